@@ -1,0 +1,48 @@
+"""RF Studio shows exactly what a unit of a vision network sees.
+
+The names below are the whole public interface; each loads what it needs when it is first used, so
+that ``import rfstudio`` costs nothing: neither Qt nor torch nor matplotlib.
+
+Examples
+--------
+>>> import rfstudio
+>>> analysis = rfstudio.analyze(rfstudio.load("vgg16"))
+>>> analysis["conv3_3"].rf_size
+(40, 40)
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rfstudio.api import analyze, erf, expected_erf, load, path_counts, to_torch
+    from rfstudio.core.errors import RFStudioError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RFStudioError",
+    "__version__",
+    "analyze",
+    "erf",
+    "expected_erf",
+    "load",
+    "path_counts",
+    "to_torch",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first asked for (PEP 562)."""
+    if name == "RFStudioError":
+        from rfstudio.core.errors import RFStudioError
+
+        return RFStudioError
+    if name in __all__:
+        from rfstudio import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'rfstudio' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Receptive fields of any network: plain Python and numpy, pure and immutable."""

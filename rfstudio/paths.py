@@ -1,0 +1,28 @@
+"""Where the files that ship with the program lie.
+
+In a checkout, ``architectures/`` and ``resources/`` stand beside the package; a wheel maps them into it.
+"""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def architectures() -> Path:
+    """Return the folder of the preset networks, one YAML file each."""
+    return _shipped("architectures")
+
+
+def resources() -> Path:
+    """Return the folder of icons, sample images and styles."""
+    return _shipped("resources")
+
+
+def sample_images() -> Path:
+    """Return the folder of the sample photos; its README names their origin and licence."""
+    return resources() / "images"
+
+
+def _shipped(name: str) -> Path:
+    packaged = _PACKAGE / name
+    return packaged if packaged.is_dir() else _PACKAGE.parent / name
