@@ -1,0 +1,99 @@
+"""What every test gets: no screen, one thread, no settings of the user – and nothing may be left behind."""
+
+import itertools
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+# Before Qt, torch and matplotlib are imported, since they read these once.
+os.environ["QT_QPA_PLATFORM"] = os.environ.get("RFSTUDIO_TEST_PLATFORM", "offscreen")
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "repeatable",
+    deadline=None,
+    max_examples=60,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("explore", settings.get_profile("repeatable"), derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+_homes = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def _homes_of_tests() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="rfstudio-tests-") as folder:
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_the_user_are_out_of_reach(
+    monkeypatch: pytest.MonkeyPatch, _homes_of_tests: str
+) -> None:
+    home = f"{_homes_of_tests}/{next(_homes)}"
+    for kind in ("CONFIG", "DATA", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", f"{home}/{kind.lower()}")
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_outlives_its_test() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert not left, f"threads outlived the test: {left}"
+
+
+@pytest.fixture(autouse=True)
+def _no_process_outlives_its_test() -> Iterator[None]:
+    before = _children()
+    yield
+    multiprocessing.active_children()  # reaps those that have ended
+    left = [
+        text
+        for pid, text in _children().items()
+        # Python keeps one tracker of shared memory for its whole life.
+        if pid not in before and "resource_tracker" not in text
+    ]
+    assert not left, f"child processes outlived the test: {left}"
+
+
+@pytest.fixture(autouse=True)
+def _no_window_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    application = widgets.QApplication.instance() if widgets else None
+    if application is None or not hasattr(application, "topLevelWidgets"):
+        return
+    if "qtbot" in request.fixturenames:
+        application.processEvents()
+    left = [w for w in application.topLevelWidgets() if w.isVisible()]
+    names = [f"{type(w).__name__} {w.objectName() or w.windowTitle()!r}" for w in left]
+    for window in left:
+        window.hide()  # so that only the test that opened it fails
+    assert not left, f"windows outlived the test: {names}"
+
+
+def _children() -> dict[int, str]:
+    """Return the living child processes of this process, with their command lines."""
+    found: dict[int, str] = {}
+    for listing in Path("/proc/self/task").glob("*/children"):
+        for pid in listing.read_text().split():
+            try:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it ended in the meantime
+            text = b" ".join(words).decode(errors="replace").strip()
+            if text:  # a zombie has no command line any more
+                found[int(pid)] = text
+    return found
