@@ -1,6 +1,7 @@
 """Where the files that ship with the program lie.
 
-In a checkout, ``architectures/`` and ``resources/`` stand beside the package; a wheel maps them into it.
+In a checkout, ``architectures/`` and ``resources/`` stand beside the package; a wheel maps them
+into it.
 """
 
 from pathlib import Path
