@@ -1,0 +1,362 @@
+"""Draws a `Scene` as PNG, SVG or PDF, ready for print."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from rfstudio.figures.scene import FigureError, Interval, Region, Scene
+from rfstudio.figures.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+SUFFIXES = (".png", ".svg", ".pdf")
+"""The formats of a figure, as endings of a file's name."""
+
+THEORETICAL = "#d62728"
+VISIBLE = "#111111"
+ERF = "#1252d9"
+SUPPORT = "#00a6a6"
+OUTSIDE = "#f0f0f0"
+
+_MM = 1 / 25.4
+_TEXT = 7.0  # points
+_LINE = 0.145  # inches from one line of text to the next
+_MARGIN = 0.10
+_TICKS_LEFT, _TICKS_BELOW = 0.34, 0.22
+_LOG_DECADES = 3.0
+_MAX_DOTS = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureStyle:
+    """How a figure is drawn, apart from its content.
+
+    Attributes
+    ----------
+    width_mm
+        Width of the whole figure, in millimetres; 85 is a usual column, 174 a page.
+    dpi
+        Dots per inch of a PNG, and of the pixel images inside SVG and PDF.
+    colour
+        Whether the photo keeps its colours; in gray the blue of an effective field stands out.
+    dim
+        How much of what the unit does not see fades, from 0 (nothing) to 1 (to white).
+    scale
+        Whether the shading of the effective field is linear or logarithmic over three decades.
+    caption, legend, axes
+        Whether the numbers, the key to the lines, and pixel numbers at the border are drawn.
+    """
+
+    width_mm: float = 120.0
+    dpi: int = 300
+    colour: bool = False
+    dim: float = 0.55
+    scale: Literal["linear", "log"] = "linear"
+    caption: bool = True
+    legend: bool = True
+    axes: bool = True
+
+    def __post_init__(self) -> None:
+        if not 20 <= self.width_mm <= 1000:
+            raise FigureError(f"the width must be from 20 to 1000 mm, not {self.width_mm:g}")
+        if not 30 <= self.dpi <= 2400:
+            raise FigureError(f"the resolution must be from 30 to 2400 dpi, not {self.dpi}")
+
+
+def render(scene: Scene, suffix: str, style: FigureStyle | None = None) -> bytes:
+    """Return the figure as the bytes of a file.
+
+    Parameters
+    ----------
+    scene
+        What to draw.
+    suffix
+        ".png", ".svg" or ".pdf"; upper case is fine.
+    style
+        How to draw it.
+
+    Raises
+    ------
+    FigureError
+        If `suffix` is none of these.
+
+    Notes
+    -----
+    The same scene and style give the same bytes: no date is written.
+    """
+    kind = suffix.lower()
+    if kind not in SUFFIXES:
+        raise FigureError(
+            f"a figure is a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file, not {suffix!r}"
+        )
+    # matplotlib takes half a second to load, so it loads when the first figure is drawn.
+    import matplotlib as mpl
+
+    settings: Any = {
+        "font.family": ["DejaVu Sans"],
+        "font.size": _TEXT,
+        "pdf.fonttype": 42,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "rfstudio",
+        "axes.linewidth": 0.5,
+        "text.usetex": False,
+    }
+    style = style or FigureStyle()
+    with mpl.rc_context(settings):
+        figure = _draw(scene, style)
+        buffer = io.BytesIO()
+        metadata = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[kind]
+        figure.savefig(
+            buffer,
+            format=kind[1:],
+            dpi=style.dpi,
+            facecolor="white",
+            metadata={**metadata, "Title": scene.title},
+        )
+    return buffer.getvalue()
+
+
+def _draw(scene: Scene, style: FigureStyle) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    width = style.width_mm * _MM
+    left = _MARGIN + (_TICKS_LEFT if style.axes and not scene.strip else 0.0)
+    plot_width = width - left - _MARGIN
+    vertical, horizontal = _view(scene)
+    span = (vertical[1] - vertical[0]) / (horizontal[1] - horizontal[0])
+    plot_height = 0.12 * plot_width if scene.strip else min(span, 2.5) * plot_width
+
+    figure = Figure(figsize=(width, 1.0))
+    canvas = FigureCanvasAgg(figure)
+    title = wrapped(canvas, (scene.title,), width - 2 * _MARGIN, points=_TEXT, bold=True)
+    numbers = wrapped(canvas, scene.numbers, width - 2 * _MARGIN, points=_TEXT)
+    lines = (len(title) + len(numbers)) if style.caption else 0
+    handles = _handles(scene) if style.legend else []
+    columns = max(1, min(len(handles), int((width - 2 * _MARGIN) / 1.45)))
+    legend_rows = -(-len(handles) // columns)
+    below = (_TICKS_BELOW if style.axes else 0.0) + _LINE * (legend_rows + lines)
+    below += 0.08 * (legend_rows > 0) + 0.06 * (lines > 0) + _MARGIN
+    height = _MARGIN + plot_height + below
+    figure.set_size_inches(width, height)
+
+    axes = figure.add_axes((left / width, below / height, plot_width / width, plot_height / height))
+    _draw_plane(axes, scene, style)
+    _draw_marks(axes, scene, points_per_pixel=72 * plot_width / (horizontal[1] - horizontal[0]))
+    axes.set_xlim(horizontal)
+    axes.set_ylim(vertical[1], vertical[0])
+    axes.set_aspect("auto" if scene.strip else "equal")
+    _draw_ticks(axes, scene, style)
+
+    at = below - (_TICKS_BELOW if style.axes else 0.0) - 0.04
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(_MARGIN / width, at / height),
+            ncols=columns,
+            frameon=False,
+            borderpad=0.0,
+            borderaxespad=0.0,
+            handlelength=2.4,
+            columnspacing=1.4,
+            labelspacing=0.45,
+        )
+        at -= _LINE * legend_rows + 0.08
+    if style.caption:
+        for i, line in enumerate((*title, *numbers)):
+            figure.text(
+                _MARGIN / width,
+                (at - _LINE * i) / height,
+                line,
+                va="top",
+                weight="bold" if i < len(title) else "normal",
+                color="#111111" if i < len(title) else "#333333",
+                parse_math=False,
+            )
+    return figure
+
+
+def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
+    """Draw the image, fade what the unit does not see, and shade its effective field."""
+    from matplotlib.patches import Rectangle
+
+    height, width = scene.input_size
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    axes.set_facecolor(OUTSIDE)
+    axes.imshow(_photo(scene, style), extent=extent, interpolation="antialiased", zorder=1)
+    if scene.image is None:
+        axes.add_patch(
+            Rectangle(
+                (-0.5, -0.5),
+                width,
+                height,
+                fill=False,
+                edgecolor="#999999",
+                linewidth=0.5,
+                zorder=2,
+            )
+        )
+    elif style.dim > 0:
+        axes.imshow(_veil(scene, style), extent=extent, interpolation="nearest", zorder=2)
+    if scene.erf is not None:
+        axes.imshow(_shading(scene.erf, style), extent=extent, interpolation="nearest", zorder=3)
+
+
+def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.float64]:
+    """Return the white RGBA image that fades what the unit does not see."""
+    veil = np.ones((*scene.input_size, 4))
+    veil[..., 3] = style.dim
+    if scene.visible is not None:
+        (top, bottom), (left, right) = scene.visible
+        veil[top : bottom + 1, left : right + 1, 3] = 0.0
+        if scene.has_holes:
+            veil[..., 3] += 0.7 * style.dim * (veil[..., 3] == 0.0) * ~_read(scene)
+    return veil
+
+
+def _read(scene: Scene) -> NDArray[np.bool_]:
+    return np.ones(scene.input_size, np.bool_) if scene.support is None else scene.support
+
+
+def _photo(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:
+    if scene.image is None:
+        return np.full((1, 1, 3), 255, np.uint8)
+    photo = scene.image
+    if photo.ndim == 3 and not style.colour:
+        # Luma of ITU-R BT.601, as photo programs use it.
+        photo = (photo[..., :3] @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    if photo.ndim == 2:
+        photo = np.repeat(photo[..., np.newaxis], 3, axis=2)
+    return photo
+
+
+def _shading(erf: NDArray[np.floating[Any]], style: FigureStyle) -> NDArray[np.float64]:
+    """Return an RGBA image: blue whose opacity is the share of the peak."""
+    from matplotlib.colors import to_rgb
+
+    values = np.nan_to_num(np.abs(np.asarray(erf, np.float64)))
+    peak = values.max(initial=0.0)
+    share = values / peak if peak > 0 else values
+    if style.scale == "log":
+        with np.errstate(divide="ignore"):
+            share = np.clip(1 + np.log10(share) / _LOG_DECADES, 0, 1)
+    shaded = np.empty((*share.shape, 4))
+    shaded[..., :3] = to_rgb(ERF)
+    shaded[..., 3] = 0.85 * share
+    return shaded
+
+
+def _draw_marks(axes: Axes, scene: Scene, points_per_pixel: float) -> None:
+    """Draw the frames, the dots of a support with holes, and the centre."""
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import Normal, Stroke
+
+    casing = [Stroke(linewidth=2.6, foreground="white", alpha=0.8), Normal()]
+    if scene.has_holes and scene.support is not None:
+        rows, columns = np.nonzero(scene.support)
+        size = float(np.clip(0.8 * points_per_pixel, 0.4, 4.0))
+        axes.scatter(
+            columns,
+            rows,
+            s=size**2,
+            c=SUPPORT,
+            linewidths=0,
+            zorder=4,
+            rasterized=len(rows) > _MAX_DOTS,
+        )
+    for region, colour, dashes, order in (
+        (scene.theoretical, THEORETICAL, "-", 5),
+        (scene.visible, VISIBLE, (0, (4, 2.5)), 6),
+    ):
+        if region is not None:
+            (top, bottom), (left, right) = region
+            axes.add_patch(
+                Rectangle(
+                    (left - 0.5, top - 0.5),
+                    right - left + 1,
+                    bottom - top + 1,
+                    fill=False,
+                    edgecolor=colour,
+                    linewidth=1.2,
+                    linestyle=dashes,
+                    joinstyle="miter",
+                    path_effects=casing if order == 5 else None,
+                    zorder=order,
+                )
+            )
+    if scene.theoretical is not None and not scene.strip:
+        (top, bottom), (left, right) = scene.theoretical
+        axes.plot(
+            (left + right) / 2,
+            (top + bottom) / 2,
+            "+",
+            color=THEORETICAL,
+            markersize=5,
+            markeredgewidth=1.0,
+            path_effects=casing,
+            zorder=7,
+        )
+
+
+def _draw_ticks(axes: Axes, scene: Scene, style: FigureStyle) -> None:
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if not style.axes:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    if scene.strip:
+        axes.set_yticks([])
+    axes.tick_params(length=2.0, width=0.5, pad=2.0, colors="#555555", labelsize=6.5)
+
+
+def _handles(scene: Scene) -> list[Any]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = []
+    if scene.theoretical is not None:
+        handles.append(Line2D([], [], color=THEORETICAL, lw=1.2, label="theoretical field"))
+    if scene.visible is not None:
+        handles.append(
+            Line2D([], [], color=VISIBLE, lw=1.2, ls=(0, (4, 2.5)), label="visible region")
+        )
+    if scene.has_holes:
+        handles.append(
+            Line2D([], [], color=SUPPORT, lw=0, marker="o", ms=3, mew=0, label="pixels read")
+        )
+    if scene.erf is not None:
+        handles.append(Patch(facecolor=ERF, alpha=0.7, linewidth=0, label=scene.erf_label))
+    return handles
+
+
+def _view(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the part of the plane that is drawn, per axis, in pixels.
+
+    The image and the whole theoretical region, but at most one image beyond a border: a huge
+    region would leave the image a stamp.  A region that goes on is drawn as an open frame.
+    """
+    regions: Region | tuple[None, None] = scene.theoretical or (None, None)
+    return (
+        _view_along(scene.input_size[0], None if scene.strip else regions[0]),
+        _view_along(scene.input_size[1], regions[1]),
+    )
+
+
+def _view_along(size: int, region: Interval | None) -> tuple[float, float]:
+    first, last = region or (0, size - 1)
+    # A frame on the border of the image must not be cut in half.
+    room = 0.5 + 0.012 * size + 0.04 * (size == 1)
+    return max(min(0, first), -size) - room, min(max(size, last + 1), 2 * size) - 1 + room

@@ -1,0 +1,174 @@
+"""What a figure of one unit shows: plain values on the plane of the input's last two axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from rfstudio.core.errors import RFStudioError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from rfstudio.core.analysis import Analysis
+
+Interval: TypeAlias = tuple[int, int]
+"""First and last pixel, inclusive."""
+
+Region: TypeAlias = tuple[Interval, Interval]
+"""One interval per axis, (y, x)."""
+
+
+class FigureError(RFStudioError):
+    """A figure was asked for that cannot be drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One unit's fields on the input image.
+
+    Attributes
+    ----------
+    title
+        What is shown, in bold above the numbers.
+    numbers
+        Facts for the caption, one short text each.
+    input_size
+        (height, width) of the network's input, in pixels.
+    image
+        (h, w) or (h, w, 3) array of bytes, stretched over the input; None draws a plain plane.
+    theoretical, visible
+        The regions, in pixels of the input; None where there is none.
+    support
+        (height, width) booleans of the pixels that are read.
+    erf
+        (height, width) array of the effective receptive field, any non-negative unit.
+    erf_label
+        How the legend calls it: the estimator and whether it was measured or expected.
+    strip
+        Whether the input has one axis only and is drawn as a strip.
+    """
+
+    title: str
+    input_size: tuple[int, int]
+    numbers: tuple[str, ...] = ()
+    image: NDArray[np.uint8] | None = None
+    theoretical: Region | None = None
+    visible: Region | None = None
+    support: NDArray[np.bool_] | None = None
+    erf: NDArray[np.floating[Any]] | None = None
+    erf_label: str = "effective field"
+    strip: bool = False
+
+    def __post_init__(self) -> None:
+        for name, values in (("support", self.support), ("effective field", self.erf)):
+            if values is not None and values.shape != self.input_size:
+                raise FigureError(
+                    f"the {name} has {_by(values.shape)} pixels, the input {_by(self.input_size)}"
+                )
+
+    @property
+    def has_holes(self) -> bool:
+        """Whether the visible region holds pixels that are not read."""
+        if self.support is None or self.visible is None:
+            return False
+        (top, bottom), (left, right) = self.visible
+        return not bool(self.support[top : bottom + 1, left : right + 1].all())
+
+
+def scene_of(
+    analysis: Analysis,
+    layer: str,
+    position: Sequence[int],
+    *,
+    title: str,
+    image: NDArray[np.uint8] | None = None,
+    erf: NDArray[np.floating[Any]] | None = None,
+    erf_label: str = "effective field",
+) -> Scene:
+    """Return the scene of one unit.
+
+    Parameters
+    ----------
+    analysis
+        The analysed network.
+    layer
+        Path of a layer or container.
+    position
+        The unit's position in that layer's feature map, one index per axis.
+    title
+        Name of the network, for the caption.
+    image
+        (h, w) or (h, w, 3) bytes.
+    erf
+        An effective field of the same unit, in the shape of the input.
+    erf_label
+        How the legend calls it.
+
+    Returns
+    -------
+    Scene
+        A network with one axis becomes a strip, one with three the slice through the middle
+        of what the unit sees.
+
+    Raises
+    ------
+    RFStudioError
+        If there is no such layer or unit.
+    """
+    unit = analysis.unit(layer, tuple(position))
+    found = analysis[layer]
+    theoretical, visible = unit.theoretical_region, unit.visible_region
+    numbers = [_size_text("theoretical field", theoretical)]
+    if visible is None:
+        numbers.append("nothing visible")
+    else:
+        numbers.append(_size_text("visible", visible))
+        numbers.append(f"coverage {100 * unit.coverage:.3g} % of the image")
+    if unit.gridding:
+        numbers.append(f"holes {100 * unit.gridding:.3g} %")
+    if found.jump is not None:
+        numbers.append(f"jump {_by(found.jump)} px")
+    support = unit.support()
+    axes = len(analysis.input_size)
+    if axes == 3:
+        first, last = visible[0] if visible else (0, analysis.input_size[0] - 1)
+        middle = (first + last) // 2
+        support = support[middle]
+        erf = None if erf is None else erf[middle]
+        numbers.append(f"slice {middle} of {analysis.input_size[0]}")
+    elif axes == 1:
+        support = support[np.newaxis]
+        erf = None if erf is None else erf[np.newaxis]
+    where = ", ".join(map(str, position))
+    return Scene(
+        title=f"{title}, {layer}, unit ({where})",
+        numbers=tuple(numbers),
+        input_size=_plane(analysis.input_size, 1),
+        image=image,
+        theoretical=None if theoretical is None else _plane(theoretical, (0, 0)),
+        visible=None if visible is None else _plane(visible, (0, 0)),
+        support=support,
+        erf=erf,
+        erf_label=erf_label,
+        strip=axes == 1,
+    )
+
+
+def _plane(values: Sequence[Any], missing: object) -> Any:
+    """Return the entries of the last two axes; an axis that is not there is `missing`."""
+    return (missing, *values)[-2:]
+
+
+def _size_text(name: str, region: Sequence[Interval]) -> str:
+    sizes = _by([last - first + 1 for first, last in region])
+    spans = " × ".join(f"{first} … {last}" for first, last in region)
+    return f"{name} {sizes} px ({spans})".replace("-", "−")
+
+
+def _by(sizes: Sequence[object]) -> str:
+    return "×".join(map(str, sizes))

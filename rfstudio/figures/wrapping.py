@@ -1,0 +1,53 @@
+"""Breaks a caption into lines by the measured width of its letters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def wrapped(
+    canvas: Any, texts: tuple[str, ...], width: float, *, points: float, bold: bool = False
+) -> list[str]:
+    """Return `texts` in as few lines as hold them; a text is split only if it is too long alone.
+
+    Parameters
+    ----------
+    canvas
+        A canvas of Agg, which measures the letters.
+    texts
+        Short texts; neighbours in a line are joined by a middle dot.
+    width
+        Room for a line, in inches.
+    points
+        Size of the letters.
+    bold
+        Whether they are bold.
+    """
+    from matplotlib.font_manager import FontProperties
+
+    renderer = canvas.get_renderer()
+    font = FontProperties(family="DejaVu Sans", size=points, weight="bold" if bold else "normal")
+
+    def length(line: str) -> float:
+        dots, _, _ = renderer.get_text_width_height_descent(line, font, ismath=False)
+        # Letters have slightly other widths at other resolutions.
+        return 1.04 * float(dots) / float(canvas.figure.dpi)
+
+    lines: list[str] = []
+    for text in texts:
+        joined = f"{lines[-1]} · {text}" if lines else text
+        if lines and length(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.extend(_broken(text, width, length))
+    return lines
+
+
+def _broken(text: str, width: float, length: Any) -> list[str]:
+    """Return one text in lines of `width` inches, split where it must be."""
+    if length(text) <= width:
+        return [text]
+    fitting = next(n for n in range(len(text), 0, -1) if n == 1 or length(text[:n]) <= width)
+    space = text.rfind(" ", 1, fitting + 1)
+    cut = space if space > 0 else fitting
+    return [text[:cut].rstrip(), *_broken(text[cut:].lstrip(), width, length)]
