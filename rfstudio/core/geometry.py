@@ -1,0 +1,483 @@
+"""Along one axis: which input samples does output sample i read?
+
+One rule for every operation, used by sizes, fields, regions, supports and gradients alike.  A
+rule says two things: what an output index reads *by the formula*, as if the map went on for ever
+(the theoretical view), and what it reads of the samples that are really there (the visible view).
+
+References
+----------
+.. [1] PyTorch 2 documentation of `torch.nn` and `torch.nn.functional.interpolate`.
+.. [2] Araujo, Norris, Sim, "Computing Receptive Fields of Convolutional Neural Networks",
+   Distill, 2019, doi:10.23915/distill.00021 (convention: pixel i has its centre at i).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from math import ceil, floor
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.core import ops
+from rfstudio.core.errors import OpError
+from rfstudio.core.ops import Op, padding_per_axis, per_axis, scale_per_axis
+
+Taps: TypeAlias = tuple[int, ...]
+"""Input indices that one output reads, in rising order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Output i reads ``i * stride - before + dilation * t`` for t = 0 … kernel − 1.
+
+    Attributes
+    ----------
+    n_in, n_out
+        Number of samples of the input and the output map along this axis.
+    kernel, stride, dilation
+        Taps of the window, distance of two placements, distance of two taps.
+    before
+        Padding in front; negative: samples cut off.
+    mode
+        What stands in the padding: "zeros", or how real samples are read for it.
+    """
+
+    n_in: int
+    n_out: int
+    kernel: int = 1
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    mode: str = "zeros"
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether output i reads input i, and only that, by the formula and in fact."""
+        return (
+            self.kernel == 1
+            and self.stride == 1
+            and self.before == 0
+            and self.n_out <= self.n_in
+        )
+
+    def taps(self, index: int) -> Taps:
+        """Return what output `index` reads by the formula; indices may leave the map."""
+        start = index * self.stride - self.before
+        return tuple(range(start, start + self.dilation * self.kernel, self.dilation))
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """Output i reads ``taps[i % period] + (i // period) * advance``.
+
+    Attributes
+    ----------
+    n_in, n_out
+        Number of samples of the input and the output map along this axis.
+    advance
+        Input samples that one period of outputs moves on.
+    phases
+        For each phase the input indices that it reads, rising; a phase may read none.
+    clamped
+        Whether an index outside the map reads the border sample; otherwise it reads nothing.
+    by_size
+        Whether the rule depends on the sizes of the maps, so that one period says little.
+    """
+
+    n_in: int
+    n_out: int
+    advance: int
+    phases: tuple[Taps, ...]
+    clamped: bool = False
+    by_size: bool = False
+
+    @property
+    def period(self) -> int:
+        """Outputs after which the pattern repeats."""
+        return len(self.phases)
+
+    def taps(self, index: int) -> Taps:
+        """Return what output `index` reads by the formula; indices may leave the map."""
+        turn, phase = divmod(index, len(self.phases))
+        start = turn * self.advance
+        return tuple(start + x for x in self.phases[phase])
+
+    @cached_property
+    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """All pairs (output, input) of samples that are really there, without repeats."""
+        outputs: list[int] = []
+        inputs: list[int] = []
+        for index in range(self.n_out):
+            taps = self.taps(index)
+            if self.clamped:
+                last = self.n_in - 1
+                taps = tuple(sorted({min(max(x, 0), last) for x in taps}))
+            else:
+                taps = tuple(x for x in taps if 0 <= x < self.n_in)
+            outputs += [index] * len(taps)
+            inputs += taps
+        return np.array(outputs, np.intp), np.array(inputs, np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Every output reads the whole axis.
+
+    Attributes
+    ----------
+    n_in, n_out
+        Number of samples of the input and the output map along this axis.
+    """
+
+    n_in: int
+    n_out: int
+
+    def taps(self, index: int) -> Taps:
+        """Return every input index."""
+        del index
+        return tuple(range(self.n_in))
+
+
+AxisRule: TypeAlias = Window | Periodic | Whole
+"""How the outputs of an operation depend on its inputs along one axis."""
+
+AxisRules: TypeAlias = tuple[AxisRule, ...]
+
+
+def source_of_padding(index: int, size: int, mode: str) -> int | None:
+    """Return the real sample that a padded position reads, or None if it holds a constant.
+
+    Parameters
+    ----------
+    index
+        A position, in samples of the map before padding; may lie outside.
+    size
+        Number of samples of that map.
+    mode
+        "zeros", "reflect", "replicate" or "circular", as in `torch.nn.functional.pad`.
+    """
+    if 0 <= index < size:
+        return index
+    match mode:
+        case "replicate":
+            return min(max(index, 0), size - 1)
+        case "circular":
+            return index % size
+        case "reflect":
+            if size == 1:
+                return 0
+            index %= 2 * (size - 1)
+            return min(index, 2 * (size - 1) - index)
+        case _:
+            return None
+
+
+# --- sizes -----------------------------------------------------------------------------------------
+
+
+def window_output_size(
+    n: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int], *, ceil_mode: bool
+) -> int:
+    """Return the number of placements of a window on `n` samples, by PyTorch's rule [1]_."""
+    spare = n + sum(pads) - dilation * (kernel - 1) - 1
+    if not ceil_mode:
+        return max(spare // stride + 1, 0)
+    out = -(-spare // stride) + 1
+    if (out - 1) * stride >= n + pads[0]:
+        out -= 1  # the last window would start behind the input
+    return max(out, 0)
+
+
+def same_padding(
+    n: int, kernel: int, stride: int, dilation: int, *, lower: bool = False
+) -> tuple[int, int]:
+    """Return the padding (before, after) that makes the output size ceil(n / stride).
+
+    The odd sample goes behind (TensorFlow SAME, ONNX SAME_UPPER), or with `lower` in front.
+    """
+    out = -(-n // stride)
+    total = max((out - 1) * stride + dilation * (kernel - 1) + 1 - n, 0)
+    less, more = total // 2, total - total // 2
+    return (more, less) if lower else (less, more)
+
+
+def resolved_padding(op: ops.Windowed, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Return the padding of a window operation as (before, after) per axis, in samples.
+
+    `same` is resolved from `sizes`, the size of the operation's input along each axis.
+    """
+    axes = len(sizes)
+    if not isinstance(op.padding, str):
+        return padding_per_axis(op.padding, axes)
+    lower = op.padding == "same_lower"
+    return tuple(
+        same_padding(n, k, s, d, lower=lower)
+        for n, k, s, d in zip(sizes, *window_of(op, axes), strict=True)
+    )
+
+
+def window_of(
+    op: ops.Windowed, axes: int
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Return kernel, stride and dilation of a window operation, each with one entry per axis."""
+    kernel = per_axis(op.kernel_size, axes)
+    stride = kernel if op.stride is None else per_axis(op.stride, axes)
+    dilation = (1,) * axes if isinstance(op, ops.AvgPool) else per_axis(op.dilation, axes)
+    return kernel, stride, dilation
+
+
+# --- one rule an operation -------------------------------------------------------------------------
+
+
+def _windows(op: ops.Windowed, sizes: tuple[int, ...]) -> AxisRules:
+    ceil_mode = isinstance(op, ops.MaxPool | ops.AvgPool) and op.ceil_mode
+    ceil_mode = ceil_mode and not isinstance(op.padding, str)
+    pads = resolved_padding(op, sizes)
+    rules: list[AxisRule] = []
+    for n, k, s, d, (before, after) in zip(sizes, *window_of(op, len(sizes)), pads, strict=True):
+        out = window_output_size(n, k, s, d, (before, after), ceil_mode=ceil_mode) if n > 0 else 0
+        rules.append(Window(n, out, k, s, d, before))
+    return tuple(rules)
+
+
+def _deformable(op: ops.DeformConv, sizes: tuple[int, ...]) -> AxisRules:
+    plain = _windows(op, sizes)
+    if op.max_offset is None:
+        return tuple(Whole(x.n_in, x.n_out) for x in plain)
+    reach = op.max_offset
+    rules: list[AxisRule] = []
+    for rule in plain:
+        assert isinstance(rule, Window)
+        taps = {x + shift for x in rule.taps(0) for shift in range(-reach, reach + 1)}
+        rules.append(Periodic(rule.n_in, rule.n_out, rule.stride, (tuple(sorted(taps)),)))
+    return tuple(rules)
+
+
+def _custom(op: ops.Custom, sizes: tuple[int, ...]) -> AxisRules:
+    plain = _windows(op, sizes)
+    return tuple(Whole(x.n_in, x.n_out) for x in plain) if op.whole else plain
+
+
+@lru_cache(maxsize=4096)
+def _transposed_phases(kernel: int, stride: int, dilation: int, before: int) -> tuple[Taps, ...]:
+    """For each phase the j with j·stride − before + dilation·t = phase."""
+    return tuple(
+        tuple(
+            sorted(
+                (phase + before - dilation * t) // stride
+                for t in range(kernel)
+                if (phase + before - dilation * t) % stride == 0
+            )
+        )
+        for phase in range(stride)
+    )
+
+
+def _conv_transpose(op: ops.ConvTranspose, sizes: tuple[int, ...]) -> AxisRules:
+    axes = len(sizes)
+    assert not isinstance(op.padding, str)
+    rules: list[AxisRule] = []
+    for n, k, s, d, extra, (before, after) in zip(
+        sizes,
+        per_axis(op.kernel_size, axes),
+        per_axis(op.stride, axes),
+        per_axis(op.dilation, axes),
+        per_axis(op.output_padding, axes),
+        padding_per_axis(op.padding, axes),
+        strict=True,
+    ):
+        out = max((n - 1) * s - before - after + d * (k - 1) + extra + 1, 0) if n > 0 else 0
+        rules.append(Periodic(n, out, 1, _transposed_phases(k, s, d, before)))
+    return tuple(rules)
+
+
+def _adaptive(op: ops.AdaptiveAvgPool | ops.AdaptiveMaxPool, sizes: tuple[int, ...]) -> AxisRules:
+    rules: list[AxisRule] = []
+    for n, m in zip(sizes, per_axis(op.output_size, len(sizes)), strict=True):
+        if n == 0:
+            rules.append(Window(0, 0))
+        elif n % m == 0:
+            rules.append(Window(n, m, n // m, n // m))
+        else:
+            ratio = Fraction(n, m)
+            phases = tuple(
+                tuple(range(floor(i * ratio), ceil((i + 1) * ratio)))
+                for i in range(ratio.denominator)
+            )
+            rules.append(Periodic(n, m, ratio.numerator, phases, by_size=True))
+    return tuple(rules)
+
+
+def _upsample(op: ops.Upsample, sizes: tuple[int, ...]) -> AxisRules:
+    axes = len(sizes)
+    if op.size is not None:
+        outs = per_axis(op.size, axes)
+        ratios = tuple(Fraction(n, m) for n, m in zip(sizes, outs, strict=True))
+    else:
+        assert op.scale_factor is not None
+        scales = scale_per_axis(op.scale_factor, axes)
+        outs = tuple(floor(n * x) for n, x in zip(sizes, scales, strict=True))
+        ratios = tuple(1 / x for x in scales)
+    return tuple(
+        _interpolated(n, m, ratio, op.mode, align_corners=op.align_corners)
+        for n, m, ratio in zip(sizes, outs, ratios, strict=True)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _interpolated(
+    n: int, m: int, ratio: Fraction, mode: str, *, align_corners: bool
+) -> AxisRule:
+    """Rule of `interpolate` [1]_: the samples read with a weight that is not zero."""
+    if n == 0 or m == 0:
+        return Window(n, 0)
+    if align_corners:
+        ratio = Fraction(n - 1, m - 1) if m > 1 else Fraction(0)
+    if mode != "nearest" and n == m and (align_corners or ratio == 1):
+        return Window(n, m)
+    phases: list[Taps] = []
+    for i in range(ratio.denominator):
+        if mode == "nearest":
+            phases.append((floor(i * ratio),))
+            continue
+        source = i * ratio if align_corners else (i + Fraction(1, 2)) * ratio - Fraction(1, 2)
+        first = floor(source)
+        if source == first:
+            phases.append((first,))
+        elif mode == "bicubic":
+            phases.append((first - 1, first, first + 1, first + 2))
+        else:
+            phases.append((first, first + 1))
+    return Periodic(n, m, ratio.numerator, tuple(phases), clamped=True, by_size=align_corners)
+
+
+def _pad(op: ops.Pad, sizes: tuple[int, ...]) -> AxisRules:
+    assert not isinstance(op.padding, str)
+    pads = padding_per_axis(op.padding, len(sizes))
+    return tuple(
+        Window(n, max(n + before + after, 0), before=before, mode=op.mode)
+        for n, (before, after) in zip(sizes, pads, strict=True)
+    )
+
+
+def _crop(op: ops.Crop, sizes: tuple[int, ...]) -> AxisRules:
+    axes = len(sizes)
+    if op.size is not None:
+        kept = tuple(min(x, n) for x, n in zip(per_axis(op.size, axes), sizes, strict=True))
+        return tuple(
+            Window(n, x, before=-((n - x) // 2)) for n, x in zip(sizes, kept, strict=True)
+        )
+    assert op.margins is not None
+    assert not isinstance(op.margins, str)
+    margins = padding_per_axis(op.margins, axes)
+    return tuple(
+        Window(n, max(n - before - after, 0), before=-before)
+        for n, (before, after) in zip(sizes, margins, strict=True)
+    )
+
+
+def _pixel_shuffle(op: ops.PixelShuffle, sizes: tuple[int, ...]) -> AxisRules:
+    r = op.upscale_factor
+    return tuple(Periodic(n, n * r, 1, ((0,),) * r) for n in sizes)
+
+
+def _pixel_unshuffle(op: ops.PixelUnshuffle, sizes: tuple[int, ...]) -> AxisRules:
+    r = op.downscale_factor
+    return tuple(Window(n, n // r, r, r) for n in sizes)
+
+
+def _window_attention(op: ops.WindowAttention, sizes: tuple[int, ...]) -> AxisRules:
+    axes = len(sizes)
+    rules: list[AxisRule] = []
+    for n, w, shift in zip(
+        sizes, per_axis(op.window_size, axes), per_axis(op.shift, axes), strict=True
+    ):
+        starts = ((i + shift) // w * w - shift for i in range(w))
+        rules.append(Periodic(n, n, w, tuple(tuple(range(x, x + w)) for x in starts)))
+    return tuple(rules)
+
+
+def _to_one(op: Op, sizes: tuple[int, ...]) -> AxisRules:
+    del op
+    return tuple(Whole(n, min(n, 1)) for n in sizes)
+
+
+def _mixing(op: Op, sizes: tuple[int, ...]) -> AxisRules:
+    del op
+    return tuple(Whole(n, n) for n in sizes)
+
+
+def _unchanged(op: Op, sizes: tuple[int, ...]) -> AxisRules:
+    del op
+    return _identity(sizes)
+
+
+@lru_cache(maxsize=4096)
+def _identity(sizes: tuple[int, ...]) -> AxisRules:
+    return tuple(Window(n, n) for n in sizes)
+
+
+_RULES: dict[type[Op], Callable[[Any, tuple[int, ...]], AxisRules]] = {
+    ops.Conv: _windows,
+    ops.MaxPool: _windows,
+    ops.AvgPool: _windows,
+    ops.Custom: _custom,
+    ops.DeformConv: _deformable,
+    ops.ConvTranspose: _conv_transpose,
+    ops.AdaptiveAvgPool: _adaptive,
+    ops.AdaptiveMaxPool: _adaptive,
+    ops.Upsample: _upsample,
+    ops.PixelShuffle: _pixel_shuffle,
+    ops.PixelUnshuffle: _pixel_unshuffle,
+    ops.Pad: _pad,
+    ops.Crop: _crop,
+    ops.WindowAttention: _window_attention,
+    ops.GlobalAvgPool: _to_one,
+    ops.GlobalMaxPool: _to_one,
+    ops.Flatten: _to_one,
+    ops.Linear: _to_one,
+    ops.InstanceNorm: _mixing,
+    ops.GroupNorm: _mixing,
+    ops.SqueezeExcite: _mixing,
+    ops.Attention: _mixing,
+    ops.BatchNorm: _unchanged,
+    **dict.fromkeys(ops.ELEMENTWISE, _unchanged),
+    **dict.fromkeys(ops.MERGES, _unchanged),
+}
+
+
+def axis_rules(
+    op: Op, sizes: tuple[int, ...], *, batch_norm_training: bool = False
+) -> AxisRules:
+    """Return for each axis how the outputs of `op` depend on its inputs.
+
+    Parameters
+    ----------
+    op
+        The operation.
+    sizes
+        Size of its input map along each axis, in samples; of a merge, of each of its inputs.
+    batch_norm_training
+        Whether batch norm takes its statistics from the map, as in training mode.
+
+    Raises
+    ------
+    OpError
+        If a parameter of `op` is given for another number of axes.
+    """
+    if batch_norm_training and isinstance(op, ops.BatchNorm):
+        return _mixing(op, sizes)
+    try:
+        return _RULES[type(op)](op, sizes)
+    except KeyError:
+        raise OpError(f"{op!r} is no operation") from None
+
+
+def output_sizes(rules: AxisRules) -> tuple[int, ...]:
+    """Return the size of the output map along each axis."""
+    return tuple(rule.n_out for rule in rules)

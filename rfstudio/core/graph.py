@@ -1,0 +1,431 @@
+"""The flat graph that the tree of a document expands to, with sizes and channels of every node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import NamedTuple
+
+from rfstudio.core import ops
+from rfstudio.core.architecture import (
+    INPUT,
+    Architecture,
+    Item,
+    Layer,
+    Location,
+    Parallel,
+    Repeat,
+    Residual,
+    Sequence,
+)
+from rfstudio.core.channels import output_channels
+from rfstudio.core.errors import OpError, UnknownLayerError
+from rfstudio.core.geometry import AxisRules, Window, axis_rules
+from rfstudio.core.ops import Op
+
+MAX_LAYERS = 100_000
+"""Layers after `repeat`; no real network comes near, a hostile file would."""
+
+
+class Node(NamedTuple):
+    """One layer of the flat graph.
+
+    Attributes
+    ----------
+    index
+        Its place in `Graph.nodes`, which is a topological order.
+    name
+        Its path, such as ``layer1.0.conv1``.
+    op
+        What it does; None for the network's input.
+    inputs
+        Indices of the nodes that it reads.
+    size
+        Size of its map along each axis, in samples; 0 where nothing is left.
+    channels
+        Number of channels of its map.
+    location
+        The item of the document that it comes from; None for the network's input.
+    rules
+        For each axis, how its map depends on the maps that it reads.
+    """
+
+    index: int
+    name: str
+    op: Op | None
+    inputs: tuple[int, ...]
+    size: tuple[int, ...]
+    channels: int
+    location: Location | None
+    rules: AxisRules
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in the document that has no meaning; the graph is usable all the same.
+
+    Attributes
+    ----------
+    location
+        The item at fault.
+    node
+        Path of the layer at fault, as far as it is known.
+    code
+        A word for programs: unknown_source, duplicate_name, shape_mismatch …
+    message
+        A sentence for people, with a remedy where there is one.
+    parameter
+        The parameter at fault, if it is one.
+    """
+
+    location: Location
+    node: str
+    code: str
+    message: str
+    parameter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """All layers of a network, in an order in which each stands behind what it reads.
+
+    Attributes
+    ----------
+    nodes
+        The layers; the first one is the network's input.
+    paths
+        For each layer and container path the index of the node that is its output.
+    faults
+        What in the document has no meaning.
+    """
+
+    nodes: tuple[Node, ...]
+    paths: Mapping[str, int]
+    faults: tuple[Fault, ...]
+
+    def index(self, path: str) -> int:
+        """Return the index of the node that is the output of a layer or container.
+
+        Raises
+        ------
+        UnknownLayerError
+            If there is none; the message names the nearest path.
+        """
+        try:
+            return self.paths[path]
+        except KeyError:
+            raise UnknownLayerError(_unknown(path, self.paths)) from None
+
+
+def shape_text(channels: int, size: tuple[int, ...]) -> str:
+    """Return a shape in words: ``64 channels of 56×56``."""
+    return f"{channels} channels of " + "×".join(map(str, size))
+
+
+def _unknown(path: str, paths: Mapping[str, int]) -> str:
+    near = get_close_matches(path, paths, n=1)
+    if not near:  # a layer deep inside is often asked for by its last name
+        near = [x for x in paths if x.rpartition(".")[2] == path][:1]
+    return f"there is no layer '{path}'" + (f"; did you mean '{near[0]}'?" if near else "")
+
+
+def expand(
+    architecture: Architecture,
+    input_size: tuple[int, ...] | None = None,
+    *,
+    batch_norm_training: bool = False,
+) -> Graph:
+    """Expand a document into its flat graph; total: what is wrong becomes a `Fault`.
+
+    Parameters
+    ----------
+    architecture
+        The document.
+    input_size
+        Size of the input along each axis, in pixels; the document's own if None.
+    batch_norm_training
+        Whether batch norm takes its statistics from the map, as in training mode.
+    """
+    size = architecture.input_size if input_size is None else tuple(input_size)
+    expansion = _Expansion(size, architecture.channels, batch_norm_training)
+    expansion.body(architecture.layers, (), ("",), 0)
+    return Graph(
+        tuple(expansion.nodes), MappingProxyType(expansion.paths), tuple(expansion.faults)
+    )
+
+
+class _Expansion:
+    """The graph while it grows; `scopes` are name prefixes, the innermost first."""
+
+    def __init__(self, size: tuple[int, ...], channels: int, batch_norm_training: bool) -> None:
+        rules = tuple(Window(n, n) for n in size)
+        self.nodes = [Node(0, INPUT, None, (), size, channels, None, rules)]
+        self.paths = {INPUT: 0}
+        self.faults: list[Fault] = []
+        self._numbers: dict[str, int] = {}
+        self._steps = 4 * MAX_LAYERS
+        self._batch_norm_training = batch_norm_training
+        self._rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
+
+    # Each method takes the node that the item reads and returns the node that is its output.
+
+    def body(
+        self, items: tuple[Item, ...], base: Location, scopes: tuple[str, ...], source: int
+    ) -> int:
+        for i, item in enumerate(items):
+            self._steps -= 1
+            if self._steps < 0 or len(self.nodes) > MAX_LAYERS:
+                self._too_many((*base, i))
+                return source
+            location = (*base, i)
+            if type(item) is Layer:
+                source = self._layer(item, location, scopes, source)
+            else:
+                source = self._container(item, location, scopes, source)
+        return source
+
+    def _layer(self, item: Layer, location: Location, scopes: tuple[str, ...], source: int) -> int:
+        op = item.op
+        if item.name:
+            name = scopes[0] + item.name
+            self._check_name(item.name, location)
+        else:
+            name = self._numbered(scopes[0], op.keyword)
+        if item.inputs:
+            sources = tuple(self._source(x, scopes, location, name, source) for x in item.inputs)
+        else:
+            sources = (source,)
+            if isinstance(op, ops.MERGES):
+                self._fault(
+                    location,
+                    name,
+                    "missing_from",
+                    f"{op.keyword} joins several layers; say which with from: [a, b]",
+                )
+        return self._node(name, op, sources, location)
+
+    def _container(
+        self, item: Item, location: Location, scopes: tuple[str, ...], source: int
+    ) -> int:
+        name = item.name
+        path = scopes[0] + name
+        if name:
+            self._check_name(name, location)
+            scopes = (path + ".", *scopes)
+        match item:
+            case Sequence():
+                output = self.body(item.layers, (*location, 0), scopes, source)
+            case Repeat():
+                output = self._repeat(item, location, scopes, source)
+            case Residual():
+                inner = self.body(item.layers, (*location, 0), scopes, source)
+                around = self.body(item.shortcut, (*location, 1), scopes, source)
+                output = self._merge(ops.Add(), name, scopes, (inner, around), location)
+            case Parallel():
+                output = self._parallel(item, location, scopes, source)
+            case _:
+                raise TypeError(f"{item!r} is no item of an architecture")
+        if name:
+            self._alias(path, output, location)
+        return output
+
+    def _repeat(
+        self, item: Repeat, location: Location, scopes: tuple[str, ...], source: int
+    ) -> int:
+        for i in range(item.times):
+            self._steps -= 1
+            if self._steps < 0 or len(self.nodes) > MAX_LAYERS:
+                self._too_many(location)
+                break
+            prefix = f"{scopes[0]}{i}."
+            source = self.body(item.layers, (*location, 0), (prefix, *scopes), source)
+            if item.name:
+                self._alias(prefix[:-1], source, location)
+        return source
+
+    def _parallel(
+        self, item: Parallel, location: Location, scopes: tuple[str, ...], source: int
+    ) -> int:
+        if not item.branches:
+            self._fault(location, scopes[0], "no_branches", "parallel needs at least one branch")
+            return source
+        outputs = []
+        for b, branch in enumerate(item.branches):
+            inside = scopes
+            if branch.name:
+                self._check_name(branch.name, location)
+                inside = (f"{scopes[0]}{branch.name}.", *scopes)
+            output = self.body(branch.layers, (*location, b), inside, source)
+            if branch.name:
+                self._alias(inside[0][:-1], output, location)
+            outputs.append(output)
+        op = ops.OPS[item.merge]()
+        return self._merge(op, item.name, scopes, tuple(outputs), location)
+
+    def _merge(
+        self,
+        op: Op,
+        name: str,
+        scopes: tuple[str, ...],
+        sources: tuple[int, ...],
+        location: Location,
+    ) -> int:
+        keyword = op.keyword
+        path = scopes[0] + keyword if name else self._numbered(scopes[0], keyword)
+        return self._node(path, op, sources, location)
+
+    def _node(self, name: str, op: Op, sources: tuple[int, ...], location: Location) -> int:
+        nodes = self.nodes
+        if name in self.paths:
+            self._fault(
+                location,
+                name,
+                "duplicate_name",
+                f"the path '{name}' is used twice; give this layer another name",
+            )
+            name = self._distinct(name)
+        first = nodes[sources[0]]
+        if len(sources) > 1:
+            self._check_sources(op, sources, location, name)
+        channels = tuple([nodes[x].channels for x in sources])
+        rules = self._rules_of(op, first.size, location, name)
+        size = tuple([rule.n_out for rule in rules])
+        try:
+            out_channels = output_channels(op, channels, first.size)
+        except OpError as error:
+            self._fault(location, name, "channels", f"{op.keyword} '{name}': {error}")
+            out_channels = channels[0]
+        if 0 in size and 0 not in first.size:
+            self._fault(
+                location,
+                name,
+                "empty_output",
+                f"the output of '{name}' would be empty: its input is only "
+                + "×".join(map(str, first.size))
+                + "; use a larger input, a smaller kernel or more padding",
+            )
+        index = len(nodes)
+        nodes.append(Node(index, name, op, sources, size, out_channels, location, rules))
+        self.paths[name] = index
+        return index
+
+    def _rules_of(
+        self, op: Op, sizes: tuple[int, ...], location: Location, name: str
+    ) -> AxisRules:
+        # Operations are shared by the copies of a repeat and outlive this expansion, so their
+        # identity is a key; hashing them by value costs more than the rule.
+        key = (id(op), sizes)
+        rules = self._rules.get(key)
+        if rules is None:
+            try:
+                rules = axis_rules(op, sizes, batch_norm_training=self._batch_norm_training)
+            except OpError as error:
+                self._fault(location, name, "wrong_axes", f"{op.keyword} '{name}': {error}")
+                return tuple(Window(n, n) for n in sizes)
+            self._rules[key] = rules
+        return rules
+
+    def _check_sources(
+        self, op: Op, sources: tuple[int, ...], location: Location, name: str
+    ) -> None:
+        if not isinstance(op, ops.MERGES):
+            self._fault(
+                location,
+                name,
+                "one_input",
+                f"{op.keyword} reads one layer, not {len(sources)}; "
+                "join them first with add or concat",
+                "from",
+            )
+            return
+        first, *others = [self.nodes[x] for x in sources]
+        for other in others:
+            same = other.size == first.size
+            if same and (isinstance(op, ops.Concat) or other.channels == first.channels):
+                continue
+            self._fault(
+                location,
+                name,
+                "shape_mismatch",
+                f"{op.keyword} '{name}' joins maps of one "
+                f"{'size' if isinstance(op, ops.Concat) else 'shape'}, but '{first.name}' has "
+                f"{shape_text(first.channels, first.size)} and '{other.name}' "
+                f"{shape_text(other.channels, other.size)}",
+            )
+
+    def _source(
+        self, wanted: str, scopes: tuple[str, ...], location: Location, name: str, fallback: int
+    ) -> int:
+        if wanted == INPUT:
+            return 0
+        for prefix in scopes:
+            index = self.paths.get(prefix + wanted)
+            if index is not None:
+                return index
+        near = get_close_matches(wanted, self._names_in(scopes), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        self._fault(
+            location,
+            name,
+            "unknown_source",
+            f"'{name}' reads '{wanted}', but no layer of that name stands before it{hint}",
+            "from",
+        )
+        return fallback
+
+    def _names_in(self, scopes: tuple[str, ...]) -> list[str]:
+        return [
+            path.removeprefix(prefix)
+            for prefix in dict.fromkeys(scopes)
+            for path in self.paths
+            if path.startswith(prefix)
+        ]
+
+    def _numbered(self, scope: str, keyword: str) -> str:
+        key = scope + keyword
+        number = self._numbers.get(key, 0) + 1
+        self._numbers[key] = number
+        return f"{key}{number}"
+
+    def _alias(self, path: str, index: int, location: Location) -> None:
+        if path in self.paths:
+            self._fault(
+                location,
+                path,
+                "duplicate_name",
+                f"the path '{path}' is used twice; give this container another name",
+            )
+            return
+        self.paths[path] = index
+
+    def _distinct(self, name: str) -> str:
+        number = 2
+        while f"{name}~{number}" in self.paths:
+            number += 1
+        return f"{name}~{number}"
+
+    def _check_name(self, name: str, location: Location) -> None:
+        if name == INPUT or "." in name:
+            self._fault(
+                location,
+                name,
+                "bad_name",
+                f"'{name}' is not allowed as a name: it must not be 'input' or hold a dot",
+                "name",
+            )
+
+    def _too_many(self, location: Location) -> None:
+        if not any(x.code == "too_many_layers" for x in self.faults):
+            self._fault(
+                location,
+                "",
+                "too_many_layers",
+                f"the network has more than {MAX_LAYERS:,} layers; the rest is left out",
+            )
+
+    def _fault(
+        self, location: Location, node: str, code: str, message: str, parameter: str = ""
+    ) -> None:
+        self.faults.append(Fault(location, node, code, message, parameter))
