@@ -1,0 +1,380 @@
+"""The receptive field along one axis: the recurrence, the closed form, and merges.
+
+For a plain chain of windows the field of unit u is ``[u·S − P, u·S − P + r − 1]`` with
+
+    size r = 1 + Σ d (k − 1) jump_in,    jump S = Π s,    padding P = Σ p·jump_in          [1]_
+
+Upsampling makes the pattern repeat only after several units, so a field keeps the interval of
+each *phase*: unit u of phase ``u % q`` sees its phase's interval, moved by ``u // q`` times the
+advance.  Branches of different jump are kept side by side, so that the hull of every unit stays
+exact behind a stride mismatch.
+
+References
+----------
+.. [1] Araujo, Norris, Sim, "Computing Receptive Fields of Convolutional Neural
+   Networks", Distill, 2019, doi:10.23915/distill.00021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from fractions import Fraction
+from math import gcd, lcm
+from typing import NamedTuple
+
+import numpy as np
+
+from rfstudio.core.geometry import AxisRule, Periodic, Whole, Window
+
+Interval = tuple[int, int]
+"""First and last sample, both included."""
+
+
+class Alignment(IntEnum):
+    """How the branches of all merges in front of a layer fit; the larger, the worse."""
+
+    ALIGNED = 0
+    CENTRE_OFFSET = 1
+    STRIDE_MISMATCH = 2
+
+    @property
+    def word(self) -> str:
+        """The word of the JSON contract: aligned, centre_offset or stride_mismatch."""
+        return self.name.lower()
+
+
+class Track(NamedTuple):
+    """The intervals that the units of a map see, all with one jump.
+
+    Attributes
+    ----------
+    advance
+        Pixels from a unit to the one a whole period later.
+    first, last
+        For each phase the first and the last pixel that its unit sees, both included; None where
+        a phase sees nothing.  The number of phases is the period.
+    """
+
+    advance: int
+    first: tuple[int | None, ...]
+    last: tuple[int | None, ...]
+
+    @property
+    def jump(self) -> Fraction:
+        """Pixels from one unit to the next, on average over a period."""
+        return Fraction(self.advance, len(self.first))
+
+    def interval(self, unit: int) -> Interval | None:
+        """Return the first and the last pixel that `unit` sees, or None if it sees nothing."""
+        turn, phase = divmod(unit, len(self.first))
+        first, last = self.first[phase], self.last[phase]
+        if first is None or last is None:
+            return None
+        return first + turn * self.advance, last + turn * self.advance
+
+
+class AxisField(NamedTuple):
+    """Receptive field of a feature map along one axis, in pixels of the reference map.
+
+    Attributes
+    ----------
+    tracks
+        One for each jump, by rising jump; several behind a stride mismatch, none if the map does
+        not read the reference or reads all of the axis.
+    whole
+        Whether every unit sees the whole axis.
+    alignment
+        The worst of all merges between the reference and this map.
+    by_size
+        Whether sizes depend on the place in the map, so that a range is over its units.
+    """
+
+    tracks: tuple[Track, ...]
+    whole: bool = False
+    alignment: Alignment = Alignment.ALIGNED
+    by_size: bool = False
+
+    @property
+    def jump(self) -> int | Fraction | None:
+        """Effective stride in pixels; None for a whole axis and behind a stride mismatch."""
+        if len(self.tracks) != 1:
+            return None
+        track = self.tracks[0]
+        if len(track.first) == 1:
+            return track.advance
+        return _simplest(track.jump)
+
+    @property
+    def padding(self) -> int | None:
+        """How far unit 0 reaches before pixel 0; None where `jump` is None."""
+        interval = self.tracks[0].interval(0) if len(self.tracks) == 1 else None
+        return None if interval is None else -interval[0]
+
+    @property
+    def center(self) -> float | None:
+        """Centre of what unit 0 sees, in pixels; None where `jump` is None."""
+        interval = self.tracks[0].interval(0) if len(self.tracks) == 1 else None
+        return None if interval is None else (interval[0] + interval[1]) / 2
+
+    def interval(self, unit: int) -> Interval | None:
+        """Return the hull over all paths of what `unit` sees; it may leave the map.
+
+        None if the unit sees nothing, or the whole axis (see `whole`).
+        """
+        seen = [x for x in (track.interval(unit) for track in self.tracks) if x is not None]
+        return (min(x[0] for x in seen), max(x[1] for x in seen)) if seen else None
+
+    def size_range(self, units: int) -> tuple[int, int] | None:
+        """Return the smallest and the largest size over units, in pixels; None if `whole`.
+
+        Parameters
+        ----------
+        units
+            Number of units of the map, over which the range goes where it is not periodic.
+        """
+        if self.whole:
+            return None
+        if not self.tracks:
+            return 0, 0
+        if len(self.tracks) == 1 and not (self.by_size and units):
+            track = self.tracks[0]
+            if len(track.first) == 1 and track.first[0] is not None:
+                size = track.last[0] - track.first[0] + 1  # type: ignore[operator]
+                return size, size
+            sizes = [
+                0 if a is None or b is None else b - a + 1
+                for a, b in zip(track.first, track.last, strict=True)
+            ]
+            return min(sizes), max(sizes)
+        return self._range_over(max(units, 1))
+
+    def _range_over(self, units: int) -> tuple[int, int]:
+        index = np.arange(units)
+        low = np.full(units, np.iinfo(np.int64).max)
+        high = np.full(units, np.iinfo(np.int64).min)
+        for track in self.tracks:
+            turn, phase = np.divmod(index, len(track.first))
+            blind = np.array([x is None for x in track.first])[phase]
+            first = np.array([x or 0 for x in track.first])[phase] + turn * track.advance
+            last = np.array([x or 0 for x in track.last])[phase] + turn * track.advance
+            low = np.where(blind, low, np.minimum(low, first))
+            high = np.where(blind, high, np.maximum(high, last))
+        sizes = np.where(high >= low, high - low + 1, 0)
+        return int(sizes.min()), int(sizes.max())
+
+
+START = AxisField((Track(1, (0,), (0,)),))
+"""Field of the reference with respect to itself: each unit sees its own pixel."""
+
+UNSEEN = AxisField(())
+"""Field of a map that does not read the reference at all."""
+
+
+def _simplest(value: Fraction) -> int | Fraction:
+    return value.numerator if value.denominator == 1 else value
+
+
+# --- the recurrence --------------------------------------------------------------------------------
+
+
+def through(field: AxisField, rule: AxisRule) -> AxisField:
+    """Return the field behind an operation, given the field in front of it and its rule.
+
+    Examples
+    --------
+    >>> through(START, Window(9, 5, kernel=3, stride=2, before=1)).tracks
+    (Track(advance=2, first=(-1,), last=(1,)),)
+    """
+    tracks, whole, alignment, by_size = field
+    if not tracks and not whole:
+        return field
+    if type(rule) is Window:
+        if whole:
+            return field
+        if len(tracks) == 1 and len(tracks[0].first) == 1 and tracks[0].first[0] is not None:
+            return AxisField((_through_window(tracks[0], rule),), False, alignment, by_size)
+        return AxisField(
+            tuple([_through_pattern(x, rule, 1, rule.stride) for x in tracks]),
+            False,
+            alignment,
+            by_size,
+        )
+    if type(rule) is Whole or whole:
+        return AxisField((), True, alignment)
+    assert isinstance(rule, Periodic)
+    return AxisField(
+        tuple([_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]),
+        False,
+        alignment,
+        by_size or rule.by_size,
+    )
+
+
+def _through_window(track: Track, window: Window) -> Track:
+    """The recurrence of [1]_ in the plain case, in which all units see alike."""
+    jump, (first,), (last,) = track
+    before = window.before
+    reach = window.dilation * (window.kernel - 1)
+    return Track(
+        jump * window.stride,
+        (first - before * jump,),  # type: ignore[operator]
+        (last + (reach - before) * jump,),  # type: ignore[operator]
+    )
+
+
+def _through_pattern(track: Track, rule: Window | Periodic, period: int, advance: int) -> Track:
+    """The recurrence phase by phase; `period` outputs of the rule move on `advance` inputs."""
+    inner = len(track.first)
+    # After `turns` periods of the rule its inputs have moved on by whole periods of the track.
+    turns = inner // gcd(advance, inner)
+    first: list[int | None] = []
+    last: list[int | None] = []
+    for unit in range(period * turns):
+        taps = rule.taps(unit)
+        if len(taps) > 2 * inner:
+            # Taps of one residue differ by whole periods: only the outermost can be extremes.
+            taps = taps[:inner] + taps[-inner:]
+        seen = [x for x in map(track.interval, taps) if x is not None]
+        first.append(min(x[0] for x in seen) if seen else None)
+        last.append(max(x[1] for x in seen) if seen else None)
+    total = turns * advance // inner * track.advance
+    return _reduced(Track(total, tuple(first), tuple(last)))
+
+
+def _reduced(track: Track) -> Track:
+    """Return the same track with its least period."""
+    advance, first, last = track
+    period = len(first)
+    for shorter in range(1, period // 2 + 1):
+        if period % shorter or advance * shorter % period:
+            continue
+        step = advance * shorter // period
+        if all(
+            _moved(first[i], step) == first[i + shorter]
+            and _moved(last[i], step) == last[i + shorter]
+            for i in range(period - shorter)
+        ):
+            return Track(step, first[:shorter], last[:shorter])
+    return track
+
+
+def _moved(pixel: int | None, step: int) -> int | None:
+    return None if pixel is None else pixel + step
+
+
+def closed_form(windows: Iterable[Window]) -> tuple[int, int, int]:
+    """Return (size, jump, padding) of a chain of windows by the sums of [1]_, in pixels.
+
+    The same numbers as the recurrence, by another way; shown next to it and tested against it.
+    """
+    chain = list(windows)
+    jumps = [1]
+    for window in chain:
+        jumps.append(jumps[-1] * window.stride)
+    size = 1 + sum(w.dilation * (w.kernel - 1) * s for w, s in zip(chain, jumps, strict=False))
+    padding = sum(w.before * s for w, s in zip(chain, jumps, strict=False))
+    return size, jumps[-1], padding
+
+
+# --- merges ----------------------------------------------------------------------------------------
+
+
+class Misfit(NamedTuple):
+    """Why two branches of a merge do not align along one axis.
+
+    Attributes
+    ----------
+    alignment
+        Centre offset or stride mismatch.
+    branches
+        Which two of the merged fields, by their index.
+    offset
+        Largest distance of the two centres over all units, in pixels; 0 for a stride mismatch.
+    jumps
+        The jumps of the two branches, in pixels.
+    """
+
+    alignment: Alignment
+    branches: tuple[int, int]
+    offset: Fraction
+    jumps: tuple[int | Fraction, int | Fraction]
+
+
+def merge(fields: Sequence[AxisField]) -> tuple[AxisField, Misfit | None]:
+    """Return the hull of branches that meet, and what does not fit, if something does not.
+
+    Branches that do not read the reference have no say; one that reads the whole axis makes the
+    whole axis of all.
+    """
+    head = fields[0]
+    if all(x is head for x in fields):
+        return head, None
+    seen = [(i, x) for i, x in enumerate(fields) if x.tracks or x.whole]
+    if not seen:
+        return head, None
+    worst = max(x.alignment for _, x in seen)
+    misfit = _misfit([(i, x) for i, x in seen if x.tracks])
+    if misfit is not None and misfit.alignment > worst:
+        worst = misfit.alignment
+    if any(x.whole for _, x in seen):
+        return AxisField((), True, worst), misfit
+    by_size = any(x.by_size for _, x in seen)
+    groups: dict[Fraction | int, list[Track]] = {}
+    for _, field in seen:
+        for track in field.tracks:
+            jump = track.advance if len(track.first) == 1 else track.jump
+            groups.setdefault(jump, []).append(track)
+    tracks = tuple(_hull(groups[jump]) for jump in sorted(groups))
+    return AxisField(tracks, False, worst, by_size or len(tracks) > 1), misfit
+
+
+def _misfit(seen: list[tuple[int, AxisField]]) -> Misfit | None:
+    """Return the worst misfit between the first branch and the others."""
+    if len(seen) < 2:
+        return None
+    (a, first), *others = seen
+    worst: Misfit | None = None
+    for b, other in others:
+        jumps = [x.tracks[0].jump for x in (first, other)]
+        if [x.jump for x in first.tracks] != [x.jump for x in other.tracks]:
+            pair = (_simplest(jumps[0]), _simplest(jumps[1]))
+            return Misfit(Alignment.STRIDE_MISMATCH, (a, b), Fraction(0), pair)
+        offset = max(
+            _centre_distance(x, y) for x, y in zip(first.tracks, other.tracks, strict=True)
+        )
+        if offset and (worst is None or offset > worst.offset):
+            pair = (_simplest(jumps[0]), _simplest(jumps[1]))
+            worst = Misfit(Alignment.CENTRE_OFFSET, (a, b), offset, pair)
+    return worst
+
+
+def _centre_distance(a: Track, b: Track) -> Fraction:
+    """Largest distance of the centres of two tracks of one jump, over all units that see."""
+    twice = 0
+    for unit in range(lcm(len(a.first), len(b.first))):
+        x, y = a.interval(unit), b.interval(unit)
+        if x is not None and y is not None:
+            twice = max(twice, abs(sum(x) - sum(y)))
+    return Fraction(twice, 2)
+
+
+def _hull(tracks: Sequence[Track]) -> Track:
+    """Return the hull of tracks of one jump."""
+    if len(tracks) == 1:
+        return tracks[0]
+    if all(len(x.first) == 1 and x.first[0] is not None for x in tracks):
+        return Track(
+            tracks[0].advance,
+            (min(x.first[0] for x in tracks),),  # type: ignore[type-var]
+            (max(x.last[0] for x in tracks),),  # type: ignore[type-var]
+        )
+    period = lcm(*(len(x.first) for x in tracks))
+    first: list[int | None] = []
+    last: list[int | None] = []
+    for unit in range(period):
+        seen = [x for x in (track.interval(unit) for track in tracks) if x is not None]
+        first.append(min(x[0] for x in seen) if seen else None)
+        last.append(max(x[1] for x in seen) if seen else None)
+    advance = int(tracks[0].jump * period)
+    return _reduced(Track(advance, tuple(first), tuple(last)))
