@@ -123,7 +123,7 @@ def scene_of(
     unit = analysis.unit(layer, tuple(position))
     found = analysis[layer]
     theoretical, visible = unit.theoretical_region, unit.visible_region
-    numbers = [_size_text("theoretical field", theoretical)]
+    numbers = [] if theoretical is None else [_size_text("theoretical field", theoretical)]
     if visible is None:
         numbers.append("nothing visible")
     else:
@@ -131,7 +131,7 @@ def scene_of(
         numbers.append(f"coverage {100 * unit.coverage:.3g} % of the image")
     if unit.gridding:
         numbers.append(f"holes {100 * unit.gridding:.3g} %")
-    if found.jump is not None:
+    if None not in found.jump:
         numbers.append(f"jump {_by(found.jump)} px")
     support = unit.support()
     axes = len(analysis.input_size)

@@ -1,0 +1,313 @@
+"""Analyses as tables for spreadsheets, documents and programs: CSV, Markdown, LaTeX and JSON.
+
+Window and command line write the same texts.  A value that has no meaning, such as the jump of an
+axis along which a unit sees everything, is a dash in a table, empty in CSV and null in JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
+
+Number: TypeAlias = int | float | Fraction
+
+MISSING = "–"
+"""What a reader sees where a value has no meaning."""
+
+_AXES = {1: ("x",), 2: ("y", "x"), 3: ("z", "y", "x")}
+_JSON: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False}
+_PER_AXIS = (
+    "output_size",
+    "rf_size",
+    "rf_size_min",
+    "rf_size_max",
+    "jump",
+    "padding",
+    "center",
+    "global",
+    "alignment",
+)
+_ALIGNMENTS = ("aligned", "centre_offset", "stride_mismatch")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Texts in rows and columns.
+
+    Attributes
+    ----------
+    headers
+        One text a column.
+    rows
+        The cells, one tuple a row.
+    numeric
+        For each column whether it holds numbers, which are set flush right.
+    """
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+
+
+def number_text(value: Number | None) -> str:
+    """Return a number as a reader expects it: ``3``, ``1/2``, ``111.5``, or a dash for None."""
+    if value is None:
+        return MISSING
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return str(value)
+
+
+def sizes_text(values: Sequence[Number | None]) -> str:
+    """Return one number per axis, always all of them: ``3×3``; a global axis is ``all``."""
+    return "×".join("all" if x is None else number_text(x) for x in values)
+
+
+def steps_text(values: Sequence[Number | None]) -> str:
+    """Return one number per axis, once if all axes agree: ``2``, or ``2×1``."""
+    texts = [number_text(x) for x in values]
+    return texts[0] if len(set(texts)) == 1 else "×".join(texts)
+
+
+def field_text(layer: LayerAnalysis) -> str:
+    """Return the size of a receptive field, as a range where it depends on the unit."""
+    return "×".join(
+        "all" if x is None else str(x[0]) if x[0] == x[1] else f"{x[0]}…{x[1]}"
+        for x in layer.rf_size_range
+    )
+
+
+def alignment_text(layer: LayerAnalysis) -> str:
+    """Return the worst alignment of all axes, in words."""
+    worst = max(layer.alignment, key=_ALIGNMENTS.index)
+    return worst.replace("_", " ")
+
+
+def analysis_table(layers: Iterable[LayerAnalysis]) -> Table:
+    """Return the table that people read: one row a layer, axes joined where they agree."""
+    headers = (
+        "layer",
+        "op",
+        "output",
+        "channels",
+        "field",
+        "jump",
+        "padding",
+        "centre",
+        "alignment",
+        "parameters",
+        "MACs",
+    )
+    rows = tuple(
+        (
+            layer.name,
+            layer.op,
+            sizes_text(layer.output_size),
+            str(layer.channels),
+            field_text(layer),
+            steps_text(layer.jump),
+            steps_text(layer.padding),
+            steps_text(layer.center),
+            alignment_text(layer),
+            f"{layer.parameters:,}",
+            f"{layer.macs:,}",
+        )
+        for layer in layers
+    )
+    return Table(headers, rows, tuple(x not in ("layer", "op", "alignment") for x in headers))
+
+
+def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
+    """Return the table that programs read: one column per value and axis, no separators."""
+    axes = _AXES[len(layers[0].output_size)] if layers else ()
+    headers = ["name", "op", "inputs", "channels", "parameters", "macs"]
+    headers += [f"{name}_{axis}" for name in _PER_AXIS for axis in axes]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(headers)
+    for layer in layers:
+        ranges = layer.rf_size_range
+        cells: list[object] = [layer.name, layer.op, " ".join(layer.inputs)]
+        cells += [layer.channels, layer.parameters, layer.macs]
+        for values in (
+            layer.output_size,
+            layer.rf_size,
+            [None if x is None else x[0] for x in ranges],
+            [None if x is None else x[1] for x in ranges],
+            layer.jump,
+            layer.padding,
+            layer.center,
+            [str(x).lower() for x in layer.is_global],
+            layer.alignment,
+        ):
+            cells += values
+        writer.writerow("" if x is None else x for x in cells)
+    return buffer.getvalue()
+
+
+def table_csv(table: Table) -> str:
+    """Return any table as CSV, without the separators of thousands."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(table.headers)
+    for row in table.rows:
+        writer.writerow(
+            x.replace(",", "") if numeric else x
+            for x, numeric in zip(row, table.numeric, strict=True)
+        )
+    return buffer.getvalue()
+
+
+def table_markdown(table: Table) -> str:
+    """Return a table as GitHub's Markdown, with aligned columns."""
+    rows = [[_one_line(x).replace("|", "\\|") for x in row] for row in (table.headers, *table.rows)]
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(table.headers))]
+    rule = [
+        "-" * (width - 1) + ":" if numeric else "-" * width
+        for width, numeric in zip(widths, table.numeric, strict=True)
+    ]
+    rows.insert(1, rule)
+    return "".join(
+        "| "
+        + " | ".join(
+            x.rjust(width) if numeric else x.ljust(width)
+            for x, width, numeric in zip(row, widths, table.numeric, strict=True)
+        )
+        + " |\n"
+        for row in rows
+    )
+
+
+def table_latex(table: Table, caption: str = "") -> str:
+    """Return a table as LaTeX, for documents that use the package booktabs."""
+    columns = "".join("r" if x else "l" for x in table.numeric)
+    lines = ["% needs \\usepackage{booktabs}"]
+    if caption:
+        lines += ["\\begin{table}", "\\centering", f"\\caption{{{latex_text(caption)}}}"]
+    lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule"]
+    for i, row in enumerate((table.headers, *table.rows)):
+        lines.append(" & ".join(map(latex_text, row)) + " \\\\")
+        if i == 0:
+            lines.append("\\midrule")
+    lines += ["\\bottomrule", "\\end{tabular}"]
+    if caption:
+        lines.append("\\end{table}")
+    return "\n".join(lines) + "\n"
+
+
+_LATEX = {
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "×": "$\\times$",
+    "−": "$-$",
+    "–": "--",
+    "…": "--",
+    **{x: "\\" + x for x in "&%$#_{}"},
+}
+
+
+def latex_text(text: str) -> str:
+    """Return `text` so that LaTeX prints it as it is."""
+    escaped = "".join(_LATEX.get(x, x) for x in _one_line(text))
+    return re.sub(r"^-(?=\d)", "$-$", escaped)
+
+
+def _one_line(text: str) -> str:
+    return "".join(x if x.isprintable() else " " for x in text)
+
+
+def analysis_json(analysis: Analysis, unit: UnitView | None = None) -> str:
+    """Return an analysis as JSON; its keys are a contract.
+
+    Parameters
+    ----------
+    analysis
+        What to write: the input, every layer and the diagnostics.
+    unit
+        A unit that was asked for, or None.
+    """
+    record = analysis_record(analysis, unit)
+    # One line a layer: a program does not care, and a person can read it.
+    lists = ("layers", "diagnostics")
+    parts = [
+        f'"{key}": ' + (_json_lines(value) if key in lists else json.dumps(value, **_JSON))
+        for key, value in record.items()
+    ]
+    return "{" + ",\n ".join(parts) + "}\n"
+
+
+def _json_lines(values: Sequence[object]) -> str:
+    return "[" + ",\n  ".join(json.dumps(x, **_JSON) for x in values) + "]"
+
+
+def analysis_record(analysis: Analysis, unit: UnitView | None = None) -> dict[str, Any]:
+    """Return what `analysis_json` writes, as dictionaries and lists."""
+    record: dict[str, Any] = {
+        "format": 1,
+        "name": analysis.architecture.name,
+        "input": {
+            "size": list(analysis.input_size),
+            "channels": analysis.architecture.channels,
+        },
+        "layers": [layer_record(x) for x in analysis.layers],
+    }
+    if unit is not None:
+        record["unit"] = unit_record(unit)
+    record["diagnostics"] = [
+        {"layer": x.layer, "code": x.code, "message": x.message} for x in analysis.diagnostics
+    ]
+    return record
+
+
+def layer_record(layer: LayerAnalysis) -> dict[str, Any]:
+    """Return one layer as JSON has it; every list is per axis."""
+    return {
+        "name": layer.name,
+        "op": layer.op,
+        "inputs": list(layer.inputs),
+        "output_size": list(layer.output_size),
+        "channels": layer.channels,
+        "parameters": layer.parameters,
+        "macs": layer.macs,
+        "rf_size": _plain(layer.rf_size),
+        "rf_size_range": _plain(layer.rf_size_range),
+        "jump": _plain(layer.jump),
+        "padding": _plain(layer.padding),
+        "center": _plain(layer.center),
+        "global": list(layer.is_global),
+        "alignment": list(layer.alignment),
+    }
+
+
+def unit_record(unit: UnitView) -> dict[str, Any]:
+    """Return one unit as JSON has it; regions are inclusive [first, last] pairs per axis."""
+    return {
+        "layer": unit.layer,
+        "position": list(unit.position),
+        "theoretical_region": _plain(unit.theoretical_region),
+        "visible_region": _plain(unit.visible_region),
+        "support_count": unit.support_count,
+        "coverage": unit.coverage,
+        "gridding": unit.gridding,
+    }
+
+
+def _plain(value: object) -> object:
+    """Return `value` with lists for tuples, and fractions as whole numbers or texts."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(x) for k, x in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(x) for x in value]
+    if isinstance(value, Fraction):
+        return value.numerator if value.denominator == 1 else str(value)
+    return value
