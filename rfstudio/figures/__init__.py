@@ -1,6 +1,18 @@
 """Values become publication figures with matplotlib; no Qt, for window and command line."""
 
-from rfstudio.figures.render import SUFFIXES, FigureStyle, render
-from rfstudio.figures.scene import FigureError, Scene, scene_of
+from rfstudio.figures.growth import Growth, growth_of, render_growth
+from rfstudio.figures.render import render
+from rfstudio.figures.scene import Scene, scene_of
+from rfstudio.figures.style import SUFFIXES, FigureError, FigureStyle
 
-__all__ = ["SUFFIXES", "FigureError", "FigureStyle", "Scene", "render", "scene_of"]
+__all__ = [
+    "SUFFIXES",
+    "FigureError",
+    "FigureStyle",
+    "Growth",
+    "Scene",
+    "growth_of",
+    "render",
+    "render_growth",
+    "scene_of",
+]

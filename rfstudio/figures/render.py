@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rfstudio.figures.scene import FigureError, Interval, Region, Scene
+from rfstudio.figures.scene import Interval, Region, Scene
+from rfstudio.figures.style import (
+    TEXT_POINTS,
+    FigureStyle,
+    figure_bytes,
+    figure_kind,
+    print_settings,
+)
 from rfstudio.figures.wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -16,58 +21,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-SUFFIXES = (".png", ".svg", ".pdf")
-"""The formats of a figure, as endings of a file's name."""
-
 THEORETICAL = "#d62728"
 VISIBLE = "#111111"
 ERF = "#1252d9"
 SUPPORT = "#00a6a6"
 OUTSIDE = "#f0f0f0"
 
-_MM = 1 / 25.4
-_TEXT = 7.0  # points
 _LINE = 0.145  # inches from one line of text to the next
 _MARGIN = 0.10
 _TICKS_LEFT, _TICKS_BELOW = 0.34, 0.22
 _LOG_DECADES = 3.0
 _MAX_DOTS = 4000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FigureStyle:
-    """How a figure is drawn, apart from its content.
-
-    Attributes
-    ----------
-    width_mm
-        Width of the whole figure, in millimetres; 85 is a usual column, 174 a page.
-    dpi
-        Dots per inch of a PNG, and of the pixel images inside SVG and PDF.
-    colour
-        Whether the photo keeps its colours; in gray the blue of an effective field stands out.
-    dim
-        How much of what the unit does not see fades, from 0 (nothing) to 1 (to white).
-    scale
-        Whether the shading of the effective field is linear or logarithmic over three decades.
-    caption, legend, axes
-        Whether the numbers, the key to the lines, and pixel numbers at the border are drawn.
-    """
-
-    width_mm: float = 120.0
-    dpi: int = 300
-    colour: bool = False
-    dim: float = 0.55
-    scale: Literal["linear", "log"] = "linear"
-    caption: bool = True
-    legend: bool = True
-    axes: bool = True
-
-    def __post_init__(self) -> None:
-        if not 20 <= self.width_mm <= 1000:
-            raise FigureError(f"the width must be from 20 to 1000 mm, not {self.width_mm:g}")
-        if not 30 <= self.dpi <= 2400:
-            raise FigureError(f"the resolution must be from 30 to 2400 dpi, not {self.dpi}")
 
 
 def render(scene: Scene, suffix: str, style: FigureStyle | None = None) -> bytes:
@@ -91,43 +55,18 @@ def render(scene: Scene, suffix: str, style: FigureStyle | None = None) -> bytes
     -----
     The same scene and style give the same bytes: no date is written.
     """
-    kind = suffix.lower()
-    if kind not in SUFFIXES:
-        raise FigureError(
-            f"a figure is a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file, not {suffix!r}"
-        )
-    # matplotlib takes half a second to load, so it loads when the first figure is drawn.
-    import matplotlib as mpl
-
-    settings: Any = {
-        "font.family": ["DejaVu Sans"],
-        "font.size": _TEXT,
-        "pdf.fonttype": 42,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "rfstudio",
-        "axes.linewidth": 0.5,
-        "text.usetex": False,
-    }
+    kind = figure_kind(suffix)
     style = style or FigureStyle()
-    with mpl.rc_context(settings):
+    with print_settings():
         figure = _draw(scene, style)
-        buffer = io.BytesIO()
-        metadata = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[kind]
-        figure.savefig(
-            buffer,
-            format=kind[1:],
-            dpi=style.dpi,
-            facecolor="white",
-            metadata={**metadata, "Title": scene.title},
-        )
-    return buffer.getvalue()
+        return figure_bytes(figure, kind, style.dpi, scene.title)
 
 
 def _draw(scene: Scene, style: FigureStyle) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    width = style.width_mm * _MM
+    width = style.width_mm / 25.4
     left = _MARGIN + (_TICKS_LEFT if style.axes and not scene.strip else 0.0)
     plot_width = width - left - _MARGIN
     vertical, horizontal = _view(scene)
@@ -136,8 +75,8 @@ def _draw(scene: Scene, style: FigureStyle) -> Figure:
 
     figure = Figure(figsize=(width, 1.0))
     canvas = FigureCanvasAgg(figure)
-    title = wrapped(canvas, (scene.title,), width - 2 * _MARGIN, points=_TEXT, bold=True)
-    numbers = wrapped(canvas, scene.numbers, width - 2 * _MARGIN, points=_TEXT)
+    title = wrapped(canvas, (scene.title,), width - 2 * _MARGIN, points=TEXT_POINTS, bold=True)
+    numbers = wrapped(canvas, scene.numbers, width - 2 * _MARGIN, points=TEXT_POINTS)
     lines = (len(title) + len(numbers)) if style.caption else 0
     handles = _handles(scene) if style.legend else []
     columns = max(1, min(len(handles), int((width - 2 * _MARGIN) / 1.45)))

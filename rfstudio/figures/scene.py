@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from rfstudio.core.errors import RFStudioError
+from rfstudio.figures.style import FigureError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +21,6 @@ Interval: TypeAlias = tuple[int, int]
 
 Region: TypeAlias = tuple[Interval, Interval]
 """One interval per axis, (y, x)."""
-
-
-class FigureError(RFStudioError):
-    """A figure was asked for that cannot be drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ def number_text(value: Number | None) -> str:
 
 def sizes_text(values: Sequence[Number | None]) -> str:
     """Return one number per axis, always all of them: ``3×3``; a global axis is ``all``."""
+    if all(x is None for x in values):
+        return "all"
     return "×".join("all" if x is None else number_text(x) for x in values)
 
 
@@ -80,6 +83,8 @@ def steps_text(values: Sequence[Number | None]) -> str:
 
 def field_text(layer: LayerAnalysis) -> str:
     """Return the size of a receptive field, as a range where it depends on the unit."""
+    if all(layer.is_global):
+        return "all"
     return "×".join(
         "all" if x is None else str(x[0]) if x[0] == x[1] else f"{x[0]}…{x[1]}"
         for x in layer.rf_size_range
@@ -152,6 +157,64 @@ def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
             cells += values
         writer.writerow("" if x is None else x for x in cells)
     return buffer.getvalue()
+
+
+def largest_field(analysis: Analysis) -> LayerAnalysis | None:
+    """Return the first layer with the largest field that is not global, if there is one."""
+    local = [x for x in analysis.layers if not any(x.is_global)]
+    return max(local, key=lambda x: math.prod(n or 0 for n in x.rf_size), default=None)
+
+
+def comparison_table(analyses: Mapping[str, Analysis]) -> Table:
+    """Return one row a network; the keys are what the reader called them."""
+    headers = (
+        "network",
+        "input",
+        "layers",
+        "parameters",
+        "MACs",
+        "largest field",
+        "jump",
+        "at layer",
+        "alignment",
+    )
+    rows = []
+    for name, analysis in analyses.items():
+        deepest = largest_field(analysis)
+        rows.append(
+            (
+                name,
+                sizes_text(analysis.input_size),
+                f"{len(analysis.layers):,}",
+                f"{analysis.parameters:,}",
+                f"{analysis.macs:,}",
+                field_text(deepest) if deepest else MISSING,
+                steps_text(deepest.jump) if deepest else MISSING,
+                deepest.name if deepest else MISSING,
+                alignment_text(deepest) if deepest else MISSING,
+            )
+        )
+    text = ("network", "at layer", "alignment")
+    return Table(headers, tuple(rows), tuple(x not in text for x in headers))
+
+
+def comparison_json(analyses: Mapping[str, Analysis]) -> str:
+    """Return a comparison as JSON: for each network its totals and its largest local field."""
+    records = []
+    for name, analysis in analyses.items():
+        deepest = largest_field(analysis)
+        records.append(
+            {
+                "network": name,
+                "name": analysis.architecture.name,
+                "input": _input_record(analysis),
+                "layer_count": len(analysis.layers),
+                "parameters": analysis.parameters,
+                "macs": analysis.macs,
+                "largest_field": layer_record(deepest) if deepest else None,
+            }
+        )
+    return '{"format": 1,\n "networks": ' + _json_lines(records) + "}\n"
 
 
 def table_csv(table: Table) -> str:
@@ -255,10 +318,7 @@ def analysis_record(analysis: Analysis, unit: UnitView | None = None) -> dict[st
     record: dict[str, Any] = {
         "format": 1,
         "name": analysis.architecture.name,
-        "input": {
-            "size": list(analysis.input_size),
-            "channels": analysis.architecture.channels,
-        },
+        "input": _input_record(analysis),
         "layers": [layer_record(x) for x in analysis.layers],
     }
     if unit is not None:
@@ -267,6 +327,10 @@ def analysis_record(analysis: Analysis, unit: UnitView | None = None) -> dict[st
         {"layer": x.layer, "code": x.code, "message": x.message} for x in analysis.diagnostics
     ]
     return record
+
+
+def _input_record(analysis: Analysis) -> dict[str, Any]:
+    return {"size": list(analysis.input_size), "channels": analysis.architecture.channels}
 
 
 def layer_record(layer: LayerAnalysis) -> dict[str, Any]:

@@ -1,0 +1,220 @@
+"""What the command line accepts."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from pathlib import Path
+
+from rfstudio import __version__
+from rfstudio.cli import commands, measuring, window
+
+_DESCRIPTION = """\
+Shows exactly what a unit of a vision network sees.
+
+NETWORK is the name of a preset (rfstudio presets) or the path of a YAML file.
+"""
+
+_EPILOGUE = """\
+commands that need no display:
+  rfstudio presets                     list the networks that come with the program
+  rfstudio analyze NETWORK             receptive fields of all layers, as a table, JSON, CSV …
+  rfstudio erf NETWORK --layer PATH    the effective receptive field of one unit
+  rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png
+  rfstudio compare NETWORK NETWORK …   several networks side by side
+  rfstudio convert NETWORK --output FILE.yaml
+
+rfstudio COMMAND --help tells more.  Exit status: 0 done, 1 the input is at fault, 2 usage.
+"""
+
+_FORMATS = ("table", "json", "csv", "markdown", "latex")
+_NUMBERS = ("--unit", "--input-size")
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Return the arguments, with `run` being the function of the command.
+
+    Raises
+    ------
+    SystemExit
+        After printing, if help was asked for or the usage is wrong.
+    """
+    argv = _with_joined_numbers(argv)
+    if argv and argv[0] in _COMMANDS:
+        return _command_parser().parse_args(argv)
+    parser = _window_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        near = difflib.get_close_matches(argv[0], _COMMANDS, n=1)
+        if near and not argv[0].startswith("-"):
+            parser.error(f"there is no command '{argv[0]}'; did you mean '{near[0]}'?")
+        parser.error(f"unexpected: {' '.join(rest)}")
+    return arguments
+
+
+def _with_joined_numbers(argv: list[str]) -> list[str]:
+    """Join the numbers behind an option that takes one per axis, so that any number may follow.
+
+    Networks have one, two or three axes, and a unit's position may be mistyped as negative.
+    """
+    joined: list[str] = []
+    open_option = False
+    for word in argv:
+        if word in _NUMBERS:
+            joined.append(word + "=")
+            open_option = True
+        elif open_option and re.fullmatch(r"-?\d+([,x×]-?\d+)*,?", word):
+            separator = "" if joined[-1].endswith("=") else ","
+            joined[-1] += separator + word.rstrip(",")
+        else:
+            joined.append(word)
+            open_option = False
+    return joined
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    words = re.split(r"[,x×\s]+", text.strip())
+    if not all(re.fullmatch(r"-?\d{1,9}", x) for x in words):
+        raise argparse.ArgumentTypeError(f"takes whole numbers, one per axis, not '{text}'")
+    return tuple(map(int, words))
+
+
+def _window_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rfstudio",
+        usage="rfstudio [NETWORK] [--image FILE]\n       rfstudio COMMAND …",
+        description=_DESCRIPTION,
+        epilog=_EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("network", metavar="NETWORK", nargs="?", help="opened in the window")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="the photo to draw on")
+    parser.add_argument("--version", action="version", version=f"rfstudio {__version__}")
+    parser.set_defaults(run=window.open_window)
+    return parser
+
+
+def _command_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rfstudio", description=_DESCRIPTION)
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    for name, add in _COMMANDS.items():
+        add(subparsers, name)
+    return parser
+
+
+def _add_presets(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
+) -> None:
+    parser = subparsers.add_parser(name, description="List the networks that come with RF Studio.")
+    parser.set_defaults(run=commands.presets)
+
+
+def _add_analyze(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
+) -> None:
+    parser = subparsers.add_parser(
+        name,
+        description="Show size, jump, padding, centre and alignment of the receptive field of "
+        "every layer, and what one unit sees.",
+    )
+    _add_network(parser)
+    parser.add_argument("--layer", metavar="PATH", help="a layer or container: only this one")
+    _add_unit(parser)
+    parser.add_argument(
+        "--reference",
+        metavar="PATH",
+        default="input",
+        help="give all fields with respect to this feature map instead of the input",
+    )
+    _add_input_size(parser)
+    parser.add_argument("--format", choices=_FORMATS, default="table", help="default: table")
+    parser.set_defaults(run=commands.analyze)
+
+
+def _add_figure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
+    parser = subparsers.add_parser(
+        name, description="Draw what one unit sees, ready for print, as SVG, PDF or PNG."
+    )
+    _add_network(parser)
+    parser.add_argument("--layer", metavar="PATH", required=True, help="a layer or container")
+    _add_unit(parser)
+    _add_input_size(parser)
+    parser.add_argument("--image", type=Path, metavar="FILE", help="default: a sample photo")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", required=True, help="ends in .svg, .pdf or .png"
+    )
+    parser.add_argument("--dpi", type=int, default=300, metavar="N", help="default: 300")
+    parser.add_argument(
+        "--width", type=float, default=120.0, metavar="MM", help="in millimetres; default: 120"
+    )
+    parser.add_argument("--colour", action="store_true", help="keep the colours of the photo")
+    parser.set_defaults(run=commands.figure)
+
+
+def _add_compare(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
+) -> None:
+    parser = subparsers.add_parser(name, description="Show several networks side by side.")
+    parser.add_argument("networks", metavar="NETWORK", nargs="+", help="presets or YAML files")
+    _add_input_size(parser)
+    parser.add_argument("--format", choices=_FORMATS, default="table", help="default: table")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="also draw size against depth, as .svg, .pdf or .png",
+    )
+    parser.set_defaults(run=commands.compare)
+
+
+def _add_convert(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
+) -> None:
+    parser = subparsers.add_parser(name, description="Write a network as a YAML file.")
+    _add_network(parser)
+    parser.add_argument("--output", type=Path, metavar="FILE.yaml", required=True)
+    parser.set_defaults(run=commands.convert)
+
+
+def _add_erf(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
+    parser = subparsers.add_parser(
+        name, description="Compute or measure the effective receptive field of one unit."
+    )
+    _add_network(parser)
+    parser.add_argument("--layer", metavar="PATH", required=True, help="a layer or container")
+    _add_unit(parser)
+    measuring.add_options(parser)
+    parser.set_defaults(run=measuring.erf)
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("network", metavar="NETWORK", help="a preset's name or a YAML file")
+
+
+def _add_unit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--unit",
+        type=_numbers,
+        metavar="Y X",
+        help="position in the feature map; default: the centre unit, (h//2, w//2)",
+    )
+
+
+def _add_input_size(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input-size",
+        type=_numbers,
+        metavar="H W",
+        help="analyse at this input size instead of the file's",
+    )
+
+
+_COMMANDS = {
+    "presets": _add_presets,
+    "analyze": _add_analyze,
+    "erf": _add_erf,
+    "figure": _add_figure,
+    "compare": _add_compare,
+    "convert": _add_convert,
+}

@@ -1,0 +1,170 @@
+"""What each command does, but for the window and the effective field."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+
+from rfstudio import api, paths
+from rfstudio.cli import terminal
+from rfstudio.cli.usage import UsageError
+from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
+from rfstudio.core.architecture import Architecture
+from rfstudio.core.errors import RFStudioError
+from rfstudio.formats import tables
+from rfstudio.formats.tables import Table
+
+
+def presets(_arguments: argparse.Namespace) -> int:
+    """List the networks that come with the program."""
+    rows = []
+    for path in sorted(paths.architectures().glob("*.yaml")):
+        network = api.load(path)
+        size = tables.sizes_text(network.input_size)
+        rows.append((path.stem, network.name, size, network.reference))
+    table = Table(("preset", "network", "input", "reference"), tuple(rows), (False,) * 4)
+    print(terminal.table_text(table))
+    return 0
+
+
+def analyze(arguments: argparse.Namespace) -> int:
+    """Print the fields of all layers, or one layer and one of its units."""
+    network = _load(arguments)
+    analysis = api.analyze(network, reference=arguments.reference)
+    unit = _unit(analysis, arguments)
+    layers = analysis.layers
+    if unit is not None and arguments.layer is not None:
+        layers = (analysis[arguments.layer],)
+    _print_analysis(arguments, analysis, unit, layers)
+    return _status(analysis)
+
+
+def _print_analysis(
+    arguments: argparse.Namespace,
+    analysis: Analysis,
+    unit: UnitView | None,
+    layers: tuple[LayerAnalysis, ...],
+) -> None:
+    match arguments.format:
+        case "json":
+            text = tables.analysis_json(analysis, unit)
+        case "csv":
+            text = tables.analysis_csv(layers)
+        case "markdown":
+            text = tables.table_markdown(tables.analysis_table(layers))
+        case "latex":
+            text = tables.table_latex(tables.analysis_table(layers), analysis.architecture.name)
+        case _ if unit is not None:
+            path = arguments.layer or unit.layer
+            text = terminal.unit_text(analysis, path, unit, arguments.reference)
+        case _:
+            text = terminal.analysis_text(analysis, arguments.reference)
+    sys.stdout.write(text)
+
+
+def _status(analysis: Analysis) -> int:
+    """Report what keeps the network from running; the analysis is there all the same."""
+    errors = [x for x in analysis.diagnostics if x.severity == "error"]
+    for error in errors:
+        print(f"rfstudio: {error.message}", file=sys.stderr)
+    return 1 if errors else 0
+
+
+def figure(arguments: argparse.Namespace) -> int:
+    """Draw what one unit sees into a file."""
+    from rfstudio.figures import FigureStyle, render, scene_of
+    from rfstudio.formats.files import atomic_write
+    from rfstudio.formats.images import read_image
+
+    style = FigureStyle(width_mm=arguments.width, dpi=arguments.dpi, colour=arguments.colour)
+    network = _load(arguments)
+    analysis = api.analyze(network)
+    unit = analysis.unit(arguments.layer, _position(analysis, arguments.layer, arguments.unit))
+    image = None
+    if arguments.image is not None or len(analysis.input_size) == 2:
+        image = read_image(arguments.image or paths.sample_images() / "cat.jpg")
+    scene = scene_of(
+        analysis, arguments.layer, unit.position, title=analysis.architecture.name, image=image
+    )
+    atomic_write(arguments.output, render(scene, arguments.output.suffix, style))
+    return 0
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """Write a network in the format of its output file."""
+    from rfstudio.formats.files import atomic_write
+    from rfstudio.formats.yaml_writer import write_yaml
+
+    if arguments.output.suffix.lower() not in (".yaml", ".yml"):
+        raise UsageError(f"{arguments.output}: a network is written as .yaml")
+    atomic_write(arguments.output, write_yaml(api.load(arguments.network)).encode())
+    return 0
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Print one row a network, and draw how their fields grow."""
+    analyses = [
+        api.analyze(_resized(api.load(name), arguments.input_size)) for name in arguments.networks
+    ]
+    if arguments.output is not None:
+        from rfstudio.figures import growth_of, render_growth
+        from rfstudio.formats.files import atomic_write
+
+        curves = [
+            growth_of(name, analysis)
+            for name, analysis in zip(arguments.networks, analyses, strict=True)
+        ]
+        atomic_write(arguments.output, render_growth(curves, arguments.output.suffix))
+    table = tables.comparison_table(dict(zip(arguments.networks, analyses, strict=True)))
+    match arguments.format:
+        case "json":
+            text = tables.comparison_json(dict(zip(arguments.networks, analyses, strict=True)))
+        case "csv":
+            text = tables.table_csv(table)
+        case "markdown":
+            text = tables.table_markdown(table)
+        case "latex":
+            text = tables.table_latex(table)
+        case _:
+            text = terminal.table_text(table) + "\n"
+    sys.stdout.write(text)
+    return max(map(_status, analyses), default=0)
+
+
+def _load(arguments: argparse.Namespace) -> Architecture:
+    """Return the network that a command names, at the input size that it names."""
+    network = api.load(arguments.network)
+    return _resized(network, arguments.input_size)
+
+
+def _resized(network: Architecture, size: tuple[int, ...] | None) -> Architecture:
+    if size is None:
+        return network
+    if len(size) != network.axes:
+        raise UsageError(
+            f"--input-size takes {network.axes} numbers for '{network.name}', not {len(size)}"
+        )
+    if min(size) < 1:
+        raise UsageError("--input-size must be at least 1 along each axis")
+    return dataclasses.replace(network, input_size=size)
+
+
+def _unit(analysis: Analysis, arguments: argparse.Namespace) -> UnitView | None:
+    """Return the unit that a command names, the last layer's if it names no layer."""
+    if arguments.layer is None and arguments.unit is None:
+        return None
+    if arguments.layer is None and not analysis.layers:
+        raise RFStudioError(f"'{analysis.architecture.name}' has no layers, so there is no unit")
+    layer = arguments.layer or analysis.layers[-1].name
+    unit = analysis.unit(layer, _position(analysis, layer, arguments.unit))
+    return dataclasses.replace(unit, layer=layer)
+
+
+def _position(
+    analysis: Analysis, layer: str, position: tuple[int, ...] | None
+) -> tuple[int, ...] | None:
+    axes = len(analysis[layer].output_size)
+    if position is not None and len(position) != axes:
+        raise UsageError(f"--unit takes {axes} numbers for '{layer}', not {len(position)}")
+    return position

@@ -1,0 +1,57 @@
+"""Runs one command and turns its outcome into an exit status and readable messages.
+
+Results go to standard output, problems to standard error; 0 means done, 1 the input is at fault,
+2 usage.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from rfstudio.cli.arguments import parse
+from rfstudio.cli.usage import UsageError
+from rfstudio.core.errors import FormatError, RFStudioError
+
+DONE, AT_FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status.
+
+    Parameters
+    ----------
+    argv
+        The arguments without the program's name; those of the process if None.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show × or … gets a question mark, not a traceback.
+            stream.reconfigure(errors="replace")
+    try:
+        arguments = parse(sys.argv[1:] if argv is None else list(argv))
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except SystemExit as stop:  # argparse has printed help or a usage error
+        return stop.code if isinstance(stop.code, int) else USAGE
+    except UsageError as error:
+        return _complain(f"rfstudio: {error}", USAGE)
+    except FormatError as error:
+        return _complain(str(error), AT_FAULT)
+    except RFStudioError as error:
+        return _complain(f"rfstudio: {error}", AT_FAULT)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # as in `rfstudio analyze vgg16 | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+        return _complain(f"rfstudio: {error.filename or ''}: {error.strerror}", AT_FAULT)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def _complain(message: str, status: int) -> int:
+    print(message, file=sys.stderr)
+    return status

@@ -1,0 +1,174 @@
+"""Texts for a terminal: aligned tables that fit its width, one layer or unit in words."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
+from rfstudio.core.diagnostics import Diagnostic
+from rfstudio.formats.tables import (
+    Table,
+    alignment_text,
+    analysis_table,
+    field_text,
+    sizes_text,
+    steps_text,
+)
+
+_GAP = "  "
+# What a narrow terminal leaves out, first things first.
+_DISPENSABLE = ("MACs", "op", "parameters", "alignment", "centre", "channels", "padding")
+_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+
+
+def analysis_text(analysis: Analysis, reference: str) -> str:
+    """Return the whole network: a heading, one row a layer, totals and diagnostics."""
+    architecture = analysis.architecture
+    heading = [
+        architecture.name,
+        f"input {sizes_text(analysis.input_size)}, {_count(architecture.channels, 'channel')}",
+    ]
+    if architecture.reference:
+        heading.append(architecture.reference)
+    lines = [_bold(" · ".join(heading))]
+    if reference != "input":
+        lines.append(f"fields with respect to the map of {reference}")
+    lines += ["", table_text(analysis_table(analysis.layers)), "", _totals(analysis)]
+    return "\n".join([*lines, *_diagnostics(analysis.diagnostics)]) + "\n"
+
+
+def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> str:
+    """Return one layer and one of its units in words."""
+    layer = analysis[path]
+    title = path if path == layer.name else f"{path} (its output is {layer.name})"
+    inputs = ", ".join(layer.inputs)
+    lines = [
+        _bold(f"{analysis.architecture.name}, {title}"),
+        _facts(
+            [
+                ("op", f"{layer.op}, reads {inputs}" if inputs else layer.op),
+                ("output", f"{sizes_text(layer.output_size)}, {layer.channels} channels"),
+                *_field_facts(layer, reference),
+                ("parameters", f"{layer.parameters:,}"),
+                ("MACs", f"{layer.macs:,}"),
+            ]
+        ),
+        "",
+        _bold(f"unit ({', '.join(map(str, unit.position))})"),
+        _facts(_unit_facts(unit)),
+    ]
+    remarks = [x for x in analysis.diagnostics if x.layer in (layer.name, path)]
+    return "\n".join([*lines, *_diagnostics(remarks)]) + "\n"
+
+
+def _field_facts(layer: LayerAnalysis, reference: str) -> list[tuple[str, str]]:
+    of = "" if reference == "input" else f" of {reference}"
+    if all(layer.is_global):
+        return [("field", f"every unit sees everything{of}"), ("alignment", alignment_text(layer))]
+    return [
+        ("field", f"{field_text(layer)} px{of}"),
+        ("jump", f"{steps_text(layer.jump)} px"),
+        ("padding", f"{steps_text(layer.padding)} px"),
+        ("centre", f"{steps_text(layer.center)} (of unit 0)"),
+        ("alignment", alignment_text(layer)),
+    ]
+
+
+def _unit_facts(unit: UnitView) -> list[tuple[str, str]]:
+    holes = "none" if unit.gridding == 0 else f"{100 * unit.gridding:.3g} % of the visible region"
+    return [
+        ("theoretical", _region(unit.theoretical_region)),
+        ("visible", _region(unit.visible_region)),
+        (
+            "contributing",
+            f"{_count(unit.support_count, 'pixel')}, {100 * unit.coverage:.3g} % of the image",
+        ),
+        ("holes", holes),
+    ]
+
+
+def _region(region: Sequence[tuple[int, int]] | None) -> str:
+    if region is None:
+        return "nothing"
+    spans = " × ".join(f"{first}…{last}" for first, last in region).replace("-", "−")
+    return f"{spans}  ({sizes_text([last - first + 1 for first, last in region])} px)"
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"{_GAP}{name:<14}{value}" for name, value in facts)
+
+
+def _totals(analysis: Analysis) -> str:
+    return (
+        f"{_count(len(analysis.layers), 'layer')} · {_count(analysis.parameters, 'parameter')} · "
+        f"{analysis.macs:,} MACs (multiply-adds for one input)"
+    )
+
+
+def _diagnostics(diagnostics: Sequence[Diagnostic]) -> list[str]:
+    lines: list[str] = []
+    for remark in diagnostics:
+        head = f"{remark.severity}: "
+        lines += textwrap.wrap(
+            f"{head}{remark.message} [{remark.code}]",
+            max(40, min(_width(), 100)),
+            subsequent_indent=" " * len(head),
+            break_on_hyphens=False,
+        )
+    return ["", *lines] if lines else []
+
+
+def table_text(table: Table) -> str:
+    """Return a table with aligned columns; a terminal that is too narrow gets fewer of them."""
+    columns = list(range(len(table.headers)))
+    grid = (table.headers, *table.rows)
+    widths = [max(len(row[i]) for row in grid) for i in columns]
+
+    def total() -> int:
+        return sum(widths[i] for i in columns) + len(_GAP) * (len(columns) - 1)
+
+    left_out = []
+    for name in _DISPENSABLE:
+        if total() <= _width():
+            break
+        if name in table.headers:
+            columns.remove(table.headers.index(name))
+            left_out.append(name)
+    lines = [
+        _GAP.join(
+            row[i].rjust(widths[i]) if table.numeric[i] else row[i].ljust(widths[i])
+            for i in columns
+        ).rstrip()
+        for row in grid
+    ]
+    lines[0] = _bold(lines[0])
+    lines.insert(1, _dim("─" * total()))
+    if left_out:
+        lines.append(_dim(f"(this terminal is too narrow for: {', '.join(left_out)})"))
+    return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _width() -> int:
+    """Return the columns of the terminal; a file or a pipe has room for everything."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+
+
+def _bold(text: str) -> str:
+    return _styled(_BOLD, text)
+
+
+def _dim(text: str) -> str:
+    return _styled(_DIM, text)
+
+
+def _styled(style: str, text: str) -> str:
+    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+    return text if plain or not sys.stdout.isatty() else f"{style}{text}{_PLAIN}"

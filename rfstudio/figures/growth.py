@@ -1,0 +1,110 @@
+"""Draws how receptive fields grow with depth, for one network or several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rfstudio.figures.style import FigureStyle, figure_bytes, figure_kind, print_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfstudio.core.analysis import Analysis
+
+# Okabe and Ito's colours, told apart by the colour-blind, and a dash pattern each.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+_DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """One curve.
+
+    Attributes
+    ----------
+    name
+        How the legend calls the network.
+    depths
+        For each point the number of windows (convolutions, pools) on the longest path to it.
+    sizes
+        For each point the size of the theoretical field, in pixels, of its larger side.
+    input_size
+        The larger side of the input, in pixels.
+    """
+
+    name: str
+    depths: tuple[int, ...]
+    sizes: tuple[int, ...]
+    input_size: int
+
+
+def growth_of(name: str, analysis: Analysis) -> Growth:
+    """Return how the field of a network grows; layers with a global axis are left out."""
+    nodes = analysis.graph.nodes
+    depths = [0] * len(nodes)
+    largest: dict[int, int] = {}
+    for node in nodes[1:]:
+        windowed = hasattr(node.op, "kernel_size")
+        depths[node.index] = max(depths[x] for x in node.inputs) + windowed
+        sizes = [x for x in analysis.at(node.index).rf_size if x is not None]
+        if len(sizes) == len(node.size):
+            depth = depths[node.index]
+            largest[depth] = max(largest.get(depth, 0), *sizes)
+    points = sorted(largest.items())
+    return Growth(
+        name,
+        tuple(depth for depth, _ in points),
+        tuple(size for _, size in points),
+        max(analysis.input_size),
+    )
+
+
+def render_growth(curves: Sequence[Growth], suffix: str, style: FigureStyle | None = None) -> bytes:
+    """Return the figure of some curves as the bytes of a PNG, SVG or PDF file.
+
+    Raises
+    ------
+    FigureError
+        If `suffix` is none of these.
+    """
+    kind = figure_kind(suffix)
+    style = style or FigureStyle()
+    with print_settings():
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+
+        width = style.width_mm / 25.4
+        figure = Figure(figsize=(width, 0.62 * width), layout="constrained")
+        axes = figure.add_subplot()
+        for i, curve in enumerate(curves):
+            axes.plot(
+                curve.depths,
+                curve.sizes,
+                drawstyle="steps-post",
+                color=_COLOURS[i % len(_COLOURS)],
+                linestyle=_DASHES[i // len(_COLOURS) % len(_DASHES)],
+                linewidth=1.2,
+                label=curve.name,
+            )
+        for size in sorted({curve.input_size for curve in curves}):
+            axes.axhline(size, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
+            axes.annotate(
+                f"input {size} px",
+                (0.0, size),
+                xycoords=("axes fraction", "data"),
+                xytext=(3, 2),
+                textcoords="offset points",
+                color="#666666",
+                fontsize=6.5,
+            )
+        axes.set_xlabel("depth (convolutions and pools on the longest path)")
+        axes.set_ylabel("theoretical field (px)")
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(length=2.0, width=0.5)
+        for text in axes.legend(frameon=False).get_texts():
+            text.set_parse_math(False)
+        return figure_bytes(figure, kind, style.dpi, "Growth of receptive fields")

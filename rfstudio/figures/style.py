@@ -1,0 +1,108 @@
+"""How figures are drawn, apart from their content: sizes, fonts and file formats for print."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from rfstudio.core.errors import RFStudioError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TEXT_POINTS = 7.0
+"""Size of the letters; journals ask for 6 to 8 points."""
+
+SUFFIXES = (".png", ".svg", ".pdf")
+"""The formats of a figure, as endings of a file's name."""
+
+
+class FigureError(RFStudioError):
+    """A figure was asked for that cannot be drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureStyle:
+    """How a figure is drawn, apart from its content.
+
+    Attributes
+    ----------
+    width_mm
+        Width of the whole figure, in millimetres; 85 is a usual column, 174 a page.
+    dpi
+        Dots per inch of a PNG, and of the pixel images inside SVG and PDF.
+    colour
+        Whether the photo keeps its colours; in gray the blue of an effective field stands out.
+    dim
+        How much of what the unit does not see fades, from 0 (nothing) to 1 (to white).
+    scale
+        Whether the shading of the effective field is linear or logarithmic over three decades.
+    caption, legend, axes
+        Whether the numbers, the key to the lines, and pixel numbers at the border are drawn.
+    """
+
+    width_mm: float = 120.0
+    dpi: int = 300
+    colour: bool = False
+    dim: float = 0.55
+    scale: Literal["linear", "log"] = "linear"
+    caption: bool = True
+    legend: bool = True
+    axes: bool = True
+
+    def __post_init__(self) -> None:
+        if not 20 <= self.width_mm <= 1000:
+            raise FigureError(f"the width must be from 20 to 1000 mm, not {self.width_mm:g}")
+        if not 30 <= self.dpi <= 2400:
+            raise FigureError(f"the resolution must be from 30 to 2400 dpi, not {self.dpi}")
+
+
+def figure_kind(suffix: str) -> str:
+    """Return the format that an ending means: one of `SUFFIXES`.
+
+    Raises
+    ------
+    FigureError
+        If it means none.
+    """
+    kind = suffix.lower()
+    if kind not in SUFFIXES:
+        raise FigureError(
+            f"a figure is a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file, not '{suffix}'"
+        )
+    return kind
+
+
+@contextmanager
+def print_settings() -> Iterator[None]:
+    """Let matplotlib draw for print while the context lasts: text stays text in SVG and PDF."""
+    # matplotlib takes half a second to load, so it loads when the first figure is drawn.
+    import matplotlib as mpl
+
+    settings: Any = {
+        "font.family": ["DejaVu Sans"],
+        "font.size": TEXT_POINTS,
+        "pdf.fonttype": 42,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "rfstudio",
+        "axes.linewidth": 0.5,
+        "text.usetex": False,
+    }
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes; a figure is no place to warn.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
+
+
+def figure_bytes(figure: Figure, kind: str, dpi: int, title: str) -> bytes:
+    """Return a figure as the bytes of a file; no date is written, so equal figures are equal."""
+    undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[kind]
+    buffer = io.BytesIO()
+    figure.savefig(
+        buffer, format=kind[1:], dpi=dpi, facecolor="white", metadata={**undated, "Title": title}
+    )
+    return buffer.getvalue()

@@ -1,0 +1,257 @@
+"""The command line as a user meets it: what it prints, where, and its exit status."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rfstudio import paths
+from rfstudio.cli import main
+
+
+class Shell:
+    """Runs a command in this process and keeps what it printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.out = ""
+        self.err = ""
+
+    def __call__(self, *words: object) -> int:
+        status = main([str(x) for x in words])
+        self.out, self.err = self._capsys.readouterr()
+        return status
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(capsys)
+
+
+@pytest.mark.parametrize("words", ["presets", "analyze vgg16 --format json --layer pool5"])
+def test_that_a_command_that_only_computes_imports_neither_qt_nor_torch(words: str) -> None:
+    script = (
+        "import sys; from rfstudio.cli import main; status = main(sys.argv[1:]);"
+        "heavy = {'PySide6', 'torch', 'matplotlib', 'pyqtgraph', 'PIL'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words.split()], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_that_importing_the_package_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, rfstudio; rfstudio.load; rfstudio.analyze; rfstudio.RFStudioError;"
+        "sys.exit(str({'PySide6', 'torch', 'matplotlib', 'yaml'} & set(sys.modules) or ''))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip() == ""
+
+
+def test_that_presets_lists_every_file_that_ships(run: Shell) -> None:
+    assert run("presets") == 0
+    listed = [line.split()[0] for line in run.out.splitlines()[2:]]
+    assert listed == sorted(x.stem for x in paths.architectures().glob("*.yaml"))
+
+
+def test_that_the_table_of_vgg16_shows_the_published_field(run: Shell) -> None:
+    # RECEPTIVE_FIELD_TABLE.md of google-research/receptive_field: 212, jump 32, padding 90.
+    assert run("analyze", "vgg16") == 0
+    (row,) = [x for x in run.out.splitlines() if x.startswith("pool5")]
+    assert row.split()[1:9] == ["max_pool", "7×7", "512", "212×212", "32", "90", "15.5", "aligned"]
+    # torchvision's parameter count of VGG-16.
+    assert "138,357,544 parameters" in run.out
+
+
+def test_that_columns_of_the_table_are_aligned(run: Shell) -> None:
+    run("analyze", "vgg16")
+    lines = run.out.splitlines()[2:]
+    end = lines[0].index("MACs") + len("MACs")
+    assert {len(x) for x in lines[2:41]} == {end}
+
+
+def test_that_json_is_the_whole_network_whatever_layer_is_asked_for(run: Shell) -> None:
+    assert run("analyze", "vgg16", "--format", "json", "--layer", "conv1_1", "--unit", 0, 0) == 0
+    record = json.loads(run.out)
+    assert len(record["layers"]) == 39
+    assert record["unit"]["visible_region"] == [[0, 1], [0, 1]]
+    assert record["unit"]["support_count"] == 4
+
+
+def test_that_the_unit_defaults_to_the_centre(run: Shell) -> None:
+    run("analyze", "vgg16", "--format", "json", "--layer", "conv3_3")
+    unit = json.loads(run.out)["unit"]
+    assert unit["layer"] == "conv3_3"
+    assert unit["position"] == [28, 28]
+    # Field 40, jump 4, padding 18: 28·4 − 18 = 94 up to 94 + 39.
+    assert unit["theoretical_region"] == [[94, 133], [94, 133]]
+
+
+def test_that_a_unit_alone_means_the_last_layer(run: Shell) -> None:
+    run("analyze", "vgg16", "--format", "json", "--unit", 0, 0)
+    assert json.loads(run.out)["unit"]["layer"] == "fc8"
+
+
+def test_that_a_container_stands_for_its_output(run: Shell) -> None:
+    run("analyze", "resnet50", "--format", "json", "--layer", "layer3")
+    assert json.loads(run.out)["unit"]["layer"] == "layer3"
+    run("analyze", "resnet50", "--format", "csv", "--layer", "layer3")
+    (row,) = csv.DictReader(io.StringIO(run.out))
+    # Golden table of stage ends: 267, 16, 133.
+    assert (row["rf_size_y"], row["jump_y"], row["padding_y"]) == ("267", "16", "133")
+
+
+def test_that_fields_can_be_asked_for_with_respect_to_another_map(run: Shell) -> None:
+    # Three 3×3 convolutions behind pool2 see 7 of its samples.
+    run("analyze", "vgg16", "--format", "json", "--reference", "pool2")
+    layers = {x["name"]: x for x in json.loads(run.out)["layers"]}
+    assert layers["conv3_3"]["rf_size"] == [7, 7]
+    assert layers["conv3_3"]["jump"] == [1, 1]
+
+
+@pytest.mark.parametrize("size", [["320", "256"], ["320,256"], ["320x256"]])
+def test_that_input_size_needs_no_edit_of_the_file(run: Shell, size: list[str]) -> None:
+    assert run("analyze", "--input-size", *size, "vgg16", "--format", "json") == 0
+    record = json.loads(run.out)
+    assert record["input"]["size"] == [320, 256]
+    assert record["layers"][0]["output_size"] == [320, 256]
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv", "markdown", "latex"])
+def test_that_every_preset_has_an_answer_in_every_format(run: Shell, form: str) -> None:
+    for preset in paths.architectures().glob("*.yaml"):
+        assert run("analyze", preset.stem, "--format", form) == 0, preset.stem
+        assert run.out
+        assert run.err == ""
+
+
+def test_that_an_unknown_preset_names_the_nearest_one(run: Shell) -> None:
+    assert run("analyze", "vgg61") == 1
+    assert "vgg16" in run.err
+    assert run.out == ""
+
+
+def test_that_an_unknown_layer_names_the_nearest_one(run: Shell) -> None:
+    assert run("analyze", "vgg16", "--layer", "conv3_33") == 1
+    assert run.err.strip() == "rfstudio: there is no layer 'conv3_33'; did you mean 'conv3_3'?"
+
+
+def test_that_problems_of_a_file_go_to_standard_error_with_their_places(
+    run: Shell, tmp_path: Path
+) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(
+        "format: 1\nname: broken\ninput: {size: [32, 32], channels: 3}\nlayers:\n"
+        "  - conv: {name: a, kernal_size: 3}\n  - convv: {name: b, kernel_size: 3}\n"
+    )
+    assert run("analyze", path) == 1
+    assert run.out == ""
+    lines = run.err.splitlines()
+    assert f"{path}:5:21: conv has no 'kernal_size'; did you mean 'kernel_size'?" in lines
+    assert f"{path}:6:5: unknown op 'convv'; did you mean 'conv'?" in lines
+
+
+def test_that_an_input_that_is_too_small_is_at_fault(run: Shell) -> None:
+    assert run("analyze", "vgg16", "--input-size", 8, 8) == 1
+    assert "output of 'pool4' would be empty" in run.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("analyze vgg16 --unit 1 2 3", "--unit takes 2 numbers"),
+        ("analyze vgg16 --input-size 64", "--input-size takes 2 numbers"),
+        ("analyze vgg16 --input-size 0 64", "at least 1"),
+        ("analyze vgg16 --unit a b", "whole numbers"),
+        ("analyze vgg16 --format xml", "invalid choice"),
+        ("analyze", "NETWORK"),
+        ("analyz vgg16", "did you mean 'analyze'?"),
+        ("figure vgg16 --output x.svg", "--layer"),
+        ("convert vgg16 --output x.json", ".yaml"),
+    ],
+)
+def test_that_wrong_usage_has_status_2_and_says_what_is_wrong(
+    run: Shell, words: str, told: str
+) -> None:
+    assert run(*words.split()) == 2
+    assert told in run.err
+    assert run.out == ""
+
+
+def test_that_a_unit_outside_the_map_is_at_fault(run: Shell) -> None:
+    assert run("analyze", "vgg16", "--layer", "conv3_3", "--unit", 56, -1) == 1
+    assert "0…55" in run.err
+
+
+@pytest.mark.parametrize("words", ["--help", "analyze --help", "--version"])
+def test_that_help_is_not_an_error(run: Shell, words: str) -> None:
+    assert run(*words.split()) == 0
+    assert run.out.startswith(("usage: rfstudio", "rfstudio 0."))
+
+
+def test_that_without_a_display_the_window_says_so_and_names_what_needs_none(
+    run: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert run() == 2
+    assert "no display" in run.err
+    for command in ("presets", "analyze", "figure"):
+        assert f"rfstudio {command}" in run.err
+
+
+def test_that_a_reader_that_stops_early_is_no_error() -> None:
+    command = f"{sys.executable} -m rfstudio analyze resnet152 | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_that_convert_writes_a_file_that_reads_as_the_same_network(
+    run: Shell, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy.yaml"
+    assert run("convert", "resnet50", "--output", path) == 0
+    run("analyze", path, "--format", "json")
+    copy = json.loads(run.out)
+    run("analyze", "resnet50", "--format", "json")
+    assert copy == json.loads(run.out)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")]
+)
+def test_that_figure_writes_the_format_of_its_ending(
+    run: Shell, tmp_path: Path, suffix: str, start: bytes
+) -> None:
+    path = tmp_path / f"figure{suffix}"
+    assert run("figure", "vgg16", "--layer", "conv3_3", "--output", path, "--dpi", 100) == 0
+    assert path.read_bytes().startswith(start)
+
+
+def test_that_a_figure_of_another_ending_is_refused_and_nothing_is_written(
+    run: Shell, tmp_path: Path
+) -> None:
+    path = tmp_path / "figure.gif"
+    assert run("figure", "vgg16", "--layer", "conv3_3", "--output", path) == 1
+    assert ".png, .svg or .pdf" in run.err
+    assert not path.exists()
+
+
+def test_that_networks_are_compared_in_the_order_they_are_named(run: Shell) -> None:
+    assert run("compare", "vgg16", "resnet50", "--format", "csv") == 0
+    rows = list(csv.DictReader(io.StringIO(run.out)))
+    assert [x["network"] for x in rows] == ["vgg16", "resnet50"]
+    # Parameter counts of torchvision; fields of the golden tables.
+    assert [x["parameters"] for x in rows] == ["138357544", "25557032"]
+    assert [x["largest field"] for x in rows] == ["212×212", "427×427"]

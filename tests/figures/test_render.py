@@ -1,0 +1,197 @@
+"""Figures for print: right size, real text, right colours at the right pixels."""
+
+import io
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from rfstudio.core import ops
+from rfstudio.core.analysis import analyze
+from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.figures import FigureError, FigureStyle, Scene, render, scene_of
+
+SCENE = Scene(
+    title="Net, conv, unit (3, 4)",
+    numbers=("theoretical field 20×20 px (10 … 29 × 10 … 29)",),
+    input_size=(60, 60),
+    image=np.full((60, 60, 3), (200, 120, 40), np.uint8),
+    theoretical=((10, 29), (10, 29)),
+    visible=((10, 29), (10, 29)),
+)
+BARE = FigureStyle(width_mm=60, dpi=254, caption=False, legend=False, axes=False)
+
+
+def _pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def _at(pixel: float) -> float:
+    """Return where a coordinate of the 60 pixels of the scene lies in a bare figure, in dots.
+
+    60 mm at 254 dpi are 600 dots, less 0.1 inch on each side; the view goes from −1.22 to 60.22.
+    """
+    return 25.4 + (pixel + 1.22) * (600 - 2 * 25.4) / 61.44
+
+
+def _is_red(pixels: np.ndarray) -> np.ndarray:
+    return (pixels[..., 0] > 180) & (pixels[..., 1:].max(axis=-1) < 100)
+
+
+def _is_blue(pixels: np.ndarray) -> np.ndarray:
+    return (pixels[..., 2] > pixels[..., 0] + 60) & (pixels[..., 2] > 120)
+
+
+@pytest.mark.parametrize(("width", "dpi"), [(85, 300), (120, 150), (174, 100)])
+def test_that_a_png_has_its_width_in_millimetres_at_its_dpi(width: float, dpi: int) -> None:
+    image = Image.open(io.BytesIO(render(SCENE, ".png", FigureStyle(width_mm=width, dpi=dpi))))
+    assert image.width == pytest.approx(width / 25.4 * dpi, abs=1)
+    assert image.info["dpi"] == pytest.approx((dpi, dpi), abs=0.5)
+
+
+def test_that_the_red_frame_stands_where_the_theoretical_region_is() -> None:
+    pixels = _pixels(render(replace(SCENE, visible=None), ".png", BARE))
+    rows, columns = np.nonzero(_is_red(pixels))
+    left, right = _at(9.5), _at(29.5)
+    assert columns.min() == pytest.approx(left, abs=3)
+    assert columns.max() == pytest.approx(right, abs=3)
+    assert rows.max() - rows.min() == pytest.approx(right - left, abs=6)
+
+
+def test_that_a_region_that_leaves_the_image_is_drawn_whole() -> None:
+    scene = replace(SCENE, image=None, theoretical=((-20, 39), (-20, 39)), visible=None)
+    columns = np.nonzero(_is_red(_pixels(render(scene, ".png", BARE))).any(axis=0))[0]
+    # 60 of the 80 pixels that are in view, or a little less because of the rim.
+    assert (columns.max() - columns.min()) / (600 - 51) == pytest.approx(60 / 81, abs=0.03)
+
+
+def test_that_what_the_unit_does_not_see_fades() -> None:
+    scene = replace(SCENE, theoretical=None)
+    pixels = _pixels(render(scene, ".png", replace(BARE, dim=0.5, colour=True)))
+    inside, outside = pixels[200, 200], pixels[450, 450]
+    assert inside == pytest.approx([200, 120, 40], abs=3)
+    assert outside == pytest.approx([227, 187, 147], abs=4)
+
+
+def test_that_the_photo_is_gray_unless_its_colours_are_asked_for() -> None:
+    scene = replace(SCENE, theoretical=None, visible=((0, 59), (0, 59)))
+    gray = _pixels(render(scene, ".png", BARE))[300, 300]
+    # 0.299·200 + 0.587·120 + 0.114·40
+    assert gray == pytest.approx([135, 135, 135], abs=2)
+
+
+def test_that_the_effective_field_is_blue_where_it_is_strong_and_nothing_where_it_is_zero() -> None:
+    erf = np.zeros((60, 60))
+    erf[40:50, 40:50] = 3.0
+    scene = replace(SCENE, image=None, theoretical=None, visible=None, erf=erf)
+    rows, columns = np.nonzero(_is_blue(_pixels(render(scene, ".png", BARE))))
+    assert rows.min() == pytest.approx(_at(39.5), abs=3)
+    assert columns.max() == pytest.approx(_at(49.5), abs=3)
+
+
+def test_that_a_logarithmic_shading_shows_what_a_linear_one_hides() -> None:
+    erf = np.full((60, 60), 0.02)
+    erf[30, 30] = 1.0
+    scene = replace(SCENE, image=None, theoretical=None, visible=None, erf=erf)
+    linear = _is_blue(_pixels(render(scene, ".png", BARE))).mean()
+    log = _is_blue(_pixels(render(scene, ".png", replace(BARE, scale="log")))).mean()
+    assert linear < 0.01
+    assert log > 0.5
+
+
+@pytest.mark.parametrize("erf", [np.zeros((60, 60)), np.full((60, 60), np.nan)])
+def test_that_a_map_without_a_peak_is_no_error(erf: np.ndarray) -> None:
+    pixels = _pixels(render(replace(SCENE, erf=erf), ".png", BARE))
+    assert not _is_blue(pixels).any()
+
+
+def test_that_svg_keeps_its_text_as_text() -> None:
+    text = render(SCENE, ".svg").decode()
+    assert "Net, conv, unit (3, 4)" in text
+    assert "theoretical region" in text or "theoretical field" in text
+    assert "<text" in text
+
+
+def test_that_pdf_embeds_its_font_as_true_type() -> None:
+    data = render(SCENE, ".PDF")
+    assert b"/FontFile2" in data
+    assert b"/Subtype /Type3" not in data
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_that_the_same_scene_gives_the_same_bytes(suffix: str) -> None:
+    assert render(SCENE, suffix) == render(SCENE, suffix)
+
+
+@pytest.mark.parametrize(
+    "title", ["$x^2$", "$unclosed", "a\\frac{b", "<script>&", "名前", "%s {0}"]
+)
+def test_that_a_name_is_never_read_as_mathematics(title: str) -> None:
+    for suffix in (".svg", ".pdf", ".png"):
+        assert render(replace(SCENE, title=title), suffix, FigureStyle(width_mm=40, dpi=60))
+
+
+def test_that_a_long_caption_is_broken_and_not_cut() -> None:
+    numbers = tuple(f"fact number {i} of many" for i in range(12))
+    text = render(replace(SCENE, numbers=numbers), ".svg", FigureStyle(width_mm=60)).decode()
+    assert all(f"fact number {i} of many" in text for i in range(12))
+
+
+def test_that_another_ending_is_refused_with_those_that_work() -> None:
+    with pytest.raises(FigureError, match=r"\.png, \.svg or \.pdf"):
+        render(SCENE, ".gif")
+
+
+@pytest.mark.parametrize(("width", "dpi"), [(5, 300), (5000, 300), (85, 1), (85, 99999)])
+def test_that_a_size_no_printer_has_is_refused(width: float, dpi: int) -> None:
+    with pytest.raises(FigureError, match="must be from"):
+        FigureStyle(width_mm=width, dpi=dpi)
+
+
+def test_that_maps_of_another_size_are_refused() -> None:
+    with pytest.raises(FigureError, match="60×60"):
+        replace(SCENE, erf=np.zeros((30, 30)))
+
+
+def test_that_pyplot_stays_out() -> None:
+    render(SCENE, ".png", BARE)
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_that_a_dilated_unit_shows_the_pixels_that_it_reads() -> None:
+    network = Architecture(
+        input_size=(20, 20), layers=(Layer(ops.Conv(kernel_size=3, dilation=3), "d"),)
+    )
+    scene = scene_of(analyze(network), "d", (5, 5), title="Dilated")
+    assert scene.has_holes
+    assert scene.theoretical == ((5, 11), (5, 11))
+    assert "holes 81.6 %" in scene.numbers  # 1 − 9/49
+    assert "pixels read" in render(scene, ".svg").decode()
+
+
+@pytest.mark.parametrize("size", [(40,), (10, 20, 30)])
+def test_that_networks_of_one_and_three_axes_can_be_drawn(size: tuple[int, ...]) -> None:
+    network = Architecture(
+        input_size=size, layers=(Layer(ops.Conv(kernel_size=3, padding=1), "conv"),)
+    )
+    scene = scene_of(analyze(network), "conv", tuple(n // 2 for n in size), title="Net")
+    assert scene.input_size == (1, *size)[-2:]
+    assert scene.strip == (len(size) == 1)
+    assert render(scene, ".svg")
+
+
+@settings(max_examples=20)
+@given(
+    region=st.tuples(
+        st.tuples(st.integers(-3000, 3000), st.integers(0, 3000)),
+        st.tuples(st.integers(-3000, 3000), st.integers(0, 3000)),
+    )
+)
+def test_that_no_region_breaks_the_figure(region: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    (top, height), (left, width) = region
+    scene = replace(SCENE, theoretical=((top, top + height), (left, left + width)))
+    assert render(scene, ".png", FigureStyle(width_mm=30, dpi=40, caption=False, legend=False))
