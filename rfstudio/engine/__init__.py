@@ -1,0 +1,1 @@
+"""Everything that needs torch: modules built from a graph, and measured receptive fields."""

@@ -1,0 +1,100 @@
+"""Boxes of feature maps: which part of a map a tensor holds, and how windows are cut from it.
+
+A network is evaluated box by box, so that one unit costs what it reads and not what the image
+costs.  The whole map is just the largest box: there is one code path for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from torch import Tensor
+from torch.nn import functional
+
+Span: TypeAlias = tuple[int, int]
+"""Half-open interval of samples along one axis."""
+
+Box: TypeAlias = tuple[Span, ...]
+"""One span per axis, in the order of the tensor."""
+
+Fetch: TypeAlias = Callable[[Tensor], Tensor]
+"""Cuts from the tensor of a part what an operation reads, and fills what is outside the map."""
+
+
+class Part(NamedTuple):
+    """The box of a feature map that a tensor holds.
+
+    Attributes
+    ----------
+    size
+        Size of the whole map along each axis, in samples.
+    box
+        What of it the tensor holds.
+    """
+
+    size: tuple[int, ...]
+    box: Box
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Size of the box along each axis."""
+        return tuple(stop - start for start, stop in self.box)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the box is the whole map."""
+        return all(span == (0, n) for span, n in zip(self.box, self.size, strict=True))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the box holds no sample."""
+        return any(stop <= start for start, stop in self.box)
+
+
+def whole(size: tuple[int, ...]) -> Part:
+    """Return the part that is the whole map."""
+    return Part(size, tuple((0, n) for n in size))
+
+
+def padding_around(part: Part, bounds: Box) -> tuple[Span, ...]:
+    """Return how many samples of `bounds` lie before and behind the box, along each axis."""
+    return tuple(
+        (max(start - low, 0), max(high - stop, 0))
+        for (low, high), (start, stop) in zip(bounds, part.box, strict=True)
+    )
+
+
+def fetch(part: Part, bounds: Box, fill: float = 0.0, *, pad: bool = True) -> Fetch:
+    """Return a function that cuts `bounds` from a tensor that holds `part` of a map.
+
+    Parameters
+    ----------
+    part
+        What the tensor holds: all that is read of the map.
+    bounds
+        What is wanted, in samples of the map; may leave the map.
+    fill
+        Value of the samples outside the box: those outside the map, and those that a dilated
+        window spans but does not read.
+    pad
+        Whether samples outside the box are added; otherwise they are left to the caller.
+    """
+    slices: list[slice] = []
+    pads: list[int] = []
+    for (low, high), (start, stop) in zip(bounds, part.box, strict=True):
+        first, last = max(low, start), min(high, stop)
+        if first >= last:
+            shape = [high - low for low, high in bounds]
+            return lambda x: x.new_full((*x.shape[:2], *shape), fill)
+        slices.append(slice(first - start, last - start))
+        pads = [first - low, high - last, *pads]
+    index = (slice(None), slice(None), *slices)
+    is_all = all(
+        x.start == 0 and x.stop == extent for x, extent in zip(slices, part.extent, strict=True)
+    )
+    if not pad or not any(pads):
+        return (lambda x: x) if is_all else (lambda x: x[index])
+    if is_all:
+        return lambda x: functional.pad(x, pads, value=fill)
+    return lambda x: functional.pad(x[index], pads, value=fill)

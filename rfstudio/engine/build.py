@@ -1,0 +1,306 @@
+"""From a document to a torch module that computes any map of the network, or any box of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from rfstudio.core import ops
+from rfstudio.core.architecture import Architecture
+from rfstudio.core.errors import GraphError
+from rfstudio.core.graph import Graph, Node, expand
+from rfstudio.core.ops import Op
+from rfstudio.engine.boxes import Box
+from rfstudio.engine.cone import Plan, input_of, make_plan
+from rfstudio.engine.initial import draw_weights, level_weights, unit_weights
+from rfstudio.engine.layers.base import LayerModule
+from rfstudio.engine.layers.mixing import (
+    AttentionModule,
+    FlattenModule,
+    GlobalPoolModule,
+    GroupNormModule,
+    LinearModule,
+    SqueezeExciteModule,
+    WindowAttentionModule,
+)
+from rfstudio.engine.layers.pointwise import (
+    BatchNormModule,
+    DropoutModule,
+    FunctionModule,
+    LayerNormModule,
+    MergeModule,
+    PreluModule,
+)
+from rfstudio.engine.layers.positive import POSITIVE
+from rfstudio.engine.layers.resampling import (
+    AdaptivePoolModule,
+    CropModule,
+    PadModule,
+    PixelShuffleModule,
+    PixelUnshuffleModule,
+    UpsampleModule,
+)
+from rfstudio.engine.layers.windows import (
+    AvgPoolModule,
+    ConvModule,
+    ConvTransposeModule,
+    CustomModule,
+    MaxPoolModule,
+)
+
+_MODULES: dict[type[Op], Callable[[Node, Sequence[Node]], LayerModule]] = {
+    ops.Conv: ConvModule,
+    ops.DeformConv: ConvModule,
+    ops.ConvTranspose: ConvTransposeModule,
+    ops.MaxPool: MaxPoolModule,
+    ops.AvgPool: AvgPoolModule,
+    ops.Custom: CustomModule,
+    ops.AdaptiveAvgPool: AdaptivePoolModule,
+    ops.AdaptiveMaxPool: AdaptivePoolModule,
+    ops.GlobalAvgPool: GlobalPoolModule,
+    ops.GlobalMaxPool: GlobalPoolModule,
+    ops.Upsample: UpsampleModule,
+    ops.PixelShuffle: PixelShuffleModule,
+    ops.PixelUnshuffle: PixelUnshuffleModule,
+    ops.Pad: PadModule,
+    ops.Crop: CropModule,
+    ops.Flatten: FlattenModule,
+    ops.Linear: LinearModule,
+    ops.InstanceNorm: GroupNormModule,
+    ops.GroupNorm: GroupNormModule,
+    ops.SqueezeExcite: SqueezeExciteModule,
+    ops.Attention: AttentionModule,
+    ops.WindowAttention: WindowAttentionModule,
+    ops.BatchNorm: BatchNormModule,
+    **dict.fromkeys(ops.ELEMENTWISE, FunctionModule),
+    ops.Dropout: DropoutModule,
+    ops.Prelu: PreluModule,
+    ops.LayerNorm: LayerNormModule,
+    **dict.fromkeys(ops.MERGES, MergeModule),
+}
+"""The module of every operation."""
+
+_PLANS_KEPT = 64
+
+MAX_WEIGHTS = 2**31
+"""Weights of a network above which it is refused, instead of filling the memory (8 GB)."""
+
+
+class Scope(nn.Module):
+    """A named container of layers, so that weights are called by their layer's path."""
+
+    def child(self, name: str) -> Scope:
+        """Return the scope of that name, made if it is not there."""
+        found = self._modules.get(name)
+        if not isinstance(found, Scope):
+            found = Scope()
+            self._modules[name] = found
+        return found
+
+    def hold(self, name: str, module: nn.Module) -> None:
+        """Keep `module` under `name`; any name, unlike `add_module`."""
+        self._modules[name] = module
+
+
+class GraphModule(Scope):
+    """A network, or as much of it as one map needs: image (N, C, *size) → that map.
+
+    Its state's names are the layers' paths: ``layer1.0.conv1.weight``.
+
+    Parameters
+    ----------
+    architecture
+        The network.
+    layer
+        Path of the layer or container whose map is computed; None: the last layer.
+    input_size
+        Size of the images that it is built for, along each axis; the document's own if None.
+        Images of other sizes are taken as well, unless a fully connected layer is in the way.
+    positive
+        Build the positive linear network of `rfstudio.engine.layers.positive`.
+
+    Raises
+    ------
+    UnknownLayerError
+        If there is no such layer.
+    GraphError
+        If what the layer reads has faults, or its map is empty.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        layer: str | None = None,
+        *,
+        input_size: tuple[int, ...] | None = None,
+        positive: bool = False,
+    ) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.graph = expand(architecture, input_size)
+        nodes = self.graph.nodes
+        self.target = len(nodes) - 1 if layer is None else self.graph.index(layer)
+        self.needed = ancestors(self.graph, self.target)
+        _refuse_faults(self.graph, self.needed)
+        table = {**_MODULES, **POSITIVE} if positive else _MODULES
+        # Weights have no memory before all of them are known to fit.
+        with torch.device("meta"):
+            built = [
+                table[type(op)](node, [nodes[i] for i in node.inputs])
+                for node in (nodes[i] for i in self.needed)
+                if (op := node.op) is not None
+            ]
+        _refuse_size(built)
+        self._by_index: dict[int, LayerModule] = {}
+        for module, index in zip(built, (i for i in self.needed if i > 0), strict=True):
+            node = nodes[index]
+            real = table[type(node.op)](node, [nodes[i] for i in node.inputs])  # type: ignore[index]
+            del module
+            self._by_index[index] = real
+            *containers, name = node.name.split(".")
+            scope: Scope = self
+            for container in containers:
+                scope = scope.child(container)
+            scope.hold(name, real)
+        self._graphs: dict[tuple[tuple[int, ...], bool], Graph] = {}
+        self._plans: dict[object, Plan] = {}
+        self.requires_grad_(requires_grad=False)
+
+    def layers(self) -> Iterator[LayerModule]:
+        """Yield the module of every node, in order."""
+        yield from self._by_index.values()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute the layer's map of `images`, (N, C, *size)."""
+        plan = self.plan(tuple(images.shape[2:]))
+        return plan.run(input_of(plan, images))
+
+    def graph_at(self, size: tuple[int, ...]) -> Graph:
+        """Return the network's graph at another size of image.
+
+        Raises
+        ------
+        GraphError
+            If the network does not fit images of that size.
+        """
+        training = any(isinstance(x, BatchNormModule) and x.training for x in self.layers())
+        key = (size, training)
+        if key not in self._graphs:
+            graph = expand(self.architecture, size, batch_norm_training=training)
+            _refuse_faults(graph, self.needed)
+            for index, layer in self._by_index.items():
+                self._refuse_other_size(graph, index, layer)
+            self._graphs[key] = graph
+        return self._graphs[key]
+
+    def _refuse_other_size(self, graph: Graph, index: int, layer: LayerModule) -> None:
+        if isinstance(layer, LinearModule):
+            source = graph.nodes[graph.nodes[index].inputs[0]]
+            features = source.channels * prod(source.size)
+            if features != layer.weight.shape[1]:
+                raise GraphError(
+                    f"'{layer.label}' is fully connected and takes {layer.weight.shape[1]} values, "
+                    f"but an image of this size gives {features}; use images of "
+                    + "×".join(map(str, self.graph.nodes[0].size))
+                )
+
+    def plan(
+        self,
+        size: tuple[int, ...],
+        box: Box | None = None,
+        *,
+        target: int | None = None,
+        full: bool = False,
+    ) -> Plan:
+        """Return how a box of a map is computed from an image of `size`; see `make_plan`."""
+        graph = self.graph_at(size)
+        target = self.target if target is None else target
+        key = (id(graph), box, target, full)
+        if key not in self._plans:
+            if len(self._plans) >= _PLANS_KEPT:
+                del self._plans[next(iter(self._plans))]
+            self._plans[key] = make_plan(graph, self._by_index, target, box, full=full)
+        return self._plans[key]
+
+
+def ancestors(graph: Graph, target: int) -> tuple[int, ...]:
+    """Return the indices of all nodes that `target` depends on and its own, rising."""
+    wanted = {0, target}
+    for index in range(target, 0, -1):
+        if index in wanted:
+            wanted.update(graph.nodes[index].inputs)
+    return tuple(sorted(wanted))
+
+
+def _refuse_faults(graph: Graph, needed: Sequence[int]) -> None:
+    locations = {graph.nodes[i].location for i in needed}
+    for fault in graph.faults:
+        if fault.location in locations:
+            raise GraphError(fault.message)
+    for index in needed:
+        if 0 in graph.nodes[index].size:
+            raise GraphError(
+                f"the map of '{graph.nodes[index].name}' is empty at this input size; "
+                "use a larger input"
+            )
+
+
+def _refuse_size(modules: Sequence[LayerModule]) -> None:
+    total = sum(x.numel() for module in modules for x in module.parameters())
+    if total > MAX_WEIGHTS:
+        largest = max(modules, key=lambda m: sum(x.numel() for x in m.parameters()))
+        raise GraphError(
+            f"the network would have {total:,} weights, most of them in '{largest.label}'; "
+            f"at most {MAX_WEIGHTS:,} are built"
+        )
+
+
+def to_torch(
+    architecture: Architecture,
+    layer: str | None = None,
+    seed: int = 0,
+    *,
+    weights: Literal["random", "uniform", "ones"] = "random",
+    input_size: tuple[int, ...] | None = None,
+    positive: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> GraphModule:
+    """Return a network as a module in evaluation mode: image (N, C, *size) → a layer's map.
+
+    Parameters
+    ----------
+    architecture
+        The network.
+    layer
+        Path of the layer or container; None: the last layer.
+    seed
+        Of random weights; the same seed gives the same weights.
+    weights
+        "random": He's normal initialisation; "uniform": all alike, 1 / fan-in; "ones".
+    input_size
+        Size of the images along each axis; the document's own if None.
+    positive
+        Build the positive linear network, whose gradient counts paths.
+    dtype
+        Of weights and images.
+
+    Raises
+    ------
+    UnknownLayerError
+        If there is no such layer.
+    GraphError
+        If what the layer reads has faults.
+    """
+    module = GraphModule(architecture, layer, input_size=input_size, positive=positive)
+    match weights:
+        case "random":
+            draw_weights(module.layers(), seed)
+        case "uniform":
+            level_weights(module.layers())
+        case "ones":
+            unit_weights(module.layers())
+    return module.to(dtype).eval()

@@ -1,0 +1,1 @@
+"""The operations of a network as torch modules that can evaluate any box of their map."""

@@ -1,0 +1,129 @@
+"""Small networks for the tests of the engine: one of each operation, and random graphs."""
+
+import random
+
+from rfstudio.core import ops
+from rfstudio.core.architecture import (
+    Architecture,
+    Branch,
+    Item,
+    Layer,
+    Parallel,
+    Residual,
+)
+from rfstudio.core.graph import expand
+from rfstudio.core.ops import Op
+
+# Operations on 8 channels that keep a map of 12×10 large enough for more of them.
+SAMPLES: tuple[Op, ...] = (
+    ops.Conv(kernel_size=3),
+    ops.Conv(kernel_size=(3, 2), stride=(1, 2), padding=((1, 2), (0, 1)), dilation=(2, 1)),
+    ops.Conv(kernel_size=3, padding="same", stride=2, out_channels=16),
+    ops.Conv(kernel_size=4, padding="same_lower", groups="depthwise", bias=False),
+    ops.Conv(kernel_size=3, padding=((-1, 3), (2, -2)), groups=2),
+    ops.ConvTranspose(kernel_size=3, stride=2, padding=1, output_padding=1),
+    ops.ConvTranspose(kernel_size=(2, 3), stride=(3, 1), padding=((0, 1), (2, 0)), groups=4),
+    ops.ConvTranspose(kernel_size=3, dilation=2, padding=((-1, 0), (1, 2)), out_channels=4),
+    ops.DeformConv(kernel_size=3, padding=1, max_offset=2),
+    ops.DeformConv(kernel_size=3, padding=1),
+    ops.MaxPool(kernel_size=3, stride=2, padding=1),
+    ops.MaxPool(kernel_size=3, stride=2, ceil_mode=True),
+    ops.MaxPool(kernel_size=2, stride=1, padding=((0, 1), (2, 0)), dilation=(1, 2)),
+    ops.MaxPool(kernel_size=3, stride=2, padding="same"),
+    ops.AvgPool(kernel_size=3, stride=1, padding=1),
+    ops.AvgPool(kernel_size=3, stride=1, padding=1, count_include_pad=False),
+    ops.AvgPool(kernel_size=3, stride=2, padding=1, ceil_mode=True),
+    ops.AvgPool(kernel_size=2, stride=2, padding=((0, 1), (1, 0)), ceil_mode=True),
+    ops.Custom(kernel_size=3, padding=1),
+    ops.Custom(kernel_size=2, stride=2, out_channels=4),
+    ops.Custom(whole=True, kernel_size=1),
+    ops.AdaptiveAvgPool(output_size=(5, 4)),
+    ops.AdaptiveMaxPool(output_size=(5, 4)),
+    ops.AdaptiveAvgPool(output_size=(6, 10)),
+    ops.Upsample(scale_factor=2),
+    ops.Upsample(scale_factor=(1.5, 2), mode="bilinear"),
+    ops.Upsample(size=(17, 9), mode="bilinear", align_corners=True),
+    ops.Upsample(size=(7, 19), mode="nearest"),
+    ops.Upsample(scale_factor=2, mode="bicubic"),
+    ops.PixelShuffle(upscale_factor=2),
+    ops.PixelUnshuffle(downscale_factor=2),
+    ops.Pad(padding=((1, 2), (-1, 1))),
+    ops.Pad(padding=((1, 2), (-1, 1)), mode="reflect"),
+    ops.Pad(padding=((3, 0), (2, -2)), mode="replicate"),
+    ops.Pad(padding=((1, 2), (3, 1)), mode="circular"),
+    ops.Crop(size=(9, 8)),
+    ops.Crop(margins=((1, 0), (2, 1))),
+    ops.GlobalAvgPool(),
+    ops.GlobalMaxPool(),
+    ops.Flatten(),
+    ops.Linear(out_features=6),
+    ops.InstanceNorm(affine=True),
+    ops.GroupNorm(num_groups=2),
+    ops.SqueezeExcite(reduction=2),
+    ops.Attention(heads=2),
+    ops.WindowAttention(window_size=(4, 3), heads=2),
+    ops.WindowAttention(window_size=4, shift=(2, 1), heads=4),
+    ops.Relu(),
+    ops.Relu6(),
+    ops.LeakyRelu(),
+    ops.Elu(),
+    ops.Gelu(),
+    ops.Gelu(approximate="tanh"),
+    ops.Silu(),
+    ops.Hardswish(),
+    ops.Hardsigmoid(),
+    ops.Sigmoid(),
+    ops.Tanh(),
+    ops.Softplus(),
+    ops.Prelu(num_parameters=8),
+    ops.Softmax(),
+    ops.Identity(),
+    ops.Dropout(),
+    ops.BatchNorm(),
+    ops.BatchNorm(affine=False),
+    ops.LayerNorm(),
+    ops.LocalResponseNorm(),
+)
+
+NAMES = tuple(f"{i}-{op.keyword}" for i, op in enumerate(SAMPLES))
+
+
+def stack(*layers: Op, size: tuple[int, ...] = (12, 10), channels: int = 8) -> Architecture:
+    """Return the network of the given operations, one behind the other."""
+    return Architecture(
+        name="test",
+        input_size=size,
+        channels=channels,
+        layers=tuple(Layer(op, name=f"l{i}") for i, op in enumerate(layers)),
+    )
+
+
+def random_network(seed: int) -> Architecture:
+    """Return a random network of a few operations with branches, whose maps all exist."""
+    source = random.Random(seed)
+    while True:
+        layers = tuple(_item(source) for _ in range(source.randint(3, 6)))
+        network = Architecture(
+            name=f"random {seed}", input_size=(19, 17), channels=8, layers=layers
+        )
+        graph = expand(network)
+        if not graph.faults and max(max(n.size) for n in graph.nodes) < 60:
+            return network
+
+
+def _item(source: random.Random) -> Item:
+    kind = source.random()
+    if kind < 0.15:
+        same = ops.Conv(kernel_size=3, padding=1, dilation=1)
+        return Residual((Layer(same), Layer(ops.Relu()), Layer(same)))
+    if kind < 0.35:
+        branches = (
+            Branch((Layer(ops.Conv(kernel_size=3, padding=1)), Layer(ops.Relu()))),
+            Branch((Layer(ops.MaxPool(kernel_size=3, stride=1, padding=1)),)),
+            Branch((Layer(ops.Conv(kernel_size=(1, 5), padding=((0, 0), (3, 1)))),)),
+        )
+        return Parallel(branches[: source.randint(1, 3)], merge="add")
+    op = source.choice(SAMPLES)
+    if kind < 0.75 and isinstance(op, (*ops.GLOBAL, ops.DeformConv)):
+        op = ops.Conv(kernel_size=3, stride=2, padding=1)
+    return Layer(op)
