@@ -6,12 +6,11 @@ topological order, and what did not change since the previous analysis is taken 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,8 @@ Fields = tuple[AxisField, ...]
 _UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE)
 
 
-class LayerAnalysis(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LayerAnalysis:
     """What is known of one layer; all tuples have one entry per axis, in tensor order.
 
     Attributes
@@ -51,7 +51,7 @@ class LayerAnalysis(NamedTuple):
     costs: Costs
 
     @property
-    def index_in_graph(self) -> int:
+    def index(self) -> int:
         """Its place in `Graph.nodes`."""
         return self.node.index
 
@@ -289,9 +289,8 @@ class Analysis:
         index = self.graph.index(path)
         node = self.graph.nodes[index]
         unit = tuple(n // 2 for n in node.size) if position is None else tuple(map(int, position))
-        regions = backtrace.read_by(self.graph, index, unit, self.reference)
+        region = backtrace.region_of_unit(self.graph, index, unit, self.reference)
         size = self.reference_size
-        region = regions.get(self.reference, backtrace.Region(size))
         intervals = [
             (0, n - 1) if x.whole else x.interval(u)
             for x, u, n in zip(self.fields[index], unit, size, strict=True)
@@ -351,7 +350,6 @@ def _all_fields(
     fields: list[Fields] = [(UNSEEN,) * axes] * len(nodes)
     fields[origin] = (START,) * axes
     misfits: list[MergeMisfit] = []
-    known: Mapping[Any, Any] = {}
     for node in nodes[origin + 1 :]:
         index, _, op, inputs, _, _, _, rules = node
         if len(inputs) > 1:
@@ -363,7 +361,7 @@ def _all_fields(
             fields[index] = fields[inputs[0]]
         else:
             fields[index] = _behind(fields[inputs[0]], rules)
-    del known, previous
+    del previous
     return tuple(fields), misfits
 
 
@@ -419,7 +417,8 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
 
 
 _FREE: frozenset[type[Op]] = frozenset(
-    {*ops.ELEMENTWISE, *ops.MERGES, ops.MaxPool, ops.AvgPool}
-    - {ops.Prelu, ops.LayerNorm}
+    x
+    for x in (*ops.ELEMENTWISE, *ops.MERGES, ops.MaxPool, ops.AvgPool)
+    if x not in (ops.Prelu, ops.LayerNorm)
 )
 """Operations without parameters and multiply-adds, which need no question."""

@@ -37,7 +37,7 @@ class AxisSet(NamedTuple):
         return self.stop <= self.start
 
     @property
-    def count(self) -> int:
+    def length(self) -> int:
         """Number of samples in the set."""
         return self.stop - self.start if self.mask is None else int(np.count_nonzero(self.mask))
 
@@ -125,10 +125,10 @@ def _through_window(wanted: AxisSet, rule: Window) -> AxisSet:
     last = (stop - 1) * stride - before + dilation * (kernel - 1)
     solid = kernel == 1 or dilation == 1
     gapless = stop - start == 1 or (dilation == 1 and stride <= kernel)
-    if mode == "zeros" or (first >= 0 and last < rule.n_in):
-        if mask is None and solid and gapless:
-            low, high = max(first, 0), min(last + 1, rule.n_in)
-            return AxisSet(low, high) if low < high else NOTHING
+    plain = mode == "zeros" or (first >= 0 and last < rule.n_in)
+    if plain and mask is None and solid and gapless:
+        low, high = max(first, 0), min(last + 1, rule.n_in)
+        return AxisSet(low, high) if low < high else NOTHING
     starts = wanted.indices() * stride - before
     read = (starts[:, None] + dilation * np.arange(kernel)).ravel()
     outside = (read < 0) | (read >= rule.n_in)

@@ -22,11 +22,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core import ops
 from rfstudio.core.axis_set import AxisSet, contains, from_indices, read_back, same, union
 from rfstudio.core.errors import UnitError
 from rfstudio.core.field import Interval
-from rfstudio.core.geometry import AxisRule
+from rfstudio.core.geometry import AxisRule, AxisRules
 from rfstudio.core.graph import Graph
+from rfstudio.core.ops import Op
 
 Product: TypeAlias = tuple[AxisSet, ...]
 """All positions whose coordinate along each axis is in that axis' set; never empty."""
@@ -100,7 +102,7 @@ class Region:
         if not self.products:
             return 0
         if len(self.products) == 1:
-            return prod(x.count for x in self.products[0])
+            return prod(x.length for x in self.products[0])
         if prod(self.size) <= DENSE_CELLS:
             return int(np.count_nonzero(self.mask()))
         # Between two neighbouring borders of the first axis all slabs are alike, if sets are
@@ -171,56 +173,66 @@ def read_by(
         If there is no such unit.
     """
     check_unit(graph, index, unit)
-    return walk_back(graph, index, (tuple(AxisSet(u, u + 1) for u in unit),), reference)
+    found = walk_back(graph, index, [tuple([AxisSet(u, u + 1) for u in unit])], reference)
+    return {i: Region(graph.nodes[i].size, tuple(x)) for i, x in found.items()}
+
+
+def region_of_unit(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0) -> Region:
+    """Return what one unit reads of the reference map alone; see `read_by`."""
+    check_unit(graph, index, unit)
+    found = walk_back(graph, index, [tuple([AxisSet(u, u + 1) for u in unit])], reference)
+    return Region(graph.nodes[reference].size, tuple(found.get(reference, ())))
 
 
 def read_by_all(graph: Graph, index: int, reference: int = 0) -> Region:
     """Return what at least one unit of node `index` reads of the reference map."""
     node = graph.nodes[index]
     every: Product = tuple(AxisSet(0, n) for n in node.size)
-    start = () if 0 in node.size else (every,)
-    regions = walk_back(graph, index, start, reference)
-    return regions.get(reference, Region(graph.nodes[reference].size))
+    found = walk_back(graph, index, [] if 0 in node.size else [every], reference)
+    return Region(graph.nodes[reference].size, tuple(found.get(reference, ())))
 
 
 def walk_back(
-    graph: Graph, index: int, wanted: tuple[Product, ...], reference: int = 0
-) -> dict[int, Region]:
-    """Walk from a region of node `index` back to the reference; see `read_by`."""
+    graph: Graph, index: int, wanted: list[Product], reference: int = 0
+) -> dict[int, list[Product]]:
+    """Walk from a region of node `index` back to the reference; regions as lists of products."""
     nodes = graph.nodes
     # A node outside the reference's reach cannot contribute, but its own region is still asked
     # for when a cone is evaluated; so the walk visits everything that the unit reads.
-    needs: dict[int, list[Product]] = {index: list(wanted)}
-    result: dict[int, Region] = {}
-    for i in range(index, -1, -1):
-        products = needs.pop(i, None)
-        if products is None:
+    needs: dict[int, list[Product]] = {index: wanted}
+    for i in range(index, 0, -1):
+        products = needs.get(i)
+        if products is None or i == reference:
             continue
         node = nodes[i]
-        result[i] = Region(node.size, tuple(products))
-        if i == reference or node.op is None:
+        inputs = node.inputs
+        read = products if type(node.op) in _UNCHANGED else _read(products, node.rules)
+        if len(inputs) == 1:
+            _note(needs, inputs[0], read, node.rules)
             continue
-        read = products if _is_identity(node.rules) else _read(products, node.rules)
-        for source in set(node.inputs):
-            clipped = _clipped(read, nodes[source].size, node.rules)
-            known = needs.get(source)
-            if known is None:
-                needs[source] = clipped
-            else:
-                needs[source] = _united([*known, *clipped], nodes[source].size)
-    return result
+        for source in dict.fromkeys(inputs):
+            size = nodes[source].size
+            whole = size == nodes[inputs[0]].size
+            _note(needs, source, read if whole else _clipped(read, size), node.rules)
+    return needs
 
 
-def _is_identity(rules: tuple[AxisRule, ...]) -> bool:
-    return all(getattr(rule, "is_identity", False) for rule in rules)
+def _note(
+    needs: dict[int, list[Product]], source: int, read: list[Product], rules: AxisRules
+) -> None:
+    """Add what one layer reads of `source` to what others read of it."""
+    known = needs.get(source)
+    if known is None:
+        needs[source] = read
+    elif known is not read:
+        needs[source] = _united([*known, *read], tuple([rule.n_in for rule in rules]))
 
 
-def _clipped(
-    products: list[Product], size: tuple[int, ...], rules: tuple[AxisRule, ...]
-) -> list[Product]:
-    """Cut off what a branch of a misfit merge does not have; nothing for all other layers."""
-    if all(rule.n_in == n for rule, n in zip(rules, size, strict=True)):
-        return products
+_UNCHANGED: frozenset[type[Op]] = frozenset({*ops.ELEMENTWISE, *ops.MERGES})
+
+
+def _clipped(products: list[Product], size: tuple[int, ...]) -> list[Product]:
+    """Cut off what a branch of a faulty merge does not have."""
     kept: list[Product] = []
     for product in products:
         cut = tuple(_cut(x, n) for x, n in zip(product, size, strict=True))
@@ -237,6 +249,9 @@ def _cut(wanted: AxisSet, size: int) -> AxisSet:
 
 
 def _read(products: list[Product], rules: tuple[AxisRule, ...]) -> list[Product]:
+    if len(products) == 1:
+        sets = [read_back(x, rule) for x, rule in zip(products[0], rules, strict=True)]
+        return [] if any(x.stop <= x.start for x in sets) else [tuple(sets)]
     known: dict[tuple[int, int], AxisSet] = {}
     found: list[Product] = []
     for product in products:

@@ -61,12 +61,12 @@ def output_channels(op: Op, channels: tuple[int, ...], sizes: tuple[int, ...]) -
         case ops.Concat():
             return sum(channels)
         case ops.PixelShuffle():
-            block = op.upscale_factor ** len(sizes)
+            block = int(op.upscale_factor ** len(sizes))
             if channels[0] % block:
                 raise OpError(f"{channels[0]} channels cannot be shuffled into blocks of {block}")
             return channels[0] // block
         case ops.PixelUnshuffle():
-            return int(channels[0] * op.downscale_factor ** len(sizes))
+            return channels[0] * int(op.downscale_factor ** len(sizes))
         case ops.GroupNorm() if channels[0] % op.num_groups:
             raise OpError(f"{op.num_groups} groups do not divide {channels[0]} channels")
         case ops.Attention() | ops.WindowAttention() if channels[0] % op.heads:
@@ -82,7 +82,7 @@ def group_count(op: ops.Conv | ops.ConvTranspose | ops.DeformConv, channels: int
     return channels if op.groups == "depthwise" else op.groups
 
 
-def costs(
+def costs(  # noqa: PLR0911 - a table, one line an operation
     op: Op, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
 ) -> Costs:
     """Return learned parameters and multiply-adds for one image.
@@ -156,6 +156,6 @@ def _window_attention(op: ops.WindowAttention, channels: int, sizes: tuple[int, 
 
 
 def _pairs_in_windows(size: int, window: int, shift: int) -> int:
-    """Number of pairs of samples that share a window along one axis."""
+    """Return the number of pairs of samples that share a window along one axis."""
     starts = range(-(shift % window), size, window)
     return sum((min(x + window, size) - max(x, 0)) ** 2 for x in starts)

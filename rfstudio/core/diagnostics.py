@@ -17,6 +17,7 @@ from rfstudio.core.backtrace import read_by, read_by_all
 from rfstudio.core.field import Alignment, AxisField, Misfit
 from rfstudio.core.geometry import AxisRule, Periodic, Window
 from rfstudio.core.graph import Graph, Node
+from rfstudio.core.ops import Op
 
 Severity = Literal["error", "warning", "note"]
 
@@ -52,7 +53,7 @@ class Diagnostic:
 class MergeMisfit(NamedTuple):
     """A merge whose branches do not align: the node's index, and what differs by axis."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
     by_axis: Mapping[int, Misfit]
 
 
@@ -81,7 +82,8 @@ def diagnose(
         found.append((index, Diagnostic(fault.node, fault.code, fault.message, "error")))
     found += [(x.index, _misaligned(graph, x)) for x in misfits]
     for node in graph.nodes[1:]:
-        found += [(node.index, x) for x in _of_layer(node, graph, fields)]
+        if type(node.op) not in _SILENT:
+            found += [(node.index, x) for x in _of_layer(node, fields)]
     if not graph.faults:
         found += _larger_than_input(graph, fields, reference)
         found += _holes(graph, fields, reference)
@@ -120,9 +122,7 @@ def _misaligned(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
     )
 
 
-def _of_layer(
-    node: Node, graph: Graph, fields: Sequence[tuple[AxisField, ...]]
-) -> Iterator[Diagnostic]:
+def _of_layer(node: Node, fields: Sequence[tuple[AxisField, ...]]) -> Iterator[Diagnostic]:
     op = node.op
     if isinstance(op, ops.Custom):
         label = op.label or "an operation that the program does not know"
@@ -156,11 +156,12 @@ def _of_layer(
                 )
 
 
-_NEVER_BLIND = frozenset({*ops.ELEMENTWISE, *ops.MERGES, *ops.GLOBAL, ops.BatchNorm})
+_SILENT: frozenset[type[Op]] = frozenset({*ops.ELEMENTWISE, *ops.MERGES})
+_NEVER_BLIND = _SILENT | {*ops.GLOBAL, ops.BatchNorm}
 
 
 def _blind_units(rule: AxisRule) -> int:
-    """Number of outputs along an axis that read no real sample."""
+    """Return the number of outputs along an axis that read no real sample."""
     if isinstance(rule, Periodic):
         if rule.clamped or rule.by_size:
             return 0
@@ -243,11 +244,16 @@ def _holes(
     solid = [True] * len(nodes)
     checks = _HOLE_CHECKS
     for node in nodes[reference + 1 :]:
-        solid[node.index] = all(solid[x] for x in node.inputs)
-        if type(node.op) in _NEVER_BLIND or not solid[node.index]:
+        inputs = node.inputs
+        if not (solid[inputs[0]] if len(inputs) == 1 else all(solid[x] for x in inputs)):
+            solid[node.index] = False
             continue
-        source = fields[node.inputs[0]]
-        if all(_stays_solid(x, rule) for x, rule in zip(source, node.rules, strict=True)):
+        if type(node.op) in _NEVER_BLIND:
+            continue
+        for x, rule in zip(fields[inputs[0]], node.rules, strict=True):
+            if not _stays_solid(x, rule):
+                break
+        else:
             continue
         if checks == 0 or 0 in node.size:
             continue
@@ -272,8 +278,9 @@ def _stays_solid(field: AxisField, rule: AxisRule) -> bool:
         return True
     if len(field.tracks) != 1:
         return False
+    track = field.tracks[0]
     least = field.size_range(0)
-    return least is not None and rule.dilation * field.tracks[0].jump <= least[0]
+    return least is not None and rule.dilation * track.advance <= least[0] * len(track.first)
 
 
 def _hole_share(graph: Graph, node: Node, reference: int) -> float:
@@ -286,5 +293,5 @@ def _hole_share(graph: Graph, node: Node, reference: int) -> float:
         joined: AxisSet = sets[0]
         for x in sets[1:]:
             joined = union(joined, x)
-        worst = max(worst, 1 - joined.count / (joined.stop - joined.start))
+        worst = max(worst, 1 - joined.length / (joined.stop - joined.start))
     return worst

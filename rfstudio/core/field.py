@@ -175,7 +175,7 @@ def _simplest(value: Fraction) -> int | Fraction:
     return value.numerator if value.denominator == 1 else value
 
 
-# --- the recurrence --------------------------------------------------------------------------------
+# --- the recurrence -----------------------------------------------------------------------------
 
 
 def through(field: AxisField, rule: AxisRule) -> AxisField:
@@ -194,25 +194,22 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
             return field
         if len(tracks) == 1 and len(tracks[0].first) == 1 and tracks[0].first[0] is not None:
             return AxisField((_through_window(tracks[0], rule),), False, alignment, by_size)
-        return AxisField(
-            tuple([_through_pattern(x, rule, 1, rule.stride) for x in tracks]),
-            False,
-            alignment,
-            by_size,
-        )
+        behind = [_through_pattern(x, rule, 1, rule.stride) for x in tracks]
+        return AxisField(_seeing(behind), False, alignment, by_size)
     if type(rule) is Whole or whole:
         return AxisField((), True, alignment)
     assert isinstance(rule, Periodic)
-    return AxisField(
-        tuple([_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]),
-        False,
-        alignment,
-        by_size or rule.by_size,
-    )
+    behind = [_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]
+    return AxisField(_seeing(behind), False, alignment, by_size or rule.by_size)
+
+
+def _seeing(tracks: Iterable[Track]) -> tuple[Track, ...]:
+    """Leave out tracks in which no unit sees anything: they have no say in size and alignment."""
+    return tuple([x for x in tracks if any(y is not None for y in x.first)])
 
 
 def _through_window(track: Track, window: Window) -> Track:
-    """The recurrence of [1]_ in the plain case, in which all units see alike."""
+    """Apply the recurrence of [1]_ in the plain case, in which all units see alike."""
     jump, (first,), (last,) = track
     before = window.before
     reach = window.dilation * (window.kernel - 1)
@@ -224,7 +221,7 @@ def _through_window(track: Track, window: Window) -> Track:
 
 
 def _through_pattern(track: Track, rule: Window | Periodic, period: int, advance: int) -> Track:
-    """The recurrence phase by phase; `period` outputs of the rule move on `advance` inputs."""
+    """Apply the recurrence by phases; `period` outputs of the rule move on `advance` inputs."""
     inner = len(track.first)
     # After `turns` periods of the rule its inputs have moved on by whole periods of the track.
     turns = inner // gcd(advance, inner)
@@ -277,7 +274,7 @@ def closed_form(windows: Iterable[Window]) -> tuple[int, int, int]:
     return size, jumps[-1], padding
 
 
-# --- merges ----------------------------------------------------------------------------------------
+# --- merges -------------------------------------------------------------------------------------
 
 
 class Misfit(NamedTuple):
@@ -310,6 +307,10 @@ def merge(fields: Sequence[AxisField]) -> tuple[AxisField, Misfit | None]:
     head = fields[0]
     if all(x is head for x in fields):
         return head, None
+    if all(_is_plain(x) for x in fields):
+        aligned = _merged_plain(fields)
+        if aligned is not None:
+            return aligned, None
     seen = [(i, x) for i, x in enumerate(fields) if x.tracks or x.whole]
     if not seen:
         return head, None
@@ -327,6 +328,29 @@ def merge(fields: Sequence[AxisField]) -> tuple[AxisField, Misfit | None]:
             groups.setdefault(jump, []).append(track)
     tracks = tuple(_hull(groups[jump]) for jump in sorted(groups))
     return AxisField(tracks, False, worst, by_size or len(tracks) > 1), misfit
+
+
+def _is_plain(field: AxisField) -> bool:
+    """Whether all units see alike: one track of one phase."""
+    return (
+        len(field.tracks) == 1
+        and len(field.tracks[0].first) == 1
+        and field.alignment == 0
+        and not field.by_size
+    )
+
+
+def _merged_plain(fields: Sequence[AxisField]) -> AxisField | None:
+    """Return the largest of plain branches that align, or None if they do not: the usual case."""
+    largest = fields[0]
+    jump, (first,), (last,) = largest.tracks[0]
+    for other in fields[1:]:
+        other_jump, (other_first,), (other_last,) = other.tracks[0]
+        if other_jump != jump or other_first + other_last != first + last:  # type: ignore[operator]
+            return None
+        if other_last > last:  # type: ignore[operator]
+            largest, first, last = other, other_first, other_last
+    return largest
 
 
 def _misfit(seen: list[tuple[int, AxisField]]) -> Misfit | None:

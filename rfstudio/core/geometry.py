@@ -1,4 +1,4 @@
-"""Along one axis: which input samples does output sample i read?
+"""Along one axis: which input samples output sample i reads.
 
 One rule for every operation, used by sizes, fields, regions, supports and gradients alike.  A
 rule says two things: what an output index reads *by the formula*, as if the map went on for ever
@@ -59,10 +59,7 @@ class Window:
     def is_identity(self) -> bool:
         """Whether output i reads input i, and only that, by the formula and in fact."""
         return (
-            self.kernel == 1
-            and self.stride == 1
-            and self.before == 0
-            and self.n_out <= self.n_in
+            self.kernel == 1 and self.stride == 1 and self.before == 0 and self.n_out <= self.n_in
         )
 
     def taps(self, index: int) -> Taps:
@@ -177,7 +174,7 @@ def source_of_padding(index: int, size: int, mode: str) -> int | None:
             return None
 
 
-# --- sizes -----------------------------------------------------------------------------------------
+# --- sizes --------------------------------------------------------------------------------------
 
 
 def window_output_size(
@@ -231,7 +228,7 @@ def window_of(
     return kernel, stride, dilation
 
 
-# --- one rule an operation -------------------------------------------------------------------------
+# --- one rule an operation ----------------------------------------------------------------------
 
 
 def _windows(op: ops.Windowed, sizes: tuple[int, ...]) -> AxisRules:
@@ -330,9 +327,7 @@ def _upsample(op: ops.Upsample, sizes: tuple[int, ...]) -> AxisRules:
 
 
 @lru_cache(maxsize=4096)
-def _interpolated(
-    n: int, m: int, ratio: Fraction, mode: str, *, align_corners: bool
-) -> AxisRule:
+def _interpolated(n: int, m: int, ratio: Fraction, mode: str, *, align_corners: bool) -> AxisRule:
     """Rule of `interpolate` [1]_: the samples read with a weight that is not zero."""
     if n == 0 or m == 0:
         return Window(n, 0)
@@ -369,9 +364,7 @@ def _crop(op: ops.Crop, sizes: tuple[int, ...]) -> AxisRules:
     axes = len(sizes)
     if op.size is not None:
         kept = tuple(min(x, n) for x, n in zip(per_axis(op.size, axes), sizes, strict=True))
-        return tuple(
-            Window(n, x, before=-((n - x) // 2)) for n, x in zip(sizes, kept, strict=True)
-        )
+        return tuple(Window(n, x, before=-((n - x) // 2)) for n, x in zip(sizes, kept, strict=True))
     assert op.margins is not None
     assert not isinstance(op.margins, str)
     margins = padding_per_axis(op.margins, axes)
@@ -451,9 +444,7 @@ _RULES: dict[type[Op], Callable[[Any, tuple[int, ...]], AxisRules]] = {
 }
 
 
-def axis_rules(
-    op: Op, sizes: tuple[int, ...], *, batch_norm_training: bool = False
-) -> AxisRules:
+def axis_rules(op: Op, sizes: tuple[int, ...], *, batch_norm_training: bool = False) -> AxisRules:
     """Return for each axis how the outputs of `op` depend on its inputs.
 
     Parameters
@@ -476,6 +467,24 @@ def axis_rules(
         return _RULES[type(op)](op, sizes)
     except KeyError:
         raise OpError(f"{op!r} is no operation") from None
+
+
+def misfit_of_size(op: Op, sizes: tuple[int, ...]) -> str:
+    """Return why `op` cannot run on a map of that size, or an empty text.
+
+    What PyTorch refuses although the geometry has an answer; an empty output is not meant.
+    """
+    if isinstance(op, ops.PixelUnshuffle):
+        r = op.downscale_factor
+        if any(n % r for n in sizes):
+            return f"downscale_factor {r} does not divide {'×'.join(map(str, sizes))}"
+    if isinstance(op, ops.Pad) and op.mode in ("reflect", "circular"):
+        assert not isinstance(op.padding, str)
+        spare = 1 if op.mode == "reflect" else 0
+        for n, pads in zip(sizes, padding_per_axis(op.padding, len(sizes)), strict=True):
+            if max(pads) > n - spare:
+                return f"{op.mode} padding of {max(pads)} needs more than {n} samples"
+    return ""
 
 
 def output_sizes(rules: AxisRules) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from rfstudio.core.architecture import (
 )
 from rfstudio.core.channels import output_channels
 from rfstudio.core.errors import OpError, UnknownLayerError
-from rfstudio.core.geometry import AxisRules, Window, axis_rules
+from rfstudio.core.geometry import AxisRules, Window, axis_rules, misfit_of_size
 from rfstudio.core.ops import Op
 
 MAX_LAYERS = 100_000
@@ -52,7 +52,7 @@ class Node(NamedTuple):
         For each axis, how its map depends on the maps that it reads.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
     name: str
     op: Op | None
     inputs: tuple[int, ...]
@@ -151,9 +151,7 @@ def expand(
     size = architecture.input_size if input_size is None else tuple(input_size)
     expansion = _Expansion(size, architecture.channels, batch_norm_training)
     expansion.body(architecture.layers, (), ("",), 0)
-    return Graph(
-        tuple(expansion.nodes), MappingProxyType(expansion.paths), tuple(expansion.faults)
-    )
+    return Graph(tuple(expansion.nodes), MappingProxyType(expansion.paths), tuple(expansion.faults))
 
 
 class _Expansion:
@@ -311,9 +309,7 @@ class _Expansion:
         self.paths[name] = index
         return index
 
-    def _rules_of(
-        self, op: Op, sizes: tuple[int, ...], location: Location, name: str
-    ) -> AxisRules:
+    def _rules_of(self, op: Op, sizes: tuple[int, ...], location: Location, name: str) -> AxisRules:
         # Operations are shared by the copies of a repeat and outlive this expansion, so their
         # identity is a key; hashing them by value costs more than the rule.
         key = (id(op), sizes)
@@ -325,6 +321,8 @@ class _Expansion:
                 self._fault(location, name, "wrong_axes", f"{op.keyword} '{name}': {error}")
                 return tuple(Window(n, n) for n in sizes)
             self._rules[key] = rules
+            if misfit := misfit_of_size(op, sizes):
+                self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")
         return rules
 
     def _check_sources(

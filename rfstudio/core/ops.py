@@ -35,7 +35,9 @@ class Kind(Enum):
     """What sort of value a parameter takes; readers, writers and forms are driven by it."""
 
     SIZES = "a whole number or one per axis"
-    PADDING = "a whole number, one per axis, one [before, after] per axis, same, same_lower or valid"
+    PADDING = (
+        "a whole number, one per axis, one [before, after] per axis, same, same_lower or valid"
+    )
     SCALES = "a positive number or one per axis"
     INTEGER = "a whole number"
     NUMBER = "a number"
@@ -197,10 +199,12 @@ def fault(parameter: Parameter, value: Any) -> str:
     The one place where the type and the range of a value are judged, for files, forms and code.
     """
     if value is None:
-        return "" if parameter.default is None and not parameter.required else parameter.kind.value
+        optional = parameter.default is None and not parameter.required
+        return "" if optional else f"{parameter.kind.value}"
     least = parameter.minimum
     at_least = "" if least is None else f", at least {least:g}"
     entries = value if isinstance(value, tuple | list) else (value,)
+    good: bool
     match parameter.kind:
         case Kind.INTEGER:
             good = _is_int(value)
@@ -222,9 +226,9 @@ def fault(parameter: Parameter, value: Any) -> str:
             good = isinstance(value, str)
             entries = ()
         case Kind.PADDING:
-            return "" if _is_padding(value) else parameter.kind.value
+            return "" if _is_padding(value) else f"{parameter.kind.value}"
     if not good:
-        return parameter.kind.value + at_least
+        return f"{parameter.kind.value}{at_least}"
     if least is not None and any(x < least for x in entries):
         return f"at least {least:g}"
     return ""
@@ -264,7 +268,7 @@ _GROUPS = "Channel groups that do not mix; depthwise: one group per channel."
 _BIAS = "Whether a learned constant is added to every output channel."
 
 
-# --- windows -----------------------------------------------------------------------------------
+# --- windows ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,9 +342,7 @@ class MaxPool(_Operation):
     stride: Sizes | None = _size(_STRIDE + " Empty: the kernel size.", None)
     padding: Padding = _parameter(Kind.PADDING, _PADDING, 0)
     dilation: Sizes = _size(_DILATION, 1)
-    ceil_mode: bool = _parameter(
-        Kind.BOOLEAN, "Keep a last window that is not complete.", False
-    )
+    ceil_mode: bool = _parameter(Kind.BOOLEAN, "Keep a last window that is not complete.", False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,9 +355,7 @@ class AvgPool(_Operation):
     kernel_size: Sizes = _size(_KERNEL)
     stride: Sizes | None = _size(_STRIDE + " Empty: the kernel size.", None)
     padding: Padding = _parameter(Kind.PADDING, _PADDING, 0)
-    ceil_mode: bool = _parameter(
-        Kind.BOOLEAN, "Keep a last window that is not complete.", False
-    )
+    ceil_mode: bool = _parameter(Kind.BOOLEAN, "Keep a last window that is not complete.", False)
     count_include_pad: bool = _parameter(
         Kind.BOOLEAN, "Whether padding counts in the divisor of the mean.", True
     )
@@ -382,7 +382,7 @@ class Custom(_Operation):
     )
 
 
-# --- resampling, cropping ------------------------------------------------------------------------
+# --- resampling, cropping -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,7 +418,9 @@ class Upsample(_Operation):
     scale_factor: Scales | None = _parameter(
         Kind.SCALES, "Output size over input size; this or size.", None
     )
-    size: Sizes | None = _size("Size of the output map along each axis; this or scale_factor.", None)
+    size: Sizes | None = _size(
+        "Size of the output map along each axis; this or scale_factor.", None
+    )
     mode: str = _parameter(
         Kind.CHOICE, "How values between the samples are found.", "nearest", choices=UPSAMPLE_MODES
     )
@@ -464,9 +466,7 @@ class Pad(_Operation):
     title: ClassVar[str] = "Padding"
 
     padding: Padding = _parameter(Kind.PADDING, _PADDING)
-    mode: str = _parameter(
-        Kind.CHOICE, "What the added samples hold.", "zeros", choices=PAD_MODES
-    )
+    mode: str = _parameter(Kind.CHOICE, "What the added samples hold.", "zeros", choices=PAD_MODES)
 
     def _check(self) -> None:
         if isinstance(self.padding, str):
@@ -492,7 +492,7 @@ class Crop(_Operation):
             raise OpError(f"margins of crop must be given in numbers, not {self.margins}")
 
 
-# --- the whole axis ------------------------------------------------------------------------------
+# --- the whole axis -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,7 +587,7 @@ class WindowAttention(_Operation):
     heads: int = _parameter(Kind.INTEGER, "Number of attention heads.", 8, minimum=1)
 
 
-# --- position by position ------------------------------------------------------------------------
+# --- position by position -----------------------------------------------------------------------
 
 
 class _Elementwise(_Operation):
@@ -779,7 +779,7 @@ class LocalResponseNorm(_Elementwise):
     k: float = _parameter(Kind.NUMBER, "Added to the energy.", 1.0)
 
 
-# --- merges --------------------------------------------------------------------------------------
+# --- merges -------------------------------------------------------------------------------------
 
 
 class _Merge(_Operation):

@@ -1,0 +1,222 @@
+"""What a unit sees, found the slow way: straight from the table of the file format.
+
+Nothing here uses the geometry of the program.  Positions are walked back one by one through every
+path, so the result is only as clever as the table: it is the judge of the fast answers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from rfstudio.core import ops
+from rfstudio.core.graph import Graph, Node
+
+Reader = Callable[[int], list[int]]
+"""From an output index to the input indices that it reads; empty for none."""
+
+
+def _axis(value, axis):
+    return value[axis] if isinstance(value, tuple) else value
+
+
+def _pads(padding, axis, n, k, s, d):
+    if isinstance(padding, str):
+        total = max((math.ceil(n / s) - 1) * s + d * (k - 1) + 1 - n, 0)
+        return (
+            (total // 2, total - total // 2)
+            if padding == "same"
+            else (
+                total - total // 2,
+                total // 2,
+            )
+        )
+    value = _axis(padding, axis)
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
+    """What output i reads by the formula, on one axis; None: the whole axis."""
+    match op:
+        case (
+            ops.GlobalAvgPool()
+            | ops.GlobalMaxPool()
+            | ops.Flatten()
+            | ops.Linear()
+            | ops.InstanceNorm()
+            | ops.GroupNorm()
+            | ops.SqueezeExcite()
+            | ops.Attention()
+        ):
+            return None
+        case ops.Custom(whole=True) | ops.DeformConv(max_offset=None):
+            return None
+        case ops.Conv() | ops.DeformConv() | ops.MaxPool() | ops.AvgPool() | ops.Custom():
+            k = _axis(op.kernel_size, axis)
+            s = k if op.stride is None else _axis(op.stride, axis)
+            d = 1 if isinstance(op, ops.AvgPool) else _axis(op.dilation, axis)
+            p = _pads(op.padding, axis, n, k, s, d)[0]
+            reach = op.max_offset if isinstance(op, ops.DeformConv) else 0
+            return lambda i: sorted(
+                {i * s - p + d * t + e for t in range(k) for e in range(-reach, reach + 1)}
+            )
+        case ops.ConvTranspose():
+            k, s, d = (_axis(x, axis) for x in (op.kernel_size, op.stride, op.dilation))
+            p = _pads(op.padding, axis, n, k, s, d)[0]
+            return lambda i: sorted(
+                (i + p - d * t) // s for t in range(k) if (i + p - d * t) % s == 0
+            )
+        case ops.AdaptiveAvgPool() | ops.AdaptiveMaxPool():
+            return lambda i: list(
+                range(math.floor(Fraction(i * n, m)), math.ceil(Fraction((i + 1) * n, m)))
+            )
+        case ops.Upsample():
+            return _interpolation(op, axis, n, m)
+        case ops.PixelShuffle():
+            return lambda i: [i // op.upscale_factor]
+        case ops.PixelUnshuffle():
+            r = op.downscale_factor
+            return lambda i: list(range(r * i, r * i + r))
+        case ops.Pad():
+            before = _pads(op.padding, axis, n, 1, 1, 1)[0]
+            return lambda i: [i - before]
+        case ops.Crop():
+            if op.size is not None:
+                before = (n - min(_axis(op.size, axis), n)) // 2
+            else:
+                before = _pads(op.margins, axis, n, 1, 1, 1)[0]
+            return lambda i: [i + before]
+        case ops.WindowAttention():
+            w, shift = _axis(op.window_size, axis), _axis(op.shift, axis)
+
+            def window(i: int) -> list[int]:
+                (start,) = (x for x in range(i - w + 1, i + 1) if (x + shift) % w == 0)
+                return list(range(start, start + w))
+
+            return window
+        case _:
+            return lambda i: [i]
+
+
+def _interpolation(op: ops.Upsample, axis: int, n: int, m: int) -> Reader:
+    if op.size is not None:
+        ratio = Fraction(n, m)
+    else:
+        ratio = 1 / Fraction(str(_axis(op.scale_factor, axis)))
+
+    def read(i: int) -> list[int]:
+        if op.mode == "nearest":
+            return [math.floor(i * ratio)]
+        if op.align_corners and n == m:
+            return [i]  # nothing is interpolated, also where the formula would divide 0 by 0
+        if op.align_corners:
+            source = Fraction(i * (n - 1), m - 1) if m > 1 else Fraction(0)
+        else:
+            source = (i + Fraction(1, 2)) * ratio - Fraction(1, 2)
+        first = math.floor(source)
+        if source == first:
+            return [first]
+        return list(range(first - 1, first + 3)) if op.mode == "bicubic" else [first, first + 1]
+
+    return read
+
+
+def visible(op, axis: int, n: int, m: int) -> Reader:
+    """What output i reads of the samples that are there, on one axis."""
+    formula = theoretical(op, axis, n, m)
+    if formula is None:
+        return lambda _i: list(range(n))
+
+    def read(i: int) -> list[int]:
+        found = formula(i)
+        if isinstance(op, ops.Upsample):
+            return sorted({min(max(x, 0), n - 1) for x in found})
+        if isinstance(op, ops.Pad) and op.mode != "zeros":
+            return sorted({_reflected(x, n, op.mode) for x in found})
+        return [x for x in found if 0 <= x < n]
+
+    return read
+
+
+def _reflected(x: int, n: int, mode: str) -> int:
+    while not 0 <= x < n:
+        if mode == "replicate":
+            x = 0 if x < 0 else n - 1
+        elif mode == "circular":
+            x += n if x < 0 else -n
+        else:
+            x = -x if x < 0 else 2 * (n - 1) - x
+    return x
+
+
+def seen_by(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0) -> set:
+    """Positions of the reference map that reach a unit, one by one."""
+    wanted: dict[int, set] = {index: {unit}}
+    readers: dict[tuple, Reader] = {}
+    for i in range(index, reference, -1):
+        node = graph.nodes[i]
+        for position in wanted.pop(i, ()):
+            for source in set(node.inputs):
+                size = graph.nodes[source].size
+                per_axis = []
+                for axis, u in enumerate(position):
+                    key = (i, source, axis)
+                    if key not in readers:
+                        readers[key] = visible(node.op, axis, size[axis], node.size[axis])
+                    per_axis.append(readers[key](u))
+                wanted.setdefault(source, set()).update(itertools.product(*per_axis))
+    return wanted.get(reference, set())
+
+
+def paths(graph: Graph, index: int, reference: int = 0) -> Iterator[list[Node]]:
+    """All ways from the reference to a node, each as its nodes from the front to the back."""
+    if index == reference:
+        yield []
+        return
+    if index < reference:
+        return
+    node = graph.nodes[index]
+    for source in node.inputs:
+        for path in paths(graph, source, reference):
+            yield [*path, (node, source)]
+
+
+def seen_on(graph: Graph, path, axis: int, unit: int) -> set[int] | None:
+    """Pixels that a unit sees along one path and axis by the formulas; None: the whole axis."""
+    wanted = {unit}
+    for node, source in reversed(path):
+        n = graph.nodes[source].size[axis]
+        formula = theoretical(node.op, axis, n, node.size[axis])
+        if formula is None:
+            return None
+        wanted = {x for i in wanted for x in formula(i)}
+    return wanted
+
+
+def jump_on(graph: Graph, path, axis: int) -> Fraction:
+    """Pixels between neighbouring units along one path and axis: the product of its strides."""
+    jump = Fraction(1)
+    for node, source in path:
+        op, n, m = node.op, graph.nodes[source].size[axis], node.size[axis]
+        match op:
+            case ops.MaxPool(stride=None) | ops.AvgPool(stride=None):
+                jump *= _axis(op.kernel_size, axis)
+            case ops.Conv() | ops.DeformConv() | ops.MaxPool() | ops.AvgPool() | ops.Custom():
+                jump *= _axis(op.stride, axis)
+            case ops.ConvTranspose():
+                jump /= _axis(op.stride, axis)
+            case ops.AdaptiveAvgPool() | ops.AdaptiveMaxPool():
+                jump *= Fraction(n, m)
+            case ops.Upsample(align_corners=True):
+                jump *= 1 if n == m else Fraction(n - 1, m - 1) if m > 1 else 0
+            case ops.Upsample(size=None):
+                jump /= Fraction(str(_axis(op.scale_factor, axis)))
+            case ops.Upsample():
+                jump *= Fraction(n, m)
+            case ops.PixelShuffle():
+                jump /= op.upscale_factor
+            case ops.PixelUnshuffle():
+                jump *= op.downscale_factor
+    return jump

@@ -1,0 +1,145 @@
+"""Random networks, nastier than any preset, for comparisons with slow answers.
+
+Kernels are even, paddings asymmetric or negative, strides larger than kernels, merges misaligned;
+the two axes always differ.  Sizes stay small, since the judges walk every position.
+"""
+
+from __future__ import annotations
+
+import random
+
+from rfstudio.core import ops
+from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.graph import Graph, expand
+
+MAX_SIDE = 26
+
+
+def random_network(
+    seed: int, *, axes: int = 2, layers: int = 8, global_ops: bool = True
+) -> tuple[Architecture, Graph]:
+    """Return a random network without faults, and its graph."""
+    rng = random.Random(seed)
+    size = tuple(rng.randint(6, 13) for _ in range(axes))
+    items: list[Layer] = []
+    names = ["input"]
+
+    def build(candidate: list[Layer]) -> Graph | None:
+        try:
+            graph = expand(Architecture("random", "", "", size, 4, tuple(candidate)))
+        except RFStudioError:
+            return None
+        last = graph.nodes[-1]
+        good = not graph.faults and 0 not in last.size and max(last.size) <= MAX_SIDE
+        return graph if good else None
+
+    graph = expand(Architecture("random", "", "", size, 4, ()))
+    while len(items) < layers:
+        index = len(items)
+        source = rng.choice(names[-3:])
+        if index > 1 and rng.random() < 0.45:
+            new = _merge(rng, names, graph, index)
+        else:
+            try:
+                op = _op(rng, axes, global_ops)
+            except RFStudioError:
+                continue
+            new = [Layer(op, f"n{index}", (source,))]
+        extended = build([*items, *new])
+        if extended is None:
+            continue
+        items += new
+        names += [x.name for x in new]
+        graph = extended
+    return Architecture("random", "", "", size, 4, tuple(items)), graph
+
+
+def _merge(rng: random.Random, names: list[str], graph: Graph, index: int) -> list[Layer]:
+    """Two or three maps, cropped to one size, so that most of them do not align."""
+    chosen = [rng.choice(names[-5:]) for _ in range(rng.choice([2, 2, 3]))]
+    sizes = [graph.nodes[graph.paths[x]].size for x in chosen]
+    least = tuple(map(min, zip(*sizes, strict=True)))
+    new: list[Layer] = []
+    sources: list[str] = []
+    for i, (name, size) in enumerate(zip(chosen, sizes, strict=True)):
+        if size == least:
+            sources.append(name)
+            continue
+        if rng.random() < 0.5:
+            crop = ops.Crop(size=least)
+        else:
+            margins = []
+            for n, m in zip(size, least, strict=True):
+                before = rng.randint(0, n - m)
+                margins.append((before, n - m - before))
+            crop = ops.Crop(margins=tuple(margins))
+        new.append(Layer(crop, f"c{index}_{i}", (name,)))
+        sources.append(new[-1].name)
+    op = rng.choice([ops.Concat(), ops.Concat(), ops.Add(), ops.Multiply()])
+    return [*new, Layer(op, f"n{index}", tuple(sources))]
+
+
+def _each(rng: random.Random, axes: int, low: int, high: int) -> tuple[int, ...]:
+    return tuple(rng.randint(low, high) for _ in range(axes))
+
+
+def _padding(rng: random.Random, axes: int, low: int = -1, high: int = 3):
+    return tuple((rng.randint(low, high), rng.randint(low, high)) for _ in range(axes))
+
+
+def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
+    window = {
+        "kernel_size": _each(rng, axes, 1, 4),
+        "stride": _each(rng, axes, 1, 3),
+        "padding": rng.choice([_padding(rng, axes), "same", "same_lower", 0, 1]),
+    }
+    dilation = {"dilation": _each(rng, axes, 1, 3)}
+    ceil_mode = {"ceil_mode": rng.random() < 0.5}
+    linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[axes]
+    modes = ["nearest", linear] + (["bicubic"] if axes == 2 else [])
+    mode = rng.choice(modes)
+    corners = mode != "nearest" and rng.random() < 0.4
+    scale = tuple(rng.choice([2, 3, 1.5, 0.5, 1]) for _ in range(axes))
+    choices = [
+        lambda: ops.Conv(**window, **dilation),
+        lambda: ops.Conv(**window, **dilation),
+        lambda: ops.Conv(**window, **dilation, groups="depthwise"),
+        lambda: ops.MaxPool(**window, **dilation, **ceil_mode),
+        lambda: ops.AvgPool(**window, **ceil_mode, count_include_pad=rng.random() < 0.5),
+        lambda: ops.ConvTranspose(
+            kernel_size=_each(rng, axes, 1, 4),
+            stride=_each(rng, axes, 1, 3),
+            dilation=_each(rng, axes, 1, 3),
+            padding=_padding(rng, axes, 0, 2),
+        ),
+        lambda: ops.DeformConv(**window, **dilation, max_offset=rng.randint(0, 2)),
+        lambda: ops.AdaptiveAvgPool(output_size=_each(rng, axes, 2, 9)),
+        lambda: ops.AdaptiveMaxPool(output_size=_each(rng, axes, 2, 9)),
+        lambda: ops.Upsample(scale_factor=scale, mode=mode, align_corners=corners),
+        lambda: ops.Upsample(size=_each(rng, axes, 3, 14), mode=mode, align_corners=corners),
+        lambda: ops.PixelUnshuffle(downscale_factor=2),
+        lambda: ops.PixelShuffle(upscale_factor=2),
+        lambda: ops.Pad(padding=_padding(rng, axes)),
+        lambda: ops.Pad(
+            padding=_padding(rng, axes, 0, 2), mode=rng.choice(["reflect", "replicate", "circular"])
+        ),
+        lambda: ops.Crop(margins=_padding(rng, axes, 0, 2)),
+        lambda: ops.WindowAttention(
+            window_size=_each(rng, axes, 2, 4), shift=_each(rng, axes, 0, 2), heads=1
+        ),
+        lambda: ops.Relu(),
+        lambda: ops.BatchNorm(),
+        lambda: ops.Custom(**window, **dilation, label="mystery"),
+    ]
+    if global_ops and rng.random() < 0.04:
+        return rng.choice(
+            [
+                ops.SqueezeExcite(reduction=1),
+                ops.GroupNorm(num_groups=1),
+                ops.InstanceNorm(),
+                ops.Attention(heads=1),
+                ops.DeformConv(**window, **dilation),
+            ]
+        )
+    return rng.choice(choices)()
