@@ -12,6 +12,7 @@ from rfstudio.cli.usage import UsageError
 from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import RFStudioError
+from rfstudio.formats import presets as shipped
 from rfstudio.formats import tables
 from rfstudio.formats.tables import Table
 
@@ -19,10 +20,10 @@ from rfstudio.formats.tables import Table
 def presets(_arguments: argparse.Namespace) -> int:
     """List the networks that come with the program."""
     rows = []
-    for path in sorted(paths.architectures().glob("*.yaml")):
-        network = api.load(path)
+    for name in shipped.names():
+        network = shipped.read_preset(name)
         size = tables.sizes_text(network.input_size)
-        rows.append((path.stem, network.name, size, network.reference))
+        rows.append((name, network.name, size, network.reference))
     table = Table(("preset", "network", "input", "reference"), tuple(rows), (False,) * 4)
     print(terminal.table_text(table))
     return 0
@@ -83,7 +84,7 @@ def figure(arguments: argparse.Namespace) -> int:
     unit = analysis.unit(arguments.layer, _position(analysis, arguments.layer, arguments.unit))
     image = None
     if arguments.image is not None or len(analysis.input_size) == 2:
-        image = read_image(arguments.image or paths.sample_images() / "cat.jpg")
+        image = read_image(arguments.image or paths.sample_images() / "cat.jpg").pixels
     scene = scene_of(
         analysis, arguments.layer, unit.position, title=analysis.architecture.name, image=image
     )
