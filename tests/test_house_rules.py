@@ -1,0 +1,70 @@
+"""Rules of the house that no linter knows."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = sorted((ROOT / "rfstudio").rglob("*.py"))
+TESTS = [x for x in sorted((ROOT / "tests").rglob("*.py")) if x != Path(__file__).resolve()]
+
+LONGEST_FILE = 500
+LONGEST_CLASS = 330
+MOST_METHODS = 40
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", CODE, ids=_name)
+def test_that_files_and_classes_stay_small(path: Path) -> None:
+    text = path.read_text()
+    # A catalogue of values, one small class each, may be longer.
+    if path.name != "ops.py":
+        assert len(text.splitlines()) <= LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef):
+            assert (node.end_lineno or 0) - node.lineno < LONGEST_CLASS, node.name
+            methods = [x for x in node.body if isinstance(x, ast.FunctionDef)]
+            assert len(methods) <= MOST_METHODS, node.name
+
+
+@pytest.mark.parametrize("path", [*CODE, *TESTS], ids=_name)
+def test_that_nobody_sleeps_or_pumps_the_event_loop(path: Path) -> None:
+    called = {
+        node.func.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    forbidden = {"processEvents", "sleep", "qWait"}
+    if path.name == "conftest.py":
+        forbidden.remove("processEvents")  # its check for left windows must see them closed
+    assert not called & forbidden
+
+
+@pytest.mark.parametrize("path", CODE, ids=_name)
+def test_that_a_module_says_what_it_is_for(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    assert docstring
+    assert docstring.partition("\n\n")[0].rstrip().endswith((".", ":")), "a sentence, please"
+
+
+@pytest.mark.parametrize("path", CODE, ids=_name)
+def test_that_a_module_is_named_for_what_it_holds(path: Path) -> None:
+    assert not re.search(r"util|helper|manager|misc|common", _name(path))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=_name)
+def test_that_the_names_of_tests_are_sentences(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            assert node.name.startswith("test_that_"), node.name
+
+
+def test_that_this_folder_of_tests_mirrors_the_package() -> None:
+    folders = {x.parent.relative_to(ROOT / "rfstudio").parts[:1] for x in CODE}
+    for (name,) in folders - {()}:
+        assert list((ROOT / "tests" / name).rglob("test_*.py")), name
