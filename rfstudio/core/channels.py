@@ -79,7 +79,8 @@ def output_channels(op: Op, channels: tuple[int, ...], sizes: tuple[int, ...]) -
 
 def group_count(op: ops.Conv | ops.ConvTranspose | ops.DeformConv, channels: int) -> int:
     """Return the number of groups, resolving `depthwise` for that many input channels."""
-    return channels if op.groups == "depthwise" else op.groups
+    # An empty map that is flattened has no channels; that is a fault of its own.
+    return max(1, channels) if op.groups == "depthwise" else op.groups
 
 
 def costs(  # noqa: PLR0911 - a table, one line an operation
