@@ -205,6 +205,8 @@ class Analysis:
         Its flat graph at this input size.
     reference
         Index of the node with respect to which fields are given; 0 is the input.
+    batch_norm_training
+        Whether batch norm was taken to see all of its map.
     fields
         For each node its field along each axis.
     costs
@@ -216,6 +218,7 @@ class Analysis:
     architecture: Architecture
     graph: Graph
     reference: int
+    batch_norm_training: bool
     fields: tuple[Fields, ...] = field(repr=False)
     costs: tuple[Costs, ...] = field(repr=False)
     misfits: tuple[MergeMisfit, ...] = field(repr=False)
@@ -329,15 +332,19 @@ def analyze(
     UnknownLayerError
         If there is no layer `reference`.
     """
+    if previous is not None and previous.batch_norm_training != batch_norm_training:
+        previous = None
     graph = expand(
         architecture,
         input_size,
         batch_norm_training=batch_norm_training,
+        previous=None if previous is None else previous.graph,
     )
     origin = graph.index(reference)
     fields, misfits = _all_fields(graph, origin, previous)
+    costs_of_all = _all_costs(graph, previous)
     return Analysis(
-        architecture, graph, origin, fields, _all_costs(graph, previous), tuple(misfits)
+        architecture, graph, origin, batch_norm_training, fields, costs_of_all, tuple(misfits)
     )
 
 
@@ -350,6 +357,11 @@ def _all_fields(
     fields: list[Fields] = [(UNSEEN,) * axes] * len(nodes)
     fields[origin] = (START,) * axes
     misfits: list[MergeMisfit] = []
+    old_nodes: tuple[Node, ...] = ()
+    old_fields: tuple[Fields, ...] = ()
+    if previous is not None and previous.reference == origin:
+        old_nodes, old_fields = previous.graph.nodes, previous.fields
+        fields[origin] = old_fields[origin]
     for node in nodes[origin + 1 :]:
         index, _, op, inputs, _, _, _, rules = node
         if len(inputs) > 1:
@@ -359,9 +371,15 @@ def _all_fields(
                 misfits.append(MergeMisfit(index, found))
         elif type(op) in _UNCHANGED:
             fields[index] = fields[inputs[0]]
+        elif (
+            index < len(old_nodes)
+            and old_nodes[index].rules is rules
+            and old_nodes[index].inputs == inputs
+            and old_fields[inputs[0]] is fields[inputs[0]]
+        ):
+            fields[index] = old_fields[index]
         else:
             fields[index] = _behind(fields[inputs[0]], rules)
-    del previous
     return tuple(fields), misfits
 
 
@@ -395,8 +413,8 @@ def _merged(sources: list[Fields]) -> tuple[Fields, dict[int, Misfit]]:
 
 
 def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
-    del previous
     nodes = graph.nodes
+    old_nodes = previous.graph.nodes if previous is not None else ()
     known: dict[tuple[int, int, tuple[int, ...]], Costs] = {}
     result = [NO_COSTS]
     for node in nodes[1:]:
@@ -409,6 +427,11 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
         # The copies of a repeat share their operation.
         key = (id(op), source.channels, source.size)
         cost = known.get(key)
+        if cost is None and previous is not None and node.index < len(old_nodes):
+            old = old_nodes[node.index]
+            if old.op is op and old_nodes[old.inputs[0]][4:6] == source[4:6]:
+                cost = previous.costs[node.index]
+                known[key] = cost
         if cost is None:
             cost = costs(op, source.channels, node.channels, source.size, node.size)
             known[key] = cost

@@ -15,7 +15,7 @@ from rfstudio.core import ops
 from rfstudio.core.axis_set import AxisSet, union
 from rfstudio.core.backtrace import read_by, read_by_all
 from rfstudio.core.field import Alignment, AxisField, Misfit
-from rfstudio.core.geometry import AxisRule, Periodic, Window
+from rfstudio.core.geometry import AxisRule, Periodic, Whole, Window
 from rfstudio.core.graph import Graph, Node
 from rfstudio.core.ops import Op
 
@@ -216,6 +216,8 @@ def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic
     last = graph.nodes[-1]
     if last.index == reference or 0 in last.size:
         return
+    if _all_are_read(graph, reference):
+        return
     sizes = graph.nodes[reference].size
     dead = prod(sizes) - read_by_all(graph, last.index, reference).count
     if dead:
@@ -229,6 +231,32 @@ def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic
                 "left over at the end skip them. Smaller strides, padding or ceil_mode keep them.",
             ),
         )
+
+
+def _all_are_read(graph: Graph, reference: int) -> bool:
+    """Whether it is plain that every pixel reaches the last layer: each map is read in full."""
+    nodes = graph.nodes
+    full = bytearray(len(nodes))
+    full[-1] = True
+    for node in nodes[:reference:-1]:
+        if full[node.index] and (
+            type(node.op) in _SILENT or all([_reads_all(rule) for rule in node.rules])  # noqa: C419 - measured faster
+        ):
+            for source in node.inputs:
+                full[source] = True
+    return bool(full[reference])
+
+
+def _reads_all(rule: AxisRule) -> bool:
+    """Whether the outputs together are sure to read every input sample."""
+    if type(rule) is not Window:
+        return isinstance(rule, Whole)
+    return (
+        rule.before >= 0
+        and (rule.n_out - 1) * rule.stride - rule.before + rule.kernel >= rule.n_in
+        and rule.dilation == 1
+        and rule.stride <= rule.kernel
+    )
 
 
 def _holes(

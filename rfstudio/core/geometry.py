@@ -407,11 +407,12 @@ def _mixing(op: Op, sizes: tuple[int, ...]) -> AxisRules:
 
 def _unchanged(op: Op, sizes: tuple[int, ...]) -> AxisRules:
     del op
-    return _identity(sizes)
+    return identity_rules(sizes)
 
 
 @lru_cache(maxsize=4096)
-def _identity(sizes: tuple[int, ...]) -> AxisRules:
+def identity_rules(sizes: tuple[int, ...]) -> AxisRules:
+    """Return the rules of an operation that works position by position."""
     return tuple(Window(n, n) for n in sizes)
 
 

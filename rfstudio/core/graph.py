@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NamedTuple
@@ -22,11 +22,18 @@ from rfstudio.core.architecture import (
 )
 from rfstudio.core.channels import output_channels
 from rfstudio.core.errors import OpError, UnknownLayerError
-from rfstudio.core.geometry import AxisRules, Window, axis_rules, misfit_of_size
+from rfstudio.core.geometry import AxisRules, Window, axis_rules, identity_rules, misfit_of_size
 from rfstudio.core.ops import Op
 
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
+
+
+_CHECKED = (ops.Pad, ops.PixelUnshuffle)
+"""Operations that may not fit a size though they have rules, which must be said every time."""
+
+_UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE)
+"""Operations that change neither size nor channels, which need no question."""
 
 
 class Node(NamedTuple):
@@ -99,11 +106,16 @@ class Graph:
         For each layer and container path the index of the node that is its output.
     faults
         What in the document has no meaning.
+    known_rules
+        The rules of each operation object at each input size, for the next expansion.
     """
 
     nodes: tuple[Node, ...]
     paths: Mapping[str, int]
     faults: tuple[Fault, ...]
+    known_rules: Mapping[tuple[int, tuple[int, ...]], AxisRules] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def index(self, path: str) -> int:
         """Return the index of the node that is the output of a layer or container.
@@ -136,6 +148,7 @@ def expand(
     input_size: tuple[int, ...] | None = None,
     *,
     batch_norm_training: bool = False,
+    previous: Graph | None = None,
 ) -> Graph:
     """Expand a document into its flat graph; total: what is wrong becomes a `Fault`.
 
@@ -147,17 +160,32 @@ def expand(
         Size of the input along each axis, in pixels; the document's own if None.
     batch_norm_training
         Whether batch norm takes its statistics from the map, as in training mode.
+    previous
+        An earlier expansion with the same `batch_norm_training`; what did not change since is
+        taken from it, which only saves time.
     """
     size = architecture.input_size if input_size is None else tuple(input_size)
-    expansion = _Expansion(size, architecture.channels, batch_norm_training)
+    known_rules = previous.known_rules if previous is not None else {}
+    expansion = _Expansion(size, architecture.channels, batch_norm_training, known_rules)
     expansion.body(architecture.layers, (), ("",), 0)
-    return Graph(tuple(expansion.nodes), MappingProxyType(expansion.paths), tuple(expansion.faults))
+    return Graph(
+        tuple(expansion.nodes),
+        MappingProxyType(expansion.paths),
+        tuple(expansion.faults),
+        MappingProxyType(expansion.rules),
+    )
 
 
 class _Expansion:
     """The graph while it grows; `scopes` are name prefixes, the innermost first."""
 
-    def __init__(self, size: tuple[int, ...], channels: int, batch_norm_training: bool) -> None:
+    def __init__(
+        self,
+        size: tuple[int, ...],
+        channels: int,
+        batch_norm_training: bool,
+        known_rules: Mapping[tuple[int, tuple[int, ...]], AxisRules],
+    ) -> None:
         rules = tuple(Window(n, n) for n in size)
         self.nodes = [Node(0, INPUT, None, (), size, channels, None, rules)]
         self.paths = {INPUT: 0}
@@ -165,7 +193,8 @@ class _Expansion:
         self._numbers: dict[str, int] = {}
         self._steps = 4 * MAX_LAYERS
         self._batch_norm_training = batch_norm_training
-        self._rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
+        self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
+        self._known_rules = known_rules
 
     # Each method takes the node that the item reads and returns the node that is its output.
 
@@ -285,6 +314,14 @@ class _Expansion:
             )
             name = self._distinct(name)
         first = nodes[sources[0]]
+        index = len(nodes)
+        self.paths[name] = index
+        if type(op) in _UNCHANGED and len(sources) == 1:
+            rules = identity_rules(first.size)
+            nodes.append(
+                Node(index, name, op, sources, first.size, first.channels, location, rules)
+            )
+            return index
         if len(sources) > 1:
             self._check_sources(op, sources, location, name)
         channels = tuple([nodes[x].channels for x in sources])
@@ -304,23 +341,26 @@ class _Expansion:
                 + "×".join(map(str, first.size))
                 + "; use a larger input, a smaller kernel or more padding",
             )
-        index = len(nodes)
         nodes.append(Node(index, name, op, sources, size, out_channels, location, rules))
-        self.paths[name] = index
         return index
 
     def _rules_of(self, op: Op, sizes: tuple[int, ...], location: Location, name: str) -> AxisRules:
-        # Operations are shared by the copies of a repeat and outlive this expansion, so their
-        # identity is a key; hashing them by value costs more than the rule.
+        # Operations are shared by the copies of a repeat and by versions of a document, and
+        # outlive this expansion, so their identity is a key: hashing them costs more than the
+        # rule.  Only keys of living operations are handed on.
         key = (id(op), sizes)
-        rules = self._rules.get(key)
+        rules = self.rules.get(key)
         if rules is None:
+            rules = self._known_rules.get(key)
+            if rules is not None and not isinstance(op, _CHECKED):
+                self.rules[key] = rules
+                return rules
             try:
                 rules = axis_rules(op, sizes, batch_norm_training=self._batch_norm_training)
             except OpError as error:
                 self._fault(location, name, "wrong_axes", f"{op.keyword} '{name}': {error}")
                 return tuple(Window(n, n) for n in sizes)
-            self._rules[key] = rules
+            self.rules[key] = rules
             if misfit := misfit_of_size(op, sizes):
                 self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")
         return rules
