@@ -1,0 +1,422 @@
+"""Names as links: what `from` means is kept while the tree around it is rearranged.
+
+An edit binds the document first: every item gets a tag, and every name in `from` becomes a link
+to the tag that it means.  Then the tree may be rearranged at will.  Releasing it writes names
+again, the old one wherever it still means the same.  Names are resolved as `rfstudio.core.graph`
+does: in the own scope first, then outwards, and only among what stands before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import NamedTuple, TypeAlias
+
+from rfstudio.core.architecture import (
+    INPUT,
+    Architecture,
+    Branch,
+    Item,
+    Layer,
+    Parallel,
+    Repeat,
+    Residual,
+    with_bodies,
+)
+from rfstudio.core.errors import EditError
+from rfstudio.core.graph import MAX_LAYERS
+
+_MARK = "\0"
+_INPUT_TAG = 0
+
+Items: TypeAlias = tuple[Item, ...]
+
+
+class Thing(NamedTuple):
+    """What a name may mean.
+
+    Attributes
+    ----------
+    tag
+        The item or branch; 0 is the network's input.
+    turns
+        For each repeat around it, outermost first, its tag and the turn; None: the turn in which
+        the reader is itself.
+    part
+        Empty: the item's output; "merge": the node that joins it; else a turn of a repeat.
+    """
+
+    tag: int
+    turns: tuple[tuple[int, int | None], ...] = ()
+    part: str = ""
+
+
+class Link(NamedTuple):
+    """A resolved name: what it means and how it was written."""
+
+    thing: Thing
+    written: str
+
+
+def named(name: str, tag: int) -> str:
+    """Return a name with a tag."""
+    return f"{name}{_MARK}{tag}"
+
+
+def name_of(text: str) -> str:
+    """Return the name without its tag."""
+    return text.partition(_MARK)[0]
+
+
+def tag_of(item: Item | Branch) -> int:
+    """Return the tag of an item or branch of a bound document."""
+    return int(item.name.partition(_MARK)[2])
+
+
+def tags_in(item: Item) -> Iterator[int]:
+    """Yield the tags of an item and of everything in it, branches too."""
+    yield tag_of(item)
+    if isinstance(item, Parallel):
+        for branch in item.branches:
+            yield tag_of(branch)
+    for body in item.bodies:
+        for inner in body:
+            yield from tags_in(inner)
+
+
+@dataclass
+class Bound:
+    """A document whose names are links; make one with `bind`, edit `layers`, then `release`.
+
+    Attributes
+    ----------
+    layers
+        The items; names carry tags, and `inputs` hold keys of `links` where they could be
+        resolved.
+    links
+        What the keys in `inputs` mean.
+    sources
+        For each tag what stood before the item: what it reads unless it says otherwise.
+    prefixes
+        For each container's tag and body the prefix of the names in it; (0, 0) is the file.
+    paths
+        All paths of the document and what they mean.
+    twice
+        Paths that the document had given twice before any edit.
+    """
+
+    architecture: Architecture
+    layers: Items = ()
+    links: dict[str, Link] = field(default_factory=dict)
+    sources: dict[int, Thing] = field(default_factory=dict)
+    prefixes: dict[tuple[int, int], str] = field(default_factory=dict)
+    paths: Mapping[str, Thing] = field(default_factory=dict)
+    twice: frozenset[str] = frozenset()
+    _tags: int = 0
+
+    def fresh_tag(self) -> int:
+        """Return a tag that nothing has."""
+        self._tags += 1
+        return self._tags
+
+    def tagged(self, items: Items) -> Items:
+        """Return plain items with fresh tags; their names in `from` stay as they are written."""
+        return tuple(_mapped(item, lambda name: named(name, self.fresh_tag())) for item in items)
+
+    def copied(self, items: Items) -> Items:
+        """Return bound items with fresh tags; links among them lead to the copies."""
+        new = {tag: self.fresh_tag() for item in items for tag in tags_in(item)}
+
+        def retag(name: str) -> str:
+            plain, _, tag = name.partition(_MARK)
+            return named(plain, new[int(tag)])
+
+        def relink(key: str) -> str:
+            link = self.links.get(key)
+            if link is None:
+                return key
+            turns = tuple((new.get(tag, tag), turn) for tag, turn in link.thing.turns)
+            tag = new.get(link.thing.tag, link.thing.tag)
+            return self.link(link.thing._replace(tag=tag, turns=turns), link.written)
+
+        return tuple(_mapped(item, retag, relink) for item in items)
+
+    def link(self, thing: Thing, written: str = "") -> str:
+        """Return a key for `inputs` that means a thing."""
+        key = f"{_MARK}{len(self.links)}"
+        self.links[key] = Link(thing, written)
+        return key
+
+    def release(self, layers: Items) -> Architecture:
+        """Return the document with these bound items, names written again.
+
+        Raises
+        ------
+        EditError
+            If a layer would stand in front of what it reads, or a path would be used twice.
+        """
+        walk = _Walk(self._write)
+        plain = walk.all(layers)
+        news = sorted(walk.twice - self.twice)
+        if news:
+            raise EditError(f"the name '{news[0]}' is taken; choose another one")
+        return replace(self.architecture, layers=tuple(_mapped(x, name_of) for x in plain))
+
+    def _write(self, walk: _Walk, layer: Layer, place: _Place) -> Layer:
+        inputs = tuple(self._written(walk, layer, x, place) for x in layer.inputs)
+        return layer if inputs == layer.inputs else replace(layer, inputs=inputs)
+
+    def _written(self, walk: _Walk, layer: Layer, key: str, place: _Place) -> str:
+        link = self.links.get(key)
+        if link is None:
+            return key
+        reader = name_of(layer.name) or layer.op.keyword
+        thing = walk.seen_from(link.thing, dict(place.turns))
+        path = None if thing is None else walk.names.get(thing)
+        if path is None or thing is None:
+            what = f"'{link.written}', which it reads" if link.written else "what it reads"
+            raise EditError(f"'{reader}' would no longer stand behind {what}; move that first")
+        for name in (link.written, *_short_names(path, place.scopes)):
+            if name and walk.resolve(name, place.scopes) == thing:
+                return name
+        raise EditError(f"'{reader}' reads '{path}', which another layer's name would now hide")
+
+
+def bind(architecture: Architecture) -> Bound:
+    """Return a document whose names in `from` are links; names without meaning stay texts."""
+    bound = Bound(architecture)
+    tagged = bound.tagged(architecture.layers)
+
+    def resolve(walk: _Walk, layer: Layer, place: _Place) -> Layer:
+        around = dict(place.turns)
+        keys = []
+        for name in layer.inputs:
+            thing = walk.resolve(name, place.scopes)
+            if thing is None:
+                keys.append(name)
+                continue
+            turns = tuple((t, None if around.get(t) == n else n) for t, n in thing.turns)
+            keys.append(bound.link(thing._replace(turns=turns), name))
+        return replace(layer, inputs=tuple(keys)) if keys else layer
+
+    walk = _Walk(resolve)
+    bound.layers = walk.all(tagged)
+    bound.sources = walk.sources
+    bound.prefixes = walk.prefixes
+    bound.paths = walk.paths
+    bound.twice = frozenset(walk.twice)
+    return bound
+
+
+def readable_names(bound: Bound, tag: int) -> tuple[str, ...]:
+    """Return the shortest name of everything that the layer with that tag may read."""
+    found: list[str] = []
+
+    def collect(walk: _Walk, layer: Layer, place: _Place) -> Layer:
+        if tag_of(layer) == tag:
+            for path, thing in walk.paths.items():
+                for name in _short_names(path, place.scopes):
+                    if walk.resolve(name, place.scopes) == thing:
+                        found.append(name)
+                        break
+        return layer
+
+    _Walk(collect).all(bound.layers)
+    return tuple(found)
+
+
+def nearest_name(name: str, names: tuple[str, ...]) -> str:
+    """Return a hint at the most similar name, or an empty text."""
+    near = get_close_matches(name, names, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+class _Place(NamedTuple):
+    """Where a reader stands: its scopes, innermost first, and the turns of repeats around it."""
+
+    scopes: tuple[str, ...] = ("",)
+    turns: tuple[tuple[int, int], ...] = ()
+
+
+_Visit: TypeAlias = "Callable[[_Walk, Layer, _Place], Layer]"
+
+
+class _Walk:
+    """Goes through a bound tree in the order of the network and names everything on the way.
+
+    `visit` is called once a layer, in the first turn of the repeats around it, and returns what
+    takes the layer's place.
+    """
+
+    def __init__(self, visit: _Visit) -> None:
+        self._visit = visit
+        self._numbers: dict[str, int] = {}
+        self._steps = 4 * MAX_LAYERS
+        self._times: dict[int, int] = {}
+        self._around: dict[int, tuple[int, ...]] = {_INPUT_TAG: ()}
+        self.paths: dict[str, Thing] = {INPUT: Thing(_INPUT_TAG)}
+        self.names: dict[Thing, str] = {Thing(_INPUT_TAG): INPUT}
+        self.twice: set[str] = set()
+        self.sources: dict[int, Thing] = {}
+        self.prefixes: dict[tuple[int, int], str] = {(0, 0): ""}
+
+    def all(self, layers: Items) -> Items:
+        """Visit the whole document."""
+        return self._body(layers, _Place(), Thing(_INPUT_TAG))[0]
+
+    def resolve(self, name: str, scopes: tuple[str, ...]) -> Thing | None:
+        """Return what a name means to a reader in these scopes."""
+        if name == INPUT:
+            return Thing(_INPUT_TAG)
+        found = (self.paths.get(prefix + name) for prefix in scopes)
+        return next((thing for thing in found if thing is not None), None)
+
+    def seen_from(self, thing: Thing, around: Mapping[int, int]) -> Thing | None:
+        """Return a thing in the turns that a reader in the turns `around` means.
+
+        Inside a repeat one reads one's own turn, from outside the last one.
+        """
+        repeats = self._around.get(thing.tag)
+        if repeats is None:
+            return None
+        wanted = dict(thing.turns)
+        turns = []
+        for repeat in repeats:
+            last = self._times[repeat] - 1
+            turn = wanted.get(repeat)
+            turns.append((repeat, min(around.get(repeat, last) if turn is None else turn, last)))
+        part = thing.part
+        if part.isdigit():
+            part = str(min(int(part), self._times.get(thing.tag, 1) - 1))
+        return Thing(thing.tag, tuple(turns), part)
+
+    def _body(self, items: Items, place: _Place, source: Thing) -> tuple[Items, Thing]:
+        result = []
+        for item in items:
+            self._steps -= 1
+            if self._steps >= 0:
+                item, source = self._item(item, place, source)
+            result.append(item)
+        return tuple(result), source
+
+    def _item(self, item: Item, place: _Place, source: Thing) -> tuple[Item, Thing]:
+        tag = tag_of(item)
+        self._around[tag] = tuple(repeat for repeat, _ in place.turns)
+        self.sources.setdefault(tag, source)
+        if isinstance(item, Layer):
+            if all(turn == 0 for _, turn in place.turns):
+                item = self._visit(self, item, place)
+            thing = Thing(tag, place.turns)
+            path = name_of(item.name) or self._numbered(place.scopes[0], item.op.keyword)
+            self._name(thing, place.scopes[0] + path)
+            return item, thing
+        return self._container(item, tag, place, source)
+
+    def _container(self, item: Item, tag: int, place: _Place, source: Thing) -> tuple[Item, Thing]:
+        name = name_of(item.name)
+        inside = place
+        if name:
+            inside = place._replace(scopes=(f"{place.scopes[0]}{name}.", *place.scopes))
+        match item:
+            case Repeat():
+                bodies, output = self._repeat(item, tag, inside, source)
+            case Residual():
+                self._prefix(tag, 0, inside)
+                self._prefix(tag, 1, inside)
+                layers, _ = self._body(item.layers, inside, source)
+                shortcut, _ = self._body(item.shortcut, inside, source)
+                bodies = (layers, shortcut)
+                output = self._merge("add", tag, name, inside)
+            case Parallel():
+                bodies = tuple(
+                    self._branch(branch, tag, b, inside, source)
+                    for b, branch in enumerate(item.branches)
+                )
+                output = self._merge(item.merge, tag, name, inside) if bodies else source
+            case _:
+                self._prefix(tag, 0, inside)
+                layers, output = self._body(item.bodies[0], inside, source)
+                bodies = (layers,)
+        if name:
+            output = Thing(tag, place.turns)
+            self._name(output, inside.scopes[0][:-1])
+        return with_bodies(item, bodies), output
+
+    def _repeat(
+        self, item: Repeat, tag: int, place: _Place, source: Thing
+    ) -> tuple[tuple[Items, ...], Thing]:
+        self._times[tag] = max(item.times, 1)
+        layers = item.layers
+        for turn in range(item.times):
+            self._steps -= 1
+            if self._steps < 0:
+                break
+            prefix = f"{place.scopes[0]}{turn}."
+            inside = _Place((prefix, *place.scopes), (*place.turns, (tag, turn)))
+            self._prefix(tag, 0, inside)
+            visited, source = self._body(item.layers, inside, source)
+            if turn == 0:
+                layers = visited
+            if name_of(item.name):
+                self._name(Thing(tag, place.turns, str(turn)), prefix[:-1])
+        return (layers,), source
+
+    def _branch(
+        self, branch: Branch, container: int, body: int, place: _Place, source: Thing
+    ) -> Items:
+        tag = tag_of(branch)
+        name = name_of(branch.name)
+        self._around[tag] = tuple(repeat for repeat, _ in place.turns)
+        self.sources.setdefault(tag, source)
+        inside = place
+        if name:
+            inside = place._replace(scopes=(f"{place.scopes[0]}{name}.", *place.scopes))
+        self._prefix(container, body, inside)
+        layers, _ = self._body(branch.layers, inside, source)
+        if name:
+            self._name(Thing(tag, place.turns), inside.scopes[0][:-1])
+        return layers
+
+    def _merge(self, keyword: str, tag: int, name: str, place: _Place) -> Thing:
+        thing = Thing(tag, place.turns, "merge")
+        path = keyword if name else self._numbered(place.scopes[0], keyword)
+        self._name(thing, place.scopes[0] + path)
+        return thing
+
+    def _numbered(self, scope: str, keyword: str) -> str:
+        number = self._numbers.get(scope + keyword, 0) + 1
+        self._numbers[scope + keyword] = number
+        return f"{keyword}{number}"
+
+    def _prefix(self, container: int, body: int, place: _Place) -> None:
+        self.prefixes.setdefault((container, body), place.scopes[0])
+
+    def _name(self, thing: Thing, path: str) -> None:
+        if path in self.paths:
+            self.twice.add(path)
+            return
+        self.paths[path] = thing
+        self.names[thing] = path
+
+
+def _short_names(path: str, scopes: tuple[str, ...]) -> Iterator[str]:
+    """Yield the names of a path relative to each scope, the shortest first."""
+    for prefix in scopes:
+        if path.startswith(prefix):
+            yield path[len(prefix) :]
+
+
+def _mapped(
+    item: Item, name: Callable[[str], str], link: Callable[[str], str] | None = None
+) -> Item:
+    """Return an item with all names in it, and all its links, exchanged."""
+    if isinstance(item, Layer):
+        inputs = item.inputs if link is None else tuple(map(link, item.inputs))
+        return replace(item, name=name(item.name), inputs=inputs)
+    bodies = tuple(tuple(_mapped(x, name, link) for x in body) for body in item.bodies)
+    item = replace(with_bodies(item, bodies), name=name(item.name))
+    if isinstance(item, Parallel):
+        branches = tuple(replace(x, name=name(x.name)) for x in item.branches)
+        return replace(item, branches=branches)
+    return item
