@@ -1,0 +1,183 @@
+"""Saving: the old file or the new one, never less."""
+
+import errno
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rfstudio.core.errors import RFStudioError
+from rfstudio.formats.files import FileAccessError, atomic_write, read_bounded
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [x.name for x in folder.iterdir()]
+
+
+def test_that_a_file_is_written_and_read_back(tmp_path: Path) -> None:
+    target = tmp_path / "net.yaml"
+    atomic_write(target, b"one")
+    atomic_write(target, b"two")
+    assert read_bounded(target, 3) == b"two"
+    assert _names_in(tmp_path) == ["net.yaml"]
+
+
+def test_that_the_mode_of_a_file_is_kept_and_a_new_one_follows_the_umask(tmp_path: Path) -> None:
+    target = tmp_path / "net.yaml"
+    before = os.umask(0o027)
+    try:
+        atomic_write(target, b"one")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    target.chmod(0o664)
+    atomic_write(target, b"two")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o664
+
+
+def test_that_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / "net.yaml"
+    target.write_bytes(b"one")
+    link = tmp_path / "link.yaml"
+    link.symlink_to(target)
+    atomic_write(link, b"two")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"two"
+
+
+def test_that_a_link_to_nothing_yet_makes_what_it_leads_to(tmp_path: Path) -> None:
+    link = tmp_path / "link.yaml"
+    link.symlink_to(tmp_path / "net.yaml")
+    atomic_write(link, b"one")
+    assert link.is_symlink()
+    assert (tmp_path / "net.yaml").read_bytes() == b"one"
+
+
+_FILL_THE_DISK = """
+import pathlib, sys
+from rfstudio.formats.files import FileAccessError, atomic_write
+target = pathlib.Path(sys.argv[1])
+try:
+    atomic_write(target, b"x" * 4_000_000)
+except FileAccessError as error:
+    print(error)
+print(target.read_bytes() == b"old", [x.name for x in target.parent.iterdir()])
+"""
+
+
+def test_that_a_full_disk_loses_no_old_file(tmp_path: Path) -> None:
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("no small disk can be mounted here; see the test of the size limit")
+    try:
+        target = tmp_path / "net.yaml"
+        target.write_bytes(b"old")
+        with pytest.raises(FileAccessError, match="disk is full; free some space"):
+            atomic_write(target, b"x" * 4_000_000)
+        assert target.read_bytes() == b"old"
+        assert _names_in(tmp_path) == ["net.yaml"]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_that_a_write_that_breaks_off_loses_no_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "net.yaml"
+    target.write_bytes(b"old")
+    done = subprocess.run(
+        [sys.executable, "-c", _FILL_THE_DISK, str(target)],
+        capture_output=True,
+        text=True,
+        check=True,
+        # The system then accepts a part of the data and refuses the rest, as a full disk does.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)),
+    )
+    message, state = done.stdout.splitlines()
+    assert message.endswith("choose another folder")
+    assert state == "True ['net.yaml']"
+
+
+_WRITE_FOR_EVER = """
+import pathlib, sys
+from rfstudio.formats.files import atomic_write
+target = pathlib.Path(sys.argv[1])
+number = 0
+while True:
+    number += 1
+    atomic_write(target, bytes([number % 256]) * 2_000_000)
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3, 5, 8])
+def test_that_a_kill_in_mid_write_leaves_a_whole_file(tmp_path: Path, writes: int) -> None:
+    target = tmp_path / "net.yaml"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _WRITE_FOR_EVER, str(target)], stdout=subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    for _ in range(writes):
+        writer.stdout.readline()
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    writer.stdout.close()
+    data = target.read_bytes()
+    assert len(data) == 2_000_000
+    assert len(set(data)) == 1
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_that_any_failing_step_leaves_the_old_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    target = tmp_path / "net.yaml"
+    target.write_bytes(b"old")
+    monkeypatch.setattr(os, fails, fail)
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(FileAccessError, match="cannot be saved: Input/output error"):
+        atomic_write(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert _names_in(tmp_path) == ["net.yaml"]
+
+
+def test_that_errors_are_words(tmp_path: Path) -> None:
+    with pytest.raises(RFStudioError, match="there is no such file"):
+        read_bounded(tmp_path / "missing", 10)
+    with pytest.raises(RFStudioError, match="it is a folder"):
+        read_bounded(tmp_path, 10)
+    with pytest.raises(RFStudioError, match="it is a folder"):
+        atomic_write(tmp_path, b"")
+    with pytest.raises(RFStudioError, match="there is no such file or folder"):
+        atomic_write(tmp_path / "missing" / "net.yaml", b"")
+    with pytest.raises(RFStudioError, match="name is too long"):
+        atomic_write(tmp_path / ("x" * 300), b"")
+    with pytest.raises(RFStudioError, match="not one that a file can have"):
+        atomic_write(f"{tmp_path}/a\0b", b"")
+
+
+def test_that_a_file_beyond_the_bound_is_not_read(tmp_path: Path) -> None:
+    target = tmp_path / "large"
+    target.write_bytes(b"x" * 11)
+    with pytest.raises(FileAccessError, match="has 11 bytes; at most 10 are read"):
+        read_bounded(target, 10)
+
+
+def test_that_what_never_ends_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(FileAccessError, match="no ordinary file"):
+        read_bounded("/dev/zero", 10)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(FileAccessError, match="no ordinary file"):
+        read_bounded(pipe, 10)
