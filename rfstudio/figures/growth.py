@@ -10,11 +10,17 @@ from rfstudio.figures.style import FigureStyle, figure_bytes, figure_kind, print
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
+
     from rfstudio.core.analysis import Analysis
 
 # Okabe and Ito's colours, told apart by the colour-blind, and a dash pattern each.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+
+
+_WIDE = 6
+"""How many times one curve may end above another before both need a logarithmic axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ def render_growth(curves: Sequence[Growth], suffix: str, style: FigureStyle | No
         width = style.width_mm / 25.4
         figure = Figure(figsize=(width, 0.62 * width), layout="constrained")
         axes = figure.add_subplot()
-        for i, curve in enumerate(curves):
+        lines = [
             axes.plot(
                 curve.depths,
                 curve.sizes,
@@ -85,26 +91,41 @@ def render_growth(curves: Sequence[Growth], suffix: str, style: FigureStyle | No
                 color=_COLOURS[i % len(_COLOURS)],
                 linestyle=_DASHES[i // len(_COLOURS) % len(_DASHES)],
                 linewidth=1.2,
-                label=curve.name,
-            )
-        for size in sorted({curve.input_size for curve in curves}):
-            axes.axhline(size, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
-            axes.annotate(
-                f"input {size} px",
-                (0.0, size),
-                xycoords=("axes fraction", "data"),
-                xytext=(3, 2),
-                textcoords="offset points",
-                color="#666666",
-                fontsize=6.5,
-            )
+            )[0]
+            for i, curve in enumerate(curves)
+        ]
+        _draw_input_sizes(axes, sorted({curve.input_size for curve in curves}))
         axes.set_xlabel("depth (convolutions and pools on the longest path)")
         axes.set_ylabel("theoretical field (px)")
         axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
+        ends = [max(curve.sizes, default=1) for curve in curves]
+        if max(ends, default=1) > _WIDE * min(ends, default=1):
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+        else:
+            axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(length=2.0, width=0.5)
-        for text in axes.legend(frameon=False).get_texts():
-            text.set_parse_math(False)
+        if lines:
+            legend = axes.legend(lines, [curve.name for curve in curves], frameon=False)
+            for text in legend.get_texts():
+                text.set_parse_math(False)
         return figure_bytes(figure, kind, style.dpi, "Growth of receptive fields")
+
+
+def _draw_input_sizes(axes: Axes, sizes: list[int]) -> None:
+    """Draw where a field is as large as the input; one label for all, since they lie close."""
+    for size in sizes:
+        axes.axhline(size, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
+    if sizes:
+        axes.annotate(
+            f"input {', '.join(map(str, sizes))} px",
+            (1.0, sizes[-1]),
+            xycoords=("axes fraction", "data"),
+            xytext=(-2, 2),
+            textcoords="offset points",
+            color="#666666",
+            fontsize=6.5,
+            ha="right",
+        )

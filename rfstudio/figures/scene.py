@@ -10,7 +10,7 @@ import numpy as np
 from rfstudio.figures.style import FigureError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -128,7 +128,7 @@ def scene_of(
     if unit.gridding:
         numbers.append(f"holes {100 * unit.gridding:.3g} %")
     if None not in found.jump:
-        numbers.append(f"jump {_by(found.jump)} px")
+        numbers.append(f"jump {_by(dict.fromkeys(found.jump))} px")
     support = unit.support()
     axes = len(analysis.input_size)
     if axes == 3:
@@ -166,5 +166,5 @@ def _size_text(name: str, region: Sequence[Interval]) -> str:
     return f"{name} {sizes} px ({spans})".replace("-", "−")
 
 
-def _by(sizes: Sequence[object]) -> str:
+def _by(sizes: Iterable[object]) -> str:
     return "×".join(map(str, sizes))
