@@ -284,15 +284,14 @@ def test_that_random_edits_of_a_preset_leave_no_name_dangling(preset: str) -> No
     for _ in range(60):
         places = [location for location, _ in walk(architecture)]
         place, other = chance.choice(places), chance.choice(places)
+        number, kind = chance.randrange(99), chance.choice(["sequence", "residual", "parallel"])
         edit = chance.choice(
             [
                 lambda a, p=place: edits.delete(a, [p]),
                 lambda a, p=place: edits.duplicate(a, [p]),
                 lambda a, p=place, o=other: edits.move(a, [p], o),
-                lambda a, p=place, n=chance.randrange(99): edits.rename(a, p, f"layer_{n}"),
-                lambda a, p=place, k=chance.choice(["sequence", "residual", "parallel"]): (
-                    edits.wrap(a, [p], k)
-                ),
+                lambda a, p=place, n=number: edits.rename(a, p, f"layer_{n}"),
+                lambda a, p=place, k=kind: edits.wrap(a, [p], k),
                 lambda a, p=place: edits.unwrap(a, p),
                 lambda a, p=place: edits.insert(a, p, [conv("conv1"), RELU]),
             ]
@@ -300,8 +299,7 @@ def test_that_random_edits_of_a_preset_leave_no_name_dangling(preset: str) -> No
         try:
             architecture = edit(architecture)
             done += 1
-        except EditError as error:
+        except EditError:
             refused += 1
-            assert str(error)[-1] not in ".\0"
         assert not codes(architecture) & BREAKS
-    assert done > 30
+    assert done > refused

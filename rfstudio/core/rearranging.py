@@ -1,0 +1,341 @@
+"""Edits of which items there are and where: insert, delete, duplicate, move, wrap, unwrap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+from typing import Literal, TypeAlias
+
+from rfstudio.core import ops
+from rfstudio.core.architecture import (
+    Architecture,
+    Branch,
+    Container,
+    Item,
+    Layer,
+    Location,
+    Parallel,
+    Repeat,
+    Residual,
+    Sequence,
+    body_at,
+    item_at,
+    with_bodies,
+)
+from rfstudio.core.bound_tree import bound_item, called, changed_body, item_at_bound
+from rfstudio.core.errors import EditError
+from rfstudio.core.references import (
+    Bound,
+    Items,
+    Link,
+    Thing,
+    bind,
+    name_of,
+    named,
+    tag_of,
+    tags_in,
+)
+
+Wrapping: TypeAlias = Literal["sequence", "residual", "parallel", "repeat"]
+Direction: TypeAlias = Literal["up", "down", "out", "in"]
+
+
+# --- which items there are -----------------------------------------------------------------------
+
+
+def insert(architecture: Architecture, location: Location, items: Iterable[Item]) -> Architecture:
+    """Return the document with items spliced in; names that are taken get a number."""
+    bound = bind(architecture)
+    _check_slot(architecture, location)
+    return _release_inserted(bound, location, bound.tagged(tuple(items)))
+
+
+def delete(architecture: Architecture, locations: Iterable[Location]) -> Architecture:
+    """Return the document without some items; their readers read what they read."""
+    places = outermost(locations)
+    bound = bind(architecture)
+    layers = bound.layers
+    for place in reversed(places):
+        gone = bound_item(layers, place)
+        layers = changed_body(layers, place, partial(_without, at=place[-1]))
+        layers = _rewired(bound, layers, gone)
+    return bound.release(layers)
+
+
+def duplicate(architecture: Architecture, locations: Iterable[Location]) -> Architecture:
+    """Return the document with copies of some items of one body behind the last of them."""
+    places = _siblings(locations)
+    bound = bind(architecture)
+    copies = bound.copied(tuple(bound_item(bound.layers, place) for place in places))
+    return _release_inserted(bound, after(places[-1]), copies)
+
+
+def move(
+    architecture: Architecture, locations: Iterable[Location], target: Location
+) -> Architecture:
+    """Return the document with some items, in their order, moved in front of `target`.
+
+    `target` is a location in the present document; `landing` says where the first item arrives.
+    """
+    places = outermost(locations)
+    for place in places:
+        if target[: len(place)] == place and len(target) > len(place):
+            raise EditError("an item cannot be moved into itself")
+    _check_slot(architecture, target)
+    bound = bind(architecture)
+    moved = tuple(bound_item(bound.layers, place) for place in places)
+    layers = bound.layers
+    for place in reversed(places):
+        layers = changed_body(layers, place, partial(_dropped, at=place[-1]))
+    goal = landing(places, target)
+    layers = changed_body(layers, goal, lambda body: body[: goal[-1]] + moved + body[goal[-1] :])
+    return bound.release(layers)
+
+
+def wrap(architecture: Architecture, locations: Iterable[Location], kind: Wrapping) -> Architecture:
+    """Return the document with neighbouring items put into a new container.
+
+    A `residual` gets the identity as its shortcut, a `parallel` the items as its first and the
+    identity as its second branch, a `repeat` two turns.
+    """
+    places = _siblings(locations)
+    first, count = places[0], len(places)
+    if places[-1][-1] - first[-1] != count - 1:
+        raise EditError("only neighbouring layers can be put into a container together")
+    bound = bind(architecture)
+    inner = tuple(bound_item(bound.layers, place) for place in places)
+    container = _container(bound, kind, inner, _prefix(bound, first))
+    start = first[-1]
+    return bound.release(
+        changed_body(
+            bound.layers, first, lambda body: (*body[:start], container, *body[start + count :])
+        )
+    )
+
+
+def unwrap(architecture: Architecture, location: Location) -> Architecture:
+    """Return the document with a container exchanged for the layers in it, once.
+
+    Raises
+    ------
+    EditError
+        If that would drop layers: those of a shortcut or of a second branch.
+    """
+    item = item_at(architecture, location)
+    if isinstance(item, Layer):
+        raise EditError(f"{called(item)} is no container")
+    full = [b for b, body in enumerate(item.bodies) if body]
+    if len(full) > 1:
+        what = "a shortcut" if isinstance(item, Residual) else "several branches"
+        raise EditError(f"{called(item)} has {what} with layers; delete or move those layers first")
+    which = full[0] if full else 0
+    bound = bind(architecture)
+    gone = item_at_bound(bound, location)
+    inner = gone.bodies[which] if gone.bodies else ()
+    at = location[-1]
+    layers = changed_body(bound.layers, location, lambda body: (*body[:at], *body[at + 1 :]))
+    hollow = with_bodies(gone, tuple(() for _ in gone.bodies))
+    if inner:
+        bound.sources[tag_of(gone)] = Thing(tag_of(inner[-1]))
+    layers = _rewired(bound, layers, hollow)
+    inner = _rewired(bound, inner, hollow)
+    bound.paths = {
+        path: thing for path, thing in bound.paths.items() if thing.tag not in set(tags_in(gone))
+    }
+    return _release_inserted(replace(bound, layers=layers), location, inner)
+
+
+# --- places --------------------------------------------------------------------------------------
+
+
+def after(location: Location) -> Location:
+    """Return the place behind an item."""
+    return (*location[:-1], location[-1] + 1)
+
+
+def outermost(locations: Iterable[Location]) -> list[Location]:
+    """Return locations in the order of the file, without those inside another one of them."""
+    kept: list[Location] = []
+    for place in sorted(set(locations)):
+        if not kept or place[: len(kept[-1])] != kept[-1]:
+            kept.append(place)
+    return kept
+
+
+def landing(locations: Iterable[Location], target: Location) -> Location:
+    """Return where the first item arrives when items are moved in front of `target`."""
+    goal = list(target)
+    for place in outermost(locations):
+        depth = len(place)
+        if target[: depth - 1] == place[:-1] and len(target) >= depth:
+            goal[depth - 1] -= place[-1] < target[depth - 1]
+    return tuple(goal)
+
+
+def step(
+    architecture: Architecture, locations: Iterable[Location], direction: Direction
+) -> Location | None:
+    """Return the target of `move` for one step of neighbouring items; None: there is none.
+
+    Parameters
+    ----------
+    architecture
+        The document.
+    locations
+        Items of one body.
+    direction
+        Up and down go past a neighbour, and out of the container at its ends; out goes behind
+        the container, in goes to the end of the container above.
+    """
+    places = _siblings(locations)
+    first, last = places[0], places[-1]
+    outer = first[:-2]
+    siblings = body_at(architecture, first)
+    match direction:
+        case "up":
+            if first[-1] > 0:
+                return (*first[:-1], first[-1] - 1)
+            return outer or None
+        case "down":
+            if last[-1] + 1 < len(siblings):
+                return (*last[:-1], last[-1] + 2)
+            return after(outer) if outer else None
+        case "out":
+            return after(outer) if outer else None
+        case "in":
+            if first[-1] == 0:
+                return None
+            above = siblings[first[-1] - 1]
+            if not above.bodies:
+                return None
+            return (*first[:-1], first[-1] - 1, 0, len(above.bodies[0]))
+
+
+def _dropped(body: Items, at: int) -> Items:
+    return body[:at] + body[at + 1 :]
+
+
+def _without(body: Items, at: int) -> Items:
+    """Return a body without an item; the next layer keeps reading what it got through it."""
+    gone, rest = body[at], body[at + 1 :]
+    if isinstance(gone, Layer) and gone.inputs and rest:
+        follower = rest[0]
+        if isinstance(follower, Layer) and not follower.inputs:
+            rest = (replace(follower, inputs=gone.inputs[:1]), *rest[1:])
+    return body[:at] + rest
+
+
+def _rewired(bound: Bound, layers: Items, gone: Item) -> Items:
+    """Return the items with every link into a deleted item led to what that item read."""
+    tags = set(tags_in(gone))
+    source = bound.sources.get(tag_of(gone), Thing(0))
+    explicit = gone.inputs if isinstance(gone, Layer) else ()
+
+    def visit(item: Item) -> Item:
+        if not isinstance(item, Layer):
+            return with_bodies(item, tuple(tuple(map(visit, body)) for body in item.bodies))
+        inputs: list[str] = []
+        for key in item.inputs:
+            link = bound.links.get(key)
+            if link is None or link.thing.tag not in tags:
+                inputs.append(key)
+                continue
+            instead = explicit or (bound.link(_relative(source, link)),)
+            inputs += instead if isinstance(item.op, ops.MERGES) else instead[:1]
+        return item if tuple(inputs) == item.inputs else replace(item, inputs=tuple(inputs))
+
+    for tag, thing in list(bound.sources.items()):
+        if thing.tag in tags and tag not in tags:
+            # Deleting several: whoever goes next must not lead here.
+            bound.sources[tag] = source
+    return tuple(map(visit, layers))
+
+
+def _relative(source: Thing, link: Link) -> Thing:
+    """Return what a deleted thing read, in the turns in which the thing itself was meant."""
+    turns = dict(link.thing.turns)
+    around = {tag for tag, _ in source.turns}
+    if any(turn is None and tag not in around for tag, turn in turns.items()):
+        raise EditError(
+            f"'{link.written}' is the first layer of a repeat and is read by name in it; "
+            "change what its readers read first"
+        )
+    return source._replace(turns=tuple((tag, turns.get(tag, turn)) for tag, turn in source.turns))
+
+
+def _release_inserted(bound: Bound, location: Location, items: Items) -> Architecture:
+    """Return the document with bound items spliced in under names that are free."""
+    prefix = _prefix(bound, location)
+    taken = set(bound.paths)
+    items = tuple(_uniquely_named(item, prefix, taken) for item in items)
+    at = location[-1]
+    layers = changed_body(bound.layers, location, lambda body: (*body[:at], *items, *body[at:]))
+    return bound.release(layers)
+
+
+def _uniquely_named(item: Item, prefix: str, taken: set[str]) -> Item:
+    name = name_of(item.name)
+    if name:
+        name = _free_name(name, prefix, taken)
+        taken.add(prefix + name)
+        return replace(item, name=named(name, tag_of(item)))
+    if isinstance(item, Layer):
+        return item
+    if isinstance(item, Repeat):
+        prefix += "0."
+    # Names in an unnamed container are names of the scope around it.
+    bodies = tuple(tuple(_uniquely_named(x, prefix, taken) for x in body) for body in item.bodies)
+    return with_bodies(item, bodies)
+
+
+def _free_name(name: str, prefix: str, taken: set[str]) -> str:
+    if prefix + name not in taken:
+        return name
+    stem = name.rstrip("0123456789")
+    number = int(name[len(stem) :] or 2)
+    while f"{prefix}{stem}{number}" in taken:
+        number += 1
+    return f"{stem}{number}"
+
+
+def _prefix(bound: Bound, location: Location) -> str:
+    """Return the prefix of names at a place."""
+    if len(location) == 1:
+        return ""
+    container = bound_item(bound.layers, location[:-2])
+    return bound.prefixes.get((tag_of(container), location[-2]), "")
+
+
+def _container(bound: Bound, kind: Wrapping, inner: Items, prefix: str) -> Container:
+    name = named("", bound.fresh_tag())
+    match kind:
+        case "sequence":
+            return Sequence(inner, name)
+        case "residual":
+            return Residual(inner, (), name)
+        case "parallel":
+            branches = (
+                Branch(inner, named("", bound.fresh_tag())),
+                Branch((), named("", bound.fresh_tag())),
+            )
+            return Parallel(branches, "concat", name)
+        case "repeat":
+            # Two repeats without a name in one scope would give their turns the same paths.
+            free = _free_name("repeat1", prefix, set(bound.paths))
+            return Repeat(2, inner, named(free, bound.fresh_tag()))
+
+
+def _siblings(locations: Iterable[Location]) -> list[Location]:
+    places = sorted(set(locations))
+    if not places:
+        raise EditError("no layer is chosen")
+    if len(list(groupby(places, key=lambda place: place[:-1]))) > 1:
+        raise EditError("choose layers that stand side by side, not in different containers")
+    return places
+
+
+def _check_slot(architecture: Architecture, location: Location) -> None:
+    if not location or not 0 <= location[-1] <= len(body_at(architecture, location)):
+        raise EditError(f"there is no place {location}")
