@@ -20,13 +20,11 @@ from rfstudio.core.architecture import INPUT, Architecture, Location
 from rfstudio.core.channels import NO_COSTS, Costs, costs
 from rfstudio.core.diagnostics import Diagnostic, MergeMisfit, diagnose
 from rfstudio.core.field import START, UNSEEN, AxisField, Interval, Misfit, merge, through
-from rfstudio.core.graph import Graph, Node, expand
+from rfstudio.core.graph import Graph, Node, expand, unchanged_by
 from rfstudio.core.ops import Op
 
 Fields = tuple[AxisField, ...]
 """Field of a map along each axis."""
-
-_UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +339,8 @@ def analyze(
         previous=None if previous is None else previous.graph,
     )
     origin = graph.index(reference)
-    fields, misfits = _all_fields(graph, origin, previous)
+    unchanged = unchanged_by(batch_norm_training=batch_norm_training)
+    fields, misfits = _all_fields(graph, origin, unchanged, previous)
     costs_of_all = _all_costs(graph, previous)
     return Analysis(
         architecture, graph, origin, batch_norm_training, fields, costs_of_all, tuple(misfits)
@@ -349,7 +348,7 @@ def analyze(
 
 
 def _all_fields(
-    graph: Graph, origin: int, previous: Analysis | None
+    graph: Graph, origin: int, unchanged: frozenset[type[Op]], previous: Analysis | None
 ) -> tuple[tuple[Fields, ...], list[MergeMisfit]]:
     """Return the field of every node and the misfits of merges: one pass, O(edges)."""
     nodes = graph.nodes
@@ -369,7 +368,7 @@ def _all_fields(
             fields[index] = merged
             if found:
                 misfits.append(MergeMisfit(index, found))
-        elif type(op) in _UNCHANGED:
+        elif type(op) in unchanged:
             fields[index] = fields[inputs[0]]
         elif (
             index < len(old_nodes)

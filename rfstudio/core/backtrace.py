@@ -26,7 +26,7 @@ from rfstudio.core import ops
 from rfstudio.core.axis_set import AxisSet, contains, from_indices, read_back, same, union
 from rfstudio.core.errors import UnitError
 from rfstudio.core.field import Interval
-from rfstudio.core.geometry import AxisRule, AxisRules
+from rfstudio.core.geometry import AxisRule, AxisRules, Whole, Window
 from rfstudio.core.graph import Graph
 from rfstudio.core.ops import Op
 
@@ -172,35 +172,69 @@ def read_by(
     UnitError
         If there is no such unit.
     """
-    check_unit(graph, index, unit)
-    found = walk_back(graph, index, [tuple([AxisSet(u, u + 1) for u in unit])], reference)
+    found = _walk_from(graph, index, unit, reference)
     return {i: Region(graph.nodes[i].size, tuple(x)) for i, x in found.items()}
 
 
 def region_of_unit(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0) -> Region:
     """Return what one unit reads of the reference map alone; see `read_by`."""
-    check_unit(graph, index, unit)
-    found = walk_back(graph, index, [tuple([AxisSet(u, u + 1) for u in unit])], reference)
+    found = _walk_from(graph, index, unit, reference)
     return Region(graph.nodes[reference].size, tuple(found.get(reference, ())))
+
+
+def _walk_from(
+    graph: Graph, index: int, unit: tuple[int, ...], reference: int
+) -> dict[int, list[Product]]:
+    check_unit(graph, index, unit)
+    return walk_back(graph, {index: [tuple([AxisSet(u, u + 1) for u in unit])]}, reference)
 
 
 def read_by_all(graph: Graph, index: int, reference: int = 0) -> Region:
-    """Return what at least one unit of node `index` reads of the reference map."""
-    node = graph.nodes[index]
-    every: Product = tuple(AxisSet(0, n) for n in node.size)
-    found = walk_back(graph, index, [] if 0 in node.size else [every], reference)
-    return Region(graph.nodes[reference].size, tuple(found.get(reference, ())))
+    """Return what at least one unit of node `index` reads of the reference map.
+
+    Most maps are plainly read in full; only what lies behind the others is walked.
+    """
+    nodes = graph.nodes
+    size = nodes[reference].size
+    full = bytearray(len(nodes))
+    full[index] = 0 not in nodes[index].size
+    needs: dict[int, list[Product]] = {}
+    for node in nodes[index:reference:-1]:
+        if full[node.index]:
+            if type(node.op) in _UNCHANGED or all(map(_reads_all, node.rules)):
+                for source in node.inputs:
+                    full[source] = True
+            else:
+                needs[node.index] = [tuple([AxisSet(0, n) for n in node.size])]
+    if full[reference]:
+        return Region(size, (tuple([AxisSet(0, n) for n in size]),))
+    found = walk_back(graph, needs, reference)
+    return Region(size, tuple(found.get(reference, ())))
+
+
+def _reads_all(rule: AxisRule) -> bool:
+    """Whether the outputs together are sure to read every input sample."""
+    if type(rule) is not Window:
+        return isinstance(rule, Whole)
+    return (
+        rule.before >= 0
+        and (rule.n_out - 1) * rule.stride - rule.before + rule.kernel >= rule.n_in
+        and rule.dilation == 1
+        and rule.stride <= rule.kernel
+    )
 
 
 def walk_back(
-    graph: Graph, index: int, wanted: list[Product], reference: int = 0
+    graph: Graph, needs: dict[int, list[Product]], reference: int = 0
 ) -> dict[int, list[Product]]:
-    """Walk from a region of node `index` back to the reference; regions as lists of products."""
+    """Walk from regions of some nodes back to the reference; regions as lists of products.
+
+    Adds to `needs`, and returns it.
+    """
     nodes = graph.nodes
     # A node outside the reference's reach cannot contribute, but its own region is still asked
     # for when a cone is evaluated; so the walk visits everything that the unit reads.
-    needs: dict[int, list[Product]] = {index: wanted}
-    for i in range(index, 0, -1):
+    for i in range(max(needs, default=0), 0, -1):
         products = needs.get(i)
         if products is None or i == reference:
             continue

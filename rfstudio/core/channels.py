@@ -24,6 +24,11 @@ class Costs(NamedTuple):
 
 NO_COSTS = Costs(0, 0)
 
+_KEEPS_CHANNELS: frozenset[type[Op]] = frozenset(
+    {*ops.ELEMENTWISE, ops.BatchNorm, ops.MaxPool, ops.AvgPool, ops.Add, ops.Multiply}
+)
+"""The usual operations that fit any number of channels and keep it, known without a question."""
+
 
 def output_channels(op: Op, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
     """Return the number of output channels.
@@ -42,6 +47,8 @@ def output_channels(op: Op, channels: tuple[int, ...], sizes: tuple[int, ...]) -
     OpError
         If the operation does not fit that many channels.
     """
+    if type(op) in _KEEPS_CHANNELS:
+        return channels[0]
     match op:
         case ops.Conv() | ops.ConvTranspose() | ops.DeformConv():
             out = channels[0] if op.out_channels is None else op.out_channels

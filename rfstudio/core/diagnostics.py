@@ -15,7 +15,7 @@ from rfstudio.core import ops
 from rfstudio.core.axis_set import AxisSet, union
 from rfstudio.core.backtrace import read_by, read_by_all
 from rfstudio.core.field import Alignment, AxisField, Misfit
-from rfstudio.core.geometry import AxisRule, Periodic, Whole, Window
+from rfstudio.core.geometry import AxisRule, Periodic, Window
 from rfstudio.core.graph import Graph, Node
 from rfstudio.core.ops import Op
 
@@ -81,9 +81,10 @@ def diagnose(
         index = graph.paths.get(fault.node, 0)
         found.append((index, Diagnostic(fault.node, fault.code, fault.message, "error")))
     found += [(x.index, _misaligned(graph, x)) for x in misfits]
+    blind_by_rules: dict[int, int] = {}
     for node in graph.nodes[1:]:
         if type(node.op) not in _SILENT:
-            found += [(node.index, x) for x in _of_layer(node, fields)]
+            found += [(node.index, x) for x in _of_layer(node, fields, blind_by_rules)]
     if not graph.faults:
         found += _larger_than_input(graph, fields, reference)
         found += _holes(graph, fields, reference)
@@ -122,7 +123,9 @@ def _misaligned(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
     )
 
 
-def _of_layer(node: Node, fields: Sequence[tuple[AxisField, ...]]) -> Iterator[Diagnostic]:
+def _of_layer(
+    node: Node, fields: Sequence[tuple[AxisField, ...]], blind_by_rules: dict[int, int]
+) -> Iterator[Diagnostic]:
     op = node.op
     if isinstance(op, ops.Custom):
         label = op.label or "an operation that the program does not know"
@@ -145,7 +148,11 @@ def _of_layer(node: Node, fields: Sequence[tuple[AxisField, ...]]) -> Iterator[D
                 "note",
             )
         if type(op) not in _NEVER_BLIND:
-            blind = max(_blind_units(rule) for rule in node.rules)
+            # The copies of a repeat share their rules.
+            blind = blind_by_rules.get(id(node.rules))
+            if blind is None:
+                blind = max(_blind_units(rule) for rule in node.rules)
+                blind_by_rules[id(node.rules)] = blind
             if blind:
                 yield Diagnostic(
                     node.name,
@@ -216,8 +223,6 @@ def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic
     last = graph.nodes[-1]
     if last.index == reference or 0 in last.size:
         return
-    if _all_are_read(graph, reference):
-        return
     sizes = graph.nodes[reference].size
     dead = prod(sizes) - read_by_all(graph, last.index, reference).count
     if dead:
@@ -231,32 +236,6 @@ def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic
                 "left over at the end skip them. Smaller strides, padding or ceil_mode keep them.",
             ),
         )
-
-
-def _all_are_read(graph: Graph, reference: int) -> bool:
-    """Whether it is plain that every pixel reaches the last layer: each map is read in full."""
-    nodes = graph.nodes
-    full = bytearray(len(nodes))
-    full[-1] = True
-    for node in nodes[:reference:-1]:
-        if full[node.index] and (
-            type(node.op) in _SILENT or all([_reads_all(rule) for rule in node.rules])  # noqa: C419 - measured faster
-        ):
-            for source in node.inputs:
-                full[source] = True
-    return bool(full[reference])
-
-
-def _reads_all(rule: AxisRule) -> bool:
-    """Whether the outputs together are sure to read every input sample."""
-    if type(rule) is not Window:
-        return isinstance(rule, Whole)
-    return (
-        rule.before >= 0
-        and (rule.n_out - 1) * rule.stride - rule.before + rule.kernel >= rule.n_in
-        and rule.dilation == 1
-        and rule.stride <= rule.kernel
-    )
 
 
 def _holes(

@@ -33,7 +33,11 @@ _CHECKED = (ops.Pad, ops.PixelUnshuffle)
 """Operations that may not fit a size though they have rules, which must be said every time."""
 
 _UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE)
-"""Operations that change neither size nor channels, which need no question."""
+
+
+def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
+    """Return the operations that change neither positions nor channels, known unasked."""
+    return _UNCHANGED if batch_norm_training else _UNCHANGED | {ops.BatchNorm}
 
 
 class Node(NamedTuple):
@@ -193,6 +197,7 @@ class _Expansion:
         self._numbers: dict[str, int] = {}
         self._steps = 4 * MAX_LAYERS
         self._batch_norm_training = batch_norm_training
+        self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
         self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
         self._known_rules = known_rules
 
@@ -316,7 +321,7 @@ class _Expansion:
         first = nodes[sources[0]]
         index = len(nodes)
         self.paths[name] = index
-        if type(op) in _UNCHANGED and len(sources) == 1:
+        if type(op) in self._unchanged and len(sources) == 1:
             rules = identity_rules(first.size)
             nodes.append(
                 Node(index, name, op, sources, first.size, first.channels, location, rules)

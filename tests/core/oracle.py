@@ -186,11 +186,13 @@ def paths(graph: Graph, index: int, reference: int = 0) -> Iterator[list[Node]]:
 def seen_on(graph: Graph, path, axis: int, unit: int) -> set[int] | None:
     """Pixels that a unit sees along one path and axis by the formulas; None: the whole axis."""
     wanted = {unit}
-    for node, source in reversed(path):
+    for i, (node, source) in reversed(list(enumerate(path))):
         n = graph.nodes[source].size[axis]
         formula = theoretical(node.op, axis, n, node.size[axis])
         if formula is None:
-            return None
+            # The whole of a map that sees nothing is nothing.
+            before = [seen_on(graph, path[:i], axis, u) for u in range(n)]
+            return None if any(x is None or x for x in before) else set()
         wanted = {x for i in wanted for x in formula(i)}
     return wanted
 

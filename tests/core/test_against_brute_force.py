@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rfstudio.core.analysis import analyze
+from rfstudio.core.backtrace import read_by_all
 from rfstudio.core.field import Alignment
 from tests.core.oracle import jump_on, paths, seen_by, seen_on
 from tests.core.random_networks import random_network
@@ -45,6 +46,17 @@ def test_that_regions_and_supports_are_those_found_position_by_position(part, ax
                 assert view.visible_region == hull, context
                 area = np.prod([b - a + 1 for a, b in hull])
                 assert view.gridding == pytest.approx(1 - len(seen) / area), context
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+def test_that_what_all_units_read_is_the_union_of_what_each_reads(part) -> None:
+    for seed in range(part, NETWORKS // 4, SLICES):
+        _, graph = random_network(seed + 20_000)
+        node = random.Random(seed).choice(graph.nodes[1:])
+        units = np.ndindex(*node.size)
+        union = set().union(*(seen_by(graph, node.index, unit) for unit in units))
+        found = {tuple(map(int, x)) for x in np.argwhere(read_by_all(graph, node.index).mask())}
+        assert found == union, (seed, node.name)
 
 
 @pytest.mark.parametrize("part", range(SLICES))
