@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -141,6 +141,7 @@ class GraphModule(Scope):
     ) -> None:
         super().__init__()
         self.architecture = architecture
+        self._input_size = input_size
         self.graph = expand(architecture, input_size)
         nodes = self.graph.nodes
         self.target = len(nodes) - 1 if layer is None else self.graph.index(layer)
@@ -169,6 +170,15 @@ class GraphModule(Scope):
         self._graphs: dict[tuple[tuple[int, ...], bool], Graph] = {}
         self._plans: dict[object, Plan] = {}
         self.requires_grad_(requires_grad=False)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out plans, whose functions hold this module's own weights, and graphs."""
+        return {**self.__dict__, "_plans": {}, "_graphs": {}, "graph": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Expand the graph again, which copies of a module cannot share."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.graph = expand(self.architecture, self._input_size)
 
     def layers(self) -> Iterator[LayerModule]:
         """Yield the module of every node, in order."""

@@ -1,0 +1,76 @@
+"""Which device computes, and how much memory it has left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from rfstudio.engine.errors import DeviceError
+
+_UNKNOWN_MEMORY = 2**40
+
+
+def choose(name: str) -> torch.device:
+    """Return the device of that name; "auto" takes a GPU if there is one.
+
+    Raises
+    ------
+    DeviceError
+        If there is no such device.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
+        raise DeviceError(f"there is no device '{name}'; choose auto, cpu, cuda, cuda:1 … or mps")
+    if kind == "cuda":
+        if not torch.cuda.is_available():
+            raise DeviceError("no CUDA device is available here; choose cpu or auto")
+        count = torch.cuda.device_count()
+        if number and int(number) >= count:
+            raise DeviceError(f"there is no '{name}': the last CUDA device is cuda:{count - 1}")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("Apple's MPS is not available here; choose cpu or auto")
+    return torch.device(kind, int(number)) if number and kind == "cuda" else torch.device(kind)
+
+
+def check_dtype(device: torch.device, dtype: str) -> None:
+    """Raise `DeviceError` if the device cannot compute in that precision."""
+    if device.type == "mps" and dtype == "float64":
+        raise DeviceError("MPS knows no float64; choose cpu for an exact measurement")
+
+
+def words(device: torch.device) -> str:
+    """Return the device in words."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    if device.type == "cpu":
+        return f"cpu ({torch.get_num_threads()} of {os.cpu_count()} cores)"
+    return str(device)
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that can still be taken, as far as the system tells."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return _UNKNOWN_MEMORY
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out; torch says so in several ways."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or "out of memory" in text
+    )

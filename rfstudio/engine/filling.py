@@ -1,0 +1,134 @@
+"""Occlusion and perturbation: how much one unit changes when a patch of pixels is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from rfstudio.engine.boxes import Box, Span
+from rfstudio.engine.devices import free_memory
+from rfstudio.engine.initial import Stream, generator, normal
+from rfstudio.engine.running import CancelToken
+from rfstudio.engine.subject import Subject
+
+_BATCH_MACS = 1.5e10
+_MAX_BATCH = 64
+
+Progress = Callable[[float, Tensor], None]
+"""Receives the fraction done and the maps so far, (N, *box)."""
+
+
+def fill_samples(
+    subject: Subject,
+    images: Tensor,
+    indices: Sequence[int],
+    token: CancelToken,
+    progressed: Progress,
+) -> Tensor:
+    """Return for each sample how much each patch moves the unit, spread over the patch's pixels.
+
+    A pixel under several patches gets their mean, one under none gets 0.
+
+    Parameters
+    ----------
+    subject
+        The unit.
+    images
+        (N, C, *size).
+    indices
+        Numbers of the samples, for their noise.
+    token
+        Polled between batches.
+    progressed
+        Called between batches, coarse patches of the grid first.
+
+    Returns
+    -------
+    (N, *reach) tensor
+        Over the box `reach`; in double precision, on the CPU.
+    """
+    maps = []
+    for image, index in zip(images, indices, strict=True):
+        maps.append(_filled(subject, image[None], index, token, progressed))
+    return torch.stack(maps)
+
+
+@torch.no_grad()
+def _filled(
+    subject: Subject, image: Tensor, index: int, token: CancelToken, progressed: Progress
+) -> Tensor:
+    request, box = subject.request, subject.box
+    pixels = subject.crop(image)
+    size = tuple(image.shape[2:])
+    shown = reach(box, size, request.patch, request.stride)
+    total = torch.zeros([b - a for a, b in shown], dtype=torch.float64)
+    covered = torch.zeros_like(total)
+    if pixels.numel() == 0:
+        return total
+    base = subject.evaluate(pixels)
+    factors = subject.weighting([index], base.shape[1]).to(base)
+    noise = request.amplitude * normal(
+        generator(request.seed, Stream.SIGNS, index + 2**32), image.shape[1:]
+    )
+    noise = noise[(slice(None), *(slice(a, b) for a, b in box))].to(pixels)
+    patches = list(_patches(box, size, request.patch, request.stride))
+    by_memory = free_memory(pixels.device) / 4 / max(subject.numbers * pixels.itemsize, 1)
+    batch = int(max(1, min(_MAX_BATCH, _BATCH_MACS / max(subject.macs, 1), by_memory)))
+    for start in range(0, len(patches), batch):
+        token.check()
+        chosen = patches[start : start + batch]
+        changed = pixels.repeat(len(chosen), *[1] * (pixels.dim() - 1))
+        for copy, patch in zip(changed, chosen, strict=True):
+            where = (slice(None), *_within(patch, box))
+            if request.estimator == "perturbation":
+                copy[where] += noise[where]
+            else:
+                copy[where] = request.fill
+        moved = ((subject.evaluate(changed) - base) * factors).sum(1).abs().double().cpu()
+        for value, patch in zip(moved, chosen, strict=True):
+            where = _within(patch, shown)
+            total[where] += value
+            covered[where] += 1
+        progressed((start + len(chosen)) / len(patches), (total / covered.clamp(min=1))[None])
+    return total / covered.clamp(min=1)
+
+
+def reach(box: Box, size: tuple[int, ...], side: int, stride: int) -> Box:
+    """Return the hull of the patches that touch a box of the image."""
+    spans = [_touching(span, n, side, stride) for span, n in zip(box, size, strict=True)]
+    return tuple((min(a for a, _, _ in x), max(b for _, b, _ in x)) if x else (0, 0) for x in spans)
+
+
+def _touching(span: Span, n: int, side: int, stride: int) -> list[tuple[int, int, int]]:
+    """Return the patches along one axis that touch a span: start, stop and number."""
+    low, high = span
+    return [
+        (start, min(start + side, n), number)
+        for number, start in enumerate(range(0, n, stride))
+        if start < high and start + side > low
+    ]
+
+
+def _within(patch: Box, box: Box) -> tuple[slice, ...]:
+    """Return the part of a patch that lies in a box, in samples of the box."""
+    return tuple(
+        slice(max(a - low, 0), min(b, high) - low)
+        for (a, b), (low, high) in zip(patch, box, strict=True)
+    )
+
+
+def _patches(box: Box, size: tuple[int, ...], side: int, stride: int) -> Iterator[Box]:
+    """Yield the patches of a grid over the image that touch the box.
+
+    Coarse to fine: every eighth patch along each axis first, then every fourth, second and all.
+    """
+    axes = [_touching(span, n, side, stride) for span, n in zip(box, size, strict=True)]
+    for level in (8, 4, 2, 1):
+        for patch in product(*axes):
+            numbers = [number for _, _, number in patch]
+            coarser = level < 8 and all(x % (2 * level) == 0 for x in numbers)
+            if all(x % level == 0 for x in numbers) and not coarser:
+                yield tuple((a, b) for a, b, _ in patch)

@@ -1,0 +1,49 @@
+"""Sharing the samples of a measurement over several processes, as ``torchrun`` starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+import torch.distributed
+
+from rfstudio.engine.estimators import Mean
+
+
+class Rank(NamedTuple):
+    """Which of how many processes this is."""
+
+    number: int
+    total: int
+
+
+@contextmanager
+def joined() -> Iterator[Rank]:
+    """Join the processes that ``torchrun`` has started, for as long as the context lasts."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count < 2 or "RANK" not in os.environ:
+        yield Rank(0, 1)
+        return
+    distributed = torch.distributed
+    is_ours = not distributed.is_initialized()
+    if is_ours:
+        # The sums are few and small, and kept on the CPU: gloo does for GPUs too.
+        distributed.init_process_group("gloo")
+    try:
+        yield Rank(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        if is_ours:
+            distributed.destroy_process_group()
+
+
+def add_up(mean: Mean, rank: Rank) -> None:
+    """Replace the sums of every process by those of all of them."""
+    if rank.total < 2:
+        return
+    count = torch.tensor([float(mean.count)], dtype=torch.float64)
+    for values in (count, mean.sums, mean.squares):
+        torch.distributed.all_reduce(values)
+    mean.count = int(count.item())

@@ -1,0 +1,150 @@
+"""The samples of a measurement: which weights, which image, which signs, from one seed.
+
+Sample i depends on the seed and on i alone, never on how many are computed at once, so that batch
+sizes, devices and ranks do not change what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from rfstudio.engine.build import GraphModule
+from rfstudio.engine.cone import input_of
+from rfstudio.engine.errors import MeasurementError
+from rfstudio.engine.initial import Stream, draw_weights, generator, normal
+from rfstudio.engine.layers.pointwise import BatchNormModule
+
+WARMING_IMAGES = 4
+"""Images from which the running statistics of batch norm are taken."""
+
+WARMING_SIDE = 256
+"""Side of the images for that; statistics of larger ones are no different."""
+
+# Mean and standard deviation of ImageNet's photos, as torchvision's models expect them.
+_MEAN = (0.485, 0.456, 0.406)
+_DEVIATION = (0.229, 0.224, 0.225)
+
+
+class Images:
+    """The images of a measurement, by number.
+
+    Parameters
+    ----------
+    channels, size
+        Of the network's input.
+    seed
+        Of the noise.
+    images
+        Either (N, C, *size), used as they are, or photos (H, W, 3) of 8 bit, which are scaled to
+        cover the input, cut to it and normalised as ImageNet's are.  Used in turn; without any,
+        noise of mean 0 and variance 1.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        seed: int,
+        images: Tensor | Sequence[NDArray[np.uint8]] = (),
+    ) -> None:
+        self._channels = channels
+        self.size = size
+        self._seed = seed
+        self._images = images
+        self._prepared: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        """Return the number of different images; 0 for noise."""
+        return len(self._images)
+
+    def batch(self, indices: Sequence[int], stream: Stream = Stream.NOISE) -> Tensor:
+        """Return the images of some samples, (N, C, *size), on the CPU."""
+        return torch.stack([self._one(i, stream) for i in indices])
+
+    def _one(self, index: int, stream: Stream) -> Tensor:
+        if len(self._images) == 0:
+            return normal(generator(self._seed, stream, index), (self._channels, *self.size))
+        index %= len(self._images)
+        if isinstance(self._images, Tensor):
+            return self._images[index]
+        if index not in self._prepared:
+            if len(self._prepared) >= 2 * WARMING_IMAGES:
+                self._prepared.clear()
+            self._prepared[index] = prepared(self._images[index], self._channels, self.size)
+        return self._prepared[index]
+
+
+def prepared(photo: NDArray[np.uint8], channels: int, size: tuple[int, ...]) -> Tensor:
+    """Return a photo (H, W, 3) as a network's input (C, *size), normalised.
+
+    Raises
+    ------
+    MeasurementError
+        If the network's input is no image.
+    """
+    if len(size) != 2:
+        raise MeasurementError(
+            f"a photo does not fit a network with {len(size)} spatial axes; measure with noise"
+        )
+    x = torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None].float() / 255
+    scale = max(n / m for n, m in zip(size, x.shape[2:], strict=True))
+    covering = [max(round(m * scale), n) for n, m in zip(size, x.shape[2:], strict=True)]
+    x = functional.interpolate(x, covering, mode="bilinear", antialias=True, align_corners=False)
+    top, left = ((m - n) // 2 for n, m in zip(size, covering, strict=True))
+    x = x[0, :, top : top + size[0], left : left + size[1]]
+    mean, deviation = (torch.tensor(v).view(3, 1, 1) for v in (_MEAN, _DEVIATION))
+    x = (x - mean) / deviation
+    if channels == 3:
+        return x
+    grey = x.mean(0, keepdim=True)
+    return grey.expand(channels, *size)
+
+
+def signs(seed: int, index: int, channels: int) -> Tensor:
+    """Return one random sign per channel for a sample."""
+    source = generator(seed, Stream.SIGNS, index)
+    return torch.from_numpy(source.integers(0, 2, channels).astype(np.float32) * 2 - 1)
+
+
+def set_random_weights(module: GraphModule, seed: int, group: int) -> None:
+    """Give the module the weights of a group of samples."""
+    draw_weights(module.layers(), seed, group)
+
+
+@torch.no_grad()
+def warm_batch_norm(module: GraphModule, images: Images) -> bool:
+    """Set the running statistics of batch norm to those of a few images.
+
+    Returns
+    -------
+    bool
+        Whether there is any batch norm.
+    """
+    norms = [x for x in module.layers() if isinstance(x, BatchNormModule)]
+    if not norms:
+        return False
+    batch: Any = images.batch(range(WARMING_IMAGES), Stream.WARMING)
+    box = tuple(
+        ((n - min(n, WARMING_SIDE)) // 2, (n + min(n, WARMING_SIDE)) // 2) for n in images.size
+    )
+    small = batch[(slice(None), slice(None), *(slice(a, b) for a, b in box))]
+    try:
+        plan = module.plan(tuple(small.shape[2:]))
+    except Exception:  # noqa: BLE001 - the network does not fit the smaller image: take the whole
+        small, plan = batch, module.plan(tuple(batch.shape[2:]))
+    for norm in norms:
+        norm.warming = True
+    try:
+        parameter = next(module.parameters())
+        plan.run(input_of(plan, small).to(parameter))
+    finally:
+        for norm in norms:
+            norm.warming = False
+    return True

@@ -1,0 +1,181 @@
+"""What is measured: one unit of a network, evaluated or differentiated at some images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rfstudio.core import ops
+from rfstudio.core.graph import Graph
+from rfstudio.engine.boxes import Box
+from rfstudio.engine.build import GraphModule
+from rfstudio.engine.cone import Plan, input_of, unit_box
+from rfstudio.engine.errors import MeasurementError
+from rfstudio.engine.estimators import SIGNED, response
+from rfstudio.engine.request import Activation, ErfRequest
+from rfstudio.engine.sampling import signs
+
+_WORTH_CUTTING = 0.97
+"""Share of the whole network's work above which the cone is not worth its cuts."""
+
+_ACTIVATIONS = (
+    ops.Relu,
+    ops.Relu6,
+    ops.LeakyRelu,
+    ops.Elu,
+    ops.Gelu,
+    ops.Silu,
+    ops.Hardswish,
+    ops.Hardsigmoid,
+    ops.Sigmoid,
+    ops.Tanh,
+    ops.Softplus,
+    ops.Prelu,
+)
+
+
+def target_of(graph: Graph, index: int, activation: Activation) -> int:
+    """Return the node that is measured: that of a layer, or before or behind its activation.
+
+    "after" goes on over batch norm to the activation that alone reads the layer; "before" goes
+    back from an activation to what it reads.  Where there is none the node stays.
+    """
+    nodes = graph.nodes
+    if activation == "before":
+        return nodes[index].inputs[0] if isinstance(nodes[index].op, _ACTIVATIONS) else index
+    if activation == "after" and not isinstance(nodes[index].op, _ACTIVATIONS):
+        place = index
+        while True:
+            readers = [x for x in nodes[place + 1 :] if place in x.inputs]
+            if len(readers) != 1:
+                return index
+            if isinstance(readers[0].op, _ACTIVATIONS):
+                return readers[0].index
+            if not isinstance(readers[0].op, ops.BatchNorm):
+                return index
+            place = readers[0].index
+    return index
+
+
+class Subject:
+    """One unit of a network.
+
+    Attributes
+    ----------
+    box
+        The pixels that are evaluated; no other pixel has any effect.
+    macs, numbers
+        Multiply-adds and values of one evaluation.
+    """
+
+    box: Box
+    macs: int
+    numbers: int
+
+    def __init__(self, request: ErfRequest) -> None:
+        self.request = request
+
+    def evaluate(self, pixels: Tensor) -> Tensor:
+        """Return the unit's channels, (N, C), for the box's pixels (N, C_in, *box)."""
+        raise NotImplementedError
+
+    def crop(self, images: Tensor) -> Tensor:
+        """Return the box of images, on the device and in the precision of the network."""
+        raise NotImplementedError
+
+    def weighting(self, indices: Sequence[int], channels: int) -> Tensor:
+        """Return the factor of each channel in the response of each sample, (N, channels)."""
+        request = self.request
+        if request.channel is not None:
+            chosen = torch.zeros(len(indices), channels)
+            chosen[:, request.channel] = 1
+            return chosen
+        if request.estimator in SIGNED:
+            return torch.stack([signs(request.seed, i, channels) for i in indices])
+        return torch.ones(len(indices), channels)
+
+    def gradient(self, images: Tensor, indices: Sequence[int]) -> Tensor:
+        """Return the gradient of each sample's response by the box's pixels, (N, C_in, *box)."""
+        pixels = self.crop(images).detach().requires_grad_()
+        if pixels.numel() == 0:
+            return torch.zeros_like(pixels)
+        values = self.evaluate(pixels)
+        factors = self.weighting(indices, values.shape[1]).to(values)
+        scalar = response(values, factors, self.request.estimator)
+        if not scalar.requires_grad:  # the unit reads nothing but padding
+            return torch.zeros_like(pixels)
+        (gradient,) = torch.autograd.grad(scalar, pixels, allow_unused=True)
+        return torch.zeros_like(pixels) if gradient is None else gradient
+
+
+class ConeSubject(Subject):
+    """A unit of a network that was built here, evaluated in its cone where that is less work."""
+
+    def __init__(
+        self, module: GraphModule, request: ErfRequest, unit: tuple[int, ...], size: tuple[int, ...]
+    ) -> None:
+        super().__init__(request)
+        self.module = module
+        self._plan = self._chosen(unit, size)
+        self.box = self._plan.input.box
+        self.macs, self.numbers = self._plan.macs, self._plan.numbers
+        self._parameter = next(module.parameters(), None)
+
+    def _chosen(self, unit: tuple[int, ...], size: tuple[int, ...]) -> Plan:
+        cone = self.module.plan(size, unit_box(unit))
+        method = self.request.method
+        if method == "cone":
+            return cone
+        full = self.module.plan(size, unit_box(unit), full=True)
+        if method == "full" or cone.macs > _WORTH_CUTTING * full.macs > 0:
+            return full
+        return cone
+
+    def crop(self, images: Tensor) -> Tensor:  # noqa: D102
+        pixels = input_of(self._plan, images)
+        if self._parameter is None:
+            return pixels.double() if self.request.dtype == "float64" else pixels.float()
+        return pixels.to(self._parameter)
+
+    def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
+        return self._plan.run(pixels).flatten(1)
+
+
+class WholeSubject(Subject):
+    """A unit of any module that maps (N, C, *size) to (N, K, *map), on whole images."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        request: ErfRequest,
+        unit: tuple[int, ...],
+        channels: int,
+        size: tuple[int, ...],
+    ) -> None:
+        super().__init__(request)
+        self._module = module
+        self._unit = unit
+        self._channels = channels
+        self.box = tuple((0, n) for n in size)
+        # Nothing is known of it; a deep network keeps some hundred values a pixel.
+        self.macs, self.numbers = 10**9, 500 * prod(size)
+        self._parameter = next(module.parameters(), None)
+
+    def crop(self, images: Tensor) -> Tensor:  # noqa: D102
+        return images if self._parameter is None else images.to(self._parameter)
+
+    def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
+        values: Any = self._module(pixels)
+        if values.dim() != 2 + len(self._unit) or any(
+            u >= n for u, n in zip(self._unit, values.shape[2:], strict=False)
+        ):
+            raise MeasurementError(
+                f"the module gives {tuple(values.shape)}, which has no unit {self._unit}; it must "
+                "give the map of the layer that is measured"
+            )
+        result: Tensor = values[(slice(None), slice(None), *self._unit)]
+        return result

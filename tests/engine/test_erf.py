@@ -1,0 +1,314 @@
+"""Measured fields: the formulas of erf.md, section 1, and the promises around them."""
+
+import itertools
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import networks
+import numpy as np
+import pytest
+import torch
+
+from rfstudio.core import ops
+from rfstudio.core.analysis import analyze
+from rfstudio.core.architecture import Architecture
+from rfstudio.core.errors import Cancelled, UnitError, UnknownLayerError
+from rfstudio.engine.build import to_torch
+from rfstudio.engine.erf import measure
+from rfstudio.engine.errors import DeviceError, MeasurementError
+from rfstudio.engine.request import ErfRequest, ErfResult
+from rfstudio.engine.running import CancelToken
+from rfstudio.engine.sampling import signs
+
+NETWORK = networks.stack(
+    ops.Conv(kernel_size=3, padding=1),
+    ops.Relu(),
+    ops.MaxPool(kernel_size=2),
+    ops.Conv(kernel_size=3, padding=2, dilation=2, out_channels=4),
+    ops.Relu(),
+    channels=3,
+)
+
+
+def _request(network: Architecture = NETWORK, layer: str = "l3", **options: Any) -> ErfRequest:
+    settings: dict[str, Any] = {"samples": 3, "dtype": "float64", "device": "cpu"} | options
+    return ErfRequest(architecture=network, layer=layer, **settings)
+
+
+def _images(count: int = 3) -> torch.Tensor:
+    source = torch.Generator().manual_seed(3)
+    return torch.randn((count, 3, 12, 10), generator=source, dtype=torch.float64)
+
+
+def _naive_gradients(unit: tuple[int, int], estimator: str, seed: int = 0) -> torch.Tensor:
+    """Gradients of each image by the plainest loop, (N, C, H, W)."""
+    module = to_torch(NETWORK, "l3", seed=5, dtype=torch.float64)
+    found = []
+    for i, image in enumerate(_images()):
+        x = image[None].clone().requires_grad_()
+        values = module(x)[0, :, unit[0], unit[1]]
+        if estimator in {"energy", "rms"}:
+            values = values * signs(seed, i, 4)
+        if estimator == "positive":
+            values = values.relu()
+        values.sum().backward()
+        found.append(x.grad[0])
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("unit", [(0, 0), (3, 2), (5, 4)])
+@pytest.mark.parametrize(
+    ("estimator", "formula"),
+    [
+        ("energy", lambda g: g.square().sum(1).mean(0)),
+        ("rms", lambda g: g.square().sum(1).mean(0).sqrt()),
+        ("abs", lambda g: g.abs().sum(1).mean(0)),
+        ("signed", lambda g: g.mean(0).abs().sum(0)),
+        ("positive", lambda g: g.relu().sum(1).mean(0)),
+    ],
+)
+def test_that_an_estimator_is_its_formula(estimator: Any, formula: Any, unit: Any) -> None:
+    module = to_torch(NETWORK, "l3", seed=5, dtype=torch.float64)
+    wanted = formula(_naive_gradients(unit, estimator)).numpy()
+    for method in ("auto", "cone", "full"):
+        request = _request(estimator=estimator, unit=unit, method=method)
+        result = measure(request, module=module, images=_images())
+        np.testing.assert_allclose(result.map, wanted, rtol=1e-12, atol=1e-12 * wanted.max())
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+def test_that_occlusion_is_one_evaluation_a_patch(patch: int) -> None:
+    module = to_torch(NETWORK, "l3", seed=5, dtype=torch.float64)
+    images = _images(1)
+    wanted, covered = np.zeros((12, 10)), np.zeros((12, 10))
+    base = module(images)[0, :, 3, 2].sum()
+    for y, x in itertools.product(range(0, 12, patch), range(0, 10, patch)):
+        filled = images.clone()
+        filled[:, :, y : y + patch, x : x + patch] = 0.5
+        moved = (module(filled)[0, :, 3, 2].sum() - base).abs().item()
+        wanted[y : y + patch, x : x + patch] += moved
+        covered[y : y + patch, x : x + patch] += 1
+    request = _request(
+        estimator="occlusion", unit=(3, 2), patch=patch, stride=patch, fill=0.5, samples=1
+    )
+    result = measure(request, module=module, images=images)
+    np.testing.assert_allclose(result.map, wanted / covered, rtol=1e-10, atol=1e-12)
+
+
+def test_that_perturbation_moves_only_what_the_unit_sees() -> None:
+    seen = analyze(NETWORK).unit("l3", (0, 0)).support()
+    result = measure(_request(estimator="perturbation", unit=(0, 0), samples=2))
+    assert (result.map[~seen] == 0).all()
+    assert result.map[seen].max() > 0
+
+
+def test_that_the_channel_sum_of_one_channel_is_that_channel() -> None:
+    module = to_torch(NETWORK, "l3", seed=5, dtype=torch.float64)
+    x = _images(1).requires_grad_()
+    module(x)[0, 2, 3, 2].backward()
+    request = _request(estimator="abs", unit=(3, 2), channel=2, samples=1)
+    result = measure(request, module=module, images=_images(1))
+    np.testing.assert_allclose(result.map, x.grad[0].abs().sum(0).numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_that_energy_outside_the_visible_region_is_exactly_zero(seed: int) -> None:
+    network = networks.random_network(seed)
+    layer = analyze(network).layers[-1]
+    for unit in ((0, 0), tuple(n - 1 for n in layer.output_size)):
+        seen = analyze(network).unit(layer.name, unit).support()
+        result = measure(_request(network, layer.name, unit=unit, dtype="float32", samples=2))
+        assert (result.map[~seen] == 0).all()
+
+
+def test_that_a_seed_gives_the_same_map_whatever_the_method_and_another_seed_another() -> None:
+    maps = {
+        (seed, method): measure(_request(seed=seed, method=method, samples=6)).map
+        for seed in (1, 2)
+        for method in ("cone", "full")
+    }
+    again = measure(_request(seed=1, method="cone", samples=6)).map
+    assert np.array_equal(again, maps[1, "cone"])
+    np.testing.assert_allclose(maps[1, "cone"], maps[1, "full"], rtol=1e-12, atol=1e-14)
+    assert not np.allclose(maps[1, "cone"], maps[2, "cone"])
+
+
+def test_that_the_standard_error_is_that_of_the_mean() -> None:
+    """The error of 40 means over 10 samples each has the size that they themselves tell."""
+    runs = [measure(_request(seed=s, samples=10, images_per_weights=1)) for s in range(40)]
+    maps = np.stack([x.map for x in runs])
+    told = np.mean([x.standard_error for x in runs], axis=0)
+    inside = told > 0.3 * told.max()
+    ratio = maps.std(axis=0, ddof=1)[inside] / told[inside]
+    assert ratio.mean() == pytest.approx(1, abs=0.25)
+
+
+def test_that_uniform_weights_without_activations_give_binomial_sums() -> None:
+    """Two 3×3 layers of weights 1/9 on one channel: (1 2 3 2 1)/9 along each axis."""
+    layers = [ops.Conv(kernel_size=3, padding=1)] * 2
+    network = networks.stack(*layers, channels=1)
+    result = measure(_request(network, "l1", weights="uniform", estimator="abs", unit=(5, 5)))
+    line = np.array([1, 2, 3, 2, 1]) / 9
+    np.testing.assert_allclose(result.map[3:8, 3:8], np.outer(line, line), rtol=1e-6)
+    assert result.map.sum() == pytest.approx(1)
+
+
+def test_that_a_running_average_is_reported_up_to_the_result() -> None:
+    reports: list[tuple[float, ErfResult]] = []
+    result = measure(
+        _request(samples=10, images_per_weights=4), report=lambda f, r: reports.append((f, r))
+    )
+    assert [r.samples for _, r in reports] == [4, 8, 10]
+    assert [f for f, _ in reports] == [0.4, 0.8, 1.0]
+    assert np.array_equal(reports[-1][1].map, result.map)
+    assert result.is_complete
+    assert not reports[0][1].is_complete
+
+
+def test_that_a_cancelled_measurement_stops_at_the_next_batch() -> None:
+    token = CancelToken()
+    reports = []
+
+    def report(fraction: float, partial: ErfResult) -> None:
+        reports.append(fraction)
+        token.cancel()
+
+    with pytest.raises(Cancelled):
+        measure(_request(samples=100), report=report, token=token)
+    assert len(reports) == 1
+
+
+def test_that_lack_of_memory_halves_the_batch_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from rfstudio.engine.subject import ConeSubject
+
+    wanted = measure(_request(samples=8, images_per_weights=8))
+    whole = ConeSubject.gradient
+
+    def tight(self: ConeSubject, images: torch.Tensor, indices: Any) -> torch.Tensor:
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(self, images, indices)
+
+    monkeypatch.setattr(ConeSubject, "gradient", tight)
+    result = measure(_request(samples=8, images_per_weights=8))
+    np.testing.assert_allclose(result.map, wanted.map, rtol=1e-12)
+    assert any("reduced to 2" in note for note in result.notes)
+
+
+def test_that_batch_norm_is_warmed_and_says_what_it_measured() -> None:
+    """Behind a convolution that multiplies by 1000, warmed statistics divide by 1000 again."""
+    network = networks.stack(
+        ops.Conv(kernel_size=3, padding=1, bias=False), ops.BatchNorm(), ops.Relu(), channels=3
+    )
+    warmed, fresh = (
+        measure(_request(network, "l2", batch_norm=mode, estimator="energy", samples=8))
+        for mode in ("warmed", "fresh")
+    )
+    assert warmed.map.sum() == pytest.approx(fresh.map.sum() / 2, rel=0.3)  # He: variance 2
+    assert warmed.options["batch_norm"] == "warmed"
+
+
+def test_that_the_activation_can_be_counted_or_not() -> None:
+    as_is, after = (measure(_request(activation=x)) for x in ("as_is", "after"))
+    behind = measure(_request(layer="l4"))
+    before = measure(_request(layer="l4", activation="before"))
+    assert np.array_equal(after.map, behind.map)
+    assert np.array_equal(before.map, as_is.map)
+    assert after.layer == "l4"
+
+
+def test_that_photos_are_shown_to_the_network() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8)
+    first = measure(_request(images=(photo,), samples=None))
+    again = measure(_request(images=(photo,), samples=None, seed=0))
+    assert first.samples == 1
+    assert np.array_equal(first.map, again.map)
+
+
+def test_that_any_module_is_measured_on_whole_images() -> None:
+    theirs = torch.nn.Conv2d(3, 4, 3, padding=1).double().eval()
+    network = networks.stack(ops.Conv(kernel_size=3, padding=1, out_channels=4), channels=3)
+    request = _request(network, "l0", estimator="abs", unit=(0, 0), samples=2)
+    result = measure(request, module=theirs)
+    wanted = theirs.weight.detach().sum(0)[:, 1:, 1:].abs().sum(0).numpy()
+    np.testing.assert_allclose(result.map[:2, :2], wanted, rtol=1e-12)
+    assert result.map[2:].max() == result.map[:, 2:].max() == 0
+
+
+@pytest.mark.parametrize("size", [(31,), (7, 9, 8)])
+def test_that_one_and_three_dimensions_are_measured(size: tuple[int, ...]) -> None:
+    layer = ops.Conv(kernel_size=3, padding=1)
+    network = networks.stack(layer, ops.Relu(), layer, size=size, channels=2)
+    result = measure(_request(network, "l2"))
+    assert result.map.shape == size
+    assert np.count_nonzero(result.map) == 5 ** len(size)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"layer": "l33"}, UnknownLayerError, "did you mean 'l3'"),
+        ({"unit": (9, 9)}, UnitError, "no unit"),
+        ({"channel": 4}, MeasurementError, "from 0 to 3"),
+        ({"device": "cuda:7"}, DeviceError, "CUDA"),
+        ({"device": "tpu"}, DeviceError, "choose auto"),
+        ({"estimator": "best"}, MeasurementError, "energy, rms"),
+    ],
+)
+def test_that_a_wrong_wish_is_answered_in_words(options: Any, error: Any, words: str) -> None:
+    if options.get("device") == "cuda:7" and torch.cuda.device_count() > 7:
+        pytest.skip("this machine has that device")
+    with pytest.raises(error, match=words):
+        measure(_request(**options))
+
+
+def test_that_weights_that_are_no_numbers_end_in_a_sentence() -> None:
+    module = to_torch(NETWORK, "l3")
+    module.state_dict()["l0.weight"][0, 0, 0, 0] = torch.nan
+    with pytest.raises(MeasurementError, match="not a number"):
+        measure(_request(), module=module)
+
+
+_RANK = """
+import sys, numpy, torch
+sys.path.insert(0, sys.argv[1])
+from test_erf import _request
+from rfstudio.engine.erf import measure
+torch.set_num_threads(1)
+result = measure(_request(samples=10, images_per_weights=2, seed=4))
+numpy.savez(sys.argv[2], map=result.map, error=result.standard_error, samples=result.samples)
+"""
+
+
+def test_that_two_ranks_measure_what_one_does(tmp_path: Any) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    outputs = [tmp_path / f"{rank}.npz" for rank in range(2)]
+    here = str(Path(__file__).parent)
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", _RANK, here, str(output)],
+            env=os.environ
+            | {
+                "RANK": str(rank),
+                "WORLD_SIZE": "2",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+            },
+        )
+        for rank, output in enumerate(outputs)
+    ]
+    assert [x.wait(timeout=120) for x in ranks] == [0, 0]
+    alone = measure(_request(samples=10, images_per_weights=2, seed=4))
+    for output in outputs:
+        found = np.load(output)
+        assert found["samples"] == 10
+        np.testing.assert_allclose(found["map"], alone.map, rtol=1e-12)
+        np.testing.assert_allclose(found["error"], alone.standard_error, rtol=1e-9)
