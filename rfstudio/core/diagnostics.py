@@ -18,6 +18,7 @@ from rfstudio.core.field import Alignment, AxisField, Misfit
 from rfstudio.core.geometry import AxisRule, Periodic, Window
 from rfstudio.core.graph import Graph, Node
 from rfstudio.core.ops import Op
+from rfstudio.core.track import Track
 
 Severity = Literal["error", "warning", "note"]
 
@@ -287,7 +288,9 @@ def _stays_solid(field: AxisField, rule: AxisRule) -> bool:
         return False
     track = field.tracks[0]
     least = field.size_range(0)
-    return least is not None and rule.dilation * track.advance <= least[0] * len(track.first)
+    if least is None or not isinstance(track, Track):
+        return False
+    return rule.dilation * track.advance <= least[0] * len(track.first)
 
 
 def _hole_share(graph: Graph, node: Node, reference: int) -> float:

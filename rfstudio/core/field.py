@@ -23,12 +23,16 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import NamedTuple
 
-import numpy as np
-
 from rfstudio.core.geometry import AxisRule, Periodic, Whole, Window
-
-Interval = tuple[int, int]
-"""First and last sample, both included."""
+from rfstudio.core.track import (
+    MAX_PHASES,
+    AnyTrack,
+    Interval,
+    Track,
+    WideTrack,
+    hull_of,
+    tabulated,
+)
 
 
 class Alignment(IntEnum):
@@ -42,36 +46,6 @@ class Alignment(IntEnum):
     def word(self) -> str:
         """The word of the JSON contract: aligned, centre_offset or stride_mismatch."""
         return self.name.lower()
-
-
-class Track(NamedTuple):
-    """The intervals that the units of a map see, all with one jump.
-
-    Attributes
-    ----------
-    advance
-        Pixels from a unit to the one a whole period later.
-    first, last
-        For each phase the first and the last pixel that its unit sees, both included; None where
-        a phase sees nothing.  The number of phases is the period.
-    """
-
-    advance: int
-    first: tuple[int | None, ...]
-    last: tuple[int | None, ...]
-
-    @property
-    def jump(self) -> Fraction:
-        """Pixels from one unit to the next, on average over a period."""
-        return Fraction(self.advance, len(self.first))
-
-    def interval(self, unit: int) -> Interval | None:
-        """Return the first and the last pixel that `unit` sees, or None if it sees nothing."""
-        turn, phase = divmod(unit, len(self.first))
-        first, last = self.first[phase], self.last[phase]
-        if first is None or last is None:
-            return None
-        return first + turn * self.advance, last + turn * self.advance
 
 
 class AxisField(NamedTuple):
@@ -90,7 +64,7 @@ class AxisField(NamedTuple):
         Whether sizes depend on the place in the map, so that a range is over its units.
     """
 
-    tracks: tuple[Track, ...]
+    tracks: tuple[AnyTrack, ...]
     whole: bool = False
     alignment: Alignment = Alignment.ALIGNED
     by_size: bool = False
@@ -101,7 +75,7 @@ class AxisField(NamedTuple):
         if len(self.tracks) != 1:
             return None
         track = self.tracks[0]
-        if len(track.first) == 1:
+        if isinstance(track, Track) and len(track.first) == 1:
             return track.advance
         return _simplest(track.jump)
 
@@ -122,8 +96,7 @@ class AxisField(NamedTuple):
 
         None if the unit sees nothing, or the whole axis (see `whole`).
         """
-        seen = [x for x in (track.interval(unit) for track in self.tracks) if x is not None]
-        return (min(x[0] for x in seen), max(x[1] for x in seen)) if seen else None
+        return hull_of([track.interval(unit) for track in self.tracks])
 
     def size_range(self, units: int) -> tuple[int, int] | None:
         """Return the smallest and the largest size over units, in pixels; None if `whole`.
@@ -137,31 +110,19 @@ class AxisField(NamedTuple):
             return None
         if not self.tracks:
             return 0, 0
-        if len(self.tracks) == 1 and not (self.by_size and units):
-            track = self.tracks[0]
-            if len(track.first) == 1 and track.first[0] is not None:
-                size = track.last[0] - track.first[0] + 1  # type: ignore[operator]
+        track = self.tracks[0]
+        if len(self.tracks) == 1 and isinstance(track, Track) and not (self.by_size and units):
+            first, last = track.first, track.last
+            if len(first) == 1 and first[0] is not None:
+                size = last[0] - first[0] + 1  # type: ignore[operator]
                 return size, size
             sizes = [
-                0 if a is None or b is None else b - a + 1
-                for a, b in zip(track.first, track.last, strict=True)
+                0 if a is None or b is None else b - a + 1 for a, b in zip(first, last, strict=True)
             ]
             return min(sizes), max(sizes)
-        return self._range_over(max(units, 1))
-
-    def _range_over(self, units: int) -> tuple[int, int]:
-        index = np.arange(units)
-        low = np.full(units, np.iinfo(np.int64).max)
-        high = np.full(units, np.iinfo(np.int64).min)
-        for track in self.tracks:
-            turn, phase = np.divmod(index, len(track.first))
-            blind = np.array([x is None for x in track.first])[phase]
-            first = np.array([x or 0 for x in track.first])[phase] + turn * track.advance
-            last = np.array([x or 0 for x in track.last])[phase] + turn * track.advance
-            low = np.where(blind, low, np.minimum(low, first))
-            high = np.where(blind, high, np.maximum(high, last))
-        sizes = np.where(high >= low, high - low + 1, 0)
-        return int(sizes.min()), int(sizes.max())
+        hulls = [self.interval(unit) for unit in range(max(units, 1))]
+        sizes = [0 if x is None else x[1] - x[0] + 1 for x in hulls]
+        return min(sizes), max(sizes)
 
 
 START = AxisField((Track(1, (0,), (0,)),))
@@ -192,20 +153,22 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
     if type(rule) is Window:
         if whole:
             return field
-        if len(tracks) == 1 and len(tracks[0].first) == 1 and tracks[0].first[0] is not None:
-            return AxisField((_through_window(tracks[0], rule),), False, alignment, by_size)
-        behind = [_through_pattern(x, rule, 1, rule.stride) for x in tracks]
-        return AxisField(_seeing(behind), False, alignment, by_size)
+        track = tracks[0]
+        if len(tracks) == 1 and type(track) is Track and len(track.first) == 1:
+            return AxisField((_through_window(track, rule),), False, alignment, by_size)
+        return _seeing([_through_pattern(x, rule, 1, rule.stride) for x in tracks], field, False)
     if type(rule) is Whole or whole:
         return AxisField((), True, alignment)
     assert isinstance(rule, Periodic)
     behind = [_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]
-    return AxisField(_seeing(behind), False, alignment, by_size or rule.by_size)
+    return _seeing(behind, field, rule.by_size)
 
 
-def _seeing(tracks: Iterable[Track]) -> tuple[Track, ...]:
-    """Leave out tracks in which no unit sees anything: they have no say in size and alignment."""
-    return tuple([x for x in tracks if any(y is not None for y in x.first)])
+def _seeing(behind: list[AnyTrack], field: AxisField, by_size: bool) -> AxisField:
+    """Return the field of those tracks in which some unit sees something: others have no say."""
+    wide = any(isinstance(x, WideTrack) for x in behind)
+    tracks = tuple([x for x in behind if not x.is_blind])
+    return AxisField(tracks, False, field.alignment, field.by_size or by_size or wide)
 
 
 def _through_window(track: Track, window: Window) -> Track:
@@ -220,44 +183,25 @@ def _through_window(track: Track, window: Window) -> Track:
     )
 
 
-def _through_pattern(track: Track, rule: Window | Periodic, period: int, advance: int) -> Track:
+def _through_pattern(
+    track: AnyTrack, rule: Window | Periodic, period: int, advance: int
+) -> AnyTrack:
     """Apply the recurrence by phases; `period` outputs of the rule move on `advance` inputs."""
-    inner = len(track.first)
+    inner = track.period
     # After `turns` periods of the rule its inputs have moved on by whole periods of the track.
     turns = inner // gcd(advance, inner)
-    first: list[int | None] = []
-    last: list[int | None] = []
-    for unit in range(period * turns):
+
+    def interval(unit: int) -> Interval | None:
         taps = rule.taps(unit)
         if len(taps) > 2 * inner:
             # Taps of one residue differ by whole periods: only the outermost can be extremes.
             taps = taps[:inner] + taps[-inner:]
-        seen = [x for x in map(track.interval, taps) if x is not None]
-        first.append(min(x[0] for x in seen) if seen else None)
-        last.append(max(x[1] for x in seen) if seen else None)
-    total = turns * advance // inner * track.advance
-    return _reduced(Track(total, tuple(first), tuple(last)))
+        return hull_of([track.interval(x) for x in taps])
 
-
-def _reduced(track: Track) -> Track:
-    """Return the same track with its least period."""
-    advance, first, last = track
-    period = len(first)
-    for shorter in range(1, period // 2 + 1):
-        if period % shorter or advance * shorter % period:
-            continue
-        step = advance * shorter // period
-        if all(
-            _moved(first[i], step) == first[i + shorter]
-            and _moved(last[i], step) == last[i + shorter]
-            for i in range(period - shorter)
-        ):
-            return Track(step, first[:shorter], last[:shorter])
-    return track
-
-
-def _moved(pixel: int | None, step: int) -> int | None:
-    return None if pixel is None else pixel + step
+    if isinstance(track, WideTrack) or period * turns > MAX_PHASES:
+        jump = track.jump * Fraction(advance, period)
+        return WideTrack(jump, period * turns, rule.n_out, interval)
+    return tabulated(period * turns, turns * advance // inner * track.advance, interval)
 
 
 def closed_form(windows: Iterable[Window]) -> tuple[int, int, int]:
@@ -321,19 +265,20 @@ def merge(fields: Sequence[AxisField]) -> tuple[AxisField, Misfit | None]:
     if any(x.whole for _, x in seen):
         return AxisField((), True, worst), misfit
     by_size = any(x.by_size for _, x in seen)
-    groups: dict[Fraction | int, list[Track]] = {}
+    groups: dict[Fraction, list[AnyTrack]] = {}
     for _, field in seen:
         for track in field.tracks:
-            jump = track.advance if len(track.first) == 1 else track.jump
-            groups.setdefault(jump, []).append(track)
+            groups.setdefault(track.jump, []).append(track)
     tracks = tuple(_hull(groups[jump]) for jump in sorted(groups))
-    return AxisField(tracks, False, worst, by_size or len(tracks) > 1), misfit
+    by_size = by_size or len(tracks) > 1 or any(isinstance(x, WideTrack) for x in tracks)
+    return AxisField(tracks, False, worst, by_size), misfit
 
 
 def _is_plain(field: AxisField) -> bool:
     """Whether all units see alike: one track of one phase."""
     return (
         len(field.tracks) == 1
+        and type(field.tracks[0]) is Track
         and len(field.tracks[0].first) == 1
         and field.alignment == 0
         and not field.by_size
@@ -343,9 +288,9 @@ def _is_plain(field: AxisField) -> bool:
 def _merged_plain(fields: Sequence[AxisField]) -> AxisField | None:
     """Return the largest of plain branches that align, or None if they do not: the usual case."""
     largest = fields[0]
-    jump, (first,), (last,) = largest.tracks[0]
+    jump, (first,), (last,) = largest.tracks[0]  # type: ignore[misc]
     for other in fields[1:]:
-        other_jump, (other_first,), (other_last,) = other.tracks[0]
+        other_jump, (other_first,), (other_last,) = other.tracks[0]  # type: ignore[misc]
         if other_jump != jump or other_first + other_last != first + last:  # type: ignore[operator]
             return None
         if other_last > last:  # type: ignore[operator]
@@ -373,32 +318,26 @@ def _misfit(seen: list[tuple[int, AxisField]]) -> Misfit | None:
     return worst
 
 
-def _centre_distance(a: Track, b: Track) -> Fraction:
-    """Largest distance of the centres of two tracks of one jump, over all units that see."""
+def _centre_distance(a: AnyTrack, b: AnyTrack) -> Fraction:
+    """Return the largest distance of the centres of two tracks of one jump, over all units."""
     twice = 0
-    for unit in range(lcm(len(a.first), len(b.first))):
+    for unit in range(min(lcm(a.period, b.period), MAX_PHASES)):
         x, y = a.interval(unit), b.interval(unit)
         if x is not None and y is not None:
             twice = max(twice, abs(sum(x) - sum(y)))
     return Fraction(twice, 2)
 
 
-def _hull(tracks: Sequence[Track]) -> Track:
+def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
     """Return the hull of tracks of one jump."""
     if len(tracks) == 1:
         return tracks[0]
-    if all(len(x.first) == 1 and x.first[0] is not None for x in tracks):
-        return Track(
-            tracks[0].advance,
-            (min(x.first[0] for x in tracks),),  # type: ignore[type-var]
-            (max(x.last[0] for x in tracks),),  # type: ignore[type-var]
-        )
-    period = lcm(*(len(x.first) for x in tracks))
-    first: list[int | None] = []
-    last: list[int | None] = []
-    for unit in range(period):
-        seen = [x for x in (track.interval(unit) for track in tracks) if x is not None]
-        first.append(min(x[0] for x in seen) if seen else None)
-        last.append(max(x[1] for x in seen) if seen else None)
-    advance = int(tracks[0].jump * period)
-    return _reduced(Track(advance, tuple(first), tuple(last)))
+    period = lcm(*(x.period for x in tracks))
+
+    def interval(unit: int) -> Interval | None:
+        return hull_of([x.interval(unit) for x in tracks])
+
+    jump = tracks[0].jump
+    if period > MAX_PHASES or any(isinstance(x, WideTrack) for x in tracks):
+        return WideTrack(jump, period, 0, interval)
+    return tabulated(period, int(jump * period), interval)
