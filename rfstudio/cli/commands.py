@@ -74,10 +74,11 @@ def _status(analysis: Analysis) -> int:
 
 def figure(arguments: argparse.Namespace) -> int:
     """Draw what one unit sees into a file."""
-    from rfstudio.figures import FigureStyle, render, scene_of
+    from rfstudio.figures import FigureStyle, figure_kind, render, scene_of
     from rfstudio.formats.files import atomic_write
     from rfstudio.formats.images import read_image
 
+    figure_kind(arguments.output.suffix)  # refuse what cannot be written before computing
     style = FigureStyle(width_mm=arguments.width, dpi=arguments.dpi, colour=arguments.colour)
     network = _load(arguments)
     analysis = api.analyze(network)

@@ -3,7 +3,7 @@
 from rfstudio.figures.growth import Growth, growth_of, render_growth
 from rfstudio.figures.render import render
 from rfstudio.figures.scene import Scene, scene_of
-from rfstudio.figures.style import SUFFIXES, FigureError, FigureStyle
+from rfstudio.figures.style import SUFFIXES, FigureError, FigureStyle, figure_kind
 
 __all__ = [
     "SUFFIXES",
@@ -11,6 +11,7 @@ __all__ = [
     "FigureStyle",
     "Growth",
     "Scene",
+    "figure_kind",
     "growth_of",
     "render",
     "render_growth",
