@@ -1,0 +1,15 @@
+"""Measurements as work for the worker process: importing this imports no torch."""
+
+from __future__ import annotations
+
+import importlib
+
+from rfstudio.engine.request import ErfRequest, ErfResult
+from rfstudio.engine.running import CancelToken, Report
+
+
+def measure_erf(request: ErfRequest, token: CancelToken, report: Report) -> ErfResult:
+    """Measure an effective receptive field; see `rfstudio.engine.erf.measure`."""
+    erf = importlib.import_module("rfstudio.engine.erf")
+    result: ErfResult = erf.measure(request, report=report, token=token)
+    return result

@@ -1,0 +1,244 @@
+"""The promises of a job, and of the worker process behind it."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QCoreApplication
+from pytestqt.qtbot import QtBot
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import works
+
+from rfstudio.app.jobs import Job, JobRunner, WorkerError
+from rfstudio.core.errors import RFStudioError, UnitError
+
+
+@pytest.fixture
+def runner(qapp: QCoreApplication) -> Iterator[JobRunner]:
+    runner = JobRunner(preload=())
+    yield runner
+    runner.shutdown()
+    qapp.processEvents()
+
+
+def _record(job: Job) -> list[str]:
+    """Return a list that grows by the name of each signal as it arrives."""
+    seen: list[str] = []
+    for name in ("progressed", "succeeded", "failed", "cancelled", "finished"):
+        signal_ = getattr(job, name)
+        signal_.connect(_noting(seen, name))
+    return seen
+
+
+def _noting(seen: list[str], name: str) -> Callable[..., None]:
+    return lambda *_: seen.append(name)
+
+
+def _value(qtbot: QtBot, job: Job) -> Any:
+    with qtbot.waitSignal(job.succeeded, timeout=30_000) as blocker:
+        pass
+    return blocker.args[0]
+
+
+def _error(qtbot: QtBot, job: Job) -> Exception:
+    with qtbot.waitSignal(job.failed, timeout=30_000) as blocker:
+        pass
+    error: Exception = blocker.args[0]
+    return error
+
+
+def test_that_a_result_arrives_after_its_progress_from_another_process(
+    qtbot: QtBot, runner: JobRunner
+) -> None:
+    job = runner.submit("a", partial(works.answer, {"x": 1}))
+    seen = _record(job)
+    assert _value(qtbot, job) == {"x": 1}
+    qtbot.waitUntil(lambda: "finished" in seen)
+    assert seen == ["progressed", "succeeded", "finished"]
+    assert _value(qtbot, runner.submit("a", works.process_number)) != os.getpid()
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bad"), RuntimeError("out of memory"), UnitError("u")]
+)
+def test_that_any_exception_arrives_as_failed(
+    qtbot: QtBot, runner: JobRunner, error: Exception
+) -> None:
+    job = runner.submit("a", partial(works.fail, error))
+    seen = _record(job)
+    arrived = _error(qtbot, job)
+    assert type(arrived) is type(error)
+    assert str(arrived) == str(error)
+    assert isinstance(error, RFStudioError) or "Traceback" in arrived.__notes__[0]
+    qtbot.waitUntil(lambda: "finished" in seen)
+    assert seen == ["failed", "finished"]
+
+
+def test_that_an_exception_that_cannot_travel_arrives_as_its_text(
+    qtbot: QtBot, runner: JobRunner
+) -> None:
+    unsendable = _error(qtbot, runner.submit("a", works.fail_unsendably))
+    assert isinstance(unsendable, RFStudioError)
+    assert str(unsendable) == "1 and 2"
+    problems = _error(qtbot, runner.submit("a", works.fail_with_problems))
+    assert "a.yaml:3:4: worse" in str(problems)
+
+
+def test_that_work_that_cannot_travel_fails_alone(qtbot: QtBot, runner: JobRunner) -> None:
+    bad = runner.submit("bad", lambda _token, _report: None)
+    good = runner.submit("good", partial(works.answer, 2))
+    with qtbot.waitSignals([bad.failed, good.succeeded], timeout=30_000):
+        pass
+
+
+def _wait_for(qtbot: QtBot, path: Path) -> None:
+    qtbot.waitUntil(path.exists, timeout=30_000)
+
+
+@pytest.mark.parametrize("work", [works.poll_for_ever, works.ignore_everything])
+def test_that_cancel_stops_work_whether_it_listens_or_not(
+    qtbot: QtBot, runner: JobRunner, tmp_path: Path, work: Any
+) -> None:
+    started = tmp_path / "started"
+    job = runner.submit("a", partial(work, str(started)))
+    seen = _record(job)
+    _wait_for(qtbot, started)
+    job.cancel()
+    before = [x for x in seen if x == "progressed"]
+    with qtbot.waitSignal(job.finished, timeout=5_000):
+        pass
+    assert seen == [*before, "cancelled", "finished"]
+    assert _value(qtbot, runner.submit("a", partial(works.answer, 1))) == 1
+
+
+def test_that_a_result_already_on_its_way_is_dropped_by_cancel(
+    qtbot: QtBot, runner: JobRunner
+) -> None:
+    first = runner.submit("a", partial(works.answer, "stale"))
+    seen = _record(first)
+    second = runner.submit("b", partial(works.answer, "fresh"))
+    first.cancel()
+    assert _value(qtbot, second) == "fresh"
+    assert seen == ["cancelled", "finished"]
+
+
+def test_that_a_newer_job_of_the_same_key_cancels_the_older(
+    qtbot: QtBot, runner: JobRunner, tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+    older = runner.submit("erf", partial(works.poll_for_ever, str(started)))
+    seen = _record(older)
+    _wait_for(qtbot, started)
+    newer = runner.submit("erf", partial(works.answer, "new"))
+    assert not older.is_running
+    assert _value(qtbot, newer) == "new"
+    assert seen[-2:] == ["cancelled", "finished"]
+
+
+def test_that_a_waiting_job_is_cancelled_without_disturbing_the_running_one(
+    qtbot: QtBot, runner: JobRunner, tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+    running = runner.submit("a", partial(works.poll_for_ever, str(started)))
+    waiting = runner.submit("b", partial(works.answer, 1))
+    _wait_for(qtbot, started)
+    with qtbot.waitSignal(waiting.cancelled):
+        waiting.cancel()
+    assert running.is_running
+
+
+def test_that_a_dead_worker_is_a_failure_in_words_and_is_replaced(
+    qtbot: QtBot, runner: JobRunner
+) -> None:
+    first = _value(qtbot, runner.submit("a", works.process_number))
+    error = _error(qtbot, runner.submit("a", works.die))
+    assert isinstance(error, WorkerError)
+    assert "was killed, as the system does when memory runs out; a new one is started" in str(error)
+    assert _value(qtbot, runner.submit("a", works.process_number)) != first
+
+
+def test_that_an_idle_worker_that_dies_is_replaced_before_it_is_missed(
+    qtbot: QtBot, runner: JobRunner
+) -> None:
+    first = _value(qtbot, runner.submit("a", works.process_number))
+    states: list[str] = []
+    runner.worker_changed.connect(states.append)
+    os.kill(first, signal.SIGKILL)
+    qtbot.waitUntil(lambda: states == ["ended", "starting", "ready"], timeout=30_000)
+    assert _value(qtbot, runner.submit("a", works.process_number)) != first
+
+
+def test_that_the_worker_takes_one_core_less_than_there_are_and_does_not_spin(
+    qtbot: QtBot, runner: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    policy, threads = _value(qtbot, runner.submit("a", works.thread_settings))
+    assert policy == "PASSIVE"
+    assert threads == str(max(1, (os.cpu_count() or 1) - 1))
+
+
+def test_that_shutdown_ends_work_thread_and_process(
+    qtbot: QtBot, qapp: QCoreApplication, tmp_path: Path
+) -> None:
+    runner = JobRunner(preload=())
+    started = tmp_path / "started"
+    job = runner.submit("a", partial(works.ignore_everything, str(started)))
+    later = runner.submit("b", partial(works.answer, 1))
+    seen, seen_later = _record(job), _record(later)
+    _wait_for(qtbot, started)
+    runner.shutdown()  # the fixtures of conftest.py see to it that nothing is left
+    qtbot.waitUntil(lambda: "finished" in seen and "finished" in seen_later)
+    assert seen[-2:] == seen_later == ["cancelled", "finished"]
+
+
+_PROGRAM = """\
+import sys
+from pathlib import Path
+
+print("main runs")  # twice, if the worker imported the main module again
+
+sys.path.insert(0, sys.argv[1])
+from functools import partial
+from PySide6.QtCore import QCoreApplication
+from rfstudio.app.jobs import JobRunner
+from rfstudio.core.ops import Conv
+from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.engine.measuring import measure_erf
+from rfstudio.engine.request import ErfRequest
+
+application = QCoreApplication([])
+runner = JobRunner()
+network = Architecture(input_size=(9, 9), layers=(Layer(Conv(kernel_size=3), "c"),))
+job = runner.submit("erf", partial(measure_erf, ErfRequest(architecture=network, layer="c")))
+job.succeeded.connect(lambda result: print("measured", result.samples, int((result.map > 0).sum())))
+job.failed.connect(lambda error: print("failed", error))
+job.finished.connect(application.quit)
+application.exec()
+runner.shutdown()
+print("torch" in sys.modules)
+"""
+
+
+def test_that_a_program_measures_without_importing_torch_or_running_twice(tmp_path: Path) -> None:
+    """The main module has no guard; spawning must not run it again."""
+    script = tmp_path / "program.py"
+    script.write_text(textwrap.dedent(_PROGRAM))
+    done = subprocess.run(
+        [sys.executable, str(script), str(Path(__file__).parents[2])],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+    )
+    assert done.stdout.splitlines() == ["main runs", "measured 32 9", "False"], done.stderr
