@@ -184,6 +184,7 @@ def _add_erf(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], na
     _add_network(parser)
     parser.add_argument("--layer", metavar="PATH", required=True, help="a layer or container")
     _add_unit(parser)
+    _add_input_size(parser)
     measuring.add_options(parser)
     parser.set_defaults(run=measuring.erf)
 

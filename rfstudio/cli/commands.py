@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 
 from rfstudio import api, paths
 from rfstudio.cli import terminal
+from rfstudio.cli.asking import load_network, position_of, resized, unit_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
-from rfstudio.core.architecture import Architecture
-from rfstudio.core.errors import RFStudioError
 from rfstudio.formats import presets as shipped
 from rfstudio.formats import tables
 from rfstudio.formats.tables import Table
@@ -31,9 +29,9 @@ def presets(_arguments: argparse.Namespace) -> int:
 
 def analyze(arguments: argparse.Namespace) -> int:
     """Print the fields of all layers, or one layer and one of its units."""
-    network = _load(arguments)
+    network = load_network(arguments)
     analysis = api.analyze(network, reference=arguments.reference)
-    unit = _unit(analysis, arguments)
+    unit = unit_of(analysis, arguments)
     layers = analysis.layers
     if unit is not None and arguments.layer is not None:
         layers = (analysis[arguments.layer],)
@@ -80,9 +78,9 @@ def figure(arguments: argparse.Namespace) -> int:
 
     figure_kind(arguments.output.suffix)  # refuse what cannot be written before computing
     style = FigureStyle(width_mm=arguments.width, dpi=arguments.dpi, colour=arguments.colour)
-    network = _load(arguments)
+    network = load_network(arguments)
     analysis = api.analyze(network)
-    unit = analysis.unit(arguments.layer, _position(analysis, arguments.layer, arguments.unit))
+    unit = analysis.unit(arguments.layer, position_of(analysis, arguments.layer, arguments.unit))
     image = None
     if arguments.image is not None or len(analysis.input_size) == 2:
         image = read_image(arguments.image or paths.sample_images() / "cat.jpg").pixels
@@ -107,7 +105,7 @@ def convert(arguments: argparse.Namespace) -> int:
 def compare(arguments: argparse.Namespace) -> int:
     """Print one row a network, and draw how their fields grow."""
     analyses = [
-        api.analyze(_resized(api.load(name), arguments.input_size)) for name in arguments.networks
+        api.analyze(resized(api.load(name), arguments.input_size)) for name in arguments.networks
     ]
     if arguments.output is not None:
         from rfstudio.figures import growth_of, render_growth
@@ -132,41 +130,3 @@ def compare(arguments: argparse.Namespace) -> int:
             text = terminal.table_text(table) + "\n"
     sys.stdout.write(text)
     return max(map(_status, analyses), default=0)
-
-
-def _load(arguments: argparse.Namespace) -> Architecture:
-    """Return the network that a command names, at the input size that it names."""
-    network = api.load(arguments.network)
-    return _resized(network, arguments.input_size)
-
-
-def _resized(network: Architecture, size: tuple[int, ...] | None) -> Architecture:
-    if size is None:
-        return network
-    if len(size) != network.axes:
-        raise UsageError(
-            f"--input-size takes {network.axes} numbers for '{network.name}', not {len(size)}"
-        )
-    if min(size) < 1:
-        raise UsageError("--input-size must be at least 1 along each axis")
-    return dataclasses.replace(network, input_size=size)
-
-
-def _unit(analysis: Analysis, arguments: argparse.Namespace) -> UnitView | None:
-    """Return the unit that a command names, the last layer's if it names no layer."""
-    if arguments.layer is None and arguments.unit is None:
-        return None
-    if arguments.layer is None and not analysis.layers:
-        raise RFStudioError(f"'{analysis.architecture.name}' has no layers, so there is no unit")
-    layer = arguments.layer or analysis.layers[-1].name
-    unit = analysis.unit(layer, _position(analysis, layer, arguments.unit))
-    return dataclasses.replace(unit, layer=layer)
-
-
-def _position(
-    analysis: Analysis, layer: str, position: tuple[int, ...] | None
-) -> tuple[int, ...] | None:
-    axes = len(analysis[layer].output_size)
-    if position is not None and len(position) != axes:
-        raise UsageError(f"--unit takes {axes} numbers for '{layer}', not {len(position)}")
-    return position

@@ -3,15 +3,219 @@
 from __future__ import annotations
 
 import argparse
+import io
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio import __version__, api
+from rfstudio.cli import terminal
+from rfstudio.cli.asking import load_network, position_of
 from rfstudio.cli.usage import UsageError
+from rfstudio.core.analysis import Analysis, UnitView
+from rfstudio.core.errors import RFStudioError
+
+_COMPUTED = ("expected", "path-count")
+_MEASURED = ("energy", "rms", "abs", "signed", "positive", "occlusion", "perturbation")
+_FIGURES = (".png", ".svg", ".pdf")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the command accepts besides network, layer and unit."""
-    del parser
+    parser.add_argument(
+        "--estimator",
+        choices=(*_MEASURED, *_COMPUTED),
+        default="energy",
+        help="what is averaged over samples, or what is computed without any; default: energy",
+    )
+    parser.add_argument("--samples", type=int, metavar="N", help="default: 32, or one an image")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--weights",
+        default="random",
+        metavar="random|uniform|FILE",
+        help="He-initialised, all alike, or a file (.safetensors, .pt); default: random",
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FILE|FOLDER",
+        help="measure on these images instead of noise",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="map.npz, or a figure: .png, .svg, .pdf"
+    )
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """A map and how it came about, whether computed or measured."""
+
+    map: NDArray[np.float64]
+    metrics: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    notes: tuple[str, ...]
 
 
 def erf(arguments: argparse.Namespace) -> int:
     """Print the metrics of an effective field, and write its map."""
-    raise UsageError("not yet")
+    output = arguments.output
+    if output is not None and output.suffix.lower() not in (".npz", *_FIGURES):
+        raise UsageError(f"{output}: a map is written as .npz, .png, .svg or .pdf")
+    analysis = api.analyze(load_network(arguments))
+    position = position_of(analysis, arguments.layer, arguments.unit)
+    unit = analysis.unit(arguments.layer, position)
+    work = _computed if arguments.estimator in _COMPUTED else _measured
+    outcome = work(arguments, analysis, unit)
+    if os.environ.get("RANK", "0") != "0":
+        return 0  # under torchrun, every process has the sum, and one speaks
+    record = _record(arguments, analysis, unit, outcome)
+    if output is not None:
+        _write(output, arguments, analysis, unit, outcome, record)
+    if arguments.format == "json":
+        print(json.dumps(record, ensure_ascii=False, indent=1))
+    else:
+        sys.stdout.write(terminal.erf_text(record))
+    return 0
+
+
+def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
+    from rfstudio.core.metrics import metrics_of
+    from rfstudio.engine.erf import measure
+    from rfstudio.engine.request import ErfRequest
+
+    request = ErfRequest(
+        architecture=analysis.architecture,
+        layer=arguments.layer,
+        unit=unit.position,
+        estimator=arguments.estimator,
+        images=_images(arguments.images),
+        weights=arguments.weights,
+        seed=arguments.seed,
+        samples=arguments.samples,
+        dtype=arguments.dtype,
+        device=arguments.device,
+    )
+    result = measure(request, report=_report)
+    _forget_report()
+    facts = {
+        "samples": result.samples,
+        "options": dict(result.options),
+        "device": result.device,
+        "versions": dict(result.versions),
+        "seconds": round(result.seconds, 3),
+    }
+    return _Outcome(result.map, metrics_of(result.map, unit), facts, result.notes)
+
+
+def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
+    start = time.perf_counter()
+    compute = api.expected_erf if arguments.estimator == "expected" else api.path_counts
+    result = compute(analysis.architecture, arguments.layer, unit=unit.position)
+    facts: dict[str, Any] = {
+        "exactness": "exact" if result.exact else "approximate",
+        "versions": {"rfstudio": __version__},
+        "seconds": round(time.perf_counter() - start, 6),
+    }
+    return _Outcome(result.map, result.metrics, facts, tuple(result.notes))
+
+
+def _images(path: Path | None) -> tuple[NDArray[np.uint8], ...]:
+    """Return the image of a file, or those of a folder in the order of their names."""
+    if path is None:
+        return ()
+    from rfstudio.formats.images import SUFFIXES, read_image
+
+    if not path.is_dir():
+        return (read_image(path).pixels,)
+    files = sorted(x for x in path.iterdir() if x.suffix.lower() in SUFFIXES)
+    if not files:
+        raise RFStudioError(f"{path}: the folder holds no image ({', '.join(SUFFIXES)})")
+    return tuple(read_image(x).pixels for x in files)
+
+
+def _report(fraction: float, _partial: object) -> None:
+    """Show on a terminal how far the measurement is; standard output stays clean."""
+    if sys.stderr.isatty():
+        print(f"\rmeasuring {100 * fraction:3.0f} %", end="", file=sys.stderr, flush=True)
+
+
+def _forget_report() -> None:
+    if sys.stderr.isatty():
+        print("\r" + " " * 20 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _record(
+    arguments: argparse.Namespace, analysis: Analysis, unit: UnitView, outcome: _Outcome
+) -> dict[str, Any]:
+    """Return all of a run but its map, as JSON has it."""
+    return {
+        "format": 1,
+        "name": analysis.architecture.name,
+        "input": {
+            "size": list(analysis.input_size),
+            "channels": analysis.architecture.channels,
+        },
+        "layer": arguments.layer,
+        "unit": list(unit.position),
+        "estimator": arguments.estimator,
+        **{key: _plain(value) for key, value in outcome.facts.items()},
+        "notes": list(outcome.notes),
+        "metrics": _plain(outcome.metrics),
+    }
+
+
+def _plain(value: object) -> Any:
+    """Return `value` as JSON can hold it; a number that does not exist becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(x) for key, x in value.items()}
+    if isinstance(value, tuple | list | np.ndarray):
+        return [_plain(x) for x in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def _write(
+    output: Path,
+    arguments: argparse.Namespace,
+    analysis: Analysis,
+    unit: UnitView,
+    outcome: _Outcome,
+    record: Mapping[str, Any],
+) -> None:
+    from rfstudio.formats.files import atomic_write
+
+    suffix = output.suffix.lower()
+    if suffix == ".npz":
+        buffer = io.BytesIO()
+        text = json.dumps(record, ensure_ascii=False)
+        np.savez_compressed(buffer, map=outcome.map.astype(np.float64), json=np.array(text))
+        atomic_write(output, buffer.getvalue())
+        return
+    from rfstudio.figures import render, scene_of
+
+    how = "computed" if arguments.estimator in _COMPUTED else "measured"
+    scene = scene_of(
+        analysis,
+        arguments.layer,
+        unit.position,
+        title=analysis.architecture.name,
+        erf=outcome.map,
+        erf_label=f"effective field ({arguments.estimator}, {how})",
+    )
+    atomic_write(output, render(scene, suffix))

@@ -6,11 +6,13 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.diagnostics import Diagnostic
 from rfstudio.formats.tables import (
+    MISSING,
     Table,
     alignment_text,
     analysis_table,
@@ -65,6 +67,36 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
     return "\n".join([*lines, *_diagnostics(remarks)]) + "\n"
 
 
+def erf_text(record: Mapping[str, Any]) -> str:
+    """Return an effective field, given as its JSON record, in words."""
+    position = ", ".join(map(str, record["unit"]))
+    facts = [("estimator", record["estimator"])]
+    shown = ("exactness", "samples", "device", "seconds")
+    facts += [(key, _metric(record[key])) for key in shown if key in record]
+    options = record.get("options", {})
+    facts += [(key, str(options[key])) for key in ("seed", "weights", "dtype") if key in options]
+    metrics = [(key, _metric(value)) for key, value in record["metrics"].items()]
+    lines = [
+        _bold(f"{record['name']}, {record['layer']}, unit ({position})"),
+        _facts(facts),
+        "",
+        _bold("effective field"),
+        _facts(metrics),
+    ]
+    lines += [f"note: {note}" for note in record["notes"]]
+    return "\n".join(lines) + "\n"
+
+
+def _metric(value: object) -> str:
+    if value is None:
+        return MISSING
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_metric(x)}" for key, x in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_metric, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _field_facts(layer: LayerAnalysis, reference: str) -> list[tuple[str, str]]:
     of = "" if reference == "input" else f" of {reference}"
     if all(layer.is_global):
@@ -99,7 +131,9 @@ def _region(region: Sequence[tuple[int, int]] | None) -> str:
 
 
 def _facts(facts: Iterable[tuple[str, str]]) -> str:
-    return "\n".join(f"{_GAP}{name:<14}{value}" for name, value in facts)
+    facts = list(facts)
+    width = max(12, *(len(name) for name, _ in facts)) + 2 if facts else 0
+    return "\n".join(f"{_GAP}{name:<{width}}{value}" for name, value in facts)
 
 
 def _totals(analysis: Analysis) -> str:
