@@ -32,6 +32,13 @@ MAX_LAYERS = 100_000
 _CHECKED = (ops.Pad, ops.PixelUnshuffle)
 """Operations that may not fit a size though they have rules, which must be said every time."""
 
+MAX_COMPARISONS = 20_000
+"""Names that are compared with names that are not there, to find the nearest; a file with more
+such mistakes gets no more hints."""
+
+_MAX_SLIP = 100
+"""Length of the longest name for which a nearest one is looked for."""
+
 _UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE)
 
 
@@ -196,6 +203,7 @@ class _Expansion:
         self.faults: list[Fault] = []
         self._numbers: dict[str, int] = {}
         self._steps = 4 * MAX_LAYERS
+        self._comparisons = MAX_COMPARISONS
         self._batch_norm_training = batch_norm_training
         self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
         self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
@@ -407,7 +415,7 @@ class _Expansion:
             index = self.paths.get(prefix + wanted)
             if index is not None:
                 return index
-        near = get_close_matches(wanted, self._names_in(scopes), n=1)
+        near = get_close_matches(wanted, self._names_in(scopes, wanted), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         self._fault(
             location,
@@ -418,13 +426,19 @@ class _Expansion:
         )
         return fallback
 
-    def _names_in(self, scopes: tuple[str, ...]) -> list[str]:
-        return [
+    def _names_in(self, scopes: tuple[str, ...], wanted: str) -> list[str]:
+        """Return names that `wanted` may be a slip of, while the budget for comparing lasts."""
+        if self._comparisons <= 0 or len(wanted) > _MAX_SLIP:
+            return []
+        names = [
             path.removeprefix(prefix)
             for prefix in dict.fromkeys(scopes)
             for path in self.paths
-            if path.startswith(prefix)
+            if path.startswith(prefix) and len(path) - len(prefix) <= _MAX_SLIP
         ]
+        names = names[-self._comparisons :]
+        self._comparisons -= len(names)
+        return names
 
     def _numbered(self, scope: str, keyword: str) -> str:
         key = scope + keyword
@@ -444,9 +458,10 @@ class _Expansion:
         self.paths[path] = index
 
     def _distinct(self, name: str) -> str:
-        number = 2
+        number = self._numbers.get(f"{name}~", 2)
         while f"{name}~{number}" in self.paths:
             number += 1
+        self._numbers[f"{name}~"] = number + 1
         return f"{name}~{number}"
 
     def _check_name(self, name: str, location: Location) -> None:

@@ -7,9 +7,10 @@ after the expansion of aliases, nesting, the length of a scalar, the number of p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
@@ -17,27 +18,27 @@ from rfstudio.core.errors import FormatError, Problem
 from rfstudio.formats.scalars import Value, resolved
 
 MAX_BYTES = 1 << 20
-MAX_NODES = 200_000
+MAX_NODES = 150_000
 MAX_DEPTH = 50
 MAX_SCALAR = 65_536
 MAX_PROBLEMS = 200
+MAX_MESSAGE = 500
 
 # The parser of libyaml is several times faster; either gives the same events and marks.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = (None, "!")
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _TEXT_TAG = "tag:yaml.org,2002:str"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a text; both count from 1."""
 
     line: int = 1
     column: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A text, number, truth value or null, with the text that stands in the file."""
 
     mark: Mark
@@ -45,16 +46,14 @@ class Scalar:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """A list of nodes."""
 
     mark: Mark
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """Keys and their nodes, in the order of the file; no key twice."""
 
     mark: Mark
@@ -82,6 +81,8 @@ class Problems:
         FormatError
             If there are so many that the file cannot be meant as what it is read as.
         """
+        if len(message) > MAX_MESSAGE:
+            message = f"{message[: MAX_MESSAGE - 1]}…"
         self._found[Problem(self.path, mark.line, mark.column, message)] = None
         if len(self._found) >= MAX_PROBLEMS:
             last = max(self._found)
@@ -169,7 +170,7 @@ class _Composer:
             finally:
                 loader.dispose()
         except yaml.MarkedYAMLError as error:
-            raise self._problems.stop(_place(error), _words(error)) from None
+            raise self._problems.stop(_place(error, text), _words(error)) from None
         except yaml.YAMLError as error:
             position = getattr(error, "position", 0)
             mark = _mark_behind(text[:position])
@@ -182,16 +183,17 @@ class _Composer:
         documents = events = 0
         while (event := loader.get_event()) is not None:
             events += 1
-            mark = Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+            start = event.start_mark
+            mark = Mark(start.line + 1, start.column + 1)
             if events > 2 * MAX_NODES:
                 raise self._problems.stop(mark, f"the file has more than {MAX_NODES:,} nodes")
             match event:
+                case yaml.ScalarEvent():
+                    self._add_scalar(event, mark)
                 case yaml.DocumentStartEvent():
                     documents += 1
                     if documents > 1:
                         raise self._problems.stop(mark, "the file holds a second document")
-                case yaml.ScalarEvent():
-                    self._add_scalar(event, mark)
                 case yaml.AliasEvent():
                     self._add_alias(event, mark)
                 case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
@@ -206,8 +208,9 @@ class _Composer:
         if len(text) > MAX_SCALAR:
             message = f"a text of {len(text):,} characters; at most {MAX_SCALAR:,} are read"
             raise self._problems.stop(mark, message)
-        self._check_tag(event, mark)
-        is_plain = event.style in (None, "") and event.tag is None
+        if event.tag is not None:
+            self._check_tag(event, mark)
+        is_plain = not event.style and event.tag != _TEXT_TAG
         scalar = Scalar(mark, resolved(text) if is_plain else text, text)
         self._add(scalar, event.anchor, 1, 0)
 
@@ -282,9 +285,14 @@ class _Composer:
             self._problems.add(mark, message)
 
 
-def _place(error: yaml.MarkedYAMLError) -> Mark:
+def _place(error: yaml.MarkedYAMLError, text: str) -> Mark:
     mark = error.problem_mark or error.context_mark
-    return Mark() if mark is None else Mark(mark.line + 1, mark.column + 1)
+    if mark is None:
+        return Mark()
+    lines = _LINE_BREAK.split(text)
+    if mark.line >= len(lines):  # libyaml ends a last line that has no end
+        return Mark(len(lines), len(lines[-1]) + 1)
+    return Mark(mark.line + 1, mark.column + 1)
 
 
 def _words(error: yaml.MarkedYAMLError) -> str:

@@ -33,7 +33,7 @@ def add_graph_problems(architecture: Architecture, reader: ItemReader, problems:
         elif fault.code == "duplicate_name":
             if "name" not in reader.places[fault.location].fields and fault.node in uncertain:
                 continue
-        elif fault.node in uncertain:
+        elif fault.node in uncertain or reader.places[fault.location].is_stand_in:
             continue
         if key not in seen:
             seen.add(key)

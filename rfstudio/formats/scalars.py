@@ -38,6 +38,8 @@ def resolved(text: str) -> Value:
     """Return the value of an unquoted scalar."""
     if text in _WORDS:
         return _WORDS[text]
+    if text[0].isalpha():  # most of what a file holds
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text) and not _LEADING_ZERO.match(text):
@@ -46,9 +48,7 @@ def resolved(text: str) -> Value:
 
 
 def remark(text: str) -> str:
-    """Return why an unquoted text is not the value that its author may have meant, or nothing."""
-    if text.lower() in _OLD_BOOLEANS:
-        return "write true or false"
+    """Return why an unquoted text is not the number that its author may have meant, or nothing."""
     if _LEADING_ZERO.match(text) and text.lstrip("+-").isdigit():
         return "write it without leading zeros"
     if _INTEGER.match(text) and text.lstrip("+-").isdigit():

@@ -92,9 +92,16 @@ def _advice(parameter: Parameter, node: Node) -> str:
         return ""
     words = parameter.choices or _WORDS_OF_KIND.get(parameter.kind, ())
     near = suggestion(node.value, words)
-    if near:
+    if near or parameter.kind is Kind.BOOLEAN:
         return near
+    return advice_for_number(node)
+
+
+def advice_for_number(node: Node) -> str:
+    """Return the remedy for a text that stands where a number should, if there is one."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return ""
     if not isinstance(resolved(node.text), str):
         return "; write it without quotes"
     hint = remark(node.text)
-    return f"; {hint}" if hint and hint.removeprefix("write ") not in parameter.kind.value else ""
+    return f"; {hint}" if hint else ""

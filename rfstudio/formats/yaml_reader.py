@@ -6,7 +6,7 @@ from rfstudio.core.architecture import Architecture, Item
 from rfstudio.formats.bounded_yaml import Listing, Mapping, Node, Problems, Scalar, parse
 from rfstudio.formats.graph_problems import add_graph_problems
 from rfstudio.formats.item_reader import ItemReader
-from rfstudio.formats.scalars import remark
+from rfstudio.formats.values import advice_for_number
 from rfstudio.formats.wording import rendered, short, suggestion
 
 FORMAT = 1
@@ -184,7 +184,5 @@ def _positive(node: Node) -> int:
 
 
 def _note_number(node: Node, key: str, problems: Problems) -> None:
-    hint = remark(node.text) if isinstance(node, Scalar) else ""
-    advice = f"; {hint}" if hint and hint != "write true or false" else ""
     expected = f"{key} must be a whole number from 1 to {_MAX_INTEGER}"
-    problems.add(node.mark, f"{expected}, not {rendered(node)}{advice}")
+    problems.add(node.mark, f"{expected}, not {rendered(node)}{advice_for_number(node)}")
