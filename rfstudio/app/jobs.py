@@ -39,7 +39,7 @@ class Job(QObject):
     """One run of one computation.
 
     Exactly one of `succeeded`, `failed` and `cancelled` is emitted, then `finished`, all on the
-    window's thread.  After `cancel` returns, none of `progressed`, `succeeded` and `failed` will be.
+    window's thread.  After `cancel` returns, no `progressed`, `succeeded` or `failed` comes.
 
     Signals
     -------
@@ -337,8 +337,8 @@ class _Host(threading.Thread):
         self._finish(
             _Failure(
                 WorkerError(
-                    f"the process that measures {how}{again}. Take fewer samples at once, a smaller "
-                    "input or a unit with a smaller field if this happens again."
+                    f"the process that measures {how}{again}. Take a smaller "
+                    "input, or a unit with a smaller field, if this happens again."
                 )
             )
         )

@@ -277,7 +277,7 @@ class _Run:
             device=devices.words(self.device),
             versions={
                 "rfstudio": __version__,
-                "torch": torch.__version__,
+                "torch": str(torch.__version__),
                 "python": platform.python_version(),
             },
             seconds=time.perf_counter() - self._start,

@@ -32,6 +32,8 @@ from rfstudio.engine.running import CancelToken, Report
 Work: TypeAlias = Callable[[CancelToken, Report], Any]
 """A picklable function: polls the token, reports what it has, returns its result."""
 
+_Works: TypeAlias = "queue.SimpleQueue[tuple[int, bytes, CancelToken]]"
+
 REPORT_INTERVAL = 0.04
 """Seconds between two reports that are sent on; those in between are dropped."""
 
@@ -106,7 +108,7 @@ def serve(connection: Connection, preload: tuple[str, ...]) -> None:
     # Before torch is imported, which reads these once: threads that spin stall the window.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) - 1)))
-    works: queue.SimpleQueue[tuple[int, bytes, CancelToken]] = queue.SimpleQueue()
+    works: _Works = queue.SimpleQueue()
     outbox = _Outbox(connection)
     listener = threading.Thread(
         target=_listen, args=(connection, works), name="rfstudio-listener", daemon=True
@@ -120,9 +122,7 @@ def serve(connection: Connection, preload: tuple[str, ...]) -> None:
         outbox.send(_outcome(number, work, token, outbox))
 
 
-def _listen(
-    connection: Connection, works: queue.SimpleQueue[tuple[int, bytes, CancelToken]]
-) -> None:
+def _listen(connection: Connection, works: _Works) -> None:
     tokens: dict[int, CancelToken] = {}
     while True:
         try:
@@ -178,7 +178,8 @@ def sendable(error: Exception) -> Exception:
     # An error of torch would make the window import torch, only to be shown.
     if is_expected or type(error).__module__ == "builtins":
         try:
-            if type(pickle.loads(pickle.dumps(error))) is type(error):  # noqa: S301 - our own
+            arrived = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+            if type(arrived) is type(error) and str(arrived) == str(error):
                 return error
         except Exception:  # noqa: BLE001, S110 - then its text has to do
             pass

@@ -31,13 +31,13 @@ def fail_with_problems(token: CancelToken, report: Report) -> None:
     raise FormatError([Problem("a.yaml", 1, 2, "wrong"), Problem("a.yaml", 3, 4, "worse")])
 
 
-class Unsendable(RFStudioError):
+class UnsendableError(RFStudioError):
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one} and {two}")
 
 
 def fail_unsendably(token: CancelToken, report: Report) -> None:
-    raise Unsendable(1, 2)
+    raise UnsendableError(1, 2)
 
 
 def die(token: CancelToken, report: Report) -> None:
