@@ -46,6 +46,11 @@ def random_network(
             except RFStudioError:
                 continue
             new = [Layer(op, f"n{index}", (source,))]
+            if isinstance(op, ops.PixelShuffle):
+                # A shuffle reads other channels at each position.  Fields are told for all
+                # channels of a map, so what it reads has to be mixed over channels.
+                mix = Layer(ops.Conv(kernel_size=1), f"m{index}", (source,))
+                new = [mix, Layer(op, f"n{index}", (mix.name,))]
         extended = build([*items, *new])
         if extended is None:
             continue
