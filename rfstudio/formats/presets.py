@@ -113,6 +113,6 @@ def open_network(name_or_path: str | Path) -> Architecture:
 
 
 def _looks_like_a_name(name_or_path: str | Path) -> bool:
-    path = Path(name_or_path)
-    is_bare = len(path.parts) <= 1 and path.suffix.lower() not in _SUFFIXES
-    return isinstance(name_or_path, str) and is_bare and "\0" not in name_or_path
+    if not isinstance(name_or_path, str) or set(name_or_path) & set("/\\\0"):
+        return False
+    return Path(name_or_path).suffix.lower() not in _SUFFIXES
