@@ -83,7 +83,7 @@ def figure(arguments: argparse.Namespace) -> int:
     unit = analysis.unit(arguments.layer, position_of(analysis, arguments.layer, arguments.unit))
     image = None
     if arguments.image is not None or len(analysis.input_size) == 2:
-        image = read_image(arguments.image or paths.sample_images() / "cat.jpg").pixels
+        image = read_image(arguments.image or paths.sample_images() / "cat.jpg")
     scene = scene_of(
         analysis, arguments.layer, unit.position, title=analysis.architecture.name, image=image
     )

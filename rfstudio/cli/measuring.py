@@ -139,11 +139,11 @@ def _images(path: Path | None) -> tuple[NDArray[np.uint8], ...]:
     from rfstudio.formats.images import SUFFIXES, read_image
 
     if not path.is_dir():
-        return (read_image(path).pixels,)
+        return (read_image(path),)
     files = sorted(x for x in path.iterdir() if x.suffix.lower() in SUFFIXES)
     if not files:
         raise RFStudioError(f"{path}: the folder holds no image ({', '.join(SUFFIXES)})")
-    return tuple(read_image(x).pixels for x in files)
+    return tuple(read_image(x) for x in files)
 
 
 def _report(fraction: float, _partial: object) -> None:
