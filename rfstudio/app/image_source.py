@@ -65,8 +65,8 @@ class ImageSource(QObject):
         RFStudioError
             If the file is no image, or too large; the old picture stays.
         """
-        image = read_image(path)
-        self._set(Picture(path.stem.replace("_", " "), path, np.ascontiguousarray(image.pixels)))
+        pixels = read_image(path)
+        self._set(Picture(path.stem.replace("_", " "), path, pixels))
 
     def clear(self) -> None:
         """Show no image."""
