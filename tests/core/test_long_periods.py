@@ -28,8 +28,10 @@ def test_that_a_period_of_880081_units_is_never_walked_and_still_exact() -> None
     assert isinstance(track, WideTrack)
     assert track.period == 211 * 97 * 43
     (way,) = paths(analysis.graph, layer.index)
-    assert layer.jump[0] == jump_on(analysis.graph, way, 0) == Fraction(227 * 8, 211 * 97 * 43) * (
-        106 * 49
+    assert (
+        layer.jump[0]
+        == jump_on(analysis.graph, way, 0)
+        == Fraction(227 * 8, 211 * 97 * 43) * (106 * 49)
     )
     sizes = []
     for unit in range(-2, layer.output_size[0] + 2):
