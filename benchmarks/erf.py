@@ -1,0 +1,201 @@
+"""What the cone of a unit saves: against ``torch.autograd.grad`` on the whole image, in one run.
+
+    python benchmarks/erf.py [--sizes 224 512 1024] [--rounds 3] [--threads 1] [--device cpu]
+
+Every round measures both ways one after the other; the table holds the median of the rounds'
+ratios, with the seconds of one sample beside it.  The images, weights and the unit (the centre) are
+the same for both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import torch
+
+from rfstudio import api
+from rfstudio.core import ops
+from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.graph import expand
+from rfstudio.engine import devices
+from rfstudio.engine.build import GraphModule, to_torch
+from rfstudio.engine.cone import input_of, unit_box
+from rfstudio.engine.request import ErfRequest
+from rfstudio.engine.subject import ConeSubject
+
+# Network, layer and the ratios that the specification asks for, by side of the image.
+GRADIENTS: tuple[tuple[str, str, dict[int, float]], ...] = (
+    ("resnet50", "layer1", {224: 16, 512: 70}),
+    ("resnet50", "layer2", {224: 5, 512: 24}),
+    ("resnet50", "layer3", {224: 1.2, 512: 5.5}),
+    ("resnet50", "layer4", {224: 1.0, 512: 2.2}),
+    ("vgg16", "conv3_3", {224: 27, 512: 160}),
+    ("vgg16", "conv5_3", {224: 1.7, 512: 9.5}),
+    ("stack8", "conv8", {}),
+)
+BATCHED: tuple[tuple[str, str, float], ...] = (
+    ("resnet50", "layer1", 20),
+    ("resnet50", "layer2", 12),
+)
+OCCLUSIONS: tuple[tuple[str, str, float], ...] = (
+    ("vgg16", "conv3_3", 70),
+    ("vgg16", "conv4_3", 25),
+    ("vgg16", "conv5_3", 9),
+)
+
+
+def _network(name: str) -> Architecture:
+    if name != "stack8":
+        return api.load(name)
+    layers = []
+    for i in range(1, 12):  # three layers behind conv8, as a network goes on
+        layers.append(
+            Layer(
+                ops.Conv(
+                    kernel_size=3,
+                    padding=2 if i < 5 else 1,
+                    dilation=2 if i < 5 else 1,
+                    out_channels=64,
+                ),
+                f"conv{i}",
+            )
+        )
+        layers.append(Layer(ops.Relu()))
+    return Architecture(name="stack8", layers=tuple(layers))
+
+
+def _seconds(work: Callable[[], Any], device: torch.device) -> float:
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def _ratio(
+    plain: Callable[[], Any],
+    cone: Callable[[], Any],
+    rounds: int,
+    device: torch.device,
+    repeats: int,
+) -> tuple[float, float, float]:
+    """Return the median ratio, and the median seconds of the plain way and of the cone."""
+    plain(), cone()
+    plains, cones = [], []
+    for _ in range(rounds):
+        plains.append(_seconds(plain, device))
+        cones.append(_seconds(lambda: [cone() for _ in range(repeats)], device) / repeats)
+    ratios = [a / b for a, b in zip(plains, cones, strict=True)]
+    return statistics.median(ratios), statistics.median(plains), statistics.median(cones)
+
+
+class Bench:
+    """One layer of one network at one size of image."""
+
+    def __init__(
+        self, name: str, layer: str, side: int, samples: int, device: torch.device
+    ) -> None:
+        architecture = _network(name)
+        size = (side, side)
+        graph = expand(architecture, size)
+        node = graph.nodes[graph.index(layer)]
+        self.unit = tuple(n // 2 for n in node.size)
+        self.samples = samples
+        self.module: GraphModule = to_torch(architecture, layer, input_size=size).to(device)
+        self.images = torch.randn((samples, 3, side, side), device=device)
+        request = ErfRequest(architecture=architecture, layer=layer, unit=self.unit)
+        self.subject = ConeSubject(self.module, request, self.unit, size)
+
+    def plain(self) -> None:
+        """Take the gradient on whole images, one after the other, as a script does."""
+        for image in self.images:
+            x = image[None].clone().requires_grad_()
+            values = self.module(x)[(slice(None), slice(None), *self.unit)]
+            torch.autograd.grad(values.sum(), x)
+
+    def cone(self) -> None:
+        """Take the gradient in the cone, all samples at once."""
+        self.subject.gradient(self.images, range(self.samples))
+
+    def forward(self) -> None:
+        """Evaluate one whole image without a gradient: what naive occlusion does for a pixel."""
+        with torch.no_grad():
+            self.module(self.images[:1])
+
+    def occluded(self, crops: int) -> None:
+        """Evaluate a batch of occluded crops."""
+        plan = self.module.plan(tuple(self.images.shape[2:]), unit_box(self.unit))
+        pixels = input_of(plan, self.images[:1])
+        with torch.no_grad():
+            self.subject.evaluate(pixels.repeat(crops, 1, 1, 1))
+
+
+def _gradients(options: argparse.Namespace, device: torch.device) -> None:
+    print("\n| unit | image | plain s | cone s | ratio | asked |\n|---|---|---|---|---|---|")
+    for side in options.sizes:
+        for name, layer, asked in GRADIENTS:
+            bench = Bench(name, layer, side, 1, device)
+            repeats = 10 if bench.subject.macs < 1e9 else 1
+            ratio, plain, cone = _ratio(bench.plain, bench.cone, options.rounds, device, repeats)
+            wish = asked.get(side, "–")
+            print(
+                f"| {name} {layer} | {side} | {plain:.4f} | {cone:.4f} | {ratio:.2f} | {wish} |",
+                flush=True,
+            )
+    print("\n16 samples at once, against 16 whole images one after the other:")
+    print("\n| unit | image | ratio | asked |\n|---|---|---|---|")
+    for name, layer, wish in BATCHED:
+        bench = Bench(name, layer, 224, 16, device)
+        ratio, *_ = _ratio(bench.plain, bench.cone, max(options.rounds // 2, 1), device, 1)
+        print(f"| {name} {layer} | 224 | {ratio:.2f} | {wish} |", flush=True)
+
+
+def _occlusions(options: argparse.Namespace, device: torch.device) -> None:
+    """Compare the full map of one unit, from a batch of crops, with one forward a pixel."""
+    print("\nocclusion of every pixel that the unit sees, from a sample of pixels:")
+    print("\n| unit | naive, whole map s | crops s | ratio | asked |\n|---|---|---|---|---|")
+    for name, layer, wish in OCCLUSIONS:
+        bench = Bench(name, layer, 224, 1, device)
+        seen = 1
+        for a, b in bench.subject.box:
+            seen *= b - a
+        crops = int(max(1, min(64, 1.5e10 / bench.subject.macs)))
+        _, naive, batch = _ratio(
+            bench.forward, lambda b=bench, n=crops: b.occluded(n), options.rounds, device, 1
+        )
+        pixels = 224 * 224  # the naive loop does not know what the unit sees
+        whole, ours = naive * pixels, batch / crops * seen
+        print(
+            f"| {name} {layer} | {whole:.0f} | {ours:.1f} | {whole / ours:.1f} | {wish} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[224, 512])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 1) - 1))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--only", choices=("gradients", "occlusion"))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    device = devices.choose(options.device)
+    print(f"{platform.platform()}, {devices.words(device)}, torch {torch.__version__}, float32")
+    if options.only != "occlusion":
+        _gradients(options, device)
+    if options.only != "gradients":
+        _occlusions(options, device)
+
+
+if __name__ == "__main__":
+    main()
