@@ -10,6 +10,7 @@ from PySide6.QtGui import QUndoStack
 from rfstudio.app.commands import ReplaceArchitecture
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import RFStudioError
+from rfstudio.formats.bounded_yaml import MAX_BYTES
 from rfstudio.formats.files import atomic_write, read_bounded
 from rfstudio.formats.yaml_reader import read_yaml
 from rfstudio.formats.yaml_writer import write_yaml
@@ -120,8 +121,7 @@ class Document(QObject):
         target = path or self._path
         if target is None:
             raise RFStudioError("this network has no file yet; choose one with Save As")
-        text = write_yaml(self._architecture)
-        atomic_write(target, text.encode())
+        write_network(target, self._architecture)
         self._set_path(target)
         self.undo_stack.setClean()
 
@@ -148,4 +148,15 @@ def read_network(path: Path) -> Architecture:
     RFStudioError
         If the file cannot be read.
     """
-    return read_yaml(read_bounded(path), str(path))
+    return read_yaml(read_bounded(path, MAX_BYTES), str(path))
+
+
+def write_network(path: Path, architecture: Architecture) -> None:
+    """Write a network to a file; an old file is kept if that fails.
+
+    Raises
+    ------
+    RFStudioError
+        If it cannot be written.
+    """
+    atomic_write(path, write_yaml(architecture).encode())

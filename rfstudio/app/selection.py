@@ -118,9 +118,7 @@ class Selection(QObject):
         """Choose a unit of the chosen layer; positions outside its map are moved inside."""
         self._set(self._value._replace(unit=_inside(unit, self._size)))
 
-    def _choice(
-        self, index: int, unit: tuple[int, ...] | None, item: Location | None
-    ) -> Selected:
+    def _choice(self, index: int, unit: tuple[int, ...] | None, item: Location | None) -> Selected:
         """Return the choice of a node, and remember what is derived from it."""
         node = self._session.analysis.graph.nodes[index]
         if unit is None:
@@ -163,9 +161,7 @@ def _inside(unit: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(max(0, min(int(u), n - 1)) for u, n in zip(unit, size, strict=True))
 
 
-def _scaled(
-    unit: tuple[int, ...], old: tuple[int, ...], new: tuple[int, ...]
-) -> tuple[int, ...]:
+def _scaled(unit: tuple[int, ...], old: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...]:
     """Return the unit at the same relative place of a map of another size."""
     if old == new:
         return unit

@@ -1,0 +1,205 @@
+"""The numbers of the chosen layer and unit in words: label, text, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple
+
+from rfstudio.app.texts import (
+    alignment_text,
+    amount_text,
+    field_text,
+    number_text,
+    signed,
+    sizes_text,
+    steps_text,
+)
+from rfstudio.core.analysis import LayerAnalysis, UnitView
+
+
+class Fact(NamedTuple):
+    """One number.
+
+    Attributes
+    ----------
+    label
+        Its name: a word or two.
+    text
+        Its value with the unit.
+    meaning
+        Meaning, unit and formula, for a tooltip.
+    """
+
+    label: str
+    text: str
+    meaning: str
+
+
+def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
+    """Yield the numbers of a layer's receptive field, the same for all its units."""
+    ranges = [x for x in layer.rf_size_range if x is not None]
+    if all(layer.is_global):
+        yield Fact(
+            "size", "the whole input", "Every unit sees the whole input: a global operation."
+        )
+    else:
+        yield Fact(
+            "size",
+            f"{field_text(layer)} px",
+            "Size of what one unit sees, in pixels of the input.\n"
+            "Along one path: r = 1 + Σ dilation · (kernel − 1) · jump in front.\n"
+            + (
+                "A range, since it depends on the unit: behind upsampling, or where strides differ."
+                if any(a != b for a, b in ranges)
+                else "Where branches meet: the hull of all branches."
+            ),
+        )
+    yield Fact(
+        "jump",
+        _steps(layer.jump, "px"),
+        "Effective stride: distance between what two neighbouring units see, in pixels.\n"
+        "The product of all strides in front; a fraction behind upsampling.",
+    )
+    yield Fact(
+        "padding",
+        _steps(layer.padding, "px"),
+        "Effective padding: how far unit 0 reaches before pixel 0.\nP = Σ padding · jump in front.",
+    )
+    yield Fact(
+        "centre",
+        _steps(layer.center, "px"),
+        "Centre of what unit 0 sees; pixel i has its centre at i.\n"
+        "Of unit u: u · jump − padding + (size − 1) / 2.",
+    )
+    yield Fact(
+        "alignment",
+        alignment_text(layer),
+        "Whether all paths from the input agree.\n"
+        "Centre offset: same jump, shifted fields. Stride mismatch: the field depends on the unit.",
+    )
+    if any(a != b for a, b in ranges):
+        yield Fact(
+            "range",
+            " × ".join(f"{a}…{b}" for a, b in ranges) + " px",
+            "Smallest and largest size over the units of this map.",
+        )
+
+
+def unit_facts(unit: UnitView) -> Iterator[Fact]:
+    """Yield the numbers of one unit."""
+    yield Fact(
+        "theoretical",
+        _region(unit.theoretical_region),
+        "Theoretical region, first … last pixel along each axis (y × x).\n"
+        "It may leave the image: that part is padding.",
+    )
+    yield Fact(
+        "visible",
+        _region(unit.visible_region),
+        "Visible region: hull of the pixels that really reach the unit,\n"
+        "with every border at every layer taken into account.",
+    )
+    yield Fact(
+        "pixels",
+        f"{unit.support_count:,}",
+        "Contributing pixels: the number of input pixels in the support.",
+    )
+    yield Fact(
+        "coverage",
+        f"{100 * unit.coverage:.3g} %   ({_percents(unit.axis_coverage)})",
+        "Share of the image that reaches the unit, and share of each side (y × x).",
+    )
+    yield Fact(
+        "gridding",
+        f"{100 * unit.gridding:.3g} %",
+        "Share of holes in the visible region: pixels inside it that are not read,\n"
+        "left by dilation or by strides larger than the kernel.",
+    )
+
+
+def cost_facts(layer: LayerAnalysis) -> Iterator[Fact]:
+    """Yield what a layer is made of and what it costs."""
+    yield Fact(
+        "output",
+        f"{layer.channels} × {sizes_text(layer.output_size)}",
+        "Channels and size of the layer's map.",
+    )
+    yield Fact("parameters", f"{layer.parameters:,}", "Number of learned parameters.")
+    macs = f"{layer.macs:,}" if layer.macs < 10_000 else amount_text(layer.macs)
+    yield Fact("MACs", macs, f"Multiply-adds for one image: {layer.macs:,}.")
+
+
+_METRICS = {
+    "luo_size": (
+        "size",
+        "px",
+        "√ of the number of pixels above 1 − 0.9545 of the centre's value (Luo et al. 2016);\n"
+        "4.406 σ for a Gaussian.",
+    ),
+    "sigma": ("σ", "px", "Standard deviation along each axis (y × x), from second moments."),
+    "fwhm": ("FWHM", "px", "Full width at half maximum; 2.355 σ for a Gaussian."),
+    "r50": ("r50", "px", "Radius that holds half of the map; 1.177 σ for a Gaussian."),
+    "participation_side": (
+        "participation",
+        "px",
+        "Side of the square that as many pixels would fill if all took part alike;\n"
+        "2√π σ for a Gaussian.",
+    ),
+    "erf_trf_ratio": ("ERF / TRF", "", "Effective over theoretical size, as a ratio of sides."),
+    "area_ratio": (
+        "area",
+        "",
+        "Share of the image in the smallest square around the unit's centre that holds\n"
+        "20, 30, 50 and 99 % of the map.",
+    ),
+    "centroid": ("centroid", "px", "Centre of gravity of the map (y, x)."),
+    "offset": ("offset", "px", "Distance of the centroid from the centre of the field (y, x)."),
+    "anisotropy": ("anisotropy", "", "Longer over shorter axis of the map; 1 is round."),
+    "r_squared": ("fit R²", "", "How well a Gaussian fits the map; 1 is perfect."),
+}
+
+
+def erf_facts(metrics: object) -> Iterator[Fact]:
+    """Yield the numbers of an effective receptive field, of those that it has."""
+    values = _as_mapping(metrics)
+    for name, (label, unit, meaning) in _METRICS.items():
+        value = values.get(name)
+        if value is not None:
+            text = _metric_text(value)
+            if text:
+                yield Fact(label, f"{text} {unit}".strip(), meaning)
+
+
+def _as_mapping(metrics: object) -> Mapping[str, Any]:
+    if isinstance(metrics, Mapping):
+        return metrics
+    if is_dataclass(metrics):
+        return {x.name: getattr(metrics, x.name) for x in fields(metrics)}
+    as_dict = getattr(metrics, "_asdict", None)
+    return as_dict() if callable(as_dict) else {}
+
+
+def _metric_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        parts = [(float(str(key)), x) for key, x in value.items() if x is not None]
+        return ", ".join(f"{100 * x:.3g} %" for key, x in sorted(parts))
+    if isinstance(value, tuple | list):
+        return " × ".join(signed(f"{x:.3g}") for x in value if x is not None)
+    return signed(f"{value:.3g}")
+
+
+def _steps(values: tuple[Any, ...], unit: str) -> str:
+    if all(x is None for x in values):
+        return "–"
+    return f"{signed(steps_text(values))} {unit}"
+
+
+def _region(region: tuple[tuple[int, int], ...] | None) -> str:
+    if region is None:
+        return "empty"
+    return " × ".join(f"{signed(number_text(a))} … {signed(number_text(b))}" for a, b in region)
+
+
+def _percents(values: tuple[float, ...]) -> str:
+    return " × ".join(f"{100 * x:.3g} %" for x in values)

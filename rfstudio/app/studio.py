@@ -1,0 +1,83 @@
+"""All state of one window, made and connected in one place; the widgets only show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.document import Document
+from rfstudio.app.erf_view import ErfView
+from rfstudio.app.image_source import ImageSource
+from rfstudio.app.layer_edits import LayerEdits
+from rfstudio.app.recent_files import RecentFiles
+from rfstudio.app.selection import Selection
+from rfstudio.app.settings import Settings
+from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.ops import Conv
+
+
+class Studio(QObject):
+    """The document and everything that follows it.
+
+    Parameters
+    ----------
+    architecture
+        The network to begin with.
+    path
+        Its file, if it has one.
+    settings
+        What is remembered between runs; the user's own if None.
+    runner
+        Runs measurements beside the window (`rfstudio.app.jobs.JobRunner`); None: there are none.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        path: Path | None = None,
+        *,
+        settings: Settings | None = None,
+        runner: Any = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.settings = settings or Settings()
+        self.document = Document(architecture, path, self)
+        self.analysis = AnalysisSession(self.document, self)
+        self.selection = Selection(self.analysis, self)
+        self.edits = LayerEdits(self.document, self.analysis, self.selection, self)
+        self.images = ImageSource(self)
+        self.recent = RecentFiles(self.settings, self)
+        self.runner = runner
+        self.erf_session: Any = None
+        self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
+        self.select_telling_layer()
+
+    def select_telling_layer(self) -> None:
+        """Choose the centre unit of the deepest layer that does not see everything.
+
+        A convolution, if there is one: that is what people ask about.
+        """
+        analysis = self.analysis.analysis
+        local = [
+            x
+            for x in analysis.layers
+            if not any(x.is_global)
+            and all(n > 1 for n in x.output_size)
+            and isinstance(x.operation, Conv)
+        ]
+        if local:
+            self.selection.select_layer(
+                local[-1].name, tuple(n // 2 for n in local[-1].output_size)
+            )
+        elif any(isinstance(x, Layer) for x in self.document.architecture.layers):
+            self.selection.select_layer(analysis.layers[-1].name)
+
+    def shutdown(self) -> None:
+        """End what runs beside the window."""
+        if self.runner is not None:
+            self.runner.shutdown()
+        self.settings.sync()

@@ -1,0 +1,1 @@
+"""The panel that shows and edits one layer: its parameters above, its numbers below."""

@@ -1,0 +1,389 @@
+"""One editor for each kind of parameter; what it shows is a value, what it announces a wish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rfstudio.core.diagnostics import AXIS_NAMES
+from rfstudio.core.ops import Kind, Parameter
+
+LARGEST = 2**31 - 1
+
+
+class Editor(QWidget):
+    """Shows the value of one parameter.
+
+    Signals
+    -------
+    value_edited
+        The value that the user wants.
+    """
+
+    value_edited = Signal(object)
+
+    def show_value(self, value: Any, axes: int) -> None:
+        """Show a value without announcing it; `axes` is the number of spatial axes."""
+        raise NotImplementedError
+
+    def _row(self) -> QHBoxLayout:
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        return layout
+
+
+def make_editor(parameter: Parameter) -> Editor:
+    """Return the editor for a parameter."""
+    editor: Editor = _EDITORS[parameter.kind](parameter)
+    editor.setToolTip(parameter.description)
+    editor.setAccessibleName(parameter.name.replace("_", " "))
+    return editor
+
+
+def _spin(minimum: int, maximum: int = LARGEST) -> QSpinBox:
+    spin = QSpinBox()
+    spin.setRange(minimum, maximum)
+    spin.setKeyboardTracking(False)
+    spin.setAccelerated(True)
+    spin.setMinimumWidth(52)
+    return spin
+
+
+class IntegerEditor(Editor):
+    """A whole number; below the least one it is empty, where that is allowed."""
+
+    def __init__(self, parameter: Parameter, empty: str = "as input") -> None:
+        super().__init__()
+        least = int(parameter.minimum if parameter.minimum is not None else -LARGEST)
+        self._is_optional = parameter.default is None and not parameter.required
+        self.spin = _spin(least - self._is_optional)
+        if self._is_optional:
+            self.spin.setSpecialValueText(empty)
+        self._row().addWidget(self.spin)
+        self.spin.valueChanged.connect(self._announce)
+
+    def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002 - same for all axes
+        """Show a number or None."""
+        with QSignalBlocker(self.spin):
+            self.spin.setValue(self.spin.minimum() if value is None else value)
+
+    def _announce(self, number: int) -> None:
+        is_empty = self._is_optional and number == self.spin.minimum()
+        self.value_edited.emit(None if is_empty else number)
+
+
+class GroupsEditor(Editor):
+    """A number of groups, or one group a channel."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        del parameter
+        super().__init__()
+        self.spin = _spin(0)
+        self.spin.setSpecialValueText("depthwise")
+        self._row().addWidget(self.spin)
+        self.spin.valueChanged.connect(lambda n: self.value_edited.emit(n or "depthwise"))
+
+    def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
+        """Show a number or "depthwise"."""
+        with QSignalBlocker(self.spin):
+            self.spin.setValue(0 if value == "depthwise" else value)
+
+
+class AxesEditor(Editor):
+    """One spin box for all axes, or one per axis when they differ or are told apart."""
+
+    def __init__(self, minimum: int, *, empty: str = "") -> None:
+        super().__init__()
+        self._empty = empty
+        self._least = minimum
+        self._is_apart = False
+        self.spins: list[QSpinBox] = []
+        self._spin_row = self._row()
+        self.apart = QToolButton()
+        self.apart.setCheckable(True)
+        self.apart.setAutoRaise(True)
+        self.apart.setText("y≠x")
+        self.apart.setToolTip("One value per axis, or one for all axes")
+        self.apart.setAccessibleName("One value per axis")
+        self.apart.toggled.connect(self._set_apart)
+        self._spin_row.addStretch(1)
+        self._spin_row.addWidget(self.apart)
+        self._axes = 0
+
+    def show_value(self, value: Any, axes: int) -> None:
+        """Show one number for all axes, one per axis, or None."""
+        values = tuple(value) if isinstance(value, Sequence) else (value,) * axes
+        if len(set(values)) > 1:
+            self._is_apart = True
+        elif axes != self._axes:
+            self._is_apart = False
+        with QSignalBlocker(self.apart):
+            self.apart.setChecked(self._is_apart)
+        self.apart.setVisible(axes > 1)
+        self.apart.setText({2: "y≠x", 3: "z≠y≠x"}.get(axes, ""))
+        self._axes = axes
+        self._make_spins(len(values) if self._is_apart else 1)
+        for spin, number in zip(self.spins, values, strict=False):
+            with QSignalBlocker(spin):
+                spin.setValue(spin.minimum() if number is None else number)
+
+    def _make_spins(self, count: int) -> None:
+        names = AXIS_NAMES.get(count, ("",) * count) if count > 1 else ("",)
+        while len(self.spins) > count:
+            self.spins.pop().deleteLater()
+        while len(self.spins) < count:
+            spin = _spin(self._least - bool(self._empty))
+            if self._empty:
+                spin.setSpecialValueText(self._empty)
+            spin.valueChanged.connect(self._announce)
+            self._spin_row.insertWidget(len(self.spins), spin, 1)
+            self.spins.append(spin)
+        for spin, name in zip(self.spins, names, strict=True):
+            spin.setPrefix(f"{name} " if name else "")
+            spin.setAccessibleName(f"{self.accessibleName()} {name}".strip())
+
+    def values(self) -> tuple[int | None, ...]:
+        """Return what the spin boxes show; None where one is empty."""
+        return tuple(
+            None if self._empty and x.value() == x.minimum() else x.value() for x in self.spins
+        )
+
+    def _announce(self) -> None:
+        values = self.values()
+        if len(values) == 1:
+            self.value_edited.emit(values[0])
+        elif None in values:
+            # Of the axes either all are given or none.
+            given = [x for x in values if x is not None]
+            self.value_edited.emit((given[0],) * len(values) if given else None)
+        else:
+            self.value_edited.emit(values)
+
+    def _set_apart(self, is_apart: bool) -> None:
+        values = self.values()
+        self._is_apart = is_apart
+        value = values[0] if len(values) == 1 or not is_apart else values
+        if not is_apart and len(set(values)) > 1:
+            self.value_edited.emit(values[0])
+        self.show_value(value, self._axes)
+
+
+def _sizes_editor(parameter: Parameter) -> Editor:
+    least = int(parameter.minimum if parameter.minimum is not None else 0)
+    is_optional = parameter.default is None and not parameter.required
+    empty = "" if not is_optional else "kernel" if parameter.name == "stride" else "not set"
+    return AxesEditor(least, empty=empty)
+
+
+class PaddingEditor(Editor):
+    """How the map is padded: one number, one per side, or a rule that keeps the size."""
+
+    MODES = ("all sides", "each side", "same", "same_lower")
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        self._is_optional = parameter.default is None and not parameter.required
+        self.mode = QComboBox()
+        modes = (*self.MODES, "not set") if self._is_optional else self.MODES
+        for mode in modes:
+            self.mode.addItem(mode.replace("_", " "), mode)
+        self.mode.setAccessibleName("padding mode")
+        self.numbers = AxesEditor(-LARGEST)
+        self.before = AxesEditor(-LARGEST)
+        self.after = AxesEditor(-LARGEST)
+        self._axes = 2
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for part in (self.mode, self.numbers, self.before, self.after):
+            layout.addWidget(part)
+        self.before.setToolTip("Samples in front of the first")
+        self.after.setToolTip("Samples behind the last")
+        self.mode.activated.connect(self._change_mode)
+        self.numbers.value_edited.connect(self.value_edited)
+        self.before.value_edited.connect(self._announce_sides)
+        self.after.value_edited.connect(self._announce_sides)
+
+    def show_value(self, value: Any, axes: int) -> None:
+        """Show any form of padding."""
+        self._axes = axes
+        sided = isinstance(value, tuple) and any(isinstance(x, tuple) for x in value)
+        mode = "each side" if sided else "all sides"
+        if isinstance(value, str):
+            mode = value
+        elif value is None:
+            mode = "not set"
+        self.mode.setCurrentIndex(self.mode.findData(mode))
+        self.numbers.setVisible(mode == "all sides")
+        self.before.setVisible(mode == "each side")
+        self.after.setVisible(mode == "each side")
+        if mode == "all sides":
+            self.numbers.show_value(value, axes)
+        elif sided:
+            self.before.show_value(_one([x[0] for x in value]), axes)
+            self.after.show_value(_one([x[1] for x in value]), axes)
+
+    def _change_mode(self) -> None:
+        mode = self.mode.currentData()
+        match mode:
+            case "not set":
+                self.value_edited.emit(None)
+            case "same" | "same_lower":
+                self.value_edited.emit(mode)
+            case "all sides":
+                self.value_edited.emit(0)
+            case _:
+                # (0, 0) on every side would be shown as one number, so it starts uneven.
+                self.value_edited.emit(((0, 1),) * self._axes)
+
+    def _announce_sides(self) -> None:
+        before = _spread(self.before.values(), self._axes)
+        after = _spread(self.after.values(), self._axes)
+        self.value_edited.emit(tuple(zip(before, after, strict=True)))
+
+
+class ScalesEditor(Editor):
+    """A factor, or one per axis."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        self._is_optional = parameter.default is None and not parameter.required
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("not set")
+        self._row().addWidget(self.line)
+        self.line.editingFinished.connect(self._announce)
+        self._shown = ""
+
+    def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
+        """Show a factor, several, or None."""
+        values = value if isinstance(value, tuple) else () if value is None else (value,)
+        self._shown = " × ".join(f"{x:g}" for x in values)
+        self.line.setText(self._shown)
+
+    def _announce(self) -> None:
+        text = self.line.text()
+        if text == self._shown:
+            return
+        words = text.replace("×", " ").replace(",", " ").split()
+        try:
+            values = tuple(int(x) if x.isdigit() else float(x) for x in words)
+        except ValueError:
+            self.line.setText(self._shown)
+            return
+        self.value_edited.emit(None if not values else values[0] if len(values) == 1 else values)
+
+
+class NumberEditor(Editor):
+    """Any number; typed as people write it, so that 1e-5 stays legible."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        del parameter
+        self.line = QLineEdit()
+        self._row().addWidget(self.line)
+        self._shown = ""
+        self.line.editingFinished.connect(self._announce)
+
+    def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
+        """Show a number."""
+        self._shown = f"{value:g}"
+        self.line.setText(self._shown)
+
+    def _announce(self) -> None:
+        if self.line.text() == self._shown:
+            return
+        try:
+            self.value_edited.emit(float(self.line.text()))
+        except ValueError:
+            self.line.setText(self._shown)
+
+
+class TextEditor(Editor):
+    """A text."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        del parameter
+        self.line = QLineEdit()
+        self._row().addWidget(self.line)
+        self._shown = ""
+        self.line.editingFinished.connect(self._announce)
+
+    def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
+        """Show a text."""
+        self._shown = value
+        if self.line.text() != value:
+            self.line.setText(value)
+
+    def _announce(self) -> None:
+        if self.line.text() != self._shown:
+            self.value_edited.emit(self.line.text())
+
+
+class BooleanEditor(Editor):
+    """Yes or no."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        self.box = QCheckBox()
+        self.box.setAccessibleName(parameter.name.replace("_", " "))
+        self._row().addWidget(self.box)
+        self.box.toggled.connect(self.value_edited)
+
+    def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
+        """Show a switch."""
+        with QSignalBlocker(self.box):
+            self.box.setChecked(value)
+
+
+class ChoiceEditor(Editor):
+    """One of a few words."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        self.box = QComboBox()
+        self.box.addItems(list(parameter.choices))
+        self.box.setSizePolicy(
+            self.box.sizePolicy().Policy.Expanding, self.box.sizePolicy().verticalPolicy()
+        )
+        self._row().addWidget(self.box)
+        self.box.textActivated.connect(self.value_edited)
+
+    def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
+        """Show a word."""
+        self.box.setCurrentText(value)
+
+
+def _one(values: list[int]) -> int | tuple[int, ...]:
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def _spread(values: tuple[int | None, ...], axes: int) -> tuple[int, ...]:
+    numbers = tuple(x or 0 for x in values)
+    return numbers * axes if len(numbers) == 1 else numbers
+
+
+_EDITORS: dict[Kind, Any] = {
+    Kind.INTEGER: IntegerEditor,
+    Kind.SIZES: _sizes_editor,
+    Kind.PADDING: PaddingEditor,
+    Kind.SCALES: ScalesEditor,
+    Kind.NUMBER: NumberEditor,
+    Kind.BOOLEAN: BooleanEditor,
+    Kind.CHOICE: ChoiceEditor,
+    Kind.GROUPS: GroupsEditor,
+    Kind.TEXT: TextEditor,
+}

@@ -1,0 +1,327 @@
+"""The form of the chosen item, generated from what `rfstudio.core.ops` says of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
+
+from rfstudio.app.document import Document
+from rfstudio.app.layer_edits import LayerEdits
+from rfstudio.app.selection import Selection
+from rfstudio.core import ops
+from rfstudio.core.architecture import Item, Layer, Location, Parallel, Repeat, item_at
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.ops import parameters
+from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor
+from rfstudio.widgets.theme import is_dark, severity_colour
+
+
+class ItemForm(QWidget):
+    """Edits the chosen item, or facts of the network when its input is chosen.
+
+    Signals
+    -------
+    refused
+        A value was not accepted; why, in a sentence.
+    """
+
+    refused = Signal(str)
+
+    def __init__(
+        self,
+        document: Document,
+        selection: Selection,
+        edits: LayerEdits,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._selection = selection
+        self._edits = edits
+        self._kind: object = ()
+        self._shows: list[Callable[[], None]] = []
+        self.editors: dict[str, QWidget] = {}
+        self._layout = QFormLayout(self)
+        self._layout.setContentsMargins(12, 4, 12, 8)
+        self._layout.setHorizontalSpacing(10)
+        self._layout.setVerticalSpacing(6)
+        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._layout.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
+        self._fault = QLabel()
+        self._fault.setWordWrap(True)
+        self._fault.setVisible(False)
+        document.architecture_changed.connect(self._follow)
+        selection.selection_changed.connect(self._follow)
+        self._follow()
+
+    # --- following ------------------------------------------------------------------------------
+
+    def _item(self) -> Item | None:
+        """Return the chosen item as it is now; None for the network's input."""
+        location = self._selection.item
+        if location is None:
+            return None
+        try:
+            return item_at(self._document.architecture, location)
+        except RFStudioError:
+            return None  # the selection follows in a moment
+
+    def _location(self) -> Location:
+        location = self._selection.item
+        assert location is not None
+        return location
+
+    def _follow(self) -> None:
+        item = self._item()
+        kind: object = (
+            None if item is None else type(item.op) if isinstance(item, Layer) else type(item)
+        )
+        self._fault.setVisible(False)
+        if kind != self._kind:
+            self._kind = kind
+            self._build(item)
+        for show in self._shows:
+            show()
+
+    # --- building -------------------------------------------------------------------------------
+
+    def _build(self, item: Item | None) -> None:
+        self._layout.removeWidget(self._fault)
+        self._fault.setParent(self)
+        while self._layout.rowCount():
+            self._layout.removeRow(0)
+        self._shows = []
+        self.editors = {}
+        if item is None:
+            self._build_network()
+        else:
+            self._build_name()
+            if isinstance(item, Layer):
+                self._build_reads(item)
+                for parameter in parameters(type(item.op)):  # type: ignore[arg-type]
+                    self._add_parameter(make_editor(parameter), parameter.name)
+            elif isinstance(item, Repeat):
+                self._build_times()
+            elif isinstance(item, Parallel):
+                self._build_merge()
+        self._layout.addRow(self._fault)
+
+    def _add(self, label: str, name: str, editor: QWidget, tip: str) -> None:
+        editor.setToolTip(tip)
+        self.editors[name] = editor
+        text = QLabel(label)
+        text.setToolTip(tip)
+        text.setBuddy(editor)
+        self._layout.addRow(text, editor)
+
+    def _add_parameter(self, editor: Editor, name: str) -> None:
+        self._add(name.replace("_", " "), name, editor, editor.toolTip())
+        editor.value_edited.connect(
+            lambda value: self._try(
+                lambda: self._edits.set_parameter(self._location(), name, value)
+            )
+        )
+
+        def show() -> None:
+            item = self._item()
+            if isinstance(item, Layer) and hasattr(item.op, name):
+                editor.show_value(getattr(item.op, name), self._document.architecture.axes)
+
+        self._shows.append(show)
+
+    def _build_name(self) -> None:
+        line = QLineEdit()
+        line.setAccessibleName("name")
+        tip = "Its name; empty: its operation and a running number. Names in `from` follow."
+        self._add("name", "name", line, tip)
+
+        def show() -> None:
+            item = self._item()
+            if item is not None:
+                line.setText(item.name)
+                own = item.op.keyword if isinstance(item, Layer) else item.keyword
+                line.setPlaceholderText(f"{own}, numbered" if isinstance(item, Layer) else "none")
+
+        def rename() -> None:
+            item = self._item()
+            if item is not None and line.text().strip() != item.name:
+                self._try(lambda: self._edits.rename(self._location(), line.text()))
+
+        line.editingFinished.connect(rename)
+        self._shows.append(show)
+
+    def _build_reads(self, layer: Layer) -> None:
+        box = QWidget()
+        row = QHBoxLayout(box)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        line = QLineEdit()
+        line.setAccessibleName("reads")
+        line.setPlaceholderText("the layer before it")
+        choose = QToolButton()
+        choose.setText("▾")
+        choose.setAutoRaise(True)
+        choose.setAccessibleName("Choose what it reads")
+        choose.setToolTip("Choose from what stands in front of it")
+        row.addWidget(line, 1)
+        row.addWidget(choose)
+        box.setFocusProxy(line)
+        several = isinstance(layer.op, ops.MERGES)
+        tip = "Names of the layers that it reads (`from` in the file)" + (
+            ", separated by commas." if several else "; empty: the layer before it."
+        )
+        self._add("reads", "from", box, tip)
+
+        def show() -> None:
+            item = self._item()
+            if isinstance(item, Layer):
+                line.setText(", ".join(item.inputs))
+
+        def edit() -> None:
+            item = self._item()
+            names = [x.strip() for x in line.text().split(",") if x.strip()]
+            if isinstance(item, Layer) and tuple(names) != item.inputs:
+                self._try(lambda: self._edits.set_inputs(self._location(), names))
+
+        line.editingFinished.connect(edit)
+        choose.clicked.connect(
+            lambda: self._offer_sources(choose.mapToGlobal(QPoint(0, choose.height())), several)
+        )
+        self._shows.append(show)
+
+    def _offer_sources(self, place: QPoint, several: bool) -> None:
+        item = self._item()
+        if not isinstance(item, Layer):
+            return
+        menu = QMenu(self)
+        for name in reversed(self._edits.readable(self._location())):
+            action = QAction(name, menu)
+            action.setCheckable(True)
+            action.setChecked(name in item.inputs)
+            action.triggered.connect(partial(self._toggle_source, name, several))
+            menu.addAction(action)
+        menu.exec(place)
+
+    def _toggle_source(self, name: str, several: bool, is_on: bool) -> None:
+        item = self._item()
+        if not isinstance(item, Layer):
+            return
+        others = [x for x in item.inputs if x != name] if several else []
+        names = [*others, name] if is_on else others
+        self._try(lambda: self._edits.set_inputs(self._location(), names))
+
+    def _build_times(self) -> None:
+        spin = QSpinBox()
+        spin.setRange(1, 100_000)
+        spin.setKeyboardTracking(False)
+        spin.setAccessibleName("times")
+        self._add("times", "times", spin, "How often the layers stand one behind the other.")
+
+        def show() -> None:
+            item = self._item()
+            if isinstance(item, Repeat):
+                with QSignalBlocker(spin):
+                    spin.setValue(item.times)
+
+        spin.valueChanged.connect(
+            lambda n: self._try(lambda: self._edits.set_parameter(self._location(), "times", n))
+        )
+        self._shows.append(show)
+
+    def _build_merge(self) -> None:
+        box = QComboBox()
+        box.addItems(["concat", "add", "multiply"])
+        box.setAccessibleName("merge")
+        self._add("merge", "merge", box, "How the branches are joined; concat joins channels.")
+        branch = QToolButton()
+        branch.setText("Add branch")
+        self._add("", "branch", branch, "Add an empty branch, which is the identity.")
+
+        def show() -> None:
+            item = self._item()
+            if isinstance(item, Parallel):
+                box.setCurrentText(item.merge)
+
+        box.textActivated.connect(
+            lambda word: self._try(
+                lambda: self._edits.set_parameter(self._location(), "merge", word)
+            )
+        )
+        branch.clicked.connect(lambda: self._try(lambda: self._edits.add_branch(self._location())))
+        self._shows.append(show)
+
+    def _build_network(self) -> None:
+        for label, fact, tip in (
+            ("name", "name", "Name of the network."),
+            ("about", "description", "What the network is, in a sentence."),
+            ("source", "reference", "Where it is published, such as an arXiv number."),
+        ):
+            self._add_network_text(label, fact, tip)
+        size = AxesEditor(1)
+        self._add("size", "input_size", size, "Size of the input along each axis, in pixels.")
+        size.value_edited.connect(self._set_input_size)
+        channels = QSpinBox()
+        channels.setRange(1, 100_000)
+        channels.setKeyboardTracking(False)
+        self._add("channels", "channels", channels, "Number of channels of the input; 3 for RGB.")
+        channels.valueChanged.connect(
+            lambda n: self._try(lambda: self._edits.set_network("input channels", channels=n))
+        )
+
+        def show() -> None:
+            architecture = self._document.architecture
+            size.show_value(architecture.input_size, architecture.axes)
+            with QSignalBlocker(channels):
+                channels.setValue(architecture.channels)
+
+        self._shows.append(show)
+
+    def _add_network_text(self, label: str, fact: str, tip: str) -> None:
+        line = QLineEdit()
+        line.setAccessibleName(label)
+        self._add(label, fact, line, tip)
+
+        def show() -> None:
+            line.setText(getattr(self._document.architecture, fact))
+            line.setCursorPosition(0)
+
+        def edit() -> None:
+            if line.text() != getattr(self._document.architecture, fact):
+                self._try(lambda: self._edits.set_network(fact, **{fact: line.text()}))
+
+        line.editingFinished.connect(edit)
+        self._shows.append(show)
+
+    def _set_input_size(self, value: Any) -> None:
+        axes = self._document.architecture.axes
+        size = value if isinstance(value, tuple) else (value,) * axes
+        self._try(lambda: self._edits.set_network("input size", input_size=size))
+
+    def _try(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except RFStudioError as error:
+            for show in self._shows:
+                show()
+            self._fault.setText(str(error))
+            colour = severity_colour(
+                "error", dark=self.palette().window().color().lightness() < 128
+            )
+            self._fault.setStyleSheet(f"color: {colour.name()}")
+            self._fault.setVisible(True)
+            self.refused.emit(str(error))

@@ -1,0 +1,133 @@
+"""The inspector: the chosen item's form, and the numbers of its layer, unit and ERF."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.document import Document
+from rfstudio.app.erf_view import ErfView
+from rfstudio.app.facts import cost_facts, erf_facts, layer_facts, unit_facts
+from rfstudio.app.layer_edits import LayerEdits
+from rfstudio.app.selection import Selection
+from rfstudio.app.texts import item_text
+from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.inspector.form import ItemForm
+from rfstudio.widgets.inspector.numbers import NumberBlock
+from rfstudio.widgets.theme import muted
+
+
+class Inspector(QScrollArea):
+    """Shows everything about the choice, and edits it."""
+
+    def __init__(
+        self,
+        document: Document,
+        session: AnalysisSession,
+        selection: Selection,
+        edits: LayerEdits,
+        erf_view: ErfView,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._session = session
+        self._selection = selection
+        self._erf_view = erf_view
+        self.title = QLabel()
+        self.title.setContentsMargins(12, 10, 12, 0)
+        self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        font = self.title.font()
+        font.setBold(True)
+        font.setPointSizeF(font.pointSizeF() * 1.15)
+        self.title.setFont(font)
+        self.title.setWordWrap(True)
+        self.subtitle = QLabel()
+        self.subtitle.setContentsMargins(12, 0, 12, 4)
+        self.subtitle.setWordWrap(True)
+        self.form = ItemForm(document, selection, edits)
+        self.field = NumberBlock("Receptive field")
+        self.unit = NumberBlock("Unit")
+        self.effective = NumberBlock("Effective field")
+        self.costs = NumberBlock("Layer")
+        self._note = QLabel()
+        self._note.setContentsMargins(12, 0, 12, 6)
+        self._note.setWordWrap(True)
+
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(0, 0, 0, 8)
+        layout.setSpacing(0)
+        layout.addWidget(self.title)
+        layout.addWidget(self.subtitle)
+        layout.addWidget(self.form)
+        for block in (self.field, self.unit, self.effective, self._note, self.costs):
+            if isinstance(block, NumberBlock):
+                layout.addWidget(_line())
+            layout.addWidget(block)
+        layout.addStretch(1)
+        self.setWidget(body)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Inspector")
+        session.analysis_changed.connect(self._follow)
+        selection.selection_changed.connect(self._follow)
+        erf_view.changed.connect(self._show_effective)
+        self._follow()
+
+    def _follow(self) -> None:
+        chosen = self._selection.value
+        layer = self._session.analysis[chosen.layer]
+        self.title.setText(chosen.layer)
+        self.subtitle.setText(self._describe())
+        palette = self.subtitle.palette()
+        palette.setColor(self.subtitle.foregroundRole(), muted(self.palette()))
+        self.subtitle.setPalette(palette)
+        self._note.setPalette(palette)
+        self.field.show_facts(layer_facts(layer))
+        self.costs.show_facts(cost_facts(layer))
+        self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
+        try:
+            self.unit.show_facts(unit_facts(self._session.unit(chosen.layer, chosen.unit)))
+        except RFStudioError:
+            self.unit.show_facts(())  # an empty map has no units; the list of problems says why
+        self._show_effective()
+
+    def _describe(self) -> str:
+        location = self._selection.item
+        architecture = self._document.architecture
+        if location is None:
+            return f"the input of {architecture.name}"
+        item = self._session.outline.item(location)
+        if item is None:
+            return ""
+        text = item_text(item, architecture.axes)
+        copies = self._session.outline.copies(location)
+        if copies > 1:
+            text += f" · copy {self._selection.copy + 1} of {copies}, an edit changes all"
+        return text
+
+    def _show_effective(self) -> None:
+        shown = self._erf_view.shown
+        if shown is None:
+            self.effective.show_facts(())
+            self.effective.set_title("Effective field")
+            self._note.setText(self._erf_view.reason)
+        else:
+            self.effective.set_title(f"Effective field, {shown.label}")
+            self.effective.show_facts(erf_facts(shown.metrics))
+            self._note.setText(shown.note)
+        self._note.setVisible(bool(self._note.text()))
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    line.setFrameShadow(QFrame.Shadow.Plain)
+    palette = line.palette()
+    palette.setColor(palette.ColorRole.WindowText, palette.mid().color())
+    line.setPalette(palette)
+    line.setContentsMargins(12, 0, 12, 0)
+    return line

@@ -1,0 +1,177 @@
+"""The main window: makes the parts and connects them, nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QTabWidget, QWidget
+
+from rfstudio.app.studio import Studio
+from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.file_commands import FileCommands
+from rfstudio.widgets.inspector.panel import Inspector
+from rfstudio.widgets.problems.panel import ProblemsPanel
+from rfstudio.widgets.questions import Questions
+from rfstudio.widgets.stack.panel import StackPanel
+from rfstudio.widgets.status import Status
+from rfstudio.widgets.table.panel import TablePanel
+from rfstudio.widgets.theme import IconTinter, Scheme, apply_scheme, icon
+from rfstudio.widgets.window_actions import WindowActions
+
+_STATE = 1
+"""Version of the arrangement of docks; another one is not restored."""
+
+
+class MainWindow(QMainWindow):
+    """Shows a `Studio`.
+
+    Parameters
+    ----------
+    studio
+        The state that is shown.
+    questions
+        Who answers dialogs; the user if None.
+    """
+
+    def __init__(self, studio: Studio, questions: Questions | None = None) -> None:
+        super().__init__()
+        self.studio = studio
+        self.setWindowIcon(icon("rfstudio"))
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.files = FileCommands(studio, questions or Questions(), self)
+        state = (studio.document, studio.analysis, studio.selection, studio.edits)
+        self.stack = StackPanel(*state)
+        self.inspector = Inspector(*state, studio.erf)
+        self.table = TablePanel(studio.analysis, studio.selection)
+        self.problems = ProblemsPanel(studio.analysis, studio.selection)
+        self.canvas = self._make_canvas()
+        self.status = Status()
+        self.tabs = QTabWidget()
+        self._fill_tabs()
+        self.setCentralWidget(self.canvas)
+        self.setStatusBar(self.status)
+        area = Qt.DockWidgetArea
+        docks = [
+            self._dock("Layers", self.stack, area.LeftDockWidgetArea),
+            self._dock("Inspector", self.inspector, area.RightDockWidgetArea),
+            self._dock("Details", self.tabs, area.BottomDockWidgetArea),
+        ]
+        self.actions_ = WindowActions(self, studio, self.files, self.stack, self.set_scheme)
+        toolbar = self.addToolBar("Toolbar")
+        toolbar.setObjectName("toolbar")
+        toolbar.setMovable(False)
+        self.actions_.fill_toolbar(toolbar)
+        self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks])
+        IconTinter(self)
+        self._connect()
+        self._arrange(docks)
+        self._show_title()
+
+    # --- making ---------------------------------------------------------------------------------
+
+    def _make_canvas(self) -> QWidget:
+        studio = self.studio
+        try:
+            from rfstudio.widgets.canvas import Canvas  # noqa: PLC0415
+        except ImportError:
+            return QLabel("no canvas yet")
+        return Canvas(studio.analysis, studio.selection, studio.images, studio.erf_session)
+
+    def _fill_tabs(self) -> None:
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.table, "Table")
+        self.tabs.addTab(self.problems, "Problems")
+
+    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(title)
+        dock.setWidget(widget)
+        dock.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetMovable
+            | QDockWidget.DockWidgetFeature.DockWidgetClosable
+        )
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _arrange(self, docks: list[QDockWidget]) -> None:
+        area = Qt.DockWidgetArea
+        self.setCorner(Qt.Corner.BottomLeftCorner, area.BottomDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomRightCorner, area.BottomDockWidgetArea)
+        self.resize(1440, 900)
+        self.resizeDocks(docks[:2], [350, 320], Qt.Orientation.Horizontal)
+        self.resizeDocks(docks[2:], [220], Qt.Orientation.Vertical)
+        settings = self.studio.settings
+        self.restoreGeometry(settings.bytes("window/geometry"))
+        self.restoreState(settings.bytes("window/state"), _STATE)
+
+    def _connect(self) -> None:
+        studio, status = self.studio, self.status
+        studio.document.path_changed.connect(self._show_title)
+        studio.document.modified_changed.connect(self._show_title)
+        studio.document.architecture_changed.connect(self._show_title)
+        self.stack.refused.connect(status.tell)
+        self.inspector.form.refused.connect(status.tell)
+        self.files.told.connect(status.tell)
+        self.files.problems_found.connect(self._show_file_problems)
+        self.files.network_opened.connect(self._show_new_network)
+        self.problems.summary_changed.connect(status.show_remarks)
+        status.show_remarks(*self.problems.summary)
+        status.problems_wanted.connect(self.show_problems)
+
+    # --- doing ----------------------------------------------------------------------------------
+
+    def show_problems(self) -> None:
+        """Bring the list of problems to the front."""
+        self.tabs.setCurrentWidget(self.problems)
+
+    def set_scheme(self, scheme: Scheme) -> None:
+        """Look light, dark, or as the system does."""
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_scheme(application, scheme)
+
+    def _show_file_problems(self, path: Path, problems: Any) -> None:
+        self.problems.show_file_problems(path, problems)
+        self.show_problems()
+        self.status.tell(f"“{path.name}” was not opened; its problems are listed below")
+
+    def _show_new_network(self) -> None:
+        self.problems.clear_file_problems()
+        self.stack.expand_sensibly()
+
+    def _show_title(self) -> None:
+        self.setWindowTitle(f"{self.files.document_name}[*] – RF Studio")
+        self.setWindowModified(self.studio.document.is_modified)
+
+    # --- Qt's events ----------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Take files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Open what was dropped: a network or an image."""
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.files.open_dropped(Path(url.toLocalFile()))
+                event.acceptProposedAction()
+                return
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Ask for unsaved changes once, and remember how the window stood."""
+        if not self.files.may_leave():
+            event.ignore()
+            return
+        settings = self.studio.settings
+        settings.set("window/geometry", self.saveGeometry())
+        settings.set("window/state", self.saveState(_STATE))
+        try:
+            self.studio.shutdown()
+        except RFStudioError as error:
+            self.status.tell(str(error))
+        event.accept()

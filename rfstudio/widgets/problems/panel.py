@@ -1,0 +1,162 @@
+"""Lists problems of a file that was not opened, and remarks on the network that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.selection import Selection
+from rfstudio.core.errors import Problem
+from rfstudio.widgets.theme import icon, is_dark, severity_colour
+
+_LAYER = Qt.ItemDataRole.UserRole
+_WORDS = {
+    "error": ("error", "errors"),
+    "warning": ("warning", "warnings"),
+    "note": ("note", "notes"),
+}
+
+
+class ProblemsPanel(QWidget):
+    """Shows what is wrong, in words; choosing a remark goes to its layer.
+
+    Signals
+    -------
+    summary_changed
+        How many remarks there are, in words, and the worst severity (empty if there is none).
+    """
+
+    summary_changed = Signal(str, str)
+
+    def __init__(
+        self, session: AnalysisSession, selection: Selection, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._selection = selection
+        self.list = QListWidget()
+        self.list.setAccessibleName("Remarks on the network")
+        self.list.setWordWrap(True)
+        self.list.setFrameShape(QListWidget.Shape.NoFrame)
+        self.list.setSpacing(1)
+        self.file_list = QListWidget()
+        self.file_list.setAccessibleName("Problems of the file")
+        self.file_list.setWordWrap(True)
+        self.file_list.setFrameShape(QListWidget.Shape.NoFrame)
+        self.file_title = QLabel()
+        self.file_title.setWordWrap(True)
+        self._copy = QToolButton()
+        self._copy.setText("Copy")
+        self._copy.setAutoRaise(True)
+        self._dismiss = QToolButton()
+        self._dismiss.setText("Dismiss")
+        self._dismiss.setAutoRaise(True)
+        self._empty = QLabel("No remarks: every layer fits, and all paths agree.")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setContentsMargins(12, 12, 12, 12)
+
+        self._file_box = QWidget()
+        head = QHBoxLayout()
+        head.setContentsMargins(10, 6, 6, 2)
+        head.addWidget(self.file_title, 1)
+        head.addWidget(self._copy)
+        head.addWidget(self._dismiss)
+        box = QVBoxLayout(self._file_box)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addLayout(head)
+        box.addWidget(self.file_list)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._file_box, 1)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(self._empty, 1)
+
+        self._problems: tuple[Problem, ...] = ()
+        self._copy.clicked.connect(self._copy_problems)
+        self._dismiss.clicked.connect(self.clear_file_problems)
+        self.list.itemClicked.connect(self._go)
+        self.list.itemActivated.connect(self._go)
+        session.analysis_changed.connect(self._follow)
+        self.clear_file_problems()
+        self._follow()
+
+    @property
+    def summary(self) -> tuple[str, str]:
+        """How many remarks there are, in words, and the worst severity."""
+        counts = dict.fromkeys(_WORDS, 0)
+        for remark in self._session.analysis.diagnostics:
+            counts[remark.severity] += 1
+        words = [f"{n} {_WORDS[kind][n != 1]}" for kind, n in counts.items() if n]
+        worst = next((kind for kind, n in counts.items() if n), "")
+        return ", ".join(words) or "no remarks", worst
+
+    def show_file_problems(self, path: Path, problems: Sequence[Problem]) -> None:
+        """Show why a file was not opened; what is open stays."""
+        self._problems = tuple(problems)
+        count = len(problems)
+        self.file_title.setText(
+            f"<b>{_escaped(path.name)}</b> was not opened: "
+            f"{count} {'problem' if count == 1 else 'problems'}. "
+            "The network that is open stays as it is."
+        )
+        self.file_title.setToolTip(str(path))
+        self.file_list.clear()
+        colour = severity_colour("error", dark=is_dark(self))
+        for problem in problems:
+            text = f"line {problem.line}, column {problem.column}: {problem.message}"
+            item = QListWidgetItem(icon("error", colour), text)
+            item.setToolTip(str(problem))
+            self.file_list.addItem(item)
+        self._file_box.show()
+
+    def clear_file_problems(self) -> None:
+        """Forget the file that was not opened."""
+        self._problems = ()
+        self.file_list.clear()
+        self._file_box.hide()
+
+    def file_problem_texts(self) -> list[str]:
+        """Return the problems of the file that are shown."""
+        return [self.file_list.item(i).text() for i in range(self.file_list.count())]
+
+    def _copy_problems(self) -> None:
+        QGuiApplication.clipboard().setText("\n".join(map(str, self._problems)))
+
+    def _follow(self) -> None:
+        self.list.clear()
+        dark = is_dark(self)
+        for remark in self._session.analysis.diagnostics:
+            text = f"{remark.layer}: {remark.message}" if remark.layer else remark.message
+            picture = icon(remark.severity, severity_colour(remark.severity, dark=dark))
+            item = QListWidgetItem(picture, text)
+            item.setData(_LAYER, remark.layer)
+            item.setToolTip(f"{remark.severity} ({remark.code}); click to go to the layer")
+            self.list.addItem(item)
+        has_any = self.list.count() > 0
+        self.list.setVisible(has_any)
+        self._empty.setVisible(not has_any)
+        self.summary_changed.emit(*self.summary)
+
+    def _go(self, item: QListWidgetItem) -> None:
+        layer = item.data(_LAYER)
+        if layer and layer in self._session.analysis:
+            self._selection.select_layer(layer)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,56 @@
+"""Every question that the window asks in a dialog, so that a test can answer instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+Answer = Literal["save", "discard", "cancel"]
+
+
+class Questions:
+    """Asks by dialogs; a test gives the window another object with the same methods."""
+
+    def save_changes(self, parent: QWidget, name: str) -> Answer:
+        """Ask what is to become of changes that are not saved."""
+        box = QMessageBox(parent)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setText(f"Save the changes to “{name}”?")
+        box.setInformativeText("Otherwise they are lost.")
+        button = QMessageBox.StandardButton
+        box.setStandardButtons(button.Save | button.Discard | button.Cancel)
+        box.setDefaultButton(button.Save)
+        answers: dict[int, Answer] = {button.Save.value: "save", button.Discard.value: "discard"}
+        return answers.get(box.exec(), "cancel")
+
+    def path_to_open(self, parent: QWidget, title: str, folder: Path, kinds: str) -> Path | None:
+        """Ask for a file to read."""
+        name, _ = QFileDialog.getOpenFileName(parent, title, str(folder), kinds)
+        return Path(name) if name else None
+
+    def path_to_save(
+        self, parent: QWidget, title: str, suggestion: Path, kinds: str
+    ) -> Path | None:
+        """Ask for a file to write; Qt asks before one is replaced."""
+        name, _ = QFileDialog.getSaveFileName(parent, title, str(suggestion), kinds)
+        return Path(name) if name else None
+
+    def recover(self, parent: QWidget, name: str) -> bool:
+        """Ask whether to take up a network that was not saved when the program ended."""
+        button = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            parent,
+            "Recover",
+            f"RF Studio ended before “{name}” was saved. Open it as it was?",
+            button.Yes | button.No,
+        )
+        return answer == button.Yes
+
+    def report(self, parent: QWidget, text: str, detail: str = "") -> None:
+        """Say why something did not work."""
+        box = QMessageBox(QMessageBox.Icon.Warning, "RF Studio", text, parent=parent)
+        if detail:
+            box.setDetailedText(detail)
+        box.exec()

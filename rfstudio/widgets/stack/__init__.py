@@ -1,0 +1,1 @@
+"""The panel of layers: the network as a tree that can be edited."""

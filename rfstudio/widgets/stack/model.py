@@ -1,0 +1,457 @@
+"""The tree of layers as a model: it follows the document row by row, so views keep their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QMimeData,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QFont
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.document import Document
+from rfstudio.app.layer_edits import LayerEdits
+from rfstudio.app.selection import Selection
+from rfstudio.app.texts import field_text, item_text, sizes_text, steps_text
+from rfstudio.core.analysis import LayerAnalysis
+from rfstudio.core.architecture import Item, Layer, Location, Parallel, Repeat
+from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.stack.rows import Row, children_of, new_row
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+
+LOCATIONS = "application/x-rfstudio-locations"
+"""Kind of dragged data: the process and document, then one location a line."""
+
+SUMMARY = Qt.ItemDataRole.UserRole + 1
+"""Role of the first column: what the item is, in a few words."""
+REMARK = Qt.ItemDataRole.UserRole + 2
+"""Role of the first column: the worst severity of the remarks on the item, or an empty text."""
+
+HEADERS = ("Layer", "Output", "Field", "Jump")
+_HEADER_TIPS = (
+    "Layers in the order of the network, with their operation.",
+    "Size of the layer's map, in samples.",
+    "Size of what one unit sees, in pixels of the input: 1 + Σ dilation·(kernel − 1)·jump.",
+    "Distance between what two neighbouring units see, in pixels: the product of the strides.",
+)
+_RANK = {"error": 3, "warning": 2, "note": 1, "": 0}
+
+
+class StackModel(QAbstractItemModel):
+    """Rows are the network's input and the items of the document.
+
+    Signals
+    -------
+    refused
+        A drop or a renaming was not possible; why, in a sentence.
+    """
+
+    refused = Signal(str)
+
+    def __init__(
+        self,
+        document: Document,
+        session: AnalysisSession,
+        selection: Selection,
+        edits: LayerEdits,
+    ) -> None:
+        super().__init__()
+        self._document = document
+        self._session = session
+        self._selection = selection
+        self._edits = edits
+        self._root = Row(None)
+        self._root.children.append(Row(self._root))
+        self._root.children += [new_row(x, self._root) for x in document.architecture.layers]
+        self._remarks: dict[Location, tuple[str, list[str]]] = {}
+        self._collect_remarks()
+        session.analysis_changed.connect(self._follow)
+        selection.selection_changed.connect(self._refresh_numbers)
+
+    # --- places ---------------------------------------------------------------------------------
+
+    def row_of(self, index: AnyIndex) -> Row:
+        """Return the row of an index; the root for an index that is not valid."""
+        row = index.internalPointer() if index.isValid() else self._root
+        assert isinstance(row, Row)
+        return row
+
+    def location_of(self, index: AnyIndex) -> Location | None:
+        """Return the location of an item's row; None for any other row."""
+        row = self.row_of(index)
+        return row.location if row.item is not None else None
+
+    def index_of(self, location: Location | None, column: int = 0) -> QModelIndex:
+        """Return the index of an item, or of the network's input for None."""
+        row = self._root
+        if location is None:
+            return self._index(row.children[0], column)
+        for depth in range(0, len(location), 2):
+            rows = row.items
+            if location[depth] >= len(rows):
+                return QModelIndex()
+            row = rows[location[depth]]
+            if depth + 1 < len(location):
+                which = location[depth + 1]
+                row = next((x for x in row.children if x.body == which), row)
+        return self._index(row, column)
+
+    def _index(self, row: Row, column: int = 0) -> QModelIndex:
+        if row.parent is None:
+            return QModelIndex()
+        return self.createIndex(row.index, column, row)
+
+    # --- Qt's questions -------------------------------------------------------------------------
+
+    def index(
+        self,
+        row: int,
+        column: int,
+        parent: AnyIndex = QModelIndex(),  # noqa: B008 - Qt's form
+    ) -> QModelIndex:
+        """Return the index of a child."""
+        children = self.row_of(parent).children
+        if not 0 <= row < len(children) or not 0 <= column < len(HEADERS):
+            return QModelIndex()
+        return self.createIndex(row, column, children[row])
+
+    def parent(self, index: AnyIndex) -> QModelIndex:  # type: ignore[override]
+        """Return the index of the row around a row."""
+        parent = self.row_of(index).parent
+        return QModelIndex() if parent is None else self._index(parent)
+
+    def rowCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008
+        """Return the number of rows in a row."""
+        return 0 if parent.column() > 0 else len(self.row_of(parent).children)
+
+    def columnCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: ARG002, N802, B008
+        """Return the number of columns."""
+        return len(HEADERS)
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the title of a column, or what it means."""
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _HEADER_TIPS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section > 0:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return HEADERS[section] if role == Qt.ItemDataRole.DisplayRole else None
+
+    def flags(self, index: AnyIndex) -> Qt.ItemFlag:
+        """Return what can be done with a row."""
+        flag = Qt.ItemFlag
+        row = self.row_of(index)
+        result = flag.ItemIsEnabled | flag.ItemIsSelectable
+        if row is self._root:
+            return flag.ItemIsDropEnabled
+        if row.item is not None:
+            result |= flag.ItemIsDragEnabled | flag.ItemIsDropEnabled
+        if row.is_branch:
+            result |= flag.ItemIsDropEnabled
+        if index.column() == 0 and (row.item is not None or self._is_named_branch(row)):
+            result |= flag.ItemIsEditable
+        return result
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        row = self.row_of(index)
+        column = index.column()
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return self._name(row) if column == 0 else self._number(row, column)
+            case Qt.ItemDataRole.EditRole:
+                return self._own_name(row) if column == 0 else None
+            case Qt.ItemDataRole.TextAlignmentRole if column > 0:
+                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            case Qt.ItemDataRole.ToolTipRole:
+                return self._tip(row)
+            case Qt.ItemDataRole.FontRole if row.is_branch or row.is_input:
+                font = QFont()
+                font.setItalic(True)
+                return font
+        if column == 0 and role == SUMMARY:
+            return self._summary(row)
+        if column == 0 and role == REMARK:
+            location = row.location
+            return self._remarks.get(location, ("", []))[0] if row.item and location else ""
+        return None
+
+    def setData(  # noqa: N802
+        self, index: AnyIndex, value: Any, role: int = Qt.ItemDataRole.EditRole
+    ) -> bool:
+        """Rename an item or a branch."""
+        row = self.row_of(index)
+        location = row.location
+        if role != Qt.ItemDataRole.EditRole or location is None:
+            return False
+        name = str(value).strip()
+        if name == self._own_name(row):
+            return False
+        try:
+            if row.is_branch:
+                self._edits.rename_branch(location, row.body, name)
+            else:
+                self._edits.rename(location, name)
+        except RFStudioError as error:
+            self.refused.emit(str(error))
+            return False
+        return True
+
+    # --- drag and drop --------------------------------------------------------------------------
+
+    def supportedDropActions(self) -> Qt.DropAction:  # noqa: N802
+        """Return that layers can be moved and copied."""
+        return Qt.DropAction.MoveAction | Qt.DropAction.CopyAction
+
+    def mimeTypes(self) -> list[str]:  # noqa: N802
+        """Return the kinds of data that can be dropped."""
+        return [LOCATIONS, "text/plain"]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:  # noqa: N802
+        """Return dragged layers: where they are, and as YAML text for everybody else."""
+        places = sorted({x for x in map(self.location_of, indexes) if x is not None})
+        data = QMimeData()
+        lines = [str(id(self._document)), *(" ".join(map(str, place)) for place in places)]
+        data.setData(LOCATIONS, "\n".join(lines).encode())
+        data.setText(self._edits.text_of(places))
+        return data
+
+    def dropMimeData(  # noqa: N802
+        self,
+        data: QMimeData,
+        action: Qt.DropAction,
+        row: int,
+        column: int,
+        parent: AnyIndex,
+    ) -> bool:
+        """Move dragged layers, or insert copies or layers from elsewhere."""
+        del column
+        target = self.drop_target(row, parent)
+        own = self._own_locations(data)
+        try:
+            if own and action == Qt.DropAction.MoveAction:
+                self._edits.move(own, target)
+            elif own or data.hasText():
+                self._edits.insert_text(data.text(), target, verb="Drop")
+        except RFStudioError as error:
+            self.refused.emit(str(error))
+        return False  # so that the view does not remove what was dragged: the document did it
+
+    def drop_target(self, row: int, parent: AnyIndex) -> Location:
+        """Return the place in the document that a place between or on rows stands for."""
+        around = self.row_of(parent)
+        if row < 0:
+            if around is self._root:
+                return (len(self._root.items),)
+            if around.item is not None and not around.item.bodies:
+                location = around.location
+                assert location is not None
+                return (*location[:-1], location[-1] + 1)
+            if isinstance(around.item, Parallel):
+                around = around.children[0]
+            return (*around.base, len(around.items))
+        if isinstance(around.item, Parallel):
+            around = around.children[min(row, len(around.children) - 1)]
+            return (*around.base, 0)
+        before = around.children[:row]
+        return (*around.base, sum(1 for x in before if x.item is not None))
+
+    def _own_locations(self, data: QMimeData) -> list[Location]:
+        if not data.hasFormat(LOCATIONS):
+            return []
+        document, *lines = bytes(data.data(LOCATIONS).data()).decode().split("\n")
+        if document != str(id(self._document)):
+            return []
+        return [tuple(map(int, line.split())) for line in lines if line]
+
+    # --- texts ----------------------------------------------------------------------------------
+
+    def analysis_of(self, row: Row) -> LayerAnalysis | None:
+        """Return what is known of the output of a row, beside the present choice."""
+        outline = self._session.outline
+        location = row.location
+        if row.is_input:
+            return self._session.analysis.at(0)
+        if location is None or row.is_branch:
+            return None
+        chosen = self._selection.item
+        copy = -1
+        if chosen is not None:
+            copy = outline.copy_beside(location, chosen, self._selection.copy)
+        return outline.layer(location, copy)
+
+    def _own_name(self, row: Row) -> str:
+        if row.item is not None:
+            return row.item.name
+        container = row.parent.item if row.parent else None
+        if row.is_branch and isinstance(container, Parallel):
+            return container.branches[row.body].name
+        return ""
+
+    def _is_named_branch(self, row: Row) -> bool:
+        return row.is_branch and row.parent is not None and isinstance(row.parent.item, Parallel)
+
+    def _name(self, row: Row) -> str:
+        if row.is_input:
+            return "input"
+        if row.is_branch:
+            return self._own_name(row) or (
+                f"branch {row.body + 1}" if self._is_named_branch(row) else "shortcut"
+            )
+        assert row.item is not None
+        if row.item.name or row.item.bodies:
+            return row.item.name or row.item.keyword  # type: ignore[union-attr]
+        known = self.analysis_of(row)
+        assert isinstance(row.item, Layer)
+        return row.item.op.keyword if known is None else known.name.rpartition(".")[2]
+
+    def _summary(self, row: Row) -> str:
+        architecture = self._document.architecture
+        if row.is_input:
+            return f"{architecture.channels} channels"
+        if row.is_branch:
+            return "" if row.children else "identity"
+        assert row.item is not None
+        text = item_text(row.item, architecture.axes)
+        return "" if text == self._name(row).rstrip("0123456789") else text
+
+    def _number(self, row: Row, column: int) -> str:
+        known = self.analysis_of(row)
+        if known is None:
+            return ""
+        if column == 1:
+            return sizes_text(known.output_size)
+        if row.is_input:
+            return ""
+        return _square(field_text(known)) if column == 2 else steps_text(known.jump)
+
+    def _tip(self, row: Row) -> str:
+        location = row.location
+        lines = []
+        if row.item is not None and location is not None:
+            lines.append(
+                f"{self._name(row)}: {item_text(row.item, self._document.architecture.axes)}"
+            )
+            copies = self._session.outline.copies(location)
+            if copies > 1:
+                lines.append(f"Repeated: an edit changes all {copies}.")
+            lines += self._remarks.get(location, ("", []))[1]
+        elif row.is_input:
+            lines.append("The network's input; choose it to set its size.")
+        return "\n".join(lines)
+
+    # --- following ------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        self._collect_remarks()
+        self._sync(self._root, self._document.architecture.layers, head=1, tail=0)
+        self._refresh_numbers()
+
+    def _refresh_numbers(self) -> None:
+        self._refresh_below(self._root)
+
+    def _refresh_below(self, row: Row) -> None:
+        if row.children:
+            last = len(row.children) - 1
+            parent = self._index(row)
+            self.dataChanged.emit(
+                self.index(0, 0, parent), self.index(last, len(HEADERS) - 1, parent)
+            )
+        for child in row.children:
+            self._refresh_below(child)
+
+    def _sync(self, row: Row, items: Sequence[Item], head: int, tail: int) -> None:
+        """Let the children of a row show `items`, keeping the rows of those that are the same.
+
+        The first `head` and the last `tail` children are none of the items.
+        """
+        old = [x.item for x in row.children[head : len(row.children) - tail]]
+        start = 0
+        while start < min(len(old), len(items)) and old[start] == items[start]:
+            start += 1
+        end = 0
+        while end < min(len(old), len(items)) - start and old[-1 - end] == items[-1 - end]:
+            end += 1
+        before = row.children[head + start : head + len(old) - end]
+        after = items[start : len(items) - end]
+        if len(before) == len(after) and all(
+            x.item is not None and _alike(x.item, y) for x, y in zip(before, after, strict=True)
+        ):
+            for child, item in zip(before, after, strict=True):
+                self._sync_item(child, item)
+            return
+        parent = self._index(row)
+        first = head + start
+        if before:
+            self.beginRemoveRows(parent, first, first + len(before) - 1)
+            del row.children[first : first + len(before)]
+            self.endRemoveRows()
+        if after:
+            self.beginInsertRows(parent, first, first + len(after) - 1)
+            row.children[first:first] = [new_row(x, row) for x in after]
+            self.endInsertRows()
+
+    def _sync_item(self, row: Row, item: Item) -> None:
+        old = row.item
+        row.item = item
+        match item:
+            case Layer():
+                return
+            case Parallel():
+                assert isinstance(old, Parallel)
+                if len(old.branches) == len(item.branches):
+                    for child, branch in zip(row.children, item.branches, strict=True):
+                        self._sync(child, branch.layers, 0, 0)
+                    return
+                self._exchange_children(row, item)
+            case _ if len(item.bodies) == 2:
+                self._sync(row, item.bodies[0], 0, 1)
+                self._sync(row.children[-1], item.bodies[1], 0, 0)
+            case _:
+                self._sync(row, item.bodies[0], 0, 0)
+
+    def _exchange_children(self, row: Row, item: Item) -> None:
+        parent = self._index(row)
+        self.beginRemoveRows(parent, 0, len(row.children) - 1)
+        row.children.clear()
+        self.endRemoveRows()
+        children = children_of(item, row)
+        self.beginInsertRows(parent, 0, len(children) - 1)
+        row.children = children
+        self.endInsertRows()
+
+    def _collect_remarks(self) -> None:
+        self._remarks = {}
+        analysis = self._session.analysis
+        for remark in analysis.diagnostics:
+            node = analysis.graph.paths.get(remark.layer)
+            location = None if node is None else analysis.graph.nodes[node].location
+            if location is None:
+                continue
+            worst, texts = self._remarks.get(location, ("", []))
+            if remark.message not in texts:
+                texts.append(remark.message)
+            severity = max(worst, str(remark.severity), key=_RANK.__getitem__)
+            self._remarks[location] = (severity, texts)
+
+
+def _alike(old: Item, new: Item) -> bool:
+    """Whether a row may go on showing another item: one kind, and for repeats one name."""
+    return type(old) is type(new) and not (isinstance(new, Repeat) and old.name != new.name)
+
+
+def _square(text: str) -> str:
+    """Return ``43`` for ``43×43``: columns are narrow."""
+    sides = text.split("×")
+    return sides[0] if len(sides) > 1 and len(set(sides)) == 1 else text

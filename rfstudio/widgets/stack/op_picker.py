@@ -1,0 +1,75 @@
+"""A small list of all operations and containers that is searched by typing."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from rfstudio.app.new_items import matching_kinds
+
+
+class OpPicker(QFrame):
+    """Offers what can be added; Enter takes the first that matches, Escape none.
+
+    Signals
+    -------
+    op_chosen
+        The keyword of the operation or container.
+    """
+
+    op_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.search = QLineEdit(self)
+        self.search.setPlaceholderText("Add a layer: conv, pool, residual …")
+        self.search.setAccessibleName("Search operations")
+        self.search.setClearButtonEnabled(True)
+        self.list = QListWidget(self)
+        self.list.setAccessibleName("Operations")
+        self.list.setUniformItemSizes(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
+        layout.addWidget(self.search)
+        layout.addWidget(self.list)
+        self.resize(320, 360)
+        self.search.textChanged.connect(self._show)
+        self.search.returnPressed.connect(self._take)
+        self.list.itemActivated.connect(self._take)
+        self.list.itemClicked.connect(self._take)
+        self.search.installEventFilter(self)
+        self._show("")
+
+    def pop_up(self, place: QPoint) -> None:
+        """Show the list at a place of the screen, with nothing typed yet."""
+        self.search.clear()
+        self.move(place)
+        self.show()
+        self.search.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Let the arrow keys of the search move through the list."""
+        if watched is self.search and isinstance(event, QKeyEvent):
+            keys = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+            if event.type() == QEvent.Type.KeyPress and event.key() in keys:
+                self.list.event(event)
+                return True
+        return super().eventFilter(watched, event)
+
+    def _show(self, words: str) -> None:
+        self.list.clear()
+        for kind in matching_kinds(words):
+            item = QListWidgetItem(f"{kind.keyword}   {kind.title}")
+            item.setData(Qt.ItemDataRole.UserRole, kind.keyword)
+            self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    def _take(self) -> None:
+        item: QListWidgetItem | None = self.list.currentItem()
+        if item is None:  # nothing matches
+            return
+        self.hide()
+        self.op_chosen.emit(item.data(Qt.ItemDataRole.UserRole))

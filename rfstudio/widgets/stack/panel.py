@@ -1,0 +1,380 @@
+"""The panel of layers: filter, add menu and tree, with an action for everything it can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import (
+    QItemSelectionModel,
+    QModelIndex,
+    QPoint,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QToolButton,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.document import Document
+from rfstudio.app.layer_edits import LayerEdits
+from rfstudio.app.selection import Selection
+from rfstudio.core.architecture import Location
+from rfstudio.core.edits import Direction, Wrapping
+from rfstudio.core.errors import EditError, RFStudioError
+from rfstudio.widgets.stack.delegate import LayerDelegate
+from rfstudio.widgets.stack.model import SUMMARY, StackModel
+from rfstudio.widgets.stack.op_picker import OpPicker
+from rfstudio.widgets.theme import icon
+
+_WRAPS: tuple[tuple[Wrapping, str], ...] = (
+    ("sequence", "Ctrl+G"),
+    ("residual", "Ctrl+Alt+R"),
+    ("parallel", "Ctrl+Alt+P"),
+    ("repeat", "Ctrl+Alt+T"),
+)
+
+
+class _Filter(QSortFilterProxyModel):
+    """Keeps rows whose name or operation holds the words, with what is around and in them."""
+
+    def __init__(self, model: StackModel) -> None:
+        super().__init__()
+        self._model = model
+        self._words: list[str] = []
+        self.setSourceModel(model)
+        self.setRecursiveFilteringEnabled(True)
+        self.setAutoAcceptChildRows(True)
+
+    def set_words(self, text: str) -> None:
+        """Filter by words, all of which must be there."""
+        self._words = text.lower().split()
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:  # type: ignore[override]  # noqa: N802
+        """Return whether a row itself matches."""
+        if not self._words:
+            return True
+        index = self._model.index(row, 0, parent)
+        text = f"{index.data()} {index.data(SUMMARY)}".lower()
+        return all(word in text for word in self._words)
+
+
+@dataclass(frozen=True)
+class StackActions:
+    """Everything that the panel can do, for menus and shortcuts."""
+
+    add: QAction
+    delete: QAction
+    duplicate: QAction
+    rename: QAction
+    move_up: QAction
+    move_down: QAction
+    move_out: QAction
+    move_in: QAction
+    cut: QAction
+    copy: QAction
+    paste: QAction
+    wraps: tuple[QAction, ...]
+    unwrap: QAction
+    add_branch: QAction
+
+
+class StackPanel(QWidget):
+    """Shows the network as a tree, and edits it.
+
+    Signals
+    -------
+    refused
+        Something could not be done; why, in a sentence.
+    """
+
+    refused = Signal(str)
+
+    def __init__(
+        self,
+        document: Document,
+        session: AnalysisSession,
+        selection: Selection,
+        edits: LayerEdits,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._session = session
+        self._selection = selection
+        self._edits = edits
+        self.model = StackModel(document, session, selection, edits)
+        self.model.setParent(self)
+        self._filter = _Filter(self.model)
+        self._filter.setParent(self)
+        self.tree = self._make_tree()
+        self.picker = OpPicker(self)
+        self.filter_line = QLineEdit()
+        self.filter_line.setPlaceholderText("Filter layers")
+        self.filter_line.setAccessibleName("Filter layers")
+        self.filter_line.setClearButtonEnabled(True)
+        self.filter_line.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition)
+        self._note = QLabel()
+        self._note.setWordWrap(True)
+        self._note.setContentsMargins(8, 4, 8, 6)
+        self._empty = QLabel(
+            "This network has no layers yet.\n\nPress Insert, or the + above, and type what to add."
+        )
+        self._empty.setWordWrap(True)
+        self._empty.setContentsMargins(16, 16, 16, 16)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self.actions_ = self._make_actions()
+        self._add_button = QToolButton()
+        self._add_button.setDefaultAction(self.actions_.add)
+        self._add_button.setAutoRaise(True)
+
+        top = QHBoxLayout()
+        top.setContentsMargins(6, 6, 6, 6)
+        top.setSpacing(4)
+        top.addWidget(self.filter_line, 1)
+        top.addWidget(self._add_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(top)
+        layout.addWidget(self.tree, 1)
+        layout.addWidget(self._empty, 1)
+        layout.addWidget(self._note)
+
+        self.filter_line.textChanged.connect(self._apply_filter)
+        self.picker.op_chosen.connect(self._add)
+        self.model.refused.connect(self.refused)
+        self.model.rowsInserted.connect(self._expand_new)
+        selection.selection_changed.connect(self._follow)
+        session.analysis_changed.connect(self._follow)
+        self.expand_sensibly()
+        self._follow()
+
+    # --- what is chosen here --------------------------------------------------------------------
+
+    def chosen(self) -> list[Location]:
+        """Return the locations of the chosen items, in order."""
+        rows = self.tree.selectionModel().selectedRows()
+        places = {self.model.location_of(self._filter.mapToSource(x)) for x in rows}
+        return sorted(x for x in places if x is not None)
+
+    def expand_sensibly(self) -> None:
+        """Open the containers while the network stays a page or two long."""
+        self.tree.expandAll()
+        if len(self._session.analysis.graph.nodes) > 120:
+            self.tree.collapseAll()
+
+    # --- making ---------------------------------------------------------------------------------
+
+    def _make_tree(self) -> QTreeView:
+        tree = QTreeView()
+        tree.setModel(self._filter)
+        tree.setItemDelegateForColumn(0, LayerDelegate(tree))
+        tree.setAccessibleName("Layers")
+        tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        tree.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        tree.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
+        tree.setDefaultDropAction(Qt.DropAction.MoveAction)
+        tree.setUniformRowHeights(True)
+        tree.setAllColumnsShowFocus(True)
+        tree.setFrameShape(QTreeView.Shape.NoFrame)
+        tree.setIndentation(14)
+        tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        tree.customContextMenuRequested.connect(self._open_menu)
+        tree.selectionModel().currentRowChanged.connect(self._choose)
+        header = tree.header()
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(30)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        metrics = tree.fontMetrics()
+        for column, sample in ((1, "224×224"), (2, "1234…"), (3, "Jump ")):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
+            header.resizeSection(column, metrics.horizontalAdvance(sample) + 14)
+        return tree
+
+    def _make_actions(self) -> StackActions:
+        def action(
+            text: str,
+            do: Callable[[], None],
+            keys: str = "",
+            name: str = "",
+            *,
+            everywhere: bool = False,
+        ) -> QAction:
+            made = QAction(text, self)
+            if name:
+                made.setIcon(icon(name))
+                made.setProperty("icon_name", name)
+            if keys:
+                made.setShortcut(QKeySequence(keys))
+                made.setToolTip(f"{text.replace('…', '').strip()} ({made.shortcut().toString()})")
+            made.setShortcutContext(
+                Qt.ShortcutContext.WindowShortcut
+                if everywhere
+                else Qt.ShortcutContext.WidgetWithChildrenShortcut
+            )
+            made.triggered.connect(lambda: self._try(do))
+            if not everywhere:
+                self.tree.addAction(made)
+            return made
+
+        wraps = tuple(
+            action(f"Wrap in {kind}", partial(self._wrap, kind), keys) for kind, keys in _WRAPS
+        )
+        return StackActions(
+            add=action("Add layer…", self.open_picker, "Ins", "add", everywhere=True),
+            delete=action("Delete", self._delete, "Del", "delete"),
+            duplicate=action(
+                "Duplicate", lambda: self._edits.duplicate(self.chosen()), "Ctrl+D", "duplicate"
+            ),
+            rename=action("Rename", self._rename, "F2", "rename"),
+            move_up=action("Move up", lambda: self._step("up"), "Alt+Up", "move-up"),
+            move_down=action("Move down", lambda: self._step("down"), "Alt+Down", "move-down"),
+            move_out=action("Move out of container", lambda: self._step("out"), "Alt+Left"),
+            move_in=action("Move into container above", lambda: self._step("in"), "Alt+Right"),
+            cut=action("Cut", self._cut, "Ctrl+X"),
+            copy=action("Copy", self._copy, "Ctrl+C", "copy"),
+            paste=action("Paste", self._paste, "Ctrl+V"),
+            wraps=wraps,
+            unwrap=action("Unwrap", self._unwrap, "Ctrl+Shift+G"),
+            add_branch=action("Add branch", self._add_branch),
+        )
+
+    # --- doing ----------------------------------------------------------------------------------
+
+    def _try(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except RFStudioError as error:
+            self.refused.emit(str(error))
+
+    def open_picker(self) -> None:
+        """Offer what can be added."""
+        self.picker.pop_up(self.filter_line.mapToGlobal(QPoint(0, self.filter_line.height() + 4)))
+
+    def _add(self, keyword: str) -> None:
+        self._try(lambda: self._edits.add(keyword))
+        self.tree.setFocus()
+
+    def _delete(self) -> None:
+        row = self.model.row_of(self._filter.mapToSource(self.tree.currentIndex()))
+        if row.is_branch and row.location is not None:
+            self._edits.delete_branch(row.location, row.body)
+        elif places := self.chosen():
+            self._edits.delete(places)
+        else:
+            raise EditError("the network's input cannot be deleted")
+
+    def _rename(self) -> None:
+        self.tree.edit(self.tree.currentIndex().siblingAtColumn(0))
+
+    def _wrap(self, kind: Wrapping) -> None:
+        self._edits.wrap(self.chosen(), kind)
+
+    def _step(self, direction: Direction) -> None:
+        places = self._edits.step(self.chosen(), direction)
+        self._select_rows(places)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._edits.text_of(self.chosen()))
+
+    def _cut(self) -> None:
+        self._copy()
+        self._edits.delete(self.chosen(), verb="Cut")
+
+    def _paste(self) -> None:
+        self._edits.insert_text(QGuiApplication.clipboard().text())
+
+    def _unwrap(self) -> None:
+        if self._selection.item is not None:
+            self._edits.unwrap(self._selection.item)
+
+    def _add_branch(self) -> None:
+        if self._selection.item is not None:
+            self._edits.add_branch(self._selection.item)
+
+    def _open_menu(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        self.fill_menu(menu)
+        menu.exec(self.tree.viewport().mapToGlobal(place))
+
+    def fill_menu(self, menu: QMenu) -> None:
+        """Put all actions into a menu."""
+        actions = self.actions_
+        menu.addAction(actions.add)
+        menu.addSeparator()
+        menu.addActions([actions.cut, actions.copy, actions.paste])
+        menu.addActions([actions.duplicate, actions.rename, actions.delete])
+        menu.addSeparator()
+        menu.addActions([actions.move_up, actions.move_down, actions.move_out, actions.move_in])
+        menu.addSeparator()
+        menu.addActions([*actions.wraps, actions.unwrap, actions.add_branch])
+
+    # --- following ------------------------------------------------------------------------------
+
+    def _choose(self, current: QModelIndex) -> None:
+        source = self._filter.mapToSource(current)
+        row = self.model.row_of(source)
+        if row.is_branch or row.parent is None:
+            return
+        location = row.location
+        if location != self._selection.item:
+            self._selection.select_item(location)
+
+    def _follow(self) -> None:
+        is_empty = not self._document.architecture.layers
+        self._empty.setVisible(is_empty)
+        location = self._selection.item
+        index = self._filter.mapFromSource(self.model.index_of(location))
+        selected = self.tree.selectionModel()
+        if index.isValid() and self.tree.currentIndex().siblingAtColumn(0) != index:
+            flags = QItemSelectionModel.SelectionFlag
+            selected.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+            self.tree.scrollTo(index)
+        self._show_note(location)
+
+    def _show_note(self, location: Location | None) -> None:
+        copies = 1 if location is None else self._session.outline.copies(location)
+        text = ""
+        if copies > 1:
+            turn = self._selection.copy
+            where = f"Showing copy {turn + 1} of {copies}. " if turn >= 0 else ""
+            text = f"{where}Inside a repeat: an edit changes all {copies}."
+        self._note.setText(text)
+        self._note.setVisible(bool(text))
+
+    def _select_rows(self, places: list[Location]) -> None:
+        selected = self.tree.selectionModel()
+        flags = QItemSelectionModel.SelectionFlag
+        for i, place in enumerate(places):
+            index = self._filter.mapFromSource(self.model.index_of(place))
+            if i == 0:
+                selected.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+            else:
+                selected.select(index, flags.Select | flags.Rows)
+
+    def _apply_filter(self, text: str) -> None:
+        self._filter.set_words(text)
+        if text:
+            self.tree.expandAll()
+        self._follow()
+
+    def _expand_new(self, parent: QModelIndex, first: int, last: int) -> None:
+        if last - first < 50:
+            for row in range(first, last + 1):
+                index = self._filter.mapFromSource(self.model.index(row, 0, parent))
+                self.tree.expandRecursively(index)

@@ -1,0 +1,101 @@
+"""The rows of the tree of layers, and how they follow a document without being built anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rfstudio.core.architecture import Item, Layer, Location, Parallel, Residual
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(eq=False)
+class Row:
+    """One row; its place in the document follows from where it stands.
+
+    Attributes
+    ----------
+    parent
+        The row around it; None for the root.
+    item
+        The item that it shows; None for the root, the network's input, and a body.
+    body
+        For the row of a branch or a shortcut, which body of the parent's item it is; else -1.
+    children
+        The rows in it.
+    """
+
+    parent: Row | None
+    item: Item | None = None
+    body: int = -1
+    children: list[Row] = field(default_factory=list)
+
+    @property
+    def index(self) -> int:
+        """Its number among its siblings."""
+        return 0 if self.parent is None else self.parent.children.index(self)
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it shows the network's input."""
+        return self.parent is not None and self.item is None and self.body < 0
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether it stands for a body of a container: a branch or a shortcut."""
+        return self.body >= 0
+
+    @property
+    def location(self) -> Location | None:
+        """The location of its item, or of the container of its body; None for the input."""
+        parent = self.parent
+        if parent is None or self.is_input:
+            return None
+        if self.is_branch:
+            return parent.location
+        return (*parent.base, parent.items.index(self))
+
+    @property
+    def base(self) -> Location:
+        """What locations of the items directly in it begin with."""
+        if self.parent is None:
+            return ()
+        location = self.location
+        assert location is not None
+        return (*location, max(self.body, 0))
+
+    @property
+    def items(self) -> list[Row]:
+        """The rows of the items directly in it, in order."""
+        return [x for x in self.children if x.item is not None]
+
+
+def children_of(item: Item, row: Row) -> list[Row]:
+    """Return new rows for what is in an item."""
+    match item:
+        case Layer():
+            return []
+        case Parallel():
+            return [
+                _with_items(Row(row, body=b), branch.layers)
+                for b, branch in enumerate(item.branches)
+            ]
+        case Residual():
+            rows = [new_row(x, row) for x in item.layers]
+            return [*rows, _with_items(Row(row, body=1), item.shortcut)]
+        case _:
+            return [new_row(x, row) for x in item.bodies[0]]
+
+
+def new_row(item: Item, parent: Row) -> Row:
+    """Return a new row for an item."""
+    row = Row(parent, item)
+    row.children = children_of(item, row)
+    return row
+
+
+def _with_items(row: Row, items: Sequence[Item]) -> Row:
+    row.children = [new_row(x, row) for x in items]
+    return row

@@ -1,0 +1,167 @@
+"""All layers of the network as a table, with values that sort as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, NamedTuple
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.texts import (
+    alignment_text,
+    field_text,
+    number_text,
+    signed,
+    sizes_text,
+    steps_text,
+)
+from rfstudio.core.analysis import LayerAnalysis
+
+SORT = Qt.ItemDataRole.UserRole + 1
+"""Role of the value that a column is sorted by."""
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+
+
+class _Column(NamedTuple):
+    title: str
+    meaning: str
+    text: Callable[[LayerAnalysis], str]
+    value: Callable[[LayerAnalysis], Any]
+    is_number: bool = True
+
+
+def _first(values: tuple[Any, ...]) -> float:
+    return float("inf") if values[0] is None else float(values[0])
+
+
+COLUMNS = (
+    _Column("Layer", "Path of the layer.", lambda x: x.name, lambda x: x.index, False),
+    _Column("Op", "Its operation.", lambda x: x.op, lambda x: x.op, False),
+    _Column(
+        "Output",
+        "Size of its map, in samples.",
+        lambda x: sizes_text(x.output_size),
+        lambda x: prod(x.output_size),
+    ),
+    _Column("Channels", "Channels of its map.", lambda x: str(x.channels), lambda x: x.channels),
+    _Column(
+        "Field",
+        "Size of what one unit sees, in pixels of the input.",
+        field_text,
+        lambda x: max(float("inf") if n is None else n for n in x.rf_size),
+    ),
+    _Column(
+        "Jump",
+        "Distance between what two neighbouring units see, in pixels.",
+        lambda x: steps_text(x.jump),
+        lambda x: _first(x.jump),
+    ),
+    _Column(
+        "Padding",
+        "How far unit 0 reaches before pixel 0, in pixels.",
+        lambda x: signed(steps_text(x.padding)),
+        lambda x: _first(x.padding),
+    ),
+    _Column(
+        "Centre",
+        "Centre of what unit 0 sees, in pixels.",
+        lambda x: signed(steps_text(x.center)),
+        lambda x: _first(x.center),
+    ),
+    _Column(
+        "Alignment",
+        "Whether all paths from the input agree.",
+        alignment_text,
+        alignment_text,
+        False,
+    ),
+    _Column(
+        "Parameters",
+        "Number of learned parameters.",
+        lambda x: f"{x.parameters:,}",
+        lambda x: x.parameters,
+    ),
+    _Column("MACs", "Multiply-adds for one image.", lambda x: f"{x.macs:,}", lambda x: x.macs),
+    _Column(
+        "Reads",
+        "What it reads.",
+        lambda x: ", ".join(x.inputs),
+        lambda x: number_text(len(x.inputs)),
+        False,
+    ),
+)
+
+
+class LayerTable(QAbstractTableModel):
+    """One row a layer, in the order of the network."""
+
+    def __init__(self, session: AnalysisSession) -> None:
+        super().__init__()
+        self._session = session
+        self._names = self._all_names()
+        session.analysis_changed.connect(self._follow)
+
+    def layer(self, row: int) -> LayerAnalysis:
+        """Return the layer of a row."""
+        return self._session.analysis.at(row + 1)
+
+    def row_of(self, path: str) -> int:
+        """Return the row of a layer; -1 for the network's input and for what is not there."""
+        return self._session.analysis.graph.paths.get(path, 0) - 1
+
+    def rowCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's form
+        """Return the number of layers."""
+        return 0 if parent.isValid() else len(self._names)
+
+    def columnCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the title of a column, or what it means."""
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        column = COLUMNS[section]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return column.title
+            case Qt.ItemDataRole.ToolTipRole:
+                return column.meaning
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return _alignment(column)
+        return None
+
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        column = COLUMNS[index.column()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.ToolTipRole:
+                return column.text(self.layer(index.row()))
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return _alignment(column)
+        if role == SORT:
+            return column.value(self.layer(index.row()))
+        return None
+
+    def _all_names(self) -> list[str]:
+        return [node.name for node in self._session.analysis.graph.nodes[1:]]
+
+    def _follow(self) -> None:
+        names = self._all_names()
+        if names != self._names:
+            self.beginResetModel()
+            self._names = names
+            self.endResetModel()
+        elif names:
+            last = self.index(len(names) - 1, len(COLUMNS) - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
+
+
+def _alignment(column: _Column) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column.is_number else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,0 +1,114 @@
+"""The table of all layers: sorted by any column, copied as text, in step with the choice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSortFilterProxyModel, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.exports import TABLE_KINDS, table_text
+from rfstudio.app.selection import Selection
+from rfstudio.widgets.table.model import COLUMNS, SORT, LayerTable
+
+
+class _Sorted(QSortFilterProxyModel):
+    """Sorts by the values of the cells, not by their texts."""
+
+    def lessThan(self, left: Any, right: Any) -> bool:  # noqa: N802 - Qt's name
+        """Compare two cells of one column."""
+        return bool(left.data(SORT) < right.data(SORT))
+
+
+class TablePanel(QTableView):
+    """Shows all layers; choosing a row chooses its layer."""
+
+    def __init__(
+        self, session: AnalysisSession, selection: Selection, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._selection = selection
+        self.layers = LayerTable(session)
+        self.layers.setParent(self)
+        self._sorted = _Sorted(self)
+        self._sorted.setSourceModel(self.layers)
+        self.setModel(self._sorted)
+        self.setSortingEnabled(True)
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAlternatingRowColors(True)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setFrameShape(QTableView.Shape.NoFrame)
+        self.setAccessibleName("All layers")
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.horizontalHeader().setStretchLastSection(True)
+        self._fit_columns()
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._open_menu)
+        self.copy = QAction("Copy rows", self)
+        self.copy.setShortcut(QKeySequence.StandardKey.Copy)
+        self.copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.copy.triggered.connect(self._copy_rows)
+        self.addAction(self.copy)
+        self.selectionModel().currentRowChanged.connect(self._choose)
+        selection.selection_changed.connect(self._follow)
+        self.layers.modelReset.connect(self._follow)
+        self._follow()
+
+    def rows_text(self) -> str:
+        """Return the chosen rows with their titles, cells parted by tabs."""
+        rows = sorted(index.row() for index in self.selectionModel().selectedRows())
+        lines = ["\t".join(column.title for column in COLUMNS)]
+        for row in rows:
+            cells = (self._sorted.index(row, column).data() for column in range(len(COLUMNS)))
+            lines.append("\t".join(map(str, cells)))
+        return "\n".join(lines) + "\n"
+
+    def _copy_rows(self) -> None:
+        QGuiApplication.clipboard().setText(self.rows_text())
+
+    def _copy_all(self, kind: str) -> None:
+        QGuiApplication.clipboard().setText(table_text(self._session.analysis, kind))
+
+    def _open_menu(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        menu.addAction(self.copy)
+        menu.addSeparator()
+        for kind in TABLE_KINDS:
+            action = menu.addAction(f"Copy table as {kind}")
+            action.triggered.connect(lambda _=False, kind=kind: self._copy_all(kind))
+        menu.exec(self.viewport().mapToGlobal(place))
+
+    def _choose(self, current: QModelIndex) -> None:
+        if current.isValid():
+            name = self.layers.layer(self._sorted.mapToSource(current).row()).name
+            if name != self._selection.layer:
+                self._selection.select_layer(name)
+
+    def _follow(self) -> None:
+        row = self.layers.row_of(self._selection.layer)
+        model = self.selectionModel()
+        flags = QItemSelectionModel.SelectionFlag
+        if row < 0:
+            model.clearSelection()
+            return
+        index = self._sorted.mapFromSource(self.layers.index(row, 0))
+        if model.currentIndex().row() != index.row() or not model.isRowSelected(index.row()):
+            model.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+            self.scrollTo(index)
+
+    def _fit_columns(self) -> None:
+        metrics = self.fontMetrics()
+        samples = ("layer4.2.downsample", "adaptive_avg_pool", "224×224", "Channels", "483×483…",
+                   "Jump 1/2", "Padding", "Centre", "stride mismatch", "138,357,544",
+                   "15,470,314,496", "layer1.0.conv1")  # fmt: skip
+        for column, sample in enumerate(samples):
+            self.setColumnWidth(column, metrics.horizontalAdvance(sample) + 18)

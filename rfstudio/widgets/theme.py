@@ -1,0 +1,202 @@
+"""Light and dark palettes, and icons tinted to match; used where the platform gives none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication, QWidget
+
+from rfstudio import paths
+
+Scheme = Literal["system", "light", "dark"]
+
+_SIZES = (16, 20, 24, 32, 48)
+
+
+@dataclass(frozen=True, slots=True)
+class _Colours:
+    window: str
+    base: str
+    alternate: str
+    text: str
+    button: str
+    accent: str
+    on_accent: str
+    disabled: str
+    line: str
+    tooltip: str
+
+
+_LIGHT = _Colours(
+    window="#f3f4f6",
+    base="#ffffff",
+    alternate="#f7f8fa",
+    text="#1c2128",
+    button="#fafbfc",
+    accent="#1f5fbf",
+    on_accent="#ffffff",
+    disabled="#8b929c",
+    line="#c9ced6",
+    tooltip="#ffffff",
+)
+_DARK = _Colours(
+    window="#23262b",
+    base="#1a1d21",
+    alternate="#1f2227",
+    text="#e6e8eb",
+    button="#2d3137",
+    accent="#4f8fe8",
+    on_accent="#0d1117",
+    disabled="#757c87",
+    line="#3d424a",
+    tooltip="#30343b",
+)
+
+
+def apply_scheme(application: QApplication, scheme: Scheme) -> None:
+    """Let the program look light, dark, or as the system does.
+
+    Qt is asked first; where the platform does not follow, a palette of our own is set.
+    """
+    wanted = {
+        "system": Qt.ColorScheme.Unknown,
+        "light": Qt.ColorScheme.Light,
+        "dark": Qt.ColorScheme.Dark,
+    }[scheme]
+    application.setStyle("Fusion")
+    hints = application.styleHints()
+    hints.setColorScheme(wanted)
+    is_dark = scheme == "dark" or (
+        scheme == "system" and hints.colorScheme() == Qt.ColorScheme.Dark
+    )
+    application.setPalette(_palette(_DARK if is_dark else _LIGHT))
+    application.setStyleSheet(_style_sheet(_DARK if is_dark else _LIGHT))
+
+
+def is_dark(widget: QWidget | None = None) -> bool:
+    """Whether text is lighter than what is behind it."""
+    palette = widget.palette() if widget else QGuiApplication.palette()
+    return palette.windowText().color().lightness() > palette.window().color().lightness()
+
+
+def muted(palette: QPalette) -> QColor:
+    """Return the colour of text that stands back: legible, but less than other text."""
+    text, base = palette.text().color(), palette.base().color()
+    share = 0.62
+
+    def mixed(a: float, b: float) -> float:
+        return share * a + (1 - share) * b
+
+    return QColor.fromRgbF(
+        mixed(text.redF(), base.redF()),
+        mixed(text.greenF(), base.greenF()),
+        mixed(text.blueF(), base.blueF()),
+    )
+
+
+def severity_colour(severity: str, *, dark: bool) -> QColor:
+    """Return the colour of a remark: "error", "warning" or "note"; its icon differs too."""
+    colours = {
+        "error": ("#c62828", "#ff7b72"),
+        "warning": ("#a15c00", "#f0b429"),
+        "note": ("#1f5fbf", "#79b0ff"),
+    }
+    return QColor(colours.get(severity, colours["note"])[dark])
+
+
+def icon(name: str, colour: QColor | None = None) -> QIcon:
+    """Return one of our icons in a colour, that of the palette's text by default.
+
+    Icons without a colour are tinted when they are made; `IconTinter` renews those of actions
+    and buttons when the palette changes.
+    """
+    palette = QGuiApplication.palette()
+    normal = colour or palette.buttonText().color()
+    grey = palette.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.ButtonText)
+    return _tinted(name, normal.name(), grey.name())
+
+
+@lru_cache(maxsize=256)
+def _source(name: str) -> str:
+    return (paths.resources() / "icons" / f"{name}.svg").read_text(encoding="utf-8")
+
+
+def _tinted(name: str, normal: str, grey: str) -> QIcon:
+    result = QIcon()
+    for mode, colour in ((QIcon.Mode.Normal, normal), (QIcon.Mode.Disabled, grey)):
+        svg = QByteArray(_source(name).replace("currentColor", colour).encode())
+        for size in _SIZES:
+            result.addPixmap(_rendered(svg, size), mode)
+    return result
+
+
+def _rendered(svg: QByteArray, size: int) -> QPixmap:
+    pixmap = QPixmap(QSize(size, size))
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    QSvgRenderer(svg).render(painter)
+    painter.end()
+    return pixmap
+
+
+class IconTinter(QObject):
+    """Renews the icons of a window's actions and buttons when its palette changes.
+
+    Whatever has a property ``icon_name`` is renewed.
+    """
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Renew the icons when the palette has changed."""
+        if event.type() == QEvent.Type.PaletteChange:
+            for child in self._window.findChildren(QObject):
+                name = child.property("icon_name")
+                if name:
+                    child.setIcon(icon(name))  # type: ignore[attr-defined]
+        return super().eventFilter(watched, event)
+
+
+def _palette(colours: _Colours) -> QPalette:
+    palette = QPalette(QColor(colours.button), QColor(colours.window))
+    role = QPalette.ColorRole
+    for roles, colour in (
+        ((role.Window,), colours.window),
+        ((role.Base,), colours.base),
+        ((role.AlternateBase,), colours.alternate),
+        ((role.WindowText, role.Text, role.ButtonText, role.ToolTipText), colours.text),
+        ((role.Button,), colours.button),
+        ((role.Highlight, role.Accent, role.Link), colours.accent),
+        ((role.HighlightedText,), colours.on_accent),
+        ((role.ToolTipBase,), colours.tooltip),
+        ((role.PlaceholderText,), colours.disabled),
+        ((role.Mid,), colours.line),
+    ):
+        for one in roles:
+            palette.setColor(one, QColor(colour))
+    for one in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, one, QColor(colours.disabled))
+    return palette
+
+
+def _style_sheet(colours: _Colours) -> str:
+    # Only what Fusion cannot be told by a palette: quiet lines between the panels.
+    return f"""
+        QMainWindow::separator {{ background: {colours.line}; width: 1px; height: 1px; }}
+        QToolBar {{ border: 0; border-bottom: 1px solid {colours.line};
+                    padding: 3px; spacing: 2px; }}
+        QStatusBar {{ border-top: 1px solid {colours.line}; }}
+        QStatusBar::item {{ border: 0; }}
+        QToolTip {{ color: {colours.text}; background: {colours.tooltip};
+                    border: 1px solid {colours.line}; padding: 4px; }}
+        QHeaderView::section {{ background: {colours.window}; color: {colours.text};
+                    border: 0; border-bottom: 1px solid {colours.line}; padding: 3px 6px; }}
+    """
