@@ -19,6 +19,7 @@ from rfstudio.core import backtrace, ops
 from rfstudio.core.architecture import INPUT, Architecture, Location
 from rfstudio.core.channels import NO_COSTS, Costs, costs
 from rfstudio.core.diagnostics import Diagnostic, MergeMisfit, diagnose
+from rfstudio.core.errors import OpError
 from rfstudio.core.field import START, UNSEEN, AxisField, Interval, Misfit, merge, through
 from rfstudio.core.graph import Graph, Node, expand, unchanged_by
 from rfstudio.core.ops import Op
@@ -432,7 +433,10 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
                 cost = previous.costs[node.index]
                 known[key] = cost
         if cost is None:
-            cost = costs(op, source.channels, node.channels, source.size, node.size)
+            try:
+                cost = costs(op, source.channels, node.channels, source.size, node.size)
+            except OpError:  # the graph has named this fault already
+                cost = NO_COSTS
             known[key] = cost
         result.append(cost)
     return tuple(result)
