@@ -20,9 +20,10 @@ from rfstudio.core.architecture import INPUT, Architecture, Location
 from rfstudio.core.channels import NO_COSTS, Costs, costs
 from rfstudio.core.diagnostics import Diagnostic, MergeMisfit, diagnose
 from rfstudio.core.errors import OpError
-from rfstudio.core.field import START, UNSEEN, AxisField, Interval, Misfit, merge, through
+from rfstudio.core.field import START, UNSEEN, AxisField, Misfit, merge, through
 from rfstudio.core.graph import Graph, Node, expand, unchanged_by
 from rfstudio.core.ops import Op
+from rfstudio.core.track import Interval
 
 Fields = tuple[AxisField, ...]
 """Field of a map along each axis."""
