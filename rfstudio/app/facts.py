@@ -134,8 +134,10 @@ _METRICS = {
     "luo_size": (
         "size",
         "px",
-        "√ of the number of pixels above 1 − 0.9545 of the centre's value (Luo et al. 2016);\n"
-        "4.406 σ for a Gaussian.",
+        (
+            "√ of the number of pixels above 1 − 0.9545 of the centre's value (Luo et al. 2016);\n"
+            "4.406 σ for a Gaussian."
+        ),
     ),
     "sigma": ("σ", "px", "Standard deviation along each axis (y × x), from second moments."),
     "fwhm": ("FWHM", "px", "Full width at half maximum; 2.355 σ for a Gaussian."),
@@ -143,15 +145,19 @@ _METRICS = {
     "participation_side": (
         "participation",
         "px",
-        "Side of the square that as many pixels would fill if all took part alike;\n"
-        "2√π σ for a Gaussian.",
+        (
+            "Side of the square that as many pixels would fill if all took part alike;\n"
+            "2√π σ for a Gaussian."
+        ),
     ),
     "erf_trf_ratio": ("ERF / TRF", "", "Effective over theoretical size, as a ratio of sides."),
     "area_ratio": (
         "area",
         "",
-        "Share of the image in the smallest square around the unit's centre that holds\n"
-        "20, 30, 50 and 99 % of the map.",
+        (
+            "Share of the image in the smallest square around the unit's centre that holds\n"
+            "20, 30, 50 and 99 % of the map."
+        ),
     ),
     "centroid": ("centroid", "px", "Centre of gravity of the map (y, x)."),
     "offset": ("offset", "px", "Distance of the centroid from the centre of the field (y, x)."),

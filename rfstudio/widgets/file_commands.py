@@ -48,6 +48,7 @@ class FileCommands(QObject):
         self._studio = studio
         self._questions = questions
         self._window = window
+        self._preset = ""
 
     # --- networks -------------------------------------------------------------------------------
 
@@ -56,6 +57,12 @@ class FileCommands(QObject):
         """What the document is called in titles and questions."""
         document = self._studio.document
         return document.path.name if document.path else document.architecture.name
+
+    @property
+    def reopening_name(self) -> str:
+        """What opens this network again at the next start: its file or its preset."""
+        path = self._studio.document.path
+        return str(path.absolute()) if path else self._preset
 
     def may_leave(self) -> bool:
         """Whether the open network may be left: saved, or nobody minds."""
@@ -87,7 +94,8 @@ class FileCommands(QObject):
 
     def open_preset(self, name: str) -> None:
         """Show a network that ships with the program."""
-        self._replace(lambda: (presets.read_preset(name), None))
+        if self._replace(lambda: (presets.read_preset(name), None)):
+            self._preset = name
 
     def save(self) -> bool:
         """Write the network to its file; return whether that was done."""
@@ -133,6 +141,7 @@ class FileCommands(QObject):
         except RFStudioError as error:
             self._questions.report(self._window, "The network was not opened.", str(error))
             return False
+        self._preset = ""
         self._studio.document.replace(architecture, path)
         self._studio.select_telling_layer()
         self.network_opened.emit()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QTabWidget, QWidget
 
+from rfstudio.app.opening import LAST
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.command_palette import CommandPalette
 from rfstudio.widgets.file_commands import FileCommands
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.problems.panel import ProblemsPanel
@@ -28,6 +30,11 @@ _STATE = 1
 class MainWindow(QMainWindow):
     """Shows a `Studio`.
 
+    Signals
+    -------
+    closed
+        The window is about to go; everything is saved or given up.
+
     Parameters
     ----------
     studio
@@ -35,6 +42,8 @@ class MainWindow(QMainWindow):
     questions
         Who answers dialogs; the user if None.
     """
+
+    closed = Signal()
 
     def __init__(self, studio: Studio, questions: Questions | None = None) -> None:
         super().__init__()
@@ -66,6 +75,7 @@ class MainWindow(QMainWindow):
         toolbar.setMovable(False)
         self.actions_.fill_toolbar(toolbar)
         self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks])
+        self.palette_ = CommandPalette(self)
         IconTinter(self)
         self._connect()
         self._arrange(docks)
@@ -116,11 +126,12 @@ class MainWindow(QMainWindow):
         self.stack.refused.connect(status.tell)
         self.inspector.form.refused.connect(status.tell)
         self.files.told.connect(status.tell)
-        self.files.problems_found.connect(self._show_file_problems)
+        self.files.problems_found.connect(self.show_file_problems)
         self.files.network_opened.connect(self._show_new_network)
         self.problems.summary_changed.connect(status.show_remarks)
         status.show_remarks(*self.problems.summary)
         status.problems_wanted.connect(self.show_problems)
+        self.actions_.palette.triggered.connect(self.palette_.pop_up)
 
     # --- doing ----------------------------------------------------------------------------------
 
@@ -134,7 +145,8 @@ class MainWindow(QMainWindow):
         if isinstance(application, QApplication):
             apply_scheme(application, scheme)
 
-    def _show_file_problems(self, path: Path, problems: Any) -> None:
+    def show_file_problems(self, path: Path, problems: Any) -> None:
+        """List why a file was not opened."""
         self.problems.show_file_problems(path, problems)
         self.show_problems()
         self.status.tell(f"“{path.name}” was not opened; its problems are listed below")
@@ -170,8 +182,10 @@ class MainWindow(QMainWindow):
         settings = self.studio.settings
         settings.set("window/geometry", self.saveGeometry())
         settings.set("window/state", self.saveState(_STATE))
+        settings.set(LAST, self.files.reopening_name)
         try:
             self.studio.shutdown()
         except RFStudioError as error:
             self.status.tell(str(error))
+        self.closed.emit()
         event.accept()

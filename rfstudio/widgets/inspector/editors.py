@@ -119,7 +119,6 @@ class AxesEditor(Editor):
         self.apart.setToolTip("One value per axis, or one for all axes")
         self.apart.setAccessibleName("One value per axis")
         self.apart.toggled.connect(self._set_apart)
-        self._spin_row.addStretch(1)
         self._spin_row.addWidget(self.apart)
         self._axes = 0
 
@@ -341,7 +340,7 @@ class BooleanEditor(Editor):
         self.box = QCheckBox()
         self.box.setAccessibleName(parameter.name.replace("_", " "))
         self._row().addWidget(self.box)
-        self.box.toggled.connect(self.value_edited)
+        self.box.toggled.connect(self.value_edited.emit)
 
     def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
         """Show a switch."""
@@ -360,7 +359,7 @@ class ChoiceEditor(Editor):
             self.box.sizePolicy().Policy.Expanding, self.box.sizePolicy().verticalPolicy()
         )
         self._row().addWidget(self.box)
-        self.box.textActivated.connect(self.value_edited)
+        self.box.textActivated.connect(self.value_edited.emit)
 
     def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
         """Show a word."""

@@ -319,9 +319,7 @@ class ItemForm(QWidget):
             for show in self._shows:
                 show()
             self._fault.setText(str(error))
-            colour = severity_colour(
-                "error", dark=self.palette().window().color().lightness() < 128
-            )
+            colour = severity_colour("error", dark=is_dark(self))
             self._fault.setStyleSheet(f"color: {colour.name()}")
             self._fault.setVisible(True)
             self.refused.emit(str(error))

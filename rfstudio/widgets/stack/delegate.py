@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt
+from PySide6.QtCore import QMargins, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPalette
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -15,6 +15,13 @@ _BADGE = 14
 
 class LayerDelegate(QStyledItemDelegate):
     """Paints the first column; the others are plain numbers."""
+
+    def sizeHint(  # noqa: N802 - Qt's name
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        """Return the size of a cell: a little air between the lines."""
+        size = super().sizeHint(option, index)
+        return size.grownBy(QMargins(0, 2, 0, 3))
 
     def paint(
         self,

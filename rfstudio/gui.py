@@ -1,0 +1,175 @@
+"""Opens the window: checks the platform, makes the state, and runs Qt's event loop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QWidget
+
+from rfstudio import __version__
+from rfstudio.app.image_source import sample_images
+from rfstudio.app.opening import Opening, opening_for
+from rfstudio.app.recovery import Recovery
+from rfstudio.app.studio import Studio
+from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.crash_dialog import CrashDialog, report_text
+from rfstudio.widgets.main_window import MainWindow
+from rfstudio.widgets.questions import Questions
+from rfstudio.widgets.theme import apply_scheme
+
+_CALLS = 200
+_WARM_AFTER = 400  # milliseconds after the first paint
+
+
+class PlatformError(RFStudioError):
+    """The installed Qt would crash the program."""
+
+
+def run(network: str | None = None, image: str | Path | None = None) -> int:
+    """Open the window and return when it is closed.
+
+    Parameters
+    ----------
+    network
+        A preset's name or a YAML file; None: what was open last, at first VGG-16.
+    image
+        An image file; None: the one shown last, at first a sample photo.
+
+    Returns
+    -------
+    int
+        The exit status of the process.
+
+    Raises
+    ------
+    RFStudioError
+        If there is no such network or image, or this Qt is known to crash.
+    """
+    application = make_application()
+    check_references()
+    window = make_window(network, image)
+    sys.excepthook = _reporter(window)
+    # Ctrl+C in the terminal ends the program, as it does any other.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    window.show()
+    return application.exec()
+
+
+def make_application() -> QApplication:
+    """Return the application, with its name and version."""
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("rfstudio")
+    application.setApplicationDisplayName("RF Studio")
+    application.setApplicationVersion(__version__)
+    application.setDesktopFileName("rfstudio")
+    return application
+
+
+def lost_references() -> int:
+    """Return how many references to None are lost by 200 calls that return nothing."""
+    widget = QWidget()
+    before = sys.getrefcount(None)
+    for _ in range(_CALLS):
+        widget.update()
+    return before - sys.getrefcount(None)
+
+
+def check_references() -> None:
+    """Refuse a binding that takes a reference from None with every call, and so aborts soon.
+
+    Raises
+    ------
+    PlatformError
+        If it does; PySide6 6.12.0 on Python 3.11 is known to.
+    """
+    if lost_references() > _CALLS // 2:
+        import PySide6
+
+        raise PlatformError(
+            f"PySide6 {PySide6.__version__} loses references on this Python and would crash within "
+            "a second; install the version that the README names: "
+            "pip install 'PySide6-Essentials<6.11'"
+        )
+
+
+def make_window(
+    network: str | None = None,
+    image: str | Path | None = None,
+    questions: Questions | None = None,
+) -> MainWindow:
+    """Return the main window on a network and an image, not shown yet."""
+    # The worker's process starts only when the window asks for it.
+    from rfstudio.app.jobs import JobRunner
+    from rfstudio.app.settings import Settings
+
+    settings = Settings()
+    opening = opening_for(network, settings)
+    runner = JobRunner()
+    try:
+        studio = Studio(opening.architecture, opening.path, settings=settings, runner=runner)
+        _show_image(studio, image)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        scheme = settings.text("scheme", "system")
+        apply_scheme(application, scheme if scheme in ("light", "dark") else "system")  # type: ignore[arg-type]
+        window = MainWindow(studio, questions)
+    except BaseException:
+        runner.shutdown()
+        raise
+    _report_opening(window, opening)
+    _keep_recovery(window, questions or Questions())
+    QTimer.singleShot(_WARM_AFTER, window, runner.warm)
+    return window
+
+
+def _show_image(studio: Studio, image: str | Path | None) -> None:
+    if image is not None:
+        studio.images.open(Path(image))
+        return
+    known = studio.settings.text("image")
+    if known == "none":
+        return
+    candidates = [Path(known)] if known else []
+    for path in (*candidates, *sample_images()):
+        try:
+            studio.images.open(path)
+            return
+        except RFStudioError:
+            continue  # the last picture may be gone; a sample photo is always there
+
+
+def _report_opening(window: MainWindow, opening: Opening) -> None:
+    if opening.problems and opening.wanted is not None:
+        window.show_file_problems(opening.wanted, opening.problems)
+
+
+def _keep_recovery(window: MainWindow, questions: Questions) -> None:
+    studio = window.studio
+    recovery = Recovery(studio.document, parent=window)
+    left = recovery.take_left_over()
+    window.closed.connect(recovery.remove)
+    if left is not None and questions.recover(window, left.name):
+        studio.document.replace(left, is_modified=True)
+        studio.select_telling_layer()
+
+
+_Hook = Callable[[type[BaseException], BaseException, TracebackType | None], None]
+
+
+def _reporter(window: MainWindow) -> _Hook:
+    def report(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        sys.__excepthook__(kind, error, trace)
+        if isinstance(error, RFStudioError):
+            window.status.tell(str(error))
+        elif isinstance(error, Exception):
+            CrashDialog(report_text(kind, error, trace), window).open()
+
+    return report
