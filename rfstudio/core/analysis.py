@@ -360,7 +360,7 @@ def _all_fields(
     misfits: list[MergeMisfit] = []
     old_nodes: tuple[Node, ...] = ()
     old_fields: tuple[Fields, ...] = ()
-    if previous is not None and previous.reference == origin:
+    if previous is not None and previous.reference == origin and len(previous.input_size) == axes:
         old_nodes, old_fields = previous.graph.nodes, previous.fields
         fields[origin] = old_fields[origin]
     for node in nodes[origin + 1 :]:
