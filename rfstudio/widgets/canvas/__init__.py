@@ -1,0 +1,1 @@
+"""The canvas: the input image, and on it what one unit sees."""

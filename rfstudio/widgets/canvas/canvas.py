@@ -1,0 +1,459 @@
+"""The canvas: what one unit sees, on the image; click, drag or arrow keys choose the unit."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QImage, QPalette
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QVBoxLayout, QWidget
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.image_source import ImageSource
+from rfstudio.app.selection import Selection
+from rfstudio.app.settings import Settings
+from rfstudio.widgets.canvas.effective_field import (
+    EXPECTED,
+    EffectiveField,
+    MeasuredField,
+    Measurements,
+)
+from rfstudio.widgets.canvas.plane import Plane
+from rfstudio.widgets.canvas.scene import Layered, Scene
+from rfstudio.widgets.canvas.shading import photo, shaded
+from rfstudio.widgets.canvas.sight import LayerSight, Sight, sight_of
+from rfstudio.widgets.canvas.switches import SwitchBar
+from rfstudio.widgets.canvas.view import CanvasView
+from rfstudio.widgets.canvas.words import caption, extent, under_pointer
+
+_SLOW = 0.025
+"""Seconds of work from which on an expected field is drawn after the frame, not before it."""
+
+_FEWEST_POINTS = 5.0
+"""Least distance of two centres on the screen; closer ones are not drawn."""
+
+
+class Canvas(QWidget):
+    """Shows the input image and what the chosen unit sees of it.
+
+    Parameters
+    ----------
+    session
+        The analysis of the document.
+    selection
+        The chosen layer and unit; moved by mouse and keys.
+    pictures
+        The image.
+    erf_session
+        Measured effective fields, if there are any to come.
+    parent
+        The widget that it lies in.
+    settings
+        Where the switches are remembered; the user's own settings if None.
+
+    Signals
+    -------
+    hovered
+        What is under the pointer, for the status line; empty when it has left.
+    """
+
+    hovered = Signal(str)
+
+    def __init__(
+        self,
+        session: AnalysisSession,
+        selection: Selection,
+        pictures: ImageSource,
+        erf_session: Measurements | None = None,
+        parent: QWidget | None = None,
+        *,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._selection = selection
+        self._pictures = pictures
+        self._measured = MeasuredField(erf_session, self._refresh)
+        self._layer = LayerSight(session, selection.layer)
+        self._sight: Sight | None = None
+        self._erf: EffectiveField | None = None
+        self._slice = 0
+        self._photo: tuple[object, QImage | None] = (None, None)
+        self._pointer: QPointF | None = None
+        self._framed: tuple[Plane, str] | None = None
+        self._caption_width = -1
+        self._cost = 0.0
+        self._later = QTimer(self, interval=0, singleShot=True)
+        self._later.timeout.connect(self._draw_erf_now)
+        self._build(settings or Settings())
+        session.analysis_changed.connect(self._refresh)
+        selection.selection_changed.connect(self._refresh)
+        pictures.image_changed.connect(self._refresh)
+        self._follow_palette()
+        self._refresh()
+
+    # --- what others ask ------------------------------------------------------------------------
+
+    @property
+    def sight(self) -> Sight | None:
+        """What the chosen unit sees, as it is drawn."""
+        return self._sight
+
+    @property
+    def effective_field(self) -> EffectiveField | None:
+        """The effective field that is drawn; None while there is none or it is switched off."""
+        return self._erf
+
+    def fit(self) -> None:
+        """Bring the whole image and the region into view."""
+        self.view.fit()
+
+    def zoom(self, factor: float) -> None:
+        """Enlarge around the unit."""
+        self.view.zoom(factor, self.view.item.scene_shown.marker)
+
+    def picture(self) -> QImage:
+        """Return what is seen, as an image for the clipboard."""
+        image: QImage = self.view.grab().toImage()
+        return image
+
+    def copy_picture(self) -> None:
+        """Put what is seen on the clipboard."""
+        QGuiApplication.clipboard().setImage(self.picture())
+
+    # --- parts ----------------------------------------------------------------------------------
+
+    def _build(self, settings: Settings) -> None:
+        self.view = CanvasView()
+        self.switches = SwitchBar(settings)
+        self.caption = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
+        self.caption.setContentsMargins(8, 5, 8, 5)
+        self.caption.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
+        self.empty.setObjectName("canvas_empty")
+        self.empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.empty.hide()
+        over = QVBoxLayout(self.view.viewport())
+        over.addWidget(self.empty, 0, Qt.AlignmentFlag.AlignCenter)
+        self.slices = QSlider(Qt.Orientation.Horizontal)
+        self.slices.setAccessibleName("Slice of the input that is shown")
+        self.slice_label = QLabel()
+        self._slice_bar = QWidget()
+        row = QHBoxLayout(self._slice_bar)
+        row.setContentsMargins(8, 2, 8, 2)
+        row.addWidget(self.slice_label)
+        row.addWidget(self.slices, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.caption)
+        column.addWidget(self.view, 1)
+        column.addWidget(self._slice_bar)
+        column.addWidget(self.switches)
+        self.setFocusProxy(self.view)
+        self.setAccessibleName("Canvas: what the unit sees")
+        self.addActions(list(self.switches.actions_by_key.values()))
+        self.slices.valueChanged.connect(self._show_slice)
+        self.switches.switched.connect(self._refresh)
+        self.view.pointed.connect(self._point)
+        self.view.hovered_over.connect(self._hover)
+        self.view.stepped.connect(self._step)
+        self.view.jumped.connect(self._jump)
+        self.view.menu_wanted.connect(self._show_menu)
+        self.view.scale_changed.connect(self._follow_zoom)
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        layer, unit = self._selection.layer, self._selection.unit
+        if layer not in self._session.analysis:
+            return  # the selection follows in a moment
+        if not self._layer.is_of(self._session, layer):
+            self._layer = LayerSight(self._session, layer)
+        elif self._sight is not None and self._sight.unit != unit:
+            self._follow_unit_through_slices(unit)
+        self._sight = sight_of(self._session, self._layer, unit)
+        self._prepare_slices()
+        self._draw()
+
+    def _draw(self) -> None:
+        sight = self._sight
+        if sight is None:
+            return
+        self._later.stop()
+        self._erf = self._effective_field()
+        self.view.item.show_scene(self._scene(sight))
+        plane = sight.layer.plane
+        is_new = self._framed != (plane, sight.layer.layer)
+        self._framed = (plane, sight.layer.layer)
+        self.view.set_all(self._all(sight), is_strip=plane.is_strip, is_new=is_new)
+        self._tell(sight)
+        self._tell_pointer()
+
+    def _scene(self, sight: Sight) -> Scene:
+        plane, on = sight.layer.plane, self.switches.is_on
+        view = sight.view
+        scene = Scene(area=plane.rect, photo=self._current_photo(plane), erf=self._shade(sight))
+        if view is None:
+            return scene if not on("dim") else Scene(plane.rect, scene.photo, lit=QRectF())
+        region, visible = view.theoretical_region, view.visible_region
+        is_faint = region is not None and not plane.is_in_slice(region, self._slice)
+        lit = QRectF() if visible is None or is_faint else plane.rect_of(visible)
+        has_support = on("support") and sight.has_holes
+        nested = on("nested") and sight.point is not None
+        return Scene(
+            area=scene.area,
+            photo=scene.photo,
+            erf=scene.erf,
+            theoretical=plane.rect_of(region) if region and on("theoretical") else None,
+            visible=plane.rect_of(visible) if visible and on("visible") else None,
+            faint=is_faint,
+            lit=lit if on("dim") else None,
+            support=sight.support(self._slice) if has_support else None,
+            nested=tuple(
+                plane.rect_of(x)
+                for x in (sight.layer.way.regions(sight.point or ()) if nested else ())
+                if plane.is_in_slice(x, self._slice)
+            ),
+            centres=sight.layer.centres if on("centres") and self._has_room() else None,
+            marker=sight.marker,
+        )
+
+    def _current_photo(self, plane: Plane) -> QImage | None:
+        pixels = self._pictures.pixels
+        key = (id(pixels), plane.shape, self.switches.is_on("gray"))
+        if self._photo[0] != key:
+            image = None
+            if pixels is not None and 0 not in plane.shape:
+                image = photo(pixels, plane.shape, gray=key[2])
+            self._photo = (key, image)
+        return self._photo[1]
+
+    def _effective_field(self) -> EffectiveField | None:
+        """Return the field to shade, or None and see to it that it is drawn after the frame."""
+        if not self.switches.is_on("erf") or self._sight is None or self._sight.view is None:
+            return None
+        layer = self._sight.layer
+        measured = self._measured.of(layer.analysis, layer.layer, self._sight.unit)
+        if measured is not None:
+            return measured
+        if self._cost > _SLOW:
+            self._later.start()
+            return None
+        return self._expected()
+
+    def _expected(self) -> EffectiveField | None:
+        started = perf_counter()
+        layer, unit = self._selection.layer, self._selection.unit
+        found = EXPECTED.of(self._session.analysis, layer, unit)
+        self._cost = perf_counter() - started
+        return found
+
+    def _draw_erf_now(self) -> None:
+        if self._sight is None:
+            return
+        self._erf = self._expected()
+        item = self.view.item
+        item.show_scene(item.scene_shown.with_erf(self._shade(self._sight)))
+        self._tell(self._sight)
+
+    def _shade(self, sight: Sight) -> Layered | None:
+        visible = None if sight.view is None else sight.view.visible_region
+        plane = sight.layer.plane
+        if self._erf is None or visible is None or not plane.is_in_slice(visible, self._slice):
+            return None
+        values = self._erf.map
+        if values.ndim == 1:
+            part = values[np.newaxis, visible[0][0] : visible[0][1] + 1]
+        else:
+            if values.ndim == 3:
+                values = values[self._slice]
+            (top, bottom), (left, right) = visible[-2:]
+            part = values[top : bottom + 1, left : right + 1]
+        peak = float(self._erf.map.max())
+        return Layered(shaded(part, self.switches.shading, peak), plane.rect_of(visible))
+
+    @staticmethod
+    def _all(sight: Sight) -> QRectF:
+        """Return the image and the region around it, as far as that is sensible."""
+        area = sight.layer.plane.rect
+        region = None if sight.view is None else sight.view.theoretical_region
+        if region is None:
+            return area
+        # A field of thousands of pixels must not make the image a dot.
+        room = area.adjusted(-area.width(), -area.height(), area.width(), area.height())
+        return area | (sight.layer.plane.rect_of(region) & room)
+
+    # --- words ----------------------------------------------------------------------------------
+
+    def _tell(self, sight: Sight) -> None:
+        shading = self.switches.shading.colours
+        name = "" if self._erf is None else self._erf.name
+        text = caption(sight, name, shading)
+        if self.caption.text() != text:
+            self.caption.setText(text)
+            self._keep_caption_height()
+        self.empty.setText(sight.trouble)
+        self.empty.setVisible(bool(sight.trouble))
+        view = sight.view
+        region = None if view is None else view.theoretical_region
+        visible = None if view is None else view.visible_region
+        bar = self.switches
+        bar.set_detail("theoretical", extent(region) if region else "")
+        bar.set_detail("visible", extent(visible) if visible else "none")
+        bar.set_detail("erf", name)
+        bar.set_detail("support", "" if sight.has_holes else "(no holes)")
+        bar.set_available("support", sight.has_holes)
+        self._tell_room()
+
+    def _keep_caption_height(self) -> None:
+        """Let the caption grow but not shrink, so that the image keeps its place in a drag."""
+        width = self.caption.width()
+        if width != self._caption_width:
+            self._caption_width = width
+            self.caption.setMinimumHeight(0)
+        wanted = self.caption.heightForWidth(width)
+        if wanted > self.caption.minimumHeight():
+            self.caption.setMinimumHeight(wanted)
+
+    def _has_room(self) -> bool:
+        down, right = self._layer.spacing()
+        height, width = self.view.pixels_per_pixel()
+        if self._layer.plane.is_strip:
+            return right * width >= _FEWEST_POINTS
+        return down * height >= _FEWEST_POINTS and right * width >= _FEWEST_POINTS
+
+    def _tell_room(self) -> None:
+        self.switches.set_detail("centres", "" if self._has_room() else "(zoom in)")
+
+    def _tell_pointer(self) -> None:
+        sight, point = self._sight, self._pointer
+        if sight is None or point is None:
+            return
+        plane = sight.layer.plane
+        position = plane.position_of(point, self._slice)
+        colour = None
+        image = self._photo[1]
+        if image is not None and plane.rect.contains(point):
+            at = image.pixelColor(
+                min(int(point.x() + 0.5), image.width() - 1),
+                min(max(int(point.y() + 0.5), 0), image.height() - 1),
+            )
+            colour = (at.red(), at.green(), at.blue())
+        erf = None if self._erf is None else self._erf.map
+        self.hovered.emit(under_pointer(sight, position, colour, erf))
+
+    # --- mouse and keys -------------------------------------------------------------------------
+
+    def _point(self, point: QPointF) -> None:
+        if self._sight is None or self._sight.view is None:
+            return
+        position = self._layer.plane.position_of(point, self._slice)
+        self._selection.select_unit(self._layer.grid.nearest(position))
+
+    def _hover(self, point: QPointF | None) -> None:
+        self._pointer = point
+        if point is None:
+            self.hovered.emit("")
+        else:
+            self._tell_pointer()
+
+    def _step(self, down: int, right: int) -> None:
+        *front, y, x = (0, *self._selection.unit)
+        if self._layer.plane.is_strip:
+            self._selection.select_unit((x + (right or down),))
+        else:
+            self._selection.select_unit((*front[1:], y + down, x + right))
+
+    def _jump(self, key: Qt.Key, is_whole: bool) -> None:
+        """Go to the first or last unit of a row (Home, End), a column or the slices (Page)."""
+        last = [x.size - 1 for x in self._layer.grid.centres]
+        unit = list(self._selection.unit)
+        if len(unit) != len(last):
+            return
+        is_first = key in {Qt.Key.Key_Home, Qt.Key.Key_PageUp}
+        if is_whole:
+            unit = [0] * len(last) if is_first else last
+        elif key in {Qt.Key.Key_Home, Qt.Key.Key_End}:
+            unit[-1] = 0 if is_first else last[-1]
+        elif len(unit) == 3:
+            unit[0] += -1 if is_first else 1
+        else:
+            unit[0] = 0 if is_first else last[0]
+        self._selection.select_unit(tuple(unit))
+
+    def _show_menu(self, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Fit the image\t0").triggered.connect(self.fit)
+        menu.addAction("Copy picture").triggered.connect(self.copy_picture)
+        menu.addSeparator()
+        menu.addActions(list(self.switches.actions_by_key.values()))
+        menu.popup(at)
+
+    # --- slices of three axes -------------------------------------------------------------------
+
+    def _prepare_slices(self) -> None:
+        plane = self._layer.plane
+        is_block = len(plane.size) == 3
+        self._slice_bar.setVisible(is_block)
+        if is_block and self.slices.maximum() != plane.slices - 1:
+            self._slice = self._slice_of_unit()
+            self.slices.blockSignals(True)
+            self.slices.setRange(0, plane.slices - 1)
+            self.slices.blockSignals(False)
+        if not is_block:
+            self._slice = 0
+        self._slice = min(self._slice, plane.slices - 1)
+        self.slices.blockSignals(True)
+        self.slices.setValue(self._slice)
+        self.slices.blockSignals(False)
+        self.slice_label.setText(f"Slice {self._slice} of 0…{plane.slices - 1}")
+
+    def _slice_of_unit(self) -> int:
+        point = None if self._sight is None else self._sight.point
+        if point is None:
+            return 0
+        return int(min(max(round(point[0]), 0), self._layer.plane.slices - 1))
+
+    def _follow_unit_through_slices(self, unit: tuple[int, ...]) -> None:
+        """Show another slice when the unit has moved out of the one shown."""
+        if self._sight is None or len(unit) != 3 or unit[0] == self._sight.unit[0]:
+            return
+        centre = round(self._layer.grid.centre(unit)[0])
+        nearest = self._layer.grid.nearest((self._slice, 0, 0))[0]
+        if nearest != unit[0]:
+            self._slice = min(max(centre, 0), self._layer.plane.slices - 1)
+
+    def _show_slice(self, index: int) -> None:
+        self._slice = index
+        self.slice_label.setText(f"Slice {index} of 0…{self._layer.plane.slices - 1}")
+        self._draw()
+
+    # --- zoom and theme -------------------------------------------------------------------------
+
+    def _follow_zoom(self) -> None:
+        if self._sight is None:
+            return
+        self._tell_room()
+        if self.switches.is_on("centres"):
+            shown = self.view.item.scene_shown.centres is not None
+            if shown != self._has_room():
+                self.view.item.show_scene(self._scene(self._sight))
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Follow light and dark."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "empty"):
+            self._follow_palette()
+
+    def _follow_palette(self) -> None:
+        palette = self.palette()
+        base = palette.color(QPalette.ColorRole.Base).name()
+        text = palette.color(QPalette.ColorRole.Text).name()
+        line = palette.color(QPalette.ColorRole.Mid).name()
+        self.empty.setStyleSheet(
+            f"#canvas_empty {{ background: {base}; color: {text}; border: 1px solid {line};"
+            " border-radius: 6px; padding: 12px 18px; }"
+        )

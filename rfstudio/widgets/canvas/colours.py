@@ -1,0 +1,35 @@
+"""The colours of data: the same in light and dark, told apart by line style too.
+
+They are those of the exported figures.  Red and blue differ for every kind of colour vision, and
+each kind of mark has its own form besides: a solid line, dashes, shading, dots.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtGui import QColor
+
+THEORETICAL: Final = QColor("#d62728")
+"""Solid frame of the theoretical region."""
+
+VISIBLE: Final = QColor("#111111")
+"""Dashes around the visible region, on a white band."""
+
+ERF: Final = QColor("#1252d9")
+"""Shading of the effective receptive field."""
+
+SUPPORT: Final = QColor("#00a6a6")
+"""Dots on the pixels that reach the unit."""
+
+NESTED: Final = QColor("#ffb000")
+"""Thin frames of the layers on the way."""
+
+HALO: Final = QColor(255, 255, 255, 215)
+"""Band under lines and dots, so that they stand out on any photo."""
+
+DIM: Final = QColor(10, 12, 16, 150)
+"""Veil over what the unit does not see."""
+
+SERIES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Curves of several networks (Okabe and Ito); each has its own symbol besides."""

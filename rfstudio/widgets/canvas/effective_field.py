@@ -1,0 +1,159 @@
+"""Which effective field is shown: the measured one while it is current, else the expected one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import SignalInstance
+
+from rfstudio.core.analysis import Analysis
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.expected import expected_erf
+
+LIVE_PIXELS = 1 << 21
+"""Largest reference map, in pixels, whose expected field is worked out at every move."""
+
+
+class Measurement(Protocol):
+    """A measured effective field, complete or so far."""
+
+    @property
+    def map(self) -> NDArray[np.float64]:
+        """The field, in the shape of the input, nowhere negative."""
+
+    @property
+    def layer(self) -> str:
+        """Path of the unit's layer."""
+
+    @property
+    def unit(self) -> tuple[int, ...]:
+        """Position of the unit."""
+
+
+class Measurements(Protocol):
+    """Where measured fields come from; the result is None as soon as it is stale."""
+
+    @property
+    def erf_changed(self) -> SignalInstance:
+        """Emitted with the complete `Measurement`, or None when there is none any more."""
+
+    @property
+    def progressed(self) -> SignalInstance:
+        """Emitted with the fraction done and the `Measurement` so far, which may be None."""
+
+    @property
+    def state_changed(self) -> SignalInstance:
+        """Emitted with "idle", "measuring" or "done"."""
+
+    @property
+    def result(self) -> Measurement | None:
+        """The measurement of the chosen unit, if there is a current one."""
+
+
+@dataclass(frozen=True, eq=False)
+class EffectiveField:
+    """An effective field of one unit.
+
+    Attributes
+    ----------
+    map
+        Array in the shape of the reference map, nowhere negative.
+    name
+        What it is called: "expected", "measured", or "measured, 40 %".
+    is_measured
+        Whether it was measured, else it was worked out.
+    is_exact
+        Whether an expectation is exact for random weights.
+    """
+
+    map: NDArray[np.float64]
+    name: str = "expected"
+    is_measured: bool = False
+    is_exact: bool = False
+
+
+class MeasuredField:
+    """The measured field of the chosen unit as it grows, never that of another unit.
+
+    Parameters
+    ----------
+    source
+        Where measurements come from; None if there are none to come.
+    changed
+        Called when there is another field, or none any more.
+    """
+
+    def __init__(self, source: Measurements | None, changed: Callable[[], None]) -> None:
+        self._source = source
+        self._changed = changed
+        self._so_far: Measurement | None = None
+        self._fraction = 0.0
+        if source is not None:
+            source.erf_changed.connect(self._finish)
+            source.progressed.connect(self._progress)
+            source.state_changed.connect(self._follow_state)
+
+    def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> EffectiveField | None:
+        """Return the measured field of a unit, complete or so far; None if there is none."""
+        if self._source is None or analysis.reference != 0:
+            return None
+        result = self._source.result
+        found = self._so_far if result is None else result
+        if (
+            found is None
+            or (found.layer, tuple(found.unit)) != (layer, unit)
+            or found.map.shape != analysis.input_size
+        ):
+            return None
+        name = "measured" if result is not None else f"measured, {self._fraction:.0%}"
+        return EffectiveField(found.map, name, is_measured=True)
+
+    def _finish(self, _result: object) -> None:
+        self._so_far = None
+        self._changed()
+
+    def _progress(self, fraction: float, so_far: Measurement | None) -> None:
+        if so_far is not None:
+            self._so_far, self._fraction = so_far, fraction
+            self._changed()
+
+    def _follow_state(self, state: str) -> None:
+        if state == "idle" and self._so_far is not None:
+            self._so_far = None
+            self._changed()
+
+
+class ExpectedFields:
+    """Works out expected fields; the last ones are kept, since several charts ask for one."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[Analysis, str, tuple[int, ...], EffectiveField | None]] = []
+
+    def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> EffectiveField | None:
+        """Return the expected field of a unit; None where there is none or it would take long."""
+        for kept in self._kept:
+            if kept[0] is analysis and kept[1:3] == (layer, unit):
+                return kept[3]
+        field = self._worked_out(analysis, layer, unit)
+        self._kept = [*self._kept[-3:], (analysis, layer, unit, field)]
+        return field
+
+    @staticmethod
+    def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> EffectiveField | None:
+        if not 0 < prod(analysis.reference_size) <= LIVE_PIXELS:
+            return None
+        graph = analysis.graph
+        try:
+            erf = expected_erf(graph, graph.index(layer), unit, reference=analysis.reference)
+        except RFStudioError:
+            return None
+        return EffectiveField(erf.map, is_exact=erf.exact)
+
+
+EXPECTED = ExpectedFields()
+"""The one that all views of the window share."""

@@ -1,0 +1,224 @@
+"""Draws a scene into a pyqtgraph view: one item, so that a move of the unit is one repaint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QImage,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPolygonF,
+    QTransform,
+)
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from rfstudio.widgets.canvas.colours import (
+    DIM,
+    HALO,
+    NESTED,
+    SUPPORT,
+    THEORETICAL,
+    VISIBLE,
+)
+from rfstudio.widgets.canvas.scene import Scene
+from rfstudio.widgets.canvas.shading import marked
+
+_CELL = 5.0
+"""Size of a pixel on the screen from which on the support is drawn as dots, not as cells."""
+
+_CELL_COLOUR = 0xC0007D7D
+"""The colour of the support at three quarters, premultiplied."""
+
+_PLAIN = QColor(128, 128, 128)
+
+
+class SceneItem(QGraphicsItem):
+    """Draws a `Scene` in coordinates of the input, with lines as wide at every zoom."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scene = Scene()
+        self._reach = QRectF(0, 0, 1, 1)
+        self._dots = QPolygonF()
+        self._dots_of: object = None
+        self._cells = QImage()
+
+    @property
+    def scene_shown(self) -> Scene:
+        """What is drawn."""
+        return self._scene
+
+    def show_scene(self, scene: Scene) -> None:
+        """Draw another scene."""
+        self._scene = scene
+        if scene.centres is not self._dots_of:
+            self._dots_of = scene.centres
+            self._dots = QPolygonF()
+            if scene.centres is not None and len(scene.centres):
+                self._dots = pg.functions.arrayToQPolygonF(*scene.centres.T)
+        if scene.support is not None:
+            self._cells = marked(scene.support, _CELL_COLOUR)
+        self.update()
+
+    def set_reach(self, rect: QRectF) -> None:
+        """Say which part of the plane is on the screen, since all of it is drawn on."""
+        self.prepareGeometryChange()
+        self._reach = QRectF(rect)
+
+    def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
+        """Return all that is on the screen."""
+        return self._reach
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        """Draw from the photo at the bottom to the marker of the unit on top."""
+        del option, widget
+        scene = self._scene
+        scale = abs(painter.worldTransform().m11())
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 2)
+        if scene.photo is not None:
+            painter.drawImage(scene.area, scene.photo)
+        else:
+            painter.fillRect(scene.area, _PLAIN)
+        self._draw_dim(painter)
+        if scene.erf is not None:
+            painter.drawImage(scene.erf.rect, scene.erf.image)
+        self._draw_outside(painter)
+        self._draw_support(painter, scale)
+        self._draw_centres(painter)
+        self._draw_nested(painter)
+        self._draw_regions(painter)
+        self._draw_marker(painter)
+
+    def _draw_dim(self, painter: QPainter) -> None:
+        lit = self._scene.lit
+        if lit is None:
+            return
+        area = self._scene.area
+        lit = lit & area
+        if lit.isEmpty():
+            painter.fillRect(area, DIM)
+            return
+        for part in (
+            QRectF(area.topLeft(), QPointF(area.right(), lit.top())),
+            QRectF(QPointF(area.left(), lit.bottom()), area.bottomRight()),
+            QRectF(QPointF(area.left(), lit.top()), lit.bottomLeft()),
+            QRectF(lit.topRight(), QPointF(area.right(), lit.bottom())),
+        ):
+            painter.fillRect(part, DIM)
+
+    def _draw_outside(self, painter: QPainter) -> None:
+        """Hatch what a region covers beyond the image: padding, of which nothing is seen."""
+        region, area = self._scene.theoretical, self._scene.area
+        if region is None or self._scene.faint or area.contains(region):
+            return
+        colour = QColor(THEORETICAL)
+        colour.setAlpha(110)
+        path = QPainterPath()
+        path.setFillRule(Qt.FillRule.OddEvenFill)
+        path.addRect(region)
+        path.addRect(region & area)
+        painter.fillPath(path, QBrush(colour, Qt.BrushStyle.BDiagPattern))
+
+    def _draw_support(self, painter: QPainter, scale: float) -> None:
+        support = self._scene.support
+        if support is None:
+            return
+        if scale < _CELL:
+            painter.drawImage(self._scene.area, self._cells)
+            return
+        rect = painter.worldTransform().inverted()[0].mapRect(QRectF(painter.viewport()))
+        top, left = max(int(rect.top()), 0), max(int(rect.left()), 0)
+        part = support[top : max(int(rect.bottom()) + 2, 0), left : max(int(rect.right()) + 2, 0)]
+        rows, columns = np.nonzero(part)
+        if not rows.size:
+            return
+        dots = pg.functions.arrayToQPolygonF(columns + float(left), rows + float(top))
+        size = min(scale * 0.45, 9.0)
+        painter.setPen(_dot_pen(HALO, size + 2))
+        painter.drawPoints(dots)
+        painter.setPen(_dot_pen(SUPPORT, size))
+        painter.drawPoints(dots)
+
+    def _draw_centres(self, painter: QPainter) -> None:
+        if self._dots.isEmpty():
+            return
+        painter.setPen(_dot_pen(QColor(255, 255, 255, 230), 3.4))
+        painter.drawPoints(self._dots)
+        painter.setPen(_dot_pen(QColor(20, 20, 20), 1.8))
+        painter.drawPoints(self._dots)
+
+    def _draw_nested(self, painter: QPainter) -> None:
+        if not self._scene.nested:
+            return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(_line_pen(NESTED, 1.0))
+        painter.drawRects(list(self._scene.nested))
+
+    def _draw_regions(self, painter: QPainter) -> None:
+        """Draw red as a solid line and the dashes on top of it, so that both show where they meet.
+
+        Where they part, the dashes lie on a white band.
+        """
+        scene = self._scene
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setOpacity(0.35 if scene.faint else 1.0)
+        if scene.visible is not None:
+            painter.setPen(_line_pen(HALO, 4.0))
+            painter.drawRect(scene.visible)
+        if scene.theoretical is not None:
+            painter.setPen(_line_pen(HALO, 5.0))
+            painter.drawRect(scene.theoretical)
+            painter.setPen(_line_pen(THEORETICAL, 3.0))
+            painter.drawRect(scene.theoretical)
+        if scene.visible is not None:
+            pen = _line_pen(VISIBLE, 1.6)
+            pen.setDashPattern([4.0, 3.5])
+            painter.setPen(pen)
+            painter.drawRect(scene.visible)
+        painter.setOpacity(1.0)
+
+    def _draw_marker(self, painter: QPainter) -> None:
+        """Draw a cross at the unit's centre, open in the middle so that the pixel shows."""
+        marker = self._scene.marker
+        if marker is None:
+            return
+        transform = painter.worldTransform()
+        painter.save()
+        painter.setWorldTransform(QTransform())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        at = transform.map(marker)
+        lines = [
+            QLineF(at + QPointF(x, y) * 3, at + QPointF(x, y) * 9)
+            for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))
+        ]
+        for colour, width in ((HALO, 4.0), (VISIBLE, 1.8)):
+            pen = QPen(colour, width)
+            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+            painter.setPen(pen)
+            painter.drawLines(lines)
+        painter.restore()
+
+
+def _line_pen(colour: QColor, width: float) -> QPen:
+    pen = QPen(colour, width)
+    pen.setCosmetic(True)
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+    return pen
+
+
+def _dot_pen(colour: QColor, width: float) -> QPen:
+    pen = QPen(colour, width)
+    pen.setCosmetic(True)
+    pen.setCapStyle(Qt.PenCapStyle.SquareCap)
+    return pen

@@ -1,0 +1,156 @@
+"""Arrays as pictures to lay over the photo: the shading of an ERF, the photo itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+
+from rfstudio.widgets.canvas.colours import ERF
+
+Scale = Literal["linear", "log"]
+
+DECADES = 3.0
+"""Range of the logarithmic display: what is below a thousandth of the peak is not shaded."""
+
+BLUE = "blue"
+COLOUR_MAPS = (BLUE, "viridis", "cividis", "inferno")
+"""Ways to shade: one blue of rising density, or maps whose lightness rises steadily."""
+
+_RAMP = 0.15
+"""Share of the peak from which on the maps of many colours have their full density."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shading:
+    """How an effective field is shown.
+
+    Attributes
+    ----------
+    colours
+        One of `COLOUR_MAPS`.
+    scale
+        Linear, or logarithmic over three decades.
+    opacity
+        Density at the peak, from 0 to 1.
+    """
+
+    colours: str = BLUE
+    scale: Scale = "linear"
+    opacity: float = 0.75
+
+
+def levels(values: NDArray[np.floating[Any]], scale: Scale, peak: float) -> NDArray[np.uint8]:
+    """Return how dense each pixel is drawn, 0 to 255.
+
+    Parameters
+    ----------
+    values
+        A map that is nowhere negative.
+    scale
+        Linear, or logarithmic over `DECADES`.
+    peak
+        The value that is drawn densest.
+    """
+    if not np.isfinite(peak) or peak <= 0:
+        return np.zeros(values.shape, np.uint8)
+    share = values / peak
+    if scale == "log":
+        with np.errstate(divide="ignore"):
+            share = 1 + np.log10(share) / DECADES
+    result: NDArray[np.uint8] = (np.nan_to_num(np.clip(share, 0, 1)) * 255 + 0.5).astype(np.uint8)
+    return result
+
+
+def shaded(
+    values: NDArray[np.floating[Any]], shading: Shading, peak: float | None = None
+) -> QImage:
+    """Return a map as a picture to lay over the photo; clear where the map is zero.
+
+    Parameters
+    ----------
+    values
+        (H, W) map that is nowhere negative.
+    shading
+        How it is shown.
+    peak
+        The value that is drawn densest; the largest of the map if None.
+    """
+    top = float(values.max()) if peak is None and values.size else peak or 0.0
+    table = _table(shading.colours, round(shading.opacity * 100))
+    return _picture(table[levels(values, shading.scale, top)])
+
+
+def marked(mask: NDArray[np.bool_], colour: int) -> QImage:
+    """Return a picture with one colour, 0xAARRGGBB premultiplied, where a mask is set."""
+    return _picture(np.where(mask, np.uint32(colour), np.uint32(0)))
+
+
+def photo(pixels: NDArray[np.uint8], shape: tuple[int, int], *, gray: bool) -> QImage:
+    """Return an image at the size of the network's input.
+
+    Smaller by the mean of the covered area, larger by interpolation.  A strip shows the middle
+    rows of the image.
+
+    Parameters
+    ----------
+    pixels
+        (h, w, 3) bytes.
+    shape
+        (height, width) of the input, in pixels.
+    gray
+        Whether colours are taken away, so that the blue of an effective field stands out.
+    """
+    height, width = shape
+    if height == 1 and pixels.shape[0] > 8:
+        middle, half = pixels.shape[0] // 2, max(1, pixels.shape[0] // 32)
+        pixels = pixels[middle - half : middle + half]
+    pixels = np.ascontiguousarray(pixels)
+    rows, columns = pixels.shape[:2]
+    source = QImage(pixels.data, columns, rows, 3 * columns, QImage.Format.Format_RGB888)
+    if gray:
+        source = source.convertToFormat(QImage.Format.Format_Grayscale8)
+    scaled = source.convertToFormat(QImage.Format.Format_RGB32).scaled(
+        width,
+        height,
+        Qt.AspectRatioMode.IgnoreAspectRatio,
+        Qt.TransformationMode.SmoothTransformation,
+    )
+    # The pixels belong to numpy: what is kept must not point into them.
+    return scaled.copy()
+
+
+def colour_steps(colours: str, steps: int) -> list[tuple[int, int, int, int]]:
+    """Return (red, green, blue, alpha) samples of a way to shade, for a legend."""
+    table = _table(colours, 100)[np.linspace(0, 255, steps).astype(int)]
+    return [(int(v >> 16 & 255), int(v >> 8 & 255), int(v & 255), int(v >> 24)) for v in table]
+
+
+def _picture(argb: NDArray[np.uint32]) -> QImage:
+    argb = np.ascontiguousarray(argb)
+    height, width = argb.shape
+    image = QImage(argb.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
+    return image.copy()
+
+
+@lru_cache(maxsize=32)
+def _table(colours: str, percent: int) -> NDArray[np.uint32]:
+    """Return 256 premultiplied colours, 0xAARRGGBB."""
+    share = np.arange(256) / 255
+    if colours == BLUE:
+        rgb = np.tile([ERF.red(), ERF.green(), ERF.blue()], (256, 1)).astype(float)
+        alpha = share
+    else:
+        rgb = pg.colormap.get(colours).getLookupTable(nPts=256, alpha=False).astype(float)
+        alpha = np.clip(share / _RAMP, 0, 1)
+    alpha = alpha * percent / 100
+    red, green, blue = (np.rint(rgb * alpha[:, None])).astype(np.uint32).T
+    opaque = np.rint(alpha * 255).astype(np.uint32)
+    table: NDArray[np.uint32] = (opaque << 24) | (red << 16) | (green << 8) | blue
+    return table

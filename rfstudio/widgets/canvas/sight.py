@@ -1,0 +1,188 @@
+"""What the chosen unit sees, on the plane that the canvas shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.core.analysis import UnitView
+from rfstudio.core.backtrace import DENSE_CELLS
+from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.canvas.plane import Plane
+from rfstudio.widgets.canvas.unit_grid import FieldsOnTheWay, UnitGrid, grid_of
+
+
+class LayerSight:
+    """What stays the same while the unit moves within one layer.
+
+    Parameters
+    ----------
+    session
+        The analysis.
+    layer
+        Path of the layer.
+    """
+
+    def __init__(self, session: AnalysisSession, layer: str) -> None:
+        analysis = session.analysis
+        self.analysis = analysis
+        self.layer = layer
+        self.plane = Plane(analysis.reference_size)
+        self.grid: UnitGrid = grid_of(analysis, layer)
+        self._way: FieldsOnTheWay | None = None
+        self._centres: NDArray[np.float64] | None = None
+
+    def is_of(self, session: AnalysisSession, layer: str) -> bool:
+        """Whether this is still what the session says of that layer."""
+        return self.analysis is session.analysis and self.layer == layer
+
+    @property
+    def way(self) -> FieldsOnTheWay:
+        """The fields of all layers on the way; found when first asked for."""
+        if self._way is None:
+            self._way = FieldsOnTheWay(self.analysis, self.layer)
+        return self._way
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        """The centres of all units on the plane, (n, 2) as x and y."""
+        if self._centres is None:
+            if self.plane.is_strip:
+                (x,) = self.grid.centres
+                y = np.zeros(1)
+            else:
+                y, x = self.grid.centres[-2:]
+            self._centres = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        return self._centres
+
+    def spacing(self) -> tuple[float, float]:
+        """Return the distance of neighbouring centres as (down, right), in pixels."""
+        axes = len(self.plane.size)
+        down = float("inf") if self.plane.is_strip else self.grid.spacing(axes - 2)
+        return abs(down), abs(self.grid.spacing(axes - 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What one unit sees.
+
+    Attributes
+    ----------
+    layer
+        The unit's layer.
+    unit
+        Its position.
+    view
+        The analysis' answer; None where there is no such unit.
+    trouble
+        Why there is nothing to draw, for the user; empty if there is.
+    """
+
+    layer: LayerSight
+    unit: tuple[int, ...]
+    view: UnitView | None
+    trouble: str = ""
+
+    @property
+    def point(self) -> tuple[float, ...] | None:
+        """Middle of what the unit could see, in pixels of the input."""
+        if self.view is None:
+            return None
+        region = self.view.theoretical_region
+        if region is None:
+            return self.layer.grid.centre(self.unit)
+        return tuple(
+            (a + b) / 2 if not is_global else centre
+            for (a, b), centre, is_global in zip(
+                region,
+                self.layer.grid.centre(self.unit),
+                self.layer.analysis[self.layer.layer].is_global,
+                strict=True,
+            )
+        )
+
+    @property
+    def marker(self) -> QPointF | None:
+        """Where the unit is marked on the canvas."""
+        point = self.point
+        return None if point is None else self.layer.plane.point_of(point)
+
+    @property
+    def has_holes(self) -> bool:
+        """Whether pixels inside the visible region are not read."""
+        return self.view is not None and self.view.gridding > 0
+
+    def support(self, index: int) -> NDArray[np.bool_] | None:
+        """Return which pixels of a slice are read; None if the image is too large for a mask."""
+        if self.view is None:
+            return None
+        size = self.view.size
+        if len(size) == 3:
+            return self.view.region.slab(index)
+        if prod(size) > DENSE_CELLS:
+            return None
+        mask = self.view.support()
+        return mask[np.newaxis] if mask.ndim == 1 else mask
+
+    def reads(self, position: tuple[int, ...]) -> bool:
+        """Whether a pixel of the input reaches the unit."""
+        if self.view is None:
+            return False
+        return any(
+            all(
+                x.start <= p < x.stop and (x.mask is None or bool(x.mask[p - x.start]))
+                for x, p in zip(product, position, strict=True)
+            )
+            for product in self.view.region.products
+        )
+
+
+def sight_of(session: AnalysisSession, layer: LayerSight, unit: tuple[int, ...]) -> Sight:
+    """Return what one unit sees, or why there is nothing to see.
+
+    Parameters
+    ----------
+    session
+        The analysis.
+    layer
+        What is known of the unit's layer.
+    unit
+        The unit's position.
+    """
+    nodes = session.analysis.graph.nodes
+    node = nodes[session.analysis.graph.index(layer.layer)]
+    trouble = ""
+    view = None
+    if 0 in session.analysis.reference_size:
+        trouble = "The input has no pixels.\nGive the network an input size."
+    elif 0 in node.size:
+        size = "×".join(map(str, session.analysis.input_size))
+        trouble = (
+            f"The map of {node.name} is empty: an input of {size} is used up before it.\n"
+            "A larger input, smaller kernels or more padding leave something of it."
+        )
+    else:
+        try:
+            view = session.unit(layer.layer, unit)
+        except RFStudioError as error:
+            trouble = str(error)
+    if view is not None and view.visible_region is None:
+        if view.theoretical_region is None:
+            trouble = f"No path leads from the {_start(session)} to {node.name}."
+        else:
+            trouble = "This unit sees only padding: no pixel of the image reaches it."
+    elif len(nodes) == 1:
+        trouble = (
+            "This network has no layers yet.\n"
+            "Add one in the list on the left: type conv and press Enter."
+        )
+    return Sight(layer, unit, view, trouble)
+
+
+def _start(session: AnalysisSession) -> str:
+    return "input" if session.reference == "input" else session.reference

@@ -1,0 +1,167 @@
+"""Where the units of a layer lie on the input: their centres, and the unit nearest to a point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.core.analysis import Analysis
+from rfstudio.core.field import AxisField
+from rfstudio.core.track import Interval
+
+Centres = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class UnitGrid:
+    """Centres of the units of one layer.
+
+    Attributes
+    ----------
+    centres
+        For each axis the centre of every position, in pixels of the reference map.
+    """
+
+    centres: tuple[Centres, ...]
+
+    def nearest(self, point: Sequence[float]) -> tuple[int, ...]:
+        """Return the unit whose centre is nearest to a point, which may lie outside the image.
+
+        Parameters
+        ----------
+        point
+            One coordinate per axis, in pixels.  Between two centres the first one is taken.
+        """
+        return tuple(
+            int(np.argmin(np.abs(x - p))) if x.size else 0
+            for x, p in zip(self.centres, point, strict=True)
+        )
+
+    def centre(self, unit: Sequence[int]) -> tuple[float, ...]:
+        """Return the centre of a unit, in pixels."""
+        return tuple(float(x[u]) for x, u in zip(self.centres, unit, strict=True))
+
+    def spacing(self, axis: int) -> float:
+        """Return the usual distance of two centres along an axis, in pixels; inf for one unit."""
+        centres = self.centres[axis]
+        if centres.size < 2:
+            return float("inf")
+        return float(centres[-1] - centres[0]) / (centres.size - 1)
+
+
+def grid_of(analysis: Analysis, layer: str) -> UnitGrid:
+    """Return where the units of a layer lie on the reference map.
+
+    Units that all see the whole axis, or see nothing of it, have no centre of their own: they are
+    spread evenly over the axis, so that they can still be pointed at.
+
+    Raises
+    ------
+    UnknownLayerError
+        If there is no such layer.
+    """
+    index = analysis.graph.index(layer)
+    node = analysis.graph.nodes[index]
+    return UnitGrid(
+        tuple(
+            _centres(field, units, pixels)
+            for field, units, pixels in zip(
+                analysis.fields[index], node.size, analysis.reference_size, strict=True
+            )
+        )
+    )
+
+
+def _centres(field: AxisField, units: int, pixels: int) -> Centres:
+    index = np.arange(units)
+    spread = (index + 0.5) * pixels / max(units, 1) - 0.5
+    if field.whole or not field.tracks:
+        return spread
+    jump, first = field.jump, field.center
+    if jump is not None and first is not None and field.tracks[0].period == 1:
+        return np.asarray(first + index * float(jump), np.float64)
+    seen = [field.interval(u) for u in range(units)]
+    return np.array(
+        [s if x is None else (x[0] + x[1]) / 2 for x, s in zip(seen, spread, strict=True)]
+    )
+
+
+class FieldsOnTheWay:
+    """Fields of all layers between the reference and a layer, for units above one another.
+
+    Parameters
+    ----------
+    analysis
+        The analysed network.
+    layer
+        Path of the last layer of the way.
+    """
+
+    def __init__(self, analysis: Analysis, layer: str) -> None:
+        self._layers: list[tuple[_AxisUnits, ...]] = []
+        known: dict[tuple[int, int, int], _AxisUnits] = {}
+        for index in _ancestors(analysis, analysis.graph.index(layer)):
+            fields, size = analysis.fields[index], analysis.graph.nodes[index].size
+            if not all(x.whole or x.tracks for x in fields) or 0 in size:
+                continue
+            axes = []
+            for field, units, pixels in zip(fields, size, analysis.reference_size, strict=True):
+                # Element-wise layers share the field of what they read.
+                key = (id(field), units, pixels)
+                if key not in known:
+                    known[key] = _AxisUnits(field, units, pixels)
+                axes.append(known[key])
+            if tuple(axes) not in self._layers[-1:]:
+                self._layers.append(tuple(axes))
+
+    def regions(self, point: Sequence[float]) -> list[tuple[Interval, ...]]:
+        """Return the region of the unit nearest to `point` in every layer, each region once.
+
+        Largest first.  Axes that are global give the whole axis.
+        """
+        found: dict[tuple[Interval, ...], None] = {}
+        for axes in self._layers:
+            region = [x.interval_near(p) for x, p in zip(axes, point, strict=True)]
+            seen = tuple(x for x in region if x is not None)
+            if len(seen) == len(region):
+                found[seen] = None
+        return sorted(found, key=lambda x: -max(b - a for a, b in x))
+
+
+class _AxisUnits:
+    """The units of one map along one axis, to find the one nearest to a point."""
+
+    def __init__(self, field: AxisField, units: int, pixels: int) -> None:
+        self._field = field
+        self._whole = (0, pixels - 1) if field.whole else None
+        self._last = units - 1
+        self._jump = 0.0
+        self._first = 0.0
+        self._centres: Centres | None = None
+        jump, first = field.jump, field.center
+        if jump and first is not None and field.tracks[0].period == 1:
+            self._jump, self._first = float(jump), first
+        else:
+            self._centres = _centres(field, units, pixels)
+
+    def interval_near(self, point: float) -> Interval | None:
+        """Return what the unit nearest to a point sees."""
+        if self._whole is not None:
+            return self._whole
+        if self._centres is not None:
+            return self._field.interval(int(np.argmin(np.abs(self._centres - point))))
+        unit = round((point - self._first) / self._jump)
+        return self._field.interval(min(max(unit, 0), self._last))
+
+
+def _ancestors(analysis: Analysis, index: int) -> list[int]:
+    """Return the nodes that a node reads, directly or not, and itself, in network order."""
+    nodes = analysis.graph.nodes
+    wanted = {index}
+    for i in range(index, analysis.reference, -1):
+        if i in wanted:
+            wanted.update(nodes[i].inputs)
+    return sorted(x for x in wanted if x > analysis.reference)

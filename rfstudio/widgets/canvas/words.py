@@ -1,0 +1,106 @@
+"""The canvas in words: the sentence above it, and what is under the pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.core.track import Interval
+from rfstudio.widgets.canvas.sight import Sight
+
+_RED = '<span style="color:#d62728">■</span>&nbsp;<b>red frame</b>'
+_DASHED = "<b>dashed frame</b>"
+_BLUE = '<span style="color:#1252d9">■</span>&nbsp;<b>blue</b>'
+
+
+def extent(region: Sequence[Interval]) -> str:
+    """Return the size of a region: ``196×196``."""
+    return "×".join(str(b - a + 1) for a, b in region)
+
+
+def caption(sight: Sight, erf_name: str, shading: str) -> str:
+    """Return what is seen on the canvas, in a sentence or two of rich text.
+
+    Parameters
+    ----------
+    sight
+        What the unit sees.
+    erf_name
+        "expected" or "measured"; empty while no effective field is shown.
+    shading
+        How the shading is called: "blue", or the name of a colour map.
+    """
+    view = sight.view
+    where = ", ".join(map(str, sight.unit))
+    name = f"<b>{escape(sight.layer.layer)}</b>"
+    if view is None or view.theoretical_region is None:
+        return f"Unit ({where}) of {name}"
+    region, visible = view.theoretical_region, view.visible_region
+    first = (
+        f"Unit ({where}) of {name} can see the {_RED}, {extent(region)}&nbsp;pixels"
+        if not all(sight.layer.analysis[sight.layer.layer].is_global)
+        else f"Unit ({where}) of {name} sees the whole image, the {_RED}, {extent(region)}"
+    )
+    if visible is None:
+        return f"{first}; no pixel of the image reaches it."
+    text = first + (
+        f"; all of it really reaches the unit: the {_DASHED} is the same"
+        if visible == region
+        else f"; what really reaches it is the {_DASHED}, {extent(visible)}"
+    )
+    if sight.has_holes:
+        text += f", with holes: only {_percent(1 - view.gridding)} of its pixels are read"
+    if erf_name:
+        tone = _BLUE if shading == "blue" else f"<b>{escape(shading)}</b>"
+        text += f". The {tone} shading: how strongly each pixel moves it ({erf_name})"
+    return text + "."
+
+
+def under_pointer(
+    sight: Sight,
+    position: tuple[float, ...],
+    colour: tuple[int, int, int] | None,
+    erf: NDArray[np.float64] | None,
+) -> str:
+    """Return what is under the pointer, for the status line.
+
+    Parameters
+    ----------
+    sight
+        What the unit sees.
+    position
+        A position of the input, in pixels.
+    colour
+        Red, green and blue of the image there, if there is an image.
+    erf
+        The effective field shown, in the shape of the input.
+    """
+    size = sight.layer.plane.size
+    pixel = tuple(int(np.floor(x + 0.5)) for x in position)
+    axes = ("z", "y", "x")[-len(size) :]
+    words = [", ".join(f"{axis} {p}" for axis, p in zip(axes, pixel, strict=True))]
+    if not all(0 <= p < n for p, n in zip(pixel, size, strict=True)):
+        is_padding = _is_in(pixel, sight)
+        words.append("outside the image" + (", padding of the field" if is_padding else ""))
+        return "  ·  ".join(words)
+    if colour is not None:
+        words.append("RGB {} {} {}".format(*colour))
+    if erf is not None and erf.shape == size:
+        peak = float(erf.max())
+        if peak > 0:
+            words.append(f"ERF {_percent(float(erf[pixel]) / peak)} of its peak")
+    if sight.view is not None:
+        words.append("reaches the unit" if sight.reads(pixel) else "does not reach the unit")
+    return "  ·  ".join(words)
+
+
+def _is_in(pixel: tuple[int, ...], sight: Sight) -> bool:
+    region = None if sight.view is None else sight.view.theoretical_region
+    return region is not None and all(a <= p <= b for p, (a, b) in zip(pixel, region, strict=True))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,1 @@
+"""The graph of layers, laid out and drawn."""
