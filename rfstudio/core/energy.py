@@ -1,0 +1,250 @@
+"""The expected energy of gradients, E[g²], as something that each layer passes back.
+
+What a layer does to the mean square of a gradient depends on the weights that are drawn (normal
+around 0, variance 2 over the number of inputs that one output sums) and on the values that come
+in: the slope of an activation, the variance that a norm divides by.  So one pass forward carries
+the moments of the values (`rfstudio.core.moments`), and makes one `Backward` a layer.
+
+References
+----------
+.. [1] Luo, Li, Urtasun, Zemel, NIPS 2016, arXiv:1701.04128, section 2.
+.. [2] He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", ICCV 2015, arXiv:1502.01852.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, Literal, TypeAlias
+
+from rfstudio.core import ops
+from rfstudio.core.activations import ACTIVATIONS, HOMOGENEOUS, slope, squared_slope
+from rfstudio.core.backward import PASS, Backward, Factors
+from rfstudio.core.geometry import Whole
+from rfstudio.core.graph import Graph, Node
+from rfstudio.core.layer_energy import LAYERS, Layer, Run, average, norm_over_map
+from rfstudio.core.moments import Law, Moments, activated, added, scaled, standardized
+from rfstudio.core.normal import cdf
+
+BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
+
+Gains: TypeAlias = Mapping[int | tuple[int, int], float]
+"""Measured factors: of the mean squared slope of a node, or of an edge (merge, source)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Energy:
+    """How the expected energy flows back through one network.
+
+    Attributes
+    ----------
+    graph
+        The network.
+    batch_norm
+        Which statistics its batch norms have.
+    layers
+        For each node what it does, with the moments of its values.
+    runs
+        For each node the channels of its runs of like channels.
+    edges
+        Factors of what a merge (first) passes on to a source (second): of a skip, the share of
+        the gates on both sides that are open together, over what it were if they were
+        independent; of a product, the mean square of the other sources.
+    """
+
+    graph: Graph
+    batch_norm: BatchNormMode
+    layers: list[Layer] = field(repr=False)
+    runs: list[tuple[int, ...]] = field(repr=False)
+    edges: dict[tuple[int, int], float] = field(repr=False)
+
+    def moments(self, index: int) -> Moments:
+        """Return the moments of a node's values, averaged over its channels."""
+        return average(self.layers[index].runs)
+
+
+_recent: tuple[Energy, ...] = ()
+
+
+def energy_of(graph: Graph, batch_norm: BatchNormMode = "warmed") -> Energy:
+    """Return how the expected energy flows back through a network.
+
+    The last few answers are kept, since every move of the unit asks again.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    batch_norm
+        "warmed": every batch norm divides by the variance of what comes in; "fresh": by 1;
+        "train": by the variance over the map, through which gradients flow as well.
+    """
+    global _recent  # noqa: PLW0603 - a cache by identity; a graph is too large to be hashed
+    for known in _recent:
+        if known.graph is graph and known.batch_norm == batch_norm:
+            return known
+    result = _Forward(graph, batch_norm).result()
+    _recent = (result, *_recent[:2])
+    return result
+
+
+class _Forward:
+    """The pass from the input to the last layer."""
+
+    def __init__(self, graph: Graph, batch_norm: BatchNormMode) -> None:
+        self._graph = graph
+        self._nodes = graph.nodes
+        self._mode = batch_norm
+        self._layers: list[Layer] = [Layer(PASS, [(graph.nodes[0].channels, Moments(1.0))])]
+        self._edges: dict[tuple[int, int], float] = {}
+        self._readers = [0] * len(graph.nodes)
+        for node in graph.nodes:
+            for source in node.inputs:
+                self._readers[source] += 1
+
+    def result(self) -> Energy:
+        """Return the model of the whole network."""
+        for node in self._nodes[1:]:
+            self._layers.append(self._layer(node))
+        runs = [tuple([n for n, _ in x.runs]) for x in self._layers]
+        return Energy(self._graph, self._mode, self._layers, runs, self._edges)
+
+    def _layer(self, node: Node) -> Layer:
+        op: Any = node.op
+        kind = type(op)
+        runs = self._layers[node.inputs[0]].runs
+        if kind in ACTIVATIONS:
+            return self._activation(node, runs)
+        if kind is ops.BatchNorm:
+            return self._batch_norm(node, runs)
+        if kind in _NOTHING:
+            return Layer(PASS, runs)
+        if isinstance(op, ops.MERGES):
+            return self._merge(node)
+        return LAYERS[kind](node, self._nodes[node.inputs[0]], runs)
+
+    def _activation(self, node: Node, runs: list[Run]) -> Layer:
+        op = node.op
+        assert op is not None
+        gates = [_open(op, x) for _, x in runs]
+        keep: Factors = gates[0] if len(gates) == 1 else tuple(gates)
+        remark = ""
+        if not isinstance(op, HOMOGENEOUS):
+            remark = "slopes of activations are taken at the values of wide layers"
+        elif not all(x.is_normal for _, x in runs):
+            remark = "gates behind values that are mostly positive are taken from a model of them"
+        self._note_skips(node)
+        return Layer(Backward(keep), [(n, activated(op, x)) for n, x in runs], remark)
+
+    def _note_skips(self, node: Node) -> None:
+        """Note how gates on both sides of a skip depend on each other."""
+        merge = node.inputs[0]
+        if type(self._nodes[merge].op) is not ops.Add or self._readers[merge] > 1:
+            return
+        if not isinstance(node.op, ops.Relu | ops.Relu6):
+            return
+        whole = average(self._layers[merge].runs)
+        if whole.is_normal:
+            return
+        for source in self._nodes[merge].inputs:
+            x = average(self._layers[source].runs)
+            if not x.is_normal:
+                self._edges[merge, source] = _together(x.distribution(), x, whole)
+
+    def _batch_norm(self, node: Node, runs: list[Run]) -> Layer:
+        op: Any = node.op
+        if self._mode == "train" or any(isinstance(x, Whole) for x in node.rules):
+            return norm_over_map(node, self._nodes[node.inputs[0]], runs)
+        if self._mode == "fresh":
+            keep = 1.0 / (1.0 + op.eps)
+            return Layer(Backward(keep), [(n, scaled(x, keep**0.5)) for n, x in runs])
+        # A channel without any variance keeps the statistics of a fresh norm.
+        variances = [x.variance if x.variance > 1e-12 * x.square else 1.0 for _, x in runs]
+        gains = [1.0 / (v + op.eps) for v in variances]
+        out = [(n, standardized(x)) for n, x in runs]
+        if all(x.is_normal for _, x in out):
+            out = [(sum(n for n, _ in out), Moments(1.0))] if len(out) == 1 else out
+        keep_all: Factors = gains[0] if len(gains) == 1 else tuple(gains)
+        return Layer(
+            Backward(keep_all),
+            out,
+            "batch norm is taken to divide by the expected variance of its channels",
+        )
+
+    def _merge(self, node: Node) -> Layer:
+        sources = [self._layers[i].runs for i in node.inputs]
+        if isinstance(node.op, ops.Concat):
+            return Layer(PASS, [run for runs in sources for run in runs])
+        counts = [tuple([n for n, _ in runs]) for runs in sources]
+        if all(x == counts[0] for x in counts):
+            columns = list(zip(*sources, strict=True))
+        else:
+            columns = [tuple([(node.channels, average(runs)) for runs in sources])]
+        if isinstance(node.op, ops.Add):
+            out = [(column[0][0], added([x for _, x in column])) for column in columns]
+            remark = "" if self._is_sum_of_independent(node) else _SAME_SOURCE
+            return Layer(PASS, out, remark)
+        self._note_factors(node)
+        return Layer(
+            PASS,
+            [(column[0][0], _product([x for _, x in column])) for column in columns],
+            "factors of a product are taken to be independent",
+        )
+
+    def _note_factors(self, node: Node) -> None:
+        """Note by what a product multiplies what it passes on to each source."""
+        squares = [average(self._layers[i].runs).square for i in node.inputs]
+        for k, source in enumerate(node.inputs):
+            self._edges[node.index, source] = prod(squares[:k] + squares[k + 1 :])
+
+    def _is_sum_of_independent(self, node: Node) -> bool:
+        """Whether no two sources come from one place without weights on either way."""
+        origins = [self._origin(x) for x in node.inputs]
+        return len(set(origins)) == len(origins)
+
+    def _origin(self, index: int) -> int:
+        while True:
+            node = self._nodes[index]
+            weighted = node.op is None or isinstance(node.op, _WEIGHTED)
+            if weighted or isinstance(node.op, ops.MERGES):
+                return index
+            index = node.inputs[0]
+
+
+_SAME_SOURCE = "sources of a sum that share what they come from are taken to be independent"
+
+_WEIGHTED = (ops.Conv, ops.DeformConv, ops.ConvTranspose, ops.Linear)
+
+
+def _open(op: ops.Op, x: Moments) -> float:
+    """Return the mean squared slope of an activation over the values in front of it."""
+    if x.is_normal:
+        return squared_slope(op, float(f"{x.square:.6g}"))
+    law = x.distribution()
+    return float(law.weights @ slope(op, law.points) ** 2)
+
+
+def _together(law: Law, x: Moments, whole: Moments) -> float:
+    """Return P(x > 0 and z > 0) / (P(x > 0) P(z > 0)) for z = x + an independent normal value."""
+    rest = (whole.square - whole.mean**2) - (x.square - x.mean**2)
+    if rest <= 0:
+        return 1.0
+    is_open = law.points > 0
+    weights = law.weights[is_open]
+    first = float(weights.sum())
+    shifted = law.points + (whole.mean - x.mean)
+    above = cdf(shifted / rest**0.5)
+    second = float(law.weights @ above)
+    if first <= 0 or second <= 0:
+        return 1.0
+    return float(weights @ above[is_open]) / (first * second)
+
+
+def _product(terms: list[Moments]) -> Moments:
+    return Moments(
+        prod(x.square for x in terms), prod(x.shared for x in terms), prod(x.mean for x in terms)
+    )
+
+
+_NOTHING: frozenset[type[ops.Op]] = frozenset({ops.Identity, ops.Dropout})

@@ -1,0 +1,225 @@
+"""The expected effective receptive field of a unit in closed form, and its path counts.
+
+One walk from the unit back to the input (`rfstudio.core.flow`), in numpy alone, for any network.
+The expected field is E[Σ_i g²] of the gradient g of all the unit's channels, over random weights
+and images: what the measured `energy` tends to (Luo et al. [1]_, section 2).  Where that is exact
+and where a model stands in is said by the result and derived in docs/expected-erf.md.
+
+References
+----------
+.. [1] Luo, Li, Urtasun, Zemel, "Understanding the effective receptive field in deep convolutional
+   neural networks", NIPS 2016, arXiv:1701.04128.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.core.backtrace import check_unit
+from rfstudio.core.backward import Backward, counting
+from rfstudio.core.energy import BatchNormMode, Energy, Gains, energy_of
+from rfstudio.core.flow import flow_back, total
+from rfstudio.core.graph import Graph
+
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Erf:
+    """An effective receptive field: how strongly each pixel moves one unit.
+
+    Attributes
+    ----------
+    map
+        One value a pixel, in the order of the image's axes, not negative; 0 where the unit reads
+        nothing.
+    layer, unit
+        Whose field it is: the layer's path and the position in its map.
+    estimator
+        What the values are: "expected", "path count" or a measured one.
+    exact
+        Whether the map is what its estimator tends to, or a model stands in somewhere.
+    notes
+        Why it is not exact, and what else a reader of the numbers should know; sentences.
+    options
+        What it was computed with, as plain values.
+    exponent
+        The true values are map · 2^exponent; 0 wherever they fit into a float64.
+    """
+
+    map: NDArray[np.float64]
+    layer: str
+    unit: tuple[int, ...]
+    estimator: str = "expected"
+    exact: bool = True
+    notes: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
+    exponent: int = 0
+
+
+def expected_erf(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    *,
+    reference: int = 0,
+    gains: Gains | None = None,
+    batch_norm: BatchNormMode = "warmed",
+) -> Erf:
+    """Return the expected energy E[Σ_i g²] of a unit's gradient, for random weights.
+
+    Weights are normal around 0 with variance 2 over the fan-in, biases 0, the input is noise of
+    mean 0 and variance 1: what a measurement with random weights has by default.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    index
+        Node of the unit.
+    unit
+        Its position; all its channels count, with random signs.
+    reference
+        Node whose map the field is over.
+    gains
+        Measured factors that replace modelled ones: for the index of an activation or a batch
+        norm its mean squared slope; of a max pool how much more often the gate in front of it is
+        open at the largest sample; for a pair (merge, source) that of an edge.
+    batch_norm
+        "warmed": batch norm divides by the variance of what comes in, as behind a few images;
+        "fresh": by 1; "train": by the variance over the map itself.
+
+    Raises
+    ------
+    UnitError
+        If there is no such unit.
+    """
+    check_unit(graph, index, unit)
+    energy = energy_of(graph, batch_norm)
+    visited: list[int] = []
+    flows = flow_back(
+        graph,
+        index,
+        unit,
+        _backward(energy, gains),
+        reference=reference,
+        runs=energy.runs,
+        edges=_edges(energy, gains),
+        visit=visited.append,
+    )
+    origin = graph.nodes[reference]
+    values, exponent = total(flows, energy.runs[reference], origin.size)
+    values *= origin.channels
+    notes = _reasons(energy, visited)
+    return Erf(
+        values,
+        graph.nodes[index].name,
+        tuple(unit),
+        "expected",
+        not notes,
+        notes,
+        {"batch_norm": batch_norm, "gains": "modelled" if gains is None else "measured"},
+        exponent,
+    )
+
+
+def _backward(energy: Energy, gains: Gains | None) -> list[Backward]:
+    result = [x.backward for x in energy.layers]
+    for key, gain in (gains or {}).items():
+        if isinstance(key, tuple):
+            continue
+        layer = energy.layers[key]
+        if layer.backward.spreads is None:
+            result[key] = layer.backward._replace(keep=float(gain))
+        else:
+            factor = layer.backward.factor / layer.open * float(gain)
+            result[key] = layer.backward._replace(factor=factor)
+    return result
+
+
+def _edges(energy: Energy, gains: Gains | None) -> Mapping[tuple[int, int], float]:
+    if gains is None:
+        return energy.edges
+    return {**energy.edges, **{k: float(x) for k, x in gains.items() if isinstance(k, tuple)}}
+
+
+def _reasons(energy: Energy, visited: Sequence[int]) -> tuple[str, ...]:
+    """Return why the result is approximate: each reason once, with the layers it is about."""
+    nodes = energy.graph.nodes
+    found: dict[str, list[str]] = {}
+    correlated: set[int] = set()
+    for i in visited:
+        layer = energy.layers[i]
+        if layer.remark:
+            found.setdefault(layer.remark, []).append(nodes[i].name)
+        if layer.sums and i in correlated:
+            found.setdefault(_CORRELATED, []).append(nodes[i].name)
+        if layer.correlates or i in correlated:
+            correlated.update(nodes[i].inputs)
+    return tuple(_sentence(reason, names) for reason, names in found.items())
+
+
+_CORRELATED = "gradients that overlapping windows add up are taken to be independent"
+
+
+def _sentence(reason: str, names: list[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{reason[0].upper()}{reason[1:]} ('{names[-1]}'{more})."
+
+
+def path_counts(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    *,
+    reference: int = 0,
+    means: bool = True,
+) -> Erf:
+    """Return the number of paths from each pixel to a unit.
+
+    That is the gradient of the same network with one channel a layer, all learned weights 1,
+    activations and norms left out, and max pooling that adds up its window.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    index, unit
+        Node and position of the unit.
+    reference
+        Node whose map the counts are over.
+    means
+        Whether means and interpolations keep their own weights (of which the absolute value
+        counts), so that a path through an average pool counts 1 over its taps; otherwise all
+        paths count 1 and the values are whole numbers.
+
+    Returns
+    -------
+    Erf
+        `exponent` is not 0 where counts do not fit into a float64.
+
+    Raises
+    ------
+    UnitError
+        If there is no such unit.
+    """
+    check_unit(graph, index, unit)
+    nodes = graph.nodes
+    flows = flow_back(
+        graph, index, unit, lambda i: counting(nodes[i], means=means), reference=reference
+    )
+    values, exponent = total(flows, (1,), nodes[reference].size)
+    return Erf(
+        values,
+        nodes[index].name,
+        tuple(unit),
+        "path count",
+        options={"means": means},
+        exponent=exponent,
+    )

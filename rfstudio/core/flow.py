@@ -1,0 +1,322 @@
+"""What flows from one unit back through a network: positive maps over the boxes that it reaches.
+
+One walk from the unit to the reference, whatever the numbers mean (see `rfstudio.core.backward`).
+A flow is kept as a box of values, a factor and a power of two, so that a layer that only scales
+costs one multiplication, and no depth overflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import frexp, ldexp, log2
+from typing import TypeAlias
+
+import numpy as np
+
+from rfstudio.core import ops
+from rfstudio.core.backward import Backward, Factors, Spreads
+from rfstudio.core.graph import Graph
+from rfstudio.core.spread import Values, WindowSpread, spread
+
+Profile: TypeAlias = tuple[float, ...] | None
+"""For each run of channels its share of a flow, the first being 1; None: all are alike."""
+
+_LARGE = 400.0
+"""Bits from which on values or factors are brought back to a middle size."""
+
+
+class Flow:
+    """Something positive that arrives at one map, per channel.
+
+    Attributes
+    ----------
+    start
+        First sample of the box along each axis; outside the box the flow is exactly 0.
+    values
+        The values in the box, without factor and exponent; never changed once they are here.
+    factor, exponent
+        What the values are multiplied with: factor · 2^exponent.
+    bits
+        Upper bound of log2 of the values.
+    profile
+        Shares of the channels.
+    """
+
+    __slots__ = ("bits", "exponent", "factor", "profile", "start", "values")
+
+    def __init__(
+        self,
+        start: tuple[int, ...],
+        values: Values,
+        factor: float = 1.0,
+        exponent: int = 0,
+        bits: float = 0.0,
+        profile: Profile = None,
+    ) -> None:
+        self.start = start
+        self.values = values
+        self.factor = factor
+        self.exponent = exponent
+        self.bits = bits
+        self.profile = profile
+
+    def times(self, factors: Factors) -> Flow:
+        """Return the flow with the channels multiplied by a factor, or by one for each run."""
+        if isinstance(factors, tuple):
+            shares = [1.0] * len(factors) if self.profile is None else self.profile
+            products = [x * y for x, y in zip(shares, factors, strict=True)]
+            first, profile = _normalized(products)
+            factor = self.factor * first
+        else:
+            factor, profile = self.factor * factors, self.profile
+        exponent = self.exponent
+        if not 1e-60 < factor < 1e60 and factor > 0:
+            factor, more = frexp(factor)
+            exponent += more
+        return Flow(self.start, self.values, factor, exponent, self.bits, profile)
+
+    def with_profile(self, factor: float, profile: Profile) -> Flow:
+        """Return the flow with other shares, multiplied by `factor`."""
+        result = self.times(factor)
+        result.profile = profile
+        return result
+
+    def spread(self, spreads: Spreads) -> Flow | None:
+        """Return the flow spread back along all axes; None if it goes nowhere."""
+        values, bits = self.values, self.bits
+        starts: list[int] = []
+        for axis, (start, how) in enumerate(zip(self.start, spreads, strict=True)):
+            before = values.shape[axis]
+            values, low = spread(values, axis, start, how)
+            if values.shape[axis] == 0:
+                return None
+            starts.append(low)
+            if type(how) is WindowSpread:
+                bits += min(how.rule.kernel, before).bit_length()
+                if how.weights is not None:
+                    bits += max(log2(float(how.weights.max()) + 1e-300), 0.0)
+            else:
+                bits += 64.0
+        result = Flow(tuple(starts), values, self.factor, self.exponent, bits, self.profile)
+        if bits > _LARGE:
+            result.level()
+        return result
+
+    def level(self) -> None:
+        """Move the size of the values into the exponent."""
+        largest = float(self.values.max())
+        if largest > 0:
+            _, shift = frexp(largest)
+            self.values = np.ldexp(self.values, -shift)
+            self.exponent += shift
+        self.bits = 0.0
+
+    def plus(self, other: Flow) -> Flow:
+        """Return the sum of two flows of one profile into one map."""
+        a, b = (self, other) if self._size() >= other._size() else (other, self)
+        if a.factor == 0:
+            return b
+        ratio = ldexp(b.factor / a.factor, max(b.exponent - a.exponent, -3000))
+        values = b.values if ratio == 1.0 else b.values * ratio
+        bits = max(a.bits, b.bits) + 1
+        if a.start == b.start and a.values.shape == values.shape:
+            return Flow(a.start, a.values + values, a.factor, a.exponent, bits, a.profile)
+        low = tuple([min(x, y) for x, y in zip(a.start, b.start, strict=True)])
+        shape = [
+            max(x + n, y + m) - z
+            for x, n, y, m, z in zip(
+                a.start, a.values.shape, b.start, values.shape, low, strict=True
+            )
+        ]
+        result = np.zeros(shape)
+        result[_box(a.start, a.values.shape, low)] = a.values
+        result[_box(b.start, values.shape, low)] += values
+        return Flow(low, result, a.factor, a.exponent, bits, a.profile)
+
+    def _size(self) -> float:
+        return -1e300 if self.factor <= 0 else log2(self.factor) + self.exponent
+
+
+def _box(start: tuple[int, ...], shape: tuple[int, ...], low: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple([slice(x - z, x - z + n) for x, n, z in zip(start, shape, low, strict=True)])
+
+
+def _normalized(shares: Sequence[float]) -> tuple[float, Profile]:
+    """Return the first share and the shares over it; no profile if all are alike."""
+    first = shares[0]
+    if first <= 0 or all(abs(x - first) <= 1e-12 * first for x in shares):
+        return first, None
+    return first, tuple([x / first for x in shares])
+
+
+def one_unit(unit: tuple[int, ...]) -> Flow:
+    """Return the flow at its start: 1 at the unit."""
+    return Flow(unit, np.ones((1,) * len(unit)))
+
+
+Runs: TypeAlias = Sequence[tuple[int, ...]]
+"""For each node the number of channels in each of its runs of like channels."""
+
+
+def flow_back(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    backward: Sequence[Backward] | Callable[[int], Backward],
+    *,
+    reference: int = 0,
+    runs: Runs | None = None,
+    edges: Mapping[tuple[int, int], float] | None = None,
+    visit: Callable[[int], None] | None = None,
+) -> list[Flow]:
+    """Return what arrives at the reference map, one flow for each profile.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    index, unit
+        The node of the unit and its position.
+    backward
+        What each node does.
+    reference
+        Node at which to stop; what goes around it does not count.
+    runs
+        The runs of channels of every node; None: all channels are alike everywhere.
+    edges
+        Factors of what a merge (first) passes on to one of its sources (second).
+    visit
+        Called with every node on the way, the unit's first.
+    """
+    nodes = graph.nodes
+    arriving: dict[int, list[Flow]] = {index: [one_unit(unit)]}
+    step = backward if callable(backward) else backward.__getitem__
+    for i in range(index, reference, -1):
+        flows = arriving.pop(i, None)
+        if flows is None:
+            continue
+        if visit is not None:
+            visit(i)
+        node = nodes[i]
+        if not isinstance(node.op, ops.MERGES):
+            flows = _through(flows, step(i))
+        if len(node.inputs) == 1:
+            _arrive(arriving, node.inputs[0], flows)
+        else:
+            _split(arriving, graph, i, flows, runs, edges or {})
+    return arriving.get(reference, [])
+
+
+def _arrive(arriving: dict[int, list[Flow]], source: int, flows: list[Flow]) -> None:
+    known = arriving.get(source)
+    if known is None:
+        if flows:
+            arriving[source] = list(flows)
+        return
+    for flow in flows:
+        for j, other in enumerate(known):
+            if _alike(flow.profile, other.profile):
+                known[j] = other.plus(flow)
+                break
+        else:
+            known.append(flow)
+
+
+def _alike(a: Profile, b: Profile) -> bool:
+    if a is None or b is None:
+        return a is b
+    return all(abs(x - y) <= 1e-9 * abs(x) for x, y in zip(a, b, strict=True))
+
+
+def _through(flows: list[Flow], how: Backward) -> list[Flow]:
+    """Return what one layer passes on."""
+    if how.spreads is None:
+        if how.keep == 1.0:
+            return flows
+        return [x.times(how.keep) for x in flows]
+    passed: list[Flow] = []
+    for flow in flows:
+        spreading = flow.spread(how.spreads)
+        if spreading is not None:
+            passed.append(spreading.times(how.factor))
+        if how.keep != 0.0:
+            passed.append(flow.times(how.keep))
+    return passed
+
+
+def _mixed(flows: list[Flow], runs: tuple[int, ...]) -> Flow:
+    """Return the mean over channels."""
+    total = sum(runs)
+    result: Flow | None = None
+    for flow in flows:
+        if flow.profile is not None:
+            mean = sum(n * x for n, x in zip(runs, flow.profile, strict=True)) / total
+            flow = flow.with_profile(mean, None)
+        result = flow if result is None else result.plus(flow)
+    assert result is not None
+    return result
+
+
+def _split(
+    arriving: dict[int, list[Flow]],
+    graph: Graph,
+    index: int,
+    flows: list[Flow],
+    runs: Runs | None,
+    edges: Mapping[tuple[int, int], float],
+) -> None:
+    """Pass what arrives at a merge on to its sources."""
+    nodes = graph.nodes
+    node = nodes[index]
+    slices = isinstance(node.op, ops.Concat) and runs is not None
+    done = 0
+    for source in node.inputs:
+        parts = flows
+        if runs is not None:
+            count = len(runs[source])
+            if slices:
+                parts = [_slice(x, done, done + count) for x in flows]
+                done += count
+            elif runs[source] != runs[index]:
+                parts = [_mixed(flows, runs[index])]
+        factor = edges.get((index, source))
+        if factor is not None:
+            parts = [x.times(factor) for x in parts]
+        if nodes[source].size != node.size:
+            parts = [y for x in parts if (y := _cut(x, nodes[source].size)) is not None]
+        _arrive(arriving, source, parts)
+
+
+def _slice(flow: Flow, start: int, stop: int) -> Flow:
+    if flow.profile is None:
+        return flow
+    first, profile = _normalized(flow.profile[start:stop])
+    return flow.with_profile(first, profile)
+
+
+def _cut(flow: Flow, size: tuple[int, ...]) -> Flow | None:
+    """Cut off what a source of a faulty merge does not have."""
+    slices = tuple([slice(0, max(n - x, 0)) for x, n in zip(flow.start, size, strict=True)])
+    values = flow.values[slices]
+    if values.size == 0:
+        return None
+    return Flow(flow.start, values, flow.factor, flow.exponent, flow.bits, flow.profile)
+
+
+def total(flows: list[Flow], runs: tuple[int, ...], size: tuple[int, ...]) -> tuple[Values, int]:
+    """Return a map of the mean over channels of all flows, and its exponent.
+
+    Values are map · 2^exponent; the exponent is 0 wherever the values fit into a float64.
+    """
+    result = np.zeros(size)
+    if not flows:
+        return result, 0
+    flow = _mixed(flows, runs)
+    flow.level()
+    mantissa, exponent = frexp(flow.factor)
+    exponent += flow.exponent
+    values = flow.values * mantissa
+    if abs(exponent) < 1000:
+        values, exponent = np.ldexp(values, exponent), 0
+    result[_box(flow.start, values.shape, (0,) * len(size))] = values
+    return result, exponent
