@@ -5,12 +5,15 @@ Nothing here imports Qt; torch is imported only by what measures or builds with 
 
 from __future__ import annotations
 
+from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.analysis import analyze as _analyze
 from rfstudio.core.architecture import INPUT, Architecture
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.graph import Graph, expand
 
 if TYPE_CHECKING:
@@ -136,6 +139,143 @@ def path_counts(
 
     graph, index, position = _unit_of(network, layer, unit, input_size)
     return expected.path_counts(graph, index, position, means=means)
+
+
+def to_torch(
+    network: str | Path | Architecture,
+    layer: str | None = None,
+    seed: int = 0,
+    *,
+    weights: Literal["random", "uniform", "ones"] = "random",
+    input_size: tuple[int, ...] | None = None,
+) -> torch.nn.Module:
+    """Return a network as a torch module in evaluation mode: image (N, C, H, W) → a layer's map.
+
+    Parameters
+    ----------
+    network
+        What `load` takes or returns.
+    layer
+        Layer or container path whose map is computed; None: the last layer.
+    seed
+        Of random weights; the same seed gives the same weights.
+    weights
+        "random": He's normal initialisation; "uniform": all alike, 1 / fan-in; "ones".
+    input_size
+        Size that fully connected layers are made for; the document's own if None.
+
+    Raises
+    ------
+    UnknownLayerError
+        If there is no such layer.
+    GraphError
+        If the network has faults in front of the layer.
+    """
+    from rfstudio.engine import build
+
+    return build.to_torch(load(network), layer, seed, weights=weights, input_size=input_size)
+
+
+def erf(  # noqa: PLR0913 - the options of a measurement
+    network: str | Path | Architecture,
+    layer: str,
+    unit: tuple[int, ...] | None = None,
+    *,
+    estimator: str = "energy",
+    samples: int | None = None,
+    seed: int = 0,
+    module: torch.nn.Module | None = None,
+    images: torch.Tensor | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    **options: Any,
+) -> Erf:
+    """Measure the effective receptive field of a unit with torch.
+
+    Parameters
+    ----------
+    network
+        What `load` takes or returns.
+    layer
+        Layer or container path.
+    unit
+        Position in that layer's map; None: the centre unit, (h // 2, w // 2).
+    estimator
+        "energy", "rms", "abs", "signed", "positive", "occlusion" or "perturbation"; also
+        "expected" and "path-count", which are computed without torch.
+    samples
+        Number of samples; None: one an image, or the default number of noise images.
+    seed
+        Of weights, noise and signs.
+    module
+        A module that maps an image to this layer, such as one of `to_torch`, in evaluation mode;
+        None: one with random weights, drawn anew every few samples.
+    images
+        (N, C, H, W), used in turn instead of noise; the network is taken at their size.
+    dtype, device
+        Of the measurement: "float32" or "float64"; "auto", "cpu", "cuda", "cuda:1", "mps".
+    **options
+        Any other option of `rfstudio.engine.request.ErfRequest`, by name.
+
+    Returns
+    -------
+    Erf
+        `map` (H, W) float64, `metrics`, and `options`, which holds all options of the run.
+
+    Raises
+    ------
+    RFStudioError
+        If layer, unit, an option, the device or the weights do not fit; the text says which.
+    """
+    size = options.pop("input_size", None) if images is None else tuple(images.shape[2:])
+    if estimator == "expected":
+        return expected_erf(network, layer, unit, input_size=size)
+    if estimator == "path-count":
+        return path_counts(network, layer, unit, input_size=size)
+    from rfstudio.core.expected import Erf
+    from rfstudio.engine.erf import measure
+    from rfstudio.engine.request import ErfRequest
+
+    _refuse_unknown(options, ErfRequest)
+    architecture = load(network)
+    request = ErfRequest(
+        architecture=architecture,
+        layer=layer,
+        unit=None if unit is None else tuple(map(int, unit)),
+        input_size=size,
+        estimator=estimator,  # type: ignore[arg-type]  # the request judges it
+        samples=samples,
+        seed=seed,
+        dtype=dtype,  # type: ignore[arg-type]  # the request judges it
+        device=device,
+        **options,
+    )
+    result = measure(request, module=module, images=images)
+    facts = {
+        **result.options,
+        "samples": result.samples,
+        "device": result.device,
+        "versions": dict(result.versions),
+        "seconds": result.seconds,
+    }
+    return Erf(
+        map=result.map,
+        layer=result.layer,
+        unit=result.unit,
+        estimator=estimator,
+        exact=False,
+        notes=result.notes,
+        options=facts,
+    )
+
+
+def _refuse_unknown(options: dict[str, Any], request: type) -> None:
+    known = [x.name for x in fields(request)]
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise RFStudioError(f"there is no option '{name}' of a measurement{hint}")
 
 
 def _unit_of(
