@@ -2,89 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from rfstudio.core import ops
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import GraphError
-from rfstudio.core.graph import Graph, Node, expand
-from rfstudio.core.ops import Op
+from rfstudio.core.graph import Graph, expand
 from rfstudio.engine.boxes import Box
 from rfstudio.engine.cone import Plan, input_of, make_plan
-from rfstudio.engine.initial import draw_weights, level_weights, unit_weights
+from rfstudio.engine.initial import (
+    Stream,
+    draw_weights,
+    generator,
+    level_weights,
+    normal,
+    unit_weights,
+)
 from rfstudio.engine.layers.base import LayerModule
-from rfstudio.engine.layers.mixing import (
-    AttentionModule,
-    FlattenModule,
-    GlobalPoolModule,
-    GroupNormModule,
-    LinearModule,
-    SqueezeExciteModule,
-    WindowAttentionModule,
-)
-from rfstudio.engine.layers.pointwise import (
-    BatchNormModule,
-    DropoutModule,
-    FunctionModule,
-    LayerNormModule,
-    MergeModule,
-    PreluModule,
-)
+from rfstudio.engine.layers.mixing import LinearModule
+from rfstudio.engine.layers.pointwise import BatchNormModule
 from rfstudio.engine.layers.positive import POSITIVE
-from rfstudio.engine.layers.resampling import (
-    AdaptivePoolModule,
-    CropModule,
-    PadModule,
-    PixelShuffleModule,
-    PixelUnshuffleModule,
-    UpsampleModule,
-)
-from rfstudio.engine.layers.windows import (
-    AvgPoolModule,
-    ConvModule,
-    ConvTransposeModule,
-    CustomModule,
-    MaxPoolModule,
-)
-
-_MODULES: dict[type[Op], Callable[[Node, Sequence[Node]], LayerModule]] = {
-    ops.Conv: ConvModule,
-    ops.DeformConv: ConvModule,
-    ops.ConvTranspose: ConvTransposeModule,
-    ops.MaxPool: MaxPoolModule,
-    ops.AvgPool: AvgPoolModule,
-    ops.Custom: CustomModule,
-    ops.AdaptiveAvgPool: AdaptivePoolModule,
-    ops.AdaptiveMaxPool: AdaptivePoolModule,
-    ops.GlobalAvgPool: GlobalPoolModule,
-    ops.GlobalMaxPool: GlobalPoolModule,
-    ops.Upsample: UpsampleModule,
-    ops.PixelShuffle: PixelShuffleModule,
-    ops.PixelUnshuffle: PixelUnshuffleModule,
-    ops.Pad: PadModule,
-    ops.Crop: CropModule,
-    ops.Flatten: FlattenModule,
-    ops.Linear: LinearModule,
-    ops.InstanceNorm: GroupNormModule,
-    ops.GroupNorm: GroupNormModule,
-    ops.SqueezeExcite: SqueezeExciteModule,
-    ops.Attention: AttentionModule,
-    ops.WindowAttention: WindowAttentionModule,
-    ops.BatchNorm: BatchNormModule,
-    **dict.fromkeys(ops.ELEMENTWISE, FunctionModule),
-    ops.Dropout: DropoutModule,
-    ops.Prelu: PreluModule,
-    ops.LayerNorm: LayerNormModule,
-    **dict.fromkeys(ops.MERGES, MergeModule),
-}
-"""The module of every operation."""
+from rfstudio.engine.layers.table import MODULES
 
 _PLANS_KEPT = 64
+
+WARMING_IMAGES = 4
+"""Images from which the running statistics of batch norm are taken."""
+
+_WARMING_SIDE = 256
+"""Side of the images for that; statistics of larger ones are no different."""
 
 MAX_WEIGHTS = 2**31
 """Weights of a network above which it is refused, instead of filling the memory (8 GB)."""
@@ -147,7 +97,7 @@ class GraphModule(Scope):
         self.target = len(nodes) - 1 if layer is None else self.graph.index(layer)
         self.needed = ancestors(self.graph, self.target)
         _refuse_faults(self.graph, self.needed)
-        table = {**_MODULES, **POSITIVE} if positive else _MODULES
+        table = {**MODULES, **POSITIVE} if positive else MODULES
         # Weights have no memory before all of them are known to fit.
         with torch.device("meta"):
             built = [
@@ -156,12 +106,12 @@ class GraphModule(Scope):
                 if (op := node.op) is not None
             ]
         _refuse_size(built)
-        self._by_index: dict[int, LayerModule] = {}
+        self.by_index: dict[int, LayerModule] = {}
         for module, index in zip(built, (i for i in self.needed if i > 0), strict=True):
             node = nodes[index]
             real = table[type(node.op)](node, [nodes[i] for i in node.inputs])  # type: ignore[index]
             del module
-            self._by_index[index] = real
+            self.by_index[index] = real
             *containers, name = node.name.split(".")
             scope: Scope = self
             for container in containers:
@@ -182,12 +132,40 @@ class GraphModule(Scope):
 
     def layers(self) -> Iterator[LayerModule]:
         """Yield the module of every node, in order."""
-        yield from self._by_index.values()
+        yield from self.by_index.values()
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the layer's map of `images`, (N, C, *size)."""
         plan = self.plan(tuple(images.shape[2:]))
         return plan.run(input_of(plan, images))
+
+    @torch.no_grad()
+    def warm(self, images: Tensor) -> bool:
+        """Set the running statistics of batch norm to those of some images, (N, C, *size).
+
+        Returns
+        -------
+        bool
+            Whether there is any batch norm.
+        """
+        norms = [x for x in self.layers() if isinstance(x, BatchNormModule)]
+        if not norms:
+            return False
+        starts = [max(n - _WARMING_SIDE, 0) // 2 for n in images.shape[2:]]
+        middle = tuple(slice(a, a + _WARMING_SIDE) for a in starts)
+        small = images[(slice(None), slice(None), *middle)]
+        try:
+            plan = self.plan(tuple(small.shape[2:]))
+        except GraphError:  # the network does not take smaller images
+            small, plan = images, self.plan(tuple(images.shape[2:]))
+        for norm in norms:
+            norm.warming = True
+        try:
+            plan.run(input_of(plan, small).to(next(self.parameters())))
+        finally:
+            for norm in norms:
+                norm.warming = False
+        return True
 
     def graph_at(self, size: tuple[int, ...]) -> Graph:
         """Return the network's graph at another size of image.
@@ -202,7 +180,7 @@ class GraphModule(Scope):
         if key not in self._graphs:
             graph = expand(self.architecture, size, batch_norm_training=training)
             _refuse_faults(graph, self.needed)
-            for index, layer in self._by_index.items():
+            for index, layer in self.by_index.items():
                 self._refuse_other_size(graph, index, layer)
             self._graphs[key] = graph
         return self._graphs[key]
@@ -233,7 +211,7 @@ class GraphModule(Scope):
         if key not in self._plans:
             if len(self._plans) >= _PLANS_KEPT:
                 del self._plans[next(iter(self._plans))]
-            self._plans[key] = make_plan(graph, self._by_index, target, box, full=full)
+            self._plans[key] = make_plan(graph, self.by_index, target, box, full=full)
         return self._plans[key]
 
 
@@ -277,6 +255,7 @@ def to_torch(
     weights: Literal["random", "uniform", "ones"] = "random",
     input_size: tuple[int, ...] | None = None,
     positive: bool = False,
+    batch_norm: Literal["fresh", "warmed"] = "fresh",
     dtype: torch.dtype = torch.float32,
 ) -> GraphModule:
     """Return a network as a module in evaluation mode: image (N, C, *size) → a layer's map.
@@ -295,6 +274,8 @@ def to_torch(
         Size of the images along each axis; the document's own if None.
     positive
         Build the positive linear network, whose gradient counts paths.
+    batch_norm
+        Running statistics: "fresh" (mean 0, variance 1: it does nothing) or "warmed" by noise.
     dtype
         Of weights and images.
 
@@ -313,4 +294,9 @@ def to_torch(
             level_weights(module.layers())
         case "ones":
             unit_weights(module.layers())
-    return module.to(dtype).eval()
+    module = module.to(dtype).eval()
+    if batch_norm == "warmed":
+        shape = (architecture.channels, *module.graph.nodes[0].size)
+        noise = [normal(generator(seed, Stream.WARMING, i), shape) for i in range(WARMING_IMAGES)]
+        module.warm(torch.stack(noise))
+    return module

@@ -59,6 +59,8 @@ class Plan:
         What is computed.
     steps
         The evaluations, in order.
+    parts
+        What of each node's map is evaluated.
     macs
         Multiply-adds of one image.
     numbers
@@ -68,12 +70,21 @@ class Plan:
     input: Part
     target: Part
     steps: tuple[Step, ...]
+    parts: Mapping[int, Part]
     macs: int
     numbers: int
 
     def run(self, x: Tensor) -> Tensor:
         """Compute the target from the input's box, (N, C, *extent)."""
-        values: dict[int, Tensor] = {0: x}
+        return self._run(x, {0: x}, keep=False)
+
+    def values(self, x: Tensor) -> dict[int, Tensor]:
+        """Return what is computed of every node's map from the input's box."""
+        values = {0: x}
+        self._run(x, values, keep=True)
+        return values
+
+    def _run(self, x: Tensor, values: dict[int, Tensor], *, keep: bool) -> Tensor:
         result = x
         for step in self.steps:
             if step.evaluate is None:
@@ -81,7 +92,7 @@ class Plan:
             else:
                 result = step.evaluate([values[i] for i in step.inputs])
             values[step.index] = result
-            for index in step.release:
+            for index in () if keep else step.release:
                 del values[index]
         return result
 
@@ -159,15 +170,15 @@ def make_plan(
         sources = tuple(parts[x] for x in node.inputs)
         numbers += node.channels * prod(part.extent)
         if not part.is_empty:
-            macs += _macs(graph, i, part)
+            macs += macs_of(graph, i, part)
         release = tuple(x for x in set(node.inputs) if last_reader[x] == i and x > 0)
         evaluate = None if part.is_empty else layers[i].bind(node, sources, part)
         shape = (node.channels, *part.extent)
         steps.append(Step(i, evaluate, node.inputs, shape, release))
-    return Plan(parts[0], wanted, tuple(steps), macs, numbers)
+    return Plan(parts[0], wanted, tuple(steps), parts, macs, numbers)
 
 
-def _macs(graph: Graph, index: int, part: Part) -> int:
+def macs_of(graph: Graph, index: int, part: Part) -> int:
     """Return the multiply-adds of a box: its share of those of the map."""
     node = graph.nodes[index]
     source = graph.nodes[node.inputs[0]]

@@ -27,11 +27,11 @@ from rfstudio.engine.build import GraphModule
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.estimators import Mean
 from rfstudio.engine.filling import fill_samples, reach
-from rfstudio.engine.initial import level_weights
+from rfstudio.engine.initial import draw_weights, level_weights
 from rfstudio.engine.layers.pointwise import BatchNormModule
 from rfstudio.engine.request import BY_FILLING, DEFAULT_SAMPLES, ErfRequest, ErfResult
 from rfstudio.engine.running import CancelToken, Report, ignore
-from rfstudio.engine.sampling import Images, set_random_weights, warm_batch_norm
+from rfstudio.engine.sampling import Images
 from rfstudio.engine.subject import ConeSubject, Subject, WholeSubject, target_of
 from rfstudio.engine.weights import load_weights
 
@@ -79,7 +79,9 @@ def measure(
         is not a number.
     """
     token = token or CancelToken()
-    with ranks.joined() as rank:
+    # The same numbers again for the same seed, and no silent loss of precision on GPUs.
+    exact = torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False)
+    with ranks.joined() as rank, exact:
         run = _Run(request, module, images)
         for batch in run.batches(rank):
             token.check()
@@ -150,6 +152,9 @@ class _Run:
             network = GraphModule(request.architecture, self.layer, input_size=self._size)
         else:
             network = copy.deepcopy(module)
+            computed = network.graph.nodes[network.target].name
+            if computed != self.layer:
+                raise MeasurementError(f"the module computes '{computed}', not '{self.layer}'")
         network = network.eval().to(self.device, self._dtype)
         if module is None:
             self._set_fixed_weights(network)
@@ -166,7 +171,7 @@ class _Run:
                 level_weights(network.layers())
                 self._warm(network)
             case path:
-                set_random_weights(network, self.request.seed, 0)
+                draw_weights(network.layers(), self.request.seed)
                 loaded = load_weights(network, path)
                 self._notes += loaded.notes()
                 if any(name.endswith("running_var") for name in loaded.missing):
@@ -174,7 +179,7 @@ class _Run:
 
     def _warm(self, network: GraphModule) -> None:
         if self.request.batch_norm == "warmed":
-            warm_batch_norm(network, self._images)
+            network.warm(self._images.for_warming())
 
     def _affordable(self) -> int:
         """Return how many samples may be computed at once: bounded work and memory."""
@@ -234,7 +239,7 @@ class _Run:
     def _prepare(self, group: int) -> None:
         if self._is_drawn and group != self._group:
             assert isinstance(self.subject, ConeSubject)
-            set_random_weights(self.subject.module, self.request.seed, group)
+            draw_weights(self.subject.module.layers(), self.request.seed, group)
             self._warm(self.subject.module)
             self._group = group
 

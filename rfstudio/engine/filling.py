@@ -11,6 +11,7 @@ from torch import Tensor
 from rfstudio.engine.boxes import Box, Span
 from rfstudio.engine.devices import free_memory
 from rfstudio.engine.initial import Stream, generator, normal
+from rfstudio.engine.request import ErfRequest
 from rfstudio.engine.running import CancelToken
 from rfstudio.engine.subject import Subject
 
@@ -68,32 +69,46 @@ def _filled(
     covered = torch.zeros_like(total)
     if pixels.numel() == 0:
         return total
-    base = subject.evaluate(pixels)
-    factors = subject.weighting([index], base.shape[1]).to(base)
     noise = request.amplitude * normal(
         generator(request.seed, Stream.SIGNS, index + 2**32), image.shape[1:]
     )
     noise = noise[(slice(None), *(slice(a, b) for a, b in box))].to(pixels)
     patches = list(_patches(box, size, request.patch, request.stride))
-    by_memory = free_memory(pixels.device) / 4 / max(subject.numbers * pixels.itemsize, 1)
-    batch = int(max(1, min(_MAX_BATCH, _BATCH_MACS / max(subject.macs, 1), by_memory)))
+    cut = [tuple(_cut(x, y) for x, y in zip(patch, box, strict=True)) for patch, _ in patches]
+    changer = subject.changer(pixels, [sorted({x[i] for x in cut}) for i in range(len(box))])
+    before = changer.before
+    factors = subject.weighting([index], before.shape[1]).to(before)
+    by_memory = free_memory(pixels.device) / 4 / max(changer.numbers * pixels.itemsize, 1)
+    batch = int(max(1, min(_MAX_BATCH, _BATCH_MACS / max(changer.macs, 1), by_memory)))
+    coarse = torch.zeros_like(total)
     for start in range(0, len(patches), batch):
         token.check()
-        chosen = patches[start : start + batch]
-        changed = pixels.repeat(len(chosen), *[1] * (pixels.dim() - 1))
-        for copy, patch in zip(changed, chosen, strict=True):
-            where = (slice(None), *_within(patch, box))
-            if request.estimator == "perturbation":
-                copy[where] += noise[where]
-            else:
-                copy[where] = request.fill
-        moved = ((subject.evaluate(changed) - base) * factors).sum(1).abs().double().cpu()
-        for value, patch in zip(moved, chosen, strict=True):
+        chosen = cut[start : start + batch]
+        contents = [_content(request, pixels, noise, patch) for patch in chosen]
+        after = changer.after(chosen, contents)
+        moved = ((after - before) * factors).sum(1).abs().double().cpu()
+        for value, (patch, level) in zip(moved, patches[start : start + batch], strict=True):
             where = _within(patch, shown)
             total[where] += value
             covered[where] += 1
-        progressed((start + len(chosen)) / len(patches), (total / covered.clamp(min=1))[None])
+            # Until the finer patches come, this one stands for those beside it.
+            reached = tuple((a, b + (level - 1) * request.stride) for a, b in patch)
+            coarse[_within(reached, shown)] = value
+        progressed((start + len(chosen)) / len(patches), coarse[None])
     return total / covered.clamp(min=1)
+
+
+def _content(request: ErfRequest, pixels: Tensor, noise: Tensor, patch: Box) -> Tensor:
+    """Return what a patch holds when it is changed, (C, *extent)."""
+    where = (slice(None), *(slice(a, b) for a, b in patch))
+    if request.estimator == "perturbation":
+        return pixels[0][where] + noise[where]
+    return torch.full_like(pixels[0][where], request.fill)
+
+
+def _cut(span: Span, box: Span) -> Span:
+    """Return the part of a span of pixels that lies in a box, in samples of the box."""
+    return max(span[0] - box[0], 0), min(span[1], box[1]) - box[0]
 
 
 def reach(box: Box, size: tuple[int, ...], side: int, stride: int) -> Box:
@@ -120,8 +135,8 @@ def _within(patch: Box, box: Box) -> tuple[slice, ...]:
     )
 
 
-def _patches(box: Box, size: tuple[int, ...], side: int, stride: int) -> Iterator[Box]:
-    """Yield the patches of a grid over the image that touch the box.
+def _patches(box: Box, size: tuple[int, ...], side: int, stride: int) -> Iterator[tuple[Box, int]]:
+    """Yield the patches of a grid over the image that touch the box, each with its level.
 
     Coarse to fine: every eighth patch along each axis first, then every fourth, second and all.
     """
@@ -131,4 +146,4 @@ def _patches(box: Box, size: tuple[int, ...], side: int, stride: int) -> Iterato
             numbers = [number for _, _, number in patch]
             coarser = level < 8 and all(x % (2 * level) == 0 for x in numbers)
             if all(x % level == 0 for x in numbers) and not coarser:
-                yield tuple((a, b) for a, b, _ in patch)
+                yield tuple((a, b) for a, b, _ in patch), level

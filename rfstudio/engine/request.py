@@ -28,7 +28,7 @@ BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
 Method: TypeAlias = Literal["auto", "cone", "full"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ErfRequest:
     """One measurement with all its options.
 

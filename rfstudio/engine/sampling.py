@@ -7,7 +7,6 @@ sizes, devices and ranks do not change what is measured.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from rfstudio.engine.build import GraphModule
-from rfstudio.engine.cone import input_of
+from rfstudio.engine.build import WARMING_IMAGES
 from rfstudio.engine.errors import MeasurementError
-from rfstudio.engine.initial import Stream, draw_weights, generator, normal
-from rfstudio.engine.layers.pointwise import BatchNormModule
+from rfstudio.engine.initial import Stream, generator, normal
 
-WARMING_IMAGES = 4
-"""Images from which the running statistics of batch norm are taken."""
-
-WARMING_SIDE = 256
-"""Side of the images for that; statistics of larger ones are no different."""
+_KEPT = 8
+"""Prepared photos that are kept."""
 
 # Mean and standard deviation of ImageNet's photos, as torchvision's models expect them.
 _MEAN = (0.485, 0.456, 0.406)
@@ -68,6 +62,10 @@ class Images:
         """Return the images of some samples, (N, C, *size), on the CPU."""
         return torch.stack([self._one(i, stream) for i in indices])
 
+    def for_warming(self) -> Tensor:
+        """Return a few images for the statistics of batch norm, apart from the samples."""
+        return self.batch(range(WARMING_IMAGES), Stream.WARMING)
+
     def _one(self, index: int, stream: Stream) -> Tensor:
         if len(self._images) == 0:
             return normal(generator(self._seed, stream, index), (self._channels, *self.size))
@@ -75,7 +73,7 @@ class Images:
         if isinstance(self._images, Tensor):
             return self._images[index]
         if index not in self._prepared:
-            if len(self._prepared) >= 2 * WARMING_IMAGES:
+            if len(self._prepared) >= _KEPT:
                 self._prepared.clear()
             self._prepared[index] = prepared(self._images[index], self._channels, self.size)
         return self._prepared[index]
@@ -111,40 +109,3 @@ def signs(seed: int, index: int, channels: int) -> Tensor:
     """Return one random sign per channel for a sample."""
     source = generator(seed, Stream.SIGNS, index)
     return torch.from_numpy(source.integers(0, 2, channels).astype(np.float32) * 2 - 1)
-
-
-def set_random_weights(module: GraphModule, seed: int, group: int) -> None:
-    """Give the module the weights of a group of samples."""
-    draw_weights(module.layers(), seed, group)
-
-
-@torch.no_grad()
-def warm_batch_norm(module: GraphModule, images: Images) -> bool:
-    """Set the running statistics of batch norm to those of a few images.
-
-    Returns
-    -------
-    bool
-        Whether there is any batch norm.
-    """
-    norms = [x for x in module.layers() if isinstance(x, BatchNormModule)]
-    if not norms:
-        return False
-    batch: Any = images.batch(range(WARMING_IMAGES), Stream.WARMING)
-    box = tuple(
-        ((n - min(n, WARMING_SIDE)) // 2, (n + min(n, WARMING_SIDE)) // 2) for n in images.size
-    )
-    small = batch[(slice(None), slice(None), *(slice(a, b) for a, b in box))]
-    try:
-        plan = module.plan(tuple(small.shape[2:]))
-    except Exception:  # noqa: BLE001 - the network does not fit the smaller image: take the whole
-        small, plan = batch, module.plan(tuple(batch.shape[2:]))
-    for norm in norms:
-        norm.warming = True
-    try:
-        parameter = next(module.parameters())
-        plan.run(input_of(plan, small).to(parameter))
-    finally:
-        for norm in norms:
-            norm.warming = False
-    return True

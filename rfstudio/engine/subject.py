@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from rfstudio.core import ops
 from rfstudio.core.graph import Graph
-from rfstudio.engine.boxes import Box
+from rfstudio.engine.boxes import Box, Span
 from rfstudio.engine.build import GraphModule
+from rfstudio.engine.changes import Changer, Reached, Whole
 from rfstudio.engine.cone import Plan, input_of, unit_box
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.estimators import SIGNED, response
@@ -21,6 +22,12 @@ from rfstudio.engine.sampling import signs
 
 _WORTH_CUTTING = 0.97
 """Share of the whole network's work above which the cone is not worth its cuts."""
+
+_WORTH_REACHING = 1e8
+"""Multiply-adds of a cone from which it pays to evaluate only what a change reaches."""
+
+_WORTH_REUSING = 0.6
+"""Share of the cone's work above which it does not pay."""
 
 _ACTIVATIONS = (
     ops.Relu,
@@ -87,6 +94,19 @@ class Subject:
         """Return the box of images, on the device and in the precision of the network."""
         raise NotImplementedError
 
+    def changer(self, pixels: Tensor, spans: Sequence[Sequence[Span]]) -> Changer:
+        """Return what evaluates the unit after changes of patches of one image.
+
+        Parameters
+        ----------
+        pixels
+            The box of the image, (1, C_in, *box).
+        spans
+            The spans along each axis that patches have, in samples of the box.
+        """
+        del spans
+        return Whole(self.evaluate, pixels, self.macs, self.numbers)
+
     def weighting(self, indices: Sequence[int], channels: int) -> Tensor:
         """Return the factor of each channel in the response of each sample, (N, channels)."""
         request = self.request
@@ -143,6 +163,14 @@ class ConeSubject(Subject):
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
         return self._plan.run(pixels).flatten(1)
+
+    def changer(self, pixels: Tensor, spans: Sequence[Sequence[Span]]) -> Changer:  # noqa: D102
+        if self.macs >= _WORTH_REACHING:
+            graph = self.module.graph_at(self._plan.input.size)
+            reached = Reached(graph, self.module.by_index, self._plan, pixels, spans)
+            if reached.macs < _WORTH_REUSING * self.macs:
+                return reached
+        return super().changer(pixels, spans)
 
 
 class WholeSubject(Subject):

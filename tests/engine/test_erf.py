@@ -99,6 +99,18 @@ def test_that_occlusion_is_one_evaluation_a_patch(patch: int) -> None:
     np.testing.assert_allclose(result.map, wanted / covered, rtol=1e-10, atol=1e-12)
 
 
+def test_that_occlusion_goes_from_coarse_to_fine() -> None:
+    seen: list[ErfResult] = []
+    request = _request(estimator="occlusion", samples=1, unit=(3, 2))
+    result = measure(request, report=lambda _, partial: seen.append(partial))
+    assert np.array_equal(seen[-1].map, result.map)
+
+
+def test_that_a_module_of_another_layer_is_refused() -> None:
+    with pytest.raises(MeasurementError, match="the module computes 'l1', not 'l3'"):
+        measure(_request(), module=to_torch(NETWORK, "l1"))
+
+
 def test_that_perturbation_moves_only_what_the_unit_sees() -> None:
     seen = analyze(NETWORK).unit("l3", (0, 0)).support()
     result = measure(_request(estimator="perturbation", unit=(0, 0), samples=2))

@@ -1,0 +1,74 @@
+"""Which module computes which operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rfstudio.core import ops
+from rfstudio.core.graph import Node
+from rfstudio.core.ops import Op
+from rfstudio.engine.layers.base import LayerModule
+from rfstudio.engine.layers.mixing import (
+    AttentionModule,
+    FlattenModule,
+    GlobalPoolModule,
+    GroupNormModule,
+    LinearModule,
+    SqueezeExciteModule,
+    WindowAttentionModule,
+)
+from rfstudio.engine.layers.pointwise import (
+    BatchNormModule,
+    DropoutModule,
+    FunctionModule,
+    LayerNormModule,
+    MergeModule,
+    PreluModule,
+)
+from rfstudio.engine.layers.resampling import (
+    AdaptivePoolModule,
+    CropModule,
+    PadModule,
+    PixelShuffleModule,
+    PixelUnshuffleModule,
+    UpsampleModule,
+)
+from rfstudio.engine.layers.windows import (
+    AvgPoolModule,
+    ConvModule,
+    ConvTransposeModule,
+    CustomModule,
+    MaxPoolModule,
+)
+
+MODULES: dict[type[Op], Callable[[Node, Sequence[Node]], LayerModule]] = {
+    ops.Conv: ConvModule,
+    ops.DeformConv: ConvModule,
+    ops.ConvTranspose: ConvTransposeModule,
+    ops.MaxPool: MaxPoolModule,
+    ops.AvgPool: AvgPoolModule,
+    ops.Custom: CustomModule,
+    ops.AdaptiveAvgPool: AdaptivePoolModule,
+    ops.AdaptiveMaxPool: AdaptivePoolModule,
+    ops.GlobalAvgPool: GlobalPoolModule,
+    ops.GlobalMaxPool: GlobalPoolModule,
+    ops.Upsample: UpsampleModule,
+    ops.PixelShuffle: PixelShuffleModule,
+    ops.PixelUnshuffle: PixelUnshuffleModule,
+    ops.Pad: PadModule,
+    ops.Crop: CropModule,
+    ops.Flatten: FlattenModule,
+    ops.Linear: LinearModule,
+    ops.InstanceNorm: GroupNormModule,
+    ops.GroupNorm: GroupNormModule,
+    ops.SqueezeExcite: SqueezeExciteModule,
+    ops.Attention: AttentionModule,
+    ops.WindowAttention: WindowAttentionModule,
+    ops.BatchNorm: BatchNormModule,
+    **dict.fromkeys(ops.ELEMENTWISE, FunctionModule),
+    ops.Dropout: DropoutModule,
+    ops.Prelu: PreluModule,
+    ops.LayerNorm: LayerNormModule,
+    **dict.fromkeys(ops.MERGES, MergeModule),
+}
+"""The module of every operation."""
