@@ -1,0 +1,105 @@
+"""Effective sizes of all layers, worked out a little at a time beside the user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from rfstudio.core.analysis import Analysis
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.expected import expected_erf
+from rfstudio.widgets.canvas.effective_field import LIVE_PIXELS
+from rfstudio.widgets.canvas.unit_grid import grid_of
+
+_SLICE = 0.008
+"""Seconds of work between two looks at what the user does."""
+
+_QUIET = 250
+"""Milliseconds without a new network before the work begins."""
+
+
+def luo_size(field: NDArray[np.float64], centre: Sequence[float]) -> float:
+    """Return the side of a square of as many pixels as are above 4.55 % of the centre's value.
+
+    Parameters
+    ----------
+    field
+        An effective field, nowhere negative.
+    centre
+        Centre of the unit, in pixels; moved inside the image.
+    """
+    at = tuple(min(max(round(x), 0), n - 1) for x, n in zip(centre, field.shape, strict=True))
+    value = float(field[at]) or float(field.max())
+    count = int(np.count_nonzero(field > (1 - 0.9545) * value))
+    return float(count ** (1 / field.ndim))
+
+
+class ErfSizes(QObject):
+    """Works out the size of the expected field of each layer's centre unit.
+
+    The measure is that of Luo et al. (2016): the square root of the number of pixels above 4.55 %
+    of the centre's value.
+
+    Signals
+    -------
+    grown
+        The sizes so far, by index of the layer in the graph, in pixels.
+    """
+
+    grown = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._analysis: Analysis | None = None
+        self._todo: list[int] = []
+        self._sizes: dict[int, float] = {}
+        self._known: dict[int, float] = {}
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self._work)
+
+    def start(self, analysis: Analysis) -> None:
+        """Begin with a network; an earlier one is dropped."""
+        self._analysis = analysis
+        self._sizes = {}
+        self._known = {}
+        nodes = analysis.graph.nodes
+        is_small = 0 < prod(analysis.reference_size) <= LIVE_PIXELS
+        self._todo = [x.index for x in reversed(nodes[analysis.reference + 1 :]) if 0 not in x.size]
+        if not is_small:
+            self._todo = []
+        self.grown.emit({})
+        self._timer.start(_QUIET)
+
+    def stop(self) -> None:
+        """Drop what is not done yet."""
+        self._timer.stop()
+        self._analysis = None
+
+    def _work(self) -> None:
+        started = perf_counter()
+        while self._todo and perf_counter() - started < _SLICE:
+            index = self._todo.pop()
+            size = self._size(index)
+            if size is not None:
+                self._sizes[index] = size
+        self.grown.emit(dict(self._sizes))
+        if self._todo:
+            self._timer.start(0)
+
+    def _size(self, index: int) -> float | None:
+        analysis = self._analysis
+        if analysis is None:
+            return None
+        node = analysis.graph.nodes[index]
+        unit = tuple(n // 2 for n in node.size)
+        try:
+            erf = expected_erf(analysis.graph, index, unit, reference=analysis.reference)
+        except RFStudioError:
+            return None
+        centre = grid_of(analysis, node.name).centre(unit)
+        return luo_size(erf.map, centre)

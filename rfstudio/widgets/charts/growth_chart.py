@@ -1,0 +1,294 @@
+"""The growth chart: size and jump of the field against depth, of one network or several."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.presets import preset_families, read_preset
+from rfstudio.app.selection import Selection
+from rfstudio.app.settings import Settings
+from rfstudio.app.texts import field_text, steps_text
+from rfstudio.core.analysis import Analysis, analyze
+from rfstudio.widgets.canvas.colours import SERIES
+from rfstudio.widgets.charts.erf_sizes import ErfSizes
+from rfstudio.widgets.charts.growth_data import Growth, growth_of
+from rfstudio.widgets.charts.plot import Plot
+
+_SYMBOLS = ("o", "s", "t", "d", "x", "+")
+_MANY = 400
+"""Layers above which single points are not marked any more."""
+
+_JUMP = (1.0, 2.5)
+_ERF = (6.0, 2.5)
+
+
+class GrowthChart(QWidget):
+    """Shows how the field grows; a click chooses the nearest layer.
+
+    Parameters
+    ----------
+    session
+        The analysis of the document.
+    selection
+        The chosen layer.
+    parent
+        The widget that it lies in.
+    settings
+        Where the switches are remembered; the user's own settings if None.
+    """
+
+    def __init__(
+        self,
+        session: AnalysisSession,
+        selection: Selection,
+        parent: QWidget | None = None,
+        *,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._selection = selection
+        self._settings = settings or Settings()
+        self._growth = growth_of(self._name(), session.analysis)
+        self._others: dict[str, Growth] = {}
+        self._erf_sizes = ErfSizes(self)
+        self._sizes: dict[int, float] = {}
+        self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
+        self._build()
+        self._erf_sizes.grown.connect(self._show_erf_sizes)
+        session.analysis_changed.connect(self._follow)
+        selection.selection_changed.connect(self._mark)
+        self._follow(session.analysis)
+
+    # --- networks -------------------------------------------------------------------------------
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks that are compared with the document."""
+        return tuple(self._others)
+
+    def add_network(self, name: str, analysis: Analysis) -> None:
+        """Draw another network as well."""
+        self._others[name] = growth_of(name, analysis)
+        self._draw()
+        self.plot.show_all()
+
+    def remove_network(self, name: str) -> None:
+        """Draw a network no more; nothing happens if it is not drawn."""
+        if self._others.pop(name, None) is not None:
+            self._draw()
+
+    # --- parts ----------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.plot = Plot("depth, in layers", "pixels")
+        self.plot.setAccessibleName("Growth of the receptive field with depth")
+        self.readout = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.readout.setMinimumWidth(80)
+        self.log = QCheckBox("Log")
+        self.log.setToolTip("Logarithmic axis of pixels")
+        self.log.setChecked(self._settings.flag("growth/log", False))
+        self.erf = QCheckBox("ERF size")
+        self.erf.setToolTip(
+            "Also the size of the expected effective field of each layer's centre unit: the side "
+            "of a square of as many pixels as are above 4.55 % of the centre's value. Worked out "
+            "one layer after the other."
+        )
+        self.erf.setChecked(self._settings.flag("growth/erf", False))
+        self.compare = QToolButton()
+        self.compare.setText("Compare with")
+        self.compare.setToolTip("Draw the curves of a preset beside those of this network")
+        self.compare.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.compare.setMenu(self._compare_menu())
+        row = QHBoxLayout()
+        row.setContentsMargins(8, 3, 8, 3)
+        row.addWidget(self.readout, 1)
+        for widget in (self.erf, self.log, self.compare):
+            row.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(row)
+        column.addWidget(self.plot, 1)
+        self.setFocusProxy(self.plot)
+        item = self.plot.getPlotItem()
+        self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
+        self._reach = pg.InfiniteLine(angle=0, movable=False)
+        self._reach_label = pg.InfLineLabel(
+            self._reach, position=0.99, anchors=[(1.0, 1.0), (1.0, 1.0)]
+        )
+        self._here = pg.InfiniteLine(angle=90, movable=False)
+        self._point = pg.ScatterPlotItem(size=11, pxMode=True)
+        for mark in (self._reach, self._here, self._point):
+            item.addItem(mark, ignoreBounds=True)
+        self.plot.clicked_at.connect(self._choose)
+        self.plot.hovered_at.connect(self._read_out)
+        self.plot.colours_changed.connect(self._draw)
+        self.log.toggled.connect(self._switch_log)
+        self.erf.toggled.connect(self._switch_erf)
+
+    def _compare_menu(self) -> QMenu:
+        menu = QMenu(self)
+        for title, names in preset_families():
+            family = menu.addMenu(title)
+            for name in names:
+                action = family.addAction(name)
+                action.setCheckable(True)
+                action.toggled.connect(lambda is_on, name=name: self._compare(name, is_on))
+        return menu
+
+    def _compare(self, name: str, is_on: bool) -> None:
+        if is_on:
+            self.add_network(name, analyze(read_preset(name)))
+        else:
+            self.remove_network(name)
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    def _name(self) -> str:
+        return self._session.analysis.architecture.name or "this network"
+
+    def _follow(self, analysis: Analysis) -> None:
+        self._growth = growth_of(self._name(), analysis)
+        if self.erf.isChecked():
+            self._erf_sizes.start(analysis)
+        self._sizes = {}
+        self._draw()
+
+    def _draw(self) -> None:
+        wanted: set[tuple[str, str]] = set()
+        for i, growth in enumerate((self._growth, *self._others.values())):
+            wanted |= self._draw_one(growth, i)
+        for key in set(self._curves) - wanted:
+            self.plot.getPlotItem().removeItem(self._curves.pop(key))
+        self._legend.setLabelTextColor(self.plot.text_colour)
+        for _, label in self._legend.items:
+            label.setText(label.text)  # it takes the colour with its text
+        self._draw_reach()
+        self._mark()
+
+    def _draw_one(self, growth: Growth, place: int) -> set[tuple[str, str]]:
+        colour = SERIES[place % len(SERIES)]
+        depth = np.arange(1, growth.size.size + 1, dtype=float)
+        is_few = depth.size <= _MANY
+        key = "" if place == 0 else growth.name
+        size = self._curve(key, "size", growth.name)
+        size.setSymbol(_SYMBOLS[place % len(_SYMBOLS)] if is_few else None)
+        size.setSymbolSize(5)
+        size.setSymbolBrush(colour)
+        size.setSymbolPen(None)
+        size.setPen(self.plot.line(colour, 1.8))
+        size.setData(depth, growth.size, connect="finite")
+        jump = self._curve(key, "jump", "jump" if place == 0 else "")
+        jump.setPen(self.plot.line(colour, 1.4, _JUMP))
+        jump.setData(depth, growth.jump, connect="finite", stepMode=None)
+        drawn = {(key, "size"), (key, "jump")}
+        if place == 0 and self.erf.isChecked():
+            erf = self._curve("", "erf", "ERF size")
+            erf.setPen(self.plot.line(colour, 1.6, _ERF))
+            erf.setData(depth, growth.erf_curve(self._sizes), connect="finite")
+            drawn.add(("", "erf"))
+        return drawn
+
+    def _curve(self, key: str, kind: str, label: str) -> pg.PlotDataItem:
+        if (key, kind) not in self._curves:
+            curve = pg.PlotDataItem(antialias=True)
+            curve.setLogMode(False, self.log.isChecked())
+            self.plot.getPlotItem().addItem(curve)
+            self._curves[key, kind] = curve
+            if label:
+                self._legend.addItem(curve, label)
+        curve = self._curves[key, kind]
+        label_item = self._legend.getLabel(curve)
+        if label_item is not None and label:
+            label_item.setText(label)
+        return curve
+
+    def _draw_reach(self) -> None:
+        reach = self._growth.reach
+        self._reach.setPen(self.plot.line(self.plot.quiet_colour, 1.0, (1.0, 3.0)))
+        self._reach_label.setFormat(f"input {reach}")
+        self._reach_label.setColor(self.plot.quiet_colour)
+        self._reach.setVisible(reach > 0)
+        if reach > 0:
+            self._reach.setValue(np.log10(reach) if self.log.isChecked() else reach)
+
+    def _mark(self, _selected: object = None) -> None:
+        index = self._session.analysis.graph.paths.get(self._selection.layer, 0)
+        self._here.setVisible(index > 0)
+        self._here.setPen(self.plot.line(self.plot.quiet_colour, 1.0))
+        self._point.clear()
+        if 0 < index <= self._growth.size.size:
+            self._here.setValue(index)
+            size = self._growth.size[index - 1]
+            height = self._growth.reach if np.isnan(size) else size
+            if height > 0:
+                up = np.log10(height) if self.log.isChecked() else height
+                pen = self.plot.line(self.plot.text_colour, 1.8)
+                self._point.setData([index], [up], pen=pen, brush=QColor(SERIES[0]))
+        self._tell(index)
+
+    # --- pointing -------------------------------------------------------------------------------
+
+    def _nearest(self, point: QPointF) -> int:
+        """Return the index in the graph of the layer nearest to a point of the plot."""
+        return int(min(max(round(point.x()), 1), self._growth.size.size))
+
+    def _choose(self, point: QPointF) -> None:
+        if self._growth.size.size:
+            index = self._nearest(point)
+            self._selection.select_layer(self._session.analysis.graph.nodes[index].name)
+
+    def _read_out(self, point: QPointF | None) -> None:
+        if point is None:
+            self._mark()
+        elif self._growth.size.size:
+            self._tell(self._nearest(point))
+
+    def _tell(self, index: int) -> None:
+        if not 0 < index <= self._growth.size.size:
+            self.readout.setText("" if self._growth.size.size else "No layers yet.")
+            return
+        layer = self._growth.analysis.at(index)
+        text = f"{index} · {layer.name}: size {field_text(layer)}, jump {steps_text(layer.jump)}"
+        if index in self._sizes and self.erf.isChecked():
+            text += f", ERF {self._sizes[index]:.1f}"
+        self.readout.setText(text)
+        self.readout.setToolTip(text)
+
+    # --- switches -------------------------------------------------------------------------------
+
+    def _switch_log(self, is_on: bool) -> None:
+        self._settings.set("growth/log", is_on)
+        for curve in self._curves.values():
+            curve.setLogMode(False, is_on)
+        self.plot.getPlotItem().getAxis("left").setLogMode(is_on)
+        self._draw()
+        self.plot.show_all()
+
+    def _switch_erf(self, is_on: bool) -> None:
+        self._settings.set("growth/erf", is_on)
+        self._sizes = {}
+        if is_on:
+            self._erf_sizes.start(self._session.analysis)
+        else:
+            self._erf_sizes.stop()
+        self._draw()
+
+    def _show_erf_sizes(self, sizes: dict[int, float]) -> None:
+        self._sizes = sizes
+        if self.erf.isChecked():
+            self._draw_one(self._growth, 0)

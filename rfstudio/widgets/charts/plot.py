@@ -1,0 +1,144 @@
+"""A pyqtgraph plot in the colours of the window, with a line of words above it."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPalette, QPen
+from PySide6.QtWidgets import QWidget
+
+from rfstudio.widgets.theme import muted
+
+_STILL = 4.0
+"""Points that a pointer may move between press and release of a click."""
+
+
+class Plot(pg.PlotWidget):  # type: ignore[misc]
+    """A plot that follows light and dark, and reports where it is pointed at.
+
+    The wheel zooms, dragging pans, 0 or a double click shows all again.
+
+    Signals
+    -------
+    hovered_at, clicked_at
+        A point in the coordinates of the plot; `hovered_at` is None when the pointer left.
+    colours_changed
+        The theme changed: pens that depend on it are to be made anew.
+    """
+
+    hovered_at = Signal(object)
+    clicked_at = Signal(QPointF)
+    colours_changed = Signal()
+
+    def __init__(self, across: str, up: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent, background=None)
+        self._texts = {"bottom": across, "left": up}
+        self._pressed: QPointF | None = None
+        item = self.getPlotItem()
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.getViewBox().setDefaultPadding(0.03)
+        for side in self._texts:
+            item.getAxis(side).enableAutoSIPrefix(False)
+            item.getAxis(side).setStyle(tickLength=-4)
+        self.viewport().setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAcceptDrops(False)
+        self.viewport().setAcceptDrops(False)
+        self.follow_palette()
+
+    def line(
+        self, colour: QColor | str, width: float = 1.6, dashes: tuple[float, ...] = ()
+    ) -> QPen:
+        """Return a pen for a curve."""
+        pen = QPen(pg.mkPen(colour, width=width))
+        if dashes:
+            pen.setDashPattern(list(dashes))
+        return pen
+
+    def show_all(self) -> None:
+        """Bring all curves into view, and keep them there."""
+        self.getPlotItem().enableAutoRange()
+
+    def plot_point(self, point: QPointF) -> QPointF:
+        """Return the point of the plot under a point of the viewport."""
+        on_scene = self.viewportTransform().inverted()[0].map(point)
+        return QPointF(self.getPlotItem().getViewBox().mapSceneToView(on_scene))
+
+    def viewport_point(self, point: QPointF) -> QPointF:
+        """Return where a point of the plot is on the viewport."""
+        on_scene = self.getPlotItem().getViewBox().mapViewToScene(point)
+        return QPointF(self.viewportTransform().map(on_scene))
+
+    @property
+    def text_colour(self) -> QColor:
+        """The colour of text."""
+        return QColor(self.palette().color(QPalette.ColorRole.Text))
+
+    @property
+    def quiet_colour(self) -> QColor:
+        """The colour of what stands back."""
+        return muted(self.palette())
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return a size that suits a panel below the canvas."""
+        return QSize(420, 200)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return the least useful size."""
+        return QSize(160, 100)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Remember where a click began."""
+        super().mousePressEvent(event)
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._pressed = event.position()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Report a click that was no drag."""
+        super().mouseReleaseEvent(event)
+        pressed, self._pressed = self._pressed, None
+        if event.button() != Qt.MouseButton.LeftButton or pressed is None:
+            return
+        if (event.position() - pressed).manhattanLength() <= _STILL:
+            self.clicked_at.emit(self.plot_point(event.position()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Show all."""
+        self.show_all()
+        event.accept()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Report where the pointer is."""
+        super().mouseMoveEvent(event)
+        self.hovered_at.emit(self.plot_point(event.position()))
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Report that the pointer left."""
+        super().leaveEvent(event)
+        self.hovered_at.emit(None)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Show all with 0; other keys go to the panel."""
+        if event.key() == Qt.Key.Key_0 and not event.modifiers():
+            self.show_all()
+            event.accept()
+        else:
+            event.ignore()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Follow light and dark."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_texts"):
+            self.follow_palette()
+            self.colours_changed.emit()
+
+    def follow_palette(self) -> None:
+        """Draw the axes in the colours of the window."""
+        self.setBackgroundBrush(self.palette().color(QPalette.ColorRole.Base))
+        quiet = self.quiet_colour
+        for side, text in self._texts.items():
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(pg.mkPen(self.palette().color(QPalette.ColorRole.Mid)))
+            axis.setTextPen(pg.mkPen(quiet))
+            axis.setLabel(text, color=quiet.name())
