@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -27,7 +28,6 @@ from rfstudio.core.architecture import Architecture, Layer
 from rfstudio.core.graph import expand
 from rfstudio.engine import devices
 from rfstudio.engine.build import GraphModule, to_torch
-from rfstudio.engine.cone import input_of, unit_box
 from rfstudio.engine.request import ErfRequest
 from rfstudio.engine.subject import ConeSubject
 
@@ -130,12 +130,21 @@ class Bench:
         with torch.no_grad():
             self.module(self.images[:1])
 
-    def occluded(self, crops: int) -> None:
-        """Evaluate a batch of occluded crops."""
-        plan = self.module.plan(tuple(self.images.shape[2:]), unit_box(self.unit))
-        pixels = input_of(plan, self.images[:1])
+    def occlusion(self, crops: int) -> Callable[[], None]:
+        """Return the evaluation of some occluded pixels, spread over what the unit sees."""
+        pixels = self.subject.crop(self.images[:1])
+        spans = [[(a, a + 1) for a in range(n)] for n in pixels.shape[2:]]
         with torch.no_grad():
-            self.subject.evaluate(pixels.repeat(crops, 1, 1, 1))
+            changer = self.subject.changer(pixels, spans)
+        source = random.Random(0)
+        patches = [tuple(source.choice(x) for x in spans) for _ in range(crops)]
+        contents = [torch.zeros_like(pixels[0, :, :1, :1])] * crops
+
+        def work() -> None:
+            with torch.no_grad():
+                changer.after(patches, contents)
+
+        return work
 
 
 def _gradients(options: argparse.Namespace, device: torch.device) -> None:
@@ -159,18 +168,16 @@ def _gradients(options: argparse.Namespace, device: torch.device) -> None:
 
 
 def _occlusions(options: argparse.Namespace, device: torch.device) -> None:
-    """Compare the full map of one unit, from a batch of crops, with one forward a pixel."""
+    """Compare the full map of one unit, from a sample of pixels, with one forward a pixel."""
     print("\nocclusion of every pixel that the unit sees, from a sample of pixels:")
-    print("\n| unit | naive, whole map s | crops s | ratio | asked |\n|---|---|---|---|---|")
+    print("\n| unit | naive, whole map s | ours s | ratio | asked |\n|---|---|---|---|---|")
     for name, layer, wish in OCCLUSIONS:
         bench = Bench(name, layer, 224, 1, device)
         seen = 1
         for a, b in bench.subject.box:
             seen *= b - a
-        crops = int(max(1, min(64, 1.5e10 / bench.subject.macs)))
-        _, naive, batch = _ratio(
-            bench.forward, lambda b=bench, n=crops: b.occluded(n), options.rounds, device, 1
-        )
+        crops = 64
+        _, naive, batch = _ratio(bench.forward, bench.occlusion(crops), options.rounds, device, 1)
         pixels = 224 * 224  # the naive loop does not know what the unit sees
         whole, ours = naive * pixels, batch / crops * seen
         print(
