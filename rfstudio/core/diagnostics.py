@@ -115,6 +115,16 @@ def _misaligned(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
             f"{_number(worst.jumps[0])}, '{b}' of {_number(worst.jumps[1])}; size and place of the "
             "field depend on the unit. Give both branches the same product of strides.",
         )
+    if not worst.drift:
+        return Diagnostic(
+            node.name,
+            "centre_offset",
+            f"'{node.name}' joins branches whose centres lie up to {_pixels(worst.offset)} apart "
+            f"along {axes}, to both sides in turn and by 0 on average: '{a}' and '{b}'. That is "
+            "how upsampling by whole samples and attention in windows work; the field is as large "
+            "as both together.",
+            "note",
+        )
     return Diagnostic(
         node.name,
         "centre_offset",

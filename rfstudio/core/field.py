@@ -232,6 +232,9 @@ class Misfit(NamedTuple):
         Which two of the merged fields, by their index.
     offset
         Largest distance of the two centres over all units, in pixels; 0 for a stride mismatch.
+    drift
+        Mean distance with its sign, in pixels: 0 where the offset only alternates with the phase
+        of the unit, as behind upsampling.
     jumps
         The jumps of the two branches, in pixels.
     """
@@ -239,6 +242,7 @@ class Misfit(NamedTuple):
     alignment: Alignment
     branches: tuple[int, int]
     offset: Fraction
+    drift: Fraction
     jumps: tuple[int | Fraction, int | Fraction]
 
 
@@ -308,24 +312,29 @@ def _misfit(seen: list[tuple[int, AxisField]]) -> Misfit | None:
         jumps = [x.tracks[0].jump for x in (first, other)]
         if [x.jump for x in first.tracks] != [x.jump for x in other.tracks]:
             pair = (_simplest(jumps[0]), _simplest(jumps[1]))
-            return Misfit(Alignment.STRIDE_MISMATCH, (a, b), Fraction(0), pair)
-        offset = max(
+            return Misfit(Alignment.STRIDE_MISMATCH, (a, b), Fraction(0), Fraction(0), pair)
+        offset, drift = max(
             _centre_distance(x, y) for x, y in zip(first.tracks, other.tracks, strict=True)
         )
         if offset and (worst is None or offset > worst.offset):
             pair = (_simplest(jumps[0]), _simplest(jumps[1]))
-            worst = Misfit(Alignment.CENTRE_OFFSET, (a, b), offset, pair)
+            worst = Misfit(Alignment.CENTRE_OFFSET, (a, b), offset, drift, pair)
     return worst
 
 
-def _centre_distance(a: AnyTrack, b: AnyTrack) -> Fraction:
-    """Return the largest distance of the centres of two tracks of one jump, over all units."""
-    twice = 0
-    for unit in range(min(lcm(a.period, b.period), MAX_PHASES)):
-        x, y = a.interval(unit), b.interval(unit)
-        if x is not None and y is not None:
-            twice = max(twice, abs(sum(x) - sum(y)))
-    return Fraction(twice, 2)
+def _centre_distance(a: AnyTrack, b: AnyTrack) -> tuple[Fraction, Fraction]:
+    """Return largest and mean distance of the centres of two tracks of one jump, over units."""
+    twice = [
+        sum(x) - sum(y)
+        for x, y in (
+            (a.interval(unit), b.interval(unit))
+            for unit in range(min(lcm(a.period, b.period), MAX_PHASES))
+        )
+        if x is not None and y is not None
+    ]
+    if not twice:
+        return Fraction(0), Fraction(0)
+    return Fraction(max(map(abs, twice)), 2), Fraction(sum(twice), 2 * len(twice))
 
 
 def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
