@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.document import Document
@@ -72,16 +70,6 @@ class AnalysisSession(QObject):
                 del self._views[next(iter(self._views))]
             self._views[key] = view
         return view
-
-    def expected_erf(self, layer: str, position: tuple[int, ...]) -> Any:
-        """Return the expected effective field of one unit; the last few answers are kept.
-
-        Raises
-        ------
-        RFStudioError
-            If there is no such unit, or its field cannot be worked out.
-        """
-        return None
 
     def set_reference(self, reference: str) -> None:
         """Give all fields with respect to another layer's map.

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.expected_fields import EXPECTED
 from rfstudio.app.selection import Selection
-from rfstudio.core.errors import RFStudioError
 
 
 class ShownErf(NamedTuple):
@@ -63,7 +63,6 @@ class ErfView(QObject):
         self._measured: ShownErf | None = None
         self._expected: ShownErf | None = None
         self._is_stale = True
-        self._reason = ""
         session.analysis_changed.connect(self._forget)
         selection.selection_changed.connect(self._forget)
         if erf_session is not None:
@@ -71,7 +70,7 @@ class ErfView(QObject):
 
     @property
     def shown(self) -> ShownErf | None:
-        """What is shown; None if there is none, and then `reason` says why."""
+        """What is shown; None if there is none."""
         return self._measured or self.expected
 
     @property
@@ -82,23 +81,13 @@ class ErfView(QObject):
             self._expected = self._compute()
         return self._expected
 
-    @property
-    def reason(self) -> str:
-        """Why nothing is shown, in a sentence."""
-        return self._reason
-
     def _compute(self) -> ShownErf | None:
-        self._reason = ""
         chosen = self._selection.value
-        try:
-            erf = self._session.expected_erf(chosen.layer, chosen.unit)
-        except RFStudioError as error:
-            self._reason = str(error)
-            return None
+        erf = EXPECTED.of(self._session.analysis, chosen.layer, chosen.unit)
         if erf is None:
             return None
         exactness = "exact" if erf.exact else "approximate"
-        return ShownErf(f"expected ({exactness})", erf.map, erf.metrics, "\n".join(erf.notes))
+        return ShownErf(f"expected ({exactness})", erf.map, self._metrics(erf), _sentences(erf))
 
     def _forget(self) -> None:
         self._measured = None
@@ -108,7 +97,13 @@ class ErfView(QObject):
     def _take_measured(self, erf: Any) -> None:
         self._measured = None
         if erf is not None:
-            label = f"measured ({getattr(erf, 'estimator', 'energy')})"
-            notes = getattr(erf, "notes", ())
-            self._measured = ShownErf(label, erf.map, erf.metrics, "\n".join(notes))
+            label = f"measured ({erf.options.get('estimator', 'energy')}, {erf.samples} samples)"
+            self._measured = ShownErf(label, erf.map, self._metrics(erf), _sentences(erf))
         self.changed.emit()
+
+    def _metrics(self, erf: Any) -> object:
+        return {}
+
+
+def _sentences(erf: Any) -> str:
+    return " ".join(f"{x[:1].upper()}{x[1:].rstrip('.')}." for x in erf.notes)

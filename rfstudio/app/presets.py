@@ -41,4 +41,5 @@ def read_preset(name: str) -> Architecture:
     RFStudioError
         If there is none of that name.
     """
-    return presets.read_preset(name)
+    architecture: Architecture = presets.read_preset(name)
+    return architecture

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
+from rfstudio.app.erf_session import ErfSession
 from rfstudio.app.erf_view import ErfView
 from rfstudio.app.image_source import ImageSource
+from rfstudio.app.jobs import JobRunner
 from rfstudio.app.layer_edits import LayerEdits
 from rfstudio.app.recent_files import RecentFiles
 from rfstudio.app.selection import Selection
@@ -31,7 +32,7 @@ class Studio(QObject):
     settings
         What is remembered between runs; the user's own if None.
     runner
-        Runs measurements beside the window (`rfstudio.app.jobs.JobRunner`); None: there are none.
+        Runs measurements beside the window in the worker; None: there are none.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Studio(QObject):
         path: Path | None = None,
         *,
         settings: Settings | None = None,
-        runner: Any = None,
+        runner: JobRunner | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -52,7 +53,10 @@ class Studio(QObject):
         self.images = ImageSource(self)
         self.recent = RecentFiles(self.settings, self)
         self.runner = runner
-        self.erf_session: Any = None
+        self.erf_session: ErfSession | None = None
+        if runner is not None:
+            self.erf_session = ErfSession(runner, self.analysis, self.selection, self)
+            self.images.image_changed.connect(self._show_image_to_measurements)
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
         self.select_telling_layer()
 
@@ -75,6 +79,10 @@ class Studio(QObject):
             )
         elif any(isinstance(x, Layer) for x in self.document.architecture.layers):
             self.selection.select_layer(analysis.layers[-1].name)
+
+    def _show_image_to_measurements(self) -> None:
+        if self.erf_session is not None:
+            self.erf_session.set_image(self.images.pixels)
 
     def shutdown(self) -> None:
         """End what runs beside the window."""

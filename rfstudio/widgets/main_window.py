@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QLabel, QMainWindow, QTabWidget, QWidget
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QTabWidget, QWidget
 
 from rfstudio.app.opening import LAST
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.canvas.canvas import Canvas
 from rfstudio.widgets.command_palette import CommandPalette
 from rfstudio.widgets.file_commands import FileCommands
 from rfstudio.widgets.inspector.panel import Inspector
+from rfstudio.widgets.measure_controls import MeasureControls
 from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.questions import Questions
 from rfstudio.widgets.stack.panel import StackPanel
@@ -57,7 +59,13 @@ class MainWindow(QMainWindow):
         self.inspector = Inspector(*state, studio.erf)
         self.table = TablePanel(studio.analysis, studio.selection)
         self.problems = ProblemsPanel(studio.analysis, studio.selection)
-        self.canvas = self._make_canvas()
+        self.canvas = Canvas(
+            studio.analysis,
+            studio.selection,
+            studio.images,
+            studio.erf_session,
+            settings=studio.settings,
+        )
         self.status = Status()
         self.tabs = QTabWidget()
         self._fill_tabs()
@@ -77,19 +85,19 @@ class MainWindow(QMainWindow):
         self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks])
         self.palette_ = CommandPalette(self)
         IconTinter(self)
+        self.measuring = MeasureControls(
+            studio.erf_session,
+            studio.runner,
+            self.status,
+            self.actions_.measure,
+            self.actions_.cancel,
+            self,
+        )
         self._connect()
         self._arrange(docks)
         self._show_title()
 
     # --- making ---------------------------------------------------------------------------------
-
-    def _make_canvas(self) -> QWidget:
-        studio = self.studio
-        try:
-            from rfstudio.widgets.canvas import Canvas  # noqa: PLC0415
-        except ImportError:
-            return QLabel("no canvas yet")
-        return Canvas(studio.analysis, studio.selection, studio.images, studio.erf_session)
 
     def _fill_tabs(self) -> None:
         self.tabs.setDocumentMode(True)
@@ -111,12 +119,19 @@ class MainWindow(QMainWindow):
         area = Qt.DockWidgetArea
         self.setCorner(Qt.Corner.BottomLeftCorner, area.BottomDockWidgetArea)
         self.setCorner(Qt.Corner.BottomRightCorner, area.BottomDockWidgetArea)
-        self.resize(1440, 900)
-        self.resizeDocks(docks[:2], [350, 320], Qt.Orientation.Horizontal)
-        self.resizeDocks(docks[2:], [220], Qt.Orientation.Vertical)
         settings = self.studio.settings
-        self.restoreGeometry(settings.bytes("window/geometry"))
-        self.restoreState(settings.bytes("window/state"), _STATE)
+        if not self.restoreGeometry(settings.bytes("window/geometry")):
+            screen = self.screen().availableGeometry().size()
+            self.resize(screen.boundedTo(QSize(1440, 900)))
+        if not self.restoreState(settings.bytes("window/state"), _STATE):
+            self._share_out(docks)
+
+    def _share_out(self, docks: list[QDockWidget]) -> None:
+        """Give the panels their shares: most to the canvas, also in a small window."""
+        width, height = self.width(), self.height()
+        sides = [min(350, width // 4), min(320, width // 4)]
+        self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
+        self.resizeDocks(docks[2:], [height // 4], Qt.Orientation.Vertical)
 
     def _connect(self) -> None:
         studio, status = self.studio, self.status
@@ -125,6 +140,7 @@ class MainWindow(QMainWindow):
         studio.document.architecture_changed.connect(self._show_title)
         self.stack.refused.connect(status.tell)
         self.inspector.form.refused.connect(status.tell)
+        self.canvas.hovered.connect(status.show_hover)
         self.files.told.connect(status.tell)
         self.files.problems_found.connect(self.show_file_problems)
         self.files.network_opened.connect(self._show_new_network)

@@ -188,13 +188,20 @@ def _palette(colours: _Colours) -> QPalette:
 
 
 def _style_sheet(colours: _Colours) -> str:
-    # Only what Fusion cannot be told by a palette: quiet lines between the panels.
+    # Only what Fusion cannot be told by a palette: quiet lines between the panels, and boxes to
+    # tick that can be seen when they are empty.
+    check = (paths.resources() / "icons" / "tick.svg").as_posix()
     return f"""
         QMainWindow::separator {{ background: {colours.line}; width: 1px; height: 1px; }}
         QToolBar {{ border: 0; border-bottom: 1px solid {colours.line};
                     padding: 3px; spacing: 2px; }}
         QStatusBar {{ border-top: 1px solid {colours.line}; }}
         QStatusBar::item {{ border: 0; }}
+        QCheckBox::indicator {{ width: 14px; height: 14px; border-radius: 3px;
+                    border: 1px solid {colours.disabled}; background: {colours.base}; }}
+        QCheckBox::indicator:checked {{ background: {colours.accent};
+                    border-color: {colours.accent}; image: url({check}); }}
+        QCheckBox::indicator:focus {{ border-color: {colours.accent}; }}
         QToolTip {{ color: {colours.text}; background: {colours.tooltip};
                     border: 1px solid {colours.line}; padding: 4px; }}
         QHeaderView::section {{ background: {colours.window}; color: {colours.text};

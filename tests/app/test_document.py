@@ -86,9 +86,7 @@ def test_that_saving_without_a_file_asks_for_one(qtbot: QtBot) -> None:
         Document(network()).save()
 
 
-def test_that_a_file_that_cannot_be_written_keeps_its_content(
-    qtbot: QtBot, tmp_path: Path
-) -> None:
+def test_that_a_file_that_cannot_be_written_keeps_its_content(qtbot: QtBot, tmp_path: Path) -> None:
     folder = tmp_path / "folder.yaml"
     folder.mkdir()
     document = Document(network())

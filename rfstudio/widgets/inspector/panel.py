@@ -114,7 +114,9 @@ class Inspector(QScrollArea):
         if shown is None:
             self.effective.show_facts(())
             self.effective.set_title("Effective field")
-            self._note.setText(self._erf_view.reason)
+            self._note.setText(
+                "None: the unit sees nothing, or the input is too large to follow live."
+            )
         else:
             self.effective.set_title(f"Effective field, {shown.label}")
             self.effective.show_facts(erf_facts(shown.metrics))

@@ -1,0 +1,44 @@
+"""Expected effective fields, worked out once for all views that ask."""
+
+from __future__ import annotations
+
+from math import prod
+
+from rfstudio.core.analysis import Analysis
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.expected import Erf, expected_erf
+
+LIVE_PIXELS = 1 << 21
+"""Largest map whose expected field is worked out while the pointer moves."""
+
+_KEPT = 4
+
+
+class ExpectedFields:
+    """Works out expected fields; the last few are kept."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[Analysis, str, tuple[int, ...], Erf | None]] = []
+
+    def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
+        """Return the expected field of a unit; None where there is none or it would take long."""
+        for kept in self._kept:
+            if kept[0] is analysis and kept[1:3] == (layer, unit):
+                return kept[3]
+        field = _worked_out(analysis, layer, unit)
+        self._kept = [*self._kept[1 - _KEPT :], (analysis, layer, unit, field)]
+        return field
+
+
+EXPECTED = ExpectedFields()
+"""The one that all views of the window share."""
+
+
+def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
+    if not 0 < prod(analysis.reference_size) <= LIVE_PIXELS:
+        return None
+    graph = analysis.graph
+    try:
+        return expected_erf(graph, graph.index(layer), unit, reference=analysis.reference)
+    except RFStudioError:
+        return None

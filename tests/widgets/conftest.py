@@ -1,0 +1,93 @@
+"""A whole window on a small network, with a user who answers as a test tells him."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from rfstudio.app.settings import Settings
+from rfstudio.app.studio import Studio
+from rfstudio.core import ops
+from rfstudio.core.architecture import Architecture, Layer, Repeat, Residual
+
+
+class Answers:
+    """Answers the window's questions; keeps what was asked and told."""
+
+    def __init__(self) -> None:
+        self.save: str = "cancel"
+        self.path: Path | None = None
+        self.asked: list[str] = []
+        self.reports: list[tuple[str, str]] = []
+
+    def save_changes(self, parent, name: str) -> str:
+        self.asked.append(name)
+        return self.save
+
+    def path_to_open(self, parent, title: str, folder: Path, kinds: str) -> Path | None:
+        return self.path
+
+    def path_to_save(self, parent, title: str, suggestion: Path, kinds: str) -> Path | None:
+        return self.path
+
+    def recover(self, parent, name: str) -> bool:
+        return False
+
+    def report(self, parent, text: str, detail: str = "") -> None:
+        self.reports.append((text, detail))
+
+
+def conv(name: str, kernel_size: int = 3, stride: int = 1) -> Layer:
+    op = ops.Conv(kernel_size=kernel_size, stride=stride, padding=kernel_size // 2, out_channels=3)
+    return Layer(op, name)
+
+
+SMALL = Architecture(
+    name="small",
+    input_size=(32, 32),
+    layers=(
+        conv("stem"),
+        Repeat(2, (Residual((conv("a"), conv("b"))), Layer(ops.Relu())), "stage"),
+        conv("head"),
+    ),
+)
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "settings.ini")
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot, answers: Answers, settings: Settings) -> Iterator[Callable]:
+    from rfstudio.widgets.main_window import MainWindow
+
+    windows = []
+
+    def make(architecture: Architecture = SMALL, size: tuple[int, int] = (1440, 900)):
+        window = MainWindow(Studio(architecture, settings=settings), answers)
+        windows.append(window)
+        window.resize(*size)
+        with qtbot.waitExposed(window):
+            window.show()
+        window.activateWindow()
+        return window
+
+    yield make
+    answers.save = "discard"
+    for window in windows:
+        window.close()
+        window.deleteLater()
+
+
+@pytest.fixture
+def window(open_window: Callable):
+    return open_window()
