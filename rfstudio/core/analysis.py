@@ -349,6 +349,11 @@ def analyze(
     )
 
 
+def fields_of(graph: Graph, reference: int = 0) -> tuple[Fields, ...]:
+    """Return for each node of a graph its field along each axis, with respect to a node."""
+    return _all_fields(graph, reference, _UNCHANGED, None)[0]
+
+
 def _all_fields(
     graph: Graph, origin: int, unchanged: frozenset[type[Op]], previous: Analysis | None
 ) -> tuple[tuple[Fields, ...], list[MergeMisfit]]:

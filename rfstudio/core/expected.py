@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +27,8 @@ from rfstudio.core.backward import Backward, counting
 from rfstudio.core.energy import BatchNormMode, Energy, Gains, energy_of
 from rfstudio.core.flow import flow_back, total
 from rfstudio.core.graph import Graph
+from rfstudio.core.metrics import Frame, Metrics
+from rfstudio.core.unit_frame import UnitFrame
 
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
@@ -51,6 +54,8 @@ class Erf:
         What it was computed with, as plain values.
     exponent
         The true values are map · 2^exponent; 0 wherever they fit into a float64.
+    frame
+        The theoretical field and visible region that `metrics` compare it with.
     """
 
     map: NDArray[np.float64]
@@ -61,6 +66,16 @@ class Erf:
     notes: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
     exponent: int = 0
+    frame: Frame | None = field(default=None, repr=False)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Size, form and place of the field in numbers."""
+        return Metrics(self.map, self.frame)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the map, so that numpy takes the field for it."""
+        return np.array(self.map, dtype=dtype, copy=bool(copy))
 
 
 def expected_erf(
@@ -126,6 +141,7 @@ def expected_erf(
         notes,
         {"batch_norm": batch_norm, "gains": "modelled" if gains is None else "measured"},
         exponent,
+        UnitFrame(graph, index, tuple(unit), reference),
     )
 
 
@@ -222,4 +238,5 @@ def path_counts(
         "path count",
         options={"means": means},
         exponent=exponent,
+        frame=UnitFrame(graph, index, tuple(unit), reference),
     )
