@@ -351,7 +351,9 @@ def analyze(
 
 def fields_of(graph: Graph, reference: int = 0) -> tuple[Fields, ...]:
     """Return for each node of a graph its field along each axis, with respect to a node."""
-    return _all_fields(graph, reference, _UNCHANGED, None)[0]
+    # Whether batch norm sees the whole map is in the rules of the graph.
+    unchanged = unchanged_by(batch_norm_training=True)
+    return _all_fields(graph, reference, unchanged, None)[0]
 
 
 def _all_fields(
