@@ -189,8 +189,8 @@ class WholeSubject(Subject):
         self._unit = unit
         self._channels = channels
         self.box = tuple((0, n) for n in size)
-        # Nothing is known of it; a deep network keeps some hundred values a pixel.
-        self.macs, self.numbers = 10**9, 500 * prod(size)
+        # Nothing is known of it; a deep network keeps a hundred values a pixel or more.
+        self.macs, self.numbers = 10**9, 100 * prod(size)
         self._parameter = next(module.parameters(), None)
 
     def crop(self, images: Tensor) -> Tensor:  # noqa: D102

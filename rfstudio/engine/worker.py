@@ -83,7 +83,7 @@ class WorkerProcess:
         """Return in words how the process ended."""
         self._process.join()
         code = self._process.exitcode or 0
-        if code == -signal.SIGKILL:
+        if code == -getattr(signal, "SIGKILL", 9):
             return "was killed, as the system does when memory runs out"
         if code < 0:
             return f"crashed ({signal.Signals(-code).name})"

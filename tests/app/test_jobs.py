@@ -229,6 +229,48 @@ print("torch" in sys.modules)
 """
 
 
+_KILLED = """\
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+sys.path.insert(0, sys.argv[2])
+import works
+from PySide6.QtCore import QCoreApplication
+from rfstudio.app.jobs import JobRunner
+
+application = QCoreApplication([])
+runner = JobRunner(preload=())
+
+def end(pid):
+    print(pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+job = runner.submit("a", works.process_number)
+job.succeeded.connect(end)
+application.exec()
+"""
+
+
+def test_that_the_worker_does_not_outlive_a_window_that_is_killed(qtbot: QtBot) -> None:
+    here = Path(__file__)
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(here.parents[2]), str(here.parent)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    worker = int(done.stdout)
+    qtbot.waitUntil(lambda: not _is_alive(worker), timeout=10_000)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_that_a_program_measures_without_importing_torch_or_running_twice(tmp_path: Path) -> None:
     """The main module has no guard; spawning must not run it again."""
     script = tmp_path / "program.py"

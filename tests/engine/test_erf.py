@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.analysis import analyze
 from rfstudio.core.architecture import Architecture
@@ -224,6 +225,32 @@ def test_that_batch_norm_is_warmed_and_says_what_it_measured() -> None:
     )
     assert warmed.map.sum() == pytest.approx(fresh.map.sum() / 2, rel=0.3)  # He: variance 2
     assert warmed.options["batch_norm"] == "warmed"
+
+
+def test_that_batch_norm_in_training_mode_leaks_over_the_whole_image() -> None:
+    network = networks.stack(ops.Conv(kernel_size=3, padding=1), ops.BatchNorm(), channels=3)
+    trained, warmed = (
+        measure(_request(network, "l1", unit=(0, 0), batch_norm=mode))
+        for mode in ("train", "warmed")
+    )
+    assert np.count_nonzero(warmed.map) == 4
+    assert np.count_nonzero(trained.map) == 12 * 10
+
+
+@pytest.mark.parametrize("estimator", ["energy", "rms"])
+def test_that_the_measured_field_tends_to_the_expected_one(estimator: Any) -> None:
+    """Section 2: exact for convolutions with relu, reached as 1.5/√N (relative L1)."""
+    layers = [ops.Conv(kernel_size=3, padding=1, out_channels=12), ops.Relu()] * 3
+    network = networks.stack(*layers, size=(15, 15), channels=3)
+    samples = 900
+    result = measure(
+        _request(network, "l5", samples=samples, images_per_weights=1, estimator=estimator)
+    )
+    energy = result.map if estimator == "energy" else result.map**2
+    expected = rfstudio.expected_erf(network, "l5").map
+    assert energy.sum() == pytest.approx(expected.sum(), rel=0.15)
+    difference = np.abs(energy / energy.sum() - expected / expected.sum()).sum()
+    assert difference < 1.5 / samples**0.5
 
 
 def test_that_the_activation_can_be_counted_or_not() -> None:
