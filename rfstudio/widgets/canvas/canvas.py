@@ -14,10 +14,10 @@ from rfstudio.app.image_source import ImageSource
 from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
 from rfstudio.widgets.canvas.effective_field import (
-    EXPECTED,
     EffectiveField,
     MeasuredField,
     Measurements,
+    expected_field,
 )
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Layered, Scene
@@ -246,7 +246,7 @@ class Canvas(QWidget):
     def _expected(self) -> EffectiveField | None:
         started = perf_counter()
         layer, unit = self._selection.layer, self._selection.unit
-        found = EXPECTED.of(self._session.analysis, layer, unit)
+        found = expected_field(self._session.analysis, layer, unit)
         self._cost = perf_counter() - started
         return found
 

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import SignalInstance
 
+from rfstudio.app.expected_fields import EXPECTED
 from rfstudio.core.analysis import Analysis
-from rfstudio.core.errors import RFStudioError
-from rfstudio.core.expected import expected_erf
-
-LIVE_PIXELS = 1 << 21
-"""Largest reference map, in pixels, whose expected field is worked out at every move."""
 
 
 class Measurement(Protocol):
@@ -128,32 +123,7 @@ class MeasuredField:
             self._changed()
 
 
-class ExpectedFields:
-    """Works out expected fields; the last ones are kept, since several charts ask for one."""
-
-    def __init__(self) -> None:
-        self._kept: list[tuple[Analysis, str, tuple[int, ...], EffectiveField | None]] = []
-
-    def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> EffectiveField | None:
-        """Return the expected field of a unit; None where there is none or it would take long."""
-        for kept in self._kept:
-            if kept[0] is analysis and kept[1:3] == (layer, unit):
-                return kept[3]
-        field = self._worked_out(analysis, layer, unit)
-        self._kept = [*self._kept[-3:], (analysis, layer, unit, field)]
-        return field
-
-    @staticmethod
-    def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> EffectiveField | None:
-        if not 0 < prod(analysis.reference_size) <= LIVE_PIXELS:
-            return None
-        graph = analysis.graph
-        try:
-            erf = expected_erf(graph, graph.index(layer), unit, reference=analysis.reference)
-        except RFStudioError:
-            return None
-        return EffectiveField(erf.map, is_exact=erf.exact)
-
-
-EXPECTED = ExpectedFields()
-"""The one that all views of the window share."""
+def expected_field(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> EffectiveField | None:
+    """Return the expected field of a unit; None where there is none or it would take long."""
+    erf = EXPECTED.of(analysis, layer, unit)
+    return None if erf is None else EffectiveField(erf.map, is_exact=erf.exact)

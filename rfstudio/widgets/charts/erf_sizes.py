@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from time import perf_counter
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from rfstudio.app.expected_fields import LIVE_PIXELS
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.expected import expected_erf
-from rfstudio.widgets.canvas.effective_field import LIVE_PIXELS
-from rfstudio.widgets.canvas.unit_grid import grid_of
 
 _SLICE = 0.008
 """Seconds of work between two looks at what the user does."""
 
 _QUIET = 250
 """Milliseconds without a new network before the work begins."""
-
-
-def luo_size(field: NDArray[np.float64], centre: Sequence[float]) -> float:
-    """Return the side of a square of as many pixels as are above 4.55 % of the centre's value.
-
-    Parameters
-    ----------
-    field
-        An effective field, nowhere negative.
-    centre
-        Centre of the unit, in pixels; moved inside the image.
-    """
-    at = tuple(min(max(round(x), 0), n - 1) for x, n in zip(centre, field.shape, strict=True))
-    value = float(field[at]) or float(field.max())
-    count = int(np.count_nonzero(field > (1 - 0.9545) * value))
-    return float(count ** (1 / field.ndim))
 
 
 class ErfSizes(QObject):
@@ -101,5 +81,4 @@ class ErfSizes(QObject):
             erf = expected_erf(analysis.graph, index, unit, reference=analysis.reference)
         except RFStudioError:
             return None
-        centre = grid_of(analysis, node.name).centre(unit)
-        return luo_size(erf.map, centre)
+        return erf.metrics.luo_size

@@ -128,7 +128,7 @@ class GrowthChart(QWidget):
         self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
         self._reach = pg.InfiniteLine(angle=0, movable=False)
         self._reach_label = pg.InfLineLabel(
-            self._reach, position=0.99, anchors=[(1.0, 1.0), (1.0, 1.0)]
+            self._reach, position=0.015, anchors=[(0.0, 1.0), (0.0, 1.0)]
         )
         self._here = pg.InfiniteLine(angle=90, movable=False)
         self._point = pg.ScatterPlotItem(size=11, pxMode=True)

@@ -1,0 +1,333 @@
+"""The profile chart: sections through the effective field of the chosen unit, along each axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.selection import Selection
+from rfstudio.app.settings import Settings
+from rfstudio.core.analysis import Analysis, UnitView
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.gaussian_fit import GaussianFit, fit_gaussian
+from rfstudio.core.track import Interval
+from rfstudio.widgets.canvas.colours import ERF, SERIES, THEORETICAL
+from rfstudio.widgets.canvas.effective_field import MeasuredField, Measurements, expected_field
+from rfstudio.widgets.canvas.unit_grid import grid_of
+from rfstudio.widgets.charts.plot import Plot
+
+_AXES = ("z", "y", "x")
+_FLOOR = 1e-4
+"""Least share of the peak that a logarithmic axis shows."""
+
+_MEASURED = SERIES[1]
+_FIT_DASHES = (2.0, 2.0)
+_MEASURED_DASHES = (7.0, 2.0)
+_VISIBLE_DASHES = (4.0, 3.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A row of an effective field through the unit's centre.
+
+    Attributes
+    ----------
+    values
+        Share of the largest value of the section, along the axis.
+    fit
+        The Gaussian fitted to it.
+    """
+
+    values: NDArray[np.float64]
+    fit: GaussianFit | None
+
+
+def section(field: NDArray[np.float64], centre: tuple[float, ...], axis: int) -> Section | None:
+    """Return the row of a field through a point, scaled to its peak; None if it is zero.
+
+    Parameters
+    ----------
+    field
+        An effective field.
+    centre
+        The point, in pixels; moved inside the image.
+    axis
+        Along which axis.
+    """
+    index: list[int | slice] = [
+        min(max(round(c), 0), n - 1) for c, n in zip(centre, field.shape, strict=True)
+    ]
+    index[axis] = slice(None)
+    row = np.asarray(field[tuple(index)], np.float64)
+    peak = float(row.max()) if row.size else 0.0
+    if not np.isfinite(peak) or peak <= 0:
+        return None
+    values = row / peak
+    x = np.arange(values.size)
+    mean = float(x @ values) / float(values.sum())
+    sigma = float(np.sqrt((x - mean) ** 2 @ values / values.sum()))
+    return Section(values, fit_gaussian(values, (mean,), (sigma,)))
+
+
+def _range(analysis: Analysis, layer: str, axis: int) -> tuple[float, float]:
+    """Return the part of an axis that holds the image and all regions of a layer.
+
+    The same for all units, so that nothing jumps while one is dragged; of regions of thousands of
+    pixels only a part.
+    """
+    pixels = analysis.reference_size[axis]
+    index = analysis.graph.index(layer)
+    field, units = analysis.fields[index][axis], analysis.graph.nodes[index].size[axis]
+    first, last = field.interval(0), field.interval(max(units - 1, 0))
+    low = 0 if first is None else max(min(first[0], 0), -pixels // 2)
+    high = pixels - 1 if last is None else min(max(last[1], pixels - 1), pixels + pixels // 2)
+    return low - 0.5, high + 0.5
+
+
+class ProfileChart(QWidget):
+    """Shows sections through the expected and the measured field, and the borders of the region.
+
+    Parameters
+    ----------
+    session
+        The analysis of the document.
+    selection
+        The chosen layer and unit.
+    erf_session
+        Measured effective fields, if there are any to come.
+    parent
+        The widget that it lies in.
+    settings
+        Where the switches are remembered; the user's own settings if None.
+    """
+
+    def __init__(
+        self,
+        session: AnalysisSession,
+        selection: Selection,
+        erf_session: Measurements | None = None,
+        parent: QWidget | None = None,
+        *,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._selection = selection
+        self._settings = settings or Settings()
+        self._plots: list[_SectionPlot] = []
+        self.message = QLabel(alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.log = QCheckBox("Log")
+        self.log.setToolTip("Logarithmic axis, four decades")
+        self.log.setChecked(self._settings.flag("profile/log", False))
+        self.legend = QLabel(textFormat=Qt.TextFormat.RichText)
+        row = QHBoxLayout()
+        row.setContentsMargins(8, 3, 8, 3)
+        row.addWidget(self.legend, 1)
+        row.addWidget(self.log)
+        self._row = QHBoxLayout()
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(0)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(row)
+        column.addWidget(self.message, 1)
+        column.addLayout(self._row, 1)
+        self._measured = MeasuredField(erf_session, self._refresh)
+        self._is_stale = True
+        self.log.toggled.connect(self._switch_log)
+        session.analysis_changed.connect(self._refresh)
+        selection.selection_changed.connect(self._refresh)
+        self._refresh()
+
+    @property
+    def plots(self) -> tuple[Plot, ...]:
+        """One plot for each axis, in tensor order."""
+        return tuple(x.plot for x in self._plots)
+
+    def showEvent(self, event: object) -> None:  # noqa: N802 - Qt's name
+        """Catch up with what changed while the chart was hidden."""
+        super().showEvent(event)  # type: ignore[arg-type]
+        if self._is_stale:
+            self._refresh()
+
+    def _refresh(self, _changed: object = None) -> None:
+        # A hidden tab costs nothing while a unit is dragged.
+        self._is_stale = not self.isVisible()
+        if self._is_stale:
+            return
+        layer, unit = self._selection.layer, self._selection.unit
+        analysis = self._session.analysis
+        if layer not in analysis:
+            return
+        self._prepare(len(analysis.reference_size))
+        try:
+            view = self._session.unit(layer, unit)
+        except RFStudioError as error:
+            self._say(str(error))
+            return
+        expected = expected_field(analysis, layer, unit)
+        measured = self._measured.of(analysis, layer, unit)
+        if view.visible_region is None or (expected is None and measured is None):
+            self._say("This unit has no effective field to show.")
+            return
+        self._say("")
+        centre = grid_of(analysis, layer).centre(unit)
+        for axis, plot in enumerate(self._plots):
+            plot.show_range(*_range(analysis, layer, axis))
+            plot.show_sections(
+                view,
+                None if expected is None else section(expected.map, centre, axis),
+                None if measured is None else section(measured.map, centre, axis),
+            )
+        self._explain("" if measured is None else measured.name)
+
+    def _prepare(self, axes: int) -> None:
+        if len(self._plots) == axes:
+            return
+        for plot in self._plots:
+            self._row.removeWidget(plot.plot)
+            plot.plot.deleteLater()
+        self._plots = [_SectionPlot(i, _AXES[-axes:][i]) for i in range(axes)]
+        for plot in self._plots:
+            plot.set_log(self.log.isChecked())
+            self._row.addWidget(plot.plot, 1)
+
+    def _say(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+        self.legend.setVisible(not text)
+        for plot in self._plots:
+            plot.plot.setVisible(not text)
+
+    def _explain(self, measured: str) -> None:
+        parts = [f'<span style="color:{ERF.name()}">▬</span> expected']
+        if measured:
+            parts.append(f'<span style="color:{_MEASURED}">▬ ▬</span> {measured}')
+        parts.append("▪▪▪ fitted Gaussian")
+        parts.append(f'<span style="color:{THEORETICAL.name()}">▏</span> theoretical')
+        parts.append("┆ visible")
+        self.legend.setText("&nbsp;&nbsp; ".join(parts))
+
+    def _switch_log(self, is_on: bool) -> None:
+        self._settings.set("profile/log", is_on)
+        for plot in self._plots:
+            plot.set_log(is_on)
+        self._refresh()
+
+
+class _SectionPlot:
+    """The section along one axis; its items are made once and then only moved."""
+
+    def __init__(self, axis: int, name: str) -> None:
+        self._axis = axis
+        self._is_log = False
+        self.plot = Plot(f"{name}, in pixels", "share of the peak")
+        self.plot.setAccessibleName(f"Section through the effective field along {name}")
+        item = self.plot.getPlotItem()
+        self._curves = {x: pg.PlotDataItem(antialias=True) for x in ("fit", "measured", "expected")}
+        for curve in self._curves.values():
+            item.addItem(curve)
+        self._borders = [pg.InfiniteLine(angle=90, movable=False) for _ in range(4)]
+        for line in self._borders:
+            item.addItem(line, ignoreBounds=True)
+        self._note = pg.TextItem(anchor=(1.0, 0.0))
+        self._note.setZValue(10)
+        self._note.setParentItem(item.getViewBox())
+        item.getViewBox().sigResized.connect(self._place_note)
+        self.plot.hovered_at.connect(self._read_out)
+        self._shown: Section | None = None
+        self._fit_text = ""
+        self._range: tuple[float, float] | None = None
+        self.plot.colours_changed.connect(self.follow_colours)
+        self.follow_colours()
+
+    def set_log(self, is_log: bool) -> None:
+        """Draw over four decades, or linearly."""
+        self._is_log = is_log
+        item = self.plot.getPlotItem()
+        for curve in self._curves.values():
+            curve.setLogMode(False, is_log)
+        item.getAxis("left").setLogMode(is_log)
+        low = float(np.log10(_FLOOR)) if is_log else 0.0
+        item.setLimits(yMin=low - 0.1 if is_log else -0.05)
+        item.setYRange(low, 0.08 if is_log else 1.05, padding=0)
+
+    def show_sections(
+        self, view: UnitView, expected: Section | None, measured: Section | None
+    ) -> None:
+        """Draw the sections of one unit."""
+        self._shown = measured or expected
+        fit = None if self._shown is None else self._shown.fit
+        for name, values in (
+            ("expected", None if expected is None else expected.values),
+            ("measured", None if measured is None else measured.values),
+            ("fit", self._fit_curve(fit)),
+        ):
+            self._show(name, values)
+        region, visible = view.theoretical_region, view.visible_region
+        self._move_borders(self._borders[:2], region)
+        self._move_borders(self._borders[2:], visible)
+        self._fit_text = "" if fit is None else f"σ {fit.sigma[0]:.2f} px, R² {fit.r_squared:.3f}"
+        self._note.setText(self._fit_text)
+
+    def _show(self, name: str, values: NDArray[np.float64] | None) -> None:
+        if values is None:
+            self._curves[name].setData([], [])
+            return
+        x = np.arange(values.size, dtype=float)
+        if self._is_log:
+            values = np.where(values > _FLOOR / 10, values, np.nan)
+        self._curves[name].setData(x, values, connect="finite")
+
+    def _fit_curve(self, fit: GaussianFit | None) -> NDArray[np.float64] | None:
+        if fit is None or self._shown is None:
+            return None
+        x = np.arange(self._shown.values.size)
+        bell = np.exp(-((x - fit.center[0]) ** 2) / (2 * fit.sigma[0] ** 2))
+        return np.asarray(fit.amplitude * bell, np.float64)
+
+    def _move_borders(
+        self, lines: list[pg.InfiniteLine], region: tuple[Interval, ...] | None
+    ) -> None:
+        for line, side in zip(lines, (0, 1), strict=True):
+            line.setVisible(region is not None)
+            if region is not None:
+                line.setValue(region[self._axis][side] + (0.5 if side else -0.5))
+
+    def follow_colours(self) -> None:
+        """Draw in the colours of the window."""
+        plot = self.plot
+        self._curves["expected"].setPen(plot.line(ERF, 2.0))
+        self._curves["measured"].setPen(plot.line(_MEASURED, 1.6, _MEASURED_DASHES))
+        self._curves["fit"].setPen(plot.line(plot.text_colour, 1.0, _FIT_DASHES))
+        for line in self._borders[:2]:
+            line.setPen(plot.line(THEORETICAL, 2.0))
+        for line in self._borders[2:]:
+            line.setPen(plot.line(plot.text_colour, 1.0, _VISIBLE_DASHES))
+        self._note.setColor(plot.text_colour)
+
+    def show_range(self, low: float, high: float) -> None:
+        """Show a part of the axis, unless it is shown already."""
+        if self._range != (low, high):
+            self._range = (low, high)
+            self.plot.getPlotItem().setXRange(low, high, padding=0.02)
+
+    def _place_note(self) -> None:
+        box = self.plot.getPlotItem().getViewBox()
+        self._note.setPos(box.width() - 4, 2)  # the right end of the text stays there
+
+    def _read_out(self, point: QPointF | None) -> None:
+        text = self._fit_text
+        if point is not None and self._shown is not None:
+            pixel = round(point.x())
+            if 0 <= pixel < self._shown.values.size:
+                share = float(self._shown.values[pixel])
+                text = f"pixel {pixel}: {100 * share:.3g} %   {text}"
+        self._note.setText(text)
