@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from rfstudio.cli.asking import load_network, position_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.analysis import Analysis, UnitView
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.metrics import Metrics
+from rfstudio.core.unit_frame import UnitFrame
 
 _COMPUTED = ("expected", "path-count")
 _MEASURED = ("energy", "rms", "abs", "signed", "positive", "occlusion", "perturbation")
@@ -92,7 +94,6 @@ def erf(arguments: argparse.Namespace) -> int:
 
 
 def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
-    from rfstudio.core.metrics import metrics_of
     from rfstudio.engine.erf import measure
     from rfstudio.engine.request import ErfRequest
 
@@ -108,8 +109,10 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         dtype=arguments.dtype,
         device=arguments.device,
     )
-    result = measure(request, report=_report)
-    _forget_report()
+    try:
+        result = measure(request, report=_report)
+    finally:
+        _forget_report()
     facts = {
         "samples": result.samples,
         "options": dict(result.options),
@@ -117,19 +120,23 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         "versions": dict(result.versions),
         "seconds": round(result.seconds, 3),
     }
-    return _Outcome(result.map, metrics_of(result.map, unit), facts, result.notes)
+    graph = analysis.graph
+    metrics = Metrics(result.map, UnitFrame(graph, graph.index(arguments.layer), unit.position))
+    return _Outcome(result.map, metrics.as_dict(), facts, result.notes)
 
 
 def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
     start = time.perf_counter()
     compute = api.expected_erf if arguments.estimator == "expected" else api.path_counts
-    result = compute(analysis.architecture, arguments.layer, unit=unit.position)
+    result = compute(analysis.architecture, arguments.layer, unit.position)
     facts: dict[str, Any] = {
         "exactness": "exact" if result.exact else "approximate",
+        "exponent": result.exponent,
+        "options": dict(result.options),
         "versions": {"rfstudio": __version__},
         "seconds": round(time.perf_counter() - start, 6),
     }
-    return _Outcome(result.map, result.metrics, facts, tuple(result.notes))
+    return _Outcome(result.map, result.metrics.as_dict(), facts, result.notes)
 
 
 def _images(path: Path | None) -> tuple[NDArray[np.uint8], ...]:
@@ -209,13 +216,15 @@ def _write(
         return
     from rfstudio.figures import render, scene_of
 
-    how = "computed" if arguments.estimator in _COMPUTED else "measured"
+    how = "" if arguments.estimator in _COMPUTED else ", measured"
     scene = scene_of(
         analysis,
         arguments.layer,
         unit.position,
         title=analysis.architecture.name,
         erf=outcome.map,
-        erf_label=f"effective field ({arguments.estimator}, {how})",
+        erf_label=f"effective field ({arguments.estimator}{how})",
     )
+    if (size := outcome.metrics.get("luo_size")) is not None:
+        scene = replace(scene, numbers=(*scene.numbers, f"effective size {size:.3g} px"))
     atomic_write(output, render(scene, suffix))

@@ -1,0 +1,137 @@
+"""`rfstudio erf`: its numbers, its record of the run, and what it writes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rfstudio.cli import main
+from rfstudio.paths import sample_images
+
+TWO_CONVS = """\
+format: 1
+name: two
+input: {size: [15, 15], channels: 3}
+layers:
+  - conv: {name: a, kernel_size: 3, padding: 1, out_channels: 8, bias: false}
+  - conv: {name: b, kernel_size: 3, padding: 1, out_channels: 8, bias: false}
+"""
+SMALL = ("--layer", "b", "--samples", "4", "--device", "cpu", "--dtype", "float64")
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    path = tmp_path / "two.yaml"
+    path.write_text(TWO_CONVS)
+    return path
+
+
+def _json(capsys: pytest.CaptureFixture[str], *words: object) -> dict:
+    assert main(["erf", *map(str, words), "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def _map(path: Path) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as file:
+        return file["map"]
+
+
+def test_that_path_counts_of_two_3x3_convolutions_are_those_of_pascal(
+    capsys: pytest.CaptureFixture[str], network: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "map.npz"
+    record = _json(capsys, network, "--layer", "b", "--estimator", "path-count", "--output", output)
+    row = np.array([1, 2, 3, 2, 1])
+    values = _map(output)
+    assert values.dtype == np.float64
+    np.testing.assert_array_equal(values[5:10, 5:10], np.outer(row, row))
+    assert values.sum() == 81
+    assert record["unit"] == [7, 7]
+    assert record["exactness"] == "exact"
+
+
+def test_that_the_expected_field_of_a_linear_stack_is_exact_and_has_the_known_width(
+    capsys: pytest.CaptureFixture[str], network: Path
+) -> None:
+    record = _json(capsys, network, "--layer", "b", "--estimator", "expected")
+    assert record["exactness"] == "exact"
+    # Luo et al. 2016: variance n(k² − 1)/12 along each axis, here n = 2, k = 3.
+    assert record["metrics"]["sigma"] == pytest.approx([(2 * 8 / 12) ** 0.5] * 2, rel=1e-9)
+    assert record["metrics"]["offset"] == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_that_a_measurement_records_every_option_and_stays_in_its_region(
+    capsys: pytest.CaptureFixture[str], network: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "map.npz"
+    record = _json(capsys, network, *SMALL, "--unit", 0, 14, "--seed", 3, "--output", output)
+    values = _map(output)
+    assert values[:3, 12:].min() > 0
+    assert values.sum() == pytest.approx(values[:3, 12:].sum())
+    assert (record["samples"], record["options"]["seed"]) == (4, 3)
+    for key in ("estimator", "dtype", "weights", "batch_norm", "device"):
+        assert key in record["options"]
+    assert record["versions"]["torch"]
+    assert record["device"].startswith("cpu")
+    assert record["seconds"] > 0
+    with np.load(output, allow_pickle=False) as file:
+        assert json.loads(str(file["json"])) == record
+
+
+def test_that_the_same_seed_gives_the_same_map(
+    capsys: pytest.CaptureFixture[str], network: Path, tmp_path: Path
+) -> None:
+    maps = []
+    for seed in (1, 1, 2):
+        _json(capsys, network, *SMALL, "--seed", seed, "--output", tmp_path / "m.npz")
+        maps.append(_map(tmp_path / "m.npz"))
+    np.testing.assert_array_equal(maps[0], maps[1])
+    assert np.abs(maps[0] - maps[2]).max() > 0
+
+
+def test_that_a_folder_of_images_is_one_sample_each(
+    capsys: pytest.CaptureFixture[str], network: Path
+) -> None:
+    options = ("--layer", "b", "--device", "cpu", "--images", sample_images())
+    assert _json(capsys, network, *options)["samples"] == 3
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_that_a_field_can_be_drawn(network: Path, tmp_path: Path, suffix: str) -> None:
+    output = tmp_path / f"field{suffix}"
+    words = ["erf", str(network), "--layer", "b", "--estimator", "expected"]
+    assert main([*words, "--output", str(output)]) == 0
+    assert output.stat().st_size > 1000
+
+
+def test_that_the_table_tells_estimator_and_size(
+    capsys: pytest.CaptureFixture[str], network: Path
+) -> None:
+    assert main(["erf", str(network), *SMALL]) == 0
+    lines = [x.split() for x in capsys.readouterr().out.splitlines()]
+    assert ["estimator", "energy"] in lines
+    assert any(x[:1] == ["luo_size"] for x in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        ("--layer c", 1, "no layer 'c'"),
+        ("--layer b --unit 99 0", 1, "0…14"),
+        ("--layer b --output map.csv", 2, ".npz, .png, .svg or .pdf"),
+        ("--layer b --estimator nonsense", 2, "invalid choice"),
+        ("--layer b --device abacus", 1, "abacus"),
+        ("--layer b --weights nosuch.safetensors", 1, "nosuch.safetensors"),
+        ("--layer b --images nosuch.png", 1, "nosuch.png"),
+        ("--layer b --samples 0", 1, "samples"),
+    ],
+)
+def test_that_what_cannot_be_measured_is_said_in_a_sentence(
+    capsys: pytest.CaptureFixture[str], network: Path, words: str, status: int, told: str
+) -> None:
+    assert main(["erf", str(network), *words.split()]) == status
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
