@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.erf_session import ErfSession
 from rfstudio.app.expected_fields import EXPECTED
 from rfstudio.app.selection import Selection
+from rfstudio.core.expected import Erf
+from rfstudio.core.metrics import FixedFrame, Metrics
+from rfstudio.engine.request import ErfResult
 
 
 class ShownErf(NamedTuple):
@@ -27,8 +33,8 @@ class ShownErf(NamedTuple):
     """
 
     label: str
-    map: Any
-    metrics: object
+    map: NDArray[np.float64]
+    metrics: Metrics
     note: str = ""
 
 
@@ -54,7 +60,7 @@ class ErfView(QObject):
         self,
         session: AnalysisSession,
         selection: Selection,
-        erf_session: Any = None,
+        erf_session: ErfSession | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -94,16 +100,22 @@ class ErfView(QObject):
         self._is_stale = True
         self.changed.emit()
 
-    def _take_measured(self, erf: Any) -> None:
+    def _take_measured(self, erf: ErfResult | None) -> None:
         self._measured = None
         if erf is not None:
             label = f"measured ({erf.options.get('estimator', 'energy')}, {erf.samples} samples)"
             self._measured = ShownErf(label, erf.map, self._metrics(erf), _sentences(erf))
         self.changed.emit()
 
-    def _metrics(self, erf: Any) -> object:
-        return {}
+    def _metrics(self, erf: Erf | ErfResult) -> Metrics:
+        unit = self._session.unit(erf.layer, erf.unit)
+        region = unit.theoretical_region
+        if region is None:
+            return Metrics(erf.map, FixedFrame())
+        centre = tuple((first + last) / 2 for first, last in region)
+        size = tuple(last - first + 1 for first, last in region)
+        return Metrics(erf.map, FixedFrame(centre, size, unit.visible_region))
 
 
-def _sentences(erf: Any) -> str:
+def _sentences(erf: Erf | ErfResult) -> str:
     return " ".join(f"{x[:1].upper()}{x[1:].rstrip('.')}." for x in erf.notes)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from rfstudio.app.texts import (
@@ -16,6 +15,7 @@ from rfstudio.app.texts import (
     steps_text,
 )
 from rfstudio.core.analysis import LayerAnalysis, UnitView
+from rfstudio.core.metrics import Metrics
 
 
 class Fact(NamedTuple):
@@ -130,69 +130,72 @@ def cost_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     yield Fact("MACs", macs, f"Multiply-adds for one image: {layer.macs:,}.")
 
 
-_METRICS = {
-    "luo_size": (
-        "size",
-        "px",
-        (
-            "√ of the number of pixels above 1 − 0.9545 of the centre's value (Luo et al. 2016);\n"
-            "4.406 σ for a Gaussian."
-        ),
-    ),
-    "sigma": ("σ", "px", "Standard deviation along each axis (y × x), from second moments."),
-    "fwhm": ("FWHM", "px", "Full width at half maximum; 2.355 σ for a Gaussian."),
-    "r50": ("r50", "px", "Radius that holds half of the map; 1.177 σ for a Gaussian."),
-    "participation_side": (
-        "participation",
-        "px",
-        (
-            "Side of the square that as many pixels would fill if all took part alike;\n"
-            "2√π σ for a Gaussian."
-        ),
-    ),
-    "erf_trf_ratio": ("ERF / TRF", "", "Effective over theoretical size, as a ratio of sides."),
-    "area_ratio": (
-        "area",
-        "",
-        (
-            "Share of the image in the smallest square around the unit's centre that holds\n"
-            "20, 30, 50 and 99 % of the map."
-        ),
-    ),
-    "centroid": ("centroid", "px", "Centre of gravity of the map (y, x)."),
-    "offset": ("offset", "px", "Distance of the centroid from the centre of the field (y, x)."),
-    "anisotropy": ("anisotropy", "", "Longer over shorter axis of the map; 1 is round."),
-    "r_squared": ("fit R²", "", "How well a Gaussian fits the map; 1 is perfect."),
-}
-
-
-def erf_facts(metrics: object) -> Iterator[Fact]:
+def erf_facts(metrics: Metrics) -> Iterator[Fact]:
     """Yield the numbers of an effective receptive field, of those that it has."""
-    values = _as_mapping(metrics)
-    for name, (label, unit, meaning) in _METRICS.items():
-        value = values.get(name)
-        if value is not None:
-            text = _metric_text(value)
-            if text:
-                yield Fact(label, f"{text} {unit}".strip(), meaning)
+    if metrics.luo_size is not None:
+        yield Fact(
+            "size",
+            f"{metrics.luo_size:.1f} px",
+            "√ of the number of pixels above 1 − 0.9545 of the centre's value (Luo et al. 2016);\n"
+            "4.406 σ for a Gaussian.",
+        )
+    ratio = metrics.erf_trf_ratio
+    if ratio["side"] is not None and ratio["area"] is not None:
+        yield Fact(
+            "ERF / TRF",
+            f"{100 * ratio['side']:.3g} %   (area {100 * ratio['area']:.3g} %)",
+            "Effective over theoretical size: ratio of the sides, and of the areas.",
+        )
+    if metrics.sigma is not None:
+        yield Fact(
+            "σ",
+            f"{_numbers(metrics.sigma)} px",
+            "Standard deviation along each axis (y × x), from second moments.",
+        )
+    if metrics.fwhm is not None:
+        yield Fact(
+            "FWHM",
+            f"{metrics.fwhm:.1f} px",
+            "Full width at half maximum: diameter of a disc of as many pixels;\n"
+            "2.355 σ for a Gaussian.",
+        )
+    if metrics.r50 is not None:
+        yield Fact(
+            "r50",
+            f"{metrics.r50:.1f} px",
+            "Radius around the unit's centre that holds half of the map;\n1.177 σ for a Gaussian.",
+        )
+    if metrics.participation_side is not None:
+        yield Fact(
+            "participation",
+            f"{metrics.participation_side:.1f} px",
+            "Side of the square of (ΣM)² / ΣM² pixels: how many take part;\n2√π σ for a Gaussian.",
+        )
+    areas = {share: x for share, x in metrics.area_ratio.items() if x is not None}
+    if areas:
+        yield Fact(
+            "areas",
+            " · ".join(f"{100 * x:.3g}" for x in areas.values()) + " % of the image",
+            "Share of the image in the smallest square around the unit's centre that holds\n"
+            + ", ".join(f"{100 * float(share):g} %" for share in areas)
+            + " of the map.",
+        )
+    if metrics.offset is not None:
+        yield Fact(
+            "offset",
+            f"{_numbers(metrics.offset)} px",
+            "Centre of gravity minus the centre of the field, along each axis (y × x).",
+        )
+    if metrics.anisotropy is not None:
+        yield Fact(
+            "anisotropy",
+            f"{metrics.anisotropy:.3g}",
+            "Largest over smallest standard deviation in any direction; 1 is round.",
+        )
 
 
-def _as_mapping(metrics: object) -> Mapping[str, Any]:
-    if isinstance(metrics, Mapping):
-        return metrics
-    if is_dataclass(metrics):
-        return {x.name: getattr(metrics, x.name) for x in fields(metrics)}
-    as_dict = getattr(metrics, "_asdict", None)
-    return as_dict() if callable(as_dict) else {}
-
-
-def _metric_text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        parts = [(float(str(key)), x) for key, x in value.items() if x is not None]
-        return ", ".join(f"{100 * x:.3g} %" for key, x in sorted(parts))
-    if isinstance(value, tuple | list):
-        return " × ".join(signed(f"{x:.3g}") for x in value if x is not None)
-    return signed(f"{value:.3g}")
+def _numbers(values: tuple[float, ...]) -> str:
+    return " × ".join(signed(f"{x:.1f}") for x in values)
 
 
 def _steps(values: tuple[Any, ...], unit: str) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QTabWidget, QWidget
 
 from rfstudio.app.opening import LAST
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.canvas.canvas import Canvas
+from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.command_palette import CommandPalette
 from rfstudio.widgets.file_commands import FileCommands
 from rfstudio.widgets.inspector.panel import Inspector
@@ -50,6 +51,7 @@ class MainWindow(QMainWindow):
     def __init__(self, studio: Studio, questions: Questions | None = None) -> None:
         super().__init__()
         self.studio = studio
+        self._unshared: list[QDockWidget] = []
         self.setWindowIcon(icon("rfstudio"))
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
@@ -59,6 +61,7 @@ class MainWindow(QMainWindow):
         self.inspector = Inspector(*state, studio.erf)
         self.table = TablePanel(studio.analysis, studio.selection)
         self.problems = ProblemsPanel(studio.analysis, studio.selection)
+        self.growth = GrowthChart(studio.analysis, studio.selection, settings=studio.settings)
         self.canvas = Canvas(
             studio.analysis,
             studio.selection,
@@ -102,6 +105,7 @@ class MainWindow(QMainWindow):
     def _fill_tabs(self) -> None:
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.table, "Table")
+        self.tabs.addTab(self.growth, "Growth")
         self.tabs.addTab(self.problems, "Problems")
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
@@ -124,14 +128,17 @@ class MainWindow(QMainWindow):
             screen = self.screen().availableGeometry().size()
             self.resize(screen.boundedTo(QSize(1440, 900)))
         if not self.restoreState(settings.bytes("window/state"), _STATE):
-            self._share_out(docks)
+            self._unshared = docks
 
-    def _share_out(self, docks: list[QDockWidget]) -> None:
-        """Give the panels their shares: most to the canvas, also in a small window."""
-        width, height = self.width(), self.height()
-        sides = [min(350, width // 4), min(320, width // 4)]
-        self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
-        self.resizeDocks(docks[2:], [height // 4], Qt.Orientation.Vertical)
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """At the first start, give the panels their shares: most to the canvas."""
+        super().showEvent(event)
+        docks, self._unshared = self._unshared, []
+        if docks:
+            width, height = self.width(), self.height()
+            sides = [min(370, width // 4), min(330, width // 4)]
+            self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
+            self.resizeDocks(docks[2:], [height // 4], Qt.Orientation.Vertical)
 
     def _connect(self) -> None:
         studio, status = self.studio, self.status

@@ -197,6 +197,7 @@ def _style_sheet(colours: _Colours) -> str:
                     padding: 3px; spacing: 2px; }}
         QStatusBar {{ border-top: 1px solid {colours.line}; }}
         QStatusBar::item {{ border: 0; }}
+        QCheckBox {{ spacing: 6px; }}
         QCheckBox::indicator {{ width: 14px; height: 14px; border-radius: 3px;
                     border: 1px solid {colours.disabled}; background: {colours.base}; }}
         QCheckBox::indicator:checked {{ background: {colours.accent};

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLineEdit,
+    QSizePolicy,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -58,7 +59,9 @@ def _spin(minimum: int, maximum: int = LARGEST) -> QSpinBox:
     spin.setRange(minimum, maximum)
     spin.setKeyboardTracking(False)
     spin.setAccelerated(True)
-    spin.setMinimumWidth(52)
+    # Its range would make it as wide as its largest number.
+    spin.setMinimumWidth(64)
+    spin.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return spin
 
 

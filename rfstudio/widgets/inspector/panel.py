@@ -71,6 +71,7 @@ class Inspector(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(34 * self.fontMetrics().averageCharWidth())
         self.setAccessibleName("Inspector")
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow)
@@ -120,7 +121,9 @@ class Inspector(QScrollArea):
         else:
             self.effective.set_title(f"Effective field, {shown.label}")
             self.effective.show_facts(erf_facts(shown.metrics))
-            self._note.setText(shown.note)
+            first, dot, rest = shown.note.partition(". ")
+            self._note.setText(f"{first}. More reasons: hover here." if rest else first + dot)
+            self._note.setToolTip(shown.note.replace(". ", ".\n"))
         self._note.setVisible(bool(self._note.text()))
 
 

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -46,6 +46,9 @@ _WRAPS: tuple[tuple[Wrapping, str], ...] = (
     ("parallel", "Ctrl+Alt+P"),
     ("repeat", "Ctrl+Alt+T"),
 )
+
+_ROOM = 46
+"""Characters that the panel is wide at least when it shows all columns."""
 
 
 class _Filter(QSortFilterProxyModel):
@@ -130,6 +133,7 @@ class StackPanel(QWidget):
         self.filter_line.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition)
         self._note = QLabel()
         self._note.setWordWrap(True)
+        self.setMinimumWidth(230)
         self._note.setContentsMargins(8, 4, 8, 6)
         self._empty = QLabel(
             "This network has no layers yet.\n\nPress Insert, or the + above, and type what to add."
@@ -178,6 +182,11 @@ class StackPanel(QWidget):
         if len(self._session.analysis.graph.nodes) > 120:
             self.tree.collapseAll()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Leave out the sizes of maps where names would not fit beside them."""
+        super().resizeEvent(event)
+        self.tree.setColumnHidden(1, self.width() < _ROOM * self.fontMetrics().averageCharWidth())
+
     # --- making ---------------------------------------------------------------------------------
 
     def _make_tree(self) -> QTreeView:
@@ -201,7 +210,7 @@ class StackPanel(QWidget):
         header.setMinimumSectionSize(30)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         metrics = tree.fontMetrics()
-        for column, sample in ((1, "224×224"), (2, "1234…"), (3, "Jump ")):
+        for column, sample in ((1, "224×224"), (2, "188…204"), (3, "Jump ")):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             header.resizeSection(column, metrics.horizontalAdvance(sample) + 14)
         return tree

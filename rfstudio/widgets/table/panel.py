@@ -107,7 +107,7 @@ class TablePanel(QTableView):
 
     def _fit_columns(self) -> None:
         metrics = self.fontMetrics()
-        samples = ("layer4.2.downsample", "adaptive_avg_pool", "224×224", "Channels", "483×483…",
+        samples = ("layer4.2.downsample", "adaptive_avg_pool", "224×224", "Channels", "188…204×188…204",
                    "Jump 1/2", "Padding", "Centre", "stride mismatch", "138,357,544",
                    "15,470,314,496", "layer1.0.conv1")  # fmt: skip
         for column, sample in enumerate(samples):
