@@ -1,0 +1,295 @@
+"""Draws a laid-out graph: only what is on the screen, with less detail the farther away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPalette, QPen
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from rfstudio.app.texts import field_text, op_text
+from rfstudio.core import ops
+from rfstudio.core.analysis import Analysis
+from rfstudio.core.ops import Op
+from rfstudio.widgets.canvas.colours import THEORETICAL
+from rfstudio.widgets.graph_view.layout import Layout
+from rfstudio.widgets.theme import muted
+
+STEP_X, STEP_Y = 150.0, 74.0
+WIDTH, HEIGHT = 118.0, 46.0
+
+_TEXT_SCALE = 0.5
+"""Zoom from which on texts can be read."""
+
+_FORM_SCALE = 0.12
+"""Zoom from which on the curves of edges can be told apart."""
+
+_MANY = 4000
+"""Nodes on the screen from which on only as many are drawn as there are points for."""
+
+
+def kind_colour(op: Op | None) -> QColor:
+    """Return the colour of the stripe of a node: by what the operation does to the field."""
+    if op is None:
+        return QColor("#7f8790")
+    if isinstance(op, ops.MERGES):
+        return QColor("#cc79a7")
+    if isinstance(op, ops.GLOBAL):
+        return QColor("#d55e00")
+    if isinstance(op, ops.ELEMENTWISE):
+        return QColor("#aab1ba")
+    if "pool" in op.keyword:
+        return QColor("#009e73")
+    if getattr(op, "kernel_size", None) is not None:
+        return QColor("#0072b2")
+    return QColor("#e69f00")
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What is drawn.
+
+    Attributes
+    ----------
+    analysis
+        The analysed network.
+    layout
+        Where its nodes are.
+    misaligned
+        Indices of the merges whose branches do not align.
+    """
+
+    analysis: Analysis
+    layout: Layout
+    misaligned: frozenset[int]
+
+    def rect_of(self, index: int) -> QRectF:
+        """Return the box of a node."""
+        return QRectF(
+            float(self.layout.column[index]) * STEP_X,
+            float(self.layout.row[index]) * STEP_Y,
+            WIDTH,
+            HEIGHT,
+        )
+
+    def node_at(self, point: QPointF) -> int:
+        """Return the node whose box holds a point; −1 if none does."""
+        column, x = divmod(point.x(), STEP_X)
+        row, y = divmod(point.y(), STEP_Y)
+        if not (x <= WIDTH and y <= HEIGHT):
+            return -1
+        hits = np.flatnonzero((self.layout.column == int(column)) & (self.layout.row == int(row)))
+        return int(hits[0]) if hits.size else -1
+
+
+class GraphItem(QGraphicsItem):
+    """Draws a `Drawing`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawing: Drawing | None = None
+        self._selected = -1
+        self._palette = QPalette()
+        self._bounds = QRectF()
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption)
+
+    @property
+    def drawing(self) -> Drawing | None:
+        """What is drawn."""
+        return self._drawing
+
+    def show_drawing(self, drawing: Drawing) -> None:
+        """Draw another graph."""
+        self.prepareGeometryChange()
+        self._drawing = drawing
+        layout = drawing.layout
+        self._bounds = QRectF(
+            -30, -60, (layout.columns - 1) * STEP_X + WIDTH + 60, layout.rows * STEP_Y + 90
+        )
+        self.update()
+
+    def select(self, index: int) -> None:
+        """Mark a node; −1 for none."""
+        self._selected = index
+        self.update()
+
+    def follow_palette(self, palette: QPalette) -> None:
+        """Draw in the colours of the window."""
+        self._palette = palette
+        self.update()
+
+    def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
+        """Return the extent of the graph."""
+        return self._bounds
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        """Draw what lies in the exposed part."""
+        del widget
+        drawing = self._drawing
+        if drawing is None:
+            return
+        exposed = option.exposedRect.adjusted(-STEP_X, -STEP_Y, STEP_X, STEP_Y)
+        scale = abs(painter.worldTransform().m11())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, scale >= _FORM_SCALE)
+        self._draw_edges(painter, drawing, exposed, scale)
+        for index in self._shown(drawing, exposed):
+            self._draw_node(painter, drawing, int(index), scale)
+        if self._selected >= 0:
+            self._draw_node(painter, drawing, self._selected, scale)
+
+    @staticmethod
+    def _shown(drawing: Drawing, exposed: QRectF) -> NDArray[np.intp]:
+        layout = drawing.layout
+        x, y = layout.column * STEP_X, layout.row * STEP_Y
+        inside = (
+            (x + WIDTH >= exposed.left())
+            & (x <= exposed.right())
+            & (y + HEIGHT >= exposed.top())
+            & (y <= exposed.bottom())
+        )
+        shown = np.flatnonzero(inside)
+        # So far away that boxes lie on one another, every one of them cannot be told apart.
+        return shown[:: max(1, shown.size // _MANY)]
+
+    def _draw_edges(
+        self, painter: QPainter, drawing: Drawing, exposed: QRectF, scale: float
+    ) -> None:
+        layout = drawing.layout
+        a, b = layout.edges.T
+        left, right = layout.column[a] * STEP_X, layout.column[b] * STEP_X + WIDTH
+        shown = np.flatnonzero((right >= exposed.left()) & (left <= exposed.right()))
+        shown = shown[:: max(1, shown.size // _MANY)]
+        pen = QPen(muted(self._palette), 1.3)
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if scale < _FORM_SCALE:
+            lines = [QLineF(*_ends(drawing, int(a[i]), int(b[i]))) for i in shown]
+            painter.drawLines(lines)
+            return
+        path = QPainterPath()
+        for i in shown:
+            _add_edge(path, drawing, int(a[i]), int(b[i]))
+        painter.drawPath(path)
+
+    def _draw_node(self, painter: QPainter, drawing: Drawing, index: int, scale: float) -> None:
+        rect = drawing.rect_of(index)
+        node = drawing.analysis.graph.nodes[index]
+        colour = kind_colour(node.op)
+        is_bad = index in drawing.misaligned
+        is_selected = index == self._selected
+        if scale < _FORM_SCALE and not is_selected:
+            painter.fillRect(rect, THEORETICAL if is_bad else colour)
+            return
+        base = self._palette.color(QPalette.ColorRole.Base)
+        line = QColor(self._palette.color(QPalette.ColorRole.Mid))
+        pen = QPen(line, 1)
+        if is_bad:
+            pen = QPen(THEORETICAL, 2.2, Qt.PenStyle.DashLine)
+        if is_selected:
+            pen = QPen(self._palette.color(QPalette.ColorRole.Highlight), 2.6)
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        painter.setBrush(base)
+        painter.drawRoundedRect(rect, 5, 5)
+        painter.fillRect(QRectF(rect.left() + 1, rect.top() + 5, 5, rect.height() - 10), colour)
+        if is_bad:
+            self._draw_warning(painter, rect)
+        if scale >= _TEXT_SCALE:
+            self._draw_text(painter, drawing, index, rect.adjusted(11, 3, -5, -3))
+
+    @staticmethod
+    def _draw_warning(painter: QPainter, rect: QRectF) -> None:
+        """Draw a triangle at a corner, so that the mark is not one of colour alone."""
+        corner = rect.topRight()
+        path = QPainterPath(corner + QPointF(-8, 7))
+        path.lineTo(corner + QPointF(8, 7))
+        path.lineTo(corner + QPointF(0, -8))
+        path.closeSubpath()
+        painter.fillPath(path, THEORETICAL)
+        painter.fillRect(QRectF(corner + QPointF(-0.9, -3), corner + QPointF(0.9, 2.5)), "white")
+        painter.fillRect(QRectF(corner + QPointF(-0.9, 3.6), corner + QPointF(0.9, 5.4)), "white")
+
+    def _draw_text(self, painter: QPainter, drawing: Drawing, index: int, rect: QRectF) -> None:
+        layer = drawing.analysis.at(index)
+        node = layer.node
+        font = QFont(painter.font())
+        font.setPixelSize(11)
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(self._palette.color(QPalette.ColorRole.Text))
+        name = QFontMetricsF(font).elidedText(
+            _short(node.name), Qt.TextElideMode.ElideLeft, rect.width()
+        )
+        painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, name)
+        font.setBold(False)
+        font.setPixelSize(10)
+        painter.setFont(font)
+        painter.setPen(muted(self._palette))
+        metrics = QFontMetricsF(font)
+        size = "×".join(map(str, node.size))
+        axes = len(node.size)
+        lines = ("network input", size)
+        if node.op is not None:
+            lines = (op_text(node.op, axes), f"field {field_text(layer)}")
+        for i, text in enumerate(lines):
+            place = QRectF(rect.left(), rect.top() + 13.5 * (i + 1), rect.width(), 13)
+            short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+            painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, short)
+
+
+def _short(path: str) -> str:
+    """Return the last two parts of a path."""
+    return ".".join(path.split(".")[-2:])
+
+
+def _ends(drawing: Drawing, a: int, b: int) -> tuple[QPointF, QPointF]:
+    first, second = drawing.rect_of(a), drawing.rect_of(b)
+    return (
+        QPointF(first.right(), first.center().y()),
+        QPointF(second.left(), second.center().y()),
+    )
+
+
+def _add_edge(path: QPainterPath, drawing: Drawing, a: int, b: int) -> None:
+    """Add an edge: straight to the next column, over the boxes in between if it skips some."""
+    start, end = _ends(drawing, a, b)
+    path.moveTo(start)
+    layout = drawing.layout
+    span = int(layout.column[b] - layout.column[a])
+    gap = STEP_X - WIDTH
+    if span == 1:
+        middle = (start.x() + end.x()) / 2
+        path.cubicTo(QPointF(middle, start.y()), QPointF(middle, end.y()), end)
+        return
+    if layout.row[a] == layout.row[b]:
+        top = start.y() - HEIGHT / 2 - 10 - min(span, 9) * 1.8
+        path.cubicTo(
+            start + QPointF(gap * 0.6, 0),
+            QPointF(start.x() + gap * 0.2, top),
+            QPointF(start.x() + gap, top),
+        )
+        path.lineTo(QPointF(end.x() - gap, top))
+        path.cubicTo(QPointF(end.x() - gap * 0.2, top), end - QPointF(gap * 0.6, 0), end)
+        return
+    # The longer part runs in the row of the branch, which is free there.
+    if layout.row[b] > layout.row[a]:
+        turn = start.x() + gap
+        path.cubicTo(
+            QPointF(start.x() + gap / 2, start.y()),
+            QPointF(start.x() + gap / 2, end.y()),
+            QPointF(turn, end.y()),
+        )
+        path.lineTo(end)
+    else:
+        turn = end.x() - gap
+        path.lineTo(QPointF(turn, start.y()))
+        path.cubicTo(QPointF(turn + gap / 2, start.y()), QPointF(turn + gap / 2, end.y()), end)

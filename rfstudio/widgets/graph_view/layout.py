@@ -1,0 +1,94 @@
+"""Where the layers of a graph are drawn: columns by depth, rows by branch, in O(layers + edges)."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.core.graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Places of all nodes.
+
+    Attributes
+    ----------
+    column
+        For each node the number of layers on the longest way to it.
+    row
+        For each node its branch: 0 is the trunk, the next branches lie below.
+    edges
+        (n, 2) indices: from, to.
+    """
+
+    column: NDArray[np.intp]
+    row: NDArray[np.intp]
+    edges: NDArray[np.intp]
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return int(self.column.max()) + 1
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.row.max()) + 1
+
+
+def layout_of(graph: Graph) -> Layout:
+    """Lay a graph out.
+
+    A layer continues the branch of the first layer that it reads, unless another layer has done
+    so before; a merge continues the oldest of its branches.  Each branch takes the first row that
+    is free over all of its columns.
+    """
+    nodes = graph.nodes
+    count = len(nodes)
+    column = [0] * count
+    branch = [0] * count
+    is_continued = [False] * count
+    starts, ends = [0], [0]
+    for node in nodes[1:]:
+        column[node.index] = 1 + max(column[x] for x in node.inputs)
+        free = [x for x in node.inputs if not is_continued[x]]
+        for x in node.inputs:
+            # A branch reaches up to the layer that reads it.
+            ends[branch[x]] = max(ends[branch[x]], column[node.index] - 1)
+        if free:
+            before = min(free, key=lambda x: branch[x])
+            is_continued[before] = True
+            branch[node.index] = branch[before]
+            ends[branch[before]] = max(ends[branch[before]], column[node.index])
+        else:
+            branch[node.index] = len(starts)
+            starts.append(column[node.index])
+            ends.append(column[node.index])
+    row_of = _rows(starts, ends)
+    edges = [(x, node.index) for node in nodes[1:] for x in dict.fromkeys(node.inputs)]
+    return Layout(
+        np.array(column, np.intp),
+        np.array([row_of[x] for x in branch], np.intp),
+        np.array(edges, np.intp).reshape(-1, 2),
+    )
+
+
+def _rows(starts: list[int], ends: list[int]) -> list[int]:
+    """Return the first free row of each branch, by rising start; the trunk has row 0 alone."""
+    rows = [0] * len(starts)
+    free: list[int] = []
+    taken: list[tuple[int, int]] = []
+    used = 1
+    for i in sorted(range(1, len(starts)), key=lambda x: starts[x]):
+        while taken and taken[0][0] < starts[i]:
+            heapq.heappush(free, heapq.heappop(taken)[1])
+        if free:
+            rows[i] = heapq.heappop(free)
+        else:
+            rows[i], used = used, used + 1
+        heapq.heappush(taken, (ends[i], rows[i]))
+    return rows
