@@ -12,8 +12,8 @@ from rfstudio.core.track import Interval
 from rfstudio.widgets.canvas.sight import Sight
 
 _RED = '<span style="color:#d62728">■</span>&nbsp;<b>red frame</b>'
-_DASHED = "<b>dashed frame</b>"
-_BLUE = '<span style="color:#1252d9">■</span>&nbsp;<b>blue</b>'
+_DASHED = "<b>Dashed</b>"
+_BLUE = '<span style="color:#1252d9">■</span>&nbsp;<b>Blue</b>'
 
 
 def extent(region: Sequence[Interval]) -> str:
@@ -35,28 +35,24 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     """
     view = sight.view
     where = ", ".join(map(str, sight.unit))
-    name = f"<b>{escape(sight.layer.layer)}</b>"
-    if view is None or view.theoretical_region is None:
-        return f"Unit ({where}) of {name}"
+    who = f"Unit ({where}) of <b>{escape(sight.layer.layer)}</b>"
+    if sight.trouble or view is None or view.theoretical_region is None:
+        return who
     region, visible = view.theoretical_region, view.visible_region
-    first = (
-        f"Unit ({where}) of {name} can see the {_RED}, {extent(region)}&nbsp;pixels"
-        if not all(sight.layer.analysis[sight.layer.layer].is_global)
-        else f"Unit ({where}) of {name} sees the whole image, the {_RED}, {extent(region)}"
-    )
-    if visible is None:
-        return f"{first}; no pixel of the image reaches it."
-    text = first + (
-        f"; all of it really reaches the unit: the {_DASHED} is the same"
-        if visible == region
-        else f"; what really reaches it is the {_DASHED}, {extent(visible)}"
-    )
-    if sight.has_holes:
-        text += f", with holes: only {_percent(1 - view.gridding)} of its pixels are read"
+    is_global = all(sight.layer.analysis[sight.layer.layer].is_global)
+    what = "whole input" if is_global else f"{_RED}, {extent(region)}&nbsp;px"
+    words = [f"{who} can see the {what}."]
+    if visible is not None:
+        read = "" if not sight.has_holes else f": {_percent(1 - view.gridding)} of it, the dots"
+        words.append(
+            f"All of it reaches the unit{read}."
+            if visible == region and not read
+            else f"{_DASHED}: what really reaches it, {extent(visible)}{read}."
+        )
     if erf_name:
-        tone = _BLUE if shading == "blue" else f"<b>{escape(shading)}</b>"
-        text += f". The {tone} shading: how strongly each pixel moves it ({erf_name})"
-    return text + "."
+        tone = _BLUE if shading == "blue" else f"<b>{escape(shading.capitalize())}</b>"
+        words.append(f"{tone}: how strongly each pixel moves it ({erf_name}).")
+    return " ".join(words)
 
 
 def under_pointer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,12 +173,12 @@ class GraphItem(QGraphicsItem):
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if scale < _FORM_SCALE:
-            lines = [QLineF(*_ends(drawing, int(a[i]), int(b[i]))) for i in shown]
-            painter.drawLines(lines)
-            return
+            is_long = layout.column[b[shown]] - layout.column[a[shown]] > 1
+            short, shown = shown[~is_long], shown[is_long]
+            painter.drawLines([QLineF(*_ends(drawing, int(a[i]), int(b[i]))) for i in short])
         path = QPainterPath()
         for i in shown:
-            _add_edge(path, drawing, int(a[i]), int(b[i]))
+            _add_edge(path, drawing, int(a[i]), int(b[i]), scale)
         painter.drawPath(path)
 
     def _draw_node(self, painter: QPainter, drawing: Drawing, index: int, scale: float) -> None:
@@ -259,7 +260,7 @@ def _ends(drawing: Drawing, a: int, b: int) -> tuple[QPointF, QPointF]:
     )
 
 
-def _add_edge(path: QPainterPath, drawing: Drawing, a: int, b: int) -> None:
+def _add_edge(path: QPainterPath, drawing: Drawing, a: int, b: int, scale: float) -> None:
     """Add an edge: straight to the next column, over the boxes in between if it skips some."""
     start, end = _ends(drawing, a, b)
     path.moveTo(start)
@@ -271,7 +272,9 @@ def _add_edge(path: QPainterPath, drawing: Drawing, a: int, b: int) -> None:
         path.cubicTo(QPointF(middle, start.y()), QPointF(middle, end.y()), end)
         return
     if layout.row[a] == layout.row[b]:
-        top = start.y() - HEIGHT / 2 - 10 - min(span, 9) * 1.8
+        # Longer skips run higher, so that nested ones stay apart, also from afar.
+        above = max(8 + 6 * log2(span), 5 * log2(span) / scale if scale < _FORM_SCALE else 0)
+        top = start.y() - HEIGHT / 2 - above
         path.cubicTo(
             start + QPointF(gap * 0.6, 0),
             QPointF(start.x() + gap * 0.2, top),
