@@ -36,6 +36,9 @@ WARMING_IMAGES = 4
 _WARMING_SIDE = 256
 """Side of the images for that; statistics of larger ones are no different."""
 
+_WARMING_MACS = 3e10
+"""Multiply-adds that all of them may cost."""
+
 MAX_WEIGHTS = 2**31
 """Weights of a network above which it is refused, instead of filling the memory (8 GB)."""
 
@@ -158,6 +161,8 @@ class GraphModule(Scope):
             plan = self.plan(tuple(small.shape[2:]))
         except GraphError:  # the network does not take smaller images
             small, plan = images, self.plan(tuple(images.shape[2:]))
+        # Of a large map a single image holds values enough.
+        small = small[: max(1, int(_WARMING_MACS / max(plan.macs, 1)))]
         for norm in norms:
             norm.warming = True
         try:
