@@ -26,7 +26,7 @@ NO_COSTS = Costs(0, 0)
 
 _KEEPS_CHANNELS: frozenset[type[Op]] = frozenset(
     {*ops.ELEMENTWISE, ops.BatchNorm, ops.MaxPool, ops.AvgPool, ops.Add, ops.Multiply}
-)
+) - {ops.Prelu}
 """The usual operations that fit any number of channels and keep it, known without a question."""
 
 
@@ -78,6 +78,8 @@ def output_channels(op: Op, channels: tuple[int, ...], sizes: tuple[int, ...]) -
             raise OpError(f"{op.num_groups} groups do not divide {channels[0]} channels")
         case ops.Attention() | ops.WindowAttention() if channels[0] % op.heads:
             raise OpError(f"{op.heads} heads do not divide {channels[0]} channels")
+        case ops.Prelu() if op.num_parameters not in (1, channels[0]):
+            raise OpError(f"{op.num_parameters} slopes do not fit {channels[0]} channels; use 1")
         case ops.SqueezeExcite() if channels[0] < op.reduction:
             raise OpError(f"reduction {op.reduction} leaves no channel of {channels[0]}")
         case _:

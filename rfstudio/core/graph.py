@@ -39,7 +39,7 @@ such mistakes gets no more hints."""
 _MAX_SLIP = 100
 """Length of the longest name for which a nearest one is looked for."""
 
-_UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE)
+_UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE) - {ops.Prelu}
 
 
 def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
