@@ -14,10 +14,12 @@ from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.canvas.canvas import Canvas
 from rfstudio.widgets.charts.growth_chart import GrowthChart
+from rfstudio.widgets.charts.profile_chart import ProfileChart
 from rfstudio.widgets.command_palette import CommandPalette
 from rfstudio.widgets.file_commands import FileCommands
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.measure_controls import MeasureControls
+from rfstudio.widgets.measure_panel import MeasurePanel
 from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.questions import Questions
 from rfstudio.widgets.stack.panel import StackPanel
@@ -62,6 +64,9 @@ class MainWindow(QMainWindow):
         self.table = TablePanel(studio.analysis, studio.selection)
         self.problems = ProblemsPanel(studio.analysis, studio.selection)
         self.growth = GrowthChart(studio.analysis, studio.selection, settings=studio.settings)
+        self.profile = ProfileChart(
+            studio.analysis, studio.selection, studio.erf_session, settings=studio.settings
+        )
         self.canvas = Canvas(
             studio.analysis,
             studio.selection,
@@ -106,6 +111,10 @@ class MainWindow(QMainWindow):
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.table, "Table")
         self.tabs.addTab(self.growth, "Growth")
+        self.tabs.addTab(self.profile, "Profile")
+        if self.studio.erf_session is not None:
+            self.measure_panel = MeasurePanel(self.studio.erf_session)
+            self.tabs.addTab(self.measure_panel, "Measuring")
         self.tabs.addTab(self.problems, "Problems")
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
@@ -136,7 +145,7 @@ class MainWindow(QMainWindow):
         docks, self._unshared = self._unshared, []
         if docks:
             width, height = self.width(), self.height()
-            sides = [min(370, width // 4), min(330, width // 4)]
+            sides = [min(400, 27 * width // 100), min(330, width // 4)]
             self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
             self.resizeDocks(docks[2:], [height // 4], Qt.Orientation.Vertical)
 

@@ -24,6 +24,7 @@ class NumberBlock(QWidget):
         self._grid.setColumnMinimumWidth(0, 86)
         self._grid.setColumnStretch(1, 1)
         self._title = QLabel(title)
+        self._title.setWordWrap(True)
         font = self._title.font()
         font.setBold(True)
         self._title.setFont(font)

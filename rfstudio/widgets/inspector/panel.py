@@ -77,6 +77,7 @@ class Inspector(QScrollArea):
         selection.selection_changed.connect(self._follow)
         erf_view.changed.connect(self._show_effective)
         self._follow()
+        self._show_effective()
 
     def _follow(self) -> None:
         chosen = self._selection.value
@@ -94,7 +95,6 @@ class Inspector(QScrollArea):
             self.unit.show_facts(unit_facts(self._session.unit(chosen.layer, chosen.unit)))
         except RFStudioError:
             self.unit.show_facts(())  # an empty map has no units; the list of problems says why
-        self._show_effective()
 
     def _describe(self) -> str:
         location = self._selection.item

@@ -18,7 +18,7 @@ from PySide6.QtGui import QFont
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
 from rfstudio.app.layer_edits import LayerEdits
-from rfstudio.app.selection import Selection
+from rfstudio.app.selection import Selected, Selection
 from rfstudio.app.texts import field_text, item_text, sizes_text, steps_text
 from rfstudio.core.analysis import LayerAnalysis
 from rfstudio.core.architecture import Item, Layer, Location, Parallel, Repeat
@@ -52,9 +52,13 @@ class StackModel(QAbstractItemModel):
     -------
     refused
         A drop or a renaming was not possible; why, in a sentence.
+    numbers_changed
+        Cells anywhere show something else.  One signal, since `dataChanged` would be needed for
+        every container, and views ask for what they paint anyway.
     """
 
     refused = Signal(str)
+    numbers_changed = Signal()
 
     def __init__(
         self,
@@ -72,9 +76,10 @@ class StackModel(QAbstractItemModel):
         self._root.children.append(Row(self._root))
         self._root.children += [new_row(x, self._root) for x in document.architecture.layers]
         self._remarks: dict[Location, tuple[str, list[str]]] = {}
+        self._beside = (selection.item, selection.copy)
         self._collect_remarks()
         session.analysis_changed.connect(self._follow)
-        selection.selection_changed.connect(self._refresh_numbers)
+        selection.selection_changed.connect(self._follow_selection)
 
     # --- places ---------------------------------------------------------------------------------
 
@@ -356,20 +361,14 @@ class StackModel(QAbstractItemModel):
     def _follow(self) -> None:
         self._collect_remarks()
         self._sync(self._root, self._document.architecture.layers, head=1, tail=0)
-        self._refresh_numbers()
+        self.numbers_changed.emit()
 
-    def _refresh_numbers(self) -> None:
-        self._refresh_below(self._root)
-
-    def _refresh_below(self, row: Row) -> None:
-        if row.children:
-            last = len(row.children) - 1
-            parent = self._index(row)
-            self.dataChanged.emit(
-                self.index(0, 0, parent), self.index(last, len(HEADERS) - 1, parent)
-            )
-        for child in row.children:
-            self._refresh_below(child)
+    def _follow_selection(self, chosen: Selected) -> None:
+        # Inside repeats the numbers are those of the copy beside the choice.
+        beside = (chosen.item, self._selection.copy)
+        if beside != self._beside:
+            self._beside = beside
+            self.numbers_changed.emit()
 
     def _sync(self, row: Row, items: Sequence[Item], head: int, tail: int) -> None:
         """Let the children of a row show `items`, keeping the rows of those that are the same.

@@ -162,6 +162,7 @@ class StackPanel(QWidget):
         self.filter_line.textChanged.connect(self._apply_filter)
         self.picker.op_chosen.connect(self._add)
         self.model.refused.connect(self.refused)
+        self.model.numbers_changed.connect(self.tree.viewport().update)
         self.model.rowsInserted.connect(self._expand_new)
         selection.selection_changed.connect(self._follow)
         session.analysis_changed.connect(self._follow)

@@ -5,13 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.exports import TABLE_KINDS, table_text
 from rfstudio.app.selection import Selection
 from rfstudio.widgets.table.model import COLUMNS, SORT, LayerTable
+
+_SAMPLES = (
+    "layer4.2.downsample",
+    "adaptive_avg_pool",
+    "224×224",
+    "Channels",
+    "188…204×188…204",
+    "Jump 1/2",
+    "Padding",
+    "Centre",
+    "stride mismatch",
+    "138,357,544",
+    "15,470,314,496",
+    "layer1.0.conv1",
+)
+"""Texts that the columns are wide enough for."""
 
 
 class _Sorted(QSortFilterProxyModel):
@@ -35,6 +51,10 @@ class TablePanel(QTableView):
         self.layers.setParent(self)
         self._sorted = _Sorted(self)
         self._sorted.setSourceModel(self.layers)
+        # Else every edit would compare all rows again, though numbers never change the order of
+        # the network, by which the table is usually sorted.
+        self._sorted.setDynamicSortFilter(False)
+        self.layers.dataChanged.connect(self._sort_again)
         self.setModel(self._sorted)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
@@ -42,6 +62,7 @@ class TablePanel(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setAlternatingRowColors(True)
         self.setShowGrid(False)
+        self.setStyleSheet("QTableView::item { padding: 0 6px; }")
         self.setTabKeyNavigation(False)
         self.setFrameShape(QTableView.Shape.NoFrame)
         self.setAccessibleName("All layers")
@@ -62,6 +83,16 @@ class TablePanel(QTableView):
         selection.selection_changed.connect(self._follow)
         self.layers.modelReset.connect(self._follow)
         self._follow()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Bring the chosen row into view, which is not possible before there is a size."""
+        super().showEvent(event)
+        self.scrollTo(self.currentIndex())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Keep the chosen row in view."""
+        super().resizeEvent(event)
+        self.scrollTo(self.currentIndex())
 
     def rows_text(self) -> str:
         """Return the chosen rows with their titles, cells parted by tabs."""
@@ -105,10 +136,11 @@ class TablePanel(QTableView):
             model.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
             self.scrollTo(index)
 
+    def _sort_again(self) -> None:
+        if self._sorted.sortColumn() > 0:
+            self._sorted.invalidate()
+
     def _fit_columns(self) -> None:
         metrics = self.fontMetrics()
-        samples = ("layer4.2.downsample", "adaptive_avg_pool", "224×224", "Channels", "188…204×188…204",
-                   "Jump 1/2", "Padding", "Centre", "stride mismatch", "138,357,544",
-                   "15,470,314,496", "layer1.0.conv1")  # fmt: skip
-        for column, sample in enumerate(samples):
+        for column, sample in enumerate(_SAMPLES):
             self.setColumnWidth(column, metrics.horizontalAdvance(sample) + 18)
