@@ -73,7 +73,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                         "seed": 0,
                     }
                 ),
-                differs="The paper measures networks with few channels; wider ones give less noise.",
+                differs="The paper's slopes come out with few channels and runs; others differ.",
             ),
             Recipe(
                 "replknet",
@@ -112,8 +112,8 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 ),
                 wants=_TRAINED,
                 differs=(
-                    "The program does not drop negative outputs, and keeps the positive part of the "
-                    "mean over input channels, not of each channel."
+                    "The program does not drop negative outputs, and keeps the positive part of "
+                    "the mean over input channels, not of each channel."
                 ),
             ),
         )
