@@ -207,8 +207,6 @@ def walk(architecture: Architecture) -> Iterator[tuple[Location, Item]]:
         location, item = stack.pop()
         yield location, item
         inner = [
-            ((*location, b, i), x)
-            for b, body in enumerate(item.bodies)
-            for i, x in enumerate(body)
+            ((*location, b, i), x) for b, body in enumerate(item.bodies) for i, x in enumerate(body)
         ]
         stack.extend(reversed(inner))
