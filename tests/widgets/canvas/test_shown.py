@@ -1,0 +1,360 @@
+"""What the canvas shows: switches, effective fields, words, strips, slices and empty networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from pytestqt.qtbot import QtBot
+
+from rfstudio.core import ops
+from rfstudio.core.architecture import Architecture, Layer
+
+CHAIN = """\
+  - conv: {name: a, kernel_size: 3, padding: 1, out_channels: 4}
+  - conv: {name: b, kernel_size: 3, stride: 2, padding: 1, out_channels: 4}
+  - conv: {name: c, kernel_size: 5, padding: 2, out_channels: 4}
+"""
+
+# Two dilated convolutions: 5×5 of 17×17 pixels are read.
+HOLES = """\
+  - conv: {name: a, kernel_size: 3, dilation: 4, padding: 4, out_channels: 4}
+  - conv: {name: b, kernel_size: 3, dilation: 4, padding: 4, out_channels: 4}
+"""
+
+LINE = """\
+  - conv: {name: a, kernel_size: 5, stride: 2, padding: 2, out_channels: 4}
+  - conv: {name: b, kernel_size: 3, padding: 1, out_channels: 4}
+"""
+
+
+# --- switches ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [
+        ("theoretical", "theoretical"),
+        ("visible", "visible"),
+        ("erf", "erf"),
+        ("dim", "lit"),
+        ("support", "support"),
+    ],
+)
+def test_that_a_switch_shows_and_hides_its_part(bench, key: str, part: str) -> None:
+    made = bench(HOLES)
+    made.switch(key, on=False)
+    assert getattr(made.scene, part) is None
+    made.switch(key)
+    assert getattr(made.scene, part) is not None
+
+
+def test_that_switches_are_remembered(bench, qtbot: QtBot) -> None:
+    made = bench(CHAIN)
+    made.switch("nested")
+    made.switch("erf", on=False)
+    again = made.another_canvas()
+    qtbot.addWidget(again)
+    assert again.switches.is_on("nested")
+    assert not again.switches.is_on("erf")
+    assert again.switches.is_on("theoretical")
+
+
+def test_that_the_look_of_the_shading_is_remembered(bench, qtbot: QtBot) -> None:
+    made = bench(CHAIN)
+    made.canvas.switches.opacity.setValue(40)
+    again = made.another_canvas()
+    qtbot.addWidget(again)
+    assert again.switches.shading.opacity == 0.4
+
+
+def test_that_every_switch_has_a_key_a_name_and_a_meaning(bench) -> None:
+    made = bench(CHAIN)
+    shortcuts = [x.shortcut().toString() for x in made.canvas.switches.actions_by_key.values()]
+    assert all(shortcuts)
+    assert len(set(shortcuts)) == len(shortcuts)
+    for button in made.canvas.switches._buttons.values():
+        assert button.accessibleName()
+        assert len(button.toolTip()) > 30
+
+
+def test_that_centres_are_those_of_the_units_and_hide_where_they_are_too_dense(bench) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c")
+    made.switch("centres")
+    centres = made.scene.centres
+    assert centres.shape == (32 * 32, 2)
+    assert centres[0].tolist() == [0.0, 0.0]
+    assert centres[33].tolist() == [2.0, 2.0]
+    made.canvas.zoom(0.1)
+    assert made.scene.centres is None
+    made.canvas.zoom(10)
+    assert made.scene.centres is not None
+
+
+def test_that_the_fields_on_the_way_are_nested_with_the_largest_outside(bench) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (16, 16))
+    made.switch("nested")
+    widths = [x.width() for x in made.scene.nested]
+    assert widths == [13, 5, 3]  # a: 3, b: 5, c: 5 + 4·2
+    for outer, inner in zip(made.scene.nested, made.scene.nested[1:], strict=False):
+        assert outer.contains(inner)
+
+
+def test_that_outside_of_the_visible_region_the_image_is_darker(bench) -> None:
+    made = bench(CHAIN)
+    made.switch("erf", on=False)
+    made.selection.select_layer("c", (16, 16))
+    picture = made.pixels()
+    inside, outside = made.at(30, 30), made.at(3, 3)
+    assert picture[inside.y(), inside.x()].tolist() == [0, 160, 0]
+    assert picture[outside.y(), outside.x()].sum() < 100
+
+
+def test_that_the_theme_changes_the_surroundings_and_not_the_data(bench, qapp) -> None:
+    from PySide6.QtGui import QColor, QPalette
+
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (16, 16))
+    # A little beside the crossing lines of the marker.
+    inside, around = made.at(30, 30), QPoint(45, 3)
+    light = made.pixels()
+    palette = QPalette(QColor("#202020"), QColor("#202020"))
+    palette.setColor(QPalette.ColorRole.Base, QColor("#101010"))
+    made.canvas.setPalette(palette)
+    dark = made.pixels()
+    assert light[inside.y(), inside.x()].tolist() == dark[inside.y(), inside.x()].tolist()
+    assert dark[around.y(), around.x()].tolist() == [16, 16, 16]
+
+
+# --- effective fields ----------------------------------------------------------------------------
+
+
+def test_that_the_expected_field_is_shaded_inside_the_visible_region(bench) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (16, 16))
+    assert made.canvas.effective_field.name == "expected"
+    assert made.scene.erf.rect == made.scene.visible
+    assert (made.scene.erf.image.width(), made.scene.erf.image.height()) == (13, 13)
+    field = made.canvas.effective_field.map
+    assert field.shape == (64, 64)
+    peak = np.unravel_index(field.argmax(), field.shape)
+    assert max(abs(int(peak[0]) - 32), abs(int(peak[1]) - 32)) <= 2
+
+
+def test_that_a_measured_field_replaces_the_expected_one_while_it_is_current(bench) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (16, 16))
+    measured = np.zeros((64, 64))
+    measured[32, 32] = 2.0
+    made.measurements.finish("c", (16, 16), measured)
+    assert made.canvas.effective_field.map is measured
+    assert "measured" in made.canvas.caption.text()
+    made.measurements.drop()
+    assert made.canvas.effective_field.name == "expected"
+
+
+def test_that_a_measurement_of_another_unit_is_never_shown(bench) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (16, 16))
+    made.measurements.finish("c", (3, 3), np.ones((64, 64)))
+    assert made.canvas.effective_field.name == "expected"
+    made.measurements.finish("c", (16, 16), np.ones((64, 64)))
+    made.selection.select_unit((16, 17))  # before anybody has said that the result is stale
+    assert made.canvas.effective_field.name == "expected"
+
+
+def test_that_the_running_average_is_drawn_as_it_arrives(bench) -> None:
+    from types import SimpleNamespace
+
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (16, 16))
+    so_far = SimpleNamespace(map=np.ones((64, 64)), layer="c", unit=(16, 16))
+    made.measurements.progressed.emit(0.4, so_far)
+    assert made.canvas.effective_field.name == "measured, 40%"
+    made.measurements.state_changed.emit("idle")
+    assert made.canvas.effective_field.name == "expected"
+
+
+# --- holes ---------------------------------------------------------------------------------------
+
+
+def test_that_the_support_is_drawn_where_there_are_holes_and_only_there(bench) -> None:
+    made = bench(HOLES)
+    made.selection.select_layer("b", (32, 32))
+    assert int(made.scene.support.sum()) == 25
+    assert np.flatnonzero(made.scene.support.any(axis=1)).tolist() == [24, 28, 32, 36, 40]
+    picture = made.pixels()
+    dot, hole = made.at(24, 28), made.at(26, 26)
+    assert abs(picture[dot.y(), dot.x()] - (0, 166, 166)).max() < 8
+    assert abs(picture[hole.y(), hole.x()] - (0, 166, 166)).max() > 40
+    made.document.replace(Architecture(input_size=(64, 64), layers=(Layer(ops.Relu(), "r"),)))
+    assert made.scene.support is None
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+def test_that_the_sentence_above_says_what_the_marks_mean(bench) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (0, 16))
+    text = made.canvas.caption.text()
+    for part in ("Unit (0, 16)", "<b>c</b>", "red frame", "13×13", "7×13", "Dashed", "Blue"):
+        assert part in text, part
+
+
+def test_that_hovering_tells_pixel_colour_strength_and_whether_it_is_read(
+    bench, qtbot: QtBot
+) -> None:
+    made = bench(HOLES)
+    made.selection.select_layer("b", (32, 32))
+    qtbot.mouseMove(made.viewport, made.at(24, 28))
+    assert made.hovered[-1].startswith("y 24, x 28")
+    assert "RGB 0 160 0" in made.hovered[-1]
+    assert "ERF" in made.hovered[-1]
+    assert made.hovered[-1].endswith("  reaches the unit")
+    qtbot.mouseMove(made.viewport, made.at(26, 28))
+    assert made.hovered[-1].endswith("does not reach the unit")
+
+
+def test_that_hovering_outside_the_image_tells_padding_from_nothing(bench, qtbot: QtBot) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (0, 0))
+    made.canvas.fit()
+    qtbot.mouseMove(made.viewport, made.at(-3, 2))
+    assert made.hovered[-1] == "y -3, x 2  ·  outside the image, padding of the field"
+    made.canvas.view.hovered_over.emit(QPointF(-60, 2))
+    assert made.hovered[-1] == "y 2, x -60  ·  outside the image"
+
+
+def test_that_what_hovering_tells_follows_the_unit(bench, qtbot: QtBot) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (0, 0))
+    qtbot.mouseMove(made.viewport, made.at(60, 60))
+    assert made.hovered[-1].endswith("does not reach the unit")
+    made.selection.select_unit((30, 30))
+    assert made.hovered[-1].endswith("  reaches the unit")
+
+
+# --- one and three axes --------------------------------------------------------------------------
+
+
+def test_that_a_network_of_one_axis_is_a_strip_on_which_units_are_chosen(
+    bench, qtbot: QtBot
+) -> None:
+    made = bench(LINE, "[100]")
+    assert made.scene.area.height() == 1
+    assert made.scene.photo.height() == 1
+    qtbot.mouseClick(made.viewport, Qt.MouseButton.LeftButton, pos=made.at(0, 41))
+    assert made.selection.unit == (20,)
+    assert (made.scene.theoretical.left(), made.scene.theoretical.right()) == (35.5, 44.5)
+    qtbot.keyClick(made.canvas.view, Qt.Key.Key_Right)
+    assert made.selection.unit == (21,)
+    assert made.canvas.effective_field.map.shape == (100,)
+
+
+def test_that_a_strip_zooms_along_its_axis_only(bench) -> None:
+    made = bench(LINE, "[100]")
+    before = made.canvas.view.box.viewRect()
+    made.canvas.view.zoom(2, QPointF(50, 0))
+    after = made.canvas.view.box.viewRect()
+    assert after.width() == pytest.approx(before.width() / 2)
+    assert after.height() == pytest.approx(before.height())
+
+
+def test_that_a_network_of_three_axes_is_sliced_and_the_slice_follows_the_unit(
+    bench, qtbot: QtBot
+) -> None:
+    made = bench(LINE, "[24, 32, 40]")
+    made.selection.select_layer("b", (6, 8, 10))
+    assert made.canvas.slices.isVisible()
+    assert (made.scene.area.height(), made.scene.area.width()) == (32, 40)
+    assert made.canvas.slices.value() == 12
+    qtbot.keyClick(made.canvas.view, Qt.Key.Key_PageDown)
+    assert made.selection.unit == (7, 8, 10)
+    assert made.canvas.slices.value() == 14
+    qtbot.mouseClick(made.viewport, Qt.MouseButton.LeftButton, pos=made.at(4, 30))
+    assert made.selection.unit == (7, 2, 15)
+    assert made.scene.erf is not None
+
+
+def test_that_a_slice_beside_the_region_shows_it_faintly_and_reads_nothing(bench) -> None:
+    made = bench(LINE, "[24, 32, 40]")
+    made.selection.select_layer("b", (6, 8, 10))
+    made.canvas.slices.setValue(1)
+    assert made.scene.faint
+    assert made.scene.erf is None
+    assert made.selection.unit == (6, 8, 10)
+    made.canvas.slices.setValue(12)
+    assert not made.scene.faint
+
+
+def test_that_going_from_three_axes_to_two_and_back_leaves_nothing_behind(bench) -> None:
+    made = bench(LINE, "[24, 32, 40]")
+    layers = made.document.architecture.layers
+    made.document.edit("2-D", Architecture(input_size=(20, 20), layers=layers))
+    assert not made.canvas.slices.isVisible()
+    assert made.scene.area.width() == 20
+    made.document.edit("1-D", Architecture(input_size=(50,), layers=layers))
+    assert made.scene.area.height() == 1
+    made.document.undo_stack.undo()
+    height, width = made.canvas.view.pixels_per_pixel()
+    assert height == pytest.approx(width, rel=1e-3)
+
+
+# --- empty and broken ----------------------------------------------------------------------------
+
+
+def test_that_a_network_without_layers_says_what_to_do(bench) -> None:
+    made = bench(Architecture(input_size=(32, 32)))
+    assert made.canvas.empty.isVisible()
+    assert "no layers" in made.canvas.empty.text()
+    assert made.scene.photo is not None
+
+
+def test_that_an_empty_map_says_why_and_clicks_are_harmless(bench, qtbot: QtBot) -> None:
+    layer = Layer(ops.Conv(kernel_size=9, out_channels=2), "big")
+    made = bench(Architecture(input_size=(8, 8), layers=(layer,)))
+    assert "empty" in made.canvas.empty.text()
+    assert "8×8" in made.canvas.empty.text()
+    qtbot.mouseClick(made.viewport, Qt.MouseButton.LeftButton, pos=made.at(4, 4))
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_End, Qt.Key.Key_PageDown):
+        qtbot.keyClick(made.canvas.view, key)
+    assert made.scene.theoretical is None
+
+
+def test_that_a_unit_that_sees_only_padding_says_so_and_draws_its_frame(bench) -> None:
+    made = bench("  - conv: {name: a, kernel_size: 1, padding: 3, out_channels: 2}\n", "[8, 8]")
+    made.selection.select_layer("a", (0, 0))
+    assert "only padding" in made.canvas.empty.text()
+    assert made.scene.theoretical is not None
+    assert made.scene.visible is None
+    made.selection.select_unit((7, 7))
+    assert not made.canvas.empty.isVisible()
+
+
+def test_that_without_an_image_there_is_a_plain_plane(bench) -> None:
+    made = bench(CHAIN)
+    made.pictures.clear()
+    assert made.scene.photo is None
+    assert made.scene.theoretical is not None
+    made.viewport.grab()
+
+
+def test_that_a_new_picture_is_shown_at_the_size_of_the_input(bench) -> None:
+    made = bench(CHAIN)
+    pixels = np.zeros((128, 128, 3), np.uint8)
+    pixels[:64] = 255  # the upper half is white
+    made.show_picture(pixels)
+    photo = made.scene.photo
+    assert (photo.width(), photo.height()) == (64, 64)
+    assert photo.pixelColor(10, 10).red() == 255
+    assert photo.pixelColor(10, 50).red() == 0
+
+
+def test_that_a_dropped_file_is_left_to_the_window(bench) -> None:
+    made = bench(CHAIN)
+    assert not made.canvas.acceptDrops()
+    assert not made.canvas.view.acceptDrops()
+    assert not made.viewport.acceptDrops()
