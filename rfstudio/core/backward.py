@@ -21,6 +21,7 @@ from rfstudio.core import ops
 from rfstudio.core.geometry import AxisRule, Whole, Window, resolved_padding
 from rfstudio.core.graph import Node
 from rfstudio.core.interpolation import tables
+from rfstudio.core.lags import LagRule
 from rfstudio.core.spread import (
     AxisSpread,
     WholeSpread,
@@ -47,11 +48,17 @@ class Backward(NamedTuple):
         Factor of what spreads.
     spreads
         Where it spreads to, along each axis; None: nothing spreads.
+    gate
+        Factor of the correlation of two distant gradients, of the gates of an activation.
+    lag
+        What it does to that correlation otherwise; None: nothing.
     """
 
     keep: Factors = 1.0
     factor: float = 1.0
     spreads: Spreads | None = None
+    gate: float = 1.0
+    lag: LagRule | None = None
 
 
 PASS = Backward()

@@ -19,12 +19,21 @@ from math import prod
 from typing import Any, Literal, TypeAlias
 
 from rfstudio.core import ops
-from rfstudio.core.activations import ACTIVATIONS, HOMOGENEOUS, slope, squared_slope
+from rfstudio.core.activations import ACTIVATIONS, HOMOGENEOUS, slope, squared_slope, value
 from rfstudio.core.backward import PASS, Backward, Factors
 from rfstudio.core.geometry import Whole
 from rfstudio.core.graph import Graph, Node
 from rfstudio.core.layer_energy import LAYERS, Layer, Run, average, norm_over_map
-from rfstudio.core.moments import Law, Moments, activated, added, scaled, standardized
+from rfstudio.core.moments import (
+    Law,
+    Moments,
+    activated,
+    added,
+    normal_law,
+    open_together,
+    scaled,
+    standardized,
+)
 from rfstudio.core.normal import cdf
 
 BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
@@ -135,7 +144,8 @@ class _Forward:
         elif not all(x.is_normal for _, x in runs):
             remark = "gates behind values that are mostly positive are taken from a model of them"
         self._note_skips(node)
-        return Layer(Backward(keep), [(n, activated(op, x)) for n, x in runs], remark)
+        backward = Backward(keep, gate=open_together(op, average(runs)))
+        return Layer(backward, [(n, activated(op, x)) for n, x in runs], remark)
 
     def _note_skips(self, node: Node) -> None:
         """Note how gates on both sides of a skip depend on each other."""
@@ -221,8 +231,18 @@ def _open(op: ops.Op, x: Moments) -> float:
     """Return the mean squared slope of an activation over the values in front of it."""
     if x.is_normal:
         return squared_slope(op, float(f"{x.square:.6g}"))
+    if x.source is not None:
+        # Directly behind another activation, whose slope is counted for itself.
+        inner, square, _ = x.source
+        law = normal_law(square)
+        weights = law.weights * slope(inner, law.points) ** 2
+        slopes = slope(op, value(inner, law.points)) ** 2
+        return float(weights @ slopes) / max(float(weights.sum()), 1e-300)
     law = x.distribution()
-    return float(law.weights @ slope(op, law.points) ** 2)
+    weights = law.weights
+    if law.points.min() >= 0:  # made positive by a rectifier, where it is 0 nothing arrives
+        weights = weights * (law.points > 0)
+    return float(weights @ slope(op, law.points) ** 2) / max(float(weights.sum()), 1e-300)
 
 
 def _together(law: Law, x: Moments, whole: Moments) -> float:

@@ -16,10 +16,14 @@ import numpy as np
 from rfstudio.core import ops
 from rfstudio.core.backward import Backward, Factors, Spreads
 from rfstudio.core.graph import Graph
-from rfstudio.core.spread import Values, WindowSpread, spread
+from rfstudio.core.lags import Lags, blended
+from rfstudio.core.spread import Values, WindowSpread, spread, spread_taps
 
 Profile: TypeAlias = tuple[float, ...] | None
 """For each run of channels its share of a flow, the first being 1; None: all are alike."""
+
+_MANY_TAPS = 64
+"""Taps of a window above which they are not told apart where gradients depend on each other."""
 
 _LARGE = 400.0
 """Bits from which on values or factors are brought back to a middle size."""
@@ -40,9 +44,11 @@ class Flow:
         Upper bound of log2 of the values.
     profile
         Shares of the channels.
+    lags
+        How gradients at different positions depend on each other; None: they do not.
     """
 
-    __slots__ = ("bits", "exponent", "factor", "profile", "start", "values")
+    __slots__ = ("bits", "exponent", "factor", "lags", "profile", "start", "values")
 
     def __init__(
         self,
@@ -52,6 +58,7 @@ class Flow:
         exponent: int = 0,
         bits: float = 0.0,
         profile: Profile = None,
+        lags: Lags | None = None,
     ) -> None:
         self.start = start
         self.values = values
@@ -59,6 +66,7 @@ class Flow:
         self.exponent = exponent
         self.bits = bits
         self.profile = profile
+        self.lags = lags
 
     def times(self, factors: Factors) -> Flow:
         """Return the flow with the channels multiplied by a factor, or by one for each run."""
@@ -73,7 +81,7 @@ class Flow:
         if not 1e-60 < factor < 1e60 and factor > 0:
             factor, more = frexp(factor)
             exponent += more
-        return Flow(self.start, self.values, factor, exponent, self.bits, profile)
+        return Flow(self.start, self.values, factor, exponent, self.bits, profile, self.lags)
 
     def with_profile(self, factor: float, profile: Profile) -> Flow:
         """Return the flow with other shares, multiplied by `factor`."""
@@ -81,8 +89,34 @@ class Flow:
         result.profile = profile
         return result
 
-    def spread(self, spreads: Spreads) -> Flow | None:
-        """Return the flow spread back along all axes; None if it goes nowhere."""
+    def spread(self, how: Backward) -> Flow | None:
+        """Return what of the flow spreads back; None if it goes nowhere."""
+        spreads = how.spreads
+        assert spreads is not None
+        if how.lag is None:
+            return self._spread(spreads, how.factor)
+        lags, gain = how.lag(self.lags)
+        if gain is None:
+            result = self._spread(spreads, how.factor)
+        elif isinstance(gain, float):
+            result = self._spread(spreads, how.factor * gain)
+        elif gain.size > _MANY_TAPS:
+            result = self._spread(spreads, how.factor * float(gain.mean()))
+        else:
+            result = self._spread_taps(spreads, gain).times(how.factor)
+        if result is not None:
+            result.lags = lags
+        return result
+
+    def _spread_taps(self, spreads: Spreads, gains: Values) -> Flow:
+        windows = tuple([x for x in spreads if isinstance(x, WindowSpread)])
+        values, start = spread_taps(self.values, self.start, windows, gains)
+        result = Flow(start, values, self.factor, self.exponent, 0.0, self.profile)
+        result.level()
+        return result
+
+    def _spread(self, spreads: Spreads, factor: float) -> Flow | None:
+        """Return the flow spread back along all axes."""
         values, bits = self.values, self.bits
         starts: list[int] = []
         for axis, (start, how) in enumerate(zip(self.start, spreads, strict=True)):
@@ -97,10 +131,12 @@ class Flow:
                     bits += max(log2(float(how.weights.max()) + 1e-300), 0.0)
             else:
                 bits += 64.0
-        result = Flow(tuple(starts), values, self.factor, self.exponent, bits, self.profile)
+        result = Flow(
+            tuple(starts), values, self.factor, self.exponent, bits, self.profile, self.lags
+        )
         if bits > _LARGE:
             result.level()
-        return result
+        return result.times(factor)
 
     def level(self) -> None:
         """Move the size of the values into the exponent."""
@@ -119,8 +155,12 @@ class Flow:
         ratio = ldexp(b.factor / a.factor, max(b.exponent - a.exponent, -3000))
         values = b.values if ratio == 1.0 else b.values * ratio
         bits = max(a.bits, b.bits) + 1
+        lags = None
+        if a.lags is not None or b.lags is not None:
+            first, second = float(a.values.sum()), float(values.sum())
+            lags = blended(a.lags, first / max(first + second, 1e-300), b.lags, values.ndim)
         if a.start == b.start and a.values.shape == values.shape:
-            return Flow(a.start, a.values + values, a.factor, a.exponent, bits, a.profile)
+            return Flow(a.start, a.values + values, a.factor, a.exponent, bits, a.profile, lags)
         low = tuple([min(x, y) for x, y in zip(a.start, b.start, strict=True)])
         shape = [
             max(x + n, y + m) - z
@@ -131,7 +171,7 @@ class Flow:
         result = np.zeros(shape)
         result[_box(a.start, a.values.shape, low)] = a.values
         result[_box(b.start, values.shape, low)] += values
-        return Flow(low, result, a.factor, a.exponent, bits, a.profile)
+        return Flow(low, result, a.factor, a.exponent, bits, a.profile, lags)
 
     def _size(self) -> float:
         return -1e300 if self.factor <= 0 else log2(self.factor) + self.exponent
@@ -233,12 +273,17 @@ def _through(flows: list[Flow], how: Backward) -> list[Flow]:
     if how.spreads is None:
         if how.keep == 1.0:
             return flows
-        return [x.times(how.keep) for x in flows]
-    passed: list[Flow] = []
+        passed = [x.times(how.keep) for x in flows]
+        if how.gate != 1.0:
+            for flow in passed:
+                if flow.lags is not None:
+                    flow.lags = flow.lags.gated(how.gate)
+        return passed
+    passed = []
     for flow in flows:
-        spreading = flow.spread(how.spreads)
+        spreading = flow.spread(how)
         if spreading is not None:
-            passed.append(spreading.times(how.factor))
+            passed.append(spreading)
         if how.keep != 0.0:
             passed.append(flow.times(how.keep))
     return passed
@@ -300,7 +345,7 @@ def _cut(flow: Flow, size: tuple[int, ...]) -> Flow | None:
     values = flow.values[slices]
     if values.size == 0:
         return None
-    return Flow(flow.start, values, flow.factor, flow.exponent, flow.bits, flow.profile)
+    return Flow(flow.start, values, flow.factor, flow.exponent, flow.bits, flow.profile, flow.lags)
 
 
 def total(flows: list[Flow], runs: tuple[int, ...], size: tuple[int, ...]) -> tuple[Values, int]:

@@ -7,13 +7,14 @@ attention.  Derivations are in docs/expected-erf.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import exp, prod
 from statistics import NormalDist
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from rfstudio.core import ops
+from rfstudio.core import lags, ops
 from rfstudio.core.backward import (
     Backward,
     equal_chances,
@@ -23,12 +24,13 @@ from rfstudio.core.backward import (
     spreads_of_ones,
 )
 from rfstudio.core.channels import group_count
-from rfstudio.core.geometry import AxisRules, Periodic, Window, axis_rules
+from rfstudio.core.geometry import AxisRules, Periodic, Whole, Window, axis_rules
 from rfstudio.core.graph import Node
 from rfstudio.core.interpolation import tables
+from rfstudio.core.lags import LagRule
 from rfstudio.core.moments import Moments, pooled, scaled, standardized
 from rfstudio.core.ops import Op, per_axis
-from rfstudio.core.spread import WholeSpread, ones, samples_in_windows
+from rfstudio.core.spread import TableSpread, WholeSpread, ones, samples_in_windows, shares_of_taps
 
 Run: TypeAlias = tuple[int, Moments]
 """A number of channels that are alike, and the moments of their values."""
@@ -80,13 +82,43 @@ def _normal(x: Moments, factor: float) -> Moments:
     return Moments(factor * x.square, factor * x.shared)
 
 
-def _inside(rules: AxisRules) -> float:
-    """Return the mean share of the taps that are not on padding."""
-    share = 1.0
+def _behind_conv(x: Moments, rules: AxisRules) -> Moments:
+    """Return the moments behind a convolution whose padding adds nothing.
+
+    A tap is on the map at a share f of all positions.  Squares grow with the mean of f over
+    taps; the product of two distant values with that of f², since both must have the tap.  So
+    padding makes a channel's mean depend on the position, which a norm takes for variance.
+    """
+    first = second = 1.0
     for rule in rules:
         if isinstance(rule, Window) and rule.n_out:
-            share *= float(samples_in_windows(rule).mean()) / rule.kernel
-    return share
+            shares = shares_of_taps(rule)
+            first *= float(shares.mean())
+            second *= float((shares**2).mean())
+    return Moments(2.0 * first * x.square, 2.0 * second * x.shared)
+
+
+def _strides(rules: AxisRules) -> list[int]:
+    return [rule.stride if isinstance(rule, Window) else 1 for rule in rules]
+
+
+def _lags_of_windows(rules: AxisRules, *, largest: bool) -> LagRule | None:
+    """Return what a pool does to correlations by lag."""
+    found = [x for x in rules if isinstance(x, Window)]
+    if len(found) == len(rules):
+        return lags.windows(
+            [x.kernel for x in found],
+            [x.stride for x in found],
+            [x.dilation for x in found],
+            largest=largest,
+        )
+    if largest:
+        return lags.dropped if all(isinstance(x, Whole) for x in rules) else None
+    spreads = [even(x, 1) for x in rules]
+    pairs = [x for x in spreads if isinstance(x, TableSpread)]
+    if len(pairs) == len(rules):
+        return lags.tables(pairs, [rule.n_in for rule in rules])
+    return partial(lags.everywhere, axes=len(rules))
 
 
 # --- weighted layers ----------------------------------------------------------------------------
@@ -108,14 +140,14 @@ def _conv(node: Node, source: Node, runs: list[Run]) -> Layer:
     channels = max(source.channels, 1)
     groups = group_count(op, channels)
     factor = 2.0 * node.channels / (channels * taps)
-    inside = 2.0 * _inside(rules)
     spreads = tuple([ones(rule) for rule in rules])
+    backward = Backward(0.0, factor, spreads, lag=lags.strided(_strides(rules)))
     if groups == channels and node.channels % channels == 0:
         times = node.channels // channels
-        out = [(n * times, _normal(x, inside)) for n, x in runs]
-        return Layer(Backward(0.0, factor, spreads), out, remark)
-    out = [(node.channels, _normal(average(runs), inside))]
-    return Layer(Backward(0.0, factor, spreads), out, remark)
+        out = [(n * times, _behind_conv(x, rules)) for n, x in runs]
+        return Layer(backward, out, remark)
+    out = [(node.channels, _behind_conv(average(runs), rules))]
+    return Layer(backward, out, remark)
 
 
 def _conv_transpose(node: Node, source: Node, runs: list[Run]) -> Layer:
@@ -130,19 +162,20 @@ def _conv_transpose(node: Node, source: Node, runs: list[Run]) -> Layer:
             pairs *= len(rule.pairs[0]) / rule.n_out
     out = _normal(average(runs), variance * source.channels / groups * pairs)
     factor = variance * node.channels / groups
-    return Layer(Backward(0.0, factor, spreads_of_ones(node)), [(node.channels, out)])
+    lag = lags.compressed(per_axis(op.stride, axes))
+    return Layer(Backward(0.0, factor, spreads_of_ones(node), lag=lag), [(node.channels, out)])
 
 
 def _linear(node: Node, source: Node, runs: list[Run]) -> Layer:
     factor = 2.0 * node.channels / max(source.channels * prod(source.size), 1)
     out = [(node.channels, _normal(average(runs), 2.0))]
-    return Layer(Backward(0.0, factor, spreads_of_ones(node)), out)
+    return Layer(Backward(0.0, factor, spreads_of_ones(node), lag=lags.dropped), out)
 
 
 def _flatten(node: Node, source: Node, runs: list[Run]) -> Layer:
     positions = max(prod(source.size), 1)
     out = [(n * positions, x) for n, x in runs]
-    return Layer(Backward(0.0, 1.0, spreads_of_ones(node)), out)
+    return Layer(Backward(0.0, 1.0, spreads_of_ones(node), lag=lags.dropped), out)
 
 
 # --- pools --------------------------------------------------------------------------------------
@@ -185,7 +218,7 @@ def _max_pool(node: Node, source: Node, runs: list[Run]) -> Layer:
     total = sum(n for n, *_ in found)
     gate = sum(n * more for n, _, more in found) / max(total, 1)
     return Layer(
-        Backward(0.0, factor * gate, spreads),
+        Backward(0.0, factor * gate, spreads, lag=_lags_of_windows(node.rules, largest=True)),
         [(n, x) for n, x, _ in found],
         "max pooling is taken to choose each sample of its window equally often, "
         "whatever the gradient",
@@ -217,7 +250,7 @@ def _mean(node: Node, source: Node, runs: list[Run]) -> Layer:
     count = _taps(node.rules)
     out = [(n, _averaged(x, count)) for n, x in runs]
     return Layer(
-        Backward(0.0, factor, spreads),
+        Backward(0.0, factor, spreads, lag=_lags_of_windows(node.rules, largest=False)),
         out,
         correlates=count > 1,
         sums=_overlaps(node.rules),
@@ -235,8 +268,9 @@ def _custom(node: Node, source: Node, runs: list[Run]) -> Layer:
         whole = average(out)
         square = whole.mean**2 + (whole.square - whole.mean**2) / max(source.channels, 1)
         out = [(node.channels, Moments(square, square, whole.mean))]
+    spreads = spreads_of_ones(node)
     return Layer(
-        Backward(0.0, factor, spreads_of_ones(node)),
+        Backward(0.0, factor, spreads, lag=_lags_of_windows(node.rules, largest=False)),
         out,
         "a custom operation is taken for the mean over its window",
         correlates=True,
@@ -250,12 +284,14 @@ def _custom(node: Node, source: Node, runs: list[Run]) -> Layer:
 def _upsample(node: Node, source: Node, runs: list[Run]) -> Layer:
     op: Any = node.op
     squares = 1.0
-    for n, pairs in zip(node.size, tables(op, source.size, node.size), strict=True):
-        squares *= float((pairs[:, 2] ** 2).sum()) / max(n, 1)
+    for n, table in zip(node.size, tables(op, source.size, node.size), strict=True):
+        squares *= float((table[:, 2] ** 2).sum()) / max(n, 1)
     blends = squares < 1 - 1e-9
     out = [(n, _averaged(x, 1 / squares) if blends else x) for n, x in runs]
+    pairs = [x for x in interpolation(op, node, 1) if isinstance(x, TableSpread)]
+    lag = lags.tables(pairs, source.size)
     return Layer(
-        Backward(0.0, 1.0, interpolation(op, node, 2)),
+        Backward(0.0, 1.0, interpolation(op, node, 2), lag=lag),
         out,
         correlates=op.mode != "nearest",
         sums=True,
@@ -265,12 +301,16 @@ def _upsample(node: Node, source: Node, runs: list[Run]) -> Layer:
 def _pixel_shuffle(node: Node, source: Node, runs: list[Run]) -> Layer:
     factor = node.channels / max(source.channels, 1)
     out = [(node.channels, average(runs))]
-    return Layer(Backward(0.0, factor, spreads_of_ones(node)), out)
+    lag = lags.compressed([node.op.upscale_factor] * len(node.size))  # type: ignore[union-attr]
+    return Layer(Backward(0.0, factor, spreads_of_ones(node), lag=lag), out)
 
 
 def _pixel_unshuffle(node: Node, source: Node, runs: list[Run]) -> Layer:
     times = node.channels // max(source.channels, 1)
-    return Layer(Backward(0.0, 1.0, spreads_of_ones(node)), [(n * times, x) for n, x in runs])
+    lag = lags.strided(_strides(node.rules))
+    return Layer(
+        Backward(0.0, 1.0, spreads_of_ones(node), lag=lag), [(n * times, x) for n, x in runs]
+    )
 
 
 def _placed(node: Node, source: Node, runs: list[Run]) -> Layer:
@@ -387,14 +427,23 @@ def _squeeze_excite(node: Node, source: Node, runs: list[Run]) -> Layer:
     )
 
 
-def _concentration(tokens: float, variance: float) -> float:
-    """Return the mean of tokens · Σ a², a the softmax of normal logits of that variance."""
+def _concentration(tokens: float, variance: float) -> tuple[float, float]:
+    """Return how peaked a softmax a of normal logits of some variance is.
+
+    Returns
+    -------
+    values, logits
+        tokens · Σ_j a_j², and tokens · Σ_j a_j² ((1 − a_j)² + Σ_{m≠j} a_m²), by which a gradient
+        goes back through the values and through the logits.
+    """
     count = int(min(max(tokens, 1.0), 512.0))
     unit = NormalDist()
     z = np.array([unit.inv_cdf((i + 0.5) / count) for i in range(count)])
     weights = np.exp(z * min(variance, 400.0) ** 0.5)
     weights /= weights.sum()
-    return float(count * (weights**2).sum())
+    squares = weights**2
+    moved = (1 - weights) ** 2 + squares.sum() - squares
+    return float(count * squares.sum()), float(count * (squares * moved).sum())
 
 
 def _attention(node: Node, source: Node, runs: list[Run]) -> Layer:
@@ -409,9 +458,9 @@ def _attention(node: Node, source: Node, runs: list[Run]) -> Layer:
         factor, spreads = 1.0 / tokens**2, spreads_of_ones(node)
     # Logits q·k/√d: q has twice the input's mean square, k twice its variance over tokens.
     logits = 4.0 * x.square * x.variance
-    peaked = _concentration(tokens, logits)
+    peaked, moved = _concentration(tokens, logits)
     through_values = 4.0 * peaked
-    through_logits = 4.0 * logits * peaked
+    through_logits = 4.0 * logits * moved
     mixed = x.shared + x.variance * min(peaked / tokens, 1.0)
     return Layer(
         Backward(through_logits / tokens, factor * (through_values + through_logits), spreads),

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import acos, pi, sqrt
+from math import acos, asin, pi, sqrt
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.activations import slope, value
+from rfstudio.core.activations import HOMOGENEOUS, slope, squared_slope, value
 from rfstudio.core.normal import cdf, nodes
 from rfstudio.core.ops import Op
 
@@ -298,3 +298,28 @@ def largest_of(count: int, common: float) -> tuple[float, float, float, Law]:
     law = Law(middle * sqrt(own), mass / mass.sum())
     mean, square = law.mean, law.square
     return mean, square + common, common + mean**2, _with_noise(law, 0.0, common)
+
+
+def open_together(op: Op, x: Moments) -> float:
+    """Return E[φ′(z) φ′(z′)] / E[φ′(z)²] of two distant values z of one channel.
+
+    For a rectifier that is the probability that one is open if the other is.
+    """
+    centred = max(x.square - x.mean**2, 0.0)
+    rho = min(max((x.shared - x.mean**2) / centred, 0.0), 1.0) if centred > 0 else 1.0
+    if isinstance(op, HOMOGENEOUS):
+        low = float(slope(op, np.full(1, -1.0))[0])
+        share = 0.5 if x.is_normal else x.distribution().positive
+        both = share * (share + (1 - share) * 2 / pi * asin(rho))
+        neither = 1 - 2 * share + both
+        product = both + neither * low**2 + 2 * (share - both) * low
+        return product / max(share + (1 - share) * low**2, 1e-300)
+    return _slopes_together(op, float(f"{x.square:.6g}"), round(rho, 4))
+
+
+@lru_cache(maxsize=1024)
+def _slopes_together(op: Op, square: float, rho: float) -> float:
+    common, weights = nodes(24)
+    z = sqrt(rho * square) * common[:, None] + sqrt((1 - rho) * square) * common
+    inner = slope(op, z) @ weights
+    return min(float(weights @ inner**2) / max(squared_slope(op, square), 1e-300), 1.0)

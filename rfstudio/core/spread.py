@@ -107,6 +107,42 @@ def spread(values: Values, axis: int, start: int, how: AxisSpread) -> tuple[Valu
     return _through_table(values, axis, start, how)
 
 
+def spread_taps(
+    values: Values, starts: tuple[int, ...], hows: tuple[WindowSpread, ...], gains: Values
+) -> tuple[Values, tuple[int, ...]]:
+    """Spread a map back through a window whose taps differ, along all axes at once.
+
+    Parameters
+    ----------
+    values, starts
+        What each output carries, on a box of the output map.
+    hows
+        The windows along each axis.
+    gains
+        Weight of each tap, with one axis for each of the map's.
+    """
+    for axis, how in enumerate(hows):
+        if how.weights is not None:
+            start = starts[axis]
+            values = _scaled(values, axis, how.weights[start : start + values.shape[axis]])
+    rules = [how.rule for how in hows]
+    spans = [(n - 1) * r.stride + 1 for n, r in zip(values.shape, rules, strict=True)]
+    result = np.zeros([n + r.dilation * (r.kernel - 1) for n, r in zip(spans, rules, strict=True)])
+    for taps in np.ndindex(gains.shape):
+        where = tuple(
+            slice(t * r.dilation, t * r.dilation + n, r.stride)
+            for t, n, r in zip(taps, spans, rules, strict=True)
+        )
+        result[where] += values * gains[taps]
+    cuts, lows = [], []
+    for start, n, rule in zip(starts, result.shape, rules, strict=True):
+        first = start * rule.stride - rule.before
+        low, high = max(first, 0), min(first + n, rule.n_in)
+        cuts.append(slice(low - first, max(high, low) - first))
+        lows.append(low)
+    return result[tuple(cuts)], tuple(lows)
+
+
 def _scaled(values: Values, axis: int, weights: Values) -> Values:
     shape = [1] * values.ndim
     shape[axis] = -1
@@ -236,3 +272,12 @@ def samples_in_windows(rule: Window, after: int | None = None) -> Values:
         inside &= read >= 0
     counts: Values = inside.sum(axis=1).astype(np.float64)
     return counts
+
+
+@lru_cache(maxsize=4096)
+def shares_of_taps(rule: Window) -> Values:
+    """Return for each tap of a window the share of its placements that are on the map."""
+    read = np.arange(rule.n_out)[:, None] * rule.stride - rule.before
+    read = read + rule.dilation * np.arange(rule.kernel)
+    shares: Values = ((read >= 0) & (read < rule.n_in)).mean(axis=0)
+    return shares
