@@ -122,6 +122,7 @@ def make_window(
     except BaseException:
         runner.shutdown()
         raise
+    window.files.remember_preset(opening.preset)
     _report_opening(window, opening)
     _keep_recovery(window, questions or Questions())
     QTimer.singleShot(_WARM_AFTER, window, runner.warm)

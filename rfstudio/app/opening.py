@@ -23,12 +23,15 @@ class Opening(NamedTuple):
     ----------
     architecture, path
         The network and its file, if it has one.
+    preset
+        The preset's name, if it is one.
     wanted, problems
         A file that was asked for and could not be opened, and why.
     """
 
     architecture: Architecture
     path: Path | None = None
+    preset: str = ""
     wanted: Path | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -52,14 +55,14 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
     if network is None:
         return _last(settings)
     if network in names():
-        return Opening(read_preset(network))
+        return Opening(read_preset(network), preset=network)
     path = Path(network)
     if not path.exists():
         return Opening(read_preset(network))  # which says what the nearest name is
     try:
         return Opening(read_network(path), path)
     except FormatError as error:
-        return Opening(read_preset(START), None, path, error.problems)
+        return Opening(read_preset(START), None, START, path, error.problems)
 
 
 def _last(settings: Settings) -> Opening:
@@ -69,4 +72,4 @@ def _last(settings: Settings) -> Opening:
             return opening_for(known, settings)
         except RFStudioError:
             pass  # it was moved or deleted since
-    return Opening(read_preset(START))
+    return Opening(read_preset(START), preset=START)

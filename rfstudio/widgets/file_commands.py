@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from rfstudio.app import presets
 from rfstudio.app.document import read_network, write_network
 from rfstudio.app.exports import save_picture, save_table
+from rfstudio.app.snippets import command_text, network_word, python_text
 from rfstudio.app.studio import Studio
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import FormatError, RFStudioError
@@ -46,9 +48,13 @@ class FileCommands(QObject):
     def __init__(self, studio: Studio, questions: Questions, window: QWidget) -> None:
         super().__init__(window)
         self._studio = studio
-        self._questions = questions
+        self.questions = questions
         self._window = window
         self._preset = ""
+
+    def remember_preset(self, name: str) -> None:
+        """Remember which preset the window began with."""
+        self._preset = name
 
     # --- networks -------------------------------------------------------------------------------
 
@@ -68,7 +74,7 @@ class FileCommands(QObject):
         """Whether the open network may be left: saved, or nobody minds."""
         if not self._studio.document.is_modified:
             return True
-        answer = self._questions.save_changes(self._window, self.document_name)
+        answer = self.questions.save_changes(self._window, self.document_name)
         if answer == "save":
             return self.save()
         return answer == "discard"
@@ -79,7 +85,7 @@ class FileCommands(QObject):
 
     def open(self) -> None:
         """Ask for a network file and show it."""
-        path = self._questions.path_to_open(
+        path = self.questions.path_to_open(
             self._window, "Open network", self._folder("network"), _NETWORKS
         )
         if path is not None:
@@ -108,7 +114,7 @@ class FileCommands(QObject):
         suggestion = document.path or (
             self._folder("network") / f"{_file_name(document.architecture.name)}.yaml"
         )
-        path = self._questions.path_to_save(self._window, "Save network", suggestion, _NETWORKS)
+        path = self.questions.path_to_save(self._window, "Save network", suggestion, _NETWORKS)
         if path is None:
             return False
         return self._save(path if path.suffix else path.with_suffix(".yaml"))
@@ -117,7 +123,7 @@ class FileCommands(QObject):
         try:
             self._studio.document.save(path)
         except RFStudioError as error:
-            self._questions.report(self._window, f"“{path.name}” was not saved.", str(error))
+            self.questions.report(self._window, f"“{path.name}” was not saved.", str(error))
             return False
         self._studio.recent.add(path)
         self._remember_folder("network", path)
@@ -130,7 +136,7 @@ class FileCommands(QObject):
         except FormatError as error:
             self.problems_found.emit(path, error.problems)
         except RFStudioError as error:
-            self._questions.report(self._window, f"“{path.name}” was not opened.", str(error))
+            self.questions.report(self._window, f"“{path.name}” was not opened.", str(error))
         return None
 
     def _replace(self, load: Callable[[], tuple[Architecture, Path | None]]) -> bool:
@@ -139,7 +145,7 @@ class FileCommands(QObject):
         try:
             architecture, path = load()
         except RFStudioError as error:
-            self._questions.report(self._window, "The network was not opened.", str(error))
+            self.questions.report(self._window, "The network was not opened.", str(error))
             return False
         self._preset = ""
         self._studio.document.replace(architecture, path)
@@ -151,7 +157,7 @@ class FileCommands(QObject):
 
     def open_image(self) -> None:
         """Ask for an image file and show it."""
-        path = self._questions.path_to_open(
+        path = self.questions.path_to_open(
             self._window, "Open image", self._folder("image"), _IMAGES
         )
         if path is not None:
@@ -162,7 +168,7 @@ class FileCommands(QObject):
         try:
             self._studio.images.open(path)
         except RFStudioError as error:
-            self._questions.report(self._window, f"“{path.name}” cannot be shown.", str(error))
+            self.questions.report(self._window, f"“{path.name}” cannot be shown.", str(error))
             return
         self._studio.settings.set("image", str(path))
 
@@ -223,17 +229,38 @@ class FileCommands(QObject):
     def _export(
         self, title: str, suggestion: Path, kinds: str, write: Callable[[Path], Any]
     ) -> None:
-        path = self._questions.path_to_save(self._window, title, suggestion, kinds)
+        path = self.questions.path_to_save(self._window, title, suggestion, kinds)
         if path is None:
             return
         path = path if path.suffix else path.with_suffix(suggestion.suffix)
         try:
             write(path)
         except RFStudioError as error:
-            self._questions.report(self._window, f"“{path.name}” was not written.", str(error))
+            self.questions.report(self._window, f"“{path.name}” was not written.", str(error))
             return
         self._remember_folder("export", path)
         self.told.emit(f"Wrote {path.name}")
+
+    # --- copies ---------------------------------------------------------------------------------
+
+    def copy_python(self) -> None:
+        """Put Python lines on the clipboard that compute what is shown."""
+        self._copy(python_text(self._network_word(), self._studio.selection.value), "Python lines")
+
+    def copy_command(self) -> None:
+        """Put the command on the clipboard that measures what is shown."""
+        session = self._studio.erf_session
+        options = session.options if session is not None and session.result is not None else None
+        chosen = self._studio.selection.value
+        self._copy(command_text(self._network_word(), chosen, options), "The command")
+
+    def _network_word(self) -> str:
+        return network_word(self._preset, self._studio.document.path)
+
+    def _copy(self, text: str, what: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        unsaved = self._studio.document.is_modified
+        self.told.emit(f"{what} copied" + ("; save the network first to use it" if unsaved else ""))
 
     # --- folders --------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QTabWidget, QWidget
 
+from rfstudio import __version__
 from rfstudio.app.opening import LAST
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
@@ -90,7 +91,16 @@ class MainWindow(QMainWindow):
         toolbar.setObjectName("toolbar")
         toolbar.setMovable(False)
         self.actions_.fill_toolbar(toolbar)
-        self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks])
+        focus = self.actions_.focus_actions(
+            {
+                "layers": self.stack.tree,
+                "filter": self.stack.filter_line,
+                "canvas": self.canvas.view,
+                "inspector": self.inspector.form,
+                "details": self.tabs,
+            }
+        )
+        self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks], focus)
         self.palette_ = CommandPalette(self)
         IconTinter(self)
         self.measuring = MeasureControls(
@@ -164,6 +174,8 @@ class MainWindow(QMainWindow):
         status.show_remarks(*self.problems.summary)
         status.problems_wanted.connect(self.show_problems)
         self.actions_.palette.triggered.connect(self.palette_.pop_up)
+        self.actions_.copy_picture.triggered.connect(self.canvas.copy_picture)
+        self.actions_.about.triggered.connect(self._show_about)
 
     # --- doing ----------------------------------------------------------------------------------
 
@@ -182,6 +194,14 @@ class MainWindow(QMainWindow):
         self.problems.show_file_problems(path, problems)
         self.show_problems()
         self.status.tell(f"“{path.name}” was not opened; its problems are listed below")
+
+    def _show_about(self) -> None:
+        self.files.questions.tell(
+            self,
+            f"RF Studio {__version__} shows exactly what a unit of a vision network sees.\n\n"
+            "Its numbers follow Araujo, Norris, Sim (Distill 2019) and "
+            "Luo, Li, Urtasun, Zemel (NIPS 2016).",
+        )
 
     def _show_new_network(self) -> None:
         self.problems.clear_file_problems()

@@ -48,6 +48,10 @@ class Questions:
         )
         return answer == button.Yes
 
+    def tell(self, parent: QWidget, text: str) -> None:
+        """Say something that is no trouble."""
+        QMessageBox(QMessageBox.Icon.Information, "RF Studio", text, parent=parent).exec()
+
     def report(self, parent: QWidget, text: str, detail: str = "") -> None:
         """Say why something did not work."""
         box = QMessageBox(QMessageBox.Icon.Warning, "RF Studio", text, parent=parent)

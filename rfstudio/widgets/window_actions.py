@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolBar, QToolButto
 from rfstudio.app.image_source import sample_images
 from rfstudio.app.presets import preset_families
 from rfstudio.app.studio import Studio
+from rfstudio.core.architecture import INPUT
 from rfstudio.widgets.file_commands import FileCommands
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.theme import Scheme, icon
@@ -47,6 +48,8 @@ class WindowActions(QObject):
         self.cancel = self._action("Cancel measurement", None, "Ctrl+.", "cancel")
         self.cancel.setEnabled(False)
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
+        self.about = self._action("About RF Studio", None)
+        self._make_analysis_actions()
 
     # --- making ---------------------------------------------------------------------------------
 
@@ -83,6 +86,9 @@ class WindowActions(QObject):
         )
         self.export_table = self._action("Table (CSV, Markdown, LaTeX, JSON)…", files.export_table)
         self.export_network = self._action("Network (YAML)…", files.export_network)
+        self.copy_python = self._action("Copy as Python", files.copy_python)
+        self.copy_command = self._action("Copy as command", files.copy_command)
+        self.copy_picture = self._action("Copy picture", None, "Ctrl+Shift+C", "copy")
         self.quit = self._action("Quit", self._window.close, "Ctrl+Q")
 
     def _make_edit_actions(self) -> None:
@@ -96,6 +102,26 @@ class WindowActions(QObject):
             action.setShortcut(QKeySequence(keys))
             action.setIcon(icon(name))
             action.setProperty("icon_name", name)
+
+    def _make_analysis_actions(self) -> None:
+        analysis, selection = self._studio.analysis, self._studio.selection
+        self.fields_from_here = self._action(
+            "Fields relative to this layer", lambda: analysis.set_reference(selection.layer)
+        )
+        self.fields_from_input = self._action(
+            "Fields relative to the input", lambda: analysis.set_reference(INPUT)
+        )
+        self.training = self._action("Batch norm as in training", None)
+        self.training.setCheckable(True)
+        self.training.setToolTip("In training, batch norm takes its statistics from the whole map")
+        self.training.toggled.connect(analysis.set_batch_norm_training)
+
+    def focus_actions(self, targets: dict[str, QWidget]) -> list[QAction]:
+        """Return actions that bring the keyboard to a panel, with Ctrl and a digit."""
+        return [
+            self._action(f"Go to {name}", widget.setFocus, f"Ctrl+{number}")
+            for number, (name, widget) in enumerate(targets.items(), 1)
+        ]
 
     def _preset_menu(self) -> QMenu:
         menu = QMenu("Preset", self._window)
@@ -123,11 +149,13 @@ class WindowActions(QObject):
     def _export_menu(self) -> QMenu:
         menu = QMenu("Export", self._window)
         menu.addActions([self.export_picture, self.export_table, self.export_network])
+        menu.addSeparator()
+        menu.addActions([self.copy_picture, self.copy_python, self.copy_command])
         return menu
 
     # --- menus and toolbar ----------------------------------------------------------------------
 
-    def fill_menu_bar(self, bar: QMenuBar, views: list[QAction]) -> None:
+    def fill_menu_bar(self, bar: QMenuBar, views: list[QAction], focus: list[QAction]) -> None:
         """Put everything into the menu bar."""
         file = bar.addMenu("&File")
         file.addActions([self.new, self.open])
@@ -149,9 +177,13 @@ class WindowActions(QObject):
         view = bar.addMenu("&View")
         view.addActions(views)
         view.addSeparator()
+        view.addActions(focus)
+        view.addSeparator()
+        view.addActions([self.fields_from_here, self.fields_from_input, self.training])
+        view.addSeparator()
         self._add_schemes(view.addMenu("Appearance"))
         help_menu = bar.addMenu("&Help")
-        help_menu.addAction(self.palette)
+        help_menu.addActions([self.palette, self.about])
 
     def fill_toolbar(self, bar: QToolBar) -> None:
         """Put the most used into the toolbar."""

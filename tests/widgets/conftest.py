@@ -36,6 +36,9 @@ class Answers:
     def recover(self, parent, name: str) -> bool:
         return False
 
+    def tell(self, parent, text: str) -> None:
+        self.reports.append((text, ""))
+
     def report(self, parent, text: str, detail: str = "") -> None:
         self.reports.append((text, detail))
 

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from rfstudio.core.architecture import Architecture, Layer, item_at
 from rfstudio.formats.yaml_reader import read_yaml
 from rfstudio.widgets.main_window import MainWindow
+from tests.widgets.conftest import conv
 
 
 def names(window: MainWindow) -> list[str]:
@@ -444,3 +445,76 @@ def test_that_the_arrangement_of_the_window_is_remembered(open_window, settings)
     second = open_window(size=(1100, 720))
     assert settings.bytes("window/state") != b""
     assert second.findChildren(type(second.tabs.parent()))[0].isHidden()
+
+
+def test_that_every_panel_is_reached_by_keyboard(window: MainWindow, qtbot: QtBot) -> None:
+    for key, target in (
+        (Qt.Key.Key_2, window.stack.filter_line),
+        (Qt.Key.Key_4, window.inspector.form.editors["name"]),
+        (Qt.Key.Key_1, window.stack.tree),
+        (Qt.Key.Key_3, window.canvas.view),
+    ):
+        qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
+        qtbot.waitUntil(target.hasFocus)
+
+
+def test_that_what_is_shown_is_copied_as_python_and_as_a_command(
+    window: MainWindow, capsys: pytest.CaptureFixture
+) -> None:
+    window.files.open_preset("resnet18")
+    window.studio.selection.select_layer("layer1.0.conv1", (3, 4))
+    window.actions_.copy_python.trigger()
+    text = QGuiApplication.clipboard().text()
+    assert "rfstudio.load('resnet18')" in text
+    names: dict = {}
+    exec(text, names)
+    # conv1 of the first block: 19 pixels, as the published tables of ResNet-18 have it
+    assert "(19, 19) (4, 4)" in capsys.readouterr().out
+    assert names["unit"].position == (3, 4)
+    window.actions_.copy_command.trigger()
+    assert QGuiApplication.clipboard().text() == (
+        "rfstudio erf resnet18 --layer layer1.0.conv1 --unit 3 4 --estimator expected"
+    )
+
+
+def test_that_fields_are_given_relative_to_another_layer(window: MainWindow) -> None:
+    window.studio.selection.select_layer("stem")
+    window.actions_.fields_from_here.trigger()
+    assert table_text(window, "stem", 4) == "1×1"
+    assert table_text(window, "stage.0.a", 4) == "3×3"
+    window.studio.edits.delete([(0,)])  # the reference goes away
+    assert window.studio.analysis.reference == "input"
+    window.actions_.undo.trigger()
+    window.actions_.fields_from_input.trigger()
+    assert table_text(window, "stem", 4) == "3×3"
+
+
+def test_that_batch_norm_sees_everything_in_training(window: MainWindow) -> None:
+    window.files.open_preset("resnet18")
+    window.actions_.training.trigger()
+    assert table_text(window, "layer1.0.conv1", 4) == "all"
+    window.actions_.training.trigger()
+    assert table_text(window, "layer1.0.conv1", 4) == "19×19"
+
+
+def test_that_files_dropped_on_the_tree_are_left_to_the_window(window: MainWindow) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/some/network.yaml")])
+    data.setText("/some/network.yaml")
+    model = window.stack.model
+    root = model.index_of(None).parent()
+    assert not model.canDropMimeData(data, Qt.DropAction.CopyAction, 0, 0, root)
+    data = QMimeData()
+    data.setText("- relu")
+    assert model.canDropMimeData(data, Qt.DropAction.CopyAction, 0, 0, root)
+
+
+def test_that_a_network_of_thousands_of_layers_stays_quick(window: MainWindow) -> None:
+    import time
+
+    layers = tuple(conv(f"c{i}", kernel_size=1) for i in range(4000))
+    window.studio.document.replace(Architecture(input_size=(8, 8), layers=layers))
+    before = time.perf_counter()
+    window.studio.selection.select_layer("c3999")
+    window.studio.selection.select_layer("c2000")
+    assert time.perf_counter() - before < 2

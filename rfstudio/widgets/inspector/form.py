@@ -149,6 +149,7 @@ class ItemForm(QWidget):
         line.setAccessibleName("name")
         tip = "Its name; empty: its operation and a running number. Names in `from` follow."
         self._add("name", "name", line, tip)
+        self.setFocusProxy(line)
 
         def show() -> None:
             item = self._item()
@@ -272,6 +273,7 @@ class ItemForm(QWidget):
             ("source", "reference", "Where it is published, such as an arXiv number."),
         ):
             self._add_network_text(label, fact, tip)
+        self.setFocusProxy(self.editors["name"])
         size = AxesEditor(1)
         self._add("size", "input_size", size, "Size of the input along each axis, in pixels.")
         size.value_edited.connect(self._set_input_size)

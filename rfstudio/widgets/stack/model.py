@@ -232,6 +232,17 @@ class StackModel(QAbstractItemModel):
         data.setText(self._edits.text_of(places))
         return data
 
+    def canDropMimeData(  # noqa: N802
+        self,
+        data: QMimeData,
+        action: Qt.DropAction,
+        row: int,
+        column: int,
+        parent: AnyIndex,
+    ) -> bool:
+        """Leave files to the window, which opens them."""
+        return not data.hasUrls() and super().canDropMimeData(data, action, row, column, parent)
+
     def dropMimeData(  # noqa: N802
         self,
         data: QMimeData,
