@@ -125,6 +125,7 @@ class GrowthChart(QWidget):
         column.addWidget(self.plot, 1)
         self.setFocusProxy(self.plot)
         item = self.plot.getPlotItem()
+        item.getAxis("left").setLogMode(self.log.isChecked())
         self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
         self._reach = pg.InfiniteLine(angle=0, movable=False)
         self._reach_label = pg.InfLineLabel(

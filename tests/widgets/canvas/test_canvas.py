@@ -177,7 +177,7 @@ def test_that_units_of_a_global_layer_are_spread_so_that_each_can_be_clicked(
 ) -> None:
     made = bench(
         "  - conv: {name: a, kernel_size: 1, stride: 8, out_channels: 4}\n"
-        "  - attention: {name: mix}\n"
+        "  - squeeze_excite: {name: mix, reduction: 2}\n"
     )
     assert made.session.analysis["mix"].is_global == (True, True)
     made.selection.select_layer("mix", (0, 0))

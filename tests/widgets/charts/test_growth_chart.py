@@ -1,0 +1,135 @@
+"""The growth chart against published fields, with a user's mouse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF, Qt
+from pytestqt.qtbot import QtBot
+
+from rfstudio.core import ops
+from rfstudio.core.analysis import analyze
+from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.widgets.charts.growth_chart import GrowthChart
+from rfstudio.widgets.charts.growth_data import growth_of
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def conv(name: str, kernel_size: int, stride: int = 1) -> Layer:
+    op = ops.Conv(kernel_size=kernel_size, stride=stride, padding=kernel_size // 2, out_channels=2)
+    return Layer(op, name)
+
+
+CHAIN = Architecture(
+    name="chain", input_size=(40, 40), layers=(conv("a", 3), conv("b", 3, 2), conv("c", 5))
+)
+
+
+def test_that_the_curves_are_the_numbers_of_the_analysis(state) -> None:
+    growth = growth_of("chain", analyze(CHAIN))
+    assert growth.size.tolist() == [3, 5, 13]
+    assert growth.jump.tolist() == [1, 2, 2]
+    assert growth.reach == 40
+
+
+def test_that_the_curve_of_vgg16_goes_through_its_published_sizes(state) -> None:
+    # google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md, as in tests/golden.
+    session = state("vgg16").session
+    growth = growth_of("vgg16", session.analysis)
+    by_name = dict(zip((x.name for x in session.analysis.layers), growth.size, strict=True))
+    assert [by_name[x] for x in ("conv1_1", "conv4_2", "conv5_2")] == [3, 76, 164]
+
+
+def test_that_global_layers_leave_a_gap_in_the_curve(state) -> None:
+    growth = growth_of("resnet18", state("resnet18").session.analysis)
+    assert np.isnan(growth.size[-1])
+    assert growth.is_global[-1]
+
+
+def test_that_a_click_chooses_the_layer_at_that_depth(state, shown, settings, qtbot: QtBot) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    at = chart.plot.viewport_point(QPointF(2, 5)).toPoint()
+    qtbot.mouseClick(chart.plot.viewport(), LEFT, pos=at)
+    assert made.selection.layer == "b"
+    assert chart.readout.text() == "2 · b: size 5×5, jump 2"
+
+
+def test_that_dragging_the_plot_chooses_nothing(state, shown, settings, qtbot: QtBot) -> None:
+    made = state(CHAIN)
+    made.selection.select_layer("c")
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    start = chart.plot.viewport_point(QPointF(1, 5)).toPoint()
+    qtbot.mousePress(chart.plot.viewport(), LEFT, pos=start)
+    qtbot.mouseMove(chart.plot.viewport(), chart.plot.viewport_point(QPointF(2, 8)).toPoint())
+    end = chart.plot.viewport().rect().center()
+    qtbot.mouseRelease(chart.plot.viewport(), LEFT, pos=end)
+    assert made.selection.layer == "c"
+
+
+def test_that_hovering_tells_the_layer_and_leaving_tells_the_chosen_one(
+    state, shown, settings, qtbot: QtBot
+) -> None:
+    made = state(CHAIN)
+    made.selection.select_layer("c")
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    qtbot.mouseMove(chart.plot.viewport(), chart.plot.viewport_point(QPointF(1, 5)).toPoint())
+    assert chart.readout.text().startswith("1 · a")
+    chart.plot.hovered_at.emit(None)
+    assert chart.readout.text().startswith("3 · c")
+
+
+def test_that_an_edit_and_another_layer_are_followed_at_once(state, shown, settings) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    made.selection.select_layer("a")
+    assert chart.readout.text() == "1 · a: size 3×3, jump 1"
+    edited = Architecture(name="chain", input_size=(40, 40), layers=(conv("a", 7),))
+    made.document.edit("wider", edited)
+    assert chart.readout.text() == "1 · a: size 7×7, jump 1"
+
+
+def test_that_several_networks_are_compared_and_one_can_go_again(state, shown, settings) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    other = analyze(Architecture(name="other", input_size=(40, 40), layers=(conv("x", 9),)))
+    chart.add_network("other", other)
+    assert chart.networks == ("other",)
+    labels = [label.text for _, label in chart._legend.items]
+    assert "other" in labels
+    chart.remove_network("other")
+    assert chart.networks == ()
+    assert "other" not in [label.text for _, label in chart._legend.items]
+
+
+def test_that_the_erf_sizes_come_one_after_the_other_and_grow_with_depth(
+    state, shown, settings, qtbot: QtBot
+) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    with qtbot.waitSignal(
+        chart._erf_sizes.grown, timeout=5000, check_params_cb=lambda x: len(x) == 3
+    ) as grown:
+        chart.erf.setChecked(True)
+    sizes = grown.args[0]
+    assert sizes[1] < sizes[2] < sizes[3] < 13
+    assert sizes[1] == pytest.approx(3)  # nine pixels, all alike
+    made.selection.select_layer("a")
+    assert chart.readout.text().endswith("ERF 3.0")
+
+
+def test_that_the_logarithmic_axis_is_remembered(state, shown, settings) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    chart.log.setChecked(True)
+    again = shown(GrowthChart(made.session, made.selection, settings=settings))
+    assert again.log.isChecked()
+    assert again.plot.getPlotItem().getAxis("left").logMode
+
+
+def test_that_a_network_without_layers_is_no_problem(state, shown, settings) -> None:
+    made = state(Architecture(input_size=(8, 8)))
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    assert chart.readout.text() == "No layers yet."
+    chart.plot.clicked_at.emit(QPointF(3, 3))

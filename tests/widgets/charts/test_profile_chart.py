@@ -1,0 +1,134 @@
+"""Sections through effective fields against fields whose form is known."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QObject, Signal
+
+from rfstudio.core import ops
+from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.expected import expected_erf
+from rfstudio.widgets.charts.profile_chart import ProfileChart, section
+
+
+class FakeMeasurements(QObject):
+    erf_changed = Signal(object)
+    progressed = Signal(float, object)
+    state_changed = Signal(str)
+    result = None
+
+
+def conv(name: str, stride: int = 1) -> Layer:
+    return Layer(ops.Conv(kernel_size=3, stride=stride, padding=1, out_channels=2), name)
+
+
+def chain(size: tuple[int, ...]) -> Architecture:
+    return Architecture(input_size=size, layers=(conv("a"), conv("b", 2), conv("c")))
+
+
+def curve(plot, name: str) -> np.ndarray:
+    y = plot._curves[name].getOriginalDataset()[1]
+    return np.array([]) if y is None else np.asarray(y)
+
+
+def test_that_a_section_through_a_gaussian_is_fitted_by_it() -> None:
+    y, x = np.mgrid[:81, :101]
+    field = 5 * np.exp(-((y - 30) ** 2) / (2 * 4.0**2) - (x - 60) ** 2 / (2 * 9.0**2))
+    down, right = section(field, (30, 60), 0), section(field, (30, 60), 1)
+    assert down.values.size == 81
+    assert down.values.max() == 1
+    assert down.fit.sigma[0] == pytest.approx(4, rel=1e-4)
+    assert down.fit.center[0] == pytest.approx(30, abs=1e-3)
+    assert right.fit.sigma[0] == pytest.approx(9, rel=1e-4)
+    assert right.fit.r_squared == pytest.approx(1, abs=1e-6)
+
+
+def test_that_a_field_that_is_zero_has_no_section() -> None:
+    assert section(np.zeros((9, 9)), (4, 4), 0) is None
+
+
+@pytest.mark.parametrize("size", [(40,), (40, 30), (16, 24, 20)])
+def test_that_there_is_a_section_along_every_axis_through_the_unit(
+    state, shown, settings, size: tuple[int, ...]
+) -> None:
+    made = state(chain(size))
+    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    assert len(chart.plots) == len(size)
+    graph = made.session.analysis.graph
+    field = expected_erf(graph, graph.index("c"), made.selection.unit).map
+    centre = tuple(2 * u for u in made.selection.unit)  # jump 2, centre of unit 0 at 0
+    for axis, plot in enumerate(chart._plots):
+        index: list[object] = list(centre)
+        index[axis] = slice(None)
+        row = field[tuple(index)]
+        assert curve(plot, "expected") == pytest.approx(row / row.max())
+
+
+def test_that_the_borders_are_those_of_the_regions(state, shown, settings) -> None:
+    made = state(chain((40, 30)))
+    made.selection.select_layer("c", (0, 7))
+    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    view = made.session.analysis.unit("c", (0, 7))
+    for axis, plot in enumerate(chart._plots):
+        places = [line.value() for line in plot._borders]
+        (first, last), (low, high) = view.theoretical_region[axis], view.visible_region[axis]
+        assert places == [first - 0.5, last + 0.5, low - 0.5, high + 0.5]
+
+
+def test_that_a_measured_field_is_drawn_beside_the_expected_one(state, shown, settings) -> None:
+    made = state(chain((40, 30)))
+    source = FakeMeasurements()
+    chart = shown(ProfileChart(made.session, made.selection, source, settings=settings))
+    assert curve(chart._plots[0], "measured").size == 0
+    values = np.random.default_rng(0).random((40, 30))
+    unit = made.selection.unit
+    source.result = SimpleNamespace(map=values, layer="c", unit=unit)
+    source.erf_changed.emit(source.result)
+    row = values[:, 2 * unit[1]]
+    assert curve(chart._plots[0], "measured") == pytest.approx(row / row.max())
+    assert "measured" in chart.legend.text()
+    made.selection.select_unit((3, 3))
+    assert curve(chart._plots[0], "measured").size == 0
+
+
+def test_that_a_hidden_chart_costs_nothing_and_catches_up(state, shown, settings) -> None:
+    made = state(chain((40, 30)))
+    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    chart.hide()
+    before = chart._plots[0]._borders[0].value()
+    made.selection.select_unit((1, 1))
+    assert chart._plots[0]._borders[0].value() == before
+    chart.show()
+    assert chart._plots[0]._borders[0].value() != before
+
+
+def test_that_the_axis_stays_while_the_unit_moves(state, shown, settings) -> None:
+    made = state(chain((40, 30)))
+    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    before = chart.plots[0].getPlotItem().viewRange()
+    made.selection.select_unit((0, 0))
+    assert chart.plots[0].getPlotItem().viewRange() == before
+    assert before[0][0] < -4  # unit 0 sees from −4 on
+    assert before[0][1] > 39
+
+
+def test_that_the_logarithmic_axis_spans_four_decades(state, shown, settings) -> None:
+    made = state(chain((40, 30)))
+    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    chart.log.setChecked(True)
+    low, high = chart.plots[0].getPlotItem().viewRange()[1]
+    assert (low, high) == pytest.approx((-4, 0.08), abs=0.1)
+
+
+def test_that_a_unit_without_a_field_says_so(state, shown, settings) -> None:
+    layer = Layer(ops.Conv(kernel_size=9, out_channels=2), "big")
+    made = state(Architecture(input_size=(8, 8), layers=(layer,)))
+    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    assert chart.message.isVisible()
+    assert "empty" in chart.message.text()
+    made.document.edit("more", chain((40, 30)))
+    assert not chart.message.isVisible()
+    assert all(x.isVisible() for x in chart.plots)
