@@ -1,0 +1,139 @@
+"""Source of the modules that PyTorch does not have, copied into a written network where needed."""
+
+from __future__ import annotations
+
+PARTS: dict[str, str] = {
+    "ShiftedBatchNorm": '''
+class ShiftedBatchNorm(nn.Module):
+    """Batch normalisation with a learned shift, but no learned scale."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.norm = norm
+        self.bias = nn.Parameter(torch.zeros(norm.num_features))
+
+    def forward(self, x):
+        return self.norm(x) + self.bias.view(-1, *(1,) * (x.dim() - 2))
+''',
+    "ChannelNorm": '''
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each position."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+''',
+    "SqueezeExcite": '''
+class SqueezeExcite(nn.Module):
+    """Channels times a gate that a small network makes from their means."""
+
+    def __init__(self, channels, hidden):
+        super().__init__()
+        self.fc1 = nn.Linear(channels, hidden)
+        self.fc2 = nn.Linear(hidden, channels)
+
+    def forward(self, x):
+        gate = torch.sigmoid(self.fc2(F.relu(self.fc1(x.flatten(2).mean(2)))))
+        return x * gate.view(*gate.shape, *(1,) * (x.dim() - 2))
+''',
+    "Attention": '''
+class Attention(nn.Module):
+    """Self-attention; every position of the map is a token."""
+
+    def __init__(self, channels, heads):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
+
+    def forward(self, x):
+        tokens = x.flatten(2).mT
+        mixed, _ = self.attention(tokens, tokens, tokens, need_weights=False)
+        return mixed.mT.reshape(x.shape)
+''',
+    "WindowAttention": '''
+class WindowAttention(nn.Module):
+    """Self-attention within the windows of a grid that starts at minus shift, biased by offset."""
+
+    def __init__(self, channels, heads, window, shift):
+        super().__init__()
+        self.heads, self.window, self.shift = heads, window, shift
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+        offsets = math.prod(2 * w - 1 for w in window)
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(offsets, heads))
+        rows = torch.zeros(math.prod(window), math.prod(window), dtype=torch.long)
+        for positions, w in zip(torch.meshgrid(*map(torch.arange, window), indexing="ij"), window):
+            flat = positions.flatten()
+            rows = rows * (2 * w - 1) + (flat[:, None] - flat[None, :] + w - 1)
+        self.register_buffer("offset", rows, persistent=False)
+
+    def forward(self, x):
+        before = [s % w for s, w in zip(self.shift, self.window)]
+        after = [-(n + b) % w for n, b, w in zip(x.shape[2:], before, self.window)]
+        pads = [p for pair in reversed(list(zip(before, after))) for p in pair]
+        counts = [(n + b + a) // w for n, b, a, w in zip(x.shape[2:], before, after, self.window)]
+        tokens = self._windows(F.pad(x, pads), counts)
+        here = self._windows(F.pad(torch.ones_like(x[:1, :1]), pads), counts)
+        mask = torch.zeros_like(here.mT).masked_fill(here.mT == 0, -math.inf)
+        bias = self.relative_position_bias_table[self.offset].permute(2, 0, 1)
+        q, k, v = (
+            part.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+            for part in self.qkv(tokens).chunk(3, -1)
+        )
+        mask = bias + mask.unsqueeze(2)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        result = self._map(self.proj(mixed.transpose(-3, -2).flatten(-2)), counts)
+        for axis, (b, n) in enumerate(zip(before, x.shape[2:]), 2):
+            result = result.narrow(axis, b, n)
+        return result
+
+    def _windows(self, x, counts):
+        """(N, C, *map) becomes (N, windows, tokens, C)."""
+        axes = len(counts)
+        x = x.reshape(*x.shape[:2], *(n for pair in zip(counts, self.window) for n in pair))
+        x = x.permute(0, *range(2, 2 + 2 * axes, 2), *range(3, 3 + 2 * axes, 2), 1)
+        return x.reshape(x.shape[0], math.prod(counts), math.prod(self.window), -1)
+
+    def _map(self, x, counts):
+        """(N, windows, tokens, C) becomes (N, C, *map)."""
+        axes = len(counts)
+        x = x.reshape(x.shape[0], *counts, *self.window, -1)
+        x = x.permute(0, 1 + 2 * axes, *(i for a in range(axes) for i in (1 + a, 1 + axes + a)))
+        return x.reshape(*x.shape[:2], *(c * w for c, w in zip(counts, self.window)))
+''',
+    "Custom": '''
+class Custom(nn.Module):
+    """An operation that only its author knows; fill in `forward`."""
+
+    def __init__(self, label, in_channels, out_channels):
+        super().__init__()
+        self.label = label
+
+    def forward(self, x):
+        raise NotImplementedError(f"write the operation {self.label!r} here")
+''',
+    "avg_pool": '''
+def avg_pool(x, kernel, stride, padding, extra, count_padding):
+    """Average pooling with any padding; `extra` completes the last windows and never counts."""
+    pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[x.dim() - 3]
+    counted = F.pad(torch.ones_like(x[:1, :1]), padding, value=float(count_padding))
+    share = pool(F.pad(counted, extra), kernel, stride)
+    mean = pool(F.pad(F.pad(x, padding), extra), kernel, stride)
+    return mean / share.clamp(min=1e-9)
+''',
+    "pixel_shuffle": '''
+def pixel_shuffle(x, r):
+    """Channels to positions, for any number of axes."""
+    axes = x.dim() - 2
+    blocks = x.reshape(len(x), -1, *(r,) * axes, *x.shape[2:])
+    order = (i for axis in range(axes) for i in (2 + axes + axis, 2 + axis))
+    return blocks.permute(0, 1, *order).reshape(len(x), -1, *(n * r for n in x.shape[2:]))
+''',
+    "pixel_unshuffle": '''
+def pixel_unshuffle(x, r):
+    """Positions to channels, for any number of axes."""
+    axes = x.dim() - 2
+    blocks = x.reshape(*x.shape[:2], *(m for n in x.shape[2:] for m in (n // r, r)))
+    order = (*range(3, 3 + 2 * axes, 2), *range(2, 2 + 2 * axes, 2))
+    return blocks.permute(0, 1, *order).reshape(len(x), -1, *(n // r for n in x.shape[2:]))
+''',
+}
+"""Source of each class or function, by its name."""
