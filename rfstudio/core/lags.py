@@ -270,7 +270,8 @@ def _cover(kernel: int, stride: int, dilation: int) -> Values:
     reach = _reach(kernel, stride, dilation)
     place = dilation * np.arange(kernel)[:, None] - stride * np.arange(-reach, reach + 1)
     inside = (place >= 0) & (place <= dilation * (kernel - 1)) & (place % dilation == 0)
-    return inside.astype(np.float64)
+    result: Values = inside.astype(np.float64)
+    return result
 
 
 @lru_cache(maxsize=64)
