@@ -23,7 +23,7 @@ commands that need no display:
   rfstudio erf NETWORK --layer PATH    the effective receptive field of one unit
   rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png
   rfstudio compare NETWORK NETWORK …   several networks side by side
-  rfstudio convert NETWORK --output FILE.yaml
+  rfstudio convert NETWORK --output FILE.yaml|.py
 
 rfstudio COMMAND --help tells more.  Exit status: 0 done, 1 the input is at fault, 2 usage.
 """
@@ -171,9 +171,13 @@ def _add_compare(
 def _add_convert(
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
 ) -> None:
-    parser = subparsers.add_parser(name, description="Write a network as a YAML file.")
+    parser = subparsers.add_parser(
+        name, description="Write a network as a YAML file, or as PyTorch source."
+    )
     _add_network(parser)
-    parser.add_argument("--output", type=Path, metavar="FILE.yaml", required=True)
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", required=True, help="ends in .yaml or .py"
+    )
     parser.set_defaults(run=commands.convert)
 
 

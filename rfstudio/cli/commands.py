@@ -94,11 +94,14 @@ def figure(arguments: argparse.Namespace) -> int:
 def convert(arguments: argparse.Namespace) -> int:
     """Write a network in the format of its output file."""
     from rfstudio.formats.files import atomic_write
+    from rfstudio.formats.pytorch_source import write_pytorch
     from rfstudio.formats.yaml_writer import write_yaml
 
-    if arguments.output.suffix.lower() not in (".yaml", ".yml"):
-        raise UsageError(f"{arguments.output}: a network is written as .yaml")
-    atomic_write(arguments.output, write_yaml(api.load(arguments.network)).encode())
+    writers = {".yaml": write_yaml, ".yml": write_yaml, ".py": write_pytorch}
+    writer = writers.get(arguments.output.suffix.lower())
+    if writer is None:
+        raise UsageError(f"{arguments.output}: a network is written as .yaml or .py (PyTorch)")
+    atomic_write(arguments.output, writer(api.load(arguments.network)).encode())
     return 0
 
 

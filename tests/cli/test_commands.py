@@ -228,6 +228,13 @@ def test_that_convert_writes_a_file_that_reads_as_the_same_network(
     assert copy == json.loads(run.out)
 
 
+def test_that_convert_writes_python_that_compiles(run: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "resnet18.py"
+    assert run("convert", "resnet18", "--output", path) == 0
+    compile(path.read_text(), str(path), "exec")
+    assert "nn.Module" in path.read_text()
+
+
 @pytest.mark.parametrize(
     ("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")]
 )
