@@ -119,19 +119,19 @@ def read_back(wanted: AxisSet, rule: AxisRule) -> AxisSet:
 
 def _through_window(wanted: AxisSet, rule: Window) -> AxisSet:
     kernel, stride, dilation = rule.kernel, rule.stride, rule.dilation
-    before, mode = rule.before, rule.mode
+    before, mode, n = rule.before, rule.mode, rule.n_read
     start, stop, mask = wanted
     first = start * stride - before
     last = (stop - 1) * stride - before + dilation * (kernel - 1)
     solid = kernel == 1 or dilation == 1
     gapless = stop - start == 1 or (dilation == 1 and stride <= kernel)
-    plain = mode == "zeros" or (first >= 0 and last < rule.n_in)
+    plain = mode == "zeros" or (first >= 0 and last < n)
     if plain and mask is None and solid and gapless:
-        low, high = max(first, 0), min(last + 1, rule.n_in)
+        low, high = max(first, 0), min(last + 1, n)
         return AxisSet(low, high) if low < high else NOTHING
     starts = wanted.indices() * stride - before
     read = (starts[:, None] + dilation * np.arange(kernel)).ravel()
-    outside = (read < 0) | (read >= rule.n_in)
+    outside = (read < 0) | (read >= n)
     if not outside.any():
         return from_indices(read)
     inside = read[~outside]

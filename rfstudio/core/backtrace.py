@@ -219,6 +219,7 @@ def _reads_all(rule: AxisRule) -> bool:
     return (
         rule.before >= 0
         and (rule.n_out - 1) * rule.stride - rule.before + rule.kernel >= rule.n_in
+        and not rule.cropped
         and rule.dilation == 1
         and rule.stride <= rule.kernel
     )

@@ -188,9 +188,9 @@ def _blind_units(rule: AxisRule) -> int:
         return 0
     reach = rule.dilation * (rule.kernel - 1)
     end = (rule.n_out - 1) * rule.stride - rule.before
-    if rule.before <= 0 and end < rule.n_in:
+    if rule.before <= 0 and end < rule.n_read:
         return 0
-    if rule.dilation == 1 and rule.before <= reach and end < rule.n_in:
+    if rule.dilation == 1 and rule.before <= reach and end < rule.n_read:
         return 0
     return _blind_by_count(rule)
 
@@ -199,7 +199,7 @@ def _blind_units(rule: AxisRule) -> int:
 def _blind_by_count(rule: Window) -> int:
     starts = np.arange(rule.n_out) * rule.stride - rule.before
     taps = starts[:, None] + rule.dilation * np.arange(rule.kernel)
-    return int(np.count_nonzero(~((taps >= 0) & (taps < rule.n_in)).any(axis=1)))
+    return int(np.count_nonzero(~((taps >= 0) & (taps < rule.n_read)).any(axis=1)))
 
 
 def _larger_than_input(

@@ -45,6 +45,9 @@ class Window:
         Padding in front; negative: samples cut off.
     mode
         What stands in the padding: "zeros", or how real samples are read for it.
+    cropped
+        Samples at the back that negative padding cut off: a last window that is not complete
+        does not read them.
     """
 
     n_in: int
@@ -54,12 +57,18 @@ class Window:
     dilation: int = 1
     before: int = 0
     mode: str = "zeros"
+    cropped: int = 0
+
+    @property
+    def n_read(self) -> int:
+        """Number of samples that are there to be read."""
+        return self.n_in - self.cropped
 
     @property
     def is_identity(self) -> bool:
         """Whether output i reads input i, and only that, by the formula and in fact."""
         return (
-            self.kernel == 1 and self.stride == 1 and self.before == 0 and self.n_out <= self.n_in
+            self.kernel == 1 and self.stride == 1 and self.before == 0 and self.n_out <= self.n_read
         )
 
     def taps(self, index: int) -> Taps:
@@ -238,7 +247,8 @@ def _windows(op: ops.Windowed, sizes: tuple[int, ...]) -> AxisRules:
     rules: list[AxisRule] = []
     for n, k, s, d, (before, after) in zip(sizes, *window_of(op, len(sizes)), pads, strict=True):
         out = window_output_size(n, k, s, d, (before, after), ceil_mode=ceil_mode) if n > 0 else 0
-        rules.append(Window(n, out, k, s, d, before))
+        cropped = max(-after, 0) if ceil_mode else 0
+        rules.append(Window(n, out, k, s, d, before, cropped=cropped))
     return tuple(rules)
 
 
@@ -320,8 +330,12 @@ def _upsample(op: ops.Upsample, sizes: tuple[int, ...]) -> AxisRules:
         scales = scale_per_axis(op.scale_factor, axes)
         outs = tuple(floor(n * x) for n, x in zip(sizes, scales, strict=True))
         ratios = tuple(1 / x for x in scales)
+    # PyTorch copies an axis that keeps its size, whatever the factor; bicubic if all axes do.
+    copies = op.mode != "bicubic" or sizes == outs
     return tuple(
-        _interpolated(n, m, ratio, op.mode, align_corners=op.align_corners)
+        Window(n, m)
+        if copies and n == m
+        else _interpolated(n, m, ratio, op.mode, align_corners=op.align_corners)
         for n, m, ratio in zip(sizes, outs, ratios, strict=True)
     )
 
@@ -333,7 +347,7 @@ def _interpolated(n: int, m: int, ratio: Fraction, mode: str, *, align_corners: 
         return Window(n, 0)
     if align_corners:
         ratio = Fraction(n - 1, m - 1) if m > 1 else Fraction(0)
-    if mode != "nearest" and n == m and (align_corners or ratio == 1):
+    if ratio == 1:
         return Window(n, m)
     phases: list[Taps] = []
     for i in range(ratio.denominator):

@@ -107,10 +107,10 @@ def _interpolation(op: ops.Upsample, axis: int, n: int, m: int) -> Reader:
         ratio = 1 / Fraction(str(_axis(op.scale_factor, axis)))
 
     def read(i: int) -> list[int]:
+        if n == m and (op.mode != "bicubic" or op.align_corners or ratio == 1):
+            return [i]  # torch copies, whatever the factor is
         if op.mode == "nearest":
             return [math.floor(i * ratio)]
-        if op.align_corners and n == m:
-            return [i]  # nothing is interpolated, also where the formula would divide 0 by 0
         if op.align_corners:
             source = Fraction(i * (n - 1), m - 1) if m > 1 else Fraction(0)
         else:
@@ -135,7 +135,10 @@ def visible(op, axis: int, n: int, m: int) -> Reader:
             return sorted({min(max(x, 0), n - 1) for x in found})
         if isinstance(op, ops.Pad) and op.mode != "zeros":
             return sorted({_reflected(x, n, op.mode) for x in found})
-        return [x for x in found if 0 <= x < n]
+        end = n
+        if isinstance(op, ops.MaxPool | ops.AvgPool) and not isinstance(op.padding, str):
+            end += min(_pads(op.padding, axis, n, 1, 1, 1)[1], 0)  # cropped, so not there
+        return [x for x in found if 0 <= x < end]
 
     return read
 
@@ -203,6 +206,8 @@ def jump_on(graph: Graph, path, axis: int) -> Fraction:
     for node, source in path:
         op, n, m = node.op, graph.nodes[source].size[axis], node.size[axis]
         match op:
+            case ops.Upsample(mode="nearest" | "linear" | "bilinear" | "trilinear") if n == m:
+                pass
             case ops.MaxPool(stride=None) | ops.AvgPool(stride=None):
                 jump *= _axis(op.kernel_size, axis)
             case ops.Conv() | ops.DeformConv() | ops.MaxPool() | ops.AvgPool() | ops.Custom():
