@@ -18,6 +18,7 @@ from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.charts.profile_chart import ProfileChart
 from rfstudio.widgets.command_palette import CommandPalette
 from rfstudio.widgets.file_commands import FileCommands
+from rfstudio.widgets.graph_view.graph_view import GraphView
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.measure_controls import MeasureControls
 from rfstudio.widgets.measure_panel import MeasurePanel
@@ -68,6 +69,7 @@ class MainWindow(QMainWindow):
         self.profile = ProfileChart(
             studio.analysis, studio.selection, studio.erf_session, settings=studio.settings
         )
+        self.graph = GraphView(studio.analysis, studio.selection)
         self.canvas = Canvas(
             studio.analysis,
             studio.selection,
@@ -122,6 +124,7 @@ class MainWindow(QMainWindow):
         self.tabs.addTab(self.table, "Table")
         self.tabs.addTab(self.growth, "Growth")
         self.tabs.addTab(self.profile, "Profile")
+        self.tabs.addTab(self.graph, "Graph")
         if self.studio.erf_session is not None:
             self.measure_panel = MeasurePanel(self.studio.erf_session)
             self.tabs.addTab(self.measure_panel, "Measuring")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -18,7 +19,6 @@ from PySide6.QtWidgets import (
 
 from rfstudio.app.erf_session import ErfOptions, ErfSession
 from rfstudio.app.measuring_options import OPTIONS, Option
-from rfstudio.widgets.theme import muted
 
 _WEIGHTS = "Weights (*.safetensors *.pt *.pth)"
 
@@ -59,9 +59,7 @@ class MeasurePanel(QScrollArea):
         title.setBuddy(editor)
         title.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         title.setToolTip(option.sentence)
-        palette = sentence.palette()
-        palette.setColor(sentence.foregroundRole(), muted(self.palette()))
-        sentence.setPalette(palette)
+        sentence.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         sentence.setWordWrap(True)
         for column, widget in enumerate((title, editor, sentence)):
             self._grid.addWidget(widget, row, column)

@@ -28,6 +28,7 @@ class _Colours:
     accent: str
     on_accent: str
     disabled: str
+    quiet: str
     line: str
     tooltip: str
 
@@ -41,6 +42,7 @@ _LIGHT = _Colours(
     accent="#1f5fbf",
     on_accent="#ffffff",
     disabled="#8b929c",
+    quiet="#646b76",
     line="#c9ced6",
     tooltip="#ffffff",
 )
@@ -53,6 +55,7 @@ _DARK = _Colours(
     accent="#4f8fe8",
     on_accent="#0d1117",
     disabled="#757c87",
+    quiet="#9aa3af",
     line="#3d424a",
     tooltip="#30343b",
 )
@@ -178,7 +181,7 @@ def _palette(colours: _Colours) -> QPalette:
         ((role.Highlight, role.Accent, role.Link), colours.accent),
         ((role.HighlightedText,), colours.on_accent),
         ((role.ToolTipBase,), colours.tooltip),
-        ((role.PlaceholderText,), colours.disabled),
+        ((role.PlaceholderText,), colours.quiet),
         ((role.Mid,), colours.line),
     ):
         for one in roles:

@@ -207,7 +207,11 @@ def test_that_a_repeated_layer_says_that_an_edit_changes_all(
     window: MainWindow, qtbot: QtBot
 ) -> None:
     choose(window, qtbot, (1, 0, 0, 0, 0))
-    assert "changes all 2" in window.stack._note.text()
+    assert "changes all 2" in window.stack.copies.note.text()
+    assert window.studio.selection.layer == "stage.1.a"
+    window.stack.copies.copy.setValue(1)
+    assert window.studio.selection.layer == "stage.0.a"
+    assert tree_text(window, (1, 0, 0, 0, 1), 2) == "7"  # b beside it: behind three 3×3 windows
     spin(window, "kernel_size").setValue(5)
     assert {x.operation.kernel_size for x in window.studio.analysis.analysis.layers
             if x.name.endswith(".a")} == {5}  # fmt: skip

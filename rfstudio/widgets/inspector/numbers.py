@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from rfstudio.app.facts import Fact
-from rfstudio.widgets.theme import muted
 
 
 class NumberBlock(QWidget):
@@ -60,9 +60,7 @@ class NumberBlock(QWidget):
 
     def _add_row(self) -> None:
         label, value = QLabel(), QLabel()
-        palette = label.palette()
-        palette.setColor(label.foregroundRole(), muted(self.palette()))
-        label.setPalette(palette)
+        label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         label.setAlignment(Qt.AlignmentFlag.AlignTop)
         value.setWordWrap(True)
         value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
@@ -15,7 +16,6 @@ from rfstudio.app.texts import item_text
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.inspector.form import ItemForm
 from rfstudio.widgets.inspector.numbers import NumberBlock
-from rfstudio.widgets.theme import muted
 
 
 class Inspector(QScrollArea):
@@ -46,6 +46,7 @@ class Inspector(QScrollArea):
         self.subtitle = QLabel()
         self.subtitle.setContentsMargins(12, 0, 12, 4)
         self.subtitle.setWordWrap(True)
+        self.subtitle.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.form = ItemForm(document, selection, edits)
         self.field = NumberBlock("Receptive field")
         self.unit = NumberBlock("Unit")
@@ -54,6 +55,7 @@ class Inspector(QScrollArea):
         self._note = QLabel()
         self._note.setContentsMargins(12, 0, 12, 6)
         self._note.setWordWrap(True)
+        self._note.setForegroundRole(QPalette.ColorRole.PlaceholderText)
 
         body = QWidget()
         layout = QVBoxLayout(body)
@@ -84,10 +86,6 @@ class Inspector(QScrollArea):
         layer = self._session.analysis[chosen.layer]
         self.title.setText(chosen.layer)
         self.subtitle.setText(self._describe())
-        palette = self.subtitle.palette()
-        palette.setColor(self.subtitle.foregroundRole(), muted(self.palette()))
-        self.subtitle.setPalette(palette)
-        self._note.setPalette(palette)
         self.field.show_facts(layer_facts(layer))
         self.costs.show_facts(cost_facts(layer))
         self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
@@ -131,8 +129,6 @@ def _line() -> QFrame:
     line = QFrame()
     line.setFrameShape(QFrame.Shape.HLine)
     line.setFrameShadow(QFrame.Shadow.Plain)
-    palette = line.palette()
-    palette.setColor(palette.ColorRole.WindowText, palette.mid().color())
-    line.setPalette(palette)
+    line.setForegroundRole(QPalette.ColorRole.Mid)
     line.setContentsMargins(12, 0, 12, 0)
     return line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -134,13 +134,22 @@ class ProblemsPanel(QWidget):
         """Return the problems of the file that are shown."""
         return [self.file_list.item(i).text() for i in range(self.file_list.count())]
 
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Tint the icons anew when light and dark change."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._follow()
+
     def _copy_problems(self) -> None:
         QGuiApplication.clipboard().setText("\n".join(map(str, self._problems)))
 
     def _follow(self) -> None:
         self.list.clear()
         dark = is_dark(self)
-        for remark in self._session.analysis.diagnostics:
+        # The worst first; those of one severity stay in the order of the network.
+        ranks = list(_WORDS)
+        remarks = self._session.analysis.diagnostics
+        for remark in sorted(remarks, key=lambda x: ranks.index(x.severity)):
             text = f"{remark.layer}: {remark.message}" if remark.layer else remark.message
             picture = icon(remark.severity, severity_colour(remark.severity, dark=dark))
             item = QListWidgetItem(picture, text)

@@ -39,16 +39,16 @@ class LayerDelegate(QStyledItemDelegate):
 
         rect = style.subElementRect(QStyle.SubElement.SE_ItemViewItemText, option, widget)
         rect.adjust(2, 0, -2, 0)
-        severity = index.data(REMARK) or ""
-        if severity:
-            badge = QRect(rect.right() - _BADGE, rect.center().y() - _BADGE // 2, _BADGE, _BADGE)
-            dark = is_dark(widget)
-            icon(severity, severity_colour(severity, dark=dark)).paint(painter, badge)
-            rect.setRight(badge.left() - _GAP // 2)
-
         palette: QPalette = option.palette
         is_chosen = bool(option.state & QStyle.StateFlag.State_Selected)
         text = palette.highlightedText().color() if is_chosen else palette.text().color()
+        severity = index.data(REMARK) or ""
+        if severity:
+            badge = QRect(rect.right() - _BADGE, rect.center().y() - _BADGE // 2, _BADGE, _BADGE)
+            colour = text if is_chosen else severity_colour(severity, dark=is_dark(widget))
+            icon(severity, colour).paint(painter, badge)
+            rect.setRight(badge.left() - _GAP // 2)
+
         painter.save()
         painter.setFont(option.font)
         painter.setPen(text)

@@ -35,6 +35,7 @@ from rfstudio.app.selection import Selection
 from rfstudio.core.architecture import Location
 from rfstudio.core.edits import Direction, Wrapping
 from rfstudio.core.errors import EditError, RFStudioError
+from rfstudio.widgets.stack.copy_chooser import CopyChooser
 from rfstudio.widgets.stack.delegate import LayerDelegate
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from rfstudio.widgets.stack.op_picker import OpPicker
@@ -47,7 +48,7 @@ _WRAPS: tuple[tuple[Wrapping, str], ...] = (
     ("repeat", "Ctrl+Alt+T"),
 )
 
-_ROOM = 46
+_ROOM = 52
 """Characters that the panel is wide at least when it shows all columns."""
 
 
@@ -130,11 +131,10 @@ class StackPanel(QWidget):
         self.filter_line.setPlaceholderText("Filter layers")
         self.filter_line.setAccessibleName("Filter layers")
         self.filter_line.setClearButtonEnabled(True)
-        self.filter_line.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition)
-        self._note = QLabel()
-        self._note.setWordWrap(True)
+        sign = self.filter_line.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition)
+        sign.setProperty("icon_name", "filter")
+        self.copies = CopyChooser(session, selection)
         self.setMinimumWidth(230)
-        self._note.setContentsMargins(8, 4, 8, 6)
         self._empty = QLabel(
             "This network has no layers yet.\n\nPress Insert, or the + above, and type what to add."
         )
@@ -157,7 +157,7 @@ class StackPanel(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.tree, 1)
         layout.addWidget(self._empty, 1)
-        layout.addWidget(self._note)
+        layout.addWidget(self.copies)
 
         self.filter_line.textChanged.connect(self._apply_filter)
         self.picker.op_chosen.connect(self._add)
@@ -355,17 +355,6 @@ class StackPanel(QWidget):
             flags = QItemSelectionModel.SelectionFlag
             selected.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
             self.tree.scrollTo(index)
-        self._show_note(location)
-
-    def _show_note(self, location: Location | None) -> None:
-        copies = 1 if location is None else self._session.outline.copies(location)
-        text = ""
-        if copies > 1:
-            turn = self._selection.copy
-            where = f"Showing copy {turn + 1} of {copies}. " if turn >= 0 else ""
-            text = f"{where}Inside a repeat: an edit changes all {copies}."
-        self._note.setText(text)
-        self._note.setVisible(bool(text))
 
     def _select_rows(self, places: list[Location]) -> None:
         selected = self.tree.selectionModel()
