@@ -49,13 +49,19 @@ class Scope(nn.Module):
     def child(self, name: str) -> Scope:
         """Return the scope of that name, made if it is not there."""
         found = self._modules.get(name)
-        if not isinstance(found, Scope):
+        if found is not None and not isinstance(found, Scope):
+            # A layer may be called as the scope of an unnamed repeat is: both keep their weights.
+            return self.child(f"{name}~")
+        if found is None:
             found = Scope()
             self._modules[name] = found
+        assert isinstance(found, Scope)
         return found
 
     def hold(self, name: str, module: nn.Module) -> None:
         """Keep `module` under `name`; any name, unlike `add_module`."""
+        while name in self._modules:
+            name += "~"
         self._modules[name] = module
 
 

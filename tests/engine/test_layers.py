@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rfstudio.core import ops
+from rfstudio.core.architecture import Architecture, Layer, Repeat
 from rfstudio.core.errors import GraphError
+from rfstudio.core.graph import expand
 from rfstudio.engine.build import GraphModule, to_torch
 from rfstudio.engine.layers.base import LayerModule
 
@@ -236,3 +238,14 @@ def test_that_a_network_takes_images_of_another_size_unless_a_linear_layer_forbi
     fixed = networks.stack(ops.Linear(out_features=3))
     with pytest.raises(GraphError, match="'l0' is fully connected and takes 960 values"):
         to_torch(fixed)(torch.zeros(1, 8, 7, 31))
+
+
+def test_that_a_layer_called_as_the_scope_of_a_repeat_keeps_its_weights() -> None:
+    conv = ops.Conv(kernel_size=1, out_channels=2, bias=False)
+    repeat = Repeat(2, (Layer(conv, "c"),))
+    for items in ((repeat, Layer(conv, "0")), (Layer(conv, "0"), repeat)):
+        architecture = Architecture(input_size=(4, 4), channels=2, layers=items)
+        assert not expand(architecture).faults
+        module = to_torch(architecture).double()
+        assert len(module.state_dict()) == 3
+        assert {x.dtype for x in module.parameters()} == {torch.float64}
