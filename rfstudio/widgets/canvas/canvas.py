@@ -21,7 +21,7 @@ from rfstudio.widgets.canvas.effective_field import (
 )
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Layered, Scene
-from rfstudio.widgets.canvas.shading import photo, shaded
+from rfstudio.widgets.canvas.shading import dimmed, photo, shaded
 from rfstudio.widgets.canvas.sight import LayerSight, Sight, sight_of
 from rfstudio.widgets.canvas.switches import SwitchBar
 from rfstudio.widgets.canvas.view import CanvasView
@@ -79,10 +79,11 @@ class Canvas(QWidget):
         self._sight: Sight | None = None
         self._erf: EffectiveField | None = None
         self._slice = 0
-        self._photo: tuple[object, QImage | None] = (None, None)
+        self._photo: tuple[object, QImage | None, QImage | None] = (None, None, None)
         self._pointer: QPointF | None = None
         self._framed: tuple[Plane, str] | None = None
         self._caption_width = -1
+        self._longest_caption = 0
         self._cost = 0.0
         self._later = QTimer(self, interval=0, singleShot=True)
         self._later.timeout.connect(self._draw_erf_now)
@@ -195,18 +196,19 @@ class Canvas(QWidget):
     def _scene(self, sight: Sight) -> Scene:
         plane, on = sight.layer.plane, self.switches.is_on
         view = sight.view
-        scene = Scene(area=plane.rect, photo=self._current_photo(plane), erf=self._shade(sight))
+        image, veiled = self._current_photo(plane)
         if view is None:
-            return scene if not on("dim") else Scene(plane.rect, scene.photo, lit=QRectF())
+            return Scene(plane.rect, image, veiled, lit=QRectF() if on("dim") else None)
         region, visible = view.theoretical_region, view.visible_region
         is_faint = region is not None and not plane.is_in_slice(region, self._slice)
         lit = QRectF() if visible is None or is_faint else plane.rect_of(visible)
         has_support = on("support") and sight.has_holes
         nested = on("nested") and sight.point is not None
         return Scene(
-            area=scene.area,
-            photo=scene.photo,
-            erf=scene.erf,
+            area=plane.rect,
+            photo=image,
+            dimmed=veiled,
+            erf=self._shade(sight),
             theoretical=plane.rect_of(region) if region and on("theoretical") else None,
             visible=plane.rect_of(visible) if visible and on("visible") else None,
             faint=is_faint,
@@ -221,15 +223,16 @@ class Canvas(QWidget):
             marker=sight.marker,
         )
 
-    def _current_photo(self, plane: Plane) -> QImage | None:
+    def _current_photo(self, plane: Plane) -> tuple[QImage | None, QImage | None]:
+        """Return the photo at the size of the input, as it is and dimmed."""
         pixels = self._pictures.pixels
         key = (id(pixels), plane.shape, self.switches.is_on("gray"))
         if self._photo[0] != key:
             image = None
             if pixels is not None and 0 not in plane.shape:
                 image = photo(pixels, plane.shape, gray=key[2])
-            self._photo = (key, image)
-        return self._photo[1]
+            self._photo = (key, image, None if image is None else dimmed(image))
+        return self._photo[1:]
 
     def _effective_field(self) -> EffectiveField | None:
         """Return the field to shade, or None and see to it that it is drawn after the frame."""
@@ -310,10 +313,14 @@ class Canvas(QWidget):
 
     def _keep_caption_height(self) -> None:
         """Let the caption grow but not shrink, so that the image keeps its place in a drag."""
-        width = self.caption.width()
+        width, length = self.caption.width(), len(self.caption.text())
         if width != self._caption_width:
             self._caption_width = width
+            self._longest_caption = 0
             self.caption.setMinimumHeight(0)
+        if length <= self._longest_caption:
+            return  # breaking lines of rich text takes as long as walking back through VGG-16
+        self._longest_caption = length
         wanted = self.caption.heightForWidth(width)
         if wanted > self.caption.minimumHeight():
             self.caption.setMinimumHeight(wanted)

@@ -26,8 +26,8 @@ class Scene:
     ----------
     area
         The whole image.
-    photo
-        The image itself.
+    photo, dimmed
+        The image itself, and the same under a veil.
     erf
         Shading of the effective field.
     theoretical, visible
@@ -46,6 +46,7 @@ class Scene:
 
     area: QRectF = field(default_factory=lambda: QRectF(0, 0, 1, 1))
     photo: QImage | None = None
+    dimmed: QImage | None = None
     erf: Layered | None = None
     theoretical: QRectF | None = None
     visible: QRectF | None = None

@@ -10,9 +10,9 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QPainter
 
-from rfstudio.widgets.canvas.colours import ERF
+from rfstudio.widgets.canvas.colours import DIM, ERF
 
 Scale = Literal["linear", "log"]
 
@@ -124,6 +124,15 @@ def photo(pixels: NDArray[np.uint8], shape: tuple[int, int], *, gray: bool) -> Q
     )
     # The pixels belong to numpy: what is kept must not point into them.
     return scaled.copy()
+
+
+def dimmed(image: QImage) -> QImage:
+    """Return an image under the veil that lies over what a unit does not see."""
+    result = QImage(image)
+    painter = QPainter(result)
+    painter.fillRect(result.rect(), DIM)
+    painter.end()
+    return result
 
 
 def colour_steps(colours: str, steps: int) -> list[tuple[int, int, int, int]]:

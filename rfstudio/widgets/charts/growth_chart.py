@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -66,12 +66,13 @@ class GrowthChart(QWidget):
         self._others: dict[str, Growth] = {}
         self._erf_sizes = ErfSizes(self)
         self._sizes: dict[int, float] = {}
+        self._is_stale = True
+        self._marked = ""
         self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
         self._build()
         self._erf_sizes.grown.connect(self._show_erf_sizes)
         session.analysis_changed.connect(self._follow)
-        selection.selection_changed.connect(self._mark)
-        self._follow(session.analysis)
+        selection.selection_changed.connect(self._follow_selection)
 
     # --- networks -------------------------------------------------------------------------------
 
@@ -83,8 +84,10 @@ class GrowthChart(QWidget):
     def add_network(self, name: str, analysis: Analysis) -> None:
         """Draw another network as well."""
         self._others[name] = growth_of(name, analysis)
-        self._draw()
-        self.plot.show_all()
+        self._is_stale = True
+        if self.isVisible():
+            self._follow(self._session.analysis)
+            self.plot.show_all()
 
     def remove_network(self, name: str) -> None:
         """Draw a network no more; nothing happens if it is not drawn."""
@@ -162,7 +165,18 @@ class GrowthChart(QWidget):
     def _name(self) -> str:
         return self._session.analysis.architecture.name or "this network"
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Catch up with what changed while the chart was hidden."""
+        super().showEvent(event)
+        if self._is_stale:
+            self._follow(self._session.analysis)
+
     def _follow(self, analysis: Analysis) -> None:
+        # A hidden tab costs nothing while a value is spun.
+        self._is_stale = not self.isVisible()
+        if self._is_stale:
+            self._erf_sizes.stop()
+            return
         self._growth = growth_of(self._name(), analysis)
         if self.erf.isChecked():
             self._erf_sizes.start(analysis)
@@ -227,7 +241,12 @@ class GrowthChart(QWidget):
         if reach > 0:
             self._reach.setValue(np.log10(reach) if self.log.isChecked() else reach)
 
-    def _mark(self, _selected: object = None) -> None:
+    def _follow_selection(self, _selected: object) -> None:
+        if not self._is_stale and self._marked != self._selection.layer:
+            self._mark()
+
+    def _mark(self) -> None:
+        self._marked = self._selection.layer
         index = self._session.analysis.graph.paths.get(self._selection.layer, 0)
         self._here.setVisible(index > 0)
         self._here.setPen(self.plot.line(self.plot.quiet_colour, 1.0))

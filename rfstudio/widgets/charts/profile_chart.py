@@ -8,6 +8,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
@@ -151,9 +152,9 @@ class ProfileChart(QWidget):
         """One plot for each axis, in tensor order."""
         return tuple(x.plot for x in self._plots)
 
-    def showEvent(self, event: object) -> None:  # noqa: N802 - Qt's name
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Catch up with what changed while the chart was hidden."""
-        super().showEvent(event)  # type: ignore[arg-type]
+        super().showEvent(event)
         if self._is_stale:
             self._refresh()
 

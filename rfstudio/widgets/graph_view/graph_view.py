@@ -10,6 +10,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPalette,
+    QShowEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QToolTip, QWidget
@@ -74,9 +75,9 @@ class GraphView(QGraphicsView):
 
     # --- what is shown --------------------------------------------------------------------------
 
-    def showEvent(self, event: object) -> None:  # noqa: N802 - Qt's name
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Lay out what changed while the graph was hidden."""
-        super().showEvent(event)  # type: ignore[arg-type]
+        super().showEvent(event)
         self._follow()
         if not self._was_shown:
             self._was_shown = True
