@@ -117,11 +117,10 @@ def even(rule: AxisRule, power: int) -> AxisSpread:
 
 def interpolation(op: ops.Upsample, node: Node, power: int) -> Spreads:
     """Return the spreads of an interpolation whose weights are raised to a power."""
-    sizes = tuple([rule.n_in for rule in node.rules])
     return tuple(
         [
             table_from(x[:, 0].astype(int), x[:, 1].astype(int), abs(x[:, 2]) ** power)
-            for x in tables(op, sizes, node.size)
+            for x in tables(op, node.rules)
         ]
     )
 

@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
+from rfstudio.core.geometry import AxisRules, Window
 from rfstudio.core.ops import scale_per_axis
 
 _SHARPNESS = -0.75
 """The free parameter of the cubic convolution kernel, as PyTorch has it [1]_."""
 
 
-def tables(
-    op: ops.Upsample, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
-) -> tuple[NDArray[np.float64], ...]:
+def tables(op: ops.Upsample, rules: AxisRules) -> tuple[NDArray[np.float64], ...]:
     """Return along each axis the pairs of an interpolation.
 
     Returns
@@ -31,14 +30,23 @@ def tables(
         Output index, input index and weight of each pair; weights of 0 are left out, and what is
         read twice, at a border, has the sum of both weights.
     """
+    sizes = tuple([rule.n_in for rule in rules])
+    out_sizes = tuple([rule.n_out for rule in rules])
     if op.scale_factor is not None:
         ratios = tuple(1 / x for x in scale_per_axis(op.scale_factor, len(sizes)))
     else:
         ratios = tuple(Fraction(n, m) for n, m in zip(sizes, out_sizes, strict=True))
     return tuple(
-        _table(n, m, ratio, op.mode, op.align_corners)
-        for n, m, ratio in zip(sizes, out_sizes, ratios, strict=True)
+        _copies(rule.n_out)
+        if isinstance(rule, Window)
+        else _table(rule.n_in, rule.n_out, ratio, op.mode, op.align_corners)
+        for rule, ratio in zip(rules, ratios, strict=True)
     )
+
+
+def _copies(count: int) -> NDArray[np.float64]:
+    outputs = np.arange(count)
+    return np.stack([outputs, outputs, np.ones(count)], axis=1)
 
 
 @lru_cache(maxsize=1024)
@@ -46,8 +54,6 @@ def _table(n: int, m: int, ratio: Fraction, mode: str, align_corners: bool) -> N
     outputs = np.arange(m)
     if align_corners:
         ratio = Fraction(n - 1, m - 1) if m > 1 else Fraction(0)
-    if mode != "nearest" and n == m and (align_corners or ratio == 1):
-        return np.stack([outputs, outputs, np.ones(m)], axis=1)
     # Exact: twice the source position over twice the denominator, in whole numbers.
     if mode == "nearest":
         first = outputs * ratio.numerator // ratio.denominator

@@ -30,7 +30,15 @@ from rfstudio.core.interpolation import tables
 from rfstudio.core.lags import LagRule
 from rfstudio.core.moments import Moments, pooled, scaled, standardized
 from rfstudio.core.ops import Op, per_axis
-from rfstudio.core.spread import TableSpread, WholeSpread, ones, samples_in_windows, shares_of_taps
+from rfstudio.core.spread import (
+    TableSpread,
+    Values,
+    WholeSpread,
+    WindowSpread,
+    ones,
+    samples_in_windows,
+    shares_of_taps,
+)
 
 Run: TypeAlias = tuple[int, Moments]
 """A number of channels that are alike, and the moments of their values."""
@@ -90,12 +98,21 @@ def _behind_conv(x: Moments, rules: AxisRules) -> Moments:
     padding makes a channel's mean depend on the position, which a norm takes for variance.
     """
     first = second = 1.0
+    profile: list[Values] = []
     for rule in rules:
         if isinstance(rule, Window) and rule.n_out:
             shares = shares_of_taps(rule)
             first *= float(shares.mean())
             second *= float((shares**2).mean())
-    return Moments(2.0 * first * x.square, 2.0 * second * x.shared)
+            counts = samples_in_windows(rule)
+            if counts.min() > 0:
+                profile.append(counts / counts.mean())
+    known = len(profile) == len(rules) and any(bool((p != 1).any()) for p in profile)
+    return Moments(
+        2.0 * first * x.square,
+        2.0 * second * x.shared,
+        profile=tuple(profile) if known else None,
+    )
 
 
 def _strides(rules: AxisRules) -> list[int]:
@@ -284,7 +301,7 @@ def _custom(node: Node, source: Node, runs: list[Run]) -> Layer:
 def _upsample(node: Node, source: Node, runs: list[Run]) -> Layer:
     op: Any = node.op
     squares = 1.0
-    for n, table in zip(node.size, tables(op, source.size, node.size), strict=True):
+    for n, table in zip(node.size, tables(op, node.rules), strict=True):
         squares *= float((table[:, 2] ** 2).sum()) / max(n, 1)
     blends = squares < 1 - 1e-9
     out = [(n, _averaged(x, 1 / squares) if blends else x) for n, x in runs]
@@ -371,11 +388,19 @@ def _layer_norm(node: Node, source: Node, runs: list[Run]) -> Layer:
     op: Any = node.op
     x = average(runs)
     channels = max(node.channels, 1)
-    centre = x.mean**2 + max(x.square - x.mean**2, 0.0) / channels
-    variance = x.square - centre
-    scale = 0.0 if channels < 3 or variance <= 0 else 1.0 / (variance + op.eps)
+    variance = x.square - x.mean**2
+    # Two of the C directions of the gradient are taken away; and over C normal values of that
+    # variance the mean of one over their own variance is C/(C − 3) larger.
+    scale = 0.0
+    if channels > 2 and variance > 0:
+        scale = (channels - 2.0) / max(channels - 3.0, 1.0) / (variance + op.eps)
+    backward = Backward(scale)
+    if x.profile is not None and scale > 0:
+        # Where padding made values small the norm makes them, and their gradients, large.
+        spreads = [WindowSpread(Window(p.size, p.size), 1.0 / p) for p in x.profile]
+        backward = Backward(0.0, scale, tuple(spreads))
     return Layer(
-        Backward(scale * (1.0 - 2.0 / channels)),
+        backward,
         [(channels, _standard(x, x.mean**2, x.square - x.mean**2))],
         "layer norm is taken with the expected variance over its channels",
     )

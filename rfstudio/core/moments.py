@@ -71,6 +71,9 @@ class Moments(NamedTuple):
     source
         The activation, and `square` and `shared` of the normal values in front of it, from which
         the law can be made when somebody asks; None: there is none.
+    profile
+        Mean square by position along each axis, over its mean; None: alike everywhere, or not
+        known.
     """
 
     square: float
@@ -78,6 +81,7 @@ class Moments(NamedTuple):
     mean: float = 0.0
     law: Law | None = None
     source: tuple[Op, float, float] | None = None
+    profile: tuple[Points, ...] | None = None
 
     @property
     def variance(self) -> float:

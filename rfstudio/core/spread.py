@@ -137,7 +137,7 @@ def spread_taps(
     cuts, lows = [], []
     for start, n, rule in zip(starts, result.shape, rules, strict=True):
         first = start * rule.stride - rule.before
-        low, high = max(first, 0), min(first + n, rule.n_in)
+        low, high = max(first, 0), min(first + n, rule.n_read)
         cuts.append(slice(low - first, max(high, low) - first))
         lows.append(low)
     return result[tuple(cuts)], tuple(lows)
@@ -167,7 +167,7 @@ def _through_window(values: Values, axis: int, start: int, rule: Window) -> tupl
         for shift in range(0, dilation * kernel, dilation):
             result[(*lead, slice(shift, shift + span, stride))] += values
         values = result
-    low, high = max(first, 0), min(first + values.shape[axis], rule.n_in)
+    low, high = max(first, 0), min(first + values.shape[axis], rule.n_read)
     if low != first or high != first + values.shape[axis]:
         values = values[(*lead, slice(low - first, max(high, low) - first))]
     return values, low
@@ -267,7 +267,7 @@ def samples_in_windows(rule: Window, after: int | None = None) -> Values:
     """
     read = np.arange(rule.n_out)[:, None] * rule.stride - rule.before
     read = read + rule.dilation * np.arange(rule.kernel)
-    inside = read < (rule.n_in if after is None else rule.n_in + after)
+    inside = read < (rule.n_read if after is None else rule.n_in + after)
     if after is None:
         inside &= read >= 0
     counts: Values = inside.sum(axis=1).astype(np.float64)
@@ -279,5 +279,5 @@ def shares_of_taps(rule: Window) -> Values:
     """Return for each tap of a window the share of its placements that are on the map."""
     read = np.arange(rule.n_out)[:, None] * rule.stride - rule.before
     read = read + rule.dilation * np.arange(rule.kernel)
-    shares: Values = ((read >= 0) & (read < rule.n_in)).mean(axis=0)
+    shares: Values = ((read >= 0) & (read < rule.n_read)).mean(axis=0)
     return shares
