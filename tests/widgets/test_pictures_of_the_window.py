@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.app import presets
 from rfstudio.app.image_source import sample_images
+from rfstudio.app.jobs import JobRunner
 from rfstudio.app.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core.architecture import Architecture
@@ -40,7 +41,7 @@ def picture_of(
 ) -> QImage:
     apply_scheme(QApplication.instance(), scheme)
     architecture = presets.read_preset(network) if network else Architecture()
-    studio = Studio(architecture, settings=settings)
+    studio = Studio(architecture, settings=settings, runner=JobRunner())
     studio.images.open(sample_images()[0])
     window = MainWindow(studio)
     qtbot.addWidget(window)

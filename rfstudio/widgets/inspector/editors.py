@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QSizePolicy,
     QSpinBox,
@@ -210,10 +212,12 @@ class PaddingEditor(Editor):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for part in (self.mode, self.numbers, self.before, self.after):
+        self._sides = (QLabel("before the first"), QLabel("behind the last"))
+        for label in self._sides:
+            label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        in_front, behind = self._sides
+        for part in (self.mode, self.numbers, in_front, self.before, behind, self.after):
             layout.addWidget(part)
-        self.before.setToolTip("Samples in front of the first")
-        self.after.setToolTip("Samples behind the last")
         self.mode.activated.connect(self._change_mode)
         self.numbers.value_edited.connect(self.value_edited)
         self.before.value_edited.connect(self._announce_sides)
@@ -230,8 +234,8 @@ class PaddingEditor(Editor):
             mode = "not set"
         self.mode.setCurrentIndex(self.mode.findData(mode))
         self.numbers.setVisible(mode == "all sides")
-        self.before.setVisible(mode == "each side")
-        self.after.setVisible(mode == "each side")
+        for part in (*self._sides, self.before, self.after):
+            part.setVisible(mode == "each side")
         if mode == "all sides":
             self.numbers.show_value(value, axes)
         elif sided:

@@ -21,7 +21,7 @@ from rfstudio.app.layer_edits import LayerEdits
 from rfstudio.app.selection import Selected, Selection
 from rfstudio.app.texts import field_text, item_text, sizes_text, steps_text
 from rfstudio.core.analysis import LayerAnalysis
-from rfstudio.core.architecture import Item, Layer, Location, Parallel, Repeat
+from rfstudio.core.architecture import Item, Layer, Location, Parallel
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.stack.rows import Row, children_of, new_row
 
@@ -359,6 +359,13 @@ class StackModel(QAbstractItemModel):
             lines.append(
                 f"{self._name(row)}: {item_text(row.item, self._document.architecture.axes)}"
             )
+            known = self.analysis_of(row)
+            if known is not None:
+                field = field_text(known)
+                lines.append(
+                    f"map {sizes_text(known.output_size)}, {known.channels} channels; "
+                    f"field {field} px, jump {steps_text(known.jump)} px"
+                )
             copies = self._session.outline.copies(location)
             if copies > 1:
                 lines.append(f"Repeated: an edit changes all {copies}.")
@@ -396,7 +403,7 @@ class StackModel(QAbstractItemModel):
         before = row.children[head + start : head + len(old) - end]
         after = items[start : len(items) - end]
         if len(before) == len(after) and all(
-            x.item is not None and _alike(x.item, y) for x, y in zip(before, after, strict=True)
+            type(x.item) is type(y) for x, y in zip(before, after, strict=True)
         ):
             for child, item in zip(before, after, strict=True):
                 self._sync_item(child, item)
@@ -454,11 +461,6 @@ class StackModel(QAbstractItemModel):
                 texts.append(remark.message)
             severity = max(worst, str(remark.severity), key=_RANK.__getitem__)
             self._remarks[location] = (severity, texts)
-
-
-def _alike(old: Item, new: Item) -> bool:
-    """Whether a row may go on showing another item: one kind, and for repeats one name."""
-    return type(old) is type(new) and not (isinstance(new, Repeat) and old.name != new.name)
 
 
 def _square(text: str) -> str:

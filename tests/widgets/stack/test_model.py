@@ -1,0 +1,96 @@
+"""The tree follows the document row by row, and never tells a view anything else than it shows."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex
+from PySide6.QtTest import QAbstractItemModelTester
+from pytestqt.qtbot import QtBot
+
+from rfstudio.app.presets import read_preset
+from rfstudio.app.settings import Settings
+from rfstudio.app.studio import Studio
+from rfstudio.core.architecture import walk
+from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.stack.model import SUMMARY, StackModel
+from tests.widgets.conftest import SMALL
+
+
+def model_of(studio: Studio) -> StackModel:
+    return StackModel(studio.document, studio.analysis, studio.selection, studio.edits)
+
+
+def shown(model: StackModel, parent: QModelIndex | None = None) -> list:
+    parent = QModelIndex() if parent is None else parent
+    rows = []
+    for row in range(model.rowCount(parent)):
+        cells = [model.index(row, column, parent) for column in range(4)]
+        rows.append(([x.data() for x in cells], cells[0].data(SUMMARY), shown(model, cells[0])))
+    return rows
+
+
+@pytest.mark.parametrize("preset", ["googlenet", "resnet18", "unet"])
+def test_that_the_rows_are_those_of_a_new_tree_after_any_edits(
+    qtbot: QtBot, tmp_path: Path, preset: str
+) -> None:
+    studio = Studio(read_preset(preset), settings=Settings(tmp_path / "settings.ini"))
+    model = model_of(studio)
+    chance = random.Random(3)
+    before = shown(model)
+    for _ in range(25):
+        places = [location for location, _ in walk(studio.document.architecture)]
+        place, other = chance.choice(places), chance.choice(places)
+        edit = chance.choice(
+            [
+                lambda p=place: studio.edits.delete([p]),
+                lambda p=place: studio.edits.duplicate([p]),
+                lambda p=place, o=other: studio.edits.move([p], o),
+                lambda p=place: studio.edits.wrap([p], "residual"),
+                lambda p=place: studio.edits.wrap([p], "parallel"),
+                lambda p=place: studio.edits.unwrap(p),
+                lambda p=place: studio.edits.add_branch(p),
+                lambda p=place: studio.edits.add("conv", p),
+                studio.document.undo_stack.undo,
+            ]
+        )
+        try:
+            edit()
+        except RFStudioError:
+            continue
+        assert shown(model) == shown(model_of(studio))
+    while studio.document.undo_stack.canUndo():
+        studio.document.undo_stack.undo()
+    studio.selection.select_layer(studio.analysis.analysis.layers[-1].name)
+    assert [x[0][0] for x in shown(model)] == [x[0][0] for x in before]
+    assert shown(model) == shown(model_of(studio))
+
+
+def test_that_qt_finds_no_contradiction_in_the_tree(qtbot: QtBot, tmp_path: Path) -> None:
+    # All layers have names: those that are called by a number would change while rows move.
+    studio = Studio(SMALL, settings=Settings(tmp_path / "settings.ini"))
+    studio.edits.rename((1, 0, 1), "act")
+    model = model_of(studio)
+    tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Warning)
+    studio.edits.duplicate([(0,)])
+    studio.edits.delete([(0,)])
+    studio.edits.move([(2,)], (1, 0, 0))
+    studio.edits.wrap([(0,)], "parallel")
+    studio.edits.add_branch((0,))
+    while studio.document.undo_stack.canUndo():
+        studio.document.undo_stack.undo()
+    assert model.rowCount() == 4
+    del tester
+
+
+def test_that_a_changed_number_keeps_every_row_where_it_is(qtbot: QtBot, tmp_path: Path) -> None:
+    studio = Studio(read_preset("resnet18"), settings=Settings(tmp_path / "settings.ini"))
+    model = model_of(studio)
+    places = [location for location, _ in walk(studio.document.architecture)]
+    rows = [QPersistentModelIndex(model.index_of(place)) for place in places]
+    studio.edits.set_parameter((0,), "kernel_size", 5)
+    studio.edits.rename((4,), "first_stage")
+    assert all(row.isValid() for row in rows)
+    assert [model.location_of(row) for row in rows] == places
