@@ -23,7 +23,8 @@ from rfstudio.core.activations import ACTIVATIONS, HOMOGENEOUS, slope, squared_s
 from rfstudio.core.backward import PASS, Backward, Factors
 from rfstudio.core.geometry import Whole
 from rfstudio.core.graph import Graph, Node
-from rfstudio.core.layer_energy import LAYERS, Layer, Run, average, norm_over_map
+from rfstudio.core.layer_model import Layer, Run, average
+from rfstudio.core.mixing_energy import MIXING, norm_over_map
 from rfstudio.core.moments import (
     Law,
     Moments,
@@ -35,6 +36,7 @@ from rfstudio.core.moments import (
     standardized,
 )
 from rfstudio.core.normal import cdf
+from rfstudio.core.window_energy import WINDOWS
 
 BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
 
@@ -131,7 +133,7 @@ class _Forward:
             return Layer(PASS, runs)
         if isinstance(op, ops.MERGES):
             return self._merge(node)
-        return LAYERS[kind](node, self._nodes[node.inputs[0]], runs)
+        return _LAYERS[kind](node, self._nodes[node.inputs[0]], runs)
 
     def _activation(self, node: Node, runs: list[Run]) -> Layer:
         op = node.op
@@ -221,6 +223,8 @@ class _Forward:
                 return index
             index = node.inputs[0]
 
+
+_LAYERS = {**WINDOWS, **MIXING}
 
 _SAME_SOURCE = "sources of a sum that share what they come from are taken to be independent"
 

@@ -1,0 +1,52 @@
+"""What is known of one layer of a random network: how energy flows back, how large values are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from rfstudio.core.backward import Backward
+from rfstudio.core.moments import Moments
+
+Run: TypeAlias = tuple[int, Moments]
+"""A number of channels that are alike, and the moments of their values."""
+
+
+class Layer(NamedTuple):
+    """One layer of the model.
+
+    Attributes
+    ----------
+    backward
+        What it does to the energy of gradients.
+    runs
+        Channels and moments of its map.
+    remark
+        Why it is an approximation; empty: it is exact.
+    correlates
+        Whether it makes the gradients at different positions depend on each other.
+    sums
+        Whether gradients of different outputs add up at one input with fixed weights, which is
+        right only where they are independent.
+    open
+        Of a max pool, by how much the gate in front of it is more often open at the largest
+        sample than elsewhere; included in `backward`.
+    """
+
+    backward: Backward
+    runs: list[Run]
+    remark: str = ""
+    correlates: bool = False
+    sums: bool = False
+    open: float = 1.0
+
+
+def average(runs: list[Run]) -> Moments:
+    """Return the moments over all channels, as of normal values."""
+    if len(runs) == 1:
+        return runs[0][1]
+    total = max(sum(n for n, _ in runs), 1)
+    return Moments(
+        sum(n * x.square for n, x in runs) / total,
+        sum(n * x.shared for n, x in runs) / total,
+        sum(n * x.mean for n, x in runs) / total,
+    )
