@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QImage, QPalette
+from PySide6.QtGui import QGuiApplication, QImage, QPainterPath, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
@@ -21,7 +21,7 @@ from rfstudio.widgets.canvas.effective_field import (
 )
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Layered, Scene
-from rfstudio.widgets.canvas.shading import dimmed, photo, shaded
+from rfstudio.widgets.canvas.shading import dimmed, outline, photo, shaded
 from rfstudio.widgets.canvas.sight import LayerSight, Sight, sight_of
 from rfstudio.widgets.canvas.switches import SwitchBar
 from rfstudio.widgets.canvas.view import CanvasView
@@ -209,6 +209,7 @@ class Canvas(QWidget):
             photo=image,
             dimmed=veiled,
             erf=self._shade(sight),
+            contour=self._contour(sight),
             theoretical=plane.rect_of(region) if region and on("theoretical") else None,
             visible=plane.rect_of(visible) if visible and on("visible") else None,
             faint=is_faint,
@@ -259,7 +260,8 @@ class Canvas(QWidget):
             return
         self._erf = self._expected()
         item = self.view.item
-        item.show_scene(item.scene_shown.with_erf(self._shade(self._sight)))
+        contour = self._contour(self._sight)
+        item.show_scene(item.scene_shown.with_erf(self._shade(self._sight), contour))
         self._tell(self._sight)
 
     def _shade(self, sight: Sight) -> Layered | None:
@@ -277,6 +279,17 @@ class Canvas(QWidget):
             part = values[top : bottom + 1, left : right + 1]
         peak = float(self._erf.map.max())
         return Layered(shaded(part, self.switches.shading, peak), plane.rect_of(visible))
+
+    def _contour(self, sight: Sight) -> QPainterPath | None:
+        """Return the line around the pixels above the chosen share of the peak."""
+        share = self.switches.shading.contour
+        if self._erf is None or not share or sight.view is None:
+            return None
+        values = self._erf.map
+        peak = float(values.max())
+        if values.ndim == 3:
+            values = values[self._slice]
+        return outline(np.atleast_2d(values) > share * peak) if peak > 0 else None
 
     @staticmethod
     def _all(sight: Sight) -> QRectF:
@@ -307,7 +320,6 @@ class Canvas(QWidget):
         bar.set_detail("theoretical", extent(region) if region else "")
         bar.set_detail("visible", extent(visible) if visible else "none")
         bar.set_detail("erf", name)
-        bar.set_detail("support", "" if sight.has_holes else "(no holes)")
         bar.set_available("support", sight.has_holes)
         self._tell_room()
 

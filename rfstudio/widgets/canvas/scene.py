@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QPainterPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,8 @@ class Scene:
         The image itself, and the same under a veil.
     erf
         Shading of the effective field.
+    contour
+        Line around the strongest pixels of the effective field.
     theoretical, visible
         Frames of the regions; `faint` if the slice shown does not go through them.
     lit
@@ -48,6 +50,7 @@ class Scene:
     photo: QImage | None = None
     dimmed: QImage | None = None
     erf: Layered | None = None
+    contour: QPainterPath | None = None
     theoretical: QRectF | None = None
     visible: QRectF | None = None
     faint: bool = False
@@ -57,6 +60,6 @@ class Scene:
     centres: NDArray[np.float64] | None = None
     marker: QPointF | None = None
 
-    def with_erf(self, erf: Layered | None) -> Scene:
-        """Return the same with another shading."""
-        return replace(self, erf=erf)
+    def with_erf(self, erf: Layered | None, contour: QPainterPath | None) -> Scene:
+        """Return the same with another effective field."""
+        return replace(self, erf=erf, contour=contour)

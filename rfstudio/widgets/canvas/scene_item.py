@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from rfstudio.widgets.canvas.colours import (
     DIM,
+    ERF,
     HALO,
     NESTED,
     SUPPORT,
@@ -88,6 +89,7 @@ class SceneItem(QGraphicsItem):
         self._draw_photo(painter)
         if scene.erf is not None:
             painter.drawImage(scene.erf.rect, scene.erf.image)
+        self._draw_contour(painter)
         self._draw_outside(painter)
         self._draw_support(painter, scale)
         self._draw_centres(painter)
@@ -110,6 +112,15 @@ class SceneItem(QGraphicsItem):
             painter.drawImage(area, scene.dimmed)
         if not lit.isEmpty():
             painter.drawImage(lit, scene.photo, lit.translated(-area.topLeft()))
+
+    def _draw_contour(self, painter: QPainter) -> None:
+        contour = self._scene.contour
+        if contour is None:
+            return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, width in ((HALO, 3.4), (ERF, 1.6)):
+            painter.setPen(_line_pen(painter, colour, width))
+            painter.drawPath(contour)
 
     def _draw_outside(self, painter: QPainter) -> None:
         """Hatch what a region covers beyond the image: padding, of which nothing is seen."""
@@ -139,24 +150,24 @@ class SceneItem(QGraphicsItem):
             return
         dots = pg.functions.arrayToQPolygonF(columns + float(left), rows + float(top))
         size = min(scale * 0.45, 9.0)
-        painter.setPen(_dot_pen(HALO, size + 2))
+        painter.setPen(_dot_pen(painter, HALO, size + 2))
         painter.drawPoints(dots)
-        painter.setPen(_dot_pen(SUPPORT, size))
+        painter.setPen(_dot_pen(painter, SUPPORT, size))
         painter.drawPoints(dots)
 
     def _draw_centres(self, painter: QPainter) -> None:
         if self._dots.isEmpty():
             return
-        painter.setPen(_dot_pen(QColor(255, 255, 255, 230), 3.4))
+        painter.setPen(_dot_pen(painter, QColor(255, 255, 255, 230), 3.4))
         painter.drawPoints(self._dots)
-        painter.setPen(_dot_pen(QColor(20, 20, 20), 1.8))
+        painter.setPen(_dot_pen(painter, QColor(20, 20, 20), 1.8))
         painter.drawPoints(self._dots)
 
     def _draw_nested(self, painter: QPainter) -> None:
         if not self._scene.nested:
             return
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(_line_pen(NESTED, 1.0))
+        painter.setPen(_line_pen(painter, NESTED, 1.0))
         painter.drawRects(list(self._scene.nested))
 
     def _draw_regions(self, painter: QPainter) -> None:
@@ -168,15 +179,15 @@ class SceneItem(QGraphicsItem):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setOpacity(0.35 if scene.faint else 1.0)
         if scene.visible is not None:
-            painter.setPen(_line_pen(HALO, 4.0))
+            painter.setPen(_line_pen(painter, HALO, 4.0))
             painter.drawRect(scene.visible)
         if scene.theoretical is not None:
-            painter.setPen(_line_pen(HALO, 5.0))
+            painter.setPen(_line_pen(painter, HALO, 5.0))
             painter.drawRect(scene.theoretical)
-            painter.setPen(_line_pen(THEORETICAL, 3.0))
+            painter.setPen(_line_pen(painter, THEORETICAL, 3.0))
             painter.drawRect(scene.theoretical)
         if scene.visible is not None:
-            pen = _line_pen(VISIBLE, 1.6)
+            pen = _line_pen(painter, VISIBLE, 1.6)
             pen.setDashPattern([4.0, 3.5])
             painter.setPen(pen)
             painter.drawRect(scene.visible)
@@ -204,16 +215,23 @@ class SceneItem(QGraphicsItem):
         painter.restore()
 
 
-def _line_pen(colour: QColor, width: float) -> QPen:
-    pen = QPen(colour, width)
-    pen.setCosmetic(True)
+def _line_pen(painter: QPainter, colour: QColor, width: float) -> QPen:
+    """Return a pen of a width in points of the screen, at every zoom."""
+    pen = _pen(painter, colour, width)
     pen.setCapStyle(Qt.PenCapStyle.FlatCap)
     pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
     return pen
 
 
-def _dot_pen(colour: QColor, width: float) -> QPen:
-    pen = QPen(colour, width)
-    pen.setCosmetic(True)
+def _dot_pen(painter: QPainter, colour: QColor, width: float) -> QPen:
+    """Return a pen that draws points as squares of a width in points of the screen."""
+    pen = _pen(painter, colour, width)
     pen.setCapStyle(Qt.PenCapStyle.SquareCap)
+    return pen
+
+
+def _pen(painter: QPainter, colour: QColor, width: float) -> QPen:
+    # Qt counts the width of cosmetic pens in dots of the device, of which a point may have two.
+    pen = QPen(colour, width * painter.device().devicePixelRatio())
+    pen.setCosmetic(True)
     return pen

@@ -10,7 +10,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage, QPainter, QPainterPath
 
 from rfstudio.widgets.canvas.colours import DIM, ERF
 
@@ -22,6 +22,9 @@ DECADES = 3.0
 BLUE = "blue"
 COLOUR_MAPS = (BLUE, "viridis", "cividis", "inferno")
 """Ways to shade: one blue of rising density, or maps whose lightness rises steadily."""
+
+CONTOURS = (0.0, 0.5, 1 - 0.9545, 0.001)
+"""Shares of the peak at which a line can be drawn: none, half, two sigmas (Luo et al.), 0.1 %."""
 
 _RAMP = 0.15
 """Share of the peak from which on the maps of many colours have their full density."""
@@ -39,11 +42,14 @@ class Shading:
         Linear, or logarithmic over three decades.
     opacity
         Density at the peak, from 0 to 1.
+    contour
+        Share of the peak at which a line is drawn; 0 for none.
     """
 
     colours: str = BLUE
     scale: Scale = "linear"
     opacity: float = 0.75
+    contour: float = 0.0
 
 
 def levels(values: NDArray[np.floating[Any]], scale: Scale, peak: float) -> NDArray[np.uint8]:
@@ -124,6 +130,23 @@ def photo(pixels: NDArray[np.uint8], shape: tuple[int, int], *, gray: bool) -> Q
     )
     # The pixels belong to numpy: what is kept must not point into them.
     return scaled.copy()
+
+
+def outline(mask: NDArray[np.bool_]) -> QPainterPath:
+    """Return the borders between pixels that are set and those that are not.
+
+    Along the edges of pixels, so that it claims no more than the map knows.
+    """
+    padded = np.pad(mask, 1)
+    y, x = np.nonzero(padded[1:, :] != padded[:-1, :])
+    flat = np.stack([x - 1.5, y - 0.5, x - 0.5, y - 0.5], axis=1)
+    y, x = np.nonzero(padded[:, 1:] != padded[:, :-1])
+    steep = np.stack([x - 0.5, y - 1.5, x - 0.5, y - 0.5], axis=1)
+    ends = np.concatenate([flat, steep]).reshape(-1, 2)
+    path: QPainterPath = pg.functions.arrayToQPath(
+        np.ascontiguousarray(ends[:, 0]), np.ascontiguousarray(ends[:, 1]), connect="pairs"
+    )
+    return path
 
 
 def dimmed(image: QImage) -> QImage:

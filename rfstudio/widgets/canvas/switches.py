@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLabel, QMenu, QSlider, QToolButton, QWidget, QWid
 from rfstudio.app.settings import Settings
 from rfstudio.widgets.canvas.colours import DIM, HALO, NESTED, SUPPORT, THEORETICAL, VISIBLE
 from rfstudio.widgets.canvas.flow_layout import FlowLayout
-from rfstudio.widgets.canvas.shading import COLOUR_MAPS, Shading, colour_steps
+from rfstudio.widgets.canvas.shading import COLOUR_MAPS, CONTOURS, Shading, colour_steps
 
 _SWATCH = QSize(26, 16)
 
@@ -120,6 +120,7 @@ class SwitchBar(QWidget):
         self._shading = Shading(
             colours=_one_of(settings.text("canvas/colours"), COLOUR_MAPS),
             scale="log" if settings.text("canvas/scale") == "log" else "linear",
+            contour=_nearest(settings.number("canvas/contour", 0.0), CONTOURS),
             opacity=min(max(settings.number("canvas/opacity", Shading().opacity), 0.1), 1.0),
         )
         self._buttons["erf"].setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
@@ -198,6 +199,11 @@ class SwitchBar(QWidget):
                 menu, colours, name.capitalize(), self._shading.colours == name, colours=name
             )
         menu.addSeparator()
+        contours = QActionGroup(menu)
+        for share in CONTOURS:
+            text = f"Contour at {100 * share:.3g} % of the peak" if share else "No contour"
+            self._choice(menu, contours, text, self._shading.contour == share, contour=share)
+        menu.addSeparator()
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(10, 100)
         self.opacity.setValue(round(self._shading.opacity * 100))
@@ -215,7 +221,7 @@ class SwitchBar(QWidget):
         return menu
 
     def _choice(
-        self, menu: QMenu, group: QActionGroup, text: str, is_on: bool, **look: str
+        self, menu: QMenu, group: QActionGroup, text: str, is_on: bool, **look: str | float
     ) -> None:
         action = menu.addAction(text)
         action.setCheckable(True)
@@ -228,6 +234,7 @@ class SwitchBar(QWidget):
             "colours": self._shading.colours,
             "scale": self._shading.scale,
             "opacity": self._shading.opacity,
+            "contour": self._shading.contour,
             **look,
         }
         self._shading = Shading(**values)  # type: ignore[arg-type]
@@ -308,3 +315,7 @@ def _draw_dots(painter: QPainter, colour: QColor, size: float) -> None:
 
 def _one_of(text: str, choices: tuple[str, ...]) -> str:
     return text if text in choices else choices[0]
+
+
+def _nearest(number: float, choices: tuple[float, ...]) -> float:
+    return min(choices, key=lambda x: abs(x - number))

@@ -52,6 +52,10 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     if erf_name:
         tone = _BLUE if shading == "blue" else f"<b>{escape(shading.capitalize())}</b>"
         words.append(f"{tone}: how strongly each pixel moves it ({erf_name}).")
+    analysis = sight.layer.analysis
+    if analysis.reference != 0:
+        name = escape(analysis.graph.nodes[analysis.reference].name)
+        words.append(f"All in samples of the map of <b>{name}</b>.")
     return " ".join(words)
 
 

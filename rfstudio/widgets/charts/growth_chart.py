@@ -118,6 +118,7 @@ class GrowthChart(QWidget):
         self.compare.setMenu(self._compare_menu())
         row = QHBoxLayout()
         row.setContentsMargins(8, 3, 8, 3)
+        row.setSpacing(12)
         row.addWidget(self.readout, 1)
         for widget in (self.erf, self.log, self.compare):
             row.addWidget(widget)
@@ -132,7 +133,7 @@ class GrowthChart(QWidget):
         self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
         self._reach = pg.InfiniteLine(angle=0, movable=False)
         self._reach_label = pg.InfLineLabel(
-            self._reach, position=0.015, anchors=[(0.0, 1.0), (0.0, 1.0)]
+            self._reach, position=0.3, anchors=[(0.5, 0.0), (0.5, 0.0)]
         )
         self._here = pg.InfiniteLine(angle=90, movable=False)
         self._point = pg.ScatterPlotItem(size=11, pxMode=True)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPalette, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from rfstudio.widgets.theme import muted
 
 _STILL = 4.0
 """Points that a pointer may move between press and release of a click."""
+
+
+_ROOM = 150
+"""Least height in points with names at the axes."""
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
@@ -51,7 +55,8 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self, colour: QColor | str, width: float = 1.6, dashes: tuple[float, ...] = ()
     ) -> QPen:
         """Return a pen for a curve."""
-        pen = QPen(pg.mkPen(colour, width=width))
+        # Qt counts the width of cosmetic pens in dots of the device, of which a point may have two.
+        pen = QPen(pg.mkPen(colour, width=width * self.devicePixelRatioF()))
         if dashes:
             pen.setDashPattern(list(dashes))
         return pen
@@ -126,10 +131,18 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         else:
             event.ignore()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Leave the names of the axes out where the plot is low."""
+        super().resizeEvent(event)
+        if hasattr(self, "_texts"):
+            for side in self._texts:
+                self.getPlotItem().getAxis(side).showLabel(self.height() >= _ROOM)
+
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Follow light and dark."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_texts"):
+        kinds = {QEvent.Type.PaletteChange, QEvent.Type.DevicePixelRatioChange}
+        if event.type() in kinds and hasattr(self, "_texts"):
             self.follow_palette()
             self.colours_changed.emit()
 
@@ -142,3 +155,4 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             axis.setPen(pg.mkPen(self.palette().color(QPalette.ColorRole.Mid)))
             axis.setTextPen(pg.mkPen(quiet))
             axis.setLabel(text, color=quiet.name())
+            axis.showLabel(self.height() >= _ROOM)

@@ -229,12 +229,13 @@ class _SectionPlot:
     def __init__(self, axis: int, name: str) -> None:
         self._axis = axis
         self._is_log = False
-        self.plot = Plot(f"{name}, in pixels", "share of the peak")
+        self.plot = Plot(f"{name}, in pixels", "of the peak")
         self.plot.setAccessibleName(f"Section through the effective field along {name}")
         item = self.plot.getPlotItem()
         self._curves = {x: pg.PlotDataItem(antialias=True) for x in ("fit", "measured", "expected")}
         for curve in self._curves.values():
             item.addItem(curve)
+        self._curves["fit"].setZValue(2)  # a jagged field would hide it
         self._borders = [pg.InfiniteLine(angle=90, movable=False) for _ in range(4)]
         for line in self._borders:
             item.addItem(line, ignoreBounds=True)

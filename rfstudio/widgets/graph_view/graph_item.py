@@ -168,7 +168,8 @@ class GraphItem(QGraphicsItem):
         left, right = layout.column[a] * STEP_X, layout.column[b] * STEP_X + WIDTH
         shown = np.flatnonzero((right >= exposed.left()) & (left <= exposed.right()))
         shown = shown[:: max(1, shown.size // _MANY)]
-        pen = QPen(muted(self._palette), 1.3)
+        ratio = painter.device().devicePixelRatio()
+        pen = QPen(muted(self._palette), 1.3 * ratio)
         pen.setCosmetic(True)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -197,6 +198,8 @@ class GraphItem(QGraphicsItem):
             pen = QPen(THEORETICAL, 2.2, Qt.PenStyle.DashLine)
         if is_selected:
             pen = QPen(self._palette.color(QPalette.ColorRole.Highlight), 2.6)
+        # Qt counts the width of cosmetic pens in dots of the device, of which a point may have two.
+        pen.setWidthF(pen.widthF() * painter.device().devicePixelRatio())
         pen.setCosmetic(True)
         painter.setPen(pen)
         painter.setBrush(base)
