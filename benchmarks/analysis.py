@@ -93,9 +93,7 @@ def main() -> None:
         edited = _edited(resnet, place)
         unit, again = _medians(topological_sort, lambda e=edited: _complete(e, first))
         _row(f"the same after an edit of the {name} convolution", again, unit, 12.5)
-    unit, regions = _medians(
-        topological_sort, lambda: first.unit("layer4", (3, 3)).support().sum()
-    )
+    unit, regions = _medians(topological_sort, lambda: first.unit("layer4", (3, 3)).support().sum())
     _row("regions and support of one unit (at most 20 ms asked for)", regions, unit)
 
     print("\nchains of layers; the time of a layer must not grow")

@@ -233,6 +233,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     if estimator == "path-count":
         return path_counts(network, layer, unit, input_size=size)
     from rfstudio.core.expected import Erf
+    from rfstudio.core.unit_frame import UnitFrame
     from rfstudio.engine.erf import measure
     from rfstudio.engine.request import ErfRequest
 
@@ -251,6 +252,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
         **options,
     )
     result = measure(request, module=module, images=images)
+    graph = expand(architecture, size)
     facts = {
         **result.options,
         "samples": result.samples,
@@ -266,6 +268,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
         exact=False,
         notes=result.notes,
         options=facts,
+        frame=UnitFrame(graph, graph.index(layer), result.unit),
     )
 
 

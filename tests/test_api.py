@@ -57,6 +57,7 @@ def test_that_a_measured_field_is_the_mean_of_torchs_own_gradients() -> None:
     assert erf.map.dtype == np.float64
     assert np.abs(erf.map - expected).max() <= 1e-12 * expected.max()
     assert erf.options["samples"] == 5
+    assert erf.metrics["outside"] == 0
     visible = rfstudio.analyze(network).unit("b", (4, 7)).support()
     assert (erf.map[~visible] == 0).all()
 

@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import atan2, degrees, gamma, pi, prod, sqrt
@@ -59,8 +60,10 @@ class FixedFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class Metrics:
+class Metrics(Mapping[str, Any]):
     """The numbers of one map; each is computed once, when it is first asked for.
+
+    Numbers are attributes, and entries of a mapping by the names of `NAMES`.
 
     A number that has no meaning is None, such as all sizes of a map that is zero.
 
@@ -80,6 +83,14 @@ class Metrics:
         if name not in NAMES:
             raise KeyError(name)
         return getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of all numbers."""
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        """Return how many numbers there are."""
+        return len(NAMES)
 
     def as_dict(self) -> dict[str, Any]:
         """Return all numbers as plain values, for JSON."""

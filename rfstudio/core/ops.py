@@ -691,7 +691,7 @@ class Softplus(_Elementwise):
     keyword: ClassVar[str] = "softplus"
     title: ClassVar[str] = "Softplus"
 
-    beta: float = _parameter(Kind.NUMBER, "Sharpness of the bend.", 1.0)
+    beta: float = _parameter(Kind.NUMBER, "Sharpness of the bend.", 1.0, minimum=1e-3)
     threshold: float = _parameter(Kind.NUMBER, "Above it the function is x.", 20.0)
 
 
