@@ -35,6 +35,21 @@ SUMMARY = Qt.ItemDataRole.UserRole + 1
 REMARK = Qt.ItemDataRole.UserRole + 2
 """Role of the first column: the worst severity of the remarks on the item, or an empty text."""
 
+# Compared and combined thousands of times a second, which enumerations are slow at.
+_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
+_EDIT = int(Qt.ItemDataRole.EditRole)
+_TIP = int(Qt.ItemDataRole.ToolTipRole)
+_FONT = int(Qt.ItemDataRole.FontRole)
+_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
+_ROLES = frozenset({_DISPLAY, _EDIT, _TIP, _FONT, _ALIGNMENT, int(SUMMARY), int(REMARK)})
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_ROOT = Qt.ItemFlag.ItemIsDropEnabled
+_INPUT = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+_BRANCH = _INPUT | Qt.ItemFlag.ItemIsDropEnabled
+_ITEM = _BRANCH | Qt.ItemFlag.ItemIsDragEnabled
+_BRANCH_NAME = _BRANCH | Qt.ItemFlag.ItemIsEditable
+_ITEM_NAME = _ITEM | Qt.ItemFlag.ItemIsEditable
+
 HEADERS = ("Layer", "Output", "Field", "Jump")
 _HEADER_TIPS = (
     "Layers in the order of the network, with their operation.",
@@ -72,9 +87,12 @@ class StackModel(QAbstractItemModel):
         self._session = session
         self._selection = selection
         self._edits = edits
+        self._italic = QFont()
+        self._italic.setItalic(True)
         self._root = Row(None)
         self._root.children.append(Row(self._root))
         self._root.children += [new_row(x, self._root) for x in document.architecture.layers]
+        self._root.renumber()
         self._remarks: dict[Location, tuple[str, list[str]]] = {}
         self._beside = (selection.item, selection.copy)
         self._collect_remarks()
@@ -150,47 +168,43 @@ class StackModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return _HEADER_TIPS[section]
         if role == Qt.ItemDataRole.TextAlignmentRole and section > 0:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            return _RIGHT
         return HEADERS[section] if role == Qt.ItemDataRole.DisplayRole else None
 
     def flags(self, index: AnyIndex) -> Qt.ItemFlag:
         """Return what can be done with a row."""
-        flag = Qt.ItemFlag
         row = self.row_of(index)
-        result = flag.ItemIsEnabled | flag.ItemIsSelectable
         if row is self._root:
-            return flag.ItemIsDropEnabled
+            return _ROOT
         if row.item is not None:
-            result |= flag.ItemIsDragEnabled | flag.ItemIsDropEnabled
+            return _ITEM_NAME if index.column() == 0 else _ITEM
         if row.is_branch:
-            result |= flag.ItemIsDropEnabled
-        if index.column() == 0 and (row.item is not None or self._is_named_branch(row)):
-            result |= flag.ItemIsEditable
-        return result
+            is_renamable = index.column() == 0 and self._is_named_branch(row)
+            return _BRANCH_NAME if is_renamable else _BRANCH
+        return _INPUT
 
-    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: AnyIndex, role: int = _DISPLAY) -> Any:
         """Return what a cell shows."""
+        if role not in _ROLES:  # most questions of a view: quickly
+            return None
         row = self.row_of(index)
         column = index.column()
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return self._name(row) if column == 0 else self._number(row, column)
-            case Qt.ItemDataRole.EditRole:
-                return self._own_name(row) if column == 0 else None
-            case Qt.ItemDataRole.TextAlignmentRole if column > 0:
-                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            case Qt.ItemDataRole.ToolTipRole:
-                return self._tip(row)
-            case Qt.ItemDataRole.FontRole if row.is_branch or row.is_input:
-                font = QFont()
-                font.setItalic(True)
-                return font
-        if column == 0 and role == SUMMARY:
+        if role == _DISPLAY:
+            return self._name(row) if column == 0 else self._number(row, column)
+        if role == _TIP:
+            return self._tip(row)
+        if role == _ALIGNMENT:
+            return _RIGHT if column > 0 else None
+        if role == _FONT:
+            return self._italic if row.is_branch or row.is_input else None
+        if column > 0:
+            return None
+        if role == _EDIT:
+            return self._own_name(row)
+        if role == SUMMARY:
             return self._summary(row)
-        if column == 0 and role == REMARK:
-            location = row.location
-            return self._remarks.get(location, ("", []))[0] if row.item and location else ""
-        return None
+        location = row.location
+        return self._remarks.get(location, ("", []))[0] if row.item and location else ""
 
     def setData(  # noqa: N802
         self, index: AnyIndex, value: Any, role: int = Qt.ItemDataRole.EditRole
@@ -413,10 +427,12 @@ class StackModel(QAbstractItemModel):
         if before:
             self.beginRemoveRows(parent, first, first + len(before) - 1)
             del row.children[first : first + len(before)]
+            row.renumber()
             self.endRemoveRows()
         if after:
             self.beginInsertRows(parent, first, first + len(after) - 1)
             row.children[first:first] = [new_row(x, row) for x in after]
+            row.renumber()
             self.endInsertRows()
 
     def _sync_item(self, row: Row, item: Item) -> None:
@@ -446,6 +462,7 @@ class StackModel(QAbstractItemModel):
         children = children_of(item, row)
         self.beginInsertRows(parent, 0, len(children) - 1)
         row.children = children
+        row.renumber()
         self.endInsertRows()
 
     def _collect_remarks(self) -> None:

@@ -10,7 +10,6 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPoint,
-    QSortFilterProxyModel,
     Qt,
     Signal,
 )
@@ -50,31 +49,6 @@ _WRAPS: tuple[tuple[Wrapping, str], ...] = (
 
 _ROOM = 52
 """Characters that the panel is wide at least when it shows all columns."""
-
-
-class _Filter(QSortFilterProxyModel):
-    """Keeps rows whose name or operation holds the words, with what is around and in them."""
-
-    def __init__(self, model: StackModel) -> None:
-        super().__init__()
-        self._model = model
-        self._words: list[str] = []
-        self.setSourceModel(model)
-        self.setRecursiveFilteringEnabled(True)
-        self.setAutoAcceptChildRows(True)
-
-    def set_words(self, text: str) -> None:
-        """Filter by words, all of which must be there."""
-        self._words = text.lower().split()
-        self.invalidate()
-
-    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:  # type: ignore[override]  # noqa: N802
-        """Return whether a row itself matches."""
-        if not self._words:
-            return True
-        index = self._model.index(row, 0, parent)
-        text = f"{index.data()} {index.data(SUMMARY)}".lower()
-        return all(word in text for word in self._words)
 
 
 @dataclass(frozen=True)
@@ -123,8 +97,7 @@ class StackPanel(QWidget):
         self._edits = edits
         self.model = StackModel(document, session, selection, edits)
         self.model.setParent(self)
-        self._filter = _Filter(self.model)
-        self._filter.setParent(self)
+        self._words: list[str] = []
         self.tree = self._make_tree()
         self.picker = OpPicker(self)
         self.filter_line = QLineEdit()
@@ -174,7 +147,7 @@ class StackPanel(QWidget):
     def chosen(self) -> list[Location]:
         """Return the locations of the chosen items, in order."""
         rows = self.tree.selectionModel().selectedRows()
-        places = {self.model.location_of(self._filter.mapToSource(x)) for x in rows}
+        places = {self.model.location_of(x) for x in rows}
         return sorted(x for x in places if x is not None)
 
     def expand_sensibly(self) -> None:
@@ -192,7 +165,7 @@ class StackPanel(QWidget):
 
     def _make_tree(self) -> QTreeView:
         tree = QTreeView()
-        tree.setModel(self._filter)
+        tree.setModel(self.model)
         tree.setItemDelegateForColumn(0, LayerDelegate(tree))
         tree.setAccessibleName("Layers")
         tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -281,7 +254,7 @@ class StackPanel(QWidget):
         self.tree.setFocus()
 
     def _delete(self) -> None:
-        row = self.model.row_of(self._filter.mapToSource(self.tree.currentIndex()))
+        row = self.model.row_of(self.tree.currentIndex())
         if row.is_branch and row.location is not None:
             self._edits.delete_branch(row.location, row.body)
         elif places := self.chosen():
@@ -337,8 +310,7 @@ class StackPanel(QWidget):
     # --- following ------------------------------------------------------------------------------
 
     def _choose(self, current: QModelIndex) -> None:
-        source = self._filter.mapToSource(current)
-        row = self.model.row_of(source)
+        row = self.model.row_of(current)
         if row.is_branch or row.parent is None:
             return
         location = row.location
@@ -349,7 +321,7 @@ class StackPanel(QWidget):
         is_empty = not self._document.architecture.layers
         self._empty.setVisible(is_empty)
         location = self._selection.item
-        index = self._filter.mapFromSource(self.model.index_of(location))
+        index = self.model.index_of(location)
         selected = self.tree.selectionModel()
         if index.isValid() and self.tree.currentIndex().siblingAtColumn(0) != index:
             flags = QItemSelectionModel.SelectionFlag
@@ -360,20 +332,35 @@ class StackPanel(QWidget):
         selected = self.tree.selectionModel()
         flags = QItemSelectionModel.SelectionFlag
         for i, place in enumerate(places):
-            index = self._filter.mapFromSource(self.model.index_of(place))
+            index = self.model.index_of(place)
             if i == 0:
                 selected.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
             else:
                 selected.select(index, flags.Select | flags.Rows)
 
     def _apply_filter(self, text: str) -> None:
-        self._filter.set_words(text)
+        self._words = text.lower().split()
+        self._hide_others(QModelIndex(), False)
         if text:
             self.tree.expandAll()
         self._follow()
 
+    def _hide_others(self, parent: QModelIndex, is_inside: bool) -> bool:
+        """Hide rows that neither match, nor hold what matches, nor lie in it."""
+        has_any = False
+        for row in range(self.model.rowCount(parent)):
+            index = self.model.index(row, 0, parent)
+            text = f"{index.data()} {index.data(SUMMARY)}".lower()
+            matches = is_inside or all(word in text for word in self._words)
+            is_kept = self._hide_others(index, matches) or matches
+            self.tree.setRowHidden(row, parent, not is_kept)
+            has_any = has_any or is_kept
+        return has_any
+
     def _expand_new(self, parent: QModelIndex, first: int, last: int) -> None:
+        if self._words:
+            self._hide_others(QModelIndex(), False)
         if last - first < 50:
             for row in range(first, last + 1):
-                index = self._filter.mapFromSource(self.model.index(row, 0, parent))
+                index = self.model.index(row, 0, parent)
                 self.tree.expandRecursively(index)

@@ -24,18 +24,26 @@ class Row:
     body
         For the row of a branch or a shortcut, which body of the parent's item it is; else -1.
     children
-        The rows in it.
+        The rows in it; `renumber` after a change.
+    index
+        Its number among its siblings.
+    place
+        Its number among those of its siblings that show items.
     """
 
     parent: Row | None
     item: Item | None = None
     body: int = -1
     children: list[Row] = field(default_factory=list)
+    index: int = 0
+    place: int = 0
 
-    @property
-    def index(self) -> int:
-        """Its number among its siblings."""
-        return 0 if self.parent is None else self.parent.children.index(self)
+    def renumber(self) -> None:
+        """Tell the children which number they have; looking it up would cost a walk each time."""
+        place = 0
+        for index, child in enumerate(self.children):
+            child.index, child.place = index, place
+            place += child.item is not None
 
     @property
     def is_input(self) -> bool:
@@ -55,7 +63,7 @@ class Row:
             return None
         if self.is_branch:
             return parent.location
-        return (*parent.base, parent.items.index(self))
+        return (*parent.base, self.place)
 
     @property
     def base(self) -> Location:
@@ -93,9 +101,11 @@ def new_row(item: Item, parent: Row) -> Row:
     """Return a new row for an item."""
     row = Row(parent, item)
     row.children = children_of(item, row)
+    row.renumber()
     return row
 
 
 def _with_items(row: Row, items: Sequence[Item]) -> Row:
     row.children = [new_row(x, row) for x in items]
+    row.renumber()
     return row

@@ -22,6 +22,13 @@ from rfstudio.core.analysis import LayerAnalysis
 SORT = Qt.ItemDataRole.UserRole + 1
 """Role of the value that a column is sorted by."""
 
+# Compared thousands of times a second, which enumerations are slow at.
+_DISPLAY = int(Qt.ItemDataRole.DisplayRole)
+_ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
+_ROLES = frozenset({_DISPLAY, _ALIGNMENT, int(Qt.ItemDataRole.ToolTipRole), int(SORT)})
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
 AnyIndex = QModelIndex | QPersistentModelIndex
 
 
@@ -133,20 +140,18 @@ class LayerTable(QAbstractTableModel):
             case Qt.ItemDataRole.ToolTipRole:
                 return column.meaning
             case Qt.ItemDataRole.TextAlignmentRole:
-                return _alignment(column)
+                return _RIGHT if column.is_number else _LEFT
         return None
 
-    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: AnyIndex, role: int = _DISPLAY) -> Any:
         """Return what a cell shows."""
+        if role not in _ROLES:  # most questions of a view: quickly
+            return None
         column = COLUMNS[index.column()]
-        match role:
-            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.ToolTipRole:
-                return column.text(self.layer(index.row()))
-            case Qt.ItemDataRole.TextAlignmentRole:
-                return _alignment(column)
-        if role == SORT:
-            return column.value(self.layer(index.row()))
-        return None
+        if role == _ALIGNMENT:
+            return _RIGHT if column.is_number else _LEFT
+        layer = self.layer(index.row())
+        return column.value(layer) if role == SORT else column.text(layer)
 
     def _all_names(self) -> list[str]:
         return [node.name for node in self._session.analysis.graph.nodes[1:]]
@@ -160,8 +165,3 @@ class LayerTable(QAbstractTableModel):
         elif names:
             last = self.index(len(names) - 1, len(COLUMNS) - 1)
             self.dataChanged.emit(self.index(0, 0), last)
-
-
-def _alignment(column: _Column) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column.is_number else Qt.AlignmentFlag.AlignLeft
-    return side | Qt.AlignmentFlag.AlignVCenter
