@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeAlias
 from rfstudio.core import ops
 from rfstudio.core.activations import ACTIVATIONS, HOMOGENEOUS, slope, squared_slope, value
 from rfstudio.core.backward import PASS, Backward, Factors
-from rfstudio.core.geometry import Whole
+from rfstudio.core.geometry import AxisRules, Whole
 from rfstudio.core.graph import Graph, Node
 from rfstudio.core.layer_model import Layer, Run, average
 from rfstudio.core.mixing_energy import MIXING, norm_over_map
@@ -100,6 +100,13 @@ def energy_of(graph: Graph, batch_norm: BatchNormMode = "warmed") -> Energy:
     return result
 
 
+def forget() -> None:
+    """Drop the answers that are kept, as a benchmark of the whole work must."""
+    global _recent  # noqa: PLW0603 - as above
+    _recent = ()
+    _known.clear()
+
+
 class _Forward:
     """The pass from the input to the last layer."""
 
@@ -123,16 +130,31 @@ class _Forward:
 
     def _layer(self, node: Node) -> Layer:
         op: Any = node.op
-        kind = type(op)
+        if isinstance(op, ops.MERGES):
+            return self._merge(node)
+        source = self._nodes[node.inputs[0]]
         runs = self._layers[node.inputs[0]].runs
+        if type(self._nodes[node.inputs[0]].op) is ops.Add:
+            self._note_skips(node)
+        # Blocks repeat, and an edit leaves most layers as they are: then the same is asked again.
+        # Operations are shared by the copies of a repeat and by versions of a document.
+        key = (id(op), self._mode, source.size, source.channels, node.channels, tuple(runs))
+        known = _known.get(key)
+        if known is None or known[1] is not op or known[2] != node.rules:
+            if len(_known) >= _LAYERS_KEPT:
+                _known.clear()
+            known = _known[key] = (self._new_layer(node, runs), op, node.rules)
+        return known[0]
+
+    def _new_layer(self, node: Node, runs: list[Run]) -> Layer:
+        op: Any = node.op
+        kind = type(op)
         if kind in ACTIVATIONS:
             return self._activation(node, runs)
         if kind is ops.BatchNorm:
             return self._batch_norm(node, runs)
         if kind in _NOTHING:
             return Layer(PASS, runs)
-        if isinstance(op, ops.MERGES):
-            return self._merge(node)
         return _LAYERS[kind](node, self._nodes[node.inputs[0]], runs)
 
     def _activation(self, node: Node, runs: list[Run]) -> Layer:
@@ -145,7 +167,6 @@ class _Forward:
             remark = "slopes of activations are taken at the values of wide layers"
         elif not all(x.is_normal for _, x in runs):
             remark = "gates behind values that are mostly positive are taken from a model of them"
-        self._note_skips(node)
         backward = Backward(keep, gate=open_together(op, average(runs)))
         return Layer(backward, [(n, activated(op, x)) for n, x in runs], remark)
 
@@ -223,6 +244,9 @@ class _Forward:
                 return index
             index = node.inputs[0]
 
+
+_LAYERS_KEPT = 8192
+_known: dict[Any, tuple[Layer, ops.Op, AxisRules]] = {}
 
 _LAYERS = {**WINDOWS, **MIXING}
 

@@ -74,7 +74,7 @@ def _layer_norm(node: Node, source: Node, runs: list[Run]) -> Layer:
     backward = Backward(scale)
     if x.profile is not None and scale > 0:
         # Where padding made values small the norm makes them, and their gradients, large.
-        spreads = [WindowSpread(Window(p.size, p.size), 1.0 / p) for p in x.profile]
+        spreads = [WindowSpread(Window(p.size, p.size), 1.0 / p) for p in x.profile.axes]
         backward = Backward(0.0, scale, tuple(spreads))
     return Layer(
         backward,

@@ -55,6 +55,13 @@ class Law:
         return float(self.weights[self.points > 0].sum())
 
 
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """Mean square of values by position along each axis, over its mean."""
+
+    axes: tuple[Points, ...]
+
+
 class Moments(NamedTuple):
     """What is known of the values of a map, averaged over positions, images and weights.
 
@@ -72,8 +79,7 @@ class Moments(NamedTuple):
         The activation, and `square` and `shared` of the normal values in front of it, from which
         the law can be made when somebody asks; None: there is none.
     profile
-        Mean square by position along each axis, over its mean; None: alike everywhere, or not
-        known.
+        How the mean square depends on the position; None: not at all, or it is not known.
     """
 
     square: float
@@ -81,7 +87,7 @@ class Moments(NamedTuple):
     mean: float = 0.0
     law: Law | None = None
     source: tuple[Op, float, float] | None = None
-    profile: tuple[Points, ...] | None = None
+    profile: Profile | None = None
 
     @property
     def variance(self) -> float:

@@ -6,7 +6,7 @@ Derivations are in docs/expected-erf.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -27,7 +27,7 @@ from rfstudio.core.graph import Node
 from rfstudio.core.interpolation import tables
 from rfstudio.core.lags import LagRule
 from rfstudio.core.layer_model import Layer, Run, average
-from rfstudio.core.moments import Moments, pooled, scaled
+from rfstudio.core.moments import Moments, Profile, pooled, scaled
 from rfstudio.core.ops import Op, per_axis
 from rfstudio.core.spread import (
     TableSpread,
@@ -44,7 +44,14 @@ def _normal(x: Moments, factor: float) -> Moments:
 
 
 def _behind_conv(x: Moments, rules: AxisRules) -> Moments:
-    """Return the moments behind a convolution whose padding adds nothing.
+    """Return the moments behind a convolution, whose padding adds nothing."""
+    square, shared, profile = _share_of_padding(rules)
+    return Moments(2.0 * square * x.square, 2.0 * shared * x.shared, profile=profile)
+
+
+@lru_cache(maxsize=4096)
+def _share_of_padding(rules: AxisRules) -> tuple[float, float, Profile | None]:
+    """Return what padding leaves of mean squares and of shared products, and the former's profile.
 
     A tap is on the map at a share f of all positions.  Squares grow with the mean of f over
     taps; the product of two distant values with that of f², since both must have the tap.  So
@@ -61,11 +68,7 @@ def _behind_conv(x: Moments, rules: AxisRules) -> Moments:
             if counts.min() > 0:
                 profile.append(counts / counts.mean())
     known = len(profile) == len(rules) and any(bool((p != 1).any()) for p in profile)
-    return Moments(
-        2.0 * first * x.square,
-        2.0 * second * x.shared,
-        profile=tuple(profile) if known else None,
-    )
+    return first, second, Profile(tuple(profile)) if known else None
 
 
 def _strides(rules: AxisRules) -> list[int]:
