@@ -1,0 +1,106 @@
+"""Times the expected field of one unit, in closed form, against samples of a random network.
+
+Run as ``python benchmarks/expected.py``.  `model` is the pass over a network after an edit, `walk`
+the map of one unit, which every move of the unit asks for again; `metrics` are all the numbers.
+The last column holds how many times longer 64 samples by torch take (the gradient of the whole
+image, `torch.autograd.grad`; a few are timed and scaled up), over model and walk together.
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from rfstudio.core import energy
+from rfstudio.core.expected import expected_erf
+from rfstudio.core.graph import Graph, expand
+from rfstudio.core.metrics import Metrics
+from rfstudio.engine.build import GraphModule, to_torch
+from rfstudio.formats.presets import read_preset
+
+RUNS = 9
+SAMPLES = 64
+TIMED_SAMPLES = 3
+
+ROWS = (
+    ("luo_20_layers", "stack.19.conv"),
+    ("vgg16", "conv3_3"),
+    ("vgg16", "conv5_3"),
+    ("resnet50", "layer1"),
+    ("resnet50", "layer2"),
+    ("resnet50", "layer3"),
+    ("resnet50", "layer4"),
+    ("resnet152", "layer4"),
+    ("inception_v3", "Mixed_6e"),
+    ("densenet121", None),
+    ("unet", None),
+    ("convnext_tiny", None),
+    ("swin_t", None),
+)
+
+
+def _median(work: Callable[[], object], runs: int = RUNS) -> float:
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def _sample(module: GraphModule, graph: Graph, unit: tuple[int, ...]) -> None:
+    source = graph.nodes[0]
+    x = torch.randn(1, source.channels, *source.size, requires_grad=True)
+    y = module(x)[(0, slice(None), *unit)]
+    signs = torch.randint(0, 2, y.shape) * 2 - 1
+    torch.autograd.grad((y * signs).sum(), x)
+
+
+def _row(name: str, layer: str | None) -> None:
+    graph = expand(read_preset(name))
+    index = len(graph.nodes) - 1 if layer is None else graph.index(layer)
+    node = graph.nodes[index]
+    unit = tuple(n // 2 for n in node.size)
+
+    def again() -> None:
+        energy.forget()
+        energy.energy_of(graph)
+
+    again()
+    after_edit = _median(again)
+    walk = _median(lambda: expected_erf(graph, index, unit))
+    erf = expected_erf(graph, index, unit)
+    assert erf.metrics.as_dict()
+    numbers = _median(lambda: Metrics(erf.map, erf.frame).as_dict())
+    module = to_torch(read_preset(name), node.name)
+    _sample(module, graph, unit)
+    samples = SAMPLES * _median(lambda: _sample(module, graph, unit), TIMED_SAMPLES)
+    ratio = samples / (after_edit + walk)
+    print(
+        f"{name:<16}{layer or node.name:<18}{after_edit * 1e3:9.2f}{walk * 1e3:9.2f}"
+        f"{numbers * 1e3:9.2f}{samples:11.1f}{ratio:9,.0f} x",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    print(
+        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
+        f"numpy {np.__version__}, torch {torch.__version__} with {torch.get_num_threads()} threads"
+    )
+    print(
+        f"{'network':<16}{'layer':<18}{'model ms':>9}{'walk ms':>9}{'metrics':>9}"
+        f"{'64 samples s':>12}{'ratio':>9}"
+    )
+    for name, layer in ROWS:
+        _row(name, layer)
+
+
+if __name__ == "__main__":
+    main()
