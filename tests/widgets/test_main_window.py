@@ -203,6 +203,34 @@ def test_that_a_selection_is_wrapped_and_unwrapped(window: MainWindow, qtbot: Qt
     assert names(window) == ["stem", "stage", "head"]
 
 
+def test_that_branches_and_shortcuts_are_filled_renamed_and_deleted(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    tree, model = window.stack.tree, window.stack.model
+    choose(window, qtbot, (0,))
+    window.stack.actions_.wraps[2].trigger()
+    container = model.index_of((0,))
+    second = model.index(1, 0, container)
+    assert second.data() == "branch 2"
+    tree.setCurrentIndex(second)
+    window.stack.actions_.add.trigger()
+    qtbot.keyClicks(window.stack.picker.search, "avg")
+    qtbot.keyClick(window.stack.picker.search, Qt.Key.Key_Return)
+    assert window.studio.selection.item == (0, 1, 0)
+    assert model.setData(model.index(1, 0, model.index_of((0,))), "pooled")
+    assert window.studio.selection.layer == "pooled.avg_pool1"
+    tree.setCurrentIndex(model.index(1, 0, model.index_of((0,))))
+    press(window, qtbot, Qt.Key.Key_Delete)
+    assert len(window.studio.document.architecture.layers[0].branches) == 1
+
+    shortcut = model.index(2, 0, model.index_of((1, 0, 0)))
+    assert shortcut.data() == "shortcut"
+    tree.setCurrentIndex(shortcut)
+    QGuiApplication.clipboard().setText("- conv: {kernel_size: 1, out_channels: 3}")
+    press(window, qtbot, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert window.studio.selection.item == (1, 0, 0, 1, 0)
+
+
 def test_that_a_repeated_layer_says_that_an_edit_changes_all(
     window: MainWindow, qtbot: QtBot
 ) -> None:

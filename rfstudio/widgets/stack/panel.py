@@ -250,8 +250,13 @@ class StackPanel(QWidget):
         self.picker.pop_up(self.filter_line.mapToGlobal(QPoint(0, self.filter_line.height() + 4)))
 
     def _add(self, keyword: str) -> None:
-        self._try(lambda: self._edits.add(keyword))
+        self._try(lambda: self._edits.add(keyword, self._place()))
         self.tree.setFocus()
+
+    def _place(self) -> Location | None:
+        """Return the end of the branch or shortcut that is current; None: behind the choice."""
+        row = self.model.row_of(self.tree.currentIndex())
+        return (*row.base, len(row.items)) if row.is_branch else None
 
     def _delete(self) -> None:
         row = self.model.row_of(self.tree.currentIndex())
@@ -280,7 +285,7 @@ class StackPanel(QWidget):
         self._edits.delete(self.chosen(), verb="Cut")
 
     def _paste(self) -> None:
-        self._edits.insert_text(QGuiApplication.clipboard().text())
+        self._edits.insert_text(QGuiApplication.clipboard().text(), self._place())
 
     def _unwrap(self) -> None:
         if self._selection.item is not None:
