@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from time import perf_counter
 
-import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QImage, QPainterPath, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QImage, QPalette
+from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.image_source import ImageSource
 from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
+from rfstudio.widgets.canvas.composer import SceneComposer, surroundings
 from rfstudio.widgets.canvas.effective_field import (
     EffectiveField,
     MeasuredField,
@@ -20,14 +20,14 @@ from rfstudio.widgets.canvas.effective_field import (
     expected_field,
 )
 from rfstudio.widgets.canvas.plane import Plane
-from rfstudio.widgets.canvas.scene import Layered, Scene
-from rfstudio.widgets.canvas.shading import dimmed, outline, photo, shaded
+from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight, Sight, sight_of
+from rfstudio.widgets.canvas.slice_bar import SliceBar
 from rfstudio.widgets.canvas.switches import SwitchBar
 from rfstudio.widgets.canvas.view import CanvasView
 from rfstudio.widgets.canvas.words import caption, extent, under_pointer
 
-_SLOW = 0.025
+_SLOW = 0.05
 """Seconds of work from which on an expected field is drawn after the frame, not before it."""
 
 _FEWEST_POINTS = 5.0
@@ -79,8 +79,8 @@ class Canvas(QWidget):
         self._sight: Sight | None = None
         self._erf: EffectiveField | None = None
         self._slice = 0
-        self._photo: tuple[object, QImage | None, QImage | None] = (None, None, None)
         self._pointer: QPointF | None = None
+        self._sliced: Plane | None = None
         self._framed: tuple[Plane, str] | None = None
         self._caption_width = -1
         self._longest_caption = 0
@@ -128,6 +128,7 @@ class Canvas(QWidget):
     def _build(self, settings: Settings) -> None:
         self.view = CanvasView()
         self.switches = SwitchBar(settings)
+        self._composer = SceneComposer(self._pictures, self.switches)
         self.caption = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
         self.caption.setContentsMargins(8, 5, 8, 5)
         self.caption.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -138,25 +139,18 @@ class Canvas(QWidget):
         self.empty.hide()
         over = QVBoxLayout(self.view.viewport())
         over.addWidget(self.empty, 0, Qt.AlignmentFlag.AlignCenter)
-        self.slices = QSlider(Qt.Orientation.Horizontal)
-        self.slices.setAccessibleName("Slice of the input that is shown")
-        self.slice_label = QLabel()
-        self._slice_bar = QWidget()
-        row = QHBoxLayout(self._slice_bar)
-        row.setContentsMargins(8, 2, 8, 2)
-        row.addWidget(self.slice_label)
-        row.addWidget(self.slices, 1)
+        self.slices = SliceBar()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.caption)
         column.addWidget(self.view, 1)
-        column.addWidget(self._slice_bar)
+        column.addWidget(self.slices)
         column.addWidget(self.switches)
         self.setFocusProxy(self.view)
         self.setAccessibleName("Canvas: what the unit sees")
         self.addActions(list(self.switches.actions_by_key.values()))
-        self.slices.valueChanged.connect(self._show_slice)
+        self.slices.slice_chosen.connect(self._show_slice)
         self.switches.switched.connect(self._refresh)
         self.view.pointed.connect(self._point)
         self.view.hovered_over.connect(self._hover)
@@ -189,51 +183,12 @@ class Canvas(QWidget):
         plane = sight.layer.plane
         is_new = self._framed != (plane, sight.layer.layer)
         self._framed = (plane, sight.layer.layer)
-        self.view.set_all(self._all(sight), is_strip=plane.is_strip, is_new=is_new)
+        self.view.set_all(surroundings(sight), is_strip=plane.is_strip, is_new=is_new)
         self._tell(sight)
         self._tell_pointer()
 
     def _scene(self, sight: Sight) -> Scene:
-        plane, on = sight.layer.plane, self.switches.is_on
-        view = sight.view
-        image, veiled = self._current_photo(plane)
-        if view is None:
-            return Scene(plane.rect, image, veiled, lit=QRectF() if on("dim") else None)
-        region, visible = view.theoretical_region, view.visible_region
-        is_faint = region is not None and not plane.is_in_slice(region, self._slice)
-        lit = QRectF() if visible is None or is_faint else plane.rect_of(visible)
-        has_support = on("support") and sight.has_holes
-        nested = on("nested") and sight.point is not None
-        return Scene(
-            area=plane.rect,
-            photo=image,
-            dimmed=veiled,
-            erf=self._shade(sight),
-            contour=self._contour(sight),
-            theoretical=plane.rect_of(region) if region and on("theoretical") else None,
-            visible=plane.rect_of(visible) if visible and on("visible") else None,
-            faint=is_faint,
-            lit=lit if on("dim") else None,
-            support=sight.support(self._slice) if has_support else None,
-            nested=tuple(
-                plane.rect_of(x)
-                for x in (sight.layer.way.regions(sight.point or ()) if nested else ())
-                if plane.is_in_slice(x, self._slice)
-            ),
-            centres=sight.layer.centres if on("centres") and self._has_room() else None,
-            marker=sight.marker,
-        )
-
-    def _current_photo(self, plane: Plane) -> tuple[QImage | None, QImage | None]:
-        """Return the photo at the size of the input, as it is and dimmed."""
-        pixels = self._pictures.pixels
-        key = (id(pixels), plane.shape, self.switches.is_on("gray"))
-        if self._photo[0] != key:
-            image = None
-            if pixels is not None and 0 not in plane.shape:
-                image = photo(pixels, plane.shape, gray=key[2])
-            self._photo = (key, image, None if image is None else dimmed(image))
-        return self._photo[1:]
+        return self._composer.scene(sight, self._slice, self._erf, has_room=self._has_room())
 
     def _effective_field(self) -> EffectiveField | None:
         """Return the field to shade, or None and see to it that it is drawn after the frame."""
@@ -259,48 +214,11 @@ class Canvas(QWidget):
         if self._sight is None:
             return
         self._erf = self._expected()
-        item = self.view.item
-        contour = self._contour(self._sight)
-        item.show_scene(item.scene_shown.with_erf(self._shade(self._sight), contour))
+        item, composer = self.view.item, self._composer
+        shade = composer.shade(self._sight, self._slice, self._erf)
+        contour = composer.contour(self._sight, self._slice, self._erf)
+        item.show_scene(item.scene_shown.with_erf(shade, contour))
         self._tell(self._sight)
-
-    def _shade(self, sight: Sight) -> Layered | None:
-        visible = None if sight.view is None else sight.view.visible_region
-        plane = sight.layer.plane
-        if self._erf is None or visible is None or not plane.is_in_slice(visible, self._slice):
-            return None
-        values = self._erf.map
-        if values.ndim == 1:
-            part = values[np.newaxis, visible[0][0] : visible[0][1] + 1]
-        else:
-            if values.ndim == 3:
-                values = values[self._slice]
-            (top, bottom), (left, right) = visible[-2:]
-            part = values[top : bottom + 1, left : right + 1]
-        peak = float(self._erf.map.max())
-        return Layered(shaded(part, self.switches.shading, peak), plane.rect_of(visible))
-
-    def _contour(self, sight: Sight) -> QPainterPath | None:
-        """Return the line around the pixels above the chosen share of the peak."""
-        share = self.switches.shading.contour
-        if self._erf is None or not share or sight.view is None:
-            return None
-        values = self._erf.map
-        peak = float(values.max())
-        if values.ndim == 3:
-            values = values[self._slice]
-        return outline(np.atleast_2d(values) > share * peak) if peak > 0 else None
-
-    @staticmethod
-    def _all(sight: Sight) -> QRectF:
-        """Return the image and the region around it, as far as that is sensible."""
-        area = sight.layer.plane.rect
-        region = None if sight.view is None else sight.view.theoretical_region
-        if region is None:
-            return area
-        # A field of thousands of pixels must not make the image a dot.
-        room = area.adjusted(-area.width(), -area.height(), area.width(), area.height())
-        return area | (sight.layer.plane.rect_of(region) & room)
 
     # --- words ----------------------------------------------------------------------------------
 
@@ -353,14 +271,7 @@ class Canvas(QWidget):
             return
         plane = sight.layer.plane
         position = plane.position_of(point, self._slice)
-        colour = None
-        image = self._photo[1]
-        if image is not None and plane.rect.contains(point):
-            at = image.pixelColor(
-                min(int(point.x() + 0.5), image.width() - 1),
-                min(max(int(point.y() + 0.5), 0), image.height() - 1),
-            )
-            colour = (at.red(), at.green(), at.blue())
+        colour = self._composer.colour_at(plane, point.y(), point.x())
         erf = None if self._erf is None else self._erf.map
         self.hovered.emit(under_pointer(sight, position, colour, erf))
 
@@ -417,19 +328,14 @@ class Canvas(QWidget):
     def _prepare_slices(self) -> None:
         plane = self._layer.plane
         is_block = len(plane.size) == 3
-        self._slice_bar.setVisible(is_block)
-        if is_block and self.slices.maximum() != plane.slices - 1:
-            self._slice = self._slice_of_unit()
-            self.slices.blockSignals(True)
-            self.slices.setRange(0, plane.slices - 1)
-            self.slices.blockSignals(False)
         if not is_block:
             self._slice = 0
-        self._slice = min(self._slice, plane.slices - 1)
-        self.slices.blockSignals(True)
-        self.slices.setValue(self._slice)
-        self.slices.blockSignals(False)
-        self.slice_label.setText(f"Slice {self._slice} of 0…{plane.slices - 1}")
+        elif not self.slices.isVisibleTo(self) or self._sliced != plane:
+            self._slice = self._slice_of_unit()
+        self._sliced = plane
+        self._slice = min(self._slice, max(plane.slices - 1, 0))
+        self.slices.setVisible(is_block)
+        self.slices.show_slice(self._slice, plane.slices)
 
     def _slice_of_unit(self) -> int:
         point = None if self._sight is None else self._sight.point
@@ -448,7 +354,6 @@ class Canvas(QWidget):
 
     def _show_slice(self, index: int) -> None:
         self._slice = index
-        self.slice_label.setText(f"Slice {index} of 0…{self._layer.plane.slices - 1}")
         self._draw()
 
     # --- zoom and theme -------------------------------------------------------------------------

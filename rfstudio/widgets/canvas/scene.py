@@ -41,7 +41,7 @@ class Scene:
     nested
         Frames of the fields on the way.
     centres
-        (n, 2) array of x and y of the units' centres.
+        Rows and columns in which the centres of the units lie.
     marker
         Centre of the unit.
     """
@@ -57,7 +57,7 @@ class Scene:
     lit: QRectF | None = None
     support: NDArray[np.bool_] | None = None
     nested: tuple[QRectF, ...] = ()
-    centres: NDArray[np.float64] | None = None
+    centres: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
     marker: QPointF | None = None
 
     def with_erf(self, erf: Layered | None, contour: QPainterPath | None) -> Scene:

@@ -12,7 +12,6 @@ from PySide6.QtGui import (
     QPainter,
     QPainterPath,
     QPen,
-    QPolygonF,
     QTransform,
 )
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
@@ -45,8 +44,6 @@ class SceneItem(QGraphicsItem):
         super().__init__()
         self._scene = Scene()
         self._reach = QRectF(0, 0, 1, 1)
-        self._dots = QPolygonF()
-        self._dots_of: object = None
         self._cells = QImage()
 
     @property
@@ -57,11 +54,6 @@ class SceneItem(QGraphicsItem):
     def show_scene(self, scene: Scene) -> None:
         """Draw another scene."""
         self._scene = scene
-        if scene.centres is not self._dots_of:
-            self._dots_of = scene.centres
-            self._dots = QPolygonF()
-            if scene.centres is not None and len(scene.centres):
-                self._dots = pg.functions.arrayToQPolygonF(*scene.centres.T)
         if scene.support is not None:
             self._cells = marked(scene.support, _CELL_COLOUR)
         self.update()
@@ -156,12 +148,21 @@ class SceneItem(QGraphicsItem):
         painter.drawPoints(dots)
 
     def _draw_centres(self, painter: QPainter) -> None:
-        if self._dots.isEmpty():
+        if self._scene.centres is None:
             return
+        # Of a map of millions of units only those on the screen are looked at.
+        y, x = self._scene.centres
+        shown = self._reach
+        y = y[(y >= shown.top()) & (y <= shown.bottom())]
+        x = x[(x >= shown.left()) & (x <= shown.right())]
+        if not (x.size and y.size):
+            return
+        columns, rows = (part.ravel() for part in np.meshgrid(x, y))
+        dots = pg.functions.arrayToQPolygonF(columns, rows)
         painter.setPen(_dot_pen(painter, QColor(255, 255, 255, 230), 3.4))
-        painter.drawPoints(self._dots)
+        painter.drawPoints(dots)
         painter.setPen(_dot_pen(painter, QColor(20, 20, 20), 1.8))
-        painter.drawPoints(self._dots)
+        painter.drawPoints(dots)
 
     def _draw_nested(self, painter: QPainter) -> None:
         if not self._scene.nested:

@@ -14,7 +14,7 @@ from rfstudio.core.analysis import UnitView
 from rfstudio.core.backtrace import DENSE_CELLS
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.canvas.plane import Plane
-from rfstudio.widgets.canvas.unit_grid import FieldsOnTheWay, UnitGrid, grid_of
+from rfstudio.widgets.canvas.unit_grid import Centres, FieldsOnTheWay, UnitGrid, grid_of
 
 
 class LayerSight:
@@ -35,7 +35,6 @@ class LayerSight:
         self.plane = Plane(analysis.reference_size)
         self.grid: UnitGrid = grid_of(analysis, layer)
         self._way: FieldsOnTheWay | None = None
-        self._centres: NDArray[np.float64] | None = None
 
     def is_of(self, session: AnalysisSession, layer: str) -> bool:
         """Whether this is still what the session says of that layer."""
@@ -49,16 +48,11 @@ class LayerSight:
         return self._way
 
     @property
-    def centres(self) -> NDArray[np.float64]:
-        """The centres of all units on the plane, (n, 2) as x and y."""
-        if self._centres is None:
-            if self.plane.is_strip:
-                (x,) = self.grid.centres
-                y = np.zeros(1)
-            else:
-                y, x = self.grid.centres[-2:]
-            self._centres = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        return self._centres
+    def centres(self) -> tuple[Centres, Centres]:
+        """The rows and the columns in which the centres of units lie on the plane."""
+        if self.plane.is_strip:
+            return np.zeros(1), self.grid.centres[0]
+        return self.grid.centres[-2], self.grid.centres[-1]
 
     def spacing(self) -> tuple[float, float]:
         """Return the distance of neighbouring centres as (down, right), in pixels."""

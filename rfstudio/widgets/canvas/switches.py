@@ -87,10 +87,10 @@ SWITCHES = (
         False,
         "A",
     ),
-    Switch("dim", "Dim outside", "What the unit does not see is dimmed.", True, "D"),
+    Switch("dim", "Dim", "What the unit does not see is dimmed.", True, "D"),
     Switch(
         "gray",
-        "Gray photo",
+        "Gray",
         "The photo without its colours, so that the blue of the shading stands out.",
         False,
         "G",

@@ -90,6 +90,9 @@ class Bench:
         for key in keys:
             self.canvas.switches.actions_by_key[key].setChecked(on)
 
+    def switches_height(self) -> int:
+        return self.canvas.switches.height()
+
     def pixels(self) -> np.ndarray:
         """What is on the screen, (h, w, 3)."""
         image = (

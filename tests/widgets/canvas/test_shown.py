@@ -82,10 +82,12 @@ def test_that_centres_are_those_of_the_units_and_hide_where_they_are_too_dense(b
     made = bench(CHAIN)
     made.selection.select_layer("c")
     made.switch("centres")
-    centres = made.scene.centres
-    assert centres.shape == (32 * 32, 2)
-    assert centres[0].tolist() == [0.0, 0.0]
-    assert centres[33].tolist() == [2.0, 2.0]
+    for centres in made.scene.centres:
+        assert centres.tolist() == [2.0 * u for u in range(32)]
+    made.switch("theoretical", "visible", "erf", "dim", on=False)
+    picture, at = made.pixels(), made.at(10, 20)
+    assert picture[at.y(), at.x()].max() < 60  # a dark dot on the green photo
+    assert picture[made.at(11, 21).y(), made.at(11, 21).x()].tolist() == [0, 160, 0]
     made.canvas.zoom(0.1)
     assert made.scene.centres is None
     made.canvas.zoom(10)
@@ -270,10 +272,10 @@ def test_that_a_network_of_three_axes_is_sliced_and_the_slice_follows_the_unit(
     made.selection.select_layer("b", (6, 8, 10))
     assert made.canvas.slices.isVisible()
     assert (made.scene.area.height(), made.scene.area.width()) == (32, 40)
-    assert made.canvas.slices.value() == 12
+    assert made.canvas.slices.slider.value() == 12
     qtbot.keyClick(made.canvas.view, Qt.Key.Key_PageDown)
     assert made.selection.unit == (7, 8, 10)
-    assert made.canvas.slices.value() == 14
+    assert made.canvas.slices.slider.value() == 14
     qtbot.mouseClick(made.viewport, Qt.MouseButton.LeftButton, pos=made.at(4, 30))
     assert made.selection.unit == (7, 2, 15)
     assert made.scene.erf is not None
@@ -282,11 +284,11 @@ def test_that_a_network_of_three_axes_is_sliced_and_the_slice_follows_the_unit(
 def test_that_a_slice_beside_the_region_shows_it_faintly_and_reads_nothing(bench) -> None:
     made = bench(LINE, "[24, 32, 40]")
     made.selection.select_layer("b", (6, 8, 10))
-    made.canvas.slices.setValue(1)
+    made.canvas.slices.slider.setValue(1)
     assert made.scene.faint
     assert made.scene.erf is None
     assert made.selection.unit == (6, 8, 10)
-    made.canvas.slices.setValue(12)
+    made.canvas.slices.slider.setValue(12)
     assert not made.scene.faint
 
 
@@ -358,3 +360,48 @@ def test_that_a_dropped_file_is_left_to_the_window(bench) -> None:
     assert not made.canvas.acceptDrops()
     assert not made.canvas.view.acceptDrops()
     assert not made.viewport.acceptDrops()
+
+
+def test_that_fields_over_another_map_say_so(bench) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (16, 16))
+    made.session.set_reference("b")
+    assert "map of <b>b</b>" in made.canvas.caption.text()
+    assert made.scene.area.width() == 32
+    assert made.scene.theoretical.width() == 5
+    assert made.canvas.effective_field.map.shape == (32, 32)
+
+
+def test_that_a_contour_is_drawn_at_the_chosen_share_of_the_peak(bench) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (16, 16))
+    assert made.scene.contour is None
+    made.canvas.switches._look(contour=0.5)
+    field = made.canvas.effective_field.map
+    rows = np.flatnonzero((field > 0.5 * field.max()).any(axis=1))
+    rect = made.scene.contour.boundingRect()
+    assert (rect.top(), rect.bottom()) == (rows[0] - 0.5, rows[-1] + 0.5)
+
+
+def test_that_the_caption_does_not_shrink_and_move_the_image_in_a_drag(bench) -> None:
+    made = bench(CHAIN, window=(430, 560))
+    made.selection.select_layer("c", (0, 0))
+    places = set()
+    for unit in ((0, 0), (5, 5), (31, 31), (16, 16), (0, 31)):
+        made.selection.select_unit(unit)
+        made.canvas.layout().activate()
+        places.add((made.viewport.height(), made.switches_height()))
+    assert len(places) == 1
+
+
+def test_that_a_field_that_takes_long_is_drawn_behind_the_frames(bench, qtbot: QtBot) -> None:
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (16, 16))
+    made.canvas._cost = 1.0  # as if the last one had taken a second
+    made.selection.select_unit((3, 3))
+    assert made.scene.theoretical.width() == 13
+    assert made.scene.erf is None
+    assert "Blue" not in made.canvas.caption.text()
+    qtbot.waitUntil(lambda: made.scene.erf is not None, timeout=2000)
+    assert made.scene.erf.rect == made.scene.visible
+    assert "Blue" in made.canvas.caption.text()

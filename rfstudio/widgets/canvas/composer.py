@@ -1,0 +1,140 @@
+"""Puts the scene of the canvas together: from what a unit sees, the photo and the switches."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QImage, QPainterPath
+
+from rfstudio.app.image_source import ImageSource
+from rfstudio.widgets.canvas.effective_field import EffectiveField
+from rfstudio.widgets.canvas.plane import Plane
+from rfstudio.widgets.canvas.scene import Layered, Scene
+from rfstudio.widgets.canvas.shading import dimmed, outline, photo, shaded
+from rfstudio.widgets.canvas.sight import Sight
+from rfstudio.widgets.canvas.switches import SwitchBar
+
+
+class SceneComposer:
+    """Composes scenes; the photo at the size of the input is kept between them.
+
+    Parameters
+    ----------
+    pictures
+        The image.
+    switches
+        What is shown, and how.
+    """
+
+    def __init__(self, pictures: ImageSource, switches: SwitchBar) -> None:
+        self._pictures = pictures
+        self._switches = switches
+        self._source: object = None
+        self._key: object = None
+        self._photo: tuple[QImage | None, QImage | None] = (None, None)
+
+    def colour_at(self, plane: Plane, y: float, x: float) -> tuple[int, int, int] | None:
+        """Return red, green and blue of the photo at a point; None where there is none."""
+        image, _ = self._current_photo(plane)
+        row, column = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
+        if image is None or not image.valid(column, row):
+            return None
+        colour = image.pixelColor(column, row)
+        return colour.red(), colour.green(), colour.blue()
+
+    def scene(
+        self, sight: Sight, index: int, erf: EffectiveField | None, *, has_room: bool
+    ) -> Scene:
+        """Return what is drawn.
+
+        Parameters
+        ----------
+        sight
+            What the unit sees.
+        index
+            The slice shown of an input with three axes.
+        erf
+            The effective field to shade.
+        has_room
+            Whether the centres of units can be told apart.
+        """
+        plane, on = sight.layer.plane, self._switches.is_on
+        view = sight.view
+        image, veiled = self._current_photo(plane)
+        if view is None:
+            return Scene(plane.rect, image, veiled, lit=QRectF() if on("dim") else None)
+        region, visible = view.theoretical_region, view.visible_region
+        is_faint = region is not None and not plane.is_in_slice(region, index)
+        lit = QRectF() if visible is None or is_faint else plane.rect_of(visible)
+        has_support = on("support") and sight.has_holes
+        nested = on("nested") and sight.point is not None
+        return Scene(
+            area=plane.rect,
+            photo=image,
+            dimmed=veiled,
+            erf=self.shade(sight, index, erf),
+            contour=self.contour(sight, index, erf),
+            theoretical=plane.rect_of(region) if region and on("theoretical") else None,
+            visible=plane.rect_of(visible) if visible and on("visible") else None,
+            faint=is_faint,
+            lit=lit if on("dim") else None,
+            support=sight.support(index) if has_support else None,
+            nested=tuple(
+                plane.rect_of(x)
+                for x in (sight.layer.way.regions(sight.point or ()) if nested else ())
+                if plane.is_in_slice(x, index)
+            ),
+            centres=sight.layer.centres if on("centres") and has_room else None,
+            marker=sight.marker,
+        )
+
+    def _current_photo(self, plane: Plane) -> tuple[QImage | None, QImage | None]:
+        """Return the photo at the size of the input, as it is and dimmed."""
+        pixels = self._pictures.pixels
+        key = (plane.shape, self._switches.is_on("gray"))
+        if pixels is None or 0 in plane.shape:
+            return None, None
+        if self._source is not pixels or self._key != key:
+            self._source, self._key = pixels, key
+            image = photo(pixels, plane.shape, gray=key[1])
+            self._photo = (image, dimmed(image))
+        return self._photo
+
+    def shade(self, sight: Sight, index: int, erf: EffectiveField | None) -> Layered | None:
+        """Return the shading of an effective field, as far as the unit sees."""
+        visible = None if sight.view is None else sight.view.visible_region
+        plane = sight.layer.plane
+        if erf is None or visible is None or not plane.is_in_slice(visible, index):
+            return None
+        values = erf.map
+        if values.ndim == 1:
+            part = values[np.newaxis, visible[0][0] : visible[0][1] + 1]
+        else:
+            if values.ndim == 3:
+                values = values[index]
+            (top, bottom), (left, right) = visible[-2:]
+            part = values[top : bottom + 1, left : right + 1]
+        peak = float(erf.map.max())
+        return Layered(shaded(part, self._switches.shading, peak), plane.rect_of(visible))
+
+    def contour(self, sight: Sight, index: int, erf: EffectiveField | None) -> QPainterPath | None:
+        """Return the line around the pixels above the chosen share of the peak."""
+        share = self._switches.shading.contour
+        if erf is None or not share or sight.view is None:
+            return None
+        values = erf.map
+        peak = float(values.max())
+        if values.ndim == 3:
+            values = values[index]
+        return outline(np.atleast_2d(values) > share * peak) if peak > 0 else None
+
+
+def surroundings(sight: Sight) -> QRectF:
+    """Return the image and the region around it, as far as that is sensible."""
+    area = sight.layer.plane.rect
+    region = None if sight.view is None else sight.view.theoretical_region
+    if region is None:
+        return area
+    # A field of thousands of pixels must not make the image a dot.
+    room = area.adjusted(-area.width(), -area.height(), area.width(), area.height())
+    return area | (sight.layer.plane.rect_of(region) & room)

@@ -1,0 +1,113 @@
+"""Centres, nearest units and nested fields against the regions of the analysis."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rfstudio.app.presets import read_preset
+from rfstudio.core import ops
+from rfstudio.core.analysis import analyze
+from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.widgets.canvas.plane import Plane
+from rfstudio.widgets.canvas.unit_grid import FieldsOnTheWay, grid_of
+
+# A chain, branches, upsampling (jumps of half a pixel), a stride mismatch, one and three axes.
+NETWORKS = [
+    ("vgg16", "conv4_2"),
+    ("googlenet", "inception4a"),
+    ("unet", "classifier"),
+    ("fcn_resnet50", None),
+    ("tcn_1d", None),
+    ("unet_3d", None),
+]
+
+
+def upsampled() -> Architecture:
+    layers = (
+        Layer(ops.Conv(kernel_size=3, padding=1, out_channels=2), "a"),
+        Layer(ops.Upsample(scale_factor=3, mode="nearest"), "up"),
+        Layer(ops.Conv(kernel_size=3, stride=2, padding=1, out_channels=2), "b"),
+    )
+    return Architecture(input_size=(12, 14), layers=layers)
+
+
+@pytest.mark.parametrize(("name", "layer"), NETWORKS)
+def test_that_centres_are_the_middles_of_the_theoretical_regions(
+    name: str, layer: str | None
+) -> None:
+    analysis = analyze(read_preset(name))
+    path = layer if layer in analysis.graph.paths else analysis.layers[-1].name
+    grid = grid_of(analysis, path)
+    found = analysis[path]
+    rng = np.random.default_rng(1)
+    for _ in range(12):
+        unit = tuple(int(rng.integers(n)) for n in found.output_size)
+        region = analysis.unit(path, unit).theoretical_region
+        for axis, is_global in enumerate(found.is_global):
+            if not is_global:
+                assert grid.centre(unit)[axis] == sum(region[axis]) / 2
+
+
+def test_that_centres_behind_upsampling_are_exact_though_they_are_not_evenly_spaced() -> None:
+    analysis = analyze(upsampled())
+    grid = grid_of(analysis, "b")
+    middles = [
+        sum(analysis.unit("b", (u, 0)).theoretical_region[0]) / 2
+        for u in range(analysis["b"].output_size[0])
+    ]
+    assert grid.centres[0].tolist() == middles
+    assert len(set(np.diff(middles))) > 1
+
+
+@pytest.mark.parametrize("layer", ["a", "up", "b"])
+def test_that_no_unit_lies_nearer_than_the_nearest(layer: str) -> None:
+    analysis = analyze(upsampled())
+    grid = grid_of(analysis, layer)
+    for y in np.linspace(-5, 17, 45):
+        unit = grid.nearest((y, 3))
+        best = min(abs(c - y) for c in grid.centres[0])
+        assert abs(grid.centre(unit)[0] - y) == best
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"), [("vgg16", "conv5_3"), ("resnet50", "layer3"), ("googlenet", "inception4a")]
+)
+def test_that_fields_on_the_way_lie_inside_that_of_the_layer(name: str, layer: str) -> None:
+    analysis = analyze(read_preset(name))
+    unit = tuple(n // 2 for n in analysis[layer].output_size)
+    outer = analysis.unit(layer, unit).theoretical_region
+    point = [(a + b) / 2 for a, b in outer]
+    regions = FieldsOnTheWay(analysis, layer).regions(point)
+    assert regions[0] == outer
+    assert len(set(regions)) == len(regions)
+    widths = [b - a + 1 for _, (a, b) in regions]
+    assert widths == sorted(widths, reverse=True)
+    for (top, bottom), (left, right) in regions:
+        assert outer[0][0] <= top <= bottom <= outer[0][1]
+        assert outer[1][0] <= left <= right <= outer[1][1]
+
+
+def test_that_the_sizes_on_the_way_to_vgg16_are_the_published_ones() -> None:
+    # google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md, and the layers between its rows.
+    analysis = analyze(read_preset("vgg16"))
+    regions = FieldsOnTheWay(analysis, "conv3_2").regions((112, 112))
+    assert [b - a + 1 for _, (a, b) in regions] == [32, 24, 16, 14, 10, 6, 5, 3]
+
+
+def test_that_a_pixel_covers_half_a_pixel_to_either_side() -> None:
+    plane = Plane((20, 30))
+    rect = plane.rect_of(((2, 4), (-1, 5)))
+    assert (rect.top(), rect.bottom(), rect.left(), rect.right()) == (1.5, 4.5, -1.5, 5.5)
+    assert (plane.rect.top(), plane.rect.bottom()) == (-0.5, 19.5)
+
+
+def test_that_strips_and_slices_keep_their_axes_apart() -> None:
+    strip, block = Plane((50,)), Plane((10, 20, 30))
+    assert strip.shape == (1, 50)
+    assert strip.rect_of(((3, 5),)).height() == 1
+    assert strip.position_of(strip.point_of((7.0,)), 0) == (7.0,)
+    assert block.shape == (20, 30)
+    assert block.position_of(block.point_of((4.0, 5.0, 6.0)), 4) == (4.0, 5.0, 6.0)
+    assert block.is_in_slice(((2, 4), (0, 3), (0, 3)), 4)
+    assert not block.is_in_slice(((2, 4), (0, 3), (0, 3)), 5)
