@@ -7,8 +7,6 @@ rule says two things: what an output index reads *by the formula*, as if the map
 References
 ----------
 .. [1] PyTorch 2 documentation of `torch.nn` and `torch.nn.functional.interpolate`.
-.. [2] Araujo, Norris, Sim, "Computing Receptive Fields of Convolutional Neural Networks",
-   Distill, 2019, doi:10.23915/distill.00021 (convention: pixel i has its centre at i).
 """
 
 from __future__ import annotations
@@ -500,8 +498,3 @@ def misfit_of_size(op: Op, sizes: tuple[int, ...]) -> str:
             if max(pads) > n - spare:
                 return f"{op.mode} padding of {max(pads)} needs more than {n} samples"
     return ""
-
-
-def output_sizes(rules: AxisRules) -> tuple[int, ...]:
-    """Return the size of the output map along each axis."""
-    return tuple(rule.n_out for rule in rules)

@@ -14,7 +14,7 @@ from rfstudio.core.field import Alignment
 from tests.core.oracle import jump_on, paths, seen_by, seen_on
 from tests.core.random_networks import random_network
 
-NETWORKS = int(os.environ.get("RFSTUDIO_RANDOM_NETWORKS", "400"))
+NETWORKS = int(os.environ.get("RFSTUDIO_RANDOM_NETWORKS", "240"))
 SLICES = 16
 
 

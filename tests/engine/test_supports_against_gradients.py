@@ -15,7 +15,7 @@ from rfstudio.engine.build import to_torch
 from rfstudio.formats.presets import read_preset
 from tests.core.random_networks import random_network
 
-NETWORKS = int(os.environ.get("RFSTUDIO_RANDOM_NETWORKS", "320")) // 4
+NETWORKS = int(os.environ.get("RFSTUDIO_RANDOM_NETWORKS", "240")) // 4
 SLICES = 8
 
 
