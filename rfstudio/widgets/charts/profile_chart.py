@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import pyqtgraph as pg
@@ -40,7 +41,7 @@ class Section:
     Attributes
     ----------
     values
-        Share of the largest value of the section, along the axis.
+        Along the axis; 1 is the peak of the section, or of the one that it is compared with.
     fit
         The Gaussian fitted to it.
     """
@@ -49,7 +50,12 @@ class Section:
     fit: GaussianFit | None
 
 
-def section(field: NDArray[np.float64], centre: tuple[float, ...], axis: int) -> Section | None:
+def section(
+    field: NDArray[np.float64],
+    centre: tuple[float, ...],
+    axis: int,
+    beside: NDArray[np.float64] | None = None,
+) -> Section | None:
     """Return the row of a field through a point, scaled to its peak; None if it is zero.
 
     Parameters
@@ -60,6 +66,9 @@ def section(field: NDArray[np.float64], centre: tuple[float, ...], axis: int) ->
         The point, in pixels; moved inside the image.
     axis
         Along which axis.
+    beside
+        Another field in which the peak is looked for; both are taken as shares of their sums, as
+        the peak of a measured field says more of its noise than of its size.
     """
     index: list[int | slice] = [
         min(max(round(c), 0), n - 1) for c, n in zip(centre, field.shape, strict=True)
@@ -69,6 +78,8 @@ def section(field: NDArray[np.float64], centre: tuple[float, ...], axis: int) ->
     peak = float(row.max()) if row.size else 0.0
     if not np.isfinite(peak) or peak <= 0:
         return None
+    if beside is not None and (total := float(beside.sum())) > 0:
+        peak = float(beside[tuple(index)].max()) * float(field.sum()) / total or peak
     values = row / peak
     x = np.arange(values.size)
     mean = float(x @ values) / float(values.sum())
@@ -180,12 +191,13 @@ class ProfileChart(QWidget):
             return
         self._say("")
         centre = grid_of(analysis, layer).centre(unit)
+        beside = None if expected is None else expected.map
         for axis, plot in enumerate(self._plots):
             plot.show_range(*_range(analysis, layer, axis))
             plot.show_sections(
                 view,
                 None if expected is None else section(expected.map, centre, axis),
-                None if measured is None else section(measured.map, centre, axis),
+                None if measured is None else section(measured.map, centre, axis, beside),
             )
         self._explain("" if measured is None else measured.name)
 
@@ -246,6 +258,7 @@ class _SectionPlot:
         self.plot.hovered_at.connect(self._read_out)
         self._shown: Section | None = None
         self._fit_text = ""
+        self._height = 1.05
         self._range: tuple[float, float] | None = None
         self.plot.colours_changed.connect(self.follow_colours)
         self.follow_colours()
@@ -259,7 +272,7 @@ class _SectionPlot:
         item.getAxis("left").setLogMode(is_log)
         low = float(np.log10(_FLOOR)) if is_log else 0.0
         item.setLimits(yMin=low - 0.1 if is_log else -0.05)
-        item.setYRange(low, 0.08 if is_log else 1.05, padding=0)
+        item.setYRange(low, 0.3 if is_log else self._height, padding=0)
 
     def show_sections(
         self, view: UnitView, expected: Section | None, measured: Section | None
@@ -278,6 +291,15 @@ class _SectionPlot:
         self._move_borders(self._borders[2:], visible)
         self._fit_text = "" if fit is None else f"σ {fit.sigma[0]:.2f} px, R² {fit.r_squared:.3f}"
         self._note.setText(self._fit_text)
+        self._show_height(max([1.0, *(float(x.values.max()) for x in (expected, measured) if x)]))
+
+    def _show_height(self, highest: float) -> None:
+        """Show all of a curve that rises above the peak of the other one."""
+        # In steps, so that the axis does not tremble while a measurement goes on.
+        height = 0.05 + ceil(4 * highest) / 4
+        if not self._is_log and height != self._height:
+            self.plot.getPlotItem().setYRange(0.0, height, padding=0)
+        self._height = height
 
     def _show(self, name: str, values: NDArray[np.float64] | None) -> None:
         if values is None:
