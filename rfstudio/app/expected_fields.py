@@ -11,6 +11,9 @@ from rfstudio.core.expected import Erf, expected_erf
 LIVE_PIXELS = 1 << 21
 """Largest map whose expected field is worked out while the pointer moves."""
 
+LIVE_LAYERS = 4000
+"""Longest network whose expected fields are."""
+
 _KEPT = 4
 
 
@@ -38,6 +41,8 @@ def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | 
     if not 0 < prod(analysis.reference_size) <= LIVE_PIXELS:
         return None
     graph = analysis.graph
+    if len(graph.nodes) > LIVE_LAYERS:
+        return None
     try:
         return expected_erf(graph, graph.index(layer), unit, reference=analysis.reference)
     except RFStudioError:

@@ -288,6 +288,11 @@ def test_that_the_table_sorts_by_numbers(window: MainWindow, qtbot: QtBot) -> No
     assert window.table.model().index(0, 0).data() == "head"
     fields = [window.table.model().index(r, 4).data() for r in range(3)]
     assert fields == ["13×13", "11×11", "11×11"]
+    # The order follows the numbers, and what was chosen stays chosen.
+    chosen = window.table.currentIndex().siblingAtColumn(0).data()
+    window.studio.edits.set_parameter((0,), "kernel_size", 9)
+    assert window.table.model().index(0, 4).data() == "19×19"
+    assert window.table.currentIndex().siblingAtColumn(0).data() == chosen
 
 
 def test_that_table_rows_are_copied_with_their_titles(window: MainWindow, qtbot: QtBot) -> None:

@@ -19,13 +19,10 @@ from rfstudio.app.texts import (
 )
 from rfstudio.core.analysis import LayerAnalysis
 
-SORT = Qt.ItemDataRole.UserRole + 1
-"""Role of the value that a column is sorted by."""
-
 # Compared thousands of times a second, which enumerations are slow at.
 _DISPLAY = int(Qt.ItemDataRole.DisplayRole)
 _ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
-_ROLES = frozenset({_DISPLAY, _ALIGNMENT, int(Qt.ItemDataRole.ToolTipRole), int(SORT)})
+_ROLES = frozenset({_DISPLAY, _ALIGNMENT, int(Qt.ItemDataRole.ToolTipRole)})
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
@@ -103,21 +100,54 @@ COLUMNS = (
 
 
 class LayerTable(QAbstractTableModel):
-    """One row a layer, in the order of the network."""
+    """One row a layer, in the order of the network or of a column.
+
+    It sorts itself: a proxy would ask for each value of a large network many times.
+    """
 
     def __init__(self, session: AnalysisSession) -> None:
         super().__init__()
         self._session = session
         self._names = self._all_names()
+        self._column = 0
+        self._descends = False
+        self._nodes = list(range(1, len(self._names) + 1))
+        self._rows = {node: row for row, node in enumerate(self._nodes)}
         session.analysis_changed.connect(self._follow)
 
     def layer(self, row: int) -> LayerAnalysis:
         """Return the layer of a row."""
-        return self._session.analysis.at(row + 1)
+        return self._session.analysis.at(self._nodes[row])
 
     def row_of(self, path: str) -> int:
         """Return the row of a layer; -1 for the network's input and for what is not there."""
-        return self._session.analysis.graph.paths.get(path, 0) - 1
+        return self._rows.get(self._session.analysis.graph.paths.get(path, 0), -1)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by the values of a column; equal ones stay in the order of the network."""
+        self._column, self._descends = column, order == Qt.SortOrder.DescendingOrder
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.layoutAboutToBeChanged.emit()
+        kept = self.persistentIndexList()
+        before = [self._nodes[index.row()] for index in kept]
+        self._put_in_order()
+        moved = [
+            self.index(self._rows[node], index.column())
+            for node, index in zip(before, kept, strict=True)
+        ]
+        self.changePersistentIndexList(kept, moved)
+        self.layoutChanged.emit()
+
+    def _put_in_order(self) -> None:
+        nodes = range(1, len(self._names) + 1)
+        if self._column == 0:
+            self._nodes = list(reversed(nodes) if self._descends else nodes)
+        else:
+            value, at = COLUMNS[self._column].value, self._session.analysis.at
+            self._nodes = sorted(nodes, key=lambda x: value(at(x)), reverse=self._descends)
+        self._rows = {node: row for row, node in enumerate(self._nodes)}
 
     def rowCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's form
         """Return the number of layers."""
@@ -150,8 +180,7 @@ class LayerTable(QAbstractTableModel):
         column = COLUMNS[index.column()]
         if role == _ALIGNMENT:
             return _RIGHT if column.is_number else _LEFT
-        layer = self.layer(index.row())
-        return column.value(layer) if role == SORT else column.text(layer)
+        return column.text(self.layer(index.row()))
 
     def _all_names(self) -> list[str]:
         return [node.name for node in self._session.analysis.graph.nodes[1:]]
@@ -161,7 +190,10 @@ class LayerTable(QAbstractTableModel):
         if names != self._names:
             self.beginResetModel()
             self._names = names
+            self._put_in_order()
             self.endResetModel()
         elif names:
+            if self._column > 0:
+                self._arrange()
             last = self.index(len(names) - 1, len(COLUMNS) - 1)
             self.dataChanged.emit(self.index(0, 0), last)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.exports import TABLE_KINDS, table_text
 from rfstudio.app.selection import Selection
-from rfstudio.widgets.table.model import COLUMNS, SORT, LayerTable
+from rfstudio.widgets.table.model import COLUMNS, LayerTable
 
 _SAMPLES = (
     "layer4.2.downsample",
@@ -30,14 +28,6 @@ _SAMPLES = (
 """Texts that the columns are wide enough for."""
 
 
-class _Sorted(QSortFilterProxyModel):
-    """Sorts by the values of the cells, not by their texts."""
-
-    def lessThan(self, left: Any, right: Any) -> bool:  # noqa: N802 - Qt's name
-        """Compare two cells of one column."""
-        return bool(left.data(SORT) < right.data(SORT))
-
-
 class TablePanel(QTableView):
     """Shows all layers; choosing a row chooses its layer."""
 
@@ -49,13 +39,7 @@ class TablePanel(QTableView):
         self._selection = selection
         self.layers = LayerTable(session)
         self.layers.setParent(self)
-        self._sorted = _Sorted(self)
-        self._sorted.setSourceModel(self.layers)
-        # Else every edit would compare all rows again, though numbers never change the order of
-        # the network, by which the table is usually sorted.
-        self._sorted.setDynamicSortFilter(False)
-        self.layers.dataChanged.connect(self._sort_again)
-        self.setModel(self._sorted)
+        self.setModel(self.layers)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -99,7 +83,7 @@ class TablePanel(QTableView):
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())
         lines = ["\t".join(column.title for column in COLUMNS)]
         for row in rows:
-            cells = (self._sorted.index(row, column).data() for column in range(len(COLUMNS)))
+            cells = (self.layers.index(row, column).data() for column in range(len(COLUMNS)))
             lines.append("\t".join(map(str, cells)))
         return "\n".join(lines) + "\n"
 
@@ -120,7 +104,7 @@ class TablePanel(QTableView):
 
     def _choose(self, current: QModelIndex) -> None:
         if current.isValid():
-            name = self.layers.layer(self._sorted.mapToSource(current).row()).name
+            name = self.layers.layer(current.row()).name
             if name != self._selection.layer:
                 self._selection.select_layer(name)
 
@@ -131,14 +115,10 @@ class TablePanel(QTableView):
         if row < 0:
             model.clearSelection()
             return
-        index = self._sorted.mapFromSource(self.layers.index(row, 0))
+        index = self.layers.index(row, 0)
         if model.currentIndex().row() != index.row() or not model.isRowSelected(index.row()):
             model.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
             self.scrollTo(index)
-
-    def _sort_again(self) -> None:
-        if self._sorted.sortColumn() > 0:
-            self._sorted.invalidate()
 
     def _fit_columns(self) -> None:
         metrics = self.fontMetrics()
