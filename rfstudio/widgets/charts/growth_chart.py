@@ -68,6 +68,7 @@ class GrowthChart(QWidget):
         self._sizes: dict[int, float] = {}
         self._is_stale = True
         self._marked = ""
+        self._labelled = 0
         self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
         self._build()
         self._erf_sizes.grown.connect(self._show_erf_sizes)
@@ -141,6 +142,7 @@ class GrowthChart(QWidget):
             item.addItem(mark, ignoreBounds=True)
         self.plot.clicked_at.connect(self._choose)
         self.plot.hovered_at.connect(self._read_out)
+        self.plot.colours_changed.connect(self._follow_colours)
         self.plot.colours_changed.connect(self._draw)
         self.log.toggled.connect(self._switch_log)
         self.erf.toggled.connect(self._switch_erf)
@@ -190,32 +192,44 @@ class GrowthChart(QWidget):
             wanted |= self._draw_one(growth, i)
         for key in set(self._curves) - wanted:
             self.plot.getPlotItem().removeItem(self._curves.pop(key))
+        if len(self._legend.items) != self._labelled:
+            self._follow_colours()
+        self._draw_reach()
+        self._mark()
+
+    def _follow_colours(self) -> None:
+        self._labelled = len(self._legend.items)
         self._legend.setLabelTextColor(self.plot.text_colour)
         for _, label in self._legend.items:
             label.setText(label.text)  # it takes the colour with its text
-        self._draw_reach()
-        self._mark()
 
     def _draw_one(self, growth: Growth, place: int) -> set[tuple[str, str]]:
         colour = SERIES[place % len(SERIES)]
         depth = np.arange(1, growth.size.size + 1, dtype=float)
         is_few = depth.size <= _MANY
         key = "" if place == 0 else growth.name
-        size = self._curve(key, "size", growth.name)
-        size.setSymbol(_SYMBOLS[place % len(_SYMBOLS)] if is_few else None)
-        size.setSymbolSize(5)
-        size.setSymbolBrush(colour)
-        size.setSymbolPen(None)
-        size.setPen(self.plot.line(colour, 1.8))
-        size.setData(depth, growth.size, connect="finite")
-        jump = self._curve(key, "jump", "jump" if place == 0 else "")
-        jump.setPen(self.plot.line(colour, 1.4, _JUMP))
-        jump.setData(depth, growth.jump, connect="finite", stepMode=None)
+        # All in one call: each setter alone would draw the curve anew.
+        self._curve(key, "size", growth.name).setData(
+            depth,
+            growth.size,
+            connect="finite",
+            pen=self.plot.line(colour, 1.8),
+            symbol=_SYMBOLS[place % len(_SYMBOLS)] if is_few else None,
+            symbolSize=5,
+            symbolBrush=colour,
+            symbolPen=None,
+        )
+        self._curve(key, "jump", "jump" if place == 0 else "").setData(
+            depth, growth.jump, connect="finite", pen=self.plot.line(colour, 1.4, _JUMP)
+        )
         drawn = {(key, "size"), (key, "jump")}
         if place == 0 and self.erf.isChecked():
-            erf = self._curve("", "erf", "ERF size")
-            erf.setPen(self.plot.line(colour, 1.6, _ERF))
-            erf.setData(depth, growth.erf_curve(self._sizes), connect="finite")
+            self._curve("", "erf", "ERF size").setData(
+                depth,
+                growth.erf_curve(self._sizes),
+                connect="finite",
+                pen=self.plot.line(colour, 1.6, _ERF),
+            )
             drawn.add(("", "erf"))
         return drawn
 
@@ -229,7 +243,7 @@ class GrowthChart(QWidget):
                 self._legend.addItem(curve, label)
         curve = self._curves[key, kind]
         label_item = self._legend.getLabel(curve)
-        if label_item is not None and label:
+        if label_item is not None and label and label_item.text != label:
             label_item.setText(label)
         return curve
 
