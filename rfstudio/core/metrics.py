@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import atan2, degrees, gamma, pi, prod, sqrt
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,49 @@ class FixedFrame:
     center: tuple[float, ...] | None = None
     field_size: tuple[int, ...] | None = None
     visible_region: tuple[Interval, ...] | None = None
+
+
+class _Squares(NamedTuple):
+    """What the squares around one place hold of a map.
+
+    Attributes
+    ----------
+    distances
+        Of each index from the place, along each axis.
+    sides
+        Half sides at which squares take in more pixels, rising.
+    held
+        What the square of each half side holds.
+    """
+
+    distances: list[Values]
+    sides: Values
+    held: Values
+
+    def half_side(self, share: float) -> float:
+        """Return half the side of the smallest square that holds a share of the map."""
+        return float(self.sides[int(np.searchsorted(self.held, share * self.held[-1] * _ALMOST))])
+
+    def area(self, share: float) -> float:
+        """Return the area of the smallest square that holds a share, over the map's."""
+        half = self.half_side(share)
+        pixels = prod(int((x <= half).sum()) for x in self.distances)
+        return pixels / prod(x.size for x in self.distances)
+
+
+_ALMOST = 1 - 1e-12
+"""So that the sum of everything holds everything, whatever the order of summation."""
+
+
+def _squares_around(values: Values, center: tuple[float, ...]) -> _Squares:
+    distances = [
+        np.abs(np.arange(n) - c).round(9) for n, c in zip(values.shape, center, strict=True)
+    ]
+    sides = np.unique(np.concatenate(distances))
+    ring = np.zeros((), np.intp)
+    for distance in distances:
+        ring = np.maximum.outer(ring, np.searchsorted(sides, distance))
+    return _Squares(distances, sides, np.cumsum(np.bincount(ring.ravel(), values.ravel())))
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,17 +233,22 @@ class Metrics(Mapping[str, Any]):
     @cached_property
     def r50(self) -> float | None:
         """Radius around the unit's centre that holds half of the map, in pixels."""
-        if self.center is None or not self.total > 0:
+        if self.center is None or self._squares is None:
             return None
+        # The disc is not larger than the one around the square that holds as much.
+        reach = self._squares.half_side(0.5) * sqrt(self.map.ndim) + 2
         squares = np.zeros(())
+        near: list[slice] = []
         for n, c in zip(self.map.shape, self.center, strict=True):
-            squares = np.add.outer(squares, (np.arange(n) - c) ** 2)
+            near.append(slice(max(int(c - reach), 0), max(min(int(c + reach) + 2, n), 0)))
+            squares = np.add.outer(squares, (np.arange(n)[near[-1]] - c) ** 2)
+        values = self.map[tuple(near)].ravel()
         # A pixel is spread over a ring of its own width, so that the sum grows steadily.
         inner = np.maximum(np.sqrt(squares).ravel() - 0.5, 0.0)
         ring = inner.astype(np.intp)
-        part = (inner - ring) * self.map.ravel()
+        part = (inner - ring) * values
         count = int(ring.max()) + 2
-        rings = np.bincount(ring, self.map.ravel() - part, count).astype(np.float64)
+        rings = np.bincount(ring, values - part, count).astype(np.float64)
         rings += np.bincount(ring + 1, part, count)
         return _crossing(rings, 0.5 * self.total)
 
@@ -220,11 +268,8 @@ class Metrics(Mapping[str, Any]):
 
         Squares lie around the unit's own centre and are cut off at the image's borders.
         """
-        if self.center is None or not self.total > 0:
-            return {f"{t:g}": None for t in SHARES}
-        return {
-            f"{t:g}": x for t, x in zip(SHARES, self._areas(self.map, self.center), strict=True)
-        }
+        squares = self._squares
+        return {f"{t:g}": None if squares is None else squares.area(t) for t in SHARES}
 
     @cached_property
     def area_ratio_replknet(self) -> dict[str, float | None]:
@@ -236,23 +281,14 @@ class Metrics(Mapping[str, Any]):
         if not values.sum() > 0:
             return {f"{t:g}": None for t in SHARES}
         middle = tuple(float(n // 2) for n in self.map.shape)
-        return {f"{t:g}": x for t, x in zip(SHARES, self._areas(values, middle), strict=True)}
+        squares = _squares_around(values, middle)
+        return {f"{t:g}": squares.area(t) for t in SHARES}
 
-    def _areas(self, values: Values, center: tuple[float, ...]) -> list[float]:
-        distances = [
-            np.abs(np.arange(n) - c).round(9) for n, c in zip(values.shape, center, strict=True)
-        ]
-        sides = np.unique(np.concatenate(distances))
-        ring = np.zeros((), np.intp)
-        for distance in distances:
-            ring = np.maximum.outer(ring, np.searchsorted(sides, distance))
-        held = np.cumsum(np.bincount(ring.ravel(), values.ravel()))
-        found = []
-        for share in SHARES:
-            half = sides[int(np.searchsorted(held, share * held[-1] * (1 - 1e-12)))]
-            pixels = prod(int((x <= half).sum()) for x in distances)
-            found.append(pixels / values.size)
-        return found
+    @cached_property
+    def _squares(self) -> _Squares | None:
+        if self.center is None or not self.total > 0:
+            return None
+        return _squares_around(self.map, self.center)
 
     @cached_property
     def erf_trf_ratio(self) -> dict[str, float | None]:
