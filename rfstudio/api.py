@@ -105,10 +105,13 @@ def expected_erf(
     ------
     UnknownLayerError, UnitError
         If there is no such layer or unit.
+    RFStudioError
+        If there is no such `batch_norm`.
     """
     from rfstudio.core import expected
 
-    graph, index, position = _unit_of(network, layer, unit, input_size)
+    training = batch_norm == "train"
+    graph, index, position = _unit_of(network, layer, unit, input_size, training=training)
     return expected.expected_erf(graph, index, position, batch_norm=batch_norm)
 
 
@@ -286,9 +289,11 @@ def _unit_of(
     layer: str,
     unit: tuple[int, ...] | None,
     input_size: tuple[int, ...] | None,
+    *,
+    training: bool = False,
 ) -> tuple[Graph, int, tuple[int, ...]]:
     """Return a network's graph, the index of a layer, and a unit of it."""
-    graph = expand(load(network), input_size)
+    graph = expand(load(network), input_size, batch_norm_training=training)
     index = graph.index(layer)
     size = graph.nodes[index].size
     return graph, index, tuple(n // 2 for n in size) if unit is None else tuple(map(int, unit))

@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from rfstudio.core import ops
 from rfstudio.core.activations import ACTIVATIONS, HOMOGENEOUS, slope, squared_slope, value
 from rfstudio.core.backward import PASS, Backward, Factors
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.geometry import AxisRules, Whole
 from rfstudio.core.graph import Graph, Node
 from rfstudio.core.layer_model import Layer, Run, average
@@ -90,7 +91,15 @@ def energy_of(graph: Graph, batch_norm: BatchNormMode = "warmed") -> Energy:
     batch_norm
         "warmed": every batch norm divides by the variance of what comes in; "fresh": by 1;
         "train": by the variance over the map, through which gradients flow as well.
+
+    Raises
+    ------
+    RFStudioError
+        If `batch_norm` is another word.
     """
+    if batch_norm not in get_args(BatchNormMode):
+        words = ", ".join(get_args(BatchNormMode))
+        raise RFStudioError(f"batch_norm must be one of {words}, not {batch_norm!r}")
     global _recent  # noqa: PLW0603 - a cache by identity; a graph is too large to be hashed
     for known in _recent:
         if known.graph is graph and known.batch_norm == batch_norm:

@@ -108,12 +108,15 @@ def expected_erf(
         open at the largest sample; for a pair (merge, source) that of an edge.
     batch_norm
         "warmed": batch norm divides by the variance of what comes in, as behind a few images;
-        "fresh": by 1; "train": by the variance over the map itself.
+        "fresh": by 1; "train": by the variance over the map itself, as for a graph that was
+        expanded with `batch_norm_training`.
 
     Raises
     ------
     UnitError
         If there is no such unit.
+    RFStudioError
+        If there is no such `batch_norm`.
     """
     check_unit(graph, index, unit)
     energy = energy_of(graph, batch_norm)

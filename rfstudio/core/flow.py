@@ -103,17 +103,19 @@ class Flow:
         elif gain.size > _MANY_TAPS:
             result = self._spread(spreads, how.factor * float(gain.mean()))
         else:
-            result = self._spread_taps(spreads, gain).times(how.factor)
+            result = self._spread_taps(spreads, gain, how.factor)
         if result is not None:
             result.lags = lags
         return result
 
-    def _spread_taps(self, spreads: Spreads, gains: Values) -> Flow:
+    def _spread_taps(self, spreads: Spreads, gains: Values, factor: float) -> Flow | None:
         windows = tuple([x for x in spreads if isinstance(x, WindowSpread)])
         values, start = spread_taps(self.values, self.start, windows, gains)
+        if values.size == 0:
+            return None
         result = Flow(start, values, self.factor, self.exponent, 0.0, self.profile)
         result.level()
-        return result
+        return result.times(factor)
 
     def _spread(self, spreads: Spreads, factor: float) -> Flow | None:
         """Return the flow spread back along all axes."""

@@ -425,6 +425,24 @@ def test_that_a_unit_that_is_not_there_is_refused() -> None:
         expected_erf(graph, 1, (3,))
 
 
+def test_that_a_unit_that_reads_only_padding_has_an_empty_field() -> None:
+    mean = ops.AvgPool(kernel_size=3, stride=1, padding=((6, 0), (6, 0)))
+    graph = expand(_network([mean, ops.AvgPool(kernel_size=3, stride=1)]))
+    erf = expected_erf(graph, 2, (0, 0))
+    assert not erf.map.any()
+    assert erf.metrics.luo_size is None
+    assert erf.metrics.as_dict()["outside"] is None
+
+
+def test_that_batch_norm_in_training_sees_the_whole_map() -> None:
+    layers = [_conv(), NORM, RELU]
+    erf = rfstudio.expected_erf(_network(layers), "relu1", (2, 2), batch_norm="train")
+    assert (erf.map > 0).all()
+    assert erf.metrics.outside == 0
+    with pytest.raises(rfstudio.RFStudioError, match="warmed, fresh, train"):
+        rfstudio.expected_erf(_network(layers), "relu1", batch_norm="evaluated")
+
+
 def test_that_a_network_with_faults_is_no_reason_to_raise() -> None:
     layers = (
         Layer(_conv(), "a"),
