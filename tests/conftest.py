@@ -81,6 +81,10 @@ def _no_window_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[Non
     names = [f"{type(w).__name__} {w.objectName() or w.windowTitle()!r}" for w in left]
     for window in left:
         window.hide()  # so that only the test that opened it fails
+    if application.styleSheet():
+        # A look that a test chose is not that of the next one, whatever their order.
+        application.setStyleSheet("")
+        application.setPalette(application.style().standardPalette())
     assert not left, f"windows outlived the test: {names}"
 
 
