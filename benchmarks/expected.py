@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from rfstudio.core import energy
+from rfstudio.core.effective import energy
 from rfstudio.core.expected import expected_erf
 from rfstudio.core.graph import Graph, expand
 from rfstudio.core.metrics import Metrics

@@ -19,7 +19,7 @@ from rfstudio.core.graph import Graph, expand
 if TYPE_CHECKING:
     import torch
 
-    from rfstudio.core.energy import BatchNormMode
+    from rfstudio.core.effective.energy import BatchNormMode
     from rfstudio.core.expected import Erf
 
 

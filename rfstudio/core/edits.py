@@ -25,7 +25,7 @@ from rfstudio.core.architecture import (
     Repeat,
     item_at,
 )
-from rfstudio.core.bound_tree import (
+from rfstudio.core.editing.bound_tree import (
     as_kind,
     as_layer,
     called,
@@ -33,9 +33,7 @@ from rfstudio.core.bound_tree import (
     item_at_bound,
     with_item,
 )
-from rfstudio.core.errors import EditError
-from rfstudio.core.ops import Op, parameters
-from rfstudio.core.rearranging import (
+from rfstudio.core.editing.rearranging import (
     Direction,
     Wrapping,
     after,
@@ -49,7 +47,7 @@ from rfstudio.core.rearranging import (
     unwrap,
     wrap,
 )
-from rfstudio.core.references import (
+from rfstudio.core.editing.references import (
     Bound,
     Items,
     bind,
@@ -59,6 +57,8 @@ from rfstudio.core.references import (
     tag_of,
     tags_in,
 )
+from rfstudio.core.errors import EditError
+from rfstudio.core.ops import Op, parameters
 
 __all__ = [
     "Direction",

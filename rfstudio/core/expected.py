@@ -1,6 +1,7 @@
 """The expected effective receptive field of a unit in closed form, and its path counts.
 
-One walk from the unit back to the input (`rfstudio.core.flow`), in numpy alone, for any network.
+One walk from the unit back to the input (`rfstudio.core.effective.flow`), in numpy alone, for any
+network.
 The expected field is E[Σ_i g²] of the gradient g of all the unit's channels, over random weights
 and images: what the measured `energy` tends to (Luo et al. [1]_, section 2).  Where that is exact
 and where a model stands in is said by the result and derived in docs/expected-erf.md.
@@ -23,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.backtrace import check_unit
-from rfstudio.core.backward import Backward, counting
-from rfstudio.core.energy import BatchNormMode, Energy, Gains, energy_of
-from rfstudio.core.flow import flow_back, total
+from rfstudio.core.effective.backward import Backward, counting
+from rfstudio.core.effective.energy import BatchNormMode, Energy, Gains, energy_of
+from rfstudio.core.effective.flow import flow_back, total
 from rfstudio.core.graph import Graph
 from rfstudio.core.metrics import Frame, Metrics
 from rfstudio.core.unit_frame import UnitFrame

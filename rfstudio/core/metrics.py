@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.gaussian_fit import GaussianFit, fit_gaussian
+from rfstudio.core.effective.gaussian_fit import GaussianFit, fit_gaussian
 from rfstudio.core.track import Interval
 
 Values: TypeAlias = NDArray[np.float64]

@@ -16,7 +16,7 @@ import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.architecture import Architecture, Branch, Item, Layer, Parallel, Residual
 from rfstudio.core.backtrace import region_of_unit
-from rfstudio.core.energy import energy_of
+from rfstudio.core.effective.energy import energy_of
 from rfstudio.core.errors import UnitError
 from rfstudio.core.expected import Erf, expected_erf
 from rfstudio.core.graph import Graph, expand

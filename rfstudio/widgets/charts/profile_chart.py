@@ -16,8 +16,8 @@ from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
 from rfstudio.core.analysis import Analysis, UnitView
+from rfstudio.core.effective.gaussian_fit import GaussianFit, fit_gaussian
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.gaussian_fit import GaussianFit, fit_gaussian
 from rfstudio.core.track import Interval
 from rfstudio.widgets.canvas.colours import ERF, SERIES, THEORETICAL
 from rfstudio.widgets.canvas.effective_field import MeasuredField, Measurements, expected_field

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.activations import HOMOGENEOUS, slope, squared_slope, value
-from rfstudio.core.normal import cdf, nodes
+from rfstudio.core.effective.activations import HOMOGENEOUS, slope, squared_slope, value
+from rfstudio.core.effective.normal import cdf, nodes
 from rfstudio.core.ops import Op
 
 Points: TypeAlias = NDArray[np.float64]

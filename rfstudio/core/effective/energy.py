@@ -3,7 +3,7 @@
 What a layer does to the mean square of a gradient depends on the weights that are drawn (normal
 around 0, variance 2 over the number of inputs that one output sums) and on the values that come
 in: the slope of an activation, the variance that a norm divides by.  So one pass forward carries
-the moments of the values (`rfstudio.core.moments`), and makes one `Backward` a layer.
+the moments of the values (`rfstudio.core.effective.moments`), and makes one `Backward` a layer.
 
 References
 ----------
@@ -19,14 +19,17 @@ from math import prod
 from typing import Any, Literal, TypeAlias, get_args
 
 from rfstudio.core import ops
-from rfstudio.core.activations import ACTIVATIONS, HOMOGENEOUS, slope, squared_slope, value
-from rfstudio.core.backward import PASS, Backward, Factors
-from rfstudio.core.errors import RFStudioError
-from rfstudio.core.geometry import AxisRules, Whole
-from rfstudio.core.graph import Graph, Node
-from rfstudio.core.layer_model import Layer, Run, average
-from rfstudio.core.mixing_energy import MIXING, norm_over_map
-from rfstudio.core.moments import (
+from rfstudio.core.effective.activations import (
+    ACTIVATIONS,
+    HOMOGENEOUS,
+    slope,
+    squared_slope,
+    value,
+)
+from rfstudio.core.effective.backward import PASS, Backward, Factors
+from rfstudio.core.effective.layer_model import Layer, Run, average
+from rfstudio.core.effective.mixing_energy import MIXING, norm_over_map
+from rfstudio.core.effective.moments import (
     Law,
     Moments,
     activated,
@@ -36,8 +39,11 @@ from rfstudio.core.moments import (
     scaled,
     standardized,
 )
-from rfstudio.core.normal import cdf
-from rfstudio.core.window_energy import WINDOWS
+from rfstudio.core.effective.normal import cdf
+from rfstudio.core.effective.window_energy import WINDOWS
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.geometry import AxisRules, Whole
+from rfstudio.core.graph import Graph, Node
 
 BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
 

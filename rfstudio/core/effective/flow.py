@@ -1,6 +1,7 @@
 """What flows from one unit back through a network: positive maps over the boxes that it reaches.
 
-One walk from the unit to the reference, whatever the numbers mean (see `rfstudio.core.backward`).
+One walk from the unit to the reference, whatever the numbers mean: see
+`rfstudio.core.effective.backward`.
 A flow is kept as a box of values, a factor and a power of two, so that a layer that only scales
 costs one multiplication, and no depth overflows.
 """
@@ -14,10 +15,10 @@ from typing import TypeAlias
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.backward import Backward, Factors, Spreads
+from rfstudio.core.effective.backward import Backward, Factors, Spreads
+from rfstudio.core.effective.lags import Lags, blended
+from rfstudio.core.effective.spread import Values, WindowSpread, spread, spread_taps
 from rfstudio.core.graph import Graph
-from rfstudio.core.lags import Lags, blended
-from rfstudio.core.spread import Values, WindowSpread, spread, spread_taps
 
 Profile: TypeAlias = tuple[float, ...] | None
 """For each run of channels its share of a flow, the first being 1; None: all are alike."""

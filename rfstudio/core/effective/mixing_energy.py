@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.backward import Backward, even, spreads_of_ones
+from rfstudio.core.effective.backward import Backward, even, spreads_of_ones
+from rfstudio.core.effective.layer_model import Layer, Run, average
+from rfstudio.core.effective.moments import Moments, scaled, standardized
+from rfstudio.core.effective.spread import WholeSpread, WindowSpread
 from rfstudio.core.geometry import Window
 from rfstudio.core.graph import Node
-from rfstudio.core.layer_model import Layer, Run, average
-from rfstudio.core.moments import Moments, scaled, standardized
 from rfstudio.core.ops import Op, per_axis
-from rfstudio.core.spread import WholeSpread, WindowSpread
 
 
 def norm_over_map(node: Node, source: Node, runs: list[Run]) -> Layer:

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.spread import TableSpread
+from rfstudio.core.effective.spread import TableSpread
 
 Values: TypeAlias = NDArray[np.float64]
 

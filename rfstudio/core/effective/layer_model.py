@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from rfstudio.core.backward import Backward
-from rfstudio.core.moments import Moments
+from rfstudio.core.effective.backward import Backward
+from rfstudio.core.effective.moments import Moments
 
 Run: TypeAlias = tuple[int, Moments]
 """A number of channels that are alike, and the moments of their values."""

@@ -18,11 +18,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.geometry import AxisRule, Whole, Window, resolved_padding
-from rfstudio.core.graph import Node
-from rfstudio.core.interpolation import tables
-from rfstudio.core.lags import LagRule
-from rfstudio.core.spread import (
+from rfstudio.core.effective.interpolation import tables
+from rfstudio.core.effective.lags import LagRule
+from rfstudio.core.effective.spread import (
     AxisSpread,
     WholeSpread,
     ones,
@@ -30,6 +28,8 @@ from rfstudio.core.spread import (
     table_from,
     weighted,
 )
+from rfstudio.core.geometry import AxisRule, Whole, Window, resolved_padding
+from rfstudio.core.graph import Node
 
 Spreads: TypeAlias = tuple[AxisSpread, ...]
 

@@ -24,9 +24,8 @@ from rfstudio.core.architecture import (
     item_at,
     with_bodies,
 )
-from rfstudio.core.bound_tree import bound_item, called, changed_body, item_at_bound
-from rfstudio.core.errors import EditError
-from rfstudio.core.references import (
+from rfstudio.core.editing.bound_tree import bound_item, called, changed_body, item_at_bound
+from rfstudio.core.editing.references import (
     Bound,
     Items,
     Link,
@@ -37,6 +36,7 @@ from rfstudio.core.references import (
     tag_of,
     tags_in,
 )
+from rfstudio.core.errors import EditError
 
 Wrapping: TypeAlias = Literal["sequence", "residual", "parallel", "repeat"]
 Direction: TypeAlias = Literal["up", "down", "out", "in"]

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from rfstudio.core import lags, ops
-from rfstudio.core.backward import (
+from rfstudio.core import ops
+from rfstudio.core.channels import group_count
+from rfstudio.core.effective import lags
+from rfstudio.core.effective.backward import (
     Backward,
     equal_chances,
     even,
@@ -21,21 +23,20 @@ from rfstudio.core.backward import (
     mean_over_window,
     spreads_of_ones,
 )
-from rfstudio.core.channels import group_count
-from rfstudio.core.geometry import AxisRules, Periodic, Whole, Window, axis_rules
-from rfstudio.core.graph import Node
-from rfstudio.core.interpolation import tables
-from rfstudio.core.lags import LagRule
-from rfstudio.core.layer_model import Layer, Run, average
-from rfstudio.core.moments import Moments, Profile, pooled, scaled
-from rfstudio.core.ops import Op, per_axis
-from rfstudio.core.spread import (
+from rfstudio.core.effective.interpolation import tables
+from rfstudio.core.effective.lags import LagRule
+from rfstudio.core.effective.layer_model import Layer, Run, average
+from rfstudio.core.effective.moments import Moments, Profile, pooled, scaled
+from rfstudio.core.effective.spread import (
     TableSpread,
     Values,
     ones,
     samples_in_windows,
     shares_of_taps,
 )
+from rfstudio.core.geometry import AxisRules, Periodic, Whole, Window, axis_rules
+from rfstudio.core.graph import Node
+from rfstudio.core.ops import Op, per_axis
 
 
 def _normal(x: Moments, factor: float) -> Moments:

@@ -14,8 +14,8 @@ from rfstudio.core.architecture import (
     item_at,
     with_bodies,
 )
+from rfstudio.core.editing.references import Bound, Items
 from rfstudio.core.errors import EditError
-from rfstudio.core.references import Bound, Items
 
 
 def item_at_bound(bound: Bound, location: Location) -> Item:

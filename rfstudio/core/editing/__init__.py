@@ -1,0 +1,1 @@
+"""The parts of the edits: names that keep their meaning while items move."""
