@@ -133,11 +133,11 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         lambda: ops.WindowAttention(
             window_size=_each(rng, axes, 2, 4), shift=_each(rng, axes, 0, 2), heads=1
         ),
-        lambda: ops.Relu(),
+        lambda: rng.choice([x for x in ops.ELEMENTWISE if x is not ops.Prelu])(),
         lambda: ops.BatchNorm(),
         lambda: ops.Custom(**window, **dilation, label="mystery"),
     ]
-    if global_ops and rng.random() < 0.04:
+    if global_ops and rng.random() < 0.06:
         return rng.choice(
             [
                 ops.SqueezeExcite(reduction=1),
@@ -145,6 +145,11 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
                 ops.InstanceNorm(),
                 ops.Attention(heads=1),
                 ops.DeformConv(**window, **dilation),
+                ops.Custom(whole=True, label="mystery"),
+                ops.GlobalAvgPool(),
+                ops.GlobalMaxPool(),
+                ops.Linear(out_features=4),
+                ops.Flatten() if axes == 1 else ops.GlobalAvgPool(),
             ]
         )
     return rng.choice(choices)()
