@@ -33,6 +33,8 @@ def _one_channel(architecture: Architecture) -> Architecture | None:
     def narrow(layer: Layer) -> Layer:
         if isinstance(layer.op, ops.Conv | ops.ConvTranspose | ops.DeformConv):
             return replace(layer, op=replace(layer.op, out_channels=1, groups=1))
+        if isinstance(layer.op, ops.Linear):
+            return replace(layer, op=replace(layer.op, out_features=1))
         return layer
 
     narrowed = replace(architecture, channels=1, layers=tuple(map(narrow, architecture.layers)))
