@@ -130,6 +130,7 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
     compute = api.expected_erf if arguments.estimator == "expected" else api.path_counts
     result = compute(analysis.architecture, arguments.layer, unit.position)
     facts: dict[str, Any] = {
+        "exact": result.exact,
         "exactness": "exact" if result.exact else "approximate",
         "exponent": result.exponent,
         "options": dict(result.options),

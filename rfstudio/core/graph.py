@@ -148,9 +148,12 @@ def shape_text(channels: int, size: tuple[int, ...]) -> str:
 
 
 def _unknown(path: str, paths: Mapping[str, int]) -> str:
-    near = get_close_matches(path, paths, n=1)
-    if not near:  # a layer deep inside is often asked for by its last name
-        near = [x for x in paths if x.rpartition(".")[2] == path][:1]
+    # A layer is often asked for by how its path begins, or by its last name alone.
+    near = (
+        [x for x in paths if path and x.startswith(path)][:1]
+        or get_close_matches(path, paths, n=1)
+        or [x for x in paths if x.rpartition(".")[2] == path][:1]
+    )
     return f"there is no layer '{path}'" + (f"; did you mean '{near[0]}'?" if near else "")
 
 
