@@ -25,6 +25,7 @@ from rfstudio.core.analysis import Analysis, UnitView
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics import Metrics
 from rfstudio.core.unit_frame import UnitFrame
+from rfstudio.engine.recipes import apply_recipe, recipe
 
 _COMPUTED = ("expected", "path-count")
 _MEASURED = ("energy", "rms", "abs", "signed", "positive", "occlusion", "perturbation")
@@ -38,6 +39,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=(*_MEASURED, *_COMPUTED),
         default="energy",
         help="what is averaged over samples, or what is computed without any; default: energy",
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="luo2016|replknet|slak|openerf",
+        help="measure as published work does: sets every other option but images and device",
     )
     parser.add_argument("--samples", type=int, metavar="N", help="default: 32, or one an image")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
@@ -76,7 +82,11 @@ def erf(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if output is not None and output.suffix.lower() not in (".npz", *_FIGURES):
         raise UsageError(f"{output}: a map is written as .npz, .png, .svg or .pdf")
-    analysis = api.analyze(load_network(arguments))
+    size = None
+    if arguments.recipe is not None:
+        found = recipe(arguments.recipe)
+        arguments.estimator, size = found.options["estimator"], found.options["input_size"]
+    analysis = api.analyze(load_network(arguments), input_size=size)
     position = position_of(analysis, arguments.layer, arguments.unit)
     unit = analysis.unit(arguments.layer, position)
     work = _computed if arguments.estimator in _COMPUTED else _measured
@@ -109,11 +119,14 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         dtype=arguments.dtype,
         device=arguments.device,
     )
+    if arguments.recipe is not None:
+        request = apply_recipe(request, arguments.recipe)
     try:
         result = measure(request, report=_report)
     finally:
         _forget_report()
     facts = {
+        "recipe": arguments.recipe,
         "samples": result.samples,
         "options": dict(result.options),
         "device": result.device,

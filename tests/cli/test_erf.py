@@ -135,3 +135,21 @@ def test_that_what_cannot_be_measured_is_said_in_a_sentence(
     assert told in captured.err
     assert "Traceback" not in captured.err
     assert captured.out == ""
+
+
+def test_that_a_recipe_sets_the_options_and_is_recorded(
+    capsys: pytest.CaptureFixture[str], network: Path
+) -> None:
+    record = _json(capsys, network, "--layer", "b", "--recipe", "luo2016", "--device", "cpu")
+    assert record["recipe"] == "luo2016"
+    assert record["estimator"] == record["options"]["estimator"] == "abs"
+    assert record["samples"] == 20
+
+
+def test_that_a_recipe_says_what_the_user_has_to_bring(
+    capsys: pytest.CaptureFixture[str], network: Path
+) -> None:
+    assert main(["erf", str(network), "--layer", "b", "--recipe", "replknet"]) == 1
+    assert "trained weights as a file and photos" in capsys.readouterr().err
+    assert main(["erf", str(network), "--layer", "b", "--recipe", "lou2016"]) == 1
+    assert "did you mean 'luo2016'" in capsys.readouterr().err
