@@ -105,7 +105,10 @@ class ItemReader:
         place = self.places[location] = Place(keyword.mark)
         word = keyword.text
         if word not in _KEYWORDS:
-            self._add(keyword.mark, f"unknown op '{short(word)}'{suggestion(word, _KEYWORDS)}")
+            near = suggestion(word, _KEYWORDS)
+            # No network is refused because of an op that is not known here: it can be declared.
+            remedy = near or f"; declare it by hand, as in custom: {{label: {short(word)}}}"
+            self._add(keyword.mark, f"unknown op '{short(word)}'{remedy}")
             place.is_stand_in = True
             word = nearest(word, _KEYWORDS)
             if not word:

@@ -187,7 +187,10 @@ def test_that_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
         ("max_pol: {kernel_size: 2}", "4:5: unknown op 'max_pol'; did you mean 'max_pool'?"),
         ("MaxPool2d: {kernel_size: 2}", "4:5: unknown op 'MaxPool2d'; did you mean 'max_pool'?"),
         ("sequense: {layers: []}", "4:5: unknown op 'sequense'; did you mean 'sequence'?"),
-        ("xyzzy", "4:5: unknown op 'xyzzy'"),
+        (
+            "xyzzy",
+            "4:5: unknown op 'xyzzy'; declare it by hand, as in custom: {label: xyzzy}",
+        ),
         ("conv: {kernel_size: 1, strid: 2}", "4:28: conv has no 'strid'; did you mean 'stride'?"),
         ("relu: {kernel_size: 3}", "4:12: relu has no 'kernel_size'; it has name, from"),
         (
