@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-ALWAYS: tuple[str, ...] = ()
+from rfstudio.app.erf_session import ErfOptions
+
 _BY_FILLING = ("occlusion", "perturbation")
 
 
@@ -31,10 +32,12 @@ class Option(NamedTuple):
         The values that it takes; none for a number.
     least, most
         Bounds of a number.
+    decimals
+        Of a number; 0 for a whole one.
+    none
+        How a missing number is called, if the number may be missing.
     free
         Whether another text than those of `choices` may be typed.
-    estimators
-        The estimators that it matters for; none: all.
     """
 
     name: str
@@ -43,8 +46,9 @@ class Option(NamedTuple):
     choices: tuple[Choice, ...] = ()
     least: float = 0
     most: float = 0
+    decimals: int = 0
+    none: str = ""
     free: bool = False
-    estimators: tuple[str, ...] = ALWAYS
 
 
 OPTIONS = (
@@ -70,8 +74,8 @@ OPTIONS = (
         "What the network is shown.",
         (
             Choice("noise", "noise", "Noise of mean 0 and variance 1."),
-            Choice("image", "the image on the canvas", "The photo that is shown, again and again."),
-            Choice("folder", "a folder of images …", "All images of a folder, in turn."),
+            Choice("image", "this image", "The photo that is shown, again and again."),
+            Choice("folder", "a folder …", "All images of a folder, in turn."),
         ),
     ),
     Option(
@@ -81,7 +85,7 @@ OPTIONS = (
         (
             Choice("random", "random (He)", "Drawn anew from the seed, with variance 2 / fan-in."),
             Choice("uniform", "uniform", "All weights alike: the structure alone."),
-            Choice("file", "a file of weights …", "Trained weights: safetensors, or a state dict."),
+            Choice("file", "a file …", "Trained weights: safetensors, or a state dict."),
         ),
         free=True,
     ),
@@ -100,13 +104,15 @@ OPTIONS = (
     Option(
         "activation",
         "Unit taken",
-        "Before or behind the activation.",
+        "Before or after the activation.",
         (
-            Choice("as_is", "the layer itself", "The map of the chosen layer."),
-            Choice("before", "before its activation", "What the activation reads."),
-            Choice("after", "behind its activation", "Behind the batch norm and activation next."),
+            Choice("as_is", "the layer", "The map of the chosen layer."),
+            Choice("before", "before activation", "What the activation reads."),
+            Choice("after", "after activation", "Behind the batch norm and activation next."),
         ),
     ),
+    Option("channel", "Channel", "The one channel of the unit that counts, or all of them.",
+           least=0, most=1_000_000, none="all"),
     Option("seed", "Seed", "Of weights, noise and signs: the same seed, the same result.",
            least=0, most=2**31 - 1),
     Option(
@@ -131,8 +137,51 @@ OPTIONS = (
         free=True,
     ),
     Option("patch", "Patch", "Side of the patch that is changed, in pixels.",
-           least=1, most=512, estimators=_BY_FILLING),
-    Option("stride", "Step", "Distance between two patches, in pixels.",
-           least=1, most=512, estimators=_BY_FILLING),
+           least=1, most=512),
+    Option("stride", "Step", "Distance between two patches, in pixels; less than a patch overlaps.",
+           least=1, most=512),
+    Option("fill", "Fill", "Value that fills a patch; 0 is the mean of noise and of photos.",
+           least=-10, most=10, decimals=2),
+    Option("amplitude", "Noise", "Standard deviation of the noise added to a patch; inputs have 1.",
+           least=0, most=10, decimals=2),
 )  # fmt: skip
 """All options that the window offers, in order."""
+
+
+def reason_off(name: str, options: ErfOptions, *, has_batch_norm: bool = True) -> str:
+    """Return why an option has no effect beside the others, in words; empty: it has one.
+
+    Parameters
+    ----------
+    name
+        Of the option.
+    options
+        All that is chosen.
+    has_batch_norm
+        Whether the network has any.
+    """
+    estimator = options.estimator
+    match name:
+        case "patch" | "stride" if estimator not in _BY_FILLING:
+            return "Only occlusion and perturbation change patches."
+        case "fill" if estimator != "occlusion":
+            return "Only occlusion fills patches."
+        case "amplitude" if estimator != "perturbation":
+            return "Only perturbation adds noise."
+        case "images_per_weights" if options.weights != "random":
+            return "The weights are the same for all samples."
+        case "batch_norm" if not has_batch_norm:
+            return "This network has no batch norm."
+        case "seed" if _is_drawn_nothing(options):
+            return "Nothing is drawn at random: neither weights, images nor signs."
+    return ""
+
+
+def _is_drawn_nothing(options: ErfOptions) -> bool:
+    draws_signs = options.estimator in ("energy", "rms") and options.channel is None
+    return (
+        options.weights == "uniform"
+        and options.inputs != "noise"
+        and options.estimator != "perturbation"
+        and not draws_signs
+    )

@@ -17,11 +17,11 @@ from rfstudio.widgets.canvas.canvas import Canvas
 from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.charts.profile_chart import ProfileChart
 from rfstudio.widgets.command_palette import CommandPalette
+from rfstudio.widgets.erf_panel.panel import ErfPanel
 from rfstudio.widgets.file_commands import FileCommands
 from rfstudio.widgets.graph_view.graph_view import GraphView
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.measure_controls import MeasureControls
-from rfstudio.widgets.measure_panel import MeasurePanel
 from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.questions import Questions
 from rfstudio.widgets.stack.panel import StackPanel
@@ -126,8 +126,8 @@ class MainWindow(QMainWindow):
         self.tabs.addTab(self.profile, "Profile")
         self.tabs.addTab(self.graph, "Graph")
         if self.studio.erf_session is not None:
-            self.measure_panel = MeasurePanel(self.studio.erf_session)
-            self.tabs.addTab(self.measure_panel, "Measuring")
+            self.measure_panel = ErfPanel(self.studio.erf_session, session=self.studio.analysis)
+            self.tabs.addTab(self.measure_panel, "Measure")
         self.tabs.addTab(self.problems, "Problems")
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.jobs import JobRunner
@@ -69,18 +68,3 @@ def test_that_what_cannot_be_measured_is_said(window: MainWindow, qtbot: QtBot) 
     window.studio.erf_session.set_options(inputs="image")
     window.actions_.measure.trigger()
     assert "no image on the canvas" in window.status.currentMessage()
-
-
-def test_that_options_are_chosen_in_the_panel_and_explained(window: MainWindow) -> None:
-    panel = window.measure_panel
-    box = panel.editor("estimator")
-    assert isinstance(box, QComboBox)
-    assert panel.editor("patch").isHidden()
-    box.setCurrentIndex(box.findData("occlusion"))
-    box.activated.emit(box.currentIndex())
-    assert window.studio.erf_session.options.estimator == "occlusion"
-    assert not panel.editor("patch").isHidden()
-    panel.editor("samples").setValue(7)
-    assert window.studio.erf_session.options.samples == 7
-    sentence = panel._rows["estimator"][2].text()
-    assert "filled" in sentence

@@ -1,0 +1,82 @@
+"""Recipes of measuring for the window: applied to its options, recognised in them, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfstudio.app.erf_session import ErfOptions
+from rfstudio.engine.recipes import RECIPES, Recipe, recipe
+
+NAMES: tuple[str, ...] = tuple(RECIPES)
+"""The recipes that there are."""
+
+_ELSEWHERE = ("input_size", "method")
+"""What the window does not choose here: the document has the size, the engine its method."""
+
+_FILLING = ("patch", "stride", "fill", "amplitude")
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """Return the options of the window that a recipe sets.
+
+    Raises
+    ------
+    MeasurementError
+        If there is no such recipe.
+    """
+    found = recipe(name)
+    values = {x: value for x, value in found.options.items() if x not in _ELSEWHERE}
+    if "images" not in found.needs:
+        values["inputs"] = "noise"
+    return values
+
+
+def matching(options: ErfOptions) -> tuple[str, ...]:
+    """Return the recipes whose options are those that are chosen; some may still lack a file."""
+    return tuple(name for name in NAMES if _agrees(options, name))
+
+
+def missing(options: ErfOptions, name: str) -> str:
+    """Return in words what the user has to bring for a recipe yet; empty: nothing."""
+    found = recipe(name)
+    lacks = []
+    if "weights" in found.needs and options.weights in ("random", "uniform"):
+        lacks.append("a file of trained weights")
+    if "images" in found.needs and options.inputs == "noise":
+        lacks.append("photos")
+    return " and ".join(lacks)
+
+
+def sentences(name: str, input_size: tuple[int, ...] | None = None) -> str:
+    """Return what a recipe reproduces, needs and cannot, and where it is from.
+
+    Parameters
+    ----------
+    name
+        Of the recipe.
+    input_size
+        That of the network; the recipe's, if it is another, is named.
+    """
+    found = recipe(name)
+    size = _size_sentence(found, input_size)
+    return f"{found.reproduces} {size}Needed: {found.wants}. {found.differs} ({found.source})"
+
+
+def reproduces(name: str) -> str:
+    """Return what a recipe reproduces, in a sentence."""
+    return recipe(name).reproduces
+
+
+def _size_sentence(found: Recipe, input_size: tuple[int, ...] | None) -> str:
+    wanted = found.options["input_size"]
+    if wanted is None or input_size is None or tuple(input_size) == wanted:
+        return ""
+    sizes = [" × ".join(map(str, x)) for x in (wanted, input_size)]
+    return f"Its input is {sizes[0]}, that of this network {sizes[1]}. "
+
+
+def _agrees(options: ErfOptions, name: str) -> bool:
+    values = options_of(name)
+    if options.estimator not in ("occlusion", "perturbation"):
+        values = {x: value for x, value in values.items() if x not in _FILLING}
+    return all(getattr(options, x) == value for x, value in values.items())

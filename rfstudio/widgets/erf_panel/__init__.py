@@ -1,0 +1,1 @@
+"""The panel where a measurement is chosen, started and watched."""

@@ -1,0 +1,125 @@
+"""How near a measurement has come to the expected field, sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.app.expected_fields import LIVE_LAYERS, LIVE_PIXELS
+from rfstudio.core import ops
+from rfstudio.core.analysis import Analysis
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.expected import expected_erf
+
+RATE = 1.5
+"""Relative L1 distance of one sample, roughly: N independent ones are at RATE/√N."""
+
+
+class Measured(Protocol):
+    """A measurement so far, as the worker reports it."""
+
+    @property
+    def map(self) -> NDArray[np.float64]:
+        """The field."""
+
+    @property
+    def layer(self) -> str:
+        """Path of the layer that was measured."""
+
+    @property
+    def unit(self) -> tuple[int, ...]:
+        """Position of the unit."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples are in it."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """All options of the run."""
+
+
+class Target(NamedTuple):
+    """What a measurement is compared with.
+
+    Attributes
+    ----------
+    map
+        The expected field; None if there is none that this measurement tends to.
+    is_exact
+        Whether the measurement tends to it, or only comes near.
+    sentence
+        What the comparison says, or why there is none.
+    detail
+        Why the expected field is approximate.
+    """
+
+    map: NDArray[np.float64] | None
+    is_exact: bool
+    sentence: str
+    detail: str = ""
+
+
+def target_of(analysis: Analysis, measured: Measured) -> Target:
+    """Return the expected field that a measurement is to be compared with."""
+    options = measured.options
+    if reason := _incomparable(options):
+        return Target(None, False, reason)
+    if prod(analysis.input_size) > LIVE_PIXELS or len(analysis.graph.nodes) > LIVE_LAYERS:
+        return Target(None, False, "The network is too large to work out the expected field here.")
+    normalises = any(isinstance(x.op, ops.BatchNorm) for x in analysis.graph.nodes)
+    mode = options.get("batch_norm", "warmed")
+    if normalises and mode == "train":
+        return Target(None, False, "Batch norm in training mode has another expected field.")
+    graph = analysis.graph
+    try:
+        erf = expected_erf(
+            graph,
+            graph.index(measured.layer),
+            tuple(measured.unit),
+            batch_norm="fresh" if mode == "fresh" else "warmed",
+        )
+    except RFStudioError as error:
+        return Target(None, False, f"There is no expected field: {error}")
+    if erf.map.shape != measured.map.shape:
+        return Target(None, False, "The network has changed since it was measured.")
+    if not erf.exact:
+        text = "The expected field is approximate here, so the curve levels off; hover for why."
+        return Target(erf.map, False, text, "\n".join(erf.notes))
+    shared = int(options.get("images_per_weights", 1))
+    text = f"The expected field is exact: the distance falls as 1/√N, the line is {RATE}/√N."
+    if shared > 1:
+        text += f" Here {shared} samples share their weights, so more are needed."
+    return Target(erf.map, True, text)
+
+
+def _incomparable(options: Mapping[str, Any]) -> str:
+    """Return why a measurement does not tend to the expected field; empty: it does."""
+    estimator = options.get("estimator", "energy")
+    if estimator not in ("energy", "rms"):
+        return f"The expected field predicts energy and rms, not '{estimator}'."
+    if options.get("weights", "random") != "random":
+        return "The expected field is that of random weights, so there is nothing to come near to."
+    if options.get("images"):
+        return "The expected field is that of noise, so there is nothing to come near to."
+    if options.get("channel") is not None:
+        return "The expected field is that of all channels of the unit, not of one."
+    return ""
+
+
+def distance(measured: Measured, target: NDArray[np.float64]) -> float | None:
+    """Return the relative L1 distance of a measured map and an expected one.
+
+    Both are scaled to a sum of 1, so that it goes from 0 to 2; None if one of them is 0.
+    """
+    values = np.asarray(measured.map, np.float64)
+    if measured.options.get("estimator") == "rms":
+        values = values**2  # the expected field predicts the mean under the root
+    total, wanted = float(values.sum()), float(target.sum())
+    if not (0 < total < np.inf and 0 < wanted < np.inf):
+        return None
+    return float(np.abs(values / total - target / wanted).sum())

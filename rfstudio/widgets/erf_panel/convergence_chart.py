@@ -1,0 +1,147 @@
+"""The live curve of a measurement's distance to the expected field against its samples."""
+
+from __future__ import annotations
+
+from math import ceil, floor, log10
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from rfstudio.core.analysis import Analysis
+from rfstudio.widgets.canvas.colours import SERIES
+from rfstudio.widgets.charts.plot import Plot
+from rfstudio.widgets.erf_panel.convergence import RATE, Measured, Target, distance, target_of
+
+_RATE_DASHES = (5.0, 3.0)
+_FEW = 120
+"""Ratio of the ends of an axis below which 2 and 5 are marked beside 1 and 10."""
+
+_IDLE = "While a measurement runs, its distance to the expected field is drawn here."
+
+
+class ConvergenceChart(QWidget):
+    """Draws the relative L1 distance of the running mean to the expected field.
+
+    Both axes are logarithmic, so that 1.5/√N is a straight line.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._target: Target | None = None
+        self._points: list[tuple[int, float]] = []
+        self._wanted = 1
+        self.sentence = QLabel(_IDLE, wordWrap=True)
+        self.sentence.setContentsMargins(8, 2, 8, 4)
+        self.sentence.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.legend = QLabel(textFormat=Qt.TextFormat.RichText)
+        self.legend.setContentsMargins(8, 3, 8, 0)
+        self.plot = Plot("samples", "distance")
+        self.plot.setAccessibleName("Distance to the expected field against samples")
+        self.plot.getPlotItem().setLogMode(True, True)
+        self._rate = pg.PlotDataItem(antialias=True)
+        self._curve = pg.PlotDataItem(antialias=True, symbol="o", symbolSize=5)
+        for item in (self._rate, self._curve):
+            self.plot.getPlotItem().addItem(item)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.legend)
+        column.addWidget(self.plot, 1)
+        column.addWidget(self.sentence)
+        self.plot.colours_changed.connect(self._follow_colours)
+        self._follow_colours()
+        self._draw()
+
+    @property
+    def points(self) -> tuple[tuple[int, float], ...]:
+        """What is drawn: samples and distance."""
+        return tuple(self._points)
+
+    @property
+    def shows_rate(self) -> bool:
+        """Whether the line of independent samples is drawn."""
+        return self._target is not None and self._target.is_exact
+
+    def start(self) -> None:
+        """Forget the last measurement; another one begins."""
+        self._target = None
+        self._points.clear()
+        self.sentence.setText("")
+        self._draw()
+
+    def add(self, analysis: Analysis | None, measured: Measured, wanted: int) -> None:
+        """Draw how near a measurement is by now."""
+        if self._target is None:
+            self._target = (
+                Target(None, False, "There is no expected field here to compare with.")
+                if analysis is None
+                else target_of(analysis, measured)
+            )
+            self.sentence.setText(self._target.sentence)
+            self.sentence.setToolTip(self._target.detail)
+            self.sentence.setAccessibleDescription(self._target.detail)
+        self._wanted = max(wanted, 2)
+        if self._target.map is None or self._target.map.shape != measured.map.shape:
+            self._draw()
+            return
+        value = distance(measured, self._target.map)
+        if value is not None and value > 0:
+            # The complete result comes once more, behind its last report.
+            kept = [x for x in self._points if x[0] < measured.samples]
+            self._points = [*kept, (measured.samples, value)]
+        self._draw()
+
+    def _draw(self) -> None:
+        has_curve = self._target is not None and self._target.map is not None
+        self.legend.setVisible(bool(self._points))
+        self.plot.setVisible(has_curve)
+        x, y = np.array(self._points, float).reshape(-1, 2).T
+        self._curve.setData(x, y)
+        if self.shows_rate:
+            samples = np.array([1.0, self._wanted])
+            self._rate.setData(samples, RATE / np.sqrt(samples))
+        else:
+            self._rate.setData([], [])
+        self._show_range(y)
+        if self._points:
+            last = f" {self._points[-1][1]:.3g} at {self._points[-1][0]} samples"
+            text = f'<span style="color:{SERIES[0]}">●</span> L1 distance{last}'
+            if self.shows_rate:
+                text += f"&nbsp;&nbsp; ╌ {RATE}/√N"
+            self.legend.setText(text)
+        else:
+            self.legend.setText("")
+
+    def _show_range(self, distances: NDArray[np.float64]) -> None:
+        """Show all samples that are wanted, and all distances so far and those to be expected."""
+        item = self.plot.getPlotItem()
+        least = RATE / np.sqrt(self._wanted) if self.shows_rate else np.inf
+        low = float(np.min(distances, initial=least))
+        high = float(np.max(distances, initial=RATE if self.shows_rate else 0.0))
+        if not 0 < low <= high < np.inf:
+            return
+        ranges = {"bottom": (1.0, float(self._wanted)), "left": (0.8 * low, 1.25 * high)}
+        for side, (first, last) in ranges.items():
+            item.getAxis(side).setTicks([_ticks(first, last), []])
+        item.setXRange(0, np.log10(self._wanted), padding=0.04)
+        item.setYRange(*np.log10(ranges["left"]), padding=0)
+
+    def _follow_colours(self) -> None:
+        plot = self.plot
+        self._curve.setPen(plot.line(SERIES[0], 1.6))
+        self._curve.setSymbolBrush(SERIES[0])
+        self._curve.setSymbolPen(None)
+        self._rate.setPen(plot.line(plot.text_colour, 1.2, _RATE_DASHES))
+
+
+def _ticks(first: float, last: float) -> list[tuple[float, str]]:
+    """Return places on a logarithmic axis with round numbers, a handful."""
+    decades = range(floor(log10(first)), ceil(log10(last)) + 1)
+    steps = (1, 2, 5) if last / first < _FEW else (1,)
+    numbers = [step * 10.0**decade for decade in decades for step in steps]
+    return [(log10(x), f"{x:g}") for x in numbers if 0.999 * first <= x <= 1.001 * last]
