@@ -88,12 +88,12 @@ def target_of(analysis: Analysis, measured: Measured) -> Target:
     if erf.map.shape != measured.map.shape:
         return Target(None, False, "The network has changed since it was measured.")
     if not erf.exact:
-        text = "The expected field is approximate here, so the curve levels off; hover for why."
+        text = "The expected field is approximate, so the curve levels off; hover for why."
         return Target(erf.map, False, text, "\n".join(erf.notes))
     shared = int(options.get("images_per_weights", 1))
-    text = f"The expected field is exact: the distance falls as 1/√N, the line is {RATE}/√N."
+    text = f"Exact: the distance falls as 1/√N; the line is {RATE}/√N."
     if shared > 1:
-        text += f" Here {shared} samples share their weights, so more are needed."
+        text += f" {shared} samples share their weights and may count for less."
     return Target(erf.map, True, text)
 
 

@@ -63,6 +63,11 @@ class ConvergenceChart(QWidget):
         return tuple(self._points)
 
     @property
+    def has_curve(self) -> bool:
+        """Whether there is an expected field to compare with."""
+        return self._target is not None and self._target.map is not None
+
+    @property
     def shows_rate(self) -> bool:
         """Whether the line of independent samples is drawn."""
         return self._target is not None and self._target.is_exact
@@ -97,9 +102,8 @@ class ConvergenceChart(QWidget):
         self._draw()
 
     def _draw(self) -> None:
-        has_curve = self._target is not None and self._target.map is not None
         self.legend.setVisible(bool(self._points))
-        self.plot.setVisible(has_curve)
+        self.plot.setVisible(self.has_curve)
         x, y = np.array(self._points, float).reshape(-1, 2).T
         self._curve.setData(x, y)
         if self.shows_rate:

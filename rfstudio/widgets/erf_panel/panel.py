@@ -88,6 +88,12 @@ class ErfPanel(QWidget):
         shape = QFrame.Shape.VLine if is_wide else QFrame.Shape.HLine
         for line in self._lines:
             line.setFrameShape(shape)
+        self._share()
+
+    def _share(self) -> None:
+        """Leave the room of the curve to the options where there is no curve, if it is narrow."""
+        is_wide = self._row.direction() == QBoxLayout.Direction.LeftToRight
+        self._row.setStretchFactor(self.chart, 3 if is_wide or self.chart.has_curve else 0)
 
     def _change(self, changes: dict[str, Any]) -> None:
         self._erf_session.set_options(**changes)
@@ -107,6 +113,7 @@ class ErfPanel(QWidget):
         if state == "measuring":
             self._recipe = self.form.recipe
             self.chart.start()
+            self._share()
         if state != "done":
             self.run.show_remark(self.form.recipe_text)
 
@@ -126,6 +133,7 @@ class ErfPanel(QWidget):
     def _draw(self, measured: Any) -> None:
         analysis = None if self._session is None else self._session.analysis
         self.chart.add(analysis, measured, measured.wanted)
+        self._share()
 
 
 def _line() -> QFrame:
