@@ -165,10 +165,11 @@ class RunBox(QWidget):
         self.line.setText(", ".join(parts))
 
     def _mark(self, *, is_error: bool) -> None:
-        palette = self.line.palette()
-        role = QPalette.ColorRole.WindowText
-        colour = severity_colour("error", dark=is_dark(self))
-        palette.setColor(role, colour if is_error else self.palette().color(role))
+        # An empty palette takes its colours from the panel, also when the theme changes.
+        palette = QPalette()
+        if is_error:
+            colour = severity_colour("error", dark=is_dark(self))
+            palette.setColor(QPalette.ColorRole.WindowText, colour)
         self.line.setPalette(palette)
 
 
