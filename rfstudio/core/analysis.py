@@ -20,7 +20,7 @@ from rfstudio.core.architecture import INPUT, Architecture, Location
 from rfstudio.core.channels import NO_COSTS, Costs, costs
 from rfstudio.core.diagnostics import Diagnostic, MergeMisfit, diagnose
 from rfstudio.core.errors import OpError
-from rfstudio.core.field import START, UNSEEN, AxisField, Misfit, merge, through
+from rfstudio.core.field import START, UNSEEN, AxisField, Misfit, merge, theoretical_region, through
 from rfstudio.core.graph import Graph, Node, expand, unchanged_by
 from rfstudio.core.ops import Op
 from rfstudio.core.track import Interval
@@ -294,12 +294,7 @@ class Analysis:
         unit = tuple(n // 2 for n in node.size) if position is None else tuple(map(int, position))
         region = backtrace.region_of_unit(self.graph, index, unit, self.reference)
         size = self.reference_size
-        intervals = [
-            (0, n - 1) if x.whole else x.interval(u)
-            for x, u, n in zip(self.fields[index], unit, size, strict=True)
-        ]
-        seen = tuple(x for x in intervals if x is not None)
-        theoretical = seen if len(seen) == len(intervals) else None
+        theoretical = theoretical_region(self.fields[index], unit, size)
         return UnitView(node.name, unit, size, theoretical, region)
 
 

@@ -136,6 +136,21 @@ def _simplest(value: Fraction) -> int | Fraction:
     return value.numerator if value.denominator == 1 else value
 
 
+def theoretical_region(
+    fields: Sequence[AxisField], unit: Sequence[int], size: Sequence[int]
+) -> tuple[Interval, ...] | None:
+    """Return what a unit sees by the formulas, (first, last) along each axis, unclipped.
+
+    The hull over all paths; the whole axis where it is global; None if no path reaches the unit.
+    `size` is that of the reference map.
+    """
+    intervals = [
+        (0, n - 1) if x.whole else x.interval(u) for x, u, n in zip(fields, unit, size, strict=True)
+    ]
+    seen = tuple(x for x in intervals if x is not None)
+    return seen if len(seen) == len(intervals) else None
+
+
 # --- the recurrence -----------------------------------------------------------------------------
 
 

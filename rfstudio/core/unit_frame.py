@@ -7,6 +7,7 @@ from functools import cached_property
 
 from rfstudio.core.analysis import Fields, fields_of
 from rfstudio.core.backtrace import region_of_unit
+from rfstudio.core.field import theoretical_region
 from rfstudio.core.graph import Graph
 from rfstudio.core.track import Interval
 
@@ -34,12 +35,7 @@ class UnitFrame:
     def _intervals(self) -> tuple[Interval, ...] | None:
         fields = _fields_of(self.graph, self.reference)[self.index]
         size = self.graph.nodes[self.reference].size
-        intervals = [
-            (0, n - 1) if x.whole else x.interval(u)
-            for x, u, n in zip(fields, self.unit, size, strict=True)
-        ]
-        seen = tuple(x for x in intervals if x is not None)
-        return seen if len(seen) == len(intervals) else None
+        return theoretical_region(fields, self.unit, size)
 
     @property
     def center(self) -> tuple[float, ...] | None:
