@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QFrame,
     QLineEdit,
@@ -13,6 +13,8 @@ from PySide6.QtWidgets import (
     QMenu,
     QVBoxLayout,
 )
+
+from rfstudio.widgets.list_keys import ListKeys
 
 
 class CommandPalette(QFrame):
@@ -38,7 +40,7 @@ class CommandPalette(QFrame):
         self.search.returnPressed.connect(self._do)
         self.list.itemActivated.connect(self._do)
         self.list.itemClicked.connect(self._do)
-        self.search.installEventFilter(self)
+        ListKeys(self.search, self.list)
 
     def pop_up(self) -> None:
         """Show the list over the window."""
@@ -52,15 +54,6 @@ class CommandPalette(QFrame):
         self.move(self._window.mapToGlobal(place))
         self.show()
         self.search.setFocus()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Let the arrow keys of the search move through the list."""
-        if watched is self.search and isinstance(event, QKeyEvent):
-            keys = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
-            if event.type() == QEvent.Type.KeyPress and event.key() in keys:
-                self.list.event(event)
-                return True
-        return super().eventFilter(watched, event)
 
     def _collect(self, action: QAction, above: str) -> None:
         text = action.text().replace("&", "").replace("…", "")

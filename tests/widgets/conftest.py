@@ -1,4 +1,4 @@
-"""A whole window on a small network, with a user who answers as a test tells him."""
+"""A whole window with a user who answers as a test tells him, and the state behind one panel."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.document import Document
+from rfstudio.app.presets import read_preset
+from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core import ops
@@ -94,3 +98,32 @@ def open_window(qtbot: QtBot, answers: Answers, settings: Settings) -> Iterator[
 @pytest.fixture
 def window(open_window: Callable):
     return open_window()
+
+
+class State:
+    """A document with its analysis and selection."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.document = Document(architecture)
+        self.session = AnalysisSession(self.document)
+        self.selection = Selection(self.session)
+
+
+@pytest.fixture
+def state() -> Callable[..., State]:
+    def make(network: Architecture | str) -> State:
+        return State(read_preset(network) if isinstance(network, str) else network)
+
+    return make
+
+
+@pytest.fixture
+def shown(qtbot: QtBot) -> Callable:
+    def show(widget, size: tuple[int, int] = (800, 260)):
+        qtbot.addWidget(widget)
+        widget.resize(*size)
+        with qtbot.waitExposed(widget):
+            widget.show()
+        return widget
+
+    return show

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from rfstudio.app.new_items import matching_kinds
+from rfstudio.widgets.list_keys import ListKeys
 
 
 class OpPicker(QFrame):
@@ -40,7 +40,7 @@ class OpPicker(QFrame):
         self.search.returnPressed.connect(self._take)
         self.list.itemActivated.connect(self._take)
         self.list.itemClicked.connect(self._take)
-        self.search.installEventFilter(self)
+        ListKeys(self.search, self.list)
         self._show("")
 
     def pop_up(self, place: QPoint) -> None:
@@ -49,15 +49,6 @@ class OpPicker(QFrame):
         self.move(place)
         self.show()
         self.search.setFocus()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Let the arrow keys of the search move through the list."""
-        if watched is self.search and isinstance(event, QKeyEvent):
-            keys = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
-            if event.type() == QEvent.Type.KeyPress and event.key() in keys:
-                self.list.event(event)
-                return True
-        return super().eventFilter(watched, event)
 
     def _show(self, words: str) -> None:
         self.list.clear()
