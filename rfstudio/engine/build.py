@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import GraphError
 from rfstudio.core.graph import Graph, expand
+from rfstudio.core.ops import Op
 from rfstudio.engine.boxes import Box
 from rfstudio.engine.cone import Plan, input_of, make_plan
 from rfstudio.engine.initial import (
@@ -26,7 +27,7 @@ from rfstudio.engine.layers.base import LayerModule
 from rfstudio.engine.layers.mixing import LinearModule
 from rfstudio.engine.layers.pointwise import BatchNormModule
 from rfstudio.engine.layers.positive import POSITIVE
-from rfstudio.engine.layers.table import MODULES
+from rfstudio.engine.layers.table import MODULES, MakeModule
 
 _PLANS_KEPT = 64
 
@@ -109,23 +110,8 @@ class GraphModule(Scope):
         table = {**MODULES, **POSITIVE} if positive else MODULES
         # Weights have no memory before all of them are known to fit.
         with torch.device("meta"):
-            built = [
-                table[type(op)](node, [nodes[i] for i in node.inputs])
-                for node in (nodes[i] for i in self.needed)
-                if (op := node.op) is not None
-            ]
-        _refuse_size(built)
-        self.by_index: dict[int, LayerModule] = {}
-        for module, index in zip(built, (i for i in self.needed if i > 0), strict=True):
-            node = nodes[index]
-            real = table[type(node.op)](node, [nodes[i] for i in node.inputs])  # type: ignore[index]
-            del module
-            self.by_index[index] = real
-            *containers, name = node.name.split(".")
-            scope: Scope = self
-            for container in containers:
-                scope = scope.child(container)
-            scope.hold(name, real)
+            _refuse_size([*_place(Scope(), self.graph, self.needed, table).values()])
+        self.by_index = _place(self, self.graph, self.needed, table)
         self._graphs: dict[tuple[tuple[int, ...], bool], Graph] = {}
         self._plans: dict[object, Plan] = {}
         self.requires_grad_(requires_grad=False)
@@ -224,6 +210,43 @@ class GraphModule(Scope):
                 del self._plans[next(iter(self._plans))]
             self._plans[key] = make_plan(graph, self.by_index, target, box, full=full)
         return self._plans[key]
+
+
+def _place(
+    scope: Scope, graph: Graph, indices: Sequence[int], table: Mapping[type[Op], MakeModule]
+) -> dict[int, LayerModule]:
+    """Make the modules of some nodes, held by `scope` under their layers' paths."""
+    made: dict[int, LayerModule] = {}
+    for index in indices:
+        node = graph.nodes[index]
+        if node.op is None:
+            continue
+        made[index] = table[type(node.op)](node, [graph.nodes[i] for i in node.inputs])
+        *containers, name = node.name.split(".")
+        place = scope
+        for container in containers:
+            place = place.child(container)
+        place.hold(name, made[index])
+    return made
+
+
+def weight_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all weights of a network in order, by name; counters are left out.
+
+    Those of layers with faults are left out, too.
+    """
+    faulty = {x.location for x in graph.faults}
+    indices = [x.index for x in graph.nodes if x.location not in faulty]
+    scope = Scope()
+    with torch.device("meta"):
+        made = _place(scope, graph, indices, MODULES)
+    names = {id(module): name for name, module in scope.named_modules()}
+    return {
+        f"{names[id(module)]}.{name}": tuple(x.shape)
+        for module in made.values()
+        for name, x in module.state_dict().items()
+        if x.is_floating_point()
+    }
 
 
 def ancestors(graph: Graph, target: int) -> tuple[int, ...]:

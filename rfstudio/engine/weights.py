@@ -15,15 +15,20 @@ from typing import Any, NamedTuple
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
 
+from rfstudio.engine.build import GraphModule, weight_shapes
 from rfstudio.engine.errors import WeightsError
+from rfstudio.engine.weight_names import match
 
 MAX_BYTES = 16 * 2**30
 """Size of the weights above which a file is refused."""
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "module")
 _NAMED = 5
+
+_LEAST_SHARE = 0.5
+"""Share of a network's weights below which a file is taken to be another network's."""
 
 
 class Loaded(NamedTuple):
@@ -34,15 +39,24 @@ class Loaded(NamedTuple):
     missing
         Weights of the network that the file does not have; they keep what they were.
     unexpected
-        Weights of the file that this part of the network does not have.
+        Weights of the file that the network does not have.
+    renamed
+        Weights that the file calls otherwise, with their names there; matched by order and shape.
     """
 
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
+    renamed: Mapping[str, str]
 
     def notes(self) -> tuple[str, ...]:
         """Return the same as sentences."""
         notes = []
+        if self.renamed:
+            examples = tuple(f"{own} from {name}" for own, name in self.renamed.items())
+            notes.append(
+                "the file names weights in its own way; matched by order and shape: "
+                + _list(examples, 3)
+            )
         if self.missing:
             notes.append(f"not in the file, left at random: {_list(self.missing)}")
         if self.unexpected:
@@ -50,39 +64,49 @@ class Loaded(NamedTuple):
         return tuple(notes)
 
 
-def _list(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def _list(names: tuple[str, ...], shown: int = _NAMED) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
-def load_weights(module: nn.Module, path: str | Path) -> Loaded:
-    """Replace the weights of a module by those of a file, by the layers' paths.
+def load_weights(module: GraphModule, path: str | Path) -> Loaded:
+    """Replace the weights of a network by those of a file.
+
+    Weights are taken by name; where the file names them in another way, by order and shape
+    (`rfstudio.engine.weight_names`), over the whole network, of which `module` may be a part.
 
     Raises
     ------
     WeightsError
         If the file cannot be read, holds none of the network's weights, or one of another shape.
     """
-    state = read_weights(Path(path))
-    own = module.state_dict()
-    common = [name for name in own if name in state]
-    if not common:
-        raise WeightsError(
-            f"{path} holds none of this network's weights; it names them "
-            f"{_list(tuple(state))}, the network {_list(tuple(own))}"
-        )
-    wrong = [name for name in common if own[name].shape != state[name].shape]
+    state = {name: x for name, x in read_weights(Path(path)).items() if x.is_floating_point()}
+    own = {name: x for name, x in module.state_dict().items() if x.is_floating_point()}
+    shapes = weight_shapes(module.graph)
+    found = match(shapes, {name: tuple(x.shape) for name, x in state.items()})
+    taken = {name: found[name] for name in own if name in found}
+    wrong = [name for name in own if name not in taken and name in state]
     if wrong:
         name = wrong[0]
         raise WeightsError(
             f"{path}: '{name}' has the shape {list(state[name].shape)}, but the network needs "
             f"{list(own[name].shape)}" + (f" ({len(wrong) - 1} more differ)" if wrong[1:] else "")
         )
+    if own and len(taken) < _LEAST_SHARE * len(own):
+        raise WeightsError(
+            f"{path} holds {len(taken) or 'none'} of this network's weights, by name or by order "
+            f"and shape; {len(own)} are needed; it names them {_list(tuple(state))}, the network "
+            f"{_list(tuple(own))}"
+        )
     with torch.no_grad():
-        for name in common:
-            own[name].copy_(state[name])
-    missing = tuple(x for x in own if x not in state and not x.endswith("num_batches_tracked"))
-    return Loaded(missing, tuple(x for x in state if x not in own))
+        for name, there in taken.items():
+            own[name].copy_(state[there].reshape(own[name].shape))
+    used = set(found.values())
+    return Loaded(
+        tuple(x for x in own if x not in taken),
+        tuple(x for x in state if x not in used),
+        {name: there for name, there in taken.items() if name != there},
+    )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """Weights from files, friendly and hostile."""
 
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from rfstudio.core import ops
 from rfstudio.engine.build import to_torch
 from rfstudio.engine.erf import measure
 from rfstudio.engine.errors import WeightsError
-from rfstudio.engine.request import ErfRequest
+from rfstudio.engine.request import ErfRequest, ErfResult
+from rfstudio.engine.weight_names import match
 from rfstudio.engine.weights import load_weights, read_weights
+from rfstudio.formats.presets import read_preset
 
 NETWORK = networks.stack(
     ops.Conv(kernel_size=3, padding=1), ops.BatchNorm(), ops.Relu(), channels=3
@@ -93,3 +96,106 @@ def test_that_a_hostile_file_runs_nothing_and_fills_no_memory(tmp_path: Path, ca
         with pytest.raises(WeightsError, match=words):
             read_weights(path)
     assert "a program ran" not in capsys.readouterr().out
+
+
+RESNET = read_preset("resnet18")
+
+
+def _measured(weights: Path, layer: str) -> ErfResult:
+    request = ErfRequest(
+        architecture=RESNET, layer=layer, input_size=(64, 64), weights=str(weights), samples=1
+    )
+    return measure(request)
+
+
+def _as_torchvision_names(name: str) -> str:
+    """Return torchvision's name of a weight of ResNet-18, whose blocks count from 0."""
+    name = re.sub(r"\.first\.", ".0.", name)
+    name = re.sub(r"\.rest\.0\.", ".1.", name)
+    name = name.replace("downsample_bn", "downsample.1")
+    return re.sub(r"downsample\.(?=weight)", "downsample.0.", name)
+
+
+def test_that_weights_are_matched_by_order_and_shape_where_a_file_names_them_otherwise(
+    tmp_path: Path,
+) -> None:
+    state = dict(to_torch(RESNET, seed=3).state_dict())
+    renamed = {_as_torchvision_names(name): x for name, x in state.items()}
+    assert "layer2.0.downsample.0.weight" in renamed
+    safetensors.torch.save_file(state, tmp_path / "own.safetensors")
+    torch.save(renamed, tmp_path / "torchvision.pt")
+    wanted = _measured(tmp_path / "own.safetensors", "layer2")
+    result = _measured(tmp_path / "torchvision.pt", "layer2")
+    assert np.array_equal(result.map, wanted.map)
+    assert wanted.notes == ()
+    assert len(result.notes) == 1
+    assert (
+        "matched by order and shape: layer2.first.conv1.weight from layer2.0.conv1"
+        in (result.notes[0])
+    )
+
+
+def test_that_a_backbone_without_its_head_fits_and_the_head_is_said_to_be_random(
+    tmp_path: Path,
+) -> None:
+    state = dict(to_torch(RESNET, seed=3).state_dict())
+    backbone = {f"backbone.{name}": x for name, x in state.items() if not name.startswith("fc")}
+    torch.save(backbone, tmp_path / "backbone.pt")
+    module = to_torch(RESNET, seed=1)
+    loaded = load_weights(module, tmp_path / "backbone.pt")
+    assert loaded.missing == ("fc.weight", "fc.bias")
+    assert loaded.unexpected == ()
+    assert torch.equal(
+        module.state_dict()["layer4.rest.0.conv2.weight"], state["layer4.rest.0.conv2.weight"]
+    )
+    part = load_weights(to_torch(RESNET, "layer2", seed=1), tmp_path / "backbone.pt")
+    assert part.missing == ()
+
+
+@pytest.mark.parametrize(
+    ("own", "file", "wanted"),
+    [
+        pytest.param(
+            {"fc6.weight": (8, 4, 7, 7), "fc6.bias": (8,)},
+            {"classifier.0.weight": (8, 196), "classifier.0.bias": (8,)},
+            ["classifier.0.weight", "classifier.0.bias"],
+            id="fully connected layer as a convolution",
+        ),
+        pytest.param(
+            {"a.weight": (8, 8, 3, 3), "b.weight": (8, 8, 3, 3), "c.weight": (10, 8)},
+            {
+                "s.0.weight": (8, 8, 3, 3),
+                "s.1.weight": (8, 8, 3, 3),
+                "aux.weight": (8, 8, 3, 3),
+                "c.weight": (10, 8),
+            },
+            None,
+            id="an extra layer that may be any of three",
+        ),
+        pytest.param(
+            {"a.conv.weight": (8, 3, 3, 3), "a.norm.weight": (8,), "head.weight": (10, 8)},
+            {
+                "f.a.0.weight": (8, 3, 3, 3),
+                "f.a.1.weight": (8,),
+                "aux.norm.weight": (8,),
+                "fc.weight": (10, 8),
+            },
+            ["f.a.0.weight", "f.a.1.weight", "fc.weight"],
+            id="an auxiliary head",
+        ),
+        pytest.param(
+            {"x.in_proj_weight": (12, 4), "x.in_proj_bias": (12,), "t": (25, 2)},
+            {"w.qkv.weight": (12, 4), "w.qkv.bias": (12,), "w.table": (25, 2)},
+            ["w.qkv.weight", "w.qkv.bias", "w.table"],
+            id="attention",
+        ),
+    ],
+)
+def test_that_matching_follows_shapes_and_leaves_open_what_is_ambiguous(
+    own: dict[str, tuple[int, ...]], file: dict[str, tuple[int, ...]], wanted: list[str] | None
+) -> None:
+    found = match(own, file)
+    if wanted is None:
+        assert set(found) == {"c.weight"}
+    else:
+        assert found == dict(zip(own, wanted, strict=True))

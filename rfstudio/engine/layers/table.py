@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from rfstudio.core import ops
 from rfstudio.core.graph import Node
@@ -41,7 +42,10 @@ from rfstudio.engine.layers.windows import (
     MaxPoolModule,
 )
 
-MODULES: dict[type[Op], Callable[[Node, Sequence[Node]], LayerModule]] = {
+MakeModule: TypeAlias = Callable[[Node, Sequence[Node]], LayerModule]
+"""Makes the module of a node from the node and those that it reads."""
+
+MODULES: dict[type[Op], MakeModule] = {
     ops.Conv: ConvModule,
     ops.DeformConv: ConvModule,
     ops.ConvTranspose: ConvTransposeModule,

@@ -1,0 +1,178 @@
+"""Which tensor of a file is which weight of a network, where they are not called alike.
+
+Files name weights after the code that made them.  What they share with a document is the order of
+the layers and the shapes, so weights are matched by these: the first weight of a kind and shape is
+the first one of the file, and so on.  Where their numbers differ, names, neighbours in the same
+layer and the order among layers that are matched already decide; what stays open stays unmatched.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise, takewhile
+from math import prod
+from typing import NamedTuple, TypeAlias
+
+Shape: TypeAlias = tuple[int, ...]
+Shapes: TypeAlias = Mapping[str, Shape]
+
+_KINDS = {
+    "running_mean": "mean",
+    "moving_mean": "mean",
+    "running_var": "variance",
+    "moving_variance": "variance",
+    "weight": "weight",
+    "gamma": "weight",
+    "bias": "bias",
+    "beta": "bias",
+}
+
+
+class _Class(NamedTuple):
+    """Weights that could stand for each other."""
+
+    kind: str
+    shape: Shape
+
+
+def match(own: Shapes, file: Shapes) -> dict[str, str]:
+    """Return for weights of a network their names in a file.
+
+    Parameters
+    ----------
+    own
+        Shapes of all weights of the network, in its order.
+    file
+        Shapes of the tensors of the file, in its order.
+    """
+    if all(name in file and _agree(shape, file[name]) for name, shape in own.items()):
+        return {name: name for name in own}
+    pairs: dict[str, str] = {}
+    # A fully connected layer may be a convolution as large as its map: other shape, same numbers.
+    for classify in (_exact_class, _loose_class):
+        _Matching(own, file, pairs, classify).run()
+    return pairs
+
+
+def _agree(a: Shape, b: Shape) -> bool:
+    return _trimmed(a) == _trimmed(b)
+
+
+def _exact_class(name: str, shape: Shape) -> _Class:
+    return _Class(_kind(name), _trimmed(shape))
+
+
+def _loose_class(name: str, shape: Shape) -> _Class:
+    return _Class(_kind(name), (*shape[:1], prod(shape)))
+
+
+def _kind(name: str) -> str:
+    last = name.rpartition(".")[2]
+    if last in _KINDS:
+        return _KINDS[last]
+    return next((kind for end, kind in _KINDS.items() if last.endswith(end)), "other")
+
+
+def _trimmed(shape: Shape) -> Shape:
+    """Return a shape without axes of length 1 at its end: a 1×1 convolution is a matrix."""
+    result = tuple(shape)
+    while len(result) > 1 and result[-1] == 1:
+        result = result[:-1]
+    return result
+
+
+class _Matching:
+    """One pass over what is unmatched."""
+
+    def __init__(
+        self,
+        own: Shapes,
+        file: Shapes,
+        pairs: dict[str, str],
+        classify: Callable[[str, Shape], _Class],
+    ) -> None:
+        self._pairs = pairs
+        self._order = list(own)
+        self._place = {name: i for i, name in enumerate(file)}
+        self._own = {name: classify(name, shape) for name, shape in own.items()}
+        self._file = {name: classify(name, shape) for name, shape in file.items()}
+
+    def run(self) -> None:
+        """Match what is certain, then what follows from it."""
+        ours, theirs = self._open()
+        for kind, names in ours.items():
+            if len(names) == len(theirs[kind]):
+                self._pair(names, theirs[kind])
+        for step in (self._by_name, self._by_layer, self._by_place):
+            step()
+
+    def _open(self) -> tuple[dict[_Class, list[str]], defaultdict[_Class, list[str]]]:
+        used = set(self._pairs.values())
+        return (
+            _grouped(self._own, (x for x in self._own if x not in self._pairs)),
+            _grouped(self._file, (x for x in self._file if x not in used)),
+        )
+
+    def _pair(self, ours: Iterable[str], theirs: Iterable[str]) -> None:
+        self._pairs.update(zip(ours, theirs, strict=True))
+
+    def _by_name(self) -> None:
+        for kind, names in self._open()[0].items():
+            same = [x for x in names if self._file.get(x) == kind]
+            used = set(self._pairs.values())
+            self._pair(*[[x for x in same if x not in used]] * 2)
+
+    def _by_layer(self) -> None:
+        """Match what belongs to a layer of which another weight is matched."""
+        layers = {_layer(a): _layer(b) for a, b in self._pairs.items()}
+        ours, theirs = self._open()
+        for kind, names in ours.items():
+            for name in names:
+                there = [x for x in theirs[kind] if _layer(x) == layers.get(_layer(name))]
+                if len(there) == 1:
+                    self._pair([name], there)
+                    theirs[kind].remove(there[0])
+
+    def _by_place(self) -> None:
+        """Match what stands alone between two matched weights."""
+        ends = [-1, *(i for i, x in enumerate(self._order) if x in self._pairs), len(self._order)]
+        for start, stop in pairwise(ends):
+            low = self._place[self._pairs[self._order[start]]] if start >= 0 else -1
+            high = (
+                self._place[self._pairs[self._order[stop]]]
+                if stop < len(self._order)
+                else len(self._place)
+            )
+            between = _grouped(self._own, self._order[start + 1 : stop])
+            for kind, names in between.items():
+                there = [x for x in self._open()[1][kind] if low < self._place[x] < high]
+                if start >= 0 and len(there) > len(names):
+                    there = _nearest(there, self._pairs[self._order[start]], len(names))
+                if len(there) == len(names):
+                    self._pair(names, there)
+
+
+def _grouped(classes: Mapping[str, _Class], names: Iterable[str]) -> defaultdict[_Class, list[str]]:
+    result: defaultdict[_Class, list[str]] = defaultdict(list)
+    for name in names:
+        result[classes[name]].append(name)
+    return result
+
+
+def _nearest(names: list[str], anchor: str, count: int) -> list[str]:
+    """Return those names that share more containers with `anchor` than all others do."""
+    shared = {x: _shared_containers(x, anchor) for x in names}
+    ranked = sorted(shared.values(), reverse=True)
+    if ranked[count - 1] == ranked[count]:
+        return names
+    return [x for x in names if shared[x] > ranked[count]]
+
+
+def _shared_containers(a: str, b: str) -> int:
+    pairs = zip(a.split("."), b.split("."), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0]
