@@ -49,6 +49,7 @@ def measure(
     token: CancelToken | None = None,
     module: nn.Module | None = None,
     images: Tensor | None = None,
+    kept: ErfResult | None = None,
 ) -> ErfResult:
     """Measure the effective receptive field of one unit.
 
@@ -65,6 +66,9 @@ def measure(
         One that `to_torch` made is measured in the unit's cone, any other on whole images.
     images
         (N, C, *size), used as they are, instead of noise; the network is taken at their size.
+    kept
+        What was measured before of the same unit with the same options, to go on from there: the
+        result is that of all samples in one run, to rounding.
 
     Raises
     ------
@@ -83,6 +87,8 @@ def measure(
     exact = torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False)
     with ranks.joined() as rank, exact:
         run = _Run(request, module, images)
+        if kept is not None and rank.number == 0:
+            run.resume(kept)
         for batch in run.batches(rank):
             token.check()
             run.add(batch, token, report)
@@ -139,6 +145,28 @@ class _Run:
             tuple(stop - start for start, stop in self._box),
         )
         self._limit = self._affordable()
+        self._first = 0
+
+    def resume(self, kept: ErfResult) -> None:
+        """Go on from what was measured before.
+
+        Raises
+        ------
+        MeasurementError
+            If that is another measurement, or one that cannot be taken up.
+        """
+        now = self.request.options() | {"unit": self.unit}
+        others = {"samples", "images"}
+        if any(kept.options.get(x) != value for x, value in now.items() if x not in others):
+            raise MeasurementError("what was measured before had other options; start anew")
+        self.mean.resume(
+            kept.samples,
+            kept.map[tuple(slice(a, b) for a, b in self._box)],
+            kept.standard_error[tuple(slice(a, b) for a, b in self._box)],
+        )
+        self._first = kept.samples
+        self._start -= kept.seconds
+        self._notes += [x for x in kept.notes if x not in self._notes]
 
     def _subject(self, module: nn.Module | None, channels: int) -> Subject:
         """Return what is measured, on the device, with the weights that do not change."""
@@ -199,11 +227,13 @@ class _Run:
     def batches(self, rank: ranks.Rank) -> Iterator[_Batch]:
         """Yield the samples of this rank, batch by batch."""
         if not self._is_drawn:
-            yield from self._cut(0, range(rank.number, self.wanted, rank.total))
+            yield from self._cut(0, range(self._first + rank.number, self.wanted, rank.total))
             return
         width = self.request.images_per_weights
-        for group in range(rank.number, -(-self.wanted // width), rank.total):
-            yield from self._cut(group, range(group * width, min((group + 1) * width, self.wanted)))
+        first = self._first // width + rank.number
+        for group in range(first, -(-self.wanted // width), rank.total):
+            start, stop = group * width, min((group + 1) * width, self.wanted)
+            yield from self._cut(group, range(max(start, self._first), stop))
 
     def _cut(self, group: int, indices: Sequence[int]) -> Iterator[_Batch]:
         start = 0

@@ -20,7 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rfstudio.engine.request import Estimator
+from rfstudio.engine.errors import MeasurementError
+from rfstudio.engine.request import CONTINUABLE, Estimator
 
 SIGNED: tuple[str, ...] = ("energy", "rms")
 """Estimators in which every channel gets a random sign."""
@@ -76,6 +77,29 @@ class Mean:
         self.count += len(values)
         self.sums = self.sums + values.sum(0)
         self.squares = self.squares + values.square().sum(0)
+
+    def resume(
+        self,
+        count: int,
+        map: NDArray[np.float64],
+        error: NDArray[np.float64],  # noqa: A002
+    ) -> None:
+        """Begin with samples of which only `map` and `standard_error` are left.
+
+        Raises
+        ------
+        MeasurementError
+            If these do not tell the sums of this estimator.
+        """
+        if self.estimator not in CONTINUABLE:
+            raise MeasurementError(f"'{self.estimator}' cannot be continued; start anew")
+        mean, spread = torch.from_numpy(map.copy()), torch.from_numpy(error.copy()).nan_to_num()
+        if self.estimator == "rms":
+            spread = 2 * spread * mean
+            mean = mean.square()
+        self.count = count
+        self.sums = mean * count
+        self.squares = count * (spread.square() * (count - 1) + mean.square())
 
     def map(self) -> NDArray[np.float64]:
         """Return the estimate over the box."""

@@ -8,8 +8,10 @@ from rfstudio.engine.request import ErfRequest, ErfResult
 from rfstudio.engine.running import CancelToken, Report
 
 
-def measure_erf(request: ErfRequest, token: CancelToken, report: Report) -> ErfResult:
+def measure_erf(
+    request: ErfRequest, token: CancelToken, report: Report, kept: ErfResult | None = None
+) -> ErfResult:
     """Measure an effective receptive field; see `rfstudio.engine.erf.measure`."""
     erf = importlib.import_module("rfstudio.engine.erf")
-    result: ErfResult = erf.measure(request, report=report, token=token)
+    result: ErfResult = erf.measure(request, report=report, token=token, kept=kept)
     return result

@@ -23,6 +23,10 @@ ESTIMATORS: tuple[str, ...] = get_args(Estimator)
 BY_FILLING: tuple[str, ...] = ("occlusion", "perturbation")
 """Estimators that change pixels and evaluate; the others differentiate."""
 
+CONTINUABLE: tuple[str, ...] = ("energy", "rms", "abs", "positive")
+"""Estimators to which samples can be added later: of `signed` the signs are gone, and a map by
+filling may end in the middle of a sample."""
+
 Activation: TypeAlias = Literal["as_is", "before", "after"]
 BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
 Method: TypeAlias = Literal["auto", "cone", "full"]
