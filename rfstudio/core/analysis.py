@@ -448,6 +448,6 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
 _FREE: frozenset[type[Op]] = frozenset(
     x
     for x in (*ops.ELEMENTWISE, *ops.MERGES, ops.MaxPool, ops.AvgPool)
-    if x not in (ops.Prelu, ops.LayerNorm)
+    if x not in (ops.Prelu, ops.LayerNorm, ops.LayerScale)
 )
 """Operations without parameters and multiply-adds, which need no question."""

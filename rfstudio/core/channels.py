@@ -126,6 +126,8 @@ def costs(  # noqa: PLR0911 - a table, one line an operation
             return Costs(2 * channels if op.elementwise_affine else 0, 0)
         case ops.Prelu():
             return Costs(op.num_parameters, 0)
+        case ops.LayerScale():
+            return Costs(channels, 0)
         case ops.Custom():
             return Costs(op.parameters, 0)
         case ops.SqueezeExcite():

@@ -561,6 +561,9 @@ class SqueezeExcite(_Operation):
     title: ClassVar[str] = "Squeeze and excite"
 
     reduction: int = _parameter(Kind.INTEGER, "Channels over hidden channels.", 16, minimum=1)
+    activation: str = _parameter(
+        Kind.CHOICE, "Activation of the hidden channels.", "relu", choices=("relu", "silu")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -708,6 +711,16 @@ class Prelu(_Elementwise):
     init: float = _parameter(Kind.NUMBER, "Slope at the start.", 0.25)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerScale(_Elementwise):
+    """Each channel times a learned factor: LayerScale of arXiv:2103.17239."""
+
+    keyword: ClassVar[str] = "layer_scale"
+    title: ClassVar[str] = "Layer scale"
+
+    init: float = _parameter(Kind.NUMBER, "Factor at the start.", 1e-6, minimum=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Softmax(_Elementwise):
     """The softmax over the channels of a position."""
@@ -829,6 +842,7 @@ Elementwise: TypeAlias = (
     | Identity
     | Dropout
     | LayerNorm
+    | LayerScale
     | LocalResponseNorm
 )
 """Operations whose output at a position reads that position alone."""

@@ -19,13 +19,11 @@ Shapes: TypeAlias = Mapping[str, Shape]
 
 _KINDS = {
     "running_mean": "mean",
-    "moving_mean": "mean",
     "running_var": "variance",
-    "moving_variance": "variance",
     "weight": "weight",
-    "gamma": "weight",
     "bias": "bias",
-    "beta": "bias",
+    "scale": "scale",
+    "gamma": "scale",  # of layer scale, as timm and the authors of ConvNeXt call it
 }
 
 

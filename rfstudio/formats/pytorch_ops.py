@@ -382,7 +382,8 @@ def _layer_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
 
 def _squeeze_excite(op: Any, node: Node, _: Sequence[Node]) -> Written:
     hidden = max(node.channels // op.reduction, 1)
-    module = f"SqueezeExcite({node.channels}, {hidden})"
+    activation = None if op.activation == "relu" else f"F.{op.activation}"
+    module = _call("SqueezeExcite", node.channels, hidden, activation=activation)
     return Written("{self}({0})", module, ("SqueezeExcite",))
 
 
@@ -430,6 +431,11 @@ def _prelu(op: Any, _: Node, __: Sequence[Node]) -> Written:
     return Written("{self}({0})", f"nn.PReLU({op.num_parameters}, {op.init!r})")
 
 
+def _layer_scale(op: Any, node: Node, __: Sequence[Node]) -> Written:
+    module = f"LayerScale({node.channels}, {op.init!r})"
+    return Written("{self}({0})", module, ("LayerScale",))
+
+
 def _dropout(op: Any, _: Node, __: Sequence[Node]) -> Written:
     return Written("{self}({0})", f"nn.Dropout({op.p!r})")
 
@@ -471,6 +477,7 @@ _WRITERS: Mapping[type[Op], Callable[[Any, Node, Sequence[Node]], Written]] = {
     ops.SqueezeExcite: _squeeze_excite,
     ops.Attention: _attention,
     ops.WindowAttention: _window_attention,
+    ops.LayerScale: _layer_scale,
     ops.LocalResponseNorm: _local_response_norm,
     ops.Relu: _plain("F.relu({0})"),
     ops.Relu6: _plain("F.relu6({0})"),

@@ -22,17 +22,29 @@ class ChannelNorm(nn.LayerNorm):
     def forward(self, x):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 ''',
+    "LayerScale": '''
+class LayerScale(nn.Module):
+    """A learned factor for each channel."""
+
+    def __init__(self, channels, init):
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((channels,), init))
+
+    def forward(self, x):
+        return x * self.scale.view(-1, *(1,) * (x.dim() - 2))
+''',
     "SqueezeExcite": '''
 class SqueezeExcite(nn.Module):
     """Channels times a gate that a small network makes from their means."""
 
-    def __init__(self, channels, hidden):
+    def __init__(self, channels, hidden, activation=F.relu):
         super().__init__()
         self.fc1 = nn.Linear(channels, hidden)
         self.fc2 = nn.Linear(hidden, channels)
+        self.activation = activation
 
     def forward(self, x):
-        gate = torch.sigmoid(self.fc2(F.relu(self.fc1(x.flatten(2).mean(2)))))
+        gate = torch.sigmoid(self.fc2(self.activation(self.fc1(x.flatten(2).mean(2)))))
         return x * gate.view(*gate.shape, *(1,) * (x.dim() - 2))
 ''',
     "Attention": '''

@@ -60,6 +60,8 @@ SAMPLES: tuple[Op, ...] = (
     ops.InstanceNorm(affine=True),
     ops.GroupNorm(num_groups=2),
     ops.SqueezeExcite(reduction=2),
+    ops.SqueezeExcite(reduction=2, activation="silu"),
+    ops.LayerScale(init=0.5),
     ops.Attention(heads=2),
     ops.WindowAttention(window_size=(4, 3), heads=2),
     ops.WindowAttention(window_size=4, shift=(2, 1), heads=4),

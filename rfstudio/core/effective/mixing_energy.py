@@ -109,6 +109,11 @@ def _softmax(node: Node, source: Node, runs: list[Run]) -> Layer:
     )
 
 
+def _layer_scale(node: Node, _: Node, runs: list[Run]) -> Layer:
+    op: Any = node.op
+    return Layer(Backward(op.init**2), [(n, scaled(x, op.init)) for n, x in runs])
+
+
 def _squeeze_excite(node: Node, source: Node, runs: list[Run]) -> Layer:
     positions = max(prod(source.size), 1)
     x = average(runs)
@@ -177,6 +182,7 @@ MIXING: dict[type[Op], Callable[[Node, Node, list[Run]], Layer]] = {
     ops.LayerNorm: _layer_norm,
     ops.LocalResponseNorm: _response_norm,
     ops.Softmax: _softmax,
+    ops.LayerScale: _layer_scale,
     ops.SqueezeExcite: _squeeze_excite,
     ops.Attention: _attention,
     ops.WindowAttention: _attention,

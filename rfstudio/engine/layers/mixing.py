@@ -89,10 +89,12 @@ class SqueezeExciteModule(LayerModule):
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         cut = fetch(sources[0], target.box)
         axes = len(node.size)
+        op: Any = node.op
+        hidden = functional.silu if op.activation == "silu" else functional.relu
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
             mean = inputs[0].flatten(2).mean(2)
-            gate = torch.sigmoid(self.fc2(functional.relu(self.fc1(mean))))
+            gate = torch.sigmoid(self.fc2(hidden(self.fc1(mean))))
             return cut(inputs[0]) * gate.view(*gate.shape, *(1,) * axes)
 
         return evaluate

@@ -68,6 +68,19 @@ class PreluModule(Pointwise):
         return functional.prelu(inputs[0], self.weight)
 
 
+class LayerScaleModule(Pointwise):
+    """A learned factor for each channel."""
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        op: Any = node.op
+        self.scale = nn.Parameter(torch.full((node.channels,), float(op.init)))
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        x = inputs[0]
+        return x * self.scale.view(-1, *(1,) * (x.dim() - 2))
+
+
 class LayerNormModule(Pointwise):
     """Normalisation of the channels of each position."""
 

@@ -23,6 +23,7 @@ from rfstudio.engine.layers.pointwise import (
     DropoutModule,
     FunctionModule,
     LayerNormModule,
+    LayerScaleModule,
     MergeModule,
     PreluModule,
 )
@@ -73,6 +74,7 @@ MODULES: dict[type[Op], MakeModule] = {
     ops.Dropout: DropoutModule,
     ops.Prelu: PreluModule,
     ops.LayerNorm: LayerNormModule,
+    ops.LayerScale: LayerScaleModule,
     **dict.fromkeys(ops.MERGES, MergeModule),
 }
 """The module of every operation."""
