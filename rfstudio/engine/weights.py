@@ -19,6 +19,7 @@ from torch import Tensor
 
 from rfstudio.engine.build import GraphModule, weight_shapes
 from rfstudio.engine.errors import WeightsError
+from rfstudio.engine.legacy_weights import held_by_legacy_file
 from rfstudio.engine.weight_names import match
 
 MAX_BYTES = 16 * 2**30
@@ -154,13 +155,13 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
 
 def _held_bytes(path: Path) -> int:
     """Return the bytes that a file unpacks to; refuse what only a hostile one does."""
+    if not zipfile.is_zipfile(path):
+        return held_by_legacy_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise WeightsError(
-            f"{path} is not in the zip format of torch.save (torch 1.6 or later); save it again"
-        ) from error
+        raise WeightsError(f"{path} is damaged: {error}") from error
     held = sum(x.file_size for x in entries)
     if held > MAX_BYTES or any(x.compress_type != zipfile.ZIP_STORED for x in entries):
         raise WeightsError(f"{path} is packed as torch.save never packs; it was not read")

@@ -88,13 +88,37 @@ def test_that_a_hostile_file_runs_nothing_and_fills_no_memory(tmp_path: Path, ca
         (program, "could run code"),
         (huge, "claims 4,398,046,511,104 bytes"),
         (packed, "packed"),
-        (old, "zip format"),
+        (old, "no file of weights that torch.save wrote"),
         (damaged, "safetensors"),
         (tmp_path / "none.pt", "No such file"),
         (tmp_path / "script.py", "cannot be read"),
     ):
         with pytest.raises(WeightsError, match=words):
             read_weights(path)
+    assert "a program ran" not in capsys.readouterr().out
+
+
+def test_that_weights_in_the_format_before_torch_1_6_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "legacy.pth"
+    torch.save(_state(), path, _use_new_zipfile_serialization=False)
+    assert not zipfile.is_zipfile(path)
+    state = read_weights(path)
+    assert list(state) == list(_state())
+    assert all(torch.equal(state[name], x) for name, x in _state().items())
+
+
+def test_that_a_legacy_file_claims_no_more_than_it_holds_and_runs_nothing(
+    tmp_path: Path, capsys: Any
+) -> None:
+    cut = tmp_path / "cut.pth"
+    torch.save({"x": torch.zeros(10_000)}, cut, _use_new_zipfile_serialization=False)
+    cut.write_bytes(cut.read_bytes()[:2000])
+    program = tmp_path / "program.pth"
+    torch.save({"x": _Program()}, program, _use_new_zipfile_serialization=False)
+    with pytest.raises(WeightsError, match="claims 40,000 bytes of weights but holds 2,000"):
+        read_weights(cut)
+    with pytest.raises(WeightsError, match="could run code"):
+        read_weights(program)
     assert "a program ran" not in capsys.readouterr().out
 
 
