@@ -2,71 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.jobs import Job, JobRunner
+from rfstudio.app.erf_options import ErfOptions
+from rfstudio.app.jobs import PATIENCE, Job, JobRunner
+from rfstudio.app.measuring_work import ErfWork, Subject, work_of
 from rfstudio.app.selection import Selection
-from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import RFStudioError
-from rfstudio.engine.measuring import measure_erf
-from rfstudio.engine.request import (
-    Activation,
-    BatchNormMode,
-    ErfRequest,
-    ErfResult,
-    Estimator,
-)
-from rfstudio.engine.running import CancelToken, Report
+from rfstudio.engine.request import BY_FILLING, CONTINUABLE, ErfResult
 
 _KEY = "erf"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ErfOptions:
-    """What the user chooses of a measurement; the unit and the network come from elsewhere.
+class _Run(NamedTuple):
+    """What was asked for: the unit, how it is measured, and on which image."""
 
-    Attributes
-    ----------
-    inputs
-        Noise, the image that the canvas shows, or all images of `folder`.
-    folder
-        Where the images are.
-    others
-        As in `rfstudio.engine.request.ErfRequest`.
-    """
+    subject: Subject
+    options: ErfOptions
+    pixels: NDArray[np.uint8] | None
 
-    estimator: Estimator = "energy"
-    channel: int | None = None
-    activation: Activation = "as_is"
-    inputs: Literal["noise", "image", "folder"] = "noise"
-    folder: Path | None = None
-    weights: str = "random"
-    seed: int = 0
-    images_per_weights: int = 4
-    batch_norm: BatchNormMode = "warmed"
-    samples: int = 32
-    dtype: Literal["float32", "float64"] = "float32"
-    device: str = "auto"
-    patch: int = 8
-    stride: int = 8
-    fill: float = 0.0
-    amplitude: float = 1.0
-
-
-class _Subject(NamedTuple):
-    """What is measured, to tell whether a measurement still speaks of what is chosen."""
-
-    architecture: Architecture
-    layer: str
-    unit: tuple[int, ...]
+    def work(self, kept: ErfResult | None = None) -> ErfWork:
+        """Return the measurement for the worker, from the start or from what is kept."""
+        return work_of(self.subject, self.options, self.pixels, kept)
 
 
 class ErfSession(QObject):
@@ -75,16 +38,26 @@ class ErfSession(QObject):
     A result is shown only for as long as network, layer and unit are those that were measured: any
     edit, other layer or other unit ends the measurement and clears the result.
 
+    Parameters
+    ----------
+    runner
+        Runs the measurements.
+    session, selection
+        What is measured.
+    options
+        How the first one is made; None: the defaults.
+
     Signals
     -------
     erf_changed
-        The complete `ErfResult` of the chosen unit; None while there is none.
+        The `ErfResult` of the chosen unit, complete or as far as it was when it was stopped; None
+        while there is none.
     progressed
         The fraction done, and the `ErfResult` so far (or None).
     failed
         The exception that ended a measurement.
     state_changed
-        "idle" (nothing measured), "measuring" or "done".
+        "idle" (nothing measured), "measuring", "stopped" (measured in part) or "done".
     options_changed
         The new `ErfOptions`.
     """
@@ -101,15 +74,20 @@ class ErfSession(QObject):
         session: AnalysisSession,
         selection: Selection,
         parent: QObject | None = None,
+        *,
+        options: ErfOptions | None = None,
     ) -> None:
         super().__init__(parent)
         self._runner = runner
         self._session = session
         self._selection = selection
-        self._options = ErfOptions()
+        self._options = options or ErfOptions()
         self._pixels: NDArray[np.uint8] | None = None
-        self._subject: _Subject | None = None
+        self._run: _Run | None = None
+        self._kept: ErfResult | None = None
         self._job: Job | None = None
+        self._so_far: ErfResult | None = None
+        self._fraction = 0.0
         self._result: ErfResult | None = None
         self._state = "idle"
         session.analysis_changed.connect(self._drop_if_stale)
@@ -122,12 +100,17 @@ class ErfSession(QObject):
 
     @property
     def result(self) -> ErfResult | None:
-        """The complete measurement of the chosen unit; None while there is none."""
+        """The measurement of the chosen unit, complete or stopped; None while there is none."""
         return self._result
 
     @property
+    def shortfall(self) -> str:
+        """How much of a stopped measurement is in its result; empty: all of it, or no result."""
+        return "" if self._state != "stopped" else words_of(self._so_far, self._fraction)
+
+    @property
     def state(self) -> str:
-        """The state: "idle", "measuring" or "done"."""
+        """The state: "idle", "measuring", "stopped" or "done"."""
         return self._state
 
     @property
@@ -135,9 +118,29 @@ class ErfSession(QObject):
         """Whether a measurement runs."""
         return self._state == "measuring"
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the chosen unit is measured, or is being measured."""
+        return self._run is not None and self._run.subject == self._chosen()
+
+    @property
+    def why_no_more(self) -> str:
+        """Why no samples can be added to the result, in a sentence; empty: they can."""
+        if self._result is None or self._run is None:
+            return "There is no measurement to go on with."
+        estimator = self._run.options.estimator
+        if estimator not in CONTINUABLE:
+            return f"Of '{estimator}' too little is kept to go on; measure anew."
+        return ""
+
     def set_options(self, **changes: Any) -> None:
         """Change some options, by name; a measurement that runs or is done stays as it is."""
         self._options = replace(self._options, **changes)
+        self.options_changed.emit(self._options)
+
+    def reset_options(self) -> None:
+        """Choose every option as in a program that was never started before."""
+        self._options = ErfOptions()
         self.options_changed.emit(self._options)
 
     def set_image(self, pixels: NDArray[np.uint8] | None) -> None:
@@ -146,94 +149,108 @@ class ErfSession(QObject):
         A measurement on the image before ends, and its result is dropped.
         """
         self._pixels = pixels
-        if self._subject is not None and self._options.inputs == "image":
+        if self._run is not None and self._run.options.inputs == "image":
             self._drop()
 
     def measure(self) -> None:
         """Measure the chosen unit; a measurement that still runs is dropped."""
         self._drop()
-        subject = self._chosen()
+        run = _Run(self._chosen(), self._options, self._pixels)
         try:
-            work = self._work(subject)
+            work = run.work()
         except RFStudioError as error:
             self.failed.emit(error)
             return
+        self._run = run
+        self._start(work)
+
+    def measure_more(self) -> None:
+        """Go on from the result: to the end if it was stopped, else with as many samples again.
+
+        The options are those of the result, whatever is chosen by now.
+        """
+        kept, run = self._result, self._run
+        if kept is None or run is None or self.why_no_more:
+            return
+        wanted = kept.wanted if self._state == "stopped" else 2 * kept.samples
+        self._run = run._replace(options=replace(run.options, samples=wanted))
+        kept = replace(kept, wanted=wanted)
+        work = self._run.work(kept)
+        self._result = None
+        self.erf_changed.emit(None)
+        self._start(work, kept)
+        self._advance(kept.samples / wanted, kept)
+
+    def cancel(self) -> None:
+        """Stop the running measurement; the samples that are there stay as its result."""
+        if not self.is_measuring:
+            return
+        kept = self._so_far
+        if kept is None:
+            self._drop()
+            return
+        self._end_job()
+        self._result = kept
+        self._set_state("stopped")
+        self.erf_changed.emit(kept)
+
+    def _start(self, work: ErfWork, kept: ErfResult | None = None) -> None:
         job = self._runner.submit(_KEY, work)
-        job.progressed.connect(self.progressed)
+        job.progressed.connect(self._advance)
         job.succeeded.connect(self._succeed)
         job.failed.connect(self._fail)
         self._job = job
-        self._subject = subject
+        self._kept, self._so_far, self._fraction = kept, None, 0.0
         self._set_state("measuring")
 
-    def cancel(self) -> None:
-        """Stop the running measurement; what was reported of it stays with who received it."""
-        if self.is_measuring:
-            self._drop()
-
-    def _work(self, subject: _Subject) -> partial[ErfResult]:
-        options = self._options
-        if options.inputs == "image" and self._pixels is None:
-            raise RFStudioError("there is no image on the canvas; open one, or measure with noise")
-        if options.inputs == "folder" and options.folder is None:
-            raise RFStudioError("no folder of images is chosen; choose one, or measure with noise")
-        images = (self._pixels,) if options.inputs == "image" and self._pixels is not None else ()
-        request = ErfRequest(
-            architecture=subject.architecture,
-            layer=subject.layer,
-            unit=subject.unit,
-            estimator=options.estimator,
-            channel=options.channel,
-            activation=options.activation,
-            images=images,
-            weights=options.weights,
-            seed=options.seed,
-            images_per_weights=options.images_per_weights,
-            batch_norm=options.batch_norm,
-            samples=options.samples,
-            dtype=options.dtype,
-            device=options.device,
-            patch=options.patch,
-            stride=options.stride,
-            fill=options.fill,
-            amplitude=options.amplitude,
-        )
-        if options.inputs == "folder":
-            assert options.folder is not None
-            return partial(measure_folder, request, options.folder)
-        return partial(measure_erf, request)
-
-    def _chosen(self) -> _Subject:
-        return _Subject(
+    def _chosen(self) -> Subject:
+        return Subject(
             self._session.analysis.architecture, self._selection.layer, self._selection.unit
         )
 
     def _drop_if_stale(self) -> None:
         # Another analysis of the same network, with another reference say, is no reason.
-        if self._subject is not None and self._subject != self._chosen():
+        if self._run is not None and self._run.subject != self._chosen():
             self._drop()
 
     def _drop(self) -> None:
         """Forget the measurement, whether it runs or is done."""
-        self._subject = None
-        if self._job is not None:
-            job, self._job = self._job, None
-            job.cancel()
+        self._run = None
+        self._end_job(PATIENCE)
+        self._kept, self._so_far, self._fraction = None, None, 0.0
         if self._result is not None:
             self._result = None
             self.erf_changed.emit(None)
         self._set_state("idle")
 
+    def _end_job(self, *grace: float) -> None:
+        if self._job is not None:
+            job, self._job = self._job, None
+            job.cancel(*grace)
+
+    def _advance(self, fraction: float, so_far: ErfResult | None) -> None:
+        if so_far is not None:
+            self._so_far, self._fraction = so_far, fraction
+        self.progressed.emit(fraction, so_far)
+
     def _succeed(self, result: ErfResult) -> None:
         self._job = None
+        self._kept, self._so_far = None, None
         self._result = result
         self._set_state("done")
         self.erf_changed.emit(result)
 
     def _fail(self, error: Exception) -> None:
         self._job = None
-        self._subject = None
-        self._set_state("idle")
+        kept, self._kept = self._kept, None
+        if kept is None:
+            self._run, self._so_far = None, None
+            self._set_state("idle")
+        else:
+            self._so_far, self._fraction = kept, kept.samples / kept.wanted
+            self._result = kept
+            self._set_state("stopped")
+            self.erf_changed.emit(kept)
         self.failed.emit(error)
 
     def _set_state(self, state: str) -> None:
@@ -242,24 +259,19 @@ class ErfSession(QObject):
             self.state_changed.emit(state)
 
 
-def measure_folder(
-    request: ErfRequest, folder: Path, token: CancelToken, report: Report
-) -> ErfResult:
-    """Measure on the images of a folder, read in the worker, in the order of their names.
+def words_of(so_far: ErfResult | None, fraction: float) -> str:
+    """Return how far a measurement is, in words: ``17 of 32 samples``, or a share of the patches.
 
-    Raises
-    ------
-    RFStudioError
-        If the folder holds no image, or one cannot be read.
+    Parameters
+    ----------
+    so_far
+        What is known of it.
+    fraction
+        How much of the work is done, from 0 to 1.
     """
-    from rfstudio.formats.images import SUFFIXES, read_image  # noqa: PLC0415
-
-    files = sorted(x for x in folder.glob("*") if x.suffix.lower() in SUFFIXES)
-    if not files:
-        raise RFStudioError(f"{folder}: the folder holds no image ({', '.join(SUFFIXES)})")
-    wanted = files[: request.samples]
-    images = []
-    for file in wanted:
-        token.check()
-        images.append(read_image(file))
-    return measure_erf(replace(request, images=tuple(images)), token, report)
+    if so_far is None:
+        return ""
+    # A map by filling goes from coarse to fine, so that its samples say little.
+    if so_far.options.get("estimator") in BY_FILLING:
+        return f"{fraction:.0%}"
+    return f"{so_far.samples} of {so_far.wanted} samples"

@@ -66,6 +66,7 @@ class ErfView(QObject):
         super().__init__(parent)
         self._session = session
         self._selection = selection
+        self._erf_session = erf_session
         self._measured: ShownErf | None = None
         self._expected: ShownErf | None = None
         self._is_stale = True
@@ -78,6 +79,11 @@ class ErfView(QObject):
     def shown(self) -> ShownErf | None:
         """What is shown; None if there is none."""
         return self._measured or self.expected
+
+    @property
+    def measured(self) -> ShownErf | None:
+        """The measured field, complete or stopped; None if there is none."""
+        return self._measured
 
     @property
     def expected(self) -> ShownErf | None:
@@ -103,7 +109,9 @@ class ErfView(QObject):
     def _take_measured(self, erf: ErfResult | None) -> None:
         self._measured = None
         if erf is not None:
-            label = f"measured ({erf.options.get('estimator', 'energy')}, {erf.samples} samples)"
+            short = "" if self._erf_session is None else self._erf_session.shortfall
+            far = short or f"{erf.samples} samples"
+            label = f"measured ({erf.options.get('estimator', 'energy')}, {far})"
             self._measured = ShownErf(label, erf.map, self._metrics(erf), _sentences(erf))
         self.changed.emit()
 

@@ -30,6 +30,10 @@ TORCH = ("rfstudio.engine.erf",)
 GRACE = 0.5
 """Seconds that work has to stop when it is asked to, before its process is killed."""
 
+PATIENCE = 3.0
+"""The same for work that other work has made needless: a new process would take as long to start,
+and would have forgotten what this one keeps for the next unit."""
+
 
 class WorkerError(RFStudioError):
     """The worker process ended in the middle of its work."""
@@ -70,11 +74,11 @@ class Job(QObject):
         """Whether it was neither finished nor cancelled."""
         return not self._is_finished and not self._is_cancelled
 
-    def cancel(self) -> None:
-        """Drop the result; the computation is asked to stop, then stopped."""
+    def cancel(self, grace: float = GRACE) -> None:
+        """Drop the result; the computation is asked to stop, and killed after `grace` seconds."""
         if self.is_running:
             self._is_cancelled = True
-            self._host.tell(_Cancel(self.number))
+            self._host.tell(_Cancel(self.number, grace))
 
     def post(self, message: object) -> None:
         """Hand over a message; called on the background thread."""
@@ -185,6 +189,7 @@ class _Submit(NamedTuple):
 
 class _Cancel(NamedTuple):
     number: int
+    grace: float
 
 
 class _Warm(NamedTuple):
@@ -254,18 +259,18 @@ class _Host(threading.Thread):
         match command:
             case _Submit():
                 self._waiting.append(command)
-            case _Cancel(number):
-                self._cancel(number)
+            case _Cancel(number, grace):
+                self._cancel(number, grace)
             case _Warm():
                 self._ensure_worker()
             case _Stop():
                 self._is_stopping = True
 
-    def _cancel(self, number: int) -> None:
+    def _cancel(self, number: int, grace: float) -> None:
         if self._current and self._current.number == number:
             if self._worker and self._deadline is None:
                 self._send(self._worker, ("cancel", number))
-                self._deadline = time.monotonic() + GRACE
+                self._deadline = time.monotonic() + grace
             return
         dropped = [x for x in self._waiting if x.job.number == number]
         for submitted in dropped:

@@ -14,6 +14,7 @@ from rfstudio.app.layer_text import items_of_text, text_of_items
 from rfstudio.app.new_items import new_item
 from rfstudio.app.selection import Selection
 from rfstudio.core import edits, ops
+from rfstudio.core.analysis import analyze
 from rfstudio.core.architecture import (
     Architecture,
     Branch,
@@ -157,6 +158,22 @@ class LayerEdits(QObject):
         """Set facts of the whole network; the arguments are those of `edits.set_network`."""
         after = edits.set_network(self._architecture, **facts)
         self._document.edit(f"Set {what}", after, merge_key=f"network.{what}")
+
+    def set_input_size(self, size: tuple[int, ...]) -> None:
+        """Give the network another input size, if it works with it.
+
+        Raises
+        ------
+        EditError
+            If some layer does not fit this size; the network stays as it was.
+        """
+        after = edits.set_network(self._architecture, input_size=size)
+        before = {x.layer for x in self._session.analysis.diagnostics if x.severity == "error"}
+        for remark in analyze(after).diagnostics:
+            if remark.severity == "error" and remark.layer not in before:
+                text = " × ".join(map(str, size))
+                raise EditError(f"the network does not work at {text}: {remark.message}")
+        self._document.edit("Set input size", after)
 
     def add_branch(self, location: Location) -> None:
         """Add an empty branch to a parallel container."""

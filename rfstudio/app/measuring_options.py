@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rfstudio.app.erf_session import ErfOptions
+from rfstudio.app.erf_options import ErfOptions
 
 _BY_FILLING = ("occlusion", "perturbation")
 
@@ -18,7 +18,7 @@ class Choice(NamedTuple):
 
 
 class Option(NamedTuple):
-    """One option of `rfstudio.app.erf_session.ErfOptions`.
+    """One option of `rfstudio.app.erf_options.ErfOptions`.
 
     Attributes
     ----------

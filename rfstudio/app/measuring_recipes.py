@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfstudio.app.erf_session import ErfOptions
+from rfstudio.app.erf_options import ErfOptions
 from rfstudio.engine.recipes import RECIPES, Recipe, recipe
 
 NAMES: tuple[str, ...] = tuple(RECIPES)
@@ -62,17 +62,32 @@ def sentences(name: str, input_size: tuple[int, ...] | None = None) -> str:
     return f"{found.reproduces} {size}Needed: {found.wants}. {found.differs} ({found.source})"
 
 
+def wanted_size(name: str, input_size: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Return the input size of a recipe; None if it has none of its own, or it is `input_size`.
+
+    A network with another number of axes than the recipe is left as it is.
+    """
+    size: tuple[int, ...] | None = recipe(name).options["input_size"]
+    if size is None or input_size is None or len(size) != len(input_size):
+        return None
+    return None if size == tuple(input_size) else size
+
+
 def reproduces(name: str) -> str:
     """Return what a recipe reproduces, in a sentence."""
     return recipe(name).reproduces
 
 
 def _size_sentence(found: Recipe, input_size: tuple[int, ...] | None) -> str:
-    wanted = found.options["input_size"]
-    if wanted is None or input_size is None or tuple(input_size) == wanted:
+    wanted = wanted_size(found.name, input_size)
+    if wanted is None or input_size is None:
         return ""
-    sizes = [" × ".join(map(str, x)) for x in (wanted, input_size)]
-    return f"Its input is {sizes[0]}, that of this network {sizes[1]}. "
+    return f"Its input is {size_text(wanted)}, that of this network {size_text(input_size)}. "
+
+
+def size_text(size: tuple[int, ...]) -> str:
+    """Return the size of an input as people write it."""
+    return " × ".join(map(str, size))
 
 
 def _agrees(options: ErfOptions, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from rfstudio.app.erf_session import ErfOptions
+from rfstudio.app.erf_options import ErfOptions
 from rfstudio.app.selection import Selected
 
 

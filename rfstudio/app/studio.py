@@ -13,9 +13,11 @@ from rfstudio.app.erf_view import ErfView
 from rfstudio.app.image_source import ImageSource
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.layer_edits import LayerEdits
+from rfstudio.app.measuring_memory import remember, remembered
 from rfstudio.app.recent_files import RecentFiles
 from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
+from rfstudio.app.unit_following import UnitFollowing
 from rfstudio.core.architecture import Architecture, Layer
 from rfstudio.core.ops import Conv
 
@@ -54,8 +56,10 @@ class Studio(QObject):
         self.recent = RecentFiles(self.settings, self)
         self.runner = runner
         self.erf_session: ErfSession | None = None
+        self.following: UnitFollowing | None = None
         if runner is not None:
-            self.erf_session = ErfSession(runner, self.analysis, self.selection, self)
+            self.erf_session = self._make_erf_session(runner)
+            self.following = UnitFollowing(self.erf_session, self.analysis, self.selection, self)
             self.images.image_changed.connect(self._show_image_to_measurements)
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
         self.select_telling_layer()
@@ -80,12 +84,20 @@ class Studio(QObject):
         elif any(isinstance(x, Layer) for x in self.document.architecture.layers):
             self.selection.select_layer(analysis.layers[-1].name)
 
+    def _make_erf_session(self, runner: JobRunner) -> ErfSession:
+        options = remembered(self.settings)
+        session = ErfSession(runner, self.analysis, self.selection, self, options=options)
+        session.options_changed.connect(lambda changed: remember(self.settings, changed))
+        return session
+
     def _show_image_to_measurements(self) -> None:
         if self.erf_session is not None:
             self.erf_session.set_image(self.images.pixels)
 
     def shutdown(self) -> None:
         """End what runs beside the window."""
+        if self.following is not None:
+            self.following.switch(False)
         if self.runner is not None:
             self.runner.shutdown()
         self.settings.sync()

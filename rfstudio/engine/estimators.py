@@ -78,12 +78,7 @@ class Mean:
         self.sums = self.sums + values.sum(0)
         self.squares = self.squares + values.square().sum(0)
 
-    def resume(
-        self,
-        count: int,
-        map: NDArray[np.float64],
-        error: NDArray[np.float64],  # noqa: A002
-    ) -> None:
+    def resume(self, count: int, field: NDArray[np.float64], error: NDArray[np.float64]) -> None:
         """Begin with samples of which only `map` and `standard_error` are left.
 
         Raises
@@ -93,7 +88,7 @@ class Mean:
         """
         if self.estimator not in CONTINUABLE:
             raise MeasurementError(f"'{self.estimator}' cannot be continued; start anew")
-        mean, spread = torch.from_numpy(map.copy()), torch.from_numpy(error.copy()).nan_to_num()
+        mean, spread = torch.from_numpy(field.copy()), torch.from_numpy(error.copy()).nan_to_num()
         if self.estimator == "rms":
             spread = 2 * spread * mean
             mean = mean.square()

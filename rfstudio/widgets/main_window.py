@@ -112,6 +112,9 @@ class MainWindow(QMainWindow):
             self.actions_.measure,
             self.actions_.cancel,
             self,
+            following=studio.following,
+            more=self.actions_.measure_more,
+            follow=self.actions_.follow,
         )
         self._connect()
         self._arrange(docks)
@@ -126,7 +129,13 @@ class MainWindow(QMainWindow):
         self.tabs.addTab(self.profile, "Profile")
         self.tabs.addTab(self.graph, "Graph")
         if self.studio.erf_session is not None:
-            self.measure_panel = ErfPanel(self.studio.erf_session, session=self.studio.analysis)
+            self.measure_panel = ErfPanel(
+                self.studio.erf_session,
+                session=self.studio.analysis,
+                selection=self.studio.selection,
+                edits=self.studio.edits,
+                following=self.studio.following,
+            )
             self.tabs.addTab(self.measure_panel, "Measure")
         self.tabs.addTab(self.problems, "Problems")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
-from rfstudio.app.erf_session import ErfSession
+from rfstudio.app.erf_session import ErfSession, words_of
 from rfstudio.app.jobs import JobRunner
+from rfstudio.app.unit_following import UnitFollowing
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.status import Status
 
@@ -14,7 +17,7 @@ _WORKER = {"starting": "torch is starting …", "ready": "torch ready", "ended":
 
 
 class MeasureControls(QObject):
-    """Lets two actions and the status bar speak for an `ErfSession`.
+    """Lets the actions and the status bar speak for an `ErfSession`.
 
     Without one the actions stay disabled.
     """
@@ -27,16 +30,29 @@ class MeasureControls(QObject):
         measure: QAction,
         cancel: QAction,
         parent: QObject,
+        *,
+        following: UnitFollowing | None = None,
+        more: QAction | None = None,
+        follow: QAction | None = None,
     ) -> None:
         super().__init__(parent)
         self._status = status
-        self._measure = measure
+        self._erf_session = erf_session
         self._cancel = cancel
+        self._more = more or QAction(self)
+        self._more.setEnabled(False)
         measure.setEnabled(erf_session is not None)
+        if follow is not None:
+            follow.setEnabled(following is not None)
+        if follow is not None and following is not None:
+            follow.setChecked(following.is_on)
+            follow.toggled.connect(following.switch)
+            following.switched.connect(follow.setChecked)
         if erf_session is None:
             return
         measure.triggered.connect(erf_session.measure)
         cancel.triggered.connect(erf_session.cancel)
+        self._more.triggered.connect(erf_session.measure_more)
         status.cancel_wanted.connect(erf_session.cancel)
         erf_session.state_changed.connect(self._follow_state)
         erf_session.progressed.connect(self._follow_progress)
@@ -48,20 +64,25 @@ class MeasureControls(QObject):
     def _follow_state(self, state: str) -> None:
         is_measuring = state == "measuring"
         self._cancel.setEnabled(is_measuring)
+        self._show_more()
         self._status.show_progress(0.0 if is_measuring else None, "starting")
 
-    def _follow_progress(self, fraction: float, so_far: object) -> None:
-        samples = getattr(so_far, "samples", 0)
-        wanted = getattr(so_far, "wanted", 0)
-        self._status.show_progress(fraction, f"{samples} of {wanted}" if wanted else "")
+    def _show_more(self) -> None:
+        session = self._erf_session
+        self._more.setEnabled(session is not None and not session.why_no_more)
 
-    def _follow_result(self, result: object) -> None:
-        device = getattr(result, "device", "")
-        if device:
-            self._status.show_device(device)
-            seconds = getattr(result, "seconds", 0.0)
-            samples = getattr(result, "samples", 0)
-            self._status.tell(f"Measured {samples} samples in {seconds:.1f} s")
+    def _follow_progress(self, fraction: float, so_far: Any) -> None:
+        self._status.show_progress(fraction, words_of(so_far, fraction))
+
+    def _follow_result(self, result: Any) -> None:
+        self._show_more()
+        if result is None or self._erf_session is None:
+            return
+        self._status.show_device(result.device)
+        if short := self._erf_session.shortfall:
+            self._status.tell(f"Stopped after {short}")
+        else:
+            self._status.tell(f"Measured {result.samples} samples in {result.seconds:.1f} s")
 
     def _follow_worker(self, state: str) -> None:
         self._status.show_device(_WORKER.get(state, state))

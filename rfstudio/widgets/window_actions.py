@@ -47,6 +47,13 @@ class WindowActions(QObject):
         )
         self.cancel = self._action("Cancel measurement", None, "Ctrl+.", "cancel")
         self.cancel.setEnabled(False)
+        self.measure_more = self._action("Continue measurement", None, "Ctrl+Shift+.")
+        self.follow = self._action("Follow the unit", None, "Ctrl+Shift+M", "follow")
+        self.follow.setCheckable(True)
+        self.follow.setToolTip(
+            "Follow the unit: measure whatever unit or layer is chosen, as soon as it rests, and "
+            "after each edit (Ctrl+Shift+M)"
+        )
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.about = self._action("About RF Studio", None)
         self._make_analysis_actions()
@@ -173,7 +180,7 @@ class WindowActions(QObject):
         edit.addSeparator()
         self._stack.fill_menu(edit)
         measure = bar.addMenu("&Measure")
-        measure.addActions([self.measure, self.cancel])
+        measure.addActions([self.measure, self.follow, self.measure_more, self.cancel])
         view = bar.addMenu("&View")
         view.addActions(views)
         view.addSeparator()
@@ -200,11 +207,12 @@ class WindowActions(QObject):
         bar.addWidget(_menu_button("Preset", "preset", self.presets))
         bar.addWidget(_menu_button("Image", "image", self.images))
         bar.addSeparator()
-        bar.addAction(self.measure)
-        bar.addAction(self.cancel)
-        button = bar.widgetForAction(self.cancel)
-        if isinstance(button, QToolButton):
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        for action in (self.measure, self.follow, self.cancel):
+            bar.addAction(action)
+        for action in (self.follow, self.cancel):
+            button = bar.widgetForAction(action)
+            if isinstance(button, QToolButton):
+                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         bar.addSeparator()
         bar.addWidget(_menu_button("Export", "export", self.exports))
 

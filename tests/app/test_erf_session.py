@@ -46,7 +46,9 @@ class Bench:
         self.erf.state_changed.connect(self.states.append)
 
     def measured(self, qtbot: QtBot) -> None:
-        with qtbot.waitSignal(self.erf.erf_changed, timeout=60_000):
+        with qtbot.waitSignal(
+            self.erf.erf_changed, timeout=60_000, check_params_cb=lambda result: result is not None
+        ):
             self.erf.measure()
 
 
@@ -104,10 +106,48 @@ def test_that_an_edit_drops_the_result_and_ends_a_running_measurement(
     assert len(reports) <= 2  # those of the second measurement alone
 
 
-def test_that_cancel_leaves_nothing_measured(qtbot: QtBot, bench: Bench) -> None:
-    bench.erf.set_options(samples=1_000_000)
+def test_that_cancel_keeps_the_samples_that_are_there_and_they_can_be_added_to(
+    qtbot: QtBot, bench: Bench
+) -> None:
+    bench.erf.set_options(samples=1_000_000, images_per_weights=1)
     with qtbot.waitSignal(bench.erf.progressed, timeout=60_000):
         bench.erf.measure()
+    bench.erf.cancel()
+    stopped = bench.erf.result
+    assert stopped is not None
+    assert bench.erf.state == "stopped"
+    assert bench.erf.is_current
+    assert bench.erf.shortfall == f"{stopped.samples} of 1000000 samples"
+
+    bench.erf.set_options(estimator="signed")  # for the next measurement, not for this one
+    with qtbot.waitSignal(
+        bench.erf.progressed,
+        timeout=60_000,
+        check_params_cb=lambda _, far: far.samples > stopped.samples,
+    ):
+        bench.erf.measure_more()
+    bench.erf.cancel()
+    assert bench.erf.result is not None
+    assert bench.erf.result.options["estimator"] == "energy"
+    assert bench.erf.result.seconds > stopped.seconds
+
+    bench.erf.set_options(samples=2)
+    bench.selection.select_unit((0, 0))
+    assert bench.erf.result is None
+    assert bench.erf.state == "idle"
+    bench.measured(qtbot)
+    assert "'signed'" in bench.erf.why_no_more
+    bench.erf.set_options(estimator="abs")
+    bench.measured(qtbot)
+    with qtbot.waitSignal(
+        bench.erf.erf_changed, timeout=60_000, check_params_cb=lambda result: result is not None
+    ):
+        bench.erf.measure_more()
+    assert (bench.erf.result.samples, bench.erf.shortfall) == (4, "")  # as many again
+
+
+def test_that_cancel_before_the_first_sample_leaves_nothing_measured(bench: Bench) -> None:
+    bench.erf.measure()
     bench.erf.cancel()
     assert bench.erf.state == "idle"
     assert bench.results == []

@@ -49,6 +49,10 @@ class Measurements(Protocol):
     def result(self) -> Measurement | None:
         """The measurement of the chosen unit, if there is a current one."""
 
+    @property
+    def shortfall(self) -> str:
+        """How much of a stopped measurement is in its result; empty: all of it."""
+
 
 @dataclass(frozen=True, eq=False)
 class EffectiveField:
@@ -105,7 +109,8 @@ class MeasuredField:
             or found.map.shape != analysis.input_size
         ):
             return None
-        name = "measured" if result is not None else f"measured, {self._fraction:.0%}"
+        far = f"{self._fraction:.0%}" if result is None else self._source.shortfall
+        name = f"measured, {far}" if far else "measured"
         return EffectiveField(found.map, name, is_measured=True)
 
     def _finish(self, _result: object) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QPalette, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from rfstudio.app import measuring_recipes
-from rfstudio.app.erf_session import ErfOptions
+from rfstudio.app.erf_options import ErfOptions
 from rfstudio.app.measuring_options import OPTIONS, Choice, Option, reason_off
 from rfstudio.widgets.erf_panel.editors import ASKS, FileQuestions, OptionEditor
 
@@ -24,7 +24,6 @@ _RECIPE = Option(
         *(Choice(x, x, measuring_recipes.reproduces(x)) for x in measuring_recipes.NAMES),
     ),
 )
-_HELP_LINES = 2
 _GAP = 18  # points between two columns
 _MOST_COLUMNS = 4
 
@@ -32,13 +31,22 @@ _MOST_COLUMNS = 4
 class OptionForm(QWidget):
     """Edits `ErfOptions`; it holds none itself.
 
+    Attributes
+    ----------
+    help, reset
+        The line that explains the option in question, and the button for the defaults; they are
+        laid out by who owns the form.
+
     Signals
     -------
     changed
         Options by name, with their new values.
+    reset_wanted
+        All options are to be as in a new program.
     """
 
     changed = Signal(object)
+    reset_wanted = Signal()
 
     def __init__(self, questions: FileQuestions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,16 +72,15 @@ class OptionForm(QWidget):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.help = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
-        self.help.setContentsMargins(10, 3, 10, 3)
         self.help.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.help.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        # Always as high, so that nothing moves under the pointer.
-        self.help.setFixedHeight(_HELP_LINES * self.help.fontMetrics().lineSpacing() + 8)
+        self.reset = QPushButton("Reset to defaults")
+        self.reset.setToolTip("Choose every option as in a new program; no recipe, no files")
+        self.reset.clicked.connect(self.reset_wanted)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.area, 1)
-        column.addWidget(self.help)
         self.setAccessibleName("Options of measuring")
         self.arrange(1)
         self.show_options(self._options)
@@ -95,6 +102,7 @@ class OptionForm(QWidget):
     def show_options(self, options: ErfOptions) -> None:
         """Show what is chosen, and disable what has no meaning beside it."""
         self._options = options
+        self.reset.setEnabled(not options.is_default)
         matching = measuring_recipes.matching(options)
         if self._recipe not in matching:
             self._recipe = matching[0] if matching else _OWN

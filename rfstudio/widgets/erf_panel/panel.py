@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPalette, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QFrame, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QPalette, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from rfstudio.app import measuring_recipes
 from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.erf_session import ErfOptions, ErfSession
+from rfstudio.app.erf_options import ErfOptions
+from rfstudio.app.erf_session import ErfSession, words_of
+from rfstudio.app.layer_edits import LayerEdits
+from rfstudio.app.measuring_costs import costs_of
+from rfstudio.app.selection import Selection
+from rfstudio.app.unit_following import UnitFollowing
 from rfstudio.core import ops
+from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.erf_panel.convergence_chart import ConvergenceChart
 from rfstudio.widgets.erf_panel.editors import FileQuestions
 from rfstudio.widgets.erf_panel.option_form import OptionForm
 from rfstudio.widgets.erf_panel.run_box import RunBox
 
 _WIDE = 90  # average characters from which the parts lie side by side
+_VERY_WIDE = 200  # from which one line is enough for help
+_LATER = 120
+"""Milliseconds after which the costs of a unit are told: not while it moves."""
 
 
 class ErfPanel(QWidget):
@@ -31,6 +41,11 @@ class ErfPanel(QWidget):
     session
         The analysis of the document, for the expected field and what the network has; None: the
         panel does without.
+    selection, edits
+        The chosen unit, to tell what measuring it costs; edits, to offer the input size of a
+        recipe.  None: the panel does without.
+    following
+        The switch that measures each unit that rests; None: there is none.
     questions
         Who answers dialogs; the user if None.
     """
@@ -41,16 +56,25 @@ class ErfPanel(QWidget):
         parent: QWidget | None = None,
         *,
         session: AnalysisSession | None = None,
+        selection: Selection | None = None,
+        edits: LayerEdits | None = None,
+        following: UnitFollowing | None = None,
         questions: FileQuestions | None = None,
     ) -> None:
         super().__init__(parent)
         self._erf_session = erf_session
         self._session = session
+        self._selection = selection
+        self._edits = edits
+        self._following = following
         self._recipe = ""
+        self._state = erf_session.state
+        self._telling = QTimer(self, singleShot=True, interval=_LATER)
+        self._telling.timeout.connect(self._tell_before)
         self.form = OptionForm(questions or FileQuestions())
         self.run = RunBox()
         self.chart = ConvergenceChart()
-        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(0)
         self._lines = (_line(), _line())
@@ -62,22 +86,51 @@ class ErfPanel(QWidget):
             (self.chart, 3),
         ):
             self._row.addWidget(widget, share)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(10, 2, 6, 2)
+        foot.addWidget(self.form.help, 1)
+        foot.addWidget(self.form.reset, 0, Qt.AlignmentFlag.AlignVCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(self._row, 1)
+        column.addWidget(_line(QFrame.Shape.HLine))
+        column.addLayout(foot)
         self.setAccessibleName("Measuring")
         self.setFocusProxy(self.form.editor("estimator"))
-        self.form.changed.connect(self._change)
-        self.run.measure.clicked.connect(erf_session.measure)
-        self.run.cancel.clicked.connect(erf_session.cancel)
-        erf_session.options_changed.connect(self._show_options)
-        erf_session.state_changed.connect(self._follow_state)
-        erf_session.progressed.connect(self._follow_progress)
-        erf_session.erf_changed.connect(self._follow_result)
-        erf_session.failed.connect(self._follow_failure)
-        if session is not None:
-            session.analysis_changed.connect(self._follow_network)
-            self._follow_network()
+        self._connect()
         self._show_options(erf_session.options)
         self.run.show_state(erf_session.state)
         self._follow_result(erf_session.result)
+
+    def _connect(self) -> None:
+        measurements, session, run = self._erf_session, self._session, self.run
+        self.form.changed.connect(self._change)
+        self.form.reset_wanted.connect(measurements.reset_options)
+        run.measure.clicked.connect(measurements.measure)
+        run.cancel.clicked.connect(measurements.cancel)
+        run.more.clicked.connect(measurements.measure_more)
+        run.remedy_wanted.connect(self._set_input_size)
+        measurements.options_changed.connect(self._show_options)
+        measurements.state_changed.connect(self._follow_state)
+        measurements.progressed.connect(self._follow_progress)
+        measurements.erf_changed.connect(self._follow_result)
+        measurements.failed.connect(self._follow_failure)
+        if session is not None:
+            session.analysis_changed.connect(self._follow_network)
+            self._follow_network()
+        if self._selection is not None:
+            self._selection.selection_changed.connect(self._telling.start)
+        run.follow.setVisible(self._following is not None)
+        if self._following is not None:
+            run.follow_wanted.connect(self._following.switch)
+            self._following.switched.connect(self._show_following)
+            self._show_following()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Tell what a measurement takes, which costs nothing while the panel is hidden."""
+        super().showEvent(event)
+        self._tell_before()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Put the parts side by side, or one below the other where it is narrow."""
@@ -89,6 +142,10 @@ class ErfPanel(QWidget):
         for line in self._lines:
             line.setFrameShape(shape)
         self._share()
+        # Always as high, so that nothing moves under the pointer.
+        metrics = self.fontMetrics()
+        lines = 1 if self.width() >= _VERY_WIDE * metrics.averageCharWidth() else 2
+        self.form.help.setFixedHeight(lines * metrics.lineSpacing() + 4)
 
     def _share(self) -> None:
         """Leave the room of the curve to the options where there is no curve, if it is narrow."""
@@ -101,24 +158,77 @@ class ErfPanel(QWidget):
     def _show_options(self, options: ErfOptions) -> None:
         self.form.show_options(options)
         self.run.show_remark(self.form.recipe_text)
+        self._tell_before()
 
     def _follow_network(self) -> None:
         assert self._session is not None
         analysis = self._session.analysis
         has_batch_norm = any(isinstance(x.op, ops.BatchNorm) for x in analysis.graph.nodes)
         self.form.show_network(analysis.input_size, has_batch_norm)
+        self._telling.start()
+
+    def _tell_before(self) -> None:
+        """Tell what is missing, what a recipe asks for, and what takes much time or memory."""
+        self._telling.stop()
+        if not self.isVisible():
+            return
+        options = self._erf_session.options
+        size = self._wanted_size()
+        parts = [options.lacking] if options.lacking else []
+        if size is not None and self._session is not None:
+            wanted, there = map(
+                measuring_recipes.size_text, (size, self._session.analysis.input_size)
+            )
+            parts.append(f"This recipe measures at {wanted}; the input of the network is {there}.")
+        parts += self._costs(options)
+        can_set = size is not None and self._edits is not None
+        remedy = f"Set the input to {measuring_recipes.size_text(size)}" if can_set and size else ""
+        self.run.show_notice(" ".join(parts), remedy, is_trouble=bool(options.lacking))
+
+    def _costs(self, options: ErfOptions) -> tuple[str, ...]:
+        if self._session is None or self._selection is None:
+            return ()
+        analysis = self._session.analysis
+        if self._selection.layer not in analysis:
+            return ()  # the selection follows in a moment
+        costs = costs_of(analysis, self._selection.layer, self._selection.unit, options)
+        return () if costs is None else costs.sentences
+
+    def _wanted_size(self) -> tuple[int, ...] | None:
+        """Return the input size of the recipe, if it is another than that of the network."""
+        if not self.form.recipe or self._session is None:
+            return None
+        return measuring_recipes.wanted_size(self.form.recipe, self._session.analysis.input_size)
+
+    def _set_input_size(self) -> None:
+        """Give the network the input size of the recipe, as an edit that can be undone."""
+        size = self._wanted_size()
+        if size is None or self._edits is None:
+            return
+        try:
+            self._edits.set_input_size(size)
+        except RFStudioError as error:
+            self.run.show_error(error)
+
+    def _show_following(self, _is_on: bool = False) -> None:
+        if self._following is not None:
+            self.run.show_following(self._following.is_on, self._following.is_waiting)
 
     def _follow_state(self, state: str) -> None:
+        goes_on = self._state in ("stopped", "done")
+        self._state = state
         self.run.show_state(state)
-        if state == "measuring":
+        # Only more samples of the same begin without being idle in between.
+        if state == "measuring" and not goes_on:
             self._recipe = self.form.recipe
             self.chart.start()
             self._share()
-        if state != "done":
+        if state not in ("done", "stopped"):
             self.run.show_remark(self.form.recipe_text)
+        self._show_more()
 
     def _follow_progress(self, fraction: float, so_far: Any) -> None:
-        self.run.show_progress(fraction, so_far)
+        self.run.show_progress(fraction, so_far, words_of(so_far, fraction))
         if so_far is not None:
             self._draw(so_far)
 
@@ -126,6 +236,12 @@ class ErfPanel(QWidget):
         if result is not None:
             self.run.show_result(result, self._recipe)
             self._draw(result)
+        self._show_more()
+
+    def _show_more(self) -> None:
+        session = self._erf_session
+        is_stopped = session.state == "stopped"
+        self.run.show_more(session.why_no_more, is_stopped=is_stopped)
 
     def _follow_failure(self, error: Exception) -> None:
         self.run.show_error(error)
@@ -136,9 +252,9 @@ class ErfPanel(QWidget):
         self._share()
 
 
-def _line() -> QFrame:
+def _line(shape: QFrame.Shape = QFrame.Shape.VLine) -> QFrame:
     line = QFrame()
-    line.setFrameShape(QFrame.Shape.VLine)
+    line.setFrameShape(shape)
     line.setFrameShadow(QFrame.Shadow.Plain)
     line.setForegroundRole(QPalette.ColorRole.Mid)
     line.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from PySide6.QtCore import QElapsedTimer, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QEvent, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
-    QHBoxLayout,
+    QCheckBox,
+    QGridLayout,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -24,6 +25,7 @@ _TICK = 200  # milliseconds
 _WIDTH = 34  # characters
 _IDLE = "Nothing is measured for this unit yet."
 _DROPPED = "The network or the unit has changed; nothing is measured for it yet."
+_FOLLOWS = "Measuring starts as soon as the unit rests."
 
 
 class Outcome(Protocol):
@@ -59,7 +61,18 @@ class Outcome(Protocol):
 
 
 class RunBox(QWidget):
-    """Measure, Cancel, progress, and a text that can be scrolled, selected and copied."""
+    """Measure, Cancel, Continue, progress, and texts that can be scrolled, selected and copied.
+
+    Signals
+    -------
+    follow_wanted
+        Whether the unit is to be followed.
+    remedy_wanted
+        The remedy beside the notice was clicked.
+    """
+
+    follow_wanted = Signal(bool)
+    remedy_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,49 +80,86 @@ class RunBox(QWidget):
         self._left: float | None = None
         self._samples = ""
         self._state = "idle"
-        self.measure = QPushButton("Measure")
-        self.measure.setIcon(icon("measure"))
-        self.measure.setProperty("icon_name", "measure")
-        self.measure.setToolTip("Measure the chosen unit with these options (Ctrl+M)")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop the measurement (Ctrl+.); what is drawn of it stays here")
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 1000)
-        self.progress.setAccessibleName("Progress of the measurement")
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(8)
-        self.line = QLabel(wordWrap=True)
-        self.line.setAccessibleName("State of the measurement")
-        self.text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
-        flag = Qt.TextInteractionFlag
-        self.text.setTextInteractionFlags(
-            flag.TextSelectableByMouse | flag.TextSelectableByKeyboard
-        )
-        self.area = QScrollArea()
-        self.area.setWidget(self.text)
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.area.setAccessibleName("Facts of the measurement")
-        self.area.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.measure, 1)
-        buttons.addWidget(self.cancel)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(10, 6, 10, 4)
-        column.setSpacing(5)
-        column.addLayout(buttons)
-        column.addWidget(self.progress)
-        column.addWidget(self.line)
-        column.addWidget(self.area, 1)
-        self.setMinimumWidth(_WIDTH * self.fontMetrics().averageCharWidth())
+        self._is_error = self._is_trouble = False
+        self._make_buttons()
+        self._make_texts()
+        self._lay_out()
         self._ticker = QTimer(self, interval=_TICK)
         self._ticker.timeout.connect(self._tell_time)
         self.setAccessibleName("Measurement")
         self.show_state("idle")
 
+    def _make_buttons(self) -> None:
+        self.measure = QPushButton("Measure")
+        self.measure.setIcon(icon("measure"))
+        self.measure.setProperty("icon_name", "measure")
+        self.measure.setToolTip("Measure the chosen unit with these options (Ctrl+M)")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop the measurement (Ctrl+.); the samples that are there stay")
+        self.more = QPushButton("Continue")
+        self.follow = QCheckBox("Follow the unit")
+        self.follow.setToolTip(
+            "Measure whatever unit or layer is chosen, as soon as it rests, and after each edit "
+            "(Ctrl+Shift+M)"
+        )
+        self.follow.toggled.connect(self.follow_wanted)
+        self.remedy = QPushButton()
+        self.remedy.clicked.connect(self.remedy_wanted)
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 1000)
+        self.progress.setAccessibleName("Progress of the measurement")
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(8)
+
+    def _make_texts(self) -> None:
+        flag = Qt.TextInteractionFlag
+        self.line = QLabel(wordWrap=True)
+        self.line.setAccessibleName("State of the measurement")
+        self.notice = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.notice.setAccessibleName("What to know before measuring")
+        self.text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
+        for label in (self.line, self.notice, self.text):
+            label.setTextInteractionFlags(
+                flag.TextSelectableByMouse | flag.TextSelectableByKeyboard
+            )
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        for widget in (self.line, self.notice):
+            column.addWidget(widget)
+        column.addWidget(self.remedy, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.text, 1)
+        self.area = QScrollArea()
+        self.area.setWidget(body)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setAccessibleName("Facts of the measurement")
+        self.area.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(4)
+        grid.addWidget(self.measure, 0, 0)
+        grid.addWidget(self.cancel, 0, 1)
+        grid.addWidget(self.follow, 1, 0)
+        grid.addWidget(self.more, 1, 1)
+        grid.setColumnStretch(0, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(10, 6, 10, 4)
+        column.setSpacing(5)
+        column.addLayout(grid)
+        column.addWidget(self.progress)
+        column.addWidget(self.area, 1)
+        self.setMinimumWidth(_WIDTH * self.fontMetrics().averageCharWidth())
+        self.show_notice("")
+        self.show_more("There is no measurement to go on with.", is_stopped=False)
+
     def show_state(self, state: str) -> None:
-        """Follow the session: "idle", "measuring" or "done"."""
+        """Follow the session: "idle", "measuring", "stopped" or "done"."""
         before, self._state = self._state, state
         is_measuring = state == "measuring"
         self.cancel.setEnabled(is_measuring)
@@ -123,36 +173,64 @@ class RunBox(QWidget):
             self._tell_time()
             return
         self._ticker.stop()
-        if state == "idle":
-            stopped = f"Stopped after {self._samples}." if self._samples else "Stopped."
-            texts = {"measuring": stopped, "done": _DROPPED}
+        if state == "stopped":
+            self.line.setText(f"Stopped after {self._samples}.")
+        elif state == "idle":
+            dropped = _FOLLOWS if self.follow.isChecked() else _DROPPED
+            texts = {"measuring": "Stopped.", "done": dropped, "stopped": dropped}
             self.line.setText(texts.get(before, _IDLE))
 
-    def show_progress(self, fraction: float, so_far: Outcome | None) -> None:
-        """Tell how far the measurement is."""
+    def show_following(self, is_on: bool, is_waiting: bool = False) -> None:
+        """Tell whether the unit is followed, and whether a measurement is about to begin."""
+        with QSignalBlocker(self.follow):
+            self.follow.setChecked(is_on)
+        if is_waiting and self._state == "idle":
+            self.line.setText(_FOLLOWS)
+        elif not is_on and self.line.text() == _FOLLOWS:
+            self.line.setText(_IDLE)
+
+    def show_more(self, why_not: str, *, is_stopped: bool) -> None:
+        """Offer to go on with a result, or say why that cannot be."""
+        self.more.setEnabled(not why_not)
+        what = "Measure the samples that are missing" if is_stopped else "Add as many samples again"
+        self.more.setToolTip(why_not or f"{what}, with the same options")
+
+    def show_notice(self, text: str, remedy: str = "", *, is_trouble: bool = False) -> None:
+        """Tell what to know before a measurement, with a button that helps if there is one."""
+        self.notice.setText(text)
+        self.notice.setVisible(bool(text))
+        self.remedy.setText(remedy)
+        self.remedy.setVisible(bool(remedy))
+        self._is_trouble = is_trouble
+        self._colour()
+
+    def show_progress(self, fraction: float, so_far: Outcome | None, words: str) -> None:
+        """Tell how far the measurement is, as a share and in words."""
         self.progress.setValue(round(1000 * fraction))
         if so_far is not None:
-            self._samples = f"{so_far.samples} of {so_far.wanted} samples"
+            self._samples = words
             if fraction > 0:
                 self._left = so_far.seconds * (1 - fraction) / fraction
         self._tell_time()
 
     def show_result(self, result: Outcome, recipe: str) -> None:
         """Tell what was measured, how, where and with what."""
-        self.line.setText(
-            f"Measured {result.samples} samples in {result.seconds:.2f} s on {result.device}."
-        )
+        if self._state != "stopped":
+            self.line.setText(
+                f"Measured {result.samples} samples in {result.seconds:.2f} s on {result.device}."
+            )
         self.text.setText("\n".join(facts_of(result, recipe)))
 
     def show_remark(self, text: str) -> None:
         """Tell something about what would be measured."""
-        if self._state != "done":
+        if self._state not in ("done", "stopped"):
             self.text.setText(text)
 
     def show_error(self, error: Exception) -> None:
         """Tell why nothing was measured."""
         self._mark(is_error=True)
-        self.line.setText("Not measured.")
+        if self._state != "stopped":
+            self.line.setText("Not measured.")
         is_ours = isinstance(error, RFStudioError)
         text = str(error) if is_ours else f"{type(error).__name__}: {error}"
         self.text.setText(text[:1].upper() + text[1:])
@@ -165,12 +243,26 @@ class RunBox(QWidget):
         self.line.setText(", ".join(parts))
 
     def _mark(self, *, is_error: bool) -> None:
-        # An empty palette takes its colours from the panel, also when the theme changes.
-        palette = QPalette()
-        if is_error:
-            colour = severity_colour("error", dark=is_dark(self))
-            palette.setColor(QPalette.ColorRole.WindowText, colour)
-        self.line.setPalette(palette)
+        self._is_error = is_error
+        self._colour()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Keep the colours of troubles readable when the theme changes."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._colour()
+
+    def _colour(self) -> None:
+        for label, severity in (
+            (self.line, "error" if self._is_error else ""),
+            (self.notice, "warning" if self._is_trouble else ""),
+        ):
+            # An empty palette takes its colours from the panel.
+            palette = QPalette()
+            if severity:
+                colour = severity_colour(severity, dark=is_dark(self))
+                palette.setColor(QPalette.ColorRole.WindowText, colour)
+            label.setPalette(palette)
 
 
 def facts_of(result: Outcome, recipe: str = "") -> list[str]:

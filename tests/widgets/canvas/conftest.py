@@ -29,6 +29,7 @@ class FakeMeasurements(QObject):
     erf_changed = Signal(object)
     progressed = Signal(float, object)
     state_changed = Signal(str)
+    shortfall = ""
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,6 +18,7 @@ class FakeMeasurements(QObject):
     erf_changed = Signal(object)
     progressed = Signal(float, object)
     state_changed = Signal(str)
+    shortfall = ""
     result = None
 
 

@@ -17,12 +17,14 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
-from rfstudio.app.erf_session import ErfOptions, ErfSession
+from rfstudio.app.erf_options import ErfOptions
+from rfstudio.app.erf_session import ErfSession
 from rfstudio.app.jobs import JobRunner
+from rfstudio.app.layer_edits import LayerEdits
 from rfstudio.app.measuring_options import OPTIONS
 from rfstudio.app.selection import Selection
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.architecture import Architecture, Layer, Residual
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.expected import expected_erf
 from rfstudio.widgets.erf_panel.convergence import RATE
@@ -53,19 +55,30 @@ class Session(QObject):
         self.options = ErfOptions()
         self.result: Any = None
         self.state = "idle"
+        self.why_no_more = "nothing yet"
         self.calls: list[str] = []
 
     def set_options(self, **changes: Any) -> None:
         self.options = replace(self.options, **changes)
         self.options_changed.emit(self.options)
 
+    def reset_options(self) -> None:
+        self.options = ErfOptions()
+        self.options_changed.emit(self.options)
+
     def measure(self) -> None:
         self.calls.append("measure")
+        self.enter("idle")
+        self.enter("measuring")
+
+    def measure_more(self) -> None:
+        self.calls.append("more")
         self.enter("measuring")
 
     def cancel(self) -> None:
         self.calls.append("cancel")
-        self.enter("idle")
+        self.why_no_more = ""
+        self.enter("stopped")
 
     def enter(self, state: str) -> None:
         self.state = state
@@ -93,7 +106,15 @@ class Bench:
         self.answers = Answers()
         self.document = Document(network)
         self.analysis = AnalysisSession(self.document)
-        self.panel = ErfPanel(self.session, session=self.analysis, questions=self.answers)
+        self.selection = Selection(self.analysis)
+        edits = LayerEdits(self.document, self.analysis, self.selection)
+        self.panel = ErfPanel(
+            self.session,
+            session=self.analysis,
+            selection=self.selection,
+            edits=edits,
+            questions=self.answers,
+        )
         qtbot.addWidget(self.panel)
         self.panel.resize(1000, 200)
         with qtbot.waitExposed(self.panel):
@@ -276,6 +297,58 @@ def test_that_the_wheel_over_an_editor_scrolls_and_changes_nothing(bench: Bench)
     assert bench.session.options.samples == 32
 
 
+def test_that_one_button_brings_all_defaults_back(bench: Bench) -> None:
+    reset = bench.panel.form.reset
+    assert not reset.isEnabled()
+    bench.choose("recipe", "openerf")
+    reset.click()
+    assert bench.session.options.is_default
+    assert bench.panel.form.editor("recipe").input.currentText() == "own choice"
+    assert not reset.isEnabled()
+
+
+def test_that_files_that_are_gone_are_told_before_measuring(bench: Bench, tmp_path: Path) -> None:
+    notice = bench.panel.run.notice
+    assert not notice.isVisible()
+    bench.session.set_options(weights=str(tmp_path / "gone.safetensors"))
+    assert "gone.safetensors is not there" in notice.text()
+    bench.session.set_options(weights="random", inputs="folder", folder=tmp_path / "none")
+    assert "none is not there" in notice.text()
+    bench.session.set_options(folder=tmp_path)
+    assert not notice.isVisible()
+
+
+def test_that_much_work_is_told_before_it_starts(bench: Bench) -> None:
+    bench.session.set_options(estimator="occlusion", patch=1, stride=1, samples=100)
+    # Two 3×3 convolutions: the unit reads 5×5 pixels, each a patch of its own.
+    assert "25 patches × 100 samples = 2,500 evaluations" in bench.panel.run.notice.text()
+    bench.session.set_options(samples=1)
+    assert not bench.panel.run.notice.isVisible()
+
+
+def test_that_the_input_size_of_a_recipe_is_one_click_and_one_step_back(bench: Bench) -> None:
+    run = bench.panel.run
+    bench.choose("recipe", "replknet")
+    assert "measures at 1024 × 1024; the input of the network is 15 × 15" in run.notice.text()
+    assert "GB of memory" not in run.notice.text()
+    run.remedy.click()
+    assert bench.analysis.analysis.input_size == (1024, 1024)
+    bench.panel._telling.timeout.emit()
+    assert not run.remedy.isVisible()
+    bench.document.undo_stack.undo()
+    assert bench.analysis.analysis.input_size == (15, 15)
+
+
+def test_that_an_input_size_that_does_not_fit_is_refused_in_words(qtbot: QtBot) -> None:
+    fixed = Residual((conv("a"), Layer(ops.Upsample(size=(15, 15)), "up")))
+    network = Architecture(name="fixed", input_size=(15, 15), channels=8, layers=(fixed,))
+    bench = Bench(qtbot, network)
+    bench.choose("recipe", "replknet")
+    bench.panel.run.remedy.click()
+    assert bench.analysis.analysis.input_size == (15, 15)
+    assert "does not work at 1024 × 1024" in bench.panel.run.text.text()
+
+
 # --- running ------------------------------------------------------------------------------------
 
 
@@ -294,7 +367,14 @@ def test_that_buttons_and_progress_follow_a_measurement(bench: Bench, qtbot: QtB
     qtbot.keyClick(run.cancel, Qt.Key.Key_Space)
     assert bench.session.calls == ["measure", "cancel"]
     assert run.line.text() == "Stopped after 25 of 100 samples."
-    assert bench.panel.chart.points  # what was drawn stays
+    assert len(bench.panel.chart.points) == 1  # what was drawn stays
+
+    run.more.click()
+    assert bench.session.calls[-1] == "more"
+    bench.session.progressed.emit(0.5, bench.so_far(50))
+    assert len(bench.panel.chart.points) == 2  # and the curve goes on
+    run.measure.click()
+    assert not bench.panel.chart.points
 
 
 def test_that_the_facts_of_a_result_are_told_with_its_recipe(bench: Bench) -> None:
