@@ -10,6 +10,7 @@ the same for both.
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import platform
 import random
@@ -28,6 +29,7 @@ from rfstudio.core.architecture import Architecture, Layer
 from rfstudio.core.graph import expand
 from rfstudio.engine import devices
 from rfstudio.engine.build import GraphModule, to_torch
+from rfstudio.engine.folding import fold_norms
 from rfstudio.engine.request import ErfRequest
 from rfstudio.engine.subject import ConeSubject
 
@@ -112,7 +114,10 @@ class Bench:
         self.module: GraphModule = to_torch(architecture, layer, input_size=size).to(device)
         self.images = torch.randn((samples, 3, side, side), device=device)
         request = ErfRequest(architecture=architecture, layer=layer, unit=self.unit)
-        self.subject = ConeSubject(self.module, request, self.unit, size)
+        # As a measurement has it; the plain way keeps the network as scripts have it.
+        folded = copy.deepcopy(self.module)
+        fold_norms(folded)
+        self.subject = ConeSubject(folded, request, self.unit, size)
 
     def plain(self) -> None:
         """Take the gradient on whole images, one after the other, as a script does."""

@@ -27,6 +27,7 @@ from rfstudio.engine.build import GraphModule
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.estimators import Mean
 from rfstudio.engine.filling import fill_samples, reach
+from rfstudio.engine.folding import fold_norms, part_norms
 from rfstudio.engine.initial import draw_weights, level_weights
 from rfstudio.engine.layers.pointwise import BatchNormModule
 from rfstudio.engine.request import BY_FILLING, DEFAULT_SAMPLES, ErfRequest, ErfResult
@@ -189,6 +190,8 @@ class _Run:
         if request.batch_norm == "train":
             for layer in network.layers():
                 layer.train(isinstance(layer, BatchNormModule))
+        if not self._is_drawn:
+            fold_norms(network)
         return ConeSubject(network, request, self.unit, self._size)
 
     def _set_fixed_weights(self, network: GraphModule) -> None:
@@ -269,8 +272,11 @@ class _Run:
     def _prepare(self, group: int) -> None:
         if self._is_drawn and group != self._group:
             assert isinstance(self.subject, ConeSubject)
-            draw_weights(self.subject.module.layers(), self.request.seed, group)
-            self._warm(self.subject.module)
+            network = self.subject.module
+            part_norms(network)
+            draw_weights(network.layers(), self.request.seed, group)
+            self._warm(network)
+            fold_norms(network)
             self._group = group
 
     def _add(self, indices: tuple[int, ...], token: CancelToken, report: Report) -> None:

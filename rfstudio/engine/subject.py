@@ -17,6 +17,7 @@ from rfstudio.engine.changes import Changer, Reached, Whole
 from rfstudio.engine.cone import Plan, input_of, unit_box
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.estimators import SIGNED, response
+from rfstudio.engine.folding import order_for_speed
 from rfstudio.engine.request import Activation, ErfRequest
 from rfstudio.engine.sampling import signs
 
@@ -144,6 +145,7 @@ class ConeSubject(Subject):
         self.box = self._plan.input.box
         self.macs, self.numbers = self._plan.macs, self._plan.numbers
         self._parameter = next(module.parameters(), None)
+        self._layout = order_for_speed(module)
 
     def _chosen(self, unit: tuple[int, ...], size: tuple[int, ...]) -> Plan:
         cone = self.module.plan(size, unit_box(unit))
@@ -159,7 +161,7 @@ class ConeSubject(Subject):
         pixels = input_of(self._plan, images)
         if self._parameter is None:
             return pixels.double() if self.request.dtype == "float64" else pixels.float()
-        return pixels.to(self._parameter)
+        return pixels.to(self._parameter).contiguous(memory_format=self._layout)
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
         return self._plan.run(pixels).flatten(1)

@@ -117,6 +117,7 @@ class BatchNormModule(Pointwise):
         self.register_buffer("running_var", torch.ones(channels))
         self.register_buffer("num_batches_tracked", torch.tensor(0))
         self.warming = False
+        self.is_folded = False  # what it does is done by the convolution before it
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         plain = super().bind(node, sources, target)
@@ -130,6 +131,8 @@ class BatchNormModule(Pointwise):
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
         x = inputs[0]
+        if self.is_folded:
+            return x
         if self.warming:
             self._warm(x)
         return torch.batch_norm(
