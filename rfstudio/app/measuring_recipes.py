@@ -86,8 +86,8 @@ def _size_sentence(found: Recipe, input_size: tuple[int, ...] | None) -> str:
 
 
 def size_text(size: tuple[int, ...]) -> str:
-    """Return the size of an input as people write it."""
-    return " × ".join(map(str, size))
+    """Return the size of an input as people write it; lines do not break in it."""
+    return "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}".join(map(str, size))
 
 
 def _agrees(options: ErfOptions, name: str) -> bool:

@@ -72,7 +72,8 @@ class MeasureControls(QObject):
         self._more.setEnabled(session is not None and not session.why_no_more)
 
     def _follow_progress(self, fraction: float, so_far: Any) -> None:
-        self._status.show_progress(fraction, words_of(so_far, fraction))
+        words = words_of(so_far, fraction)
+        self._status.show_progress(fraction, words.removesuffix(" samples"))
 
     def _follow_result(self, result: Any) -> None:
         self._show_more()

@@ -79,6 +79,12 @@ class ConvergenceChart(QWidget):
         self.sentence.setText("")
         self._draw()
 
+    def forget(self) -> None:
+        """Draw nothing; there is no measurement of what is chosen."""
+        self.start()
+        self.sentence.setText(_IDLE)
+        self.sentence.setToolTip("")
+
     def add(self, analysis: Analysis | None, measured: Measured, wanted: int) -> None:
         """Draw how near a measurement is by now."""
         if self._target is None:

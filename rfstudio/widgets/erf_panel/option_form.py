@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QPalette, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from rfstudio.app import measuring_recipes
 from rfstudio.app.erf_options import ErfOptions
@@ -74,7 +74,10 @@ class OptionForm(QWidget):
         self.help = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
         self.help.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.help.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self.reset = QPushButton("Reset to defaults")
+        self.reset = QToolButton()
+        self.reset.setText("Reset to defaults")
+        self.reset.setAutoRaise(True)
+        self.reset.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.reset.setToolTip("Choose every option as in a new program; no recipe, no files")
         self.reset.clicked.connect(self.reset_wanted)
         column = QVBoxLayout(self)

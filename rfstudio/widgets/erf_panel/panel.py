@@ -25,6 +25,7 @@ from rfstudio.widgets.erf_panel.run_box import RunBox
 
 _WIDE = 90  # average characters from which the parts lie side by side
 _VERY_WIDE = 200  # from which one line is enough for help
+_CHART = 4  # share of the room
 _LATER = 120
 """Milliseconds after which the costs of a unit are told: not while it moves."""
 
@@ -79,11 +80,11 @@ class ErfPanel(QWidget):
         self._row.setSpacing(0)
         self._lines = (_line(), _line())
         for widget, share in (
-            (self.form, 5),
+            (self.form, 8),
             (self._lines[0], 0),
-            (self.run, 2),
+            (self.run, 4),
             (self._lines[1], 0),
-            (self.chart, 3),
+            (self.chart, _CHART),
         ):
             self._row.addWidget(widget, share)
         foot = QHBoxLayout()
@@ -150,7 +151,7 @@ class ErfPanel(QWidget):
     def _share(self) -> None:
         """Leave the room of the curve to the options where there is no curve, if it is narrow."""
         is_wide = self._row.direction() == QBoxLayout.Direction.LeftToRight
-        self._row.setStretchFactor(self.chart, 3 if is_wide or self.chart.has_curve else 0)
+        self._row.setStretchFactor(self.chart, _CHART if is_wide or self.chart.has_curve else 0)
 
     def _change(self, changes: dict[str, Any]) -> None:
         self._erf_session.set_options(**changes)
@@ -222,6 +223,9 @@ class ErfPanel(QWidget):
         if state == "measuring" and not goes_on:
             self._recipe = self.form.recipe
             self.chart.start()
+            self._share()
+        if state == "idle":
+            self.chart.forget()
             self._share()
         if state not in ("done", "stopped"):
             self.run.show_remark(self.form.recipe_text)

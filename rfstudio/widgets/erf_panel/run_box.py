@@ -22,7 +22,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.theme import icon, is_dark, severity_colour
 
 _TICK = 200  # milliseconds
-_WIDTH = 34  # characters
+_WIDTH = 38  # characters
 _IDLE = "Nothing is measured for this unit yet."
 _DROPPED = "The network or the unit has changed; nothing is measured for it yet."
 _FOLLOWS = "Measuring starts as soon as the unit rests."
@@ -145,8 +145,8 @@ class RunBox(QWidget):
         grid.setVerticalSpacing(4)
         grid.addWidget(self.measure, 0, 0)
         grid.addWidget(self.cancel, 0, 1)
-        grid.addWidget(self.follow, 1, 0)
-        grid.addWidget(self.more, 1, 1)
+        grid.addWidget(self.more, 0, 1)  # in the place of Cancel, when there is nothing to cancel
+        grid.addWidget(self.follow, 1, 0, 1, 2)
         grid.setColumnStretch(0, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 6, 10, 4)
@@ -191,6 +191,13 @@ class RunBox(QWidget):
 
     def show_more(self, why_not: str, *, is_stopped: bool) -> None:
         """Offer to go on with a result, or say why that cannot be."""
+        has_focus = self.cancel.hasFocus() or self.more.hasFocus()
+        self.more.setVisible(not why_not)
+        self.cancel.setVisible(bool(why_not))
+        if has_focus:
+            # The keyboard stays where it was, or goes to the button that does something.
+            shown = self.cancel if self.cancel.isEnabled() else self.measure
+            (shown if why_not else self.more).setFocus()
         self.more.setEnabled(not why_not)
         what = "Measure the samples that are missing" if is_stopped else "Add as many samples again"
         self.more.setToolTip(why_not or f"{what}, with the same options")
@@ -229,6 +236,7 @@ class RunBox(QWidget):
     def show_error(self, error: Exception) -> None:
         """Tell why nothing was measured."""
         self._mark(is_error=True)
+        self.show_notice("")  # one trouble at a time
         if self._state != "stopped":
             self.line.setText("Not measured.")
         is_ours = isinstance(error, RFStudioError)
@@ -237,10 +245,11 @@ class RunBox(QWidget):
 
     def _tell_time(self) -> None:
         elapsed = self._clock.elapsed() / 1000
-        parts = [self._samples or "waiting for torch", f"{_duration(elapsed)} elapsed"]
+        parts = [self._samples or "starting", f"{_duration(elapsed)} elapsed"]
         if self._left is not None:
             parts.append(f"about {_duration(self._left)} left")
-        self.line.setText(", ".join(parts))
+        text = ", ".join(parts)
+        self.line.setText(text[:1].upper() + text[1:])
 
     def _mark(self, *, is_error: bool) -> None:
         self._is_error = is_error
