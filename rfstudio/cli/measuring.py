@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
-import json
-import math
 import os
 import sys
 import time
@@ -26,6 +23,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics import Metrics
 from rfstudio.core.unit_frame import UnitFrame
 from rfstudio.engine.recipes import apply_recipe, recipe
+from rfstudio.formats.erf_files import erf_json, erf_npz, erf_record, measured_facts
 
 _COMPUTED = ("expected", "path-count")
 _MEASURED = ("energy", "rms", "abs", "signed", "positive", "occlusion", "perturbation")
@@ -93,11 +91,19 @@ def erf(arguments: argparse.Namespace) -> int:
     outcome = work(arguments, analysis, unit)
     if os.environ.get("RANK", "0") != "0":
         return 0  # under torchrun, every process has the sum, and one speaks
-    record = _record(arguments, analysis, unit, outcome)
+    record = erf_record(
+        analysis,
+        arguments.layer,
+        unit.position,
+        arguments.estimator,
+        outcome.facts,
+        outcome.notes,
+        outcome.metrics,
+    )
     if output is not None:
         _write(output, arguments, analysis, unit, outcome, record)
     if arguments.format == "json":
-        print(json.dumps(record, ensure_ascii=False, indent=1))
+        print(erf_json(record))
     else:
         sys.stdout.write(terminal.erf_text(record))
     return 0
@@ -125,14 +131,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         result = measure(request, report=_report)
     finally:
         _forget_report()
-    facts = {
-        "recipe": arguments.recipe,
-        "samples": result.samples,
-        "options": dict(result.options),
-        "device": result.device,
-        "versions": dict(result.versions),
-        "seconds": round(result.seconds, 3),
-    }
+    facts = measured_facts(result, arguments.recipe)
     graph = analysis.graph
     metrics = Metrics(result.map, UnitFrame(graph, graph.index(arguments.layer), unit.position))
     return _Outcome(result.map, metrics.as_dict(), facts, result.notes)
@@ -178,39 +177,6 @@ def _forget_report() -> None:
         print("\r" + " " * 20 + "\r", end="", file=sys.stderr, flush=True)
 
 
-def _record(
-    arguments: argparse.Namespace, analysis: Analysis, unit: UnitView, outcome: _Outcome
-) -> dict[str, Any]:
-    """Return all of a run but its map, as JSON has it."""
-    return {
-        "format": 1,
-        "name": analysis.architecture.name,
-        "input": {
-            "size": list(analysis.input_size),
-            "channels": analysis.architecture.channels,
-        },
-        "layer": arguments.layer,
-        "unit": list(unit.position),
-        "estimator": arguments.estimator,
-        **{key: _plain(value) for key, value in outcome.facts.items()},
-        "notes": list(outcome.notes),
-        "metrics": _plain(outcome.metrics),
-    }
-
-
-def _plain(value: object) -> Any:
-    """Return `value` as JSON can hold it; a number that does not exist becomes null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(x) for key, x in value.items()}
-    if isinstance(value, tuple | list | np.ndarray):
-        return [_plain(x) for x in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | None) else str(value)
-
-
 def _write(
     output: Path,
     arguments: argparse.Namespace,
@@ -223,10 +189,7 @@ def _write(
 
     suffix = output.suffix.lower()
     if suffix == ".npz":
-        buffer = io.BytesIO()
-        text = json.dumps(record, ensure_ascii=False)
-        np.savez_compressed(buffer, map=outcome.map.astype(np.float64), json=np.array(text))
-        atomic_write(output, buffer.getvalue())
+        atomic_write(output, erf_npz(outcome.map, record))
         return
     from rfstudio.figures import render, scene_of
 
