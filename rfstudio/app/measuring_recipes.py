@@ -36,6 +36,14 @@ def matching(options: ErfOptions) -> tuple[str, ...]:
     return tuple(name for name in NAMES if _agrees(options, name))
 
 
+def followed(options: ErfOptions, input_size: tuple[int, ...]) -> str | None:
+    """Return the recipe that a measurement with these options followed in all; None: none."""
+    for name in matching(options):
+        if not missing(options, name) and wanted_size(name, input_size) is None:
+            return name
+    return None
+
+
 def missing(options: ErfOptions, name: str) -> str:
     """Return in words what the user has to bring for a recipe yet; empty: nothing."""
     found = recipe(name)

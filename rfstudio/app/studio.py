@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
+from rfstudio.app.erf_export import ErfExport
 from rfstudio.app.erf_session import ErfSession
 from rfstudio.app.erf_view import ErfView
 from rfstudio.app.image_source import ImageSource
@@ -62,6 +63,7 @@ class Studio(QObject):
             self.following = UnitFollowing(self.erf_session, self.analysis, self.selection, self)
             self.images.image_changed.connect(self._show_image_to_measurements)
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
+        self.erf_export = ErfExport(self.analysis, self.selection, self.erf, self.erf_session)
         self.select_telling_layer()
 
     def select_telling_layer(self) -> None:

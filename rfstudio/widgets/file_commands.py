@@ -25,6 +25,10 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".g
 _NETWORKS = "Networks (*.yaml *.yml);;All files (*)"
 _IMAGES = "Images (" + " ".join(f"*{x}" for x in IMAGE_SUFFIXES) + ");;All files (*)"
 _PICTURES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF document (*.pdf)"
+_FIELDS = (
+    "Map with its record (*.npz);;Record (*.json);;Numbers as CSV (*.csv);;"
+    "Numbers as Markdown (*.md);;Numbers as LaTeX (*.tex)"
+)
 _TABLES = "CSV table (*.csv);;Markdown (*.md);;LaTeX (*.tex);;JSON (*.json)"
 
 
@@ -191,6 +195,17 @@ class FileCommands(QObject):
         stem = _file_name(f"{self._studio.document.architecture.name} {chosen.layer}")
         self._export(
             "Export picture", self._folder("export") / f"{stem}.png", _PICTURES, self._write_picture
+        )
+
+    def export_field(self) -> None:
+        """Ask for a file and write the chosen unit's effective field into it."""
+        chosen = self._studio.selection.value
+        stem = _file_name(f"{self._studio.document.architecture.name} {chosen.layer} erf")
+        self._export(
+            "Export effective field",
+            self._folder("export") / f"{stem}.npz",
+            _FIELDS,
+            self._studio.erf_export.save,
         )
 
     def export_table(self) -> None:

@@ -17,6 +17,7 @@ from rfstudio.widgets.canvas.canvas import Canvas
 from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.charts.profile_chart import ProfileChart
 from rfstudio.widgets.command_palette import CommandPalette
+from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
 from rfstudio.widgets.erf_panel.panel import ErfPanel
 from rfstudio.widgets.file_commands import FileCommands
 from rfstudio.widgets.graph_view.graph_view import GraphView
@@ -137,6 +138,8 @@ class MainWindow(QMainWindow):
                 following=self.studio.following,
             )
             self.tabs.addTab(self.measure_panel, "Measure")
+        self.numbers = NumbersPanel(self.studio.erf, self.studio.erf_export)
+        self.tabs.addTab(self.numbers, "Numbers")
         self.tabs.addTab(self.problems, "Problems")
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
@@ -179,6 +182,7 @@ class MainWindow(QMainWindow):
         self.stack.refused.connect(status.tell)
         self.inspector.form.refused.connect(status.tell)
         self.canvas.hovered.connect(status.show_hover)
+        self.numbers.save_wanted.connect(self.files.export_field)
         self.files.told.connect(status.tell)
         self.files.problems_found.connect(self.show_file_problems)
         self.files.network_opened.connect(self._show_new_network)

@@ -91,6 +91,9 @@ class WindowActions(QObject):
         self.export_picture = self._action(
             "Picture (PNG, SVG, PDF)…", files.export_picture, "Ctrl+E", "export"
         )
+        self.export_field = self._action(
+            "Effective field (NPZ, JSON, CSV, Markdown)…", files.export_field, "Ctrl+Shift+E"
+        )
         self.export_table = self._action("Table (CSV, Markdown, LaTeX, JSON)…", files.export_table)
         self.export_network = self._action("Network (YAML)…", files.export_network)
         self.copy_python = self._action("Copy as Python", files.copy_python)
@@ -155,7 +158,8 @@ class WindowActions(QObject):
 
     def _export_menu(self) -> QMenu:
         menu = QMenu("Export", self._window)
-        menu.addActions([self.export_picture, self.export_table, self.export_network])
+        menu.addActions([self.export_picture, self.export_field])
+        menu.addActions([self.export_table, self.export_network])
         menu.addSeparator()
         menu.addActions([self.copy_picture, self.copy_python, self.copy_command])
         return menu

@@ -1,0 +1,214 @@
+"""The numbers of the measured field beside those of the expected one, to read and to copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPalette, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QTableView,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rfstudio.app.erf_export import ErfExport
+from rfstudio.app.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
+from rfstudio.app.erf_view import ErfView
+
+_LATER = 120
+"""Milliseconds without a change after which numbers are worked out: a fit takes too long to
+follow a pointer."""
+
+_DIGITS = 4
+_TITLES = (*HEADERS, "meaning")
+_NUMERIC = range(2, len(HEADERS))
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_EMPTY = "This unit has no effective field, so there are no numbers of it."
+_AnyIndex = QModelIndex | QPersistentModelIndex
+
+
+class NumberTable(QAbstractTableModel):
+    """Rows of numbers as Qt asks for them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows: tuple[NumberRow, ...] = ()
+
+    def show_rows(self, rows: tuple[NumberRow, ...]) -> None:
+        """Show other rows."""
+        if [x.name for x in rows] == [x.name for x in self.rows]:
+            self.rows = rows  # the choice of cells stays
+            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(_TITLES) - 1))
+            return
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: _AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's
+        """Return the number of numbers."""
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(_TITLES)
+
+    def data(self, index: _AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the text of a cell, its meaning, or where it stands."""
+        row = self.rows[index.row()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole if index.column() in _NUMERIC:
+                return row.texts(_DIGITS)[index.column()].replace("-", "−")
+            case Qt.ItemDataRole.DisplayRole:
+                return (*row.texts(_DIGITS), row.meaning)[index.column()]
+            case Qt.ItemDataRole.ToolTipRole:
+                return row.meaning
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return _RIGHT if index.column() in _NUMERIC else _LEFT
+        return None
+
+    def headerData(  # noqa: N802 - Qt's name
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the title of a column, and that it stands over its cells."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _RIGHT if section in _NUMERIC else _LEFT
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _TITLES[section][:1].upper() + _TITLES[section][1:]
+        return None
+
+
+class NumbersPanel(QWidget):
+    """Shows the numbers of the chosen unit's fields as soon as nothing moves.
+
+    Signals
+    -------
+    save_wanted
+        The fields are to be written to a file.
+    """
+
+    save_wanted = Signal()
+
+    def __init__(self, view: ErfView, export: ErfExport, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._view = view
+        self._export = export
+        self.title = QLabel()
+        self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.numbers = NumberTable(self)
+        self.table = self._make_table()
+        self.empty = QLabel(_EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
+        self.empty.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.copies = {kind: self._button(f"Copy {kind}") for kind in NUMBER_KINDS}
+        self.save = self._button("Save map and numbers…")
+        bar = QHBoxLayout()
+        bar.setContentsMargins(8, 3, 6, 3)
+        bar.addWidget(self.title, 1)
+        for kind, button in self.copies.items():
+            button.setToolTip(f"Copy all numbers as {kind}")
+            button.clicked.connect(lambda _=False, kind=kind: self._copy(kind))
+            bar.addWidget(button)
+        self.save.setToolTip("Write the map with its record (NPZ), or the numbers, to a file")
+        self.save.clicked.connect(self.save_wanted)
+        bar.addWidget(self.save)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(bar)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.empty, 1)
+        self.setFocusProxy(self.table)
+        self.setAccessibleName("Numbers of the effective fields")
+        self._later = QTimer(self, singleShot=True, interval=_LATER)
+        self._later.timeout.connect(self.refresh)
+        view.changed.connect(self._mark_stale)
+        self._is_stale = True
+
+    def refresh(self) -> None:
+        """Work out the numbers now."""
+        self._later.stop()
+        self._is_stale = False
+        self.table.setEnabled(True)
+        rows = self._export.rows()
+        self.numbers.show_rows(rows)
+        shown = (self._view.measured, self._view.expected)
+        self.title.setText("Effective field: " + ", ".join(x.label for x in shown if x))
+        for widget in (self.title, self.table, self.save, *self.copies.values()):
+            widget.setVisible(bool(rows))
+        self.empty.setVisible(not rows)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Catch up with what changed while the panel was hidden."""
+        super().showEvent(event)
+        if self._is_stale:
+            self.refresh()
+
+    def _mark_stale(self) -> None:
+        self._is_stale = True
+        if self.isVisible():
+            self.table.setEnabled(False)  # gray: not those of the unit that is chosen now
+            self._later.start()
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self.numbers)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setAlternatingRowColors(True)
+        table.setShowGrid(False)
+        table.setTabKeyNavigation(False)
+        table.setFrameShape(QFrame.Shape.NoFrame)
+        table.setStyleSheet("QTableView::item { padding: 0 6px; }")
+        table.setAccessibleName("Numbers of the effective fields")
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        wide = self.fontMetrics().horizontalAdvance
+        texts = ("luo_size_of_maximum", "unit", "−1234.5678", "−1234.5678", HEADERS[-1])
+        for i, text in enumerate(texts):
+            table.setColumnWidth(i, max(wide(text), wide(HEADERS[i])) + 24)
+        header.setStretchLastSection(True)
+        copy = QAction("Copy rows", table)
+        copy.setShortcut(QKeySequence.StandardKey.Copy)
+        copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        copy.triggered.connect(self._copy_rows)
+        table.addAction(copy)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        return table
+
+    @staticmethod
+    def _button(text: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setAutoRaise(True)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
+
+    def _copy(self, kind: str) -> None:
+        if self._is_stale:
+            self.refresh()
+        QGuiApplication.clipboard().setText(self._export.numbers_text(kind))
+
+    def _copy_rows(self) -> None:
+        rows = sorted(x.row() for x in self.table.selectionModel().selectedRows())
+        lines = ["\t".join(HEADERS)]
+        lines += ["\t".join(self.numbers.rows[x].texts(_DIGITS)) for x in rows]
+        QGuiApplication.clipboard().setText("\n".join(lines) + "\n")
