@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from rfstudio import __version__
 from rfstudio.core.backtrace import check_unit
-from rfstudio.core.graph import expand
+from rfstudio.core.graph import Node, expand
 from rfstudio.engine import devices, ranks
 from rfstudio.engine.build import GraphModule
 from rfstudio.engine.errors import MeasurementError
@@ -136,7 +136,7 @@ class _Run:
         self.wanted = request.samples or len(self._images) or DEFAULT_SAMPLES
         self._is_drawn = module is None and request.weights == "random"
         self._group = -1
-        self.subject = self._subject(module, node.channels)
+        self.subject = self._subject(module, node)
         self._box = self.subject.box
         if request.estimator in BY_FILLING:
             self._box = reach(self._box, self._size, request.patch, request.stride)
@@ -169,14 +169,15 @@ class _Run:
         self._start -= kept.seconds
         self._notes += [x for x in kept.notes if x not in self._notes]
 
-    def _subject(self, module: nn.Module | None, channels: int) -> Subject:
+    def _subject(self, module: nn.Module | None, node: Node) -> Subject:
         """Return what is measured, on the device, with the weights that do not change."""
         request = self.request
         if module is not None and not isinstance(module, GraphModule):
-            if module.training:
+            # A container made of layers in evaluation mode may not be in it itself.
+            if any(x.training for x in module.modules() if not any(True for _ in x.children())):
                 raise MeasurementError("the module is in training mode; call its eval() first")
             own = copy.deepcopy(module).to(self.device, self._dtype)
-            return WholeSubject(own, request, self.unit, channels, self._size)
+            return WholeSubject(own, request, self.unit, node, self._size)
         if module is None:
             network = GraphModule(request.architecture, self.layer, input_size=self._size)
         else:

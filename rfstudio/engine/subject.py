@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rfstudio.core import ops
-from rfstudio.core.graph import Graph
+from rfstudio.core.graph import Graph, Node
 from rfstudio.engine.boxes import Box, Span
 from rfstudio.engine.build import GraphModule
 from rfstudio.engine.changes import Changer, Reached, Whole
@@ -183,13 +183,13 @@ class WholeSubject(Subject):
         module: nn.Module,
         request: ErfRequest,
         unit: tuple[int, ...],
-        channels: int,
+        layer: Node,
         size: tuple[int, ...],
     ) -> None:
         super().__init__(request)
         self._module = module
         self._unit = unit
-        self._channels = channels
+        self._layer = layer
         self.box = tuple((0, n) for n in size)
         # Nothing is known of it; a deep network keeps a hundred values a pixel or more.
         self.macs, self.numbers = 10**9, 100 * prod(size)
@@ -200,12 +200,15 @@ class WholeSubject(Subject):
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
         values: Any = self._module(pixels)
-        if values.dim() != 2 + len(self._unit) or any(
-            u >= n for u, n in zip(self._unit, values.shape[2:], strict=False)
-        ):
+        layer = self._layer
+        if tuple(values.shape[2:]) != layer.size:
             raise MeasurementError(
-                f"the module gives {tuple(values.shape)}, which has no unit {self._unit}; it must "
-                "give the map of the layer that is measured"
+                f"the module gives maps of {_words(values.shape[2:])}, but '{layer.name}' has "
+                f"{_words(layer.size)}; it must give the map of the layer that is measured"
             )
         result: Tensor = values[(slice(None), slice(None), *self._unit)]
         return result
+
+
+def _words(size: Sequence[int]) -> str:
+    return "×".join(map(str, size)) or "no axes"

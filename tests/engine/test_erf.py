@@ -280,6 +280,20 @@ def test_that_any_module_is_measured_on_whole_images() -> None:
     assert result.map[2:].max() == result.map[:, 2:].max() == 0
 
 
+def test_that_a_module_in_training_or_with_another_map_is_refused() -> None:
+    network = networks.stack(ops.Conv(kernel_size=3, padding=1, out_channels=4), channels=3)
+    request = _request(network, "l0", unit=(0, 0), samples=1)
+    theirs = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4))
+    with pytest.raises(MeasurementError, match="training mode"):
+        measure(request, module=theirs)
+    # Layers in evaluation mode do, whatever the container says that they were put into.
+    theirs.eval()
+    assert measure(request, module=torch.nn.Sequential(*theirs)).map[0, 0] > 0
+    smaller = torch.nn.Conv2d(3, 4, 3, stride=2).eval()
+    with pytest.raises(MeasurementError, match=r"maps of \d+×\d+, but 'l0' has \d+×\d+; it must"):
+        measure(request, module=smaller)
+
+
 @pytest.mark.parametrize("size", [(31,), (7, 9, 8)])
 def test_that_one_and_three_dimensions_are_measured(size: tuple[int, ...]) -> None:
     layer = ops.Conv(kernel_size=3, padding=1)
