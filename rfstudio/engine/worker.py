@@ -27,6 +27,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeAlias
 
 from rfstudio.core.errors import Cancelled, RFStudioError
+from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.running import CancelToken, Report
 
 Work: TypeAlias = Callable[[CancelToken, Report], Any]
@@ -167,7 +168,21 @@ def _outcome(number: int, work: bytes, token: CancelToken, outbox: _Outbox) -> t
     except Cancelled as error:
         return ("failure", number, error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the window must hear of it
-        return ("failure", number, sendable(error))
+        return ("failure", number, sendable(_told(error)))
+
+
+def _told(error: Exception) -> Exception:
+    """Return a sentence instead of a lack of memory, wherever it was noticed."""
+    text = str(error)
+    # torch's errors of this kind are RuntimeErrors; importing torch to ask it is not worth it.
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and ("can't allocate memory" in text or "out of memory" in text)
+    ):
+        return MeasurementError(
+            "memory does not suffice; take a smaller input or a unit with a smaller field"
+        )
+    return error
 
 
 def sendable(error: Exception) -> Exception:

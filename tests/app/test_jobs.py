@@ -67,9 +67,7 @@ def test_that_a_result_arrives_after_its_progress_from_another_process(
     assert _value(qtbot, runner.submit("a", works.process_number)) != os.getpid()
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("bad"), RuntimeError("out of memory"), UnitError("u")]
-)
+@pytest.mark.parametrize("error", [ValueError("bad"), RuntimeError("worse"), UnitError("u")])
 def test_that_any_exception_arrives_as_failed(
     qtbot: QtBot, runner: JobRunner, error: Exception
 ) -> None:
@@ -91,6 +89,13 @@ def test_that_an_exception_that_cannot_travel_arrives_as_its_text(
     assert str(unsendable) == "1 and 2"
     problems = _error(qtbot, runner.submit("a", works.fail_with_problems))
     assert "a.yaml:3:4: worse" in str(problems)
+
+
+def test_that_lack_of_memory_is_told_in_a_sentence(qtbot: QtBot, runner: JobRunner) -> None:
+    for error in (MemoryError("447 GiB"), RuntimeError("CUDA out of memory. Tried to allocate")):
+        arrived = _error(qtbot, runner.submit("a", partial(works.fail, error)))
+        assert isinstance(arrived, RFStudioError)
+        assert str(arrived).startswith("memory does not suffice; take a smaller input")
 
 
 def test_that_work_that_cannot_travel_fails_alone(qtbot: QtBot, runner: JobRunner) -> None:
