@@ -98,3 +98,27 @@ def fetch(part: Part, bounds: Box, fill: float = 0.0, *, pad: bool = True) -> Fe
     if is_all:
         return lambda x: functional.pad(x, pads, value=fill)
     return lambda x: functional.pad(x[index], pads, value=fill)
+
+
+def give_back(part: Part, bounds: Box, source: Part, *, pad: bool = True) -> Fetch:
+    """Return what turns a gradient of a fetched tensor into one of the tensor it came from.
+
+    Parameters
+    ----------
+    part, bounds, pad
+        As in `fetch`.
+    source
+        What the tensor holds, of which `part` may leave out an end.
+    """
+    slices: list[slice] = []
+    pads: list[int] = []
+    for (low, high), (start, stop), (begin, end) in zip(bounds, part.box, source.box, strict=True):
+        first, last = max(low, start), min(high, stop)
+        if first >= last:
+            return lambda x: x.new_zeros((*x.shape[:2], *source.extent))
+        slices.append(slice(first - low, last - low) if pad else slice(None))
+        pads = [first - begin, end - last, *pads]
+    index = (slice(None), slice(None), *slices)
+    if not any(pads):
+        return lambda x: x[index]
+    return lambda x: functional.pad(x[index], pads)

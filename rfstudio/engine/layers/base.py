@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,13 @@ from rfstudio.engine.boxes import Box, Part, fetch
 Evaluate: TypeAlias = Callable[[list[Tensor]], Tensor]
 """Computes one box of a map from the boxes of the maps that it reads."""
 
+Pull: TypeAlias = Callable[[Tensor, list[Tensor]], "list[Tensor | None]"]
+"""Turns the gradient of one box of a map, and what was kept, into those of the boxes it reads."""
+
+Keeps: TypeAlias = Literal["nothing", "inputs", "gates"]
+"""What has to be known of an evaluation to go back through it: nothing, where the operation is
+linear; the boxes that it read; or which outputs move with their input, the others being fixed."""
+
 
 class LayerModule(nn.Module):
     """One node of a graph: its weights, and how a box of its map is computed.
@@ -27,7 +34,14 @@ class LayerModule(nn.Module):
         The node.
     sources
         The nodes that it reads.
+
+    Attributes
+    ----------
+    keeps
+        What has to be known of an evaluation for `bind_pull`.
     """
+
+    keeps: Keeps = "inputs"
 
     def __init__(self, node: Node, sources: Sequence[Node]) -> None:
         super().__init__()
@@ -43,6 +57,50 @@ class LayerModule(nn.Module):
         """Return the function that computes the box `target` from the boxes `sources`.
 
         All that depends on sizes alone is done here, once, and not for every sample.
+        """
+        raise NotImplementedError
+
+    def bind_pull(
+        self,
+        node: Node,
+        sources: tuple[Part, ...],
+        target: Part,
+        channels: tuple[int, ...],
+    ) -> Pull:
+        """Return the function that takes gradients of the box `target` to the boxes `sources`.
+
+        Parameters
+        ----------
+        node, sources, target
+            As in `bind`.
+        channels
+            Those of the sources.
+
+        Notes
+        -----
+        This one evaluates the operation once more, at any inputs if it is linear.  Operations that
+        cost much or are frequent have their own, which does not.
+        """
+        evaluate = self.bind(node, sources, target)
+        shapes = [(c, *part.extent) for c, part in zip(channels, sources, strict=True)]
+
+        def pull(gradient: Tensor, kept: list[Tensor]) -> list[Tensor | None]:
+            if not kept:
+                zero = gradient.new_zeros(())
+                kept = [zero.expand(len(gradient), *shape) for shape in shapes]
+            inputs = [x.detach().requires_grad_() for x in kept]
+            with torch.enable_grad():
+                result = evaluate(inputs)
+            if not result.requires_grad:
+                return [None] * len(inputs)
+            return [*torch.autograd.grad(result, inputs, gradient, allow_unused=True)]
+
+        return pull
+
+    def gates(self, result: Tensor) -> Tensor:
+        """Return which values of a result move as their inputs do; all others do not move.
+
+        Asked only of operations whose `keeps` is "gates".
         """
         raise NotImplementedError
 

@@ -28,6 +28,11 @@ from rfstudio.engine.layers.base import (
 class GlobalPoolModule(FromWholeMap):
     """The mean or the maximum over the map."""
 
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        if isinstance(node.op, ops.GlobalAvgPool):
+            self.keeps = "nothing"
+
     def apply_to_map(self, x: Tensor) -> Tensor:  # noqa: D102
         mean = isinstance(self.op, ops.GlobalAvgPool)
         pools: Any = ADAPTIVE_AVG_POOL if mean else ADAPTIVE_MAX_POOL
@@ -38,12 +43,16 @@ class GlobalPoolModule(FromWholeMap):
 class FlattenModule(FromWholeMap):
     """Positions become channels."""
 
+    keeps = "nothing"
+
     def apply_to_map(self, x: Tensor) -> Tensor:  # noqa: D102
         return x.reshape(x.shape[0], -1, *(1,) * (x.dim() - 2))
 
 
 class LinearModule(FromWholeMap):
     """A fully connected layer over all positions and channels."""
+
+    keeps = "nothing"
 
     def __init__(self, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(node, sources)

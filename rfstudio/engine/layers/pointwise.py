@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -12,8 +13,8 @@ from torch.nn import functional
 from rfstudio.core import ops
 from rfstudio.core.graph import Node
 from rfstudio.core.ops import Op
-from rfstudio.engine.boxes import Part, fetch
-from rfstudio.engine.layers.base import Evaluate, Pointwise
+from rfstudio.engine.boxes import Part, fetch, give_back
+from rfstudio.engine.layers.base import Evaluate, Pointwise, Pull
 
 _FUNCTIONS: dict[type[Op], Callable[[Any], Callable[[Tensor], Tensor]]] = {
     ops.Relu: lambda _: torch.relu,
@@ -43,13 +44,30 @@ class FunctionModule(Pointwise):
         super().__init__(node, sources)
         assert node.op is not None
         self._function = _FUNCTIONS[type(node.op)](node.op)
+        if isinstance(node.op, ops.Relu | ops.Relu6):
+            self.keeps = "gates"
+        elif isinstance(node.op, ops.Identity):
+            self.keeps = "nothing"
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
         return self._function(inputs[0])
 
+    def gates(self, result: Tensor) -> Tensor:  # noqa: D102
+        return (result > 0) & (result < 6) if isinstance(self.op, ops.Relu6) else result > 0
+
+    def bind_pull(  # noqa: D102
+        self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
+    ) -> Pull:
+        if self.keeps != "gates":
+            return super().bind_pull(node, sources, target, channels)
+        back = give_back(sources[0], target.box, sources[0])
+        return lambda gradient, kept: [back(gradient * kept[0])]
+
 
 class DropoutModule(Pointwise):
     """Random zeros while training; nothing in evaluation mode."""
+
+    keeps = "nothing"
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
         op: Any = self.op
@@ -70,6 +88,8 @@ class PreluModule(Pointwise):
 
 class LayerScaleModule(Pointwise):
     """A learned factor for each channel."""
+
+    keeps = "nothing"
 
     def __init__(self, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(node, sources)
@@ -102,6 +122,7 @@ class LayerNormModule(Pointwise):
 class BatchNormModule(Pointwise):
     """Normalisation by running statistics, or by those of the batch in training mode."""
 
+    keeps = "nothing"
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
@@ -147,6 +168,24 @@ class BatchNormModule(Pointwise):
             False,
         )
 
+    def bind_pull(  # noqa: D102
+        self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
+    ) -> Pull:
+        if self.training:
+            return super().bind_pull(node, sources, target, channels)
+        back = give_back(sources[0], target.box, sources[0])
+        return lambda gradient, _: [
+            back(gradient if self.is_folded else gradient * self._factor(gradient))
+        ]
+
+    def _factor(self, x: Tensor) -> Tensor:
+        """Return what each channel is multiplied by, to multiply `x` with."""
+        factor = (self.running_var + self.eps).rsqrt()
+        if self.weight is not None:
+            factor = factor * self.weight
+        result: Tensor = factor.view(-1, *[1] * (x.dim() - 2))
+        return result
+
     def _warm(self, x: Tensor) -> None:
         """Set the running statistics to those of `x`."""
         values = x.detach().movedim(1, 0).flatten(1)
@@ -159,6 +198,25 @@ class BatchNormModule(Pointwise):
 
 class MergeModule(Pointwise):
     """Joins maps of one size."""
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        if isinstance(node.op, ops.Add | ops.Concat):
+            self.keeps = "nothing"
+
+    def bind_pull(  # noqa: D102
+        self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
+    ) -> Pull:
+        if self.keeps != "nothing":
+            return super().bind_pull(node, sources, target, channels)
+        backs = [give_back(source, target.box, source) for source in sources]
+        if isinstance(self.op, ops.Add):
+            return lambda gradient, _: [back(gradient) for back in backs]
+        starts = list(accumulate(channels, initial=0))
+        return lambda gradient, _: [
+            back(gradient[:, start : start + n])
+            for back, start, n in zip(backs, starts, channels, strict=False)
+        ]
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
         if isinstance(self.op, ops.Concat):

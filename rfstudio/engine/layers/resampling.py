@@ -134,6 +134,8 @@ def _cubic(t: Fraction) -> list[tuple[int, float]]:
 class UpsampleModule(LayerModule):
     """Interpolation along each axis in turn."""
 
+    keeps = "nothing"
+
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         (source,) = sources
         steps = []
@@ -165,6 +167,8 @@ def _copy(n: int) -> tuple[WeightedTaps, ...]:
 class PadModule(LayerModule):
     """Padding as a layer: zeros, or real samples read again."""
 
+    keeps = "nothing"
+
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op: Any = node.op
         (source,) = sources
@@ -187,6 +191,8 @@ class PadModule(LayerModule):
 class CropModule(LayerModule):
     """Keeps a part of the map."""
 
+    keeps = "nothing"
+
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         befores = [getattr(rule, "before", 0) for rule in node.rules]
         bounds = tuple(
@@ -204,6 +210,11 @@ def adaptive_windows(n: int, m: int, span: Span) -> list[Span]:
 
 class AdaptivePoolModule(LayerModule):
     """The mean or the maximum over windows that are spread over the map."""
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        if isinstance(node.op, ops.AdaptiveAvgPool):
+            self.keeps = "nothing"
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         (source,) = sources
@@ -238,6 +249,8 @@ def _maximum_over(dim: int, windows: list[Span], start: int) -> OnAxis:
 class PixelShuffleModule(LayerModule):
     """Moves channels to positions, in any number of axes."""
 
+    keeps = "nothing"
+
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op: Any = node.op
         r, axes = op.upscale_factor, len(node.size)
@@ -257,6 +270,8 @@ class PixelShuffleModule(LayerModule):
 
 class PixelUnshuffleModule(LayerModule):
     """Moves positions to channels, in any number of axes."""
+
+    keeps = "nothing"
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op: Any = node.op

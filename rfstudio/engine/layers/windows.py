@@ -20,7 +20,7 @@ from rfstudio.core.channels import group_count
 from rfstudio.core.geometry import axis_rules, resolved_padding, window_of
 from rfstudio.core.graph import Node
 from rfstudio.core.ops import padding_per_axis, per_axis
-from rfstudio.engine.boxes import Box, Fetch, Part, Span, fetch, padding_around
+from rfstudio.engine.boxes import Box, Fetch, Part, Span, fetch, give_back, padding_around
 from rfstudio.engine.layers.base import (
     AVG_POOL,
     CONV,
@@ -28,6 +28,7 @@ from rfstudio.engine.layers.base import (
     MAX_POOL,
     Evaluate,
     LayerModule,
+    Pull,
     read_box,
 )
 
@@ -79,6 +80,8 @@ class WindowModule(LayerModule):
 class ConvModule(WindowModule):
     """A convolution; a deformable one has its offsets at zero, as at the start of a training."""
 
+    keeps = "nothing"
+
     def __init__(self, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(node, sources)
         op: Any = node.op
@@ -113,12 +116,50 @@ class ConvModule(WindowModule):
             cut(inputs[0]), self.weight, self.bias, stride, padding, dilation, groups
         )
 
+    def bind_pull(  # noqa: D102
+        self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
+    ) -> Pull:
+        (source,) = sources
+        op: Any = node.op
+        axes = len(node.size)
+        _, stride, dilation = window_of(op, axes)
+        bounds = window_bounds(op, source.size, target.box)
+        cut, padding = self._fetched(source, target, 0.0)
+        after = [x for _, x in resolved_padding(op, source.size)]
+        kept = _without_cropped_end(source, after)
+        back = give_back(kept, bounds, source, pad=not any(padding))
+        # Of what the convolution reads only the shape counts.
+        with torch.device("meta"):
+            read = tuple(cut(torch.empty((1, channels[0], *source.extent))).shape[1:])
+        groups, zeros, wanted = self.groups, (0,) * axes, (True, False, False)
+        convolution_backward: Any = torch.ops.aten.convolution_backward
+
+        def pull(gradient: Tensor, _: list[Tensor]) -> list[Tensor | None]:
+            layout = (
+                torch.channels_last
+                if axes == 2 and self.weight.is_contiguous(memory_format=torch.channels_last)
+                else torch.contiguous_format
+            )
+            x = torch.empty(
+                (len(gradient), *read),
+                dtype=gradient.dtype,
+                device=gradient.device,
+                memory_format=layout,
+            )
+            window = (stride, padding, dilation, False, zeros, groups, wanted)
+            result, *_ = convolution_backward(gradient, x, self.weight, None, *window)
+            return [back(result)]
+
+        return pull
+
     def fan_in(self) -> dict[str, int]:  # noqa: D102
         return {"weight": self.weight.shape[1] * prod(self.taps)}
 
 
 class ConvTransposeModule(LayerModule):
     """A transposed convolution: input j adds to outputs j·stride − before + dilation·t."""
+
+    keeps = "nothing"
 
     def __init__(self, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(node, sources)
@@ -211,6 +252,8 @@ def _dead_outputs(op: ops.Windowed, size: tuple[int, ...], target: Part) -> Tens
 class AvgPoolModule(WindowModule):
     """The mean over a window, by PyTorch's rule for what counts in the divisor."""
 
+    keeps = "nothing"
+
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op: Any = node.op
         axes, size = len(node.size), sources[0].size
@@ -257,6 +300,8 @@ class CustomModule(WindowModule):
 
     With another number of output channels, each of them gets the mean over all channels.
     """
+
+    keeps = "nothing"
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op: Any = node.op
