@@ -95,6 +95,8 @@ class Studio(QObject):
     def _show_image_to_measurements(self) -> None:
         if self.erf_session is not None:
             self.erf_session.set_image(self.images.pixels)
+        if self.following is not None:
+            self.following.look()
 
     def shutdown(self) -> None:
         """End what runs beside the window."""

@@ -66,6 +66,10 @@ class UnitFollowing(QObject):
         self._follow(0)
         self.switched.emit(is_on)
 
+    def look(self) -> None:
+        """See whether the chosen unit has lost its measurement, as by another image."""
+        self._follow(UNIT_RESTS)
+
     def _follow(self, rest: int) -> None:
         if not self._erf_session.is_current:
             self._wait(rest)

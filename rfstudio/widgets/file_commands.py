@@ -265,7 +265,8 @@ class FileCommands(QObject):
     def copy_command(self) -> None:
         """Put the command on the clipboard that measures what is shown."""
         session = self._studio.erf_session
-        options = session.options if session is not None and session.result is not None else None
+        has_result = session is not None and session.result is not None
+        options = session.measured_options if session is not None and has_result else None
         chosen = self._studio.selection.value
         self._copy(command_text(self._network_word(), chosen, options), "The command")
 

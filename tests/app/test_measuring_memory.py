@@ -6,10 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QCoreApplication
 
 from rfstudio.app.erf_options import ErfOptions
+from rfstudio.app.jobs import JobRunner
 from rfstudio.app.measuring_memory import remember, remembered
 from rfstudio.app.settings import Settings
+from rfstudio.app.studio import Studio
+from rfstudio.core.architecture import Architecture
 
 OTHERS = ErfOptions(
     estimator="occlusion",
@@ -72,3 +76,18 @@ def test_that_a_list_where_a_text_belongs_is_the_default(tmp_path: Path) -> None
     settings.set("measuring/weights", ["random", "uniform"])
     settings.set("measuring/folder", ["a", "b"])
     assert remembered(settings).is_default
+
+
+def test_that_the_program_starts_with_the_options_of_its_last_run(
+    qapp: QCoreApplication, tmp_path: Path
+) -> None:
+    found = []
+    for _ in range(2):
+        settings = Settings(tmp_path / "settings.ini")
+        studio = Studio(Architecture(), settings=settings, runner=JobRunner())
+        found.append(studio.erf_session.options.samples)
+        studio.erf_session.set_options(samples=77)
+        studio.following.switch(True)
+        studio.shutdown()
+        assert not studio.following.is_on  # nothing is measured by itself at the next start
+    assert found == [ErfOptions().samples, 77]

@@ -112,3 +112,12 @@ def test_that_another_view_of_the_same_network_is_no_reason_but_an_option_is(
     assert bench.following.is_waiting
     bench.erf.measure()  # asked for by hand in the meantime
     assert not bench.following.is_waiting
+
+
+def test_that_another_image_is_a_reason_where_it_has_cost_the_measurement(bench: Bench) -> None:
+    bench.following.look()
+    assert not bench.following.is_waiting
+    bench.erf.subjects.clear()
+    bench.following.look()
+    assert bench.following.is_waiting
+    bench.following.switch(False)
