@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.geometry import AxisRule, Periodic, Whole, Window, source_of_padding
+from rfstudio.core.axis_rule import AxisRule, Periodic, Whole, Window, source_of_padding
 
 Mask = NDArray[np.bool_]
 
@@ -55,6 +55,9 @@ class AxisSet(NamedTuple):
 
 
 NOTHING = AxisSet(0, 0)
+
+_MANY = 1 << 16
+"""Reads, from which on they are not listed one by one, or not kept."""
 
 
 def from_indices(indices: NDArray[np.intp]) -> AxisSet:
@@ -108,7 +111,10 @@ def read_back(wanted: AxisSet, rule: AxisRule) -> AxisSet:
     if type(rule) is Whole:
         return AxisSet(0, rule.n_in)
     assert isinstance(rule, Periodic)
-    outputs, inputs = rule.pairs
+    if rule.n_out > _MANY:
+        outputs, inputs = rule.pairs_of(wanted.start, wanted.stop)
+    else:
+        outputs, inputs = rule.pairs
     low = int(np.searchsorted(outputs, wanted.start, "left"))
     high = int(np.searchsorted(outputs, wanted.stop, "left"))
     inputs = inputs[low:high]
@@ -130,6 +136,8 @@ def _through_window(wanted: AxisSet, rule: Window) -> AxisSet:
         low, high = max(first, 0), min(last + 1, n)
         return AxisSet(low, high) if low < high else NOTHING
     starts = wanted.indices() * stride - before
+    if mode == "zeros" and len(starts) * kernel > _MANY:
+        return _through_many_taps(starts, rule)
     read = (starts[:, None] + dilation * np.arange(kernel)).ravel()
     outside = (read < 0) | (read >= n)
     if not outside.any():
@@ -139,3 +147,22 @@ def _through_window(wanted: AxisSet, rule: Window) -> AxisSet:
         sources = [source_of_padding(int(x), rule.n_in, mode) for x in np.unique(read[outside])]
         inside = np.concatenate([inside, np.array(sources, np.intp)])
     return from_indices(inside)
+
+
+def _through_many_taps(starts: NDArray[np.intp], rule: Window) -> AxisSet:
+    """Return what windows at `starts` read, in a time that does not grow with their taps.
+
+    Samples of one residue modulo the dilation are neighbours to a window: along these a window
+    opens at its first tap and closes behind its last one, and what is open is read.
+    """
+    dilation, kernel, n = rule.dilation, rule.kernel, rule.n_read
+    skipped = np.maximum(-(starts // dilation), 0)
+    first = starts + np.minimum(skipped, kernel) * dilation
+    behind = starts + kernel * dilation
+    seen = (skipped < kernel) & (first < n)
+    length = -(-n // dilation) + 1
+    opened = np.zeros((length, dilation), np.int64)
+    np.add.at(opened, (first[seen] // dilation, first[seen] % dilation), 1)
+    rows = np.minimum(behind[seen] // dilation, length - 1)
+    np.add.at(opened, (rows, behind[seen] % dilation), -1)
+    return from_indices(np.flatnonzero(opened.cumsum(axis=0).ravel()[:n]))

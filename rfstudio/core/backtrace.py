@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
+from rfstudio.core.axis_rule import AxisRule, AxisRules, Whole, Window
 from rfstudio.core.axis_set import AxisSet, contains, from_indices, read_back, same, union
 from rfstudio.core.errors import UnitError
-from rfstudio.core.geometry import AxisRule, AxisRules, Whole, Window
 from rfstudio.core.graph import Graph
 from rfstudio.core.ops import Op
 from rfstudio.core.track import Interval

@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from rfstudio.core import ops
+from rfstudio.core.axis_rule import AxisRule, Periodic, Window
 from rfstudio.core.axis_set import AxisSet, union
 from rfstudio.core.backtrace import read_by, read_by_all
 from rfstudio.core.field import Alignment, AxisField, Misfit
-from rfstudio.core.geometry import AxisRule, Periodic, Window
 from rfstudio.core.graph import Graph, Node
 from rfstudio.core.ops import Op
 from rfstudio.core.track import Track
@@ -198,8 +198,10 @@ def _blind_units(rule: AxisRule) -> int:
 @lru_cache(maxsize=256)
 def _blind_by_count(rule: Window) -> int:
     starts = np.arange(rule.n_out) * rule.stride - rule.before
-    taps = starts[:, None] + rule.dilation * np.arange(rule.kernel)
-    return int(np.count_nonzero(~((taps >= 0) & (taps < rule.n_read)).any(axis=1)))
+    # The first tap that does not lie in front of the map, and where it lies.
+    tap = np.maximum(-(starts // rule.dilation), 0)
+    place = starts + tap * rule.dilation
+    return int(np.count_nonzero((tap >= rule.kernel) | (place >= rule.n_read)))
 
 
 def _larger_than_input(

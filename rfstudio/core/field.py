@@ -23,14 +23,21 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import NamedTuple
 
-from rfstudio.core.geometry import AxisRule, Periodic, Whole, Window
+import numpy as np
+
+from rfstudio.core.axis_rule import AxisRule, Periodic, Whole, Window
 from rfstudio.core.track import (
     MAX_PHASES,
+    NEVER,
     AnyTrack,
+    Bounds,
     Interval,
     Track,
+    Units,
     WideTrack,
     hull_of,
+    hull_of_bounds,
+    sizes_of,
     tabulated,
 )
 
@@ -120,9 +127,9 @@ class AxisField(NamedTuple):
                 0 if a is None or b is None else b - a + 1 for a, b in zip(first, last, strict=True)
             ]
             return min(sizes), max(sizes)
-        hulls = [self.interval(unit) for unit in range(max(units, 1))]
-        sizes = [0 if x is None else x[1] - x[0] + 1 for x in hulls]
-        return min(sizes), max(sizes)
+        everywhere = np.arange(max(units, 1))
+        spans = sizes_of(hull_of_bounds(x.bounds(everywhere) for x in self.tracks))
+        return int(spans.min()), int(spans.max())
 
 
 START = AxisField((Track(1, (0,), (0,)),))
@@ -206,16 +213,24 @@ def _through_pattern(
     # After `turns` periods of the rule its inputs have moved on by whole periods of the track.
     turns = inner // gcd(advance, inner)
 
+    if isinstance(track, WideTrack) or period * turns > MAX_PHASES:
+
+        def bounds(units: Units) -> Bounds:
+            found = np.repeat([[NEVER], [-NEVER]], len(units), axis=1)
+            for taps, there in rule.taps_of_all(units):
+                found[:, there] = hull_of_bounds((found[:, there], track.bounds(taps[there])))
+            return found
+
+        jump = track.jump * Fraction(advance, period)
+        return WideTrack(jump, period * turns, rule.n_out, bounds)
+
     def interval(unit: int) -> Interval | None:
         taps = rule.taps(unit)
         if len(taps) > 2 * inner:
             # Taps of one residue differ by whole periods: only the outermost can be extremes.
-            taps = taps[:inner] + taps[-inner:]
+            taps = (*taps[:inner], *taps[-inner:])
         return hull_of([track.interval(x) for x in taps])
 
-    if isinstance(track, WideTrack) or period * turns > MAX_PHASES:
-        jump = track.jump * Fraction(advance, period)
-        return WideTrack(jump, period * turns, rule.n_out, interval)
     return tabulated(period * turns, turns * advance // inner * track.advance, interval)
 
 
@@ -339,17 +354,13 @@ def _misfit(seen: list[tuple[int, AxisField]]) -> Misfit | None:
 
 def _centre_distance(a: AnyTrack, b: AnyTrack) -> tuple[Fraction, Fraction]:
     """Return largest and mean distance of the centres of two tracks of one jump, over units."""
-    twice = [
-        sum(x) - sum(y)
-        for x, y in (
-            (a.interval(unit), b.interval(unit))
-            for unit in range(min(lcm(a.period, b.period), MAX_PHASES))
-        )
-        if x is not None and y is not None
-    ]
-    if not twice:
+    units = np.arange(min(lcm(a.period, b.period), MAX_PHASES))
+    one, other = a.bounds(units), b.bounds(units)
+    both = (one[0] <= one[1]) & (other[0] <= other[1])
+    if not both.any():
         return Fraction(0), Fraction(0)
-    return Fraction(max(map(abs, twice)), 2), Fraction(sum(twice), 2 * len(twice))
+    twice = (one.sum(axis=0) - other.sum(axis=0))[both]
+    return Fraction(int(abs(twice).max()), 2), Fraction(int(twice.sum()), 2 * len(twice))
 
 
 def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
@@ -357,11 +368,15 @@ def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
     if len(tracks) == 1:
         return tracks[0]
     period = lcm(*(x.period for x in tracks))
-
-    def interval(unit: int) -> Interval | None:
-        return hull_of([x.interval(unit) for x in tracks])
-
     jump = tracks[0].jump
-    if period > MAX_PHASES or any(isinstance(x, WideTrack) for x in tracks):
-        return WideTrack(jump, period, 0, interval)
-    return tabulated(period, int(jump * period), interval)
+    wide = [x.units for x in tracks if isinstance(x, WideTrack)]
+    if period > MAX_PHASES or wide:
+        return WideTrack(
+            jump,
+            period,
+            max(wide, default=0),
+            lambda units: hull_of_bounds(x.bounds(units) for x in tracks),
+        )
+    return tabulated(
+        period, int(jump * period), lambda unit: hull_of([x.interval(unit) for x in tracks])
+    )

@@ -1,8 +1,6 @@
 """Along one axis: which input samples output sample i reads.
 
-One rule for every operation, used by sizes, fields, regions, supports and gradients alike.  A
-rule says two things: what an output index reads *by the formula*, as if the map went on for ever
-(the theoretical view), and what it reads of the samples that are really there (the visible view).
+One rule for every operation, used by sizes, fields, regions, supports and gradients alike.
 
 References
 ----------
@@ -12,174 +10,37 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from math import ceil, floor
-from typing import Any, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from rfstudio.core import ops
+from rfstudio.core.axis_rule import (
+    AxisRule,
+    AxisRules,
+    Periodic,
+    Taps,
+    Whole,
+    Window,
+    source_of_padding,
+)
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops import Op, padding_per_axis, per_axis, scale_per_axis
+from rfstudio.core.size_misfits import excess_of
 
-Taps: TypeAlias = tuple[int, ...]
-"""Input indices that one output reads, in rising order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Output i reads ``i * stride - before + dilation * t`` for t = 0 … kernel − 1.
-
-    Attributes
-    ----------
-    n_in, n_out
-        Number of samples of the input and the output map along this axis.
-    kernel, stride, dilation
-        Taps of the window, distance of two placements, distance of two taps.
-    before
-        Padding in front; negative: samples cut off.
-    mode
-        What stands in the padding: "zeros", or how real samples are read for it.
-    cropped
-        Samples at the back that negative padding cut off: a last window that is not complete
-        does not read them.
-    """
-
-    n_in: int
-    n_out: int
-    kernel: int = 1
-    stride: int = 1
-    dilation: int = 1
-    before: int = 0
-    mode: str = "zeros"
-    cropped: int = 0
-
-    @property
-    def n_read(self) -> int:
-        """Number of samples that are there to be read."""
-        return self.n_in - self.cropped
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether output i reads input i, and only that, by the formula and in fact."""
-        return (
-            self.kernel == 1 and self.stride == 1 and self.before == 0 and self.n_out <= self.n_read
-        )
-
-    def taps(self, index: int) -> Taps:
-        """Return what output `index` reads by the formula; indices may leave the map."""
-        start = index * self.stride - self.before
-        return tuple(range(start, start + self.dilation * self.kernel, self.dilation))
-
-
-@dataclass(frozen=True)
-class Periodic:
-    """Output i reads ``taps[i % period] + (i // period) * advance``.
-
-    Attributes
-    ----------
-    n_in, n_out
-        Number of samples of the input and the output map along this axis.
-    advance
-        Input samples that one period of outputs moves on.
-    phases
-        For each phase the input indices that it reads, rising; a phase may read none.
-    clamped
-        Whether an index outside the map reads the border sample; otherwise it reads nothing.
-    by_size
-        Whether the rule depends on the sizes of the maps, so that one period says little.
-    """
-
-    n_in: int
-    n_out: int
-    advance: int
-    phases: tuple[Taps, ...]
-    clamped: bool = False
-    by_size: bool = False
-
-    @property
-    def period(self) -> int:
-        """Outputs after which the pattern repeats."""
-        return len(self.phases)
-
-    def taps(self, index: int) -> Taps:
-        """Return what output `index` reads by the formula; indices may leave the map."""
-        turn, phase = divmod(index, len(self.phases))
-        start = turn * self.advance
-        return tuple(start + x for x in self.phases[phase])
-
-    @cached_property
-    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """All pairs (output, input) of samples that are really there, without repeats."""
-        outputs: list[int] = []
-        inputs: list[int] = []
-        for index in range(self.n_out):
-            taps = self.taps(index)
-            if self.clamped:
-                last = self.n_in - 1
-                taps = tuple(sorted({min(max(x, 0), last) for x in taps}))
-            else:
-                taps = tuple(x for x in taps if 0 <= x < self.n_in)
-            outputs += [index] * len(taps)
-            inputs += taps
-        return np.array(outputs, np.intp), np.array(inputs, np.intp)
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """Every output reads the whole axis.
-
-    Attributes
-    ----------
-    n_in, n_out
-        Number of samples of the input and the output map along this axis.
-    """
-
-    n_in: int
-    n_out: int
-
-    def taps(self, index: int) -> Taps:
-        """Return every input index."""
-        del index
-        return tuple(range(self.n_in))
-
-
-AxisRule: TypeAlias = Window | Periodic | Whole
-"""How the outputs of an operation depend on its inputs along one axis."""
-
-AxisRules: TypeAlias = tuple[AxisRule, ...]
-
-
-def source_of_padding(index: int, size: int, mode: str) -> int | None:
-    """Return the real sample that a padded position reads, or None if it holds a constant.
-
-    Parameters
-    ----------
-    index
-        A position, in samples of the map before padding; may lie outside.
-    size
-        Number of samples of that map.
-    mode
-        "zeros", "reflect", "replicate" or "circular", as in `torch.nn.functional.pad`.
-    """
-    if 0 <= index < size:
-        return index
-    match mode:
-        case "replicate":
-            return min(max(index, 0), size - 1)
-        case "circular":
-            return index % size
-        case "reflect":
-            if size == 1:
-                return 0
-            index %= 2 * (size - 1)
-            return min(index, 2 * (size - 1) - index)
-        case _:
-            return None
-
+__all__ = [
+    "AxisRule",
+    "AxisRules",
+    "Periodic",
+    "Whole",
+    "Window",
+    "axis_rules",
+    "identity_rules",
+    "resolved_padding",
+    "source_of_padding",
+    "window_of",
+]
 
 # --- sizes --------------------------------------------------------------------------------------
 
@@ -472,29 +333,14 @@ def axis_rules(op: Op, sizes: tuple[int, ...], *, batch_norm_training: bool = Fa
     Raises
     ------
     OpError
-        If a parameter of `op` is given for another number of axes.
+        If a parameter of `op` is given for another number of axes, or its map would be beyond
+        what is worked out.
     """
+    if excess := excess_of(op, sizes):
+        raise OpError(excess)
     if batch_norm_training and isinstance(op, ops.BatchNorm):
         return _mixing(op, sizes)
     try:
         return _RULES[type(op)](op, sizes)
     except KeyError:
         raise OpError(f"{op!r} is no operation") from None
-
-
-def misfit_of_size(op: Op, sizes: tuple[int, ...]) -> str:
-    """Return why `op` cannot run on a map of that size, or an empty text.
-
-    What PyTorch refuses although the geometry has an answer; an empty output is not meant.
-    """
-    if isinstance(op, ops.PixelUnshuffle):
-        r = op.downscale_factor
-        if any(n % r for n in sizes):
-            return f"downscale_factor {r} does not divide {'×'.join(map(str, sizes))}"
-    if isinstance(op, ops.Pad) and op.mode in ("reflect", "circular"):
-        assert not isinstance(op.padding, str)
-        spare = 1 if op.mode == "reflect" else 0
-        for n, pads in zip(sizes, padding_per_axis(op.padding, len(sizes)), strict=True):
-            if max(pads) > n - spare:
-                return f"{op.mode} padding of {max(pads)} needs more than {n} samples"
-    return ""

@@ -20,10 +20,12 @@ from rfstudio.core.architecture import (
     Residual,
     Sequence,
 )
+from rfstudio.core.axis_rule import AxisRules, Window
 from rfstudio.core.channels import output_channels
 from rfstudio.core.errors import OpError, UnknownLayerError
-from rfstudio.core.geometry import AxisRules, Window, axis_rules, identity_rules, misfit_of_size
+from rfstudio.core.geometry import axis_rules, identity_rules
 from rfstudio.core.ops import Op
+from rfstudio.core.size_misfits import misfit_of_size
 
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""

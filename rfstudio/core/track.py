@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 Interval: TypeAlias = tuple[int, int]
 """First and last sample, both included."""
+
+Units: TypeAlias = NDArray[np.int64]
+"""Positions of units along the axis."""
+
+Bounds: TypeAlias = NDArray[np.int64]
+"""For many units the first (row 0) and the last pixel (row 1); first > last where one sees
+nothing, so that minimum and maximum make hulls."""
+
+NEVER = 1 << 60
+"""First pixel, and with a minus the last one, of a unit that sees nothing."""
 
 MAX_PHASES = 4096
 """Longest period that is kept phase by phase.
@@ -61,12 +74,25 @@ class Track(NamedTuple):
             return None
         return first + turn * self.advance, last + turn * self.advance
 
+    def bounds(self, units: Units) -> Bounds:
+        """Return what each of `units` sees."""
+        turns, phases = np.divmod(units, len(self.first))
+        table = np.array(
+            [
+                [NEVER if x is None else x for x in self.first],
+                [-NEVER if x is None else x for x in self.last],
+            ],
+            np.int64,
+        )
+        found: Bounds = table[:, phases] + turns * self.advance
+        return found
+
 
 class WideTrack:
     """The intervals of units whose pattern repeats only after more than `MAX_PHASES`.
 
-    They are worked out when they are asked for.  Those around the map are asked for at once, so
-    that a question never has to go back through many layers.
+    Those of the map and a little around it are worked out at once, so that a question hardly
+    ever has to go back through many layers.
 
     Attributes
     ----------
@@ -74,30 +100,59 @@ class WideTrack:
         Pixels from one unit to the next, on average over a period.
     period
         Units after which the pattern repeats.
+    units
+        Number of units of the map.
     """
 
-    __slots__ = ("_intervals", "_work_out", "jump", "period")
+    __slots__ = ("_known", "_work_out", "jump", "period", "units")
 
     is_plain = False
     is_blind = False
 
-    _MARGIN = 16
+    _MARGIN = 64
+    # What lies further outside the map is worked out anew each time: it is hardly ever asked for.
+    _FAR = 1 << 16
 
     def __init__(
-        self, jump: Fraction, period: int, units: int, work_out: Callable[[int], Interval | None]
+        self, jump: Fraction, period: int, units: int, work_out: Callable[[Units], Bounds]
     ) -> None:
         self.jump = jump
         self.period = period
+        self.units = units
         self._work_out = work_out
-        self._intervals: dict[int, Interval | None] = {}
-        for unit in range(-self._MARGIN, units + self._MARGIN):
-            self.interval(unit)
+        start, stop = -self._MARGIN, units + self._MARGIN
+        self._known = start, work_out(np.arange(start, stop))
 
     def interval(self, unit: int) -> Interval | None:
         """Return the first and the last pixel that `unit` sees, or None if it sees nothing."""
-        if unit not in self._intervals:
-            self._intervals[unit] = self._work_out(unit)
-        return self._intervals[unit]
+        first, last = self.bounds(np.array([unit])).ravel().tolist()
+        return (first, last) if first <= last else None
+
+    def bounds(self, units: Units) -> Bounds:
+        """Return what each of `units` sees."""
+        if not len(units):
+            return np.empty((2, 0), np.int64)
+        start, known = self._known
+        low, high = int(units.min()), int(units.max()) + 1
+        if low < start or high > start + known.shape[1]:
+            if max(-low, high - self.units) > self._FAR:
+                return self._work_out(units)
+            start, known = self._widened(low, high)
+        found: Bounds = known[:, units - start]
+        return found
+
+    def _widened(self, low: int, high: int) -> tuple[int, Bounds]:
+        """Work out those of a wider stretch, with some to spare for the layers behind."""
+        start, known = self._known
+        stop = start + known.shape[1]
+        parts = [known]
+        if low < start:
+            parts.insert(0, self._work_out(np.arange(low - self._MARGIN, start)))
+            start = low - self._MARGIN
+        if high > stop:
+            parts.append(self._work_out(np.arange(stop, high + self._MARGIN)))
+        self._known = start, np.concatenate(parts, axis=1)
+        return self._known
 
 
 AnyTrack: TypeAlias = Track | WideTrack
@@ -107,6 +162,20 @@ def hull_of(intervals: list[Interval | None]) -> Interval | None:
     """Return the smallest interval that holds all of those given; None if there is none."""
     seen = [x for x in intervals if x is not None]
     return (min(x[0] for x in seen), max(x[1] for x in seen)) if seen else None
+
+
+def hull_of_bounds(bounds: Iterable[Bounds]) -> Bounds:
+    """Return for each unit the smallest interval that holds all of those given."""
+    (first, last), *others = bounds
+    for other in others:
+        first, last = np.minimum(first, other[0]), np.maximum(last, other[1])
+    return np.stack([first, last])
+
+
+def sizes_of(bounds: Bounds) -> NDArray[np.int64]:
+    """Return how many pixels each interval spans; 0 where nothing is seen."""
+    sizes: NDArray[np.int64] = np.maximum(bounds[1] - bounds[0] + 1, 0)
+    return sizes
 
 
 def reduced(track: Track) -> Track:

@@ -1,0 +1,204 @@
+"""Which samples of its input an operation reads along one axis: the rules, as values.
+
+A rule says two things: what an output index reads *by the formula*, as if the map went on for ever
+(the theoretical view), and what it reads of the samples that are really there (the visible view).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Taps: TypeAlias = tuple[int, ...]
+"""Input indices that one output reads, in rising order."""
+
+Samples: TypeAlias = NDArray[np.int64]
+"""Positions along one axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Output i reads ``i * stride - before + dilation * t`` for t = 0 … kernel − 1.
+
+    Attributes
+    ----------
+    n_in, n_out
+        Number of samples of the input and the output map along this axis.
+    kernel, stride, dilation
+        Taps of the window, distance of two placements, distance of two taps.
+    before
+        Padding in front; negative: samples cut off.
+    mode
+        What stands in the padding: "zeros", or how real samples are read for it.
+    cropped
+        Samples at the back that negative padding cut off: a last window that is not complete
+        does not read them.
+    """
+
+    n_in: int
+    n_out: int
+    kernel: int = 1
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    mode: str = "zeros"
+    cropped: int = 0
+
+    @property
+    def n_read(self) -> int:
+        """Number of samples that are there to be read."""
+        return self.n_in - self.cropped
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether output i reads input i, and only that, by the formula and in fact."""
+        return (
+            self.kernel == 1 and self.stride == 1 and self.before == 0 and self.n_out <= self.n_read
+        )
+
+    def taps(self, index: int) -> Sequence[int]:
+        """Return what output `index` reads by the formula; indices may leave the map."""
+        start = index * self.stride - self.before
+        return range(start, start + self.dilation * self.kernel, self.dilation)
+
+    def taps_of_all(self, indices: Samples) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
+        """Yield for each tap which samples many outputs read with it, all of them doing so."""
+        starts = indices * self.stride - self.before
+        there = np.ones(len(indices), bool)
+        return ((starts + self.dilation * t, there) for t in range(self.kernel))
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """Output i reads ``taps[i % period] + (i // period) * advance``.
+
+    Attributes
+    ----------
+    n_in, n_out
+        Number of samples of the input and the output map along this axis.
+    advance
+        Input samples that one period of outputs moves on.
+    phases
+        For each phase the input indices that it reads, rising; a phase may read none.
+    clamped
+        Whether an index outside the map reads the border sample; otherwise it reads nothing.
+    by_size
+        Whether the rule depends on the sizes of the maps, so that one period says little.
+    """
+
+    n_in: int
+    n_out: int
+    advance: int
+    phases: tuple[Taps, ...]
+    clamped: bool = False
+    by_size: bool = False
+
+    @property
+    def period(self) -> int:
+        """Outputs after which the pattern repeats."""
+        return len(self.phases)
+
+    def taps(self, index: int) -> Taps:
+        """Return what output `index` reads by the formula; indices may leave the map."""
+        turn, phase = divmod(index, len(self.phases))
+        start = turn * self.advance
+        return tuple(start + x for x in self.phases[phase])
+
+    def taps_of_all(self, indices: Samples) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
+        """Yield for each tap which samples many outputs read with it, and which of them do so."""
+        turns, phases = np.divmod(indices, len(self.phases))
+        for tap, there in self._columns:
+            yield tap[phases] + turns * self.advance, there[phases]
+
+    @cached_property
+    def _columns(self) -> list[tuple[Samples, NDArray[np.bool_]]]:
+        """Return for each tap its place in every phase, and which phases have it."""
+        return [
+            (
+                np.array([x[t] if t < len(x) else 0 for x in self.phases]),
+                np.array([t < len(x) for x in self.phases]),
+            )
+            for t in range(max(map(len, self.phases)))
+        ]
+
+    @cached_property
+    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """All pairs (output, input) of samples that are really there, without repeats."""
+        return self.pairs_of(0, self.n_out)
+
+    def pairs_of(self, start: int, stop: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the pairs of the outputs from `start` to before `stop`."""
+        period = len(self.phases)
+        turns = np.arange(start // period, -(-stop // period))
+        counts = np.array([len(x) for x in self.phases])
+        taps = np.array([x for phase in self.phases for x in phase], np.intp)
+        inputs = (turns[:, None] * self.advance + taps).ravel()
+        first = start // period * period
+        outputs = np.repeat(
+            np.arange(first, first + len(turns) * period), np.tile(counts, len(turns))
+        )
+        kept = (outputs >= start) & (outputs < stop)
+        if self.clamped:
+            inputs = inputs.clip(0, self.n_in - 1)
+            kept[1:] &= (outputs[1:] != outputs[:-1]) | (inputs[1:] != inputs[:-1])
+        else:
+            kept &= (inputs >= 0) & (inputs < self.n_in)
+        return outputs[kept], inputs[kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Every output reads the whole axis.
+
+    Attributes
+    ----------
+    n_in, n_out
+        Number of samples of the input and the output map along this axis.
+    """
+
+    n_in: int
+    n_out: int
+
+    def taps(self, index: int) -> Taps:
+        """Return every input index."""
+        del index
+        return tuple(range(self.n_in))
+
+
+AxisRule: TypeAlias = Window | Periodic | Whole
+"""How the outputs of an operation depend on its inputs along one axis."""
+
+AxisRules: TypeAlias = tuple[AxisRule, ...]
+
+
+def source_of_padding(index: int, size: int, mode: str) -> int | None:
+    """Return the real sample that a padded position reads, or None if it holds a constant.
+
+    Parameters
+    ----------
+    index
+        A position, in samples of the map before padding; may lie outside.
+    size
+        Number of samples of that map.
+    mode
+        "zeros", "reflect", "replicate" or "circular", as in `torch.nn.functional.pad`.
+    """
+    if 0 <= index < size:
+        return index
+    match mode:
+        case "replicate":
+            return min(max(index, 0), size - 1)
+        case "circular":
+            return index % size
+        case "reflect":
+            if size == 1:
+                return 0
+            index %= 2 * (size - 1)
+            return min(index, 2 * (size - 1) - index)
+        case _:
+            return None

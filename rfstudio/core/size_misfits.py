@@ -1,0 +1,91 @@
+"""Why an operation cannot run on a map of some size, in words."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import floor
+
+from rfstudio.core import ops
+from rfstudio.core.ops import Op, padding_per_axis, per_axis, scale_per_axis
+
+MAX_SIDE = 1 << 24
+"""Longest side of a map behind an operation whose pattern is kept, in samples: three minutes of
+sound at 88 kHz, and far beyond any image."""
+
+MAX_PATTERN = 1 << 20
+"""Most reads that are kept of the pattern of one operation along one axis."""
+
+
+def misfit_of_size(op: Op, sizes: tuple[int, ...]) -> str:
+    """Return why `op` cannot run on a map of that size, or an empty text.
+
+    What PyTorch refuses although the geometry has an answer; an empty output is not meant.
+    """
+    if isinstance(op, ops.PixelUnshuffle):
+        r = op.downscale_factor
+        if any(n % r for n in sizes):
+            return f"downscale_factor {r} does not divide {'×'.join(map(str, sizes))}"
+    if isinstance(op, ops.Pad) and op.mode in ("reflect", "circular"):
+        assert not isinstance(op.padding, str)
+        spare = 1 if op.mode == "reflect" else 0
+        for n, pads in zip(sizes, padding_per_axis(op.padding, len(sizes)), strict=True):
+            if max(pads) > n - spare:
+                return f"{op.mode} padding of {max(pads)} needs more than {n} samples"
+    return ""
+
+
+def excess_of(op: Op, sizes: tuple[int, ...]) -> str:
+    """Return why `op` is beyond what is worked out for a map of that size, or an empty text.
+
+    A slip of the hand, such as a factor of a million, would keep the program busy for hours.
+    """
+    for n, (side, pattern) in zip(sizes, _demands(op, sizes), strict=True):
+        if side > max(MAX_SIDE, n):
+            return f"its map would have {side:,} samples along one axis; at most {MAX_SIDE:,} are"
+        if pattern > MAX_PATTERN:
+            return (
+                f"its samples would read in a pattern of {pattern:,} reads before it repeats; "
+                f"at most {MAX_PATTERN:,} are"
+            )
+    return ""
+
+
+def _demands(op: Op, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return for each axis the side of the output map and the reads until its pattern repeats.
+
+    Of operations whose pattern is one window, which takes no work, both are 0.
+    """
+    axes = len(sizes)
+    match op:
+        case ops.Upsample(scale_factor=None, size=size) if size is not None:
+            outs = per_axis(size, axes)
+            return [(m, _until_repeat(n, m, op)) for n, m in zip(sizes, outs, strict=True)]
+        case ops.Upsample(scale_factor=factor) if factor is not None:
+            scales = scale_per_axis(factor, axes)
+            return [
+                (floor(n * x), _until_repeat(n, floor(n * x), op, x))
+                for n, x in zip(sizes, scales, strict=True)
+            ]
+        case ops.AdaptiveAvgPool() | ops.AdaptiveMaxPool():
+            outs = per_axis(op.output_size, axes)
+            return [(m, m + n if n % m else 0) for n, m in zip(sizes, outs, strict=True)]
+        case ops.PixelShuffle():
+            return [(n * op.upscale_factor, op.upscale_factor) for n in sizes]
+        case ops.ConvTranspose():
+            kernels, strides = per_axis(op.kernel_size, axes), per_axis(op.stride, axes)
+            return [(n * s + k, k * s) for n, k, s in zip(sizes, kernels, strides, strict=True)]
+        case ops.DeformConv(max_offset=int(reach)):
+            kernels = per_axis(op.kernel_size, axes)
+            return [(0, k * (2 * reach + 1)) for k in kernels]
+        case ops.WindowAttention():
+            return [(0, w * w) for w in per_axis(op.window_size, axes)]
+        case _:
+            return [(0, 0)] * axes
+
+
+def _until_repeat(n: int, m: int, op: ops.Upsample, scale: Fraction | None = None) -> int:
+    """Return the number of reads of an interpolation until its pattern repeats."""
+    ratio = Fraction(n, max(m, 1)) if scale is None else 1 / scale
+    if op.align_corners:
+        ratio = Fraction(n - 1, m - 1) if m > 1 else Fraction(0)
+    return ratio.denominator

@@ -1,0 +1,118 @@
+"""Maps of millions of samples stay quick, and what would take hours is refused in words."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from rfstudio.core import ops
+from rfstudio.core.analysis import Analysis, analyze
+from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.axis_rule import Periodic, Window
+from rfstudio.core.axis_set import AxisSet, from_indices, read_back
+from rfstudio.core.size_misfits import MAX_SIDE
+
+
+def _analysis(size: int, *items: ops.Op, axes: int = 1) -> Analysis:
+    layers = tuple(Layer(x, f"n{i}") for i, x in enumerate(items))
+    return analyze(Architecture("signal", "", "", (size,) * axes, 4, layers))
+
+
+def _read_one_by_one(wanted: AxisSet, rule: Window | Periodic) -> set[int]:
+    read = {x for i in wanted.indices().tolist() for x in rule.taps(i)}
+    if isinstance(rule, Periodic) and rule.clamped:
+        return {min(max(x, 0), rule.n_in - 1) for x in read}
+    return {x for x in read if 0 <= x < rule.n_in}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_that_many_dilated_taps_read_what_they_read_one_by_one(seed: int, monkeypatch) -> None:
+    monkeypatch.setattr("rfstudio.core.axis_set._MANY", 0)
+    rng = random.Random(seed)
+    n = rng.randint(1, 60)
+    rule = Window(
+        n,
+        rng.randint(1, 40),
+        kernel=rng.randint(2, 9),
+        stride=rng.randint(1, 4),
+        dilation=rng.randint(1, 7),
+        before=rng.randint(-5, 30),
+    )
+    for wanted in (AxisSet(0, rule.n_out), _some(rng, rule.n_out)):
+        found = read_back(wanted, rule)
+        assert set(found.indices().tolist()) == _read_one_by_one(wanted, rule)
+
+
+@pytest.mark.parametrize("clamped", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_that_pairs_of_a_pattern_are_its_taps_that_are_there(seed: int, clamped: bool) -> None:
+    rng = random.Random(seed)
+    phases = tuple(
+        tuple(sorted(rng.sample(range(-3, 6), rng.randint(int(clamped), 3)))) for _ in "abc"
+    )
+    rule = Periodic(rng.randint(1, 12), rng.randint(1, 20), rng.randint(1, 4), phases, clamped)
+    expected = [
+        (i, x) for i in range(rule.n_out) for x in sorted(_read_one_by_one(AxisSet(i, i + 1), rule))
+    ]
+    assert list(zip(*(x.tolist() for x in rule.pairs), strict=True)) == expected
+    start, stop = sorted(rng.sample(range(rule.n_out + 1), 2))
+    part = list(zip(*(x.tolist() for x in rule.pairs_of(start, stop)), strict=True))
+    assert part == [x for x in expected if start <= x[0] < stop]
+
+
+def _some(rng: random.Random, n: int) -> AxisSet:
+    return from_indices(np.array(rng.sample(range(n), rng.randint(1, n))))
+
+
+def test_that_units_far_outside_a_long_map_follow_the_formula() -> None:
+    # Linear interpolation with aligned corners from 5,000 to 12,500: source i · 4,999 / 12,499.
+    up = ops.Upsample(size=12_500, mode="linear", align_corners=True)
+    field = _analysis(5_000, up, ops.Conv(kernel_size=3, padding=1)).fields[2][0]
+    for unit in (-70_001, -300, 0, 6_000, 12_499, 20_000, 200_000):
+        first, last = ((unit - 1) * 4_999) // 12_499, -(-(unit + 1) * 4_999 // 12_499)
+        assert field.interval(unit) == (first, last)
+
+
+def test_that_sound_of_a_minute_is_analysed_with_all_its_remarks() -> None:
+    """A waveform upsampled by 300, and one brought to another rate: seconds, when done unit by
+    unit."""
+    up = _analysis(16_000, ops.Upsample(scale_factor=300), *[ops.Conv(kernel_size=3)] * 4)
+    assert up["n4"].output_size == (4_799_992,)
+    assert up["n4"].rf_size_range == ((1, 2),)
+    assert not up.diagnostics
+    rate = ops.Upsample(size=48_000, mode="linear", align_corners=True)
+    resampled = _analysis(16_000, rate, *[ops.Conv(kernel_size=3, padding=1)] * 10)
+    assert resampled["n10"].rf_size_range == ((8, 9),)
+    # 23,990 · 15,999 / 47,999 = 7,996.3 and 24,010 · 15,999 / 47,999 = 8,002.99…
+    assert resampled.unit("n10", (24_000,)).visible_region == ((7_996, 8_003),)
+
+
+def test_that_a_kernel_of_a_million_taps_is_counted_at_once() -> None:
+    wide = ops.Conv(kernel_size=1_000_001, dilation=2, padding=1_000_000)
+    analysis = _analysis(4_000_000, wide)
+    assert analysis.unit("n0", (2_000_000,)).support_count == 1_000_001
+    assert [x.code for x in analysis.diagnostics] == ["holes"]
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        ops.Upsample(scale_factor=1e9),
+        ops.Upsample(size=2_000_000_000),
+        ops.Upsample(size=MAX_SIDE, mode="linear", align_corners=True),
+        ops.AdaptiveAvgPool(output_size=2_000_000_000),
+        ops.PixelShuffle(upscale_factor=2_000_000_000),
+        ops.ConvTranspose(kernel_size=2_000_000_000, stride=2_000_000_000),
+        ops.ConvTranspose(kernel_size=100_000, stride=1_000),
+        ops.WindowAttention(window_size=2_000_000_000, heads=1),
+        ops.DeformConv(kernel_size=3, max_offset=2_000_000_000),
+    ],
+)
+def test_that_a_pattern_beyond_all_bounds_is_a_fault_and_takes_no_time(op: ops.Op) -> None:
+    analysis = _analysis(33, op, ops.Relu())
+    error = next(x for x in analysis.diagnostics if x.severity == "error")
+    assert error.layer == "n0"
+    assert "at most" in error.message
+    assert analysis["n1"].output_size == (33,)
