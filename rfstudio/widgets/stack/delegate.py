@@ -2,64 +2,68 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QMargins, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPalette
-from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtCore import QMargins, QObject, QRect, QSize
+from PySide6.QtGui import QFont, QPainter, QPalette
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from rfstudio.widgets.stack.model import REMARK, SUMMARY
+from rfstudio.widgets.cells import AnyIndex, Letters, paint_panel
+from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.theme import icon, is_dark, muted, severity_colour
 
 _GAP = 7
 _BADGE = 14
+_MARGIN = 5
+_LEAST = 12
+"""Pixels below which a summary is left out."""
 
 
 class LayerDelegate(QStyledItemDelegate):
     """Paints the first column; the others are plain numbers."""
 
-    def sizeHint(  # noqa: N802 - Qt's name
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> QSize:
+    def __init__(self, model: StackModel, parent: QObject) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._letters = _both(QFont())
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: AnyIndex) -> QSize:  # noqa: N802
         """Return the size of a cell: a little air between the lines."""
         size = super().sizeHint(option, index)
         return size.grownBy(QMargins(0, 2, 0, 3))
 
-    def paint(
-        self,
-        painter: QPainter,
-        option: QStyleOptionViewItem,
-        index: QModelIndex | QPersistentModelIndex,
-    ) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
         """Paint a cell."""
-        self.initStyleOption(option, index)
-        name = option.text
-        option.text = ""
-        widget = option.widget
-        style = widget.style() if widget else QApplication.style()
-        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, option, painter, widget)
-
-        rect = style.subElementRect(QStyle.SubElement.SE_ItemViewItemText, option, widget)
-        rect.adjust(2, 0, -2, 0)
+        cells = self._model.texts.of(self._model.row_of(index))
+        is_chosen = paint_panel(painter, option)
         palette: QPalette = option.palette
-        is_chosen = bool(option.state & QStyle.StateFlag.State_Selected)
-        text = palette.highlightedText().color() if is_chosen else palette.text().color()
-        severity = index.data(REMARK) or ""
-        if severity:
+        role = QPalette.ColorRole.HighlightedText if is_chosen else QPalette.ColorRole.Text
+        text = palette.color(role)
+        rect: QRect = option.rect
+        rect.adjust(_MARGIN, 0, -_MARGIN, 0)
+        if cells.severity:
             badge = QRect(rect.right() - _BADGE, rect.center().y() - _BADGE // 2, _BADGE, _BADGE)
-            colour = text if is_chosen else severity_colour(severity, dark=is_dark(widget))
-            icon(severity, colour).paint(painter, badge)
+            dark = is_dark(option.widget)
+            colour = text if is_chosen else severity_colour(cells.severity, dark=dark)
+            icon(cells.severity, colour).paint(painter, badge)
             rect.setRight(badge.left() - _GAP // 2)
 
-        painter.save()
-        painter.setFont(option.font)
+        plain, italic = self._fonts(option.font)
+        letters = italic if cells.is_quiet else plain
+        painter.setFont(letters.font)
         painter.setPen(text)
-        metrics = QFontMetrics(option.font)
-        align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, rect.width())
-        painter.drawText(rect, align, shown)
-        rest = rect.adjusted(metrics.horizontalAdvance(shown) + _GAP, 0, 0, 0)
-        summary = index.data(SUMMARY) or ""
-        if summary and rest.width() > 2 * metrics.averageCharWidth():
+        rect.setLeft(rect.left() + letters.draw(painter, rect, cells.texts[0]) + _GAP)
+        if cells.summary and rect.width() > _LEAST:
+            painter.setFont(plain.font)
             painter.setPen(text if is_chosen else muted(palette))
-            elided = metrics.elidedText(summary, Qt.TextElideMode.ElideRight, rest.width())
-            painter.drawText(rest, align, elided)
-        painter.restore()
+            plain.draw(painter, rect, cells.summary)
+
+    def _fonts(self, font: QFont) -> tuple[Letters, Letters]:
+        """Return the letters of the view's font, upright and italic."""
+        if self._letters[0].font != font:
+            self._letters = _both(font)
+        return self._letters
+
+
+def _both(font: QFont) -> tuple[Letters, Letters]:
+    italic = QFont(font)
+    italic.setItalic(True)
+    return Letters(font), Letters(italic)

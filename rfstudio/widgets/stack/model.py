@@ -19,10 +19,9 @@ from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
 from rfstudio.app.layer_edits import LayerEdits
 from rfstudio.app.selection import Selected, Selection
-from rfstudio.app.texts import field_text, item_text, sizes_text, steps_text
-from rfstudio.core.analysis import LayerAnalysis
 from rfstudio.core.architecture import Item, Layer, Location, Parallel
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.stack.row_texts import RowTexts, is_named_branch, own_name
 from rfstudio.widgets.stack.rows import Row, children_of, new_row
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -94,6 +93,7 @@ class StackModel(QAbstractItemModel):
         self._root.children += [new_row(x, self._root) for x in document.architecture.layers]
         self._root.renumber()
         self._remarks: dict[Location, tuple[str, list[str]]] = {}
+        self.texts = RowTexts(document, session, selection, self.severity)
         self._beside = (selection.item, selection.copy)
         self._collect_remarks()
         session.analysis_changed.connect(self._follow)
@@ -179,7 +179,7 @@ class StackModel(QAbstractItemModel):
         if row.item is not None:
             return _ITEM_NAME if index.column() == 0 else _ITEM
         if row.is_branch:
-            is_renamable = index.column() == 0 and self._is_named_branch(row)
+            is_renamable = index.column() == 0 and is_named_branch(row)
             return _BRANCH_NAME if is_renamable else _BRANCH
         return _INPUT
 
@@ -190,7 +190,7 @@ class StackModel(QAbstractItemModel):
         row = self.row_of(index)
         column = index.column()
         if role == _DISPLAY:
-            return self._name(row) if column == 0 else self._number(row, column)
+            return self.texts.of(row).texts[column]
         if role == _TIP:
             return self._tip(row)
         if role == _ALIGNMENT:
@@ -200,11 +200,9 @@ class StackModel(QAbstractItemModel):
         if column > 0:
             return None
         if role == _EDIT:
-            return self._own_name(row)
-        if role == SUMMARY:
-            return self._summary(row)
-        location = row.location
-        return self._remarks.get(location, ("", []))[0] if row.item and location else ""
+            return own_name(row)
+        cells = self.texts.of(row)
+        return cells.summary if role == SUMMARY else cells.severity
 
     def setData(  # noqa: N802
         self, index: AnyIndex, value: Any, role: int = Qt.ItemDataRole.EditRole
@@ -215,7 +213,7 @@ class StackModel(QAbstractItemModel):
         if role != Qt.ItemDataRole.EditRole or location is None:
             return False
         name = str(value).strip()
-        if name == self._own_name(row):
+        if name == own_name(row):
             return False
         try:
             if row.is_branch:
@@ -307,90 +305,24 @@ class StackModel(QAbstractItemModel):
 
     # --- texts ----------------------------------------------------------------------------------
 
-    def analysis_of(self, row: Row) -> LayerAnalysis | None:
-        """Return what is known of the output of a row, beside the present choice."""
-        outline = self._session.outline
-        location = row.location
-        if row.is_input:
-            return self._session.analysis.at(0)
-        if location is None or row.is_branch:
-            return None
-        chosen = self._selection.item
-        copy = -1
-        if chosen is not None:
-            copy = outline.copy_beside(location, chosen, self._selection.copy)
-        return outline.layer(location, copy)
-
-    def _own_name(self, row: Row) -> str:
-        if row.item is not None:
-            return row.item.name
-        container = row.parent.item if row.parent else None
-        if row.is_branch and isinstance(container, Parallel):
-            return container.branches[row.body].name
-        return ""
-
-    def _is_named_branch(self, row: Row) -> bool:
-        return row.is_branch and row.parent is not None and isinstance(row.parent.item, Parallel)
-
-    def _name(self, row: Row) -> str:
-        if row.is_input:
-            return "input"
-        if row.is_branch:
-            return self._own_name(row) or (
-                f"branch {row.body + 1}" if self._is_named_branch(row) else "shortcut"
-            )
-        assert row.item is not None
-        if row.item.name or row.item.bodies:
-            return row.item.name or row.item.keyword  # type: ignore[union-attr]
-        known = self.analysis_of(row)
-        assert isinstance(row.item, Layer)
-        return row.item.op.keyword if known is None else known.name.rpartition(".")[2]
-
-    def _summary(self, row: Row) -> str:
-        architecture = self._document.architecture
-        if row.is_input:
-            return f"{architecture.channels} channels"
-        if row.is_branch:
-            return "" if row.children else "identity"
-        assert row.item is not None
-        text = item_text(row.item, architecture.axes)
-        return "" if text == self._name(row).rstrip("0123456789") else text
-
-    def _number(self, row: Row, column: int) -> str:
-        known = self.analysis_of(row)
-        if known is None:
-            return ""
-        if column == 1:
-            return sizes_text(known.output_size)
-        if row.is_input:
-            return ""
-        return _square(field_text(known)) if column == 2 else steps_text(known.jump)
+    def text_of(self, index: AnyIndex) -> str:
+        """Return the text of a cell."""
+        return self.texts.of(self.row_of(index)).texts[index.column()]
 
     def _tip(self, row: Row) -> str:
+        if row.is_input:
+            return "The network's input; choose it to set its size."
         location = row.location
-        lines = []
-        if row.item is not None and location is not None:
-            lines.append(
-                f"{self._name(row)}: {item_text(row.item, self._document.architecture.axes)}"
-            )
-            known = self.analysis_of(row)
-            if known is not None:
-                field = field_text(known)
-                lines.append(
-                    f"map {sizes_text(known.output_size)}, {known.channels} channels; "
-                    f"field {field} px, jump {steps_text(known.jump)} px"
-                )
-            copies = self._session.outline.copies(location)
-            if copies > 1:
-                lines.append(f"Repeated: an edit changes all {copies}.")
-            lines += self._remarks.get(location, ("", []))[1]
-        elif row.is_input:
-            lines.append("The network's input; choose it to set its size.")
-        return "\n".join(lines)
+        if row.item is None or location is None:
+            return ""
+        return "\n".join(
+            [*self.texts.described(row, location), *self._remarks.get(location, ("", []))[1]]
+        )
 
     # --- following ------------------------------------------------------------------------------
 
     def _follow(self) -> None:
+        self.texts.clear()
         self._collect_remarks()
         self._sync(self._root, self._document.architecture.layers, head=1, tail=0)
         self.numbers_changed.emit()
@@ -400,6 +332,7 @@ class StackModel(QAbstractItemModel):
         beside = (chosen.item, self._selection.copy)
         if beside != self._beside:
             self._beside = beside
+            self.texts.clear()
             self.numbers_changed.emit()
 
     def _sync(self, row: Row, items: Sequence[Item], head: int, tail: int) -> None:
@@ -465,6 +398,10 @@ class StackModel(QAbstractItemModel):
         row.renumber()
         self.endInsertRows()
 
+    def severity(self, location: Location) -> str:
+        """Return the worst severity of the remarks on an item, or an empty text."""
+        return self._remarks.get(location, ("", []))[0]
+
     def _collect_remarks(self) -> None:
         self._remarks = {}
         analysis = self._session.analysis
@@ -478,9 +415,3 @@ class StackModel(QAbstractItemModel):
                 texts.append(remark.message)
             severity = max(worst, str(remark.severity), key=_RANK.__getitem__)
             self._remarks[location] = (severity, texts)
-
-
-def _square(text: str) -> str:
-    """Return ``43`` for ``43×43``: columns are narrow."""
-    sides = text.split("×")
-    return sides[0] if len(sides) > 1 and len(set(sides)) == 1 else text

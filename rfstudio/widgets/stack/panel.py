@@ -34,6 +34,7 @@ from rfstudio.app.selection import Selection
 from rfstudio.core.architecture import Location
 from rfstudio.core.edits import Direction, Wrapping
 from rfstudio.core.errors import EditError, RFStudioError
+from rfstudio.widgets.cells import TextDelegate
 from rfstudio.widgets.stack.copy_chooser import CopyChooser
 from rfstudio.widgets.stack.delegate import LayerDelegate
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
@@ -166,7 +167,8 @@ class StackPanel(QWidget):
     def _make_tree(self) -> QTreeView:
         tree = QTreeView()
         tree.setModel(self.model)
-        tree.setItemDelegateForColumn(0, LayerDelegate(tree))
+        tree.setItemDelegate(TextDelegate(self.model.text_of, bool, tree))
+        tree.setItemDelegateForColumn(0, LayerDelegate(self.model, tree))
         tree.setAccessibleName("Layers")
         tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         tree.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)

@@ -109,6 +109,8 @@ class LayerTable(QAbstractTableModel):
         super().__init__()
         self._session = session
         self._names = self._all_names()
+        # Texts of the rows that were shown since the last change.
+        self._texts: dict[int, tuple[str, ...]] = {}
         self._column = 0
         self._descends = False
         self._nodes = list(range(1, len(self._names) + 1))
@@ -180,12 +182,22 @@ class LayerTable(QAbstractTableModel):
         column = COLUMNS[index.column()]
         if role == _ALIGNMENT:
             return _RIGHT if column.is_number else _LEFT
-        return column.text(self.layer(index.row()))
+        return self.text_of(index)
+
+    def text_of(self, index: AnyIndex) -> str:
+        """Return the text of a cell."""
+        node = self._nodes[index.row()]
+        texts = self._texts.get(node)
+        if texts is None:
+            layer = self._session.analysis.at(node)
+            texts = self._texts[node] = tuple([column.text(layer) for column in COLUMNS])
+        return texts[index.column()]
 
     def _all_names(self) -> list[str]:
         return [node.name for node in self._session.analysis.graph.nodes[1:]]
 
     def _follow(self) -> None:
+        self._texts.clear()
         names = self._all_names()
         if names != self._names:
             self.beginResetModel()

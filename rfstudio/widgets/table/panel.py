@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView,
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.exports import TABLE_KINDS, table_text
 from rfstudio.app.selection import Selection
+from rfstudio.widgets.cells import TextDelegate
 from rfstudio.widgets.table.model import COLUMNS, LayerTable
 
 _SAMPLES = (
@@ -26,6 +27,9 @@ _SAMPLES = (
     "layer1.0.conv1",
 )
 """Texts that the columns are wide enough for."""
+
+_MARGIN = 9
+"""Pixels beside a text in its cell."""
 
 
 class TablePanel(QTableView):
@@ -46,7 +50,8 @@ class TablePanel(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setAlternatingRowColors(True)
         self.setShowGrid(False)
-        self.setStyleSheet("QTableView::item { padding: 0 6px; }")
+        delegate = TextDelegate(self.layers.text_of, lambda x: COLUMNS[x].is_number, self, _MARGIN)
+        self.setItemDelegate(delegate)
         self.setTabKeyNavigation(False)
         self.setFrameShape(QTableView.Shape.NoFrame)
         self.setAccessibleName("All layers")

@@ -1,0 +1,151 @@
+"""What the rows of the tree of layers show, worked out once for each change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.document import Document
+from rfstudio.app.selection import Selection
+from rfstudio.app.texts import field_text, item_text, sizes_text, steps_text
+from rfstudio.core.analysis import LayerAnalysis
+from rfstudio.core.architecture import Layer, Location, Parallel
+from rfstudio.widgets.stack.rows import Row
+
+
+class Cells(NamedTuple):
+    """What a row shows.
+
+    Attributes
+    ----------
+    texts
+        One a column.
+    summary
+        What the item is, in a few words.
+    severity
+        The worst severity of the remarks on the item, or an empty text.
+    is_quiet
+        Whether it is no item: the network's input or a body.
+    """
+
+    texts: tuple[str, ...]
+    summary: str
+    severity: str
+    is_quiet: bool
+
+
+class RowTexts:
+    """Works out what rows show.
+
+    Parameters
+    ----------
+    document, session, selection
+        What the rows speak of.
+    severity
+        Tells the worst severity of the remarks on an item.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        session: AnalysisSession,
+        selection: Selection,
+        severity: Callable[[Location], str],
+    ) -> None:
+        self._document = document
+        self._session = session
+        self._selection = selection
+        self._severity = severity
+        self._known: dict[Row, Cells] = {}
+
+    def clear(self) -> None:
+        """Forget all, since something has changed."""
+        self._known.clear()
+
+    def of(self, row: Row) -> Cells:
+        """Return what a row shows."""
+        known = self._known.get(row)
+        if known is None:
+            known = self._known[row] = self._work_out(row)
+        return known
+
+    def described(self, row: Row, location: Location) -> list[str]:
+        """Return an item and its numbers as sentences, for a tooltip."""
+        assert row.item is not None
+        architecture = self._document.architecture
+        lines = [f"{self.of(row).texts[0]}: {item_text(row.item, architecture.axes)}"]
+        layer = self._analysis_of(location)
+        if layer is not None:
+            lines.append(
+                f"map {sizes_text(layer.output_size)}, {layer.channels} channels; "
+                f"field {field_text(layer)} px, jump {steps_text(layer.jump)} px"
+            )
+        copies = self._session.outline.copies(location)
+        if copies > 1:
+            lines.append(f"Repeated: an edit changes all {copies}.")
+        return lines
+
+    def _work_out(self, row: Row) -> Cells:
+        architecture = self._document.architecture
+        if row.is_input:
+            size = sizes_text(self._session.analysis.at(0).output_size)
+            return Cells(
+                ("input", size, "", ""), f"{architecture.channels} channels", "", is_quiet=True
+            )
+        location = row.location
+        if row.is_branch or location is None or row.item is None:
+            summary = "" if row.children else "identity"
+            return Cells((_branch_name(row), "", "", ""), summary, "", is_quiet=True)
+        layer = self._analysis_of(location)
+        name = _item_name(row, layer)
+        numbers = ("", "", "")
+        if layer is not None:
+            field = _square(field_text(layer))
+            numbers = (sizes_text(layer.output_size), field, steps_text(layer.jump))
+        summary = item_text(row.item, architecture.axes)
+        if summary == name.rstrip("0123456789"):
+            summary = ""
+        return Cells((name, *numbers), summary, self._severity(location), is_quiet=False)
+
+    def _analysis_of(self, location: Location) -> LayerAnalysis | None:
+        """Return what is known of the output of an item, beside the present choice."""
+        outline, chosen = self._session.outline, self._selection.item
+        copy = -1
+        if chosen is not None:
+            copy = outline.copy_beside(location, chosen, self._selection.copy)
+        return outline.layer(location, copy)
+
+
+def own_name(row: Row) -> str:
+    """Return the name that the document gives an item or a branch; empty if it gives none."""
+    if row.item is not None:
+        return row.item.name
+    container = row.parent.item if row.parent else None
+    if row.is_branch and isinstance(container, Parallel):
+        return container.branches[row.body].name
+    return ""
+
+
+def is_named_branch(row: Row) -> bool:
+    """Return whether a row is a branch that the document can give a name."""
+    return row.is_branch and row.parent is not None and isinstance(row.parent.item, Parallel)
+
+
+def _branch_name(row: Row) -> str:
+    return own_name(row) or (f"branch {row.body + 1}" if is_named_branch(row) else "shortcut")
+
+
+def _item_name(row: Row, layer: LayerAnalysis | None) -> str:
+    item = row.item
+    assert item is not None
+    if item.name or item.bodies:
+        return item.name or item.keyword  # type: ignore[union-attr]
+    assert isinstance(item, Layer)
+    return item.op.keyword if layer is None else layer.name.rpartition(".")[2]
+
+
+def _square(text: str) -> str:
+    """Return ``43`` for ``43×43``: columns are narrow."""
+    sides = text.split("×")
+    return sides[0] if len(sides) > 1 and len(set(sides)) == 1 else text
