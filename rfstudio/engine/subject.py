@@ -121,7 +121,11 @@ class Subject:
 
     def gradient(self, images: Tensor, indices: Sequence[int]) -> Tensor:
         """Return the gradient of each sample's response by the box's pixels, (N, C_in, *box)."""
-        pixels = self.crop(images).detach().requires_grad_()
+        return self.differentiate(self.crop(images), indices)
+
+    def differentiate(self, pixels: Tensor, indices: Sequence[int]) -> Tensor:
+        """Return the gradient of each sample's response by its pixels, those of the box."""
+        pixels = pixels.detach().requires_grad_()
         if pixels.numel() == 0:
             return torch.zeros_like(pixels)
         values = self.evaluate(pixels)
@@ -132,24 +136,41 @@ class Subject:
         (gradient,) = torch.autograd.grad(scalar, pixels, allow_unused=True)
         return torch.zeros_like(pixels) if gradient is None else gradient
 
+    def seed(self, values: Tensor, indices: Sequence[int]) -> Tensor:
+        """Return the gradient of each sample's response by the unit's channels, (N, C)."""
+        values = values.detach().requires_grad_()
+        factors = self.weighting(indices, values.shape[1]).to(values)
+        with torch.enable_grad():
+            scalar = response(values, factors, self.request.estimator)
+        (gradient,) = torch.autograd.grad(scalar, values)
+        return gradient
+
 
 class ConeSubject(Subject):
-    """A unit of a network that was built here, evaluated in its cone where that is less work."""
+    """A unit of a network that was built here, evaluated in its cone where that is less work.
+
+    Attributes
+    ----------
+    cone
+        What the unit needs of every map.
+    plan
+        What is evaluated: the cone, or the whole image.
+    """
 
     def __init__(
         self, module: GraphModule, request: ErfRequest, unit: tuple[int, ...], size: tuple[int, ...]
     ) -> None:
         super().__init__(request)
         self.module = module
-        self._plan = self._chosen(unit, size)
-        self.box = self._plan.input.box
-        self.macs, self.numbers = self._plan.macs, self._plan.numbers
+        self.cone = module.plan(size, unit_box(unit))
+        self.plan = self._chosen(unit, size)
+        self.box = self.plan.input.box
+        self.macs, self.numbers = self.plan.macs, self.plan.numbers
         self._parameter = next(module.parameters(), None)
         self._layout = order_for_speed(module)
 
     def _chosen(self, unit: tuple[int, ...], size: tuple[int, ...]) -> Plan:
-        cone = self.module.plan(size, unit_box(unit))
-        method = self.request.method
+        cone, method = self.cone, self.request.method
         if method == "cone":
             return cone
         full = self.module.plan(size, unit_box(unit), full=True)
@@ -158,18 +179,21 @@ class ConeSubject(Subject):
         return cone
 
     def crop(self, images: Tensor) -> Tensor:  # noqa: D102
-        pixels = input_of(self._plan, images)
+        return self.settled(input_of(self.plan, images))
+
+    def settled(self, pixels: Tensor) -> Tensor:
+        """Return pixels on the device, in the precision and in the layout of the network."""
         if self._parameter is None:
             return pixels.double() if self.request.dtype == "float64" else pixels.float()
         return pixels.to(self._parameter).contiguous(memory_format=self._layout)
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
-        return self._plan.run(pixels).flatten(1)
+        return self.plan.run(pixels).flatten(1)
 
     def changer(self, pixels: Tensor, spans: Sequence[Sequence[Span]]) -> Changer:  # noqa: D102
         if self.macs >= _WORTH_REACHING:
-            graph = self.module.graph_at(self._plan.input.size)
-            reached = Reached(graph, self.module.by_index, self._plan, pixels, spans)
+            graph = self.module.graph_at(self.plan.input.size)
+            reached = Reached(graph, self.module.by_index, self.plan, pixels, spans)
             if reached.macs < _WORTH_REUSING * self.macs:
                 return reached
         return super().changer(pixels, spans)

@@ -1,0 +1,131 @@
+"""The network of a measurement, with its weights: of a file, uniform, or drawn group by group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from torch import Tensor
+
+from rfstudio.engine.build import GraphModule
+from rfstudio.engine.folding import fold_norms, order_for_speed, part_norms
+from rfstudio.engine.initial import draw_weights, level_weights
+from rfstudio.engine.layers.pointwise import BatchNormModule
+from rfstudio.engine.request import ErfRequest
+from rfstudio.engine.sampling import Images
+from rfstudio.engine.tape import Tape
+from rfstudio.engine.weights import load_weights
+
+HasRoom: TypeAlias = Callable[[int], bool]
+"""Whether so many bytes more may be kept."""
+
+
+class Network:
+    """A module whose weights are those of any group of samples.
+
+    Parameters
+    ----------
+    module
+        Its weights are replaced, except if they are `given`.
+    request
+        Tells the weights, their seed and what batch norm does.
+    images
+        For the statistics of batch norm.
+    given
+        Whether the module came with its weights.
+
+    Attributes
+    ----------
+    notes
+        What to say about the weights.
+    tapes
+        What is kept of evaluations of the whole map, by the numbers of their samples.
+    spent
+        Multiply-adds, of one image, that units of this network were evaluated with so far.
+    together
+        Samples of a tape; 0 as long as there is none.
+    """
+
+    def __init__(
+        self, module: GraphModule, request: ErfRequest, images: Images, *, given: bool
+    ) -> None:
+        self.module = module
+        self.notes: list[str] = []
+        self.tapes: dict[tuple[int, ...], Tape] = {}
+        self.spent = 0
+        self.together = 0
+        self._request = request
+        self._images = images
+        self._is_drawn = not given and request.weights == "random"
+        self._group = -1
+        self._states: dict[int, dict[str, Tensor]] = {}
+        if not given:
+            self._set_fixed()
+        if request.batch_norm == "train":
+            for layer in module.layers():
+                layer.train(isinstance(layer, BatchNormModule))
+        if not self._is_drawn:
+            fold_norms(module)
+        order_for_speed(module)
+
+    @property
+    def keeps_samples_apart(self) -> bool:
+        """Whether samples do not mix, as they do in a batch norm that is in training mode."""
+        return not any(layer.training for layer in self.module.layers())
+
+    @property
+    def bytes(self) -> int:
+        """Memory of all that is kept."""
+        states = max(len(self._states), 1) * self._state_bytes()
+        return states + sum(x.bytes for x in self.tapes.values())
+
+    def _state_bytes(self) -> int:
+        return sum(x.numel() * x.element_size() for x in self._tensors().values())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}
+
+    def prepare(self, group: int, has_room: HasRoom) -> None:
+        """Set the weights that a group of samples shares."""
+        if not self._is_drawn or group == self._group:
+            return
+        is_kept = self._group in self._states
+        self._group = -1
+        tensors = self._tensors()
+        if group in self._states:
+            for name, values in self._states[group].items():
+                tensors[name].data = values
+        else:
+            if is_kept:  # the tensors belong to that group now
+                for x in tensors.values():
+                    x.data = x.data.clone()
+            part_norms(self.module)
+            draw_weights(self.module.layers(), self._request.seed, group)
+            self._warm()
+            fold_norms(self.module)
+            if has_room(self._state_bytes()):
+                self._states[group] = {name: x.data for name, x in self._tensors().items()}
+        self._group = group
+
+    def forget(self) -> None:
+        """Give back the memory of everything that can be computed again."""
+        self.tapes.clear()
+        self._states.clear()
+
+    def _set_fixed(self) -> None:
+        match self._request.weights:
+            case "random":
+                return
+            case "uniform":
+                level_weights(self.module.layers())
+                self._warm()
+            case path:
+                draw_weights(self.module.layers(), self._request.seed)
+                loaded = load_weights(self.module, path)
+                self.notes += loaded.notes()
+                if any(name.endswith("running_var") for name in loaded.missing):
+                    self._warm()
+
+    def _warm(self) -> None:
+        if self._request.batch_norm == "warmed":
+            self.module.warm(self._images.for_warming())
