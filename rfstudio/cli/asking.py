@@ -30,7 +30,7 @@ def resized(network: Architecture, size: tuple[int, ...] | None) -> Architecture
         return network
     if len(size) != network.axes:
         raise UsageError(
-            f"--input-size takes {network.axes} numbers for '{network.name}', not {len(size)}"
+            f"--input-size takes {numbers(network.axes)} for '{network.name}', not {len(size)}"
         )
     if min(size) < 1:
         raise UsageError("--input-size must be at least 1 along each axis")
@@ -62,5 +62,10 @@ def position_of(
     """
     axes = len(analysis[layer].output_size)
     if position is not None and len(position) != axes:
-        raise UsageError(f"--unit takes {axes} numbers for '{layer}', not {len(position)}")
+        raise UsageError(f"--unit takes {numbers(axes)} for '{layer}', not {len(position)}")
     return position
+
+
+def numbers(count: int) -> str:
+    """Return how many numbers an option takes, in words."""
+    return "1 number" if count == 1 else f"{count} numbers"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from rfstudio import api, paths
 from rfstudio.cli import terminal
 from rfstudio.cli.asking import load_network, position_of, resized, unit_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
+from rfstudio.core.errors import RFStudioError
 from rfstudio.formats import presets as shipped
 from rfstudio.formats import tables
 from rfstudio.formats.tables import Table
@@ -72,13 +74,18 @@ def _status(analysis: Analysis) -> int:
 
 def figure(arguments: argparse.Namespace) -> int:
     """Draw what one unit sees into a file."""
-    from rfstudio.figures import FigureStyle, figure_kind, render, scene_of
+    from rfstudio.figures import FigureStyle, render, scene_of
     from rfstudio.formats.files import atomic_write
     from rfstudio.formats.images import read_image
 
-    figure_kind(arguments.output.suffix)  # refuse what cannot be written before computing
-    style = FigureStyle(width_mm=arguments.width, dpi=arguments.dpi, colour=arguments.colour)
+    _check_figure(arguments.output)
+    try:
+        style = FigureStyle(width_mm=arguments.width, dpi=arguments.dpi, colour=arguments.colour)
+    except RFStudioError as error:
+        raise UsageError(str(error)) from None
     network = load_network(arguments)
+    if arguments.image is not None and network.axes == 1:
+        raise UsageError(f"'{network.name}' reads a signal with one axis: --image has no place")
     analysis = api.analyze(network)
     unit = analysis.unit(arguments.layer, position_of(analysis, arguments.layer, arguments.unit))
     image = None
@@ -89,6 +96,16 @@ def figure(arguments: argparse.Namespace) -> int:
     )
     atomic_write(arguments.output, render(scene, arguments.output.suffix, style))
     return 0
+
+
+def _check_figure(output: Path) -> None:
+    """Refuse a file that cannot be written before anything is computed."""
+    from rfstudio.figures import figure_kind
+
+    try:
+        figure_kind(output.suffix)
+    except RFStudioError as error:
+        raise UsageError(f"{output}: {error}") from None
 
 
 def convert(arguments: argparse.Namespace) -> int:
@@ -107,6 +124,8 @@ def convert(arguments: argparse.Namespace) -> int:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Print one row a network, and draw how their fields grow."""
+    if arguments.output is not None:
+        _check_figure(arguments.output)
     analyses = [
         api.analyze(resized(api.load(name), arguments.input_size)) for name in arguments.networks
     ]

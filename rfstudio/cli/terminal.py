@@ -12,7 +12,9 @@ from typing import Any
 from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.diagnostics import Diagnostic
 from rfstudio.formats.tables import (
+    MINUS,
     MISSING,
+    Number,
     Table,
     alignment_text,
     analysis_table,
@@ -53,7 +55,7 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
         _facts(
             [
                 ("op", f"{layer.op}, reads {inputs}" if inputs else layer.op),
-                ("output", f"{sizes_text(layer.output_size)}, {layer.channels} channels"),
+                ("output", f"{sizes_text(layer.output_size)}, {_count(layer.channels, 'channel')}"),
                 *_field_facts(layer, reference),
                 ("parameters", f"{layer.parameters:,}"),
                 ("MACs", f"{layer.macs:,}"),
@@ -99,15 +101,22 @@ def _metric(value: object) -> str:
 
 def _field_facts(layer: LayerAnalysis, reference: str) -> list[tuple[str, str]]:
     of = "" if reference == "input" else f" of {reference}"
+    if not any(x.tracks or x.whole for x in layer.fields):
+        return [("field", f"none: no path from {reference} leads here")]
     if all(layer.is_global):
         return [("field", f"every unit sees everything{of}"), ("alignment", alignment_text(layer))]
     return [
         ("field", f"{field_text(layer)} px{of}"),
-        ("jump", f"{steps_text(layer.jump)} px"),
-        ("padding", f"{steps_text(layer.padding)} px"),
-        ("centre", f"{steps_text(layer.center)} (of unit 0)"),
+        ("jump", _steps(layer.jump, "px")),
+        ("padding", _steps(layer.padding, "px")),
+        ("centre", _steps(layer.center, "(of unit 0)")),
         ("alignment", alignment_text(layer)),
     ]
+
+
+def _steps(values: Sequence[Number | None], unit: str) -> str:
+    text = steps_text(values)
+    return text if text == MISSING else f"{text} {unit}"
 
 
 def _unit_facts(unit: UnitView) -> list[tuple[str, str]]:
@@ -126,7 +135,7 @@ def _unit_facts(unit: UnitView) -> list[tuple[str, str]]:
 def _region(region: Sequence[tuple[int, int]] | None) -> str:
     if region is None:
         return "nothing"
-    spans = " × ".join(f"{first}…{last}" for first, last in region).replace("-", "−")
+    spans = " × ".join(f"{first}…{last}" for first, last in region).replace("-", MINUS)
     return f"{spans}  ({sizes_text([last - first + 1 for first, last in region])} px)"
 
 

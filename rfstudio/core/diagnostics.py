@@ -223,13 +223,22 @@ def _larger_than_input(
                     Diagnostic(
                         node.name,
                         "larger_than_input",
-                        f"from '{node.name}' on the receptive field, {found[1]} pixels, is larger "
-                        f"than the input, {n}: units there see padding as well, and border units "
-                        "see less of the image. A larger input would show more.",
+                        f"from '{node.name}' on the receptive field, "
+                        f"{found[1]} {_samples(reference)}, is larger "
+                        f"than {_map(graph, reference)}, {n}: units there see padding as well, and "
+                        "border units see less of it. A larger input would show more.",
                         "note",
                     ),
                 )
                 return
+
+
+def _map(graph: Graph, reference: int) -> str:
+    return f"the map of '{graph.nodes[reference].name}'" if reference else "the input"
+
+
+def _samples(reference: int) -> str:
+    return "samples" if reference else "pixels"
 
 
 def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic]]:
@@ -244,9 +253,10 @@ def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic
             Diagnostic(
                 last.name,
                 "dead_pixels",
-                f"{dead} of {prod(sizes)} input pixels reach no unit of the last layer "
-                f"'{last.name}': windows with a stride larger than their kernel, crops, or rows "
-                "left over at the end skip them. Smaller strides, padding or ceil_mode keep them.",
+                f"{dead} of {prod(sizes)} {_samples(reference)} of "
+                f"{_map(graph, reference)} reach no unit of the last layer '{last.name}': "
+                "windows with a stride larger than their kernel, crops, or rows left over at the "
+                "end skip them. Smaller strides, padding or ceil_mode keep them.",
             ),
         )
 

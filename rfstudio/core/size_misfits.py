@@ -41,11 +41,14 @@ def excess_of(op: Op, sizes: tuple[int, ...]) -> str:
     """
     for n, (side, pattern) in zip(sizes, _demands(op, sizes), strict=True):
         if side > max(MAX_SIDE, n):
-            return f"its map would have {side:,} samples along one axis; at most {MAX_SIDE:,} are"
+            return (
+                f"its map would have {side:,} samples along one axis; "
+                f"at most {MAX_SIDE:,} are worked out"
+            )
         if pattern > MAX_PATTERN:
             return (
                 f"its samples would read in a pattern of {pattern:,} reads before it repeats; "
-                f"at most {MAX_PATTERN:,} are"
+                f"at most {MAX_PATTERN:,} are worked out"
             )
     return ""
 

@@ -129,17 +129,18 @@ def scene_of(
         numbers.append(f"holes {100 * unit.gridding:.3g} %")
     if None not in found.jump:
         numbers.append(f"jump {_by(dict.fromkeys(found.jump))} px")
-    support = unit.support()
     axes = len(analysis.input_size)
     if axes == 3:
         first, last = visible[0] if visible else (0, analysis.input_size[0] - 1)
         middle = (first + last) // 2
-        support = support[middle]
+        support = unit.region.slab(middle)  # a whole volume may be too large for one array
         erf = None if erf is None else erf[middle]
         numbers.append(f"slice {middle} of {analysis.input_size[0]}")
     elif axes == 1:
-        support = support[np.newaxis]
+        support = unit.support()[np.newaxis]
         erf = None if erf is None else erf[np.newaxis]
+    else:
+        support = unit.support()
     where = ", ".join(map(str, position))
     return Scene(
         title=f"{title}, {layer}, unit ({where})",

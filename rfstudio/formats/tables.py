@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Number: TypeAlias = int | float | Fraction
 
+MINUS = "−"
+"""The sign in front of a negative number that people read."""
+
 MISSING = "–"
 """What a reader sees where a value has no meaning."""
 
@@ -63,9 +66,8 @@ def number_text(value: Number | None) -> str:
     """Return a number as a reader expects it: ``3``, ``1/2``, ``111.5``, or a dash for None."""
     if value is None:
         return MISSING
-    if isinstance(value, float):
-        return f"{value:.10g}"
-    return str(value)
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return text.replace("-", MINUS, 1) if value < 0 else text
 
 
 def sizes_text(values: Sequence[Number | None]) -> str:
@@ -82,9 +84,14 @@ def steps_text(values: Sequence[Number | None]) -> str:
 
 
 def field_text(layer: LayerAnalysis) -> str:
-    """Return the size of a receptive field, as a range where it depends on the unit."""
+    """Return the size of a receptive field, as a range where it depends on the unit.
+
+    ``none`` where no path leads from the reference map to the layer.
+    """
     if all(layer.is_global):
         return "all"
+    if not any(x.tracks or x.whole for x in layer.fields):
+        return "none"
     return "×".join(
         "all" if x is None else str(x[0]) if x[0] == x[1] else f"{x[0]}…{x[1]}"
         for x in layer.rf_size_range
@@ -224,7 +231,7 @@ def table_csv(table: Table) -> str:
     writer.writerow(table.headers)
     for row in table.rows:
         writer.writerow(
-            x.replace(",", "") if numeric else x
+            x.replace(",", "").replace(MINUS, "-") if numeric else x
             for x, numeric in zip(row, table.numeric, strict=True)
         )
     return buffer.getvalue()
@@ -275,6 +282,9 @@ _LATEX = {
     "−": "$-$",
     "–": "--",
     "…": "--",
+    "|": "\\textbar{}",
+    "<": "\\textless{}",
+    ">": "\\textgreater{}",
     **{x: "\\" + x for x in "&%$#_{}"},
 }
 

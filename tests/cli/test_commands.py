@@ -117,6 +117,34 @@ def test_that_fields_can_be_asked_for_with_respect_to_another_map(run: Shell) ->
     assert layers["conv3_3"]["jump"] == [1, 1]
 
 
+def test_that_a_layer_that_does_not_read_the_reference_is_said_to_have_no_field(
+    run: Shell,
+) -> None:
+    assert run("analyze", "resnet50", "--reference", "layer2", "--layer", "layer1") == 0
+    assert "none: no path from layer2 leads here" in run.out
+    run("analyze", "resnet50", "--reference", "layer2", "--format", "markdown")
+    assert "| conv1 " in run.out
+    assert " none " in run.out
+    # Of layer2, layer3 sees (267 − 91) / 8 + 1 = 23 samples; the next two 3×3 convolutions add
+    # 2 · 2 and 2 · 4.
+    run("analyze", "resnet50", "--reference", "layer2", "--format", "json")
+    remark = json.loads(run.out)["diagnostics"][0]["message"]
+    assert "35 samples, is larger than the map of 'layer2.rest.2.relu3', 28" in remark
+
+
+def test_that_negative_numbers_have_a_minus_for_people_and_a_hyphen_for_programs(
+    run: Shell,
+) -> None:
+    # The TCN of arXiv:1803.01271 is causal: centre of unit 0 is −(3061 − 1) / 2.
+    run("analyze", "tcn_1d", "--layer", "scores")
+    assert "centre        −1530 (of unit 0)" in run.out
+    run("analyze", "tcn_1d", "--layer", "scores", "--format", "latex")
+    assert "$-$1530" in run.out
+    run("analyze", "tcn_1d", "--layer", "scores", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(run.out))
+    assert row["center_x"] == "-1530.0"
+
+
 @pytest.mark.parametrize("size", [["320", "256"], ["320,256"], ["320x256"]])
 def test_that_input_size_needs_no_edit_of_the_file(run: Shell, size: list[str]) -> None:
     assert run("analyze", "--input-size", *size, "vgg16", "--format", "json") == 0
@@ -176,6 +204,10 @@ def test_that_an_input_that_is_too_small_is_at_fault(run: Shell) -> None:
         ("analyz vgg16", "did you mean 'analyze'?"),
         ("figure vgg16 --output x.svg", "--layer"),
         ("convert vgg16 --output x.json", ".yaml"),
+        ("compare vgg16 --output x.txt", ".svg or .pdf"),
+        ("figure vgg16 --layer pool5 --output x.png --dpi 0", "from 30 to 2400 dpi"),
+        ("figure tcn_1d --layer scores --output x.png --image cat.jpg", "one axis"),
+        ("analyze tcn_1d --unit 1 2", "--unit takes 1 number for"),
     ],
 )
 def test_that_wrong_usage_has_status_2_and_says_what_is_wrong(
@@ -250,7 +282,7 @@ def test_that_a_figure_of_another_ending_is_refused_and_nothing_is_written(
     run: Shell, tmp_path: Path
 ) -> None:
     path = tmp_path / "figure.gif"
-    assert run("figure", "vgg16", "--layer", "conv3_3", "--output", path) == 1
+    assert run("figure", "vgg16", "--layer", "conv3_3", "--output", path) == 2
     assert ".png, .svg or .pdf" in run.err
     assert not path.exists()
 
