@@ -12,6 +12,7 @@ from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.image_source import ImageSource
 from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
+from rfstudio.widgets.canvas.column import Caption, Column
 from rfstudio.widgets.canvas.composer import SceneComposer, surroundings
 from rfstudio.widgets.canvas.effective_field import (
     EffectiveField,
@@ -34,7 +35,7 @@ _FEWEST_POINTS = 5.0
 """Least distance of two centres on the screen; closer ones are not drawn."""
 
 
-class Canvas(QWidget):
+class Canvas(Column):
     """Shows the input image and what the chosen unit sees of it.
 
     Parameters
@@ -82,8 +83,6 @@ class Canvas(QWidget):
         self._pointer: QPointF | None = None
         self._sliced: Plane | None = None
         self._framed: tuple[Plane, str] | None = None
-        self._caption_width = -1
-        self._longest_caption = 0
         self._cost = 0.0
         self._later = QTimer(self, interval=0, singleShot=True)
         self._later.timeout.connect(self._draw_erf_now)
@@ -129,7 +128,8 @@ class Canvas(QWidget):
         self.view = CanvasView()
         self.switches = SwitchBar(settings)
         self._composer = SceneComposer(self._pictures, self.switches)
-        self.caption = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
+        self.caption = Caption()
+        self.caption.setTextFormat(Qt.TextFormat.RichText)
         self.caption.setContentsMargins(8, 5, 8, 5)
         self.caption.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.empty = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
@@ -140,13 +140,7 @@ class Canvas(QWidget):
         over = QVBoxLayout(self.view.viewport())
         over.addWidget(self.empty, 0, Qt.AlignmentFlag.AlignCenter)
         self.slices = SliceBar()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.caption)
-        column.addWidget(self.view, 1)
-        column.addWidget(self.slices)
-        column.addWidget(self.switches)
+        self.stack(self.caption, self.view, self.slices, self.switches, rest=self.view)
         self.setFocusProxy(self.view)
         self.setAccessibleName("Canvas: what the unit sees")
         self.addActions(list(self.switches.actions_by_key.values()))
@@ -226,9 +220,7 @@ class Canvas(QWidget):
         shading = self.switches.shading.colours
         name = "" if self._erf is None else self._erf.name
         text = caption(sight, name, shading)
-        if self.caption.text() != text:
-            self.caption.setText(text)
-            self._keep_caption_height()
+        self.caption.setText(text)
         self.empty.setText(sight.trouble)
         self.empty.setVisible(bool(sight.trouble))
         view = sight.view
@@ -240,20 +232,6 @@ class Canvas(QWidget):
         bar.set_detail("erf", name)
         bar.set_available("support", sight.has_holes)
         self._tell_room()
-
-    def _keep_caption_height(self) -> None:
-        """Let the caption grow but not shrink, so that the image keeps its place in a drag."""
-        width, length = self.caption.width(), len(self.caption.text())
-        if width != self._caption_width:
-            self._caption_width = width
-            self._longest_caption = 0
-            self.caption.setMinimumHeight(0)
-        if length <= self._longest_caption:
-            return  # breaking lines of rich text takes as long as walking back through VGG-16
-        self._longest_caption = length
-        wanted = self.caption.heightForWidth(width)
-        if wanted > self.caption.minimumHeight():
-            self.caption.setMinimumHeight(wanted)
 
     def _has_room(self) -> bool:
         down, right = self._layer.spacing()

@@ -156,7 +156,9 @@ class AxesEditor(Editor):
             self._spin_row.insertWidget(len(self.spins), spin, 1)
             self.spins.append(spin)
         for spin, name in zip(self.spins, names, strict=True):
-            spin.setPrefix(f"{name} " if name else "")
+            prefix = f"{name} " if name else ""
+            if spin.prefix() != prefix:  # else Qt measures the form anew
+                spin.setPrefix(prefix)
             spin.setAccessibleName(f"{self.accessibleName()} {name}".strip())
 
     def values(self) -> tuple[int | None, ...]:

@@ -54,6 +54,8 @@ class ItemForm(QWidget):
         self._selection = selection
         self._edits = edits
         self._kind: object = ()
+        self._item_shown: Item | None = None
+        self._axes_shown = 0
         self._shows: list[Callable[[], None]] = []
         self.editors: dict[str, QWidget] = {}
         self._layout = QFormLayout(self)
@@ -87,7 +89,7 @@ class ItemForm(QWidget):
         return location
 
     def _follow(self) -> None:
-        item = self._item()
+        item, axes = self._item(), self._document.architecture.axes
         kind: object = (
             None if item is None else type(item.op) if isinstance(item, Layer) else type(item)
         )
@@ -95,6 +97,9 @@ class ItemForm(QWidget):
         if kind != self._kind:
             self._kind = kind
             self._build(item)
+        elif item is not None and item is self._item_shown and axes == self._axes_shown:
+            return  # another layer was edited
+        self._item_shown, self._axes_shown = item, axes
         for show in self._shows:
             show()
 

@@ -4,36 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QEnterEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from rfstudio.app.facts import Fact
 
+_SIDE, _TOP, _BOTTOM = 12, 10, 2
+_LABELS = 86
+"""Pixels that the column of labels is wide at least."""
+_GAP, _LEAD = 10, 3
+"""Pixels between the columns, and between the lines."""
+_WIDE = 100_000
+_KEPT = 500
+
+
+class ValueLabel(QLabel):
+    """A text that can be selected while the pointer is on it.
+
+    One that can be at any time is a document, which takes ten times as long to draw.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+
+    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Let the text be selected."""
+        super().enterEvent(event)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Let it be a plain text again, unless something in it is selected."""
+        super().leaveEvent(event)
+        if not self.hasSelectedText():
+            self.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+
 
 class NumberBlock(QWidget):
-    """Shows facts in two columns; texts can be selected and copied."""
+    """Shows facts in two columns; texts can be selected and copied.
+
+    It places its labels itself: a layout would measure all texts of the inspector anew with each
+    number, which takes longer than a frame.
+    """
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(title)
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(12, 10, 12, 2)
-        self._grid.setHorizontalSpacing(10)
-        self._grid.setVerticalSpacing(3)
-        self._grid.setColumnMinimumWidth(0, 86)
-        self._grid.setColumnStretch(1, 1)
-        self._title = QLabel(title)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self._title = QLabel(title, self)
         self._title.setWordWrap(True)
         font = self._title.font()
         font.setBold(True)
         self._title.setFont(font)
-        self._grid.addWidget(self._title, 0, 0, 1, 2)
         self._rows: list[tuple[QLabel, QLabel]] = []
+        self._shown = 0
+        self._heights: dict[tuple[bool, str, int], int] = {}
+        self._told = -1
 
     def set_title(self, title: str) -> None:
         """Show another heading."""
-        self._title.setText(title)
+        if title != self._title.text():
+            self._title.setText(title)
+            self._arrange()
 
     def show_facts(self, facts: Iterable[Fact]) -> None:
         """Show facts instead of those shown now."""
@@ -46,25 +82,99 @@ class NumberBlock(QWidget):
                 label.setText(fact.label)
                 value.setText(fact.text)
                 value.setAccessibleName(f"{fact.label}: {fact.text}")
+            if value.toolTip() != fact.meaning:
                 for one in (label, value):
                     one.setToolTip(fact.meaning)
-            label.show()
-            value.show()
-        for label, value in self._rows[count:]:
-            label.hide()
-            value.hide()
+        for number, row in enumerate(self._rows):
+            for one in row:
+                one.setVisible(number < count)
+        self._shown = count
+        self._arrange()
 
     def texts(self) -> dict[str, str]:
         """Return what is shown, by label."""
         return {a.text(): b.text() for a, b in self._rows if not a.isHidden()}
 
+    # --- Qt's questions -------------------------------------------------------------------------
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        """Return the height that all texts need."""
+        heights = self._heights_at(width)
+        return _TOP + sum(heights) + _LEAD * (len(heights) - 1) + _BOTTOM
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return a size at which most texts are one line."""
+        width = max(self.width(), 2 * _SIDE + 3 * _LABELS)
+        return QSize(2 * _SIDE + 3 * _LABELS, self.heightForWidth(width))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return a width at which labels and short numbers fit."""
+        return QSize(2 * _SIDE + 2 * _LABELS, 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Place the labels."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Measure anew in another font or style."""
+        super().changeEvent(event)
+        if event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
+            self._heights.clear()
+            self.updateGeometry()
+            self._arrange()
+
+    # --- placing --------------------------------------------------------------------------------
+
     def _add_row(self) -> None:
-        label, value = QLabel(), QLabel()
+        label, value = QLabel(self), ValueLabel(self)
         label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         label.setAlignment(Qt.AlignmentFlag.AlignTop)
-        value.setWordWrap(True)
-        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        row = len(self._rows) + 1
-        self._grid.addWidget(label, row, 0)
-        self._grid.addWidget(value, row, 1)
         self._rows.append((label, value))
+
+    def _arrange(self) -> None:
+        """Put the labels in their places, and tell if they need more or less room."""
+        width = self.width()
+        first, *heights = self._heights_at(width)
+        left = self._left()
+        self._title.setGeometry(_SIDE, _TOP, width - 2 * _SIDE, first)
+        top = _TOP + first + _LEAD
+        for (label, value), height in zip(self._rows, heights, strict=False):
+            label.setGeometry(_SIDE, top, left - _GAP - _SIDE, height)
+            value.setGeometry(left, top, width - _SIDE - left, height)
+            top += height + _LEAD
+        if top != self._told:
+            self._told = top
+            self.updateGeometry()
+
+    def _left(self) -> int:
+        """Return where the values begin."""
+        shown = self._rows[: self._shown]
+        return _SIDE + max([_LABELS, *(_advance(label) + 1 for label, _ in shown)]) + _GAP
+
+    def _heights_at(self, width: int) -> list[int]:
+        """Return the heights of the heading and of each row shown."""
+        room = width - _SIDE - self._left()
+        shown = self._rows[: self._shown]
+        return [
+            self._height(self._title, width - 2 * _SIDE),
+            *(self._height(value, room) for _, value in shown),
+        ]
+
+    def _height(self, label: QLabel, width: int) -> int:
+        """Return the height of a text; what fits into one line is measured but once."""
+        is_heading = label is self._title
+        text = label.text()
+        is_line = _advance(label) < width
+        key = (is_heading, "", 0) if is_line else (is_heading, text, width)
+        height = self._heights.get(key)
+        if height is None:
+            if len(self._heights) >= _KEPT:
+                self._heights.clear()
+            height = label.heightForWidth(_WIDE if is_line else max(width, 1))
+            self._heights[key] = height
+        return height
+
+
+def _advance(label: QLabel) -> int:
+    return label.fontMetrics().horizontalAdvance(label.text())

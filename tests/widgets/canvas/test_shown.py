@@ -389,7 +389,7 @@ def test_that_the_caption_does_not_shrink_and_move_the_image_in_a_drag(bench) ->
     places = set()
     for unit in ((0, 0), (5, 5), (31, 31), (16, 16), (0, 31)):
         made.selection.select_unit(unit)
-        made.canvas.layout().activate()
+        made.canvas.arrange()
         places.add((made.viewport.height(), made.switches_height()))
     assert len(places) == 1
 
