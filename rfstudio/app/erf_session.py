@@ -194,7 +194,7 @@ class ErfSession(QObject):
         if kept is None:
             self._drop()
             return
-        self._end_job()
+        self._end_job(PATIENCE)  # to go on from here, a worker that is warm is worth the wait
         self._result = kept
         self._set_state("stopped")
         self.erf_changed.emit(kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rfstudio.app.erf_options import ErfOptions
-from rfstudio.engine.recipes import RECIPES, Recipe, recipe
+from rfstudio.engine.recipes import RECIPES, recipe
 
 NAMES: tuple[str, ...] = tuple(RECIPES)
 """The recipes that there are."""
@@ -55,19 +55,10 @@ def missing(options: ErfOptions, name: str) -> str:
     return " and ".join(lacks)
 
 
-def sentences(name: str, input_size: tuple[int, ...] | None = None) -> str:
-    """Return what a recipe reproduces, needs and cannot, and where it is from.
-
-    Parameters
-    ----------
-    name
-        Of the recipe.
-    input_size
-        That of the network; the recipe's, if it is another, is named.
-    """
+def sentences(name: str) -> str:
+    """Return what a recipe reproduces, needs and cannot, and where it is from."""
     found = recipe(name)
-    size = _size_sentence(found, input_size)
-    return f"{found.reproduces} {size}Needed: {found.wants}. {found.differs} ({found.source})"
+    return f"{found.reproduces} Needed: {found.wants}. {found.differs} ({found.source})"
 
 
 def wanted_size(name: str, input_size: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -84,13 +75,6 @@ def wanted_size(name: str, input_size: tuple[int, ...] | None) -> tuple[int, ...
 def reproduces(name: str) -> str:
     """Return what a recipe reproduces, in a sentence."""
     return recipe(name).reproduces
-
-
-def _size_sentence(found: Recipe, input_size: tuple[int, ...] | None) -> str:
-    wanted = wanted_size(found.name, input_size)
-    if wanted is None or input_size is None:
-        return ""
-    return f"Its input is {size_text(wanted)}, that of this network {size_text(input_size)}. "
 
 
 def size_text(size: tuple[int, ...]) -> str:

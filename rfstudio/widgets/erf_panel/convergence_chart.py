@@ -17,6 +17,7 @@ from rfstudio.widgets.charts.plot import Plot
 from rfstudio.widgets.erf_panel.convergence import RATE, Measured, Target, distance, target_of
 
 _RATE_DASHES = (5.0, 3.0)
+_LEAST_HEIGHT = 56  # pixels
 _FEW = 120
 """Ratio of the ends of an axis below which 2 and 5 are marked beside 1 and 10."""
 
@@ -42,6 +43,8 @@ class ConvergenceChart(QWidget):
         self.legend.setContentsMargins(8, 3, 8, 0)
         self.plot = Plot("samples", "distance")
         self.plot.setAccessibleName("Distance to the expected field against samples")
+        # Its own wish for more would move the canvas when the first sample arrives.
+        self.plot.setMinimumHeight(_LEAST_HEIGHT)
         self.plot.getPlotItem().setLogMode(True, True)
         self._rate = pg.PlotDataItem(antialias=True)
         self._curve = pg.PlotDataItem(antialias=True, symbol="o", symbolSize=5)

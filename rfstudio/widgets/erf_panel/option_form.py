@@ -53,7 +53,6 @@ class OptionForm(QWidget):
         self._questions = questions
         self._options = ErfOptions()
         self._recipe = _OWN
-        self._input_size: tuple[int, ...] | None = None
         self._has_batch_norm = True
         self._cells: dict[str, _Cell] = {}
         self._columns = 0
@@ -96,10 +95,10 @@ class OptionForm(QWidget):
         """Return why an option is disabled; empty: it is not."""
         return self._cells[name].reason
 
-    def show_network(self, input_size: tuple[int, ...], has_batch_norm: bool) -> None:
+    def show_network(self, *, has_batch_norm: bool) -> None:
         """Take in what the network has."""
-        if (input_size, has_batch_norm) != (self._input_size, self._has_batch_norm):
-            self._input_size, self._has_batch_norm = input_size, has_batch_norm
+        if has_batch_norm != self._has_batch_norm:
+            self._has_batch_norm = has_batch_norm
             self.show_options(self._options)
 
     def show_options(self, options: ErfOptions) -> None:
@@ -130,7 +129,7 @@ class OptionForm(QWidget):
         """All about the recipe: what it reproduces, needs and cannot; empty without one."""
         if not self.recipe:
             return ""
-        return measuring_recipes.sentences(self.recipe, self._input_size)
+        return measuring_recipes.sentences(self.recipe)
 
     def arrange(self, columns: int) -> None:
         """Lay the options out in columns, from top to bottom and then from left to right."""

@@ -24,7 +24,7 @@ from rfstudio.widgets.erf_panel.option_form import OptionForm
 from rfstudio.widgets.erf_panel.run_box import RunBox
 
 _WIDE = 90  # average characters from which the parts lie side by side
-_VERY_WIDE = 200  # from which one line is enough for help
+_VERY_WIDE = 150  # from which one line is enough for help
 _CHART = 4  # share of the room
 _LATER = 120
 """Milliseconds after which the costs of a unit are told: not while it moves."""
@@ -165,7 +165,7 @@ class ErfPanel(QWidget):
         assert self._session is not None
         analysis = self._session.analysis
         has_batch_norm = any(isinstance(x.op, ops.BatchNorm) for x in analysis.graph.nodes)
-        self.form.show_network(analysis.input_size, has_batch_norm)
+        self.form.show_network(has_batch_norm=has_batch_norm)
         self._telling.start()
 
     def _tell_before(self) -> None:
@@ -181,7 +181,8 @@ class ErfPanel(QWidget):
                 measuring_recipes.size_text, (size, self._session.analysis.input_size)
             )
             parts.append(f"This recipe measures at {wanted}; the input of the network is {there}.")
-        parts += self._costs(options)
+        if not options.lacking:
+            parts += self._costs(options)
         can_set = size is not None and self._edits is not None
         remedy = f"Set the input to {measuring_recipes.size_text(size)}" if can_set and size else ""
         self.run.show_notice(" ".join(parts), remedy, is_trouble=bool(options.lacking))

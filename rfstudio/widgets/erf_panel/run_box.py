@@ -23,9 +23,9 @@ from rfstudio.widgets.theme import icon, is_dark, severity_colour
 
 _TICK = 200  # milliseconds
 _WIDTH = 38  # characters
-_IDLE = "Nothing is measured for this unit yet."
-_DROPPED = "The network or the unit has changed; nothing is measured for it yet."
-_FOLLOWS = "Measuring starts as soon as the unit rests."
+_IDLE = "This unit is not measured yet."
+_DROPPED = "The unit or the network has changed."
+_FOLLOWS = "Starts as soon as the unit rests."
 
 
 class Outcome(Protocol):
@@ -130,14 +130,15 @@ class RunBox(QWidget):
         for widget in (self.line, self.notice):
             column.addWidget(widget)
         column.addWidget(self.remedy, 0, Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(self.text, 1)
+        column.addWidget(self.text)
+        column.addStretch(1)
         self.area = QScrollArea()
         self.area.setWidget(body)
         self.area.setWidgetResizable(True)
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setAccessibleName("Facts of the measurement")
-        self.area.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
+        self.area.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
 
     def _lay_out(self) -> None:
         grid = QGridLayout()
@@ -156,6 +157,7 @@ class RunBox(QWidget):
         column.addWidget(self.area, 1)
         self.setMinimumWidth(_WIDTH * self.fontMetrics().averageCharWidth())
         self.show_notice("")
+        self._say("")
         self.show_more("There is no measurement to go on with.", is_stopped=False)
 
     def show_state(self, state: str) -> None:
@@ -226,12 +228,12 @@ class RunBox(QWidget):
             self.line.setText(
                 f"Measured {result.samples} samples in {result.seconds:.2f} s on {result.device}."
             )
-        self.text.setText("\n".join(facts_of(result, recipe)))
+        self._say("\n".join(facts_of(result, recipe)))
 
     def show_remark(self, text: str) -> None:
         """Tell something about what would be measured."""
         if self._state not in ("done", "stopped"):
-            self.text.setText(text)
+            self._say(text)
 
     def show_error(self, error: Exception) -> None:
         """Tell why nothing was measured."""
@@ -241,7 +243,7 @@ class RunBox(QWidget):
             self.line.setText("Not measured.")
         is_ours = isinstance(error, RFStudioError)
         text = str(error) if is_ours else f"{type(error).__name__}: {error}"
-        self.text.setText(text[:1].upper() + text[1:])
+        self._say(text[:1].upper() + text[1:])
 
     def _tell_time(self) -> None:
         elapsed = self._clock.elapsed() / 1000
@@ -250,6 +252,10 @@ class RunBox(QWidget):
             parts.append(f"about {_duration(self._left)} left")
         text = ", ".join(parts)
         self.line.setText(text[:1].upper() + text[1:])
+
+    def _say(self, text: str) -> None:
+        self.text.setText(text)
+        self.text.setVisible(bool(text))
 
     def _mark(self, *, is_error: bool) -> None:
         self._is_error = is_error
