@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.backtrace import check_unit
-from rfstudio.core.effective.backward import Backward, counting
+from rfstudio.core.effective.backward import counting
+from rfstudio.core.effective.calibration import with_gains
 from rfstudio.core.effective.energy import BatchNormMode, Energy, Gains, energy_of
 from rfstudio.core.effective.flow import flow_back, total
 from rfstudio.core.graph import Graph
@@ -104,9 +105,11 @@ def expected_erf(
     reference
         Node whose map the field is over.
     gains
-        Measured factors that replace modelled ones: for the index of an activation or a batch
-        norm its mean squared slope; of a max pool how much more often the gate in front of it is
-        open at the largest sample; for a pair (merge, source) that of an edge.
+        Measured factors that replace modelled ones.  For the index of an activation or of a norm
+        that does not mix positions: its mean squared slope; of a max pool: how much more often the
+        gate in front of it is open at the largest sample; of another layer: how much more energy
+        it passes on than modelled.  For a pair (merge, source): the factor of that edge.  A tuple
+        holds a factor for each run of like channels, an array one for each tap of a convolution.
     batch_norm
         "warmed": batch norm divides by the variance of what comes in, as behind a few images;
         "fresh": by 1; "train": by the variance over the map itself, as for a graph that was
@@ -121,15 +124,16 @@ def expected_erf(
     """
     check_unit(graph, index, unit)
     energy = energy_of(graph, batch_norm)
+    gained = with_gains(energy, gains)
     visited: list[int] = []
     flows = flow_back(
         graph,
         index,
         unit,
-        _backward(energy, gains),
+        gained.backward,
         reference=reference,
         runs=energy.runs,
-        edges=_edges(energy, gains),
+        edges=gained.edges,
         visit=visited.append,
     )
     origin = graph.nodes[reference]
@@ -147,26 +151,6 @@ def expected_erf(
         exponent,
         UnitFrame(graph, index, tuple(unit), reference),
     )
-
-
-def _backward(energy: Energy, gains: Gains | None) -> list[Backward]:
-    result = [x.backward for x in energy.layers]
-    for key, gain in (gains or {}).items():
-        if isinstance(key, tuple):
-            continue
-        layer = energy.layers[key]
-        if layer.backward.spreads is None:
-            result[key] = layer.backward._replace(keep=float(gain))
-        else:
-            factor = layer.backward.factor / layer.open * float(gain)
-            result[key] = layer.backward._replace(factor=factor)
-    return result
-
-
-def _edges(energy: Energy, gains: Gains | None) -> Mapping[tuple[int, int], float]:
-    if gains is None:
-        return energy.edges
-    return {**energy.edges, **{k: float(x) for k, x in gains.items() if isinstance(k, tuple)}}
 
 
 def _reasons(energy: Energy, visited: Sequence[int]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from rfstudio.core.effective.interpolation import tables
 from rfstudio.core.effective.lags import LagRule
 from rfstudio.core.effective.spread import (
     AxisSpread,
+    Values,
     WholeSpread,
     ones,
     samples_in_windows,
@@ -52,6 +53,8 @@ class Backward(NamedTuple):
         Factor of the correlation of two distant gradients, of the gates of an activation.
     lag
         What it does to that correlation otherwise; None: nothing.
+    taps
+        Weight of each tap of a window, one axis for each of the map's; None: all are alike.
     """
 
     keep: Factors = 1.0
@@ -59,6 +62,7 @@ class Backward(NamedTuple):
     spreads: Spreads | None = None
     gate: float = 1.0
     lag: LagRule | None = None
+    taps: Values | None = None
 
 
 PASS = Backward()

@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rfstudio.core import ops
 from rfstudio.core.effective.activations import (
     ACTIVATIONS,
@@ -47,8 +50,11 @@ from rfstudio.core.graph import Graph, Node
 
 BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
 
-Gains: TypeAlias = Mapping[int | tuple[int, int], float]
-"""Measured factors: of the mean squared slope of a node, or of an edge (merge, source)."""
+Gain: TypeAlias = float | tuple[float, ...] | NDArray[np.float64]
+"""One factor for all channels, one for each run of like channels, or one for each tap."""
+
+Gains: TypeAlias = Mapping[int | tuple[int, int], Gain]
+"""Measured factors of nodes and of edges (merge, source); see `expected.expected_erf`."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import frexp, ldexp, log2
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -94,10 +94,13 @@ class Flow:
         """Return what of the flow spreads back; None if it goes nowhere."""
         spreads = how.spreads
         assert spreads is not None
-        if how.lag is None:
+        if how.lag is None and how.taps is None:
             return self._spread(spreads, how.factor)
-        lags, gain = how.lag(self.lags)
-        if gain is None:
+        lags, gain = (self.lags, None) if how.lag is None else how.lag(self.lags)
+        if how.taps is not None:
+            taps = how.taps if gain is None else how.taps * gain
+            result = self._spread_taps(spreads, taps, how.factor)
+        elif gain is None:
             result = self._spread(spreads, how.factor)
         elif isinstance(gain, float):
             result = self._spread(spreads, how.factor * gain)
@@ -108,6 +111,11 @@ class Flow:
         if result is not None:
             result.lags = lags
         return result
+
+    @property
+    def amount(self) -> float:
+        """All of it, summed over positions, of a channel whose share is 1."""
+        return ldexp(float(self.values.sum()) * self.factor, self.exponent)
 
     def _spread_taps(self, spreads: Spreads, gains: Values, factor: float) -> Flow | None:
         windows = tuple([x for x in spreads if isinstance(x, WindowSpread)])
@@ -200,17 +208,24 @@ def one_unit(unit: tuple[int, ...]) -> Flow:
 Runs: TypeAlias = Sequence[tuple[int, ...]]
 """For each node the number of channels in each of its runs of like channels."""
 
+Edges: TypeAlias = Mapping[tuple[int, int], Factors]
+"""Factors of what a node (first) passes on to a source (second)."""
+
+Adjust: TypeAlias = Callable[[int, int, list[Flow]], list[Flow]]
+"""From a node, one of its sources and what flows there, returns what is to flow there."""
+
 
 def flow_back(
     graph: Graph,
     index: int,
-    unit: tuple[int, ...],
+    unit: tuple[int, ...] | Flow,
     backward: Sequence[Backward] | Callable[[int], Backward],
     *,
     reference: int = 0,
     runs: Runs | None = None,
-    edges: Mapping[tuple[int, int], float] | None = None,
+    edges: Edges | None = None,
     visit: Callable[[int], None] | None = None,
+    adjust: Adjust | None = None,
 ) -> list[Flow]:
     """Return what arrives at the reference map, one flow for each profile.
 
@@ -219,7 +234,7 @@ def flow_back(
     graph
         The network.
     index, unit
-        The node of the unit and its position.
+        The node of the unit and its position, or what flows into that node's map.
     backward
         What each node does.
     reference
@@ -227,12 +242,16 @@ def flow_back(
     runs
         The runs of channels of every node; None: all channels are alike everywhere.
     edges
-        Factors of what a merge (first) passes on to one of its sources (second).
+        Factors of what a node (first) passes on to one of its sources (second).
     visit
         Called with every node on the way, the unit's first.
+    adjust
+        Called with a node, one of its sources and what flows to it; returns what is to flow.
     """
     nodes = graph.nodes
-    arriving: dict[int, list[Flow]] = {index: [one_unit(unit)]}
+    start = unit if isinstance(unit, Flow) else one_unit(unit)
+    arriving: dict[int, list[Flow]] = {index: [start]}
+    send = _Sending(arriving, edges or {}, adjust)
     step = backward if callable(backward) else backward.__getitem__
     for i in range(index, reference, -1):
         flows = arriving.pop(i, None)
@@ -244,10 +263,26 @@ def flow_back(
         if not isinstance(node.op, ops.MERGES):
             flows = _through(flows, step(i))
         if len(node.inputs) == 1:
-            _arrive(arriving, node.inputs[0], flows)
+            send(i, node.inputs[0], flows)
         else:
-            _split(arriving, graph, i, flows, runs, edges or {})
+            _split(send, graph, i, flows, runs)
     return arriving.get(reference, [])
+
+
+class _Sending(NamedTuple):
+    """Passes flows on to the sources of nodes."""
+
+    arriving: dict[int, list[Flow]]
+    edges: Edges
+    adjust: Adjust | None
+
+    def __call__(self, index: int, source: int, flows: list[Flow]) -> None:
+        factor = self.edges.get((index, source))
+        if factor is not None:
+            flows = [x.times(factor) for x in flows]
+        if self.adjust is not None:
+            flows = self.adjust(index, source, flows)
+        _arrive(self.arriving, source, flows)
 
 
 def _arrive(arriving: dict[int, list[Flow]], source: int, flows: list[Flow]) -> None:
@@ -305,14 +340,7 @@ def _mixed(flows: list[Flow], runs: tuple[int, ...]) -> Flow:
     return result
 
 
-def _split(
-    arriving: dict[int, list[Flow]],
-    graph: Graph,
-    index: int,
-    flows: list[Flow],
-    runs: Runs | None,
-    edges: Mapping[tuple[int, int], float],
-) -> None:
+def _split(send: _Sending, graph: Graph, index: int, flows: list[Flow], runs: Runs | None) -> None:
     """Pass what arrives at a merge on to its sources."""
     nodes = graph.nodes
     node = nodes[index]
@@ -327,12 +355,9 @@ def _split(
                 done += count
             elif runs[source] != runs[index]:
                 parts = [_mixed(flows, runs[index])]
-        factor = edges.get((index, source))
-        if factor is not None:
-            parts = [x.times(factor) for x in parts]
         if nodes[source].size != node.size:
             parts = [y for x in parts if (y := _cut(x, nodes[source].size)) is not None]
-        _arrive(arriving, source, parts)
+        send(index, source, parts)
 
 
 def _slice(flow: Flow, start: int, stop: int) -> Flow:
