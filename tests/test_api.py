@@ -95,3 +95,29 @@ def test_that_a_mistyped_option_layer_or_unit_names_the_right_one() -> None:
         rfstudio.expected_erf(_network(), "pol")
     with pytest.raises(rfstudio.RFStudioError, match="0…9, 0…11"):
         rfstudio.path_counts(_network(), "b", unit=(10, 0))
+
+
+@pytest.mark.parametrize("size", [(20,), (20, 24, 3), (0, 24), (-5, 24), (20.5, 24), 20, ()])
+def test_that_an_input_size_that_no_image_has_is_refused_in_words(size) -> None:
+    with pytest.raises(rfstudio.RFStudioError, match="input size"):
+        rfstudio.analyze(_network(), input_size=size)
+
+
+@pytest.mark.parametrize("unit", [(0.5, 1), ("a", 1), 3])
+def test_that_a_unit_is_one_whole_number_per_axis(unit) -> None:
+    with pytest.raises(rfstudio.RFStudioError, match="one whole number per axis"):
+        rfstudio.analyze(_network()).unit("b", unit)
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (torch.zeros(3, 3), "2 whole numbers"),
+        (torch.zeros(1, 3, 20, 24), "shape N×2×20×24, not 1×3×20×24"),
+        (torch.zeros(0, 2, 20, 24), "not 0×2×20×24"),
+        (torch.full((1, 2, 20, 24), float("nan")), "not finite"),
+    ],
+)
+def test_that_images_that_do_not_fit_are_refused_in_words(images, told) -> None:
+    with pytest.raises(rfstudio.RFStudioError, match=told):
+        rfstudio.erf(_network(), "b", images=images)

@@ -6,6 +6,7 @@ topological order, and what did not change since the previous analysis is taken 
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -19,7 +20,7 @@ from rfstudio.core import backtrace, ops
 from rfstudio.core.architecture import INPUT, Architecture, Location
 from rfstudio.core.channels import NO_COSTS, Costs, costs
 from rfstudio.core.diagnostics import Diagnostic, MergeMisfit, diagnose
-from rfstudio.core.errors import OpError
+from rfstudio.core.errors import OpError, UnitError
 from rfstudio.core.field import START, UNSEEN, AxisField, Misfit, merge, theoretical_region, through
 from rfstudio.core.graph import Graph, Node, expand, unchanged_by
 from rfstudio.core.ops import Op
@@ -291,11 +292,18 @@ class Analysis:
         """
         index = self.graph.index(path)
         node = self.graph.nodes[index]
-        unit = tuple(n // 2 for n in node.size) if position is None else tuple(map(int, position))
+        unit = tuple(n // 2 for n in node.size) if position is None else _whole(position)
         region = backtrace.region_of_unit(self.graph, index, unit, self.reference)
         size = self.reference_size
         theoretical = theoretical_region(self.fields[index], unit, size)
         return UnitView(node.name, unit, size, theoretical, region)
+
+
+def _whole(position: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return tuple(map(operator.index, position))
+    except TypeError:
+        raise UnitError(f"a unit has one whole number per axis, not {position!r}") from None
 
 
 def analyze(
@@ -326,6 +334,8 @@ def analyze(
     ------
     UnknownLayerError
         If there is no layer `reference`.
+    GraphError
+        If `input_size` is not one whole number from 1 on for each axis of the network.
     """
     if previous is not None and previous.batch_norm_training != batch_norm_training:
         previous = None

@@ -25,7 +25,7 @@ from rfstudio.core.channels import output_channels
 from rfstudio.core.errors import OpError, UnknownLayerError
 from rfstudio.core.geometry import axis_rules, identity_rules
 from rfstudio.core.ops import Op
-from rfstudio.core.size_misfits import misfit_of_size
+from rfstudio.core.size_misfits import checked_size, misfit_of_size
 
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
@@ -179,8 +179,15 @@ def expand(
     previous
         An earlier expansion with the same `batch_norm_training`; what did not change since is
         taken from it, which only saves time.
+
+    Raises
+    ------
+    GraphError
+        If `input_size` is not one whole number from 1 on for each axis of the network.
     """
-    size = architecture.input_size if input_size is None else tuple(input_size)
+    size = architecture.input_size
+    if input_size is not None:
+        size = checked_size(architecture, input_size)
     known_rules = previous.known_rules if previous is not None else {}
     expansion = _Expansion(size, architecture.channels, batch_norm_training, known_rules)
     expansion.body(architecture.layers, (), ("",), 0)

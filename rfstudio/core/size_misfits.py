@@ -1,11 +1,15 @@
-"""Why an operation cannot run on a map of some size, in words."""
+"""Why a network cannot have some input size, or an operation a map of some size, in words."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
+from operator import index
 
 from rfstudio.core import ops
+from rfstudio.core.architecture import Architecture
+from rfstudio.core.errors import GraphError
 from rfstudio.core.ops import Op, padding_per_axis, per_axis, scale_per_axis
 
 MAX_SIDE = 1 << 24
@@ -14,6 +18,27 @@ sound at 88 kHz, and far beyond any image."""
 
 MAX_PATTERN = 1 << 20
 """Most reads that are kept of the pattern of one operation along one axis."""
+
+
+def checked_size(architecture: Architecture, size: Sequence[int]) -> tuple[int, ...]:
+    """Return another input size for a network, one whole number per axis.
+
+    Raises
+    ------
+    GraphError
+        If the network has another number of axes, or an entry is no whole number from 1 on.
+    """
+    axes = len(architecture.input_size)
+    try:
+        found = tuple(map(index, size))
+    except TypeError:
+        raise GraphError(f"an input size has one whole number per axis, not {size!r}") from None
+    if len(found) != axes or min(found, default=0) < 1:
+        raise GraphError(
+            f"an input size of '{architecture.name}' has {axes} whole "
+            f"{'number' if axes == 1 else 'numbers'} from 1 on, not {list(found)}"
+        )
+    return found
 
 
 def misfit_of_size(op: Op, sizes: tuple[int, ...]) -> str:

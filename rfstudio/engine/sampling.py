@@ -39,6 +39,11 @@ class Images:
         Either (N, C, *size), used as they are, or photos (H, W, 3) of 8 bit, which are scaled to
         cover the input, cut to it and normalised as ImageNet's are.  Used in turn; without any,
         noise of mean 0 and variance 1.
+
+    Raises
+    ------
+    MeasurementError
+        If `images` have another shape, or values that are not finite.
     """
 
     def __init__(
@@ -48,6 +53,13 @@ class Images:
         seed: int,
         images: Tensor | Sequence[NDArray[np.uint8]] = (),
     ) -> None:
+        if isinstance(images, Tensor):
+            if tuple(images.shape[1:]) != (channels, *size) or len(images) == 0:
+                expected = "×".join(["N", str(channels), *map(str, size)])
+                found = "×".join(map(str, images.shape))
+                raise MeasurementError(f"images must be of shape {expected}, not {found}")
+            if not bool(images.isfinite().all()):
+                raise MeasurementError("the images hold values that are not finite")
         self._channels = channels
         self.size = size
         self._seed = seed
