@@ -1,10 +1,11 @@
 """What the cone of a unit saves: against ``torch.autograd.grad`` on the whole image, in one run.
 
-    python benchmarks/erf.py [--sizes 224 512 1024] [--rounds 3] [--threads 1] [--device cpu]
+    python benchmarks/erf.py [--rows gradients batched units hover memory occlusion]
+                             [--sizes 224 512 1024] [--rounds 3] [--threads 1] [--device cpu]
 
 Every round measures both ways one after the other; the table holds the median of the rounds'
 ratios, with the seconds of one sample beside it.  The images, weights and the unit (the centre) are
-the same for both.
+the same for both.  Peaks of memory are those of a process that does one thing only.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ import copy
 import os
 import platform
 import random
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -29,7 +35,9 @@ from rfstudio.core.architecture import Architecture, Layer
 from rfstudio.core.graph import expand
 from rfstudio.engine import devices
 from rfstudio.engine.build import GraphModule, to_torch
+from rfstudio.engine.erf import measure, measure_units
 from rfstudio.engine.folding import fold_norms
+from rfstudio.engine.kept import KeptNetworks
 from rfstudio.engine.request import ErfRequest
 from rfstudio.engine.subject import ConeSubject
 
@@ -37,8 +45,8 @@ from rfstudio.engine.subject import ConeSubject
 GRADIENTS: tuple[tuple[str, str, dict[int, float]], ...] = (
     ("resnet50", "layer1", {224: 16, 512: 70}),
     ("resnet50", "layer2", {224: 5, 512: 24}),
-    ("resnet50", "layer3", {224: 1.2, 512: 5.5}),
-    ("resnet50", "layer4", {224: 1.0, 512: 2.2}),
+    ("resnet50", "layer3", {224: 1.2, 512: 5.5, 1024: 30}),
+    ("resnet50", "layer4", {224: 1.0, 512: 2.2, 1024: 9.4}),
     ("vgg16", "conv3_3", {224: 27, 512: 160}),
     ("vgg16", "conv5_3", {224: 1.7, 512: 9.5}),
     ("stack8", "conv8", {}),
@@ -46,6 +54,20 @@ GRADIENTS: tuple[tuple[str, str, dict[int, float]], ...] = (
 BATCHED: tuple[tuple[str, str, float], ...] = (
     ("resnet50", "layer1", 20),
     ("resnet50", "layer2", 12),
+)
+UNITS: tuple[tuple[str, str, float], ...] = (
+    ("resnet50", "layer1", 0),
+    ("resnet50", "layer2", 12.3),
+)
+HOVERS: tuple[tuple[str, str, float], ...] = (
+    ("resnet50", "layer2", 0),
+    ("resnet50", "layer3", 1.7),
+    ("resnet50", "layer4", 1.7),
+    ("vgg16", "conv5_3", 1.7),
+)
+PEAKS: tuple[tuple[str, str, int], ...] = (
+    ("resnet50", "layer3", 1024),
+    ("resnet50", "layer4", 1024),
 )
 OCCLUSIONS: tuple[tuple[str, str, float], ...] = (
     ("vgg16", "conv3_3", 70),
@@ -151,11 +173,18 @@ class Bench:
 
         return work
 
+    def neighbours(self, side: int) -> list[tuple[int, ...]]:
+        """Return a square of units around the centre."""
+        y, x = (u - side // 2 for u in self.unit)
+        return [(y + i, x + j) for i in range(side) for j in range(side)]
+
 
 def _gradients(options: argparse.Namespace, device: torch.device) -> None:
     print("\n| unit | image | plain s | cone s | ratio | asked |\n|---|---|---|---|---|---|")
     for side in options.sizes:
         for name, layer, asked in GRADIENTS:
+            if side > 512 and side not in asked:
+                continue
             bench = Bench(name, layer, side, 1, device)
             repeats = 10 if bench.subject.macs < 1e9 else 1
             ratio, plain, cone = _ratio(bench.plain, bench.cone, options.rounds, device, repeats)
@@ -164,12 +193,90 @@ def _gradients(options: argparse.Namespace, device: torch.device) -> None:
                 f"| {name} {layer} | {side} | {plain:.4f} | {cone:.4f} | {ratio:.2f} | {wish} |",
                 flush=True,
             )
+
+
+def _batched(options: argparse.Namespace, device: torch.device) -> None:
     print("\n16 samples at once, against 16 whole images one after the other:")
     print("\n| unit | image | ratio | asked |\n|---|---|---|---|")
     for name, layer, wish in BATCHED:
         bench = Bench(name, layer, 224, 16, device)
-        ratio, *_ = _ratio(bench.plain, bench.cone, max(options.rounds // 2, 1), device, 1)
+        ratio, *_ = _ratio(bench.plain, bench.cone, options.rounds, device, 1)
         print(f"| {name} {layer} | 224 | {ratio:.2f} | {wish} |", flush=True)
+
+
+def _units(options: argparse.Namespace, device: torch.device) -> None:
+    """Compare 16 neighbours by `measure_units` with a whole image for each of them."""
+    print("\n16 neighbouring units at once, against a whole image for each:")
+    print("\n| unit | image | ratio | asked |\n|---|---|---|---|")
+    for name, layer, wish in UNITS:
+        bench = Bench(name, layer, 224, 1, device)
+        request = replace(bench.subject.request, device=str(device), samples=1)
+        together = partial(
+            measure_units,
+            request,
+            bench.neighbours(4),
+            module=bench.subject.module,
+            images=bench.images.cpu(),
+        )
+        ratio, *_ = _ratio(bench.plain, together, options.rounds, device, 1)
+        print(f"| {name} {layer} | 224 | {16 * ratio:.2f} | {wish or '–'} |", flush=True)
+
+
+def _hovers(options: argparse.Namespace, device: torch.device) -> None:
+    """Compare measurements of one unit after the other, with and without what is kept.
+
+    Once with fixed weights, where only evaluations are spared, and once with drawn ones, whose
+    drawing and warming are spared as well.
+    """
+    print("\nthe next unit of a map, 4 samples, with what is kept against anew:")
+    print("\n| unit | image | weights | anew s | kept s | ratio | asked |")
+    print("|---|---|---|---|---|---|---|")
+    for name, layer, wish in HOVERS:
+        bench = Bench(name, layer, 224, 1, device)
+        units = bench.neighbours(3)
+        for weights in ("uniform", "random"):
+            request = replace(bench.subject.request, device=str(device), samples=4, weights=weights)
+            held = KeptNetworks()
+            for unit in 20 * units:  # until evaluations are kept
+                measure(replace(request, unit=unit), networks=held)
+                if any(x.tapes for x in held.networks):
+                    break
+            rounds = []
+            for unit in units[: options.rounds]:
+                asked = replace(request, unit=unit)
+                anew = _seconds(partial(measure, asked), device)
+                kept = _seconds(partial(measure, asked, networks=held), device)
+                rounds.append((anew, kept, anew / kept))
+            anew, kept, ratio = (statistics.median(x) for x in zip(*rounds, strict=True))
+            print(
+                f"| {name} {layer} | 224 | {weights} | {anew:.3f} | {kept:.3f} | {ratio:.2f} | "
+                f"{wish or '–'} |",
+                flush=True,
+            )
+
+
+def _peaks(options: argparse.Namespace, device: torch.device) -> None:
+    """Print the memory that the gradient of one sample takes, each in a process of its own."""
+    print("\npeak memory of a process that takes one gradient:")
+    print("\n| unit | image | whole image GB | cone GB |\n|---|---|---|---|")
+    for name, layer, side in PEAKS:
+        peaks = []
+        for way in ("plain", "cone"):
+            command = [sys.executable, __file__, "--peak", name, layer, str(side), way]
+            command += ["--device", str(device), "--threads", str(options.threads)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            peaks.append(float(done.stdout))
+        print(f"| {name} {layer} | {side} | {peaks[0]:.2f} | {peaks[1]:.2f} |", flush=True)
+
+
+def _print_peak(name: str, layer: str, side: str, way: str, device: torch.device) -> None:
+    """Take one gradient and print the most memory in GB that the process ever had."""
+    bench = Bench(name, layer, int(side), 1, device)
+    getattr(bench, way)()
+    if device.type == "cuda":
+        print(torch.cuda.max_memory_allocated(device) / 1e9)
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9)
 
 
 def _occlusions(options: argparse.Namespace, device: torch.device) -> None:
@@ -191,6 +298,16 @@ def _occlusions(options: argparse.Namespace, device: torch.device) -> None:
         )
 
 
+TABLES: dict[str, Callable[[argparse.Namespace, torch.device], None]] = {
+    "gradients": _gradients,
+    "batched": _batched,
+    "units": _units,
+    "hover": _hovers,
+    "memory": _peaks,
+    "occlusion": _occlusions,
+}
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -198,15 +315,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=max(1, (os.cpu_count() or 1) - 1))
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--only", choices=("gradients", "occlusion"))
+    parser.add_argument("--rows", nargs="+", choices=tuple(TABLES), default=tuple(TABLES))
+    parser.add_argument("--peak", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     device = devices.choose(options.device)
+    if options.peak:
+        _print_peak(*options.peak, device)
+        return
     print(f"{platform.platform()}, {devices.words(device)}, torch {torch.__version__}, float32")
-    if options.only != "occlusion":
-        _gradients(options, device)
-    if options.only != "gradients":
-        _occlusions(options, device)
+    for row in options.rows:
+        TABLES[row](options, device)
 
 
 if __name__ == "__main__":

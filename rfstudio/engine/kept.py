@@ -53,6 +53,11 @@ class KeptNetworks:
         self._networks.clear()
 
     @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks, the one used last at the end."""
+        return tuple(self._networks.values())
+
+    @property
     def bytes(self) -> int:
         """Memory of all that is kept."""
         return sum(x.bytes for x in self._networks.values())

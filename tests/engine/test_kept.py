@@ -61,7 +61,7 @@ def _agree(a: ErfResult, b: ErfResult) -> None:
 
 
 def _tapes(held: KeptNetworks) -> int:
-    return sum(len(x.tapes) for x in held._networks.values())
+    return sum(len(x.tapes) for x in held.networks)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_that_networks_measured_longest_ago_are_forgotten() -> None:
     for seed in (*range(6), 2):
         measure(_request(seed=seed, samples=1), networks=held)
     assert len(held) == 4
-    assert [x._request.seed for x in held._networks.values()] == [3, 4, 5, 2]
+    assert [x._request.seed for x in held.networks] == [3, 4, 5, 2]
 
 
 def test_that_lack_of_memory_gives_back_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ def test_that_an_error_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) ->
     held = KeptNetworks()
     monkeypatch.setattr(evaluations, "_WORTH_KEEPING", 0.0)
     measure(_request(), networks=held)
-    for network in held._networks.values():
+    for network in held.networks:
         for state in network._states.values():
             state["l6.weight"].fill_(torch.nan)
     with pytest.raises(MeasurementError, match="not a number"):
