@@ -1,10 +1,12 @@
-"""Times what happens before the next frame: moves of the unit and edits, with the real widgets.
+"""Times what happens before the next frame: edits and moves of the unit, in the real window.
 
-Run as ``python benchmarks/live.py [--window]``.  The widgets are drawn offscreen at the size of a
-usual window.  Every row is a median over interleaved runs in one process; the ratio is to what is
-allowed, one frame of 16 ms for VGG-16 and two for ResNet-152 at 224, and beside it to the time
-that numpy takes to sort 100,000 numbers, which drifts with the machine as all of this does.  On a
-machine that others use too, the time of the processor says what the wall clock would on a free one.
+Run as ``python benchmarks/live.py [--runs N] [network ...]``.  The window is drawn offscreen at a
+usual size.  An edit sets the kernel of the first, the middle or the last convolution and back; the
+clock runs from the edit until all widgets are painted, and the parts that compute (analysis,
+regions, expected field) are timed inside of it.  What it is held against is a program without
+memory: the edited network opened anew, analysed from nothing, with the rows of all models made
+again.  Edits take turns, so that drift of the machine hits all alike.  On a machine that others
+use too, the time of the processor says what the wall clock would on a free one.
 """
 
 from __future__ import annotations
@@ -16,230 +18,301 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtCore import QEvent, QObject, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.document import Document
-from rfstudio.app.image_source import ImageSource, sample_images
+import rfstudio.app.analysis_session as analysing
+import rfstudio.app.expected_fields as expecting
+from rfstudio.app.image_source import sample_images
 from rfstudio.app.presets import read_preset
-from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
+from rfstudio.app.studio import Studio
 from rfstudio.core import ops
-from rfstudio.core.analysis import analyze
+from rfstudio.core.analysis import Analysis
 from rfstudio.core.architecture import Architecture, Layer, Location, item_at, walk
 from rfstudio.core.edits import set_op
-from rfstudio.core.expected import expected_erf
-from rfstudio.widgets.canvas.canvas import Canvas
-from rfstudio.widgets.charts.growth_chart import GrowthChart
-from rfstudio.widgets.charts.profile_chart import ProfileChart
-from rfstudio.widgets.graph_view.graph_view import GraphView
+from rfstudio.widgets.main_window import MainWindow
+from rfstudio.widgets.theme import apply_scheme
 
-RUNS = 40
-NETWORKS = (("vgg16", "conv5_3", 16.0), ("resnet152", "layer3", 33.0))
+PANELS = ("Table", "Growth", "Profile", "Graph")
+"""What is in front at the bottom; the first one is the layout that the program starts with."""
+
+
+class Case(NamedTuple):
+    """A network, the layer whose unit is shown, and the milliseconds that a frame may take."""
+
+    network: str
+    layer: str
+    frame: float
+
+
+CASES = (
+    Case("vgg16", "conv5_3", 16.0),
+    Case("resnet152", "layer3", 33.0),
+    Case("2000 layers", "conv990", 150.0),
+)
 
 
 class Times(NamedTuple):
-    """Median milliseconds of one thing."""
+    """Milliseconds from an event until everything is painted, and of its parts."""
 
     wall: float
     processor: float
+    parts: dict[str, float]
 
 
-def _once(work: Callable[[], object]) -> Times:
-    wall, processor = time.perf_counter(), time.thread_time()
-    work()
-    return Times((time.perf_counter() - wall) * 1e3, (time.thread_time() - processor) * 1e3)
+@dataclass
+class Stopwatch:
+    """Times functions where they stand, so that the window runs as it always does."""
+
+    spent: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def on(self, *places: tuple[Any, str, str]) -> Iterator[None]:
+        """Time functions, given by owner, attribute and the name of the part."""
+        before = [getattr(owner, name) for owner, name, _ in places]
+        for (owner, name, part), work in zip(places, before, strict=True):
+            setattr(owner, name, self._timed(work, part))
+        try:
+            yield
+        finally:
+            for (owner, name, _), work in zip(places, before, strict=True):
+                setattr(owner, name, work)
+
+    def _timed(self, work: Callable[..., Any], part: str) -> Callable[..., Any]:
+        def timed(*args: Any, **options: Any) -> Any:
+            started = time.thread_time()
+            try:
+                return work(*args, **options)
+            finally:
+                spent = (time.thread_time() - started) * 1e3
+                self.spent[part] = self.spent.get(part, 0.0) + spent
+
+        return timed
 
 
-def _medians(*works: Callable[[], object]) -> list[Times]:
-    """Return the medians of each, run in turn so that drift hits all alike."""
-    for work in works:
-        work()
-    rounds = [[_once(work) for work in works] for _ in range(RUNS)]
-    return [
-        Times(*(statistics.median(x) for x in zip(*column, strict=True)))
-        for column in zip(*rounds, strict=True)
-    ]
+class Painted(QObject):
+    """Counts how often a widget was painted."""
 
+    def __init__(self, watched: QObject) -> None:
+        super().__init__()
+        self.count = 0
+        watched.installEventFilter(self)
 
-def _sorting() -> Callable[[], object]:
-    numbers = np.random.default_rng(0).random(100_000)
-    return lambda: np.sort(numbers)
-
-
-def _row(name: str, found: Times, unit: Times, budget: float) -> None:
-    print(
-        f"  {name:<48} {found.wall:7.2f} ms {found.wall / budget:5.2f} x frame"
-        f" {found.wall / unit.wall:6.1f} x sort   processor {found.processor:7.2f} ms"
-        f" {found.processor / budget:5.2f} x frame"
-    )
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Count."""
+        del watched
+        self.count += event.type() == QEvent.Type.Paint
+        return False
 
 
 class Bench:
-    """One network with its state, and endless moves and edits."""
+    """A window with one network."""
 
-    def __init__(self, name: str, layer: str) -> None:
-        self.document = Document(read_preset(name))
-        self.session = AnalysisSession(self.document)
-        self.selection = Selection(self.session)
-        self.pictures = ImageSource()
-        self.pictures.open(sample_images()[0])
-        self.selection.select_layer(layer)
-        self.layer = layer
-        size = self.session.analysis[layer].output_size
-        self.units = itertools.cycle(
-            [(y, x) for y in range(size[0]) for x in range(y % 2, size[1], 2)]
-        )
-        self.edits = itertools.cycle(_two_versions(self.document.architecture))
+    def __init__(self, case: Case, folder: Path) -> None:
+        self.case = case
+        self.original = _network(case.network)
+        self.studio = Studio(self.original, settings=Settings(folder / "settings.ini"))
+        self.studio.images.open(sample_images()[0])
+        self.window = MainWindow(self.studio)
+        self.window.resize(1440, 900)
+        self.window.show()
+        self.draw()
+        self.studio.selection.select_layer(case.layer)
+        self.draw()
+        self.painted = Painted(self.window.canvas.view.viewport())
+        self.watch = Stopwatch()
+        convs = _convolutions(self.original)
+        self.edited = {
+            "first": _with_other_kernel(self.original, convs[0]),
+            "middle": _with_other_kernel(self.original, convs[len(convs) // 2]),
+            "last": _with_other_kernel(self.original, convs[-1]),
+        }
+        size = self.studio.analysis.analysis[case.layer].output_size
+        units = [(y, x) for y in range(size[0]) for x in range(y % 2, size[1], 2)]
+        self.units = itertools.cycle(units)
 
-    def move(self) -> None:
-        """Choose the next unit and draw."""
-        self.selection.select_unit(next(self.units))
+    @staticmethod
+    def draw() -> None:
+        """Let everything be painted."""
         QApplication.processEvents()
 
-    def edit(self) -> None:
-        """Change a convolution in the middle of the network and draw."""
-        self.document.edit("edit", next(self.edits))
-        QApplication.processEvents()
+    def show_panel(self, title: str) -> None:
+        """Bring a panel to the front."""
+        tabs = self.window.tabs
+        tabs.setCurrentIndex([tabs.tabText(i) for i in range(tabs.count())].index(title))
+        self.draw()
+
+    def timed(self, work: Callable[[], object]) -> Times:
+        """Do something and paint."""
+        self.watch.spent = {}
+        painted = self.painted.count
+        with self.watch.on(
+            (analysing, "analyze", "analysis"),
+            (Analysis, "unit", "regions"),
+            (expecting, "expected_erf", "expected"),
+        ):
+            wall, processor = time.perf_counter(), time.thread_time()
+            work()
+            self.draw()
+            wall, processor = time.perf_counter() - wall, time.thread_time() - processor
+        assert self.painted.count > painted, "the canvas was not painted"
+        return Times(wall * 1e3, processor * 1e3, self.watch.spent)
+
+    def edits(self, runs: int) -> dict[str, list[Times]]:
+        """Time edits in turn, each of them there and back."""
+        document = self.studio.document
+        found: dict[str, list[Times]] = {name: [] for name in self.edited}
+        for turn in range(-1, runs):
+            for name, edited in self.edited.items():
+                for version in (edited, self.original):
+                    times = self.timed(lambda version=version: document.edit("edit", version))
+                    if turn >= 0:
+                        found[name].append(times)
+        return found
+
+    def moves(self, runs: int) -> list[Times]:
+        """Time moves of the unit."""
+        select = self.studio.selection.select_unit
+        return [self.timed(lambda: select(next(self.units))) for _ in range(2 * runs)]
+
+    def choices(self, runs: int) -> list[Times]:
+        """Time choices of another layer."""
+        names = itertools.cycle([x.name for x in self.studio.analysis.analysis.layers][1::7])
+        select = self.studio.selection.select_layer
+        found = [self.timed(lambda: select(next(names))) for _ in range(2 * runs)]
+        select(self.case.layer)
+        self.draw()
+        return found
+
+    def openings(self, runs: int) -> list[Times]:
+        """Time the edited network opened anew: nothing is taken from what was known before."""
+        found = []
+        for _ in range(runs):
+            self.studio.document.replace(Architecture())
+            self.draw()
+            found.append(self.timed(self._open_edited))
+        self.studio.document.replace(self.original)
+        self.studio.selection.select_layer(self.case.layer)
+        self.draw()
+        return found
+
+    def _open_edited(self) -> None:
+        self.studio.document.replace(self.edited["middle"])
+        self.studio.selection.select_layer(self.case.layer)
+        self.window.stack.expand_sensibly()
+
+    def close(self) -> None:
+        """Close the window."""
+        self.studio.document.undo_stack.setClean()
+        self.window.close()
+        self.window.deleteLater()
 
 
-def _two_versions(architecture: Architecture) -> tuple[Architecture, Architecture]:
-    convs = [
+def _network(name: str) -> Architecture:
+    if not name.endswith("layers"):
+        return read_preset(name)
+    pairs = int(name.split(maxsplit=1)[0]) // 2
+    layers = [
+        Layer(op, f"{op.keyword}{i}")
+        for i in range(pairs)
+        for op in (ops.Conv(out_channels=8, kernel_size=3, padding=1), ops.Relu())
+    ]
+    return Architecture(name="long", input_size=(224, 224), layers=tuple(layers))
+
+
+def _convolutions(architecture: Architecture) -> list[Location]:
+    return [
         location
         for location, item in walk(architecture)
         if isinstance(item, Layer) and isinstance(item.op, ops.Conv)
     ]
-    return architecture, _dilated(architecture, convs[len(convs) // 3])
 
 
-def _dilated(architecture: Architecture, location: Location) -> Architecture:
+def _with_other_kernel(architecture: Architecture, location: Location) -> Architecture:
     layer = item_at(architecture, location)
     assert isinstance(layer, Layer)
     assert isinstance(layer.op, ops.Conv)
-    return set_op(architecture, location, replace(layer.op, kernel_size=3, padding=2, dilation=2))
+    assert isinstance(layer.op.kernel_size, int)
+    # As with the arrows of the spin box; the padding stays, so the sizes of all maps change.
+    return set_op(architecture, location, replace(layer.op, kernel_size=layer.op.kernel_size + 2))
 
 
-def _numbers(bench: Bench, sort: Callable[[], object], budget: float) -> None:
-    """Time what is computed, without drawing."""
-    index = bench.session.analysis.graph.index(bench.layer)
-    versions = itertools.cycle(_two_versions(bench.document.architecture))
-    state = {"analysis": bench.session.analysis}
-
-    def analysis() -> None:
-        state["analysis"] = analyze(next(versions), previous=state["analysis"])
-
-    def regions() -> object:
-        return state["analysis"].unit(bench.layer, next(bench.units)).visible_region
-
-    def expected() -> object:
-        return expected_erf(state["analysis"].graph, index, next(bench.units))
-
-    unit, *found = _medians(sort, analysis, regions, expected)
-    for name, value in zip(
-        ("analysis after an edit", "regions of a unit", "expected field of a unit"),
-        found,
-        strict=True,
-    ):
-        _row(name, value, unit, budget)
-    total = Times(*(sum(x) for x in zip(*found, strict=True)))
-    _row("sum: what an edit computes", total, unit, budget)
+def _row(name: str, found: list[Times], frame: float, anew: float) -> None:
+    walls, processors = [x.wall for x in found], [x.processor for x in found]
+    wall, processor = statistics.median(walls), statistics.median(processors)
+    parts = "".join(
+        f"{statistics.median(x.parts.get(part, 0.0) for x in found):9.2f}"
+        for part in ("analysis", "regions", "expected")
+    )
+    print(
+        f"  {name:<24}{parts}{wall:9.2f}{_ninetieth(walls):9.2f}{processor:9.2f}"
+        f"{_ninetieth(processors):9.2f}{processor / frame:8.2f}{anew / processor:8.1f}",
+        flush=True,
+    )
 
 
-def _shown(widget: QWidget, width: int, height: int) -> None:
-    widget.resize(width, height)
-    widget.show()
-    QApplication.processEvents()
+def _ninetieth(values: list[float]) -> float:
+    return float(np.percentile(values, 90))
 
 
-def _drawing(bench: Bench, settings: Settings, sort: Callable[[], object], budget: float) -> None:
-    """Time moves and edits with widgets on the screen."""
-    canvas = Canvas(bench.session, bench.selection, bench.pictures, settings=settings)
-    _shown(canvas, 700, 760)
-    # Apart, since the first move behind an edit pays for the edit.
-    (unit, move), (_, edit) = _medians(sort, bench.move), _medians(sort, bench.edit)
-    _row("canvas: move of the unit, computed and drawn", move, unit, budget)
-    _row("canvas: edit, computed and drawn", edit, unit, budget)
-    for key in ("nested", "centres"):
-        canvas.switches.actions_by_key[key].setChecked(True)
-    unit, move = _medians(sort, bench.move)
-    _row("canvas: move, with centres and all layers", move, unit, budget)
-    for key in ("nested", "centres", "erf"):
-        canvas.switches.actions_by_key[key].setChecked(False)
-    unit, move = _medians(sort, bench.move)
-    _row("canvas: move, without the effective field", move, unit, budget)
-    canvas.switches.actions_by_key["erf"].setChecked(True)
-    charts = {
-        "growth chart": GrowthChart(bench.session, bench.selection, settings=settings),
-        "profile chart": ProfileChart(bench.session, bench.selection, settings=settings),
-        "graph": GraphView(bench.session, bench.selection),
-    }
-    for name, chart in charts.items():
-        _shown(chart, 900, 240)
-        (unit, move), (_, edit) = _medians(sort, bench.move), _medians(sort, bench.edit)
-        _row(f"canvas and {name}: move", move, unit, budget)
-        _row(f"canvas and {name}: edit", edit, unit, budget)
-        chart.hide()
-    canvas.hide()
+def _head() -> None:
+    names = ("analysis", "regions", "expected", "wall", "90 %", "proc.", "90 %", "/frame", "anew/")
+    widths = (9, 9, 9, 9, 9, 9, 9, 8, 8)
+    cells = (f"{x:>{w}}" for x, w in zip(names, widths, strict=True))
+    print(f"  {'milliseconds':<24}{''.join(cells)}")
 
 
-def _window(name: str, layer: str, settings: Settings, sort: Callable[[], object]) -> None:
-    """Time the whole window."""
-    from rfstudio.app.studio import Studio
-    from rfstudio.widgets.main_window import MainWindow
-
-    budget = {x: z for x, _, z in NETWORKS}[name]
-    studio = Studio(read_preset(name), settings=settings)
-    studio.images.open(sample_images()[0])
-    window = MainWindow(studio)
-    _shown(window, 1440, 900)
-    studio.selection.select_layer(layer)
-    size = studio.analysis.analysis[layer].output_size
-    units = itertools.cycle([(y, x) for y in range(size[0]) for x in range(y % 2, size[1], 2)])
-    edits = itertools.cycle(_two_versions(studio.document.architecture))
-
-    def move() -> None:
-        studio.selection.select_unit(next(units))
-        QApplication.processEvents()
-
-    def edit() -> None:
-        studio.document.edit("edit", next(edits))
-        QApplication.processEvents()
-
-    (unit, moved), (_, edited) = _medians(sort, move), _medians(sort, edit)
-    _row("whole window: move", moved, unit, budget)
-    _row("whole window: edit", edited, unit, budget)
-    studio.document.undo_stack.setClean()
-    window.hide()
-    studio.shutdown()
+def _report(case: Case, folder: Path, runs: int) -> None:
+    print(f"\n{case.network} at 224, unit of {case.layer}; {case.frame:g} ms allowed")
+    bench = Bench(case, folder)
+    _head()
+    opened = bench.openings(max(runs // 4, 3))
+    anew = statistics.median(x.processor for x in opened)
+    _row("opened anew", opened, case.frame, anew)
+    for panel in PANELS:
+        bench.show_panel(panel)
+        for name, found in bench.edits(runs).items():
+            _row(f"{panel}: edit {name} conv", found, case.frame, anew)
+        _row(f"{panel}: move the unit", bench.moves(runs), case.frame, anew)
+        _row(f"{panel}: choose a layer", bench.choices(runs), case.frame, anew)
+    bench.close()
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--window", action="store_true", help="also time the whole window")
+    parser.add_argument("--runs", type=int, default=15, help="turns of each edit")
+    parser.add_argument("networks", nargs="*", default=[x.network for x in CASES])
     options = parser.parse_args()
-    application = QApplication.instance() or QApplication([])
-    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
-    sort = _sorting()
+    qInstallMessageHandler(lambda *_: None)  # the offscreen platform knows no size hints
+    application = QApplication([])
+    apply_scheme(application, "light")
+    numbers = np.random.default_rng(0).random(100_000)
+    sorting = []
+    for _ in range(20):
+        started = time.thread_time()
+        np.sort(numbers)
+        sorting.append((time.thread_time() - started) * 1e3)
+    print(
+        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}; ",
+        end="",
+    )
+    print(f"numpy sorts 100,000 numbers in {statistics.median(sorting):.2f} ms")
     with tempfile.TemporaryDirectory() as folder:
-        for name, layer, budget in NETWORKS:
-            print(f"\n{name} at 224, unit of {layer}; {budget:g} ms allowed")
-            settings = Settings(Path(folder) / "settings.ini")
-            bench = Bench(name, layer)
-            _numbers(bench, sort, budget)
-            _drawing(bench, settings, sort, budget)
-            if options.window:
-                _window(name, layer, Settings(Path(folder) / "window.ini"), sort)
-    del application
+        for case in CASES:
+            if case.network in options.networks:
+                _report(case, Path(folder) / case.network, options.runs)
 
 
 if __name__ == "__main__":
