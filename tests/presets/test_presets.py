@@ -78,6 +78,25 @@ def test_that_dilation_in_place_of_stride_keeps_the_map_at_an_eighth(stage: str)
         assert _analysis(network)[stage].output_size == (sizes[stage], sizes[stage])
 
 
+def test_that_darknet_53_has_the_three_scales_of_yolo() -> None:
+    # Redmon and Farhadi 2018, section 2.3: boxes at 3 scales, of strides 32, 16 and 8; at 416
+    # pixels the coarsest map has 13 × 13 cells.
+    analysis = _analysis("darknet53", 416)
+    scales = {name: analysis[name] for name in ("layer3", "layer4", "layer5")}
+    assert [x.jump for x in scales.values()] == [(8, 8), (16, 16), (32, 32)]
+    assert [x.output_size for x in scales.values()] == [(52, 52), (26, 26), (13, 13)]
+
+
+def test_that_the_3d_resnet_has_the_maps_of_its_paper() -> None:
+    # Tran et al. 2017, table 1: L/8 × 7 × 7 behind conv5_x for clips of L × 112 × 112.
+    assert _analysis("r3d_18")["layer4"].output_size == (2, 7, 7)
+
+
+def test_that_groups_leave_the_fields_of_resnet50_as_they_are() -> None:
+    plain, grouped = _analysis("resnet50"), _analysis("resnext50_32x4d")
+    assert [x.fields for x in plain.layers] == [x.fields for x in grouped.layers]
+
+
 def test_that_the_3d_u_net_has_the_output_of_its_paper() -> None:
     # Çiçek et al. 2016, figure 2: 132×132×116 voxels in, 44×44×28 out
     analysis = _analysis("unet_3d")
