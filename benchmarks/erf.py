@@ -206,20 +206,20 @@ def _batched(options: argparse.Namespace, device: torch.device) -> None:
 
 def _units(options: argparse.Namespace, device: torch.device) -> None:
     """Compare 16 neighbours by `measure_units` with a whole image for each of them."""
-    print("\n16 neighbouring units at once, against a whole image for each:")
+    print("\n16 neighbouring units of 8 samples at once, against a whole image for each:")
     print("\n| unit | image | ratio | asked |\n|---|---|---|---|")
     for name, layer, wish in UNITS:
         bench = Bench(name, layer, 224, 1, device)
-        request = replace(bench.subject.request, device=str(device), samples=1)
+        request = replace(bench.subject.request, device=str(device), samples=8)
         together = partial(
             measure_units,
             request,
             bench.neighbours(4),
             module=bench.subject.module,
-            images=bench.images.cpu(),
+            images=torch.randn((8, 3, 224, 224)),
         )
         ratio, *_ = _ratio(bench.plain, together, options.rounds, device, 1)
-        print(f"| {name} {layer} | 224 | {16 * ratio:.2f} | {wish or '–'} |", flush=True)
+        print(f"| {name} {layer} | 224 | {16 * 8 * ratio:.2f} | {wish or '–'} |", flush=True)
 
 
 def _hovers(options: argparse.Namespace, device: torch.device) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rfstudio.core.channels import costs
 from rfstudio.core.errors import UnitError
-from rfstudio.core.graph import Graph
+from rfstudio.core.graph import Graph, Node
 from rfstudio.engine.boxes import Box, Part, Span, whole
 from rfstudio.engine.layers.base import Evaluate, LayerModule
 
@@ -97,6 +97,25 @@ class Plan:
         return result
 
 
+class _BoundLate:
+    """Computes a box; binds the layer's function when it is first asked to.
+
+    Of many cones only the boxes are wanted.
+    """
+
+    def __init__(
+        self, layer: LayerModule, node: Node, sources: tuple[Part, ...], part: Part
+    ) -> None:
+        self._bind = (layer, node, sources, part)
+        self._evaluate: Evaluate | None = None
+
+    def __call__(self, inputs: list[Tensor]) -> Tensor:
+        if self._evaluate is None:
+            layer, node, sources, part = self._bind
+            self._evaluate = layer.bind(node, sources, part)
+        return self._evaluate(inputs)
+
+
 def boxes_behind(
     graph: Graph, layers: Mapping[int, LayerModule], target: int, box: Box
 ) -> dict[int, Box]:
@@ -172,7 +191,7 @@ def make_plan(
         if not part.is_empty:
             macs += macs_of(graph, i, part)
         release = tuple(x for x in set(node.inputs) if last_reader[x] == i and x > 0)
-        evaluate = None if part.is_empty else layers[i].bind(node, sources, part)
+        evaluate = None if part.is_empty else _BoundLate(layers[i], node, sources, part)
         shape = (node.channels, *part.extent)
         steps.append(Step(i, evaluate, node.inputs, shape, release))
     return Plan(parts[0], wanted, tuple(steps), parts, macs, numbers)

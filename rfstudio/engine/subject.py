@@ -14,7 +14,7 @@ from rfstudio.core.graph import Graph, Node
 from rfstudio.engine.boxes import Box, Span
 from rfstudio.engine.build import GraphModule
 from rfstudio.engine.changes import Changer, Reached, Whole
-from rfstudio.engine.cone import Plan, input_of, unit_box
+from rfstudio.engine.cone import Plan, input_of, macs_of, unit_box
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.estimators import SIGNED, response
 from rfstudio.engine.folding import order_for_speed
@@ -173,10 +173,18 @@ class ConeSubject(Subject):
         cone, method = self.cone, self.request.method
         if method == "cone":
             return cone
+        if method == "auto" and cone.macs <= _WORTH_CUTTING * self._least_of_whole(size):
+            return cone
         full = self.module.plan(size, unit_box(unit), full=True)
         if method == "full" or cone.macs > _WORTH_CUTTING * full.macs > 0:
             return full
         return cone
+
+    def _least_of_whole(self, size: tuple[int, ...]) -> int:
+        """Return less than what the whole image costs, without a plan of its own for each unit."""
+        whole = self.module.plan(size)
+        graph = self.module.graph_at(size)
+        return whole.macs - macs_of(graph, self.module.target, whole.target)
 
     def crop(self, images: Tensor) -> Tensor:  # noqa: D102
         return self.settled(input_of(self.plan, images))
