@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -176,7 +177,7 @@ class Bench:
         for turn in range(-1, runs):
             for name, edited in self.edited.items():
                 for version in (edited, self.original):
-                    times = self.timed(lambda version=version: document.edit("edit", version))
+                    times = self.timed(partial(document.edit, "edit", version))
                     if turn >= 0:
                         found[name].append(times)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from time import perf_counter
 
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.errors import RFStudioError
@@ -16,11 +17,24 @@ LIVE_LAYERS = 4000
 
 _KEPT = 4
 
+_SLOW = 0.05
+"""Seconds of work from which on a field is shown after the frame, not before it."""
+
+QUIET = 80
+"""Milliseconds without a move after which a field that takes long is worked out."""
+
 
 class ExpectedFields:
-    """Works out expected fields; the last few are kept."""
+    """Works out expected fields; the last few are kept.
+
+    Attributes
+    ----------
+    seconds
+        How long the last one took.
+    """
 
     def __init__(self) -> None:
+        self.seconds = 0.0
         self._kept: list[tuple[Analysis, str, tuple[int, ...], Erf | None]] = []
 
     def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
@@ -28,9 +42,17 @@ class ExpectedFields:
         for kept in self._kept:
             if kept[0] is analysis and kept[1:3] == (layer, unit):
                 return kept[3]
+        started = perf_counter()
         field = _worked_out(analysis, layer, unit)
+        self.seconds = perf_counter() - started
         self._kept = [*self._kept[1 - _KEPT :], (analysis, layer, unit, field)]
         return field
+
+    def takes_long(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
+        """Whether a field is not known yet and would hold up the frame, as the last one did."""
+        return self.seconds > _SLOW and not any(
+            kept[0] is analysis and kept[1:3] == (layer, unit) for kept in self._kept
+        )
 
 
 EXPECTED = ExpectedFields()

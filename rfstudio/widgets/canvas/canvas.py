@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QImage, QPalette
 from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.app.expected_fields import EXPECTED, QUIET
 from rfstudio.app.image_source import ImageSource
 from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
@@ -27,9 +26,6 @@ from rfstudio.widgets.canvas.slice_bar import SliceBar
 from rfstudio.widgets.canvas.switches import SwitchBar
 from rfstudio.widgets.canvas.view import CanvasView
 from rfstudio.widgets.canvas.words import caption, extent, under_pointer
-
-_SLOW = 0.05
-"""Seconds of work from which on an expected field is drawn after the frame, not before it."""
 
 _FEWEST_POINTS = 5.0
 """Least distance of two centres on the screen; closer ones are not drawn."""
@@ -83,8 +79,7 @@ class Canvas(Column):
         self._pointer: QPointF | None = None
         self._sliced: Plane | None = None
         self._framed: tuple[Plane, str] | None = None
-        self._cost = 0.0
-        self._later = QTimer(self, interval=0, singleShot=True)
+        self._later = QTimer(self, interval=QUIET, singleShot=True)
         self._later.timeout.connect(self._draw_erf_now)
         self._build(settings or Settings())
         session.analysis_changed.connect(self._refresh)
@@ -192,17 +187,14 @@ class Canvas(Column):
         measured = self._measured.of(layer.analysis, layer.layer, self._sight.unit)
         if measured is not None:
             return measured
-        if self._cost > _SLOW:
+        if EXPECTED.takes_long(layer.analysis, layer.layer, self._sight.unit):
             self._later.start()
             return None
         return self._expected()
 
     def _expected(self) -> EffectiveField | None:
-        started = perf_counter()
         layer, unit = self._selection.layer, self._selection.unit
-        found = expected_field(self._session.analysis, layer, unit)
-        self._cost = perf_counter() - started
-        return found
+        return expected_field(self._session.analysis, layer, unit)
 
     def _draw_erf_now(self) -> None:
         if self._sight is None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from collections.abc import Iterable
+
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
 from rfstudio.app.erf_view import ErfView
-from rfstudio.app.facts import cost_facts, erf_facts, layer_facts, unit_facts
+from rfstudio.app.expected_fields import EXPECTED, QUIET
+from rfstudio.app.facts import Fact, cost_facts, erf_facts, layer_facts, unit_facts
 from rfstudio.app.layer_edits import LayerEdits
 from rfstudio.app.selection import Selection
 from rfstudio.app.texts import item_text
@@ -75,6 +78,8 @@ class Inspector(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumWidth(34 * self.fontMetrics().averageCharWidth())
         self.setAccessibleName("Inspector")
+        self._later = QTimer(self, interval=QUIET, singleShot=True)
+        self._later.timeout.connect(self._show_late)
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow)
         erf_view.changed.connect(self._show_effective)
@@ -94,6 +99,12 @@ class Inspector(QScrollArea):
         except RFStudioError:
             self.unit.show_facts(())  # an empty map has no units; the list of problems says why
 
+    def _show_late(self) -> None:
+        """Work out a field that takes long, now that the frame is drawn."""
+        chosen = self._selection.value
+        EXPECTED.of(self._session.analysis, chosen.layer, chosen.unit)
+        self._show_effective()
+
     def _describe(self) -> str:
         location = self._selection.item
         architecture = self._document.architecture
@@ -109,20 +120,32 @@ class Inspector(QScrollArea):
         return text
 
     def _show_effective(self) -> None:
+        chosen = self._selection.value
+        self._later.stop()
+        if self._erf_view.measured is None and EXPECTED.takes_long(
+            self._session.analysis, chosen.layer, chosen.unit
+        ):
+            self._later.start()
+            self._fill_effective("Effective field", (), "Comes when the unit stands still.")
+            return
         shown = self._erf_view.shown
         if shown is None:
-            self.effective.show_facts(())
-            self.effective.set_title("Effective field")
-            self._note.setText(
-                "None: the unit sees nothing, or the input is too large to follow live."
-            )
-        else:
-            self.effective.set_title(f"Effective field, {shown.label}")
-            self.effective.show_facts(erf_facts(shown.metrics))
-            first, dot, rest = shown.note.partition(". ")
-            self._note.setText(f"{first}. More reasons: hover here." if rest else first + dot)
-            self._note.setToolTip(shown.note.replace(". ", ".\n"))
-        self._note.setVisible(bool(self._note.text()))
+            note = "None: the unit sees nothing, or the input is too large to follow live."
+            self._fill_effective("Effective field", (), note)
+            return
+        title = f"Effective field, {shown.label}"
+        first, dot, rest = shown.note.partition(". ")
+        note = f"{first}. More reasons: hover here." if rest else first + dot
+        self._fill_effective(title, erf_facts(shown.metrics), note, shown.note)
+
+    def _fill_effective(
+        self, title: str, facts: Iterable[Fact], note: str, reasons: str = ""
+    ) -> None:
+        self.effective.set_title(title)
+        self.effective.show_facts(facts)
+        self._note.setText(note)
+        self._note.setToolTip(reasons.replace(". ", ".\n"))
+        self._note.setVisible(bool(note))
 
 
 def _line() -> QFrame:

@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.expected_fields import EXPECTED
 from rfstudio.core import ops
 from rfstudio.core.architecture import Architecture, Layer
 
@@ -394,10 +395,12 @@ def test_that_the_caption_does_not_shrink_and_move_the_image_in_a_drag(bench) ->
     assert len(places) == 1
 
 
-def test_that_a_field_that_takes_long_is_drawn_behind_the_frames(bench, qtbot: QtBot) -> None:
+def test_that_a_field_that_takes_long_is_drawn_behind_the_frames(
+    bench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = bench(CHAIN)
     made.selection.select_layer("c", (16, 16))
-    made.canvas._cost = 1.0  # as if the last one had taken a second
+    monkeypatch.setattr(EXPECTED, "seconds", 1.0)  # as if the last one had taken a second
     made.selection.select_unit((3, 3))
     assert made.scene.theoretical.width() == 13
     assert made.scene.erf is None
