@@ -5,7 +5,7 @@ Nothing here imports Qt; torch is imported only by what measures or builds with 
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.analysis import analyze as _analyze
 from rfstudio.core.architecture import INPUT, Architecture
+from rfstudio.core.backtrace import check_unit
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.graph import Graph, expand
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from rfstudio.core.effective.energy import BatchNormMode
     from rfstudio.core.expected import Erf
+    from rfstudio.engine.gains_request import GainsResult
 
 
 def load(network: str | Path | Architecture) -> Architecture:
@@ -73,15 +75,25 @@ def analyze(
     )
 
 
-def expected_erf(
+def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measured gains
     network: str | Path | Architecture,
     layer: str,
     unit: tuple[int, ...] | None = None,
     *,
     input_size: tuple[int, ...] | None = None,
     batch_norm: BatchNormMode = "warmed",
+    module: torch.nn.Module | None = None,
+    images: torch.Tensor | None = None,
+    weights: str | None = None,
+    samples: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
 ) -> Erf:
     """Return the expected effective receptive field of a unit, in closed form.
+
+    How much of a gradient's energy each layer passes on is modelled for random weights.  With a
+    module, images, weights or samples it is measured instead, with torch, in a few gradients of
+    the layer's whole map.
 
     Parameters
     ----------
@@ -95,24 +107,77 @@ def expected_erf(
         Size of the input along each axis, in pixels; the document's own if None.
     batch_norm
         "warmed", "fresh" or "train": which statistics batch norm has.
+    module
+        One of `to_torch` for this layer or one behind it, whose gains are measured.
+    images
+        (N, C, H, W), on which gains are measured instead of noise; the network is taken at their
+        size.
+    weights
+        "random", "uniform" or a file: measure the gains of the network with these.
+    samples
+        Number of gradients in a measurement; None: one an image of a module, else 8.
+    seed, device
+        Of a measurement.
 
     Returns
     -------
     Erf
-        `map` (H, W), `metrics`, whether it is `exact`, and `notes` that say why not.
+        `map` (H, W), `metrics`, whether it is `exact`, and `notes` that say why not; in `options`
+        whether `gains` are "modelled" or "measured", and how.
 
     Raises
     ------
     UnknownLayerError, UnitError
         If there is no such layer or unit.
     RFStudioError
-        If there is no such `batch_norm`.
+        If there is no such `batch_norm`, or gains cannot be measured; the text says why.
     """
     from rfstudio.core import expected
 
+    size = input_size if images is None else tuple(images.shape[2:])
     training = batch_norm == "train"
-    graph, index, position = _unit_of(network, layer, unit, input_size, training=training)
-    return expected.expected_erf(graph, index, position, batch_norm=batch_norm)
+    graph, index, position = _unit_of(network, layer, unit, size, training=training)
+    if module is None and images is None and weights is None and samples is None:
+        return expected.expected_erf(graph, index, position, batch_norm=batch_norm)
+    from rfstudio.engine import gains
+    from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest
+
+    check_unit(graph, index, position)
+    if module is not None:
+        if weights is not None:
+            raise RFStudioError("a module has weights of its own; give module or weights, not both")
+        result = gains.measure_module(
+            module, graph.nodes[index].name, images, samples=samples, seed=seed
+        )
+    else:
+        request = GainsRequest(
+            architecture=load(network),
+            layer=layer,
+            input_size=size,
+            weights=weights or "random",
+            seed=seed,
+            samples=DEFAULT_SAMPLES if samples is None else samples,
+            batch_norm=batch_norm,
+            device=device,
+        )
+        result = gains.measure_gains(request, images=images)
+    return with_measured(graph, index, position, result, batch_norm)
+
+
+def with_measured(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    result: GainsResult,
+    batch_norm: BatchNormMode = "warmed",
+) -> Erf:
+    """Return the expected field of a unit with measured gains, and how they were measured."""
+    from rfstudio.core import expected
+
+    erf = expected.expected_erf(graph, index, unit, gains=result.gains, batch_norm=batch_norm)
+    told = ("weights", "seed", "samples", "images", "device")
+    facts = {name: result.options[name] for name in told if name in result.options}
+    return replace(erf, options={**facts, **erf.options}, notes=(*erf.notes, *result.notes))
 
 
 def path_counts(
@@ -205,7 +270,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
         Position in that layer's map; None: the centre unit, (h // 2, w // 2).
     estimator
         "energy", "rms", "abs", "signed", "positive", "occlusion" or "perturbation"; also
-        "expected" and "path-count", which are computed without torch.
+        "expected" and "path-count", which are computed.
     samples
         Number of samples; None: one an image, or the default number of noise images.
     seed
@@ -214,7 +279,8 @@ def erf(  # noqa: PLR0913 - the options of a measurement
         A module that maps an image to this layer, such as one of `to_torch`, in evaluation mode;
         None: one with random weights, drawn anew every few samples.
     images
-        (N, C, H, W), used in turn instead of noise; the network is taken at their size.
+        (N, C, H, W), used in turn instead of noise; the network is taken at their size.  With
+        "expected", any of module, images, weights and samples has gains measured.
     dtype, device
         Of the measurement: "float32" or "float64"; "auto", "cpu", "cuda", "cuda:1", "mps".
     **options
@@ -232,7 +298,19 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     """
     size = options.pop("input_size", None) if images is None else tuple(images.shape[2:])
     if estimator == "expected":
-        return expected_erf(network, layer, unit, input_size=size)
+        chosen = {name: options[name] for name in ("batch_norm", "weights") if name in options}
+        return expected_erf(
+            network,
+            layer,
+            unit,
+            input_size=size,
+            module=module,
+            images=images,
+            samples=samples,
+            seed=seed,
+            device=device,
+            **chosen,
+        )
     if estimator == "path-count":
         return path_counts(network, layer, unit, input_size=size)
     from rfstudio.core.expected import Erf

@@ -20,6 +20,7 @@ from rfstudio.cli.asking import load_network, position_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.analysis import Analysis, UnitView
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.expected import Erf
 from rfstudio.core.metrics import Metrics
 from rfstudio.core.unit_frame import UnitFrame
 from rfstudio.engine.recipes import apply_recipe, recipe
@@ -43,7 +44,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="luo2016|replknet|slak|openerf",
         help="measure as published work does: sets every other option but images and device",
     )
-    parser.add_argument("--samples", type=int, metavar="N", help="default: 32, or one an image")
+    parser.add_argument(
+        "--samples",
+        type=int,
+        metavar="N",
+        help="default: 32, or one an image; 8 for the gains of an expected field",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument(
         "--weights",
@@ -56,6 +62,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE|FOLDER",
         help="measure on these images instead of noise",
+    )
+    parser.add_argument(
+        "--gains",
+        choices=("modelled", "measured"),
+        help="for --estimator expected: how much of a gradient each layer passes on, modelled for "
+        "random weights or measured with torch; default: measured if --weights, --images or "
+        "--samples is given",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
@@ -80,6 +93,8 @@ def erf(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if output is not None and output.suffix.lower() not in (".npz", *_FIGURES):
         raise UsageError(f"{output}: a map is written as .npz, .png, .svg or .pdf")
+    if arguments.gains is not None and arguments.estimator != "expected":
+        raise UsageError("--gains is for --estimator expected")
     size = None
     if arguments.recipe is not None:
         found = recipe(arguments.recipe)
@@ -139,8 +154,10 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
 
 def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
     start = time.perf_counter()
-    compute = api.expected_erf if arguments.estimator == "expected" else api.path_counts
-    result = compute(analysis.architecture, arguments.layer, unit.position)
+    if arguments.estimator == "expected":
+        result = _expected(arguments, analysis, unit)
+    else:
+        result = api.path_counts(analysis.architecture, arguments.layer, unit.position)
     facts: dict[str, Any] = {
         "exact": result.exact,
         "exactness": "exact" if result.exact else "approximate",
@@ -150,6 +167,39 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         "seconds": round(time.perf_counter() - start, 6),
     }
     return _Outcome(result.map, result.metrics.as_dict(), facts, result.notes)
+
+
+def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> Erf:
+    """Return the expected field, with measured gains where something is given to measure."""
+    is_given = (
+        arguments.weights != "random"
+        or arguments.samples is not None
+        or arguments.images is not None
+    )
+    if arguments.gains == "modelled" and is_given:
+        raise UsageError("--weights, --images and --samples are for measured gains")
+    if arguments.gains != "measured" and not is_given:
+        return api.expected_erf(analysis.architecture, arguments.layer, unit.position)
+    from rfstudio.engine.gains import measure_gains
+    from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest
+
+    images = _images(arguments.images)
+    samples = len(images) or DEFAULT_SAMPLES if arguments.samples is None else arguments.samples
+    request = GainsRequest(
+        architecture=analysis.architecture,
+        layer=arguments.layer,
+        images=images,
+        weights=arguments.weights,
+        seed=arguments.seed,
+        samples=samples,
+        device=arguments.device,
+    )
+    try:
+        measured = measure_gains(request, report=_report)
+    finally:
+        _forget_report()
+    graph = analysis.graph
+    return api.with_measured(graph, graph.index(arguments.layer), unit.position, measured)
 
 
 def _images(path: Path | None) -> tuple[NDArray[np.uint8], ...]:

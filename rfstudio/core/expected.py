@@ -139,7 +139,7 @@ def expected_erf(
     origin = graph.nodes[reference]
     values, exponent = total(flows, energy.runs[reference], origin.size)
     values *= origin.channels
-    notes = _reasons(energy, visited)
+    notes = _reasons(energy, visited, gains or {})
     return Erf(
         values,
         graph.nodes[index].name,
@@ -147,27 +147,35 @@ def expected_erf(
         "expected",
         not notes,
         notes,
-        {"batch_norm": batch_norm, "gains": "modelled" if gains is None else "measured"},
+        {"batch_norm": batch_norm, "gains": "measured" if gains else "modelled"},
         exponent,
         UnitFrame(graph, index, tuple(unit), reference),
     )
 
 
-def _reasons(energy: Energy, visited: Sequence[int]) -> tuple[str, ...]:
+def _reasons(energy: Energy, visited: Sequence[int], gains: Gains) -> tuple[str, ...]:
     """Return why the result is approximate: each reason once, with the layers it is about."""
     nodes = energy.graph.nodes
+    edges = {key[0] for key in gains if isinstance(key, tuple)}
     found: dict[str, list[str]] = {}
     correlated: set[int] = set()
     for i in visited:
         layer = energy.layers[i]
-        if layer.remark:
+        is_model = layer.backward.spreads is not None or (i not in gains and i not in edges)
+        if layer.remark and is_model:
             found.setdefault(layer.remark, []).append(nodes[i].name)
         if layer.sums and i in correlated:
             found.setdefault(_CORRELATED, []).append(nodes[i].name)
         if layer.correlates or i in correlated:
             correlated.update(nodes[i].inputs)
-    return tuple(_sentence(reason, names) for reason, names in found.items())
+    reasons = tuple(_sentence(reason, names) for reason, names in found.items())
+    return (_MEASURED, *reasons) if gains else reasons
 
+
+_MEASURED = (
+    "What layers pass on is measured, in the mean over channels and positions; where it goes is "
+    "modelled with weights that are independent of each other, which trained ones are not."
+)
 
 _CORRELATED = "gradients that overlapping windows add up are taken to be independent"
 

@@ -158,7 +158,7 @@ class GraphModule(Scope):
         for norm in norms:
             norm.warming = True
         try:
-            plan.run(input_of(plan, small).to(next(self.parameters())))
+            plan.run(input_of(plan, small).to(norms[0].running_var))
         finally:
             for norm in norms:
                 norm.warming = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+from rfstudio.engine.gains_request import GainsRequest, GainsResult
 from rfstudio.engine.request import ErfRequest, ErfResult
 from rfstudio.engine.running import CancelToken, Report
 
@@ -20,4 +21,11 @@ def measure_erf(
     result: ErfResult = erf.measure(
         request, report=report, token=token, kept=kept, networks=networks
     )
+    return result
+
+
+def measure_gains(request: GainsRequest, token: CancelToken, report: Report) -> GainsResult:
+    """Measure how much energy layers pass on; see `rfstudio.engine.gains.measure_gains`."""
+    gains = importlib.import_module("rfstudio.engine.gains")
+    result: GainsResult = gains.measure_gains(request, report=report, token=token)
     return result

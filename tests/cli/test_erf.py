@@ -61,6 +61,24 @@ def test_that_the_expected_field_of_a_linear_stack_is_exact_and_has_the_known_wi
     assert record["metrics"]["offset"] == pytest.approx([0, 0], abs=1e-9)
 
 
+def test_that_gains_of_an_expected_field_can_be_measured_and_are_recorded(
+    capsys: pytest.CaptureFixture[str], network: Path
+) -> None:
+    words = (network, "--layer", "b", "--estimator", "expected")
+    record = _json(capsys, *words, "--samples", 2, "--seed", 4, "--device", "cpu")
+    assert record["options"]["gains"] == "measured"
+    assert (record["options"]["samples"], record["options"]["seed"]) == (2, 4)
+    # Both words for the same: neither may leave the record, on which programs rely.
+    assert (record["exact"], record["exactness"]) == (False, "approximate")
+    assert "is measured" in record["notes"][0]
+    by_name = _json(capsys, *words, "--gains", "measured", "--weights", "uniform")
+    assert by_name["options"]["weights"] == "uniform"
+    assert by_name["options"]["samples"] == 8
+    plain = _json(capsys, *words, "--gains", "modelled")
+    assert (plain["options"]["gains"], plain["exact"]) == ("modelled", True)
+    assert record["metrics"]["sigma"] == pytest.approx(plain["metrics"]["sigma"], rel=0.05)
+
+
 def test_that_a_measurement_records_every_option_and_stays_in_its_region(
     capsys: pytest.CaptureFixture[str], network: Path, tmp_path: Path
 ) -> None:
@@ -125,6 +143,9 @@ def test_that_the_table_tells_estimator_and_size(
         ("--layer b --weights nosuch.safetensors", 1, "nosuch.safetensors"),
         ("--layer b --images nosuch.png", 1, "nosuch.png"),
         ("--layer b --samples 0", 1, "samples"),
+        ("--layer b --gains measured", 2, "--estimator expected"),
+        ("--layer b --estimator expected --gains modelled --samples 3", 2, "measured gains"),
+        ("--layer b --estimator expected --samples 0", 1, "samples"),
     ],
 )
 def test_that_what_cannot_be_measured_is_said_in_a_sentence(

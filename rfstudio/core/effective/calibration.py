@@ -26,9 +26,6 @@ Edge: TypeAlias = tuple[int, int]
 _LEAST = 1e-30
 """Smallest factor: of a layer that passes nothing on, so that shares of channels stay numbers."""
 
-_NOTICED = 1e-9
-"""Relative difference from the model below which a factor is not worth keeping."""
-
 
 class Measured(NamedTuple):
     """What was measured of gradients that started with 1 for every channel and position.
@@ -186,9 +183,7 @@ def _as_gains(
         if isinstance(node.op, ops.MERGES):
             gains[index, source] = ratio
         elif layer.backward.spreads is None:
-            product = _product(layer.backward.keep, ratio)
-            if not _alike(product, layer.backward.keep):
-                gains[index] = product
+            gains[index] = _product(layer.backward.keep, ratio)
         else:
             assert isinstance(ratio, float)
             tap = taps.get(index)
@@ -203,7 +198,3 @@ def _product(a: Factors, b: Factors) -> Factors:
     first = a if isinstance(a, tuple) else (a,) * count
     second = b if isinstance(b, tuple) else (b,) * count
     return tuple([x * y for x, y in zip(first, second, strict=True)])
-
-
-def _alike(a: Factors, b: Factors) -> bool:
-    return bool(np.allclose(a, b, rtol=_NOTICED, atol=0.0))
