@@ -14,7 +14,7 @@ from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats import presets as shipped
 from rfstudio.formats import tables
-from rfstudio.formats.tables import Table
+from rfstudio.formats.tables import Table, one_line
 
 
 def presets(_arguments: argparse.Namespace) -> int:
@@ -68,7 +68,7 @@ def _status(analysis: Analysis) -> int:
     """Report what keeps the network from running; the analysis is there all the same."""
     errors = [x for x in analysis.diagnostics if x.severity == "error"]
     for error in errors:
-        print(f"rfstudio: {error.message}", file=sys.stderr)
+        print(one_line(f"rfstudio: {error.message}"), file=sys.stderr)
     return 1 if errors else 0
 
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from rfstudio.cli.arguments import parse
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.errors import FormatError, RFStudioError
+from rfstudio.formats.tables import one_line
 
 DONE, AT_FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -53,5 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, status: int) -> int:
-    print(message, file=sys.stderr)
+    # A terminal must not obey what a file holds, such as the name of a layer.
+    print(*map(one_line, message.split("\n")), sep="\n", file=sys.stderr)
     return status

@@ -19,6 +19,7 @@ from rfstudio.formats.tables import (
     alignment_text,
     analysis_table,
     field_text,
+    one_line,
     sizes_text,
     steps_text,
 )
@@ -38,7 +39,7 @@ def analysis_text(analysis: Analysis, reference: str) -> str:
     ]
     if architecture.reference:
         heading.append(architecture.reference)
-    lines = [_bold(" · ".join(heading))]
+    lines = [_bold(one_line(" · ".join(heading)))]
     if reference != "input":
         lines.append(f"fields with respect to the map of {reference}")
     lines += ["", table_text(analysis_table(analysis.layers)), "", _totals(analysis)]
@@ -51,7 +52,7 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
     title = path if path == layer.name else f"{path} (its output is {layer.name})"
     inputs = ", ".join(layer.inputs)
     lines = [
-        _bold(f"{analysis.architecture.name}, {title}"),
+        _bold(one_line(f"{analysis.architecture.name}, {title}")),
         _facts(
             [
                 ("op", f"{layer.op}, reads {inputs}" if inputs else layer.op),
@@ -79,7 +80,7 @@ def erf_text(record: Mapping[str, Any]) -> str:
     facts += [(key, str(options[key])) for key in ("seed", "weights", "dtype") if key in options]
     metrics = [(key, _metric(value)) for key, value in record["metrics"].items()]
     lines = [
-        _bold(f"{record['name']}, {record['layer']}, unit ({position})"),
+        _bold(one_line(f"{record['name']}, {record['layer']}, unit ({position})")),
         _facts(facts),
         "",
         _bold("effective field"),
@@ -142,7 +143,7 @@ def _region(region: Sequence[tuple[int, int]] | None) -> str:
 def _facts(facts: Iterable[tuple[str, str]]) -> str:
     facts = list(facts)
     width = max(12, *(len(name) for name, _ in facts)) + 2 if facts else 0
-    return "\n".join(f"{_GAP}{name:<{width}}{value}" for name, value in facts)
+    return "\n".join(f"{_GAP}{name:<{width}}{one_line(value)}" for name, value in facts)
 
 
 def _totals(analysis: Analysis) -> str:
@@ -157,7 +158,7 @@ def _diagnostics(diagnostics: Sequence[Diagnostic]) -> list[str]:
     for remark in diagnostics:
         head = f"{remark.severity}: "
         lines += textwrap.wrap(
-            f"{head}{remark.message} [{remark.code}]",
+            one_line(f"{head}{remark.message} [{remark.code}]"),
             max(40, min(_width(), 100)),
             subsequent_indent=" " * len(head),
             break_on_hyphens=False,
@@ -168,7 +169,7 @@ def _diagnostics(diagnostics: Sequence[Diagnostic]) -> list[str]:
 def table_text(table: Table) -> str:
     """Return a table with aligned columns; a terminal that is too narrow gets fewer of them."""
     columns = list(range(len(table.headers)))
-    grid = (table.headers, *table.rows)
+    grid = [tuple(map(one_line, row)) for row in (table.headers, *table.rows)]
     widths = [max(len(row[i]) for row in grid) for i in columns]
 
     def total() -> int:

@@ -31,6 +31,10 @@ Padding: TypeAlias = int | tuple[int, ...] | tuple[tuple[int, int], ...] | Paddi
 Groups: TypeAlias = int | Literal["depthwise"]
 
 
+LIMIT = 2**31
+"""What every whole number of an operation stays below, with either sign."""
+
+
 class Kind(Enum):
     """What sort of value a parameter takes; readers, writers and forms are driven by it."""
 
@@ -235,7 +239,7 @@ def fault(parameter: Parameter, value: Any) -> str:
 
 
 def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LIMIT
 
 
 def _is_number(value: object) -> bool:

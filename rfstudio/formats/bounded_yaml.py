@@ -83,6 +83,8 @@ class Problems:
         """
         if len(message) > MAX_MESSAGE:
             message = f"{message[: MAX_MESSAGE - 1]}…"
+        # A terminal must not obey what a file tells it.
+        message = "".join(x if x.isprintable() else "�" for x in message)
         self._found[Problem(self.path, mark.line, mark.column, message)] = None
         if len(self._found) >= MAX_PROBLEMS:
             last = max(self._found)

@@ -287,16 +287,14 @@ class ItemReader:
         """Put the keys of `body` that `owner` has into `place`, and note the others."""
         if isinstance(body, Scalar) and body.value is None:
             return
-        if not isinstance(body, Mapping):
-            example = "{name: value}"
-            self._fail(
-                place,
-                body.mark,
-                f"the parameters of {owner} must be a mapping, as in {example},"
-                f" not {rendered(body)}",
-            )
-            return
         words = tuple(known)
+        if not isinstance(body, Mapping):
+            if report:
+                # What stands there was meant to hold them: that none is given is no news.
+                place.mistyped.update(words)
+                expected = f"the parameters of {owner} must be a mapping, as in {{name: value}}"
+                self._fail(place, body.mark, f"{expected}, not {rendered(body)}")
+            return
         for key, value in body.entries:
             if key.text in words:
                 place.fields[key.text] = (key, value)

@@ -239,7 +239,7 @@ def table_csv(table: Table) -> str:
 
 def table_markdown(table: Table) -> str:
     """Return a table as GitHub's Markdown, with aligned columns."""
-    rows = [[_one_line(x).replace("|", "\\|") for x in row] for row in (table.headers, *table.rows)]
+    rows = [[one_line(x).replace("|", "\\|") for x in row] for row in (table.headers, *table.rows)]
     widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(table.headers))]
     rule = [
         "-" * (width - 1) + ":" if numeric else "-" * width
@@ -291,11 +291,12 @@ _LATEX = {
 
 def latex_text(text: str) -> str:
     """Return `text` so that LaTeX prints it as it is."""
-    escaped = "".join(_LATEX.get(x, x) for x in _one_line(text))
+    escaped = "".join(_LATEX.get(x, x) for x in one_line(text))
     return re.sub(r"^-(?=\d)", "$-$", escaped)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return `text` with a space for each line break and other character that cannot be seen."""
     return "".join(x if x.isprintable() else " " for x in text)
 
 

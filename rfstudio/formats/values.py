@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from rfstudio.core.architecture import INPUT
-from rfstudio.core.ops import Kind, Parameter, fault
+from rfstudio.core.ops import LIMIT, Kind, Parameter, fault
 from rfstudio.formats.bounded_yaml import Listing, Mapping, Node, Scalar
 from rfstudio.formats.scalars import remark, resolved
 from rfstudio.formats.wording import rendered, short, suggestion, word_of
 
 _PER_AXIS = (Kind.SIZES, Kind.PADDING, Kind.SCALES)
+_FINITE = (Kind.BOOLEAN, Kind.CHOICE)
 _WORDS_OF_KIND = {Kind.PADDING: ("same", "same_lower", "valid"), Kind.GROUPS: ("depthwise",)}
 
 
@@ -88,6 +89,8 @@ def _advice(parameter: Parameter, node: Node) -> str:
     """Return the remedy for a value that does not fit, if there is an obvious one."""
     if parameter.kind is Kind.TEXT:
         return quotes((node,))
+    if parameter.kind not in _FINITE and _is_too_large(node):
+        return "; the number is too large"
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return ""
     words = parameter.choices or _WORDS_OF_KIND.get(parameter.kind, ())
@@ -95,6 +98,14 @@ def _advice(parameter: Parameter, node: Node) -> str:
     if near or parameter.kind is Kind.BOOLEAN:
         return near
     return advice_for_number(node)
+
+
+def _is_too_large(node: Node) -> bool:
+    """Whether a number, or one of a list, is beyond what any size or factor may be."""
+    if isinstance(node, Listing):
+        return any(map(_is_too_large, node.items))
+    value = node.value if isinstance(node, Scalar) else None
+    return isinstance(value, int | float) and abs(value) >= LIMIT
 
 
 def advice_for_number(node: Node) -> str:

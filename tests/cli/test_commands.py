@@ -187,6 +187,23 @@ def test_that_problems_of_a_file_go_to_standard_error_with_their_places(
     assert f"{path}:6:5: unknown op 'convv'; did you mean 'conv'?" in lines
 
 
+def test_that_the_names_of_a_file_cannot_command_a_terminal(run: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(
+        'format: 1\nname: "n\\e[2J"\nreference: "r\\e[2J"\n'
+        "input: {size: [8, 8], channels: 3}\nlayers:\n"
+        '  - conv: {name: "a\\e[2J\\nb", kernel_size: 1, padding: 1}\n  - global_avg_pool\n'
+    )
+    layer = "a\x1b[2J\nb"
+    for options in ((), ("--layer", layer), ("--format", "markdown"), ("--format", "latex")):
+        assert run("analyze", path, *options) == 0
+        assert "\x1b" not in run.out
+    assert run("analyze", path, "--layer", layer, "--unit", 99, 99) == 1
+    assert "\x1b" not in run.err
+    assert run("analyze", path, "--input-size", 1, 1, "--layer", layer + "c") == 1
+    assert "\x1b" not in run.err
+
+
 def test_that_an_input_that_is_too_small_is_at_fault(run: Shell) -> None:
     assert run("analyze", "vgg16", "--input-size", 8, 8) == 1
     assert "output of 'pool4' would be empty" in run.err

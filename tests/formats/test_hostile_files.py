@@ -178,3 +178,55 @@ def test_that_any_text_raises_nothing_but_format_errors(text: str) -> None:
 def test_that_any_pile_of_yaml_signs_raises_nothing_but_format_errors(text: str) -> None:
     _quietly(text)
     _quietly(HEAD + "  - " + text)
+
+
+def _problem_of(item: str) -> str:
+    text = f"format: 1\ninput: {{size: [32, 32], channels: 4}}\nlayers:\n  - {item}\n"
+    with pytest.raises(FormatError) as caught:
+        read_yaml(text, "x.yaml")
+    (problem,) = str(caught.value).splitlines()
+    return problem
+
+
+@pytest.mark.parametrize("name", ["a\\nb", "a\\e[31mb", "a\\u202eb", "\\a", "a\\u2028b"])
+def test_that_a_message_cannot_command_a_terminal(name: str) -> None:
+    assert _problem_of(f'"{name}"').isprintable()
+    assert _problem_of(f'relu: {{from: "{name}"}}').isprintable()
+    assert _problem_of(f'relu: {{"{name}": 3}}').isprintable()
+
+
+@pytest.mark.parametrize(
+    ("item", "place"),
+    [
+        ("conv: {kernel_size: 99999999999}", "4:25: kernel_size"),
+        ("conv: {kernel_size: [3, 99999999999]}", "4:25: kernel_size"),
+        ("conv: {kernel_size: 3, padding: [[1, 1], [-99999999999, 1]]}", "4:37: padding"),
+        ("conv: {kernel_size: 3, out_channels: 99999999999}", "4:42: out_channels"),
+        ("upsample: {scale_factor: 1.0e+300}", "4:30: scale_factor"),
+    ],
+)
+def test_that_a_number_that_is_too_large_is_called_so(item: str, place: str) -> None:
+    problem = _problem_of(item)
+    assert problem.startswith(f"x.yaml:{place} must be")
+    assert problem.endswith("; the number is too large")
+
+
+@pytest.mark.parametrize("body", ["3", "[3]", "kernel_size", "'a'"])
+def test_that_parameters_that_are_no_mapping_are_one_problem(body: str) -> None:
+    assert "the parameters of conv must be a mapping" in _problem_of(f"conv: {body}")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "upsample: {scale_factor: 1000000}",
+        "upsample: {size: 2000000000}",
+        "adaptive_avg_pool: {output_size: 2000000000}",
+        "conv_transpose: {kernel_size: 1, stride: 2000000000}",
+        "window_attention: {window_size: 2000000000, heads: 1}",
+    ],
+)
+def test_that_a_map_beyond_all_bounds_is_a_problem_at_its_place(item: str) -> None:
+    problem = _problem_of(item)
+    assert problem.startswith("x.yaml:4:5: ")
+    assert "at most" in problem
