@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QShowEvent
+from PySide6.QtGui import QColor, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -23,6 +23,7 @@ from rfstudio.app.settings import Settings
 from rfstudio.app.texts import field_text, steps_text
 from rfstudio.core.analysis import Analysis, analyze
 from rfstudio.widgets.canvas.colours import SERIES
+from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Spot, Values
 from rfstudio.widgets.charts.erf_sizes import ErfSizes
 from rfstudio.widgets.charts.growth_data import Growth, growth_of
 from rfstudio.widgets.charts.plot import Plot
@@ -69,7 +70,8 @@ class GrowthChart(QWidget):
         self._is_stale = True
         self._marked = ""
         self._labelled = 0
-        self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
+        self._curves: dict[tuple[str, str], Curve] = {}
+        self._keys: dict[tuple[str, str], pg.PlotDataItem] = {}
         self._build()
         self._erf_sizes.grown.connect(self._show_erf_sizes)
         session.analysis_changed.connect(self._follow)
@@ -132,14 +134,8 @@ class GrowthChart(QWidget):
         item = self.plot.getPlotItem()
         item.getAxis("left").setLogMode(self.log.isChecked())
         self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
-        self._reach = pg.InfiniteLine(angle=0, movable=False)
-        self._reach_label = pg.InfLineLabel(
-            self._reach, position=0.3, anchors=[(0.5, 0.0), (0.5, 0.0)]
-        )
-        self._here = pg.InfiniteLine(angle=90, movable=False)
-        self._point = pg.ScatterPlotItem(size=11, pxMode=True)
-        for mark in (self._reach, self._here, self._point):
-            item.addItem(mark, ignoreBounds=True)
+        self._legend.sigSampleClicked.connect(self._show)
+        self._drawn = Curves(item.getViewBox())
         self.plot.clicked_at.connect(self._choose)
         self.plot.hovered_at.connect(self._read_out)
         self.plot.colours_changed.connect(self._follow_colours)
@@ -187,14 +183,13 @@ class GrowthChart(QWidget):
         self._draw()
 
     def _draw(self) -> None:
-        wanted: set[tuple[str, str]] = set()
+        self._curves = {}
         for i, growth in enumerate((self._growth, *self._others.values())):
-            wanted |= self._draw_one(growth, i)
-        for key in set(self._curves) - wanted:
-            self.plot.getPlotItem().removeItem(self._curves.pop(key))
+            self._draw_one(growth, i)
+        for key in set(self._keys) - set(self._curves):
+            self._legend.removeItem(self._keys.pop(key))
         if len(self._legend.items) != self._labelled:
             self._follow_colours()
-        self._draw_reach()
         self._mark()
 
     def _follow_colours(self) -> None:
@@ -203,58 +198,75 @@ class GrowthChart(QWidget):
         for _, label in self._legend.items:
             label.setText(label.text)  # it takes the colour with its text
 
-    def _draw_one(self, growth: Growth, place: int) -> set[tuple[str, str]]:
+    def _draw_one(self, growth: Growth, place: int) -> None:
         colour = SERIES[place % len(SERIES)]
-        depth = np.arange(1, growth.size.size + 1, dtype=float)
-        is_few = depth.size <= _MANY
+        mark = _SYMBOLS[place % len(_SYMBOLS)] if growth.size.size <= _MANY else ""
         key = "" if place == 0 else growth.name
-        # All in one call: each setter alone would draw the curve anew.
-        self._curve(key, "size", growth.name).setData(
-            depth,
-            growth.size,
-            connect="finite",
-            pen=self.plot.line(colour, 1.8),
-            symbol=_SYMBOLS[place % len(_SYMBOLS)] if is_few else None,
-            symbolSize=5,
-            symbolBrush=colour,
-            symbolPen=None,
-        )
-        self._curve(key, "jump", "jump" if place == 0 else "").setData(
-            depth, growth.jump, connect="finite", pen=self.plot.line(colour, 1.4, _JUMP)
-        )
-        drawn = {(key, "size"), (key, "jump")}
+        pen = self.plot.line(colour, 1.8)
+        self._curve(key, "size", growth.name, growth.size, pen, mark)
+        pen = self.plot.line(colour, 1.4, _JUMP)
+        self._curve(key, "jump", "jump" if place == 0 else "", growth.jump, pen)
         if place == 0 and self.erf.isChecked():
-            self._curve("", "erf", "ERF size").setData(
-                depth,
-                growth.erf_curve(self._sizes),
-                connect="finite",
-                pen=self.plot.line(colour, 1.6, _ERF),
-            )
-            drawn.add(("", "erf"))
-        return drawn
+            pen = self.plot.line(colour, 1.6, _ERF)
+            self._curve(key, "erf", "ERF size", growth.erf_curve(self._sizes), pen)
 
-    def _curve(self, key: str, kind: str, label: str) -> pg.PlotDataItem:
-        if (key, kind) not in self._curves:
-            curve = pg.PlotDataItem(antialias=True)
-            curve.setLogMode(False, self.log.isChecked())
-            self.plot.getPlotItem().addItem(curve)
-            self._curves[key, kind] = curve
+    def _curve(
+        self, key: str, kind: str, label: str, values: Values, pen: QPen, mark: str = ""
+    ) -> None:
+        """Draw a curve over depth, and say in the legend what it is."""
+        depth = np.arange(1, values.size + 1, dtype=float)
+        self._curves[key, kind] = Curve(depth, self._up(values), pen, mark)
+        if (key, kind) not in self._keys:
+            self._keys[key, kind] = pg.PlotDataItem([0.0], [0.0], antialias=True)
             if label:
-                self._legend.addItem(curve, label)
-        curve = self._curves[key, kind]
-        label_item = self._legend.getLabel(curve)
+                self._legend.addItem(self._keys[key, kind], label)
+        shown = self._keys[key, kind]
+        if shown.opts["pen"] != pen:
+            shown.setPen(pen)
+        if shown.opts["symbol"] != (mark or None):
+            shown.setSymbol(mark or None)
+            shown.setSymbolSize(5)
+            shown.setSymbolBrush(pen.color())
+            shown.setSymbolPen(None)
+        label_item = self._legend.getLabel(shown)
         if label_item is not None and label and label_item.text != label:
             label_item.setText(label)
-        return curve
 
-    def _draw_reach(self) -> None:
-        reach = self._growth.reach
-        self._reach.setPen(self.plot.line(self.plot.quiet_colour, 1.0, (1.0, 3.0)))
-        self._reach_label.setFormat(f"input {reach}")
-        self._reach_label.setColor(self.plot.quiet_colour)
-        self._reach.setVisible(reach > 0)
+    def _up(self, values: Values) -> Values:
+        """Return values as they stand on the axis of pixels."""
+        if not self.log.isChecked():
+            return values
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(values > 0, np.log10(values), np.nan)
+
+    def _show(self) -> None:
+        """Draw the curves that were not switched off in the legend, and the marks."""
+        curves = tuple(x for key, x in self._curves.items() if self._keys[key].isVisible())
+        lines, spot = self._marks()
+        self._drawn.show_drawing(Drawing(curves, lines, spot), self.plot.quiet_colour)
+
+    def _marks(self) -> tuple[tuple[Line, ...], Spot | None]:
+        """Return the lines of the input's size and of the chosen layer, and its point."""
+        quiet, reach = self.plot.quiet_colour, self._growth.reach
+        lines: list[Line] = []
         if reach > 0:
-            self._reach.setValue(np.log10(reach) if self.log.isChecked() else reach)
+            pen = self.plot.line(quiet, 1.0, (1.0, 3.0))
+            lines.append(Line(self._height(reach), pen, is_level=True, text=f"input {reach}"))
+        index = self._session.analysis.graph.paths.get(self._selection.layer, 0)
+        if index <= 0:
+            return tuple(lines), None
+        lines.append(Line(index, self.plot.line(quiet, 1.0)))
+        if index > self._growth.size.size:
+            return tuple(lines), None
+        size = float(self._growth.size[index - 1])
+        height = float(reach) if np.isnan(size) else size
+        if height <= 0:
+            return tuple(lines), None
+        pen = self.plot.line(self.plot.text_colour, 1.8)
+        return tuple(lines), Spot(QPointF(index, self._height(height)), pen, QColor(SERIES[0]))
+
+    def _height(self, pixels: float) -> float:
+        return float(np.log10(pixels)) if self.log.isChecked() else float(pixels)
 
     def _follow_selection(self, _selected: object) -> None:
         if not self._is_stale and self._marked != self._selection.layer:
@@ -262,19 +274,8 @@ class GrowthChart(QWidget):
 
     def _mark(self) -> None:
         self._marked = self._selection.layer
-        index = self._session.analysis.graph.paths.get(self._selection.layer, 0)
-        self._here.setVisible(index > 0)
-        self._here.setPen(self.plot.line(self.plot.quiet_colour, 1.0))
-        self._point.clear()
-        if 0 < index <= self._growth.size.size:
-            self._here.setValue(index)
-            size = self._growth.size[index - 1]
-            height = self._growth.reach if np.isnan(size) else size
-            if height > 0:
-                up = np.log10(height) if self.log.isChecked() else height
-                pen = self.plot.line(self.plot.text_colour, 1.8)
-                self._point.setData([index], [up], pen=pen, brush=QColor(SERIES[0]))
-        self._tell(index)
+        self._show()
+        self._tell(self._session.analysis.graph.paths.get(self._selection.layer, 0))
 
     # --- pointing -------------------------------------------------------------------------------
 
@@ -289,7 +290,7 @@ class GrowthChart(QWidget):
 
     def _read_out(self, point: QPointF | None) -> None:
         if point is None:
-            self._mark()
+            self._tell(self._session.analysis.graph.paths.get(self._selection.layer, 0))
         elif self._growth.size.size:
             self._tell(self._nearest(point))
 
@@ -308,8 +309,6 @@ class GrowthChart(QWidget):
 
     def _switch_log(self, is_on: bool) -> None:
         self._settings.set("growth/log", is_on)
-        for curve in self._curves.values():
-            curve.setLogMode(False, is_on)
         self.plot.getPlotItem().getAxis("left").setLogMode(is_on)
         self._draw()
         self.plot.show_all()
@@ -326,4 +325,4 @@ class GrowthChart(QWidget):
     def _show_erf_sizes(self, sizes: dict[int, float]) -> None:
         self._sizes = sizes
         if self.erf.isChecked():
-            self._draw_one(self._growth, 0)
+            self._draw()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QShowEvent
@@ -18,10 +17,10 @@ from rfstudio.app.settings import Settings
 from rfstudio.core.analysis import Analysis, UnitView
 from rfstudio.core.effective.gaussian_fit import GaussianFit, fit_gaussian
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.track import Interval
 from rfstudio.widgets.canvas.colours import ERF, SERIES, THEORETICAL
 from rfstudio.widgets.canvas.effective_field import MeasuredField, Measurements, expected_field
 from rfstudio.widgets.canvas.unit_grid import grid_of
+from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values
 from rfstudio.widgets.charts.plot import Plot
 
 _AXES = ("z", "y", "x")
@@ -236,39 +235,28 @@ class ProfileChart(QWidget):
 
 
 class _SectionPlot:
-    """The section along one axis; its items are made once and then only moved."""
+    """The section along one axis."""
 
     def __init__(self, axis: int, name: str) -> None:
         self._axis = axis
         self._is_log = False
         self.plot = Plot(f"{name}, in pixels", "of the peak")
         self.plot.setAccessibleName(f"Section through the effective field along {name}")
-        item = self.plot.getPlotItem()
-        self._curves = {x: pg.PlotDataItem(antialias=True) for x in ("fit", "measured", "expected")}
-        for curve in self._curves.values():
-            item.addItem(curve)
-        self._curves["fit"].setZValue(2)  # a jagged field would hide it
-        self._borders = [pg.InfiniteLine(angle=90, movable=False) for _ in range(4)]
-        for line in self._borders:
-            item.addItem(line, ignoreBounds=True)
-        self._note = pg.TextItem(anchor=(1.0, 0.0))
-        self._note.setZValue(10)
-        self._note.setParentItem(item.getViewBox())
-        item.getViewBox().sigResized.connect(self._place_note)
+        self._drawn = Curves(self.plot.getPlotItem().getViewBox())
         self.plot.hovered_at.connect(self._read_out)
+        self.values: dict[str, Values] = {}
+        self.borders: list[tuple[str, float]] = []
         self._shown: Section | None = None
         self._fit_text = ""
+        self._note = ""
         self._height = 1.05
         self._range: tuple[float, float] | None = None
-        self.plot.colours_changed.connect(self.follow_colours)
-        self.follow_colours()
+        self.plot.colours_changed.connect(self._draw)
 
     def set_log(self, is_log: bool) -> None:
         """Draw over four decades, or linearly."""
         self._is_log = is_log
         item = self.plot.getPlotItem()
-        for curve in self._curves.values():
-            curve.setLogMode(False, is_log)
         item.getAxis("left").setLogMode(is_log)
         low = float(np.log10(_FLOOR)) if is_log else 0.0
         item.setLimits(yMin=low - 0.1 if is_log else -0.05)
@@ -280,18 +268,25 @@ class _SectionPlot:
         """Draw the sections of one unit."""
         self._shown = measured or expected
         fit = None if self._shown is None else self._shown.fit
-        for name, values in (
-            ("expected", None if expected is None else expected.values),
-            ("measured", None if measured is None else measured.values),
-            ("fit", self._fit_curve(fit)),
-        ):
-            self._show(name, values)
-        region, visible = view.theoretical_region, view.visible_region
-        self._move_borders(self._borders[:2], region)
-        self._move_borders(self._borders[2:], visible)
+        found = {
+            "expected": None if expected is None else expected.values,
+            "measured": None if measured is None else measured.values,
+            "fit": self._fit_curve(fit),  # the last one, as a jagged field would hide it
+        }
+        self.values = {name: values for name, values in found.items() if values is not None}
+        self.borders = [
+            (kind, region[self._axis][side] + (0.5 if side else -0.5))
+            for kind, region in (
+                ("theoretical", view.theoretical_region),
+                ("visible", view.visible_region),
+            )
+            if region is not None
+            for side in (0, 1)
+        ]
         self._fit_text = "" if fit is None else f"σ {fit.sigma[0]:.2f} px, R² {fit.r_squared:.3f}"
-        self._note.setText(self._fit_text)
+        self._note = self._fit_text
         self._show_height(max([1.0, *(float(x.values.max()) for x in (expected, measured) if x)]))
+        self._draw()
 
     def _show_height(self, highest: float) -> None:
         """Show all of a curve that rises above the peak of the other one."""
@@ -301,51 +296,41 @@ class _SectionPlot:
             self.plot.getPlotItem().setYRange(0.0, height, padding=0)
         self._height = height
 
-    def _show(self, name: str, values: NDArray[np.float64] | None) -> None:
-        if values is None:
-            self._curves[name].setData([], [])
-            return
-        x = np.arange(values.size, dtype=float)
-        if self._is_log:
-            values = np.where(values > _FLOOR / 10, values, np.nan)
-        self._curves[name].setData(x, values, connect="finite")
+    def _draw(self) -> None:
+        plot = self.plot
+        pens = {
+            "expected": plot.line(ERF, 2.0),
+            "measured": plot.line(_MEASURED, 1.6, _MEASURED_DASHES),
+            "fit": plot.line(plot.text_colour, 1.0, _FIT_DASHES),
+            "theoretical": plot.line(THEORETICAL, 2.0),
+            "visible": plot.line(plot.text_colour, 1.0, _VISIBLE_DASHES),
+        }
+        curves = tuple(
+            Curve(np.arange(values.size, dtype=float), self._up(values), pens[name])
+            for name, values in self.values.items()
+        )
+        lines = tuple(Line(place, pens[kind]) for kind, place in self.borders)
+        self._drawn.show_drawing(Drawing(curves, lines, note=self._note), plot.text_colour)
 
-    def _fit_curve(self, fit: GaussianFit | None) -> NDArray[np.float64] | None:
+    def _up(self, values: Values) -> Values:
+        """Return values as they stand on the axis."""
+        if not self._is_log:
+            return values
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(values > _FLOOR / 10, np.log10(values), np.nan)
+
+    def _fit_curve(self, fit: GaussianFit | None) -> Values | None:
         if fit is None or self._shown is None:
             return None
         x = np.arange(self._shown.values.size)
         bell = np.exp(-((x - fit.center[0]) ** 2) / (2 * fit.sigma[0] ** 2))
         return np.asarray(fit.amplitude * bell, np.float64)
 
-    def _move_borders(
-        self, lines: list[pg.InfiniteLine], region: tuple[Interval, ...] | None
-    ) -> None:
-        for line, side in zip(lines, (0, 1), strict=True):
-            line.setVisible(region is not None)
-            if region is not None:
-                line.setValue(region[self._axis][side] + (0.5 if side else -0.5))
-
-    def follow_colours(self) -> None:
-        """Draw in the colours of the window."""
-        plot = self.plot
-        self._curves["expected"].setPen(plot.line(ERF, 2.0))
-        self._curves["measured"].setPen(plot.line(_MEASURED, 1.6, _MEASURED_DASHES))
-        self._curves["fit"].setPen(plot.line(plot.text_colour, 1.0, _FIT_DASHES))
-        for line in self._borders[:2]:
-            line.setPen(plot.line(THEORETICAL, 2.0))
-        for line in self._borders[2:]:
-            line.setPen(plot.line(plot.text_colour, 1.0, _VISIBLE_DASHES))
-        self._note.setColor(plot.text_colour)
-
     def show_range(self, low: float, high: float) -> None:
         """Show a part of the axis, unless it is shown already."""
         if self._range != (low, high):
             self._range = (low, high)
             self.plot.getPlotItem().setXRange(low, high, padding=0.02)
-
-    def _place_note(self) -> None:
-        box = self.plot.getPlotItem().getViewBox()
-        self._note.setPos(box.width() - 4, 2)  # the right end of the text stays there
 
     def _read_out(self, point: QPointF | None) -> None:
         text = self._fit_text
@@ -354,4 +339,6 @@ class _SectionPlot:
             if 0 <= pixel < self._shown.values.size:
                 share = float(self._shown.values[pixel])
                 text = f"pixel {pixel}: {100 * share:.3g} %   {text}"
-        self._note.setText(text)
+        if text != self._note:
+            self._note = text
+            self._draw()

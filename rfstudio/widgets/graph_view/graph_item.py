@@ -114,8 +114,9 @@ class GraphItem(QGraphicsItem):
 
     def select(self, index: int) -> None:
         """Mark a node; −1 for none."""
-        self._selected = index
-        self.update()
+        if index != self._selected:
+            self._selected = index
+            self.update()
 
     def follow_palette(self, palette: QPalette) -> None:
         """Draw in the colours of the window."""

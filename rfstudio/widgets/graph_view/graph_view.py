@@ -105,7 +105,7 @@ class GraphView(QGraphicsView):
         if self._laid_out is not self._session.analysis:
             return
         index = self._session.analysis.graph.paths.get(self._selection.layer, -1)
-        self.item.select(index)
+        self.item.select(index)  # which repaints nothing while only the unit moves
         if index >= 0 and not self._is_own_choice and self._was_shown:
             self._bring_into_view(index)
 

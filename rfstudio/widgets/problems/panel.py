@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.selection import Selection
+from rfstudio.core.diagnostics import Diagnostic
 from rfstudio.core.errors import Problem
 from rfstudio.widgets.theme import icon, is_dark, severity_colour
 
@@ -87,6 +88,7 @@ class ProblemsPanel(QWidget):
         layout.addWidget(self._empty, 1)
 
         self._problems: tuple[Problem, ...] = ()
+        self._listed: tuple[tuple[Diagnostic, ...], bool] | None = None
         self._copy.clicked.connect(self._copy_problems)
         self._dismiss.clicked.connect(self.clear_file_problems)
         self.list.itemClicked.connect(self._go)
@@ -144,11 +146,14 @@ class ProblemsPanel(QWidget):
         QGuiApplication.clipboard().setText("\n".join(map(str, self._problems)))
 
     def _follow(self) -> None:
-        self.list.clear()
         dark = is_dark(self)
+        remarks = self._session.analysis.diagnostics
+        if self._listed == (remarks, dark):
+            return  # most edits leave no other remarks behind
+        self._listed = (remarks, dark)
+        self.list.clear()
         # The worst first; those of one severity stay in the order of the network.
         ranks = list(_WORDS)
-        remarks = self._session.analysis.diagnostics
         for remark in sorted(remarks, key=lambda x: ranks.index(x.severity)):
             text = f"{remark.layer}: {remark.message}" if remark.layer else remark.message
             picture = icon(remark.severity, severity_colour(remark.severity, dark=dark))

@@ -31,8 +31,7 @@ def chain(size: tuple[int, ...]) -> Architecture:
 
 
 def curve(plot, name: str) -> np.ndarray:
-    y = plot._curves[name].getOriginalDataset()[1]
-    return np.array([]) if y is None else np.asarray(y)
+    return plot.values.get(name, np.array([]))
 
 
 def test_that_a_section_through_a_gaussian_is_fitted_by_it() -> None:
@@ -74,7 +73,7 @@ def test_that_the_borders_are_those_of_the_regions(state, shown, settings) -> No
     chart = shown(ProfileChart(made.session, made.selection, settings=settings))
     view = made.session.analysis.unit("c", (0, 7))
     for axis, plot in enumerate(chart._plots):
-        places = [line.value() for line in plot._borders]
+        places = [place for _, place in plot.borders]
         (first, last), (low, high) = view.theoretical_region[axis], view.visible_region[axis]
         assert places == [first - 0.5, last + 0.5, low - 0.5, high + 0.5]
 
@@ -104,11 +103,11 @@ def test_that_a_hidden_chart_costs_nothing_and_catches_up(state, shown, settings
     made = state(chain((40, 30)))
     chart = shown(ProfileChart(made.session, made.selection, settings=settings))
     chart.hide()
-    before = chart._plots[0]._borders[0].value()
+    before = chart._plots[0].borders[0]
     made.selection.select_unit((1, 1))
-    assert chart._plots[0]._borders[0].value() == before
+    assert chart._plots[0].borders[0] == before
     chart.show()
-    assert chart._plots[0]._borders[0].value() != before
+    assert chart._plots[0].borders[0] != before
 
 
 def test_that_the_axis_stays_while_the_unit_moves(state, shown, settings) -> None:

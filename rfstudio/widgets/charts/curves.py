@@ -1,0 +1,235 @@
+"""Curves, lines and a note of a plot as one item, so that a change is one quick repaint.
+
+An item of pyqtgraph for each of them costs a frame: each measures, clips and repaints by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from pyqtgraph.graphicsItems.ScatterPlotItem import Symbols
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QTransform
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+Values = NDArray[np.float64]
+
+_MARK = 5.0
+"""Size of a mark in points of the screen."""
+
+_DENSE = 4
+"""Values a point of the screen from which on only the extremes are drawn."""
+
+_MARGIN = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A curve in coordinates of the plot.
+
+    Attributes
+    ----------
+    x, y
+        Its points by rising x; where y is not finite there is a gap.
+    pen
+        What it is drawn with.
+    mark
+        The sign at each point, as pyqtgraph calls it; empty for none.
+    """
+
+    x: Values
+    y: Values
+    pen: QPen
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight line through the whole plot.
+
+    Attributes
+    ----------
+    place
+        Where it cuts the axis that it stands on.
+    pen
+        What it is drawn with.
+    is_level
+        Whether it goes from left to right.
+    text
+        What is written at a level line, in its colour.
+    """
+
+    place: float
+    pen: QPen
+    is_level: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A round mark at one point."""
+
+    place: QPointF
+    pen: QPen
+    colour: QColor
+    size: float = 11.0
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """All that is in a plot; what is first is drawn first."""
+
+    curves: tuple[Curve, ...] = ()
+    lines: tuple[Line, ...] = ()
+    spot: Spot | None = None
+    note: str = ""
+
+
+class Curves(QGraphicsItem):
+    """Draws a `Drawing` into a view of pyqtgraph.
+
+    Parameters
+    ----------
+    view
+        The view; its ranges follow the curves while they are automatic.
+    """
+
+    def __init__(self, view: pg.ViewBox) -> None:
+        super().__init__()
+        self._view = view
+        self._drawing = Drawing()
+        self._colour = QColor()
+        self._bounds = QRectF(view.viewRect())
+        view.addItem(self)
+        view.sigRangeChanged.connect(self._follow_range)
+
+    @property
+    def drawing(self) -> Drawing:
+        """What is drawn."""
+        return self._drawing
+
+    def show_drawing(self, drawing: Drawing, note_colour: QColor) -> None:
+        """Draw something else."""
+        self._drawing = drawing
+        self._colour = note_colour
+        self._view.itemBoundsChanged(self)
+        # Now, as a range that changes while it is painted has to be painted twice.
+        self._view.prepareForPaint()
+        self.update()
+
+    def _follow_range(self) -> None:
+        self.prepareGeometryChange()
+        self._bounds = QRectF(self._view.viewRect())
+
+    # --- what pyqtgraph asks --------------------------------------------------------------------
+
+    def implements(self, interface: str | None = None) -> bool | list[str]:
+        """Tell pyqtgraph that there are `dataBounds`."""
+        return ["plotData"] if interface is None else interface == "plotData"
+
+    def dataBounds(  # noqa: N802 - pyqtgraph's name
+        self,
+        axis: int,
+        frac: float = 1.0,  # noqa: ARG002
+        orthoRange: tuple[float, float] | None = None,  # noqa: ARG002, N803
+    ) -> tuple[float | None, float | None]:
+        """Return the least and the largest value along an axis."""
+        parts = [x.y if axis else x.x for x in self._drawing.curves]
+        ends = [(float(np.nanmin(x)), float(np.nanmax(x))) for x in parts if not np.isnan(x).all()]
+        if not ends:
+            return None, None
+        return min(low for low, _ in ends), max(high for _, high in ends)
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
+        """Return what the view shows."""
+        return self._bounds
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        """Draw everything in points of the screen."""
+        del option, widget
+        drawing, transform = self._drawing, painter.worldTransform()
+        area = transform.mapRect(self._bounds)
+        painter.setWorldTransform(QTransform())
+        for line in drawing.lines:
+            _draw_line(painter, line, transform, area)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        for curve in drawing.curves:
+            _draw_curve(painter, curve, transform, area)
+        if drawing.spot is not None:
+            _draw_spot(painter, drawing.spot, transform)
+        if drawing.note:
+            painter.setPen(self._colour)
+            inside = area.adjusted(_MARGIN, 1.5 * _MARGIN, -2 * _MARGIN, 0)
+            painter.drawText(
+                inside, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, drawing.note
+            )
+        painter.setWorldTransform(transform)
+
+
+def _draw_line(painter: QPainter, line: Line, transform: QTransform, area: QRectF) -> None:
+    painter.setPen(line.pen)
+    if not line.is_level:
+        x = transform.map(QPointF(line.place, 0)).x()
+        if area.left() <= x <= area.right():
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+        return
+    y = transform.map(QPointF(0, line.place)).y()
+    if not area.top() <= y <= area.bottom():
+        return
+    painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+    painter.setPen(line.pen.color())
+    room = QRectF(area.left(), y + _MARGIN, 0.6 * area.width(), 40)
+    painter.drawText(room, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, line.text)
+
+
+def _draw_curve(painter: QPainter, curve: Curve, transform: QTransform, area: QRectF) -> None:
+    x = curve.x * transform.m11() + transform.dx()
+    y = curve.y * transform.m22() + transform.dy()
+    first, last = np.searchsorted(x, (area.left(), area.right()))
+    inside = slice(max(int(first) - 1, 0), int(last) + 1)
+    x, y = _thinned(x[inside], y[inside], int(area.width()))
+    if not x.size:
+        return
+    painter.setPen(curve.pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPath(pg.functions.arrayToQPath(x, y, connect="finite"))
+    if curve.mark:
+        painter.fillPath(_marks(curve.mark, x, y), QBrush(curve.pen.color()))
+
+
+def _thinned(x: Values, y: Values, width: int) -> tuple[Values, Values]:
+    """Return the least and the largest value of each point of the screen, where there are many."""
+    step = x.size // max(2 * width, 1)
+    if step < _DENSE:
+        return x, y
+    count = x.size // step
+    parts = y[: count * step].reshape(count, step)
+    ends = np.stack([np.fmin.reduce(parts, axis=1), np.fmax.reduce(parts, axis=1)], axis=1)
+    return np.repeat(x[: count * step : step], 2), ends.ravel()
+
+
+def _marks(mark: str, x: Values, y: Values) -> QPainterPath:
+    """Return the marks at all points as one path."""
+    sign = QTransform.fromScale(_MARK, _MARK).map(Symbols[mark])
+    path = QPainterPath()
+    path.setFillRule(Qt.FillRule.WindingFill)
+    is_there = np.isfinite(y)
+    for px, py in zip(x[is_there].tolist(), y[is_there].tolist(), strict=True):
+        path.addPath(sign.translated(px, py))
+    return path
+
+
+def _draw_spot(painter: QPainter, spot: Spot, transform: QTransform) -> None:
+    painter.setPen(spot.pen)
+    painter.setBrush(spot.colour)
+    painter.drawEllipse(transform.map(spot.place), spot.size / 2, spot.size / 2)
