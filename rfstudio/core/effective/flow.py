@@ -9,7 +9,8 @@ costs one multiplication, and no depth overflows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import frexp, ldexp, log2
+from math import frexp, isclose, ldexp, log2
+from operator import mul
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -71,13 +72,14 @@ class Flow:
 
     def times(self, factors: Factors) -> Flow:
         """Return the flow with the channels multiplied by a factor, or by one for each run."""
-        if isinstance(factors, tuple):
-            shares = [1.0] * len(factors) if self.profile is None else self.profile
-            products = [x * y for x, y in zip(shares, factors, strict=True)]
-            first, profile = _normalized(products)
+        if type(factors) is tuple:
+            shares = factors
+            if self.profile is not None:
+                shares = tuple(map(mul, self.profile, factors))
+            first, profile = _normalized(shares)
             factor = self.factor * first
         else:
-            factor, profile = self.factor * factors, self.profile
+            factor, profile = self.factor * factors, self.profile  # type: ignore[operator]
         exponent = self.exponent
         if not 1e-60 < factor < 1e60 and factor > 0:
             factor, more = frexp(factor)
@@ -129,33 +131,34 @@ class Flow:
     def _spread(self, spreads: Spreads, factor: float) -> Flow | None:
         """Return the flow spread back along all axes."""
         values, bits = self.values, self.bits
-        starts: list[int] = []
-        for axis, (start, how) in enumerate(zip(self.start, spreads, strict=True)):
-            before = values.shape[axis]
-            values, low = spread(values, axis, start, how)
-            if values.shape[axis] == 0:
-                return None
-            starts.append(low)
+        starts = list(self.start)
+        for axis, how in enumerate(spreads):
             if type(how) is WindowSpread:
-                bits += min(how.rule.kernel, before).bit_length()
-                if how.weights is not None:
-                    bits += max(log2(float(how.weights.max()) + 1e-300), 0.0)
+                if how.is_identity:
+                    continue
+                bits += how.bits
             else:
                 bits += 64.0
-        result = Flow(
-            tuple(starts), values, self.factor, self.exponent, bits, self.profile, self.lags
-        )
+            values, starts[axis] = spread(values, axis, starts[axis], how)
+            if values.shape[axis] == 0:
+                return None
+        factor, exponent = self.factor * factor, self.exponent
+        if not 1e-60 < factor < 1e60 and factor > 0:
+            factor, more = frexp(factor)
+            exponent += more
+        result = Flow(tuple(starts), values, factor, exponent, bits, self.profile, self.lags)
         if bits > _LARGE:
             result.level()
-        return result.times(factor)
+        return result
 
     def level(self) -> None:
         """Move the size of the values into the exponent."""
         largest = float(self.values.max())
         if largest > 0:
-            _, shift = frexp(largest)
-            self.values = np.ldexp(self.values, -shift)
-            self.exponent += shift
+            shift = max(-1000, min(frexp(largest)[1], 1000))
+            if shift:
+                self.values = self.values * ldexp(1.0, -shift)
+                self.exponent += shift
         self.bits = 0.0
 
     def plus(self, other: Flow) -> Flow:
@@ -169,7 +172,7 @@ class Flow:
         lags = None
         if a.lags is not None or b.lags is not None:
             first, second = float(a.values.sum()), float(values.sum())
-            lags = blended(a.lags, first / max(first + second, 1e-300), b.lags, values.ndim)
+            lags = blended(a.lags, first / max(first + second, 1e-300), b.lags)
         if a.start == b.start and a.values.shape == values.shape:
             return Flow(a.start, a.values + values, a.factor, a.exponent, bits, a.profile, lags)
         low = tuple([min(x, y) for x, y in zip(a.start, b.start, strict=True)])
@@ -192,10 +195,13 @@ def _box(start: tuple[int, ...], shape: tuple[int, ...], low: tuple[int, ...]) -
     return tuple([slice(x - z, x - z + n) for x, n, z in zip(start, shape, low, strict=True)])
 
 
-def _normalized(shares: Sequence[float]) -> tuple[float, Profile]:
+def _normalized(shares: tuple[float, ...]) -> tuple[float, Profile]:
     """Return the first share and the shares over it; no profile if all are alike."""
     first = shares[0]
-    if first <= 0 or all(abs(x - first) <= 1e-12 * first for x in shares):
+    if first <= 0:
+        return first, None
+    nearly = 1e-12 * first
+    if abs(shares[-1] - first) <= nearly and max(shares) - min(shares) <= nearly:
         return first, None
     return first, tuple([x / first for x in shares])
 
@@ -301,9 +307,11 @@ def _arrive(arriving: dict[int, list[Flow]], source: int, flows: list[Flow]) -> 
 
 
 def _alike(a: Profile, b: Profile) -> bool:
+    if a is b:
+        return True
     if a is None or b is None:
-        return a is b
-    return all(abs(x - y) <= 1e-9 * abs(x) for x, y in zip(a, b, strict=True))
+        return False
+    return all(map(isclose, a, b))
 
 
 def _through(flows: list[Flow], how: Backward) -> list[Flow]:
@@ -381,15 +389,18 @@ def total(flows: list[Flow], runs: tuple[int, ...], size: tuple[int, ...]) -> tu
 
     Values are map · 2^exponent; the exponent is 0 wherever the values fit into a float64.
     """
-    result = np.zeros(size)
     if not flows:
-        return result, 0
+        return np.zeros(size), 0
     flow = _mixed(flows, runs)
     flow.level()
     mantissa, exponent = frexp(flow.factor)
     exponent += flow.exponent
-    values = flow.values * mantissa
     if abs(exponent) < 1000:
-        values, exponent = np.ldexp(values, exponent), 0
-    result[_box(flow.start, values.shape, (0,) * len(size))] = values
+        mantissa, exponent = ldexp(mantissa, exponent), 0
+    if flow.values.shape == size:
+        flow.values *= mantissa  # nobody else has it any more
+        return flow.values, exponent
+    box = _box(flow.start, flow.values.shape, (0,) * len(size))
+    result = np.zeros(size)
+    np.multiply(flow.values, mantissa, out=result[box])
     return result, exponent

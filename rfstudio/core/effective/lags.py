@@ -77,13 +77,20 @@ LagRule: TypeAlias = Callable[[Lags | None], Passed]
 """What a layer does to correlations."""
 
 
-def blended(a: Lags | None, share: float, b: Lags | None, axes: int) -> Lags | None:
+def blended(a: Lags | None, share: float, b: Lags | None) -> Lags | None:
     """Return the correlations of a sum of independent gradients, the first with that share."""
-    if a is None and b is None:
-        return None
-    first, first_far = (a or independent(axes)).settled()
-    second, second_far = (b or independent(axes)).settled()
-    return Lags(first * share + second * (1 - share), first_far * share + second_far * (1 - share))
+    if a is None or b is None:
+        # Beside what does not depend on each other, all correlations are so much less.
+        if a is not None:
+            return a.gated(share)
+        return None if b is None else b.gated(1 - share)
+    first, second = share * a.gates, (1 - share) * b.gates
+    if a.values is b.values and a.far == b.far:
+        return Lags(a.values, a.far, first + second)
+    values = a.values * first
+    values += b.values * second
+    values[(REACH,) * values.ndim] = 1.0
+    return Lags(values, a.far * first + b.far * second)
 
 
 def independent(axes: int) -> Lags:
@@ -159,6 +166,9 @@ def windows(
     geometry = tuple(zip(kernels, strides, dilations, strict=True))
     count = prod(kernels)
     overlapping = any(s < d * (k - 1) + 1 and k > 1 for k, s, d in geometry)
+    reaches = [_reach(*x) for x in geometry]
+    triangles = [_triangle(*x) for x in geometry]
+    covers = [_cover(*x) for x in geometry]
 
     def rule(lags: Lags | None) -> Passed:
         if largest and lags is None:
@@ -166,10 +176,7 @@ def windows(
         if not overlapping and lags is None and count == 1:
             return Passed(None)
         values, far = (lags or independent(len(geometry))).settled()
-        reaches = [_reach(*x) for x in geometry]
         wide = _extended(values, far, reaches)
-        triangles = [_triangle(*x) for x in geometry]
-        covers = [_cover(*x) for x in geometry]
         if not largest:
             pairs = _contracted(wide, triangles)
             taps = _contracted(wide, covers)
@@ -232,6 +239,9 @@ def everywhere(lags: Lags | None, axes: int) -> Passed:
 
 def _contracted(values: Values, matrices: Sequence[Values]) -> Values:
     """Return the values with a matrix applied along each axis."""
+    if len(matrices) == 2:
+        result: Values = matrices[0].dot(values).dot(matrices[1].T)
+        return result
     for matrix in matrices:  # contracts the first axis, appends the result's as the last
         values = np.tensordot(values, matrix, axes=(0, 1))
     return values

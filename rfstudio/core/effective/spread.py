@@ -7,9 +7,11 @@ terms, so what no output reads stays exactly 0 and nothing is lost by cancellati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import product
+from math import log2, prod
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,32 @@ from rfstudio.core.geometry import AxisRule, Periodic, Whole, Window, source_of_
 
 Values: TypeAlias = NDArray[np.float64]
 
-_MANY_TAPS = 6
-"""Taps above which sums are doubled (1, 2, 4 … taps) instead of added one by one."""
+_PRODUCTS = 45_000
+"""Multiplications for each tap and one more, up to which a product with a small matrix is faster
+than adding up shifted maps (measured)."""
+
+_READINGS_KEPT = 512
+
+_BLOCK = 3 << 12
+"""Values of a large map that are worked on at once."""
+
+
+class _Reading(NamedTuple):
+    """How a run of outputs reads.
+
+    Attributes
+    ----------
+    matrix
+        A row for each output, a column for each input that they read.
+    low
+        The first of these inputs.
+    most
+        Number of values up to which multiplying with the matrix is the faster way.
+    """
+
+    matrix: Values
+    low: int
+    most: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +58,28 @@ class WindowSpread:
         The window; its mode is "zeros".
     weights
         For each output the weight of its taps; None: 1 for all.
+    readings
+        By start and length of a box of outputs, the matrix that spreads it; kept for the next.
     """
 
     rule: Window
     weights: Values | None = None
+    readings: dict[tuple[int, int], _Reading] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def is_identity(self) -> bool:
+        """Whether every output adds to the input at its place and to nothing else, once."""
+        rule = self.rule
+        is_there = rule.n_in == rule.n_out == rule.n_read
+        return self.weights is None and is_there and rule.is_identity
+
+    @cached_property
+    def bits(self) -> float:
+        """Upper bound of log2 of the factor by which a value can grow."""
+        bits = float(self.rule.kernel.bit_length())
+        if self.weights is not None:
+            bits += max(log2(float(self.weights.max(initial=0.0)) + 1e-300), 0.0)
+        return bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +139,10 @@ def spread(values: Values, axis: int, start: int, how: AxisSpread) -> tuple[Valu
         What each input gets, on a box of the input map, which may be empty, and where it starts.
     """
     if type(how) is WindowSpread:
+        box = start, values.shape[axis]
+        reading = how.readings.get(box) or _read_by(how, *box)
+        if values.size <= reading.most:
+            return _multiplied(values, axis, reading.matrix), reading.low
         if how.weights is not None:
             values = _scaled(values, axis, how.weights[start : start + values.shape[axis]])
         return _through_window(values, axis, start, how.rule)
@@ -128,12 +176,15 @@ def spread_taps(
     rules = [how.rule for how in hows]
     spans = [(n - 1) * r.stride + 1 for n, r in zip(values.shape, rules, strict=True)]
     result = np.zeros([n + r.dilation * (r.kernel - 1) for n, r in zip(spans, rules, strict=True)])
-    for taps in np.ndindex(gains.shape):
+    # Along the last axis all taps at once, along the others one after the other.
+    for taps in product(*[range(n) for n in gains.shape[:-1]]):
         where = tuple(
-            slice(t * r.dilation, t * r.dilation + n, r.stride)
-            for t, n, r in zip(taps, spans, rules, strict=True)
+            [
+                slice(t * r.dilation, t * r.dilation + n, r.stride)
+                for t, n, r in zip(taps, spans[:-1], rules[:-1], strict=True)
+            ]
         )
-        result[where] += values * gains[taps]
+        result[where] += _along_last(values, gains[taps], rules[-1])
     cuts, lows = [], []
     for start, n, rule in zip(starts, result.shape, rules, strict=True):
         first = start * rule.stride - rule.before
@@ -143,6 +194,32 @@ def spread_taps(
     return result[tuple(cuts)], tuple(lows)
 
 
+def _along_last(values: Values, gains: Values, rule: Window) -> Values:
+    """Return a map spread back along its last axis through a window whose taps differ."""
+    kernel, stride, dilation = rule.kernel, rule.stride, rule.dilation
+    count = values.shape[-1]
+    span = (count - 1) * stride + 1
+    length = span + dilation * (kernel - 1)
+    if values.size * length <= _PRODUCTS * (kernel + 1):
+        taps = _reading_by_tap(count, kernel, stride, dilation)
+        matrix = gains.dot(taps).reshape(count, length)
+        return _multiplied(values, values.ndim - 1, matrix)
+    result = np.zeros((*values.shape[:-1], length))
+    for tap, gain in enumerate(gains.tolist()):
+        first = tap * dilation
+        result[..., first : first + span : stride] += values * gain
+    return result
+
+
+@lru_cache(maxsize=256)
+def _reading_by_tap(count: int, kernel: int, stride: int, dilation: int) -> Values:
+    """Return for each tap the matrix of `_reading` with that tap alone, flat."""
+    place = stride * np.arange(count) + dilation * np.arange(kernel)[:, None]
+    length = (count - 1) * stride + dilation * (kernel - 1) + 1
+    result: Values = (place[..., None] == np.arange(length)).astype(np.float64)
+    return result.reshape(kernel, -1)
+
+
 def _scaled(values: Values, axis: int, weights: Values) -> Values:
     shape = [1] * values.ndim
     shape[axis] = -1
@@ -150,49 +227,112 @@ def _scaled(values: Values, axis: int, weights: Values) -> Values:
     return result
 
 
+def _extent(rule: Window, start: int, count: int) -> tuple[int, int, slice]:
+    """Return how far a run of outputs reaches, its first input on the map, and what is on it."""
+    first = start * rule.stride - rule.before
+    length = (count - 1) * rule.stride + rule.dilation * (rule.kernel - 1) + 1
+    low, high = max(first, 0), min(first + length, rule.n_read)
+    return length, low, slice(low - first, max(high, low) - first)
+
+
+def _read_by(how: WindowSpread, start: int, count: int) -> _Reading:
+    """Return how a run of outputs reads, and keep it."""
+    rule = how.rule
+    length, low, inside = _extent(rule, start, count)
+    most = _PRODUCTS * (rule.kernel + 1) / length
+    if most < count:
+        return _Reading(np.zeros((0, 0)), low, -1.0)
+    matrix = _reading(count, rule.kernel, rule.stride, rule.dilation)[:, inside]
+    if how.weights is not None:
+        matrix = matrix * how.weights[start : start + count, None]
+    if len(how.readings) >= _READINGS_KEPT:
+        how.readings.clear()
+    result = how.readings[start, count] = _Reading(matrix, low, most)
+    return result
+
+
 def _through_window(values: Values, axis: int, start: int, rule: Window) -> tuple[Values, int]:
-    kernel, stride, dilation = rule.kernel, rule.stride, rule.dilation
-    count = values.shape[axis]
-    first = start * stride - rule.before
-    lead = (slice(None),) * axis
-    if kernel > 1 and dilation == 1 and stride == kernel:
-        values = np.repeat(values, kernel, axis=axis)
-    elif kernel > _MANY_TAPS and stride == 1:
-        values = _doubled(values, axis, kernel, dilation)
-    elif kernel > 1 or stride > 1:
-        span = (count - 1) * stride + 1
-        shape = list(values.shape)
-        shape[axis] = span + dilation * (kernel - 1)
-        result = np.zeros(shape)
-        for shift in range(0, dilation * kernel, dilation):
-            result[(*lead, slice(shift, shift + span, stride))] += values
-        values = result
-    low, high = max(first, 0), min(first + values.shape[axis], rule.n_read)
-    if low != first or high != first + values.shape[axis]:
-        values = values[(*lead, slice(low - first, max(high, low) - first))]
+    """Spread a large map back along one axis, all taps with the weight 1."""
+    length, low, inside = _extent(rule, start, values.shape[axis])
+    if rule.dilation == 1 and rule.stride == rule.kernel:
+        values = np.repeat(values, rule.kernel, axis=axis)
+    elif rule.kernel > 1 or rule.stride > 1:
+        return _in_blocks(values, axis, rule, length, inside), low
+    if inside != slice(0, length):
+        values = values[(*(slice(None),) * axis, inside)]
     return values, low
 
 
-def _doubled(values: Values, axis: int, kernel: int, dilation: int) -> Values:
-    """Return the sums over a long window of stride 1, from sums over 1, 2, 4 … taps."""
-    reach = dilation * (kernel - 1)
-    margins = [(0, 0)] * values.ndim
-    margins[axis] = (reach, reach)
-    sums = np.pad(values, margins)
-    length = values.shape[axis] + reach
+@lru_cache(maxsize=2048)
+def _reading(count: int, kernel: int, stride: int, dilation: int) -> Values:
+    """Return a matrix of a row for each output, a column for each input, 1 where it is read."""
+    apart = np.arange((count - 1) * stride + dilation * (kernel - 1) + 1)
+    apart = apart - stride * np.arange(count)[:, None]
+    read = (apart >= 0) & (apart <= dilation * (kernel - 1)) & (apart % dilation == 0)
+    matrix: Values = read.astype(np.float64)
+    return matrix
+
+
+def _multiplied(values: Values, axis: int, matrix: Values) -> Values:
+    """Return the values with an axis summed over the rows of a matrix."""
+    result: Values
+    if axis == values.ndim - 1:
+        result = values.dot(matrix)
+    elif values.ndim == 2:
+        result = matrix.T.dot(values)
+    else:
+        moved = np.moveaxis(values, axis, -1).dot(matrix)
+        result = np.ascontiguousarray(np.moveaxis(moved, -1, axis))
+    return result
+
+
+def _in_blocks(values: Values, axis: int, rule: Window, length: int, inside: slice) -> Values:
+    """Return the sums over windows of a large map, worked out in parts that stay near at hand.
+
+    Fresh memory of a whole map costs more than the sums.
+    """
     lead = (slice(None),) * axis
-    result: Values | None = None
-    done, width = 0, 1
-    while True:
-        if kernel & width:
-            part = sums[(*lead, slice(done * dilation, done * dilation + length))]
-            result = part.copy() if result is None else result + part
-            done += width
-        if done == kernel:
-            return result  # type: ignore[return-value]  # a kernel has at least one bit
-        step = width * dilation
-        sums = sums[(*lead, slice(None, -step))] + sums[(*lead, slice(step, None))]
-        width *= 2
+    others = [n if i != axis else 0 for i, n in enumerate(values.shape)]
+    across = others.index(max(others))
+    size = max(_BLOCK * values.shape[across] * values.shape[axis] // (values.size * length), 1)
+    if across == axis or size >= values.shape[across]:
+        return _shifted_sums(values, axis, rule, length)[(*lead, inside)]
+    shape = list(values.shape)
+    shape[axis] = inside.stop - inside.start
+    result = np.empty(shape)
+    for start in range(0, values.shape[across], size):
+        block = (*(slice(None),) * across, slice(start, start + size))
+        result[block] = _shifted_sums(values[block], axis, rule, length)[(*lead, inside)]
+    return result
+
+
+def _shifted_sums(values: Values, axis: int, rule: Window, length: int) -> Values:
+    """Return the sums over windows: placed between zeros and added up, shifted tap by tap.
+
+    Shifts are of the flat memory.  What they carry over the end of the axis are the zeros behind
+    the last placement.  Sums over 1, 2, 4 … taps make up the window.
+    """
+    shape = list(values.shape)
+    shape[axis] = length
+    placed = np.zeros(shape)
+    lead = (slice(None),) * axis
+    placed[(*lead, slice(0, (values.shape[axis] - 1) * rule.stride + 1, rule.stride))] = values
+    step = rule.dilation * prod(shape[axis + 1 :])
+    sums, width = placed.ravel(), 1
+    parts = [(sums, width)] if rule.kernel & 1 else []
+    while 2 * width <= rule.kernel:
+        shift = width * step
+        doubled = np.empty_like(sums)
+        doubled[:shift] = sums[:shift]
+        np.add(sums[shift:], sums[:-shift], out=doubled[shift:])
+        sums, width = doubled, 2 * width
+        if rule.kernel & width:
+            parts.append((sums, width))
+    result, done = parts.pop()
+    for part, taps in parts:
+        result[done * step :] += part[: -done * step]
+        done += taps
+    return result.reshape(shape)
 
 
 def _through_table(values: Values, axis: int, start: int, table: TableSpread) -> tuple[Values, int]:
