@@ -22,7 +22,7 @@ from rfstudio.engine.build import to_torch
 from rfstudio.engine.erf import measure
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.kept import KeptNetworks
-from rfstudio.engine.request import ESTIMATORS, ErfRequest, ErfResult
+from rfstudio.engine.request import BY_FILLING, ESTIMATORS, ErfRequest, ErfResult
 from rfstudio.engine.running import CancelToken
 from rfstudio.engine.tape import Tape
 
@@ -69,16 +69,17 @@ def _tapes(held: KeptNetworks) -> int:
 )
 def test_that_a_second_unit_is_what_it_is_alone(estimator: Any, weights: str) -> None:
     held = KeptNetworks()
-    for unit in UNITS[:4]:
+    few = 2 if estimator in BY_FILLING else 4
+    for unit in UNITS[:few]:
         request = _request(
             unit=unit, estimator=estimator, weights=weights, samples=3, images_per_weights=2
         )
         _agree(measure(request, networks=held), measure(request))
     assert len(held) == 1
-    assert (_tapes(held) > 0) == (estimator not in ("occlusion", "perturbation"))
+    assert (_tapes(held) > 0) == (estimator not in BY_FILLING)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_that_units_of_random_networks_are_what_they_are_alone(seed: int) -> None:
     network = networks.random_network(seed)
     node = expand(network).nodes[-1]
@@ -182,12 +183,12 @@ def test_that_nothing_is_kept_without_room(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_that_what_is_kept_stays_within_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    total = 2_000_000
+    total = 1_200_000
     held = KeptNetworks()
     monkeypatch.setattr(kept, "free_memory", lambda _: total - held.bytes)
-    for seed in range(8):
+    for seed in range(5):
         for unit in UNITS:
-            request = _request(unit=unit, seed=seed, samples=8)
+            request = _request(unit=unit, seed=seed)
             result = measure(request, networks=held)
         _agree(result, measure(request))
         assert held.bytes <= total / 4
