@@ -13,6 +13,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.geometry import resolved_padding, window_of
 from rfstudio.core.graph import Node
 from rfstudio.core.ops import Op, padding_per_axis, per_axis
+from rfstudio.formats.pytorch_padding import padded, padding_of, pads_text, sizes_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,6 @@ def written(node: Node, sources: Sequence[Node]) -> Written:
     return _WRITERS[type(op)](op, node, sources)
 
 
-def sizes_text(values: Sequence[Any]) -> str:
-    """Return sizes as source: one number if they are equal, else a tuple."""
-    if len(set(values)) == 1:
-        return repr(values[0])
-    return repr(tuple(values))
-
-
 def _call(function: str, *arguments: object, **options: object) -> str:
     """Return a call; options that are None are left out."""
     given = [str(x) for x in arguments]
@@ -67,74 +61,14 @@ def _unless(value: Any, default: Any) -> Any:
     return None if value == default else repr(value)
 
 
-def _pads(pairs: Sequence[tuple[int, int]]) -> str:
-    """Return (before, after) per axis in the order of `F.pad`, which starts with the last axis."""
-    return repr(tuple(x for pair in reversed(pairs) for x in pair))
-
-
 # --- windows -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Padding:
-    """Padding of a window operation.
-
-    Attributes
-    ----------
-    native
-        What torch's own `padding` can do, as source; empty: it cannot.
-    pairs
-        (before, after) per axis.
-    extra
-        What completes the last windows of `ceil_mode`, per axis.
-    """
-
-    native: str
-    pairs: tuple[tuple[int, int], ...]
-    extra: tuple[int, ...]
-
-
-def _padding(op: Any, node: Node, source: Node, *, is_pool: bool) -> _Padding:
-    axes = len(node.size)
-    kernel, stride, dilation = window_of(op, axes)
-    pairs = resolved_padding(op, source.size)
-    extra = tuple(
-        max((m - 1) * s + d * (k - 1) + 1 - n - before - after, 0)
-        for n, m, k, s, d, (before, after) in zip(
-            source.size, node.size, kernel, stride, dilation, pairs, strict=True
-        )
-    )
-    fits = all(
-        before == after >= 0 and (not is_pool or before <= k // 2)
-        for (before, after), k in zip(pairs, kernel, strict=True)
-    )
-    # Pools of torch in three dimensions want a map that holds one whole window.
-    fits = fits and all(
-        not is_pool or axes < 3 or n > d * (k - 1)
-        for n, k, d in zip(source.size, kernel, dilation, strict=True)
-    )
-    # In ceil_mode torch finds the number of windows by itself, without it all must be complete.
-    fits = fits and (not any(extra) or getattr(op, "ceil_mode", False))
-    native = sizes_text([x for x, _ in pairs]) if fits else ""
-    return _Padding(native, pairs, extra)
-
-
-def _padded(padding: _Padding, value: str = "") -> str:
-    """Return `{0}` with padding laid around it."""
-    end = f", value={value}" if value else ""
-    text = "{0}"
-    if any(x != (0, 0) for x in padding.pairs):
-        text = f"F.pad({text}, {_pads(padding.pairs)}{end})"
-    if any(padding.extra):
-        text = f"F.pad({text}, {_pads([(0, x) for x in padding.extra])}{end})"
-    return text
 
 
 def _conv(op: Any, node: Node, sources: Sequence[Node]) -> Written:
     axes = len(node.size)
     (source,) = sources
     kernel, stride, dilation = window_of(op, axes)
-    padding = _padding(op, node, source, is_pool=False)
+    padding = padding_of(op, node, source, is_pool=False)
     module = _call(
         f"nn.Conv{axes}d",
         source.channels,
@@ -146,7 +80,7 @@ def _conv(op: Any, node: Node, sources: Sequence[Node]) -> Written:
         groups=_unless(group_count(op, source.channels), 1),
         bias=_unless(op.bias, default=True),
     )
-    call = "{self}({0})" if padding.native else f"{{self}}({_padded(padding)})"
+    call = "{self}({0})" if padding.native else f"{{self}}({padded(padding)})"
     return Written(call, module)
 
 
@@ -185,17 +119,17 @@ def _conv_transpose(op: Any, node: Node, sources: Sequence[Node]) -> Written:
     if is_native:
         return Written("{self}({0})", module)
     cut = [(-before, end) for (before, _), end in zip(pairs, ends, strict=True)]
-    return Written(f"F.pad({{self}}({{0}}), {_pads(cut)})", module)
+    return Written(f"F.pad({{self}}({{0}}), {pads_text(cut)})", module)
 
 
 def _max_pool(op: Any, node: Node, sources: Sequence[Node]) -> Written:
     axes = len(node.size)
     kernel, stride, dilation = window_of(op, axes)
-    padding = _padding(op, node, sources[0], is_pool=True)
+    padding = padding_of(op, node, sources[0], is_pool=True)
     is_native = bool(padding.native)
     call = _call(
         f"F.max_pool{axes}d",
-        "{0}" if is_native else _padded(padding, "-math.inf"),
+        "{0}" if is_native else padded(padding, "-math.inf"),
         sizes_text(kernel),
         stride=_unless(_one(stride), _one(kernel)),
         padding=None if padding.native in ("", "0") else padding.native,
@@ -228,7 +162,7 @@ def _has_empty_window(op: Any, node: Node, source: Node) -> bool:
 def _avg_pool(op: Any, node: Node, sources: Sequence[Node]) -> Written:
     axes = len(node.size)
     kernel, stride, _ = window_of(op, axes)
-    padding = _padding(op, node, sources[0], is_pool=True)
+    padding = padding_of(op, node, sources[0], is_pool=True)
     if padding.native:
         is_padded = padding.native != "0"
         return Written(
@@ -242,13 +176,13 @@ def _avg_pool(op: Any, node: Node, sources: Sequence[Node]) -> Written:
                 count_include_pad=_unless(op.count_include_pad or not is_padded, default=True),
             )
         )
-    extra = _pads([(0, x) for x in padding.extra])
+    extra = pads_text([(0, x) for x in padding.extra])
     call = _call(
         "avg_pool",
         "{0}",
         repr(kernel),
         repr(stride),
-        _pads(padding.pairs),
+        pads_text(padding.pairs),
         extra,
         repr(op.count_include_pad),
     )
@@ -311,9 +245,9 @@ def _pad(op: Any, node: Node, _: Sequence[Node]) -> Written:
     added = [(max(x, 0), max(y, 0)) for x, y in pairs]
     cropped = [(min(x, 0), min(y, 0)) for x, y in pairs]
     if any(x != (0, 0) for x in added):
-        text = _call("F.pad", text, _pads(added), mode=repr(op.mode))
+        text = _call("F.pad", text, pads_text(added), mode=repr(op.mode))
     if any(x != (0, 0) for x in cropped):
-        text = _call("F.pad", text, _pads(cropped))
+        text = _call("F.pad", text, pads_text(cropped))
     return Written(text)
 
 
@@ -327,7 +261,7 @@ def _crop(_: Any, node: Node, sources: Sequence[Node]) -> Written:
 
 
 def _zero_padded(pairs: Sequence[tuple[int, int]]) -> Written:
-    return Written(f"F.pad({{0}}, {_pads(pairs)})" if any(map(any, pairs)) else "{0}")
+    return Written(f"F.pad({{0}}, {pads_text(pairs)})" if any(map(any, pairs)) else "{0}")
 
 
 # --- the whole map, norms, attention -------------------------------------------------------------

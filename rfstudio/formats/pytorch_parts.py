@@ -28,7 +28,7 @@ class LayerScale(nn.Module):
 
     def __init__(self, channels, init):
         super().__init__()
-        self.scale = nn.Parameter(torch.full((channels,), init))
+        self.scale = nn.Parameter(torch.full((channels,), float(init)))
 
     def forward(self, x):
         return x * self.scale.view(-1, *(1,) * (x.dim() - 2))

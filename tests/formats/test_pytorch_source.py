@@ -190,3 +190,20 @@ def test_that_a_network_with_faults_is_not_written() -> None:
     broken = Architecture(layers=(Layer(ops.Conv(kernel_size=999)),))
     with pytest.raises(RFStudioError, match="would be empty"):
         write_pytorch(broken)
+
+
+def test_that_a_pool_without_a_window_in_its_back_padding_is_written_so() -> None:
+    # Four samples with three around, windows of one at 0, 3, 6 and 9: by PyTorch's rule for
+    # ceil_mode the one that would start behind the samples is left out.
+    pool = ops.AvgPool(kernel_size=1, stride=3, padding=3, ceil_mode=True)
+    architecture = Architecture(input_size=(4, 4), layers=(Layer(pool),))
+    assert expand(architecture).nodes[-1].size == (3, 3)
+    with torch.no_grad():
+        found = _module(write_pytorch(architecture))(torch.ones(1, 3, 4, 4))
+    assert found[0, 0].tolist() == [[0, 0, 0], [0, 1, 1], [0, 1, 1]]
+
+
+def test_that_a_layer_scale_of_a_whole_number_is_a_parameter() -> None:
+    architecture = Architecture(input_size=(4, 4), layers=(Layer(ops.LayerScale(init=1)),))
+    image = torch.randn(1, 3, 4, 4)
+    assert torch.equal(_module(write_pytorch(architecture))(image), image)
