@@ -16,6 +16,9 @@ _PANEL = _SELECTED | QStyle.StateFlag.State_MouseOver
 _NOTHING = QStyle.StateFlag.State_None
 _KEPT = 4000
 
+MARGIN = 4
+"""Pixels that stay free on both sides of a text."""
+
 
 class _Text(NamedTuple):
     """A text with its glyphs and its width in pixels."""
@@ -81,7 +84,7 @@ class TextDelegate(QStyledItemDelegate):
         text_of: Callable[[AnyIndex], str],
         is_right: Callable[[int], bool],
         parent: QObject,
-        margin: int = 4,
+        margin: int = MARGIN,
     ) -> None:
         super().__init__(parent)
         self._text_of = text_of

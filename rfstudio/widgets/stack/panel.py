@@ -36,9 +36,9 @@ from rfstudio.core.edits import Direction, Wrapping
 from rfstudio.core.errors import EditError, RFStudioError
 from rfstudio.widgets.cells import TextDelegate
 from rfstudio.widgets.stack.copy_chooser import CopyChooser
-from rfstudio.widgets.stack.delegate import LayerDelegate
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from rfstudio.widgets.stack.op_picker import OpPicker
+from rfstudio.widgets.stack.tree import LayerTree
 from rfstudio.widgets.theme import icon
 
 _WRAPS: tuple[tuple[Wrapping, str], ...] = (
@@ -165,10 +165,8 @@ class StackPanel(QWidget):
     # --- making ---------------------------------------------------------------------------------
 
     def _make_tree(self) -> QTreeView:
-        tree = QTreeView()
-        tree.setModel(self.model)
+        tree = LayerTree(self.model)
         tree.setItemDelegate(TextDelegate(self.model.text_of, bool, tree))
-        tree.setItemDelegateForColumn(0, LayerDelegate(self.model, tree))
         tree.setAccessibleName("Layers")
         tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         tree.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)

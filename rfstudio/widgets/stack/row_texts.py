@@ -10,8 +10,10 @@ from rfstudio.app.document import Document
 from rfstudio.app.selection import Selection
 from rfstudio.app.texts import field_text, item_text, sizes_text, steps_text
 from rfstudio.core.analysis import LayerAnalysis
-from rfstudio.core.architecture import Layer, Location, Parallel
+from rfstudio.core.architecture import Item, Layer, Location, Parallel
 from rfstudio.widgets.stack.rows import Row
+
+_KEPT = 4000
 
 
 class Cells(NamedTuple):
@@ -58,10 +60,16 @@ class RowTexts:
         self._selection = selection
         self._severity = severity
         self._known: dict[Row, Cells] = {}
+        # What an edit leaves as it was is the same object afterwards, and need not be said anew.
+        self._summaries: dict[int, tuple[Item, int, str]] = {}
+        self._numbers: dict[int, tuple[LayerAnalysis, tuple[str, str, str]]] = {}
 
     def clear(self) -> None:
         """Forget all, since something has changed."""
         self._known.clear()
+        if max(len(self._summaries), len(self._numbers)) > _KEPT:
+            self._summaries.clear()
+            self._numbers.clear()
 
     def of(self, row: Row) -> Cells:
         """Return what a row shows."""
@@ -101,12 +109,32 @@ class RowTexts:
         name = _item_name(row, layer)
         numbers = ("", "", "")
         if layer is not None:
-            field = _square(field_text(layer))
-            numbers = (sizes_text(layer.output_size), field, steps_text(layer.jump))
-        summary = item_text(row.item, architecture.axes)
+            numbers = self._numbers_of(layer)
+        summary = self._summary_of(row.item, architecture.axes)
         if summary == name.rstrip("0123456789"):
             summary = ""
         return Cells((name, *numbers), summary, self._severity(location), is_quiet=False)
+
+    def _summary_of(self, item: Item, axes: int) -> str:
+        """Return what an item is, in a few words."""
+        known = self._summaries.get(id(item))
+        if known is None or known[0] is not item or known[1] != axes:
+            known = self._summaries[id(item)] = (item, axes, item_text(item, axes))
+        return known[2]
+
+    def _numbers_of(self, layer: LayerAnalysis) -> tuple[str, str, str]:
+        """Return the texts of the columns behind the first."""
+        key = id(layer.fields)
+        known = self._numbers.get(key)
+        if (
+            known is None
+            or known[0].fields is not layer.fields
+            or known[0].output_size != layer.output_size
+        ):
+            field = _square(field_text(layer))
+            texts = (sizes_text(layer.output_size), field, steps_text(layer.jump))
+            known = self._numbers[key] = (layer, texts)
+        return known[1]
 
     def _analysis_of(self, location: Location) -> LayerAnalysis | None:
         """Return what is known of the output of an item, beside the present choice."""

@@ -56,6 +56,11 @@ class Row:
         return self.body >= 0
 
     @property
+    def depth(self) -> int:
+        """How many rows it lies in; 1 for those that lie in none but the root."""
+        return 0 if self.parent is None else self.parent.depth + 1
+
+    @property
     def location(self) -> Location | None:
         """The location of its item, or of the container of its body; None for the input."""
         parent = self.parent

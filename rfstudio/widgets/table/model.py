@@ -186,12 +186,16 @@ class LayerTable(QAbstractTableModel):
 
     def text_of(self, index: AnyIndex) -> str:
         """Return the text of a cell."""
-        node = self._nodes[index.row()]
+        return self.texts_of(index.row())[index.column()]
+
+    def texts_of(self, row: int) -> tuple[str, ...]:
+        """Return the texts of a row."""
+        node = self._nodes[row]
         texts = self._texts.get(node)
         if texts is None:
             layer = self._session.analysis.at(node)
             texts = self._texts[node] = tuple([column.text(layer) for column in COLUMNS])
-        return texts[index.column()]
+        return texts
 
     def _all_names(self) -> list[str]:
         return [node.name for node in self._session.analysis.graph.nodes[1:]]

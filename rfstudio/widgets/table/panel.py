@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QRect, Qt
+from PySide6.QtGui import (
+    QAction,
+    QGuiApplication,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QResizeEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.exports import TABLE_KINDS, table_text
 from rfstudio.app.selection import Selection
-from rfstudio.widgets.cells import TextDelegate
+from rfstudio.widgets.cells import Letters, TextDelegate
 from rfstudio.widgets.table.model import COLUMNS, LayerTable
 
 _SAMPLES = (
@@ -41,6 +50,7 @@ class TablePanel(QTableView):
         super().__init__(parent)
         self._session = session
         self._selection = selection
+        self._letters = Letters(self.font())
         self.layers = LayerTable(session)
         self.layers.setParent(self)
         self.setModel(self.layers)
@@ -72,6 +82,54 @@ class TablePanel(QTableView):
         selection.selection_changed.connect(self._follow)
         self.layers.modelReset.connect(self._follow)
         self._follow()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """Paint all cells in one go; Qt asks several questions for each of them."""
+        if self.layoutDirection() == Qt.LayoutDirection.RightToLeft or not self.isEnabled():
+            super().paintEvent(event)
+            return
+        painter = QPainter(self.viewport())
+        painter.setFont(self.font())
+        shown = event.rect()
+        first, last = self.rowAt(shown.top()), self.rowAt(shown.bottom())
+        if first < 0:
+            return
+        last = last if last >= 0 else self.layers.rowCount() - 1
+        columns = self._columns_in(shown)
+        chosen = {x.row() for x in self.selectionModel().selectedRows()}
+        for row in range(first, last + 1):
+            self._paint_row(painter, row, columns, is_chosen=row in chosen)
+
+    def _columns_in(self, shown: QRect) -> list[tuple[int, int, int]]:
+        """Return number, left side and width of the columns in a part of the table."""
+        header = self.horizontalHeader()
+        places = (
+            (column, header.sectionViewportPosition(column), header.sectionSize(column))
+            for column in range(header.count())
+            if not header.isSectionHidden(column)
+        )
+        return [x for x in places if x[1] <= shown.right() and x[1] + x[2] > shown.left()]
+
+    def _paint_row(
+        self, painter: QPainter, row: int, columns: list[tuple[int, int, int]], *, is_chosen: bool
+    ) -> None:
+        palette, role = self.palette(), QPalette.ColorRole
+        top, height = self.rowViewportPosition(row), self.rowHeight(row)
+        if is_chosen or row % 2:
+            left, right = columns[0][1], columns[-1][1] + columns[-1][2]
+            ground = role.Highlight if is_chosen else role.AlternateBase
+            painter.fillRect(left, top, right - left, height, palette.color(ground))
+        painter.setPen(palette.color(role.HighlightedText if is_chosen else role.Text))
+        texts = self.layers.texts_of(row)
+        for column, left, width in columns:
+            rect = QRect(left + _MARGIN, top, width - 2 * _MARGIN, height)
+            self._letters.draw(painter, rect, texts[column], right=COLUMNS[column].is_number)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Draw in another font."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._letters = Letters(self.font())
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Bring the chosen row into view, which is not possible before there is a size."""

@@ -1,0 +1,73 @@
+"""The view of the tree of layers: paints each plain row in one go, where Qt asks for every cell."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QTreeView
+
+from rfstudio.widgets.cells import MARGIN
+from rfstudio.widgets.stack.delegate import LayerDelegate
+from rfstudio.widgets.stack.model import StackModel
+from rfstudio.widgets.stack.rows import Row
+
+AnyIndex = QModelIndex | QPersistentModelIndex
+
+_CHILDREN = QStyle.StateFlag.State_Children
+
+
+class LayerTree(QTreeView):
+    """Shows a `StackModel`.
+
+    Rows that are chosen or current, which have panels, frames and editors, are left to Qt.
+    """
+
+    def __init__(self, model: StackModel) -> None:
+        super().__init__()
+        self._model = model
+        self._delegate = LayerDelegate(model, self)
+        self.setModel(model)
+        self._special: set[Row] = set()
+        self._columns: list[tuple[int, int, int]] | None = None
+        self.setItemDelegateForColumn(0, self._delegate)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Paint the rows, with what is the same for all of them asked once."""
+        header = self.header()
+        is_plain = (
+            header.visualIndex(0) == 0
+            and self.isEnabled()
+            and self.layoutDirection() == Qt.LayoutDirection.LeftToRight
+        )
+        self._columns = None
+        if is_plain:
+            self._columns = [
+                (column, header.sectionViewportPosition(column), header.sectionSize(column))
+                for column in range(header.count())
+                if not header.isSectionHidden(column)
+            ]
+            special = [self.currentIndex(), *self.selectionModel().selectedRows()]
+            self._special = {self._model.row_of(index) for index in special}
+        super().paintEvent(event)
+
+    def drawRow(  # noqa: N802 - Qt's name
+        self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex
+    ) -> None:
+        """Paint a row."""
+        row = self._model.row_of(index)
+        if self._columns is None or row in self._special:
+            super().drawRow(painter, option, index)
+            return
+        rect: QRect = option.rect
+        top, height = rect.top(), rect.height()
+        cells = self._model.texts.of(row)
+        for column, left, width in self._columns:
+            if column == 0:
+                indentation = row.depth * self.indentation()
+                if option.state & _CHILDREN:
+                    self.drawBranches(painter, QRect(left, top, indentation, height), index)
+                inside = QRect(left + indentation, top, width - indentation, height)
+                self._delegate.paint_layer(painter, inside, cells, option)
+            else:
+                inside = QRect(left + MARGIN, top, width - 2 * MARGIN, height)
+                self._delegate.paint_number(painter, inside, cells.texts[column], option)

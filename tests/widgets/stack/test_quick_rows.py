@@ -1,0 +1,60 @@
+"""Rows painted in one go look as Qt would paint them cell by cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QTableView, QTreeView, QWidget
+from pytestqt.qtbot import QtBot
+
+from rfstudio.app.presets import read_preset
+from rfstudio.app.settings import Settings
+from rfstudio.app.studio import Studio
+from rfstudio.widgets.stack.panel import StackPanel
+from rfstudio.widgets.stack.tree import LayerTree
+from rfstudio.widgets.table.panel import TablePanel
+
+
+@pytest.fixture
+def studio(qapp: QApplication, tmp_path: Path) -> Studio:
+    return Studio(read_preset("resnet18"), settings=Settings(tmp_path / "settings.ini"))
+
+
+def picture(widget: QWidget) -> QImage:
+    image: QImage = widget.grab().toImage()
+    return image
+
+
+def shown(qtbot: QtBot, widget: QWidget) -> None:
+    qtbot.addWidget(widget)
+    widget.resize(700, 460)
+    with qtbot.waitExposed(widget):
+        widget.show()
+
+
+def test_that_rows_of_the_tree_look_as_qt_paints_them(
+    studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = StackPanel(studio.document, studio.analysis, studio.selection, studio.edits)
+    shown(qtbot, panel)
+    studio.selection.select_layer("layer1.1.relu1")
+    quick = picture(panel.tree.viewport())
+    monkeypatch.setattr(LayerTree, "drawRow", QTreeView.drawRow)
+    panel.tree.viewport().update()
+    assert picture(panel.tree.viewport()) == quick
+
+
+@pytest.mark.parametrize("column", [0, 3])
+def test_that_rows_of_the_table_look_as_qt_paints_them(
+    studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, column: int
+) -> None:
+    panel = TablePanel(studio.analysis, studio.selection)
+    shown(qtbot, panel)
+    studio.selection.select_layer("layer1.1.conv1")
+    panel.horizontalHeader().hideSection(5)
+    panel.horizontalScrollBar().setValue(column)
+    quick = picture(panel.viewport())
+    monkeypatch.setattr(TablePanel, "paintEvent", QTableView.paintEvent)
+    assert picture(panel.viewport()) == quick
