@@ -20,10 +20,16 @@ class LayerTree(QTreeView):
     """Shows a `StackModel`.
 
     Rows that are chosen or current, which have panels, frames and editors, are left to Qt.
+
+    Attributes
+    ----------
+    is_quick
+        Whether plain rows are painted in one go.
     """
 
     def __init__(self, model: StackModel) -> None:
         super().__init__()
+        self.is_quick = True
         self._model = model
         self._delegate = LayerDelegate(model, self)
         self.setModel(model)
@@ -35,7 +41,8 @@ class LayerTree(QTreeView):
         """Paint the rows, with what is the same for all of them asked once."""
         header = self.header()
         is_plain = (
-            header.visualIndex(0) == 0
+            self.is_quick
+            and header.visualIndex(0) == 0
             and self.isEnabled()
             and self.layoutDirection() == Qt.LayoutDirection.LeftToRight
         )

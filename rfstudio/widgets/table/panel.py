@@ -42,7 +42,13 @@ _MARGIN = 9
 
 
 class TablePanel(QTableView):
-    """Shows all layers; choosing a row chooses its layer."""
+    """Shows all layers; choosing a row chooses its layer.
+
+    Attributes
+    ----------
+    is_quick
+        Whether cells are painted in one go, not by Qt.
+    """
 
     def __init__(
         self, session: AnalysisSession, selection: Selection, parent: QWidget | None = None
@@ -50,6 +56,7 @@ class TablePanel(QTableView):
         super().__init__(parent)
         self._session = session
         self._selection = selection
+        self.is_quick = True
         self._letters = Letters(self.font())
         self.layers = LayerTable(session)
         self.layers.setParent(self)
@@ -85,7 +92,8 @@ class TablePanel(QTableView):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Paint all cells in one go; Qt asks several questions for each of them."""
-        if self.layoutDirection() == Qt.LayoutDirection.RightToLeft or not self.isEnabled():
+        is_mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
+        if is_mirrored or not self.isEnabled() or not self.is_quick:
             super().paintEvent(event)
             return
         painter = QPainter(self.viewport())
