@@ -73,7 +73,7 @@ class EnergyProbe:
         self._energy: dict[Edge, NDArray[np.float64]] = {}
         self._started: dict[Edge, float] = {}
         self._survived: dict[Edge, float] = {}
-        self._taps: dict[int, NDArray[np.float64]] = {}
+        self._products: dict[int, Tensor] = {}
 
     def _bound(self, index: int) -> Evaluate:
         node = self.graph.nodes[index]
@@ -153,8 +153,11 @@ class EnergyProbe:
     ) -> None:
         inputs, output = evaluated
         sources = self.graph.nodes[index].inputs
-        if self._has_taps:
-            self._note_taps(index, _sum(pieces))
+        layer = self._module.by_index[index]
+        if self._has_taps and isinstance(layer, ConvModule) and prod(layer.taps) > 1:
+            products = _products(layer, _sum(pieces))
+            before = self._products.get(index)
+            self._products[index] = products if before is None else before + products
         passed: list[_Pieces] = [{} for _ in sources]
         left = len(pieces)
         for edge, gradient in pieces.items():
@@ -178,21 +181,20 @@ class EnergyProbe:
                 known = place.get(key)
                 place[key] = into if known is None else _added(known, into)
 
-    def _note_taps(self, index: int, gradient: Tensor) -> None:
-        layer = self._module.by_index[index]
-        if not isinstance(layer, ConvModule) or prod(layer.taps) == 1:
-            return
-        found = _energy_of_taps(layer, gradient)
-        self._taps[index] = self._taps.get(index, 0.0) + found
-
     def measured(self) -> Measured:
         """Return the means over all images so far."""
         count = max(self._count, 1)
         return Measured(
             {edge: x / count for edge, x in self._energy.items()},
             self._survival(),
-            {i: x / max(float(x.mean()), 1e-300) for i, x in self._taps.items()},
+            {i: self._shares_of_taps(i, x) for i, x in self._products.items()},
         )
+
+    def _shares_of_taps(self, index: int, products: Tensor) -> NDArray[np.float64]:
+        layer = self._module.by_index[index]
+        assert isinstance(layer, ConvModule)
+        energy = _energy_of_taps(layer, products)
+        return energy / max(float(energy.mean()), 1e-300)
 
     def _survival(self) -> dict[Edge, float]:
         """Return for each edge what survives of it, over what survives of all beside it."""
@@ -209,16 +211,17 @@ class EnergyProbe:
         return result
 
 
-def _energy_of_taps(layer: ConvModule, gradient: Tensor) -> NDArray[np.float64]:
-    """Return what each tap of a convolution passes back of a gradient (N, C, *size), in all.
-
-    Σ over positions and inputs of (Σ_o w_o g_o)², from the products of g of any two channels.
-    """
+def _products(layer: ConvModule, gradient: Tensor) -> Tensor:
+    """Return Σ g_o g_q over positions for any two outputs o, q of a group, (groups, o, q)."""
     groups = layer.groups
     g = gradient.detach().transpose(0, 1).reshape(groups, gradient.shape[1] // groups, -1)
-    products = g @ g.transpose(1, 2)
+    return g @ g.transpose(1, 2)
+
+
+def _energy_of_taps(layer: ConvModule, products: Tensor) -> NDArray[np.float64]:
+    """Return what each tap passes back: Σ over positions and inputs of (Σ_o w_o g_o)²."""
     weight = layer.weight.detach()
-    w = weight.reshape(groups, g.shape[1], weight.shape[1], prod(layer.taps))
+    w = weight.reshape(layer.groups, products.shape[1], weight.shape[1], prod(layer.taps))
     moved = torch.einsum("goq,gqit->goit", products, w)
     energy: NDArray[np.float64] = (moved * w).sum((0, 1, 2)).double().cpu().numpy()
     return energy.clip(min=0.0).reshape(layer.taps)
