@@ -104,6 +104,12 @@ def slope(op: Op, x: Values) -> Values:
     return _FUNCTIONS[type(op)][1](op, x)
 
 
+@lru_cache(maxsize=64)
+def slope_below(op: Op) -> float:
+    """Return the slope of a homogeneous activation below 0."""
+    return float(slope(op, np.full(1, -1.0))[0])
+
+
 _GRID = np.linspace(-7.0, 7.0, 701)
 _MASS = density(_GRID) / density(_GRID).sum()
 
@@ -112,6 +118,5 @@ _MASS = density(_GRID) / density(_GRID).sum()
 def squared_slope(op: Op, square: float) -> float:
     """Return E[φ′(z)²] over normal z around 0 with that mean square."""
     if isinstance(op, HOMOGENEOUS):
-        low = float(slope(op, np.full(1, -1.0))[0])
-        return (1 + low**2) / 2
+        return (1 + slope_below(op) ** 2) / 2
     return float(_MASS @ slope(op, _GRID * sqrt(square)) ** 2)

@@ -13,10 +13,11 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import prod
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from rfstudio.core.effective.activations import (
     ACTIVATIONS,
     HOMOGENEOUS,
     slope,
+    slope_below,
     squared_slope,
     value,
 )
@@ -125,7 +127,15 @@ def forget() -> None:
     """Drop the answers that are kept, as a benchmark of the whole work must."""
     global _recent  # noqa: PLW0603 - as above
     _recent = ()
-    _known.clear()
+    for kept in _kept.values():
+        kept.clear()
+    _alike.clear()
+
+
+@lru_cache(maxsize=64)
+def _root(channels: int) -> Layer:
+    """Return the layer of the image."""
+    return Layer(PASS, [(channels, Moments(1.0))])
 
 
 class _Forward:
@@ -135,39 +145,77 @@ class _Forward:
         self._graph = graph
         self._nodes = graph.nodes
         self._mode = batch_norm
-        self._layers: list[Layer] = [Layer(PASS, [(graph.nodes[0].channels, Moments(1.0))])]
+        self._layers = [_root(graph.nodes[0].channels)]
+        self._runs: list[tuple[int, ...]] = [(graph.nodes[0].channels,)]
         self._edges: dict[tuple[int, int], float] = {}
-        self._readers = [0] * len(graph.nodes)
+        readers = [0] * len(graph.nodes)
         for node in graph.nodes:
             for source in node.inputs:
-                self._readers[source] += 1
+                readers[source] += 1
+        # Sums that one layer alone reads.
+        self._sums = {
+            x.index for x in graph.nodes if readers[x.index] == 1 and type(x.op) is ops.Add
+        }
 
     def result(self) -> Energy:
-        """Return the model of the whole network."""
-        for node in self._nodes[1:]:
-            self._layers.append(self._layer(node))
-        runs = [tuple([n for n, _ in x.runs]) for x in self._layers]
-        return Energy(self._graph, self._mode, self._layers, runs, self._edges)
+        """Return the model of the whole network.
 
-    def _layer(self, node: Node) -> Layer:
-        op: Any = node.op
-        if isinstance(op, ops.MERGES):
+        What an edit leaves as it was is not worked out again: operations are shared by the copies
+        of a repeat and by versions of a document, and layers are the same objects wherever what
+        they read is.
+        """
+        layers, runs, edges = self._layers, self._runs, self._edges
+        kept = _kept[self._mode]
+        for node in self._nodes[1:]:
+            op, inputs = node.op, node.inputs
+            skips = inputs[0] in self._sums
+            apart = len(inputs) == 1 or self._is_sum_of_independent(node)
+            key = (id(op), node.channels, skips, apart, *[id(layers[i]) for i in inputs])
+            known = kept.get(key)
+            if known is None or known.op is not op or known.rules != node.rules:
+                if len(kept) >= _LAYERS_KEPT:
+                    kept.clear()
+                known = kept[key] = self._worked_out(node, skips=skips)
+            layers.append(known.layer)
+            runs.append(known.counts)
+            for source, factor in zip(inputs, known.edges, strict=False):
+                edges[node.index, source] = factor
+            if known.skips:
+                merge = inputs[0]
+                for source, skip in zip(self._nodes[merge].inputs, known.skips, strict=True):
+                    if skip is not None:
+                        edges[merge, source] = skip
+        return Energy(self._graph, self._mode, layers, runs, edges)
+
+    def _worked_out(self, node: Node, *, skips: bool) -> _Known:
+        layer = self._new_layer(node)
+        return _Known(
+            layer,
+            tuple([n for n, _ in layer.runs]),
+            self._factors(node),
+            self._skips(node) if skips else (),
+            node.op,
+            node.rules,
+            tuple([self._layers[i] for i in node.inputs]),
+        )
+
+    def _new_layer(self, node: Node) -> Layer:
+        if isinstance(node.op, ops.MERGES):
             return self._merge(node)
         source = self._nodes[node.inputs[0]]
-        runs = self._layers[node.inputs[0]].runs
-        if type(self._nodes[node.inputs[0]].op) is ops.Add:
-            self._note_skips(node)
-        # Blocks repeat, and an edit leaves most layers as they are: then the same is asked again.
-        # Operations are shared by the copies of a repeat and by versions of a document.
-        key = (id(op), self._mode, source.size, source.channels, node.channels, tuple(runs))
-        known = _known.get(key)
-        if known is None or known[1] is not op or known[2] != node.rules:
-            if len(_known) >= _LAYERS_KEPT:
-                _known.clear()
-            known = _known[key] = (self._new_layer(node, runs), op, node.rules)
+        runs = self._layers[source.index].runs
+        if len(runs) > _FEW:
+            return self._single(node, runs)
+        # Blocks repeat: then the same values come in again.
+        key = (id(node.op), self._mode, source.size, source.channels, node.channels, *runs)
+        known = _alike.get(key)
+        if known is None or known[1] is not node.op or known[2] != node.rules:
+            if len(_alike) >= _LAYERS_KEPT:
+                _alike.clear()
+            known = _alike[key] = (self._single(node, runs), node.op, node.rules)
         return known[0]
 
-    def _new_layer(self, node: Node, runs: list[Run]) -> Layer:
+    def _single(self, node: Node, runs: list[Run]) -> Layer:
         op: Any = node.op
         kind = type(op)
         if kind in ACTIVATIONS:
@@ -181,30 +229,32 @@ class _Forward:
     def _activation(self, node: Node, runs: list[Run]) -> Layer:
         op = node.op
         assert op is not None
-        gates = [_open(op, x) for _, x in runs]
-        keep: Factors = gates[0] if len(gates) == 1 else tuple(gates)
+        found = _each(runs, lambda x: (_open(op, x), activated(op, x)))
+        gates = [x for x, _ in found]
+        keep: Factors = gates[0] if min(gates) == max(gates) else tuple(gates)
         remark = ""
         if not isinstance(op, HOMOGENEOUS):
             remark = "slopes of activations are taken at the values of wide layers"
         elif not all(x.is_normal for _, x in runs):
             remark = "gates behind values that are mostly positive are taken from a model of them"
         backward = Backward(keep, gate=open_together(op, average(runs)))
-        return Layer(backward, [(n, activated(op, x)) for n, x in runs], remark)
+        return Layer(backward, [(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)], remark)
 
-    def _note_skips(self, node: Node) -> None:
-        """Note how gates on both sides of a skip depend on each other."""
+    def _skips(self, node: Node) -> tuple[float | None, ...]:
+        """Return how gates on both sides of the sources of a sum depend on each other.
+
+        None: they do not, or the source is not behind a gate.
+        """
         merge = node.inputs[0]
-        if type(self._nodes[merge].op) is not ops.Add or self._readers[merge] > 1:
-            return
         if not isinstance(node.op, ops.Relu | ops.Relu6):
-            return
+            return ()
         whole = average(self._layers[merge].runs)
         if whole.is_normal:
-            return
-        for source in self._nodes[merge].inputs:
-            x = average(self._layers[source].runs)
-            if not x.is_normal:
-                self._edges[merge, source] = _together(x.distribution(), x, whole)
+            return ()
+        sources = [average(self._layers[i].runs) for i in self._nodes[merge].inputs]
+        return tuple(
+            [None if x.is_normal else _together(x.distribution(), x, whole) for x in sources]
+        )
 
     def _batch_norm(self, node: Node, runs: list[Run]) -> Layer:
         op: Any = node.op
@@ -213,16 +263,12 @@ class _Forward:
         if self._mode == "fresh":
             keep = 1.0 / (1.0 + op.eps)
             return Layer(Backward(keep), [(n, scaled(x, keep**0.5)) for n, x in runs])
-        # A channel without any variance keeps the statistics of a fresh norm.
-        variances = [x.variance if x.variance > 1e-12 * x.square else 1.0 for _, x in runs]
-        gains = [1.0 / (v + op.eps) for v in variances]
-        out = [(n, standardized(x)) for n, x in runs]
-        if all(x.is_normal for _, x in out):
-            out = [(sum(n for n, _ in out), Moments(1.0))] if len(out) == 1 else out
+        found = _each(runs, lambda x: (_fixed_gain(x, op.eps), standardized(x)))
+        gains = [x for x, _ in found]
         keep_all: Factors = gains[0] if len(gains) == 1 else tuple(gains)
         return Layer(
             Backward(keep_all),
-            out,
+            [(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)],
             "batch norm is taken to divide by the expected variance of its channels",
         )
 
@@ -239,18 +285,18 @@ class _Forward:
             out = [(column[0][0], added([x for _, x in column])) for column in columns]
             remark = "" if self._is_sum_of_independent(node) else _SAME_SOURCE
             return Layer(PASS, out, remark)
-        self._note_factors(node)
         return Layer(
             PASS,
             [(column[0][0], _product([x for _, x in column])) for column in columns],
             "factors of a product are taken to be independent",
         )
 
-    def _note_factors(self, node: Node) -> None:
-        """Note by what a product multiplies what it passes on to each source."""
+    def _factors(self, node: Node) -> tuple[float, ...]:
+        """Return by what a product multiplies what it passes on to each source."""
+        if not isinstance(node.op, ops.MERGES) or isinstance(node.op, ops.Add | ops.Concat):
+            return ()
         squares = [average(self._layers[i].runs).square for i in node.inputs]
-        for k, source in enumerate(node.inputs):
-            self._edges[node.index, source] = prod(squares[:k] + squares[k + 1 :])
+        return tuple([prod(squares[:k] + squares[k + 1 :]) for k in range(len(squares))])
 
     def _is_sum_of_independent(self, node: Node) -> bool:
         """Whether no two sources come from one place without weights on either way."""
@@ -266,14 +312,40 @@ class _Forward:
             index = node.inputs[0]
 
 
+class _Known(NamedTuple):
+    """What was worked out for a node, and of what."""
+
+    layer: Layer
+    counts: tuple[int, ...]
+    edges: tuple[float, ...]
+    skips: tuple[float | None, ...]
+    op: ops.Op | None
+    rules: AxisRules
+    sources: tuple[Layer, ...]
+
+
 _LAYERS_KEPT = 8192
-_known: dict[Any, tuple[Layer, ops.Op, AxisRules]] = {}
+_FEW = 4
+"""Runs of channels up to which layers are looked up by the values that come in."""
+
+_kept: dict[str, dict[tuple[int, ...], _Known]] = {x: {} for x in get_args(BatchNormMode)}
+_alike: dict[Any, tuple[Layer, ops.Op | None, AxisRules]] = {}
 
 _LAYERS = {**WINDOWS, **MIXING}
 
 _SAME_SOURCE = "sources of a sum that share what they come from are taken to be independent"
 
 _WEIGHTED = (ops.Conv, ops.DeformConv, ops.ConvTranspose, ops.Linear)
+
+
+def _each(
+    runs: list[Run], work: Callable[[Moments], tuple[float, Moments]]
+) -> list[tuple[float, Moments]]:
+    """Return something for each run; many are alike, such as behind a norm."""
+    if len(runs) == 1:
+        return [work(runs[0][1])]
+    found = {x: work(x) for x in {x for _, x in runs}}
+    return [found[x] for _, x in runs]
 
 
 def _open(op: ops.Op, x: Moments) -> float:
@@ -288,10 +360,19 @@ def _open(op: ops.Op, x: Moments) -> float:
         slopes = slope(op, value(inner, law.points)) ** 2
         return float(weights @ slopes) / max(float(weights.sum()), 1e-300)
     law = x.distribution()
+    if isinstance(op, HOMOGENEOUS) and law.points[0] < 0:
+        return law.positive + (1 - law.positive) * slope_below(op) ** 2
     weights = law.weights
     if law.points.min() >= 0:  # made positive by a rectifier, where it is 0 nothing arrives
         weights = weights * (law.points > 0)
     return float(weights @ slope(op, law.points) ** 2) / max(float(weights.sum()), 1e-300)
+
+
+def _fixed_gain(x: Moments, eps: float) -> float:
+    """Return by what a norm divides squares whose statistics are those of the values."""
+    variance = x.variance
+    # A channel without any variance keeps the statistics of a fresh norm.
+    return 1.0 / ((variance if variance > 1e-12 * x.square else 1.0) + eps)
 
 
 def _together(law: Law, x: Moments, whole: Moments) -> float:

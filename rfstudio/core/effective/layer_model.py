@@ -44,9 +44,11 @@ def average(runs: list[Run]) -> Moments:
     """Return the moments over all channels, as of normal values."""
     if len(runs) == 1:
         return runs[0][1]
-    total = max(sum(n for n, _ in runs), 1)
-    return Moments(
-        sum(n * x.square for n, x in runs) / total,
-        sum(n * x.shared for n, x in runs) / total,
-        sum(n * x.mean for n, x in runs) / total,
-    )
+    total, square, shared, mean = 0, 0.0, 0.0, 0.0
+    for n, x in runs:
+        total += n
+        square += n * x.square
+        shared += n * x.shared
+        mean += n * x.mean
+    total = max(total, 1)
+    return Moments(square / total, shared / total, mean / total)

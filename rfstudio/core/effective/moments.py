@@ -17,7 +17,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import acos, asin, pi, sqrt
 from typing import NamedTuple, TypeAlias
 
@@ -25,7 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.effective.activations import HOMOGENEOUS, slope, squared_slope, value
+from rfstudio.core.effective.activations import (
+    HOMOGENEOUS,
+    slope,
+    slope_below,
+    squared_slope,
+    value,
+)
 from rfstudio.core.effective.normal import cdf, nodes
 from rfstudio.core.ops import Op
 
@@ -39,17 +45,17 @@ class Law:
     points: Points
     weights: Points
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Its mean."""
         return float(self.weights @ self.points)
 
-    @property
+    @cached_property
     def square(self) -> float:
         """Its mean square."""
         return float(self.weights @ self.points**2)
 
-    @property
+    @cached_property
     def positive(self) -> float:
         """Probability of a value above 0."""
         return float(self.weights[self.points > 0].sum())
@@ -165,6 +171,8 @@ def activated(op: Op, x: Moments) -> Moments:
 
 
 def _mean_slope(op: Op, law: Law) -> float:
+    if isinstance(op, HOMOGENEOUS):
+        return law.positive + (1 - law.positive) * slope_below(op)
     step = 1e-4 * sqrt(max(law.square, 1e-12))
     difference = value(op, law.points + step) - value(op, law.points - step)
     return float(law.weights @ difference) / (2 * step)
@@ -318,7 +326,7 @@ def open_together(op: Op, x: Moments) -> float:
     centred = max(x.square - x.mean**2, 0.0)
     rho = min(max((x.shared - x.mean**2) / centred, 0.0), 1.0) if centred > 0 else 1.0
     if isinstance(op, HOMOGENEOUS):
-        low = float(slope(op, np.full(1, -1.0))[0])
+        low = slope_below(op)
         share = 0.5 if x.is_normal else x.distribution().positive
         both = share * (share + (1 - share) * 2 / pi * asin(rho))
         neither = 1 - 2 * share + both
