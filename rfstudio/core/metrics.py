@@ -17,12 +17,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import atan2, degrees, gamma, pi, prod, sqrt
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.effective.gaussian_fit import GaussianFit, fit_gaussian
+from rfstudio.core.effective.gaussian_fit import GaussianFit, box_of_values, fit_gaussian
+from rfstudio.core.effective.squares import Folded, Squares, folded_around, squares_around
 from rfstudio.core.track import Interval
 
 Values: TypeAlias = NDArray[np.float64]
@@ -59,47 +60,8 @@ class FixedFrame:
     visible_region: tuple[Interval, ...] | None = None
 
 
-class _Squares(NamedTuple):
-    """What the squares around one place hold of a map.
-
-    Attributes
-    ----------
-    distances
-        Of each index from the place, along each axis.
-    sides
-        Half sides at which squares take in more pixels, rising.
-    held
-        What the square of each half side holds.
-    """
-
-    distances: list[Values]
-    sides: Values
-    held: Values
-
-    def half_side(self, share: float) -> float:
-        """Return half the side of the smallest square that holds a share of the map."""
-        return float(self.sides[int(np.searchsorted(self.held, share * self.held[-1] * _ALMOST))])
-
-    def area(self, share: float) -> float:
-        """Return the area of the smallest square that holds a share, over the map's."""
-        half = self.half_side(share)
-        pixels = prod(int((x <= half).sum()) for x in self.distances)
-        return pixels / prod(x.size for x in self.distances)
-
-
-_ALMOST = 1 - 1e-12
-"""So that the sum of everything holds everything, whatever the order of summation."""
-
-
-def _squares_around(values: Values, center: tuple[float, ...]) -> _Squares:
-    distances = [
-        np.abs(np.arange(n) - c).round(9) for n, c in zip(values.shape, center, strict=True)
-    ]
-    sides = np.unique(np.concatenate(distances))
-    ring = np.zeros((), np.intp)
-    for distance in distances:
-        ring = np.maximum.outer(ring, np.searchsorted(sides, distance))
-    return _Squares(distances, sides, np.cumsum(np.bincount(ring.ravel(), values.ravel())))
+_LEAST_SQUARE = 1e-100
+"""Largest value below which squares might leave what a float64 can hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +113,16 @@ class Metrics(Mapping[str, Any]):
     def total(self) -> float:
         """Sum of the map."""
         return float(self.map.sum())
+
+    @cached_property
+    def _box(self) -> tuple[slice, ...]:
+        """The smallest box that holds all of the map."""
+        return box_of_values(self.map)
+
+    @cached_property
+    def _inner(self) -> Values:
+        """The map in that box."""
+        return np.ascontiguousarray(self.map[self._box])
 
     @cached_property
     def _marginals(self) -> tuple[Values, ...]:
@@ -233,16 +205,17 @@ class Metrics(Mapping[str, Any]):
     @cached_property
     def r50(self) -> float | None:
         """Radius around the unit's centre that holds half of the map, in pixels."""
-        if self.center is None or self._squares is None:
+        if self._folded is None or self._squares is None:
             return None
         # The disc is not larger than the one around the square that holds as much.
         reach = self._squares.half_side(0.5) * sqrt(self.map.ndim) + 2
         squares = np.zeros(())
         near: list[slice] = []
-        for n, c in zip(self.map.shape, self.center, strict=True):
-            near.append(slice(max(int(c - reach), 0), max(min(int(c + reach) + 2, n), 0)))
-            squares = np.add.outer(squares, (np.arange(n)[near[-1]] - c) ** 2)
-        values = self.map[tuple(near)].ravel()
+        for distance in self._folded.distances:
+            within = np.flatnonzero(distance <= reach)
+            near.append(slice(int(within[0]), int(within[-1]) + 1) if within.size else slice(0))
+            squares = np.add.outer(squares, distance[near[-1]] ** 2)
+        values = self._folded.values[tuple(near)].ravel()
         # A pixel is spread over a ring of its own width, so that the sum grows steadily.
         inner = np.maximum(np.sqrt(squares).ravel() - 0.5, 0.0)
         ring = inner.astype(np.intp)
@@ -257,8 +230,10 @@ class Metrics(Mapping[str, Any]):
         """Side of a square of (ΣM)²/ΣM² pixels: how many of them take part."""
         if not self._peak > 0:
             return None
-        scaled = self.map / self._peak
-        return self._side(float(scaled.sum() ** 2 / (scaled**2).sum()))
+        values = self._inner.ravel()
+        if not _LEAST_SQUARE < self._peak < 1 / _LEAST_SQUARE:
+            values = values / self._peak
+        return self._side(float(values.sum() ** 2 / (values @ values)))
 
     # --- areas ----------------------------------------------------------------------------------
 
@@ -277,18 +252,27 @@ class Metrics(Mapping[str, Any]):
 
         It depends on the scale of the map, so compare it only with numbers of the same recipe.
         """
-        values = np.log10(self.map + 1.0)
+        # Shares do not depend on the base, and the natural logarithm is the fastest.
+        values = self._inner + 1.0
+        np.log(values, out=values)
         if not values.sum() > 0:
             return {f"{t:g}": None for t in SHARES}
         middle = tuple(float(n // 2) for n in self.map.shape)
-        squares = _squares_around(values, middle)
+        folded = folded_around(values, self._box, middle)
+        squares = squares_around(folded, self.map.shape, middle)
         return {f"{t:g}": squares.area(t) for t in SHARES}
 
     @cached_property
-    def _squares(self) -> _Squares | None:
+    def _squares(self) -> Squares | None:
+        if self.center is None or self._folded is None:
+            return None
+        return squares_around(self._folded, self.map.shape, self.center)
+
+    @cached_property
+    def _folded(self) -> Folded | None:
         if self.center is None or not self.total > 0:
             return None
-        return _squares_around(self.map, self.center)
+        return folded_around(self._inner, self._box, self.center)
 
     @cached_property
     def erf_trf_ratio(self) -> dict[str, float | None]:
@@ -311,10 +295,10 @@ class Metrics(Mapping[str, Any]):
         for i in range(count):
             for j in range(i + 1, count):
                 others = tuple(x for x in range(count) if x not in (i, j))
-                joint = self.map.sum(axis=others) / self.total
+                joint = self.map.sum(axis=others) if others else self.map
                 y = np.arange(joint.shape[0]) - self.centroid[i]
                 x = np.arange(joint.shape[1]) - self.centroid[j]
-                result[i, j] = result[j, i] = float(y @ joint @ x)
+                result[i, j] = result[j, i] = float(y @ joint @ x) / self.total
         return result
 
     @cached_property

@@ -63,21 +63,21 @@ def fit_gaussian(
         None if the map is constant, so that there is nothing to explain.
     """
     peak = float(values.max())
-    whole = float(((values - values.mean()) ** 2).sum())
-    if peak <= 0 or whole <= 0 or not all(s > 0 for s in sigma):
+    if peak <= 0 or not all(s > 0 for s in sigma):
         return None
-    scaled = values / peak
-    axes = [np.arange(n, dtype=np.float64) for n in values.shape]
+    problem = _Problem(values, peak)
+    if problem.whole <= 0:
+        return None
     theta = np.array([1.0, *center, *np.log(np.maximum(sigma, 0.3))])
-    energy = float((scaled**2).sum())
-    error, slope, curvature = _state(scaled, axes, theta, energy)
+    energy = problem.energy
+    error, slope, curvature = problem.state(theta)
     damping = 1e-3
     for _ in range(_STEPS):
-        step = np.linalg.solve(
-            curvature + damping * np.diag(np.diag(curvature)) + 1e-300 * np.eye(len(theta)), slope
-        )
-        trial = theta + np.clip(step, -0.5 * _bounds(theta), 0.5 * _bounds(theta))
-        new_error, new_slope, new_curvature = _state(scaled, axes, trial, energy)
+        damped = curvature.copy()
+        damped.flat[:: len(theta) + 1] += damping * curvature.diagonal() + 1e-300
+        bounds = 0.5 * _bounds(theta)
+        trial = theta + np.clip(np.linalg.solve(damped, slope), -bounds, bounds)
+        new_error, new_slope, new_curvature = problem.state(trial)
         if new_error > error:
             damping *= 8
             if damping > 1e12:
@@ -93,7 +93,7 @@ def fit_gaussian(
         float(theta[0]) * peak,
         tuple(float(x) for x in theta[1 : 1 + count]),
         tuple(float(x) for x in np.exp(theta[1 + count :])),
-        1.0 - max(error, 0.0) * peak**2 / whole,
+        1.0 - max(error, 0.0) / problem.whole,
     )
 
 
@@ -104,37 +104,71 @@ def _bounds(theta: Values) -> Values:
     return np.concatenate([[2.0], 2.0 * sigma, np.full(count, 2.0)])
 
 
-def _state(
-    values: Values, axes: list[Values], theta: Values, energy: float
-) -> tuple[float, Values, Values]:
-    """Return the squared error, −½ its slope and its curvature at some parameters."""
-    count = len(axes)
-    amplitude, centers, sigmas = theta[0], theta[1 : 1 + count], np.exp(theta[1 + count :])
-    rows = []
-    for x, mu, sigma in zip(axes, centers, sigmas, strict=True):
-        z = (x - mu) / sigma
-        bell = np.exp(-0.5 * z * z)
-        # The bell, its derivative by μ and by log σ.
-        rows.append(np.stack([bell, bell * z / sigma, bell * z * z]))
-    data = values
-    for row in rows:  # contracts the first axis, appends the result's as the last
-        rest = data.shape[1:]
-        data = (data.reshape(data.shape[0], -1).T @ row.T).reshape(*rest, 3)
-    grams = [row @ row.T for row in rows]
-    # Which of the three rows each parameter takes along each axis.
-    picks = [(0,) * count]
-    picks += [
-        tuple(kind if i == axis else 0 for i in range(count))
-        for kind in (1, 2)
-        for axis in range(count)
-    ]
-    size = len(picks)
-    scale = np.array([1.0] + [amplitude] * (size - 1))
-    gram = np.ones((size, size))
-    for axis, g in enumerate(grams):
-        taken = [p[axis] for p in picks]
-        gram *= g[np.ix_(taken, taken)]
-    inner = np.array([data[p] for p in picks])
-    error = energy - 2 * amplitude * inner[0] + amplitude**2 * gram[0, 0]
-    slope = scale * (inner - amplitude * gram[0])
-    return float(error), slope, scale[:, None] * gram * scale
+class _Problem:
+    """The sums over a map that a step asks for.
+
+    Attributes
+    ----------
+    energy
+        Sum of the squares of the map, over its largest value.
+    whole
+        Sum of their squared distances from the mean.
+    """
+
+    def __init__(self, values: Values, peak: float) -> None:
+        self._axes = [np.arange(n, dtype=np.float64) for n in values.shape]
+        # What is 0 adds nothing to sums with the map.
+        self._box = box_of_values(values)
+        self._values = values[self._box] / peak
+        flat = self._values.ravel()
+        self.energy = float(flat @ flat)
+        mean = float(flat.sum()) / values.size
+        flat = flat - mean
+        self.whole = float(flat @ flat) + (values.size - flat.size) * mean**2
+        count = values.ndim
+        # Which of the three rows each parameter takes along each axis.
+        picks = [(0,) * count]
+        picks += [
+            tuple(kind if i == axis else 0 for i in range(count))
+            for kind in (1, 2)
+            for axis in range(count)
+        ]
+        self._picks = tuple(np.array(picks).T)
+
+    def state(self, theta: Values) -> tuple[float, Values, Values]:
+        """Return the squared error, −½ its slope and its curvature at some parameters."""
+        count = len(self._axes)
+        amplitude, centers, sigmas = theta[0], theta[1 : 1 + count], np.exp(theta[1 + count :])
+        data: Values = self._values
+        gram = np.ones((len(theta), len(theta)))
+        for x, mu, sigma, pick, box in zip(
+            self._axes, centers.tolist(), sigmas.tolist(), self._picks, self._box, strict=True
+        ):
+            # The bell, its derivative by μ and by log σ.
+            row = np.empty((3, x.size))
+            z = (x - mu) / sigma
+            squares = z * z
+            np.exp(-0.5 * squares, out=row[0])
+            np.multiply(row[0], z / sigma, out=row[1])
+            np.multiply(row[0], squares, out=row[2])
+            gram *= row.dot(row.T)[pick[:, None], pick]
+            # Contracts the first axis, appends the row's as the last.
+            rest = data.shape[1:]
+            taken = row[:, box]
+            data = taken.dot(data.reshape(data.shape[0], -1)).T.reshape(*rest, 3)
+        scale = np.full(len(theta), amplitude)
+        scale[0] = 1.0
+        inner = data[self._picks]
+        error = self.energy - 2 * amplitude * inner[0] + amplitude**2 * gram[0, 0]
+        slope = scale * (inner - amplitude * gram[0])
+        return float(error), slope, scale[:, None] * gram * scale
+
+
+def box_of_values(values: Values) -> tuple[slice, ...]:
+    """Return the smallest box that holds all of a map, not negative, that is not 0."""
+    box = []
+    for axis in range(values.ndim):
+        others = tuple([i for i in range(values.ndim) if i != axis])
+        found = np.flatnonzero(values.sum(axis=others))
+        box.append(slice(int(found[0]), int(found[-1]) + 1) if found.size else slice(0, 0))
+    return tuple(box)

@@ -1,0 +1,103 @@
+"""What the squares around one place hold of a map, which is folded at that place."""
+
+from __future__ import annotations
+
+from math import ceil, prod
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values: TypeAlias = NDArray[np.float64]
+
+
+class Squares(NamedTuple):
+    """What the squares around one place hold of a map.
+
+    Attributes
+    ----------
+    distances
+        Of each index from the place, along each axis.
+    sides
+        Half sides at which squares take in more pixels, rising.
+    held
+        What the square of each half side holds.
+    """
+
+    distances: list[Values]
+    sides: Values
+    held: Values
+
+    def half_side(self, share: float) -> float:
+        """Return half the side of the smallest square that holds a share of the map."""
+        return float(self.sides[int(np.searchsorted(self.held, share * self.held[-1] * _ALMOST))])
+
+    def area(self, share: float) -> float:
+        """Return the area of the smallest square that holds a share, over the map's."""
+        half = self.half_side(share)
+        pixels = prod(int((x <= half).sum()) for x in self.distances)
+        return pixels / prod(x.size for x in self.distances)
+
+
+_ALMOST = 1 - 1e-12
+"""So that the sum of everything holds everything, whatever the order of summation."""
+
+
+def squares_around(folded: Folded, shape: tuple[int, ...], center: tuple[float, ...]) -> Squares:
+    """Return what the squares around a place hold of a map of that shape, folded there."""
+    distances = [np.abs(np.arange(n) - c).round(9) for n, c in zip(shape, center, strict=True)]
+    sides = np.unique(np.concatenate(distances))
+    ring = np.zeros((), np.intp)
+    for near in folded.distances:
+        ring = np.maximum.outer(ring, np.searchsorted(sides, near))
+    rings = np.bincount(ring.ravel(), folded.values.ravel(), sides.size).astype(np.float64)
+    return Squares(distances, sides, np.cumsum(rings))
+
+
+class Folded(NamedTuple):
+    """A map with what is equally far from a place along every axis added up.
+
+    Attributes
+    ----------
+    values
+        The sums.
+    distances
+        How far they are from the place, along each axis.
+    """
+
+    values: Values
+    distances: list[Values]
+
+
+def folded_around(values: Values, box: tuple[slice, ...], center: tuple[float, ...]) -> Folded:
+    """Fold what a box holds of a map at a place on or in the middle between pixels."""
+    distances = []
+    for axis, (c, part) in enumerate(zip(center, box, strict=True)):
+        values, near = _folded(values, axis, part.start, c)
+        distances.append(near)
+    return Folded(values, distances)
+
+
+def _folded(values: Values, axis: int, start: int, center: float) -> tuple[Values, Values]:
+    """Fold a map along one axis at a place on or between its pixels; otherwise leave it."""
+    count = values.shape[axis]
+    distances: Values = np.abs(np.arange(start, start + count) - center).round(9)
+    center -= start
+    if 2 * center % 1 or not 0 <= center <= count - 1:
+        return values, distances
+    lead = (slice(None),) * axis
+    middle = ceil(center)
+    above, below = values[(*lead, slice(middle, None))], values[(*lead, slice(middle))]
+    below = np.flip(below, axis)
+    apart = int(center == middle)  # the nearest below is one pixel farther than the one above
+    rest, shift = below, apart
+    if above.shape[axis] - apart < below.shape[axis]:
+        shape = list(values.shape)
+        shape[axis] = below.shape[axis] + apart
+        longer = np.zeros(shape)
+        longer[(*lead, slice(apart, None))] = below
+        rest, shift = above, 0
+    else:
+        longer = above.copy()
+    longer[(*lead, slice(shift, shift + rest.shape[axis]))] += rest
+    return longer, np.arange(longer.shape[axis], dtype=np.float64) + (middle - center)
