@@ -63,6 +63,7 @@ class NumberBlock(QWidget):
         self._rows: list[tuple[QLabel, QLabel]] = []
         self._shown = 0
         self._heights: dict[tuple[bool, str, int], int] = {}
+        self._advances: dict[tuple[bool, str], int] = {}
         self._told = -1
 
     def set_title(self, title: str) -> None:
@@ -121,6 +122,7 @@ class NumberBlock(QWidget):
         super().changeEvent(event)
         if event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
             self._heights.clear()
+            self._advances.clear()
             self.updateGeometry()
             self._arrange()
 
@@ -150,7 +152,7 @@ class NumberBlock(QWidget):
     def _left(self) -> int:
         """Return where the values begin."""
         shown = self._rows[: self._shown]
-        return _SIDE + max([_LABELS, *(_advance(label) + 1 for label, _ in shown)]) + _GAP
+        return _SIDE + max([_LABELS, *(self._advance(label) + 1 for label, _ in shown)]) + _GAP
 
     def _heights_at(self, width: int) -> list[int]:
         """Return the heights of the heading and of each row shown."""
@@ -165,7 +167,7 @@ class NumberBlock(QWidget):
         """Return the height of a text; what fits into one line is measured but once."""
         is_heading = label is self._title
         text = label.text()
-        is_line = _advance(label) < width
+        is_line = self._advance(label) < width
         key = (is_heading, "", 0) if is_line else (is_heading, text, width)
         height = self._heights.get(key)
         if height is None:
@@ -175,6 +177,12 @@ class NumberBlock(QWidget):
             self._heights[key] = height
         return height
 
-
-def _advance(label: QLabel) -> int:
-    return label.fontMetrics().horizontalAdvance(label.text())
+    def _advance(self, label: QLabel) -> int:
+        """Return the width of a text on one line."""
+        key = (label is self._title, label.text())
+        width = self._advances.get(key)
+        if width is None:
+            if len(self._advances) >= _KEPT:
+                self._advances.clear()
+            width = self._advances[key] = label.fontMetrics().horizontalAdvance(key[1])
+        return width

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from PySide6.QtCore import QMargins, QObject, QRect, QSize
 from PySide6.QtGui import QColor, QFont, QPainter, QPalette
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
@@ -9,13 +11,34 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 from rfstudio.widgets.cells import AnyIndex, Letters, paint_panel
 from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.stack.row_texts import Cells
-from rfstudio.widgets.theme import icon, is_dark, muted, severity_colour
+from rfstudio.widgets.theme import icon, muted, severity_colour
 
 _GAP = 7
 _BADGE = 14
 _MARGIN = 5
+_HALF = 127
 _LEAST = 12
 """Pixels below which a summary is left out."""
+
+
+class Look(NamedTuple):
+    """Letters and colours of rows.
+
+    Attributes
+    ----------
+    plain, italic
+        Letters of items, and of what is no item.
+    text, quiet
+        Colours of names and numbers, and of summaries.
+    is_chosen
+        Whether the rows are chosen.
+    """
+
+    plain: Letters
+    italic: Letters
+    text: QColor
+    quiet: QColor
+    is_chosen: bool
 
 
 class LayerDelegate(QStyledItemDelegate):
@@ -25,7 +48,6 @@ class LayerDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._model = model
         self._letters = _both(QFont())
-        self._mixed_for, self._mixed = 0, QColor()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: AnyIndex) -> QSize:  # noqa: N802
         """Return the size of a cell: a little air between the lines."""
@@ -35,61 +57,36 @@ class LayerDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
         """Paint a cell."""
         cells = self._model.texts.of(self._model.row_of(index))
-        is_chosen = paint_panel(painter, option)
-        self.paint_layer(painter, option.rect, cells, option, is_chosen=is_chosen)
+        look = self.look(option.font, option.palette, is_chosen=paint_panel(painter, option))
+        rect: QRect = option.rect
+        self.paint_layer(painter, rect, cells, look)
 
-    def paint_layer(
-        self,
-        painter: QPainter,
-        rect: QRect,
-        cells: Cells,
-        option: QStyleOptionViewItem,
-        *,
-        is_chosen: bool = False,
-    ) -> None:
-        """Paint the name of a layer, what it is, and a badge."""
-        palette: QPalette = option.palette
+    def look(self, font: QFont, palette: QPalette, *, is_chosen: bool = False) -> Look:
+        """Return how rows are written; the same for all rows of a view that are not chosen."""
+        if self._letters[0].font != font:
+            self._letters = _both(font)
         role = QPalette.ColorRole.HighlightedText if is_chosen else QPalette.ColorRole.Text
         text = palette.color(role)
+        return Look(*self._letters, text, text if is_chosen else muted(palette), is_chosen)
+
+    def paint_layer(self, painter: QPainter, rect: QRect, cells: Cells, look: Look) -> None:
+        """Paint the name of a layer, what it is, and a badge."""
         rect.adjust(_MARGIN, 0, -_MARGIN, 0)
         if cells.severity:
             badge = QRect(rect.right() - _BADGE, rect.center().y() - _BADGE // 2, _BADGE, _BADGE)
-            dark = is_dark(option.widget)
-            colour = text if is_chosen else severity_colour(cells.severity, dark=dark)
+            dark = look.text.lightness() > _HALF
+            colour = look.text if look.is_chosen else severity_colour(cells.severity, dark=dark)
             icon(cells.severity, colour).paint(painter, badge)
             rect.setRight(badge.left() - _GAP // 2)
-
-        plain, italic = self._fonts(option.font)
-        letters = italic if cells.is_quiet else plain
+        letters = look.italic if cells.is_quiet else look.plain
         painter.setFont(letters.font)
-        painter.setPen(text)
+        painter.setPen(look.text)
         rect.setLeft(rect.left() + letters.draw(painter, rect, cells.texts[0]) + _GAP)
         if cells.summary and rect.width() > _LEAST:
-            painter.setFont(plain.font)
-            painter.setPen(text if is_chosen else self._quiet(palette))
-            plain.draw(painter, rect, cells.summary)
-
-    def paint_number(
-        self, painter: QPainter, rect: QRect, text: str, option: QStyleOptionViewItem
-    ) -> None:
-        """Paint a number of a row that is not chosen."""
-        if text:
-            plain, _ = self._fonts(option.font)
-            painter.setFont(plain.font)
-            painter.setPen(option.palette.color(QPalette.ColorRole.Text))
-            plain.draw(painter, rect, text, right=True)
-
-    def _quiet(self, palette: QPalette) -> QColor:
-        """Return the colour of summaries, mixed once for each palette."""
-        if self._mixed_for != palette.cacheKey():
-            self._mixed_for, self._mixed = palette.cacheKey(), muted(palette)
-        return self._mixed
-
-    def _fonts(self, font: QFont) -> tuple[Letters, Letters]:
-        """Return the letters of the view's font, upright and italic."""
-        if self._letters[0].font != font:
-            self._letters = _both(font)
-        return self._letters
+            if cells.is_quiet:
+                painter.setFont(look.plain.font)
+            painter.setPen(look.quiet)
+            look.plain.draw(painter, rect, cells.summary)
 
 
 def _both(font: QFont) -> tuple[Letters, Letters]:

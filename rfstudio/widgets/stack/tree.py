@@ -33,6 +33,8 @@ class LayerTree(QTreeView):
         self._model = model
         self._delegate = LayerDelegate(model, self)
         self.setModel(model)
+        self._look = self._delegate.look(self.font(), self.palette())
+        self._step = self.indentation()
         self._special: set[Row] = set()
         self._columns: list[tuple[int, int, int]] | None = None
         self.setItemDelegateForColumn(0, self._delegate)
@@ -53,6 +55,8 @@ class LayerTree(QTreeView):
                 for column in range(header.count())
                 if not header.isSectionHidden(column)
             ]
+            self._look = self._delegate.look(self.font(), self.palette())
+            self._step = self.indentation()
             special = [self.currentIndex(), *self.selectionModel().selectedRows()]
             self._special = {self._model.row_of(index) for index in special}
         super().paintEvent(event)
@@ -67,14 +71,16 @@ class LayerTree(QTreeView):
             return
         rect: QRect = option.rect
         top, height = rect.top(), rect.height()
-        cells = self._model.texts.of(row)
+        cells, look = self._model.texts.of(row), self._look
         for column, left, width in self._columns:
             if column == 0:
-                indentation = row.depth * self.indentation()
+                indentation = row.depth * self._step
                 if option.state & _CHILDREN:
                     self.drawBranches(painter, QRect(left, top, indentation, height), index)
                 inside = QRect(left + indentation, top, width - indentation, height)
-                self._delegate.paint_layer(painter, inside, cells, option)
-            else:
+                self._delegate.paint_layer(painter, inside, cells, look)
+                painter.setFont(look.plain.font)
+                painter.setPen(look.text)
+            elif cells.texts[column]:
                 inside = QRect(left + MARGIN, top, width - 2 * MARGIN, height)
-                self._delegate.paint_number(painter, inside, cells.texts[column], option)
+                look.plain.draw(painter, inside, cells.texts[column], right=True)
