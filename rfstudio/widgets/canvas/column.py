@@ -53,9 +53,7 @@ class Column(QWidget):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return the least size at which all have room."""
-        return self._summed(
-            [x.minimumSizeHint().expandedTo(x.minimumSize()) for x in self._shown()]
-        )
+        return self._summed([_least(x) for x in self._shown()])
 
     def _shown(self) -> list[QWidget]:
         return [x for x in self._widgets if not x.isHidden()]
@@ -111,3 +109,9 @@ def _height(widget: QWidget, width: int) -> int:
     if widget.hasHeightForWidth():
         return widget.heightForWidth(width)
     return widget.sizeHint().height()
+
+
+def _least(widget: QWidget) -> QSize:
+    """Return the least size of a widget: what was set, else what it asks for."""
+    wanted = widget.minimumSizeHint()
+    return QSize(widget.minimumWidth() or wanted.width(), widget.minimumHeight() or wanted.height())

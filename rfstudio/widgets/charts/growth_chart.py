@@ -23,6 +23,7 @@ from rfstudio.app.settings import Settings
 from rfstudio.app.texts import field_text, steps_text
 from rfstudio.core.analysis import Analysis, analyze
 from rfstudio.widgets.canvas.colours import SERIES
+from rfstudio.widgets.canvas.column import Column
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Spot, Values
 from rfstudio.widgets.charts.erf_sizes import ErfSizes
 from rfstudio.widgets.charts.growth_data import Growth, growth_of
@@ -122,7 +123,9 @@ class GrowthChart(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(8, 3, 8, 3)
         row.setSpacing(12)
-        row.addWidget(self.readout, 1)
+        holder = Column()
+        holder.stack(self.readout, rest=self.readout)
+        row.addWidget(holder, 1)
         for widget in (self.erf, self.log, self.compare):
             row.addWidget(widget)
         column = QVBoxLayout(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from rfstudio.widgets.charts.plot import Plot
 _AXES = ("z", "y", "x")
 _FLOOR = 1e-4
 """Least share of the peak that a logarithmic axis shows."""
+
+_STEPS = 8
+"""Parts of the image that the ends of the axis are moved by."""
 
 _MEASURED = SERIES[1]
 _FIT_DASHES = (2.0, 2.0)
@@ -89,8 +92,8 @@ def section(
 def _range(analysis: Analysis, layer: str, axis: int) -> tuple[float, float]:
     """Return the part of an axis that holds the image and all regions of a layer.
 
-    The same for all units, so that nothing jumps while one is dragged; of regions of thousands of
-    pixels only a part.
+    The same for all units, so that nothing jumps while one is dragged, and in steps, so that most
+    edits leave the axis as it is; of regions of thousands of pixels only a part.
     """
     pixels = analysis.reference_size[axis]
     index = analysis.graph.index(layer)
@@ -98,7 +101,8 @@ def _range(analysis: Analysis, layer: str, axis: int) -> tuple[float, float]:
     first, last = field.interval(0), field.interval(max(units - 1, 0))
     low = 0 if first is None else max(min(first[0], 0), -pixels // 2)
     high = pixels - 1 if last is None else min(max(last[1], pixels - 1), pixels + pixels // 2)
-    return low - 0.5, high + 0.5
+    step = max(pixels // _STEPS, 1)
+    return step * floor(low / step) - 0.5, step * ceil((high + 1) / step) - 0.5
 
 
 class ProfileChart(QWidget):
