@@ -140,8 +140,7 @@ def _lack_of_memory_in_words() -> Iterator[None]:
         if not devices.is_out_of_memory(error):
             raise
         raise MeasurementError(
-            "memory does not suffice for the network and its weights; close other programs, or "
-            "choose an earlier layer"
+            "memory does not suffice; take a smaller input, an earlier layer or another device"
         ) from error
 
 

@@ -23,6 +23,9 @@ So what is spent is never more than twice what the best choice beforehand would 
 single unit whose field does not cover the image costs nothing more.
 """
 
+_EVALUATIONS = 256
+"""Batches that are kept at most."""
+
 _SHARED_BYTES = 2**30
 """Memory for the evaluations of one batch that are not kept for later measurements."""
 
@@ -81,10 +84,10 @@ class Evaluations:
             return network.tapes[indices]
         if self._shared is not None and self._shared[0] == indices:
             return self._shared[1]
-        if self._pays_to_keep and has_room(self._bytes(self._whole) * len(indices)):
+        few = len(network.tapes) < _EVALUATIONS
+        if few and self._pays_to_keep and has_room(self._bytes(self._whole) * len(indices)):
             tape = self._tape(self._whole, load(indices))
-            network.tapes[indices] = tape
-            network.together = max(network.together, len(indices))
+            network.keep(indices, tape)
             return tape
         plan = self._shared_plan
         if plan is None or self._bytes(plan) * len(indices) > _SHARED_BYTES:

@@ -20,6 +20,10 @@ HasRoom: TypeAlias = Callable[[int], bool]
 """Whether so many bytes more may be kept."""
 
 
+_GROUPS = 256
+"""Groups whose weights are kept at most; nobody waits for so many after each move."""
+
+
 class Network:
     """A module whose weights are those of any group of samples.
 
@@ -59,6 +63,7 @@ class Network:
         self._is_drawn = not given and request.weights == "random"
         self._group = -1
         self._states: dict[int, dict[str, Tensor]] = {}
+        self._bytes_of_tapes = 0
         if not given:
             self._set_fixed()
         if request.batch_norm == "train":
@@ -76,8 +81,13 @@ class Network:
     @property
     def bytes(self) -> int:
         """Memory of all that is kept."""
-        states = max(len(self._states), 1) * self._state_bytes()
-        return states + sum(x.bytes for x in self.tapes.values())
+        return max(len(self._states), 1) * self._state_bytes() + self._bytes_of_tapes
+
+    def keep(self, indices: tuple[int, ...], tape: Tape) -> None:
+        """Keep the evaluation of some samples."""
+        self.tapes[indices] = tape
+        self.together = max(self.together, len(indices))
+        self._bytes_of_tapes += tape.bytes
 
     def _state_bytes(self) -> int:
         return sum(x.numel() * x.element_size() for x in self._tensors().values())
@@ -103,7 +113,7 @@ class Network:
             draw_weights(self.module.layers(), self._request.seed, group)
             self._warm()
             fold_norms(self.module)
-            if has_room(self._state_bytes()):
+            if len(self._states) < _GROUPS and has_room(self._state_bytes()):
                 self._states[group] = {name: x.data for name, x in self._tensors().items()}
         self._group = group
 
@@ -111,6 +121,7 @@ class Network:
         """Give back the memory of everything that can be computed again."""
         self.tapes.clear()
         self._states.clear()
+        self._bytes_of_tapes = 0
 
     def _set_fixed(self) -> None:
         match self._request.weights:

@@ -182,9 +182,10 @@ class ConeSubject(Subject):
 
     def _least_of_whole(self, size: tuple[int, ...]) -> int:
         """Return less than what the whole image costs, without a plan of its own for each unit."""
-        whole = self.module.plan(size)
-        graph = self.module.graph_at(size)
-        return whole.macs - macs_of(graph, self.module.target, whole.target)
+        whole, target = self.module.plan(size), self.module.target
+        if target == 0:
+            return 0
+        return whole.macs - macs_of(self.module.graph_at(size), target, whole.target)
 
     def crop(self, images: Tensor) -> Tensor:  # noqa: D102
         return self.settled(input_of(self.plan, images))

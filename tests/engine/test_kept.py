@@ -17,9 +17,9 @@ from rfstudio.core import ops
 from rfstudio.core.architecture import Architecture, Layer
 from rfstudio.core.errors import Cancelled
 from rfstudio.core.graph import expand
-from rfstudio.engine import evaluations, kept
+from rfstudio.engine import evaluations, kept, network
 from rfstudio.engine.build import to_torch
-from rfstudio.engine.erf import measure
+from rfstudio.engine.erf import measure, measure_units
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.kept import KeptNetworks
 from rfstudio.engine.request import BY_FILLING, ESTIMATORS, ErfRequest, ErfResult
@@ -88,6 +88,27 @@ def test_that_units_of_random_networks_are_what_they_are_alone(seed: int) -> Non
     for unit in (corner, tuple(n // 2 for n in node.size), (0,) * len(corner)):
         request = _request(network, node.name, unit=unit, samples=3)
         _agree(measure(request, networks=held), measure(request))
+
+
+def test_that_the_input_itself_can_be_measured() -> None:
+    held = KeptNetworks()
+    for unit in UNITS:
+        request = _request(layer="input", unit=unit)
+        result = measure(request, networks=held)
+        _agree(result, measure(request))
+        assert result.map[unit] > 0
+        assert np.count_nonzero(result.map) == 1
+    _agree(measure_units(_request(layer="input"), UNITS)[-1], result)
+
+
+def test_that_more_batches_than_are_kept_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluations, "_EVALUATIONS", 2)
+    monkeypatch.setattr(network, "_GROUPS", 3)
+    held = KeptNetworks()
+    for unit in UNITS:
+        request = _request(unit=unit, images_per_weights=1)
+        _agree(measure(request, networks=held), measure(request))
+    assert _tapes(held) == 2
 
 
 def test_that_evaluations_are_kept_once_units_have_cost_as_much_as_the_map() -> None:
@@ -222,8 +243,8 @@ def test_that_an_error_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) ->
     held = KeptNetworks()
     monkeypatch.setattr(evaluations, "_WORTH_KEEPING", 0.0)
     measure(_request(), networks=held)
-    for network in held.networks:
-        for state in network._states.values():
+    for known in held.networks:
+        for state in known._states.values():
             state["l6.weight"].fill_(torch.nan)
     with pytest.raises(MeasurementError, match="not a number"):
         measure(_request(), networks=held)

@@ -72,4 +72,4 @@ def test_that_a_full_memory_halves_the_batch_and_ends_in_a_sentence() -> None:
     assert done.returncode == 0, done.stderr
     sentence, halved = done.stdout.splitlines()
     assert halved.startswith("16 True memory ran out; samples at once reduced to 8")
-    assert sentence.startswith("memory does not suffice for")
+    assert sentence.startswith("memory does not suffice")
