@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer, Repeat
+from rfstudio.core.architecture import Architecture, Branch, Layer, Parallel, Repeat
 from rfstudio.core.errors import GraphError
 from rfstudio.core.graph import expand
 from rfstudio.engine.build import GraphModule, to_torch
@@ -249,3 +249,19 @@ def test_that_a_layer_called_as_the_scope_of_a_repeat_keeps_its_weights() -> Non
         module = to_torch(architecture).double()
         assert len(module.state_dict()) == 3
         assert {x.dtype for x in module.parameters()} == {torch.float64}
+
+
+@pytest.mark.parametrize("op", [ops.Conv, ops.MaxPool, ops.AvgPool])
+def test_that_a_window_leaves_out_the_end_that_another_layer_reads(op: type) -> None:
+    window = op(kernel_size=2, padding=((1, -2),), stride=1)
+    beside = ops.Crop(margins=((2, 0),))
+    join = Parallel((Branch((Layer(window),)), Branch((Layer(beside),))), merge="concat")
+    network = Architecture("t", "", "", (12,), 4, (Layer(ops.Conv(kernel_size=1)), join))
+    module = to_torch(network, seed=1, dtype=torch.float64)
+    images = torch.randn((1, 4, 12), dtype=torch.float64)
+    changed = images.clone()
+    changed[..., 10:] += 1
+    first, second = module(images), module(changed)
+    assert first.shape == (1, 8, 10)
+    assert torch.equal(first[:, :4], second[:, :4])
+    assert not torch.equal(first[:, 4:], second[:, 4:])

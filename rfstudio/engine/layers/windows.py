@@ -47,7 +47,7 @@ def window_bounds(op: ops.Windowed, size: tuple[int, ...], box: Box) -> Box:
 def _without_cropped_end(source: Part, after: Sequence[int]) -> Part:
     """Return the part of a map whose last samples are cut off by negative padding."""
     size = tuple(n + min(x, 0) for n, x in zip(source.size, after, strict=True))
-    box = tuple((a, min(b, n)) for (a, b), n in zip(source.box, size, strict=True))
+    box = tuple((min(a, n), min(b, n)) for (a, b), n in zip(source.box, size, strict=True))
     return Part(size, box)
 
 
@@ -64,7 +64,10 @@ class WindowModule(LayerModule):
         op: Any = self.op
         bounds = window_bounds(op, source.size, target.box)
         after = [x for _, x in resolved_padding(op, source.size)]
-        source = _without_cropped_end(source, after)
+        held, source = source, _without_cropped_end(source, after)
+        if held != source:  # another layer may read what this one does not
+            kept, inner = fetch(held, source.box), fetch(source, bounds, fill)
+            return lambda x: inner(kept(x)), (0,) * len(after)
         pads = padding_around(source, bounds)
         symmetric = all(x == y for x, y in pads)
         fits = at_most is None or all(x <= y for (x, _), y in zip(pads, at_most, strict=True))
