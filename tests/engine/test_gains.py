@@ -102,6 +102,14 @@ def test_that_a_whole_network_passes_on_as_much_as_was_measured() -> None:
     assert modelled == pytest.approx(seen, rel=1e-3)
 
 
+def test_that_random_networks_pass_on_as_much_as_was_measured() -> None:
+    for seed in range(30):
+        network = networks.random_network(seed)
+        modelled, seen = _passed_on(to_torch(network, seed=1, batch_norm="warmed"))
+        # One draw of signs; what reaches the image over several branches adds up only in the mean.
+        assert modelled == pytest.approx(seen, rel=0.25), seed
+
+
 def test_that_a_slope_is_the_mean_square_over_all_values() -> None:
     module = to_torch(_network(ops.Tanh()))
     images = _images(module)
