@@ -18,7 +18,7 @@ from rfstudio.core.architecture import Architecture, Branch, Item, Layer, Parall
 from rfstudio.core.backtrace import region_of_unit
 from rfstudio.core.effective.energy import energy_of
 from rfstudio.core.errors import UnitError
-from rfstudio.core.expected import Erf, expected_erf
+from rfstudio.core.expected import Erf, expected_erf, path_counts
 from rfstudio.core.graph import Graph, expand
 from rfstudio.core.ops import Op
 from rfstudio.formats.presets import names, read_preset
@@ -253,7 +253,7 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
     "softmax": ([_conv(), ops.Softmax(), _conv()], 0.02, 0.3),
     "overlapping means one behind the other": (
         [_conv(), RELU, *[ops.AvgPool(kernel_size=3, stride=1, padding=1), _conv(), RELU] * 2],
-        0.12,
+        0.045,
         0.4,
     ),
 }
@@ -289,6 +289,25 @@ def test_that_attention_stays_within_its_stated_floor(windowed: bool) -> None:
     sampled = sampled_energy(architecture, erf.layer, erf.unit, 800)
     assert distance(sampled.mean, erf.map) < 0.11
     assert sampled.total / erf.map.sum() == pytest.approx(1, abs=0.3)
+
+
+@pytest.mark.parametrize("unit", [(8, 8), (0, 0)])
+@pytest.mark.parametrize(
+    "windows", [((3, 1), (3, 1), (3, 1)), ((3, 2), (3, 1)), ((5, 1), (3, 2), (3, 2))]
+)
+def test_that_means_of_means_are_squares_of_their_composed_weights(
+    windows: tuple[tuple[int, int], ...], unit: tuple[int, int]
+) -> None:
+    pools = [ops.AvgPool(kernel_size=k, stride=s, padding=k // 2) for k, s in windows]
+    graph = expand(_network(list(pools)))
+    last = len(graph.nodes) - 1
+    place = tuple(min(x, n - 1) for x, n in zip(unit, graph.nodes[last].size, strict=True))
+    energy = expected_erf(graph, last, place)
+    # Without random weights each gradient is one number: the product of weights over all paths.
+    weights = path_counts(graph, last, place).map
+    np.testing.assert_allclose(
+        energy.map, graph.nodes[0].channels * weights**2, rtol=1e-9, atol=1e-15
+    )
 
 
 def test_that_what_batch_norm_divides_by_can_be_chosen() -> None:

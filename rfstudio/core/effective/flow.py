@@ -18,6 +18,7 @@ import numpy as np
 from rfstudio.core import ops
 from rfstudio.core.effective.backward import Backward, Factors, Spreads
 from rfstudio.core.effective.lags import Lags, blended
+from rfstudio.core.effective.pairs import spread_pairs
 from rfstudio.core.effective.spread import Values, WindowSpread, spread, spread_taps
 from rfstudio.core.graph import Graph
 
@@ -98,7 +99,7 @@ class Flow:
         assert spreads is not None
         if how.lag is None and how.taps is None:
             return self._spread(spreads, how.factor)
-        lags, gain = (self.lags, None) if how.lag is None else how.lag(self.lags)
+        lags, gain, pairs = (self.lags, None, None) if how.lag is None else how.lag(self.lags)
         if how.taps is not None:
             taps = how.taps if gain is None else how.taps * gain
             result = self._spread_taps(spreads, taps, how.factor)
@@ -109,7 +110,7 @@ class Flow:
         elif gain.size > _MANY_TAPS:
             result = self._spread(spreads, how.factor * float(gain.mean()))
         else:
-            result = self._spread_taps(spreads, gain, how.factor)
+            result = self._spread_taps(spreads, gain, how.factor, pairs)
         if result is not None:
             result.lags = lags
         return result
@@ -119,9 +120,14 @@ class Flow:
         """All of it, summed over positions, of a channel whose share is 1."""
         return ldexp(float(self.values.sum()) * self.factor, self.exponent)
 
-    def _spread_taps(self, spreads: Spreads, gains: Values, factor: float) -> Flow | None:
+    def _spread_taps(
+        self, spreads: Spreads, gains: Values, factor: float, pairs: Values | None = None
+    ) -> Flow | None:
         windows = tuple([x for x in spreads if isinstance(x, WindowSpread)])
-        values, start = spread_taps(self.values, self.start, windows, gains)
+        if pairs is None:
+            values, start = spread_taps(self.values, self.start, windows, gains)
+        else:
+            values, start = spread_pairs(self.values, self.start, windows, pairs)
         if values.size == 0:
             return None
         result = Flow(start, values, self.factor, self.exponent, 0.0, self.profile)

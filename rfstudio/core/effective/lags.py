@@ -2,9 +2,10 @@
 
 A convolution of random weights lets gradients add up without memory, but a mean over a window
 gives all its samples the same gradient.  Where a later overlapping window adds them up again, the
-energy is more than the sum of energies, by what the two-point map E[g(q) g(q′)] says.  It is
-carried as a correlation that depends on the lag q′ − q alone, not on the place, so that it costs
-next to nothing; lags up to `REACH` each for itself, farther ones alike.
+energy is more than the sum of energies, by what the two-point map E[g(q) g(q′)] says.  Of that the
+sum over all places is carried, by lag q′ − q and over that of the energies, so that it costs next
+to nothing; lags up to `REACH` each for itself, farther ones alike.  Where what it says lies is
+found by `rfstudio.core.effective.pairs`.
 """
 
 from __future__ import annotations
@@ -67,10 +68,13 @@ class Passed(NamedTuple):
     gain
         By how much more energy it passes on than from independent gradients: a number, or one
         for each tap of its window; None: no more.
+    pairs
+        The correlations in front of it by lag, where it adds up those of overlapping windows.
     """
 
     lags: Lags | None
     gain: float | Values | None = None
+    pairs: Values | None = None
 
 
 LagRule: TypeAlias = Callable[[Lags | None], Passed]
@@ -192,8 +196,10 @@ def windows(
             pairs[(REACH,) * pairs.ndim] = float(taps.sum())
         whole = float(pairs[(REACH,) * pairs.ndim])
         steps = far * count**2 / prod(strides) / (count if largest else 1)
-        gain = taps if lags is not None and overlapping else None
-        return Passed(Lags(pairs / whole, min(steps / whole, 1.0)), gain)
+        passed = Lags(pairs / whole, min(steps / whole, 1.0))
+        if lags is None or not overlapping:
+            return Passed(passed)
+        return Passed(passed, taps, None if largest else values)
 
     return rule
 

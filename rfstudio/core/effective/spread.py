@@ -144,7 +144,7 @@ def spread(values: Values, axis: int, start: int, how: AxisSpread) -> tuple[Valu
         if values.size <= reading.most:
             return _multiplied(values, axis, reading.matrix), reading.low
         if how.weights is not None:
-            values = _scaled(values, axis, how.weights[start : start + values.shape[axis]])
+            values = scaled_along(values, axis, how.weights[start : start + values.shape[axis]])
         return _through_window(values, axis, start, how.rule)
     if type(how) is WholeSpread:
         total = values.sum(axis=axis, keepdims=True)
@@ -172,7 +172,7 @@ def spread_taps(
     for axis, how in enumerate(hows):
         if how.weights is not None:
             start = starts[axis]
-            values = _scaled(values, axis, how.weights[start : start + values.shape[axis]])
+            values = scaled_along(values, axis, how.weights[start : start + values.shape[axis]])
     rules = [how.rule for how in hows]
     spans = [(n - 1) * r.stride + 1 for n, r in zip(values.shape, rules, strict=True)]
     result = np.zeros([n + r.dilation * (r.kernel - 1) for n, r in zip(spans, rules, strict=True)])
@@ -220,7 +220,8 @@ def _reading_by_tap(count: int, kernel: int, stride: int, dilation: int) -> Valu
     return result.reshape(kernel, -1)
 
 
-def _scaled(values: Values, axis: int, weights: Values) -> Values:
+def scaled_along(values: Values, axis: int, weights: Values) -> Values:
+    """Return a map multiplied by a weight for each index of one axis."""
     shape = [1] * values.ndim
     shape[axis] = -1
     result: Values = values * weights.reshape(shape)
@@ -348,7 +349,7 @@ def _through_table(values: Values, axis: int, start: int, table: TableSpread) ->
         return np.zeros(shape), 0
     gathered = np.take(values, outputs - start, axis=axis)
     if weights is not None:
-        gathered = _scaled(gathered, axis, weights)
+        gathered = scaled_along(gathered, axis, weights)
     changes = np.flatnonzero(np.diff(inputs, prepend=inputs[0] - 1))
     sums: Values = np.add.reduceat(gathered, changes, axis=axis)
     hit = inputs[changes]
