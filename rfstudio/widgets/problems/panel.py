@@ -89,6 +89,7 @@ class ProblemsPanel(QWidget):
 
         self._problems: tuple[Problem, ...] = ()
         self._listed: tuple[tuple[Diagnostic, ...], bool] | None = None
+        self._told: tuple[str, str, bool] | None = None
         self._copy.clicked.connect(self._copy_problems)
         self._dismiss.clicked.connect(self.clear_file_problems)
         self.list.itemClicked.connect(self._go)
@@ -164,7 +165,10 @@ class ProblemsPanel(QWidget):
         has_any = self.list.count() > 0
         self.list.setVisible(has_any)
         self._empty.setVisible(not has_any)
-        self.summary_changed.emit(*self.summary)
+        summary = self.summary
+        if self._told != (*summary, dark):  # the status line measures itself anew with each
+            self._told = (*summary, dark)
+            self.summary_changed.emit(*summary)
 
     def _go(self, item: QListWidgetItem) -> None:
         layer = item.data(_LAYER)
