@@ -115,7 +115,7 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
     weights
         "random", "uniform" or a file: measure the gains of the network with these.
     samples
-        Number of gradients in a measurement; None: one an image of a module, else 8.
+        Number of gradients in a measurement; None: one an image, or 8 with noise.
     seed, device
         Of a measurement.
 
@@ -156,12 +156,19 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
             input_size=size,
             weights=weights or "random",
             seed=seed,
-            samples=DEFAULT_SAMPLES if samples is None else samples,
+            samples=_default(samples, images, DEFAULT_SAMPLES),
             batch_norm=batch_norm,
             device=device,
         )
         result = gains.measure_gains(request, images=images)
     return with_measured(graph, index, position, result, batch_norm)
+
+
+def _default(samples: int | None, images: torch.Tensor | None, noise: int) -> int:
+    """Return how many samples are meant: as many as there are images, or so many of noise."""
+    if samples is not None:
+        return samples
+    return noise if images is None else len(images)
 
 
 def with_measured(

@@ -223,7 +223,7 @@ def _energy_of_taps(layer: ConvModule, products: Tensor) -> NDArray[np.float64]:
     weight = layer.weight.detach()
     w = weight.reshape(layer.groups, products.shape[1], weight.shape[1], prod(layer.taps))
     moved = torch.einsum("goq,gqit->goit", products, w)
-    energy: NDArray[np.float64] = (moved * w).sum((0, 1, 2)).double().cpu().numpy()
+    energy: NDArray[np.float64] = (moved * w).sum((0, 1, 2)).cpu().double().numpy()
     return energy.clip(min=0.0).reshape(layer.taps)
 
 
@@ -242,12 +242,14 @@ def _added(a: _Pieces, b: _Pieces) -> _Pieces:
 
 
 def _energy(gradient: Tensor) -> float:
-    return float(gradient.detach().square().sum(dtype=torch.float64))
+    return float(_by_channel(gradient).sum())
 
 
 def _by_channel(gradient: Tensor) -> NDArray[np.float64]:
     """Return the energy of each channel, summed over positions and images."""
     axes = (0, *range(2, gradient.dim()))
-    values = gradient.detach().square().sum(axes, dtype=torch.float64)
-    result: NDArray[np.float64] = values.cpu().numpy()
+    squares = gradient.detach().square()
+    # MPS knows no double precision.
+    values = squares.sum(axes, dtype=None if squares.device.type == "mps" else torch.float64)
+    result: NDArray[np.float64] = values.cpu().double().numpy()
     return result

@@ -296,6 +296,13 @@ def test_that_weights_that_are_no_numbers_are_told() -> None:
         measured_gains(module)
 
 
+def test_that_images_are_one_sample_each_and_set_the_size() -> None:
+    images = torch.randn(3, 8, 20, 16)
+    erf = rfstudio.erf(_network(CONV, RELU), "relu1", estimator="expected", images=images)
+    assert erf.map.shape == (20, 16)
+    assert (erf.options["samples"], erf.options["images"]) == (3, 3)
+
+
 @pytest.mark.parametrize("batch_norm", ["fresh", "train"])
 def test_that_gains_are_measured_with_the_chosen_statistics(batch_norm: str) -> None:
     network = _network(CONV, NORM, RELU, CONV)
