@@ -188,34 +188,32 @@ class _Forward:
         return Energy(self._graph, self._mode, layers, runs, edges)
 
     def _worked_out(self, node: Node, *, skips: bool) -> _Known:
-        layer = self._new_layer(node)
-        return _Known(
-            layer,
-            tuple([n for n, _ in layer.runs]),
-            self._factors(node),
-            self._skips(node) if skips else (),
-            node.op,
-            node.rules,
-            tuple([self._layers[i] for i in node.inputs]),
-        )
-
-    def _new_layer(self, node: Node) -> Layer:
         if isinstance(node.op, ops.MERGES):
-            return self._merge(node)
+            layer, edges = self._merge(node), self._factors(node)
+        else:
+            layer, edges = self._single(node), ()
+        runs = layer.runs
+        counts = (runs[0][0],) if len(runs) == 1 else tuple([n for n, _ in runs])
+        found = self._skips(node) if skips else ()
+        sources = tuple([self._layers[i] for i in node.inputs])
+        return _Known(layer, counts, edges, found, node.op, node.rules, sources)
+
+    def _single(self, node: Node) -> Layer:
+        """Return the layer of what reads one map."""
         source = self._nodes[node.inputs[0]]
         runs = self._layers[source.index].runs
         if len(runs) > _FEW:
-            return self._single(node, runs)
+            return self._new_layer(node, runs)
         # Blocks repeat: then the same values come in again.
         key = (id(node.op), self._mode, source.size, source.channels, node.channels, *runs)
         known = _alike.get(key)
         if known is None or known[1] is not node.op or known[2] != node.rules:
             if len(_alike) >= _LAYERS_KEPT:
                 _alike.clear()
-            known = _alike[key] = (self._single(node, runs), node.op, node.rules)
+            known = _alike[key] = (self._new_layer(node, runs), node.op, node.rules)
         return known[0]
 
-    def _single(self, node: Node, runs: list[Run]) -> Layer:
+    def _new_layer(self, node: Node, runs: list[Run]) -> Layer:
         op: Any = node.op
         kind = type(op)
         if kind in ACTIVATIONS:
@@ -293,7 +291,7 @@ class _Forward:
 
     def _factors(self, node: Node) -> tuple[float, ...]:
         """Return by what a product multiplies what it passes on to each source."""
-        if not isinstance(node.op, ops.MERGES) or isinstance(node.op, ops.Add | ops.Concat):
+        if isinstance(node.op, ops.Add | ops.Concat):
             return ()
         squares = [average(self._layers[i].runs).square for i in node.inputs]
         return tuple([prod(squares[:k] + squares[k + 1 :]) for k in range(len(squares))])
@@ -342,8 +340,8 @@ def _each(
     runs: list[Run], work: Callable[[Moments], tuple[float, Moments]]
 ) -> list[tuple[float, Moments]]:
     """Return something for each run; many are alike, such as behind a norm."""
-    if len(runs) == 1:
-        return [work(runs[0][1])]
+    if len(runs) <= _FEW:
+        return [work(x) for _, x in runs]
     found = {x: work(x) for x in {x for _, x in runs}}
     return [found[x] for _, x in runs]
 

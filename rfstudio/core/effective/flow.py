@@ -130,8 +130,11 @@ class Flow:
             values, start = spread_pairs(self.values, self.start, windows, pairs)
         if values.size == 0:
             return None
-        result = Flow(start, values, self.factor, self.exponent, 0.0, self.profile)
-        result.level()
+        # Weights of taps have a mean of 1 each for themselves, pairs are no more than taps squared.
+        bits = self.bits + 3 * sum([how.bits for how in windows])
+        result = Flow(start, values, self.factor, self.exponent, bits, self.profile)
+        if bits > _LARGE:
+            result.level()
         return result.times(factor)
 
     def _spread(self, spreads: Spreads, factor: float) -> Flow | None:
