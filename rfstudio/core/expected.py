@@ -153,6 +153,20 @@ def expected_erf(
     )
 
 
+def source_of_same_field(graph: Graph, index: int) -> int | None:
+    """Return the node whose units have the same expected fields, but for a factor.
+
+    That is what a layer reads which only scales what flows back, all channels alike: then whoever
+    wants the sizes of all fields need not work this one out.  None: there is no such node.
+    """
+    node, energy = graph.nodes[index], energy_of(graph)
+    how = energy.layers[index].backward
+    if len(node.inputs) != 1 or how.spreads is not None or isinstance(how.keep, tuple):
+        return None
+    source = node.inputs[0]
+    return source if how.keep > 0 and graph.nodes[source].size == node.size else None
+
+
 def _reasons(energy: Energy, visited: Sequence[int], gains: Gains) -> tuple[str, ...]:
     """Return why the result is approximate: each reason once, with the layers it is about."""
     nodes = energy.graph.nodes

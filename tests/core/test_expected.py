@@ -18,7 +18,7 @@ from rfstudio.core.architecture import Architecture, Branch, Item, Layer, Parall
 from rfstudio.core.backtrace import region_of_unit
 from rfstudio.core.effective.energy import energy_of
 from rfstudio.core.errors import UnitError
-from rfstudio.core.expected import Erf, expected_erf, path_counts
+from rfstudio.core.expected import Erf, expected_erf, path_counts, source_of_same_field
 from rfstudio.core.graph import Graph, expand
 from rfstudio.core.ops import Op
 from rfstudio.formats.presets import names, read_preset
@@ -418,6 +418,18 @@ def test_that_an_edge_of_a_skip_can_be_measured() -> None:
     plain = expected_erf(graph, merge + 1, (8, 8))
     assert severed.map[8, 8] < plain.map[8, 8]
     assert severed.map[4, 8] == pytest.approx(plain.map[4, 8])
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet"])
+def test_that_a_layer_that_only_scales_has_the_field_of_what_it_reads(name: str) -> None:
+    graph = expand(read_preset(name))
+    sources = [source_of_same_field(graph, x.index) for x in graph.nodes[1:40]]
+    found = [(i, source) for i, source in enumerate(sources, start=1) if source is not None]
+    assert len(found) > 10
+    for i, source in found[:4] + found[-4:]:
+        unit = tuple(n // 2 for n in graph.nodes[i].size)
+        own, other = (expected_erf(graph, x, unit).map for x in (i, source))
+        np.testing.assert_allclose(own / own.sum(), other / other.sum(), rtol=1e-12)
 
 
 def test_that_no_depth_underflows() -> None:

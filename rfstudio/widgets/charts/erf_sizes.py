@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from rfstudio.app.expected_fields import LIVE_PIXELS
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.expected import expected_erf
+from rfstudio.core.expected import expected_erf, source_of_same_field
 
 _SLICE = 0.008
 """Seconds of work between two looks at what the user does."""
@@ -38,7 +38,6 @@ class ErfSizes(QObject):
         self._analysis: Analysis | None = None
         self._todo: list[int] = []
         self._sizes: dict[int, float] = {}
-        self._known: dict[int, float] = {}
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._work)
 
@@ -46,7 +45,6 @@ class ErfSizes(QObject):
         """Begin with a network; an earlier one is dropped."""
         self._analysis = analysis
         self._sizes = {}
-        self._known = {}
         nodes = analysis.graph.nodes
         is_small = 0 < prod(analysis.reference_size) <= LIVE_PIXELS
         self._todo = [x.index for x in reversed(nodes[analysis.reference + 1 :]) if 0 not in x.size]
@@ -76,6 +74,9 @@ class ErfSizes(QObject):
         if analysis is None:
             return None
         node = analysis.graph.nodes[index]
+        same = source_of_same_field(analysis.graph, index)
+        if same in self._sizes:
+            return self._sizes[same]
         unit = tuple(n // 2 for n in node.size)
         try:
             erf = expected_erf(analysis.graph, index, unit, reference=analysis.reference)
