@@ -70,6 +70,7 @@ class ErfView(QObject):
         self._measured: ShownErf | None = None
         self._expected: ShownErf | None = None
         self._is_stale = True
+        self._shown = selection.shown
         session.analysis_changed.connect(self._forget)
         selection.selection_changed.connect(self._forget)
         if erf_session is not None:
@@ -102,6 +103,10 @@ class ErfView(QObject):
         return ShownErf(f"expected ({exactness})", erf.map, self._metrics(erf), _sentences(erf))
 
     def _forget(self) -> None:
+        shown = self._selection.shown
+        if shown.is_same(self._shown):
+            return  # an edit that moves the unit is announced twice
+        self._shown = shown
         self._measured = None
         self._is_stale = True
         self.changed.emit()

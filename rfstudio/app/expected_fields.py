@@ -30,11 +30,12 @@ class ExpectedFields:
     Attributes
     ----------
     seconds
-        How long the last one took.
+        How long one takes at present: the quicker of the last two, as anything may have held up
+        one of them.
     """
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds = self._last = 0.0
         self._kept: list[tuple[Analysis, str, tuple[int, ...], Erf | None]] = []
 
     def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
@@ -44,7 +45,8 @@ class ExpectedFields:
                 return kept[3]
         started = perf_counter()
         field = _worked_out(analysis, layer, unit)
-        self.seconds = perf_counter() - started
+        took = perf_counter() - started
+        self.seconds, self._last = min(took, self._last), took
         self._kept = [*self._kept[1 - _KEPT :], (analysis, layer, unit, field)]
         return field
 

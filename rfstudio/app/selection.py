@@ -7,6 +7,7 @@ from typing import NamedTuple
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.analysis_session import AnalysisSession
+from rfstudio.core.analysis import Analysis
 from rfstudio.core.architecture import Location
 
 
@@ -26,6 +27,29 @@ class Selected(NamedTuple):
     layer: str
     unit: tuple[int, ...]
     item: Location | None
+
+
+class Shown(NamedTuple):
+    """What a view shows; both signals of an edit may announce the same.
+
+    Attributes
+    ----------
+    analysis
+        The analysis.
+    selected
+        The choice.
+    """
+
+    analysis: Analysis
+    selected: Selected
+
+    def is_same(self, other: Shown | None) -> bool:
+        """Whether another one shows the same, without comparing whole networks."""
+        return (
+            other is not None
+            and other.analysis is self.analysis
+            and other.selected == self.selected
+        )
 
 
 class Selection(QObject):
@@ -56,6 +80,11 @@ class Selection(QObject):
     def value(self) -> Selected:
         """The whole choice."""
         return self._value
+
+    @property
+    def shown(self) -> Shown:
+        """What views show: an analysis and a choice in it."""
+        return Shown(self._session.analysis, self._value)
 
     @property
     def layer(self) -> str:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.expected_fields import EXPECTED, QUIET
 from rfstudio.app.image_source import ImageSource
-from rfstudio.app.selection import Selection
+from rfstudio.app.selection import Selection, Shown
 from rfstudio.app.settings import Settings
 from rfstudio.widgets.canvas.column import Caption, Column
 from rfstudio.widgets.canvas.composer import SceneComposer, surroundings
@@ -73,6 +73,7 @@ class Canvas(Column):
         self._pictures = pictures
         self._measured = MeasuredField(erf_session, self._refresh)
         self._layer = LayerSight(session, selection.layer)
+        self._shown: Shown | None = None
         self._sight: Sight | None = None
         self._erf: EffectiveField | None = None
         self._slice = 0
@@ -82,8 +83,8 @@ class Canvas(Column):
         self._later = QTimer(self, interval=QUIET, singleShot=True)
         self._later.timeout.connect(self._draw_erf_now)
         self._build(settings or Settings())
-        session.analysis_changed.connect(self._refresh)
-        selection.selection_changed.connect(self._refresh)
+        session.analysis_changed.connect(self._follow)
+        selection.selection_changed.connect(self._follow)
         pictures.image_changed.connect(self._refresh)
         self._follow_palette()
         self._refresh()
@@ -150,10 +151,15 @@ class Canvas(Column):
 
     # --- drawing --------------------------------------------------------------------------------
 
+    def _follow(self) -> None:
+        if not self._selection.shown.is_same(self._shown):
+            self._refresh()
+
     def _refresh(self) -> None:
         layer, unit = self._selection.layer, self._selection.unit
         if layer not in self._session.analysis:
             return  # the selection follows in a moment
+        self._shown = self._selection.shown
         if not self._layer.is_of(self._session, layer):
             self._layer = LayerSight(self._session, layer)
         elif self._sight is not None and self._sight.unit != unit:

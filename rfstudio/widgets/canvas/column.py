@@ -49,13 +49,13 @@ class Column(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return the size at which all have what they wish for."""
-        return self._summed([x.sizeHint() for x in self._shown()])
+        return self._summed([x.sizeHint() for x in self._present()])
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return the least size at which all have room."""
-        return self._summed([_least(x) for x in self._shown()])
+        return self._summed([_least(x) for x in self._present()])
 
-    def _shown(self) -> list[QWidget]:
+    def _present(self) -> list[QWidget]:
         return [x for x in self._widgets if not x.isHidden()]
 
     def _summed(self, sizes: list[QSize]) -> QSize:
@@ -63,7 +63,7 @@ class Column(QWidget):
 
     def _place(self) -> None:
         width = self.width()
-        shown = self._shown()
+        shown = self._present()
         heights = {x: _height(x, width) for x in shown if x is not self._rest}
         left = max(self.height() - sum(heights.values()), 0)
         top = 0

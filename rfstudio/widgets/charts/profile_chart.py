@@ -7,12 +7,13 @@ from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.selection import Selection
+from rfstudio.app.expected_fields import EXPECTED, QUIET
+from rfstudio.app.selection import Selection, Shown
 from rfstudio.app.settings import Settings
 from rfstudio.core.analysis import Analysis, UnitView
 from rfstudio.core.effective.gaussian_fit import GaussianFit, fit_gaussian
@@ -156,9 +157,12 @@ class ProfileChart(QWidget):
         column.addLayout(self._row, 1)
         self._measured = MeasuredField(erf_session, self._refresh)
         self._is_stale = True
+        self._shown: Shown | None = None
         self.log.toggled.connect(self._switch_log)
-        session.analysis_changed.connect(self._refresh)
-        selection.selection_changed.connect(self._refresh)
+        self._later = QTimer(self, interval=QUIET, singleShot=True)
+        self._later.timeout.connect(self._show_late)
+        session.analysis_changed.connect(self._follow)
+        selection.selection_changed.connect(self._follow)
         self._refresh()
 
     @property
@@ -172,6 +176,16 @@ class ProfileChart(QWidget):
         if self._is_stale:
             self._refresh()
 
+    def _follow(self) -> None:
+        if not self._selection.shown.is_same(self._shown):
+            self._refresh()
+
+    def _show_late(self) -> None:
+        """Work out a field that takes long, now that the frame is drawn."""
+        chosen = self._selection.value
+        EXPECTED.of(self._session.analysis, chosen.layer, chosen.unit)
+        self._refresh()
+
     def _refresh(self, _changed: object = None) -> None:
         # A hidden tab costs nothing while a unit is dragged.
         self._is_stale = not self.isVisible()
@@ -181,16 +195,22 @@ class ProfileChart(QWidget):
         analysis = self._session.analysis
         if layer not in analysis:
             return
+        self._shown = self._selection.shown
+        self._later.stop()
         self._prepare(len(analysis.reference_size))
         try:
             view = self._session.unit(layer, unit)
         except RFStudioError as error:
             self._say(str(error))
             return
-        expected = expected_field(analysis, layer, unit)
+        is_late = EXPECTED.takes_long(analysis, layer, unit)
+        if is_late:
+            self._later.start()
+        expected = None if is_late else expected_field(analysis, layer, unit)
         measured = self._measured.of(analysis, layer, unit)
         if view.visible_region is None or (expected is None and measured is None):
-            self._say("This unit has no effective field to show.")
+            late = "The effective field comes when the unit stands still."
+            self._say(late if is_late else "This unit has no effective field to show.")
             return
         self._say("")
         centre = grid_of(analysis, layer).centre(unit)

@@ -14,7 +14,7 @@ from rfstudio.app.erf_view import ErfView
 from rfstudio.app.expected_fields import EXPECTED, QUIET
 from rfstudio.app.facts import Fact, cost_facts, erf_facts, layer_facts, unit_facts
 from rfstudio.app.layer_edits import LayerEdits
-from rfstudio.app.selection import Selection
+from rfstudio.app.selection import Selection, Shown
 from rfstudio.app.texts import item_text
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.inspector.form import ItemForm
@@ -38,6 +38,7 @@ class Inspector(QScrollArea):
         self._session = session
         self._selection = selection
         self._erf_view = erf_view
+        self._shown: Shown | None = None
         self.title = QLabel()
         self.title.setContentsMargins(12, 10, 12, 0)
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -79,14 +80,21 @@ class Inspector(QScrollArea):
         self.setMinimumWidth(34 * self.fontMetrics().averageCharWidth())
         self.setAccessibleName("Inspector")
         self._later = QTimer(self, interval=QUIET, singleShot=True)
-        self._later.timeout.connect(self._show_late)
-        session.analysis_changed.connect(self._follow)
-        selection.selection_changed.connect(self._follow)
-        erf_view.changed.connect(self._show_effective)
+        self._connect()
         self._follow()
         self._show_effective()
 
+    def _connect(self) -> None:
+        self._later.timeout.connect(self._show_late)
+        self._session.analysis_changed.connect(self._follow)
+        self._selection.selection_changed.connect(self._follow)
+        self._erf_view.changed.connect(self._show_effective)
+
     def _follow(self) -> None:
+        shown = self._selection.shown
+        if shown.is_same(self._shown):
+            return
+        self._shown = shown
         chosen = self._selection.value
         layer = self._session.analysis[chosen.layer]
         self.title.setText(chosen.layer)
