@@ -12,6 +12,7 @@ use too, the time of the processor says what the wall clock would on a free one.
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import os
 import platform
@@ -42,6 +43,7 @@ from rfstudio.core import ops
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.architecture import Architecture, Layer, Location, item_at, walk
 from rfstudio.core.edits import set_op
+from rfstudio.gui import keep_what_is_there
 from rfstudio.widgets.main_window import MainWindow
 from rfstudio.widgets.theme import apply_scheme
 
@@ -277,6 +279,7 @@ def _head() -> None:
 def _report(case: Case, folder: Path, runs: int) -> None:
     print(f"\n{case.network} at 224, unit of {case.layer}; {case.frame:g} ms allowed")
     bench = Bench(case, folder)
+    keep_what_is_there()  # as the program does once the window is painted
     _head()
     opened = bench.openings(max(runs // 4, 3))
     anew = statistics.median(x.processor for x in opened)
@@ -288,6 +291,7 @@ def _report(case: Case, folder: Path, runs: int) -> None:
         _row(f"{panel}: move the unit", bench.moves(runs), case.frame, anew)
         _row(f"{panel}: choose a layer", bench.choices(runs), case.frame, anew)
     bench.close()
+    gc.unfreeze()
 
 
 def main() -> None:

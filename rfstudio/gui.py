@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -57,7 +58,18 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
     # Ctrl+C in the terminal ends the program, as it does any other.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window.show()
+    QTimer.singleShot(_WARM_AFTER, window, keep_what_is_there)
     return application.exec()
+
+
+def keep_what_is_there() -> None:
+    """Let the garbage collector pass over everything that lives as long as the window.
+
+    Modules, widgets and the first network are most of all objects; to look through them takes
+    three frames, in the middle of an edit.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def make_application() -> QApplication:
