@@ -110,15 +110,11 @@ def _check_figure(output: Path) -> None:
 
 def convert(arguments: argparse.Namespace) -> int:
     """Write a network in the format of its output file."""
-    from rfstudio.formats.files import atomic_write
-    from rfstudio.formats.pytorch_source import write_pytorch
-    from rfstudio.formats.yaml_writer import write_yaml
+    from rfstudio.formats.network_files import WRITERS, write_network_file
 
-    writers = {".yaml": write_yaml, ".yml": write_yaml, ".py": write_pytorch}
-    writer = writers.get(arguments.output.suffix.lower())
-    if writer is None:
+    if arguments.output.suffix.lower() not in WRITERS:
         raise UsageError(f"{arguments.output}: a network is written as .yaml or .py (PyTorch)")
-    atomic_write(arguments.output, writer(api.load(arguments.network)).encode())
+    write_network_file(arguments.output, api.load(arguments.network))
     return 0
 
 

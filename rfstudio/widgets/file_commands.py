@@ -11,18 +11,20 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from rfstudio.app import presets
-from rfstudio.app.document import read_network, write_network
+from rfstudio.app.document import read_network
 from rfstudio.app.exports import save_picture, save_table
 from rfstudio.app.snippets import command_text, network_word, python_text
 from rfstudio.app.studio import Studio
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import FormatError, RFStudioError
+from rfstudio.formats.network_files import write_network_file
 from rfstudio.widgets.questions import Questions
 
 NETWORK_SUFFIXES = (".yaml", ".yml")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 _NETWORKS = "Networks (*.yaml *.yml);;All files (*)"
+_SOURCES = "Network (*.yaml *.yml);;PyTorch source (*.py)"
 _IMAGES = "Images (" + " ".join(f"*{x}" for x in IMAGE_SUFFIXES) + ");;All files (*)"
 _PICTURES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF document (*.pdf)"
 _FIELDS = (
@@ -224,8 +226,8 @@ class FileCommands(QObject):
         self._export(
             "Export network",
             self._folder("export") / f"{stem}.yaml",
-            _NETWORKS,
-            lambda path: write_network(path, self._studio.document.architecture),
+            _SOURCES,
+            lambda path: write_network_file(path, self._studio.document.architecture),
         )
 
     def _write_picture(self, path: Path) -> None:

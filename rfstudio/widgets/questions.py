@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 Answer = Literal["save", "discard", "cancel"]
+
+
+def of_kind(path: Path, suggestion: Path, kind: str) -> Path:
+    """Return a path with the ending of the chosen kind, unless another ending was typed.
+
+    Parameters
+    ----------
+    path
+        What was chosen.
+    suggestion
+        What was suggested: its ending was not typed.
+    kind
+        The chosen line of kinds: ``PyTorch source (*.py)``.
+    """
+    endings = re.findall(r"\*(\.\w+)", kind)
+    if endings and path.suffix in ("", suggestion.suffix) and path.suffix not in endings:
+        return path.with_suffix(endings[0])
+    return path
 
 
 class Questions:
@@ -33,9 +52,22 @@ class Questions:
     def path_to_save(
         self, parent: QWidget, title: str, suggestion: Path, kinds: str
     ) -> Path | None:
-        """Ask for a file to write; Qt asks before one is replaced."""
-        name, _ = QFileDialog.getSaveFileName(parent, title, str(suggestion), kinds)
-        return Path(name) if name else None
+        """Ask for a file to write, and before one is replaced."""
+        name, kind = QFileDialog.getSaveFileName(parent, title, str(suggestion), kinds)
+        if not name:
+            return None
+        path = of_kind(Path(name), suggestion, kind)
+        # Qt has asked about the name that was typed.
+        if path != Path(name) and path.exists() and not self._may_replace(parent, path):
+            return None
+        return path
+
+    def _may_replace(self, parent: QWidget, path: Path) -> bool:
+        button = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            parent, "Replace", f"“{path.name}” exists. Replace it?", button.Yes | button.No
+        )
+        return answer == button.Yes
 
     def recover(self, parent: QWidget, name: str) -> bool:
         """Ask whether to take up a network that was not saved when the program ended."""

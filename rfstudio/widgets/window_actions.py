@@ -95,7 +95,7 @@ class WindowActions(QObject):
             "Effective field (NPZ, JSON, CSV, Markdown)…", files.export_field, "Ctrl+Shift+E"
         )
         self.export_table = self._action("Table (CSV, Markdown, LaTeX, JSON)…", files.export_table)
-        self.export_network = self._action("Network (YAML)…", files.export_network)
+        self.export_network = self._action("Network (YAML, PyTorch source)…", files.export_network)
         self.copy_python = self._action("Copy as Python", files.copy_python)
         self.copy_command = self._action("Copy as command", files.copy_command)
         self.copy_picture = self._action("Copy picture", None, "Ctrl+Shift+C", "copy")

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from rfstudio.core.architecture import Architecture, Layer, item_at
 from rfstudio.formats.yaml_reader import read_yaml
 from rfstudio.widgets.main_window import MainWindow
+from rfstudio.widgets.questions import of_kind
 from tests.widgets.conftest import conv
 
 
@@ -410,6 +411,35 @@ def test_that_the_table_is_exported_as_csv(window: MainWindow, answers, tmp_path
     lines = answers.path.read_text().splitlines()
     assert lines[0].startswith("name,op,inputs,channels")
     assert len(lines) == 1 + len(window.studio.analysis.analysis.layers)
+
+
+def test_that_the_network_is_exported_as_yaml_and_as_source(
+    window: MainWindow, answers, tmp_path: Path
+) -> None:
+    for name, words in (("net.yaml", "format: 1"), ("net.py", "nn.Module")):
+        answers.path = tmp_path / name
+        window.actions_.export_network.trigger()
+        assert words in answers.path.read_text()
+    answers.path = tmp_path / "net.txt"
+    window.actions_.export_network.trigger()
+    assert "written as .yaml or .py" in answers.reports[-1][1]
+    assert not answers.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "wanted"),
+    [
+        ("net.yaml", "PyTorch source (*.py)", "net.py"),
+        ("net.yaml", "Network (*.yaml *.yml)", "net.yaml"),
+        ("net", "PyTorch source (*.py)", "net.py"),
+        ("net.txt", "PyTorch source (*.py)", "net.txt"),
+        ("net.yaml", "All files (*)", "net.yaml"),
+    ],
+)
+def test_that_the_chosen_kind_gives_the_ending_where_none_was_typed(
+    name: str, kind: str, wanted: str
+) -> None:
+    assert of_kind(Path(name), Path("suggested.yaml"), kind) == Path(wanted)
 
 
 def drop(window: MainWindow, path: Path) -> None:
