@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from rfstudio.core.analysis import Analysis
+from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import RFStudioError
 from rfstudio.figures import SUFFIXES, FigureStyle, render, scene_of
 from rfstudio.formats.files import atomic_write
+from rfstudio.formats.network_files import write_network_file
 from rfstudio.formats.tables import (
     analysis_csv,
     analysis_json,
@@ -99,3 +101,14 @@ def save_table(path: Path, analysis: Analysis) -> None:
         endings = ", ".join(TABLE_SUFFIXES)
         raise RFStudioError(f"a table is saved as {endings}; give the file one of these endings")
     atomic_write(path, table_text(analysis, kind).encode())
+
+
+def save_network(path: Path, architecture: Architecture) -> None:
+    """Write a network as YAML or as PyTorch source, by the ending of the path.
+
+    Raises
+    ------
+    RFStudioError
+        If the ending is unknown or the file cannot be written.
+    """
+    write_network_file(path, architecture)

@@ -12,12 +12,11 @@ from PySide6.QtWidgets import QWidget
 
 from rfstudio.app import presets
 from rfstudio.app.document import read_network
-from rfstudio.app.exports import save_picture, save_table
+from rfstudio.app.exports import save_network, save_picture, save_table
 from rfstudio.app.snippets import command_text, network_word, python_text
 from rfstudio.app.studio import Studio
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import FormatError, RFStudioError
-from rfstudio.formats.network_files import write_network_file
 from rfstudio.widgets.questions import Questions
 
 NETWORK_SUFFIXES = (".yaml", ".yml")
@@ -227,7 +226,7 @@ class FileCommands(QObject):
             "Export network",
             self._folder("export") / f"{stem}.yaml",
             _SOURCES,
-            lambda path: write_network_file(path, self._studio.document.architecture),
+            lambda path: save_network(path, self._studio.document.architecture),
         )
 
     def _write_picture(self, path: Path) -> None:
