@@ -8,6 +8,7 @@ from typing import Any
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.metrics import measured_peak
 from rfstudio.figures import SUFFIXES, FigureStyle, render, scene_of
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.network_files import write_network_file
@@ -36,6 +37,7 @@ def save_picture(
     image: Any = None,
     erf: Any = None,
     erf_label: str = "effective field",
+    is_measured: bool = False,
     style: FigureStyle | None = None,
 ) -> None:
     """Write the figure of one unit as PNG, SVG or PDF, by the ending of the path.
@@ -50,6 +52,8 @@ def save_picture(
         (H, W, 3) bytes, or None.
     erf, erf_label
         An effective field in the shape of the input, and how the legend calls it.
+    is_measured
+        Whether it was measured, so that single pixels are noise.
     style
         Width, resolution and so on.
 
@@ -70,6 +74,7 @@ def save_picture(
         image=image,
         erf=erf,
         erf_label=erf_label,
+        erf_peak=measured_peak(erf) if is_measured and erf is not None else None,
     )
     atomic_write(path, render(scene, path.suffix, style or FigureStyle(colour=True)))
 

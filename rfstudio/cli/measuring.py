@@ -241,6 +241,7 @@ def _write(
     if suffix == ".npz":
         atomic_write(output, erf_npz(outcome.map, record))
         return
+    from rfstudio.core.metrics import measured_peak
     from rfstudio.figures import render, scene_of
 
     how = "" if arguments.estimator in _COMPUTED else ", measured"
@@ -251,6 +252,7 @@ def _write(
         title=analysis.architecture.name,
         erf=outcome.map,
         erf_label=f"effective field ({arguments.estimator}{how})",
+        erf_peak=measured_peak(outcome.map) if how else None,
     )
     if (size := outcome.metrics.get("luo_size")) is not None:
         scene = replace(scene, numbers=(*scene.numbers, f"effective size {size:.3g} px"))

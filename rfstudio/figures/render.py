@@ -146,7 +146,12 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
     elif style.dim > 0:
         axes.imshow(_veil(scene, style), extent=extent, interpolation="nearest", zorder=2)
     if scene.erf is not None:
-        axes.imshow(_shading(scene.erf, style), extent=extent, interpolation="nearest", zorder=3)
+        axes.imshow(
+            _shading(scene.erf, scene.erf_peak, style),
+            extent=extent,
+            interpolation="nearest",
+            zorder=3,
+        )
 
 
 def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.float64]:
@@ -177,13 +182,15 @@ def _photo(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:
     return photo
 
 
-def _shading(erf: NDArray[np.floating[Any]], style: FigureStyle) -> NDArray[np.float64]:
+def _shading(
+    erf: NDArray[np.floating[Any]], peak: float | None, style: FigureStyle
+) -> NDArray[np.float64]:
     """Return an RGBA image: blue whose opacity is the share of the peak."""
     from matplotlib.colors import to_rgb
 
     values = np.nan_to_num(np.abs(np.asarray(erf, np.float64)))
-    peak = values.max(initial=0.0)
-    share = values / peak if peak > 0 else values
+    densest = values.max(initial=0.0) if peak is None else peak
+    share = np.minimum(values / densest, 1.0) if densest > 0 else values
     if style.scale == "log":
         with np.errstate(divide="ignore"):
             share = np.clip(1 + np.log10(share) / _LOG_DECADES, 0, 1)

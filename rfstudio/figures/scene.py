@@ -45,6 +45,8 @@ class Scene:
         (height, width) array of the effective receptive field, any non-negative unit.
     erf_label
         How the legend calls it: the estimator and whether it was measured or expected.
+    erf_peak
+        The value that is drawn densest; None: the largest.
     strip
         Whether the input has one axis only and is drawn as a strip.
     """
@@ -58,6 +60,7 @@ class Scene:
     support: NDArray[np.bool_] | None = None
     erf: NDArray[np.floating[Any]] | None = None
     erf_label: str = "effective field"
+    erf_peak: float | None = None
     strip: bool = False
 
     def __post_init__(self) -> None:
@@ -85,6 +88,7 @@ def scene_of(
     image: NDArray[np.uint8] | None = None,
     erf: NDArray[np.floating[Any]] | None = None,
     erf_label: str = "effective field",
+    erf_peak: float | None = None,
 ) -> Scene:
     """Return the scene of one unit.
 
@@ -104,6 +108,8 @@ def scene_of(
         An effective field of the same unit, in the shape of the input.
     erf_label
         How the legend calls it.
+    erf_peak
+        The value that is drawn densest; None: the largest.
 
     Returns
     -------
@@ -152,6 +158,7 @@ def scene_of(
         support=support,
         erf=erf,
         erf_label=erf_label,
+        erf_peak=erf_peak,
         strip=axes == 1,
     )
 

@@ -240,6 +240,7 @@ class FileCommands(QObject):
             image=self._studio.images.pixels,
             erf=None if shown is None else shown.map,
             erf_label=f"effective field, {shown.label}" if shown else "effective field",
+            is_measured=shown is not None and shown is self._studio.erf.measured,
         )
 
     def _export(

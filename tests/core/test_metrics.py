@@ -8,7 +8,7 @@ from math import log, pi, sqrt
 import numpy as np
 import pytest
 
-from rfstudio.core.metrics import NAMES, FixedFrame, Metrics
+from rfstudio.core.metrics import NAMES, FixedFrame, Metrics, measured_peak
 
 
 def _gaussian(
@@ -169,3 +169,12 @@ def test_that_all_numbers_go_into_json(round_map: Metrics) -> None:
     assert set(json.loads(text)) == set(NAMES)
     with pytest.raises(KeyError):
         round_map["as_dict"]
+
+
+def test_that_single_pixels_do_not_make_a_measured_field_pale() -> None:
+    field = np.zeros((200, 200))
+    field[50:150, 50:150] = 1.0
+    field[100, 100:120] = 50.0
+    assert measured_peak(field) == 1.0
+    assert measured_peak(np.zeros((4, 4))) == 0.0
+    assert measured_peak(np.array([[0.0, 3.0]])) == 3.0

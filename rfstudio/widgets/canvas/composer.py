@@ -114,8 +114,8 @@ class SceneComposer:
                 values = values[index]
             (top, bottom), (left, right) = visible[-2:]
             part = values[top : bottom + 1, left : right + 1]
-        peak = float(erf.map.max())
-        return Layered(shaded(part, self._switches.shading, peak), plane.rect_of(visible))
+        picture = shaded(part, self._switches.shading, erf.densest)
+        return Layered(picture, plane.rect_of(visible))
 
     def contour(self, sight: Sight, index: int, erf: EffectiveField | None) -> QPainterPath | None:
         """Return the line around the pixels above the chosen share of the peak."""

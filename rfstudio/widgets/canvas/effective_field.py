@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from PySide6.QtCore import SignalInstance
 
 from rfstudio.app.expected_fields import EXPECTED
 from rfstudio.core.analysis import Analysis
+from rfstudio.core.metrics import measured_peak
 
 
 class Measurement(Protocol):
@@ -74,6 +76,11 @@ class EffectiveField:
     name: str = "expected"
     is_measured: bool = False
     is_exact: bool = False
+
+    @cached_property
+    def densest(self) -> float:
+        """The value that is drawn densest: the largest, or nearly, if single pixels are noise."""
+        return measured_peak(self.map) if self.is_measured else float(self.map.max())
 
 
 class MeasuredField:
