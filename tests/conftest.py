@@ -83,8 +83,11 @@ def _no_window_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[Non
         window.hide()  # so that only the test that opened it fails
     if application.styleSheet():
         # A look that a test chose is not that of the next one, whatever their order.
-        application.setStyleSheet("")
-        application.setPalette(application.style().standardPalette())
+        from rfstudio.widgets.theme import no_collection
+
+        with no_collection():
+            application.setStyleSheet("")
+            application.setPalette(application.style().standardPalette())
     assert not left, f"windows outlived the test: {names}"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -71,14 +74,31 @@ def apply_scheme(application: QApplication, scheme: Scheme) -> None:
         "light": Qt.ColorScheme.Light,
         "dark": Qt.ColorScheme.Dark,
     }[scheme]
-    application.setStyle("Fusion")
-    hints = application.styleHints()
-    hints.setColorScheme(wanted)
-    is_dark = scheme == "dark" or (
-        scheme == "system" and hints.colorScheme() == Qt.ColorScheme.Dark
-    )
-    application.setPalette(_palette(_DARK if is_dark else _LIGHT))
-    application.setStyleSheet(_style_sheet(_DARK if is_dark else _LIGHT))
+    with no_collection():
+        application.setStyle("Fusion")
+        hints = application.styleHints()
+        hints.setColorScheme(wanted)
+        is_dark = scheme == "dark" or (
+            scheme == "system" and hints.colorScheme() == Qt.ColorScheme.Dark
+        )
+        application.setPalette(_palette(_DARK if is_dark else _LIGHT))
+        application.setStyleSheet(_style_sheet(_DARK if is_dark else _LIGHT))
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Keep the garbage collector away.
+
+    While Qt walks over all widgets to style them anew it calls Python; a collection then could
+    delete a widget that nobody refers to any more, and Qt would go on to it.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def is_dark(widget: QWidget | None = None) -> bool:

@@ -7,7 +7,6 @@ README's.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,6 @@ from rfstudio.widgets.theme import apply_scheme
 ROOT = Path(__file__).resolve().parents[2]
 README_PICTURE = ROOT / "docs" / "window.png"
 LARGE, SMALL = (1440, 900), (1024, 700)
-
-
-@pytest.fixture(autouse=True)
-def _look_as_before(qapp: QApplication) -> Iterator[None]:
-    yield
-    qapp.setStyleSheet("")
-    qapp.setPalette(qapp.style().standardPalette())
 
 
 def picture_of(
