@@ -143,7 +143,7 @@ def test_that_exact_maps_are_what_samples_tend_to(name: str) -> None:
     erf = _expected(architecture)
     assert erf.exact, erf.notes
     assert erf.notes == ()
-    count = 2400
+    count = 1600
     sampled = sampled_energy(architecture, erf.layer, erf.unit, count)
     # 1.5/√N is what samples of exact classes come to; each also meets its own error.
     assert distance(sampled.mean, erf.map) < 1.5 / count**0.5
@@ -267,7 +267,7 @@ def test_that_models_stay_within_their_stated_floor(name: str) -> None:
     assert not erf.exact
     assert erf.notes
     assert all(x[0].isupper() and x.endswith(".") for x in erf.notes)
-    count = 1600
+    count = 1000
     sampled = sampled_energy(architecture, erf.layer, erf.unit, count)
     noise = 1.1 / count**0.5
     assert distance(sampled.mean, erf.map) < (floor**2 + noise**2) ** 0.5 + 0.2 * noise
