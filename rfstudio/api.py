@@ -147,7 +147,13 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
         if weights is not None:
             raise RFStudioError("a module has weights of its own; give module or weights, not both")
         result = gains.measure_module(
-            module, graph.nodes[index].name, images, samples=samples, seed=seed
+            module,
+            load(network),
+            graph.nodes[index].name,
+            images,
+            samples=samples,
+            seed=seed,
+            batch_norm=batch_norm,
         )
     else:
         request = GainsRequest(

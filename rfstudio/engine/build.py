@@ -249,6 +249,11 @@ def weight_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
     }
 
 
+def is_same_network(a: Architecture, b: Architecture) -> bool:
+    """Whether two documents are of one network, for images of whatever size."""
+    return (a.channels, a.layers) == (b.channels, b.layers)
+
+
 def ancestors(graph: Graph, target: int) -> tuple[int, ...]:
     """Return the indices of all nodes that `target` depends on and its own, rising."""
     wanted = {0, target}

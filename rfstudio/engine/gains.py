@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rfstudio.core.architecture import Architecture
 from rfstudio.core.effective.calibration import calibrated
-from rfstudio.core.effective.energy import Gains, energy_of
+from rfstudio.core.effective.energy import BatchNormMode, Gains, energy_of
 from rfstudio.core.errors import GraphError
 from rfstudio.engine import devices
-from rfstudio.engine.build import GraphModule
+from rfstudio.engine.build import GraphModule, is_same_network
 from rfstudio.engine.energy_probe import EnergyProbe
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest, GainsResult
@@ -79,23 +80,40 @@ def _wanted(source: Images, samples: int | None) -> int:
 
 def measure_module(
     module: nn.Module,
+    architecture: Architecture,
     layer: str,
     images: Tensor | None = None,
     *,
     samples: int | None = None,
     seed: int = 0,
+    batch_norm: BatchNormMode = "warmed",
 ) -> GainsResult:
     """Measure the gains of a module for the field of a layer; see `measured_gains`.
 
     Raises
     ------
     MeasurementError
-        If the module was not built here, or does not compute that layer.
+        If the module was not built here, is of another network, does not compute that layer, or
+        its batch norms are not in the mode that `batch_norm` speaks of.
     """
     if not isinstance(module, GraphModule):
         raise MeasurementError(
             "what the layers of a module pass on can be measured only if rfstudio.to_torch built "
             "it; leave the module out for random weights, or measure it with rfstudio.erf"
+        )
+    if not is_same_network(module.architecture, architecture):
+        raise MeasurementError(
+            f"the module is one of another network than '{architecture.name}'; "
+            "build it with to_torch from the same one"
+        )
+    modes = {x.training for x in module.layers() if isinstance(x, BatchNormModule)}
+    if batch_norm == "train" and False in modes:
+        raise MeasurementError(
+            "batch_norm is 'train', but the module is in evaluation mode; call its train()"
+        )
+    if batch_norm != "train" and True in modes:
+        raise MeasurementError(
+            "the module is in training mode; call its eval(), or give batch_norm='train'"
         )
     names = [module.graph.nodes[i].name for i in module.needed]
     own = names[-1]

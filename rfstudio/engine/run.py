@@ -17,7 +17,7 @@ from rfstudio import __version__
 from rfstudio.core.backtrace import check_unit
 from rfstudio.core.graph import Node, expand
 from rfstudio.engine import devices, ranks
-from rfstudio.engine.build import GraphModule
+from rfstudio.engine.build import GraphModule, is_same_network
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.estimators import Mean
 from rfstudio.engine.evaluations import Evaluations
@@ -155,6 +155,11 @@ class Run:
         return [ConeSubject(self._network.module, request, x, self._size) for x in self.units]
 
     def _given(self, module: GraphModule) -> Network:
+        if not is_same_network(module.architecture, self.request.architecture):
+            raise MeasurementError(
+                f"the module is one of another network than '{self.request.architecture.name}'; "
+                "build it with to_torch from the same one"
+            )
         own = copy.deepcopy(module)
         computed = own.graph.nodes[own.target].name
         if computed != self.layer:

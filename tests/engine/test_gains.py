@@ -311,3 +311,19 @@ def test_that_gains_are_measured_with_the_chosen_statistics(batch_norm: str) -> 
     assert erf.options["batch_norm"] == batch_norm
     assert erf.map.sum() / plain.map.sum() == pytest.approx(1, abs=0.3)
     assert ((erf.map > 0) == (plain.map > 0)).all()
+
+
+def test_that_a_module_of_another_network_or_in_another_mode_is_refused() -> None:
+    conv, other = ops.Conv(kernel_size=3, padding=1), ops.Conv(kernel_size=5, padding=2)
+    network = networks.stack(conv, ops.BatchNorm(), ops.Relu(), channels=3)
+    stranger = to_torch(networks.stack(other, ops.BatchNorm(), ops.Relu(), channels=3))
+    with pytest.raises(RFStudioError, match="one of another network"):
+        rfstudio.expected_erf(network, "l2", (5, 5), module=stranger)
+    with pytest.raises(RFStudioError, match="one of another network"):
+        rfstudio.erf(network, "l2", (5, 5), module=stranger, samples=1)
+    own = to_torch(network)
+    with pytest.raises(RFStudioError, match="is in evaluation mode; call its train"):
+        rfstudio.expected_erf(network, "l2", (5, 5), module=own, batch_norm="train")
+    with pytest.raises(RFStudioError, match="is in training mode; call its eval"):
+        rfstudio.expected_erf(network, "l2", (5, 5), module=own.train())
+    assert rfstudio.expected_erf(network, "l2", (5, 5), module=own.eval(), samples=1).map.any()
