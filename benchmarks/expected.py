@@ -1,7 +1,7 @@
 """Times the expected field of one unit, in closed form, against samples of a random network.
 
-Run as ``python benchmarks/expected.py``.  `anew` is the pass over a network of which nothing is
-known, `edit` that after an edit of a convolution in its middle, `walk` the map of one unit, which
+Run as ``python benchmarks/expected.py``.  `anew` is the pass, up to the unit's layer, over a
+network of which nothing is known, `edit` that after an edit of a convolution in its middle, `walk` the map of one unit, which
 every move of the unit asks for again; `metrics` are all the numbers.  The last columns hold how
 many times longer 64 samples by torch take (the gradient of the whole image, `torch.autograd.grad`;
 a few are timed and scaled up), over pass and walk together.
@@ -9,6 +9,7 @@ a few are timed and scaled up), over pass and walk together.
 
 from __future__ import annotations
 
+import gc
 import platform
 import statistics
 import time
@@ -28,7 +29,7 @@ from rfstudio.core.metrics import Metrics
 from rfstudio.engine.build import GraphModule, to_torch
 from rfstudio.formats.presets import read_preset
 
-RUNS = 9
+RUNS = 51
 SAMPLES = 64
 TIMED_SAMPLES = 3
 
@@ -51,10 +52,13 @@ ROWS = (
 
 def _median(work: Callable[[], object], runs: int = RUNS) -> float:
     times = []
+    gc.collect()
+    gc.disable()  # as timeit does: torch's many objects are no part of either side
     for _ in range(runs):
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
+    gc.enable()
     return statistics.median(times)
 
 
@@ -88,13 +92,13 @@ def _row(name: str, layer: str | None) -> None:
 
     def again() -> None:
         energy.forget()
-        energy.energy_of(graph)
+        energy.energy_of(graph, target=index)
 
     again()
     anew = _median(again)
     # Each edit makes a layer that was never there before; the others are as they were.
     edited = iter([expand(_edited(read_preset(name), i)) for i in range(RUNS)])
-    after_edit = _median(lambda: energy.energy_of(next(edited)))
+    after_edit = _median(lambda: energy.energy_of(next(edited), target=index))
     one_map = _median(lambda: expected_erf(graph, index, unit))
     erf = expected_erf(graph, index, unit)
     assert erf.metrics.as_dict()

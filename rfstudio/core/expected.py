@@ -1,7 +1,7 @@
 """The expected effective receptive field of a unit in closed form, and its path counts.
 
-One walk from the unit back to the input (`rfstudio.core.effective.flow`), in numpy alone, for any
-network.
+One walk from the unit back to the input (`rfstudio.core.effective.flow_back`), in numpy alone, for
+any network.
 The expected field is E[Σ_i g²] of the gradient g of all the unit's channels, over random weights
 and images: what the measured `energy` tends to (Luo et al. [1]_, section 2).  Where that is exact
 and where a model stands in is said by the result and derived in docs/expected-erf.md.
@@ -27,7 +27,7 @@ from rfstudio.core.backtrace import check_unit
 from rfstudio.core.effective.backward import counting
 from rfstudio.core.effective.calibration import with_gains
 from rfstudio.core.effective.energy import BatchNormMode, Energy, Gains, energy_of
-from rfstudio.core.effective.flow import flow_back, total
+from rfstudio.core.effective.flow_back import flow_back, total
 from rfstudio.core.graph import Graph
 from rfstudio.core.metrics import Frame, Metrics
 from rfstudio.core.unit_frame import UnitFrame
@@ -123,8 +123,8 @@ def expected_erf(
         If there is no such `batch_norm`.
     """
     check_unit(graph, index, unit)
-    energy = energy_of(graph, batch_norm)
-    gained = with_gains(energy, gains)
+    energy = energy_of(graph, batch_norm, index)
+    gained = with_gains(energy, gains, index)
     visited: list[int] = []
     flows = flow_back(
         graph,
@@ -159,11 +159,13 @@ def source_of_same_field(graph: Graph, index: int) -> int | None:
     That is what a layer reads which only scales what flows back, all channels alike: then whoever
     wants the sizes of all fields need not work this one out.  None: there is no such node.
     """
-    node, energy = graph.nodes[index], energy_of(graph)
+    node, energy = graph.nodes[index], energy_of(graph, target=index)
     how = energy.layers[index].backward
     if len(node.inputs) != 1 or how.spreads is not None or isinstance(how.keep, tuple):
         return None
     source = node.inputs[0]
+    if any((source, x) in energy.skips for x in graph.nodes[source].inputs):
+        return None  # this rectifier and those of the sum's sources are open together
     return source if how.keep > 0 and graph.nodes[source].size == node.size else None
 
 

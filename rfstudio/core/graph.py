@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from rfstudio.core import ops
 from rfstudio.core.architecture import (
@@ -15,6 +15,7 @@ from rfstudio.core.architecture import (
     Item,
     Layer,
     Location,
+    MergeKind,
     Parallel,
     Repeat,
     Residual,
@@ -30,16 +31,17 @@ from rfstudio.core.size_misfits import checked_size, misfit_of_size
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
 
-
 _CHECKED = (ops.Pad, ops.PixelUnshuffle)
 """Operations that may not fit a size though they have rules, which must be said every time."""
 
 MAX_COMPARISONS = 20_000
-"""Names that are compared with names that are not there, to find the nearest; a file with more
-such mistakes gets no more hints."""
+"""Names compared with one that is not there, for a hint; more such mistakes get none."""
 
 _MAX_SLIP = 100
 """Length of the longest name for which a nearest one is looked for."""
+
+_JOINING = {word: ops.OPS[word]() for word in get_args(MergeKind)}
+"""The operations at the ends of containers: one object each, since much is kept by identity."""
 
 _UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE) - {ops.Prelu}
 
@@ -273,7 +275,7 @@ class _Expansion:
             case Residual():
                 inner = self.body(item.layers, (*location, 0), scopes, source)
                 around = self.body(item.shortcut, (*location, 1), scopes, source)
-                output = self._merge(ops.Add(), name, scopes, (inner, around), location)
+                output = self._merge(_JOINING["add"], name, scopes, (inner, around), location)
             case Parallel():
                 output = self._parallel(item, location, scopes, source)
             case _:
@@ -312,8 +314,7 @@ class _Expansion:
             if branch.name:
                 self._alias(inside[0][:-1], output, location)
             outputs.append(output)
-        op = ops.OPS[item.merge]()
-        return self._merge(op, item.name, scopes, tuple(outputs), location)
+        return self._merge(_JOINING[item.merge], item.name, scopes, tuple(outputs), location)
 
     def _merge(
         self,
@@ -338,8 +339,7 @@ class _Expansion:
             )
             name = self._distinct(name)
         first = nodes[sources[0]]
-        index = len(nodes)
-        self.paths[name] = index
+        index = self.paths[name] = len(nodes)
         if type(op) in self._unchanged and len(sources) == 1:
             rules = identity_rules(first.size)
             nodes.append(
@@ -404,8 +404,8 @@ class _Expansion:
             return
         first, *others = [self.nodes[x] for x in sources]
         for other in others:
-            same = other.size == first.size
-            if same and (isinstance(op, ops.Concat) or other.channels == first.channels):
+            fits = isinstance(op, ops.Concat) or other.channels == first.channels
+            if fits and other.size == first.size:
                 continue
             self._fault(
                 location,

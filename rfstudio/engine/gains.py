@@ -242,4 +242,5 @@ def _gains(module: GraphModule, probe: EnergyProbe, batch_norm: Any = None) -> G
     if batch_norm is None:
         norms = [x for x in module.layers() if isinstance(x, BatchNormModule)]
         batch_norm = "train" if any(x.training for x in norms) else "warmed"
-    return calibrated(energy_of(probe.graph, batch_norm), module.target, probe.measured())
+    energy = energy_of(probe.graph, batch_norm, module.target)
+    return calibrated(energy, module.target, probe.measured())

@@ -79,6 +79,7 @@ class ItemReader:
         self._lost_layers = False
         self._problems = problems
         self._axes = axes
+        self._operations: dict[Op, Op] = {}
 
     def is_certain(self, wanted: str) -> bool:
         """Return whether a missing layer is missing for no other problem's sake."""
@@ -175,13 +176,15 @@ class ItemReader:
         if place.is_stand_in:
             return _stand_in(op_type)
         try:
-            return op_type(**values)
+            op = op_type(**values)
         except OpError as error:
             message = str(error)
             about = place.fields.get(message.split(maxsplit=1)[0])
             mark = about[1].mark if about else place.mark
             self._fail(place, mark, message)
             return _stand_in(op_type)
+        # Equal ones are one object: much that is worked out for an operation is kept by identity.
+        return self._operations.setdefault(op, op)
 
     def _value(self, parameter: Parameter, node: Node, place: Place) -> Any:
         value = plain(node)

@@ -16,7 +16,7 @@ import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.architecture import Architecture, Branch, Item, Layer, Parallel, Residual
 from rfstudio.core.backtrace import region_of_unit
-from rfstudio.core.effective.energy import energy_of
+from rfstudio.core.effective.energy import energy_of, forget
 from rfstudio.core.errors import UnitError
 from rfstudio.core.expected import Erf, expected_erf, path_counts, source_of_same_field
 from rfstudio.core.graph import Graph, expand
@@ -411,9 +411,9 @@ def test_that_measured_factors_replace_modelled_ones() -> None:
 def test_that_an_edge_of_a_skip_can_be_measured() -> None:
     graph = expand(_network([_conv(), RELU, _residual(_conv(), RELU, _conv()), RELU]))
     merge = graph.nodes[-2].index
-    assert energy_of(graph).edges.keys() == {(merge, 2)}
+    assert energy_of(graph).skips.keys() == {(merge, 2)}
     # Both gates of a skip are open together more often than if they did not know each other.
-    assert 1.05 < energy_of(graph).edges[merge, 2] < 1.4
+    assert 1.05 < energy_of(graph).skips[merge, 2] < 1.4
     severed = expected_erf(graph, merge + 1, (8, 8), gains={(merge, 2): 0.0})
     plain = expected_erf(graph, merge + 1, (8, 8))
     assert severed.map[8, 8] < plain.map[8, 8]
@@ -430,6 +430,32 @@ def test_that_a_layer_that_only_scales_has_the_field_of_what_it_reads(name: str)
         unit = tuple(n // 2 for n in graph.nodes[i].size)
         own, other = (expected_erf(graph, x, unit).map for x in (i, source))
         np.testing.assert_allclose(own / own.sum(), other / other.sum(), rtol=1e-12)
+
+
+def test_that_a_unit_of_a_sum_sees_what_its_terms_see() -> None:
+    # The rectifier behind the sum, which makes gates depend on each other, is not passed.
+    block = _residual(_conv(), RELU, _conv())
+    graph = expand(_network([_conv(), RELU, block, RELU]))
+    merge = len(graph.nodes) - 2
+    assert energy_of(graph).skips
+    whole, *terms = [
+        expected_erf(graph, i, (8, 8)).map for i in (merge, *graph.nodes[merge].inputs)
+    ]
+    np.testing.assert_allclose(whole, sum(terms), rtol=1e-12)
+
+
+def test_that_the_field_of_a_layer_does_not_depend_on_what_was_asked_before() -> None:
+    for seed in range(60):
+        _, graph = random_network(seed)
+        index = len(graph.nodes) // 2
+        unit = _centre(graph, index)
+        forget()
+        alone = expected_erf(graph, index, unit)
+        forget()
+        expected_erf(graph, len(graph.nodes) - 1, _centre(graph, len(graph.nodes) - 1))
+        after = expected_erf(graph, index, unit)
+        np.testing.assert_array_equal(alone.map, after.map)
+        assert alone.notes == after.notes
 
 
 def test_that_no_depth_underflows() -> None:

@@ -16,7 +16,8 @@ from rfstudio.core import ops
 from rfstudio.core.architecture import Architecture, Branch, Item, Layer, Parallel, Residual
 from rfstudio.core.effective.calibration import with_gains
 from rfstudio.core.effective.energy import energy_of
-from rfstudio.core.effective.flow import Flow, flow_back, total
+from rfstudio.core.effective.flow import Flow
+from rfstudio.core.effective.flow_back import flow_back, total
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.expected import expected_erf
 from rfstudio.engine.build import GraphModule, to_torch
@@ -153,7 +154,7 @@ def test_that_a_skip_counts_by_how_often_both_its_gates_are_open() -> None:
     # Products of skip and branch are 0 only in the mean over signs.
     assert gains[2] * gains[merge, 2] == pytest.approx(together, rel=0.05)
     # The model of wide layers says the same, roughly.
-    modelled = energy_of(module.graph).edges[merge, 2]
+    modelled = energy_of(module.graph).skips[merge, 2]
     assert modelled == pytest.approx(together / 0.5, rel=0.1)
 
 

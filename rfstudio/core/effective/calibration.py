@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rfstudio.core import ops
 from rfstudio.core.effective.backward import Backward, Factors
 from rfstudio.core.effective.energy import Energy, Gain, Gains
-from rfstudio.core.effective.flow import Flow, flow_back
+from rfstudio.core.effective.flow import Flow
+from rfstudio.core.effective.flow_back import flow_back
 from rfstudio.core.effective.spread import WindowSpread
 
 Edge: TypeAlias = tuple[int, int]
@@ -54,17 +55,32 @@ class Gained(NamedTuple):
     edges: dict[Edge, Factors]
 
 
-def with_gains(energy: Energy, gains: Gains | None) -> Gained:
-    """Return how energy flows back with some factors replaced by measured ones."""
+def with_gains(energy: Energy, gains: Gains | None, target: int | None = None) -> Gained:
+    """Return how energy flows back with some factors replaced by measured ones.
+
+    Parameters
+    ----------
+    energy
+        The model.
+    gains
+        The measured factors.
+    target
+        Node whose units are asked for: of the factors of a skip, those in front of it count.
+    """
     backward = [x.backward for x in energy.layers]
     edges: dict[Edge, Factors] = dict(energy.edges)
+    edges.update({key: x for key, x in energy.skips.items() if target is None or key[0] < target})
     for key, gain in (gains or {}).items():
+        if (key[0] if isinstance(key, tuple) else key) >= len(backward):
+            continue  # behind the unit
         if isinstance(key, tuple):
             edges[key] = _factors(gain, energy.runs[key[1]])
             continue
         layer, node = energy.layers[key], energy.graph.nodes[key]
         if layer.backward.spreads is None:
-            backward[key] = layer.backward._replace(keep=_factors(gain, energy.runs[key]))
+            backward[key] = layer.backward._replace(
+                keep=_factors(gain, energy.runs[node.inputs[0]])
+            )
         elif isinstance(gain, tuple):
             edges[key, node.inputs[0]] = _factors(gain, energy.runs[node.inputs[0]])
         else:

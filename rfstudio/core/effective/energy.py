@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
+from threading import Lock
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
@@ -45,7 +46,7 @@ from rfstudio.core.effective.moments import (
     standardized,
 )
 from rfstudio.core.effective.normal import cdf
-from rfstudio.core.effective.window_energy import WINDOWS
+from rfstudio.core.effective.window_energy import WINDOWS, conv_model
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.geometry import AxisRules, Whole
 from rfstudio.core.graph import Graph, Node
@@ -74,9 +75,15 @@ class Energy:
     runs
         For each node the channels of its runs of like channels.
     edges
-        Factors of what a merge (first) passes on to a source (second): of a skip, the share of
-        the gates on both sides that are open together, over what it were if they were
-        independent; of a product, the mean square of the other sources.
+        Factors of what a product (first) passes on to a source (second): the mean square of the
+        other sources.
+    skips
+        The same of sums whose only reader is a rectifier: the share of the gates on both sides
+        that are open together, over what it were if they were independent.  They count for what
+        comes through that rectifier, not for a unit of the sum itself.
+
+    The lists hold all nodes up to the last one that was asked for, which is all that its units
+    depend on, and grow when somebody asks for a later one.
     """
 
     graph: Graph
@@ -84,16 +91,19 @@ class Energy:
     layers: list[Layer] = field(repr=False)
     runs: list[tuple[int, ...]] = field(repr=False)
     edges: dict[tuple[int, int], float] = field(repr=False)
+    skips: dict[tuple[int, int], float] = field(repr=False)
 
     def moments(self, index: int) -> Moments:
         """Return the moments of a node's values, averaged over its channels."""
         return average(self.layers[index].runs)
 
 
-_recent: tuple[Energy, ...] = ()
+_recent: tuple[_Forward, ...] = ()
 
 
-def energy_of(graph: Graph, batch_norm: BatchNormMode = "warmed") -> Energy:
+def energy_of(
+    graph: Graph, batch_norm: BatchNormMode = "warmed", target: int | None = None
+) -> Energy:
     """Return how the expected energy flows back through a network.
 
     The last few answers are kept, since every move of the unit asks again.
@@ -105,6 +115,8 @@ def energy_of(graph: Graph, batch_norm: BatchNormMode = "warmed") -> Energy:
     batch_norm
         "warmed": every batch norm divides by the variance of what comes in; "fresh": by 1;
         "train": by the variance over the map, through which gradients flow as well.
+    target
+        The last node that is asked for; None: that of the network.
 
     Raises
     ------
@@ -116,11 +128,12 @@ def energy_of(graph: Graph, batch_norm: BatchNormMode = "warmed") -> Energy:
         raise RFStudioError(f"batch_norm must be one of {words}, not {batch_norm!r}")
     global _recent  # noqa: PLW0603 - a cache by identity; a graph is too large to be hashed
     for known in _recent:
-        if known.graph is graph and known.batch_norm == batch_norm:
-            return known
-    result = _Forward(graph, batch_norm).result()
-    _recent = (result, *_recent[:2])
-    return result
+        if known.energy.graph is graph and known.energy.batch_norm == batch_norm:
+            break
+    else:
+        known = _Forward(graph, batch_norm)
+        _recent = (known, *_recent[:2])
+    return known.up_to(len(graph.nodes) - 1 if target is None else target)
 
 
 def forget() -> None:
@@ -130,6 +143,7 @@ def forget() -> None:
     for kept in _kept.values():
         kept.clear()
     _alike.clear()
+    conv_model.cache_clear()
 
 
 @lru_cache(maxsize=64)
@@ -142,50 +156,56 @@ class _Forward:
     """The pass from the input to the last layer."""
 
     def __init__(self, graph: Graph, batch_norm: BatchNormMode) -> None:
-        self._graph = graph
+        channels = graph.nodes[0].channels
+        self.energy = Energy(graph, batch_norm, [_root(channels)], [(channels,)], {}, {})
         self._nodes = graph.nodes
         self._mode = batch_norm
-        self._layers = [_root(graph.nodes[0].channels)]
-        self._runs: list[tuple[int, ...]] = [(graph.nodes[0].channels,)]
-        self._edges: dict[tuple[int, int], float] = {}
+        self._layers = self.energy.layers
+        self._growing = Lock()
         readers = [0] * len(graph.nodes)
         for node in graph.nodes:
             for source in node.inputs:
                 readers[source] += 1
         # Sums that one layer alone reads.
         self._sums = {
-            x.index for x in graph.nodes if readers[x.index] == 1 and type(x.op) is ops.Add
+            x.index for x in graph.nodes if type(x.op) is ops.Add and readers[x.index] == 1
         }
 
-    def result(self) -> Energy:
-        """Return the model of the whole network.
+    def up_to(self, target: int) -> Energy:
+        """Return the model, in which all nodes up to this one are.
 
         What an edit leaves as it was is not worked out again: operations are shared by the copies
         of a repeat and by versions of a document, and layers are the same objects wherever what
         they read is.
         """
-        layers, runs, edges = self._layers, self._runs, self._edges
+        if len(self._layers) <= target:
+            with self._growing:  # a window asks from several threads
+                self._grow(target)
+        return self.energy
+
+    def _grow(self, target: int) -> None:
+        layers, runs, edges = self._layers, self.energy.runs, self.energy.edges
         kept = _kept[self._mode]
-        for node in self._nodes[1:]:
+        for node in self._nodes[len(layers) : target + 1]:
             op, inputs = node.op, node.inputs
             skips = inputs[0] in self._sums
-            apart = len(inputs) == 1 or self._is_sum_of_independent(node)
+            apart = type(op) is not ops.Add or self._is_sum_of_independent(node)
             key = (id(op), node.channels, skips, apart, *[id(layers[i]) for i in inputs])
             known = kept.get(key)
             if known is None or known.op is not op or known.rules != node.rules:
                 if len(kept) >= _LAYERS_KEPT:
                     kept.clear()
                 known = kept[key] = self._worked_out(node, skips=skips)
-            layers.append(known.layer)
-            runs.append(known.counts)
-            for source, factor in zip(inputs, known.edges, strict=False):
-                edges[node.index, source] = factor
+            if known.edges:
+                for source, factor in zip(inputs, known.edges, strict=True):
+                    edges[node.index, source] = factor
             if known.skips:
                 merge = inputs[0]
                 for source, skip in zip(self._nodes[merge].inputs, known.skips, strict=True):
                     if skip is not None:
-                        edges[merge, source] = skip
-        return Energy(self._graph, self._mode, layers, runs, edges)
+                        self.energy.skips[merge, source] = skip
+            runs.append(known.counts)
+            layers.append(known.layer)  # the last, since its length says how far all is there
 
     def _worked_out(self, node: Node, *, skips: bool) -> _Known:
         if isinstance(node.op, ops.MERGES):
@@ -205,6 +225,8 @@ class _Forward:
         if len(runs) > _FEW:
             return self._new_layer(node, runs)
         # Blocks repeat: then the same values come in again.
+        if len(runs) == 1 and self._is_pointwise(node):
+            return self._pointwise(node, *runs[0])
         key = (id(node.op), self._mode, source.size, source.channels, node.channels, *runs)
         known = _alike.get(key)
         if known is None or known[1] is not node.op or known[2] != node.rules:
@@ -212,6 +234,26 @@ class _Forward:
                 _alike.clear()
             known = _alike[key] = (self._new_layer(node, runs), node.op, node.rules)
         return known[0]
+
+    def _is_pointwise(self, node: Node) -> bool:
+        if type(node.op) in ACTIVATIONS:
+            return True
+        return type(node.op) is ops.BatchNorm and not self._mixes_positions(node)
+
+    def _mixes_positions(self, node: Node) -> bool:
+        """Return whether a batch norm takes its statistics from the map."""
+        return self._mode == "train" or any(isinstance(x, Whole) for x in node.rules)
+
+    def _pointwise(self, node: Node, channels: int, x: Moments) -> Layer:
+        """Return the layer of what asks neither for positions nor for channels."""
+        key = (id(node.op), self._mode, x)
+        known = _alike.get(key)
+        if known is None or known[1] is not node.op:
+            known = _alike[key] = (self._new_layer(node, [(channels, x)]), node.op, node.rules)
+        layer = known[0]
+        if layer.runs[0][0] == channels:
+            return layer
+        return Layer(layer.backward, [(channels, layer.runs[0][1])], layer.remark)
 
     def _new_layer(self, node: Node, runs: list[Run]) -> Layer:
         op: Any = node.op
@@ -256,17 +298,22 @@ class _Forward:
 
     def _batch_norm(self, node: Node, runs: list[Run]) -> Layer:
         op: Any = node.op
-        if self._mode == "train" or any(isinstance(x, Whole) for x in node.rules):
+        if self._mixes_positions(node):
             return norm_over_map(node, self._nodes[node.inputs[0]], runs)
         if self._mode == "fresh":
             keep = 1.0 / (1.0 + op.eps)
             return Layer(Backward(keep), [(n, scaled(x, keep**0.5)) for n, x in runs])
         found = _each(runs, lambda x: (_fixed_gain(x, op.eps), standardized(x)))
         gains = [x for x, _ in found]
-        keep_all: Factors = gains[0] if len(gains) == 1 else tuple(gains)
+        keep_all: Factors = gains[0] if min(gains) == max(gains) else tuple(gains)
+        first = found[0][1]
+        if all(x == first for _, x in found):
+            out = [(node.channels, first)]  # from here on all channels are alike
+        else:
+            out = [(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)]
         return Layer(
             Backward(keep_all),
-            [(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)],
+            out,
             "batch norm is taken to divide by the expected variance of its channels",
         )
 

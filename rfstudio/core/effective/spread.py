@@ -24,6 +24,13 @@ _PRODUCTS = 45_000
 """Multiplications for each tap and one more, up to which a product with a small matrix is faster
 than adding up shifted maps (measured)."""
 
+_ENTRIES = 20_000
+"""Entries of a matrix up to which that is so for a map with one axis (measured)."""
+
+_FEW_TAPS = 7
+"""Taps up to which adding them to whole rows one by one is faster than adding up doubled sums
+(measured)."""
+
 _READINGS_KEPT = 512
 
 _BLOCK = 3 << 12
@@ -141,7 +148,8 @@ def spread(values: Values, axis: int, start: int, how: AxisSpread) -> tuple[Valu
     if type(how) is WindowSpread:
         box = start, values.shape[axis]
         reading = how.readings.get(box) or _read_by(how, *box)
-        if values.size <= reading.most:
+        is_small = values.ndim > 1 or reading.matrix.size <= _ENTRIES
+        if is_small and values.size <= reading.most:
             return _multiplied(values, axis, reading.matrix), reading.low
         if how.weights is not None:
             values = scaled_along(values, axis, how.weights[start : start + values.shape[axis]])
@@ -292,18 +300,42 @@ def _in_blocks(values: Values, axis: int, rule: Window, length: int, inside: sli
 
     Fresh memory of a whole map costs more than the sums.
     """
-    lead = (slice(None),) * axis
     others = [n if i != axis else 0 for i, n in enumerate(values.shape)]
     across = others.index(max(others))
     size = max(_BLOCK * values.shape[across] * values.shape[axis] // (values.size * length), 1)
     if across == axis or size >= values.shape[across]:
-        return _shifted_sums(values, axis, rule, length)[(*lead, inside)]
+        return _sums(values, axis, rule, length, inside)
     shape = list(values.shape)
     shape[axis] = inside.stop - inside.start
     result = np.empty(shape)
     for start in range(0, values.shape[across], size):
         block = (*(slice(None),) * across, slice(start, start + size))
-        result[block] = _shifted_sums(values[block], axis, rule, length)[(*lead, inside)]
+        result[block] = _sums(values[block], axis, rule, length, inside)
+    return result
+
+
+def _sums(values: Values, axis: int, rule: Window, length: int, inside: slice) -> Values:
+    """Return the sums over windows of a part of a map, cut to what is on the map."""
+    if rule.kernel <= _FEW_TAPS and axis < values.ndim - 1:
+        return _tap_by_tap(values, axis, rule, inside)
+    lead = (slice(None),) * axis
+    return _shifted_sums(values, axis, rule, length)[(*lead, inside)]
+
+
+def _tap_by_tap(values: Values, axis: int, rule: Window, inside: slice) -> Values:
+    """Return the sums over windows: whole rows are added to where each tap reads."""
+    stride, last = rule.stride, inside.stop - inside.start - 1
+    shape = list(values.shape)
+    shape[axis] = last + 1
+    result = np.zeros(shape)
+    rows, into = np.moveaxis(values, axis, 0), np.moveaxis(result, axis, 0)
+    for tap in range(rule.kernel):
+        place = tap * rule.dilation - inside.start
+        first = max(-(place // stride), 0)
+        stop = min(len(rows), (last - place) // stride + 1)
+        if first < stop:
+            low = place + first * stride
+            into[low : low + (stop - first - 1) * stride + 1 : stride] += rows[first:stop]
     return result
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache, partial
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from rfstudio.core.channels import group_count
 from rfstudio.core.effective import lags
 from rfstudio.core.effective.backward import (
     Backward,
+    Spreads,
     equal_chances,
     even,
     interpolation,
@@ -44,12 +45,6 @@ def _normal(x: Moments, factor: float) -> Moments:
     return Moments(factor * x.square, factor * x.shared)
 
 
-def _behind_conv(x: Moments, rules: AxisRules) -> Moments:
-    """Return the moments behind a convolution, whose padding adds nothing."""
-    square, shared, profile = _share_of_padding(rules)
-    return Moments(2.0 * square * x.square, 2.0 * shared * x.shared, profile=profile)
-
-
 @lru_cache(maxsize=4096)
 def _share_of_padding(rules: AxisRules) -> tuple[float, float, Profile | None]:
     """Return what padding leaves of mean squares and of shared products, and the former's profile.
@@ -62,14 +57,24 @@ def _share_of_padding(rules: AxisRules) -> tuple[float, float, Profile | None]:
     profile: list[Values] = []
     for rule in rules:
         if isinstance(rule, Window) and rule.n_out:
-            shares = shares_of_taps(rule)
-            first *= float(shares.mean())
-            second *= float((shares**2).mean())
-            counts = samples_in_windows(rule)
-            if counts.min() > 0:
-                profile.append(counts / counts.mean())
+            mean, squares, counts = _share_along(rule)
+            first *= mean
+            second *= squares
+            if counts is not None:
+                profile.append(counts)
     known = len(profile) == len(rules) and any(bool((p != 1).any()) for p in profile)
     return first, second, Profile(tuple(profile)) if known else None
+
+
+@lru_cache(maxsize=4096)
+def _share_along(rule: Window) -> tuple[float, float, Values | None]:
+    """Return the mean share of taps and of its squares, and the counts of outputs over their mean.
+
+    None: some output reads padding alone.
+    """
+    shares, counts = shares_of_taps(rule), samples_in_windows(rule)
+    relative = counts / counts.mean() if counts.min() > 0 else None
+    return float(shares.mean()), float((shares**2).mean()), relative
 
 
 def _strides(rules: AxisRules) -> list[int]:
@@ -98,9 +103,36 @@ def _lags_of_windows(rules: AxisRules, *, largest: bool) -> LagRule | None:
 # --- weighted layers ----------------------------------------------------------------------------
 
 
-def _conv(node: Node, source: Node, runs: list[Run]) -> Layer:
-    op: Any = node.op
-    rules, remark = node.rules, ""
+class _ConvModel(NamedTuple):
+    """What a convolution does, whatever the channels and the values are.
+
+    Attributes
+    ----------
+    spreads, lag
+        Of its `Backward`.
+    taps
+        Number of its taps.
+    square, shared
+        By how much it multiplies these moments.
+    profile
+        The mean square by position behind it.
+    remark
+        Why it is an approximation.
+    """
+
+    spreads: Spreads
+    lag: LagRule
+    taps: int
+    square: float
+    shared: float
+    profile: Profile | None
+    remark: str
+
+
+@lru_cache(maxsize=4096)
+def conv_model(op: ops.Conv | ops.DeformConv, rules: AxisRules) -> _ConvModel:
+    """Return what a convolution does."""
+    remark = ""
     if isinstance(op, ops.DeformConv):
         plain = ops.Conv(
             kernel_size=op.kernel_size,
@@ -108,20 +140,35 @@ def _conv(node: Node, source: Node, runs: list[Run]) -> Layer:
             padding=op.padding,
             dilation=op.dilation,
         )
-        rules = axis_rules(plain, source.size)
+        rules = axis_rules(plain, tuple([rule.n_in for rule in rules]))
         remark = "deformable convolutions are taken with offsets of 0, as before any training"
-    taps = prod(per_axis(op.kernel_size, len(node.size)))
+    square, shared, profile = _share_of_padding(rules)
+    return _ConvModel(
+        tuple([ones(rule) for rule in rules]),
+        lags.strided(_strides(rules)),
+        prod(per_axis(op.kernel_size, len(rules))),
+        2.0 * square,
+        2.0 * shared,
+        profile,
+        remark,
+    )
+
+
+def _conv(node: Node, source: Node, runs: list[Run]) -> Layer:
+    op: Any = node.op
+    how = conv_model(op, node.rules)
     channels = max(source.channels, 1)
-    groups = group_count(op, channels)
-    factor = 2.0 * node.channels / (channels * taps)
-    spreads = tuple([ones(rule) for rule in rules])
-    backward = Backward(0.0, factor, spreads, lag=lags.strided(_strides(rules)))
-    if groups == channels and node.channels % channels == 0:
-        times = node.channels // channels
-        out = [(n * times, _behind_conv(x, rules)) for n, x in runs]
-        return Layer(backward, out, remark)
-    out = [(node.channels, _behind_conv(average(runs), rules))]
-    return Layer(backward, out, remark)
+    factor = 2.0 * node.channels / (channels * how.taps)
+    backward = Backward(0.0, factor, how.spreads, 1.0, how.lag)
+    if node.channels % channels == 0 and group_count(op, channels) == channels:
+        times = node.channels // channels  # of a depthwise one, channels keep their own values
+    else:
+        runs, times = [(1, average(runs))], node.channels
+    out = [
+        (n * times, Moments(how.square * x.square, how.shared * x.shared, profile=how.profile))
+        for n, x in runs
+    ]
+    return Layer(backward, out, how.remark)
 
 
 def _conv_transpose(node: Node, source: Node, runs: list[Run]) -> Layer:

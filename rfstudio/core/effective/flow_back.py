@@ -1,0 +1,238 @@
+"""One walk from a unit back to the reference, whatever the numbers mean.
+
+What each layer does on the way is in `rfstudio.core.effective.backward`, what flows in
+`rfstudio.core.effective.flow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from math import frexp, isclose, ldexp
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from rfstudio.core import ops
+from rfstudio.core.effective.backward import Backward, Factors
+from rfstudio.core.effective.flow import Flow, Profile, box_within, one_unit
+from rfstudio.core.effective.spread import Values
+from rfstudio.core.graph import Graph
+
+Runs: TypeAlias = Sequence[tuple[int, ...]]
+"""For each node the number of channels in each of its runs of like channels."""
+
+Edges: TypeAlias = Mapping[tuple[int, int], Factors]
+"""Factors of what a node (first) passes on to a source (second)."""
+
+Adjust: TypeAlias = Callable[[int, int, list[Flow]], list[Flow]]
+"""From a node, one of its sources and what flows there, returns what is to flow there."""
+
+
+def flow_back(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...] | Flow,
+    backward: Sequence[Backward] | Callable[[int], Backward],
+    *,
+    reference: int = 0,
+    runs: Runs | None = None,
+    edges: Edges | None = None,
+    visit: Callable[[int], None] | None = None,
+    adjust: Adjust | None = None,
+) -> list[Flow]:
+    """Return what arrives at the reference map, one flow for each profile.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    index, unit
+        The node of the unit and its position, or what flows into that node's map.
+    backward
+        What each node does.
+    reference
+        Node at which to stop; what goes around it does not count.
+    runs
+        The runs of channels of every node; None: all channels are alike everywhere.
+    edges
+        Factors of what a node (first) passes on to one of its sources (second).
+    visit
+        Called with every node on the way, the unit's first.
+    adjust
+        Called with a node, one of its sources and what flows to it; returns what is to flow.
+    """
+    nodes = graph.nodes
+    start = unit if isinstance(unit, Flow) else one_unit(unit)
+    arriving: dict[int, list[Flow]] = {index: [start]}
+    send = _Sending(arriving, edges or {}, adjust)
+    step = backward if callable(backward) else backward.__getitem__
+    # What the node in front of this one gets and nobody else, but for a factor: most layers have
+    # one reader, right behind them, and many only scale.
+    handed: list[Flow] | None = None
+    scale = 1.0
+    for i in range(index, reference, -1):
+        flows = handed or arriving.pop(i, None)
+        if flows is None:
+            continue
+        if visit is not None:
+            visit(i)
+        node = nodes[i]
+        if type(node.op) not in _MERGES:
+            how = step(i)
+            if how.spreads is None and _is_number(how, flows):
+                scale *= how.keep  # type: ignore[operator]
+            else:
+                flows, scale = _through(flows, how, scale), 1.0
+        source = node.inputs[0]
+        is_next = source == i - 1 and len(node.inputs) == 1
+        if is_next and flows and source not in arriving and send.is_plain(i, source):
+            handed = flows
+            if 1e-100 < scale < 1e100:
+                continue
+        else:
+            handed = None
+        if scale != 1.0:
+            flows, scale = [x.times(scale) for x in flows], 1.0
+        if handed is not None:
+            handed = flows
+        elif len(node.inputs) == 1:
+            send(i, source, flows)
+        else:
+            _split(send, graph, i, flows, runs)
+    if handed is None:
+        return arriving.get(reference, [])
+    return [x.times(scale) for x in handed]
+
+
+_MERGES = frozenset(ops.MERGES)
+
+
+def _is_number(how: Backward, flows: list[Flow]) -> bool:
+    """Return whether a layer that keeps positions multiplies all of these flows by one number."""
+    if type(how.keep) is tuple:
+        return False
+    return how.gate == 1.0 or all([x.lags is None for x in flows])  # noqa: C419 - half the time
+
+
+class _Sending(NamedTuple):
+    """Passes flows on to the sources of nodes."""
+
+    arriving: dict[int, list[Flow]]
+    edges: Edges
+    adjust: Adjust | None
+
+    def is_plain(self, index: int, source: int) -> bool:
+        """Return whether a node passes on to a source what it has, as it is."""
+        return self.adjust is None and (index, source) not in self.edges
+
+    def __call__(self, index: int, source: int, flows: list[Flow]) -> None:
+        factor = self.edges.get((index, source))
+        if factor is not None:
+            flows = [x.times(factor) for x in flows]
+        if self.adjust is not None:
+            flows = self.adjust(index, source, flows)
+        _arrive(self.arriving, source, flows)
+
+
+def _arrive(arriving: dict[int, list[Flow]], source: int, flows: list[Flow]) -> None:
+    known = arriving.get(source)
+    if known is None:
+        if flows:
+            arriving[source] = list(flows)
+        return
+    for flow in flows:
+        for j, other in enumerate(known):
+            if _alike(flow.profile, other.profile):
+                known[j] = other.plus(flow)
+                break
+        else:
+            known.append(flow)
+
+
+def _alike(a: Profile, b: Profile) -> bool:
+    if a is b:
+        return True
+    if a is None or b is None:
+        return False
+    return all(map(isclose, a, b))
+
+
+def _through(flows: list[Flow], how: Backward, scale: float) -> list[Flow]:
+    """Return what one layer passes on of `scale` times the flows."""
+    if how.spreads is None:
+        passed = [x.times(how.keep) for x in flows]
+        if how.gate != 1.0:
+            for flow in passed:
+                if flow.lags is not None:
+                    flow.lags = flow.lags.gated(how.gate)
+        return passed if scale == 1.0 else [x.times(scale) for x in passed]
+    passed = []
+    for flow in flows:
+        spreading = flow.spread(how, scale)
+        if spreading is not None:
+            passed.append(spreading)
+        if how.keep != 0.0:
+            kept = flow.times(how.keep)
+            passed.append(kept if scale == 1.0 else kept.times(scale))
+    return passed
+
+
+def _mixed(flows: list[Flow], runs: tuple[int, ...]) -> Flow:
+    """Return the mean over channels."""
+    total = sum(runs)
+    result: Flow | None = None
+    for flow in flows:
+        if flow.profile is not None:
+            mean = sum(n * x for n, x in zip(runs, flow.profile, strict=True)) / total
+            flow = flow.with_profile(mean, None)
+        result = flow if result is None else result.plus(flow)
+    assert result is not None
+    return result
+
+
+def _split(send: _Sending, graph: Graph, index: int, flows: list[Flow], runs: Runs | None) -> None:
+    """Pass what arrives at a merge on to its sources."""
+    nodes = graph.nodes
+    node = nodes[index]
+    slices = isinstance(node.op, ops.Concat) and runs is not None
+    done = 0
+    for source in node.inputs:
+        parts = flows
+        if runs is not None:
+            count = len(runs[source])
+            if slices:
+                parts = [x.of_runs(done, done + count) for x in flows]
+                done += count
+            elif runs[source] != runs[index]:
+                parts = [_mixed(flows, runs[index])]
+        if nodes[source].size != node.size:
+            parts = [y for x in parts if (y := x.cut(nodes[source].size)) is not None]
+        send(index, source, parts)
+
+
+def total(flows: list[Flow], runs: tuple[int, ...], size: tuple[int, ...]) -> tuple[Values, int]:
+    """Return a map of the mean over channels of all flows, and its exponent.
+
+    Values are map · 2^exponent; the exponent is 0 wherever the values fit into a float64.
+    """
+    if not flows:
+        return np.zeros(size), 0
+    flow = _mixed(flows, runs)
+    flow.level()
+    mantissa, exponent = frexp(flow.factor)
+    exponent += flow.exponent
+    if abs(exponent) < 1000:
+        mantissa, exponent = ldexp(mantissa, exponent), 0
+    *lead, last = flow.axes or (flow.values,)
+    shape = tuple([n for x in (*lead, last) for n in x.shape])
+    if shape == size and not lead:
+        last *= mantissa  # nobody else has it any more
+        return last, exponent
+    result = np.zeros(size)
+    box = result[box_within(flow.start, shape, (0,) * len(size))]
+    if lead:
+        np.multiply.outer(reduce(np.multiply.outer, lead) * mantissa, last, out=box)
+    else:
+        np.multiply(last, mantissa, out=box)
+    return result, exponent
