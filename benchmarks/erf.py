@@ -139,7 +139,7 @@ class Bench:
         # As a measurement has it; the plain way keeps the network as scripts have it.
         folded = copy.deepcopy(self.module)
         fold_norms(folded)
-        self.subject = ConeSubject(folded, request, self.unit, size)
+        self.subject = ConeSubject(folded, request, self.unit, size, self.images)
 
     def plain(self) -> None:
         """Take the gradient on whole images, one after the other, as a script does."""

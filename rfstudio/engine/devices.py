@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from rfstudio.engine.errors import DeviceError
 
@@ -42,6 +43,14 @@ def check_dtype(device: torch.device, dtype: str) -> None:
     """Raise `DeviceError` if the device cannot compute in that precision."""
     if device.type == "mps" and dtype == "float64":
         raise DeviceError("MPS knows no float64; choose cpu for an exact measurement")
+
+
+def like_of(module: nn.Module) -> Tensor | None:
+    """Return a tensor on the device and in the precision of a module; None: it holds none."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_floating_point():
+            return tensor
+    return None
 
 
 def words(device: torch.device) -> str:

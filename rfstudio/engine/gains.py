@@ -214,9 +214,9 @@ def _probe_of(module: GraphModule, size: Sequence[int], *, taps: bool = True) ->
     except GraphError:  # the network does not take smaller images
         graph = module.graph_at(tuple(size))
     probe = EnergyProbe(module, graph, taps=taps)
-    parameter = next(module.parameters(), None)
+    like = devices.like_of(module)
     needed = _BYTES_A_VALUE * probe.values
-    free = devices.free_memory(torch.device("cpu") if parameter is None else parameter.device)
+    free = devices.free_memory(torch.device("cpu") if like is None else like.device)
     if needed > free:
         raise MeasurementError(
             f"one gradient of the whole map needs about {needed / 1e9:.1f} GB of memory, but only "
@@ -230,8 +230,8 @@ def _add(probe: EnergyProbe, module: GraphModule, source: Images, seed: int, ind
     starts = [(n - m) // 2 for n, m in zip(images.shape[2:], probe.size, strict=True)]
     middle: Any = tuple(slice(a, a + m) for a, m in zip(starts, probe.size, strict=True))
     images = images[(slice(None), slice(None), *middle)]
-    parameter = next(module.parameters(), None)
-    images = images.float() if parameter is None else images.to(parameter)
+    like = devices.like_of(module)
+    images = images.float() if like is None else images.to(like)
     shape = probe.target_shape
     draws = generator(seed, Stream.SIGNS, index).integers(0, 2, prod(shape))
     signs = torch.from_numpy(draws).view(1, *shape).to(images) * 2 - 1

@@ -144,15 +144,17 @@ class Run:
     def _subjects(self, module: nn.Module | None, node: Node) -> list[Subject]:
         """Return what is measured, on the device, with the weights that do not change."""
         request = self.request
+        like = torch.empty(0, device=self.device, dtype=self._dtype)
         if module is not None and not isinstance(module, GraphModule):
             # A container made of layers in evaluation mode may not be in it itself.
             if any(x.training for x in module.modules() if not any(True for _ in x.children())):
                 raise MeasurementError("the module is in training mode; call its eval() first")
             own = copy.deepcopy(module).to(self.device, self._dtype)
-            return [WholeSubject(own, request, x, node, self._size) for x in self.units]
+            return [WholeSubject(own, request, x, node, self._size, like) for x in self.units]
         self._network = self._kept_network() if module is None else self._given(module)
         self._notes += self._network.notes
-        return [ConeSubject(self._network.module, request, x, self._size) for x in self.units]
+        built = self._network.module
+        return [ConeSubject(built, request, x, self._size, like) for x in self.units]
 
     def _given(self, module: GraphModule) -> Network:
         if not is_same_network(module.architecture, self.request.architecture):

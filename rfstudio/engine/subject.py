@@ -72,6 +72,13 @@ def target_of(graph: Graph, index: int, activation: Activation) -> int:
 class Subject:
     """One unit of a network.
 
+    Parameters
+    ----------
+    request
+        What is measured.
+    like
+        Any tensor on the device and in the precision of the network, which may hold none itself.
+
     Attributes
     ----------
     box
@@ -84,8 +91,9 @@ class Subject:
     macs: int
     numbers: int
 
-    def __init__(self, request: ErfRequest) -> None:
+    def __init__(self, request: ErfRequest, like: Tensor) -> None:
         self.request = request
+        self._like = like
 
     def evaluate(self, pixels: Tensor) -> Tensor:
         """Return the unit's channels, (N, C), for the box's pixels (N, C_in, *box)."""
@@ -158,15 +166,19 @@ class ConeSubject(Subject):
     """
 
     def __init__(
-        self, module: GraphModule, request: ErfRequest, unit: tuple[int, ...], size: tuple[int, ...]
+        self,
+        module: GraphModule,
+        request: ErfRequest,
+        unit: tuple[int, ...],
+        size: tuple[int, ...],
+        like: Tensor,
     ) -> None:
-        super().__init__(request)
+        super().__init__(request, like)
         self.module = module
         self.cone = module.plan(size, unit_box(unit))
         self.plan = self._chosen(unit, size)
         self.box = self.plan.input.box
         self.macs, self.numbers = self.plan.macs, self.plan.numbers
-        self._parameter = next(module.parameters(), None)
         self._layout = order_for_speed(module)
 
     def _chosen(self, unit: tuple[int, ...], size: tuple[int, ...]) -> Plan:
@@ -192,9 +204,7 @@ class ConeSubject(Subject):
 
     def settled(self, pixels: Tensor) -> Tensor:
         """Return pixels on the device, in the precision and in the layout of the network."""
-        if self._parameter is None:
-            return pixels.double() if self.request.dtype == "float64" else pixels.float()
-        return pixels.to(self._parameter).contiguous(memory_format=self._layout)
+        return pixels.to(self._like).contiguous(memory_format=self._layout)
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
         return self.plan.run(pixels).flatten(1)
@@ -218,18 +228,18 @@ class WholeSubject(Subject):
         unit: tuple[int, ...],
         layer: Node,
         size: tuple[int, ...],
+        like: Tensor,
     ) -> None:
-        super().__init__(request)
+        super().__init__(request, like)
         self._module = module
         self._unit = unit
         self._layer = layer
         self.box = tuple((0, n) for n in size)
         # Nothing is known of it; a deep network keeps a hundred values a pixel or more.
         self.macs, self.numbers = 10**9, 100 * prod(size)
-        self._parameter = next(module.parameters(), None)
 
     def crop(self, images: Tensor) -> Tensor:  # noqa: D102
-        return images if self._parameter is None else images.to(self._parameter)
+        return images.to(self._like)
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
         values: Any = self._module(pixels)

@@ -8,6 +8,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import strict_device
+
+strict_device.register()
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
