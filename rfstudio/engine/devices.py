@@ -13,8 +13,17 @@ from rfstudio.engine.errors import DeviceError
 _UNKNOWN_MEMORY = 2**40
 
 
-def choose(name: str) -> torch.device:
-    """Return the device of that name; "auto" takes a GPU if there is one.
+def choose(name: str, dtype: str = "float32") -> torch.device:
+    """Return the device of that name.
+
+    Parameters
+    ----------
+    name
+        "cpu", "cuda", "cuda:1", "mps", or "auto" for a GPU if there is one that knows the
+        precision.  Of the processes that ``torchrun`` starts on one machine, each gets a GPU of
+        its own unless the name says which.
+    dtype
+        "float32" or "float64".
 
     Raises
     ------
@@ -23,8 +32,9 @@ def choose(name: str) -> torch.device:
     """
     if name == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+            return _own_cuda()
+        is_mps = torch.backends.mps.is_available() and dtype != "float64"
+        return torch.device("mps" if is_mps else "cpu")
     kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
         raise DeviceError(f"there is no device '{name}'; choose auto, cpu, cuda, cuda:1 … or mps")
@@ -34,14 +44,28 @@ def choose(name: str) -> torch.device:
         count = torch.cuda.device_count()
         if number and int(number) >= count:
             raise DeviceError(f"there is no '{name}': the last CUDA device is cuda:{count - 1}")
+        return torch.device(kind, int(number)) if number else _own_cuda()
     if kind == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("Apple's MPS is not available here; choose cpu or auto")
-    return torch.device(kind, int(number)) if number and kind == "cuda" else torch.device(kind)
+    return torch.device(kind)
+
+
+def _own_cuda() -> torch.device:
+    """Return the GPU of this process: with several processes on a machine, one each in turn."""
+    place = os.environ.get("LOCAL_RANK", "")
+    if not place.isdigit():
+        return torch.device("cuda")
+    return torch.device("cuda", int(place) % torch.cuda.device_count())
+
+
+def knows_double(device: torch.device) -> bool:
+    """Return whether a device computes in double precision."""
+    return device.type != "mps"
 
 
 def check_dtype(device: torch.device, dtype: str) -> None:
     """Raise `DeviceError` if the device cannot compute in that precision."""
-    if device.type == "mps" and dtype == "float64":
+    if dtype == "float64" and not knows_double(device):
         raise DeviceError("MPS knows no float64; choose cpu for an exact measurement")
 
 

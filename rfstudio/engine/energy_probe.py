@@ -14,6 +14,7 @@ from rfstudio.core import ops
 from rfstudio.core.effective.activations import ACTIVATIONS
 from rfstudio.core.effective.calibration import Edge, Measured
 from rfstudio.core.graph import Graph
+from rfstudio.engine import devices
 from rfstudio.engine.boxes import whole
 from rfstudio.engine.build import GraphModule
 from rfstudio.engine.errors import MeasurementError
@@ -249,7 +250,8 @@ def _by_channel(gradient: Tensor) -> NDArray[np.float64]:
     """Return the energy of each channel, summed over positions and images."""
     axes = (0, *range(2, gradient.dim()))
     squares = gradient.detach().square()
-    # MPS knows no double precision.
-    values = squares.sum(axes, dtype=None if squares.device.type == "mps" else torch.float64)
+    values = squares.sum(
+        axes, dtype=torch.float64 if devices.knows_double(squares.device) else None
+    )
     result: NDArray[np.float64] = values.cpu().double().numpy()
     return result

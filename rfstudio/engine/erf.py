@@ -76,7 +76,7 @@ def measure(
                 token.check()
                 run.add(batch, token, report)
                 report(run.fraction(rank), run.result())
-        ranks.add_up(run.means[0], rank)
+        ranks.add_up(run.means[0], rank, run.device)
         return run.result()
 
 
@@ -116,7 +116,7 @@ def measure_units(
             run.add(batch, token, ignore)
             report(run.fraction(rank), [run.result(i) for i in numbers])
         for mean in run.means:
-            ranks.add_up(mean, rank)
+            ranks.add_up(mean, rank, run.device)
         return [run.result(i) for i in numbers]
 
 

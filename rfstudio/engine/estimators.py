@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rfstudio.engine import devices
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.request import CONTINUABLE, Estimator
 
@@ -66,7 +67,9 @@ class Mean:
 
     def add(self, gradient: Tensor) -> None:
         """Take in the gradients of some samples, (N, C, *box); maps (N, *box) if by filling."""
-        values = gradient.detach().to("cpu", torch.float64)
+        values = gradient.detach()
+        # Added up where they are, since a GPU sends two maps sooner than all samples.
+        values = (values if devices.knows_double(values.device) else values.cpu()).double()
         match self.estimator:
             case "energy" | "rms":
                 values = values.square().sum(1)
@@ -75,8 +78,8 @@ class Mean:
             case "positive":
                 values = values.relu().sum(1)
         self.count += len(values)
-        self.sums = self.sums + values.sum(0)
-        self.squares = self.squares + values.square().sum(0)
+        self.sums = self.sums + values.sum(0).cpu()
+        self.squares = self.squares + values.square().sum(0).cpu()
 
     def resume(self, count: int, field: NDArray[np.float64], error: NDArray[np.float64]) -> None:
         """Begin with samples of which only `map` and `standard_error` are left.

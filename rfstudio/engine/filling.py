@@ -86,7 +86,7 @@ def _filled(
         chosen = cut[start : start + batch]
         contents = [_content(request, pixels, noise, patch) for patch in chosen]
         after = changer.after(chosen, contents)
-        moved = ((after - before) * factors).sum(1).abs().double().cpu()
+        moved = ((after - before) * factors).sum(1).abs().cpu().double()
         for value, (patch, level) in zip(moved, patches[start : start + batch], strict=True):
             where = _within(patch, shown)
             total[where] += value

@@ -39,11 +39,25 @@ def joined() -> Iterator[Rank]:
             distributed.destroy_process_group()
 
 
-def add_up(mean: Mean, rank: Rank) -> None:
-    """Replace the sums of every process by those of all of them."""
+def add_up(mean: Mean, rank: Rank, device: torch.device) -> None:
+    """Replace the sums of every process by those of all of them.
+
+    Parameters
+    ----------
+    mean
+        The sums of this process, on the CPU.
+    rank
+        Which process this is.
+    device
+        What it measures on: a group of processes that the caller has made with nccl exchanges
+        tensors of GPUs alone.
+    """
     if rank.total < 2:
         return
+    place = device if torch.distributed.get_backend() == "nccl" else torch.device("cpu")
     count = torch.tensor([float(mean.count)], dtype=torch.float64)
     for values in (count, mean.sums, mean.squares):
-        torch.distributed.all_reduce(values)
+        sent = values.to(place)
+        torch.distributed.all_reduce(sent)
+        values.copy_(sent)
     mean.count = int(count.item())

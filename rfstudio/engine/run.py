@@ -77,7 +77,7 @@ class Run:
     ) -> None:
         self._start = time.perf_counter()
         self.request = request
-        self.device = devices.choose(request.device)
+        self.device = devices.choose(request.device, request.dtype)
         devices.check_dtype(self.device, request.dtype)
         self._dtype = torch.float64 if request.dtype == "float64" else torch.float32
         self._notes: list[str] = []

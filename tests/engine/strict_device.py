@@ -2,8 +2,9 @@
 
 On a machine without a GPU it shows that every tensor of a measurement is made on, or sent to, the
 device that was chosen: what stays behind on the CPU raises as it would on CUDA, where only single
-numbers and indices may.  The numbers are the CPU's, so results must be equal.  It takes part of
-PyTorch that is meant for backends written in Python [1]_.
+numbers and indices may.  It can be one that knows no double precision, as Apple's MPS.  The
+numbers are the CPU's, so results must be equal.  It takes the part of PyTorch that is meant for
+backends written in Python [1]_.
 
 References
 ----------
@@ -32,9 +33,12 @@ class StrictTensor(Tensor):
 
     held: Tensor
     made: ClassVar[int] = 0
+    knows_double: ClassVar[bool] = True
 
     @staticmethod
     def __new__(cls, held: Tensor) -> StrictTensor:
+        if held.dtype == torch.float64 and not cls.knows_double:
+            raise TypeError("the device does not support float64")
         cls.made += 1
         made: StrictTensor = Tensor._make_wrapper_subclass(
             cls,
@@ -100,7 +104,8 @@ def register() -> None:
 
 
 @contextmanager
-def strict_device() -> Iterator[torch.device]:
+def strict_device(*, knows_double: bool = True) -> Iterator[torch.device]:
     """Let tensors be made on the device inside of the block."""
+    StrictTensor.knows_double = knows_double
     with _Strict():
         yield torch.device(_NAME, 0)

@@ -16,10 +16,11 @@ from safetensors.torch import save_file
 from strict_device import StrictTensor, strict_device
 
 from rfstudio.core import ops
-from rfstudio.engine import devices
+from rfstudio.engine import devices, ranks
 from rfstudio.engine.build import to_torch
 from rfstudio.engine.erf import measure, measure_units
 from rfstudio.engine.errors import DeviceError
+from rfstudio.engine.estimators import Mean
 from rfstudio.engine.gains import measure_gains
 from rfstudio.engine.gains_request import GainsRequest
 from rfstudio.engine.kept import KeptNetworks
@@ -34,7 +35,17 @@ def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let "cuda" be the strict device."""
     choose = devices.choose
     with strict_device() as device:
-        monkeypatch.setattr(devices, "choose", lambda x: device if x == "cuda" else choose(x))
+        monkeypatch.setattr(devices, "choose", lambda x, *_: device if x == "cuda" else choose(x))
+        yield
+
+
+@pytest.fixture
+def _like_mps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let "cuda" be a strict device without double precision."""
+    choose = devices.choose
+    with strict_device(knows_double=False) as device:
+        monkeypatch.setattr(devices, "choose", lambda x, *_: device if x == "cuda" else choose(x))
+        monkeypatch.setattr(devices, "knows_double", lambda x: x != device)
         yield
 
 
@@ -44,11 +55,11 @@ def _request(**options: Any) -> ErfRequest:
     return ErfRequest(**given | options)
 
 
-def _same(work: Callable[[str], Maps]) -> None:
+def _same(work: Callable[[str], Maps], tolerance: float = 1e-12) -> None:
     """Check that some maps are the same on both devices, and that the other one was in use."""
     here, before = work("cpu"), StrictTensor.made
     for mine, other in zip(work("cuda"), here, strict=True):
-        np.testing.assert_allclose(mine, other, rtol=0, atol=1e-12 * float(other.max()))
+        np.testing.assert_allclose(mine, other, rtol=0, atol=tolerance * float(other.max()))
     assert StrictTensor.made > before
 
 
@@ -69,6 +80,25 @@ def test_that_every_estimator_stays_on_its_device(estimator: Any, method: Any) -
     options = {"patch": 8, "stride": 8} if estimator in ("occlusion", "perturbation") else {}
     request = _request(estimator=estimator, method=method, **options)
     _same(lambda device: [measure(replace(request, device=device)).map])
+
+
+@pytest.mark.usefixtures("_like_mps")
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_that_no_double_precision_is_needed(estimator: Any) -> None:
+    options = {"patch": 8, "stride": 8} if estimator in ("occlusion", "perturbation") else {}
+    stack = networks.stack(ops.Conv(kernel_size=3), ops.Upsample(scale_factor=1.5, mode="bilinear"))
+    options |= {"architecture": stack, "layer": "l1", "input_size": None, "dtype": "float32"}
+    request = _request(estimator=estimator, **options)
+    _same(lambda device: [measure(replace(request, device=device)).map], 1e-5)
+
+
+@pytest.mark.usefixtures("_like_mps")
+def test_that_gains_need_no_double_precision() -> None:
+    request = GainsRequest(
+        architecture=networks.stack(ops.Conv(kernel_size=3), ops.Relu()), layer="l1", samples=1
+    )
+    here, there = (measure_gains(replace(request, device=x)).gains for x in ("cpu", "cuda"))
+    assert there[2] == pytest.approx(here[2], rel=1e-4)
 
 
 @pytest.mark.usefixtures("_strict")
@@ -134,3 +164,47 @@ def test_that_gains_are_measured_on_the_device() -> None:
 def test_that_a_device_that_is_not_there_is_named() -> None:
     with pytest.raises(DeviceError, match="there is no device 'gpu'; choose auto, cpu, cuda"):
         measure(_request(device="gpu"))
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "chosen"),
+    [
+        ("auto", None, "cuda"),
+        ("cuda", None, "cuda"),
+        ("auto", "1", "cuda:1"),
+        ("cuda", "2", "cuda:0"),  # more processes than GPUs
+        ("cuda:0", "1", "cuda:0"),
+        ("cpu", "1", "cpu"),
+    ],
+)
+def test_that_each_process_of_a_machine_gets_a_gpu_of_its_own(
+    name: str, place: str | None, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    if place is not None:
+        monkeypatch.setenv("LOCAL_RANK", place)
+    assert str(devices.choose(name)) == chosen
+
+
+@pytest.mark.parametrize(("dtype", "chosen"), [("float32", "mps"), ("float64", "cpu")])
+def test_that_no_device_is_chosen_that_does_not_know_the_precision(
+    dtype: str, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert devices.choose("auto", dtype).type == chosen
+
+
+def test_that_a_group_of_gpus_adds_up_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_reduce(values: torch.Tensor) -> None:
+        assert isinstance(values, StrictTensor)
+        values.mul_(2)
+
+    monkeypatch.setattr(torch.distributed, "get_backend", lambda: "nccl")
+    monkeypatch.setattr(torch.distributed, "all_reduce", all_reduce)
+    mean = Mean("energy", 1, (2, 2))
+    mean.add(torch.ones(3, 1, 2, 2))
+    with strict_device() as device:
+        ranks.add_up(mean, ranks.Rank(0, 2), device)
+    assert mean.count == 6
+    np.testing.assert_array_equal(mean.sums, np.full((2, 2), 6.0))
