@@ -8,15 +8,15 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from rfstudio.engine import devices
 from rfstudio.engine.boxes import Box, Span
-from rfstudio.engine.devices import free_memory
 from rfstudio.engine.initial import Stream, generator, normal
 from rfstudio.engine.request import ErfRequest
 from rfstudio.engine.running import CancelToken
 from rfstudio.engine.subject import Subject
 
-_BATCH_MACS = 1.5e10
 _MAX_BATCH = 64
+"""Patches at once, of which one more does not make a CPU faster."""
 
 Progress = Callable[[float, Tensor], None]
 """Receives the fraction done and the maps so far, (N, *box)."""
@@ -78,8 +78,11 @@ def _filled(
     changer = subject.changer(pixels, [sorted({x[i] for x in cut}) for i in range(len(box))])
     before = changer.before
     factors = subject.weighting([index], before.shape[1]).to(before)
-    by_memory = free_memory(pixels.device) / 4 / max(changer.numbers * pixels.itemsize, 1)
-    batch = int(max(1, min(_MAX_BATCH, _BATCH_MACS / max(changer.macs, 1), by_memory)))
+    device = pixels.device
+    by_memory = devices.free_memory(device) / 4 / max(changer.numbers * pixels.itemsize, 1)
+    by_work = devices.batch_macs(device) / max(changer.macs, 1)
+    most = _MAX_BATCH if device.type == "cpu" else 16 * _MAX_BATCH
+    batch = int(max(1, min(most, by_work, by_memory)))
     coarse = torch.zeros_like(total)
     for start in range(0, len(patches), batch):
         token.check()

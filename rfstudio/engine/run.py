@@ -30,9 +30,6 @@ from rfstudio.engine.sampling import Images
 from rfstudio.engine.stacks import gradients, gradients_by, stacked
 from rfstudio.engine.subject import ConeSubject, Subject, WholeSubject, target_of
 
-_BATCH_MACS = 2e10
-"""Multiply-adds of a batch: a share of a second on a CPU, so that Cancel is prompt."""
-
 _GRADIENT_COST = 3
 """Work and memory of a gradient over that of the evaluation, roughly."""
 
@@ -212,7 +209,7 @@ class Run:
                 f"{free / 1e9:.1f} GB are free; take a smaller input, a unit with a smaller field, "
                 "or another device"
             )
-        by_work = int(_BATCH_MACS / (_GRADIENT_COST * max(macs, 1)))
+        by_work = int(devices.batch_macs(self.device) / (_GRADIENT_COST * max(macs, 1)))
         by_memory = int(free / 2 / max(per_sample, 1))
         alone = self.request.batch_norm == "train" or self.request.estimator in BY_FILLING
         return 1 if alone else max(min(by_work, by_memory), 1)
