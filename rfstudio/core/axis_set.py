@@ -129,10 +129,14 @@ def _through_window(wanted: AxisSet, rule: Window) -> AxisSet:
     start, stop, mask = wanted
     first = start * stride - before
     last = (stop - 1) * stride - before + dilation * (kernel - 1)
-    solid = kernel == 1 or dilation == 1
-    gapless = stop - start == 1 or (dilation == 1 and stride <= kernel)
+    if stop - start == 1:
+        gapless = kernel == 1 or dilation == 1
+    elif dilation == 1 or kernel == 1:
+        gapless = stride <= kernel
+    else:
+        gapless = stride == 1 and stop - start >= dilation
     plain = mode == "zeros" or (first >= 0 and last < n)
-    if plain and mask is None and solid and gapless:
+    if plain and mask is None and gapless:
         low, high = max(first, 0), min(last + 1, n)
         return AxisSet(low, high) if low < high else NOTHING
     starts = wanted.indices() * stride - before
@@ -160,6 +164,8 @@ def _through_many_taps(starts: NDArray[np.intp], rule: Window) -> AxisSet:
     first = starts + np.minimum(skipped, kernel) * dilation
     behind = starts + kernel * dilation
     seen = (skipped < kernel) & (first < n)
+    if dilation >= n:
+        return from_indices(first[seen])  # the next tap of a window lies behind the map
     length = -(-n // dilation) + 1
     opened = np.zeros((length, dilation), np.int64)
     np.add.at(opened, (first[seen] // dilation, first[seen] % dilation), 1)

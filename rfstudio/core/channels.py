@@ -169,5 +169,6 @@ def _window_attention(op: ops.WindowAttention, channels: int, sizes: tuple[int, 
 
 def _pairs_in_windows(size: int, window: int, shift: int) -> int:
     """Return the number of pairs of samples that share a window along one axis."""
-    starts = range(-(shift % window), size, window)
-    return sum((min(x + window, size) - max(x, 0)) ** 2 for x in starts)
+    head = min(window - shift % window, size)
+    whole, tail = divmod(size - head, window)
+    return head**2 + whole * window**2 + tail**2

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from math import prod
 from typing import Literal, NamedTuple
 
@@ -18,6 +17,7 @@ from rfstudio.core.backtrace import read_by, read_by_all
 from rfstudio.core.field import Alignment, AxisField, Misfit
 from rfstudio.core.graph import Graph, Node
 from rfstudio.core.ops import Op
+from rfstudio.core.size_misfits import MAX_SIDE
 from rfstudio.core.track import Track
 
 Severity = Literal["error", "warning", "note"]
@@ -88,8 +88,10 @@ def diagnose(
             found += [(node.index, x) for x in _of_layer(node, fields, blind_by_rules)]
     if not graph.faults:
         found += _larger_than_input(graph, fields, reference)
-        found += _holes(graph, fields, reference)
-        found += _dead_pixels(graph, reference)
+        if max(max(node.size) for node in graph.nodes) <= MAX_SIDE:
+            # Remarks are not worth the memory that walking back over a longer map may take.
+            found += _holes(graph, fields, reference)
+            found += _dead_pixels(graph, reference)
     return tuple(x for _, x in sorted(found, key=lambda pair: pair[0]))
 
 
@@ -139,13 +141,7 @@ def _of_layer(
 ) -> Iterator[Diagnostic]:
     op = node.op
     if isinstance(op, ops.Custom):
-        label = op.label or "an operation that the program does not know"
-        yield Diagnostic(
-            node.name,
-            "custom_op",
-            f"'{node.name}' stands for {label}; its geometry is as declared by hand.",
-            "note",
-        )
+        yield _declared(node.name, op)
     if len(node.inputs) == 1:
         before, behind = fields[node.inputs[0]], fields[node.index]
         if behind is not before and any(
@@ -174,6 +170,17 @@ def _of_layer(
                 )
 
 
+def _declared(name: str, op: ops.Custom) -> Diagnostic:
+    label = op.label or "an operation that the program does not know"
+    message = f"'{name}' stands for {label}; its geometry is as declared by hand."
+    if op.whole and (op.kernel_size, op.stride, op.padding, op.dilation) != (1, 1, 0, 1):
+        message += (
+            " It is global, so each output reads the whole map: its window says how large the "
+            "output is, not what is read. Without global it would be read by that window."
+        )
+    return Diagnostic(name, "custom_op", message, "note")
+
+
 _SILENT: frozenset[type[Op]] = frozenset({*ops.ELEMENTWISE, *ops.MERGES})
 _NEVER_BLIND = _SILENT | {*ops.GLOBAL, ops.BatchNorm}
 
@@ -183,7 +190,7 @@ def _blind_units(rule: AxisRule) -> int:
     if isinstance(rule, Periodic):
         if rule.clamped or rule.by_size:
             return 0
-        return rule.n_out - int(np.unique(rule.pairs[0]).size)
+        return _blind_in_pattern(rule)
     if not isinstance(rule, Window) or rule.mode != "zeros" or rule.n_out == 0:
         return 0
     reach = rule.dilation * (rule.kernel - 1)
@@ -195,13 +202,58 @@ def _blind_units(rule: AxisRule) -> int:
     return _blind_by_count(rule)
 
 
-@lru_cache(maxsize=256)
+def _blind_in_pattern(rule: Periodic) -> int:
+    """Count only the borders one by one: between them the pattern repeats."""
+    taps = [x for phase in rule.phases for x in phase]
+    if not taps:
+        return rule.n_out
+    period, n = rule.period, rule.n_out
+    turns = -(-n // period)
+    opening = min(max(-(min(taps) // rule.advance), 0), turns)
+    closing = min(max((rule.n_in - 1 - max(taps)) // rule.advance + 1, opening), turns)
+    first, last = min(opening * period, n), min(closing * period, n)
+    whole, rest = divmod(last - first, period)
+    empty = [not phase for phase in rule.phases]
+    at_borders = sum(
+        stop - start - int(np.unique(rule.pairs_of(start, stop)[0]).size)
+        for start, stop in ((0, first), (last, n))
+        if start < stop
+    )
+    return whole * sum(empty) + sum(empty[:rest]) + at_borders
+
+
 def _blind_by_count(rule: Window) -> int:
-    starts = np.arange(rule.n_out) * rule.stride - rule.before
-    # The first tap that does not lie in front of the map, and where it lies.
-    tap = np.maximum(-(starts // rule.dilation), 0)
-    place = starts + tap * rule.dilation
-    return int(np.count_nonzero((tap >= rule.kernel) | (place >= rule.n_read)))
+    # Counted, not listed: a map may have thousands of millions of samples.
+    reach = rule.dilation * (rule.kernel - 1)
+
+    def opening_before(place: int) -> int:
+        """Return how many windows have their first tap in front of `place`."""
+        return min(max(-(-(place + rule.before) // rule.stride), 0), rule.n_out)
+
+    in_front, inside = opening_before(-reach), opening_before(0)
+    blind = in_front + rule.n_out - opening_before(rule.n_read)
+    if rule.dilation <= rule.n_read:
+        return blind
+    # The taps of a window that opens in front may step over the whole map: the first one that
+    # does not lie in front of it lies at the window's start modulo the dilation.
+    count, start = inside - in_front, in_front * rule.stride - rule.before + reach
+    beyond = start + rule.dilation - rule.n_read
+    stepped = sum_of_floors(count, rule.dilation, rule.stride, beyond)
+    return blind + stepped - sum_of_floors(count, rule.dilation, rule.stride, start)
+
+
+def sum_of_floors(count: int, divisor: int, step: int, start: int) -> int:
+    """Return Σ (step·i + start) // divisor over i = 0 … count − 1, all numbers from 0 on.
+
+    By the steps of Euclid's algorithm on `step` and `divisor`, so that it does not grow with
+    `count`.
+    """
+    if count <= 0:
+        return 0
+    total = count * (count - 1) // 2 * (step // divisor) + count * (start // divisor)
+    step, start = step % divisor, start % divisor
+    rows, rest = divmod(step * count + start, divisor)
+    return total + (sum_of_floors(rows, step, divisor, rest) if rows else 0)
 
 
 def _larger_than_input(

@@ -27,7 +27,7 @@ from rfstudio.core.axis_rule import (
 )
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops import Op, padding_per_axis, per_axis, scale_per_axis
-from rfstudio.core.size_misfits import excess_of
+from rfstudio.core.size_misfits import excess_of, scaled_size
 
 __all__ = [
     "AxisRule",
@@ -187,7 +187,7 @@ def _upsample(op: ops.Upsample, sizes: tuple[int, ...]) -> AxisRules:
     else:
         assert op.scale_factor is not None
         scales = scale_per_axis(op.scale_factor, axes)
-        outs = tuple(floor(n * x) for n, x in zip(sizes, scales, strict=True))
+        outs = tuple(scaled_size(n, x) for n, x in zip(sizes, scales, strict=True))
         ratios = tuple(1 / x for x in scales)
     # PyTorch copies an axis that keeps its size, whatever the factor; bicubic if all axes do.
     copies = op.mode != "bicubic" or sizes == outs

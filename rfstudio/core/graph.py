@@ -31,7 +31,7 @@ from rfstudio.core.size_misfits import checked_size, misfit_of_size
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
 
-_CHECKED = (ops.Pad, ops.PixelUnshuffle)
+_CHECKED = (ops.Pad, ops.Crop, ops.PixelUnshuffle)
 """Operations that may not fit a size though they have rules, which must be said every time."""
 
 MAX_COMPARISONS = 20_000

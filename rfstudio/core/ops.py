@@ -374,7 +374,10 @@ class Custom(_Operation):
 
     label: str = _parameter(Kind.TEXT, "What the operation is called.", "")
     whole: bool = _parameter(
-        Kind.BOOLEAN, "Whether each output reads the whole input map (`global` in files).", False
+        Kind.BOOLEAN,
+        "Whether each output reads the whole input map (`global` in files); kernel, stride and "
+        "padding then only give the size of the output.",
+        False,
     )
     kernel_size: Sizes = _size(_KERNEL, 1)
     stride: Sizes = _size(_STRIDE, 1)

@@ -41,6 +41,14 @@ def checked_size(architecture: Architecture, size: Sequence[int]) -> tuple[int, 
     return found
 
 
+def scaled_size(n: int, scale: Fraction) -> int:
+    """Return the size of `n` samples scaled up or down, as PyTorch's `interpolate` has it.
+
+    It multiplies floating-point numbers, so 45 samples by 1.4 are 62, not the exact 63.
+    """
+    return floor(float(n) * float(scale))
+
+
 def misfit_of_size(op: Op, sizes: tuple[int, ...]) -> str:
     """Return why `op` cannot run on a map of that size, or an empty text.
 
@@ -50,12 +58,45 @@ def misfit_of_size(op: Op, sizes: tuple[int, ...]) -> str:
         r = op.downscale_factor
         if any(n % r for n in sizes):
             return f"downscale_factor {r} does not divide {'×'.join(map(str, sizes))}"
-    if isinstance(op, ops.Pad) and op.mode in ("reflect", "circular"):
-        assert not isinstance(op.padding, str)
+    if isinstance(op, ops.Pad):
+        return _misfit_of_pad(op, sizes)
+    if isinstance(op, ops.Crop):
+        return _misfit_of_crop(op, sizes)
+    return ""
+
+
+def _misfit_of_pad(op: ops.Pad, sizes: tuple[int, ...]) -> str:
+    assert not isinstance(op.padding, str)
+    pads = padding_per_axis(op.padding, len(sizes))
+    if op.mode in ("reflect", "circular"):
         spare = 1 if op.mode == "reflect" else 0
-        for n, pads in zip(sizes, padding_per_axis(op.padding, len(sizes)), strict=True):
-            if max(pads) > n - spare:
-                return f"{op.mode} padding of {max(pads)} needs more than {n} samples"
+        for n, pair in zip(sizes, pads, strict=True):
+            if max(pair) > n - spare:
+                return f"{op.mode} padding of {max(pair)} needs more than {n} samples"
+    return _excess_cut("padding", tuple((-before, -after) for before, after in pads), sizes)
+
+
+def _misfit_of_crop(op: ops.Crop, sizes: tuple[int, ...]) -> str:
+    axes = len(sizes)
+    if op.size is not None:
+        wanted = per_axis(op.size, axes)
+        if any(x > n for x, n in zip(wanted, sizes, strict=True)):
+            return (
+                f"size {'×'.join(map(str, wanted))} is larger than its input, "
+                f"{'×'.join(map(str, sizes))}; crop to at most that, or pad"
+            )
+        return ""
+    assert op.margins is not None
+    assert not isinstance(op.margins, str)
+    return _excess_cut("margins", padding_per_axis(op.margins, axes), sizes)
+
+
+def _excess_cut(what: str, cuts: tuple[tuple[int, int], ...], sizes: tuple[int, ...]) -> str:
+    """Return that more is cut off than there is, whatever is added at the other end."""
+    for n, pair in zip(sizes, cuts, strict=True):
+        cut = sum(max(x, 0) for x in pair)
+        if cut > n:
+            return f"{what} cut {cut} samples off an axis that has only {n}"
     return ""
 
 
@@ -91,7 +132,7 @@ def _demands(op: Op, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
         case ops.Upsample(scale_factor=factor) if factor is not None:
             scales = scale_per_axis(factor, axes)
             return [
-                (floor(n * x), _until_repeat(n, floor(n * x), op, x))
+                (scaled_size(n, x), _until_repeat(n, scaled_size(n, x), op, x))
                 for n, x in zip(sizes, scales, strict=True)
             ]
         case ops.AdaptiveAvgPool() | ops.AdaptiveMaxPool():
@@ -104,7 +145,13 @@ def _demands(op: Op, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
             return [(n * s + k, k * s) for n, k, s in zip(sizes, kernels, strides, strict=True)]
         case ops.DeformConv(max_offset=int(reach)):
             kernels = per_axis(op.kernel_size, axes)
-            return [(0, k * (2 * reach + 1)) for k in kernels]
+            pads = 0 if isinstance(op.padding, str) else op.padding
+            # The pattern is the same along a map of any length; at its borders it is listed.
+            borders = [sum(pair) for pair in padding_per_axis(pads, axes)]
+            return [
+                (n + x if x > MAX_SIDE else 0, k * (2 * reach + 1))
+                for n, k, x in zip(sizes, kernels, borders, strict=True)
+            ]
         case ops.WindowAttention():
             return [(0, w * w) for w in per_axis(op.window_size, axes)]
         case _:

@@ -116,3 +116,69 @@ def test_that_a_pattern_beyond_all_bounds_is_a_fault_and_takes_no_time(op: ops.O
     assert error.layer == "n0"
     assert "at most" in error.message
     assert analysis["n1"].output_size == (33,)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_that_units_that_read_only_padding_are_counted_as_one_by_one(seed: int) -> None:
+    rng = random.Random(seed)
+    op = ops.Conv(
+        kernel_size=rng.randint(1, 4),
+        stride=rng.randint(1, 5),
+        dilation=rng.randint(1, 15),
+        padding=((rng.randint(-4, 40), rng.randint(0, 60)),),
+    )
+    analysis = _analysis(rng.randint(1, 12), op)
+    (rule,) = analysis.graph.nodes[1].rules
+    expected = sum(not any(0 <= x < rule.n_in for x in rule.taps(i)) for i in range(rule.n_out))
+    remarks = [x.message for x in analysis.diagnostics if x.code == "only_padding"]
+    assert [int(x.split()[0]) for x in remarks] == [expected] * bool(expected)
+
+
+def test_that_thousands_of_millions_of_units_are_counted_without_listing_them() -> None:
+    n = 2**31 - 1
+    conv = ops.Conv(kernel_size=3, dilation=7, padding=1_000_000_000)
+    (remark,) = [x for x in _analysis(n, conv).diagnostics if x.code == "only_padding"]
+    assert remark.message.startswith(f"{2 * (1_000_000_000 - 14)} rows of units")
+
+
+def test_that_costs_of_windows_do_not_take_longer_on_longer_signals() -> None:
+    layer = _analysis(2**31 - 1, ops.WindowAttention(window_size=8, shift=4, heads=1))["n0"]
+    # 2³¹ − 1 = 4 + 268,435,455·8 + 3 samples: a window cut to 4, whole ones, one cut to 3.
+    pairs = 4**2 + 268_435_455 * 8**2 + 3**2
+    assert layer.macs == 4 * (2**31 - 1) * 4**2 + 2 * pairs * 4
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_that_blind_units_of_a_pattern_are_counted_as_one_by_one(seed: int) -> None:
+    rng = random.Random(seed)
+    op = ops.ConvTranspose(
+        kernel_size=rng.randint(1, 3),
+        stride=rng.randint(1, 5),
+        dilation=rng.randint(1, 4),
+        padding=((-rng.randint(0, 9), -rng.randint(0, 9)),),
+    )
+    analysis = _analysis(rng.randint(1, 7), op)
+    (rule,) = analysis.graph.nodes[1].rules
+    expected = sum(not any(0 <= x < rule.n_in for x in rule.taps(i)) for i in range(rule.n_out))
+    remarks = [x.message for x in analysis.diagnostics if x.code == "only_padding"]
+    assert [int(x.split()[0]) for x in remarks] == [expected] * bool(expected)
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        ops.WindowAttention(window_size=7, shift=3, heads=1),
+        ops.DeformConv(kernel_size=3, dilation=5, max_offset=1, padding=100),
+        ops.Conv(kernel_size=3, stride=2, dilation=7, padding=7),
+    ],
+)
+def test_that_remarks_on_thousands_of_millions_of_samples_take_no_memory(op: ops.Op) -> None:
+    analysis = _analysis(2**31 - 1, op)
+    assert not [x for x in analysis.diagnostics if x.severity == "error"]
+    assert analysis.unit("n0").support_count >= 3
+
+
+def test_that_taps_that_step_over_the_map_take_no_memory() -> None:
+    conv = ops.Conv(kernel_size=3, padding=1_000_000_007, dilation=1_000_000_007)
+    analysis = _analysis(90_000, conv)
+    assert not [x for x in analysis.diagnostics if x.code == "dead_pixels"]

@@ -265,3 +265,11 @@ def test_that_a_window_leaves_out_the_end_that_another_layer_reads(op: type) -> 
     assert first.shape == (1, 8, 10)
     assert torch.equal(first[:, :4], second[:, :4])
     assert not torch.equal(first[:, 4:], second[:, 4:])
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+def test_that_a_map_that_keeps_its_size_is_copied_whatever_the_factor(mode: str) -> None:
+    upsample = ops.Upsample(scale_factor=1.1, mode=mode)
+    module = to_torch(networks.stack(upsample, size=(6, 6), channels=1))
+    x = torch.rand(1, 1, 6, 6)
+    assert torch.equal(module(x), x)  # as the fields have it: each unit sees its own pixel

@@ -91,10 +91,10 @@ def interpolation(
     """
     if align_corners:
         ratio = Fraction(n - 1, m - 1) if m > 1 else Fraction(0)
+    if mode != "bicubic" and n == m:
+        return _copy(m)
     if mode == "nearest":
         return tuple(((min(floor(i * ratio), n - 1), 1.0),) for i in range(m))
-    if mode != "bicubic" and n == m:
-        return tuple(((i, 1.0),) for i in range(m))
     half = Fraction(0) if align_corners else Fraction(1, 2)
     table = []
     for i in range(m):
@@ -150,6 +150,8 @@ class UpsampleModule(LayerModule):
         self, size: tuple[int, ...], out: tuple[int, ...]
     ) -> list[tuple[WeightedTaps, ...]]:
         op: Any = self.op
+        if size == out:
+            return [_copy(m) for m in out]
         if op.size is not None:
             ratios = [Fraction(n, m) for n, m in zip(size, out, strict=True)]
         else:
