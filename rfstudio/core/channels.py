@@ -80,7 +80,7 @@ def output_channels(op: Op, channels: tuple[int, ...], sizes: tuple[int, ...]) -
             raise OpError(f"{op.heads} heads do not divide {channels[0]} channels")
         case ops.Prelu() if op.num_parameters not in (1, channels[0]):
             raise OpError(f"{op.num_parameters} slopes do not fit {channels[0]} channels; use 1")
-        case ops.SqueezeExcite() if channels[0] < op.reduction:
+        case ops.SqueezeExcite(squeeze_channels=None) if channels[0] < op.reduction:
             raise OpError(f"reduction {op.reduction} leaves no channel of {channels[0]}")
         case _:
             return channels[0]
@@ -90,6 +90,11 @@ def group_count(op: ops.Conv | ops.ConvTranspose | ops.DeformConv, channels: int
     """Return the number of groups, resolving `depthwise` for that many input channels."""
     # An empty map that is flattened has no channels; that is a fault of its own.
     return max(1, channels) if op.groups == "depthwise" else op.groups
+
+
+def squeezed_channels(op: ops.SqueezeExcite, channels: int) -> int:
+    """Return the number of hidden channels of a squeeze-and-excite block."""
+    return op.squeeze_channels or channels // op.reduction
 
 
 def costs(  # noqa: PLR0911 - a table, one line an operation
@@ -131,7 +136,7 @@ def costs(  # noqa: PLR0911 - a table, one line an operation
         case ops.Custom():
             return Costs(op.parameters, 0)
         case ops.SqueezeExcite():
-            hidden = channels // op.reduction
+            hidden = squeezed_channels(op, channels)
             return Costs(2 * channels * hidden + hidden + channels, 2 * channels * hidden)
         case ops.Attention():
             tokens = prod(sizes)

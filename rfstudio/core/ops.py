@@ -568,8 +568,14 @@ class SqueezeExcite(_Operation):
     title: ClassVar[str] = "Squeeze and excite"
 
     reduction: int = _parameter(Kind.INTEGER, "Channels over hidden channels.", 16, minimum=1)
+    squeeze_channels: int | None = _parameter(
+        Kind.INTEGER, "Hidden channels, instead of by reduction; empty: by it.", None, minimum=1
+    )
     activation: str = _parameter(
         Kind.CHOICE, "Activation of the hidden channels.", "relu", choices=("relu", "silu")
+    )
+    scale_activation: str = _parameter(
+        Kind.CHOICE, "What makes the gates.", "sigmoid", choices=("sigmoid", "hardsigmoid")
     )
 
 

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from rfstudio.core import ops
-from rfstudio.core.channels import group_count
+from rfstudio.core.channels import group_count, squeezed_channels
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.geometry import resolved_padding, window_of
 from rfstudio.core.graph import Node
@@ -315,9 +315,12 @@ def _layer_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
 
 
 def _squeeze_excite(op: Any, node: Node, _: Sequence[Node]) -> Written:
-    hidden = max(node.channels // op.reduction, 1)
+    hidden = max(squeezed_channels(op, node.channels), 1)
     activation = None if op.activation == "relu" else f"F.{op.activation}"
-    module = _call("SqueezeExcite", node.channels, hidden, activation=activation)
+    gate = None if op.scale_activation == "sigmoid" else f"F.{op.scale_activation}"
+    module = _call(
+        "SqueezeExcite", node.channels, hidden, activation=activation, scale_activation=gate
+    )
     return Written("{self}({0})", module, ("SqueezeExcite",))
 
 

@@ -37,14 +37,15 @@ class LayerScale(nn.Module):
 class SqueezeExcite(nn.Module):
     """Channels times a gate that a small network makes from their means."""
 
-    def __init__(self, channels, hidden, activation=F.relu):
+    def __init__(self, channels, hidden, activation=F.relu, scale_activation=torch.sigmoid):
         super().__init__()
         self.fc1 = nn.Linear(channels, hidden)
         self.fc2 = nn.Linear(hidden, channels)
         self.activation = activation
+        self.scale_activation = scale_activation
 
     def forward(self, x):
-        gate = torch.sigmoid(self.fc2(self.activation(self.fc1(x.flatten(2).mean(2)))))
+        gate = self.scale_activation(self.fc2(self.activation(self.fc1(x.flatten(2).mean(2)))))
         return x * gate.view(*gate.shape, *(1,) * (x.dim() - 2))
 ''',
     "Attention": '''

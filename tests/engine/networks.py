@@ -61,6 +61,7 @@ SAMPLES: tuple[Op, ...] = (
     ops.GroupNorm(num_groups=2),
     ops.SqueezeExcite(reduction=2),
     ops.SqueezeExcite(reduction=2, activation="silu"),
+    ops.SqueezeExcite(squeeze_channels=3, scale_activation="hardsigmoid"),
     ops.LayerScale(init=0.5),
     ops.Attention(heads=2),
     ops.WindowAttention(window_size=(4, 3), heads=2),

@@ -67,7 +67,7 @@ def _attention(op, source: Node, image):
 
 
 def _squeeze_excite(op, source: Node, image):
-    hidden = source.channels // op.reduction
+    hidden = op.squeeze_channels or source.channels // op.reduction
     module = nn.Sequential(
         nn.Linear(source.channels, hidden), nn.ReLU(), nn.Linear(hidden, source.channels)
     )

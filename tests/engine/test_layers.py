@@ -273,3 +273,14 @@ def test_that_a_map_that_keeps_its_size_is_copied_whatever_the_factor(mode: str)
     module = to_torch(networks.stack(upsample, size=(6, 6), channels=1))
     x = torch.rand(1, 1, 6, 6)
     assert torch.equal(module(x), x)  # as the fields have it: each unit sees its own pixel
+
+
+def test_that_squeeze_and_excite_has_torchs_hidden_channels_and_gate() -> None:
+    op = ops.SqueezeExcite(squeeze_channels=3, scale_activation="hardsigmoid")
+    module = to_torch(networks.stack(op, size=(4, 5), channels=8), dtype=torch.float64)
+    layer = _layer(module)
+    x = 3 * torch.randn(2, 8, 4, 5, dtype=torch.float64)
+    assert layer.fc1.weight.shape == (3, 8)
+    hidden = functional.relu(functional.linear(x.mean((2, 3)), layer.fc1.weight, layer.fc1.bias))
+    gate = functional.hardsigmoid(functional.linear(hidden, layer.fc2.weight, layer.fc2.bias))
+    torch.testing.assert_close(module(x), x * gate[:, :, None, None], rtol=1e-12, atol=1e-12)

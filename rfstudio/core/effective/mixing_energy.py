@@ -121,9 +121,14 @@ def _squeeze_excite(node: Node, source: Node, runs: list[Run]) -> Layer:
     inside = 2.0 * (x.shared + x.variance / positions)
     unit = NormalDist()
     quantiles = np.array([unit.inv_cdf((i + 0.5) / 64) for i in range(64)]) * inside**0.5
-    gate = 1.0 / (1.0 + np.exp(-quantiles))
+    op: Any = node.op
+    if op.scale_activation == "hardsigmoid":
+        gate = (quantiles / 6 + 0.5).clip(0, 1)
+        slope_square = float((abs(quantiles) < 3).mean()) / 36
+    else:
+        gate = 1.0 / (1.0 + np.exp(-quantiles))
+        slope_square = float(((gate * (1 - gate)) ** 2).mean())
     open_square = float((gate**2).mean())
-    slope_square = float(((gate * (1 - gate)) ** 2).mean())
     each = 2.0 * slope_square * x.square / positions**2
     return Layer(
         Backward(open_square, each, spreads_of_ones(node)),

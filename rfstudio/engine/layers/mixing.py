@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rfstudio.core import ops
+from rfstudio.core.channels import squeezed_channels
 from rfstudio.core.graph import Node
 from rfstudio.core.ops import per_axis
 from rfstudio.engine.boxes import Part, fetch
@@ -91,7 +92,7 @@ class SqueezeExciteModule(LayerModule):
     def __init__(self, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(node, sources)
         op: Any = node.op
-        hidden = max(node.channels // op.reduction, 1)
+        hidden = max(squeezed_channels(op, node.channels), 1)
         self.fc1 = Affine(node.channels, hidden)
         self.fc2 = Affine(hidden, node.channels)
 
@@ -100,10 +101,12 @@ class SqueezeExciteModule(LayerModule):
         axes = len(node.size)
         op: Any = node.op
         hidden = functional.silu if op.activation == "silu" else functional.relu
+        hard = op.scale_activation == "hardsigmoid"
+        opening = functional.hardsigmoid if hard else torch.sigmoid
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
             mean = inputs[0].flatten(2).mean(2)
-            gate = torch.sigmoid(self.fc2(hidden(self.fc1(mean))))
+            gate = opening(self.fc2(hidden(self.fc1(mean))))
             return cut(inputs[0]) * gate.view(*gate.shape, *(1,) * axes)
 
         return evaluate
