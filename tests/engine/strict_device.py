@@ -99,8 +99,14 @@ def _held(value: Any) -> Any:
 
 def register() -> None:
     """Make the device known, which must be before the first gradient of the process."""
-    if torch._C._get_privateuse1_backend_name() != _NAME:
-        backend_registration._setup_privateuseone_for_python_backend(_NAME)
+    if torch._C._get_privateuse1_backend_name() == _NAME:
+        return
+    # What PyTorch does for such backends, but for new methods of every tensor and module.
+    torch.utils.rename_privateuse1_backend(_NAME)
+    torch._register_device_module(_NAME, backend_registration._DummyBackendModule())
+    parts = torch._C._acc
+    parts.register_python_privateuseone_hook(backend_registration._DummyPrivateUse1Hook())
+    parts.register_python_privateuseone_device_guard(backend_registration._DummyDeviceGuard())
 
 
 @contextmanager
