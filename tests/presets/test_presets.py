@@ -97,6 +97,31 @@ def test_that_groups_leave_the_fields_of_resnet50_as_they_are() -> None:
     assert [x.fields for x in plain.layers] == [x.fields for x in grouped.layers]
 
 
+def test_that_c3d_hands_its_first_full_layer_the_maps_of_its_paper() -> None:
+    # Tran et al. 2015, section 3.1: 3 × 3 × 3 kernels and pools of 2 × 2 × 2, but 1 × 2 × 2 first;
+    # the authors' network pads the last pool, so that fc6 reads 8192 = 512 · 4 · 4 values.
+    analysis = _analysis("c3d")
+    maps = {"pool1": (16, 56, 56), "pool2": (8, 28, 28), "pool4": (2, 7, 7), "pool5": (1, 4, 4)}
+    assert {name: analysis[name].output_size for name in maps} == maps
+    assert sum(x.macs for x in analysis.layers) == pytest.approx(38.5e9, abs=0.05e9)  # MMAction2
+
+
+def test_that_the_branches_of_hrnet_keep_four_resolutions() -> None:
+    # Wang et al. 2019, figure 1: a quarter to a thirty-second, of C, 2C, 4C and 8C channels
+    analysis = _analysis("hrnet_w32")
+    ends = [analysis[f"stage4.module2.fuse{i}"] for i in range(4)]
+    assert [x.output_size for x in ends] == [(56, 56), (28, 28), (14, 14), (7, 7)]
+    assert [x.channels for x in ends] == [32, 64, 128, 256]
+
+
+def test_that_blocks_of_mobilenet_v3_have_the_maps_of_its_paper() -> None:
+    # Howard et al. 2019, table 1, column "Input" of the rows behind
+    analysis = _analysis("mobilenet_v3_large")
+    sides = {"stem": 112, "block2": 56, "block4": 28, "block7": 14, "block13": 7, "last": 7}
+    for name, side in sides.items():
+        assert analysis[name].output_size == (side, side)
+
+
 def test_that_the_3d_u_net_has_the_output_of_its_paper() -> None:
     # Çiçek et al. 2016, figure 2: 132×132×116 voxels in, 44×44×28 out
     analysis = _analysis("unet_3d")

@@ -86,3 +86,11 @@ def test_that_a_causal_network_looks_back_3061_steps_and_not_ahead() -> None:
     scores = _analysis("tcn_1d")["scores"]
     assert scores.rf_size == (3061,)
     assert scores.padding == (3060,)
+
+
+def test_that_a_stack_of_wavenet_sees_1024_samples() -> None:
+    # Van den Oord et al. 2016, section 2.1, of a stack 1, 2, 4, …, 512; three see 1 + 3 · 1023.
+    analysis = rfstudio.analyze(rfstudio.load("wavenet"), reference="causal")
+    assert analysis["stack0"].rf_size == (1024,)
+    assert analysis["skips"].rf_size == (3070,)
+    assert analysis["skips"].padding == (3069,)
