@@ -14,7 +14,7 @@ Examples
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rfstudio.api import analyze, erf, expected_erf, load, path_counts, to_torch
+    from rfstudio.api import analyze, erf, erfs, expected_erf, load, path_counts, to_torch
     from rfstudio.core.errors import RFStudioError
 
 __version__ = "0.1.0"
@@ -24,6 +24,7 @@ __all__ = [
     "__version__",
     "analyze",
     "erf",
+    "erfs",
     "expected_erf",
     "load",
     "path_counts",

@@ -5,6 +5,8 @@ Nothing here imports Qt; torch is imported only by what measures or builds with 
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,15 +16,17 @@ from rfstudio.core.analysis import Analysis
 from rfstudio.core.analysis import analyze as _analyze
 from rfstudio.core.architecture import INPUT, Architecture
 from rfstudio.core.backtrace import check_unit
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import RFStudioError, UnitError
 from rfstudio.core.graph import Graph, expand
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
     from rfstudio.core.effective.energy import BatchNormMode
     from rfstudio.core.expected import Erf
     from rfstudio.engine.gains_request import GainsResult
+    from rfstudio.engine.request import ErfRequest, ErfResult
 
 
 def load(network: str | Path | Architecture) -> Architecture:
@@ -83,7 +87,7 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
     input_size: tuple[int, ...] | None = None,
     batch_norm: BatchNormMode = "warmed",
     module: torch.nn.Module | None = None,
-    images: torch.Tensor | None = None,
+    images: torch.Tensor | NDArray[Any] | None = None,
     weights: str | None = None,
     samples: int | None = None,
     seed: int = 0,
@@ -110,8 +114,8 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
     module
         One of `to_torch` for this layer or one behind it, whose gains are measured.
     images
-        (N, C, H, W), on which gains are measured instead of noise; the network is taken at their
-        size.
+        (N, C, H, W), of torch or numpy, or a single one without N: on them gains are measured
+        instead of noise; the network is taken at their size.
     weights
         "random", "uniform" or a file: measure the gains of the network with these.
     samples
@@ -134,6 +138,8 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
     """
     from rfstudio.core import expected
 
+    network = load(network)
+    images = _given(images, network)
     size = input_size if images is None else tuple(images.shape[2:])
     training = batch_norm == "train"
     graph, index, position = _unit_of(network, layer, unit, size, training=training)
@@ -148,7 +154,7 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
             raise RFStudioError("a module has weights of its own; give module or weights, not both")
         result = gains.measure_module(
             module,
-            load(network),
+            network,
             graph.nodes[index].name,
             images,
             samples=samples,
@@ -157,14 +163,14 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
         )
     else:
         request = GainsRequest(
-            architecture=load(network),
+            architecture=network,
             layer=layer,
             input_size=size,
-            weights=weights or "random",
+            weights="random" if weights is None else str(weights),
             seed=seed,
             samples=_default(samples, images, DEFAULT_SAMPLES),
             batch_norm=batch_norm,
-            device=device,
+            device=str(device),
         )
         result = gains.measure_gains(request, images=images)
     return with_measured(graph, index, position, result, batch_norm)
@@ -266,7 +272,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     samples: int | None = None,
     seed: int = 0,
     module: torch.nn.Module | None = None,
-    images: torch.Tensor | None = None,
+    images: torch.Tensor | NDArray[Any] | None = None,
     dtype: str = "float32",
     device: str = "auto",
     **options: Any,
@@ -292,8 +298,9 @@ def erf(  # noqa: PLR0913 - the options of a measurement
         A module that maps an image to this layer, such as one of `to_torch`, in evaluation mode;
         None: one with random weights, drawn anew every few samples.
     images
-        (N, C, H, W), used in turn instead of noise; the network is taken at their size.  With
-        "expected", any of module, images, weights and samples has gains measured.
+        (N, C, H, W), of torch or numpy, or a single one without N: used in turn, as they are,
+        instead of noise; the network is taken at their size.  With "expected", any of module,
+        images, weights and samples has gains measured.
     dtype, device
         Of the measurement: "float32" or "float64"; "auto", "cpu", "cuda", "cuda:1", "mps".
     **options
@@ -309,67 +316,155 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     RFStudioError
         If layer, unit, an option, the device or the weights do not fit; the text says which.
     """
-    size = options.pop("input_size", None) if images is None else tuple(images.shape[2:])
-    if estimator == "expected":
-        chosen = {name: options[name] for name in ("batch_norm", "weights") if name in options}
-        return expected_erf(
-            network,
-            layer,
-            unit,
-            input_size=size,
-            module=module,
-            images=images,
-            samples=samples,
-            seed=seed,
-            device=device,
-            **chosen,
-        )
-    if estimator == "path-count":
-        return path_counts(network, layer, unit, input_size=size)
-    from rfstudio.core.expected import Erf
-    from rfstudio.core.unit_frame import UnitFrame
+    options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
+    if estimator in _COMPUTED:
+        return _computed(network, layer, unit, module=module, images=images, **options)
     from rfstudio.engine.erf import measure
+
+    position = None if unit is None else _whole(unit)
+    request, given = _request_of(network, layer, images, unit=position, dtype=dtype, **options)
+    return _measured([measure(request, module=module, images=given)], request, given)[0]
+
+
+def erfs(  # noqa: PLR0913 - the options of a measurement
+    network: str | Path | Architecture,
+    layer: str,
+    units: Sequence[tuple[int, ...]],
+    *,
+    estimator: str = "energy",
+    samples: int | None = None,
+    seed: int = 0,
+    module: torch.nn.Module | None = None,
+    images: torch.Tensor | NDArray[Any] | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    **options: Any,
+) -> list[Erf]:
+    """Measure the effective receptive fields of many units of one map, in the order of `units`.
+
+    Each is that of `erf` with the same options, to rounding, but neighbours are evaluated once
+    together, which takes a small part of the time.
+
+    Parameters
+    ----------
+    network, layer
+        As in `erf`.
+    units
+        Positions in that layer's map.
+    estimator, samples, seed, module, images, dtype, device, **options
+        As in `erf`; the estimator is one that is measured.
+
+    Raises
+    ------
+    RFStudioError
+        As `erf` does.
+    """
+    from rfstudio.engine.erf import measure_units
+
+    if estimator in _COMPUTED:
+        raise RFStudioError(f"'{estimator}' is computed, unit by unit: call erf for each of them")
+    options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
+    request, given = _request_of(network, layer, images, dtype=dtype, **options)
+    results = measure_units(request, [_whole(x) for x in units], module=module, images=given)
+    return _measured(results, request, given)
+
+
+_COMPUTED = ("expected", "path-count")
+
+
+def _computed(
+    network: str | Path | Architecture,
+    layer: str,
+    unit: tuple[int, ...] | None,
+    **options: Any,
+) -> Erf:
+    """Return a field that is not measured, at a call of `erf`.
+
+    Raises
+    ------
+    RFStudioError
+        If one channel or another map is asked for, since the field of all would pass for that.
+    """
+    _refuse_unknown(options)
+    estimator = options["estimator"]
+    for name, usual in (("channel", None), ("activation", "as_is")):
+        if options.get(name, usual) != usual:
+            raise RFStudioError(f"'{estimator}' knows no {name}; leave it out, or measure")
+    if estimator == "expected":
+        taken = ("samples", "seed", "module", "images", "device", "batch_norm", "weights")
+        chosen = {name: options[name] for name in (*taken, "input_size") if name in options}
+        return expected_erf(network, layer, unit, **chosen)
+    network = load(network)
+    images = _given(options["images"], network)
+    size = options.get("input_size") if images is None else tuple(images.shape[2:])
+    return path_counts(network, layer, unit, input_size=size)
+
+
+def _given(images: object, network: Architecture) -> torch.Tensor | None:
+    """Return a caller's images as one batch (N, C, *size); see `engine.given_images`."""
+    if images is None:
+        return None
+    from rfstudio.engine.given_images import given_images
+
+    return given_images(images, network.channels, network.axes)
+
+
+def _request_of(
+    network: str | Path | Architecture, layer: str, images: object, **options: Any
+) -> tuple[ErfRequest, torch.Tensor | None]:
+    """Return a measurement as the engine takes it, at the size of the images if there are any."""
     from rfstudio.engine.request import ErfRequest
 
-    _refuse_unknown(options, ErfRequest)
+    _refuse_unknown(options)
     architecture = load(network)
-    request = ErfRequest(
-        architecture=architecture,
-        layer=layer,
-        unit=None if unit is None else tuple(map(int, unit)),
-        input_size=size,
-        estimator=estimator,  # type: ignore[arg-type]  # the request judges it
-        samples=samples,
-        seed=seed,
-        dtype=dtype,  # type: ignore[arg-type]  # the request judges it
-        device=device,
-        **options,
-    )
-    result = measure(request, module=module, images=images)
-    graph = expand(architecture, size)
-    facts = {
-        **result.options,
-        "samples": result.samples,
-        "device": result.device,
-        "versions": dict(result.versions),
-        "seconds": result.seconds,
-    }
-    return Erf(
-        map=result.map,
-        layer=result.layer,
-        unit=result.unit,
-        estimator=estimator,
-        exact=False,
-        notes=result.notes,
-        options=facts,
-        frame=UnitFrame(graph, graph.index(layer), result.unit),
-    )
+    given = _given(images, architecture)
+    if given is not None:
+        options["input_size"] = tuple(given.shape[2:])
+    # Devices, types and paths of files may come as torch's and Python's own.
+    for name in ("device", "weights"):
+        if name in options:
+            options[name] = str(options[name])
+    options["dtype"] = str(options["dtype"]).removeprefix("torch.")
+    return ErfRequest(architecture=architecture, layer=layer, **options), given
 
 
-def _refuse_unknown(options: dict[str, Any], request: type) -> None:
-    known = [x.name for x in fields(request)]
+def _measured(
+    results: Sequence[ErfResult], request: ErfRequest, images: torch.Tensor | None
+) -> list[Erf]:
+    """Return measured fields with all options of their run."""
+    from rfstudio.core.expected import Erf
+    from rfstudio.core.unit_frame import UnitFrame
+
+    graph = expand(request.architecture, request.input_size)
+    index = graph.index(request.layer)
+    return [
+        Erf(
+            map=x.map,
+            layer=x.layer,
+            unit=x.unit,
+            estimator=request.estimator,
+            exact=False,
+            notes=x.notes,
+            options={
+                **x.options,
+                "images": len(request.images) if images is None else len(images),
+                "samples": x.samples,
+                "device": x.device,
+                "versions": dict(x.versions),
+                "seconds": x.seconds,
+            },
+            frame=UnitFrame(graph, index, x.unit),
+        )
+        for x in results
+    ]
+
+
+def _refuse_unknown(options: Mapping[str, Any]) -> None:
+    from rfstudio.engine.request import ErfRequest
+
+    known = [x.name for x in fields(ErfRequest) if x.name not in ("architecture", "layer")]
     for name in options:
-        if name not in known:
+        if name not in (*known, "module", "images"):
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
             raise RFStudioError(f"there is no option '{name}' of a measurement{hint}")
@@ -387,4 +482,18 @@ def _unit_of(
     graph = expand(load(network), input_size, batch_norm_training=training)
     index = graph.index(layer)
     size = graph.nodes[index].size
-    return graph, index, tuple(n // 2 for n in size) if unit is None else tuple(map(int, unit))
+    return graph, index, tuple(n // 2 for n in size) if unit is None else _whole(unit)
+
+
+def _whole(unit: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the position of a unit as plain numbers.
+
+    Raises
+    ------
+    UnitError
+        If it has other than whole ones: the unit beside the one that is meant is no answer.
+    """
+    try:
+        return tuple(map(operator.index, unit))
+    except TypeError:
+        raise UnitError(f"a unit has one whole number per axis, not {unit!r}") from None

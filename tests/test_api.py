@@ -109,15 +109,114 @@ def test_that_a_unit_is_one_whole_number_per_axis(unit) -> None:
         rfstudio.analyze(_network()).unit("b", unit)
 
 
+_STACK = np.random.default_rng(0).normal(size=(3, 2, 20, 24))
+
+
 @pytest.mark.parametrize(
     ("images", "told"),
     [
-        (torch.zeros(3, 3), "2 whole numbers"),
+        (torch.zeros(3, 3), "shape N×2×H×W, not 3×3"),
         (torch.zeros(1, 3, 20, 24), "shape N×2×20×24, not 1×3×20×24"),
         (torch.zeros(0, 2, 20, 24), "not 0×2×20×24"),
-        (torch.full((1, 2, 20, 24), float("nan")), "not finite"),
+        (_STACK[:, :1], "not 3×1×20×24"),
+        (_STACK.transpose(0, 2, 3, 1), "move the last axis"),
+        (_STACK[0].transpose(1, 2, 0), "move the last axis"),
+        (list(_STACK), "not a list; .* numpy.stack"),
+        ("photo.png", "not a str"),
+        (_STACK.astype(object), "an array of object"),
+        (torch.from_numpy(_STACK).to_sparse(), "dense"),
+        (torch.from_numpy(_STACK).to(torch.complex64), "real numbers"),
     ],
 )
-def test_that_images_that_do_not_fit_are_refused_in_words(images, told) -> None:
+@pytest.mark.parametrize("estimator", ["energy", "expected", "path-count"])
+def test_that_images_that_do_not_fit_are_refused_in_words(estimator, images, told) -> None:
     with pytest.raises(rfstudio.RFStudioError, match=told):
-        rfstudio.erf(_network(), "b", images=images)
+        rfstudio.erf(_network(), "b", estimator=estimator, images=images)
+
+
+def test_that_images_that_are_not_finite_are_refused() -> None:
+    for estimator in ("energy", "expected"):
+        with pytest.raises(rfstudio.RFStudioError, match="not finite"):
+            rfstudio.erf(_network(), "b", estimator=estimator, images=_STACK * float("nan"))
+
+
+@pytest.mark.parametrize(
+    "images", [_STACK, _STACK[::-1].copy()[::-1], _STACK.astype(">f8"), torch.from_numpy(_STACK)]
+)
+def test_that_images_may_be_arrays_of_numpy(images) -> None:
+    module = rfstudio.to_torch(_network(), "b", seed=2)
+    options = {"unit": (4, 4), "module": module, "estimator": "abs", "dtype": "float64"}
+    wanted = rfstudio.erf(_network(), "b", images=torch.tensor(_STACK), **options)
+    found = rfstudio.erf(_network(), "b", images=images, **options)
+    assert np.array_equal(found.map, wanted.map)
+    assert found.options["images"] == found.options["samples"] == 3
+
+
+def test_that_a_single_image_needs_no_axis_for_several() -> None:
+    options = {"unit": (4, 4), "samples": 1, "device": "cpu"}
+    for measure in (rfstudio.erf, rfstudio.expected_erf):
+        one = measure(_network(), "b", images=_STACK[0], **options)
+        assert np.array_equal(one.map, measure(_network(), "b", images=_STACK[:1], **options).map)
+
+
+def test_that_many_units_at_once_have_the_fields_that_each_has_alone() -> None:
+    units = [(0, 0), (4, 4), (4, 5), (9, 11)]
+    for estimator in ("energy", "signed", "occlusion"):
+        options = {"estimator": estimator, "samples": 3, "seed": 5, "dtype": "float64"}
+        together = rfstudio.erfs(_network(), "b", units, **options)
+        assert [x.unit for x in together] == units
+        for erf in together:
+            alone = rfstudio.erf(_network(), "b", erf.unit, **options)
+            assert np.abs(erf.map - alone.map).max() <= 1e-12 * alone.map.max()
+            assert {**erf.options, "seconds": 0} == {**alone.options, "seconds": 0}
+            assert erf.metrics["outside"] == 0
+    assert rfstudio.erfs(_network(), "b", []) == []
+    with pytest.raises(rfstudio.RFStudioError, match="call erf for each"):
+        rfstudio.erfs(_network(), "b", units, estimator="expected")
+    with pytest.raises(rfstudio.RFStudioError, match="0…9, 0…11"):
+        rfstudio.erfs(_network(), "b", [(0, 0), (10, 0)])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("samples", 2.5, "samples must be a whole number, not 2.5"),
+        ("samples", "2", "samples must be a whole number"),
+        ("samples", True, "samples must be a whole number"),
+        ("seed", None, "seed must be a whole number"),
+        ("channel", 0.5, "channel must be a whole number"),
+        ("images_per_weights", 1.5, "images_per_weights must be a whole number"),
+        ("patch", (2, 2), "patch must be a whole number"),
+        ("fill", float("nan"), "fill must be a finite number"),
+        ("amplitude", "1", "amplitude must be a finite number"),
+        ("device", None, "no device 'None'"),
+        ("unit", (1.5, 2), "one whole number per axis"),
+        ("unit", 3, "one whole number per axis"),
+    ],
+)
+def test_that_an_option_of_another_kind_is_refused_in_words(name, value, told) -> None:
+    with pytest.raises(rfstudio.RFStudioError, match=told):
+        rfstudio.erf(_network(), "b", **{"samples": 1, name: value})
+
+
+def test_that_options_may_be_numbers_of_numpy_and_names_of_torch() -> None:
+    given = {"samples": np.int64(2), "seed": np.uint8(3), "channel": np.int32(1)}
+    words = {"dtype": torch.float64, "device": torch.device("cpu")}
+    plain = {"samples": 2, "seed": 3, "channel": 1, "dtype": "float64", "device": "cpu"}
+    found = rfstudio.erf(_network(), "b", np.array([4, 5]), **given, **words)
+    wanted = rfstudio.erf(_network(), "b", (4, 5), **plain)
+    assert np.array_equal(found.map, wanted.map)
+    assert type(found.options["seed"]) is int
+
+
+@pytest.mark.parametrize("estimator", ["expected", "path-count"])
+def test_that_computed_fields_leave_no_option_out_of_account(estimator) -> None:
+    with pytest.raises(rfstudio.RFStudioError, match="did you mean 'channel'"):
+        rfstudio.erf(_network(), "b", estimator=estimator, chanel=1)
+    with pytest.raises(rfstudio.RFStudioError, match=f"'{estimator}' knows no channel"):
+        rfstudio.erf(_network(), "b", estimator=estimator, channel=1)
+
+
+def test_that_a_module_is_never_made_of_memory_as_it_was_found() -> None:
+    with pytest.raises(rfstudio.RFStudioError, match="random, uniform or ones, not 'mine.pt'"):
+        rfstudio.to_torch(_network(), "b", weights="mine.pt")

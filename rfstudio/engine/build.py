@@ -325,6 +325,11 @@ def to_torch(
     GraphError
         If what the layer reads has faults.
     """
+    if weights not in ("random", "uniform", "ones"):  # otherwise memory as it was found
+        raise GraphError(
+            f"weights must be random, uniform or ones, not {weights!r}; those of a file come in "
+            "with erf(weights=…), or by the module's load_state_dict"
+        )
     module = GraphModule(architecture, layer, input_size=input_size, positive=positive)
     match weights:
         case "random":

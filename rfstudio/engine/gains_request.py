@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.effective.energy import BatchNormMode, Gains
 from rfstudio.engine.errors import MeasurementError
+from rfstudio.engine.request import check_numbers, check_texts
 
 DEFAULT_SAMPLES = 8
 """Gradients of the whole map from which gains are taken: they average over all its positions."""
@@ -56,8 +57,8 @@ class GainsRequest:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise MeasurementError(f"samples must be at least 1, not {self.samples}")
+        check_numbers(self, at_least_1=("samples",), any_whole=("seed",))
+        check_texts(self, ("weights", "device"))
         if self.batch_norm not in get_args(BatchNormMode):
             words = ", ".join(get_args(BatchNormMode))
             raise MeasurementError(f"batch_norm must be one of {words}, not {self.batch_norm!r}")

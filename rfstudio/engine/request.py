@@ -5,8 +5,10 @@ No torch here: the window's process makes requests and receives results, and nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import isfinite
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -99,11 +101,14 @@ class ErfRequest:
             value = getattr(self, name)
             if value not in choices:
                 raise MeasurementError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-        for name in ("images_per_weights", "patch", "stride"):
-            if getattr(self, name) < 1:
-                raise MeasurementError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.samples is not None and self.samples < 1:
-            raise MeasurementError(f"samples must be at least 1, not {self.samples}")
+        check_numbers(
+            self, at_least_1=("images_per_weights", "patch", "stride", "samples"), any_whole=_WHOLE
+        )
+        for name in ("fill", "amplitude"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not isfinite(value):
+                raise MeasurementError(f"{name} must be a finite number, not {value!r}")
+        check_texts(self, ("layer", "weights", "device"))
 
     def options(self) -> dict[str, Any]:
         """Return all options as plain values, for a record of the run."""
@@ -111,6 +116,38 @@ class ErfRequest:
         values["architecture"] = self.architecture.name
         values["images"] = len(self.images)
         return values
+
+
+_WHOLE = ("seed", "channel")
+
+
+def check_numbers(request: Any, at_least_1: Sequence[str], any_whole: Sequence[str]) -> None:
+    """Refuse attributes of a request that are no whole numbers, or too small; None is left.
+
+    Numbers of numpy become those of Python, which records and files can hold.
+
+    Raises
+    ------
+    MeasurementError
+        That names the attribute.
+    """
+    for name in (*at_least_1, *any_whole):
+        value = getattr(request, name)
+        if value is None and name in ("samples", "channel"):
+            continue
+        if type(value) is bool or not isinstance(value, Integral):
+            raise MeasurementError(f"{name} must be a whole number, not {value!r}")
+        if name in at_least_1 and value < 1:
+            raise MeasurementError(f"{name} must be at least 1, not {value}")
+        object.__setattr__(request, name, int(value))
+
+
+def check_texts(request: Any, names: Sequence[str]) -> None:
+    """Refuse attributes of a request that are no text."""
+    for name in names:
+        value = getattr(request, name)
+        if not isinstance(value, str):
+            raise MeasurementError(f"{name} must be a text, not {value!r}")
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {

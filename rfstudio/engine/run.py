@@ -143,6 +143,10 @@ class Run:
         request = self.request
         like = torch.empty(0, device=self.device, dtype=self._dtype)
         if module is not None and not isinstance(module, GraphModule):
+            if not isinstance(module, nn.Module):
+                raise MeasurementError(
+                    f"module must be a torch.nn.Module, not a {type(module).__name__}"
+                )
             # A container made of layers in evaluation mode may not be in it itself.
             if any(x.training for x in module.modules() if not any(True for _ in x.children())):
                 raise MeasurementError("the module is in training mode; call its eval() first")

@@ -242,14 +242,27 @@ class WholeSubject(Subject):
         return images.to(self._like)
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
-        values: Any = self._module(pixels)
+        values: object = self._module(pixels)
         layer = self._layer
-        if tuple(values.shape[2:]) != layer.size:
+        if not isinstance(values, Tensor):
             raise MeasurementError(
-                f"the module gives maps of {_words(values.shape[2:])}, but '{layer.name}' has "
-                f"{_words(layer.size)}; it must give the map of the layer that is measured"
+                f"the module returns a {type(values).__name__}, not a tensor; wrap it in one that "
+                f"returns the map of '{layer.name}'"
             )
-        result: Tensor = values[(slice(None), slice(None), *self._unit)]
+        wanted = (len(pixels), layer.channels, *layer.size)
+        if tuple(values.shape) != wanted:
+            raise MeasurementError(
+                f"the module gives {_words(values.shape)} values for {len(pixels)} images of "
+                f"{_words(pixels.shape[2:])}, but the map of '{layer.name}' has {_words(wanted)}; "
+                "it must give the map of the layer that is measured, image by image"
+            )
+        if pixels.requires_grad and torch.is_grad_enabled() and not values.requires_grad:
+            raise MeasurementError(
+                "the module passes no gradients: it computes under no_grad, detaches or rounds; "
+                "take that out, or measure by occlusion"
+            )
+        where: Any = (slice(None), slice(None), *self._unit)
+        result: Tensor = values[where]
         return result
 
 

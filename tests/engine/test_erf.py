@@ -290,8 +290,46 @@ def test_that_a_module_in_training_or_with_another_map_is_refused() -> None:
     theirs.eval()
     assert measure(request, module=torch.nn.Sequential(*theirs)).map[0, 0] > 0
     smaller = torch.nn.Conv2d(3, 4, 3, stride=2).eval()
-    with pytest.raises(MeasurementError, match=r"maps of \d+×\d+, but 'l0' has \d+×\d+; it must"):
+    with pytest.raises(MeasurementError, match=r"gives 1×4×\d+×\d+ values for 1 images .* has 1×4"):
         measure(request, module=smaller)
+
+
+class _Spoiled(torch.nn.Module):
+    """A module whose result something is done to."""
+
+    def __init__(self, spoil: Any) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3, padding=1)
+        self.spoil = spoil
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.spoil(self.conv(images))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (torch.detach, "passes no gradients"),  # a field of zeros, with no reason
+        (lambda x: x.round().int(), "passes no gradients"),
+        (lambda x: (x, x), "returns a tuple"),
+        (lambda x: x.sum(0, keepdim=True), "1×4×12×10 values for 2 images"),
+        (lambda x: x[:, :2], "2×2×12×10 values"),
+        (lambda x: x.mean((2, 3)), "2×4 values"),
+    ],
+)
+def test_that_a_module_without_gradients_or_with_another_result_is_refused(
+    spoil: Any, told: str
+) -> None:
+    network = networks.stack(ops.Conv(kernel_size=3, padding=1, out_channels=4), channels=3)
+    with pytest.raises(MeasurementError, match=told):
+        measure(_request(network, "l0", samples=2), module=_Spoiled(spoil).eval())
+
+
+def test_that_only_a_module_is_taken_for_one() -> None:
+    network = networks.stack(ops.Conv(kernel_size=3), channels=3)
+    function: Any = torch.nn.Conv2d(3, 8, 3).forward
+    with pytest.raises(MeasurementError, match=r"must be a torch\.nn\.Module, not a method"):
+        measure(_request(network, "l0", samples=1), module=function)
 
 
 @pytest.mark.parametrize("size", [(31,), (7, 9, 8)])
