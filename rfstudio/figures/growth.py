@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfstudio.figures.style import FigureStyle, figure_bytes, figure_kind, print_settings
+from rfstudio.figures.wrapping import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +109,7 @@ def render_growth(curves: Sequence[Growth], suffix: str, style: FigureStyle | No
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(length=2.0, width=0.5)
         if lines:
-            legend = axes.legend(lines, [curve.name for curve in curves], frameon=False)
+            legend = axes.legend(lines, [one_line(curve.name) for curve in curves], frameon=False)
             for text in legend.get_texts():
                 text.set_parse_math(False)
         return figure_bytes(figure, kind, style.dpi, "Growth of receptive fields")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from rfstudio.core.errors import RFStudioError
+from rfstudio.figures.wrapping import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,7 +95,7 @@ def print_settings() -> Iterator[None]:
     }
     with mpl.rc_context(settings), warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes; a figure is no place to warn.
-        warnings.filterwarnings("ignore", "Glyph .* missing")
+        warnings.filterwarnings("ignore", "(?s)Glyph .* missing")
         yield
 
 
@@ -103,6 +104,10 @@ def figure_bytes(figure: Figure, kind: str, dpi: int, title: str) -> bytes:
     undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[kind]
     buffer = io.BytesIO()
     figure.savefig(
-        buffer, format=kind[1:], dpi=dpi, facecolor="white", metadata={**undated, "Title": title}
+        buffer,
+        format=kind[1:],
+        dpi=dpi,
+        facecolor="white",
+        metadata={**undated, "Title": one_line(title)},
     )
     return buffer.getvalue()

@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 
+def one_line(text: str) -> str:
+    """Return `text` with a space for each character that cannot be seen, such as a line's end.
+
+    Most of these characters are not allowed in an SVG file.
+    """
+    return "".join(x if x.isprintable() else " " for x in text)
+
+
 def wrapped(
     canvas: Any, texts: tuple[str, ...], width: float, *, points: float, bold: bool = False
 ) -> list[str]:
@@ -15,7 +23,8 @@ def wrapped(
     canvas
         A canvas of Agg, which measures the letters.
     texts
-        Short texts; neighbours in a line are joined by a middle dot.
+        Short texts; neighbours in a line are joined by a middle dot, and characters that cannot
+        be seen, such as the end of a line, become spaces.
     width
         Room for a line, in inches.
     points
@@ -34,7 +43,7 @@ def wrapped(
         return 1.04 * float(dots) / float(canvas.figure.dpi)
 
     lines: list[str] = []
-    for text in texts:
+    for text in map(one_line, texts):
         joined = f"{lines[-1]} · {text}" if lines else text
         if lines and length(joined) <= width:
             lines[-1] = joined

@@ -239,7 +239,7 @@ def table_csv(table: Table) -> str:
 
 def table_markdown(table: Table) -> str:
     """Return a table as GitHub's Markdown, with aligned columns."""
-    rows = [[one_line(x).replace("|", "\\|") for x in row] for row in (table.headers, *table.rows)]
+    rows = [[markdown_text(x) for x in row] for row in (table.headers, *table.rows)]
     widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(table.headers))]
     rule = [
         "-" * (width - 1) + ":" if numeric else "-" * width
@@ -255,6 +255,15 @@ def table_markdown(table: Table) -> str:
         + " |\n"
         for row in rows
     )
+
+
+_MARKDOWN = re.compile(r"[\\`*<\[|]|~(?=~)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown would take for its own; an underscore only beside no letter or digit."""
+
+
+def markdown_text(text: str) -> str:
+    """Return `text` so that GitHub's Markdown shows it as it is."""
+    return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
 
 
 def table_latex(table: Table, caption: str = "") -> str:
@@ -274,7 +283,9 @@ def table_latex(table: Table, caption: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
+_NOTHING = "\0"
 _LATEX = {
+    _NOTHING: "{}",
     "\\": "\\textbackslash{}",
     "~": "\\textasciitilde{}",
     "^": "\\textasciicircum{}",
@@ -285,13 +296,17 @@ _LATEX = {
     "|": "\\textbar{}",
     "<": "\\textless{}",
     ">": "\\textgreater{}",
+    "`": "\\textasciigrave{}",
     **{x: "\\" + x for x in "&%$#_{}"},
 }
 
 
 def latex_text(text: str) -> str:
     """Return `text` so that LaTeX prints it as it is."""
-    escaped = "".join(_LATEX.get(x, x) for x in one_line(text))
+    parted = re.sub(r"-(?=-)", f"-{_NOTHING}", one_line(text))  # two in a row would be one dash
+    escaped = "".join(_LATEX.get(x, x) for x in parted)
+    if escaped[:1] in ("[", "*"):
+        return "{}" + escaped  # behind the end of a row these would be its arguments
     return re.sub(r"^-(?=\d)", "$-$", escaped)
 
 

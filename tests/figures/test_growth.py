@@ -1,5 +1,7 @@
 """The growth chart: what it counts as depth, and that its points are the analysis's."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 from rfstudio.core import ops
@@ -36,7 +38,10 @@ def test_that_any_number_of_networks_can_be_drawn(suffix: str) -> None:
 
 
 def test_that_the_names_stand_in_the_legend_as_they_are() -> None:
-    curve = growth_of("a_$mall$_one", analyze(Architecture(layers=(_conv(3),))))
+    analysis = analyze(Architecture(layers=(_conv(3),)))
+    odd = growth_of("two\nlines\t\a\x1b\ufffe <&>", analysis)
+    ElementTree.fromstring(render_growth([odd], ".svg"))
+    curve = growth_of("a_$mall$_one", analysis)
     assert "a_$mall$_one" in render_growth([curve], ".svg").decode()
 
 

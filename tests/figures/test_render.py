@@ -3,6 +3,7 @@
 import io
 import sys
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -128,11 +129,23 @@ def test_that_the_same_scene_gives_the_same_bytes(suffix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["$x^2$", "$unclosed", "a\\frac{b", "<script>&", "名前", "%s {0}"]
+    "title",
+    [
+        "$x^2$",
+        "$unclosed",
+        "a\\frac{b",
+        "<script>&",
+        "名前",
+        "%s {0}",
+        "two\nlines\t\a\r\x1b\ufffe",
+    ],
 )
 def test_that_a_name_is_never_read_as_mathematics(title: str) -> None:
     for suffix in (".svg", ".pdf", ".png"):
-        assert render(replace(SCENE, title=title), suffix, FigureStyle(width_mm=40, dpi=60))
+        image = render(replace(SCENE, title=title), suffix, FigureStyle(width_mm=40, dpi=60))
+        assert image
+        if suffix == ".svg":
+            ElementTree.fromstring(image)
 
 
 def test_that_a_long_caption_is_broken_and_not_cut() -> None:

@@ -104,6 +104,24 @@ def test_that_markdown_keeps_its_columns_when_a_name_holds_a_bar(analysis: Analy
     assert unescaped == [12] * len(lines)
 
 
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    # GitHub Flavored Markdown 0.29, sections 2.4 (backslash escapes), 4.10 (tables) and 6
+    [
+        ("layer1.0.conv1_1", "layer1.0.conv1_1"),
+        ("__init__", "\\_\\_init\\_\\_"),
+        ("*star* `code`", "\\*star\\* \\`code\\`"),
+        ("<b>&amp; R&D", "\\<b>\\&amp; R&D"),
+        ("[x](y)", "\\[x](y)"),
+        ("a\\|b", "a\\\\\\|b"),
+        ("~~gone~~ ~1", "\\~~gone\\~~ ~1"),
+        ("two\nlines", "two lines"),
+    ],
+)
+def test_that_markdown_shows_a_text_as_it_is(text: str, markdown: str) -> None:
+    assert tables.markdown_text(text) == markdown
+
+
 def test_that_latex_escapes_what_has_a_meaning_in_latex(analysis: Analysis) -> None:
     text = tables.table_latex(tables.analysis_table(analysis.layers), analysis.architecture.name)
     assert "\\caption{50\\% \\& more}" in text
@@ -119,6 +137,11 @@ def test_that_latex_escapes_what_has_a_meaning_in_latex(analysis: Analysis) -> N
         ("#$^~", "\\#\\$\\textasciicircum{}\\textasciitilde{}"),
         ("-0.5", "$-$0.5"),
         ("two\nlines", "two lines"),
+        ("--x---", "-{}-x-{}-{}-"),
+        ("3…9", "3--9"),
+        ("a`b", "a\\textasciigrave{}b"),
+        ("[x]", "{}[x]"),  # behind the end of a row, \\\\, a length would be read
+        ("*x*", "{}*x*"),  # and this would be part of its name
     ],
 )
 def test_that_latex_prints_a_text_as_it_is(text: str, latex: str) -> None:
