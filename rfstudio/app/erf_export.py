@@ -14,7 +14,13 @@ from rfstudio.app.expected_fields import EXPECTED
 from rfstudio.app.measuring_recipes import followed
 from rfstudio.app.selection import Selection
 from rfstudio.core.errors import RFStudioError
-from rfstudio.formats.erf_files import erf_json, erf_npz, erf_record, measured_facts
+from rfstudio.formats.erf_files import (
+    computed_facts,
+    erf_json,
+    erf_npz,
+    erf_record,
+    measured_facts,
+)
 from rfstudio.formats.files import atomic_write
 
 FIELD_SUFFIXES = (".npz", ".json", ".csv", ".md", ".tex")
@@ -118,13 +124,7 @@ class ErfExport:
         erf = EXPECTED.of(analysis, chosen.layer, chosen.unit)
         facts: dict[str, Any] = {}
         if erf is not None:
-            facts = {
-                "exact": erf.exact,
-                "exactness": "exact" if erf.exact else "approximate",
-                "exponent": erf.exponent,
-                "options": dict(erf.options),
-                "versions": {"rfstudio": __version__},
-            }
+            facts = computed_facts(erf, __version__)
         notes = () if erf is None else erf.notes
         metrics = shown.metrics.as_dict()
         return erf_record(analysis, chosen.layer, chosen.unit, "expected", facts, notes, metrics)

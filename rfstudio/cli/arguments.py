@@ -30,6 +30,7 @@ rfstudio COMMAND --help tells more.  Exit status: 0 done, 1 the input is at faul
 
 _FORMATS = ("table", "json", "csv", "markdown", "latex")
 _NUMBERS = ("--unit", "--input-size")
+_POSITION = r"-?\d+([,x×]-?\d+)*,?"
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -60,11 +61,11 @@ def _with_joined_numbers(argv: list[str]) -> list[str]:
     """
     joined: list[str] = []
     open_option = False
-    for word in argv:
-        if word in _NUMBERS:
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        if word in _NUMBERS and re.fullmatch(_POSITION, following):
             joined.append(word + "=")
             open_option = True
-        elif open_option and re.fullmatch(r"-?\d+([,x×]-?\d+)*,?", word):
+        elif open_option and re.fullmatch(_POSITION, word):
             separator = "" if joined[-1].endswith("=") else ","
             joined[-1] += separator + word.rstrip(",")
         else:

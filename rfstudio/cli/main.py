@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv
         The arguments without the program's name; those of the process if None.
     """
+    # A process that was started with its streams closed has none; what it prints is nowhere seen.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as it runs
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show × or … gets a question mark, not a traceback.
@@ -47,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # as in `rfstudio analyze vgg16 | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
-        return _complain(f"rfstudio: {error.filename or ''}: {error.strerror}", AT_FAULT)
+        place = error.filename or "standard output"
+        return _complain(f"rfstudio: {place}: {error.strerror}", AT_FAULT)
     except KeyboardInterrupt:
         return INTERRUPTED
     return status

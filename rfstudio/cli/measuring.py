@@ -17,14 +17,20 @@ from numpy.typing import NDArray
 from rfstudio import __version__, api
 from rfstudio.cli import terminal
 from rfstudio.cli.asking import load_network, position_of
+from rfstudio.cli.photos import photos_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.analysis import Analysis, UnitView
-from rfstudio.core.errors import RFStudioError
 from rfstudio.core.expected import Erf
 from rfstudio.core.metrics import Metrics
 from rfstudio.core.unit_frame import UnitFrame
 from rfstudio.engine.recipes import apply_recipe, recipe
-from rfstudio.formats.erf_files import erf_json, erf_npz, erf_record, measured_facts
+from rfstudio.formats.erf_files import (
+    computed_facts,
+    erf_json,
+    erf_npz,
+    erf_record,
+    measured_facts,
+)
 
 _COMPUTED = ("expected", "path-count")
 _MEASURED = ("energy", "rms", "abs", "signed", "positive", "occlusion", "perturbation")
@@ -93,8 +99,12 @@ def erf(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if output is not None and output.suffix.lower() not in (".npz", *_FIGURES):
         raise UsageError(f"{output}: a map is written as .npz, .png, .svg or .pdf")
+    if output is not None:
+        check_place(output)
     if arguments.gains is not None and arguments.estimator != "expected":
         raise UsageError("--gains is for --estimator expected")
+    if arguments.estimator == "path-count" and _is_given(arguments):
+        raise UsageError("--weights, --images and --samples have no effect on a path count")
     size = None
     if arguments.recipe is not None:
         found = recipe(arguments.recipe)
@@ -133,7 +143,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         layer=arguments.layer,
         unit=unit.position,
         estimator=arguments.estimator,
-        images=_images(arguments.images),
+        images=photos_of(arguments.images),
         weights=arguments.weights,
         seed=arguments.seed,
         samples=arguments.samples,
@@ -152,30 +162,28 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
     return _Outcome(result.map, metrics.as_dict(), facts, result.notes)
 
 
+def _is_given(arguments: argparse.Namespace) -> bool:
+    """Whether there is something to measure that a closed form does not know."""
+    return (
+        arguments.weights != "random"
+        or arguments.samples is not None
+        or arguments.images is not None
+    )
+
+
 def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
     start = time.perf_counter()
     if arguments.estimator == "expected":
         result = _expected(arguments, analysis, unit)
     else:
         result = api.path_counts(analysis.architecture, arguments.layer, unit.position)
-    facts: dict[str, Any] = {
-        "exact": result.exact,
-        "exactness": "exact" if result.exact else "approximate",
-        "exponent": result.exponent,
-        "options": dict(result.options),
-        "versions": {"rfstudio": __version__},
-        "seconds": round(time.perf_counter() - start, 6),
-    }
+    facts = computed_facts(result, __version__, time.perf_counter() - start)
     return _Outcome(result.map, result.metrics.as_dict(), facts, result.notes)
 
 
 def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> Erf:
     """Return the expected field, with measured gains where something is given to measure."""
-    is_given = (
-        arguments.weights != "random"
-        or arguments.samples is not None
-        or arguments.images is not None
-    )
+    is_given = _is_given(arguments)
     if arguments.gains == "modelled" and is_given:
         raise UsageError("--weights, --images and --samples are for measured gains")
     if arguments.gains != "measured" and not is_given:
@@ -183,7 +191,7 @@ def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
     from rfstudio.engine.gains import measure_gains
     from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest
 
-    images = _images(arguments.images)
+    images = photos_of(arguments.images)
     samples = len(images) or DEFAULT_SAMPLES if arguments.samples is None else arguments.samples
     request = GainsRequest(
         architecture=analysis.architecture,
@@ -202,20 +210,6 @@ def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
     return api.with_measured(graph, graph.index(arguments.layer), unit.position, measured)
 
 
-def _images(path: Path | None) -> tuple[NDArray[np.uint8], ...]:
-    """Return the image of a file, or those of a folder in the order of their names."""
-    if path is None:
-        return ()
-    from rfstudio.formats.images import SUFFIXES, read_image
-
-    if not path.is_dir():
-        return (read_image(path),)
-    files = sorted(x for x in path.iterdir() if x.suffix.lower() in SUFFIXES)
-    if not files:
-        raise RFStudioError(f"{path}: the folder holds no image ({', '.join(SUFFIXES)})")
-    return tuple(read_image(x) for x in files)
-
-
 def _report(fraction: float, _partial: object) -> None:
     """Show on a terminal how far the measurement is; standard output stays clean."""
     if sys.stderr.isatty():
@@ -225,6 +219,28 @@ def _report(fraction: float, _partial: object) -> None:
 def _forget_report() -> None:
     if sys.stderr.isatty():
         print("\r" + " " * 20 + "\r", end="", file=sys.stderr, flush=True)
+
+
+def check_place(output: Path) -> None:
+    """Refuse a place that cannot be written to, before anything is measured for it.
+
+    Raises
+    ------
+    FileAccessError
+        That says what is in the way.
+    """
+    from rfstudio.formats.files import FileAccessError
+
+    folder = Path(os.path.realpath(output)).parent
+    told = None
+    if output.is_dir():
+        told = "it is a folder"
+    elif not folder.is_dir():
+        told = "there is no such folder"
+    elif not os.access(output if output.exists() else folder, os.W_OK):
+        told = "it is not allowed; check its permissions"
+    if told is not None:
+        raise FileAccessError(f"'{output}' cannot be saved: {told}")
 
 
 def _write(

@@ -5,7 +5,7 @@ No torch here, as in `rfstudio.engine.request`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
@@ -49,7 +49,7 @@ class GainsRequest:
     architecture: Architecture
     layer: str | None = None
     input_size: tuple[int, ...] | None = None
-    images: tuple[NDArray[np.uint8], ...] = ()
+    images: Sequence[NDArray[np.uint8]] = ()
     weights: str = "random"
     seed: int = 0
     samples: int = DEFAULT_SAMPLES

@@ -82,7 +82,7 @@ class ErfRequest:
     estimator: Estimator = "energy"
     channel: int | None = None
     activation: Activation = "as_is"
-    images: tuple[NDArray[np.uint8], ...] = ()
+    images: Sequence[NDArray[np.uint8]] = ()
     weights: str = "random"
     seed: int = 0
     images_per_weights: int = 4

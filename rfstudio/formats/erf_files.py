@@ -41,6 +41,37 @@ class Run(Protocol):
         """How long it took."""
 
 
+class Computed(Protocol):
+    """A field in closed form, as `rfstudio.core.expected.Erf` tells it."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it holds to rounding."""
+
+    @property
+    def exponent(self) -> int:
+        """The true values are the map times two to this power."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """How it was computed."""
+
+
+def computed_facts(erf: Computed, version: str, seconds: float | None = None) -> dict[str, Any]:
+    """Return what a record keeps of a computed field beside its map and metrics.
+
+    ``exactness`` says in a word what ``exact`` says as a truth value; programs rely on either.
+    """
+    facts = {
+        "exact": erf.exact,
+        "exactness": "exact" if erf.exact else "approximate",
+        "exponent": erf.exponent,
+        "options": dict(erf.options),
+        "versions": {"rfstudio": version},
+    }
+    return facts if seconds is None else facts | {"seconds": round(seconds, 6)}
+
+
 def measured_facts(run: Run, recipe: str | None) -> dict[str, Any]:
     """Return what a record keeps of a measurement beside its map and metrics."""
     return {

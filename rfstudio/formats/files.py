@@ -105,6 +105,8 @@ def _mode_of(target: Path) -> int:
         return 0o666 & ~umask
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "is a folder")
+    if not stat.S_ISREG(status.st_mode):  # a file in its place would leave the system without it
+        raise OSError("it is a device or a pipe; choose a file")
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "is write-protected")
     return stat.S_IMODE(status.st_mode)

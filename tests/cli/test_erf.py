@@ -1,12 +1,17 @@
 """`rfstudio erf`: its numbers, its record of the run, and what it writes."""
 
+import errno
+import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rfstudio.cli import main
+from rfstudio.cli.photos import Photos
 from rfstudio.paths import sample_images
 
 TWO_CONVS = """\
@@ -146,6 +151,10 @@ def test_that_the_table_tells_estimator_and_size(
         ("--layer b --gains measured", 2, "--estimator expected"),
         ("--layer b --estimator expected --gains modelled --samples 3", 2, "measured gains"),
         ("--layer b --estimator expected --samples 0", 1, "samples"),
+        ("--layer b --estimator path-count --samples 3", 2, "no effect on a path count"),
+        ("--layer b --estimator path-count --weights uniform", 2, "no effect on a path count"),
+        ("--layer b --unit a b", 2, "one per axis, not 'a'"),
+        ("--layer b --unit 1.5 2", 2, "not '1.5'"),
     ],
 )
 def test_that_what_cannot_be_measured_is_said_in_a_sentence(
@@ -156,6 +165,60 @@ def test_that_what_cannot_be_measured_is_said_in_a_sentence(
     assert told in captured.err
     assert "Traceback" not in captured.err
     assert captured.out == ""
+
+
+def test_that_a_place_that_cannot_be_written_is_told_before_anything_is_measured(
+    capsys: pytest.CaptureFixture[str], network: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr("rfstudio.engine.erf.measure", lambda *_, **__: pytest.fail("measured"))
+    (tmp_path / "folder.npz").mkdir()
+    for place, told in (("nosuch/map.npz", "no such folder"), ("folder.npz", "is a folder")):
+        assert main(["erf", str(network), *SMALL, "--output", str(tmp_path / place)]) == 1
+        assert told in capsys.readouterr().err
+
+
+def test_that_a_process_without_streams_measures_and_saves_all_the_same(
+    network: Path, tmp_path: Path
+) -> None:
+    words = f"{sys.executable} -m rfstudio erf {network} --layer b --estimator path-count"
+    output = tmp_path / "map.npz"
+    closed = subprocess.run(["sh", "-c", f"{words} --output {output} >&- 2>&-"], check=False)
+    assert closed.returncode == 0
+    assert _map(output).sum() == 81
+
+
+def test_that_a_full_disk_behind_the_standard_output_is_named(
+    capsys: pytest.CaptureFixture[str], network: Path, monkeypatch
+) -> None:
+    class FullDisk(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    assert main(["erf", str(network), "--layer", "b", "--estimator", "path-count"]) == 1
+    assert "standard output: No space left on device" in capsys.readouterr().err
+
+
+def test_that_photos_beyond_the_memory_for_them_are_read_again() -> None:
+    files = sorted(sample_images().glob("*.jpg"))
+    everything = Photos(files)
+    few = Photos(files, kept_bytes=everything[0].nbytes)
+    assert len(few) == len(files) == 3
+    assert few[0] is few[0]
+    assert few[2] is not few[2]
+    for mine, other in zip(few, everything, strict=True):
+        np.testing.assert_array_equal(mine, other)
+    assert len(few[1:]) == 2
+
+
+def test_that_a_damaged_photo_of_a_folder_is_named(
+    capsys: pytest.CaptureFixture[str], network: Path, tmp_path: Path
+) -> None:
+    photo = next(sample_images().glob("*.jpg")).read_bytes()
+    (tmp_path / "a.jpg").write_bytes(photo)
+    (tmp_path / "b.jpg").write_bytes(photo[: len(photo) // 2])
+    assert main(["erf", str(network), "--layer", "b", "--images", str(tmp_path)]) == 1
+    assert "b.jpg' is damaged" in capsys.readouterr().err
 
 
 def test_that_a_recipe_sets_the_options_and_is_recorded(

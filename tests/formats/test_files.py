@@ -51,6 +51,17 @@ def test_that_a_link_stays_a_link(tmp_path: Path) -> None:
     assert target.read_bytes() == b"two"
 
 
+def test_that_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.npz"
+    os.mkfifo(pipe)
+    (tmp_path / "link.npz").symlink_to(pipe)
+    for place in (pipe, tmp_path / "link.npz"):
+        with pytest.raises(FileAccessError, match="a device or a pipe; choose a file"):
+            atomic_write(place, b"map")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert len(_names_in(tmp_path)) == 2
+
+
 def test_that_a_link_to_nothing_yet_makes_what_it_leads_to(tmp_path: Path) -> None:
     link = tmp_path / "link.yaml"
     link.symlink_to(tmp_path / "net.yaml")
