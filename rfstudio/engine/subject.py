@@ -142,7 +142,11 @@ class Subject:
         if not scalar.requires_grad:  # the unit reads nothing but padding
             return torch.zeros_like(pixels)
         (gradient,) = torch.autograd.grad(scalar, pixels, allow_unused=True)
-        return torch.zeros_like(pixels) if gradient is None else gradient
+        return self.unreached(pixels) if gradient is None else gradient
+
+    def unreached(self, pixels: Tensor) -> Tensor:
+        """Return the gradient by pixels that the unit does not depend on."""
+        return torch.zeros_like(pixels)
 
     def seed(self, values: Tensor, indices: Sequence[int]) -> Tensor:
         """Return the gradient of each sample's response by the unit's channels, (N, C)."""
@@ -242,7 +246,8 @@ class WholeSubject(Subject):
         return images.to(self._like)
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
-        values: object = self._module(pixels)
+        # A copy, since the first layer may work in place.
+        values: object = self._module(pixels.clone())
         layer = self._layer
         if not isinstance(values, Tensor):
             raise MeasurementError(
@@ -257,13 +262,22 @@ class WholeSubject(Subject):
                 "it must give the map of the layer that is measured, image by image"
             )
         if pixels.requires_grad and torch.is_grad_enabled() and not values.requires_grad:
-            raise MeasurementError(
-                "the module passes no gradients: it computes under no_grad, detaches or rounds; "
-                "take that out, or measure by occlusion"
-            )
+            raise _without_gradients()
         where: Any = (slice(None), slice(None), *self._unit)
         result: Tensor = values[where]
         return result
+
+    def unreached(self, pixels: Tensor) -> Tensor:  # noqa: D102
+        # Something is detached on the way to them, though what lies behind has gradients.
+        del pixels
+        raise _without_gradients()
+
+
+def _without_gradients() -> MeasurementError:
+    return MeasurementError(
+        "the module passes no gradients: it computes under no_grad, detaches or rounds; "
+        "take that out, or measure by occlusion"
+    )
 
 
 def _words(size: Sequence[int]) -> str:

@@ -325,6 +325,33 @@ def test_that_a_module_without_gradients_or_with_another_result_is_refused(
         measure(_request(network, "l0", samples=2), module=_Spoiled(spoil).eval())
 
 
+def test_that_a_module_that_detaches_in_the_middle_is_refused() -> None:
+    conv = ops.Conv(kernel_size=3, padding=1, out_channels=4)
+    network = networks.stack(conv, conv, channels=3)
+    last = torch.nn.Conv2d(
+        4, 4, 3, padding=1
+    ).double()  # its weights have gradients, the image has none
+    module = _Spoiled(lambda x: last(x.detach())).eval()
+    with pytest.raises(MeasurementError, match="passes no gradients"):
+        measure(_request(network, "l1", samples=1), module=module)
+
+
+@pytest.mark.parametrize("estimator", ["abs", "occlusion"])
+def test_that_a_module_may_work_in_place_on_its_images(estimator: Any) -> None:
+    network = networks.stack(ops.Conv(kernel_size=3, padding=1, out_channels=4), channels=3)
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d(3, 4, 3, padding=1)
+    kind = {"estimator": estimator, "samples": 1, "seed": 0}
+    maps = [
+        measure(
+            _request(network, "l0", **kind),
+            module=torch.nn.Sequential(torch.nn.ReLU(x), conv).double().eval(),
+        ).map
+        for x in (False, True)
+    ]
+    np.testing.assert_array_equal(*maps)
+
+
 def test_that_only_a_module_is_taken_for_one() -> None:
     network = networks.stack(ops.Conv(kernel_size=3), channels=3)
     function: Any = torch.nn.Conv2d(3, 8, 3).forward
