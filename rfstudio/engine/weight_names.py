@@ -8,7 +8,7 @@ layer and the order among layers that are matched already decide; what stays ope
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise, takewhile
 from math import prod
@@ -44,6 +44,11 @@ def match(own: Shapes, file: Shapes) -> dict[str, str]:
     file
         Shapes of the tensors of the file, in its order.
     """
+    prefix = _prefix(own, file)
+    there = {x.removeprefix(prefix): x for x in file}
+    if prefix and len(there) == len(file):
+        found = match(own, {short: file[x] for short, x in there.items()})
+        return {name: there[short] for name, short in found.items()}
     if all(name in file and _agree(shape, file[name]) for name, shape in own.items()):
         return {name: name for name in own}
     pairs: dict[str, str] = {}
@@ -51,6 +56,23 @@ def match(own: Shapes, file: Shapes) -> dict[str, str]:
     for classify in (_exact_class, _loose_class):
         _Matching(own, file, pairs, classify).run()
     return pairs
+
+
+def _prefix(own: Shapes, file: Shapes) -> str:
+    """Return what stands in front of most of the network's own names in a file, often nothing.
+
+    Code that wraps a network in another module calls all its weights ``model.…`` or ``module.…``.
+    """
+    fitting: Counter[str] = Counter()
+    for name, shape in file.items():
+        parts = name.split(".")
+        for i in range(len(parts)):
+            short = ".".join(parts[i:])
+            if short in own and _agree(own[short], shape):
+                fitting[".".join([*parts[:i], ""]) if i else ""] += 1
+    best = max(fitting.values(), default=0)
+    most = [x for x, count in fitting.items() if count == best]
+    return "" if "" in most or not most else most[0]
 
 
 def _agree(a: Shape, b: Shape) -> bool:

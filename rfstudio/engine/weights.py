@@ -7,6 +7,7 @@ few bytes can claim terabytes; so what it claims is compared with what it holds,
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,7 +82,11 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
     WeightsError
         If the file cannot be read, holds none of the network's weights, or one of another shape.
     """
-    state = {name: x for name, x in read_weights(Path(path)).items() if x.is_floating_point()}
+    content = read_weights(Path(path))
+    state = {name: x for name, x in content.items() if x.is_floating_point()}
+    if not state:
+        what = "whole numbers, as quantised networks have them," if content else "no tensors"
+        raise WeightsError(f"{path} holds {what} and no weights of float16, float32 or float64")
     own = {name: x for name, x in module.state_dict().items() if x.is_floating_point()}
     shapes = weight_shapes(module.graph)
     found = match(shapes, {name: tuple(x.shape) for name, x in state.items()})
@@ -99,6 +104,14 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
             f"and shape; {len(own)} are needed; it names them {_list(tuple(state))}, the network "
             f"{_list(tuple(own))}"
         )
+    for name, there in taken.items():
+        if not bool(state[there].isfinite().all()):
+            raise WeightsError(
+                f"{path}: '{there}' holds NaN or infinity; take an earlier checkpoint, from before "
+                "the training diverged"
+            )
+        if name.endswith("running_var") and bool((state[there] < 0).any()):
+            raise WeightsError(f"{path}: '{there}' holds variances below 0")
     with torch.no_grad():
         for name, there in taken.items():
             own[name].copy_(state[there].reshape(own[name].shape))
@@ -106,7 +119,7 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
     return Loaded(
         tuple(x for x in own if x not in taken),
         tuple(x for x in state if x not in used),
-        {name: there for name, there in taken.items() if name != there},
+        {name: x for name, x in taken.items() if x != name and not x.endswith(f".{name}")},
     )
 
 
@@ -126,12 +139,20 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
     if path.suffix == ".safetensors":
         try:
-            return safetensors.torch.load_file(path)
+            state = safetensors.torch.load_file(path)
+            # The file has forgotten the layers' order; that of the names has 10 behind 9.
+            return {name: state[name] for name in sorted(state, key=_by_number)}
         except (SafetensorError, OSError, ValueError) as error:
             raise WeightsError(f"{path} is no valid safetensors file: {error}") from error
     if path.suffix not in (".pt", ".pth", ".bin"):
         raise WeightsError(f"{path}: weights are read from .safetensors, .pt and .pth files")
     return _read_pickled(path)
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """Return what sorts names by the numbers in them."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(x), "") if x.isdigit() else (-1, x) for x in parts]
 
 
 def _read_pickled(path: Path) -> dict[str, Tensor]:
@@ -168,10 +189,18 @@ def _held_bytes(path: Path) -> int:
     return held
 
 
+def _holds_tensors(content: object) -> bool:
+    return isinstance(content, Mapping) and any(isinstance(x, Tensor) for x in content.values())
+
+
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
+    if isinstance(content, Mapping) and not _holds_tensors(content):
+        # Others call it `net` or `params`; where there are several, which one is meant is open.
+        inner = [x for x in content.values() if _holds_tensors(x)]
+        content = inner[0] if len(inner) == 1 else content
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds no state dict: names with tensors")
     state = {

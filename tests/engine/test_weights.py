@@ -223,3 +223,59 @@ def test_that_matching_follows_shapes_and_leaves_open_what_is_ambiguous(
         assert set(found) == {"c.weight"}
     else:
         assert found == dict(zip(own, wanted, strict=True))
+
+
+_TWELVE = networks.stack(*[ops.Conv(kernel_size=3, padding=1)] * 12)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "_orig_mod.", "net.backbone."])
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_that_what_stands_in_front_of_all_names_makes_no_layer_another(
+    tmp_path: Path, prefix: str, suffix: str
+) -> None:
+    """Twelve layers of one shape: in the order of the alphabet, the tenth is the second."""
+    state = dict(to_torch(_TWELVE, seed=3).state_dict())
+    file = {prefix + name: x for name, x in state.items()} | {"head.weight": torch.ones(2)}
+    path = tmp_path / f"w{suffix}"
+    safetensors.torch.save_file(file, path) if suffix != ".pt" else torch.save(file, path)
+    module = to_torch(_TWELVE)
+    loaded = load_weights(module, path)
+    assert (loaded.renamed, loaded.missing, loaded.unexpected) == ({}, (), ("head.weight",))
+    assert all(torch.equal(x, state[name]) for name, x in module.state_dict().items())
+
+
+def test_that_names_of_their_own_are_taken_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    state = dict(to_torch(_TWELVE, seed=3).state_dict())
+    path = tmp_path / "w.safetensors"
+    file = {f"stage.{name[1:]}": x for name, x in state.items()}
+    safetensors.torch.save_file(file, path)
+    module = to_torch(_TWELVE)
+    assert load_weights(module, path).missing == ()
+    assert all(torch.equal(x, state[name]) for name, x in module.state_dict().items())
+
+
+@pytest.mark.parametrize("wrapper", ["net", "params", "ema"])
+def test_that_weights_are_found_under_any_name_that_is_the_only_one(
+    tmp_path: Path, wrapper: str
+) -> None:
+    path = tmp_path / "w.pt"
+    optimizer = {"state": {0: {"step": 3}}, "param_groups": [{"lr": 0.1}]}
+    torch.save({"epoch": 3, "optimizer": optimizer, wrapper: _state()}, path)
+    assert load_weights(to_torch(NETWORK), path).missing == ()
+
+
+def test_that_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    for name, value in (("l0.weight", float("nan")), ("l1.running_mean", float("inf"))):
+        torch.save({**_state(), name: torch.full_like(_state()[name], value)}, path)
+        with pytest.raises(WeightsError, match=f"'{name}' holds NaN or infinity"):
+            load_weights(to_torch(NETWORK), path)
+    torch.save({**_state(), "l1.running_var": -torch.ones(3)}, path)
+    with pytest.raises(WeightsError, match="variances below 0"):
+        load_weights(to_torch(NETWORK), path)
+    torch.save({name: x.to(torch.int8) for name, x in _state().items()}, path)
+    with pytest.raises(WeightsError, match="quantised"):
+        load_weights(to_torch(NETWORK), path)
+    torch.save({}, path)
+    with pytest.raises(WeightsError, match="holds no tensors"):
+        load_weights(to_torch(NETWORK), path)
