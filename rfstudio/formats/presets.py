@@ -92,12 +92,18 @@ def open_network(name_or_path: str | Path) -> Architecture:
     Raises
     ------
     UnknownNetworkError
-        If there is neither.
+        If there is neither, or something else is asked for, such as a torch module.
     FileAccessError
         If the file cannot be read.
     FormatError
         If the file is not in the format; with all its problems.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise UnknownNetworkError(
+            "a network is a preset's name, the path of a file or an Architecture, not "
+            f"{type(name_or_path).__name__}; a torch module is measured with module=… beside an "
+            "architecture of its layers, where 'custom' stands for what has no word"
+        )
     text = str(name_or_path)
     if isinstance(name_or_path, str) and text in names():
         return read_preset(text)

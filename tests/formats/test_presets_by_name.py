@@ -1,6 +1,7 @@
 """Networks by name or path."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,3 +79,9 @@ def test_that_a_file_of_more_than_a_mebibyte_is_not_read(tmp_path: Path) -> None
     target.write_bytes(b"#" * (1 << 20) + b"\n")
     with pytest.raises(RFStudioError, match=r"has 1,048,577 bytes; at most 1,048,576 are read"):
         open_network(target)
+
+
+def test_that_what_is_no_name_and_no_path_is_told_what_is_taken() -> None:
+    module: Any = object()
+    with pytest.raises(RFStudioError, match=r"not object; a torch module is measured with mod"):
+        open_network(module)
