@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
+from typing import TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rfstudio.engine import devices
@@ -18,8 +21,11 @@ from rfstudio.engine.subject import Subject
 _MAX_BATCH = 64
 """Patches at once, of which one more does not make a CPU faster."""
 
-Progress = Callable[[float, Tensor], None]
-"""Receives the fraction done and the maps so far, (N, *box)."""
+Moved: TypeAlias = NDArray[np.float64]
+"""How much each patch of a sample moves the unit, in the order in which patches are taken."""
+
+Progress: TypeAlias = Callable[[float, Tensor, Moved], None]
+"""Receives the fraction done of a sample, its map so far, (1, *box), and what that comes from."""
 
 
 def fill_samples(
@@ -28,6 +34,7 @@ def fill_samples(
     indices: Sequence[int],
     token: CancelToken,
     progressed: Progress,
+    begun: Moved | None = None,
 ) -> Tensor:
     """Return for each sample how much each patch moves the unit, spread over the patch's pixels.
 
@@ -45,6 +52,8 @@ def fill_samples(
         Polled between batches.
     progressed
         Called between batches, coarse patches of the grid first.
+    begun
+        The patches of the first sample that an earlier run has evaluated; these are not again.
 
     Returns
     -------
@@ -53,22 +62,27 @@ def fill_samples(
     """
     maps = []
     for image, index in zip(images, indices, strict=True):
-        maps.append(_filled(subject, image[None], index, token, progressed))
+        maps.append(_filled(subject, image[None], index, token, progressed, begun))
+        begun = None
     return torch.stack(maps)
 
 
 @torch.no_grad()
 def _filled(
-    subject: Subject, image: Tensor, index: int, token: CancelToken, progressed: Progress
+    subject: Subject,
+    image: Tensor,
+    index: int,
+    token: CancelToken,
+    progressed: Progress,
+    begun: Moved | None,
 ) -> Tensor:
     request, box = subject.request, subject.box
     pixels = subject.crop(image)
     size = tuple(image.shape[2:])
     shown = reach(box, size, request.patch, request.stride)
-    total = torch.zeros([b - a for a, b in shown], dtype=torch.float64)
-    covered = torch.zeros_like(total)
+    spread = _Spread(shown, request.stride)
     if pixels.numel() == 0:
-        return total
+        return spread.map()
     noise = request.amplitude * normal(
         generator(request.seed, Stream.SIGNS, index + 2**32), image.shape[1:]
     )
@@ -83,22 +97,45 @@ def _filled(
     by_work = devices.batch_macs(device) / max(changer.macs, 1)
     most = _MAX_BATCH if device.type == "cpu" else 16 * _MAX_BATCH
     batch = int(max(1, min(most, by_work, by_memory)))
-    coarse = torch.zeros_like(total)
-    for start in range(0, len(patches), batch):
+    moved = np.zeros(len(patches))
+    done = 0 if begun is None else min(len(begun), len(patches))
+    moved[:done] = 0.0 if begun is None else begun[:done]
+    spread.add(moved[:done], patches[:done])
+    for start in range(done, len(patches), batch):
         token.check()
         chosen = cut[start : start + batch]
         contents = [_content(request, pixels, noise, patch) for patch in chosen]
         after = changer.after(chosen, contents)
-        moved = ((after - before) * factors).sum(1).abs().cpu().double()
-        for value, (patch, level) in zip(moved, patches[start : start + batch], strict=True):
-            where = _within(patch, shown)
-            total[where] += value
-            covered[where] += 1
+        stop = start + len(chosen)
+        moved[start:stop] = ((after - before) * factors).sum(1).abs().cpu().double().numpy()
+        spread.add(moved[start:stop], patches[start:stop])
+        progressed(stop / len(patches), spread.coarse[None], moved[:stop].copy())
+    return spread.map()
+
+
+class _Spread:
+    """What patches tell of the pixels of a box, so far and in the end."""
+
+    def __init__(self, box: Box, stride: int) -> None:
+        self._box = box
+        self._stride = stride
+        self._total = torch.zeros([b - a for a, b in box], dtype=torch.float64)
+        self._covered = torch.zeros_like(self._total)
+        self.coarse = torch.zeros_like(self._total)
+
+    def add(self, moved: Moved, patches: Sequence[tuple[Box, int]]) -> None:
+        """Take in some patches, each with its level, and how much they move the unit."""
+        for value, (patch, level) in zip(moved.tolist(), patches, strict=True):
+            where = _within(patch, self._box)
+            self._total[where] += value
+            self._covered[where] += 1
             # Until the finer patches come, this one stands for those beside it.
-            reached = tuple((a, b + (level - 1) * request.stride) for a, b in patch)
-            coarse[_within(reached, shown)] = value
-        progressed((start + len(chosen)) / len(patches), coarse[None])
-    return total / covered.clamp(min=1)
+            reached = tuple((a, b + (level - 1) * self._stride) for a, b in patch)
+            self.coarse[_within(reached, self._box)] = value
+
+    def map(self) -> Tensor:
+        """Return the mean of the patches over each pixel; 0 where there is none."""
+        return self._total / self._covered.clamp(min=1)
 
 
 def _content(request: ErfRequest, pixels: Tensor, noise: Tensor, patch: Box) -> Tensor:

@@ -25,9 +25,8 @@ ESTIMATORS: tuple[str, ...] = get_args(Estimator)
 BY_FILLING: tuple[str, ...] = ("occlusion", "perturbation")
 """Estimators that change pixels and evaluate; the others differentiate."""
 
-CONTINUABLE: tuple[str, ...] = ("energy", "rms", "abs", "positive")
-"""Estimators to which samples can be added later: of `signed` the signs are gone, and a map by
-filling may end in the middle of a sample."""
+CONTINUABLE: tuple[str, ...] = ("energy", "rms", "abs", "positive", *BY_FILLING)
+"""Estimators to which samples can be added later: of `signed` the signs are gone."""
 
 Activation: TypeAlias = Literal["as_is", "before", "after"]
 BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
@@ -163,6 +162,26 @@ DEFAULT_SAMPLES = 32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Unfinished:
+    """A sample that ended amid its patches, as a measurement by filling may when it is stopped.
+
+    Attributes
+    ----------
+    moved
+        How much each patch so far moved the unit, in the order in which patches are taken.
+    samples
+        Samples that were complete before it.
+    map, standard_error
+        Of these, over the box of the result; None if there were none.
+    """
+
+    moved: NDArray[np.float64]
+    samples: int
+    map: NDArray[np.float64] | None = None
+    standard_error: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ErfResult:
     """A measured effective receptive field, complete or so far.
 
@@ -188,6 +207,9 @@ class ErfResult:
         What a reader of the numbers should know: batch size, missing weights …
     box
         Pixels that were evaluated, half-open along each axis; outside `map` is exactly 0.
+    unfinished
+        What is needed to go on amid the last sample, which then is in `map` as a preview; None
+        between samples.
     """
 
     map: NDArray[np.float64]
@@ -202,8 +224,9 @@ class ErfResult:
     seconds: float
     notes: tuple[str, ...] = ()
     box: tuple[tuple[int, int], ...] = field(default=())
+    unfinished: Unfinished | None = None
 
     @property
     def is_complete(self) -> bool:
         """Whether all samples are in it."""
-        return self.samples >= self.wanted
+        return self.samples >= self.wanted and self.unfinished is None

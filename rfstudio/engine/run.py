@@ -6,7 +6,7 @@ import copy
 import platform
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -21,10 +21,16 @@ from rfstudio.engine.build import GraphModule, is_same_network
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.estimators import Mean
 from rfstudio.engine.evaluations import Evaluations
-from rfstudio.engine.filling import fill_samples, reach
+from rfstudio.engine.filling import Moved, fill_samples, reach
 from rfstudio.engine.kept import KeptNetworks, key_of
 from rfstudio.engine.network import Network
-from rfstudio.engine.request import BY_FILLING, DEFAULT_SAMPLES, ErfRequest, ErfResult
+from rfstudio.engine.request import (
+    BY_FILLING,
+    DEFAULT_SAMPLES,
+    ErfRequest,
+    ErfResult,
+    Unfinished,
+)
 from rfstudio.engine.running import CancelToken, Report
 from rfstudio.engine.sampling import Images
 from rfstudio.engine.stacks import gradients, gradients_by, stacked
@@ -115,6 +121,7 @@ class Run:
         self._limit = self._affordable()
         self._evaluations = self._kept_evaluations()
         self._first = 0
+        self._begun: Moved | None = None
 
     def resume(self, kept: ErfResult) -> None:
         """Go on from what was measured before of the only unit.
@@ -129,12 +136,14 @@ class Run:
         others = {"samples", "images"}
         if any(kept.options.get(x) != value for x, value in now.items() if x not in others):
             raise MeasurementError("what was measured before had other options; start anew")
-        mean.resume(
-            kept.samples,
-            kept.map[tuple(slice(a, b) for a, b in box)],
-            kept.standard_error[tuple(slice(a, b) for a, b in box)],
-        )
-        self._first = kept.samples
+        where = tuple(slice(a, b) for a, b in box)
+        begun = kept.unfinished
+        if begun is None:
+            mean.resume(kept.samples, kept.map[where], kept.standard_error[where])
+        elif begun.map is not None and begun.standard_error is not None:
+            mean.resume(begun.samples, begun.map, begun.standard_error)
+        self._begun = None if begun is None else begun.moved
+        self._first = mean.count
         self._start -= kept.seconds
         self._notes += [x for x in kept.notes if x not in self._notes]
 
@@ -309,13 +318,17 @@ class Run:
         mean = self.means[number]
         done = mean.count
 
-        def progressed(fraction: float, values: Tensor) -> None:
+        def progressed(fraction: float, values: Tensor, moved: Moved) -> None:
             partial = mean.copy()
             partial.add(values)
-            report((done + fraction) / self.wanted, self.result(number, partial))
+            before = (mean.map(), mean.standard_error()) if done else (None, None)
+            begun = Unfinished(moved=moved, samples=done, map=before[0], standard_error=before[1])
+            so_far = replace(self.result(number, partial), unfinished=begun)
+            report((done + fraction) / self.wanted, so_far)
 
         images = self._images.batch(indices)
-        return fill_samples(self.subjects[number], images, indices, token, progressed)
+        begun = self._begun if indices[0] == self._first else None
+        return fill_samples(self.subjects[number], images, indices, token, progressed, begun)
 
     def _take_in(self, numbers: Sequence[int], values: Tensor) -> None:
         if not bool(torch.isfinite(values).all()):

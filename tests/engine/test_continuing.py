@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 from rfstudio.core import ops
+from rfstudio.engine import filling
 from rfstudio.engine.erf import measure
 from rfstudio.engine.errors import MeasurementError
-from rfstudio.engine.request import CONTINUABLE, ErfRequest, ErfResult
+from rfstudio.engine.request import BY_FILLING, CONTINUABLE, ErfRequest, ErfResult
 
 NETWORK = networks.stack(
     ops.Conv(kernel_size=3, padding=1),
@@ -31,6 +33,43 @@ def _request(**changes: Any) -> ErfRequest:
 def _stopped(request: ErfRequest, samples: int) -> ErfResult:
     """Return the measurement as it was after some samples of all that were wanted."""
     return replace(measure(replace(request, samples=samples)), wanted=request.samples)
+
+
+class _Cut(Exception):  # noqa: N818 - an outcome, not a fault
+    """A measurement was stopped."""
+
+
+@pytest.mark.parametrize("reports", [1, 4, 10])
+@pytest.mark.parametrize("estimator", BY_FILLING)
+def test_that_a_measurement_by_filling_goes_on_amid_a_sample(
+    estimator: Any, reports: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patches overlap, so that the map so far is a preview; 49 of them, 8 at once."""
+    monkeypatch.setattr(filling, "_MAX_BATCH", 8)
+    request = _request(estimator=estimator, samples=2, patch=3, stride=1)
+    heard: list[ErfResult] = []
+
+    def stop(fraction: float, so_far: ErfResult) -> None:
+        heard.append(so_far)
+        if len(heard) == reports:
+            raise _Cut(fraction)
+
+    with pytest.raises(_Cut):
+        measure(request, report=stop)
+    stopped = pickle.loads(pickle.dumps(heard[-1]))
+    assert stopped.unfinished is not None
+    assert not stopped.is_complete
+    whole, seen = measure(request), list[tuple[float, ErfResult]]()
+    result = measure(request, kept=stopped, report=lambda *x: seen.append(x))
+    assert np.allclose(result.map, whole.map, rtol=1e-12, atol=0)
+    assert np.allclose(result.standard_error, whole.standard_error, rtol=1e-9, atol=0)
+    assert (result.samples, result.is_complete) == (2, True)
+    # What was there is not evaluated again: the first news is of the batch that was next.
+    first = seen[0][1].unfinished
+    amid = len(stopped.unfinished.moved)
+    assert first is not None
+    assert len(first.moved) == amid + 8
+    assert np.array_equal(first.moved[:amid], stopped.unfinished.moved[:amid])
 
 
 @pytest.mark.parametrize("weights", ["random", "uniform"])
@@ -60,7 +99,6 @@ def test_that_time_adds_up_and_the_first_report_is_of_all_samples() -> None:
     ("estimator", "changes", "words"),
     [
         ("signed", {}, "'signed' cannot be continued"),
-        ("occlusion", {"patch": 3, "stride": 3}, "'occlusion' cannot be continued"),
         ("energy", {"seed": 1}, "had other options"),
     ],
 )
