@@ -124,7 +124,7 @@ def expected_erf(
     """
     check_unit(graph, index, unit)
     energy = energy_of(graph, batch_norm, index)
-    gained = with_gains(energy, gains, index)
+    gained = with_gains(energy, gains, index, reference)
     visited: list[int] = []
     flows = flow_back(
         graph,
@@ -164,7 +164,7 @@ def source_of_same_field(graph: Graph, index: int) -> int | None:
     if len(node.inputs) != 1 or how.spreads is not None or isinstance(how.keep, tuple):
         return None
     source = node.inputs[0]
-    if any((source, x) in energy.skips for x in graph.nodes[source].inputs):
+    if index in energy.closing:
         return None  # this rectifier and those of the sum's sources are open together
     return source if how.keep > 0 and graph.nodes[source].size == node.size else None
 

@@ -58,6 +58,8 @@ def _expected(architecture: Architecture, **options: object) -> Erf:
 
 
 RELU, NORM = ops.Relu(), ops.BatchNorm()
+SILU, SWISH = ops.Silu(), ops.Hardswish()
+LEAKY, DROP = ops.LeakyRelu(negative_slope=0.2), ops.Dropout()
 
 EXACT: dict[str, list[Op | Item]] = {
     "convolutions": [_conv(), _conv(5), _conv(2, padding=((0, 1), (1, 0)))],
@@ -160,6 +162,24 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         [_conv(), RELU, *[_residual(_conv(), RELU, _conv()), RELU] * 3],
         0.012,
         0.1,
+    ),
+    "skips between smooth activations": (
+        [
+            _conv(),
+            SILU,
+            _residual(_conv(), SILU, _conv()),
+            SILU,
+            _residual(_conv()),
+            SWISH,
+            _conv(),
+        ],
+        0.012,
+        0.35,
+    ),
+    "skips between leaky gates and through norms": (
+        [_conv(), LEAKY, _residual(_conv()), NORM, RELU, _residual(_conv()), DROP, RELU, _conv()],
+        0.012,
+        0.15,
     ),
     "batch norm": ([_conv(), NORM, RELU, _conv(), NORM, RELU, _conv(), NORM, RELU], 0.01, 0.1),
     "post-activation skips with batch norm": (

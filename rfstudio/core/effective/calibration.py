@@ -55,7 +55,9 @@ class Gained(NamedTuple):
     edges: dict[Edge, Factors]
 
 
-def with_gains(energy: Energy, gains: Gains | None, target: int | None = None) -> Gained:
+def with_gains(
+    energy: Energy, gains: Gains | None, target: int | None = None, reference: int = 0
+) -> Gained:
     """Return how energy flows back with some factors replaced by measured ones.
 
     Parameters
@@ -64,12 +66,16 @@ def with_gains(energy: Energy, gains: Gains | None, target: int | None = None) -
         The model.
     gains
         The measured factors.
-    target
-        Node whose units are asked for: of the factors of a skip, those in front of it count.
+    target, reference
+        Node whose units are asked for and the one at which to stop: factors of a skip count whose
+        two activations are passed on the way.
     """
     backward = [x.backward for x in energy.layers]
     edges: dict[Edge, Factors] = dict(energy.edges)
-    edges.update({key: x for key, x in energy.skips.items() if target is None or key[0] < target})
+    last = len(backward) if target is None else target
+    for edge, (behind, before) in energy.gates.items():
+        if behind <= last and before > reference:
+            edges[edge] = energy.skips[edge]
     for key, gain in (gains or {}).items():
         if (key[0] if isinstance(key, tuple) else key) >= len(backward):
             continue  # behind the unit

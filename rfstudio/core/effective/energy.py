@@ -13,7 +13,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
+from rfstudio.core.channels import group_count
 from rfstudio.core.effective.activations import (
     ACTIVATIONS,
     HOMOGENEOUS,
@@ -33,10 +34,10 @@ from rfstudio.core.effective.activations import (
     value,
 )
 from rfstudio.core.effective.backward import PASS, Backward, Factors
+from rfstudio.core.effective.gates import GatedSum, Gates, skip_factors
 from rfstudio.core.effective.layer_model import Layer, Run, average
 from rfstudio.core.effective.mixing_energy import MIXING, norm_over_map
 from rfstudio.core.effective.moments import (
-    Law,
     Moments,
     activated,
     added,
@@ -45,7 +46,6 @@ from rfstudio.core.effective.moments import (
     scaled,
     standardized,
 )
-from rfstudio.core.effective.normal import cdf
 from rfstudio.core.effective.window_energy import WINDOWS, conv_model
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.geometry import AxisRules, Whole
@@ -78,9 +78,13 @@ class Energy:
         Factors of what a product (first) passes on to a source (second): the mean square of the
         other sources.
     skips
-        The same of sums whose only reader is a rectifier: the share of the gates on both sides
-        that are open together, over what it were if they were independent.  They count for what
-        comes through that rectifier, not for a unit of the sum itself.
+        The same of sums that are read through one activation alone: how much more of what comes
+        from another activation gets through than if their slopes were independent.
+    gates
+        For each of these edges the activation behind the sum and the one in front: a factor counts
+        for what goes through both, not for a unit of the sum, nor for a map between them.
+    closing
+        The activations behind these sums.
 
     The lists hold all nodes up to the last one that was asked for, which is all that its units
     depend on, and grow when somebody asks for a later one.
@@ -92,6 +96,8 @@ class Energy:
     runs: list[tuple[int, ...]] = field(repr=False)
     edges: dict[tuple[int, int], float] = field(repr=False)
     skips: dict[tuple[int, int], float] = field(repr=False)
+    gates: dict[tuple[int, int], tuple[int, int]] = field(repr=False, default_factory=dict)
+    closing: set[int] = field(repr=False, default_factory=set)
 
     def moments(self, index: int) -> Moments:
         """Return the moments of a node's values, averaged over its channels."""
@@ -162,14 +168,8 @@ class _Forward:
         self._mode = batch_norm
         self._layers = self.energy.layers
         self._growing = Lock()
-        readers = [0] * len(graph.nodes)
-        for node in graph.nodes:
-            for source in node.inputs:
-                readers[source] += 1
-        # Sums that one layer alone reads.
-        self._sums = {
-            x.index for x in graph.nodes if type(x.op) is ops.Add and readers[x.index] == 1
-        }
+        self._gates = Gates(graph)
+        self._origins: dict[int, int] = {}
 
     def up_to(self, target: int) -> Energy:
         """Return the model, in which all nodes up to this one are.
@@ -188,35 +188,88 @@ class _Forward:
         kept = _kept[self._mode]
         for node in self._nodes[len(layers) : target + 1]:
             op, inputs = node.op, node.inputs
-            skips = inputs[0] in self._sums
-            apart = type(op) is not ops.Add or self._is_sum_of_independent(node)
-            key = (id(op), node.channels, skips, apart, *[id(layers[i]) for i in inputs])
+            apart = type(op) not in _MEETING or self._is_apart(node)
+            key: tuple[object, ...]
+            key = (id(op), node.channels, apart, *[id(layers[i]) for i in inputs])
+            gated = self._gates.behind(node.index) if node.index in self._gates.ends else None
+            if gated:
+                around = gated.depends_on(self.energy.graph, layers)
+                key = (*key, *map(id, around))
             known = kept.get(key)
             if known is None or known.op is not op or known.rules != node.rules:
                 if len(kept) >= _LAYERS_KEPT:
                     kept.clear()
-                known = kept[key] = self._worked_out(node, skips=skips)
+                known = kept[key] = self._worked_out(node, gated, apart=apart)
             if known.edges:
                 for source, factor in zip(inputs, known.edges, strict=True):
                     edges[node.index, source] = factor
-            if known.skips:
-                merge = inputs[0]
-                for source, skip in zip(self._nodes[merge].inputs, known.skips, strict=True):
-                    if skip is not None:
-                        self.energy.skips[merge, source] = skip
+            if gated:
+                self._note_skips(node, gated, known.skips)
             runs.append(known.counts)
             layers.append(known.layer)  # the last, since its length says how far all is there
 
-    def _worked_out(self, node: Node, *, skips: bool) -> _Known:
+    def _note_skips(self, node: Node, gated: GatedSum, factors: tuple[float, ...]) -> None:
+        energy = self.energy
+        for skip, factor in zip(gated.skips, factors, strict=True):
+            edge = skip.merge, skip.source
+            energy.skips[edge] = factor
+            energy.gates[edge] = node.index, skip.gate
+        energy.closing.add(node.index)
+
+    def _is_apart(self, node: Node) -> bool:
+        """Return whether the sources of a sum share nothing, nor the channels of a shuffle."""
+        kind = type(node.op)
+        if kind is ops.PixelShuffle:
+            return self._is_mixed(node.inputs[0])
+        if not isinstance(node.op, ops.MERGES) or not self._gates.has_sums:
+            return True
+        # Where a merge's values come from without weights on the way: bits, one for each node.
+        origins, apart = 0, True
+        for source in node.inputs:
+            origin = self._origin(source)
+            bits = self._origins.get(origin) or 1 << origin
+            apart = apart and not origins & bits
+            origins |= bits
+        self._origins[node.index] = origins
+        return apart or kind is not ops.Add
+
+    def _origin(self, index: int) -> int:
+        """Return the merge, the layer with weights or the image that a node's values come from."""
+        while True:
+            node = self._nodes[index]
+            if node.op is None or isinstance(node.op, _WEIGHTED) or index in self._origins:
+                return index
+            index = node.inputs[0]
+
+    def _is_mixed(self, index: int) -> bool:
+        """Return whether channels are all alike in the places and maps that they stand for."""
+        waiting, seen = [index], {index}
+        for i in waiting:
+            node = self._nodes[i]
+            if isinstance(node.op, ops.PixelUnshuffle | ops.Concat):
+                return False
+            if not isinstance(node.op, _WEIGHTED) or _is_grouped(node, self._nodes):
+                waiting += [x for x in node.inputs if x not in seen]
+                seen.update(node.inputs)
+        return True
+
+    def _worked_out(self, node: Node, gated: GatedSum | None, *, apart: bool) -> _Known:
         if isinstance(node.op, ops.MERGES):
-            layer, edges = self._merge(node), self._factors(node)
+            layer, edges = self._merge(node, apart=apart), self._factors(node)
         else:
             layer, edges = self._single(node), ()
+            if not apart:
+                layer = layer._replace(remark=_SHUFFLED)
         runs = layer.runs
         counts = (runs[0][0],) if len(runs) == 1 else tuple([n for n, _ in runs])
-        found = self._skips(node) if skips else ()
-        sources = tuple([self._layers[i] for i in node.inputs])
-        return _Known(layer, counts, edges, found, node.op, node.rules, sources)
+        found: tuple[float, ...] = ()
+        sources: list[object] = [self._layers[i] for i in node.inputs]
+        if gated:
+            sources += gated.depends_on(self.energy.graph, self._layers)
+            assert node.op is not None
+            warmed = self._mode != "fresh"
+            found = skip_factors(gated, self.energy.graph, self._layers, node.op, warmed=warmed)
+        return _Known(layer, counts, edges, found, node.op, node.rules, tuple(sources))
 
     def _single(self, node: Node) -> Layer:
         """Return the layer of what reads one map."""
@@ -280,22 +333,6 @@ class _Forward:
         backward = Backward(keep, gate=open_together(op, average(runs)))
         return Layer(backward, [(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)], remark)
 
-    def _skips(self, node: Node) -> tuple[float | None, ...]:
-        """Return how gates on both sides of the sources of a sum depend on each other.
-
-        None: they do not, or the source is not behind a gate.
-        """
-        merge = node.inputs[0]
-        if not isinstance(node.op, ops.Relu | ops.Relu6):
-            return ()
-        whole = average(self._layers[merge].runs)
-        if whole.is_normal:
-            return ()
-        sources = [average(self._layers[i].runs) for i in self._nodes[merge].inputs]
-        return tuple(
-            [None if x.is_normal else _together(x.distribution(), x, whole) for x in sources]
-        )
-
     def _batch_norm(self, node: Node, runs: list[Run]) -> Layer:
         op: Any = node.op
         if self._mixes_positions(node):
@@ -317,7 +354,7 @@ class _Forward:
             "batch norm is taken to divide by the expected variance of its channels",
         )
 
-    def _merge(self, node: Node) -> Layer:
+    def _merge(self, node: Node, *, apart: bool) -> Layer:
         sources = [self._layers[i].runs for i in node.inputs]
         if isinstance(node.op, ops.Concat):
             return Layer(PASS, [run for runs in sources for run in runs])
@@ -328,7 +365,7 @@ class _Forward:
             columns = [tuple([(node.channels, average(runs)) for runs in sources])]
         if isinstance(node.op, ops.Add):
             out = [(column[0][0], added([x for _, x in column])) for column in columns]
-            remark = "" if self._is_sum_of_independent(node) else _SAME_SOURCE
+            remark = "" if apart else _SAME_SOURCE
             return Layer(PASS, out, remark)
         return Layer(
             PASS,
@@ -343,19 +380,6 @@ class _Forward:
         squares = [average(self._layers[i].runs).square for i in node.inputs]
         return tuple([prod(squares[:k] + squares[k + 1 :]) for k in range(len(squares))])
 
-    def _is_sum_of_independent(self, node: Node) -> bool:
-        """Whether no two sources come from one place without weights on either way."""
-        origins = [self._origin(x) for x in node.inputs]
-        return len(set(origins)) == len(origins)
-
-    def _origin(self, index: int) -> int:
-        while True:
-            node = self._nodes[index]
-            weighted = node.op is None or isinstance(node.op, _WEIGHTED)
-            if weighted or isinstance(node.op, ops.MERGES):
-                return index
-            index = node.inputs[0]
-
 
 class _Known(NamedTuple):
     """What was worked out for a node, and of what."""
@@ -363,24 +387,42 @@ class _Known(NamedTuple):
     layer: Layer
     counts: tuple[int, ...]
     edges: tuple[float, ...]
-    skips: tuple[float | None, ...]
+    skips: tuple[float, ...]
     op: ops.Op | None
     rules: AxisRules
-    sources: tuple[Layer, ...]
+    sources: tuple[object, ...]
 
 
 _LAYERS_KEPT = 8192
 _FEW = 4
 """Runs of channels up to which layers are looked up by the values that come in."""
 
-_kept: dict[str, dict[tuple[int, ...], _Known]] = {x: {} for x in get_args(BatchNormMode)}
+_kept: dict[str, dict[tuple[object, ...], _Known]] = {x: {} for x in get_args(BatchNormMode)}
 _alike: dict[Any, tuple[Layer, ops.Op | None, AxisRules]] = {}
 
 _LAYERS = {**WINDOWS, **MIXING}
 
 _SAME_SOURCE = "sources of a sum that share what they come from are taken to be independent"
 
-_WEIGHTED = (ops.Conv, ops.DeformConv, ops.ConvTranspose, ops.Linear)
+_SHUFFLED = "a shuffle is taken to read channels that are all alike"
+
+_MEETING = frozenset({*ops.MERGES, ops.PixelShuffle})
+"""Operations for which it counts from where their sources come."""
+
+_WEIGHTED = (
+    ops.Conv,
+    ops.DeformConv,
+    ops.ConvTranspose,
+    ops.Linear,
+    ops.Attention,
+    ops.WindowAttention,
+)
+
+
+def _is_grouped(node: Node, nodes: Sequence[Node]) -> bool:
+    """Return whether an operation with weights mixes some channels with some others only."""
+    groups = getattr(node.op, "groups", 1)
+    return groups != 1 and group_count(node.op, nodes[node.inputs[0]].channels) > 1  # type: ignore[arg-type]
 
 
 def _each(
@@ -418,22 +460,6 @@ def _fixed_gain(x: Moments, eps: float) -> float:
     variance = x.variance
     # A channel without any variance keeps the statistics of a fresh norm.
     return 1.0 / ((variance if variance > 1e-12 * x.square else 1.0) + eps)
-
-
-def _together(law: Law, x: Moments, whole: Moments) -> float:
-    """Return P(x > 0 and z > 0) / (P(x > 0) P(z > 0)) for z = x + an independent normal value."""
-    rest = (whole.square - whole.mean**2) - (x.square - x.mean**2)
-    if rest <= 0:
-        return 1.0
-    is_open = law.points > 0
-    weights = law.weights[is_open]
-    first = float(weights.sum())
-    shifted = law.points + (whole.mean - x.mean)
-    above = cdf(shifted / rest**0.5)
-    second = float(law.weights @ above)
-    if first <= 0 or second <= 0:
-        return 1.0
-    return float(weights @ above[is_open]) / (first * second)
 
 
 def _product(terms: list[Moments]) -> Moments:
