@@ -160,6 +160,9 @@ def _through_many_taps(starts: NDArray[np.intp], rule: Window) -> AxisSet:
     opens at its first tap and closes behind its last one, and what is open is read.
     """
     dilation, kernel, n = rule.dilation, rule.kernel, rule.n_read
+    if dilation == 1 and bool((np.diff(starts) <= kernel).all()):  # no gap between two windows
+        low, high = max(int(starts[0]), 0), min(int(starts[-1]) + kernel, n)
+        return AxisSet(low, high) if low < high else NOTHING
     skipped = np.maximum(-(starts // dilation), 0)
     first = starts + np.minimum(skipped, kernel) * dilation
     behind = starts + kernel * dilation

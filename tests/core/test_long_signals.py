@@ -178,6 +178,15 @@ def test_that_remarks_on_thousands_of_millions_of_samples_take_no_memory(op: ops
     assert analysis.unit("n0").support_count >= 3
 
 
+def test_that_wide_windows_that_overlap_take_no_memory() -> None:
+    # Three windows two samples apart, of 2,000,000,000 taps.
+    wide = ops.Conv(kernel_size=2_000_000_000)
+    analysis = _analysis(2**31 - 1, wide, ops.Conv(kernel_size=3, dilation=2))
+    unit = analysis.unit("n1", (5,))
+    assert unit.visible_region == ((5, 5 + 4 + 2_000_000_000 - 1),)
+    assert unit.coverage == pytest.approx((2_000_000_000 + 4) / (2**31 - 1))
+
+
 def test_that_taps_that_step_over_the_map_take_no_memory() -> None:
     conv = ops.Conv(kernel_size=3, padding=1_000_000_007, dilation=1_000_000_007)
     analysis = _analysis(90_000, conv)
