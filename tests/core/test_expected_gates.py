@@ -112,3 +112,20 @@ def test_that_a_gate_behind_the_norm_of_a_sum_has_a_field_of_its_own() -> None:
     np.testing.assert_allclose(at_norm / at_norm.sum(), at_sum / at_sum.sum(), rtol=1e-12)
     # More comes over the skip, so less from the rim that the branch alone sees.
     assert behind[6, 8] / behind.sum() < 0.95 * at_sum[6, 8] / at_sum.sum()
+
+
+@pytest.mark.parametrize("count", [60, 66, 67, 68, 69, 120])
+def test_that_small_values_of_a_deep_map_do_not_get_lost(count: int) -> None:
+    # 66 to 69 gains of 2⁻¹⁵ bring the largest value, not the smallest, near the end of a float64.
+    conv = _conv(channels=3)
+    layers: list[Op | Item] = [x for _ in range(count) for x in (ops.LayerScale(init=2**-8), THIN)]
+    layers = [conv] * 30 + layers
+    network = Architecture("deep", "", "", (61, 61), 3, tuple(map(Layer, layers)))
+    graph = expand(network)
+    erf = expected_erf(graph, len(graph.nodes) - 1, (30, 30))
+    plain = expected_erf(graph, 30, (30, 30))
+    assert erf.map[0, 0] > 0
+    assert erf.map[30, 30] / erf.map[0, 0] == pytest.approx(plain.map[30, 30] / plain.map[0, 0])
+
+
+THIN = _conv(1, 3)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from math import frexp, isclose, ldexp
+from math import frexp, isclose, ldexp, log2
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -222,9 +222,10 @@ def total(flows: list[Flow], runs: tuple[int, ...], size: tuple[int, ...]) -> tu
     flow.level()
     mantissa, exponent = frexp(flow.factor)
     exponent += flow.exponent
-    if abs(exponent) < 1000:
+    parts = flow.axes or (flow.values,)
+    if _MIDDLE <= exponent <= _LARGEST or (exponent < _MIDDLE and _fit(parts, exponent)):
         mantissa, exponent = ldexp(mantissa, exponent), 0
-    *lead, last = flow.axes or (flow.values,)
+    *lead, last = parts
     shape = tuple([n for x in (*lead, last) for n in x.shape])
     if shape == size and not lead:
         last *= mantissa  # nobody else has it any more
@@ -236,3 +237,20 @@ def total(flows: list[Flow], runs: tuple[int, ...], size: tuple[int, ...]) -> tu
     else:
         np.multiply(last, mantissa, out=box)
     return result, exponent
+
+
+_LARGEST = 900
+"""Powers of two up to which sums over a map, and over channels, stay in what a float64 holds."""
+
+_MIDDLE = -16
+"""Powers of two above which a pixel that is lost is less than 1e-300 of the largest."""
+
+
+def _fit(parts: tuple[Values, ...], exponent: int) -> bool:
+    """Return whether no value of an outer product gets lost when it is that much smaller."""
+    smallest = sum([log2(float(x[x > 0].min(initial=1.0))) for x in parts])
+    return smallest + exponent > _SMALLEST
+
+
+_SMALLEST = -1020
+"""Powers of two from which on a float64 has all its digits."""
