@@ -52,6 +52,8 @@ def window_output_size(
     spare = n + sum(pads) - dilation * (kernel - 1) - 1
     if not ceil_mode:
         return max(spare // stride + 1, 0)
+    if n + sum(pads) < 1:
+        return 0  # nothing is left of the map on which a window could start
     out = -(-spare // stride) + 1
     if (out - 1) * stride >= n + pads[0]:
         out -= 1  # the last window would start behind the input

@@ -53,6 +53,12 @@ def test_that_cutting_what_is_there_is_in_order(op: ops.Op) -> None:
     assert _errors(_analysis(op, 6, 8)) == []
 
 
+def test_that_no_window_is_left_on_a_map_that_is_cropped_away() -> None:
+    pool = ops.MaxPool(kernel_size=1, stride=4, padding=((-1, -2),), ceil_mode=True)
+    (message,) = _errors(_analysis(pool, 3))
+    assert message.startswith("the output of 'it' would be empty")
+
+
 def test_that_a_global_custom_layer_says_that_its_window_gives_sizes_alone() -> None:
     analysis = _analysis(ops.Custom(whole=True, kernel_size=3, stride=2, label="pooled"), 9)
     assert analysis["it"].output_size == (4,)
