@@ -177,14 +177,17 @@ class ErfSession(QObject):
         kept, run = self._result, self._run
         if kept is None or run is None or self.why_no_more:
             return
-        wanted = kept.wanted if self._state == "stopped" else 2 * kept.samples
+        is_stopped = self._state == "stopped"
+        wanted = kept.wanted if is_stopped else 2 * kept.samples
+        # A map by filling may have stopped amid a sample.
+        done = self._fraction if is_stopped else kept.samples / wanted
         self._run = run._replace(options=replace(run.options, samples=wanted))
         kept = replace(kept, wanted=wanted)
         work = self._run.work(kept)
         self._result = None
         self.erf_changed.emit(None)
         self._start(work, kept)
-        self._advance(kept.samples / wanted, kept)
+        self._advance(done, kept)
 
     def cancel(self) -> None:
         """Stop the running measurement; the samples that are there stay as its result."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainterPath
@@ -114,8 +116,8 @@ class SceneComposer:
                 values = values[index]
             (top, bottom), (left, right) = visible[-2:]
             part = values[top : bottom + 1, left : right + 1]
-        picture = shaded(part, self._switches.shading, erf.densest)
-        return Layered(picture, plane.rect_of(visible))
+        draw = partial(shaded, shading=self._switches.shading, peak=erf.densest)
+        return Layered(part, draw, plane.rect_of(visible))
 
     def contour(self, sight: Sight, index: int, erf: EffectiveField | None) -> QPainterPath | None:
         """Return the line around the pixels above the chosen share of the peak."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import log2
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +15,62 @@ from PySide6.QtGui import QImage, QPainterPath
 
 @dataclass(frozen=True, eq=False)
 class Layered:
-    """A picture and the part of the canvas that it covers."""
+    """A map that is drawn as a picture, and the part of the canvas that it covers.
 
-    image: QImage
+    Attributes
+    ----------
+    values
+        (H, W) map.
+    draw
+        Returns a map of any size as a picture.
+    rect
+        What the map covers.
+    """
+
+    values: NDArray[Any]
+    draw: Callable[[NDArray[Any]], QImage]
     rect: QRectF
+    _pictures: dict[tuple[int, int], QImage] = field(default_factory=dict, repr=False)
+
+    @property
+    def image(self) -> QImage:
+        """The picture of the whole map, a pixel for each of its values."""
+        return self._picture(1, 1)
+
+    def at(self, across: float, down: float) -> tuple[QImage, QRectF]:
+        """Return the picture to draw, and where.
+
+        Where several values share a point of the screen, the largest one counts: what is a pixel
+        wide, as in a field with holes or in a signal, would get lost otherwise.
+
+        Parameters
+        ----------
+        across, down
+            Size of a value on the screen, in points.
+        """
+        columns, rows = _block(across), _block(down)
+        image, rect = self._picture(rows, columns), QRectF(self.rect)
+        height, width = self.values.shape
+        if width and height:  # the last block may reach beyond the map
+            rect.setWidth(rect.width() * image.width() * columns / width)
+            rect.setHeight(rect.height() * image.height() * rows / height)
+        return image, rect
+
+    def _picture(self, rows: int, columns: int) -> QImage:
+        key = rows, columns
+        if key not in self._pictures:
+            values = self.values
+            for axis, step in enumerate(key):
+                if step > 1 and values.shape[axis]:
+                    starts = np.arange(0, values.shape[axis], step)
+                    values = np.maximum.reduceat(values, starts, axis=axis)
+            self._pictures[key] = self.draw(values)
+        return self._pictures[key]
+
+
+def _block(size: float) -> int:
+    """Return how many values are drawn as one: a power of 2, at least half a point wide."""
+    return 1 << max(int(log2(1 / size)), 0) if 0 < size < 1 else 1
 
 
 @dataclass(frozen=True, eq=False)

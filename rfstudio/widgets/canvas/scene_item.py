@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QBrush,
     QColor,
-    QImage,
     QPainter,
     QPainterPath,
     QPen,
@@ -25,7 +26,7 @@ from rfstudio.widgets.canvas.colours import (
     THEORETICAL,
     VISIBLE,
 )
-from rfstudio.widgets.canvas.scene import Scene
+from rfstudio.widgets.canvas.scene import Layered, Scene
 from rfstudio.widgets.canvas.shading import marked
 
 _CELL = 5.0
@@ -44,7 +45,7 @@ class SceneItem(QGraphicsItem):
         super().__init__()
         self._scene = Scene()
         self._reach = QRectF(0, 0, 1, 1)
-        self._cells = QImage()
+        self._cells: Layered | None = None
 
     @property
     def scene_shown(self) -> Scene:
@@ -54,8 +55,9 @@ class SceneItem(QGraphicsItem):
     def show_scene(self, scene: Scene) -> None:
         """Draw another scene."""
         self._scene = scene
+        self._cells = None
         if scene.support is not None:
-            self._cells = marked(scene.support, _CELL_COLOUR)
+            self._cells = Layered(scene.support, partial(marked, colour=_CELL_COLOUR), scene.area)
         self.update()
 
     def set_reach(self, rect: QRectF) -> None:
@@ -76,14 +78,16 @@ class SceneItem(QGraphicsItem):
         """Draw from the photo at the bottom to the marker of the unit on top."""
         del option, widget
         scene = self._scene
-        scale = abs(painter.worldTransform().m11())
+        transform = painter.worldTransform()
+        scale, down = abs(transform.m11()), abs(transform.m22())
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 2)
         self._draw_photo(painter)
         if scene.erf is not None:
-            painter.drawImage(scene.erf.rect, scene.erf.image)
+            image, rect = scene.erf.at(scale, down)
+            painter.drawImage(rect, image)
         self._draw_contour(painter)
         self._draw_outside(painter)
-        self._draw_support(painter, scale)
+        self._draw_support(painter, scale, down)
         self._draw_centres(painter)
         self._draw_nested(painter)
         self._draw_regions(painter)
@@ -127,12 +131,13 @@ class SceneItem(QGraphicsItem):
         path.addRect(region & area)
         painter.fillPath(path, QBrush(colour, Qt.BrushStyle.BDiagPattern))
 
-    def _draw_support(self, painter: QPainter, scale: float) -> None:
+    def _draw_support(self, painter: QPainter, scale: float, down: float) -> None:
         support = self._scene.support
-        if support is None:
+        if support is None or self._cells is None:
             return
         if scale < _CELL:
-            painter.drawImage(self._scene.area, self._cells)
+            image, rect = self._cells.at(scale, down)
+            painter.drawImage(rect, image)
             return
         rect = painter.worldTransform().inverted()[0].mapRect(QRectF(painter.viewport()))
         top, left = max(int(rect.top()), 0), max(int(rect.left()), 0)
