@@ -80,7 +80,7 @@ def _filled(
     pixels = subject.crop(image)
     size = tuple(image.shape[2:])
     shown = reach(box, size, request.patch, request.stride)
-    spread = _Spread(shown, request.stride)
+    spread = _Spread(shown, request.patch, request.stride)
     if pixels.numel() == 0:
         return spread.map()
     noise = request.amplitude * normal(
@@ -116,19 +116,22 @@ def _filled(
 class _Spread:
     """What patches tell of the pixels of a box, so far and in the end."""
 
-    def __init__(self, box: Box, stride: int) -> None:
+    def __init__(self, box: Box, side: int, stride: int) -> None:
         self._box = box
         self._stride = stride
         self._total = torch.zeros([b - a for a, b in box], dtype=torch.float64)
-        self._covered = torch.zeros_like(self._total)
+        self._covered = torch.ones_like(self._total)
+        for axis, (start, stop) in enumerate(box):
+            # Patches that miss the unit's pixels count, too: they do not move it.
+            counts = [_patches_over(x, side, stride) for x in range(start, stop)]
+            shape = [-1 if i == axis else 1 for i in range(len(box))]
+            self._covered *= torch.tensor(counts, dtype=torch.float64).view(shape)
         self.coarse = torch.zeros_like(self._total)
 
     def add(self, moved: Moved, patches: Sequence[tuple[Box, int]]) -> None:
         """Take in some patches, each with its level, and how much they move the unit."""
         for value, (patch, level) in zip(moved.tolist(), patches, strict=True):
-            where = _within(patch, self._box)
-            self._total[where] += value
-            self._covered[where] += 1
+            self._total[_within(patch, self._box)] += value
             # Until the finer patches come, this one stands for those beside it.
             reached = tuple((a, b + (level - 1) * self._stride) for a, b in patch)
             self.coarse[_within(reached, self._box)] = value
@@ -136,6 +139,12 @@ class _Spread:
     def map(self) -> Tensor:
         """Return the mean of the patches over each pixel; 0 where there is none."""
         return self._total / self._covered.clamp(min=1)
+
+
+def _patches_over(pixel: int, side: int, stride: int) -> int:
+    """Return how many patches of the grid lie over a pixel, along one axis."""
+    first = max(-((side - 1 - pixel) // stride), 0)
+    return pixel // stride - first + 1
 
 
 def _content(request: ErfRequest, pixels: Tensor, noise: Tensor, patch: Box) -> Tensor:

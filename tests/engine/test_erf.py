@@ -81,23 +81,27 @@ def test_that_an_estimator_is_its_formula(estimator: Any, formula: Any, unit: An
         np.testing.assert_allclose(result.map, wanted, rtol=1e-12, atol=1e-12 * wanted.max())
 
 
-@pytest.mark.parametrize("patch", [1, 3])
-def test_that_occlusion_is_one_evaluation_a_patch(patch: int) -> None:
+@pytest.mark.parametrize("unit", [(3, 2), (0, 0)])
+@pytest.mark.parametrize("method", ["cone", "full"])
+@pytest.mark.parametrize(("patch", "stride"), [(1, 1), (3, 3), (5, 3), (2, 3)])
+def test_that_occlusion_is_one_evaluation_a_patch(
+    patch: int, stride: int, method: Any, unit: tuple[int, int]
+) -> None:
+    """Of patches that overlap, those beside the unit's cone count, too: they do not move it."""
     module = to_torch(NETWORK, "l3", seed=5, dtype=torch.float64)
     images = _images(1)
     wanted, covered = np.zeros((12, 10)), np.zeros((12, 10))
-    base = module(images)[0, :, 3, 2].sum()
-    for y, x in itertools.product(range(0, 12, patch), range(0, 10, patch)):
+    base = module(images)[0, :, *unit].sum()
+    for y, x in itertools.product(range(0, 12, stride), range(0, 10, stride)):
         filled = images.clone()
         filled[:, :, y : y + patch, x : x + patch] = 0.5
-        moved = (module(filled)[0, :, 3, 2].sum() - base).abs().item()
+        moved = (module(filled)[0, :, *unit].sum() - base).abs().item()
         wanted[y : y + patch, x : x + patch] += moved
         covered[y : y + patch, x : x + patch] += 1
-    request = _request(
-        estimator="occlusion", unit=(3, 2), patch=patch, stride=patch, fill=0.5, samples=1
-    )
+    options = {"patch": patch, "stride": stride, "fill": 0.5, "samples": 1, "method": method}
+    request = _request(estimator="occlusion", unit=unit, **options)
     result = measure(request, module=module, images=images)
-    np.testing.assert_allclose(result.map, wanted / covered, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(result.map, wanted / covered.clip(1), rtol=1e-10, atol=1e-12)
 
 
 def test_that_occlusion_goes_from_coarse_to_fine() -> None:
