@@ -60,6 +60,7 @@ def _expected(architecture: Architecture, **options: object) -> Erf:
 RELU, NORM = ops.Relu(), ops.BatchNorm()
 SILU, SWISH = ops.Silu(), ops.Hardswish()
 LEAKY, DROP = ops.LeakyRelu(negative_slope=0.2), ops.Dropout()
+MAX = ops.MaxPool(kernel_size=2)
 
 EXACT: dict[str, list[Op | Item]] = {
     "convolutions": [_conv(), _conv(5), _conv(2, padding=((0, 1), (1, 0)))],
@@ -206,6 +207,11 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         [_conv(), ops.MaxPool(kernel_size=3, stride=2), RELU, _conv()],
         0.012,
         0.1,
+    ),
+    "max pooling of leaky values": (
+        [_conv(), LEAKY, ops.MaxPool(kernel_size=3, stride=2), _conv(), LEAKY, MAX, _conv()],
+        0.045,
+        0.12,
     ),
     "tanh, sigmoid and elu": (
         [_conv(), ops.Tanh(), _conv(), ops.Elu(), _conv(), ops.Sigmoid()],

@@ -93,6 +93,22 @@ ACTIVATIONS: frozenset[type[Op]] = frozenset(_FUNCTIONS)
 HOMOGENEOUS: tuple[type[Op], ...] = (ops.Relu, ops.LeakyRelu, ops.Prelu)
 """Those whose slope depends on the sign alone, so that no size of values matters."""
 
+_RISING: tuple[type[Op], ...] = (
+    ops.Relu6,
+    ops.Elu,
+    ops.Hardsigmoid,
+    ops.Sigmoid,
+    ops.Tanh,
+    ops.Softplus,
+)
+
+
+def is_rising(op: Op) -> bool:
+    """Return whether an activation never falls: the largest of some values stays the largest."""
+    if isinstance(op, HOMOGENEOUS):
+        return slope_below(op) >= 0
+    return isinstance(op, _RISING) and (not isinstance(op, ops.Elu) or op.alpha >= 0)
+
 
 def value(op: Op, x: Values) -> Values:
     """Return what an activation makes of values."""

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from rfstudio.core import ops
 from rfstudio.core.effective.activations import (
     HOMOGENEOUS,
+    is_rising,
     slope,
     slope_below,
     squared_slope,
@@ -262,12 +263,15 @@ def pooled(x: Moments, count: int) -> tuple[Moments, float]:
     if x.is_normal:
         law, mean, square, product = _largest(count, x.square, x.shared)
         return Moments(square, product, mean, law), 1.0
-    if x.source is not None and isinstance(x.source[0], ops.Relu):
-        law, _, _, _ = _largest(count, x.source[1], x.source[2])
-        after = Law(np.maximum(law.points, 0.0), law.weights)
-        shared = after.mean**2 + law.positive**2 * x.source[2]
+    if x.source is not None and is_rising(x.source[0]):
+        # The largest value is that of the largest value in front of the activation.
+        op, square, own = x.source
+        law, _, _, _ = _largest(count, square, own)
+        after = Law(value(op, law.points), law.weights)
+        shared = after.mean**2 + _mean_slope(op, law) ** 2 * own
         moments = Moments(after.square, min(shared, after.square), after.mean, after)
-        return moments, 2 * law.positive
+        opened = float(law.weights @ slope(op, law.points) ** 2)
+        return moments, opened / max(squared_slope(op, float(f"{square:.6g}")), 1e-300)
     law = x.distribution()
     order = np.argsort(law.points)
     points, weights = law.points[order], law.weights[order]
