@@ -61,7 +61,7 @@ def _with_joined_numbers(argv: list[str]) -> list[str]:
     """
     joined: list[str] = []
     open_option = False
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in zip(argv, [*argv, ""][1:], strict=True):
         if word in _NUMBERS and re.fullmatch(_POSITION, following):
             joined.append(word + "=")
             open_option = True

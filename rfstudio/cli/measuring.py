@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from rfstudio import __version__, api
 from rfstudio.cli import terminal
 from rfstudio.cli.asking import load_network, position_of
-from rfstudio.cli.photos import photos_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.analysis import Analysis, UnitView
 from rfstudio.core.expected import Erf
@@ -135,6 +134,7 @@ def erf(arguments: argparse.Namespace) -> int:
 
 
 def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
+    from rfstudio.cli.photos import photos_of
     from rfstudio.engine.erf import measure
     from rfstudio.engine.request import ErfRequest
 
@@ -188,6 +188,7 @@ def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         raise UsageError("--weights, --images and --samples are for measured gains")
     if arguments.gains != "measured" and not is_given:
         return api.expected_erf(analysis.architecture, arguments.layer, unit.position)
+    from rfstudio.cli.photos import photos_of
     from rfstudio.engine.gains import measure_gains
     from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest
 

@@ -141,7 +141,7 @@ def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
         | {f"{x}.bias": np.zeros(3, np.float32) for x in layers},
         nan,
     )
-    assert "the weights hold NaN or infinity" in trouble(weights=str(nan))
+    assert "'stem.weight' holds NaN or infinity" in trouble(weights=str(nan))
     (tmp_path / "text.safetensors").write_text("no weights at all")
     assert "text.safetensors" in trouble(weights=str(tmp_path / "text.safetensors"))
     assert "there is no such folder" in trouble(
