@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,17 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 @pytest.mark.parametrize("path", CODE, ids=_name)
 def test_that_files_and_classes_stay_small(path: Path) -> None:
-    text = path.read_text()
     # A catalogue of values, one small class each, may be longer.
     if path.name != "ops.py":
-        assert len(text.splitlines()) <= LONGEST_FILE
-    for node in ast.walk(ast.parse(text)):
+        assert len(path.read_text().splitlines()) <= LONGEST_FILE
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.ClassDef):
             assert (node.end_lineno or 0) - node.lineno < LONGEST_CLASS, node.name
             methods = [x for x in node.body if isinstance(x, ast.FunctionDef)]
@@ -55,12 +60,12 @@ def _outside_fixtures(tree: ast.AST) -> Iterator[ast.AST]:
 def test_that_nobody_sleeps_or_pumps_the_event_loop(path: Path) -> None:
     if path.name == "works.py":
         return  # plays work that hangs, in another process
-    assert not _calls(ast.parse(path.read_text())) & {"processEvents", "sleep", "qWait"}
+    assert not _calls(_tree(path)) & {"processEvents", "sleep", "qWait"}
 
 
 @pytest.mark.parametrize("path", CODE, ids=_name)
 def test_that_a_module_says_what_it_is_for(path: Path) -> None:
-    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    docstring = ast.get_docstring(_tree(path))
     assert docstring
     assert docstring.partition("\n\n")[0].rstrip().endswith((".", ":")), "a sentence, please"
 
@@ -72,7 +77,7 @@ def test_that_a_module_is_named_for_what_it_holds(path: Path) -> None:
 
 @pytest.mark.parametrize("path", TESTS, ids=_name)
 def test_that_the_names_of_tests_are_sentences(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             assert node.name.startswith("test_that_"), node.name
 
