@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import fields
 from pathlib import Path
 
 from rfstudio.app.erf_options import ErfOptions
 from rfstudio.app.selection import Selected
+from rfstudio.engine.request import BY_FILLING, ErfRequest
 
 
-def python_text(network: str, chosen: Selected) -> str:
+def python_text(network: str, chosen: Selected, options: ErfOptions | None = None) -> str:
     """Return Python lines that compute what is shown.
 
     Parameters
@@ -18,19 +20,38 @@ def python_text(network: str, chosen: Selected) -> str:
         A preset's name or the path of a file.
     chosen
         The layer and the unit.
+    options
+        How the effective field was measured; None: the expected one is shown.
     """
-    return (
-        "import rfstudio\n\n"
-        f"network = rfstudio.load({network!r})\n"
-        "analysis = rfstudio.analyze(network)\n"
-        f"layer = analysis[{chosen.layer!r}]\n"
-        f"unit = analysis.unit({chosen.layer!r}, {chosen.unit!r})\n"
-        "print(layer.rf_size, layer.jump, unit.theoretical_region, unit.visible_region)\n"
-        f"erf = rfstudio.expected_erf(network, {chosen.layer!r}, unit={chosen.unit!r})\n"
-    )
+    lines = [
+        "import rfstudio\n",
+        f"network = rfstudio.load({network!r})",
+        "analysis = rfstudio.analyze(network)",
+        f"layer = analysis[{chosen.layer!r}]",
+        f"unit = analysis.unit({chosen.layer!r}, {chosen.unit!r})",
+        "print(layer.rf_size, layer.jump, unit.theoretical_region, unit.visible_region)",
+    ]
+    call = f"network, {chosen.layer!r}, unit={chosen.unit!r}"
+    if options is None:
+        return "\n".join([*lines, f"erf = rfstudio.expected_erf({call})\n"])
+    if options.inputs != "noise":
+        lines.append("# Measured on images: give them as images=…, an array (N, C, H, W).")
+    given: dict[str, object] = {
+        "estimator": options.estimator,
+        "samples": options.samples,
+        "seed": options.seed,
+    }
+    given |= {"weights": options.weights, "device": options.device, "dtype": options.dtype}
+    words = "".join(f", {name}={value!r}" for name, value in (given | _finer(options)).items())
+    return "\n".join([*lines, f"erf = rfstudio.erf({call}{words})\n"])
 
 
-def command_text(network: str, chosen: Selected, options: ErfOptions | None = None) -> str:
+def command_text(
+    network: str,
+    chosen: Selected,
+    options: ErfOptions | None = None,
+    image: Path | None = None,
+) -> str:
     """Return the command that measures what is shown.
 
     Parameters
@@ -39,18 +60,35 @@ def command_text(network: str, chosen: Selected, options: ErfOptions | None = No
         As for `python_text`.
     options
         How it is measured; None: the expected field.
+    image
+        The file of the image that the canvas shows, for measurements on it.
     """
     unit = [str(x) for x in chosen.unit]
     words = ["rfstudio", "erf", network, "--layer", chosen.layer, "--unit", *unit]
     if options is None:
-        words += ["--estimator", "expected"]
-    else:
-        words += ["--estimator", options.estimator, "--samples", str(options.samples)]
-        words += ["--seed", str(options.seed), "--weights", options.weights]
-        words += ["--device", options.device, "--dtype", options.dtype]
-        if options.inputs == "folder" and options.folder is not None:
-            words += ["--images", str(options.folder)]
+        return shlex.join([*words, "--estimator", "expected"])
+    words += ["--estimator", options.estimator, "--samples", str(options.samples)]
+    words += ["--seed", str(options.seed), "--weights", options.weights]
+    words += ["--device", options.device, "--dtype", options.dtype]
+    images = {"noise": None, "image": image, "folder": options.folder}[options.inputs]
+    if images is not None:
+        words += ["--images", str(images)]
+    for name, value in _finer(options).items():
+        words += ["--" + name.replace("_", "-"), str(value)]
     return shlex.join(words)
+
+
+def _finer(options: ErfOptions) -> dict[str, object]:
+    """Return the options that a measurement with these knows and that are not its defaults."""
+    names = ["channel", "activation", "batch_norm"]
+    if options.weights == "random":
+        names.append("images_per_weights")
+    if options.estimator in BY_FILLING:
+        names += ["patch", "stride"]
+        names.append("fill" if options.estimator == "occlusion" else "amplitude")
+    usual = {x.name: x.default for x in fields(ErfRequest)}
+    found = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in found.items() if value != usual[name]}
 
 
 def network_word(preset: str, path: Path | None) -> str:

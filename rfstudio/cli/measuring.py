@@ -35,6 +35,15 @@ _COMPUTED = ("expected", "path-count")
 _MEASURED = ("energy", "rms", "abs", "signed", "positive", "occlusion", "perturbation")
 _FIGURES = (".png", ".svg", ".pdf")
 
+_FINE = ("channel", "activation", "batch_norm", "images_per_weights")
+_OF_PATCHES = {
+    "patch": ("occlusion", "perturbation"),
+    "stride": ("occlusion", "perturbation"),
+    "fill": ("occlusion",),
+    "amplitude": ("perturbation",),
+}
+"""Finer options, and the estimators that know them."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the command accepts besides network, layer and unit."""
@@ -81,6 +90,42 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="FILE", help="map.npz, or a figure: .png, .svg, .pdf"
     )
     parser.add_argument("--format", choices=("table", "json"), default="table")
+    _add_fine_options(parser)
+
+
+def _add_fine_options(parser: argparse.ArgumentParser) -> None:
+    """Add what is left to the defaults of a measurement unless it is given."""
+    group = parser.add_argument_group("finer options of a measurement")
+    group.add_argument("--channel", type=int, metavar="N", help="one channel; default: all")
+    group.add_argument(
+        "--activation",
+        choices=("as_is", "before", "after"),
+        help="take the map of the layer, or that before or behind its activation; default: as_is",
+    )
+    group.add_argument(
+        "--batch-norm",
+        choices=("warmed", "fresh", "train"),
+        help="statistics of a few images, of none, or of the sample itself; default: warmed",
+    )
+    group.add_argument(
+        "--images-per-weights",
+        type=int,
+        metavar="N",
+        help="samples that share a draw of random weights; default: 4",
+    )
+    for name in ("patch", "stride"):
+        group.add_argument(
+            f"--{name}", type=int, metavar="PX", help="of occlusion and perturbation; default: 1"
+        )
+    group.add_argument(
+        "--fill", type=float, metavar="X", help="what occlusion puts in a patch; default: 0"
+    )
+    group.add_argument(
+        "--amplitude",
+        type=float,
+        metavar="X",
+        help="standard deviation of the noise of perturbation; default: 1",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +149,7 @@ def erf(arguments: argparse.Namespace) -> int:
         raise UsageError("--gains is for --estimator expected")
     if arguments.estimator == "path-count" and _is_given(arguments):
         raise UsageError("--weights, --images and --samples have no effect on a path count")
+    _check_fine_options(arguments)
     size = None
     if arguments.recipe is not None:
         found = recipe(arguments.recipe)
@@ -133,6 +179,34 @@ def erf(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _fine_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the finer options that are given."""
+    values = {name: getattr(arguments, name) for name in (*_FINE, *_OF_PATCHES)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_fine_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that would have no effect.
+
+    Raises
+    ------
+    UsageError
+        That names one.
+    """
+    estimator = arguments.estimator
+    for name in _fine_options(arguments):
+        word = "--" + name.replace("_", "-")
+        if arguments.recipe is not None:
+            raise UsageError(f"{word} is set by --recipe {arguments.recipe}; leave one of them out")
+        known = _OF_PATCHES.get(name, _MEASURED)
+        if name == "batch_norm":
+            known = (*known, "expected")
+        if estimator not in known:
+            raise UsageError(
+                f"{word} has no effect on --estimator {estimator}; it is for " + ", ".join(known)
+            )
+
+
 def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
     from rfstudio.cli.photos import photos_of
     from rfstudio.engine.erf import measure
@@ -149,6 +223,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         samples=arguments.samples,
         dtype=arguments.dtype,
         device=arguments.device,
+        **_fine_options(arguments),
     )
     if arguments.recipe is not None:
         request = apply_recipe(request, arguments.recipe)
@@ -186,8 +261,11 @@ def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
     is_given = _is_given(arguments)
     if arguments.gains == "modelled" and is_given:
         raise UsageError("--weights, --images and --samples are for measured gains")
+    fine = _fine_options(arguments)
     if arguments.gains != "measured" and not is_given:
-        return api.expected_erf(analysis.architecture, arguments.layer, unit.position)
+        return api.expected_erf(analysis.architecture, arguments.layer, unit.position, **fine)
+    if fine:
+        raise UsageError("--batch-norm is for measured fields and modelled gains")
     from rfstudio.cli.photos import photos_of
     from rfstudio.engine.gains import measure_gains
     from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from rfstudio.app import presets
 from rfstudio.app.document import read_network
+from rfstudio.app.erf_options import ErfOptions
 from rfstudio.app.exports import save_network, save_picture, save_table
 from rfstudio.app.snippets import command_text, network_word, python_text
 from rfstudio.app.studio import Studio
@@ -262,15 +263,22 @@ class FileCommands(QObject):
 
     def copy_python(self) -> None:
         """Put Python lines on the clipboard that compute what is shown."""
-        self._copy(python_text(self._network_word(), self._studio.selection.value), "Python lines")
+        chosen, options = self._studio.selection.value, self._shown_options()
+        self._copy(python_text(self._network_word(), chosen, options), "Python lines")
 
     def copy_command(self) -> None:
         """Put the command on the clipboard that measures what is shown."""
+        chosen, options = self._studio.selection.value, self._shown_options()
+        picture = self._studio.images.picture
+        image = None if picture is None else picture.path
+        self._copy(command_text(self._network_word(), chosen, options, image), "The command")
+
+    def _shown_options(self) -> ErfOptions | None:
+        """Return how the field that is shown was measured; None: it is the expected one."""
         session = self._studio.erf_session
-        has_result = session is not None and session.result is not None
-        options = session.measured_options if session is not None and has_result else None
-        chosen = self._studio.selection.value
-        self._copy(command_text(self._network_word(), chosen, options), "The command")
+        if session is None or session.result is None:
+            return None
+        return session.measured_options
 
     def _network_word(self) -> str:
         return network_word(self._preset, self._studio.document.path)

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import rfstudio
+from rfstudio.app.erf_options import ErfOptions
 from rfstudio.app.exports import save_picture, save_table
 from rfstudio.app.facts import cost_facts, erf_facts, layer_facts, unit_facts
 from rfstudio.app.new_items import kinds, matching_kinds, new_item
 from rfstudio.app.presets import preset_families, read_preset
+from rfstudio.app.selection import Selected
+from rfstudio.app.snippets import python_text
 from rfstudio.app.texts import amount_text, item_text
 from rfstudio.core import ops
 from rfstudio.core.analysis import analyze
@@ -112,3 +116,18 @@ def test_that_tables_are_written_in_every_kind(tmp_path: Path, suffix: str) -> N
     path = tmp_path / f"table{suffix}"
     save_table(path, analyze(read_preset("alexnet")))
     assert "conv1" in path.read_text()
+
+
+def test_that_copied_python_measures_as_the_window_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ErfOptions(estimator="abs", samples=3, seed=7, channel=1, dtype="float64")
+    asked: dict[str, object] = {}
+
+    def erf(network: Architecture, layer: str, **others: object) -> None:
+        asked.update(others, network=network.name, layer=layer)
+
+    monkeypatch.setattr(rfstudio, "erf", erf)
+    exec(python_text("vgg16", Selected("conv1_1", (3, 4), None), options), {})
+    assert (asked["network"], asked["layer"], asked["unit"]) == ("VGG-16", "conv1_1", (3, 4))
+    assert (asked["estimator"], asked["samples"], asked["seed"]) == ("abs", 3, 7)
+    assert (asked["channel"], asked["dtype"]) == (1, "float64")
+    assert "patch" not in asked

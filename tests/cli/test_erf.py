@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rfstudio.app.erf_options import ErfOptions
+from rfstudio.app.selection import Selected
+from rfstudio.app.snippets import command_text
 from rfstudio.cli import main
+from rfstudio.cli.arguments import parse
 from rfstudio.cli.photos import Photos
 from rfstudio.paths import sample_images
 
@@ -237,3 +242,66 @@ def test_that_a_recipe_says_what_the_user_has_to_bring(
     assert "trained weights as a file and photos" in capsys.readouterr().err
     assert main(["erf", str(network), "--layer", "b", "--recipe", "lou2016"]) == 1
     assert "did you mean 'luo2016'" in capsys.readouterr().err
+
+
+def test_that_every_option_of_a_measurement_can_be_given(
+    capsys: pytest.CaptureFixture[str], network: Path
+) -> None:
+    words = ("--channel", "3", "--activation", "before", "--batch-norm", "fresh")
+    words += ("--images-per-weights", "2", "--patch", "5", "--stride", "5")
+    record = _json(capsys, network, *SMALL, "--estimator", "occlusion", "--fill", "0.5", *words)
+    found = record["options"]
+    assert (found["channel"], found["activation"], found["batch_norm"]) == (3, "before", "fresh")
+    assert (found["images_per_weights"], found["patch"], found["stride"]) == (2, 5, 5)
+    assert found["fill"] == 0.5
+    record = _json(capsys, network, *SMALL, "--estimator", "perturbation", "--amplitude", "0.1")
+    assert record["options"]["amplitude"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--patch", "3"), "--patch has no effect on --estimator energy"),
+        (("--estimator", "occlusion", "--amplitude", "2"), "it is for perturbation"),
+        (("--estimator", "path-count", "--batch-norm", "fresh"), "--batch-norm has no effect"),
+        (("--estimator", "expected", "--channel", "1"), "--channel has no effect"),
+        (("--recipe", "slak", "--channel", "1"), "--channel is set by --recipe slak"),
+        (
+            ("--estimator", "expected", "--gains", "measured", "--batch-norm", "fresh"),
+            "--batch-norm is for measured fields and modelled gains",
+        ),
+    ],
+)
+def test_that_an_option_without_effect_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], network: Path, words: tuple[str, ...], told: str
+) -> None:
+    assert main(["erf", str(network), "--layer", "b", *words]) == 2
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert captured.out == ""
+
+
+def test_that_the_statistics_of_norms_change_the_expected_field(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ("resnet18", "--layer", "layer2", "--estimator", "expected")
+    sizes = {
+        mode: _json(capsys, *words, "--batch-norm", mode)["metrics"]["luo_size"]
+        for mode in ("warmed", "fresh")
+    }
+    assert sizes["warmed"] != sizes["fresh"]
+
+
+def test_that_a_copied_command_measures_with_the_options_of_the_window() -> None:
+    options = ErfOptions(
+        estimator="occlusion", inputs="image", channel=2, batch_norm="fresh", patch=4, stride=2
+    )
+    photo = Path("/photos/a cat.jpg")
+    text = command_text("vgg16", Selected("conv1_1", (3, 4), None), options, photo)
+    said = parse(shlex.split(text)[1:])
+    assert (said.network, said.layer, said.unit) == ("vgg16", "conv1_1", (3, 4))
+    assert said.images == photo
+    for name in ("estimator", "samples", "seed", "weights", "device", "dtype"):
+        assert getattr(said, name) == getattr(options, name)
+    assert (said.channel, said.batch_norm, said.patch, said.stride) == (2, "fresh", 4, 2)
+    assert said.activation is said.fill is said.amplitude is None
