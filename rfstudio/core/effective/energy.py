@@ -46,6 +46,7 @@ from rfstudio.core.effective.moments import (
     scaled,
     standardized,
 )
+from rfstudio.core.effective.pool_chains import without_chains
 from rfstudio.core.effective.window_energy import WINDOWS, conv_model
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.geometry import AxisRules, Whole
@@ -67,7 +68,7 @@ class Energy:
     Attributes
     ----------
     graph
-        The network.
+        The network, or one of the same nodes in which max pools stand for chains of them.
     batch_norm
         Which statistics its batch norms have.
     layers
@@ -108,7 +109,11 @@ _recent: tuple[_Forward, ...] = ()
 
 
 def energy_of(
-    graph: Graph, batch_norm: BatchNormMode = "warmed", target: int | None = None
+    graph: Graph,
+    batch_norm: BatchNormMode = "warmed",
+    target: int | None = None,
+    *,
+    join_pools: bool = False,
 ) -> Energy:
     """Return how the expected energy flows back through a network.
 
@@ -123,6 +128,9 @@ def energy_of(
         "train": by the variance over the map, through which gradients flow as well.
     target
         The last node that is asked for; None: that of the network.
+    join_pools
+        Whether max pools directly behind each other are one, as they are in truth; otherwise each
+        layer stands for itself, as what is measured layer by layer has to be compared with.
 
     Raises
     ------
@@ -134,10 +142,10 @@ def energy_of(
         raise RFStudioError(f"batch_norm must be one of {words}, not {batch_norm!r}")
     global _recent  # noqa: PLW0603 - a cache by identity; a graph is too large to be hashed
     for known in _recent:
-        if known.energy.graph is graph and known.energy.batch_norm == batch_norm:
+        if known.graph is graph and known.of == (batch_norm, join_pools):
             break
     else:
-        known = _Forward(graph, batch_norm)
+        known = _Forward(graph, batch_norm, join_pools=join_pools)
         _recent = (known, *_recent[:2])
     return known.up_to(len(graph.nodes) - 1 if target is None else target)
 
@@ -161,7 +169,9 @@ def _root(channels: int) -> Layer:
 class _Forward:
     """The pass from the input to the last layer."""
 
-    def __init__(self, graph: Graph, batch_norm: BatchNormMode) -> None:
+    def __init__(self, graph: Graph, batch_norm: BatchNormMode, *, join_pools: bool) -> None:
+        self.graph, self.of = graph, (batch_norm, join_pools)
+        graph = without_chains(graph) if join_pools else graph
         channels = graph.nodes[0].channels
         self.energy = Energy(graph, batch_norm, [_root(channels)], [(channels,)], {}, {})
         self._nodes = graph.nodes
