@@ -267,6 +267,25 @@ def test_that_a_window_leaves_out_the_end_that_another_layer_reads(op: type) -> 
     assert not torch.equal(first[:, 4:], second[:, 4:])
 
 
+@pytest.mark.parametrize("padding", ["same", "same_lower"])
+@pytest.mark.parametrize("op", [ops.Conv, ops.MaxPool])
+def test_that_holes_over_a_single_sample_leave_the_size_alone(op: type, padding: str) -> None:
+    # Taps at −5, −2, 1, 4 or at −4, −1, 2, 5 of a map of one sample read none of it.
+    window = op(kernel_size=4, stride=1, dilation=3, padding=padding)
+    network = Architecture("t", "", "", (1, 1), 2, (Layer(window),))
+    values = to_torch(network)(torch.randn(1, 2, 1, 1))
+    assert values.shape == (1, 2, 1, 1)
+    assert not values.any()
+
+
+def test_that_a_mean_may_be_larger_than_a_volume() -> None:
+    mean = ops.AvgPool(kernel_size=(1, 3, 1), stride=1, padding="same")
+    network = Architecture("t", "", "", (4, 2, 3), 1, (Layer(mean),))
+    image = torch.rand(1, 1, 4, 2, 3)
+    rows = image.sum(3, keepdim=True).expand(image.shape) / 3
+    torch.testing.assert_close(to_torch(network)(image), rows)
+
+
 @pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
 def test_that_a_map_that_keeps_its_size_is_copied_whatever_the_factor(mode: str) -> None:
     upsample = ops.Upsample(scale_factor=1.1, mode=mode)

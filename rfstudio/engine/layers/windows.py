@@ -71,8 +71,9 @@ class WindowModule(LayerModule):
         pads = padding_around(source, bounds)
         symmetric = all(x == y for x, y in pads)
         fits = at_most is None or all(x <= y for (x, _), y in zip(pads, at_most, strict=True))
+        # Windows with holes may read nothing of a map that they span.
         alive = all(
-            low < stop and high > start
+            low < stop and high > start and start < stop
             for (low, high), (start, stop) in zip(bounds, source.box, strict=True)
         )
         if symmetric and fits and alive:
@@ -261,7 +262,13 @@ class AvgPoolModule(WindowModule):
         op: Any = node.op
         axes, size = len(node.size), sources[0].size
         kernel, stride, _ = window_of(op, axes)
-        cut, padding = self._fetched(sources[0], target, 0.0, at_most=[k // 2 for k in kernel])
+        at_most = [k // 2 for k in kernel]
+        if axes == 3:  # PyTorch refuses a map that without its padding is smaller than the window
+            at_most = [
+                x if k <= n else 0
+                for x, k, n in zip(at_most, kernel, sources[0].extent, strict=True)
+            ]
+        cut, padding = self._fetched(sources[0], target, 0.0, at_most=at_most)
         pool: Callable[..., Tensor] = AVG_POOL[axes]
         counts = _outer(
             [
