@@ -11,7 +11,7 @@ Examples
 (40, 40)
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than all the rest here
 
 if TYPE_CHECKING:
     from rfstudio.api import analyze, erf, erfs, expected_erf, load, path_counts, to_torch

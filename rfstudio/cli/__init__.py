@@ -1,5 +1,31 @@
 """The command line: the same answers as the window, for terminals and scripts."""
 
-from rfstudio.cli.main import main
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rfstudio.cli import interrupts
 
 __all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status.
+
+    Parameters
+    ----------
+    argv
+        The arguments without the program's name; those of the process, which then is this
+        program's own, if None.
+    """
+    if argv is None:
+        interrupts.end_at_once()
+    # Imported this late since it takes a third of a second, in which Ctrl-C may come.
+    from rfstudio.cli.program import run
+
+    status = run(argv)
+    if argv is None:
+        if status == interrupts.INTERRUPTED:
+            interrupts.leave()
+        interrupts.ignore()
+    return status

@@ -18,7 +18,7 @@ from rfstudio.app.erf_numbers import HEADERS
 from rfstudio.app.erf_options import ErfOptions
 from rfstudio.app.erf_view import ErfView
 from rfstudio.app.selection import Selection
-from rfstudio.cli.main import main
+from rfstudio.cli import main
 from rfstudio.core import ops
 from rfstudio.core.architecture import Architecture, Layer
 from rfstudio.core.errors import RFStudioError

@@ -12,15 +12,16 @@ import sys
 from collections.abc import Sequence
 
 from rfstudio.cli.arguments import parse
+from rfstudio.cli.interrupts import INTERRUPTED, MESSAGE, unwinding
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.errors import FormatError, RFStudioError
 from rfstudio.formats.tables import one_line
 
-DONE, AT_FAULT, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, AT_FAULT, USAGE = 0, 1, 2
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program and return its exit status.
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
 
     Parameters
     ----------
@@ -35,9 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             # A terminal that cannot show × or … gets a question mark, not a traceback.
             stream.reconfigure(errors="replace")
     try:
-        arguments = parse(sys.argv[1:] if argv is None else list(argv))
-        status: int = arguments.run(arguments)
-        sys.stdout.flush()
+        with unwinding():
+            arguments = parse(sys.argv[1:] if argv is None else list(argv))
+            status: int = arguments.run(arguments)
+            sys.stdout.flush()
     except SystemExit as stop:  # argparse has printed help or a usage error
         return stop.code if isinstance(stop.code, int) else USAGE
     except UsageError as error:
@@ -53,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = error.filename or "standard output"
         return _complain(f"rfstudio: {place}: {error.strerror}", AT_FAULT)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _complain(MESSAGE, INTERRUPTED)
     return status
 
 
