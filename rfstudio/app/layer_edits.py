@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject
 
@@ -12,7 +13,7 @@ from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
 from rfstudio.app.layer_text import items_of_text, text_of_items
 from rfstudio.app.new_items import new_item
-from rfstudio.app.selection import Selection
+from rfstudio.app.selection import Selected, Selection
 from rfstudio.core import edits, ops
 from rfstudio.core.analysis import analyze
 from rfstudio.core.architecture import (
@@ -30,8 +31,15 @@ from rfstudio.core.errors import EditError
 _EITHER_OR = ({"scale_factor", "size"}, {"size", "margins"})
 
 
+class _Side(NamedTuple):
+    """The network on one side of an edit, and what is chosen in it."""
+
+    architecture: Architecture
+    chosen: Selected
+
+
 class LayerEdits(QObject):
-    """Edits the document and chooses what the edit made.
+    """Edits the document and chooses what the edit made; undone, what was chosen before it.
 
     Every method raises `RFStudioError` with a sentence where the edit is not possible; nothing
     has changed then.
@@ -48,6 +56,11 @@ class LayerEdits(QObject):
         self._document = document
         self._session = session
         self._selection = selection
+        # By the networks left and entered; as they are kept, no other ones can have their ids.
+        self._sides: dict[tuple[int, int], tuple[_Side, _Side]] = {}
+        self._here = document.architecture
+        # Connected behind the analysis, so that the selection has followed by then.
+        document.architecture_changed.connect(self._follow_step)
 
     @property
     def _architecture(self) -> Architecture:
@@ -90,23 +103,26 @@ class LayerEdits(QObject):
         if not places:
             return
         after = edits.delete(self._architecture, places)
-        self._document.edit(f"{verb} {self._named(places)}", after)
-        self._select_near(edits.landing(places, places[0]))
+        with self._step():
+            self._document.edit(f"{verb} {self._named(places)}", after)
+            self._select_near(edits.landing(places, places[0]))
 
     def duplicate(self, locations: Sequence[Location]) -> None:
         """Put copies of items behind them."""
         places = edits.outermost(locations)
         after = edits.duplicate(self._architecture, places)
-        self._document.edit(f"Duplicate {self._named(places)}", after)
-        self._selection.select_item(edits.after(places[-1]))
+        with self._step():
+            self._document.edit(f"Duplicate {self._named(places)}", after)
+            self._selection.select_item(edits.after(places[-1]))
 
     def move(self, locations: Sequence[Location], target: Location) -> list[Location]:
         """Move items in front of a place; return where they are now."""
         places = edits.outermost(locations)
         after = edits.move(self._architecture, places, target)
         goal = edits.landing(places, target)
-        self._document.edit(f"Move {self._named(places)}", after)
-        self._selection.select_item(goal)
+        with self._step():
+            self._document.edit(f"Move {self._named(places)}", after)
+            self._selection.select_item(goal)
         return [(*goal[:-1], goal[-1] + i) for i in range(len(places))]
 
     def step(self, locations: Sequence[Location], direction: edits.Direction) -> list[Location]:
@@ -119,21 +135,24 @@ class LayerEdits(QObject):
         """Put neighbouring items into a new container."""
         places = edits.outermost(locations)
         after = edits.wrap(self._architecture, places, kind)
-        self._document.edit(f"Wrap {self._named(places)} in {kind}", after)
-        self._selection.select_item(places[0])
+        with self._step():
+            self._document.edit(f"Wrap {self._named(places)} in {kind}", after)
+            self._selection.select_item(places[0])
 
     def unwrap(self, location: Location) -> None:
         """Exchange a container for the layers in it."""
         after = edits.unwrap(self._architecture, location)
-        self._document.edit(f"Unwrap {self._named([location])}", after)
-        self._select_near(location)
+        with self._step():
+            self._document.edit(f"Unwrap {self._named([location])}", after)
+            self._select_near(location)
 
     def rename(self, location: Location, name: str) -> None:
         """Rename an item."""
         after = edits.rename(self._architecture, location, name)
         copy = self._selection.copy
-        self._document.edit(f"Rename {self._named([location])}", after)
-        self._selection.select_item(location, copy)
+        with self._step():
+            self._document.edit(f"Rename {self._named([location])}", after)
+            self._selection.select_item(location, copy)
 
     def set_parameter(self, location: Location, name: str, value: Any) -> None:
         """Set one parameter; consecutive changes of the same one undo together."""
@@ -201,6 +220,29 @@ class LayerEdits(QObject):
         after = edits.set_branches(self._architecture, location, wanted)
         self._document.edit(f"{text} of {self._named([location])}", after)
 
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """Remember what is chosen on either side of an edit, for undo and redo."""
+        before = _Side(self._architecture, self._selection.value)
+        yield
+        after = _Side(self._architecture, self._selection.value)
+        if after.architecture is not before.architecture:
+            self._sides[id(before.architecture), id(after.architecture)] = (before, after)
+            self._sides[id(after.architecture), id(before.architecture)] = (after, before)
+
+    def _follow_step(self) -> None:
+        """Choose what was chosen on the other side of an edit, unless somebody chose since."""
+        here, self._here = self._here, self._architecture
+        known = self._sides.get((id(here), id(self._here)))
+        if known is None:
+            if not self._document.undo_stack.count():  # another network was opened
+                self._sides.clear()
+            return
+        left, entered = known
+        chosen = self._selection.left
+        if (chosen.layer, chosen.item) == (left.chosen.layer, left.chosen.item):
+            self._selection.return_to(entered.chosen)
+
     def _branches(self, location: Location) -> tuple[Branch, ...]:
         item = item_at(self._architecture, location)
         if not isinstance(item, Parallel):
@@ -226,8 +268,9 @@ class LayerEdits(QObject):
 
     def _insert(self, text: str, place: Location, items: Sequence[Item]) -> None:
         after = edits.insert(self._architecture, place, items)
-        self._document.edit(text, after)
-        self._selection.select_item(place)
+        with self._step():
+            self._document.edit(text, after)
+            self._selection.select_item(place)
 
     def _select_near(self, place: Location) -> None:
         outline = self._session.outline

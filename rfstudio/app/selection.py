@@ -74,12 +74,18 @@ class Selection(QObject):
         self._size: tuple[int, ...] = ()
         self._copy = -1
         self._value = self._choice(len(session.analysis.graph.nodes) - 1, None, None)
+        self._left = self._value
         session.analysis_changed.connect(self._follow)
 
     @property
     def value(self) -> Selected:
         """The whole choice."""
         return self._value
+
+    @property
+    def left(self) -> Selected:
+        """What was chosen when the network changed last."""
+        return self._left
 
     @property
     def shown(self) -> Shown:
@@ -143,6 +149,15 @@ class Selection(QObject):
             return
         self._set(self._choice(outputs[copy if 0 <= copy < len(outputs) else -1], None, item))
 
+    def return_to(self, earlier: Selected) -> None:
+        """Choose the layer and item of an earlier choice, if they are there again.
+
+        The unit stays at the same relative place of the image.
+        """
+        index = self._session.analysis.graph.paths.get(earlier.layer, -1)
+        if index >= 0:
+            self._set(self._choice(index, None, earlier.item))
+
     def select_unit(self, unit: tuple[int, ...]) -> None:
         """Choose a unit of the chosen layer; positions outside its map are moved inside."""
         self._set(self._value._replace(unit=_inside(unit, self._size)))
@@ -162,7 +177,7 @@ class Selection(QObject):
 
     def _follow(self) -> None:
         analysis = self._session.analysis
-        old = self._value
+        old = self._left = self._value
         index = analysis.graph.paths.get(old.layer, -1)
         if index < 0:
             outputs = () if old.item is None else self._session.outline.outputs(old.item)

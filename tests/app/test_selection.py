@@ -152,3 +152,30 @@ def _with_first(architecture: Architecture) -> Architecture:
     from rfstudio.core import edits
 
     return edits.insert(architecture, (0,), [conv("new")])
+
+
+def test_that_undo_goes_back_to_what_was_chosen_unless_somebody_chose_since(
+    studio: Studio,
+) -> None:
+    selection, stack = studio.selection, studio.document.undo_stack
+    selection.select_item((0,))
+    studio.edits.delete([(0,)])
+    assert selection.layer == "stage.1.z"
+    stack.undo()
+    assert (selection.layer, selection.item) == ("a", (0,))
+    stack.redo()
+    assert selection.layer == "stage.1.z"
+    selection.select_layer("b")
+    stack.undo()
+    assert selection.layer == "b"  # whoever looks at it while an edit goes to and fro goes on
+
+
+@pytest.mark.parametrize("kind", ["sequence", "residual", "parallel", "repeat"])
+def test_that_a_wrapped_layer_is_chosen_again_when_that_is_undone(
+    studio: Studio, kind: str
+) -> None:
+    studio.selection.select_item((0,))
+    studio.edits.wrap([(0,)], kind)
+    assert studio.selection.item == (0,)
+    studio.document.undo_stack.undo()
+    assert (studio.selection.layer, studio.selection.item) == ("a", (0,))

@@ -12,9 +12,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QSizePolicy,
-    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -22,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from rfstudio.core.diagnostics import AXIS_NAMES
 from rfstudio.core.ops import Kind, Parameter
+from rfstudio.widgets.undo_keys import Line, Spin
 
 LARGEST = 2**31 - 1
 
@@ -56,10 +55,9 @@ def make_editor(parameter: Parameter) -> Editor:
     return editor
 
 
-def _spin(minimum: int, maximum: int = LARGEST) -> QSpinBox:
-    spin = QSpinBox()
+def _spin(minimum: int, maximum: int = LARGEST) -> Spin:
+    spin = Spin()
     spin.setRange(minimum, maximum)
-    spin.setKeyboardTracking(False)
     spin.setAccelerated(True)
     # Its range would make it as wide as its largest number.
     spin.setMinimumWidth(64)
@@ -115,7 +113,7 @@ class AxesEditor(Editor):
         self._empty = empty
         self._least = minimum
         self._is_apart = False
-        self.spins: list[QSpinBox] = []
+        self.spins: list[Spin] = []
         self._spin_row = self._row()
         self.apart = QToolButton()
         self.apart.setCheckable(True)
@@ -269,7 +267,7 @@ class ScalesEditor(Editor):
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
         self._is_optional = parameter.default is None and not parameter.required
-        self.line = QLineEdit()
+        self.line = Line()
         self.line.setPlaceholderText("not set")
         self._row().addWidget(self.line)
         self.line.editingFinished.connect(self._announce)
@@ -300,7 +298,7 @@ class NumberEditor(Editor):
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
         del parameter
-        self.line = QLineEdit()
+        self.line = Line()
         self._row().addWidget(self.line)
         self._shown = ""
         self.line.editingFinished.connect(self._announce)
@@ -325,7 +323,7 @@ class TextEditor(Editor):
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
         del parameter
-        self.line = QLineEdit()
+        self.line = Line()
         self._row().addWidget(self.line)
         self._shown = ""
         self.line.editingFinished.connect(self._announce)
@@ -333,6 +331,7 @@ class TextEditor(Editor):
     def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
         """Show a text."""
         self._shown = value
+        self.line.setModified(False)
         if self.line.text() != value:
             self.line.setText(value)
 

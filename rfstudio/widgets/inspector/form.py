@@ -13,9 +13,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QMenu,
-    QSpinBox,
     QToolButton,
     QWidget,
 )
@@ -29,6 +27,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.ops import parameters
 from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor
 from rfstudio.widgets.theme import is_dark, severity_colour
+from rfstudio.widgets.undo_keys import Line, Spin
 
 
 class ItemForm(QWidget):
@@ -150,7 +149,7 @@ class ItemForm(QWidget):
         self._shows.append(show)
 
     def _build_name(self) -> None:
-        line = QLineEdit()
+        line = Line()
         line.setAccessibleName("name")
         tip = "Its name; empty: its operation and a running number. Names in `from` follow."
         self._add("name", "name", line, tip)
@@ -176,7 +175,7 @@ class ItemForm(QWidget):
         row = QHBoxLayout(box)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
-        line = QLineEdit()
+        line = Line()
         line.setAccessibleName("reads")
         line.setPlaceholderText("the layer before it")
         choose = QToolButton()
@@ -232,9 +231,8 @@ class ItemForm(QWidget):
         self._try(lambda: self._edits.set_inputs(self._location(), names))
 
     def _build_times(self) -> None:
-        spin = QSpinBox()
+        spin = Spin()
         spin.setRange(1, 100_000)
-        spin.setKeyboardTracking(False)
         spin.setAccessibleName("times")
         self._add("times", "times", spin, "How often the layers stand one behind the other.")
 
@@ -282,9 +280,8 @@ class ItemForm(QWidget):
         size = AxesEditor(1)
         self._add("size", "input_size", size, "Size of the input along each axis, in pixels.")
         size.value_edited.connect(self._set_input_size)
-        channels = QSpinBox()
+        channels = Spin()
         channels.setRange(1, 100_000)
-        channels.setKeyboardTracking(False)
         self._add("channels", "channels", channels, "Number of channels of the input; 3 for RGB.")
         channels.valueChanged.connect(
             lambda n: self._try(lambda: self._edits.set_network("input channels", channels=n))
@@ -299,7 +296,7 @@ class ItemForm(QWidget):
         self._shows.append(show)
 
     def _add_network_text(self, label: str, fact: str, tip: str) -> None:
-        line = QLineEdit()
+        line = Line()
         line.setAccessibleName(label)
         self._add(label, fact, line, tip)
 

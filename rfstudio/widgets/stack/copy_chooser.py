@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.selection import Selection
+from rfstudio.widgets.undo_keys import Spin
 
 
 class CopyChooser(QWidget):
@@ -20,7 +21,7 @@ class CopyChooser(QWidget):
         self._selection = selection
         self.note = QLabel()
         self.note.setWordWrap(True)
-        self.copy = QSpinBox()
+        self.copy = Spin()
         self.copy.setPrefix("copy ")
         self.copy.setToolTip("Which of the copies that the repeats make is shown")
         self.copy.setAccessibleName("Shown copy of the repeated layer")

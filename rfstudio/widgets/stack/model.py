@@ -62,6 +62,11 @@ _RANK = {"error": 3, "warning": 2, "note": 1, "": 0}
 class StackModel(QAbstractItemModel):
     """Rows are the network's input and the items of the document.
 
+    Attributes
+    ----------
+    is_following
+        Whether rows come and go after an edit, so that what a view makes current is no wish.
+
     Signals
     -------
     refused
@@ -82,6 +87,7 @@ class StackModel(QAbstractItemModel):
         edits: LayerEdits,
     ) -> None:
         super().__init__()
+        self.is_following = False
         self._document = document
         self._session = session
         self._selection = selection
@@ -324,7 +330,11 @@ class StackModel(QAbstractItemModel):
     def _follow(self) -> None:
         self.texts.clear()
         self._collect_remarks()
-        self._sync(self._root, self._document.architecture.layers, head=1, tail=0)
+        self.is_following = True
+        try:
+            self._sync(self._root, self._document.architecture.layers, head=1, tail=0)
+        finally:
+            self.is_following = False
         self.numbers_changed.emit()
 
     def _follow_selection(self, chosen: Selected) -> None:

@@ -40,6 +40,7 @@ from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from rfstudio.widgets.stack.op_picker import OpPicker
 from rfstudio.widgets.stack.tree import LayerTree
 from rfstudio.widgets.theme import icon
+from rfstudio.widgets.undo_keys import Line
 
 _WRAPS: tuple[tuple[Wrapping, str], ...] = (
     ("sequence", "Ctrl+G"),
@@ -101,7 +102,7 @@ class StackPanel(QWidget):
         self._words: list[str] = []
         self.tree = self._make_tree()
         self.picker = OpPicker(self)
-        self.filter_line = QLineEdit()
+        self.filter_line = Line()
         self.filter_line.setPlaceholderText("Filter layers")
         self.filter_line.setAccessibleName("Filter layers")
         self.filter_line.setClearButtonEnabled(True)
@@ -315,6 +316,8 @@ class StackPanel(QWidget):
     # --- following ------------------------------------------------------------------------------
 
     def _choose(self, current: QModelIndex) -> None:
+        if self.model.is_following:
+            return  # the row of what is chosen went away with an edit; another one comes
         row = self.model.row_of(current)
         if row.is_branch or row.parent is None:
             return

@@ -1,0 +1,48 @@
+"""Fields to type in that leave undo and redo to the document unless something is typed in them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QLineEdit, QSpinBox
+
+_KEYS = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
+
+
+class Line(QLineEdit):
+    """A line of text.
+
+    Qt's own takes Ctrl+Z for itself even when it has nothing to undo, so that an edit could not be
+    undone while the keyboard is where it was made.
+    """
+
+    def event(self, event: QEvent) -> bool:
+        """Let the window have the keys while nothing is typed that is not taken over."""
+        if _is_undo(event) and not self.isModified():
+            event.ignore()
+            return False
+        return super().event(event)
+
+
+class Spin(QSpinBox):
+    """A whole number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setKeyboardTracking(False)
+        self.valueChanged.connect(lambda _: self.lineEdit().setModified(False))
+
+    def event(self, event: QEvent) -> bool:
+        """Let the window have the keys while nothing is typed that is not taken over."""
+        if _is_undo(event) and not self.lineEdit().isModified():
+            event.ignore()
+            return False
+        return super().event(event)
+
+
+def _is_undo(event: QEvent) -> bool:
+    return (
+        event.type() == QEvent.Type.ShortcutOverride
+        and isinstance(event, QKeyEvent)
+        and any(event.matches(x) for x in _KEYS)
+    )
