@@ -6,9 +6,8 @@ Nothing here imports Qt; torch is imported only by what measures or builds with 
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
-from difflib import get_close_matches
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +17,7 @@ from rfstudio.core.architecture import INPUT, Architecture
 from rfstudio.core.backtrace import check_unit
 from rfstudio.core.errors import RFStudioError, UnitError
 from rfstudio.core.graph import Graph, expand
+from rfstudio.engine.torch_import import need_torch
 
 if TYPE_CHECKING:
     import torch
@@ -145,6 +145,7 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
     graph, index, position = _unit_of(network, layer, unit, size, training=training)
     if module is None and images is None and weights is None and samples is None:
         return expected.expected_erf(graph, index, position, batch_norm=batch_norm)
+    need_torch()
     from rfstudio.engine import gains
     from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest
 
@@ -258,6 +259,7 @@ def to_torch(
     GraphError
         If the network has faults in front of the layer.
     """
+    need_torch()
     from rfstudio.engine import build
 
     return build.to_torch(load(network), layer, seed, weights=weights, input_size=input_size)
@@ -319,6 +321,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
     if estimator in _COMPUTED:
         return _computed(network, layer, unit, module=module, images=images, **options)
+    need_torch()
     from rfstudio.engine.erf import measure
 
     position = None if unit is None else _whole(unit)
@@ -359,10 +362,11 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     RFStudioError
         As `erf` does.
     """
-    from rfstudio.engine.erf import measure_units
-
     if estimator in _COMPUTED:
         raise RFStudioError(f"'{estimator}' is computed, unit by unit: call erf for each of them")
+    need_torch()
+    from rfstudio.engine.erf import measure_units
+
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
     request, given = _request_of(network, layer, images, dtype=dtype, **options)
     results = measure_units(request, [_whole(x) for x in units], module=module, images=given)
@@ -385,7 +389,9 @@ def _computed(
     RFStudioError
         If one channel or another map is asked for, since the field of all would pass for that.
     """
-    _refuse_unknown(options)
+    from rfstudio.engine.request import refuse_unknown
+
+    refuse_unknown(options)
     estimator = options["estimator"]
     for name, usual in (("channel", None), ("activation", "as_is")):
         if options.get(name, usual) != usual:
@@ -404,6 +410,7 @@ def _given(images: object, network: Architecture) -> torch.Tensor | None:
     """Return a caller's images as one batch (N, C, *size); see `engine.given_images`."""
     if images is None:
         return None
+    need_torch()
     from rfstudio.engine.given_images import given_images
 
     return given_images(images, network.channels, network.axes)
@@ -413,9 +420,9 @@ def _request_of(
     network: str | Path | Architecture, layer: str, images: object, **options: Any
 ) -> tuple[ErfRequest, torch.Tensor | None]:
     """Return a measurement as the engine takes it, at the size of the images if there are any."""
-    from rfstudio.engine.request import ErfRequest
+    from rfstudio.engine.request import ErfRequest, refuse_unknown
 
-    _refuse_unknown(options)
+    refuse_unknown(options)
     architecture = load(network)
     given = _given(images, architecture)
     if given is not None:
@@ -457,17 +464,6 @@ def _measured(
         )
         for x in results
     ]
-
-
-def _refuse_unknown(options: Mapping[str, Any]) -> None:
-    from rfstudio.engine.request import ErfRequest
-
-    known = [x.name for x in fields(ErfRequest) if x.name not in ("architecture", "layer")]
-    for name in options:
-        if name not in (*known, "module", "images"):
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise RFStudioError(f"there is no option '{name}' of a measurement{hint}")
 
 
 def _unit_of(

@@ -338,15 +338,14 @@ class _Host(threading.Thread):
         """Tell that the worker has ended; have another one ready unless this one never was."""
         how = worker.obituary()
         self._drop_worker()
-        again = "" if not self._was_ready else "; a new one is started"
-        self._finish(
-            _Failure(
-                WorkerError(
-                    f"the process that measures {how}{again}. Take a smaller "
-                    "input, or a unit with a smaller field, if this happens again."
-                )
-            )
+        remedy = (
+            "; a new one is started. Take a smaller input, or a unit with a smaller field, if this "
+            "happens again"
+            if self._was_ready
+            else ", while it was starting. If this happens again, install torch anew, as the README "
+            "says"
         )
+        self._finish(_Failure(WorkerError(f"the process that measures {how}{remedy}.")))
         if self._was_ready:
             self._ensure_worker()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from rfstudio.cli import interrupts
@@ -20,12 +21,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         interrupts.end_at_once()
-    # Imported this late since it takes a third of a second, in which Ctrl-C may come.
-    from rfstudio.cli.program import run
+    try:
+        # Imported this late since it takes a third of a second, in which Ctrl-C may come.
+        from rfstudio.cli.program import run
 
-    status = run(argv)
+        status = run(argv)
+    except ImportError as error:
+        status = _incomplete(error)
     if argv is None:
         if status == interrupts.INTERRUPTED:
             interrupts.leave()
         interrupts.ignore()
     return status
+
+
+def _incomplete(error: ImportError) -> int:
+    """Say what an installation lacks; the error itself is one of the program if that is ours."""
+    if (error.name or "").partition(".")[0] == "rfstudio":
+        raise error
+    told = " ".join(str(error).split())[:300]
+    print(
+        f"rfstudio: the installation is incomplete ({told}); install RF Studio again, as the "
+        "README says",
+        file=sys.stderr,
+    )
+    return 1

@@ -23,6 +23,7 @@ from rfstudio.core.expected import Erf
 from rfstudio.core.metrics import Metrics
 from rfstudio.core.unit_frame import UnitFrame
 from rfstudio.engine.recipes import apply_recipe, recipe
+from rfstudio.engine.torch_import import need_torch
 from rfstudio.formats.erf_files import (
     computed_facts,
     erf_json,
@@ -208,6 +209,7 @@ def _check_fine_options(arguments: argparse.Namespace) -> None:
 
 
 def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
+    need_torch()
     from rfstudio.cli.photos import photos_of
     from rfstudio.engine.erf import measure
     from rfstudio.engine.request import ErfRequest
@@ -266,6 +268,7 @@ def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         return api.expected_erf(analysis.architecture, arguments.layer, unit.position, **fine)
     if fine:
         raise UsageError("--batch-norm is for measured fields and modelled gains")
+    need_torch()
     from rfstudio.cli.photos import photos_of
     from rfstudio.engine.gains import measure_gains
     from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest

@@ -13,3 +13,7 @@ class DeviceError(RFStudioError):
 
 class WeightsError(RFStudioError):
     """A file of weights cannot be read, or does not fit the network."""
+
+
+class TorchMissingError(RFStudioError):
+    """torch is not installed, or its installation is broken."""

@@ -5,8 +5,9 @@ No torch here: the window's process makes requests and receives results, and nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
@@ -115,6 +116,22 @@ class ErfRequest:
         values["architecture"] = self.architecture.name
         values["images"] = len(self.images)
         return values
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse options that a measurement does not have, and name the nearest one.
+
+    Raises
+    ------
+    MeasurementError
+        That names the first of them.
+    """
+    known = [x.name for x in fields(ErfRequest) if x.name not in ("architecture", "layer")]
+    for name in names:
+        if name not in (*known, "module", "images"):
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise MeasurementError(f"there is no option '{name}' of a measurement{hint}")
 
 
 _WHOLE = ("seed", "channel")

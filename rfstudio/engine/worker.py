@@ -23,6 +23,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, TypeAlias
 
@@ -59,7 +60,7 @@ class WorkerProcess:
         self._process = context.Process(
             target=serve, args=(theirs, tuple(preload)), name="rfstudio-worker", daemon=True
         )
-        with _without_main_module():
+        with _without_main_module(), _deaf_to_interrupts():
             self._process.start()
         # Only the worker holds its end now, so that its death closes the pipe.
         theirs.close()
@@ -102,9 +103,27 @@ def _without_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Have a process that is spawned here never hear of Ctrl+C, which is for the window.
+
+    It could ignore it itself only after its first imports, amid which it would show a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Its start would undo what follows.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def serve(connection: Connection, preload: tuple[str, ...]) -> None:
     """Run what comes over the connection until it is closed; the worker's main function."""
-    # Ctrl+C in the terminal is for the window, which ends this process itself.
+    # Where it could not be kept from hearing of it; the window ends this process itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Before torch is imported, which reads these once: threads that spin stall the window.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -116,7 +135,9 @@ def serve(connection: Connection, preload: tuple[str, ...]) -> None:
     )
     listener.start()
     for name in preload:
-        importlib.import_module(name)
+        # What cannot be imported is told by the work that needs it.
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
     outbox.send(("ready",))
     while True:
         number, work, token = works.get()

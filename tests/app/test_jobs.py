@@ -18,13 +18,22 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import works
 
-from rfstudio.app.jobs import Job, JobRunner, WorkerError
+from rfstudio.app.jobs import TORCH, Job, JobRunner, WorkerError
 from rfstudio.core.errors import RFStudioError, UnitError
+from rfstudio.engine.measuring import measure_erf
+from rfstudio.engine.request import ErfRequest
+from rfstudio.formats.presets import read_preset
 
 
 @pytest.fixture
-def runner(qapp: QCoreApplication) -> Iterator[JobRunner]:
-    runner = JobRunner(preload=())
+def preload() -> tuple[str, ...]:
+    """What the worker imports before there is work."""
+    return ()
+
+
+@pytest.fixture
+def runner(qapp: QCoreApplication, preload: tuple[str, ...]) -> Iterator[JobRunner]:
+    runner = JobRunner(preload=preload)
     yield runner
     runner.shutdown()
     qapp.processEvents()
@@ -180,6 +189,36 @@ def test_that_an_idle_worker_that_dies_is_replaced_before_it_is_missed(
     os.kill(first, signal.SIGKILL)
     qtbot.waitUntil(lambda: states == ["ended", "starting", "ready"], timeout=30_000)
     assert _value(qtbot, runner.submit("a", works.process_number)) != first
+
+
+@pytest.mark.parametrize("preload", [TORCH])
+def test_that_a_worker_without_torch_starts_and_says_so_when_it_is_needed(
+    qtbot: QtBot, runner: JobRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text("raise OSError('libtorch_cpu.so: cannot open')")
+    monkeypatch.syspath_prepend(tmp_path)  # which a worker starts with, too
+    request = ErfRequest(architecture=read_preset("vgg16"), layer="conv1_1")
+    error = _error(qtbot, runner.submit("erf", partial(measure_erf, request)))
+    assert isinstance(error, RFStudioError)
+    assert "needs torch, which cannot be used here (OSError: libtorch_cpu.so" in str(error)
+    assert isinstance(_value(qtbot, runner.submit("a", works.process_number)), int)
+
+
+@pytest.mark.parametrize("preload", [("deadly",)])
+def test_that_a_worker_that_dies_while_it_starts_is_not_blamed_on_the_network(
+    qtbot: QtBot, runner: JobRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deadly.py").write_text("import os; os.kill(os.getpid(), 9)")
+    monkeypatch.syspath_prepend(tmp_path)
+    error = _error(qtbot, runner.submit("a", works.process_number))
+    assert "was killed, as the system does when memory runs out, while it was starting" in str(
+        error
+    )
+
+
+def test_that_a_worker_never_hears_of_an_interrupt(qtbot: QtBot, runner: JobRunner) -> None:
+    assert signal.SIGINT in _value(qtbot, runner.submit("a", works.signals_that_are_blocked))
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_that_the_worker_takes_one_core_less_than_there_are_and_does_not_spin(

@@ -19,6 +19,13 @@ def process_number(token: CancelToken, report: Report) -> int:
     return os.getpid()
 
 
+def signals_that_are_blocked(token: CancelToken, report: Report) -> set[int]:
+    # Of the first thread, which has what the process was born with.
+    status = Path("/proc/self/status").read_text()
+    mask = int(status.partition("SigBlk:")[2].split()[0], 16)
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
+
+
 def thread_settings(token: CancelToken, report: Report) -> tuple[str | None, str | None]:
     return os.environ.get("OMP_WAIT_POLICY"), os.environ.get("OMP_NUM_THREADS")
 
