@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,26 +82,15 @@ class MainWindow(QMainWindow):
         self.status = Status()
         self.tabs = QTabWidget()
         self._fill_tabs()
-        self.setCentralWidget(self.canvas)
-        self.setStatusBar(self.status)
-        area = Qt.DockWidgetArea
-        docks = [
-            self._dock("Layers", self.stack, area.LeftDockWidgetArea),
-            self._dock("Inspector", self.inspector, area.RightDockWidgetArea),
-            self._dock("Details", self.tabs, area.BottomDockWidgetArea),
-        ]
         self.actions_ = WindowActions(self, studio, self.files, self.stack, self.set_scheme)
-        toolbar = self.addToolBar("Toolbar")
-        toolbar.setObjectName("toolbar")
-        toolbar.setMovable(False)
-        self.actions_.fill_toolbar(toolbar)
+        docks = self._put_together()
         focus = self.actions_.focus_actions(
             {
-                "layers": self.stack.tree,
-                "filter": self.stack.filter_line,
-                "canvas": self.canvas.view,
-                "inspector": self.inspector.form,
-                "details": self.tabs,
+                "layers": partial(self._go_to, self.stack.tree),
+                "filter": partial(self._go_to, self.stack.filter_line),
+                "canvas": partial(self._go_to, self.canvas.view),
+                "inspector": self._go_to_inspector,
+                "details": partial(self._go_to, self.tabs),
             }
         )
         self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks], focus)
@@ -141,6 +131,23 @@ class MainWindow(QMainWindow):
         self.numbers = NumbersPanel(self.studio.erf, self.studio.erf_export)
         self.tabs.addTab(self.numbers, "Numbers")
         self.tabs.addTab(self.problems, "Problems")
+
+    def _put_together(self) -> list[QDockWidget]:
+        """Put the parts into the window in the order in which Tab goes through them."""
+        area = Qt.DockWidgetArea
+        toolbar = self.addToolBar("Toolbar")
+        toolbar.setObjectName("toolbar")
+        toolbar.setMovable(False)
+        self.actions_.fill_toolbar(toolbar)
+        layers = self._dock("Layers", self.stack, area.LeftDockWidgetArea)
+        self.setCentralWidget(self.canvas)
+        docks = [
+            layers,
+            self._dock("Inspector", self.inspector, area.RightDockWidgetArea),
+            self._dock("Details", self.tabs, area.BottomDockWidgetArea),
+        ]
+        self.setStatusBar(self.status)
+        return docks
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -198,6 +205,23 @@ class MainWindow(QMainWindow):
     def show_problems(self) -> None:
         """Bring the list of problems to the front."""
         self.tabs.setCurrentWidget(self.problems)
+        self._uncover(self.tabs)
+
+    def _go_to(self, part: QWidget) -> None:
+        """Bring the keyboard to a part, in a panel that may be closed."""
+        self._uncover(part)
+        part.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _go_to_inspector(self) -> None:
+        self._uncover(self.inspector)
+        self.inspector.form.begin()
+
+    def _uncover(self, part: QWidget) -> None:
+        """Open the panel around a part, and put it in front of those in the same place."""
+        for dock in self.findChildren(QDockWidget):
+            if dock.isAncestorOf(part):
+                dock.show()
+                dock.raise_()
 
     def set_scheme(self, scheme: Scheme) -> None:
         """Look light, dark, or as the system does."""

@@ -126,11 +126,11 @@ class WindowActions(QObject):
         self.training.setToolTip("In training, batch norm takes its statistics from the whole map")
         self.training.toggled.connect(analysis.set_batch_norm_training)
 
-    def focus_actions(self, targets: dict[str, QWidget]) -> list[QAction]:
+    def focus_actions(self, targets: dict[str, Callable[[], None]]) -> list[QAction]:
         """Return actions that bring the keyboard to a panel, with Ctrl and a digit."""
         return [
-            self._action(f"Go to {name}", widget.setFocus, f"Ctrl+{number}")
-            for number, (name, widget) in enumerate(targets.items(), 1)
+            self._action(f"Go to {name}", go, f"Ctrl+{number}")
+            for number, (name, go) in enumerate(targets.items(), 1)
         ]
 
     def _preset_menu(self) -> QMenu:

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
+from rfstudio.app.jobs import JobRunner
 from rfstudio.app.presets import read_preset
 from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
@@ -79,8 +80,12 @@ def open_window(qtbot: QtBot, answers: Answers, settings: Settings) -> Iterator[
 
     windows = []
 
-    def make(architecture: Architecture = SMALL, size: tuple[int, int] = (1440, 900)):
-        window = MainWindow(Studio(architecture, settings=settings), answers)
+    def make(
+        architecture: Architecture = SMALL,
+        size: tuple[int, int] = (1440, 900),
+        runner: JobRunner | None = None,
+    ):
+        window = MainWindow(Studio(architecture, settings=settings, runner=runner), answers)
         windows.append(window)
         window.resize(*size)
         with qtbot.waitExposed(window):

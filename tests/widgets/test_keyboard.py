@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import pytest
-from PySide6.QtCore import Qt
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDockWidget, QLabel, QTabBar, QWidget
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.jobs import JobRunner
 from rfstudio.core.architecture import item_at
 from rfstudio.widgets.main_window import MainWindow
 from tests.widgets.test_main_window import choose, names, spin
 
 
-@pytest.mark.parametrize("kind", range(4))
 def test_that_undoing_a_wrap_leaves_the_wrapped_layer_chosen_in_every_view(
-    window: MainWindow, qtbot: QtBot, kind: int
+    window: MainWindow, qtbot: QtBot
 ) -> None:
-    choose(window, qtbot, (2,))
-    window.stack.actions_.wraps[kind].trigger()
-    window.actions_.undo.trigger()
-    assert window.studio.selection.layer == "head"
-    assert window.stack.tree.currentIndex().data() == "head"
-    window.actions_.redo.trigger()
-    assert window.stack.chosen() == [(2,)]
+    for wrap in window.stack.actions_.wraps:
+        choose(window, qtbot, (2,))
+        wrap.trigger()
+        window.actions_.undo.trigger()
+        assert window.studio.selection.layer == "head"
+        assert window.stack.tree.currentIndex().data() == "head"
+        window.actions_.redo.trigger()
+        assert window.stack.chosen() == [(2,)]
+        window.actions_.undo.trigger()
 
 
 def test_that_an_edit_is_undone_where_the_keyboard_made_it(
@@ -50,3 +57,108 @@ def test_that_an_edit_is_undone_where_the_keyboard_made_it(
     assert names(window)[0] == "first"
     qtbot.keyClick(line, Qt.Key.Key_Z, control)
     assert names(window)[0] == "stem"
+
+
+def stops(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
+    """Return where Tab leads from the canvas until it is there again."""
+    window.canvas.view.setFocus()
+    found: list[QWidget] = []
+    while QApplication.focusWidget() not in found:
+        found.append(QApplication.focusWidget())
+        assert len(found) < 200
+        qtbot.keyClick(found[-1], Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is window.canvas.view
+    return found
+
+
+def can_be_stopped_at(widget: QWidget) -> bool:
+    return (
+        bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        and widget.focusProxy() is None
+        and widget.isVisible()
+        and widget.isEnabled()
+    )
+
+
+def spoken_name(widget: QWidget) -> str:
+    """Return what a screen reader says: the widget's name, or that of the label at its side."""
+    label = next(
+        (x for x in widget.window().findChildren(QLabel) if x.buddy() is widget and x.text()), None
+    )
+    tab = widget.tabText(widget.currentIndex()) if isinstance(widget, QTabBar) else ""
+    text = widget.text() if isinstance(widget, QAbstractButton) else ""
+    return widget.accessibleName() or (label.text() if label else "") or tab or text
+
+
+def test_that_tab_goes_through_everything_in_the_order_of_the_window(
+    open_window: Callable, qtbot: QtBot
+) -> None:
+    window = open_window(runner=JobRunner())
+    for layer in ("stage.0.relu1", "stem"):  # so that the form is not the first one
+        window.studio.selection.select_layer(layer)
+    kernel = window.inspector.form.editors["kernel_size"]
+    kernel.apart.click()
+    qtbot.waitUntil(kernel.spins[1].isVisible)
+    parts = (window.stack, window.canvas, window.inspector, window.tabs, window.status)
+    for tab in range(window.tabs.count()):
+        window.tabs.setCurrentIndex(tab)
+        found = stops(window, qtbot)
+        wanted = {x for x in window.findChildren(QWidget) if can_be_stopped_at(x)}
+        assert wanted - set(found) == set(), window.tabs.tabText(tab)
+        assert [x for x in found if not spoken_name(x)] == []
+        places = [i for x in found for i, part in enumerate(parts) if part.isAncestorOf(x)]
+        start = places.index(0)
+        assert places[start:] + places[:start] == sorted(places)
+    form = [x for x in found if window.inspector.form.isAncestorOf(x)]
+    for one, next_one in pairwise(form):
+        apart = next_one.mapTo(window, QPoint(0, 0)) - one.mapTo(window, QPoint(0, 0))
+        assert apart.y() > 8 or (abs(apart.y()) <= 8 and apart.x() > 0), spoken_name(next_one)
+    assert len(form) > 8
+
+
+def test_that_a_closed_panel_opens_when_the_keyboard_or_a_problem_goes_there(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    docks = {x.objectName(): x for x in window.findChildren(QDockWidget)}
+    targets = {"1": "Layers", "2": "Layers", "4": "Inspector", "5": "Details"}
+    for key, name in targets.items():
+        docks[name].hide()
+        window.canvas.view.setFocus()
+        qtbot.keyClick(window, Qt.Key(ord(key)), Qt.KeyboardModifier.ControlModifier)
+        assert docks[name].isVisible()
+        assert docks[name].isAncestorOf(QApplication.focusWidget())
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("format: 1\nlayers: [konv]\n")
+    for show in (window.status.remarks.click, lambda: window.files.open_path(broken)):
+        docks["Details"].hide()
+        show()
+        assert window.problems.isVisible()
+
+
+def test_that_the_wheel_over_the_form_scrolls_it_and_edits_nothing(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    choose(window, qtbot, (0,))
+    form = window.inspector.form
+    before = window.studio.document.architecture
+    for field in (
+        spin(window, "kernel_size"),
+        spin(window, "groups"),
+        form.editors["padding"].mode,
+    ):
+        turn(field)
+        assert not field.hasFocus()
+    assert window.studio.document.architecture is before
+    spin(window, "kernel_size").setFocus()
+    turn(spin(window, "kernel_size"))
+    assert item_at(window.studio.document.architecture, (0,)).op.kernel_size == 4
+
+
+def turn(field: QWidget) -> None:
+    """Turn the wheel by one notch away from the user."""
+    at, none = QPointF(field.rect().center()), Qt.KeyboardModifier.NoModifier
+    event = QWheelEvent(
+        at, field.mapToGlobal(at), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton, none,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(field, event)

@@ -133,7 +133,6 @@ class GrowthChart(QWidget):
         column.setSpacing(0)
         column.addLayout(row)
         column.addWidget(self.plot, 1)
-        self.setFocusProxy(self.plot)
         item = self.plot.getPlotItem()
         item.getAxis("left").setLogMode(self.log.isChecked())
         self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")

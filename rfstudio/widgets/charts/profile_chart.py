@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor
 
 import numpy as np
@@ -234,6 +235,9 @@ class ProfileChart(QWidget):
         for plot in self._plots:
             plot.set_log(self.log.isChecked())
             self._row.addWidget(plot.plot, 1)
+        stops: list[QWidget] = [self.log, *self.plots]
+        for before, shown in pairwise(stops):
+            self.setTabOrder(before, shown)
 
     def _say(self, text: str) -> None:
         self.message.setText(text)

@@ -133,7 +133,6 @@ class NumbersPanel(QWidget):
         column.addLayout(bar)
         column.addWidget(self.table, 1)
         column.addWidget(self.empty, 1)
-        self.setFocusProxy(self.table)
         self.setAccessibleName("Numbers of the effective fields")
         self._later = QTimer(self, singleShot=True, interval=_LATER)
         self._later.timeout.connect(self.refresh)

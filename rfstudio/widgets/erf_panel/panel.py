@@ -98,7 +98,6 @@ class ErfPanel(QWidget):
         column.addWidget(_line(QFrame.Shape.HLine))
         column.addLayout(foot)
         self.setAccessibleName("Measuring")
-        self.setFocusProxy(self.form.editor("estimator"))
         self._connect()
         self._show_options(erf_session.options)
         self.run.show_state(erf_session.state)

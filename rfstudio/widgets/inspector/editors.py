@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from rfstudio.core.diagnostics import AXIS_NAMES
 from rfstudio.core.ops import Kind, Parameter
-from rfstudio.widgets.undo_keys import Line, Spin
+from rfstudio.widgets.fields import Choice, Line, Spin
 
 LARGEST = 2**31 - 1
 
@@ -40,6 +39,13 @@ class Editor(QWidget):
         """Show a value without announcing it; `axes` is the number of spatial axes."""
         raise NotImplementedError
 
+    def give_name(self, name: str) -> None:
+        """Tell assistive programs what is edited here."""
+        self.setAccessibleName(name)
+        for part in typed_in(self):
+            if not part.accessibleName():
+                part.setAccessibleName(name)
+
     def _row(self) -> QHBoxLayout:
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -51,8 +57,19 @@ def make_editor(parameter: Parameter) -> Editor:
     """Return the editor for a parameter."""
     editor: Editor = _EDITORS[parameter.kind](parameter)
     editor.setToolTip(parameter.description)
-    editor.setAccessibleName(parameter.name.replace("_", " "))
+    editor.give_name(parameter.name.replace("_", " "))
     return editor
+
+
+def typed_in(widget: QWidget) -> list[QWidget]:
+    """Return the parts of an editor that the keyboard goes to, in the order of Tab."""
+    return [
+        part
+        for part in (widget, *widget.findChildren(QWidget))
+        if part.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and part.focusProxy() is None
+        and part.window() is widget.window()  # not the list that a box opens
+    ]
 
 
 def _spin(minimum: int, maximum: int = LARGEST) -> Spin:
@@ -115,6 +132,7 @@ class AxesEditor(Editor):
         self._is_apart = False
         self.spins: list[Spin] = []
         self._spin_row = self._row()
+        self._add_spin()
         self.apart = QToolButton()
         self.apart.setCheckable(True)
         self.apart.setAutoRaise(True)
@@ -142,17 +160,27 @@ class AxesEditor(Editor):
             with QSignalBlocker(spin):
                 spin.setValue(spin.minimum() if number is None else number)
 
+    def give_name(self, name: str) -> None:
+        """Tell assistive programs what is edited here, and along which axis."""
+        self.setAccessibleName(name)
+        self.spins[0].setAccessibleName(name)
+
+    def _add_spin(self) -> None:
+        spin = _spin(self._least - bool(self._empty))
+        if self._empty:
+            spin.setSpecialValueText(self._empty)
+        spin.valueChanged.connect(self._announce)
+        self._spin_row.insertWidget(len(self.spins), spin, 1)
+        if self.spins:
+            self.setTabOrder(self.spins[-1], spin)
+        self.spins.append(spin)
+
     def _make_spins(self, count: int) -> None:
         names = AXIS_NAMES.get(count, ("",) * count) if count > 1 else ("",)
         while len(self.spins) > count:
             self.spins.pop().deleteLater()
         while len(self.spins) < count:
-            spin = _spin(self._least - bool(self._empty))
-            if self._empty:
-                spin.setSpecialValueText(self._empty)
-            spin.valueChanged.connect(self._announce)
-            self._spin_row.insertWidget(len(self.spins), spin, 1)
-            self.spins.append(spin)
+            self._add_spin()
         for spin, name in zip(self.spins, names, strict=True):
             prefix = f"{name} " if name else ""
             if spin.prefix() != prefix:  # else Qt measures the form anew
@@ -200,7 +228,7 @@ class PaddingEditor(Editor):
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
         self._is_optional = parameter.default is None and not parameter.required
-        self.mode = QComboBox()
+        self.mode = Choice()
         modes = (*self.MODES, "not set") if self._is_optional else self.MODES
         for mode in modes:
             self.mode.addItem(mode.replace("_", " "), mode)
@@ -208,6 +236,12 @@ class PaddingEditor(Editor):
         self.numbers = AxesEditor(-LARGEST)
         self.before = AxesEditor(-LARGEST)
         self.after = AxesEditor(-LARGEST)
+        for numbers, name in (
+            (self.numbers, "padding"),
+            (self.before, "padding before the first"),
+            (self.after, "padding behind the last"),
+        ):
+            numbers.give_name(name)
         self._axes = 2
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -361,7 +395,7 @@ class ChoiceEditor(Editor):
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
-        self.box = QComboBox()
+        self.box = Choice()
         self.box.addItems(list(parameter.choices))
         self.box.setSizePolicy(
             self.box.sizePolicy().Policy.Expanding, self.box.sizePolicy().verticalPolicy()

@@ -9,7 +9,6 @@ from typing import Any
 from PySide6.QtCore import QPoint, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -25,9 +24,9 @@ from rfstudio.core import ops
 from rfstudio.core.architecture import Item, Layer, Location, Parallel, Repeat, item_at
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.ops import parameters
-from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor
+from rfstudio.widgets.fields import Choice, Line, Spin
+from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor, typed_in
 from rfstudio.widgets.theme import is_dark, severity_colour
-from rfstudio.widgets.undo_keys import Line, Spin
 
 
 class ItemForm(QWidget):
@@ -124,13 +123,32 @@ class ItemForm(QWidget):
             elif isinstance(item, Parallel):
                 self._build_merge()
         self._layout.addRow(self._fault)
+        self._chain()
+
+    def _chain(self) -> None:
+        """Let Tab go through the new editors here, not behind all else in the window."""
+        here: QWidget = self
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # nothing goes behind what Tab passes over
+        for editor in self.editors.values():
+            for part in typed_in(editor):
+                self.setTabOrder(here, part)
+                here = part
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def begin(self) -> None:
+        """Bring the keyboard to the first editor."""
+        # A focus proxy would do it too, but moves the form in the order of Tab with each change.
+        first = typed_in(next(iter(self.editors.values())))[0]
+        first.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _add(self, label: str, name: str, editor: QWidget, tip: str) -> None:
         editor.setToolTip(tip)
         self.editors[name] = editor
         text = QLabel(label)
         text.setToolTip(tip)
-        text.setBuddy(editor)
+        parts = typed_in(editor)
+        if parts:
+            text.setBuddy(parts[0])
         self._layout.addRow(text, editor)
 
     def _add_parameter(self, editor: Editor, name: str) -> None:
@@ -153,7 +171,6 @@ class ItemForm(QWidget):
         line.setAccessibleName("name")
         tip = "Its name; empty: its operation and a running number. Names in `from` follow."
         self._add("name", "name", line, tip)
-        self.setFocusProxy(line)
 
         def show() -> None:
             item = self._item()
@@ -185,7 +202,6 @@ class ItemForm(QWidget):
         choose.setToolTip("Choose from what stands in front of it")
         row.addWidget(line, 1)
         row.addWidget(choose)
-        box.setFocusProxy(line)
         several = isinstance(layer.op, ops.MERGES)
         tip = "Names of the layers that it reads (`from` in the file)" + (
             ", separated by commas." if several else "; empty: the layer before it."
@@ -214,6 +230,7 @@ class ItemForm(QWidget):
         if not isinstance(item, Layer):
             return
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for name in reversed(self._edits.readable(self._location())):
             action = QAction(name, menu)
             action.setCheckable(True)
@@ -248,7 +265,7 @@ class ItemForm(QWidget):
         self._shows.append(show)
 
     def _build_merge(self) -> None:
-        box = QComboBox()
+        box = Choice()
         box.addItems(["concat", "add", "multiply"])
         box.setAccessibleName("merge")
         self._add("merge", "merge", box, "How the branches are joined; concat joins channels.")
@@ -276,12 +293,13 @@ class ItemForm(QWidget):
             ("source", "reference", "Where it is published, such as an arXiv number."),
         ):
             self._add_network_text(label, fact, tip)
-        self.setFocusProxy(self.editors["name"])
         size = AxesEditor(1)
+        size.give_name("size")
         self._add("size", "input_size", size, "Size of the input along each axis, in pixels.")
         size.value_edited.connect(self._set_input_size)
         channels = Spin()
         channels.setRange(1, 100_000)
+        channels.setAccessibleName("channels")
         self._add("channels", "channels", channels, "Number of channels of the input; 3 for RGB.")
         channels.valueChanged.connect(
             lambda n: self._try(lambda: self._edits.set_network("input channels", channels=n))

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.selection import Selection
-from rfstudio.widgets.undo_keys import Spin
+from rfstudio.widgets.fields import Spin
 
 
 class CopyChooser(QWidget):

@@ -35,12 +35,12 @@ from rfstudio.core.architecture import Location
 from rfstudio.core.edits import Direction, Wrapping
 from rfstudio.core.errors import EditError, RFStudioError
 from rfstudio.widgets.cells import TextDelegate
+from rfstudio.widgets.fields import Line
 from rfstudio.widgets.stack.copy_chooser import CopyChooser
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from rfstudio.widgets.stack.op_picker import OpPicker
 from rfstudio.widgets.stack.tree import LayerTree
 from rfstudio.widgets.theme import icon
-from rfstudio.widgets.undo_keys import Line
 
 _WRAPS: tuple[tuple[Wrapping, str], ...] = (
     ("sequence", "Ctrl+G"),
@@ -298,6 +298,7 @@ class StackPanel(QWidget):
 
     def _open_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.fill_menu(menu)
         menu.exec(self.tree.viewport().mapToGlobal(place))
 

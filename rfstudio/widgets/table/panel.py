@@ -166,6 +166,7 @@ class TablePanel(QTableView):
 
     def _open_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(self.copy)
         menu.addSeparator()
         for kind in TABLE_KINDS:

@@ -1,10 +1,10 @@
-"""Fields to type in that leave undo and redo to the document unless something is typed in them."""
+"""Fields that leave to the window what is not meant for them: undo, and the wheel that scrolls."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent
-from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QLineEdit, QSpinBox
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence, QWheelEvent
+from PySide6.QtWidgets import QComboBox, QLineEdit, QSpinBox
 
 _KEYS = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 
@@ -25,11 +25,12 @@ class Line(QLineEdit):
 
 
 class Spin(QSpinBox):
-    """A whole number."""
+    """A whole number; it turns with the wheel only while it has the keyboard."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setKeyboardTracking(False)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.valueChanged.connect(lambda _: self.lineEdit().setModified(False))
 
     def event(self, event: QEvent) -> bool:
@@ -38,6 +39,28 @@ class Spin(QSpinBox):
             event.ignore()
             return False
         return super().event(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
+        """Let the panel scroll under a pointer that only passes over."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class Choice(QComboBox):
+    """One of a few; it turns with the wheel only while it has the keyboard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
+        """Let the panel scroll under a pointer that only passes over."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
 
 def _is_undo(event: QEvent) -> bool:
