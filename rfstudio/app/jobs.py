@@ -342,8 +342,8 @@ class _Host(threading.Thread):
             "; a new one is started. Take a smaller input, or a unit with a smaller field, if this "
             "happens again"
             if self._was_ready
-            else ", while it was starting. If this happens again, install torch anew, as the README "
-            "says"
+            else ", while it was starting. If this happens again, install torch anew, as the "
+            "README says"
         )
         self._finish(_Failure(WorkerError(f"the process that measures {how}{remedy}.")))
         if self._was_ready:

@@ -90,21 +90,15 @@ def measure_folder(
 ) -> ErfResult:
     """Measure on the images of a folder, read in the worker, in the order of their names.
 
+    They are read one by one; see `rfstudio.formats.photos`.
+
     Raises
     ------
     RFStudioError
         If the folder is not there or holds no image, or one cannot be read.
     """
-    from rfstudio.formats.images import SUFFIXES, read_image  # noqa: PLC0415
+    from rfstudio.formats.photos import photos_of  # noqa: PLC0415
 
     if not folder.is_dir():
         raise RFStudioError(f"{folder}: there is no such folder; choose another one")
-    files = sorted(x for x in folder.glob("*") if x.suffix.lower() in SUFFIXES)
-    if not files:
-        raise RFStudioError(f"{folder}: the folder holds no image ({', '.join(SUFFIXES)})")
-    wanted = files[: request.samples]
-    images = []
-    for file in wanted:
-        token.check()
-        images.append(read_image(file))
-    return measure_erf(replace(request, images=tuple(images)), token, report, kept)
+    return measure_erf(replace(request, images=photos_of(folder)), token, report, kept)

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -210,7 +210,6 @@ def _check_fine_options(arguments: argparse.Namespace) -> None:
 
 def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
     need_torch()
-    from rfstudio.cli.photos import photos_of
     from rfstudio.engine.erf import measure
     from rfstudio.engine.request import ErfRequest
 
@@ -219,7 +218,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         layer=arguments.layer,
         unit=unit.position,
         estimator=arguments.estimator,
-        images=photos_of(arguments.images),
+        images=_photos(arguments),
         weights=arguments.weights,
         seed=arguments.seed,
         samples=arguments.samples,
@@ -237,6 +236,12 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
     graph = analysis.graph
     metrics = Metrics(result.map, UnitFrame(graph, graph.index(arguments.layer), unit.position))
     return _Outcome(result.map, metrics.as_dict(), facts, result.notes)
+
+
+def _photos(arguments: argparse.Namespace) -> Sequence[NDArray[np.uint8]]:
+    from rfstudio.formats.photos import photos_of
+
+    return () if arguments.images is None else photos_of(arguments.images)
 
 
 def _is_given(arguments: argparse.Namespace) -> bool:
@@ -269,11 +274,10 @@ def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
     if fine:
         raise UsageError("--batch-norm is for measured fields and modelled gains")
     need_torch()
-    from rfstudio.cli.photos import photos_of
     from rfstudio.engine.gains import measure_gains
     from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest
 
-    images = photos_of(arguments.images)
+    images = _photos(arguments)
     samples = len(images) or DEFAULT_SAMPLES if arguments.samples is None else arguments.samples
     request = GainsRequest(
         architecture=analysis.architecture,

@@ -72,6 +72,7 @@ def measure(
         if kept is not None and rank.number == 0:
             run.resume(kept)
         with _undone_by_errors(run):
+            run.check_photos(token)
             for batch in run.batches(rank):
                 token.check()
                 run.add(batch, token, report)
@@ -111,6 +112,7 @@ def measure_units(
     with ranks.joined() as rank, _exact(), _lack_of_memory_in_words():
         run = Run(request, list(units), module, images)
         numbers = range(len(units))
+        run.check_photos(token)
         for batch in run.batches(rank):
             token.check()
             run.add(batch, token, ignore)

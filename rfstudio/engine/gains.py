@@ -163,6 +163,7 @@ def measure_gains(
     size = module.graph.nodes[0].size
     photos = request.images if images is None else images
     source = Images(module.graph.nodes[0].channels, size, request.seed, photos)
+    source.check(request.samples, token)
     module = module.eval().to(device)
     notes = _set_weights(module, request, source)
     for layer in module.layers():

@@ -33,7 +33,8 @@ class GainsRequest:
     input_size
         Size of the images along each axis; None: the document's own.
     images
-        Photos (H, W, 3), 8 bit, used in turn; empty: noise of mean 0 and variance 1.
+        Photos (H, W, 3), 8 bit, used in turn, as those of a measurement; empty: noise of mean 0
+        and variance 1.
     weights
         "random", drawn anew for each sample; "uniform"; or the path of a file of weights.
     seed

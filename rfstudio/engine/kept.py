@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rfstudio.engine.devices import free_memory
 from rfstudio.engine.network import Network
@@ -94,8 +96,16 @@ def key_of(request: ErfRequest, layer: str, size: tuple[int, ...], device: str) 
         request.batch_norm,
         request.images_per_weights,
         _state_of_file(request.weights),
-        tuple((x.shape, hashlib.blake2b(x.tobytes()).digest()) for x in request.images),
+        _content_of(request.images),
     )
+
+
+def _content_of(images: Sequence[NDArray[np.uint8]]) -> Hashable:
+    """Return what changes when images do; those of files tell it without being read."""
+    key: Hashable = getattr(images, "key", None)
+    if key is not None:
+        return key
+    return tuple((x.shape, hashlib.blake2b(x.tobytes()).digest()) for x in images)
 
 
 def _state_of_file(weights: str) -> Hashable:

@@ -40,6 +40,8 @@ class Network:
 
     Attributes
     ----------
+    images
+        Those that it was made with.
     notes
         What to say about the weights.
     tapes
@@ -59,7 +61,7 @@ class Network:
         self.spent = 0
         self.together = 0
         self._request = request
-        self._images = images
+        self.images = images
         self._is_drawn = not given and request.weights == "random"
         self._group = -1
         self._states: dict[int, dict[str, Tensor]] = {}
@@ -81,7 +83,8 @@ class Network:
     @property
     def bytes(self) -> int:
         """Memory of all that is kept."""
-        return max(len(self._states), 1) * self._state_bytes() + self._bytes_of_tapes
+        states = max(len(self._states), 1) * self._state_bytes()
+        return states + self._bytes_of_tapes + self.images.bytes
 
     def keep(self, indices: tuple[int, ...], tape: Tape) -> None:
         """Keep the evaluation of some samples."""
@@ -121,6 +124,7 @@ class Network:
         """Give back the memory of everything that can be computed again."""
         self.tapes.clear()
         self._states.clear()
+        self.images.forget()
         self._bytes_of_tapes = 0
 
     def _set_fixed(self) -> None:
@@ -139,4 +143,4 @@ class Network:
 
     def _warm(self) -> None:
         if self._request.batch_norm == "warmed":
-            self.module.warm(self._images.for_warming())
+            self.module.warm(self.images.for_warming())

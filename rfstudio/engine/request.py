@@ -52,7 +52,8 @@ class ErfRequest:
         Take the map of the layer itself, that before its activation, or behind the activation
         (and batch norm) that follows it.
     images
-        Images (H, W, 3), 8 bit, used in turn; empty: noise of mean 0 and variance 1.
+        Images (H, W, 3), 8 bit, used in turn; empty: noise of mean 0 and variance 1.  They may be
+        read when they are asked for; then a `key` of theirs stands for all that they hold.
     weights
         "random", "uniform" or the path of a file of weights.
     seed

@@ -186,6 +186,8 @@ class Run:
             self._key = key_of(request, self.layer, self._size, str(self.device))
             known = self._networks.get(self._key)
             if known is not None:
+                # Of photos it holds what would have to be read again.
+                self._images = known.images
                 return known
         built = GraphModule(request.architecture, self.layer, input_size=self._size)
         built = built.eval().to(self.device, self._dtype)
@@ -193,6 +195,10 @@ class Run:
         if self._networks is not None:
             self._networks.put(self._key, network)
         return network
+
+    def check_photos(self, token: CancelToken) -> None:
+        """Read all photos once; see `rfstudio.engine.sampling.Images.check`."""
+        self._images.check(self.wanted, token)
 
     def _has_room(self, wanted: int) -> bool:
         if self._networks is None or self._network is None:

@@ -17,9 +17,10 @@ from torch.nn import functional
 from rfstudio.engine.build import WARMING_IMAGES
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.initial import Stream, generator, normal
+from rfstudio.engine.running import CancelToken
 
-_KEPT = 8
-"""Prepared photos that are kept."""
+_KEPT_BYTES = 2**26
+"""Memory for photos as the network takes them, a hundred at 224×224; others are read again."""
 
 # Mean and standard deviation of ImageNet's photos, as torchvision's models expect them.
 _MEAN = (0.485, 0.456, 0.406)
@@ -65,6 +66,7 @@ class Images:
         self._seed = seed
         self._images = images
         self._prepared: dict[int, Tensor] = {}
+        self._checked = 0
 
     def __len__(self) -> int:
         """Return the number of different images; 0 for noise."""
@@ -73,6 +75,33 @@ class Images:
     def batch(self, indices: Sequence[int], stream: Stream = Stream.NOISE) -> Tensor:
         """Return the images of some samples, (N, C, *size), on the CPU."""
         return torch.stack([self._one(i, stream) for i in indices])
+
+    @property
+    def bytes(self) -> int:
+        """Memory of what is kept of photos."""
+        return sum(x.nbytes for x in self._prepared.values())
+
+    def forget(self) -> None:
+        """Give that memory back."""
+        self._prepared.clear()
+
+    def check(self, samples: int, token: CancelToken) -> None:
+        """Read all photos of some samples once, so that a damaged one is told before hours of work.
+
+        Raises
+        ------
+        RFStudioError
+            If one cannot be read; the text names it.
+        Cancelled
+            If `token` was cancelled.
+        """
+        if isinstance(self._images, Tensor):
+            return
+        wanted = min(samples, len(self._images))
+        for index in range(self._checked, wanted):
+            token.check()
+            self._one(index, Stream.NOISE)
+            self._checked = index + 1
 
     def for_warming(self) -> Tensor:
         """Return a few images for the statistics of batch norm, apart from the samples."""
@@ -84,11 +113,13 @@ class Images:
         index %= len(self._images)
         if isinstance(self._images, Tensor):
             return self._images[index]
-        if index not in self._prepared:
-            if len(self._prepared) >= _KEPT:
-                self._prepared.clear()
-            self._prepared[index] = prepared(self._images[index], self._channels, self.size)
-        return self._prepared[index]
+        if index in self._prepared:
+            return self._prepared[index]
+        photo = prepared(self._images[index], self._channels, self.size)
+        # Those that came first stay: they are taken in turn, so that any other is as far away.
+        if self.bytes + photo.nbytes <= _KEPT_BYTES:
+            self._prepared[index] = photo
+        return photo
 
 
 def prepared(photo: NDArray[np.uint8], channels: int, size: tuple[int, ...]) -> Tensor:
@@ -103,18 +134,24 @@ def prepared(photo: NDArray[np.uint8], channels: int, size: tuple[int, ...]) -> 
         raise MeasurementError(
             f"a photo does not fit a network with {len(size)} spatial axes; measure with noise"
         )
-    x = torch.from_numpy(np.ascontiguousarray(photo)).permute(2, 0, 1)[None].float() / 255
-    scale = max(n / m for n, m in zip(size, x.shape[2:], strict=True))
-    covering = [max(round(m * scale), n) for n, m in zip(size, x.shape[2:], strict=True)]
-    x = functional.interpolate(x, covering, mode="bilinear", antialias=True, align_corners=False)
+    scale = max(n / m for n, m in zip(size, photo.shape, strict=False))
+    covering = [max(round(m * scale), n) for n, m in zip(size, photo.shape, strict=False)]
+    # Colour by colour: all of a photo of 100 megapixels would take 2 GB.
+    x = torch.stack([_scaled(photo[:, :, i], covering) for i in range(photo.shape[2])])
     top, left = ((m - n) // 2 for n, m in zip(size, covering, strict=True))
-    x = x[0, :, top : top + size[0], left : left + size[1]]
+    x = x[:, top : top + size[0], left : left + size[1]]
     mean, deviation = (torch.tensor(v).view(3, 1, 1) for v in (_MEAN, _DEVIATION))
     x = (x - mean) / deviation
     if channels == 3:
         return x
     grey = x.mean(0, keepdim=True)
     return grey.expand(channels, *size)
+
+
+def _scaled(plane: NDArray[np.uint8], size: Sequence[int]) -> Tensor:
+    x = torch.from_numpy(np.ascontiguousarray(plane))[None, None].float().div_(255)
+    x = functional.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False)
+    return x[0, 0]
 
 
 def signs(seed: int, index: int, channels: int) -> Tensor:

@@ -16,7 +16,6 @@ from rfstudio.app.selection import Selected
 from rfstudio.app.snippets import command_text
 from rfstudio.cli import main
 from rfstudio.cli.arguments import parse
-from rfstudio.cli.photos import Photos
 from rfstudio.paths import sample_images
 
 TWO_CONVS = """\
@@ -202,18 +201,6 @@ def test_that_a_full_disk_behind_the_standard_output_is_named(
     monkeypatch.setattr(sys, "stdout", FullDisk())
     assert main(["erf", str(network), "--layer", "b", "--estimator", "path-count"]) == 1
     assert "standard output: No space left on device" in capsys.readouterr().err
-
-
-def test_that_photos_beyond_the_memory_for_them_are_read_again() -> None:
-    files = sorted(sample_images().glob("*.jpg"))
-    everything = Photos(files)
-    few = Photos(files, kept_bytes=everything[0].nbytes)
-    assert len(few) == len(files) == 3
-    assert few[0] is few[0]
-    assert few[2] is not few[2]
-    for mine, other in zip(few, everything, strict=True):
-        np.testing.assert_array_equal(mine, other)
-    assert len(few[1:]) == 2
 
 
 def test_that_a_damaged_photo_of_a_folder_is_named(
