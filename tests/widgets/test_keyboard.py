@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.app.jobs import JobRunner
 from rfstudio.core.architecture import item_at
+from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.main_window import MainWindow
 from tests.widgets.test_main_window import choose, names, spin
 
@@ -114,6 +115,29 @@ def test_that_tab_goes_through_everything_in_the_order_of_the_window(
         apart = next_one.mapTo(window, QPoint(0, 0)) - one.mapTo(window, QPoint(0, 0))
         assert apart.y() > 8 or (abs(apart.y()) <= 8 and apart.x() > 0), spoken_name(next_one)
     assert len(form) > 8
+
+
+def test_that_it_is_seen_where_the_keyboard_is(open_window: Callable, qtbot: QtBot) -> None:
+    window = open_window(runner=JobRunner())
+    parts = {
+        0: window.table,
+        1: window.growth.plot,
+        2: window.profile,
+        3: window.graph,
+        4: window.measure_panel.run.area,
+    }
+    for tab, part in (*parts.items(), (0, window.inspector), (0, window.stack.tree)):
+        window.tabs.setCurrentIndex(tab)
+        shown = part.plots[0] if part is window.profile else part
+        ring = next(x for x in shown.children() if isinstance(x, FocusRing))
+        shown.setFocus(Qt.FocusReason.MouseFocusReason)
+        assert not ring.isVisible()
+        shown.clearFocus()
+        shown.setFocus(Qt.FocusReason.TabFocusReason)
+        assert ring.isVisible()
+        assert ring.size() == shown.size()
+        shown.clearFocus()
+        assert not ring.isVisible()
 
 
 def test_that_a_closed_panel_opens_when_the_keyboard_or_a_problem_goes_there(

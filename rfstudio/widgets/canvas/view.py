@@ -10,15 +10,14 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
-    QPainter,
     QPalette,
-    QPen,
     QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
 
 from rfstudio.widgets.canvas.scene_item import SceneItem
+from rfstudio.widgets.focus_ring import FocusRing
 
 _NOTCH = 120
 """What a wheel turns by one notch, in Qt's eighths of a degree."""
@@ -85,7 +84,6 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self._is_strip = False
         self._is_fitted = True
         self._space = False
-        self._is_ringed = False
         self._grip: QPointF | None = None
         self._hover: QPointF | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -95,6 +93,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self.setAcceptDrops(False)
         self.viewport().setAcceptDrops(False)
         self.setAccessibleName("Input image with the field of the unit")
+        FocusRing(self)
         self._follow_palette()
 
     # --- what is shown --------------------------------------------------------------------------
@@ -285,25 +284,8 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
             self._show_cursor()
         event.accept()
 
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
-        """Show the focus when it came by keyboard."""
-        self._is_ringed = event.reason() in _BY_KEYBOARD
-        super().focusInEvent(event)
-        self.viewport().update()
-
-    def drawForeground(self, painter: QPainter, rect: QRectF) -> None:  # noqa: N802 - Qt's name
-        """Draw a line around everything while keys go here, and somebody uses keys."""
-        super().drawForeground(painter, rect)
-        if self._is_ringed and self.hasFocus():
-            painter.save()
-            painter.resetTransform()
-            painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 2))
-            painter.drawRect(self.viewport().rect().adjusted(1, 1, -1, -1))
-            painter.restore()
-
     def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
         """Forget a space key whose release will arrive elsewhere."""
-        self.viewport().update()
         self._space = False
         self._show_cursor()
         super().focusOutEvent(event)
@@ -349,11 +331,4 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self._show_cursor()
 
 
-_BY_KEYBOARD = frozenset(
-    {
-        Qt.FocusReason.TabFocusReason,
-        Qt.FocusReason.BacktabFocusReason,
-        Qt.FocusReason.ShortcutFocusReason,
-    }
-)
 _JUMPS = frozenset({Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown})

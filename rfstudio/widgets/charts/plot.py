@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
+from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.theme import muted
 
 _STILL = 4.0
@@ -49,6 +50,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(False)
         self.viewport().setAcceptDrops(False)
+        FocusRing(self)
         self.follow_palette()
 
     def line(

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.theme import icon, is_dark, severity_colour
 
 _TICK = 200  # milliseconds
@@ -138,6 +139,7 @@ class RunBox(QWidget):
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setAccessibleName("Facts of the measurement")
+        FocusRing(self.area)
         self.area.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
 
     def _lay_out(self) -> None:

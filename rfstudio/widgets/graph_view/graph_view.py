@@ -19,6 +19,7 @@ from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.selection import Selection
 from rfstudio.app.texts import alignment_text, field_text, op_text, steps_text
 from rfstudio.core.analysis import Analysis
+from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.graph_view.graph_item import Drawing, GraphItem
 from rfstudio.widgets.graph_view.layout import layout_of
 
@@ -69,6 +70,7 @@ class GraphView(QGraphicsView):
         self.setAcceptDrops(False)
         self.setMouseTracking(True)
         self.setAccessibleName("Graph of the layers")
+        FocusRing(self)
         self._follow_palette()
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._mark)

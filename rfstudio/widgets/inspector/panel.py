@@ -17,6 +17,7 @@ from rfstudio.app.layer_edits import LayerEdits
 from rfstudio.app.selection import Selection, Shown
 from rfstudio.app.texts import item_text
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.inspector.form import ItemForm
 from rfstudio.widgets.inspector.numbers import NumberBlock
 
@@ -79,6 +80,7 @@ class Inspector(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumWidth(34 * self.fontMetrics().averageCharWidth())
         self.setAccessibleName("Inspector")
+        FocusRing(self)
         self._later = QTimer(self, interval=QUIET, singleShot=True)
         self._connect()
         self._follow()

@@ -36,6 +36,7 @@ from rfstudio.core.edits import Direction, Wrapping
 from rfstudio.core.errors import EditError, RFStudioError
 from rfstudio.widgets.cells import TextDelegate
 from rfstudio.widgets.fields import Line
+from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.stack.copy_chooser import CopyChooser
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from rfstudio.widgets.stack.op_picker import OpPicker
@@ -169,6 +170,7 @@ class StackPanel(QWidget):
         tree = LayerTree(self.model)
         tree.setItemDelegate(TextDelegate(self.model.text_of, bool, tree))
         tree.setAccessibleName("Layers")
+        FocusRing(tree)
         tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         tree.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
         tree.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)

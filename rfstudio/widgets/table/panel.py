@@ -19,6 +19,7 @@ from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.exports import TABLE_KINDS, table_text
 from rfstudio.app.selection import Selection
 from rfstudio.widgets.cells import Letters, TextDelegate
+from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.table.model import COLUMNS, LayerTable
 
 _SAMPLES = (
@@ -72,6 +73,7 @@ class TablePanel(QTableView):
         self.setTabKeyNavigation(False)
         self.setFrameShape(QTableView.Shape.NoFrame)
         self.setAccessibleName("All layers")
+        FocusRing(self)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         self.horizontalHeader().setHighlightSections(False)
