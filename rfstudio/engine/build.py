@@ -135,15 +135,23 @@ class GraphModule(Scope):
         return plan.run(input_of(plan, images))
 
     @torch.no_grad()
-    def warm(self, images: Tensor) -> bool:
+    def warm(self, images: Tensor, norms: Sequence[BatchNormModule] | None = None) -> bool:
         """Set the running statistics of batch norm to those of some images, (N, C, *size).
+
+        Parameters
+        ----------
+        images
+            In the network's own normalisation.
+        norms
+            Those that get statistics, while all others keep their own; None: all of them.
 
         Returns
         -------
         bool
             Whether there is any batch norm.
         """
-        norms = [x for x in self.layers() if isinstance(x, BatchNormModule)]
+        if norms is None:
+            norms = [x for x in self.layers() if isinstance(x, BatchNormModule)]
         if not norms:
             return False
         starts = [max(n - _WARMING_SIDE, 0) // 2 for n in images.shape[2:]]

@@ -25,9 +25,9 @@ from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest, GainsResult
 from rfstudio.engine.initial import Stream, draw_weights, generator, level_weights
 from rfstudio.engine.layers.pointwise import BatchNormModule
+from rfstudio.engine.network import set_from_file
 from rfstudio.engine.running import CancelToken, Report, ignore
 from rfstudio.engine.sampling import Images
-from rfstudio.engine.weights import load_weights
 
 _SIDE = 256
 """Largest side of the images: what layers pass on in larger ones is no different."""
@@ -195,11 +195,7 @@ def _set_weights(module: GraphModule, request: GainsRequest, source: Images) -> 
             level_weights(module.layers())
             _warm(module, request, source)
             return ()
-    draw_weights(module.layers(), request.seed)
-    loaded = load_weights(module, request.weights)
-    if any(name.endswith("running_var") for name in loaded.missing):
-        _warm(module, request, source)
-    return loaded.notes()
+    return set_from_file(module, request.weights, request.seed, request.batch_norm, source)
 
 
 def _warm(module: GraphModule, request: GainsRequest, source: Images) -> None:

@@ -10,8 +10,9 @@ from torch import Tensor
 from rfstudio.engine.build import GraphModule
 from rfstudio.engine.folding import fold_norms, order_for_speed, part_norms
 from rfstudio.engine.initial import draw_weights, level_weights
+from rfstudio.engine.layers.base import LayerModule
 from rfstudio.engine.layers.pointwise import BatchNormModule
-from rfstudio.engine.request import ErfRequest
+from rfstudio.engine.request import BatchNormMode, ErfRequest
 from rfstudio.engine.sampling import Images
 from rfstudio.engine.tape import Tape
 from rfstudio.engine.weights import load_weights
@@ -22,6 +23,59 @@ HasRoom: TypeAlias = Callable[[int], bool]
 
 _GROUPS = 256
 """Groups whose weights are kept at most; nobody waits for so many after each move."""
+
+
+_STATISTICS_INSTEAD = {
+    "warmed": "taken from a few images",
+    "fresh": "mean 0 and variance 1 instead",
+    "train": "those of each sample count",
+}
+
+
+def set_from_file(
+    module: GraphModule, path: str, seed: int, batch_norm: BatchNormMode, images: Images
+) -> tuple[str, ...]:
+    """Give a module the weights of a file, and what the file lacks.
+
+    Parameters
+    ----------
+    module
+        Its weights are replaced.
+    path
+        The file.
+    seed
+        Of weights that it does not have.
+    batch_norm
+        What batch norms do whose statistics it does not have.
+    images
+        For these.
+
+    Returns
+    -------
+    tuple of str
+        What to say about it.
+
+    Raises
+    ------
+    WeightsError
+        As `rfstudio.engine.weights.load_weights`.
+    """
+    draw_weights(module.layers(), seed)
+    loaded = load_weights(module, path)
+    layers = dict(module.named_modules())
+    bare = [layers[name] for name in loaded.without_statistics]
+    if batch_norm == "warmed":
+        # Only these: the others have what they were trained with.
+        norms = [x for x in bare if isinstance(x, BatchNormModule)]
+        if norms:
+            module.warm(images.for_warming(), norms)
+    drawn = {
+        f"{name}.{weight}"
+        for name, layer in layers.items()
+        if isinstance(layer, LayerModule)
+        for weight in layer.fan_in()
+    }
+    return loaded.notes(drawn, _STATISTICS_INSTEAD[batch_norm])
 
 
 class Network:
@@ -135,11 +189,10 @@ class Network:
                 level_weights(self.module.layers())
                 self._warm()
             case path:
-                draw_weights(self.module.layers(), self._request.seed)
-                loaded = load_weights(self.module, path)
-                self.notes += loaded.notes()
-                if any(name.endswith("running_var") for name in loaded.missing):
-                    self._warm()
+                request = self._request
+                self.notes += set_from_file(
+                    self.module, path, request.seed, request.batch_norm, self.images
+                )
 
     def _warm(self) -> None:
         if self._request.batch_norm == "warmed":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ MAX_BYTES = 16 * 2**30
 """Size of the weights above which a file is refused."""
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "module")
+_STATISTICS = (".running_mean", ".running_var")
 _NAMED = 5
 
 _LEAST_SHARE = 0.5
@@ -50,8 +51,24 @@ class Loaded(NamedTuple):
     unexpected: tuple[str, ...]
     renamed: Mapping[str, str]
 
-    def notes(self) -> tuple[str, ...]:
-        """Return the same as sentences."""
+    @property
+    def without_statistics(self) -> tuple[str, ...]:
+        """The batch norms whose running statistics the file does not have, or not both."""
+        layers = [x.rpartition(".")[0] for x in self.missing if x.endswith(_STATISTICS)]
+        return tuple(dict.fromkeys(layers))
+
+    def notes(self, drawn: Container[str], instead: str) -> tuple[str, ...]:
+        """Return the same as sentences.
+
+        Parameters
+        ----------
+        drawn
+            Names of the weights that are drawn at random.
+        instead
+            What batch norms without statistics have, in words.
+        """
+        weights = tuple(x for x in self.missing if x in drawn)
+        fixed = tuple(x for x in self.missing if x not in drawn and not x.endswith(_STATISTICS))
         notes = []
         if self.renamed:
             examples = tuple(f"{own} from {name}" for own, name in self.renamed.items())
@@ -59,8 +76,14 @@ class Loaded(NamedTuple):
                 "the file names weights in its own way; matched by order and shape: "
                 + _list(examples, 3)
             )
-        if self.missing:
-            notes.append(f"not in the file, left at random: {_list(self.missing)}")
+        if weights:
+            notes.append(f"not in the file, drawn at random: {_list(weights)}")
+        if fixed:
+            notes.append(f"not in the file, left as before any training: {_list(fixed)}")
+        if self.without_statistics:
+            notes.append(
+                f"no running statistics in the file, {instead}: {_list(self.without_statistics)}"
+            )
         if self.unexpected:
             notes.append(f"in the file, not used: {_list(self.unexpected)}")
         return tuple(notes)

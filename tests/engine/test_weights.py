@@ -16,7 +16,9 @@ from rfstudio.core import ops
 from rfstudio.engine.build import to_torch
 from rfstudio.engine.erf import measure
 from rfstudio.engine.errors import WeightsError
+from rfstudio.engine.network import set_from_file
 from rfstudio.engine.request import ErfRequest, ErfResult
+from rfstudio.engine.sampling import Images
 from rfstudio.engine.weight_names import match
 from rfstudio.engine.weights import load_weights, read_weights
 from rfstudio.formats.presets import read_preset
@@ -54,6 +56,55 @@ def test_that_missing_and_unexpected_weights_are_named(tmp_path: Path) -> None:
     loaded = load_weights(to_torch(NETWORK), tmp_path / "w.safetensors")
     assert loaded.missing == ("l0.bias",)
     assert loaded.unexpected == ("head.weight",)
+
+
+_TWO_NORMS = networks.stack(
+    ops.Conv(kernel_size=3, padding=1),
+    ops.BatchNorm(),
+    ops.Conv(kernel_size=3, padding=1),
+    ops.BatchNorm(),
+    channels=3,
+)
+
+
+@pytest.mark.parametrize(
+    ("batch_norm", "said"),
+    [
+        ("warmed", "taken from a few images: l3"),
+        ("fresh", "mean 0 and variance 1 instead: l3"),
+        ("train", "those of each sample count: l3"),
+    ],
+)
+def test_that_a_norm_without_statistics_gets_its_own_and_leaves_those_of_others(
+    tmp_path: Path, batch_norm: Any, said: str
+) -> None:
+    """A head that was never trained must not cost the trained network its statistics."""
+    state = dict(to_torch(_TWO_NORMS, seed=3).state_dict())
+    state["l1.running_mean"] += 0.5
+    state["l1.running_var"] *= 7
+    kept = {name: x for name, x in state.items() if not name.startswith("l3.running")}
+    for name in ("l2.weight", "l2.bias"):
+        del kept[name]
+    safetensors.torch.save_file(kept, tmp_path / "w.safetensors")
+    module = to_torch(_TWO_NORMS)
+    images = Images(3, module.graph.nodes[0].size, 0)
+    notes = set_from_file(module, str(tmp_path / "w.safetensors"), 0, batch_norm, images)
+    assert notes == (
+        "not in the file, drawn at random: l2.weight",
+        "not in the file, left as before any training: l2.bias",
+        f"no running statistics in the file, {said}",
+    )
+    found = module.state_dict()
+    for name in ("l1.running_mean", "l1.running_var"):
+        assert torch.equal(found[name], state[name])
+    expected = torch.zeros(3), torch.ones(3)
+    if batch_norm == "warmed":
+        part = to_torch(_TWO_NORMS, "l2")
+        part.load_state_dict({k: x for k, x in found.items() if not k.startswith("l3")})
+        ahead = part(images.for_warming()).movedim(1, 0).flatten(1)
+        expected = ahead.mean(1), ahead.var(1)
+    torch.testing.assert_close(found["l3.running_mean"], expected[0])
+    torch.testing.assert_close(found["l3.running_var"], expected[1])
 
 
 def test_that_weights_of_another_shape_or_network_are_refused(tmp_path: Path) -> None:
