@@ -42,6 +42,7 @@ class Document(QObject):
         super().__init__(parent)
         self._architecture = architecture
         self._path = path
+        self._stamp = _stamp(path)
         self.undo_stack = QUndoStack(self)
         self.undo_stack.cleanChanged.connect(self._announce_modified)
 
@@ -59,6 +60,12 @@ class Document(QObject):
     def is_modified(self) -> bool:
         """Whether there are changes that are not saved."""
         return not self.undo_stack.isClean()
+
+    @property
+    def is_changed_on_disk(self) -> bool:
+        """Whether its file is another one than was read or saved here; not if it is gone."""
+        now = _stamp(self._path)
+        return now is not None and now != self._stamp
 
     def edit(self, text: str, architecture: Architecture, *, merge_key: str = "") -> None:
         """Replace the architecture, undoably.
@@ -94,6 +101,7 @@ class Document(QObject):
         self.undo_stack.clear()
         if is_modified:
             self.undo_stack.resetClean()
+        self._stamp = _stamp(path)
         self._set_path(path)
         self._show(architecture)
 
@@ -122,6 +130,7 @@ class Document(QObject):
         if target is None:
             raise RFStudioError("this network has no file yet; choose one with Save As")
         write_network(target, self._architecture)
+        self._stamp = _stamp(target)
         self._set_path(target)
         self.undo_stack.setClean()
 
@@ -136,6 +145,17 @@ class Document(QObject):
 
     def _announce_modified(self, is_clean: bool) -> None:
         self.modified_changed.emit(not is_clean)
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """Return what changes when a file does: its time and its size; None if there is no file."""
+    if path is None:
+        return None
+    try:
+        known = path.stat()
+    except OSError:
+        return None
+    return known.st_mtime_ns, known.st_size
 
 
 def read_network(path: Path) -> Architecture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,14 @@ from rfstudio.core.analysis import Analysis
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics import measured_peak
-from rfstudio.figures import SUFFIXES, FigureStyle, render, scene_of
+from rfstudio.figures import (
+    SUFFIXES,
+    FigureStyle,
+    growth_of,
+    render,
+    render_growth,
+    scene_of,
+)
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.network_files import write_network_file
 from rfstudio.formats.tables import (
@@ -77,6 +85,29 @@ def save_picture(
         erf_peak=measured_peak(erf) if is_measured and erf is not None else None,
     )
     atomic_write(path, render(scene, path.suffix, style or FigureStyle(colour=True)))
+
+
+def save_growth(
+    path: Path, networks: Sequence[tuple[str, Analysis]], style: FigureStyle | None = None
+) -> None:
+    """Write the sizes of fields against depth as PNG, SVG or PDF, by the ending of the path.
+
+    Parameters
+    ----------
+    path
+        The file.
+    networks
+        Names and analyses of what is compared, in the order of the legend.
+    style
+        Width and resolution.
+
+    Raises
+    ------
+    RFStudioError
+        If the ending is another one or the file cannot be written.
+    """
+    curves = [growth_of(name, analysis) for name, analysis in networks]
+    atomic_write(path, render_growth(curves, path.suffix, style))
 
 
 def table_text(analysis: Analysis, kind: str) -> str:

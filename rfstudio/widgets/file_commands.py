@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from PySide6.QtWidgets import QWidget
 from rfstudio.app import presets
 from rfstudio.app.document import read_network
 from rfstudio.app.erf_options import ErfOptions
-from rfstudio.app.exports import save_network, save_picture, save_table
+from rfstudio.app.exports import save_growth, save_network, save_picture, save_table
+from rfstudio.app.figure_wishes import FigureStyle, remember_wish, remembered_wish
 from rfstudio.app.snippets import command_text, network_word, python_text
 from rfstudio.app.studio import Studio
+from rfstudio.core.analysis import Analysis
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import FormatError, RFStudioError
 from rfstudio.widgets.questions import Questions
@@ -37,6 +40,11 @@ _TABLES = "CSV table (*.csv);;Markdown (*.md);;LaTeX (*.tex);;JSON (*.json)"
 class FileCommands(QObject):
     """Reads and writes files for the window; unsaved changes are asked for once.
 
+    Attributes
+    ----------
+    compared
+        Returns the networks whose growth is drawn beside that of the document.
+
     Signals
     -------
     problems_found
@@ -57,6 +65,7 @@ class FileCommands(QObject):
         self.questions = questions
         self._window = window
         self._preset = ""
+        self.compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
 
     def remember_preset(self, name: str) -> None:
         """Remember which preset the window began with."""
@@ -111,8 +120,14 @@ class FileCommands(QObject):
 
     def save(self) -> bool:
         """Write the network to its file; return whether that was done."""
-        path = self._studio.document.path
-        return self.save_as() if path is None else self._save(path)
+        document = self._studio.document
+        if document.path is None:
+            return self.save_as()
+        if document.is_changed_on_disk and not self.questions.may_overwrite(
+            self._window, document.path.name
+        ):
+            return False
+        return self._save(document.path)
 
     def save_as(self) -> bool:
         """Ask for a file and write the network to it; return whether that was done."""
@@ -192,11 +207,19 @@ class FileCommands(QObject):
     # --- exports --------------------------------------------------------------------------------
 
     def export_picture(self) -> None:
-        """Ask for a file and draw the chosen unit's fields into it."""
-        chosen = self._studio.selection.value
-        stem = _file_name(f"{self._studio.document.architecture.name} {chosen.layer}")
+        """Ask what to draw and how, then for a file, and draw it."""
+        wish = self.questions.figure(self._window, remembered_wish(self._studio.settings))
+        if wish is None:
+            return
+        remember_wish(self._studio.settings, wish)
+        name = self._studio.document.architecture.name
+        is_growth = wish.content == "growth"
+        stem = _file_name(f"{name} {'growth' if is_growth else self._studio.selection.layer}")
         self._export(
-            "Export picture", self._folder("export") / f"{stem}.png", _PICTURES, self._write_picture
+            "Export picture",
+            self._folder("export") / f"{stem}.png",
+            _PICTURES,
+            partial(self._write_growth if is_growth else self._write_picture, wish.style),
         )
 
     def export_field(self) -> None:
@@ -230,7 +253,11 @@ class FileCommands(QObject):
             lambda path: save_network(path, self._studio.document.architecture),
         )
 
-    def _write_picture(self, path: Path) -> None:
+    def _write_growth(self, style: FigureStyle, path: Path) -> None:
+        name = self._studio.document.architecture.name or "this network"
+        save_growth(path, ((name, self._studio.analysis.analysis), *self.compared()), style)
+
+    def _write_picture(self, style: FigureStyle, path: Path) -> None:
         chosen = self._studio.selection.value
         shown = self._studio.erf.shown
         save_picture(
@@ -242,6 +269,7 @@ class FileCommands(QObject):
             erf=None if shown is None else shown.map,
             erf_label=f"effective field, {shown.label}" if shown else "effective field",
             is_measured=shown is not None and shown is self._studio.erf.measured,
+            style=style,
         )
 
     def _export(

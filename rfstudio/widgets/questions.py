@@ -6,7 +6,11 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from rfstudio.app.figure_wishes import FigureWish
+from rfstudio.widgets.figure_dialog import FigureDialog
 
 Answer = Literal["save", "discard", "cancel"]
 
@@ -24,6 +28,8 @@ def of_kind(path: Path, suggestion: Path, kind: str) -> Path:
         The chosen line of kinds: ``PyTorch source (*.py)``.
     """
     endings = re.findall(r"\*(\.\w+)", kind)
+    if not path.suffix and not endings:
+        return path.with_suffix(suggestion.suffix)
     if endings and path.suffix in ("", suggestion.suffix) and path.suffix not in endings:
         return path.with_suffix(endings[0])
     return path
@@ -69,6 +75,22 @@ class Questions:
         )
         return answer == button.Yes
 
+    def may_overwrite(self, parent: QWidget, name: str) -> bool:
+        """Ask whether to write over a file that another program has changed meanwhile."""
+        box = QMessageBox(parent)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setText(f"“{name}” has changed on disk since it was opened or saved here.")
+        box.setInformativeText("Saving writes over what another program wrote there.")
+        button = QMessageBox.StandardButton
+        box.setStandardButtons(button.Save | button.Cancel)
+        box.setDefaultButton(button.Cancel)
+        return bool(box.exec() == button.Save)
+
+    def figure(self, parent: QWidget, wish: FigureWish) -> FigureWish | None:
+        """Ask what a figure is to show and how, beginning with what was wanted last."""
+        dialog = FigureDialog(wish, parent)
+        return dialog.wish if dialog.exec() else None
+
     def recover(self, parent: QWidget, name: str) -> bool:
         """Ask whether to take up a network that was not saved when the program ended."""
         button = QMessageBox.StandardButton
@@ -86,7 +108,14 @@ class Questions:
 
     def report(self, parent: QWidget, text: str, detail: str = "") -> None:
         """Say why something did not work."""
-        box = QMessageBox(QMessageBox.Icon.Warning, "RF Studio", text, parent=parent)
-        if detail:
-            box.setDetailedText(detail)
-        box.exec()
+        report_box(parent, text, detail).exec()
+
+
+def report_box(parent: QWidget | None, text: str, reason: str) -> QMessageBox:
+    """Return the dialog that says what did not work and why, in texts that can be copied."""
+    box = QMessageBox(QMessageBox.Icon.Warning, "RF Studio", text, parent=parent)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setInformativeText(reason[:1].upper() + reason[1:])
+    flag = Qt.TextInteractionFlag
+    box.setTextInteractionFlags(flag.TextSelectableByMouse | flag.TextSelectableByKeyboard)
+    return box

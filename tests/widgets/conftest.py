@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
+from rfstudio.app.figure_wishes import FigureWish
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.presets import read_preset
 from rfstudio.app.selection import Selection
@@ -25,6 +26,9 @@ class Answers:
     def __init__(self) -> None:
         self.save: str = "cancel"
         self.path: Path | None = None
+        self.overwrite = False
+        self.wish: FigureWish | None = None
+        self.wishes: list[FigureWish] = []
         self.asked: list[str] = []
         self.reports: list[tuple[str, str]] = []
 
@@ -37,6 +41,14 @@ class Answers:
 
     def path_to_save(self, parent, title: str, suggestion: Path, kinds: str) -> Path | None:
         return self.path
+
+    def may_overwrite(self, parent, name: str) -> bool:
+        self.asked.append(f"overwrite {name}")
+        return self.overwrite
+
+    def figure(self, parent, wish: FigureWish) -> FigureWish | None:
+        self.wishes.append(wish)
+        return self.wish or wish
 
     def recover(self, parent, name: str) -> bool:
         return False

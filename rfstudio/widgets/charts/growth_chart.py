@@ -85,6 +85,10 @@ class GrowthChart(QWidget):
         """Names of the networks that are compared with the document."""
         return tuple(self._others)
 
+    def compared(self) -> tuple[tuple[str, Analysis], ...]:
+        """Return the networks that are compared with the document, and what is known of them."""
+        return tuple((name, growth.analysis) for name, growth in self._others.items())
+
     def add_network(self, name: str, analysis: Analysis) -> None:
         """Draw another network as well."""
         self._others[name] = growth_of(name, analysis)
