@@ -23,12 +23,24 @@ __all__ = [
     "item_text",
     "number_text",
     "op_text",
+    "short_name",
     "sizes_text",
     "steps_text",
 ]
 
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 _MINUS = "\N{MINUS SIGN}"
+
+
+def short_name(name: str, most: int = 44) -> str:
+    """Return a name with … in its middle if it is longer than `most` characters.
+
+    Names that begin alike are told apart by their ends.
+    """
+    if len(name) <= most:
+        return name
+    head = (most - 1) // 2
+    return f"{name[:head]}…{name[len(name) - (most - 1 - head) :]}"
 
 
 def amount_text(number: int) -> str:

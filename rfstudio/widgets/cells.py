@@ -39,17 +39,25 @@ class Letters:
         self._height = self._metrics.height()
         self._texts: dict[str, _Text] = {}
 
-    def draw(self, painter: QPainter, rect: QRect, text: str, *, right: bool = False) -> int:
+    def draw(
+        self,
+        painter: QPainter,
+        rect: QRect,
+        text: str,
+        *,
+        right: bool = False,
+        is_name: bool = False,
+    ) -> int:
         """Draw a text, cut with … where it does not fit; return its width.
 
-        The painter's font has to be that of the letters.
+        Names are cut in the middle, since many begin alike.  The painter's font has to be that of
+        the letters.
         """
         room = rect.width()
         known = self._known(text)
         if known.width > room:
-            known = self._known(
-                self._metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(room, 0))
-            )
+            mode = Qt.TextElideMode.ElideMiddle if is_name else Qt.TextElideMode.ElideRight
+            known = self._known(self._metrics.elidedText(text, mode, max(room, 0)))
         x = rect.left() + (room - known.width if right else 0)
         painter.drawStaticText(x, rect.top() + (rect.height() - self._height) // 2, known.drawn)
         return known.width
@@ -107,7 +115,8 @@ class TextDelegate(QStyledItemDelegate):
         palette: QPalette = option.palette
         role = QPalette.ColorRole.HighlightedText if is_chosen else QPalette.ColorRole.Text
         painter.setPen(palette.color(role))
-        self._letters.draw(painter, rect, text, right=self._is_right(index.column()))
+        right = self._is_right(index.column())
+        self._letters.draw(painter, rect, text, right=right, is_name=not right)
 
 
 def paint_panel(painter: QPainter, option: QStyleOptionViewItem) -> bool:

@@ -8,7 +8,14 @@ from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QTabWidget, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QMainWindow,
+    QTabWidget,
+    QToolButton,
+    QWidget,
+)
 
 from rfstudio import __version__
 from rfstudio.app.opening import LAST
@@ -31,6 +38,9 @@ from rfstudio.widgets.status import Status
 from rfstudio.widgets.table.panel import TablePanel
 from rfstudio.widgets.theme import IconTinter, Scheme, apply_scheme, icon
 from rfstudio.widgets.window_actions import WindowActions
+
+_LINES = 14
+"""Lines of text that the panel at the bottom is high at least, at the first start."""
 
 _STATE = 1
 """Version of the arrangement of docks; another one is not restored."""
@@ -141,13 +151,26 @@ class MainWindow(QMainWindow):
         self.actions_.fill_toolbar(toolbar)
         layers = self._dock("Layers", self.stack, area.LeftDockWidgetArea)
         self.setCentralWidget(self.canvas)
-        docks = [
-            layers,
-            self._dock("Inspector", self.inspector, area.RightDockWidgetArea),
-            self._dock("Details", self.tabs, area.BottomDockWidgetArea),
-        ]
+        inspector = self._dock("Inspector", self.inspector, area.RightDockWidgetArea)
+        details = self._dock("Details", self.tabs, area.BottomDockWidgetArea)
+        self._leave_title_to_tabs(details)
         self.setStatusBar(self.status)
-        return docks
+        return [layers, inspector, details]
+
+    def _leave_title_to_tabs(self, dock: QDockWidget) -> None:
+        """Let the row of tabs be the title: the panel is low, and a line of it is worth a lot."""
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
+        dock.setTitleBarWidget(QWidget())
+        close = QToolButton()
+        close.setIcon(icon("close"))
+        close.setProperty("icon_name", "close")
+        close.setIconSize(QSize(12, 12))
+        close.setAutoRaise(True)
+        close.setToolTip("Close the panel; View › Details or Ctrl+5 opens it again")
+        close.setAccessibleName("Close the panel")
+        close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        close.clicked.connect(dock.close)
+        self.tabs.setCornerWidget(close)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -179,7 +202,8 @@ class MainWindow(QMainWindow):
             width, height = self.width(), self.height()
             sides = [min(400, 27 * width // 100), min(330, width // 4)]
             self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
-            self.resizeDocks(docks[2:], [height // 4], Qt.Orientation.Vertical)
+            low = max(height // 4, _LINES * self.fontMetrics().lineSpacing())
+            self.resizeDocks(docks[2:], [low], Qt.Orientation.Vertical)
 
     def _connect(self) -> None:
         studio, status = self.studio, self.status
@@ -247,6 +271,7 @@ class MainWindow(QMainWindow):
     def _show_new_network(self) -> None:
         self.problems.clear_file_problems()
         self.stack.expand_sensibly()
+        self.canvas.settle()
 
     def _show_title(self) -> None:
         self.setWindowTitle(f"{self.files.document_name}[*] – RF Studio")

@@ -101,6 +101,12 @@ class Canvas(Column):
         """The effective field that is drawn; None while there is none or it is switched off."""
         return self._erf
 
+    def settle(self) -> None:
+        """Give the texts the room that they need now: another network is shown."""
+        self.caption.forget()
+        self.switches.forget_widths()
+        self.arrange()
+
     def fit(self) -> None:
         """Bring the whole image and the region into view."""
         self.view.fit()

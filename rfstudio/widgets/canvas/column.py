@@ -83,6 +83,10 @@ class Caption(QLabel):
         self._longest = 0
         self._height = 0
 
+    def forget(self) -> None:
+        """Be as high as the next text needs."""
+        self._width = -1
+
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
         """Return the height of the longest text so far at this width."""
         length = len(self.text())

@@ -15,6 +15,9 @@ from rfstudio.widgets.canvas.shading import COLOUR_MAPS, CONTOURS, Shading, colo
 
 _SWATCH = QSize(26, 16)
 
+_ROOM = 100
+"""Average characters of width below which the labels stand without numbers, in two rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Switch:
@@ -114,6 +117,7 @@ class SwitchBar(QWidget):
         self._settings = settings
         self.actions_by_key: dict[str, QAction] = {}
         self._buttons: dict[str, QToolButton] = {}
+        self._is_short = False
         layout = FlowLayout(self, 3)
         for switch in SWITCHES:
             layout.addWidget(self._button(switch))
@@ -141,9 +145,29 @@ class SwitchBar(QWidget):
         switch = next(x for x in SWITCHES if x.key == key)
         text = f"{switch.label} {detail}".strip()
         button = self._buttons[key]
+        if button.accessibleName() != text:
+            button.setAccessibleName(text)
+            self._label(button, switch.label if self._is_short else text)
+
+    def forget_widths(self) -> None:
+        """Let the buttons be as wide as they need, now that another network is shown."""
+        for switch in SWITCHES:
+            button = self._buttons[switch.key]
+            button.setMinimumWidth(0)
+            self._label(button, switch.label if self._is_short else button.accessibleName())
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        """Return the height at a width, for which the numbers may have to go."""
+        is_short = width < _ROOM * self.fontMetrics().averageCharWidth()
+        if is_short != self._is_short:
+            self._is_short = is_short
+            self.forget_widths()
+        return super().heightForWidth(width)
+
+    @staticmethod
+    def _label(button: QToolButton, text: str) -> None:
         if button.text() != text:
             button.setText(text)
-            button.setAccessibleName(text)
             # Never narrower than before: rows must not break anew while the unit is dragged.
             button.setMinimumWidth(max(button.minimumWidth(), button.sizeHint().width()))
 

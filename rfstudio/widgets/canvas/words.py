@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.app.texts import short_name
 from rfstudio.core.track import Interval
 from rfstudio.widgets.canvas.sight import Sight
 
@@ -35,7 +36,7 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     """
     view = sight.view
     where = ", ".join(map(str, sight.unit))
-    who = f"Unit ({where}) of <b>{escape(sight.layer.layer)}</b>"
+    who = f"Unit ({where}) of <b>{escape(short_name(sight.layer.layer))}</b>"
     if sight.trouble or view is None or view.theoretical_region is None:
         return who
     region, visible = view.theoretical_region, view.visible_region
@@ -54,7 +55,7 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
         words.append(f"{tone}: how strongly each pixel moves it ({erf_name}).")
     analysis = sight.layer.analysis
     if analysis.reference != 0:
-        name = escape(analysis.graph.nodes[analysis.reference].name)
+        name = escape(short_name(analysis.graph.nodes[analysis.reference].name))
         words.append(f"All in samples of the map of <b>{name}</b>.")
     return " ".join(words)
 

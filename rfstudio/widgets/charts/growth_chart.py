@@ -20,7 +20,7 @@ from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.presets import preset_families, read_preset
 from rfstudio.app.selection import Selection
 from rfstudio.app.settings import Settings
-from rfstudio.app.texts import field_text, steps_text
+from rfstudio.app.texts import field_text, short_name, steps_text
 from rfstudio.core.analysis import Analysis, analyze
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.canvas.column import Column
@@ -305,11 +305,12 @@ class GrowthChart(QWidget):
             self.readout.setText("" if self._growth.size.size else "No layers yet.")
             return
         layer = self._growth.analysis.at(index)
-        text = f"{index} · {layer.name}: size {field_text(layer)}, jump {steps_text(layer.jump)}"
+        size, jump = field_text(layer), steps_text(layer.jump)
+        text = f"{index} · {short_name(layer.name)}: size {size}, jump {jump}"
         if index in self._sizes and self.erf.isChecked():
             text += f", ERF {self._sizes[index]:.1f}"
         self.readout.setText(text)
-        self.readout.setToolTip(text)
+        self.readout.setToolTip(layer.name)
 
     # --- switches -------------------------------------------------------------------------------
 

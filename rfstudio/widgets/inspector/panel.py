@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
 from rfstudio.app.document import Document
@@ -20,6 +20,26 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.inspector.form import ItemForm
 from rfstudio.widgets.inspector.numbers import NumberBlock
+
+
+class NameLabel(QLabel):
+    """A name on one line, with … in its middle where it is too long."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the name, or what fits of it."""
+        room = self.contentsRect()
+        if self.fontMetrics().horizontalAdvance(self.text()) <= room.width():
+            super().paintEvent(event)
+            return
+        mode = Qt.TextElideMode.ElideMiddle
+        text = self.fontMetrics().elidedText(self.text(), mode, room.width())
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, text)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return that it fits any width."""
+        return QSize(0, super().minimumSizeHint().height())
 
 
 class Inspector(QScrollArea):
@@ -40,14 +60,13 @@ class Inspector(QScrollArea):
         self._selection = selection
         self._erf_view = erf_view
         self._shown: Shown | None = None
-        self.title = QLabel()
+        self.title = NameLabel()
         self.title.setContentsMargins(12, 10, 12, 0)
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         font = self.title.font()
         font.setBold(True)
         font.setPointSizeF(font.pointSizeF() * 1.15)
         self.title.setFont(font)
-        self.title.setWordWrap(True)
         self.subtitle = QLabel()
         self.subtitle.setContentsMargins(12, 0, 12, 4)
         self.subtitle.setWordWrap(True)
@@ -63,6 +82,8 @@ class Inspector(QScrollArea):
         self._note.setForegroundRole(QPalette.ColorRole.PlaceholderText)
 
         body = QWidget()
+        # Never wider than the panel, whose right end would be out of reach.
+        body.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         layout = QVBoxLayout(body)
         layout.setContentsMargins(0, 0, 0, 8)
         layout.setSpacing(0)
@@ -100,6 +121,7 @@ class Inspector(QScrollArea):
         chosen = self._selection.value
         layer = self._session.analysis[chosen.layer]
         self.title.setText(chosen.layer)
+        self.title.setToolTip(chosen.layer)
         self.subtitle.setText(self._describe())
         self.field.show_facts(layer_facts(layer))
         self.costs.show_facts(cost_facts(layer))

@@ -81,7 +81,7 @@ class LayerDelegate(QStyledItemDelegate):
         letters = look.italic if cells.is_quiet else look.plain
         painter.setFont(letters.font)
         painter.setPen(look.text)
-        rect.setLeft(rect.left() + letters.draw(painter, rect, cells.texts[0]) + _GAP)
+        rect.setLeft(rect.left() + letters.draw(painter, rect, cells.texts[0], is_name=True) + _GAP)
         if cells.summary and rect.width() > _LEAST:
             if cells.is_quiet:
                 painter.setFont(look.plain.font)

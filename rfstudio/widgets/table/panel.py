@@ -133,7 +133,8 @@ class TablePanel(QTableView):
         texts = self.layers.texts_of(row)
         for column, left, width in columns:
             rect = QRect(left + _MARGIN, top, width - 2 * _MARGIN, height)
-            self._letters.draw(painter, rect, texts[column], right=COLUMNS[column].is_number)
+            right = COLUMNS[column].is_number
+            self._letters.draw(painter, rect, texts[column], right=right, is_name=not right)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Draw in another font."""
