@@ -103,6 +103,7 @@ class MainWindow(QMainWindow):
                 "details": partial(self._go_to, self.tabs),
             }
         )
+        focus.append(self.canvas.go_to_unit)
         self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks], focus)
         self.palette_ = CommandPalette(self)
         IconTinter(self)

@@ -186,3 +186,26 @@ def turn(field: QWidget) -> None:
         Qt.ScrollPhase.NoScrollPhase, False,
     )  # fmt: skip
     QApplication.sendEvent(field, event)
+
+
+def test_that_a_unit_is_chosen_by_typing_its_position(window: MainWindow, qtbot: QtBot) -> None:
+    window.studio.selection.select_layer("head", (16, 16))
+    window.canvas.view.setFocus()
+    qtbot.keyClick(window.canvas.view, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+    line = window.canvas.unit_line
+    assert line.isVisible()
+    assert line.line.text() == "16, 16"
+    assert line.hint.text() == "y 0…31, x 0…31"
+    qtbot.keyClicks(line.line, "32, 0")
+    qtbot.keyClick(line.line, Qt.Key.Key_Return)
+    assert line.hint.text() == "Y goes from 0 to 31, so there is no unit at 32"
+    assert window.studio.selection.unit == (16, 16)
+    qtbot.keyClicks(line.line, "31, 0")
+    qtbot.keyClick(line.line, Qt.Key.Key_Return)
+    assert not line.isVisible()
+    assert window.studio.selection.unit == (31, 0)
+    window.canvas.go_to_unit.trigger()
+    qtbot.keyClicks(line.line, "1, 1")
+    qtbot.keyClick(line.line, Qt.Key.Key_Escape)
+    assert not line.isVisible()
+    assert window.studio.selection.unit == (31, 0)

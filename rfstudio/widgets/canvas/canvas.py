@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QImage, QPalette
+from PySide6.QtGui import QAction, QGuiApplication, QImage, QPalette
 from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
@@ -24,6 +24,7 @@ from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight, Sight, sight_of
 from rfstudio.widgets.canvas.slice_bar import SliceBar
 from rfstudio.widgets.canvas.switches import SwitchBar
+from rfstudio.widgets.canvas.unit_line import UnitLine
 from rfstudio.widgets.canvas.view import CanvasView
 from rfstudio.widgets.canvas.words import caption, extent, under_pointer
 
@@ -143,6 +144,11 @@ class Canvas(Column):
         over.addWidget(self.empty, 0, Qt.AlignmentFlag.AlignCenter)
         self.slices = SliceBar()
         self.stack(self.caption, self.view, self.slices, self.switches, rest=self.view)
+        self.unit_line = UnitLine(self._session, self._selection, self)
+        self.go_to_unit = QAction("Go to unit…", self)
+        self.go_to_unit.setShortcut("Ctrl+L")
+        self.go_to_unit.setToolTip("Type the position of a unit (Ctrl+L)")
+        self.go_to_unit.triggered.connect(self._ask_for_unit)
         self.setFocusProxy(self.view)
         self.setAccessibleName("Canvas: what the unit sees")
         self.addActions(list(self.switches.actions_by_key.values()))
@@ -296,11 +302,15 @@ class Canvas(Column):
             unit[0] = 0 if is_first else last[0]
         self._selection.select_unit(tuple(unit))
 
+    def _ask_for_unit(self) -> None:
+        self.unit_line.pop_up(self.view.mapToGlobal(QPoint(44, 10)))
+
     def _show_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Fit the image\t0").triggered.connect(self.fit)
         menu.addAction("Copy picture").triggered.connect(self.copy_picture)
+        menu.addAction(self.go_to_unit)
         menu.addSeparator()
         menu.addActions(list(self.switches.actions_by_key.values()))
         menu.popup(at)
