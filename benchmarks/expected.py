@@ -92,13 +92,13 @@ def _row(name: str, layer: str | None) -> None:
 
     def again() -> None:
         energy.forget()
-        energy.energy_of(graph, target=index, join_pools=True)
+        energy.energy_of(graph, target=index, joined=True)
 
     again()
     anew = _median(again)
     # Each edit makes a layer that was never there before; the others are as they were.
     edited = iter([expand(_edited(read_preset(name), i)) for i in range(RUNS)])
-    after_edit = _median(lambda: energy.energy_of(next(edited), target=index, join_pools=True))
+    after_edit = _median(lambda: energy.energy_of(next(edited), target=index, joined=True))
     one_map = _median(lambda: expected_erf(graph, index, unit))
     erf = expected_erf(graph, index, unit)
     assert erf.metrics.as_dict()

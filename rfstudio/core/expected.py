@@ -126,7 +126,7 @@ def expected_erf(
     check_unit(graph, index, unit)
     # Gains were measured layer by layer; and a chain of max pools may go past the reference.
     chains = not gains and type(graph.nodes[reference].op) is not ops.MaxPool
-    energy = energy_of(graph, batch_norm, index, join_pools=chains)
+    energy = energy_of(graph, batch_norm, index, joined=chains)
     gained = with_gains(energy, gains, index, reference)
     visited: list[int] = []
     flows = flow_back(
@@ -162,7 +162,7 @@ def source_of_same_field(graph: Graph, index: int) -> int | None:
     That is what a layer reads which only scales what flows back, all channels alike: then whoever
     wants the sizes of all fields need not work this one out.  None: there is no such node.
     """
-    node, energy = graph.nodes[index], energy_of(graph, target=index, join_pools=True)
+    node, energy = graph.nodes[index], energy_of(graph, target=index, joined=True)
     how = energy.layers[index].backward
     if len(node.inputs) != 1 or how.spreads is not None or isinstance(how.keep, tuple):
         return None

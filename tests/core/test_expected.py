@@ -182,6 +182,18 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         0.012,
         0.15,
     ),
+    "skips behind a concat of unlike branches": (
+        [
+            _conv(),
+            RELU,
+            _parallel(
+                "concat", (_conv(3, 8), RELU), (ops.MaxPool(kernel_size=3, stride=1, padding=1),)
+            ),
+            *[_residual(_conv(3, 24), NORM, RELU, _conv(3, 24)), RELU] * 3,
+        ],
+        0.012,
+        0.15,
+    ),
     "batch norm": ([_conv(), NORM, RELU, _conv(), NORM, RELU, _conv(), NORM, RELU], 0.01, 0.1),
     "post-activation skips with batch norm": (
         [_conv(), NORM, RELU, *[_residual(_conv(), NORM, RELU, _conv(), NORM), RELU] * 3],

@@ -35,7 +35,13 @@ from rfstudio.core.effective.activations import (
 )
 from rfstudio.core.effective.backward import PASS, Backward, Factors
 from rfstudio.core.effective.gates import GatedSum, Gates, skip_factors
-from rfstudio.core.effective.layer_model import Layer, Run, average
+from rfstudio.core.effective.layer_model import (
+    Layer,
+    Run,
+    average,
+    concatenated,
+    side_by_side,
+)
 from rfstudio.core.effective.mixing_energy import MIXING, norm_over_map
 from rfstudio.core.effective.moments import (
     Moments,
@@ -96,7 +102,7 @@ class Energy:
     layers: list[Layer] = field(repr=False)
     runs: list[tuple[int, ...]] = field(repr=False)
     edges: dict[tuple[int, int], float] = field(repr=False)
-    skips: dict[tuple[int, int], float] = field(repr=False)
+    skips: dict[tuple[int, int], Factors] = field(repr=False)
     gates: dict[tuple[int, int], tuple[int, int]] = field(repr=False, default_factory=dict)
     closing: set[int] = field(repr=False, default_factory=set)
 
@@ -113,7 +119,7 @@ def energy_of(
     batch_norm: BatchNormMode = "warmed",
     target: int | None = None,
     *,
-    join_pools: bool = False,
+    joined: bool = False,
 ) -> Energy:
     """Return how the expected energy flows back through a network.
 
@@ -128,9 +134,10 @@ def energy_of(
         "train": by the variance over the map, through which gradients flow as well.
     target
         The last node that is asked for; None: that of the network.
-    join_pools
-        Whether max pools directly behind each other are one, as they are in truth; otherwise each
-        layer stands for itself, as what is measured layer by layer has to be compared with.
+    joined
+        Whether what is alike is one: max pools directly behind each other, and channels of
+        neighbouring sources of a concat.  Otherwise each layer stands for itself, as what is
+        measured layer by layer has to be compared with.
 
     Raises
     ------
@@ -142,10 +149,10 @@ def energy_of(
         raise RFStudioError(f"batch_norm must be one of {words}, not {batch_norm!r}")
     global _recent  # noqa: PLW0603 - a cache by identity; a graph is too large to be hashed
     for known in _recent:
-        if known.graph is graph and known.of == (batch_norm, join_pools):
+        if known.graph is graph and known.of == (batch_norm, joined):
             break
     else:
-        known = _Forward(graph, batch_norm, join_pools=join_pools)
+        known = _Forward(graph, batch_norm, joined=joined)
         _recent = (known, *_recent[:2])
     return known.up_to(len(graph.nodes) - 1 if target is None else target)
 
@@ -158,6 +165,7 @@ def forget() -> None:
         kept.clear()
     _alike.clear()
     conv_model.cache_clear()
+    _normed.cache_clear()
 
 
 @lru_cache(maxsize=64)
@@ -169,9 +177,10 @@ def _root(channels: int) -> Layer:
 class _Forward:
     """The pass from the input to the last layer."""
 
-    def __init__(self, graph: Graph, batch_norm: BatchNormMode, *, join_pools: bool) -> None:
-        self.graph, self.of = graph, (batch_norm, join_pools)
-        graph = without_chains(graph) if join_pools else graph
+    def __init__(self, graph: Graph, batch_norm: BatchNormMode, *, joined: bool) -> None:
+        self.graph, self.of = graph, (batch_norm, joined)
+        self._joined = joined
+        graph = without_chains(graph) if joined else graph
         channels = graph.nodes[0].channels
         self.energy = Energy(graph, batch_norm, [_root(channels)], [(channels,)], {}, {})
         self._nodes = graph.nodes
@@ -195,7 +204,7 @@ class _Forward:
 
     def _grow(self, target: int) -> None:
         layers, runs, edges = self._layers, self.energy.runs, self.energy.edges
-        kept = _kept[self._mode]
+        kept = _kept[self.of]
         for node in self._nodes[len(layers) : target + 1]:
             op, inputs = node.op, node.inputs
             apart = type(op) not in _MEETING or self._is_apart(node)
@@ -218,7 +227,7 @@ class _Forward:
             runs.append(known.counts)
             layers.append(known.layer)  # the last, since its length says how far all is there
 
-    def _note_skips(self, node: Node, gated: GatedSum, factors: tuple[float, ...]) -> None:
+    def _note_skips(self, node: Node, gated: GatedSum, factors: tuple[Factors, ...]) -> None:
         energy = self.energy
         for skip, factor in zip(gated.skips, factors, strict=True):
             edge = skip.merge, skip.source
@@ -272,7 +281,7 @@ class _Forward:
                 layer = layer._replace(remark=_SHUFFLED)
         runs = layer.runs
         counts = (runs[0][0],) if len(runs) == 1 else tuple([n for n, _ in runs])
-        found: tuple[float, ...] = ()
+        found: tuple[Factors, ...] = ()
         sources: list[object] = [self._layers[i] for i in node.inputs]
         if gated:
             sources += gated.depends_on(self.energy.graph, self._layers)
@@ -350,7 +359,7 @@ class _Forward:
         if self._mode == "fresh":
             keep = 1.0 / (1.0 + op.eps)
             return Layer(Backward(keep), [(n, scaled(x, keep**0.5)) for n, x in runs])
-        found = _each(runs, lambda x: (_fixed_gain(x, op.eps), standardized(x)))
+        found = [_normed(x, op.eps) for _, x in runs]
         gains = [x for x, _ in found]
         keep_all: Factors = gains[0] if min(gains) == max(gains) else tuple(gains)
         first = found[0][1]
@@ -367,21 +376,16 @@ class _Forward:
     def _merge(self, node: Node, *, apart: bool) -> Layer:
         sources = [self._layers[i].runs for i in node.inputs]
         if isinstance(node.op, ops.Concat):
+            if self._joined:
+                return Layer(PASS, concatenated(sources))
             return Layer(PASS, [run for runs in sources for run in runs])
-        counts = [tuple([n for n, _ in runs]) for runs in sources]
-        if all(x == counts[0] for x in counts):
-            columns = list(zip(*sources, strict=True))
-        else:
-            columns = [tuple([(node.channels, average(runs)) for runs in sources])]
-        if isinstance(node.op, ops.Add):
-            out = [(column[0][0], added([x for _, x in column])) for column in columns]
+        columns = side_by_side(sources) or [(node.channels, tuple(map(average, sources)))]
+        is_sum = isinstance(node.op, ops.Add)
+        merged = {x: added(x) if is_sum else _product(x) for x in {x for _, x in columns}}
+        remark = "factors of a product are taken to be independent"
+        if is_sum:
             remark = "" if apart else _SAME_SOURCE
-            return Layer(PASS, out, remark)
-        return Layer(
-            PASS,
-            [(column[0][0], _product([x for _, x in column])) for column in columns],
-            "factors of a product are taken to be independent",
-        )
+        return Layer(PASS, [(n, merged[x]) for n, x in columns], remark)
 
     def _factors(self, node: Node) -> tuple[float, ...]:
         """Return by what a product multiplies what it passes on to each source."""
@@ -397,7 +401,7 @@ class _Known(NamedTuple):
     layer: Layer
     counts: tuple[int, ...]
     edges: tuple[float, ...]
-    skips: tuple[float, ...]
+    skips: tuple[Factors, ...]
     op: ops.Op | None
     rules: AxisRules
     sources: tuple[object, ...]
@@ -407,7 +411,9 @@ _LAYERS_KEPT = 8192
 _FEW = 4
 """Runs of channels up to which layers are looked up by the values that come in."""
 
-_kept: dict[str, dict[tuple[object, ...], _Known]] = {x: {} for x in get_args(BatchNormMode)}
+_kept: dict[tuple[str, bool], dict[tuple[object, ...], _Known]] = {
+    (mode, joined): {} for mode in get_args(BatchNormMode) for joined in (False, True)
+}
 _alike: dict[Any, tuple[Layer, ops.Op | None, AxisRules]] = {}
 
 _LAYERS = {**WINDOWS, **MIXING}
@@ -472,7 +478,13 @@ def _fixed_gain(x: Moments, eps: float) -> float:
     return 1.0 / ((variance if variance > 1e-12 * x.square else 1.0) + eps)
 
 
-def _product(terms: list[Moments]) -> Moments:
+@lru_cache(maxsize=1024)
+def _normed(x: Moments, eps: float) -> tuple[float, Moments]:
+    """Return by what a norm with fixed statistics divides squares, and the moments behind it."""
+    return _fixed_gain(x, eps), standardized(x)
+
+
+def _product(terms: Sequence[Moments]) -> Moments:
     return Moments(
         prod(x.square for x in terms), prod(x.shared for x in terms), prod(x.mean for x in terms)
     )

@@ -47,9 +47,21 @@ class Flow:
         Shares of the channels.
     lags
         How gradients at different positions depend on each other; None: they do not.
+    whole
+        The sum of the values, once somebody has asked for it.
     """
 
-    __slots__ = ("_values", "axes", "bits", "exponent", "factor", "lags", "profile", "start")
+    __slots__ = (
+        "_values",
+        "axes",
+        "bits",
+        "exponent",
+        "factor",
+        "lags",
+        "profile",
+        "start",
+        "whole",
+    )
 
     def __init__(
         self,
@@ -73,6 +85,7 @@ class Flow:
         self.bits = bits
         self.profile = profile
         self.lags = lags
+        self.whole: float | None = None
 
     @property
     def values(self) -> Values:
@@ -82,22 +95,32 @@ class Flow:
             self._values = reduce(np.multiply.outer, self.axes)
         return self._values
 
-    def times(self, factors: Factors) -> Flow:
-        """Return the flow with the channels multiplied by a factor, or by one for each run."""
+    def summed(self) -> float:
+        """Return the sum of the values, without factor and exponent."""
+        if self.whole is None:
+            parts = self.axes or (self.values,)
+            self.whole = prod([float(np.add.reduce(x, axis=None)) for x in parts])
+        return self.whole
+
+    def times(self, factors: Factors, scale: float = 1.0) -> Flow:
+        """Return `scale` times the flow, its channels by a factor, or by one for each run."""
         if type(factors) is tuple:
             shares = factors
             if self.profile is not None:
                 shares = tuple(map(mul, self.profile, factors))
             first, profile = _normalized(shares)
-            factor = self.factor * first
+            factor = self.factor * first * scale
         else:
-            factor, profile = self.factor * factors, self.profile  # type: ignore[operator]
+            factor = self.factor * factors * scale  # type: ignore[operator]
+            profile = self.profile
         exponent = self.exponent
         if not 1e-60 < factor < 1e60 and factor > 0:
             factor, more = frexp(factor)
             exponent += more
         values = self.axes or self.values
-        return Flow(self.start, values, factor, exponent, self.bits, profile, self.lags)
+        result = Flow(self.start, values, factor, exponent, self.bits, profile, self.lags)
+        result.whole = self.whole
+        return result
 
     def with_profile(self, factor: float, profile: Profile) -> Flow:
         """Return the flow with other shares, multiplied by `factor`."""
@@ -130,8 +153,7 @@ class Flow:
     @property
     def amount(self) -> float:
         """All of it, summed over positions, of a channel whose share is 1."""
-        whole = prod([float(x.sum()) for x in self.axes or (self.values,)])
-        return ldexp(whole * self.factor, self.exponent)
+        return ldexp(self.summed() * self.factor, self.exponent)
 
     def _spread_taps(
         self, spreads: Spreads, gains: Values, factor: float, pairs: Values | None = None
@@ -205,6 +227,26 @@ class Flow:
         first, profile = _normalized(self.profile[start:stop])
         return self.with_profile(first, profile)
 
+    def into(self, runs: tuple[int, ...], wider: tuple[int, ...]) -> Flow:
+        """Return the flow with mean shares, of runs of channels that hold one or more of its own.
+
+        Parameters
+        ----------
+        runs, wider
+            Numbers of channels, in the flow and in what is returned.
+        """
+        if self.profile is None:
+            return self
+        shares, places = [], iter(zip(runs, self.profile, strict=True))
+        for count in wider:
+            done, share = 0, 0.0
+            while done < count:
+                n, x = next(places)
+                done, share = done + n, share + n * x
+            shares.append(share / count)
+        first, profile = _normalized(tuple(shares))
+        return self.with_profile(first, profile)
+
     def cut(self, size: tuple[int, ...]) -> Flow | None:
         """Return what of the flow lies on a map of that size, as a faulty merge may not have."""
         slices = tuple([slice(0, max(n - x, 0)) for x, n in zip(self.start, size, strict=True)])
@@ -224,7 +266,7 @@ class Flow:
         else:
             self._values, shift = _levelled(self.values)
             self.exponent += shift
-        self.bits = 0.0
+        self.bits, self.whole = 0.0, None
 
     def plus(self, other: Flow) -> Flow:
         """Return the sum of two flows of one profile into one map."""
@@ -234,25 +276,18 @@ class Flow:
         ratio = ldexp(b.factor / a.factor, max(b.exponent - a.exponent, -3000))
         values = b.values if ratio == 1.0 else b.values * ratio
         bits = max(a.bits, b.bits) + 1
-        lags = None
-        if a.lags is b.lags:
-            lags = a.lags
-        else:
-            first, second = float(a.values.sum()), float(values.sum())
-            lags = blended(a.lags, first / max(first + second, 1e-300), b.lags)
+        lags, whole = a.lags, None
+        if lags is not b.lags:
+            first = a.summed()
+            whole = first + b.summed() * ratio
+            lags = blended(a.lags, first / max(whole, 1e-300), b.lags)
         if a.start == b.start and a.values.shape == values.shape:
-            return Flow(a.start, a.values + values, a.factor, a.exponent, bits, a.profile, lags)
-        low = tuple([min(x, y) for x, y in zip(a.start, b.start, strict=True)])
-        shape = [
-            max(x + n, y + m) - z
-            for x, n, y, m, z in zip(
-                a.start, a.values.shape, b.start, values.shape, low, strict=True
-            )
-        ]
-        result = np.zeros(shape)
-        result[box_within(a.start, a.values.shape, low)] = a.values
-        result[box_within(b.start, values.shape, low)] += values
-        return Flow(low, result, a.factor, a.exponent, bits, a.profile, lags)
+            low, both = a.start, a.values + values
+        else:
+            low, both = _side_by_side(a.start, a.values, b.start, values)
+        result = Flow(low, both, a.factor, a.exponent, bits, a.profile, lags)
+        result.whole = whole
+        return result
 
     def _is_larger(self, other: Flow) -> bool:
         """Return whether the factor is not smaller than that of another flow."""
@@ -262,6 +297,18 @@ class Flow:
 
     def _size(self) -> float:
         return -1e300 if self.factor <= 0 else log2(self.factor) + self.exponent
+
+
+def _side_by_side(
+    start: tuple[int, ...], values: Values, other_start: tuple[int, ...], others: Values
+) -> tuple[tuple[int, ...], Values]:
+    """Return the box that holds two boxes, and the sum of their values in it."""
+    low = tuple([min(x, y) for x, y in zip(start, other_start, strict=True)])
+    ends = zip(start, values.shape, other_start, others.shape, low, strict=True)
+    result = np.zeros([max(x + n, y + m) - z for x, n, y, m, z in ends])
+    result[box_within(start, values.shape, low)] = values
+    result[box_within(other_start, others.shape, low)] += others
+    return low, result
 
 
 def _levelled(values: Values) -> tuple[Values, int]:

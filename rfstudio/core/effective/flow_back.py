@@ -161,20 +161,19 @@ def _alike(a: Profile, b: Profile) -> bool:
 def _through(flows: list[Flow], how: Backward, scale: float) -> list[Flow]:
     """Return what one layer passes on of `scale` times the flows."""
     if how.spreads is None:
-        passed = [x.times(how.keep) for x in flows]
+        passed = [x.times(how.keep, scale) for x in flows]
         if how.gate != 1.0:
             for flow in passed:
                 if flow.lags is not None:
                     flow.lags = flow.lags.gated(how.gate)
-        return passed if scale == 1.0 else [x.times(scale) for x in passed]
+        return passed
     passed = []
     for flow in flows:
         spreading = flow.spread(how, scale)
         if spreading is not None:
             passed.append(spreading)
         if how.keep != 0.0:
-            kept = flow.times(how.keep)
-            passed.append(kept if scale == 1.0 else kept.times(scale))
+            passed.append(flow.times(how.keep, scale))
     return passed
 
 
@@ -196,16 +195,18 @@ def _split(send: _Sending, graph: Graph, index: int, flows: list[Flow], runs: Ru
     nodes = graph.nodes
     node = nodes[index]
     slices = isinstance(node.op, ops.Concat) and runs is not None
-    done = 0
+    stop = seen = 0
     for source in node.inputs:
         parts = flows
         if runs is not None:
-            count = len(runs[source])
             if slices:
-                parts = [x.of_runs(done, done + count) for x in flows]
-                done += count
+                # The last run of a source may go on in the next one.
+                start = stop - (sum(runs[index][:stop]) > seen)
+                stop = start + len(runs[source])
+                seen += sum(runs[source])
+                parts = [x.of_runs(start, stop) for x in flows]
             elif runs[source] != runs[index]:
-                parts = [_mixed(flows, runs[index])]
+                parts = [x.into(runs[index], runs[source]) for x in flows]
         if nodes[source].size != node.size:
             parts = [y for x in parts if (y := x.cut(nodes[source].size)) is not None]
         send(index, source, parts)

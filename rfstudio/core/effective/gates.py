@@ -21,8 +21,9 @@ from rfstudio.core.effective.activations import (
     slope_below,
     value,
 )
-from rfstudio.core.effective.layer_model import Layer, average
-from rfstudio.core.effective.moments import Law, Points
+from rfstudio.core.effective.backward import Factors
+from rfstudio.core.effective.layer_model import Layer, side_by_side
+from rfstudio.core.effective.moments import Law, Moments, Points
 from rfstudio.core.effective.normal import cdf, nodes
 from rfstudio.core.geometry import Whole
 from rfstudio.core.graph import Graph
@@ -166,8 +167,8 @@ _ON_A_SKIP = ACTIVATIONS | _PLACED | {ops.LayerScale, ops.MaxPool}
 
 def skip_factors(
     found: GatedSum, graph: Graph, layers: Sequence[Layer], op: Op, *, warmed: bool
-) -> tuple[float, ...]:
-    """Return by what the energy of each skip is multiplied.
+) -> tuple[Factors, ...]:
+    """Return by what the energy of each skip is multiplied, for each run of channels of its term.
 
     Parameters
     ----------
@@ -180,36 +181,77 @@ def skip_factors(
     warmed
         Whether a batch norm divides by the variance of what comes in.
     """
-    whole = average(layers[found.merge].runs)
-    shift, scale = 0.0, 1.0
+    eps: float | None = None
     if found.norm is not None and warmed:
         eps = graph.nodes[found.norm].op.eps  # type: ignore[union-attr]
-        variance = whole.variance if whole.variance > 1e-12 * whole.square else 1.0
-        shift, scale = whole.mean, 1 / sqrt(variance + eps)
-    result = []
+    sums = layers[found.merge].runs
+    result: list[Factors] = []
     for skip in found.skips:
-        term = average(layers[skip.gate if skip.pool is None else skip.pool].runs)
-        mean, square = term.mean * skip.factor, term.square * skip.factor**2
-        rest = (whole.square - whole.mean**2) - (square - mean**2)
-        if rest <= 0:
+        gate = graph.nodes[skip.gate]
+        term = layers[skip.gate if skip.pool is None else skip.pool].runs
+        before, source = layers[gate.inputs[0]].runs, layers[skip.source].runs
+        columns = side_by_side([sums, term, before, source])
+        if not columns:
             result.append(1.0)
             continue
-        law, squares = _gated(skip, graph, layers)
-        points = (law.points * skip.factor + (whole.mean - mean - shift)) * scale
-        result.append(_together(op, points, law.weights, squares, rest * scale**2))
+        assert gate.op is not None
+        factors = {
+            x: _factor(skip, (gate.op, op), x[:3], eps) for x in {moments for _, moments in columns}
+        }
+        found_runs = [(n, factors[x]) for n, x in columns]
+        result.append(_for_each(found_runs, [n for n, _ in source]))
     return tuple(result)
 
 
-def _gated(skip: Skip, graph: Graph, layers: Sequence[Layer]) -> tuple[Law, Points]:
-    """Return the values behind the activation of a skip, and its squared slope at each."""
-    gate = graph.nodes[skip.gate]
-    op = gate.op
-    assert op is not None
+def _for_each(factors: list[tuple[int, float]], counts: list[int]) -> Factors:
+    """Return mean factors over wider runs of channels, or one if they are alike."""
+    if len({x for _, x in factors}) == 1:
+        return factors[0][1]
+    result, places = [], iter(factors)
+    for count in counts:
+        done, total = 0, 0.0
+        while done < count:
+            n, x = next(places)
+            done, total = done + n, total + n * x
+        result.append(total / count)
+    return tuple(result)
+
+
+def _factor(
+    skip: Skip, gates: tuple[Op, Op], moments: tuple[Moments, ...], eps: float | None
+) -> float:
+    """Return the factor of some channels of a skip.
+
+    Parameters
+    ----------
+    skip
+        The skip.
+    gates
+        The activation in front of it and the one behind the sum.
+    moments
+        Of the sum, of what the skip adds to it and of what its activation reads.
+    eps
+        Of a batch norm behind the sum; None: there is none, or it does nothing.
+    """
+    whole, term, before = moments
+    shift, scale = 0.0, 1.0
+    if eps is not None:
+        variance = whole.variance if whole.variance > 1e-12 * whole.square else 1.0
+        shift, scale = whole.mean, 1 / sqrt(variance + eps)
+    mean, square = term.mean * skip.factor, term.square * skip.factor**2
+    rest = (whole.square - whole.mean**2) - (square - mean**2)
+    if rest <= 0:
+        return 1.0
+    first, second = gates
     if skip.pool is not None:
-        law = average(layers[skip.pool].runs).distribution()
-        return law, np.where(law.points > 0, 1.0, slope_below(op) ** 2)
-    before = average(layers[gate.inputs[0]].runs).distribution()
-    return Law(value(op, before.points), before.weights), slope(op, before.points) ** 2
+        law = term.distribution()
+        squares = np.where(law.points > 0, 1.0, slope_below(first) ** 2)
+    else:
+        inner = before.distribution()
+        law = Law(value(first, inner.points), inner.weights)
+        squares = slope(first, inner.points) ** 2
+    points = (law.points * skip.factor + (whole.mean - mean - shift)) * scale
+    return _together(second, points, law.weights, squares, rest * scale**2)
 
 
 def _together(op: Op, points: Points, weights: Points, squares: Points, rest: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple, TypeAlias
 
 from rfstudio.core.effective.backward import Backward
@@ -52,3 +54,33 @@ def average(runs: list[Run]) -> Moments:
         mean += n * x.mean
     total = max(total, 1)
     return Moments(square / total, shared / total, mean / total)
+
+
+def concatenated(sources: Sequence[list[Run]]) -> list[Run]:
+    """Return the runs of a concat; where two sources meet, channels that are alike are one run."""
+    found: list[Run] = []
+    for runs in sources:
+        if found and found[-1][1] == runs[0][1]:
+            count, moments = found.pop()
+            found += [(count + runs[0][0], moments), *runs[1:]]
+        else:
+            found += runs
+    return found
+
+
+def side_by_side(sources: Sequence[list[Run]]) -> list[tuple[int, tuple[Moments, ...]]]:
+    """Return the runs of channels that are alike in each of several maps, with all their moments.
+
+    Where the runs of one map end within a run of another, that is cut.  Maps that have not equally
+    many channels have no such runs.
+    """
+    edges = [list(accumulate([n for n, _ in runs])) for runs in sources]
+    if len({x[-1] for x in edges}) != 1:
+        return []
+    places = [0] * len(sources)
+    found: list[tuple[int, tuple[Moments, ...]]] = []
+    for start, stop in pairwise(sorted({0}.union(*edges))):
+        moments = [runs[i][1] for runs, i in zip(sources, places, strict=True)]
+        found.append((stop - start, tuple(moments)))
+        places = [i + (ends[i] == stop) for i, ends in zip(places, edges, strict=True)]
+    return found

@@ -16,6 +16,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import acos, asin, pi, sqrt
@@ -198,7 +199,7 @@ def _activated_normal(op: Op, square: float, shared: float) -> Moments:
     return Moments(after.square, min(product, after.square), after.mean, None, (op, square, shared))
 
 
-def added(terms: list[Moments]) -> Moments:
+def added(terms: Sequence[Moments]) -> Moments:
     """Return the moments of a sum of independent values."""
     mean = sum(x.mean for x in terms)
     square = sum(x.square - x.mean**2 for x in terms) + mean**2
