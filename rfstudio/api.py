@@ -246,7 +246,7 @@ def to_torch(
     layer
         Layer or container path whose map is computed; None: the last layer.
     seed
-        Of random weights; the same seed gives the same weights.
+        Of random weights, from 0 to 2**63 - 1; the same seed gives the same weights.
     weights
         "random": He's normal initialisation; "uniform": all alike, 1 / fan-in; "ones".
     input_size
@@ -295,7 +295,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     samples
         Number of samples; None: one an image, or the default number of noise images.
     seed
-        Of weights, noise and signs.
+        Of weights, noise and signs, from 0 to 2**63 - 1.
     module
         A module that maps an image to this layer, such as one of `to_torch`, in evaluation mode;
         None: one with random weights, drawn anew every few samples.

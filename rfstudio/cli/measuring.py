@@ -65,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="default: 32, or one an image; 8 for the gains of an expected field",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="0 or more; default: 0")
     parser.add_argument(
         "--weights",
         default="random",

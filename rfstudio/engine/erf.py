@@ -69,8 +69,8 @@ def measure(
     token = token or CancelToken()
     with ranks.joined() as rank, _exact(), _lack_of_memory_in_words():
         run = Run(request, [request.unit], module, images, networks)
-        if kept is not None and rank.number == 0:
-            run.resume(kept)
+        if kept is not None:
+            run.resume(kept, rank)
         with _undone_by_errors(run):
             run.check_photos(token)
             for batch in run.batches(rank):

@@ -99,6 +99,11 @@ class Mean:
         self.sums = mean * count
         self.squares = count * (spread.square() * (count - 1) + mean.square())
 
+    def clear(self) -> None:
+        """Forget all samples."""
+        self.count = 0
+        self.sums, self.squares = torch.zeros_like(self.sums), torch.zeros_like(self.squares)
+
     def map(self) -> NDArray[np.float64]:
         """Return the estimate over the box."""
         mean = self.sums / max(self.count, 1)

@@ -38,7 +38,7 @@ class GainsRequest:
     weights
         "random", drawn anew for each sample; "uniform"; or the path of a file of weights.
     seed
-        Of weights, noise and signs.
+        Of weights, noise and signs, from 0 to 2**63 - 1.
     samples
         How many gradients.
     batch_norm

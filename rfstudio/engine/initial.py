@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from rfstudio.engine.layers.base import LayerModule
+from rfstudio.engine.request import check_seed
 
 
 class Stream(IntEnum):
@@ -31,8 +32,25 @@ def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:
 
     It draws on the CPU whatever the device is, so that a seed means the same everywhere; numpy's
     draws normal numbers several times faster than torch's.
+
+    Parameters
+    ----------
+    seed
+        From 0 to 2**63 - 1; no two seeds share a stream.
+    stream, index
+        The purpose, and the number of the sample or group.
+
+    Raises
+    ------
+    MeasurementError
+        If the seed is another one.
     """
-    sequence = np.random.SeedSequence([seed % 2**63, int(stream), index])
+    check_seed(seed)
+    words = [seed % 2**32, int(stream), index % 2**32, index >> 32, seed >> 32]
+    # Those behind the third are left out where they are 0: numpy fills up with zeros.
+    while len(words) > 3 and words[-1] == 0:
+        words.pop()
+    sequence = np.random.SeedSequence(words)
     return np.random.Generator(np.random.SFC64(sequence))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed
@@ -20,6 +20,16 @@ class Rank(NamedTuple):
     total: int
 
 
+class _Meeting:
+    """Where processes find each other, for each measurement of a program anew.
+
+    A second group at the same names would find the addresses of the first one, which are gone.
+    """
+
+    store: Any = None
+    count = 0
+
+
 @contextmanager
 def joined() -> Iterator[Rank]:
     """Join the processes that ``torchrun`` has started, for as long as the context lasts."""
@@ -31,7 +41,19 @@ def joined() -> Iterator[Rank]:
     is_ours = not distributed.is_initialized()
     if is_ours:
         # The sums are few and small, and kept on the CPU: gloo does for GPUs too.
-        distributed.init_process_group("gloo")
+        # Not every build of torch has them.
+        from torch.distributed.distributed_c10d import PrefixStore  # noqa: PLC0415
+        from torch.distributed.rendezvous import rendezvous  # noqa: PLC0415
+
+        _Meeting.count += 1
+        if _Meeting.store is None:
+            _Meeting.store = next(rendezvous("env://"))[0]
+        distributed.init_process_group(
+            "gloo",
+            store=PrefixStore(f"rfstudio/{_Meeting.count}", _Meeting.store),
+            rank=int(os.environ["RANK"]),
+            world_size=count,
+        )
     try:
         yield Rank(distributed.get_rank(), distributed.get_world_size())
     finally:

@@ -29,6 +29,9 @@ BY_FILLING: tuple[str, ...] = ("occlusion", "perturbation")
 CONTINUABLE: tuple[str, ...] = ("energy", "rms", "abs", "positive", *BY_FILLING)
 """Estimators to which samples can be added later: of `signed` the signs are gone."""
 
+MAX_SEED = 2**63 - 1
+"""The greatest seed; the least is 0."""
+
 Activation: TypeAlias = Literal["as_is", "before", "after"]
 BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
 Method: TypeAlias = Literal["auto", "cone", "full"]
@@ -57,7 +60,7 @@ class ErfRequest:
     weights
         "random", "uniform" or the path of a file of weights.
     seed
-        Of weights, noise and signs.
+        Of weights, noise and signs, from 0 to `MAX_SEED`.
     images_per_weights
         Samples that share one draw of random weights.
     batch_norm
@@ -157,6 +160,20 @@ def check_numbers(request: Any, at_least_1: Sequence[str], any_whole: Sequence[s
         if name in at_least_1 and value < 1:
             raise MeasurementError(f"{name} must be at least 1, not {value}")
         object.__setattr__(request, name, int(value))
+    check_seed(request.seed)
+
+
+def check_seed(seed: Any) -> None:
+    """Refuse what is no seed of random numbers.
+
+    Raises
+    ------
+    MeasurementError
+        If it is no whole number, below 0 or above `MAX_SEED`.
+    """
+    is_whole = not isinstance(seed, bool) and isinstance(seed, Integral)
+    if not is_whole or not 0 <= int(seed) <= MAX_SEED:
+        raise MeasurementError(f"seed must be a whole number from 0 to {MAX_SEED:,}, not {seed!r}")
 
 
 def check_texts(request: Any, names: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.estimators import Mean
 from rfstudio.engine.evaluations import Evaluations
 from rfstudio.engine.filling import Moved, fill_samples, reach
+from rfstudio.engine.foreign_code import told_in_words
 from rfstudio.engine.kept import KeptNetworks, key_of
 from rfstudio.engine.network import Network
 from rfstudio.engine.request import (
@@ -120,11 +121,19 @@ class Run:
         ]
         self._limit = self._affordable()
         self._evaluations = self._kept_evaluations()
-        self._first = 0
+        self._first = self._brought = 0
+        self._rank = ranks.Rank(0, 1)
         self._begun: Moved | None = None
 
-    def resume(self, kept: ErfResult) -> None:
+    def resume(self, kept: ErfResult, rank: ranks.Rank) -> None:
         """Go on from what was measured before of the only unit.
+
+        Parameters
+        ----------
+        kept
+            The result before.
+        rank
+            The first of several processes brings it in, once; the others go on behind it.
 
         Raises
         ------
@@ -142,8 +151,12 @@ class Run:
             mean.resume(kept.samples, kept.map[where], kept.standard_error[where])
         elif begun.map is not None and begun.standard_error is not None:
             mean.resume(begun.samples, begun.map, begun.standard_error)
-        self._begun = None if begun is None else begun.moved
         self._first = mean.count
+        if rank.number == 0:
+            self._begun = None if begun is None else begun.moved
+            self._brought = mean.count
+        else:
+            mean.clear()
         self._start -= kept.seconds
         self._notes += [x for x in kept.notes if x not in self._notes]
 
@@ -159,7 +172,8 @@ class Run:
             # A container made of layers in evaluation mode may not be in it itself.
             if any(x.training for x in module.modules() if not any(True for _ in x.children())):
                 raise MeasurementError("the module is in training mode; call its eval() first")
-            own = copy.deepcopy(module).to(self.device, self._dtype)
+            with told_in_words(module, "it cannot be copied to the device and precision"):
+                own = copy.deepcopy(module).to(self.device, self._dtype)
             return [WholeSubject(own, request, x, node, self._size, like) for x in self.units]
         self._network = self._kept_network() if module is None else self._given(module)
         self._notes += self._network.notes
@@ -235,6 +249,7 @@ class Run:
 
     def batches(self, rank: ranks.Rank) -> Iterator[Batch]:
         """Yield the samples of this rank, batch by batch."""
+        self._rank = rank
         if not self._is_drawn:
             yield from self._cut(0, range(self._first + rank.number, self.wanted, rank.total))
             return
@@ -330,7 +345,7 @@ class Run:
             before = (mean.map(), mean.standard_error()) if done else (None, None)
             begun = Unfinished(moved=moved, samples=done, map=before[0], standard_error=before[1])
             so_far = replace(self.result(number, partial), unfinished=begun)
-            report((done + fraction) / self.wanted, so_far)
+            report(self.fraction(self._rank, fraction), so_far)
 
         images = self._images.batch(indices)
         begun = self._begun if indices[0] == self._first else None
@@ -350,9 +365,18 @@ class Run:
         if self._networks is not None:
             self._networks.drop(self._key)
 
-    def fraction(self, rank: ranks.Rank) -> float:
-        """Return how much is done; other ranks are taken to be as fast."""
-        return min(self.means[0].count * rank.total / self.wanted, 1.0)
+    def fraction(self, rank: ranks.Rank, amid: float = 0.0) -> float:
+        """Return how much is done; other ranks are taken to be as fast.
+
+        Parameters
+        ----------
+        rank
+            Which process this is.
+        amid
+            How much of a sample is done besides those that are counted.
+        """
+        done = self._first + (self.means[0].count + amid - self._brought) * rank.total
+        return min(done / self.wanted, 1.0)
 
     def result(self, number: int = 0, mean: Mean | None = None) -> ErfResult:
         """Return the result of a unit so far."""

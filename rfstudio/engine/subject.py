@@ -18,6 +18,7 @@ from rfstudio.engine.cone import Plan, input_of, macs_of, unit_box
 from rfstudio.engine.errors import MeasurementError
 from rfstudio.engine.estimators import SIGNED, response
 from rfstudio.engine.folding import order_for_speed
+from rfstudio.engine.foreign_code import told_in_words
 from rfstudio.engine.request import Activation, ErfRequest
 from rfstudio.engine.sampling import signs
 
@@ -246,8 +247,9 @@ class WholeSubject(Subject):
         return images.to(self._like)
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
-        # A copy, since the first layer may work in place.
-        values: object = self._module(pixels.clone())
+        with told_in_words(self._module, "its forward pass fails"):
+            # A copy, since the first layer may work in place.
+            values: object = self._module(pixels.clone())
         layer = self._layer
         if not isinstance(values, Tensor):
             raise MeasurementError(
@@ -266,6 +268,10 @@ class WholeSubject(Subject):
         where: Any = (slice(None), slice(None), *self._unit)
         result: Tensor = values[where]
         return result
+
+    def differentiate(self, pixels: Tensor, indices: Sequence[int]) -> Tensor:  # noqa: D102
+        with told_in_words(self._module, "its gradient fails"):
+            return super().differentiate(pixels, indices)
 
     def unreached(self, pixels: Tensor) -> Tensor:  # noqa: D102
         # Something is detached on the way to them, though what lies behind has gradients.

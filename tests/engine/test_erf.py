@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import pickle
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from rfstudio.core.errors import Cancelled, UnitError, UnknownLayerError
 from rfstudio.engine.build import to_torch
 from rfstudio.engine.erf import measure
 from rfstudio.engine.errors import DeviceError, MeasurementError
+from rfstudio.engine.initial import Stream, generator
 from rfstudio.engine.request import ErfRequest, ErfResult
 from rfstudio.engine.running import CancelToken
 from rfstudio.engine.sampling import signs
@@ -398,25 +401,44 @@ def test_that_weights_that_are_no_numbers_end_in_a_sentence() -> None:
 
 
 _RANK = """
-import sys, numpy, torch
-sys.path.insert(0, sys.argv[1])
-from test_erf import _request
+import pickle, sys, torch
 from rfstudio.engine.erf import measure
 torch.set_num_threads(1)
-result = measure(_request(samples=10, images_per_weights=2, seed=4))
-numpy.savez(sys.argv[2], map=result.map, error=result.standard_error, samples=result.samples)
+works, output = sys.argv[1:]
+results = []
+with open(works, "rb") as file:
+    for request, kept in pickle.load(file):
+        heard = []
+        result = measure(request, kept=kept, report=lambda done, _: heard.append(done))
+        # Other ranks are taken to be as fast, which is not so with odd numbers.
+        assert heard == sorted(heard) and 0.7 < heard[-1] <= 1, heard
+        results.append(result)
+with open(output, "wb") as file:
+    pickle.dump(results, file)
 """
 
 
-def test_that_two_ranks_measure_what_one_does(tmp_path: Any) -> None:
+def _works_to_share() -> list[tuple[ErfRequest, ErfResult | None]]:
+    """A whole measurement; one that goes on amid a draw of weights; one amid a sample."""
+    drawn = _request(samples=12, images_per_weights=2, seed=4)
+    filled = _request(estimator="occlusion", weights="uniform", samples=4, patch=3)
+    heard: list[ErfResult] = []
+    measure(filled, report=lambda _, so_far: heard.append(so_far))
+    amid = [x for x in heard if x.unfinished is not None and x.unfinished.samples == 1]
+    stopped = measure(replace(drawn, samples=7))
+    return [(drawn, None), (drawn, replace(stopped, wanted=12)), (filled, amid[0])]
+
+
+def test_that_two_ranks_measure_what_one_does(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    outputs = [tmp_path / f"{rank}.npz" for rank in range(2)]
-    here = str(Path(__file__).parent)
-    ranks = [
+    works = _works_to_share()
+    (tmp_path / "works").write_bytes(pickle.dumps(works))
+    outputs = [tmp_path / f"results of {rank}" for rank in range(2)]
+    processes = [
         subprocess.Popen(
-            [sys.executable, "-c", _RANK, here, str(output)],
+            [sys.executable, "-c", _RANK, tmp_path / "works", output],
             env=os.environ
             | {
                 "RANK": str(rank),
@@ -427,10 +449,35 @@ def test_that_two_ranks_measure_what_one_does(tmp_path: Any) -> None:
         )
         for rank, output in enumerate(outputs)
     ]
-    assert [x.wait(timeout=120) for x in ranks] == [0, 0]
-    alone = measure(_request(samples=10, images_per_weights=2, seed=4))
+    try:
+        assert [x.wait(timeout=60) for x in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()  # one waits for the other, if that has failed
+            process.wait()
+    alone = [measure(request) for request, _ in works]
     for output in outputs:
-        found = np.load(output)
-        assert found["samples"] == 10
-        np.testing.assert_allclose(found["map"], alone.map, rtol=1e-12)
-        np.testing.assert_allclose(found["error"], alone.standard_error, rtol=1e-9)
+        for found, wanted in zip(pickle.loads(output.read_bytes()), alone, strict=True):
+            assert found.samples == wanted.samples == wanted.wanted
+            np.testing.assert_allclose(found.map, wanted.map, rtol=1e-12, atol=1e-15)
+            error = wanted.standard_error
+            np.testing.assert_allclose(found.standard_error, error, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64 + 1, True, 1.5])
+def test_that_a_seed_out_of_range_is_refused(seed: Any) -> None:
+    with pytest.raises(MeasurementError, match="seed must be a whole number"):
+        _request(seed=seed)
+    with pytest.raises(MeasurementError, match="seed must be a whole number from 0 to 9,223"):
+        to_torch(NETWORK, seed=seed)
+
+
+def test_that_no_two_seeds_share_numbers_for_whatever_purpose() -> None:
+    """One purpose of a seed beyond 32 bits had the numbers of another purpose of a small one."""
+    drawn = {
+        (seed, stream, index): tuple(generator(seed, stream, index).integers(0, 2**60, 4))
+        for seed in (0, 1, 2, 2**31, 2**32, 2**32 + 1, 2**33, 2**63 - 1)
+        for stream in Stream
+        for index in (0, 1, 2, 2**32, 2**32 + 1)
+    }
+    assert len(set(drawn.values())) == len(drawn)
