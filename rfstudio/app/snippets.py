@@ -8,10 +8,18 @@ from pathlib import Path
 
 from rfstudio.app.erf_options import ErfOptions
 from rfstudio.app.selection import Selected
+from rfstudio.core.architecture import INPUT
 from rfstudio.engine.request import BY_FILLING, ErfRequest
 
 
-def python_text(network: str, chosen: Selected, options: ErfOptions | None = None) -> str:
+def python_text(
+    network: str,
+    chosen: Selected,
+    options: ErfOptions | None = None,
+    *,
+    reference: str = INPUT,
+    batch_norm_training: bool = False,
+) -> str:
     """Return Python lines that compute what is shown.
 
     Parameters
@@ -22,15 +30,21 @@ def python_text(network: str, chosen: Selected, options: ErfOptions | None = Non
         The layer and the unit.
     options
         How the effective field was measured; None: the expected one is shown.
+    reference, batch_norm_training
+        What fields are given with respect to, and whether batch norm is as in training.
     """
+    given_to_analysis = f", reference={reference!r}" if reference != INPUT else ""
+    given_to_analysis += ", batch_norm_training=True" if batch_norm_training else ""
     lines = [
         "import rfstudio\n",
         f"network = rfstudio.load({network!r})",
-        "analysis = rfstudio.analyze(network)",
+        f"analysis = rfstudio.analyze(network{given_to_analysis})",
         f"layer = analysis[{chosen.layer!r}]",
         f"unit = analysis.unit({chosen.layer!r}, {chosen.unit!r})",
         "print(layer.rf_size, layer.jump, unit.theoretical_region, unit.visible_region)",
     ]
+    if reference != INPUT:
+        return "\n".join([*lines, ""])  # effective fields are those of the input
     call = f"network, {chosen.layer!r}, unit={chosen.unit!r}"
     if options is None:
         return "\n".join([*lines, f"erf = rfstudio.expected_erf({call})\n"])
@@ -51,6 +65,8 @@ def command_text(
     chosen: Selected,
     options: ErfOptions | None = None,
     image: Path | None = None,
+    *,
+    reference: str = INPUT,
 ) -> str:
     """Return the command that measures what is shown.
 
@@ -62,9 +78,14 @@ def command_text(
         How it is measured; None: the expected field.
     image
         The file of the image that the canvas shows, for measurements on it.
+    reference
+        What fields are given with respect to; effective ones are those of the input only.
     """
-    unit = [str(x) for x in chosen.unit]
-    words = ["rfstudio", "erf", network, "--layer", chosen.layer, "--unit", *unit]
+    unit = ["--unit", *(str(x) for x in chosen.unit)]
+    if reference != INPUT:
+        analyze = ["rfstudio", "analyze", network, "--reference", reference]
+        return shlex.join([*analyze, "--layer", chosen.layer, *unit])
+    words = ["rfstudio", "erf", network, "--layer", chosen.layer, *unit]
     if options is None:
         return shlex.join([*words, "--estimator", "expected"])
     words += ["--estimator", options.estimator, "--samples", str(options.samples)]

@@ -292,14 +292,24 @@ class FileCommands(QObject):
     def copy_python(self) -> None:
         """Put Python lines on the clipboard that compute what is shown."""
         chosen, options = self._studio.selection.value, self._shown_options()
-        self._copy(python_text(self._network_word(), chosen, options), "Python lines")
+        analysis = self._studio.analysis
+        text = python_text(
+            self._network_word(),
+            chosen,
+            options,
+            reference=analysis.reference,
+            batch_norm_training=analysis.batch_norm_training,
+        )
+        self._copy(text, "Python lines")
 
     def copy_command(self) -> None:
         """Put the command on the clipboard that measures what is shown."""
         chosen, options = self._studio.selection.value, self._shown_options()
         picture = self._studio.images.picture
         image = None if picture is None else picture.path
-        self._copy(command_text(self._network_word(), chosen, options, image), "The command")
+        reference = self._studio.analysis.reference
+        text = command_text(self._network_word(), chosen, options, image, reference=reference)
+        self._copy(text, "The command")
 
     def _shown_options(self) -> ErfOptions | None:
         """Return how the field that is shown was measured; None: it is the expected one."""

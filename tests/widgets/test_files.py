@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.figure_wishes import FigureStyle, FigureWish, remembered_wish
@@ -123,3 +124,25 @@ def test_that_the_dialog_of_figures_shows_and_returns_what_is_wanted(qtbot: QtBo
     dialog.content.setCurrentIndex(1)
     assert dialog.wish.content == "growth"
     assert not dialog.colour.isEnabled()
+
+
+def test_that_copies_speak_of_the_same_map_as_the_window(
+    window: MainWindow, capsys: pytest.CaptureFixture
+) -> None:
+    window.files.open_preset("resnet18")
+    window.studio.selection.select_layer("layer1.0.conv1")
+    window.actions_.fields_from_here.trigger()
+    window.actions_.training.trigger()
+    window.studio.selection.select_layer("layer1.1.conv1", (3, 4))
+    window.actions_.copy_python.trigger()
+    names: dict = {}
+    exec(QGuiApplication.clipboard().text(), names)
+    shown = window.studio.analysis.analysis["layer1.1.conv1"]
+    assert names["layer"].rf_size == shown.rf_size
+    assert names["unit"].theoretical_region == (
+        window.studio.analysis.unit("layer1.1.conv1", (3, 4)).theoretical_region
+    )
+    window.actions_.copy_command.trigger()
+    assert QGuiApplication.clipboard().text() == (
+        "rfstudio analyze resnet18 --reference layer1.0.conv1 --layer layer1.1.conv1 --unit 3 4"
+    )
