@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import secrets
 import stat
-import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -62,8 +64,9 @@ def atomic_write(path: str | Path, data: bytes) -> None:
     """Replace the content of a file by `data`, or leave the old one as it is.
 
     The data goes to a temporary file in the same folder, is forced to the disk, and takes the
-    file's place in one step.  The mode of an existing file is kept; a symbolic link stays one, and
-    what it leads to is replaced.
+    file's place in one step.  A kill amid that leaves the temporary file, ``.rfstudio-`` and eight
+    letters; a write to the same folder removes it when it is a day old.  The mode of an existing
+    file is kept; a symbolic link stays one, and what it leads to is replaced.
 
     Raises
     ------
@@ -75,8 +78,10 @@ def atomic_write(path: str | Path, data: bytes) -> None:
     try:
         target = Path(os.path.realpath(target))
         mode = _mode_of(target)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".rfstudio-")
-        with os.fdopen(handle, "wb") as file:
+        _remove_left_over(target.parent)
+        # Its name is known before it is there, so that an interrupt leaves none behind.
+        temporary = str(target.parent / f".rfstudio-{secrets.token_hex(4)}")
+        with os.fdopen(_new(temporary), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -91,6 +96,30 @@ def atomic_write(path: str | Path, data: bytes) -> None:
             with suppress(OSError):
                 Path(temporary).unlink()
 
+
+def _new(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Remove temporary files of ours that a kill or a loss of power left there days ago."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name):
+                with suppress(OSError):
+                    _remove_if_old(entry)
+
+
+def _remove_if_old(entry: os.DirEntry[str]) -> None:
+    status = entry.stat(follow_symlinks=False)
+    is_ours = stat.S_ISREG(status.st_mode) and (_USER is None or status.st_uid == _USER())
+    if is_ours and status.st_mtime < time.time() - _LEFT_OVER_AFTER:
+        Path(entry).unlink()
+
+
+_TEMPORARY = re.compile(r"\.rfstudio-[a-z0-9_]{8}")
+_LEFT_OVER_AFTER = 24 * 60 * 60  # seconds; no write takes that long
+_USER = getattr(os, "getuid", None)
 
 _BINARY: int = getattr(os, "O_BINARY", 0)
 

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,28 @@ def test_that_a_kill_in_mid_write_leaves_a_whole_file(tmp_path: Path, writes: in
     data = target.read_bytes()
     assert len(data) == 2_000_000
     assert len(set(data)) == 1
+
+
+def test_that_what_a_kill_left_is_removed_after_a_day_and_nothing_else(tmp_path: Path) -> None:
+    now = time.time()
+    ages = {
+        ".rfstudio-0123abcd": 2,  # days
+        ".rfstudio-abc_def0": 2,
+        ".rfstudio-89abcdef": 0.5,  # may be one of another program that writes right now
+        ".rfstudio-notes": 9,
+        ".rfstudio-0123abcd.bak": 9,
+        "rfstudio-0123abcd": 9,
+    }
+    for name, days in ages.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (now, now - days * 86400))
+    (tmp_path / ".rfstudio-folder00").mkdir()
+    (tmp_path / ".rfstudio-link0000").symlink_to(tmp_path / ".rfstudio-notes")
+    for name in (".rfstudio-folder00", ".rfstudio-link0000"):
+        os.utime(tmp_path / name, (now, now - 9 * 86400), follow_symlinks=False)
+    atomic_write(tmp_path / "net.yaml", b"new")
+    left = {*ages, ".rfstudio-folder00", ".rfstudio-link0000", "net.yaml"}
+    assert set(_names_in(tmp_path)) == left - {".rfstudio-0123abcd", ".rfstudio-abc_def0"}
 
 
 @pytest.mark.parametrize("fails", ["fsync", "replace"])
