@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
+from PySide6.QtWidgets import QProgressBar, QStatusBar, QToolButton, QWidget
 
+from rfstudio.widgets.elided_label import ElidedLabel
 from rfstudio.widgets.theme import icon, is_dark, severity_colour
 
 _SHOWN_FOR = 6000  # milliseconds
+_A_CHARACTER = 70  # milliseconds to read one
+_DEVICE = 30  # average characters
+_GAP, _MARGIN = 6, 24
 
 
 class Status(QStatusBar):
@@ -26,14 +30,14 @@ class Status(QStatusBar):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.hover = QLabel()
+        self.hover = ElidedLabel()
         self.hover.setAccessibleName("Under the pointer")
         self.remarks = QToolButton()
         self.remarks.setAutoRaise(True)
         self.remarks.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.remarks.setToolTip("Show the remarks on this network")
-        self.device = QLabel()
-        self.device.setToolTip("Where effective fields are measured")
+        self.device = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self.device.setMaximumWidth(_DEVICE * self.fontMetrics().averageCharWidth())
         self.progress = QProgressBar()
         self.progress.setMaximumWidth(150)
         self.progress.setRange(0, 1000)
@@ -50,8 +54,13 @@ class Status(QStatusBar):
         self.show_device("")
 
     def tell(self, text: str) -> None:
-        """Show a line for a few seconds."""
-        self.showMessage(text, _SHOWN_FOR)
+        """Show a line for as long as it takes to read, all of it to who points there."""
+        others = (self.progress, self.cancel, self.device, self.remarks)
+        taken = sum(x.width() + _GAP for x in others if not x.isHidden())
+        room = max(self.width() - taken - _MARGIN, 0)
+        short = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
+        self.setToolTip(text if short != text else "")
+        self.showMessage(short, max(_SHOWN_FOR, _A_CHARACTER * len(text)))
 
     def show_hover(self, text: str) -> None:
         """Show what is under the pointer."""
@@ -66,6 +75,7 @@ class Status(QStatusBar):
     def show_device(self, text: str) -> None:
         """Show where is measured."""
         self.device.setText(text)
+        self.device.setToolTip(f"Where effective fields are measured: {text}")
         self.device.setVisible(bool(text))
 
     def show_progress(self, fraction: float | None, text: str = "") -> None:

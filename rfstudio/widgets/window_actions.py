@@ -171,6 +171,7 @@ class WindowActions(QObject):
         file = bar.addMenu("&File")
         file.addActions([self.new, self.open])
         recent = file.addMenu("Open recent")
+        recent.setToolTipsVisible(True)
         recent.aboutToShow.connect(partial(self._fill_recent, recent))
         file.addMenu(self.presets)
         file.addMenu(self.images)
@@ -223,8 +224,11 @@ class WindowActions(QObject):
     def _fill_recent(self, menu: QMenu) -> None:
         menu.clear()
         paths = self._studio.recent.paths
+        names = [x.name for x in paths]
         for path in paths:
-            action = menu.addAction(path.name)
+            # Of files with one name the folder tells which is which.
+            folder = f"  –  {path.parent.name}" if names.count(path.name) > 1 else ""
+            action = menu.addAction(f"{path.name}{folder}".replace("&", "&&"))
             action.setToolTip(str(path))
             action.triggered.connect(partial(self._open_recent, path))
         if not paths:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.jobs import JobRunner
@@ -86,3 +87,33 @@ def test_that_another_network_takes_no_room_for_the_texts_of_the_last_one(
     window.files.open_preset("alexnet")
     assert caption.height() <= high
     qtbot.waitUntil(lambda: bar._buttons["theoretical"].width() < wide)
+
+
+def test_that_the_status_bar_cuts_what_is_too_long_and_never_widens_the_window(
+    open_window: Callable,
+) -> None:
+    window = open_window(size=(1024, 700))
+    reason = "Not measured: " + "a reason of many words " * 12
+    window.status.tell(reason)
+    assert window.status.currentMessage().endswith("…")
+    assert window.status.toolTip() == reason
+    window.status.tell("Saved")
+    assert (window.status.currentMessage(), window.status.toolTip()) == ("Saved", "")
+    window.status.show_device("cuda:0 of a machine with a name " * 10)
+    window.status.show_hover("y 1, x 2 · " * 40)
+    assert window.minimumSizeHint().width() < 1024
+    assert window.status.device.toolTip().endswith(window.status.device.text())
+
+
+def test_that_recent_files_of_one_name_are_told_apart(
+    open_window: Callable, tmp_path: Path
+) -> None:
+    window = open_window()
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a&b.yaml").touch()
+        window.studio.recent.add(tmp_path / folder / "a&b.yaml")
+    menu = QMenu()
+    window.actions_._fill_recent(menu)
+    texts = [x.text() for x in menu.actions()][:2]
+    assert texts == ["a&&b.yaml  –  second", "a&&b.yaml  –  first"]

@@ -174,9 +174,8 @@ class Canvas(Column):
         self._shown = self._selection.shown
         if not self._layer.is_of(self._session, layer):
             self._layer = LayerSight(self._session, layer)
-        elif self._sight is not None and self._sight.unit != unit:
-            self._follow_unit_through_slices(unit)
-        self._sight = sight_of(self._session, self._layer, unit)
+        before, self._sight = self._sight, sight_of(self._session, self._layer, unit)
+        self._follow_unit_through_slices(before)
         self._prepare_slices()
         self._draw()
 
@@ -335,14 +334,15 @@ class Canvas(Column):
             return 0
         return int(min(max(round(point[0]), 0), self._layer.plane.slices - 1))
 
-    def _follow_unit_through_slices(self, unit: tuple[int, ...]) -> None:
-        """Show another slice when the unit has moved out of the one shown."""
-        if self._sight is None or len(unit) != 3 or unit[0] == self._sight.unit[0]:
+    def _follow_unit_through_slices(self, before: Sight | None) -> None:
+        """Show another slice when another unit is chosen, and is not in the one shown."""
+        now = self._sight
+        if before is None or now is None or len(now.unit) != 3:
             return
-        centre = round(self._layer.grid.centre(unit)[0])
-        nearest = self._layer.grid.nearest((self._slice, 0, 0))[0]
-        if nearest != unit[0]:
-            self._slice = min(max(centre, 0), self._layer.plane.slices - 1)
+        if (before.layer.layer, before.unit[:1]) == (now.layer.layer, now.unit[:1]):
+            return  # who has gone to another slice stays there
+        if self._layer.grid.nearest((self._slice, 0, 0))[0] != now.unit[0]:
+            self._slice = self._slice_of_unit()
 
     def _show_slice(self, index: int) -> None:
         self._slice = index

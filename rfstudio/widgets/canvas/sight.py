@@ -171,10 +171,7 @@ def sight_of(session: AnalysisSession, layer: LayerSight, unit: tuple[int, ...])
         else:
             trouble = "This unit sees only padding: no pixel of the image reaches it."
     elif len(nodes) == 1:
-        trouble = (
-            "This network has no layers yet.\n"
-            "Add one in the list on the left: type conv and press Enter."
-        )
+        trouble = "This network has no layers yet.\nPress Insert, type conv and press Enter."
     return Sight(layer, unit, view, trouble)
 
 

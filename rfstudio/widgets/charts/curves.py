@@ -156,7 +156,7 @@ class Curves(QGraphicsItem):
         widget: QWidget | None = None,
     ) -> None:
         """Draw everything in points of the screen."""
-        del option, widget
+        del option
         drawing, transform = self._drawing, painter.worldTransform()
         area = transform.mapRect(self._bounds)
         painter.setWorldTransform(QTransform())
@@ -168,11 +168,13 @@ class Curves(QGraphicsItem):
         if drawing.spot is not None:
             _draw_spot(painter, drawing.spot, transform)
         if drawing.note:
-            painter.setPen(self._colour)
             inside = area.adjusted(_MARGIN, 1.5 * _MARGIN, -2 * _MARGIN, 0)
-            painter.drawText(
-                inside, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, drawing.note
-            )
+            place = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
+            if widget is not None:  # lines end before the text
+                covered = painter.boundingRect(inside, place, drawing.note)
+                painter.fillRect(covered.adjusted(-3, -1, 3, 1), widget.palette().base())
+            painter.setPen(self._colour)
+            painter.drawText(inside, place, drawing.note)
         painter.setWorldTransform(transform)
 
 
@@ -188,7 +190,10 @@ def _draw_line(painter: QPainter, line: Line, transform: QTransform, area: QRect
         return
     painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
     painter.setPen(line.pen.color())
-    room = QRectF(area.left(), y + _MARGIN, 0.6 * area.width(), 40)
+    high = painter.fontMetrics().height()
+    is_above = y - high - _MARGIN > area.top()
+    top = y - high - 1 if is_above else y + _MARGIN
+    room = QRectF(area.left(), top, 0.6 * area.width(), high)
     painter.drawText(room, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, line.text)
 
 

@@ -105,7 +105,7 @@ class GrowthChart(QWidget):
     # --- parts ----------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.plot = Plot("depth, in layers", "pixels")
+        self.plot = Plot("depth, in layers", "pixels", counts=True)
         self.plot.setAccessibleName("Growth of the receptive field with depth")
         self.readout = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.readout.setMinimumWidth(80)

@@ -18,10 +18,30 @@ _ROOM = 150
 """Least height in points with names at the axes."""
 
 
+class CountAxis(pg.AxisItem):  # type: ignore[misc]
+    """An axis of things that are counted: between two of them there is nothing to mark."""
+
+    def tickSpacing(  # noqa: N802 - pyqtgraph's name
+        self, low: float, high: float, size: float
+    ) -> list[tuple[float, float]]:
+        """Return the distances of marks, the largest first."""
+        spacings: list[tuple[float, float]] = super().tickSpacing(low, high, size)
+        return [x for x in spacings if x[0] >= 1] or [(1.0, 0.0)]
+
+
 class Plot(pg.PlotWidget):  # type: ignore[misc]
     """A plot that follows light and dark, and reports where it is pointed at.
 
     The wheel zooms, dragging pans, 0 or a double click shows all again.
+
+    Parameters
+    ----------
+    across, up
+        What stands at the axes.
+    parent
+        The widget that it lies in.
+    counts
+        Whether whole numbers only are marked across.
 
     Signals
     -------
@@ -35,8 +55,11 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     clicked_at = Signal(QPointF)
     colours_changed = Signal()
 
-    def __init__(self, across: str, up: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=None)
+    def __init__(
+        self, across: str, up: str, parent: QWidget | None = None, *, counts: bool = False
+    ) -> None:
+        axes = {"bottom": CountAxis("bottom")} if counts else None
+        super().__init__(parent, background=None, axisItems=axes)
         self._texts = {"bottom": across, "left": up}
         self._pressed: QPointF | None = None
         item = self.getPlotItem()

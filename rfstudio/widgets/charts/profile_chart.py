@@ -268,7 +268,7 @@ class _SectionPlot:
     def __init__(self, axis: int, name: str) -> None:
         self._axis = axis
         self._is_log = False
-        self.plot = Plot(f"{name}, in pixels", "of the peak")
+        self.plot = Plot(f"{name}, in pixels", "of the peak", counts=True)
         self.plot.setAccessibleName(f"Section through the effective field along {name}")
         self._drawn = Curves(self.plot.getPlotItem().getViewBox())
         self.plot.hovered_at.connect(self._read_out)

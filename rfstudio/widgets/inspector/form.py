@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QPoint, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QEvent, QPoint, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QAction, QPalette
 from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -334,6 +334,18 @@ class ItemForm(QWidget):
         size = value if isinstance(value, tuple) else (value,) * axes
         self._try(lambda: self._edits.set_network("input size", input_size=size))
 
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Keep the fault readable when the theme changes."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_fault"):
+            self._colour_fault()
+
+    def _colour_fault(self) -> None:
+        palette = QPalette()
+        colour = severity_colour("error", dark=is_dark(self))
+        palette.setColor(QPalette.ColorRole.WindowText, colour)
+        self._fault.setPalette(palette)
+
     def _try(self, do: Callable[[], None]) -> None:
         try:
             do()
@@ -341,7 +353,6 @@ class ItemForm(QWidget):
             for show in self._shows:
                 show()
             self._fault.setText(str(error))
-            colour = severity_colour("error", dark=is_dark(self))
-            self._fault.setStyleSheet(f"color: {colour.name()}")
+            self._colour_fault()
             self._fault.setVisible(True)
             self.refused.emit(str(error))

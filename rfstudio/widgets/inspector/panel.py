@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from rfstudio.app.analysis_session import AnalysisSession
@@ -17,29 +17,10 @@ from rfstudio.app.layer_edits import LayerEdits
 from rfstudio.app.selection import Selection, Shown
 from rfstudio.app.texts import item_text
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.elided_label import ElidedLabel
 from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.inspector.form import ItemForm
 from rfstudio.widgets.inspector.numbers import NumberBlock
-
-
-class NameLabel(QLabel):
-    """A name on one line, with … in its middle where it is too long."""
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Draw the name, or what fits of it."""
-        room = self.contentsRect()
-        if self.fontMetrics().horizontalAdvance(self.text()) <= room.width():
-            super().paintEvent(event)
-            return
-        mode = Qt.TextElideMode.ElideMiddle
-        text = self.fontMetrics().elidedText(self.text(), mode, room.width())
-        painter = QPainter(self)
-        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, text)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return that it fits any width."""
-        return QSize(0, super().minimumSizeHint().height())
 
 
 class Inspector(QScrollArea):
@@ -60,7 +41,7 @@ class Inspector(QScrollArea):
         self._selection = selection
         self._erf_view = erf_view
         self._shown: Shown | None = None
-        self.title = NameLabel()
+        self.title = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.title.setContentsMargins(12, 10, 12, 0)
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         font = self.title.font()

@@ -83,7 +83,7 @@ class ProblemsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._file_box, 1)
+        layout.addWidget(self._file_box, 3)  # what was asked for last counts most
         layout.addWidget(self.list, 1)
         layout.addWidget(self._empty, 1)
 
@@ -119,13 +119,18 @@ class ProblemsPanel(QWidget):
         )
         self.file_title.setToolTip(str(path))
         self.file_list.clear()
-        colour = severity_colour("error", dark=is_dark(self))
         for problem in problems:
             text = f"line {problem.line}, column {problem.column}: {problem.message}"
-            item = QListWidgetItem(icon("error", colour), text)
+            item = QListWidgetItem(text)
             item.setToolTip(str(problem))
             self.file_list.addItem(item)
+        self._tint()
         self._file_box.show()
+
+    def _tint(self) -> None:
+        sign = icon("error", severity_colour("error", dark=is_dark(self)))
+        for i in range(self.file_list.count()):
+            self.file_list.item(i).setIcon(sign)
 
     def clear_file_problems(self) -> None:
         """Forget the file that was not opened."""
@@ -141,6 +146,7 @@ class ProblemsPanel(QWidget):
         """Tint the icons anew when light and dark change."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
+            self._tint()
             self._follow()
 
     def _copy_problems(self) -> None:

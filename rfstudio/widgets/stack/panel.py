@@ -13,7 +13,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -117,6 +117,8 @@ class StackPanel(QWidget):
         self._empty.setWordWrap(True)
         self._empty.setContentsMargins(16, 16, 16, 16)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self._empty.setBackgroundRole(QPalette.ColorRole.Base)  # as the list above
+        self._empty.setAutoFillBackground(True)
         self.actions_ = self._make_actions()
         self._add_button = QToolButton()
         self._add_button.setDefaultAction(self.actions_.add)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -280,6 +282,18 @@ def test_that_a_network_of_three_axes_is_sliced_and_the_slice_follows_the_unit(
     qtbot.mouseClick(made.viewport, Qt.MouseButton.LeftButton, pos=made.at(4, 30))
     assert made.selection.unit == (7, 2, 15)
     assert made.scene.erf is not None
+
+
+def test_that_another_layer_shows_the_slice_of_its_unit_and_an_edit_stays_where_one_looks(
+    bench,
+) -> None:
+    made = bench(LINE, "[24, 32, 40]")
+    made.selection.select_layer("b", (6, 8, 10))
+    made.selection.select_layer("a", (2, 8, 10))
+    assert made.canvas.slices.slider.value() == 4  # a has a stride of 2
+    made.canvas.slices.slider.setValue(20)
+    made.document.edit("Rename", replace(made.document.architecture, name="other"))
+    assert made.canvas.slices.slider.value() == 20
 
 
 def test_that_a_slice_beside_the_region_shows_it_faintly_and_reads_nothing(bench) -> None:

@@ -133,3 +133,12 @@ def test_that_a_network_without_layers_is_no_problem(state, shown, settings) -> 
     chart = shown(GrowthChart(made.session, made.selection, settings=settings))
     assert chart.readout.text() == "No layers yet."
     chart.plot.clicked_at.emit(QPointF(3, 3))
+
+
+def test_that_only_whole_depths_are_marked(state, shown, settings) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    axis = chart.plot.getPlotItem().getAxis("bottom")
+    marks = [x for _, values in axis.tickValues(1.0, 3.0, 1200) for x in values]
+    assert marks == [1, 2, 3]
+    assert axis.tickSpacing(0.0, 0.5, 1200) == [(1.0, 0.0)]

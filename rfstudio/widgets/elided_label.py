@@ -1,0 +1,43 @@
+"""A text on one line that fits any width."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QLabel, QWidget
+
+
+class ElidedLabel(QLabel):
+    """Shows a plain text, with … where it is too long.
+
+    Parameters
+    ----------
+    parent
+        The widget that it lies in.
+    mode
+        Where it is cut; names in the middle, since many begin alike.
+    """
+
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+    ) -> None:
+        super().__init__(parent, textFormat=Qt.TextFormat.PlainText)
+        self._mode = mode
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the text, or what fits of it."""
+        room = self.contentsRect()
+        if self.fontMetrics().horizontalAdvance(self.text()) <= room.width():
+            super().paintEvent(event)
+            return
+        text = self.fontMetrics().elidedText(self.text(), self._mode, room.width())
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, text)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return that it fits any width."""
+        return QSize(0, super().minimumSizeHint().height())
