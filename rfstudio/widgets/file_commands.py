@@ -21,6 +21,7 @@ from rfstudio.app.studio import Studio
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.architecture import Architecture
 from rfstudio.core.errors import FormatError, RFStudioError
+from rfstudio.widgets.fields import take_over_typed
 from rfstudio.widgets.questions import Questions
 
 NETWORK_SUFFIXES = (".yaml", ".yml")
@@ -87,6 +88,7 @@ class FileCommands(QObject):
 
     def may_leave(self) -> bool:
         """Whether the open network may be left: saved, or nobody minds."""
+        take_over_typed()
         if not self._studio.document.is_modified:
             return True
         answer = self.questions.save_changes(self._window, self.document_name)

@@ -14,6 +14,7 @@ from rfstudio.app.image_source import sample_images
 from rfstudio.app.presets import preset_families
 from rfstudio.app.studio import Studio
 from rfstudio.core.architecture import INPUT
+from rfstudio.widgets.fields import take_over_typed
 from rfstudio.widgets.file_commands import FileCommands
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.theme import Scheme, icon
@@ -75,6 +76,7 @@ class WindowActions(QObject):
             action.setShortcut(QKeySequence(keys))
             plain = text.replace("…", "").replace("&", "")
             action.setToolTip(f"{plain} ({action.shortcut().toString()})")
+        action.triggered.connect(take_over_typed)
         if do is not None:
             # Qt would pass whether it is checked.
             action.triggered.connect(lambda _=False: do())

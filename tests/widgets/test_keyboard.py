@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.app.jobs import JobRunner
 from rfstudio.core.architecture import item_at
+from rfstudio.formats.yaml_reader import read_yaml
 from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.main_window import MainWindow
 from tests.widgets.test_main_window import choose, names, spin
@@ -209,3 +210,36 @@ def test_that_a_unit_is_chosen_by_typing_its_position(window: MainWindow, qtbot:
     qtbot.keyClick(line.line, Qt.Key.Key_Escape)
     assert not line.isVisible()
     assert window.studio.selection.unit == (31, 0)
+
+
+def test_that_what_is_typed_counts_for_whatever_is_done_next(
+    open_window: Callable, qtbot: QtBot, answers, tmp_path: Path
+) -> None:
+    window = open_window(runner=JobRunner())
+    control = Qt.KeyboardModifier.ControlModifier
+    choose(window, qtbot, (0,))
+    answers.path = tmp_path / "typed.yaml"
+    kernel = spin(window, "kernel_size")
+    kernel.setFocus()
+    kernel.selectAll()
+    qtbot.keyClicks(kernel, "7")
+    qtbot.keyClick(kernel, Qt.Key.Key_S, control)
+    assert read_yaml(answers.path.read_bytes()).layers[0].op.kernel_size == 7
+    assert kernel.hasFocus()
+
+    window.tabs.setCurrentWidget(window.measure_panel)
+    samples = window.measure_panel.form.editor("samples").input
+    samples.setFocus()
+    samples.selectAll()
+    qtbot.keyClicks(samples, "5")
+    qtbot.keyClick(samples, Qt.Key.Key_M, control)
+    assert window.studio.erf_session.measured_options.samples == 5
+    window.actions_.cancel.trigger()
+
+    name = window.inspector.form.editors["name"]
+    name.setFocus()
+    name.selectAll()
+    qtbot.keyClicks(name, "first")
+    answers.save = "cancel"
+    assert not window.close()
+    assert names(window)[0] == "first"
