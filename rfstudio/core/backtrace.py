@@ -178,15 +178,21 @@ def read_by(
 
 def region_of_unit(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0) -> Region:
     """Return what one unit reads of the reference map alone; see `read_by`."""
-    found = _walk_from(graph, index, unit, reference)
+    found = _walk_from(graph, index, unit, reference, only_reference=True)
     return Region(graph.nodes[reference].size, tuple(found.get(reference, ())))
 
 
 def _walk_from(
-    graph: Graph, index: int, unit: tuple[int, ...], reference: int
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    reference: int,
+    *,
+    only_reference: bool = False,
 ) -> dict[int, list[Product]]:
     check_unit(graph, index, unit)
-    return walk_back(graph, {index: [tuple([AxisSet(u, u + 1) for u in unit])]}, reference)
+    start = {index: [tuple([AxisSet(u, u + 1) for u in unit])]}
+    return walk_back(graph, start, reference, only_reference=only_reference)
 
 
 def read_by_all(graph: Graph, index: int, reference: int = 0) -> Region:
@@ -226,11 +232,16 @@ def _reads_all(rule: AxisRule) -> bool:
 
 
 def walk_back(
-    graph: Graph, needs: dict[int, list[Product]], reference: int = 0
+    graph: Graph,
+    needs: dict[int, list[Product]],
+    reference: int = 0,
+    *,
+    only_reference: bool = False,
 ) -> dict[int, list[Product]]:
     """Walk from regions of some nodes back to the reference; regions as lists of products.
 
-    Adds to `needs`, and returns it.
+    Adds to `needs`, and returns it; with `only_reference`, regions on the way are forgotten as
+    soon as they are read, since those of long maps with holes fill the memory.
     """
     nodes = graph.nodes
     # A node outside the reference's reach cannot contribute, but its own region is still asked
@@ -239,6 +250,8 @@ def walk_back(
         products = needs.get(i)
         if products is None or i == reference:
             continue
+        if only_reference:
+            del needs[i]
         node = nodes[i]
         inputs = node.inputs
         read = products if type(node.op) in _UNCHANGED else _read(products, node.rules)

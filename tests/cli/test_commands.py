@@ -311,3 +311,12 @@ def test_that_networks_are_compared_in_the_order_they_are_named(run: Shell) -> N
     # Parameter counts of torchvision; fields of the golden tables.
     assert [x["parameters"] for x in rows] == ["138357544", "25557032"]
     assert [x["largest field"] for x in rows] == ["212×212", "427×427"]
+
+
+def test_that_lack_of_memory_is_a_sentence(run: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("rfstudio.api.analyze", full)
+    assert run("analyze", "vgg16") == 1
+    assert run.err == ("rfstudio: there is not enough memory for this; take a smaller input\n")

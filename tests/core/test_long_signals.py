@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from rfstudio.core.analysis import Analysis, analyze
 from rfstudio.core.architecture import Architecture, Layer
 from rfstudio.core.axis_rule import Periodic, Window
 from rfstudio.core.axis_set import AxisSet, from_indices, read_back
+from rfstudio.core.errors import UnitError
 from rfstudio.core.size_misfits import MAX_SIDE
 
 
@@ -30,6 +32,7 @@ def _read_one_by_one(wanted: AxisSet, rule: Window | Periodic) -> set[int]:
 @pytest.mark.parametrize("seed", range(40))
 def test_that_many_dilated_taps_read_what_they_read_one_by_one(seed: int, monkeypatch) -> None:
     monkeypatch.setattr("rfstudio.core.axis_set._MANY", 0)
+    monkeypatch.setattr("rfstudio.core.axis_set._BLOCK", 1 + seed % 5)
     rng = random.Random(seed)
     n = rng.randint(1, 60)
     rule = Window(
@@ -43,6 +46,60 @@ def test_that_many_dilated_taps_read_what_they_read_one_by_one(seed: int, monkey
     for wanted in (AxisSet(0, rule.n_out), _some(rng, rule.n_out)):
         found = read_back(wanted, rule)
         assert set(found.indices().tolist()) == _read_one_by_one(wanted, rule)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_that_a_long_pattern_is_read_block_by_block(seed: int, monkeypatch) -> None:
+    monkeypatch.setattr("rfstudio.core.axis_set._BLOCK", 1 + seed % 5)
+    rng = random.Random(seed)
+    phases = tuple(tuple(sorted(rng.sample(range(-3, 6), rng.randint(1, 3)))) for _ in "abc")
+    rule = Periodic(rng.randint(1, 12), rng.randint(6, 20), rng.randint(1, 4), phases, seed % 2 > 0)
+    for wanted in (AxisSet(0, rule.n_out), _some(rng, rule.n_out)):
+        found = set(read_back(wanted, rule).indices().tolist())
+        assert found == _read_one_by_one(wanted, rule)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "dilation", "size", "kilobytes"),
+    [
+        (1_000_000, 2, 4_000_000, 25_000),
+        (7, 50_021, 3_000_000, 25_000),
+        (300, 5_003, 30_000_000, 150_000),
+    ],
+)
+def test_that_holes_take_a_few_bytes_a_sample(
+    kernel: int, dilation: int, size: int, kilobytes: int
+) -> None:
+    """Forty-eight before, of each sample of the map."""
+    wide = ops.Conv(kernel_size=kernel, dilation=dilation, padding=kernel * dilation // 2)
+    many = ops.Conv(kernel_size=3, dilation=17, padding=17)
+    analysis = _analysis(size, wide, many, many)
+    tracemalloc.start()
+    try:
+        unit = analysis.unit("n2", (size // 2,))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 3 < unit.support_count < size
+    assert peak < 1000 * kilobytes
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (ops.Conv(kernel_size=1_000_000_000, dilation=2, padding=999_999_999),),
+        [ops.Conv(kernel_size=3, dilation=2 * 3**k, padding=2 * 3**k) for k in range(19)],
+    ],
+)
+def test_that_holes_that_would_fill_the_memory_are_refused_in_words(layers) -> None:
+    analysis = _analysis(2**31 - 1, *layers)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnitError, match="samples along an axis; at most [0-9,]+ are looked"):
+            analysis.unit(f"n{len(layers) - 1}")
+        assert tracemalloc.get_traced_memory()[1] < 1e9
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("clamped", [False, True])
