@@ -46,6 +46,11 @@ def _failure() -> str:
         for name in _PARTS:
             importlib.import_module(name)
         torch = importlib.import_module("torch")
+    except MemoryError:
+        raise TorchMissingError(
+            "there is not enough memory to load torch; end other programs, or measure on a machine "
+            "with more"
+        ) from None
     # Broken libraries raise OSError, half an installation anything.
     except Exception as error:  # noqa: BLE001
         told = " ".join(str(error).split())

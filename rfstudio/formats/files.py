@@ -10,6 +10,7 @@ import stat
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from rfstudio.core.errors import RFStudioError
 
@@ -50,13 +51,27 @@ def read_bounded(path: str | Path, limit: int) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
                 raise FileAccessError(f"'{path}' cannot be read: it is {what}")
-            # The size may lie (in /proc it is 0), so what is read is bounded, too.
-            data = file.read(limit + 1)
+            data = _read(file, status.st_size, limit)
     except (OSError, ValueError) as error:
         raise FileAccessError(f"'{path}' cannot be read: {_reason(error)}") from None
     if len(data) > limit:
         size = max(status.st_size, len(data))
         raise FileAccessError(f"'{path}' has {size:,} bytes; at most {limit:,} are read")
+    return data
+
+
+def _read(file: BinaryIO, size: int, limit: int) -> bytes:
+    """Return at most `limit` + 1 bytes of a file that says that it has `size`.
+
+    The size may lie (in /proc it is 0), so what is read is bounded, too; but memory for all of a
+    bound, which `read` takes at once, is more than some processes have.
+    """
+    data = file.read(min(size, limit) + 1)
+    while size < len(data) <= limit:
+        more = file.read(min(_PIECE, limit + 1 - len(data)))
+        if not more:
+            break
+        data += more
     return data
 
 
@@ -120,6 +135,8 @@ def _remove_if_old(entry: os.DirEntry[str]) -> None:
 _TEMPORARY = re.compile(r"\.rfstudio-[a-z0-9_]{8}")
 _LEFT_OVER_AFTER = 24 * 60 * 60  # seconds; no write takes that long
 _USER = getattr(os, "getuid", None)
+
+_PIECE = 1 << 20
 
 _BINARY: int = getattr(os, "O_BINARY", 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -28,6 +29,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 MAX_MEGAPIXELS = 100.0
 _MAX_BYTES = 1 << 30
+
+_ROWS = 64
 
 # 16 bits a sample; Pillow would cut them off at 255 instead of scaling them.
 _DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -135,7 +138,7 @@ def _opened(path: str | Path, max_megapixels: float) -> Any:
         picture.close()
         raise ImageError(
             f"'{path}' has {width:,} × {height:,} pixels, {megapixels:,.1f} megapixels; at most"
-            f" {max_megapixels:g} are read; scale it down, or raise the limit in the settings"
+            f" {max_megapixels:g} are read; scale it down"
         )
     return picture
 
@@ -143,9 +146,9 @@ def _opened(path: str | Path, max_megapixels: float) -> Any:
 def _rgb(picture: Any) -> Image:
     """Return a decoded picture of any mode as red, green and blue."""
     if picture.mode in _DEEP_MODES:
-        return _gray(_scaled_from_16_bits(np.asarray(picture).astype(np.int64)))
+        return _gray(_scaled_from_16_bits(np.asarray(picture)))
     if picture.mode == "F":
-        return _gray(_stretched(np.asarray(picture, np.float64)))
+        return _gray(_stretched(np.asarray(picture)))
     if picture.mode == "1":
         return _gray(np.asarray(picture.convert("L")))
     if picture.mode in ("P", "PA", "LA", "La", "RGBA", "RGBa") or "transparency" in picture.info:
@@ -161,21 +164,36 @@ def _array(picture: Any) -> Image:
     return np.array(picture, dtype=np.uint8)
 
 
-def _gray(values: NDArray[Any]) -> Image:
-    return np.repeat(values.astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
+def _gray(values: NDArray[np.uint8]) -> Image:
+    return np.array(np.broadcast_to(values[:, :, np.newaxis], (*values.shape, 3)))
 
 
-def _scaled_from_16_bits(values: NDArray[np.int64]) -> NDArray[Any]:
+def _scaled_from_16_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     if values.min() < 0 or values.max() > 65535:  # 32 bits, of which nobody knows the white
-        return _stretched(values.astype(np.float64))
-    return np.asarray((values + 128) // 257)
+        return _stretched(values)
+    return _by_rows(values, lambda rows: (rows.astype(np.int64) + 128) // 257)
 
 
-def _stretched(values: NDArray[np.float64]) -> NDArray[Any]:
+def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
     finite = np.isfinite(values)
     if not finite.any():
-        return np.zeros(values.shape)
-    least, greatest = float(values[finite].min()), float(values[finite].max())
+        return np.zeros(values.shape, np.uint8)
+    known = values if finite.all() else values[finite]
+    least, greatest = float(known.min()), float(known.max())
     span = greatest - least or 1.0
-    shares = np.where(finite, (values - least) / span, 0.0)
-    return np.asarray(np.rint(shares * 255))
+
+    def scaled(rows: NDArray[Any]) -> NDArray[Any]:
+        shares = (rows.astype(np.float64) - least) / span
+        return np.rint(np.where(np.isfinite(rows), shares, 0.0) * 255)
+
+    return _by_rows(values, scaled)
+
+
+def _by_rows(
+    values: NDArray[Any], convert: Callable[[NDArray[Any]], NDArray[Any]]
+) -> NDArray[np.uint8]:
+    """Convert a few rows at once: wide numbers of all of a large picture fill the memory."""
+    result = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), _ROWS):
+        result[start : start + _ROWS] = convert(values[start : start + _ROWS])
+    return result

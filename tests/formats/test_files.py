@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,26 @@ def test_that_a_file_beyond_the_bound_is_not_read(tmp_path: Path) -> None:
     target.write_bytes(b"x" * 11)
     with pytest.raises(FileAccessError, match="has 11 bytes; at most 10 are read"):
         read_bounded(target, 10)
+
+
+def test_that_a_small_file_takes_no_memory_for_the_whole_bound(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"x" * 10)
+    tracemalloc.start()
+    try:
+        assert read_bounded(tmp_path / "small", 2**30) == b"x" * 10
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_that_a_file_that_hides_its_size_is_read_up_to_the_bound() -> None:
+    said = Path("/proc/self/status")
+    content = read_bounded(said, 10_000_000)
+    assert said.stat().st_size == 0
+    assert content.startswith(b"Name:")
+    assert b"VmPeak:" in content
+    with pytest.raises(FileAccessError, match="at most 7 are read"):
+        read_bounded(said, 7)
 
 
 def test_that_what_never_ends_is_not_read(tmp_path: Path) -> None:

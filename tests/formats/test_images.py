@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -207,3 +208,16 @@ def test_that_a_damaged_picture_raises_nothing_but_words(
         return
     assert image.ndim == 3
     assert image.dtype == np.uint8
+
+
+def test_that_a_deep_picture_takes_a_few_bytes_a_pixel(tmp_path: Path) -> None:
+    """Nineteen of its samples before, of which each has 2 bytes; the picture itself has 3."""
+    Pillow.fromarray(np.full((2000, 1500), 257 * 7, np.uint16)).save(tmp_path / "deep.png")
+    tracemalloc.start()
+    try:
+        picture = read_image(tmp_path / "deep.png")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (picture == 7).all()
+    assert peak < 10 * 2000 * 1500
