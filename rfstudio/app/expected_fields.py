@@ -61,12 +61,22 @@ EXPECTED = ExpectedFields()
 """The one that all views of the window share."""
 
 
+def has_small_maps(analysis: Analysis) -> bool:
+    """Whether no map is too large for its expected field to be worked out beside other work."""
+    return 0 < prod(analysis.reference_size) <= LIVE_PIXELS and all(
+        max(x.size, default=0) <= LIVE_PIXELS for x in analysis.graph.nodes
+    )
+
+
+def is_live(analysis: Analysis) -> bool:
+    """Whether expected fields are worked out while the pointer moves."""
+    return len(analysis.graph.nodes) <= LIVE_LAYERS and has_small_maps(analysis)
+
+
 def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
-    if not 0 < prod(analysis.reference_size) <= LIVE_PIXELS:
+    if not is_live(analysis):
         return None
     graph = analysis.graph
-    if len(graph.nodes) > LIVE_LAYERS:
-        return None
     try:
         return expected_erf(graph, graph.index(layer), unit, reference=analysis.reference)
     except RFStudioError:

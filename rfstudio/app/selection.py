@@ -185,9 +185,36 @@ class Selection(QObject):
                 index = outputs[self._copy if 0 <= self._copy < len(outputs) else -1]
             else:
                 index = min(self._index, len(analysis.graph.nodes) - 1)
+        index, item = self._still(index, old.item)
         size = analysis.graph.nodes[index].size
         unit = _scaled(old.unit, self._size, size)
-        self._set(self._choice(index, unit, old.item))
+        chosen = self._choice(index, unit, item)
+        self._set(chosen if item is None else chosen._replace(item=item))
+
+    def _still(self, index: int, item: Location | None) -> tuple[int, Location | None]:
+        """Return the node and the item that stay chosen: a container does not yield to its output.
+
+        Parameters
+        ----------
+        index
+            The node of the layer that was chosen, or what now stands in its place.
+        item
+            The item that was chosen; it may be elsewhere now.
+        """
+        outline = self._session.outline
+        location = self._session.analysis.graph.nodes[index].location
+        if item is None or location is None:
+            return index, None
+        found = outline.item(item)
+        if found is not None and found.bodies and not outline.outputs(item):
+            return index, item  # an empty container waits for its first layer
+        place = location[: len(item)]
+        outputs = outline.outputs(place)
+        if index in outputs:
+            return index, place
+        if place == item and outputs:  # as of a repeat that was given more turns
+            return outputs[self._copy if 0 <= self._copy < len(outputs) else -1], item
+        return index, None
 
     def _set(self, value: Selected) -> None:
         if value != self._value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -179,3 +181,35 @@ def test_that_a_wrapped_layer_is_chosen_again_when_that_is_undone(
     assert studio.selection.item == (0,)
     studio.document.undo_stack.undo()
     assert (studio.selection.layer, studio.selection.item) == ("a", (0,))
+
+
+def test_that_a_container_stays_chosen_while_it_is_edited(studio: Studio) -> None:
+    selection, edits = studio.selection, studio.edits
+    selection.select_item((1,))
+    assert selection.layer == "stage.1.z"
+    for times in (3, 4, 1):
+        edits.set_parameter((1,), "times", times)
+        assert selection.item == (1,)
+        assert selection.layer == f"stage.{times - 1}.z"
+    studio.document.undo_stack.undo()
+    assert (selection.item, selection.layer) == ((1,), "stage.1.z")
+
+
+def test_that_a_container_stays_chosen_when_it_is_moved_by_an_edit_before_it(
+    studio: Studio,
+) -> None:
+    studio.selection.select_item((1,))
+    layers = studio.document.architecture.layers
+    studio.document.edit(
+        "Insert", replace(studio.document.architecture, layers=(conv("new"), *layers))
+    )
+    assert studio.selection.item == (2,)
+    assert studio.selection.layer == "stage.1.z"
+
+
+def test_that_an_empty_container_stays_chosen_while_it_is_edited(studio: Studio) -> None:
+    studio.selection.select_item((2,))
+    studio.edits.add("repeat")
+    assert studio.selection.item == (3,)
+    studio.edits.set_parameter((3,), "times", 5)
+    assert studio.selection.item == (3,)

@@ -589,6 +589,28 @@ def test_that_files_dropped_on_the_tree_are_left_to_the_window(window: MainWindo
     assert model.canDropMimeData(data, Qt.DropAction.CopyAction, 0, 0, root)
 
 
+@pytest.mark.parametrize(
+    ("item", "editor"), [(None, "input_size"), ((0,), "kernel_size"), ((0,), "padding")]
+)
+def test_that_the_largest_numbers_leave_a_working_window(
+    window: MainWindow, qtbot: QtBot, item, editor: str
+) -> None:
+    from rfstudio.app.image_source import sample_images
+
+    window.studio.images.open(sample_images()[0])
+    window.studio.selection.select_item(item)
+    before = window.studio.document.architecture
+    field = window.inspector.form.editors[editor]
+    spins = field.numbers.spins if editor == "padding" else field.spins
+    spins[0].setValue(2**31 - 1)
+    assert window.studio.document.architecture != before
+    for tab in (window.growth, window.profile, window.table):
+        window.tabs.setCurrentWidget(tab)
+    window.canvas.picture()
+    window.actions_.undo.trigger()
+    assert window.studio.document.architecture == before
+
+
 def test_that_a_network_of_thousands_of_layers_stays_quick(window: MainWindow) -> None:
     import time
 

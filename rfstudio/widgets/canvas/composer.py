@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import sqrt
 
 import numpy as np
 from PySide6.QtCore import QRectF
@@ -15,6 +16,12 @@ from rfstudio.widgets.canvas.scene import Layered, Scene
 from rfstudio.widgets.canvas.shading import dimmed, outline, photo, shaded
 from rfstudio.widgets.canvas.sight import Sight
 from rfstudio.widgets.canvas.switches import SwitchBar
+
+_MOST = 1 << 24
+"""Pixels of the largest picture that is made of the photo: 64 MiB."""
+
+_LONGEST = 1 << 15
+"""Pixels along a side from which on Qt draws no picture."""
 
 
 class SceneComposer:
@@ -38,8 +45,12 @@ class SceneComposer:
     def colour_at(self, plane: Plane, y: float, x: float) -> tuple[int, int, int] | None:
         """Return red, green and blue of the photo at a point; None where there is none."""
         image, _ = self._current_photo(plane)
-        row, column = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
-        if image is None or not image.valid(column, row):
+        if image is None:
+            return None
+        height, width = plane.shape
+        row = int(np.floor((y + 0.5) * image.height() / height))
+        column = int(np.floor((x + 0.5) * image.width() / width))
+        if not image.valid(column, row):
             return None
         colour = image.pixelColor(column, row)
         return colour.red(), colour.green(), colour.blue()
@@ -98,7 +109,7 @@ class SceneComposer:
             return None, None
         if self._source is not pixels or self._key != key:
             self._source, self._key = pixels, key
-            image = photo(pixels, plane.shape, gray=key[1])
+            image = photo(pixels, affordable(plane.shape), gray=key[1])
             self._photo = (image, dimmed(image))
         return self._photo
 
@@ -129,6 +140,13 @@ class SceneComposer:
         if values.ndim == 3:
             values = values[index]
         return outline(np.atleast_2d(values) > share * peak) if peak > 0 else None
+
+
+def affordable(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return how large a picture of a map is at most: as the map, or smaller in proportion."""
+    share = min(1.0, sqrt(_MOST / (shape[0] * shape[1])), _LONGEST / max(shape))
+    height, width = (max(round(n * share), 1) for n in shape)
+    return height, width
 
 
 def surroundings(sight: Sight) -> QRectF:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainterPath
 
+from rfstudio.widgets.canvas.unit_grid import Centres
+
 
 @dataclass(frozen=True, eq=False)
 class Layered:
@@ -112,7 +114,7 @@ class Scene:
     lit: QRectF | None = None
     support: NDArray[np.bool_] | None = None
     nested: tuple[QRectF, ...] = ()
-    centres: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    centres: tuple[Centres, Centres] | None = None
     marker: QPointF | None = None
 
     def with_erf(self, erf: Layered | None, contour: QPainterPath | None) -> Scene:

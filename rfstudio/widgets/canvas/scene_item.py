@@ -107,7 +107,13 @@ class SceneItem(QGraphicsItem):
         if lit != area:
             painter.drawImage(area, scene.dimmed)
         if not lit.isEmpty():
-            painter.drawImage(lit, scene.photo, lit.translated(-area.topLeft()))
+            # The picture of a huge input is smaller than it.
+            down, across = scene.photo.height() / area.height(), scene.photo.width() / area.width()
+            part = lit.translated(-area.topLeft())
+            source = QRectF(
+                part.x() * across, part.y() * down, part.width() * across, part.height() * down
+            )
+            painter.drawImage(lit, scene.photo, source)
 
     def _draw_contour(self, painter: QPainter) -> None:
         contour = self._scene.contour
@@ -158,11 +164,13 @@ class SceneItem(QGraphicsItem):
         # Of a map of millions of units only those on the screen are looked at.
         y, x = self._scene.centres
         shown = self._reach
-        y = y[(y >= shown.top()) & (y <= shown.bottom())]
-        x = x[(x >= shown.left()) & (x <= shown.right())]
-        if not (x.size and y.size):
+        down, across = (
+            y.between(shown.top(), shown.bottom()),
+            x.between(shown.left(), shown.right()),
+        )
+        if not (down.size and across.size):
             return
-        columns, rows = (part.ravel() for part in np.meshgrid(x, y))
+        columns, rows = (part.ravel() for part in np.meshgrid(across, down))
         dots = pg.functions.arrayToQPolygonF(columns, rows)
         painter.setPen(_dot_pen(painter, QColor(255, 255, 255, 230), 3.4))
         painter.drawPoints(dots)

@@ -51,7 +51,7 @@ class LayerSight:
     def centres(self) -> tuple[Centres, Centres]:
         """The rows and the columns in which the centres of units lie on the plane."""
         if self.plane.is_strip:
-            return np.zeros(1), self.grid.centres[0]
+            return Centres(1), self.grid.centres[0]
         return self.grid.centres[-2], self.grid.centres[-1]
 
     def spacing(self) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,53 @@ from rfstudio.core.analysis import Analysis
 from rfstudio.core.field import AxisField
 from rfstudio.core.track import Interval
 
-Centres = NDArray[np.float64]
+_MOST = 1 << 16
+"""Units along an axis up to which those that are not evenly spaced are looked at one by one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Centres:
+    """Centres of the units along one axis, in pixels; evenly spaced ones are not kept each.
+
+    Attributes
+    ----------
+    size
+        Number of units.
+    first, step
+        Centre of the first unit, and distance of two.
+    values
+        All centres by rising position, where they are not evenly spaced.
+    """
+
+    size: int
+    first: float = 0.0
+    step: float = 1.0
+    values: NDArray[np.float64] | None = None
+
+    def at(self, unit: int) -> float:
+        """Return the centre of a unit."""
+        return self.first + unit * self.step if self.values is None else float(self.values[unit])
+
+    def nearest(self, point: float) -> int:
+        """Return the unit whose centre is nearest to a point; of two the first one."""
+        if not self.size:
+            return 0
+        if self.values is not None:
+            return int(np.argmin(np.abs(self.values - point)))
+        if not self.step or not isfinite(point):
+            return 0
+        return min(max(ceil((point - self.first) / self.step - 0.5), 0), self.size - 1)
+
+    def between(self, low: float, high: float) -> NDArray[np.float64]:
+        """Return the centres in a part of the axis."""
+        if self.values is not None:
+            return self.values[(self.values >= low) & (self.values <= high)]
+        if self.step <= 0:
+            return np.full(min(self.size, 1), self.first)
+        start = min(max(ceil((low - self.first) / self.step), 0), self.size)
+        stop = min(max(floor((high - self.first) / self.step) + 1, start), self.size)
+        units: NDArray[np.float64] = np.arange(start, stop, dtype=np.float64)
+        return self.first + units * self.step
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,21 +82,18 @@ class UnitGrid:
         point
             One coordinate per axis, in pixels.  Between two centres the first one is taken.
         """
-        return tuple(
-            int(np.argmin(np.abs(x - p))) if x.size else 0
-            for x, p in zip(self.centres, point, strict=True)
-        )
+        return tuple(x.nearest(p) for x, p in zip(self.centres, point, strict=True))
 
     def centre(self, unit: Sequence[int]) -> tuple[float, ...]:
         """Return the centre of a unit, in pixels."""
-        return tuple(float(x[u]) for x, u in zip(self.centres, unit, strict=True))
+        return tuple(x.at(u) for x, u in zip(self.centres, unit, strict=True))
 
     def spacing(self, axis: int) -> float:
         """Return the usual distance of two centres along an axis, in pixels; inf for one unit."""
         centres = self.centres[axis]
         if centres.size < 2:
             return float("inf")
-        return float(centres[-1] - centres[0]) / (centres.size - 1)
+        return (centres.at(centres.size - 1) - centres.at(0)) / (centres.size - 1)
 
 
 def grid_of(analysis: Analysis, layer: str) -> UnitGrid:
@@ -76,17 +120,22 @@ def grid_of(analysis: Analysis, layer: str) -> UnitGrid:
 
 
 def _centres(field: AxisField, units: int, pixels: int) -> Centres:
-    index = np.arange(units)
-    spread = (index + 0.5) * pixels / max(units, 1) - 0.5
+    share = pixels / max(units, 1)
+    spread = Centres(units, 0.5 * share - 0.5, share)
     if field.whole or not field.tracks:
         return spread
     jump, first = field.jump, field.center
     if jump is not None and first is not None and field.tracks[0].period == 1:
-        return np.asarray(first + index * float(jump), np.float64)
-    seen = [field.interval(u) for u in range(units)]
-    return np.array(
-        [s if x is None else (x[0] + x[1]) / 2 for x, s in zip(seen, spread, strict=True)]
-    )
+        return Centres(units, first, float(jump))
+    looked_at = range(units) if units <= _MOST else (0, units - 1)
+    seen = [_middle(field.interval(u), spread.at(u)) for u in looked_at]
+    if units > _MOST:
+        return Centres(units, seen[0], (seen[1] - seen[0]) / (units - 1))
+    return Centres(units, values=np.array(seen, np.float64))
+
+
+def _middle(interval: Interval | None, otherwise: float) -> float:
+    return otherwise if interval is None else (interval[0] + interval[1]) / 2
 
 
 class FieldsOnTheWay:
@@ -152,7 +201,7 @@ class _AxisUnits:
         if self._whole is not None:
             return self._whole
         if self._centres is not None:
-            return self._field.interval(int(np.argmin(np.abs(self._centres - point))))
+            return self._field.interval(self._centres.nearest(point))
         unit = round((point - self._first) / self._jump)
         return self._field.interval(min(max(unit, 0), self._last))
 

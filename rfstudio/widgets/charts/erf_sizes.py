@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
 from time import perf_counter
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from rfstudio.app.expected_fields import LIVE_PIXELS
+from rfstudio.app.expected_fields import has_small_maps
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.expected import expected_erf, source_of_same_field
@@ -46,9 +45,8 @@ class ErfSizes(QObject):
         self._analysis = analysis
         self._sizes = {}
         nodes = analysis.graph.nodes
-        is_small = 0 < prod(analysis.reference_size) <= LIVE_PIXELS
         self._todo = [x.index for x in reversed(nodes[analysis.reference + 1 :]) if 0 not in x.size]
-        if not is_small:
+        if not has_small_maps(analysis):
             self._todo = []
         self.grown.emit({})
         self._timer.start(_QUIET)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.app.expected_fields import LIVE_LAYERS, LIVE_PIXELS
+from rfstudio.app.expected_fields import is_live
 from rfstudio.core import ops
 from rfstudio.core.analysis import Analysis
 from rfstudio.core.errors import RFStudioError
@@ -69,7 +68,7 @@ def target_of(analysis: Analysis, measured: Measured) -> Target:
     options = measured.options
     if reason := _incomparable(options):
         return Target(None, False, reason)
-    if prod(analysis.input_size) > LIVE_PIXELS or len(analysis.graph.nodes) > LIVE_LAYERS:
+    if not is_live(analysis):
         return Target(None, False, "The network is too large to work out the expected field here.")
     normalises = any(isinstance(x.op, ops.BatchNorm) for x in analysis.graph.nodes)
     mode = options.get("batch_norm", "warmed")

@@ -9,6 +9,7 @@ from rfstudio.app.presets import read_preset
 from rfstudio.core import ops
 from rfstudio.core.analysis import analyze
 from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.widgets.canvas.composer import affordable
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.unit_grid import FieldsOnTheWay, grid_of
 
@@ -56,7 +57,7 @@ def test_that_centres_behind_upsampling_are_exact_though_they_are_not_evenly_spa
         sum(analysis.unit("b", (u, 0)).theoretical_region[0]) / 2
         for u in range(analysis["b"].output_size[0])
     ]
-    assert grid.centres[0].tolist() == middles
+    assert grid.centres[0].between(-99, 99).tolist() == middles
     assert len(set(np.diff(middles))) > 1
 
 
@@ -66,7 +67,7 @@ def test_that_no_unit_lies_nearer_than_the_nearest(layer: str) -> None:
     grid = grid_of(analysis, layer)
     for y in np.linspace(-5, 17, 45):
         unit = grid.nearest((y, 3))
-        best = min(abs(c - y) for c in grid.centres[0])
+        best = min(abs(c - y) for c in grid.centres[0].between(-99, 99))
         assert abs(grid.centre(unit)[0] - y) == best
 
 
@@ -111,3 +112,48 @@ def test_that_strips_and_slices_keep_their_axes_apart() -> None:
     assert block.position_of(block.point_of((4.0, 5.0, 6.0)), 4) == (4.0, 5.0, 6.0)
     assert block.is_in_slice(((2, 4), (0, 3), (0, 3)), 4)
     assert not block.is_in_slice(((2, 4), (0, 3), (0, 3)), 5)
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, 10**9 + 7])
+def test_that_a_map_of_thousands_of_millions_costs_no_memory(size: int) -> None:
+    layers = (
+        Layer(ops.Conv(kernel_size=3, stride=2, padding=1, out_channels=2), "a"),
+        Layer(ops.GlobalAvgPool(), "all"),
+    )
+    analysis = analyze(Architecture(input_size=(size, size), layers=layers))
+    for layer, near in (("a", 10**8), ("all", 0), ("input", 2 * 10**8)):
+        grid = grid_of(analysis, layer)
+        unit = grid.nearest((2e8, 2e8))
+        assert abs(unit[0] - near) <= 2
+        assert grid.centres[0].between(2e8 - 50, 2e8 + 50).size <= 101
+
+
+def test_that_units_behind_upsampling_of_a_large_map_are_found_quickly() -> None:
+    layers = (
+        Layer(ops.Conv(kernel_size=3, stride=2, padding=1, out_channels=2), "a"),
+        Layer(ops.Upsample(scale_factor=2, mode="nearest"), "up"),
+    )
+    analysis = analyze(Architecture(input_size=(300_000,), layers=layers))
+    assert abs(grid_of(analysis, "up").nearest((200_000.0,))[0] - 200_000) <= 2
+
+
+def test_that_of_two_centres_as_near_the_first_is_taken() -> None:
+    grid = grid_of(analyze(upsampled()), "a")
+    centres = grid.centres[0].between(-99, 99)
+    assert grid.nearest(((centres[2] + centres[3]) / 2, 0))[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [
+        ((224, 224), (224, 224)),
+        ((1, 784), (1, 784)),
+        ((1, 2**31 - 1), (1, 2**15)),
+        ((2**31 - 1, 2**31 - 1), (4096, 4096)),
+        ((2**16, 2**14), (8192, 2048)),
+    ],
+)
+def test_that_the_photo_of_a_huge_input_is_affordable(
+    shape: tuple[int, int], wanted: tuple[int, int]
+) -> None:
+    assert affordable(shape) == wanted
