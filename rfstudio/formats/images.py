@@ -165,7 +165,8 @@ def _array(picture: Any) -> Image:
 
 
 def _gray(values: NDArray[np.uint8]) -> Image:
-    return np.array(np.broadcast_to(values[:, :, np.newaxis], (*values.shape, 3)))
+    result: Image = np.repeat(values[:, :, np.newaxis], 3, axis=2)
+    return result
 
 
 def _scaled_from_16_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
