@@ -60,7 +60,7 @@ def _expected(architecture: Architecture, **options: object) -> Erf:
 RELU, NORM = ops.Relu(), ops.BatchNorm()
 SILU, SWISH = ops.Silu(), ops.Hardswish()
 LEAKY, DROP = ops.LeakyRelu(negative_slope=0.2), ops.Dropout()
-MAX = ops.MaxPool(kernel_size=2)
+MAX, UP = ops.MaxPool(kernel_size=2), ops.Upsample(scale_factor=2)
 
 EXACT: dict[str, list[Op | Item]] = {
     "convolutions": [_conv(), _conv(5), _conv(2, padding=((0, 1), (1, 0)))],
@@ -193,6 +193,46 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         ],
         0.012,
         0.15,
+    ),
+    "a gate behind the norm of gated values": (
+        [
+            _conv(),
+            NORM,
+            RELU,
+            _parallel("concat", (ops.ConvTranspose(kernel_size=4, stride=2, padding=1),), (UP,)),
+            NORM,
+            RELU,
+            _conv(),
+        ],
+        0.012,
+        0.1,
+    ),
+    "a mean behind an overlapping max pool": (
+        [
+            _conv(),
+            RELU,
+            ops.MaxPool(kernel_size=3, stride=1, padding=1),
+            _conv(),
+            RELU,
+            ops.AvgPool(kernel_size=3, stride=1, padding=1),
+            _conv(),
+        ],
+        0.03,
+        0.15,
+    ),
+    "shuffled channels behind a norm": (
+        [
+            _conv(),
+            NORM,
+            RELU,
+            _conv(3, 64),
+            ops.PixelShuffle(upscale_factor=2),
+            NORM,
+            RELU,
+            _conv(),
+        ],
+        0.012,
+        0.1,
     ),
     "batch norm": ([_conv(), NORM, RELU, _conv(), NORM, RELU, _conv(), NORM, RELU], 0.01, 0.1),
     "post-activation skips with batch norm": (

@@ -13,7 +13,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
@@ -31,7 +31,6 @@ from rfstudio.core.effective.activations import (
     slope,
     slope_below,
     squared_slope,
-    value,
 )
 from rfstudio.core.effective.backward import PASS, Backward, Factors
 from rfstudio.core.effective.gates import GatedSum, Gates, skip_factors
@@ -47,7 +46,6 @@ from rfstudio.core.effective.moments import (
     Moments,
     activated,
     added,
-    normal_law,
     open_together,
     scaled,
     standardized,
@@ -166,6 +164,7 @@ def forget() -> None:
     _alike.clear()
     conv_model.cache_clear()
     _normed.cache_clear()
+    _gated.cache_clear()
 
 
 @lru_cache(maxsize=64)
@@ -341,7 +340,7 @@ class _Forward:
     def _activation(self, node: Node, runs: list[Run]) -> Layer:
         op = node.op
         assert op is not None
-        found = _each(runs, lambda x: (_open(op, x), activated(op, x)))
+        found = [_gated(op, x) for _, x in runs]
         gates = [x for x, _ in found]
         keep: Factors = gates[0] if min(gates) == max(gates) else tuple(gates)
         remark = ""
@@ -441,32 +440,18 @@ def _is_grouped(node: Node, nodes: Sequence[Node]) -> bool:
     return groups != 1 and group_count(node.op, nodes[node.inputs[0]].channels) > 1  # type: ignore[arg-type]
 
 
-def _each(
-    runs: list[Run], work: Callable[[Moments], tuple[float, Moments]]
-) -> list[tuple[float, Moments]]:
-    """Return something for each run; many are alike, such as behind a norm."""
-    if len(runs) <= _FEW:
-        return [work(x) for _, x in runs]
-    found = {x: work(x) for x in {x for _, x in runs}}
-    return [found[x] for _, x in runs]
-
-
 def _open(op: ops.Op, x: Moments) -> float:
     """Return the mean squared slope of an activation over the values in front of it."""
     if x.is_normal:
         return squared_slope(op, float(f"{x.square:.6g}"))
-    if x.source is not None:
-        # Directly behind another activation, whose slope is counted for itself.
-        inner, square, _ = x.source
-        law = normal_law(square)
-        weights = law.weights * slope(inner, law.points) ** 2
-        slopes = slope(op, value(inner, law.points)) ** 2
-        return float(weights @ slopes) / max(float(weights.sum()), 1e-300)
     law = x.distribution()
-    if isinstance(op, HOMOGENEOUS) and law.points[0] < 0:
-        return law.positive + (1 - law.positive) * slope_below(op) ** 2
     weights = law.weights
-    if law.points.min() >= 0:  # made positive by a rectifier, where it is 0 nothing arrives
+    if law.slopes is not None:
+        # Behind other activations, whose slopes are counted for themselves.
+        weights = weights * law.slopes
+    elif isinstance(op, HOMOGENEOUS) and law.points[0] < 0:
+        return law.positive + (1 - law.positive) * slope_below(op) ** 2
+    elif law.points.min() >= 0:  # made positive by a rectifier, where it is 0 nothing arrives
         weights = weights * (law.points > 0)
     return float(weights @ slope(op, law.points) ** 2) / max(float(weights.sum()), 1e-300)
 
@@ -476,6 +461,12 @@ def _fixed_gain(x: Moments, eps: float) -> float:
     variance = x.variance
     # A channel without any variance keeps the statistics of a fresh norm.
     return 1.0 / ((variance if variance > 1e-12 * x.square else 1.0) + eps)
+
+
+@lru_cache(maxsize=1024)
+def _gated(op: ops.Op, x: Moments) -> tuple[float, Moments]:
+    """Return the mean squared slope of an activation, and the moments behind it."""
+    return _open(op, x), activated(op, x)
 
 
 @lru_cache(maxsize=1024)

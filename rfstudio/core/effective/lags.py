@@ -173,6 +173,8 @@ def windows(
     reaches = [_reach(*x) for x in geometry]
     triangles = [_triangle(*x) for x in geometry]
     covers = [_cover(*x) for x in geometry]
+    chosen = _chosen_by_both(geometry, reaches) if largest else None
+    near = _chosen_by_both(geometry, [REACH] * len(geometry)) if largest else None
 
     def rule(lags: Lags | None) -> Passed:
         if largest and lags is None:
@@ -181,17 +183,13 @@ def windows(
             return Passed(None)
         values, far = (lags or independent(len(geometry))).settled()
         wide = _extended(values, far, reaches)
-        if not largest:
+        if chosen is None:
             pairs = _contracted(wide, triangles)
             taps = _contracted(wide, covers)
         else:
-            middle = tuple(reaches)
-            overlap = np.ones(())
-            for (k, s, d), reach in zip(geometry, reaches, strict=True):
-                overlap = np.multiply.outer(overlap, _triangle(k, s, d)[REACH][: 2 * reach + 1])
-            taps = _contracted(wide * count / (2 * count - overlap), covers)
+            taps = _contracted(wide * chosen, covers)
             others = wide.copy()
-            others[middle] = 0.0
+            others[tuple(reaches)] = 0.0
             pairs = _contracted(others, triangles) / count
             pairs[(REACH,) * pairs.ndim] = float(taps.sum())
         whole = float(pairs[(REACH,) * pairs.ndim])
@@ -199,7 +197,7 @@ def windows(
         passed = Lags(pairs / whole, min(steps / whole, 1.0))
         if lags is None or not overlapping:
             return Passed(passed)
-        return Passed(passed, taps, None if largest else values)
+        return Passed(passed, taps, values if near is None else values * near)
 
     return rule
 
@@ -277,6 +275,22 @@ def _triangle(kernel: int, stride: int, dilation: int) -> Values:
     apart = inputs - stride * np.arange(-reach, reach + 1)
     ways = np.maximum(kernel - np.abs(apart) // dilation, 0)
     result: Values = np.where(apart % dilation == 0, ways, 0).astype(np.float64)
+    return result
+
+
+def _chosen_by_both(geometry: Sequence[tuple[int, int, int]], reaches: Sequence[int]) -> Values:
+    """Return for each lag how much more seldom two maxima are at one sample than one is there.
+
+    That sample has to be the largest of both windows: one of 2n − m samples, of which the windows
+    have m in common, instead of n.
+    """
+    count = prod([k for k, _, _ in geometry])
+    overlap: Values = np.ones(())
+    for (k, s, d), reach in zip(geometry, reaches, strict=True):
+        apart = s * np.arange(-reach, reach + 1)
+        ways = np.where(apart % d == 0, np.maximum(k - np.abs(apart) // d, 0), 0)
+        overlap = np.multiply.outer(overlap, ways.astype(np.float64))
+    result: Values = count / (2 * count - overlap)
     return result
 
 

@@ -42,10 +42,20 @@ Points: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Law:
-    """A distribution as points with weights that add up to 1."""
+    """A distribution.
+
+    Attributes
+    ----------
+    points, weights
+        Its values and their probabilities, which add up to 1.
+    slopes
+        For each point the mean squared slope of the activations that the value came through, which
+        is 1 or 0 behind a rectifier; None: it came through none, or added to others.
+    """
 
     points: Points
     weights: Points
+    slopes: Points | None = None
 
     @cached_property
     def mean(self) -> float:
@@ -61,6 +71,11 @@ class Law:
     def positive(self) -> float:
         """Probability of a value above 0."""
         return float(self.weights[self.points > 0].sum())
+
+    @cached_property
+    def slope(self) -> float:
+        """Mean squared slope of the activations that the values came through."""
+        return 1.0 if self.slopes is None else float(self.weights @ self.slopes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +129,7 @@ class Moments(NamedTuple):
         if self.source is not None:
             op, square, _ = self.source
             law = normal_law(square)
-            return Law(value(op, law.points), law.weights)
+            return _behind(op, law)
         return normal_law(self.square)
 
 
@@ -130,12 +145,20 @@ def normal_law(square: float) -> Law:
     return Law(_UNIT_POINTS * sqrt(square), _UNIT_WEIGHTS)
 
 
+def _behind(op: Op, law: Law) -> Law:
+    """Return the distribution behind an activation."""
+    slopes = slope(op, law.points) ** 2
+    if law.slopes is not None:
+        slopes = slopes * law.slopes
+    return Law(value(op, law.points), law.weights, slopes)
+
+
 def scaled(x: Moments, factor: float) -> Moments:
     """Return the moments of `factor` times the values, `factor` being positive."""
     if x.law is None and x.source is None:
         return Moments(x.square * factor**2, x.shared * factor**2, x.mean * factor)
     law = x.distribution()
-    law = Law(law.points * factor, law.weights)
+    law = Law(law.points * factor, law.weights, law.slopes)
     return Moments(x.square * factor**2, x.shared * factor**2, x.mean * factor, law)
 
 
@@ -146,18 +169,17 @@ def standardized(x: Moments) -> Moments:
     law = x.distribution()
     centred = law.points - law.mean
     spread = sqrt(max(float(law.weights @ centred**2), 1e-300))
-    return Moments(1.0, 0.0, 0.0, Law(centred / spread, law.weights))
+    return Moments(1.0, 0.0, 0.0, Law(centred / spread, law.weights, law.slopes))
 
 
 def activated(op: Op, x: Moments) -> Moments:
     """Return the moments behind an activation."""
     if not x.is_normal:
         law = x.distribution()
-        after = Law(value(op, law.points), law.weights)
+        after = _behind(op, law)
         # A channel's own mean moves on by the mean slope.
         own = max(x.shared - x.mean**2, 0.0)
-        slope = _mean_slope(op, law)
-        shared = min(after.mean**2 + own * slope**2, after.square)
+        shared = min(after.mean**2 + own * _mean_slope(op, law) ** 2, after.square)
         return Moments(after.square, shared, after.mean, after)
     if x.square <= 0:
         constant = float(value(op, np.zeros(1))[0])
@@ -268,22 +290,20 @@ def pooled(x: Moments, count: int) -> tuple[Moments, float]:
         # The largest value is that of the largest value in front of the activation.
         op, square, own = x.source
         law, _, _, _ = _largest(count, square, own)
-        after = Law(value(op, law.points), law.weights)
+        after = _behind(op, law)
         shared = after.mean**2 + _mean_slope(op, law) ** 2 * own
         moments = Moments(after.square, min(shared, after.square), after.mean, after)
-        opened = float(law.weights @ slope(op, law.points) ** 2)
-        return moments, opened / max(squared_slope(op, float(f"{square:.6g}")), 1e-300)
+        return moments, after.slope / max(squared_slope(op, float(f"{square:.6g}")), 1e-300)
     law = x.distribution()
     order = np.argsort(law.points)
     points, weights = law.points[order], law.weights[order]
     below = np.concatenate([[0.0], np.cumsum(weights)]).clip(0.0, 1.0)
-    after = Law(points, np.diff(below**count))
+    slopes = None if law.slopes is None else law.slopes[order]
+    after = Law(points, np.diff(below**count), slopes)
     own = max(x.shared - x.mean**2, 0.0)
     moments = Moments(after.square, min(after.mean**2 + own, after.square), after.mean, after)
-    if x.source is not None:
-        op, square, _ = x.source
-        squares = slope(op, normal_law(square).points[order]) ** 2
-        return moments, float(after.weights @ squares) / max(float(weights @ squares), 1e-300)
+    if slopes is not None:
+        return moments, after.slope / max(law.slope, 1e-300)
     if points[0] < 0:
         return moments, 1.0
     return moments, after.positive / max(law.positive, 1e-300)

@@ -181,7 +181,9 @@ def _conv_transpose(node: Node, source: Node, runs: list[Run]) -> Layer:
     for rule in node.rules:
         if isinstance(rule, Periodic) and rule.n_out:
             pairs *= len(rule.pairs[0]) / rule.n_out
-    out = _normal(average(runs), variance * source.channels / groups * pairs)
+    x, gain = average(runs), variance * source.channels / groups * pairs
+    # Distant values have a weight in common where both are of one phase of the stride.
+    out = Moments(gain * x.square, gain * x.shared / prod(per_axis(op.stride, axes)))
     factor = variance * node.channels / groups
     lag = lags.compressed(per_axis(op.stride, axes))
     return Layer(Backward(0.0, factor, spreads_of_ones(node), lag=lag), [(node.channels, out)])
@@ -321,7 +323,10 @@ def _upsample(node: Node, source: Node, runs: list[Run]) -> Layer:
 
 def _pixel_shuffle(node: Node, source: Node, runs: list[Run]) -> Layer:
     factor = node.channels / max(source.channels, 1)
-    out = [(node.channels, average(runs))]
+    x = average(runs)
+    # What was a channel is a phase now, so distant values seldom come from one channel.
+    shared = x.mean**2 + (x.shared - x.mean**2) * factor
+    out = [(node.channels, x._replace(shared=shared))]
     lag = lags.compressed([node.op.upscale_factor] * len(node.size))  # type: ignore[union-attr]
     return Layer(Backward(0.0, factor, spreads_of_ones(node), lag=lag), out)
 
