@@ -183,6 +183,11 @@ def _reporter(window: MainWindow) -> _Hook:
         if isinstance(error, RFStudioError):
             window.status.tell(str(error))
         elif isinstance(error, Exception):
-            CrashDialog(report_text(kind, error, trace), window).open()
+            text = report_text(kind, error, trace)
+            shown = window.findChild(CrashDialog)
+            if shown is not None and shown.isVisible():
+                shown.add(text)
+            else:
+                CrashDialog(text, window).open()
 
     return report

@@ -107,6 +107,13 @@ def test_that_an_expected_error_is_a_line_and_a_bug_is_a_dialog(
     report(ZeroDivisionError, ZeroDivisionError("oops"), None)
     dialog = window.findChild(CrashDialog)
     assert "oops" in dialog.text
+    for i in range(50):  # as of a mistake in what is painted
+        report(ZeroDivisionError, ZeroDivisionError(f"again {i}"), None)
+    assert window.findChildren(CrashDialog) == [dialog]
+    assert "again 3" in dialog.text
+    assert "again 9" not in dialog.text
+    dialog.copy.click()
+    assert "again 3" in QApplication.clipboard().text()
     dialog.close()
 
 

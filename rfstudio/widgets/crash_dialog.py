@@ -6,7 +6,7 @@ import platform
 import traceback
 from types import TracebackType
 
-from PySide6.QtCore import qVersion
+from PySide6.QtCore import Qt, qVersion
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
@@ -18,6 +18,9 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio import __version__
+
+_MOST = 5
+"""Reports that are kept while the dialog is open."""
 
 
 def report_text(
@@ -42,16 +45,25 @@ class CrashDialog(QDialog):
             "The text below helps to mend the mistake."
         )
         told.setWordWrap(True)
-        detail = QPlainTextEdit(text)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._reports = 1
+        self._detail = detail = QPlainTextEdit(text)
         detail.setReadOnly(True)
         detail.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         detail.setAccessibleName("Traceback")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self.copy = buttons.addButton("Copy text", QDialogButtonBox.ButtonRole.ActionRole)
-        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(text))
+        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(told)
         layout.addWidget(detail, 1)
         layout.addWidget(buttons)
         self.resize(720, 420)
+
+    def add(self, text: str) -> None:
+        """Show another report below, the first few: one mistake may be met with every frame."""
+        self._reports += 1
+        if self._reports <= _MOST:
+            self.text = f"{self.text}\n{text}"
+            self._detail.setPlainText(self.text)
