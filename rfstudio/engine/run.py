@@ -158,7 +158,7 @@ class Run:
         else:
             mean.clear()
         self._start -= kept.seconds
-        self._notes += [x for x in kept.notes if x not in self._notes]
+        self._notes += [x for x in kept.notes if x not in (*self._notes, _ZERO)]
 
     def _subjects(self, module: nn.Module | None, node: Node) -> list[Subject]:
         """Return what is measured, on the device, with the weights that do not change."""
@@ -378,6 +378,10 @@ class Run:
         done = self._first + (self.means[0].count + amid - self._brought) * rank.total
         return min(done / self.wanted, 1.0)
 
+    def _remarks(self, mean: Mean) -> tuple[str, ...]:
+        is_nothing = mean.count >= self.wanted and not bool(mean.sums.any())
+        return (_ZERO,) if is_nothing else ()
+
     def result(self, number: int = 0, mean: Mean | None = None) -> ErfResult:
         """Return the result of a unit so far."""
         mean = mean or self.means[number]
@@ -397,9 +401,16 @@ class Run:
                 "python": platform.python_version(),
             },
             seconds=time.perf_counter() - self._start,
-            notes=tuple(self._notes),
+            notes=(*self._notes, *self._remarks(mean)),
             box=box,
         )
+
+
+_ZERO = (
+    "the field is 0 everywhere: no sample's gradient reaches the image, through weights of 0, "
+    "activations that are all closed or saturated, values too small for the precision, or padding "
+    "alone"
+)
 
 
 def _halves(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import stat
 import zipfile
 from collections.abc import Container, Mapping
 from pathlib import Path
@@ -155,9 +156,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         If it is no such file, is damaged, or claims more than it holds.
     """
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):  # to open a pipe may never end
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+        raise WeightsError(f"{path} cannot be read: it is {what}")
+    size = status.st_size
     if size > MAX_BYTES:
         raise WeightsError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
     if path.suffix == ".safetensors":

@@ -183,11 +183,12 @@ def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
     least, greatest = float(known.min()), float(known.max())
     span = greatest - least or 1.0
 
-    def scaled(rows: NDArray[Any]) -> NDArray[Any]:
+    def stretch(rows: NDArray[Any]) -> NDArray[Any]:
         shares = (rows.astype(np.float64) - least) / span
-        return np.rint(np.where(np.isfinite(rows), shares, 0.0) * 255)
+        scaled: NDArray[Any] = np.rint(np.where(np.isfinite(rows), shares, 0.0) * 255)
+        return scaled
 
-    return _by_rows(values, scaled)
+    return _by_rows(values, stretch)
 
 
 def _by_rows(

@@ -1,8 +1,10 @@
 """Weights from files, friendly and hostile."""
 
+import os
 import pickle
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -330,3 +332,29 @@ def test_that_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
     torch.save({}, path)
     with pytest.raises(WeightsError, match="holds no tensors"):
         load_weights(to_torch(NETWORK), path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_that_a_folder_and_a_pipe_that_nobody_fills_are_refused_at_once(
+    tmp_path: Path, suffix: str
+) -> None:
+    (tmp_path / f"folder{suffix}").mkdir()
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    with pytest.raises(WeightsError, match="cannot be read: it is a folder"):
+        read_weights(tmp_path / f"folder{suffix}")
+    with pytest.raises(WeightsError, match="cannot be read: it is no ordinary file"):
+        read_weights(tmp_path / f"pipe{suffix}")
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-30])
+def test_that_a_field_of_nothing_says_why(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "w.safetensors"
+    safetensors.torch.save_file(
+        {k: x if "running" in k else torch.full_like(x, value) for k, x in _state().items()}, path
+    )
+    request = ErfRequest(architecture=NETWORK, layer="l2", weights=str(path), samples=2)
+    result = measure(request)
+    assert not result.map.any()
+    assert any("the field is 0 everywhere" in x for x in result.notes)
+    trained = measure(replace(request, weights="uniform"))
+    assert not any("everywhere" in x for x in trained.notes)
