@@ -20,6 +20,9 @@ Scheme = Literal["system", "light", "dark"]
 
 _SIZES = (16, 20, 24, 32, 48)
 
+_FUSION = 140
+"""Percent by which Fusion makes borders darker."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Colours:
@@ -81,8 +84,11 @@ def apply_scheme(application: QApplication, scheme: Scheme) -> None:
         is_dark = scheme == "dark" or (
             scheme == "system" and hints.colorScheme() == Qt.ColorScheme.Dark
         )
-        application.setPalette(_palette(_DARK if is_dark else _LIGHT))
-        application.setStyleSheet(_style_sheet(_DARK if is_dark else _LIGHT))
+        colours = _DARK if is_dark else _LIGHT
+        application.setPalette(_palette(colours))
+        for kind in ("QLineEdit", "QAbstractSpinBox"):
+            application.setPalette(_palette_of_fields(colours), kind)
+        application.setStyleSheet(_style_sheet(colours))
 
 
 @contextmanager
@@ -208,6 +214,19 @@ def _palette(colours: _Colours) -> QPalette:
             palette.setColor(one, QColor(colour))
     for one in (role.WindowText, role.Text, role.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, one, QColor(colours.disabled))
+    return palette
+
+
+def _palette_of_fields(colours: _Colours) -> QPalette:
+    """Return the palette of fields to type in, whose borders can be seen in light and dark.
+
+    Fusion draws their borders in the colour of the window, darker by `_FUSION`.
+    """
+    palette = _palette(colours)
+    border = QColor(colours.disabled)
+    value = min(border.value() * _FUSION // 100, 255)
+    border.setHsv(border.hsvHue(), border.hsvSaturation(), value)
+    palette.setColor(QPalette.ColorRole.Window, border)
     return palette
 
 
