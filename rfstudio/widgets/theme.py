@@ -86,7 +86,7 @@ def apply_scheme(application: QApplication, scheme: Scheme) -> None:
         )
         colours = _DARK if is_dark else _LIGHT
         application.setPalette(_palette(colours))
-        for kind in ("QLineEdit", "QAbstractSpinBox"):
+        for kind in (b"QLineEdit", b"QAbstractSpinBox"):
             application.setPalette(_palette_of_fields(colours), kind)
         application.setStyleSheet(_style_sheet(colours))
 
