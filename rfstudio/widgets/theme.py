@@ -86,8 +86,9 @@ def apply_scheme(application: QApplication, scheme: Scheme) -> None:
         )
         colours = _DARK if is_dark else _LIGHT
         application.setPalette(_palette(colours))
-        for kind in (b"QLineEdit", b"QAbstractSpinBox"):
-            application.setPalette(_palette_of_fields(colours), kind)
+        for kind in ("QLineEdit", "QAbstractSpinBox"):
+            # The stubs ask for bytes, which it refuses.
+            application.setPalette(_palette_of_fields(colours), kind)  # type: ignore[arg-type]
         application.setStyleSheet(_style_sheet(colours))
 
 
