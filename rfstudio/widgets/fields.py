@@ -23,6 +23,11 @@ class Line(QLineEdit):
             return False
         return super().event(event)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Take back with Escape what is typed."""
+        if not _took_back(event, self):
+            super().keyPressEvent(event)
+
 
 class Spin(QSpinBox):
     """A whole number; it turns with the wheel only while it has the keyboard."""
@@ -39,6 +44,11 @@ class Spin(QSpinBox):
             event.ignore()
             return False
         return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Take back with Escape what is typed."""
+        if not _took_back(event, self.lineEdit()):
+            super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Let the panel scroll under a pointer that only passes over."""
@@ -70,6 +80,17 @@ def take_over_typed() -> None:
         field.clearFocus()
         if field.isVisible():  # that of a name in the tree goes away
             field.setFocus()
+
+
+def _took_back(event: QKeyEvent, line: QLineEdit) -> bool:
+    """Whether it was Escape, and what was typed since the last value is gone."""
+    if event.key() != Qt.Key.Key_Escape or not line.isModified():
+        return False
+    while line.isUndoAvailable():
+        line.undo()
+    line.setModified(False)
+    event.accept()
+    return True
 
 
 def _is_undo(event: QEvent) -> bool:

@@ -243,3 +243,36 @@ def test_that_what_is_typed_counts_for_whatever_is_done_next(
     answers.save = "cancel"
     assert not window.close()
     assert names(window)[0] == "first"
+
+
+def test_that_one_layer_after_the_other_is_deleted_by_the_same_key(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    choose(window, qtbot, (0,))
+    for left in (["stage", "head"], ["head"], []):
+        qtbot.keyClick(window.stack.tree, Qt.Key.Key_Delete)
+        assert names(window) == left
+    window.actions_.undo.trigger()
+    assert window.stack.chosen() == [(0,)]
+    choose_inside = (0, 0, 0, 0, 0)
+    window.actions_.undo.trigger()
+    choose(window, qtbot, choose_inside)  # the first of the residual block in the repeat
+    for _ in range(2):
+        qtbot.keyClick(window.stack.tree, Qt.Key.Key_X, Qt.KeyboardModifier.ControlModifier)
+    assert item_at(window.studio.document.architecture, (0, 0, 0)).bodies[0] == ()
+
+
+def test_that_escape_takes_back_what_is_typed(window: MainWindow, qtbot: QtBot) -> None:
+    choose(window, qtbot, (0,))
+    before = window.studio.document.architecture
+    for field, text in ((window.inspector.form.editors["name"], "other"),
+                        (spin(window, "kernel_size"), "9")):  # fmt: skip
+        field.setFocus()
+        shown = field.text()
+        field.selectAll()
+        qtbot.keyClicks(field, text)
+        assert field.text() == text
+        qtbot.keyClick(field, Qt.Key.Key_Escape)
+        assert field.text() == shown
+        window.canvas.view.setFocus()
+        assert window.studio.document.architecture is before

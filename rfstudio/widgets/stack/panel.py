@@ -336,7 +336,11 @@ class StackPanel(QWidget):
         location = self._selection.item
         index = self.model.index_of(location)
         selected = self.tree.selectionModel()
-        if index.isValid() and self.tree.currentIndex().siblingAtColumn(0) != index:
+        if not index.isValid():
+            return
+        # Qt makes a neighbour current when a row goes, but does not choose it.
+        is_current = self.tree.currentIndex().siblingAtColumn(0) == index
+        if not is_current or not selected.hasSelection():
             flags = QItemSelectionModel.SelectionFlag
             selected.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
             self.tree.scrollTo(index)
