@@ -250,5 +250,5 @@ def _style_sheet(colours: _Colours) -> str:
         QToolTip {{ color: {colours.text}; background: {colours.tooltip};
                     border: 1px solid {colours.line}; padding: 4px; }}
         QHeaderView::section {{ background: {colours.window}; color: {colours.text};
-                    border: 0; border-bottom: 1px solid {colours.line}; padding: 3px 6px; }}
+                    border: 0; border-bottom: 1px solid {colours.line}; padding: 3px 6px 3px 9px; }}
     """
