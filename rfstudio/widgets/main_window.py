@@ -30,6 +30,7 @@ from rfstudio.widgets.erf_panel.panel import ErfPanel
 from rfstudio.widgets.file_commands import FileCommands
 from rfstudio.widgets.graph_view.graph_view import GraphView
 from rfstudio.widgets.inspector.panel import Inspector
+from rfstudio.widgets.keys_dialog import KeysDialog
 from rfstudio.widgets.measure_controls import MeasureControls
 from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.questions import Questions
@@ -224,6 +225,7 @@ class MainWindow(QMainWindow):
         status.problems_wanted.connect(self.show_problems)
         self.actions_.palette.triggered.connect(self.palette_.pop_up)
         self.actions_.copy_picture.triggered.connect(self.canvas.copy_picture)
+        self.actions_.keys.triggered.connect(self._show_keys)
         self.actions_.about.triggered.connect(self._show_about)
 
     # --- doing ----------------------------------------------------------------------------------
@@ -260,6 +262,10 @@ class MainWindow(QMainWindow):
         self.problems.show_file_problems(path, problems)
         self.show_problems()
         self.status.tell(f"“{path.name}” was not opened; its problems are listed below")
+
+    def _show_keys(self) -> None:
+        switches = list(self.canvas.switches.actions_by_key.values())
+        KeysDialog(self.menuBar(), switches, self).open()
 
     def _show_about(self) -> None:
         self.files.questions.tell(

@@ -56,6 +56,7 @@ class WindowActions(QObject):
             "after each edit (Ctrl+Shift+M)"
         )
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
+        self.keys = self._action("Keys…", None, "F1")
         self.about = self._action("About RF Studio", None)
         self._make_analysis_actions()
 
@@ -197,7 +198,7 @@ class WindowActions(QObject):
         view.addSeparator()
         self._add_schemes(view.addMenu("Appearance"))
         help_menu = bar.addMenu("&Help")
-        help_menu.addActions([self.palette, self.about])
+        help_menu.addActions([self.palette, self.keys, self.about])
 
     def fill_toolbar(self, bar: QToolBar) -> None:
         """Put the most used into the toolbar."""

@@ -15,6 +15,7 @@ from rfstudio.app.jobs import JobRunner
 from rfstudio.core.architecture import item_at
 from rfstudio.formats.yaml_reader import read_yaml
 from rfstudio.widgets.focus_ring import FocusRing
+from rfstudio.widgets.keys_dialog import KeysDialog
 from rfstudio.widgets.main_window import MainWindow
 from tests.widgets.test_main_window import choose, names, spin
 
@@ -276,3 +277,20 @@ def test_that_escape_takes_back_what_is_typed(window: MainWindow, qtbot: QtBot) 
         assert field.text() == shown
         window.canvas.view.setFocus()
         assert window.studio.document.architecture is before
+
+
+def test_that_f1_lists_the_keys_of_menus_canvas_graph_and_charts(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    window.canvas.view.setFocus()
+    qtbot.keyClick(window.canvas.view, Qt.Key.Key_F1)
+    dialog = window.findChild(KeysDialog)
+    texts = dialog.texts()
+    assert texts["File"]["Ctrl+S"] == "Save"
+    assert texts["Edit"]["Ins"] == "Add layer"
+    assert texts["View"]["Ctrl+L"] == "Go to unit"
+    assert texts["Canvas"]["R"] == "Show or hide: Theoretical"
+    assert "Arrow keys" in texts["Graph"]
+    known = {x for place in texts.values() for x in place}
+    assert {"Ctrl+M", "Ctrl+Shift+P", "F1", "0", "1"} <= known
+    dialog.close()
