@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from rfstudio import __version__
 from rfstudio.app.image_source import sample_images
-from rfstudio.app.opening import Opening, opening_for
+from rfstudio.app.opening import Opening, opening_for, remembered_choice
 from rfstudio.app.recovery import Recovery
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
@@ -125,6 +125,8 @@ def make_window(
     runner = JobRunner()
     try:
         studio = Studio(opening.architecture, opening.path, settings=settings, runner=runner)
+        if network is None:
+            _choose_again(studio)
         _show_image(studio, image)
         application = QApplication.instance()
         assert isinstance(application, QApplication)
@@ -139,6 +141,13 @@ def make_window(
     _keep_recovery(window, questions or Questions())
     QTimer.singleShot(_WARM_AFTER, window, runner.warm)
     return window
+
+
+def _choose_again(studio: Studio) -> None:
+    """Choose the unit that was chosen last, if the network still has its layer."""
+    known = remembered_choice(studio.settings)
+    if known is not None and known[0] in studio.analysis.analysis:
+        studio.selection.select_layer(*known)
 
 
 def _show_image(studio: Studio, image: str | Path | None) -> None:

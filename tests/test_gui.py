@@ -77,10 +77,17 @@ def test_that_a_broken_file_opens_the_window_with_its_problems(
 def test_that_the_last_network_is_shown_again(qtbot: QtBot) -> None:
     first = gui.make_window()
     first.files.open_preset("alexnet")
+    first.studio.selection.select_layer("conv2", (3, 5))
+    first.tabs.setCurrentWidget(first.graph)
     first.close()
     second = gui.make_window()
     assert second.studio.document.architecture.name == "AlexNet"
+    assert second.studio.selection.value[:2] == ("conv2", (3, 5))
+    assert second.tabs.currentWidget() is second.graph
     second.close()
+    third = gui.make_window("resnet18")  # asked for: nothing of another network counts
+    assert third.studio.selection.layer != "conv2"
+    third.close()
 
 
 def test_that_a_crash_is_told_with_a_text_to_copy(qtbot: QtBot) -> None:

@@ -16,6 +16,23 @@ LAST = "session/network"
 """Setting of the network that was open last: a path, or a preset's name."""
 
 
+_CHOICE = "session/choice"
+"""Setting of what was chosen last: the layer, then the unit's position."""
+
+
+def remember_choice(settings: Settings, layer: str, unit: tuple[int, ...]) -> None:
+    """Remember which unit was chosen when the window was closed."""
+    settings.set(_CHOICE, [layer, *map(str, unit)])
+
+
+def remembered_choice(settings: Settings) -> tuple[str, tuple[int, ...]] | None:
+    """Return the layer and the unit that were chosen last; None if that is not known."""
+    layer, *unit = settings.texts(_CHOICE) or [""]
+    if not layer or not all(x.isdecimal() for x in unit):
+        return None
+    return layer, tuple(map(int, unit))
+
+
 class Opening(NamedTuple):
     """A network to begin with.
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio import __version__
-from rfstudio.app.opening import LAST
+from rfstudio.app.opening import LAST, remember_choice
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.canvas.canvas import Canvas
@@ -193,6 +193,9 @@ class MainWindow(QMainWindow):
         if not self.restoreGeometry(settings.bytes("window/geometry")):
             screen = self.screen().availableGeometry().size()
             self.resize(screen.boundedTo(QSize(1440, 900)))
+        titles = [self.tabs.tabText(i) for i in range(self.tabs.count())]
+        shown = settings.text("window/tab")
+        self.tabs.setCurrentIndex(titles.index(shown) if shown in titles else 0)
         if not self.restoreState(settings.bytes("window/state"), _STATE):
             self._unshared = docks
 
@@ -225,6 +228,7 @@ class MainWindow(QMainWindow):
         status.problems_wanted.connect(self.show_problems)
         self.actions_.palette.triggered.connect(self.palette_.pop_up)
         self.actions_.copy_picture.triggered.connect(self.canvas.copy_picture)
+        self.actions_.copy_panel.triggered.connect(self._copy_panel)
         self.actions_.keys.triggered.connect(self._show_keys)
         self.actions_.about.triggered.connect(self._show_about)
 
@@ -262,6 +266,12 @@ class MainWindow(QMainWindow):
         self.problems.show_file_problems(path, problems)
         self.show_problems()
         self.status.tell(f"“{path.name}” was not opened; its problems are listed below")
+
+    def _copy_panel(self) -> None:
+        self._uncover(self.tabs)
+        picture = self.tabs.currentWidget().grab()
+        QApplication.clipboard().setPixmap(picture)
+        self.status.tell(f"Picture of {self.tabs.tabText(self.tabs.currentIndex())} copied")
 
     def _show_keys(self) -> None:
         switches = list(self.canvas.switches.actions_by_key.values())
@@ -307,7 +317,10 @@ class MainWindow(QMainWindow):
         settings = self.studio.settings
         settings.set("window/geometry", self.saveGeometry())
         settings.set("window/state", self.saveState(_STATE))
+        settings.set("window/tab", self.tabs.tabText(self.tabs.currentIndex()))
         settings.set(LAST, self.files.reopening_name)
+        chosen = self.studio.selection.value
+        remember_choice(settings, chosen.layer, chosen.unit)
         try:
             self.studio.shutdown()
         except RFStudioError as error:

@@ -102,6 +102,7 @@ class WindowActions(QObject):
         self.copy_python = self._action("Copy as Python", files.copy_python)
         self.copy_command = self._action("Copy as command", files.copy_command)
         self.copy_picture = self._action("Copy picture", None, "Ctrl+Shift+C", "copy")
+        self.copy_panel = self._action("Copy picture of the panel below", None)
         self.quit = self._action("Quit", self._window.close, "Ctrl+Q")
 
     def _make_edit_actions(self) -> None:
@@ -164,7 +165,8 @@ class WindowActions(QObject):
         menu.addActions([self.export_picture, self.export_field])
         menu.addActions([self.export_table, self.export_network])
         menu.addSeparator()
-        menu.addActions([self.copy_picture, self.copy_python, self.copy_command])
+        menu.addActions([self.copy_picture, self.copy_panel])
+        menu.addActions([self.copy_python, self.copy_command])
         return menu
 
     # --- menus and toolbar ----------------------------------------------------------------------

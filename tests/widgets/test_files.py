@@ -146,3 +146,11 @@ def test_that_copies_speak_of_the_same_map_as_the_window(
     assert QGuiApplication.clipboard().text() == (
         "rfstudio analyze resnet18 --reference layer1.0.conv1 --layer layer1.1.conv1 --unit 3 4"
     )
+
+
+def test_that_the_panel_below_is_copied_as_a_picture(window: MainWindow) -> None:
+    window.tabs.setCurrentWidget(window.growth)
+    window.actions_.copy_panel.trigger()
+    picture = QGuiApplication.clipboard().image()
+    assert picture.size() == window.growth.size()
+    assert "Picture of Growth copied" in window.statusBar().currentMessage()
