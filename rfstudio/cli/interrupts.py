@@ -25,7 +25,8 @@ def end_at_once() -> None:
 
     Where Ctrl-C is ignored, as a shell has it for what runs in the background, it stays so.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler or isinstance(handler, _Raise):
         signal.signal(signal.SIGINT, _end)
 
 
@@ -45,25 +46,29 @@ def unwinding() -> Iterator[None]:
     if signal.getsignal(signal.SIGINT) is not _end:
         yield
         return
-    is_interrupted = False
-
-    def interrupt(_number: int, _frame: object) -> None:
-        nonlocal is_interrupted
-        is_interrupted = True
-        signal.signal(signal.SIGINT, _end)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
+    handler = _Raise()
+    signal.signal(signal.SIGINT, handler)
     try:
         yield
     except Exception as error:
-        if not is_interrupted:
+        if not handler.has_raised:
             raise
         raise KeyboardInterrupt from error
     finally:
         # The window has a way of its own by now.
-        if signal.getsignal(signal.SIGINT) is interrupt:
+        if signal.getsignal(signal.SIGINT) is handler:
             signal.signal(signal.SIGINT, _end)
+
+
+class _Raise:
+    """Raises at the first Ctrl-C; the second ends the process."""
+
+    has_raised = False
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        self.has_raised = True
+        signal.signal(signal.SIGINT, _end)
+        raise KeyboardInterrupt
 
 
 def _end(_number: int, _frame: object) -> None:

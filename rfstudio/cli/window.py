@@ -7,6 +7,7 @@ import ctypes
 import os
 import sys
 
+from rfstudio.cli import interrupts
 from rfstudio.cli.usage import UsageError
 
 _WITHOUT_DISPLAY = (
@@ -22,6 +23,8 @@ def open_window(arguments: argparse.Namespace) -> int:
     """Open the main window and return when it is closed."""
     if reason := _why_no_window():
         raise UsageError(f"{reason} {_WITHOUT_DISPLAY}")
+    # Qt loses exceptions in its callbacks, and crashes if one comes while it is imported.
+    interrupts.end_at_once()
     try:
         # The window is the only command that needs Qt.
         from rfstudio.gui import run

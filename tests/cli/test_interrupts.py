@@ -93,3 +93,9 @@ def test_that_a_second_interrupt_ends_what_swallowed_the_first(tmp_path: Path) -
 def test_that_an_ignored_interrupt_stays_ignored() -> None:
     trap = "signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + _AT_IMPORT.format(place="yaml")
     assert _interrupted(trap, "analyze", "vgg16", "--layer", "conv1_1") == (0, "")
+
+
+def test_that_an_interrupt_while_qt_is_imported_is_no_crash() -> None:
+    """Its start in C aborts the process at any exception."""
+    trap = _AT_IMPORT.format(place="PySide6.support")
+    assert _interrupted(trap, "vgg16") == (130, "rfstudio: interrupted\n")
