@@ -294,3 +294,23 @@ def test_that_f1_lists_the_keys_of_menus_canvas_graph_and_charts(
     known = {x for place in texts.values() for x in place}
     assert {"Ctrl+M", "Ctrl+Shift+P", "F1", "0", "1"} <= known
     dialog.close()
+
+
+def test_that_the_filter_leads_to_its_first_match_or_says_that_there_is_none(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    panel = window.stack
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Return):
+        choose(window, qtbot, (2,))
+        panel.filter_line.setFocus()
+        panel.filter_line.selectAll()
+        qtbot.keyClicks(panel.filter_line, "relu")
+        qtbot.keyClick(panel.filter_line, key)
+        assert panel.tree.hasFocus()
+        assert window.studio.selection.layer == "stage.1.relu1"
+        panel.filter_line.clear()
+    panel.filter_line.setText("attention")
+    assert "No layer matches" in panel._empty.text()
+    assert panel._empty.isVisible()
+    panel.filter_line.clear()
+    assert not panel._empty.isVisible()

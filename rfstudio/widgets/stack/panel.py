@@ -50,6 +50,11 @@ _WRAPS: tuple[tuple[Wrapping, str], ...] = (
     ("repeat", "Ctrl+Alt+T"),
 )
 
+_NO_LAYERS = (
+    "This network has no layers yet.\n\nPress Insert, or the + above, and type what to add."
+)
+_NO_MATCH = "No layer matches.\n\nWithout words the filter shows all."
+
 _ROOM = 52
 """Characters that the panel is wide at least when it shows all columns."""
 
@@ -103,17 +108,11 @@ class StackPanel(QWidget):
         self._words: list[str] = []
         self.tree = self._make_tree()
         self.picker = OpPicker(self)
-        self.filter_line = Line()
-        self.filter_line.setPlaceholderText("Filter layers")
-        self.filter_line.setAccessibleName("Filter layers")
-        self.filter_line.setClearButtonEnabled(True)
-        sign = self.filter_line.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition)
-        sign.setProperty("icon_name", "filter")
+        self.filter_line = self._make_filter()
         self.copies = CopyChooser(session, selection)
         self.setMinimumWidth(230)
-        self._empty = QLabel(
-            "This network has no layers yet.\n\nPress Insert, or the + above, and type what to add."
-        )
+        self._has_match = True
+        self._empty = QLabel(textFormat=Qt.TextFormat.PlainText)
         self._empty.setWordWrap(True)
         self._empty.setContentsMargins(16, 16, 16, 16)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
@@ -167,6 +166,21 @@ class StackPanel(QWidget):
         self.tree.setColumnHidden(1, self.width() < _ROOM * self.fontMetrics().averageCharWidth())
 
     # --- making ---------------------------------------------------------------------------------
+
+    def _make_filter(self) -> Line:
+        line = Line()
+        line.setPlaceholderText("Filter layers")
+        line.setAccessibleName("Filter layers")
+        line.setClearButtonEnabled(True)
+        sign = line.addAction(icon("filter"), QLineEdit.ActionPosition.LeadingPosition)
+        sign.setProperty("icon_name", "filter")
+        down = QAction(line)
+        down.setShortcut(Qt.Key.Key_Down)
+        down.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        line.addAction(down)
+        for wish in (down.triggered, line.returnPressed):
+            wish.connect(self._go_to_match)
+        return line
 
     def _make_tree(self) -> QTreeView:
         tree = LayerTree(self.model)
@@ -331,8 +345,7 @@ class StackPanel(QWidget):
             self._selection.select_item(location)
 
     def _follow(self) -> None:
-        is_empty = not self._document.architecture.layers
-        self._empty.setVisible(is_empty)
+        self._tell_empty()
         location = self._selection.item
         index = self.model.index_of(location)
         selected = self.tree.selectionModel()
@@ -357,7 +370,7 @@ class StackPanel(QWidget):
 
     def _apply_filter(self, text: str) -> None:
         self._words = text.lower().split()
-        self._hide_others(QModelIndex(), False)
+        self._has_match = self._hide_others(QModelIndex(), False)
         if text:
             self.tree.expandAll()
         self._follow()
@@ -368,15 +381,49 @@ class StackPanel(QWidget):
         for row in range(self.model.rowCount(parent)):
             index = self.model.index(row, 0, parent)
             text = f"{index.data()} {index.data(SUMMARY)}".lower()
-            matches = is_inside or all(word in text for word in self._words)
+            matches = is_inside or self._matches(text)
             is_kept = self._hide_others(index, matches) or matches
             self.tree.setRowHidden(row, parent, not is_kept)
             has_any = has_any or is_kept
         return has_any
 
+    def _matches(self, text: str) -> bool:
+        return all(word in text for word in self._words)
+
+    def _go_to_match(self) -> None:
+        """Bring the keyboard to the first layer that matches, and choose it."""
+        found = self._first_match(QModelIndex())
+        if found is None:
+            return
+        flags = QItemSelectionModel.SelectionFlag
+        self.tree.selectionModel().setCurrentIndex(found, flags.ClearAndSelect | flags.Rows)
+        self.tree.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _first_match(self, parent: QModelIndex) -> QModelIndex | None:
+        for row in range(self.model.rowCount(parent)):
+            index = self.model.index(row, 0, parent)
+            is_item = self.model.location_of(index) is not None
+            if is_item and self._matches(f"{index.data()} {index.data(SUMMARY)}".lower()):
+                return index
+            found = self._first_match(index)
+            if found is not None:
+                return found
+        return None
+
+    def _tell_empty(self) -> None:
+        """Say why there is nothing in the list."""
+        if not self._document.architecture.layers:
+            self._empty.setText(_NO_LAYERS)
+        elif self._words and not self._has_match:
+            self._empty.setText(_NO_MATCH)
+        else:
+            self._empty.hide()
+            return
+        self._empty.show()
+
     def _expand_new(self, parent: QModelIndex, first: int, last: int) -> None:
         if self._words:
-            self._hide_others(QModelIndex(), False)
+            self._has_match = self._hide_others(QModelIndex(), False)
         if last - first < 50:
             for row in range(first, last + 1):
                 index = self.model.index(row, 0, parent)
