@@ -192,6 +192,9 @@ class GrowthChart(QWidget):
         self._curves = {}
         for i, growth in enumerate((self._growth, *self._others.values())):
             self._draw_one(growth, i)
+        has_any = bool(self._growth.size.size or self._others)
+        for part in (self._legend, *map(self.plot.getPlotItem().getAxis, ("left", "bottom"))):
+            part.setVisible(has_any)  # an empty network has no depth to mark
         for key in set(self._keys) - set(self._curves):
             self._legend.removeItem(self._keys.pop(key))
         if len(self._legend.items) != self._labelled:

@@ -142,3 +142,13 @@ def test_that_only_whole_depths_are_marked(state, shown, settings) -> None:
     marks = [x for _, values in axis.tickValues(1.0, 3.0, 1200) for x in values]
     assert marks == [1, 2, 3]
     assert axis.tickSpacing(0.0, 0.5, 1200) == [(1.0, 0.0)]
+
+
+def test_that_an_empty_network_has_neither_marks_nor_a_legend(state, shown, settings) -> None:
+    made = state(Architecture())
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    parts = (chart._legend, chart.plot.getPlotItem().getAxis("left"))
+    assert chart.readout.text() == "No layers yet."
+    assert not any(x.isVisible() for x in parts)
+    made.document.edit("Fill", CHAIN)
+    assert all(x.isVisible() for x in parts)
