@@ -112,6 +112,8 @@ class ErfRequest:
             value = getattr(self, name)
             if not isinstance(value, Real) or not isfinite(value):
                 raise MeasurementError(f"{name} must be a finite number, not {value!r}")
+            if abs(float(value)) > float(np.finfo(self.dtype).max):
+                raise MeasurementError(f"{name} is too large for {self.dtype}: {value!r}")
         check_texts(self, ("layer", "weights", "device"))
 
     def options(self) -> dict[str, Any]:

@@ -128,6 +128,8 @@ def serve(connection: Connection, preload: tuple[str, ...]) -> None:
     # Before torch is imported, which reads these once: threads that spin stall the window.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) - 1)))
+    # Whatever the window was started in, its worker shares a measurement with nobody.
+    os.environ.pop("WORLD_SIZE", None)
     works: _Works = queue.SimpleQueue()
     outbox = _Outbox(connection)
     listener = threading.Thread(

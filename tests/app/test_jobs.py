@@ -216,6 +216,13 @@ def test_that_a_worker_that_dies_while_it_starts_is_not_blamed_on_the_network(
     )
 
 
+def test_that_a_worker_shares_its_work_with_nobody(
+    qtbot: QtBot, runner: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as a scheduler of a cluster leaves it
+    assert _value(qtbot, runner.submit("a", works.world_size)) is None
+
+
 def test_that_a_worker_never_hears_of_an_interrupt(qtbot: QtBot, runner: JobRunner) -> None:
     assert signal.SIGINT in _value(qtbot, runner.submit("a", works.signals_that_are_blocked))
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

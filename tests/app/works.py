@@ -63,3 +63,7 @@ def ignore_everything(started: str, token: CancelToken, report: Report) -> None:
     Path(started).touch()
     while True:
         time.sleep(1)
+
+
+def world_size(token: CancelToken, report: Report) -> str | None:
+    return os.environ.get("WORLD_SIZE")

@@ -464,6 +464,36 @@ def test_that_two_ranks_measure_what_one_does(tmp_path: Path) -> None:
             np.testing.assert_allclose(found.standard_error, error, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("rank", "world", "words"),
+    [
+        ("0", "2", "RANK=0 and WORLD_SIZE=2 say that processes share this, but MASTER_ADDR is not"),
+        ("x", "2", "RANK=x and WORLD_SIZE=2"),
+        ("0", "x", "RANK=0 and WORLD_SIZE=x"),
+        ("2", "2", "RANK=2 and WORLD_SIZE=2"),
+        ("-1", "2", "RANK=-1 and WORLD_SIZE=2"),
+    ],
+)
+def test_that_an_environment_that_names_no_processes_is_told(
+    rank: str, world: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", world)
+    if words.endswith("is not"):
+        monkeypatch.delenv("MASTER_ADDR", raising=False)
+    else:
+        monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+        monkeypatch.setenv("MASTER_PORT", "1")
+    with pytest.raises(MeasurementError, match=words):
+        measure(_request())
+
+
+def test_that_a_fill_that_the_precision_does_not_know_is_refused() -> None:
+    with pytest.raises(MeasurementError, match="fill is too large for float32: 1e"):
+        _request(estimator="occlusion", fill=1e39, dtype="float32")
+    assert _request(estimator="occlusion", fill=1e39, dtype="float64").fill == 1e39
+
+
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**64 + 1, True, 1.5])
 def test_that_a_seed_out_of_range_is_refused(seed: Any) -> None:
     with pytest.raises(MeasurementError, match="seed must be a whole number"):
