@@ -25,7 +25,8 @@ commands that need no display:
   rfstudio compare NETWORK NETWORK …   several networks side by side
   rfstudio convert NETWORK --output FILE.yaml|.py
 
-rfstudio COMMAND --help tells more.  Exit status: 0 done, 1 the input is at fault, 2 usage.
+rfstudio COMMAND --help tells more.  Exit status: 0 done, 1 the input is at fault, 2 usage,
+130 interrupted.
 """
 
 _FORMATS = ("table", "json", "csv", "markdown", "latex")
