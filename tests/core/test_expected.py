@@ -295,6 +295,22 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         0.015,
         0.1,
     ),
+    "norms of a concat of unlike branches": (
+        [
+            _conv(),
+            NORM,
+            RELU,
+            _parallel("concat", (_conv(3, 8), RELU), (_conv(1, 8),)),
+            _conv(3, 16, groups="depthwise"),
+            ops.InstanceNorm(),
+            _parallel("concat", (_conv(3, 8), RELU), (_conv(1, 8),)),
+            ops.LayerNorm(),
+            RELU,
+            _conv(),
+        ],
+        0.025,
+        0.15,
+    ),
     "squeeze-and-excite": (
         [_conv(), NORM, RELU, _residual(_conv(), NORM, ops.SqueezeExcite(reduction=4)), RELU],
         0.015,

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.effective.backward import Backward, even, spreads_of_ones
+from rfstudio.core.effective.backward import Backward, Factors, even, spreads_of_ones
 from rfstudio.core.effective.layer_model import Layer, Run, average
-from rfstudio.core.effective.moments import Moments, scaled, standardized
+from rfstudio.core.effective.moments import Moments, scaled, shifted, standardized
 from rfstudio.core.effective.spread import WholeSpread, WindowSpread
 from rfstudio.core.geometry import Window
 from rfstudio.core.graph import Node
@@ -26,23 +26,32 @@ def norm_over_map(node: Node, source: Node, runs: list[Run]) -> Layer:
     """Return the layer of a norm whose statistics run over the map.
 
     Behind x̂ = (x − mean)/σ over n values, g_in = (g − mean g − x̂ mean(g x̂))/σ.  With independent
-    g this is (1 − 4/n) M at a position and 2/n of the mean of M everywhere, over σ².
+    g this is (1 − 4/n) M at a position and 2/n of the mean of M everywhere, over σ².  Channels of
+    other runs have statistics of their own, unless a group holds some of several.
     """
     op: Any = node.op
     positions = max(prod(source.size), 1)
     groups = op.num_groups if isinstance(op, ops.GroupNorm) else node.channels
     channels = max(node.channels // max(groups, 1), 1)
-    x = average(runs)
-    # The mean over the channels of a group keeps only a part of what they have of their own.
-    centre = x.mean**2 + max(x.shared - x.mean**2, 0.0) / channels
-    centre += x.variance / (channels * positions)
-    variance = x.square - centre
+    if any(n % channels for n, _ in runs):
+        runs = [(node.channels, average(runs))]
     values = channels * positions
-    vanishes = variance <= 1e-12 * x.square or values < 3
-    scale = 0.0 if vanishes else 1.0 / (variance + op.eps)
-    keep = scale * max(1.0 - 4.0 / values, 0.0)
-    each = scale * 2.0 / values / positions
-    out = [(node.channels, _standard(x, centre, variance))]
+    out: list[Run] = []
+    scales: list[float] = []
+    for n, x in runs:
+        # The mean over the channels of a group keeps only a part of what they have of their own.
+        centre = x.mean**2 + max(x.shared - x.mean**2, 0.0) / channels
+        centre += x.variance / values
+        variance = x.square - centre
+        vanishes = variance <= 1e-12 * x.square or values < 3
+        scales.append(0.0 if vanishes else 1.0 / (variance + op.eps))
+        out.append((n, _standard(x, centre, variance)))
+    at_place = max(1.0 - 4.0 / values, 0.0)
+    keep: Factors = scales[0] * at_place
+    if len(scales) > 1:
+        keep = tuple([scale * at_place for scale in scales])
+    mean = sum([n * scale for (n, _), scale in zip(runs, scales, strict=True)])
+    each = mean / max(node.channels, 1) * 2.0 / values / positions
     return Layer(
         Backward(keep, each, tuple([WholeSpread(n) for n in source.size])),
         out,
@@ -76,9 +85,12 @@ def _layer_norm(node: Node, source: Node, runs: list[Run]) -> Layer:
         # Where padding made values small the norm makes them, and their gradients, large.
         spreads = [WindowSpread(Window(p.size, p.size), 1.0 / p) for p in x.profile.axes]
         backward = Backward(0.0, scale, tuple(spreads))
+    out = [(channels, _standard(x, x.mean**2, variance))]
+    if len(runs) > 1 and variance > 0:
+        out = [(n, shifted(y, x.mean, variance**-0.5)) for n, y in runs]
     return Layer(
         backward,
-        [(channels, _standard(x, x.mean**2, x.square - x.mean**2))],
+        out,
         "layer norm is taken with the expected variance over its channels",
     )
 
@@ -132,7 +144,7 @@ def _squeeze_excite(node: Node, source: Node, runs: list[Run]) -> Layer:
     each = 2.0 * slope_square * x.square / positions**2
     return Layer(
         Backward(open_square, each, spreads_of_ones(node)),
-        [(node.channels, scaled(x, open_square**0.5))],
+        [(n, scaled(y, open_square**0.5)) for n, y in runs],
         "squeeze-and-excite is taken with gates that are independent of what they scale",
         correlates=True,
     )

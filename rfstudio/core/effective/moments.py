@@ -172,6 +172,41 @@ def standardized(x: Moments) -> Moments:
     return Moments(1.0, 0.0, 0.0, Law(centred / spread, law.weights, law.slopes))
 
 
+def shifted(x: Moments, mean: float, factor: float) -> Moments:
+    """Return the moments of `factor` times what is left when a mean is taken off."""
+    if mean == 0:
+        return scaled(x, factor)
+    law = x.distribution()
+    law = Law((law.points - mean) * factor, law.weights, law.slopes)
+    less = mean**2 - 2 * mean * x.mean
+    return Moments(
+        (x.square + less) * factor**2,
+        (x.shared + less) * factor**2,
+        (x.mean - mean) * factor,
+        law,
+    )
+
+
+def averaged(x: Moments, count: float) -> Moments:
+    """Return the moments of the mean of that many values of one channel."""
+    square = x.shared + x.variance / max(count, 1.0)
+    if x.is_normal:
+        return Moments(square, x.shared)
+    spread = x.square - x.mean**2
+    if spread <= 0:
+        return x
+    # The distribution keeps its form around its mean, which is enough to tell signs.
+    law = x.distribution()
+    centred = law.points - law.mean
+    shrink = ((square - x.mean**2) / spread) ** 0.5
+    slopes = law.slopes
+    if slopes is not None:
+        # Of activations in front a larger mean says that more are open, whatever their number.
+        tilt = float(law.weights @ (slopes * centred)) / spread
+        slopes = (law.slope + tilt * shrink * centred).clip(min=0.0)
+    return Moments(square, x.shared, x.mean, Law(law.mean + shrink * centred, law.weights, slopes))
+
+
 def activated(op: Op, x: Moments) -> Moments:
     """Return the moments behind an activation."""
     if not x.is_normal:

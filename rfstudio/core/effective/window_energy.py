@@ -27,7 +27,7 @@ from rfstudio.core.effective.backward import (
 from rfstudio.core.effective.interpolation import tables
 from rfstudio.core.effective.lags import LagRule
 from rfstudio.core.effective.layer_model import Layer, Run, average
-from rfstudio.core.effective.moments import Moments, Profile, pooled, scaled
+from rfstudio.core.effective.moments import Moments, Profile, averaged, pooled, scaled
 from rfstudio.core.effective.spread import (
     TableSpread,
     Values,
@@ -250,28 +250,13 @@ def _max_pool(node: Node, source: Node, runs: list[Run]) -> Layer:
     )
 
 
-def _averaged(x: Moments, count: float) -> Moments:
-    """Return the moments of the mean of that many values of one channel."""
-    variance = x.variance / max(count, 1.0)
-    square = x.shared + variance
-    if x.is_normal:
-        return Moments(square, x.shared)
-    if x.square <= x.mean**2:
-        return x
-    # The distribution keeps its form around its mean, which is enough to tell signs.
-    law = x.distribution()
-    shrink = ((square - x.mean**2) / (x.square - x.mean**2)) ** 0.5
-    points = law.mean + (law.points - law.mean) * shrink
-    return Moments(square, x.shared, x.mean, type(law)(points, law.weights))
-
-
 def _mean(node: Node, source: Node, runs: list[Run]) -> Layer:
     del source
     factor, spreads = 1.0, tuple([even(rule, 2) for rule in node.rules])
     if isinstance(node.op, ops.AvgPool):
         factor, spreads = mean_over_window(node.op, node, 2)
     count = _taps(node.rules)
-    out = [(n, _averaged(x, count)) for n, x in runs]
+    out = [(n, averaged(x, count)) for n, x in runs]
     return Layer(
         Backward(0.0, factor, spreads, lag=_lags_of_windows(node.rules, largest=False)),
         out,
@@ -284,7 +269,7 @@ def _custom(node: Node, source: Node, runs: list[Run]) -> Layer:
     op: Any = node.op
     taps = prod(source.size) if op.whole else prod(per_axis(op.kernel_size, len(node.size)))
     factor = 1.0 / max(taps, 1) ** 2
-    out = [(n, _averaged(x, taps)) for n, x in runs]
+    out = [(n, averaged(x, taps)) for n, x in runs]
     same = node.channels == source.channels
     if not same:
         factor *= node.channels / max(source.channels, 1) ** 2
@@ -310,7 +295,7 @@ def _upsample(node: Node, source: Node, runs: list[Run]) -> Layer:
     for n, table in zip(node.size, tables(op, node.rules), strict=True):
         squares *= float((table[:, 2] ** 2).sum()) / max(n, 1)
     blends = squares < 1 - 1e-9
-    out = [(n, _averaged(x, 1 / squares) if blends else x) for n, x in runs]
+    out = [(n, averaged(x, 1 / squares) if blends else x) for n, x in runs]
     pairs = [x for x in interpolation(op, node, 1) if isinstance(x, TableSpread)]
     lag = lags.tables(pairs, source.size)
     return Layer(
