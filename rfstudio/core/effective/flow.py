@@ -15,6 +15,7 @@ import numpy as np
 
 from rfstudio.core.effective.backward import Backward, Factors, Spreads
 from rfstudio.core.effective.lags import Lags, blended, kept
+from rfstudio.core.effective.layer_model import means_over_runs
 from rfstudio.core.effective.pairs import spread_pairs
 from rfstudio.core.effective.spread import AxisSpread, Values, WindowSpread, spread, spread_taps
 
@@ -237,14 +238,8 @@ class Flow:
         """
         if self.profile is None:
             return self
-        shares, places = [], iter(zip(runs, self.profile, strict=True))
-        for count in wider:
-            done, share = 0, 0.0
-            while done < count:
-                n, x = next(places)
-                done, share = done + n, share + n * x
-            shares.append(share / count)
-        first, profile = _normalized(tuple(shares))
+        shares = means_over_runs(zip(runs, self.profile, strict=True), wider)
+        first, profile = _normalized(shares)
         return self.with_profile(first, profile)
 
     def cut(self, size: tuple[int, ...]) -> Flow | None:

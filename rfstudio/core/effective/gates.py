@@ -22,7 +22,7 @@ from rfstudio.core.effective.activations import (
     value,
 )
 from rfstudio.core.effective.backward import Factors
-from rfstudio.core.effective.layer_model import Layer, side_by_side
+from rfstudio.core.effective.layer_model import Layer, means_over_runs, side_by_side
 from rfstudio.core.effective.moments import Law, Moments, Points
 from rfstudio.core.effective.normal import cdf, nodes
 from rfstudio.core.geometry import Whole
@@ -207,14 +207,7 @@ def _for_each(factors: list[tuple[int, float]], counts: list[int]) -> Factors:
     """Return mean factors over wider runs of channels, or one if they are alike."""
     if len({x for _, x in factors}) == 1:
         return factors[0][1]
-    result, places = [], iter(factors)
-    for count in counts:
-        done, total = 0, 0.0
-        while done < count:
-            n, x = next(places)
-            done, total = done + n, total + n * x
-        result.append(total / count)
-    return tuple(result)
+    return means_over_runs(factors, counts)
 
 
 def _factor(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -84,3 +84,25 @@ def side_by_side(sources: Sequence[list[Run]]) -> list[tuple[int, tuple[Moments,
         found.append((stop - start, tuple(moments)))
         places = [i + (ends[i] == stop) for i, ends in zip(places, edges, strict=True)]
     return found
+
+
+def means_over_runs(
+    values: Iterable[tuple[int, float]], counts: Iterable[int]
+) -> tuple[float, ...]:
+    """Return the mean values of wider runs of channels.
+
+    Parameters
+    ----------
+    values
+        Runs as numbers of channels, with a value each.
+    counts
+        Numbers of channels of runs each of which holds some whole ones of `values`.
+    """
+    result, places = [], iter(values)
+    for count in counts:
+        done, total = 0, 0.0
+        while done < count:
+            n, x = next(places)
+            done, total = done + n, total + n * x
+        result.append(total / count)
+    return tuple(result)
