@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_that_every_channel_keeps_its_moments(seed: int) -> None:
         edges = sorted({0, 24, *rng.sample(range(1, 24), 5)})
         # Runs end where channels change, and at some other places as well.
         edges = sorted({*edges, *[i for i in range(1, 24) if values[i] != values[i - 1]]})
-        maps.append([(b - a, values[a]) for a, b in zip(edges, edges[1:], strict=False)])
+        maps.append([(b - a, values[a]) for a, b in pairwise(edges)])
     spelled = [x for n, moments in side_by_side(maps) for x in [moments] * n]
     assert spelled == list(zip(*channels, strict=True))
     joined = [x for n, moments in concatenated(maps) for x in [moments] * n]
