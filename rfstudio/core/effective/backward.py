@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
@@ -66,6 +67,11 @@ class Backward(NamedTuple):
 
 
 PASS = Backward()
+
+
+def one_or_each(factors: Sequence[float]) -> Factors:
+    """Return the factors of all runs of channels, as one number if they are the same."""
+    return factors[0] if min(factors) == max(factors) else tuple(factors)
 
 
 def spreads_of_ones(node: Node) -> Spreads:

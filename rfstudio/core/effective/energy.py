@@ -32,7 +32,7 @@ from rfstudio.core.effective.activations import (
     slope_below,
     squared_slope,
 )
-from rfstudio.core.effective.backward import PASS, Backward, Factors
+from rfstudio.core.effective.backward import PASS, Backward, Factors, one_or_each
 from rfstudio.core.effective.gates import GatedSum, Gates, skip_factors
 from rfstudio.core.effective.layer_model import (
     Layer,
@@ -164,7 +164,7 @@ def forget() -> None:
     _alike.clear()
     conv_model.cache_clear()
     _normed.cache_clear()
-    _gated.cache_clear()
+    _activated.cache_clear()
 
 
 @lru_cache(maxsize=64)
@@ -173,17 +173,22 @@ def _root(channels: int) -> Layer:
     return Layer(PASS, [(channels, Moments(1.0))])
 
 
+class _Kind(NamedTuple):
+    """Which model of a network: its batch norms, and whether what is alike is one."""
+
+    batch_norm: BatchNormMode
+    joined: bool
+
+
 class _Forward:
     """The pass from the input to the last layer."""
 
     def __init__(self, graph: Graph, batch_norm: BatchNormMode, *, joined: bool) -> None:
-        self.graph, self.of = graph, (batch_norm, joined)
-        self._joined = joined
+        self.graph, self.of = graph, _Kind(batch_norm, joined)
         graph = without_chains(graph) if joined else graph
         channels = graph.nodes[0].channels
         self.energy = Energy(graph, batch_norm, [_root(channels)], [(channels,)], {}, {})
         self._nodes = graph.nodes
-        self._mode = batch_norm
         self._layers = self.energy.layers
         self._growing = Lock()
         self._gates = Gates(graph)
@@ -211,7 +216,7 @@ class _Forward:
             key = (id(op), node.channels, apart, *[id(layers[i]) for i in inputs])
             gated = self._gates.behind(node.index) if node.index in self._gates.ends else None
             if gated:
-                around = gated.depends_on(self.energy.graph, layers)
+                around = gated.depends_on(layers)
                 key = (*key, *map(id, around))
             known = kept.get(key)
             if known is None or known.op is not op or known.rules != node.rules:
@@ -281,11 +286,11 @@ class _Forward:
         runs = layer.runs
         counts = (runs[0][0],) if len(runs) == 1 else tuple([n for n, _ in runs])
         found: tuple[Factors, ...] = ()
-        sources: list[object] = [self._layers[i] for i in node.inputs]
+        sources = [self._layers[i] for i in node.inputs]
         if gated:
-            sources += gated.depends_on(self.energy.graph, self._layers)
+            sources += gated.depends_on(self._layers)
             assert node.op is not None
-            warmed = self._mode != "fresh"
+            warmed = self.of.batch_norm != "fresh"
             found = skip_factors(gated, self.energy.graph, self._layers, node.op, warmed=warmed)
         return _Known(layer, counts, edges, found, node.op, node.rules, tuple(sources))
 
@@ -298,7 +303,7 @@ class _Forward:
         # Blocks repeat: then the same values come in again.
         if len(runs) == 1 and self._is_pointwise(node):
             return self._pointwise(node, *runs[0])
-        key = (id(node.op), self._mode, source.size, source.channels, node.channels, *runs)
+        key = (id(node.op), self.of.batch_norm, source.size, source.channels, node.channels, *runs)
         known = _alike.get(key)
         if known is None or known[1] is not node.op or known[2] != node.rules:
             if len(_alike) >= _LAYERS_KEPT:
@@ -313,11 +318,11 @@ class _Forward:
 
     def _mixes_positions(self, node: Node) -> bool:
         """Return whether a batch norm takes its statistics from the map."""
-        return self._mode == "train" or any(isinstance(x, Whole) for x in node.rules)
+        return self.of.batch_norm == "train" or any(isinstance(x, Whole) for x in node.rules)
 
     def _pointwise(self, node: Node, channels: int, x: Moments) -> Layer:
         """Return the layer of what asks neither for positions nor for channels."""
-        key = (id(node.op), self._mode, x)
+        key = (id(node.op), self.of.batch_norm, x)
         known = _alike.get(key)
         if known is None or known[1] is not node.op:
             known = _alike[key] = (self._new_layer(node, [(channels, x)]), node.op, node.rules)
@@ -340,34 +345,32 @@ class _Forward:
     def _activation(self, node: Node, runs: list[Run]) -> Layer:
         op = node.op
         assert op is not None
-        found = [_gated(op, x) for _, x in runs]
+        found = [_activated(op, x) for _, x in runs]
         gates = [x for x, _ in found]
-        keep: Factors = gates[0] if min(gates) == max(gates) else tuple(gates)
         remark = ""
         if not isinstance(op, HOMOGENEOUS):
             remark = "slopes of activations are taken at the values of wide layers"
         elif not all(x.is_normal for _, x in runs):
             remark = "gates behind values that are mostly positive are taken from a model of them"
-        backward = Backward(keep, gate=open_together(op, average(runs)))
+        backward = Backward(one_or_each(gates), gate=open_together(op, average(runs)))
         return Layer(backward, [(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)], remark)
 
     def _batch_norm(self, node: Node, runs: list[Run]) -> Layer:
         op: Any = node.op
         if self._mixes_positions(node):
             return norm_over_map(node, self._nodes[node.inputs[0]], runs)
-        if self._mode == "fresh":
+        if self.of.batch_norm == "fresh":
             keep = 1.0 / (1.0 + op.eps)
             return Layer(Backward(keep), [(n, scaled(x, keep**0.5)) for n, x in runs])
         found = [_normed(x, op.eps) for _, x in runs]
-        gains = [x for x, _ in found]
-        keep_all: Factors = gains[0] if min(gains) == max(gains) else tuple(gains)
+        keep = one_or_each([x for x, _ in found])
         first = found[0][1]
         if all(x == first for _, x in found):
             out = [(node.channels, first)]  # from here on all channels are alike
         else:
             out = [(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)]
         return Layer(
-            Backward(keep_all),
+            Backward(keep),
             out,
             "batch norm is taken to divide by the expected variance of its channels",
         )
@@ -375,7 +378,7 @@ class _Forward:
     def _merge(self, node: Node, *, apart: bool) -> Layer:
         sources = [self._layers[i].runs for i in node.inputs]
         if isinstance(node.op, ops.Concat):
-            if self._joined:
+            if self.of.joined:
                 return Layer(PASS, concatenated(sources))
             return Layer(PASS, [run for runs in sources for run in runs])
         columns = side_by_side(sources) or [(node.channels, tuple(map(average, sources)))]
@@ -403,15 +406,15 @@ class _Known(NamedTuple):
     skips: tuple[Factors, ...]
     op: ops.Op | None
     rules: AxisRules
-    sources: tuple[object, ...]
+    sources: tuple[Layer, ...]
 
 
 _LAYERS_KEPT = 8192
 _FEW = 4
 """Runs of channels up to which layers are looked up by the values that come in."""
 
-_kept: dict[tuple[str, bool], dict[tuple[object, ...], _Known]] = {
-    (mode, joined): {} for mode in get_args(BatchNormMode) for joined in (False, True)
+_kept: dict[_Kind, dict[tuple[object, ...], _Known]] = {
+    _Kind(mode, joined): {} for mode in get_args(BatchNormMode) for joined in (False, True)
 }
 _alike: dict[Any, tuple[Layer, ops.Op | None, AxisRules]] = {}
 
@@ -464,7 +467,7 @@ def _fixed_gain(x: Moments, eps: float) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _gated(op: ops.Op, x: Moments) -> tuple[float, Moments]:
+def _activated(op: ops.Op, x: Moments) -> tuple[float, Moments]:
     """Return the mean squared slope of an activation, and the moments behind it."""
     return _open(op, x), activated(op, x)
 

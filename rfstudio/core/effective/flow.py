@@ -48,21 +48,9 @@ class Flow:
         Shares of the channels.
     lags
         How gradients at different positions depend on each other; None: they do not.
-    whole
-        The sum of the values, once somebody has asked for it.
     """
 
-    __slots__ = (
-        "_values",
-        "axes",
-        "bits",
-        "exponent",
-        "factor",
-        "lags",
-        "profile",
-        "start",
-        "whole",
-    )
+    __slots__ = ("_values", "axes", "bits", "exponent", "factor", "lags", "profile", "start")
 
     def __init__(
         self,
@@ -86,7 +74,6 @@ class Flow:
         self.bits = bits
         self.profile = profile
         self.lags = lags
-        self.whole: float | None = None
 
     @property
     def values(self) -> Values:
@@ -95,13 +82,6 @@ class Flow:
             assert self.axes is not None
             self._values = reduce(np.multiply.outer, self.axes)
         return self._values
-
-    def summed(self) -> float:
-        """Return the sum of the values, without factor and exponent."""
-        if self.whole is None:
-            parts = self.axes or (self.values,)
-            self.whole = prod([float(np.add.reduce(x, axis=None)) for x in parts])
-        return self.whole
 
     def times(self, factors: Factors, scale: float = 1.0) -> Flow:
         """Return `scale` times the flow, its channels by a factor, or by one for each run."""
@@ -119,9 +99,7 @@ class Flow:
             factor, more = frexp(factor)
             exponent += more
         values = self.axes or self.values
-        result = Flow(self.start, values, factor, exponent, self.bits, profile, self.lags)
-        result.whole = self.whole
-        return result
+        return Flow(self.start, values, factor, exponent, self.bits, profile, self.lags)
 
     def with_profile(self, factor: float, profile: Profile) -> Flow:
         """Return the flow with other shares, multiplied by `factor`."""
@@ -154,7 +132,8 @@ class Flow:
     @property
     def amount(self) -> float:
         """All of it, summed over positions, of a channel whose share is 1."""
-        return ldexp(self.summed() * self.factor, self.exponent)
+        whole = prod([float(x.sum()) for x in self.axes or (self.values,)])
+        return ldexp(whole * self.factor, self.exponent)
 
     def _spread_taps(
         self, spreads: Spreads, gains: Values, factor: float, pairs: Values | None = None
@@ -261,7 +240,7 @@ class Flow:
         else:
             self._values, shift = _levelled(self.values)
             self.exponent += shift
-        self.bits, self.whole = 0.0, None
+        self.bits = 0.0
 
     def plus(self, other: Flow) -> Flow:
         """Return the sum of two flows of one profile into one map."""
@@ -271,18 +250,15 @@ class Flow:
         ratio = ldexp(b.factor / a.factor, max(b.exponent - a.exponent, -3000))
         values = b.values if ratio == 1.0 else b.values * ratio
         bits = max(a.bits, b.bits) + 1
-        lags, whole = a.lags, None
+        lags = a.lags
         if lags is not b.lags:
-            first = a.summed()
-            whole = first + b.summed() * ratio
-            lags = blended(a.lags, first / max(whole, 1e-300), b.lags)
+            first, second = float(a.values.sum()), float(values.sum())
+            lags = blended(a.lags, first / max(first + second, 1e-300), b.lags)
         if a.start == b.start and a.values.shape == values.shape:
             low, both = a.start, a.values + values
         else:
             low, both = _side_by_side(a.start, a.values, b.start, values)
-        result = Flow(low, both, a.factor, a.exponent, bits, a.profile, lags)
-        result.whole = whole
-        return result
+        return Flow(low, both, a.factor, a.exponent, bits, a.profile, lags)
 
     def _is_larger(self, other: Flow) -> bool:
         """Return whether the factor is not smaller than that of another flow."""

@@ -11,19 +11,16 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import NamedTuple
 
-import numpy as np
-
 from rfstudio.core import ops
 from rfstudio.core.effective.activations import (
     ACTIVATIONS,
     HOMOGENEOUS,
     slope,
     slope_below,
-    value,
 )
 from rfstudio.core.effective.backward import Factors
 from rfstudio.core.effective.layer_model import Layer, means_over_runs, side_by_side
-from rfstudio.core.effective.moments import Law, Moments, Points
+from rfstudio.core.effective.moments import Moments, Points
 from rfstudio.core.effective.normal import cdf, nodes
 from rfstudio.core.geometry import Whole
 from rfstudio.core.graph import Graph
@@ -69,12 +66,11 @@ class GatedSum(NamedTuple):
     norm: int | None
     skips: list[Skip]
 
-    def depends_on(self, graph: Graph, layers: Sequence[Layer]) -> list[object]:
-        """Return all that the factors are worked out from, each as an object."""
-        found: list[object] = [layers[self.merge]]
+    def depends_on(self, layers: Sequence[Layer]) -> list[Layer]:
+        """Return all that the factors are worked out from."""
+        found = [layers[self.merge]]
         for skip in self.skips:
-            gate = graph.nodes[skip.gate]
-            found += (gate.op, layers[gate.inputs[0]], layers[skip.source])
+            found += (layers[skip.gate], layers[skip.source])
         return found
 
 
@@ -187,18 +183,16 @@ def skip_factors(
     sums = layers[found.merge].runs
     result: list[Factors] = []
     for skip in found.skips:
-        gate = graph.nodes[skip.gate]
         term = layers[skip.gate if skip.pool is None else skip.pool].runs
-        before, source = layers[gate.inputs[0]].runs, layers[skip.source].runs
-        columns = side_by_side([sums, term, before, source])
+        source = layers[skip.source].runs
+        columns = side_by_side([sums, term, source])
         if not columns:
             result.append(1.0)
             continue
-        assert gate.op is not None
-        factors = {
-            x: _factor(skip, (gate.op, op), x[:3], eps) for x in {moments for _, moments in columns}
-        }
-        found_runs = [(n, factors[x]) for n, x in columns]
+        factors = {(x[0], x[1]): 1.0 for _, x in columns}
+        for whole, added in factors:
+            factors[whole, added] = _factor(whole, added, skip.factor, op, eps)
+        found_runs = [(n, factors[x[0], x[1]]) for n, x in columns]
         result.append(_for_each(found_runs, [n for n, _ in source]))
     return tuple(result)
 
@@ -210,50 +204,36 @@ def _for_each(factors: list[tuple[int, float]], counts: list[int]) -> Factors:
     return means_over_runs(factors, counts)
 
 
-def _factor(
-    skip: Skip, gates: tuple[Op, Op], moments: tuple[Moments, ...], eps: float | None
-) -> float:
+def _factor(whole: Moments, term: Moments, times: float, op: Op, eps: float | None) -> float:
     """Return the factor of some channels of a skip.
 
     Parameters
     ----------
-    skip
-        The skip.
-    gates
-        The activation in front of it and the one behind the sum.
-    moments
-        Of the sum, of what the skip adds to it and of what its activation reads.
+    whole, term
+        The sum, and what comes from the activation in front of it.
+    times
+        By what that is multiplied on the way to the sum.
+    op
+        The activation behind the sum.
     eps
         Of a batch norm behind the sum; None: there is none, or it does nothing.
     """
-    whole, term, before = moments
     shift, scale = 0.0, 1.0
     if eps is not None:
         variance = whole.variance if whole.variance > 1e-12 * whole.square else 1.0
         shift, scale = whole.mean, 1 / sqrt(variance + eps)
-    mean, square = term.mean * skip.factor, term.square * skip.factor**2
+    mean, square = term.mean * times, term.square * times**2
     rest = (whole.square - whole.mean**2) - (square - mean**2)
     if rest <= 0:
         return 1.0
-    first, second = gates
-    if skip.pool is not None:
-        law = term.distribution()
-        squares = np.where(law.points > 0, 1.0, slope_below(first) ** 2)
-    else:
-        inner = before.distribution()
-        law = Law(value(first, inner.points), inner.weights)
-        squares = slope(first, inner.points) ** 2
-    points = (law.points * skip.factor + (whole.mean - mean - shift)) * scale
-    return _together(second, points, law.weights, squares, rest * scale**2)
-
-
-def _together(op: Op, points: Points, weights: Points, squares: Points, rest: float) -> float:
-    """Return c for a term at `points`, with squared slopes `squares`, plus a normal value."""
-    behind = _squared_slope_around(op, points, rest)
-    first, second = float(weights @ squares), float(weights @ behind)
-    if first <= 0 or second <= 0:
+    law = term.distribution()
+    assert law.slopes is not None  # it came through an activation
+    points = (law.points * times + (whole.mean - mean - shift)) * scale
+    behind = _squared_slope_around(op, points, rest * scale**2)
+    second = float(law.weights @ behind)
+    if law.slope <= 0 or second <= 0:
         return 1.0
-    return float(weights @ (squares * behind)) / (first * second)
+    return float(law.weights @ (law.slopes * behind)) / (law.slope * second)
 
 
 def _squared_slope_around(op: Op, points: Points, variance: float) -> Points:

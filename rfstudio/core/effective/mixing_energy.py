@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.effective.backward import Backward, Factors, even, spreads_of_ones
+from rfstudio.core.effective.backward import Backward, even, one_or_each, spreads_of_ones
 from rfstudio.core.effective.layer_model import Layer, Run, average
 from rfstudio.core.effective.moments import Moments, scaled, shifted, standardized
 from rfstudio.core.effective.spread import WholeSpread, WindowSpread
@@ -47,9 +47,7 @@ def norm_over_map(node: Node, source: Node, runs: list[Run]) -> Layer:
         scales.append(0.0 if vanishes else 1.0 / (variance + op.eps))
         out.append((n, _standard(x, centre, variance)))
     at_place = max(1.0 - 4.0 / values, 0.0)
-    keep: Factors = scales[0] * at_place
-    if len(scales) > 1:
-        keep = tuple([scale * at_place for scale in scales])
+    keep = one_or_each([scale * at_place for scale in scales])
     mean = sum([n * scale for (n, _), scale in zip(runs, scales, strict=True)])
     each = mean / max(node.channels, 1) * 2.0 / values / positions
     return Layer(
