@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from rfstudio.engine.request import ErfRequest, ErfResult
 
 
+COMPUTED = ("expected", "path-count")
+"""Estimators of `erf` that are not measured."""
+
+
 def load(network: str | Path | Architecture) -> Architecture:
     """Return a network by the name of a preset or the path of a YAML file.
 
@@ -319,7 +323,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
         If layer, unit, an option, the device or the weights do not fit; the text says which.
     """
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
-    if estimator in _COMPUTED:
+    if estimator in COMPUTED:
         return _computed(network, layer, unit, module=module, images=images, **options)
     need_torch()
     from rfstudio.engine.erf import measure
@@ -362,7 +366,7 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     RFStudioError
         As `erf` does.
     """
-    if estimator in _COMPUTED:
+    if estimator in COMPUTED:
         raise RFStudioError(f"'{estimator}' is computed, unit by unit: call erf for each of them")
     need_torch()
     from rfstudio.engine.erf import measure_units
@@ -371,9 +375,6 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     request, given = _request_of(network, layer, images, dtype=dtype, **options)
     results = measure_units(request, [_whole(x) for x in units], module=module, images=given)
     return _measured(results, request, given)
-
-
-_COMPUTED = ("expected", "path-count")
 
 
 def _computed(

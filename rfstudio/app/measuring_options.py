@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rfstudio.app.erf_options import ErfOptions
-
-_BY_FILLING = ("occlusion", "perturbation")
+from rfstudio.engine.request import BY_FILLING
 
 
 class Choice(NamedTuple):
@@ -162,7 +161,7 @@ def reason_off(name: str, options: ErfOptions, *, has_batch_norm: bool = True) -
     """
     estimator = options.estimator
     match name:
-        case "patch" | "stride" if estimator not in _BY_FILLING:
+        case "patch" | "stride" if estimator not in BY_FILLING:
             return "Only occlusion and perturbation change patches."
         case "fill" if estimator != "occlusion":
             return "Only occlusion fills patches."

@@ -23,6 +23,7 @@ from rfstudio.core.expected import Erf
 from rfstudio.core.metrics import Metrics
 from rfstudio.core.unit_frame import UnitFrame
 from rfstudio.engine.recipes import apply_recipe, recipe
+from rfstudio.engine.request import BY_FILLING, ESTIMATORS
 from rfstudio.engine.torch_import import need_torch
 from rfstudio.formats.erf_files import (
     computed_facts,
@@ -32,14 +33,12 @@ from rfstudio.formats.erf_files import (
     measured_facts,
 )
 
-_COMPUTED = ("expected", "path-count")
-_MEASURED = ("energy", "rms", "abs", "signed", "positive", "occlusion", "perturbation")
 _FIGURES = (".png", ".svg", ".pdf")
 
 _FINE = ("channel", "activation", "batch_norm", "images_per_weights")
 _OF_PATCHES = {
-    "patch": ("occlusion", "perturbation"),
-    "stride": ("occlusion", "perturbation"),
+    "patch": BY_FILLING,
+    "stride": BY_FILLING,
     "fill": ("occlusion",),
     "amplitude": ("perturbation",),
 }
@@ -50,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the command accepts besides network, layer and unit."""
     parser.add_argument(
         "--estimator",
-        choices=(*_MEASURED, *_COMPUTED),
+        choices=(*ESTIMATORS, *api.COMPUTED),
         default="energy",
         help="what is averaged over samples, or what is computed without any; default: energy",
     )
@@ -158,7 +157,7 @@ def erf(arguments: argparse.Namespace) -> int:
     analysis = api.analyze(load_network(arguments), input_size=size)
     position = position_of(analysis, arguments.layer, arguments.unit)
     unit = analysis.unit(arguments.layer, position)
-    work = _computed if arguments.estimator in _COMPUTED else _measured
+    work = _computed if arguments.estimator in api.COMPUTED else _measured
     outcome = work(arguments, analysis, unit)
     if os.environ.get("RANK", "0") != "0":
         return 0  # under torchrun, every process has the sum, and one speaks
@@ -199,7 +198,7 @@ def _check_fine_options(arguments: argparse.Namespace) -> None:
         word = "--" + name.replace("_", "-")
         if arguments.recipe is not None:
             raise UsageError(f"{word} is set by --recipe {arguments.recipe}; leave one of them out")
-        known = _OF_PATCHES.get(name, _MEASURED)
+        known = _OF_PATCHES.get(name, ESTIMATORS)
         if name == "batch_norm":
             known = (*known, "expected")
         if estimator not in known:
@@ -346,7 +345,7 @@ def _write(
     from rfstudio.core.metrics import measured_peak
     from rfstudio.figures import render, scene_of
 
-    how = "" if arguments.estimator in _COMPUTED else ", measured"
+    how = "" if arguments.estimator in api.COMPUTED else ", measured"
     scene = scene_of(
         analysis,
         arguments.layer,

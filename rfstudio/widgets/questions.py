@@ -35,20 +35,38 @@ def of_kind(path: Path, suggestion: Path, kind: str) -> Path:
     return path
 
 
+def _answer(
+    parent: QWidget,
+    text: str,
+    more: str,
+    buttons: QMessageBox.StandardButton,
+    usual: QMessageBox.StandardButton,
+) -> int:
+    """Warn of what is about to happen, and return which button was pressed."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setText(text)
+    box.setInformativeText(more)
+    box.setStandardButtons(buttons)
+    box.setDefaultButton(usual)
+    return box.exec()
+
+
 class Questions:
     """Asks by dialogs; a test gives the window another object with the same methods."""
 
     def save_changes(self, parent: QWidget, name: str) -> Answer:
         """Ask what is to become of changes that are not saved."""
-        box = QMessageBox(parent)
-        box.setIcon(QMessageBox.Icon.Warning)
-        box.setText(f"Save the changes to “{name}”?")
-        box.setInformativeText("Otherwise they are lost.")
         button = QMessageBox.StandardButton
-        box.setStandardButtons(button.Save | button.Discard | button.Cancel)
-        box.setDefaultButton(button.Save)
+        answer = _answer(
+            parent,
+            f"Save the changes to “{name}”?",
+            "Otherwise they are lost.",
+            button.Save | button.Discard | button.Cancel,
+            button.Save,
+        )
         answers: dict[int, Answer] = {button.Save.value: "save", button.Discard.value: "discard"}
-        return answers.get(box.exec(), "cancel")
+        return answers.get(answer, "cancel")
 
     def path_to_open(self, parent: QWidget, title: str, folder: Path, kinds: str) -> Path | None:
         """Ask for a file to read."""
@@ -77,14 +95,15 @@ class Questions:
 
     def may_overwrite(self, parent: QWidget, name: str) -> bool:
         """Ask whether to write over a file that another program has changed meanwhile."""
-        box = QMessageBox(parent)
-        box.setIcon(QMessageBox.Icon.Warning)
-        box.setText(f"“{name}” has changed on disk since it was opened or saved here.")
-        box.setInformativeText("Saving writes over what another program wrote there.")
         button = QMessageBox.StandardButton
-        box.setStandardButtons(button.Save | button.Cancel)
-        box.setDefaultButton(button.Cancel)
-        return bool(box.exec() == button.Save)
+        answer = _answer(
+            parent,
+            f"“{name}” has changed on disk since it was opened or saved here.",
+            "Saving writes over what another program wrote there.",
+            button.Save | button.Cancel,
+            button.Cancel,
+        )
+        return bool(answer == button.Save)
 
     def figure(self, parent: QWidget, wish: FigureWish) -> FigureWish | None:
         """Ask what a figure is to show and how, beginning with what was wanted last."""

@@ -22,6 +22,13 @@ def _analysis(size: int, *items: ops.Op, axes: int = 1) -> Analysis:
     return analyze(Architecture("signal", "", "", (size,) * axes, 4, layers))
 
 
+def _assert_blind_units_are_counted(analysis: Analysis) -> None:
+    (rule,) = analysis.graph.nodes[1].rules
+    expected = sum(not any(0 <= x < rule.n_in for x in rule.taps(i)) for i in range(rule.n_out))
+    remarks = [x.message for x in analysis.diagnostics if x.code == "only_padding"]
+    assert [int(x.split()[0]) for x in remarks] == [expected] * bool(expected)
+
+
 def _read_one_by_one(wanted: AxisSet, rule: Window | Periodic) -> set[int]:
     read = {x for i in wanted.indices().tolist() for x in rule.taps(i)}
     if isinstance(rule, Periodic) and rule.clamped:
@@ -185,10 +192,7 @@ def test_that_units_that_read_only_padding_are_counted_as_one_by_one(seed: int) 
         padding=((rng.randint(-4, 40), rng.randint(0, 60)),),
     )
     analysis = _analysis(rng.randint(1, 12), op)
-    (rule,) = analysis.graph.nodes[1].rules
-    expected = sum(not any(0 <= x < rule.n_in for x in rule.taps(i)) for i in range(rule.n_out))
-    remarks = [x.message for x in analysis.diagnostics if x.code == "only_padding"]
-    assert [int(x.split()[0]) for x in remarks] == [expected] * bool(expected)
+    _assert_blind_units_are_counted(analysis)
 
 
 def test_that_thousands_of_millions_of_units_are_counted_without_listing_them() -> None:
@@ -215,10 +219,7 @@ def test_that_blind_units_of_a_pattern_are_counted_as_one_by_one(seed: int) -> N
         padding=((-rng.randint(0, 9), -rng.randint(0, 9)),),
     )
     analysis = _analysis(rng.randint(1, 7), op)
-    (rule,) = analysis.graph.nodes[1].rules
-    expected = sum(not any(0 <= x < rule.n_in for x in rule.taps(i)) for i in range(rule.n_out))
-    remarks = [x.message for x in analysis.diagnostics if x.code == "only_padding"]
-    assert [int(x.split()[0]) for x in remarks] == [expected] * bool(expected)
+    _assert_blind_units_are_counted(analysis)
 
 
 @pytest.mark.parametrize(
