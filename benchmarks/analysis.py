@@ -17,9 +17,9 @@ import networkx
 
 import rfstudio
 from rfstudio.core import ops
-from rfstudio.core.analysis import Analysis, analyze
-from rfstudio.core.architecture import Architecture, Layer, item_at, walk
-from rfstudio.core.edits import set_op
+from rfstudio.core.editing.edits import set_op
+from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.network.architecture import Architecture, Layer, item_at, walk
 
 RUNS = 15
 

@@ -31,15 +31,15 @@ import torch
 
 from rfstudio import api
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer
-from rfstudio.core.graph import expand
-from rfstudio.engine import devices
-from rfstudio.engine.build import GraphModule, to_torch
-from rfstudio.engine.erf import measure, measure_units
-from rfstudio.engine.folding import fold_norms
-from rfstudio.engine.kept import KeptNetworks
-from rfstudio.engine.request import ErfRequest
-from rfstudio.engine.subject import ConeSubject
+from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.core.network.graph import expand
+from rfstudio.engine.measuring.erf import measure, measure_units
+from rfstudio.engine.measuring.network_cache import KeptNetworks
+from rfstudio.engine.measuring.subject import ConeSubject
+from rfstudio.engine.module.build import GraphModule, to_torch
+from rfstudio.engine.module.folding import fold_norms
+from rfstudio.engine.process import devices
+from rfstudio.engine.requests.request import ErfRequest
 
 # Network, layer and the ratios that the specification asks for, by side of the image.
 GRADIENTS: tuple[tuple[str, str, dict[int, float]], ...] = (

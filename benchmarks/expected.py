@@ -20,14 +20,14 @@ import numpy as np
 import torch
 
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer, walk
-from rfstudio.core.edits import set_op
+from rfstudio.core.editing.edits import set_op
 from rfstudio.core.effective import energy
-from rfstudio.core.expected import expected_erf
-from rfstudio.core.graph import Graph, expand
-from rfstudio.core.metrics import Metrics
-from rfstudio.engine.build import GraphModule, to_torch
-from rfstudio.formats.presets import read_preset
+from rfstudio.core.effective.expected import expected_erf
+from rfstudio.core.metrics.metrics import Metrics
+from rfstudio.core.network.architecture import Architecture, Layer, walk
+from rfstudio.core.network.graph import Graph, expand
+from rfstudio.engine.module.build import GraphModule, to_torch
+from rfstudio.formats.networks.presets import read_preset
 
 RUNS = 51
 SAMPLES = 64

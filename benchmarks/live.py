@@ -33,19 +33,19 @@ import numpy as np
 from PySide6.QtCore import QEvent, QObject, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
-import rfstudio.app.analysis_session as analysing
-import rfstudio.app.expected_fields as expecting
-from rfstudio.app.image_source import sample_images
-from rfstudio.app.presets import read_preset
-from rfstudio.app.settings import Settings
+import rfstudio.app.measuring.expected_fields as expecting
+import rfstudio.app.state.analysis_session as analysing
+from rfstudio.app.files.presets import read_preset
+from rfstudio.app.state.image_source import sample_images
+from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core import ops
-from rfstudio.core.analysis import Analysis
-from rfstudio.core.architecture import Architecture, Layer, Location, item_at, walk
-from rfstudio.core.edits import set_op
+from rfstudio.core.editing.edits import set_op
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.network.architecture import Architecture, Layer, Location, item_at, walk
 from rfstudio.gui import keep_what_is_there
-from rfstudio.widgets.main_window import MainWindow
-from rfstudio.widgets.theme import apply_scheme
+from rfstudio.widgets.parts.theme import apply_scheme
+from rfstudio.widgets.window.main_window import MainWindow
 
 PANELS = ("Table", "Growth", "Profile", "Graph")
 """What is in front at the bottom; the first one is the layout that the program starts with."""

@@ -11,22 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rfstudio.core.analysis import Analysis
-from rfstudio.core.analysis import analyze as _analyze
-from rfstudio.core.architecture import INPUT, Architecture
-from rfstudio.core.backtrace import check_unit
 from rfstudio.core.errors import RFStudioError, UnitError
-from rfstudio.core.graph import Graph, expand
-from rfstudio.engine.torch_import import need_torch
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.analysis import analyze as _analyze
+from rfstudio.core.fields.backtrace import check_unit
+from rfstudio.core.network.architecture import INPUT, Architecture
+from rfstudio.core.network.graph import Graph, expand
+from rfstudio.engine.process.torch_import import need_torch
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
     from rfstudio.core.effective.energy import BatchNormMode
-    from rfstudio.core.expected import Erf
-    from rfstudio.engine.gains_request import GainsResult
-    from rfstudio.engine.request import ErfRequest, ErfResult
+    from rfstudio.core.effective.expected import Erf
+    from rfstudio.engine.requests.gains_request import GainsResult
+    from rfstudio.engine.requests.request import ErfRequest, ErfResult
 
 
 COMPUTED = ("expected", "path-count")
@@ -45,7 +45,7 @@ def load(network: str | Path | Architecture) -> Architecture:
     """
     if isinstance(network, Architecture):
         return network
-    from rfstudio.formats.presets import open_network
+    from rfstudio.formats.networks.presets import open_network
 
     return open_network(str(network))
 
@@ -140,7 +140,7 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
     RFStudioError
         If there is no such `batch_norm`, or gains cannot be measured; the text says why.
     """
-    from rfstudio.core import expected
+    from rfstudio.core.effective import expected
 
     network = load(network)
     images = _given(images, network)
@@ -150,8 +150,8 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
     if module is None and images is None and weights is None and samples is None:
         return expected.expected_erf(graph, index, position, batch_norm=batch_norm)
     need_torch()
-    from rfstudio.engine import gains
-    from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest
+    from rfstudio.engine.measuring import gains
+    from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
 
     check_unit(graph, index, position)
     if module is not None:
@@ -196,7 +196,7 @@ def with_measured(
     batch_norm: BatchNormMode = "warmed",
 ) -> Erf:
     """Return the expected field of a unit with measured gains, and how they were measured."""
-    from rfstudio.core import expected
+    from rfstudio.core.effective import expected
 
     erf = expected.expected_erf(graph, index, unit, gains=result.gains, batch_norm=batch_norm)
     told = ("weights", "seed", "samples", "images", "device")
@@ -227,7 +227,7 @@ def path_counts(
     UnknownLayerError, UnitError
         If there is no such layer or unit.
     """
-    from rfstudio.core import expected
+    from rfstudio.core.effective import expected
 
     graph, index, position = _unit_of(network, layer, unit, input_size)
     return expected.path_counts(graph, index, position, means=means)
@@ -264,7 +264,7 @@ def to_torch(
         If the network has faults in front of the layer.
     """
     need_torch()
-    from rfstudio.engine import build
+    from rfstudio.engine.module import build
 
     return build.to_torch(load(network), layer, seed, weights=weights, input_size=input_size)
 
@@ -310,7 +310,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     dtype, device
         Of the measurement: "float32" or "float64"; "auto", "cpu", "cuda", "cuda:1", "mps".
     **options
-        Any other option of `rfstudio.engine.request.ErfRequest`, by name.
+        Any other option of `rfstudio.engine.requests.request.ErfRequest`, by name.
 
     Returns
     -------
@@ -326,7 +326,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     if estimator in COMPUTED:
         return _computed(network, layer, unit, module=module, images=images, **options)
     need_torch()
-    from rfstudio.engine.erf import measure
+    from rfstudio.engine.measuring.erf import measure
 
     position = None if unit is None else _whole(unit)
     request, given = _request_of(network, layer, images, unit=position, dtype=dtype, **options)
@@ -369,7 +369,7 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     if estimator in COMPUTED:
         raise RFStudioError(f"'{estimator}' is computed, unit by unit: call erf for each of them")
     need_torch()
-    from rfstudio.engine.erf import measure_units
+    from rfstudio.engine.measuring.erf import measure_units
 
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
     request, given = _request_of(network, layer, images, dtype=dtype, **options)
@@ -390,7 +390,7 @@ def _computed(
     RFStudioError
         If one channel or another map is asked for, since the field of all would pass for that.
     """
-    from rfstudio.engine.request import refuse_unknown
+    from rfstudio.engine.requests.request import refuse_unknown
 
     refuse_unknown(options)
     estimator = options["estimator"]
@@ -412,7 +412,7 @@ def _given(images: object, network: Architecture) -> torch.Tensor | None:
     if images is None:
         return None
     need_torch()
-    from rfstudio.engine.given_images import given_images
+    from rfstudio.engine.module.given_images import given_images
 
     return given_images(images, network.channels, network.axes)
 
@@ -421,7 +421,7 @@ def _request_of(
     network: str | Path | Architecture, layer: str, images: object, **options: Any
 ) -> tuple[ErfRequest, torch.Tensor | None]:
     """Return a measurement as the engine takes it, at the size of the images if there are any."""
-    from rfstudio.engine.request import ErfRequest, refuse_unknown
+    from rfstudio.engine.requests.request import ErfRequest, refuse_unknown
 
     refuse_unknown(options)
     architecture = load(network)
@@ -440,8 +440,8 @@ def _measured(
     results: Sequence[ErfResult], request: ErfRequest, images: torch.Tensor | None
 ) -> list[Erf]:
     """Return measured fields with all options of their run."""
-    from rfstudio.core.expected import Erf
-    from rfstudio.core.unit_frame import UnitFrame
+    from rfstudio.core.effective.expected import Erf
+    from rfstudio.core.fields.unit_frame import UnitFrame
 
     graph = expand(request.architecture, request.input_size)
     index = graph.index(request.layer)

@@ -13,15 +13,15 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from rfstudio import __version__
-from rfstudio.app.image_source import sample_images
-from rfstudio.app.opening import Opening, opening_for, remembered_choice
-from rfstudio.app.recovery import Recovery
+from rfstudio.app.files.opening import Opening, opening_for, remembered_choice
+from rfstudio.app.files.recovery import Recovery
+from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
-from rfstudio.widgets.crash_dialog import CrashDialog, report_text
-from rfstudio.widgets.main_window import MainWindow
-from rfstudio.widgets.questions import Questions
-from rfstudio.widgets.theme import apply_scheme
+from rfstudio.widgets.parts.theme import apply_scheme
+from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text
+from rfstudio.widgets.window.main_window import MainWindow
+from rfstudio.widgets.window.questions import Questions
 
 _CALLS = 200
 _WARM_AFTER = 400  # milliseconds after the first paint
@@ -118,7 +118,7 @@ def make_window(
     """Return the main window on a network and an image, not shown yet."""
     # The worker's process starts only when the window asks for it.
     from rfstudio.app.jobs import JobRunner
-    from rfstudio.app.settings import Settings
+    from rfstudio.app.state.settings import Settings
 
     settings = Settings()
     opening = opening_for(network, settings)

@@ -83,7 +83,7 @@ def _no_window_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[Non
         window.hide()  # so that only the test that opened it fails
     if application.styleSheet():
         # A look that a test chose is not that of the next one, whatever their order.
-        from rfstudio.widgets.theme import no_collection
+        from rfstudio.widgets.parts.theme import no_collection
 
         with no_collection():
             application.setStyleSheet("")

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rfstudio.core import ops
-from rfstudio.core.architecture import (
+from rfstudio.core.network.architecture import (
     Architecture,
     Branch,
     Item,
@@ -24,7 +24,7 @@ from rfstudio.core.architecture import (
     Sequence,
     with_bodies,
 )
-from rfstudio.core.graph import expand
+from rfstudio.core.network.graph import expand
 from rfstudio.core.ops import OPS, Kind, Op, Parameter, parameters
 
 NASTY_TEXTS = (

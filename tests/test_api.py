@@ -8,7 +8,7 @@ import torch
 
 import rfstudio
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.network.architecture import Architecture, Layer
 
 
 def _network() -> Architecture:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio import gui
 from rfstudio.core.errors import RFStudioError, UnknownLayerError
-from rfstudio.widgets.crash_dialog import CrashDialog, report_text
+from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from rfstudio.core.errors import Cancelled, RFStudioError
-from rfstudio.engine.worker import Work, WorkerProcess
+from rfstudio.engine.process.worker import Work, WorkerProcess
 
-TORCH = ("rfstudio.engine.erf",)
+TORCH = ("rfstudio.engine.measuring.erf",)
 """What a worker imports before there is work, so that the first measurement starts warm."""
 
 GRACE = 0.5

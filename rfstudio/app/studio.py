@@ -6,20 +6,20 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.document import Document
-from rfstudio.app.erf_export import ErfExport
-from rfstudio.app.erf_session import ErfSession
-from rfstudio.app.erf_view import ErfView
-from rfstudio.app.image_source import ImageSource
+from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.files.erf_export import ErfExport
+from rfstudio.app.files.recent_files import RecentFiles
 from rfstudio.app.jobs import JobRunner
-from rfstudio.app.layer_edits import LayerEdits
-from rfstudio.app.measuring_memory import remember, remembered
-from rfstudio.app.recent_files import RecentFiles
-from rfstudio.app.selection import Selection
-from rfstudio.app.settings import Settings
-from rfstudio.app.unit_following import UnitFollowing
-from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.app.measuring.erf_session import ErfSession
+from rfstudio.app.measuring.erf_view import ErfView
+from rfstudio.app.measuring.saved_options import remember, remembered
+from rfstudio.app.measuring.unit_following import UnitFollowing
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.image_source import ImageSource
+from rfstudio.app.state.selection import Selection
+from rfstudio.app.state.settings import Settings
+from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.ops import Conv
 
 

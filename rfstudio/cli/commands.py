@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rfstudio import api, paths
 from rfstudio.cli import terminal
-from rfstudio.cli.asking import load_network, position_of, resized, unit_of
+from rfstudio.cli.resolving import load_network, position_of, resized, unit_of
 from rfstudio.cli.usage import UsageError
-from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.errors import RFStudioError
-from rfstudio.formats import presets as shipped
-from rfstudio.formats import tables
-from rfstudio.formats.tables import Table, one_line
+from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+from rfstudio.formats.networks import presets as shipped
+from rfstudio.formats.tables import tables
+from rfstudio.formats.tables.tables import Table, one_line
 
 
 def presets(_arguments: argparse.Namespace) -> int:
@@ -76,7 +76,7 @@ def figure(arguments: argparse.Namespace) -> int:
     """Draw what one unit sees into a file."""
     from rfstudio.figures import FigureStyle, render, scene_of
     from rfstudio.formats.files import atomic_write
-    from rfstudio.formats.images import read_image
+    from rfstudio.formats.images.images import read_image
 
     _check_figure(arguments.output)
     try:
@@ -110,7 +110,7 @@ def _check_figure(output: Path) -> None:
 
 def convert(arguments: argparse.Namespace) -> int:
     """Write a network in the format of its output file."""
-    from rfstudio.formats.network_files import WRITERS, write_network_file
+    from rfstudio.formats.networks.network_files import WRITERS, write_network_file
 
     if arguments.output.suffix.lower() not in WRITERS:
         raise UsageError(f"{arguments.output}: a network is written as .yaml or .py (PyTorch)")

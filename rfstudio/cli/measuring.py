@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from rfstudio import __version__, api
 from rfstudio.cli import terminal
-from rfstudio.cli.asking import load_network, position_of
+from rfstudio.cli.resolving import load_network, position_of
 from rfstudio.cli.usage import UsageError
-from rfstudio.core.analysis import Analysis, UnitView
-from rfstudio.core.expected import Erf
-from rfstudio.core.metrics import Metrics
-from rfstudio.core.unit_frame import UnitFrame
-from rfstudio.engine.recipes import apply_recipe, recipe
-from rfstudio.engine.request import BY_FILLING, ESTIMATORS
-from rfstudio.engine.torch_import import need_torch
-from rfstudio.formats.erf_files import (
+from rfstudio.core.effective.expected import Erf
+from rfstudio.core.fields.analysis import Analysis, UnitView
+from rfstudio.core.fields.unit_frame import UnitFrame
+from rfstudio.core.metrics.metrics import Metrics
+from rfstudio.engine.process.torch_import import need_torch
+from rfstudio.engine.requests.recipes import apply_recipe, recipe
+from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS
+from rfstudio.formats.tables.erf_files import (
     computed_facts,
     erf_json,
     erf_npz,
@@ -209,8 +209,8 @@ def _check_fine_options(arguments: argparse.Namespace) -> None:
 
 def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
     need_torch()
-    from rfstudio.engine.erf import measure
-    from rfstudio.engine.request import ErfRequest
+    from rfstudio.engine.measuring.erf import measure
+    from rfstudio.engine.requests.request import ErfRequest
 
     request = ErfRequest(
         architecture=analysis.architecture,
@@ -238,7 +238,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
 
 
 def _photos(arguments: argparse.Namespace) -> Sequence[NDArray[np.uint8]]:
-    from rfstudio.formats.photos import photos_of
+    from rfstudio.formats.images.photos import photos_of
 
     return () if arguments.images is None else photos_of(arguments.images)
 
@@ -273,8 +273,8 @@ def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
     if fine:
         raise UsageError("--batch-norm is for measured fields and modelled gains")
     need_torch()
-    from rfstudio.engine.gains import measure_gains
-    from rfstudio.engine.gains_request import DEFAULT_SAMPLES, GainsRequest
+    from rfstudio.engine.measuring.gains import measure_gains
+    from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
 
     images = _photos(arguments)
     samples = len(images) or DEFAULT_SAMPLES if arguments.samples is None else arguments.samples
@@ -342,7 +342,7 @@ def _write(
     if suffix == ".npz":
         atomic_write(output, erf_npz(outcome.map, record))
         return
-    from rfstudio.core.metrics import measured_peak
+    from rfstudio.core.metrics.metrics import measured_peak
     from rfstudio.figures import render, scene_of
 
     how = "" if arguments.estimator in api.COMPUTED else ", measured"

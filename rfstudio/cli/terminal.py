@@ -9,9 +9,9 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rfstudio.core.analysis import Analysis, LayerAnalysis, UnitView
-from rfstudio.core.diagnostics import Diagnostic
-from rfstudio.formats.tables import (
+from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+from rfstudio.core.fields.diagnostics import Diagnostic
+from rfstudio.formats.tables.tables import (
     MINUS,
     MISSING,
     Number,

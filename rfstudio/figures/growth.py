@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from rfstudio.core.analysis import Analysis
+    from rfstudio.core.fields.analysis import Analysis
 
 # Okabe and Ito's colours, told apart by the colour-blind, and a dash pattern each.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rfstudio.core.analysis import Analysis
+    from rfstudio.core.fields.analysis import Analysis
 
 Interval: TypeAlias = tuple[int, int]
 """First and last pixel, inclusive."""

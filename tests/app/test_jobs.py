@@ -20,9 +20,9 @@ import works
 
 from rfstudio.app.jobs import TORCH, Job, JobRunner, WorkerError
 from rfstudio.core.errors import RFStudioError, UnitError
-from rfstudio.engine.measuring import measure_erf
-from rfstudio.engine.request import ErfRequest
-from rfstudio.formats.presets import read_preset
+from rfstudio.engine.requests.jobs import measure_erf
+from rfstudio.engine.requests.request import ErfRequest
+from rfstudio.formats.networks.presets import read_preset
 
 
 @pytest.fixture
@@ -263,9 +263,9 @@ from functools import partial
 from PySide6.QtCore import QCoreApplication
 from rfstudio.app.jobs import JobRunner
 from rfstudio.core.ops import Conv
-from rfstudio.core.architecture import Architecture, Layer
-from rfstudio.engine.measuring import measure_erf
-from rfstudio.engine.request import ErfRequest
+from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.engine.requests.jobs import measure_erf
+from rfstudio.engine.requests.request import ErfRequest
 
 application = QCoreApplication([])
 runner = JobRunner()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rfstudio.core.errors import FormatError, Problem, RFStudioError
-from rfstudio.engine.running import CancelToken, Report
+from rfstudio.engine.process.running import CancelToken, Report
 
 
 def answer(value: Any, token: CancelToken, report: Report) -> Any:

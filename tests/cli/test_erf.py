@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rfstudio.app.erf_options import ErfOptions
-from rfstudio.app.selection import Selected
-from rfstudio.app.snippets import command_text
+from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.state.selection import Selected
+from rfstudio.app.wording.snippets import command_text
 from rfstudio.cli import main
 from rfstudio.cli.arguments import parse
 from rfstudio.paths import sample_images
@@ -174,7 +174,9 @@ def test_that_what_cannot_be_measured_is_said_in_a_sentence(
 def test_that_a_place_that_cannot_be_written_is_told_before_anything_is_measured(
     capsys: pytest.CaptureFixture[str], network: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("rfstudio.engine.erf.measure", lambda *_, **__: pytest.fail("measured"))
+    monkeypatch.setattr(
+        "rfstudio.engine.measuring.erf.measure", lambda *_, **__: pytest.fail("measured")
+    )
     (tmp_path / "folder.npz").mkdir()
     for place, told in (("nosuch/map.npz", "no such folder"), ("folder.npz", "is a folder")):
         assert main(["erf", str(network), *SMALL, "--output", str(tmp_path / place)]) == 1

@@ -55,7 +55,7 @@ def _interrupted(trap: str, *words: object) -> tuple[int, str]:
     ("place", "words"),
     [
         ("rfstudio.cli.program", ("presets",)),
-        ("rfstudio.core.graph", ("presets",)),
+        ("rfstudio.core.network.graph", ("presets",)),
         ("yaml", ("analyze", "vgg16")),
         ("torch", ("erf", "vgg16", "--layer", "conv1_1", "--samples", 1)),
         ("matplotlib", ("figure", "vgg16", "--layer", "conv1_1", "--output", "/dev/null/x.svg")),

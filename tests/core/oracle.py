@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from rfstudio.core import ops
-from rfstudio.core.graph import Graph, Node
+from rfstudio.core.network.graph import Graph, Node
 
 Reader = Callable[[int], list[int]]
 """From an output index to the input indices that it reads; empty for none."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.graph import Graph, expand
+from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.core.network.graph import Graph, expand
 
 MAX_SIDE = 26
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rfstudio.core.architecture import Architecture
-from rfstudio.engine.build import GraphModule
-from rfstudio.engine.initial import draw_weights
-from rfstudio.engine.layers.pointwise import BatchNormModule
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.module.build import GraphModule
+from rfstudio.engine.module.initial import draw_weights
+from rfstudio.engine.module.layers.pointwise import BatchNormModule
 
 PER_WEIGHTS = 8
 """Images that share one draw of weights."""

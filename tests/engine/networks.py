@@ -3,7 +3,7 @@
 import random
 
 from rfstudio.core import ops
-from rfstudio.core.architecture import (
+from rfstudio.core.network.architecture import (
     Architecture,
     Branch,
     Item,
@@ -11,7 +11,7 @@ from rfstudio.core.architecture import (
     Parallel,
     Residual,
 )
-from rfstudio.core.graph import expand
+from rfstudio.core.network.graph import expand
 from rfstudio.core.ops import Op
 
 # Operations on 8 channels that keep a map of 12×10 large enough for more of them.

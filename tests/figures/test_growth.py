@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import pytest
 
 from rfstudio.core import ops
-from rfstudio.core.analysis import analyze
-from rfstudio.core.architecture import Architecture, Layer, Residual
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.network.architecture import Architecture, Layer, Residual
 from rfstudio.figures import FigureError, growth_of, render_growth
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rfstudio.core import ops
-from rfstudio.core.analysis import analyze
-from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.figures import FigureError, FigureStyle, Scene, render, scene_of
 
 SCENE = Scene(

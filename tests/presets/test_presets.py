@@ -6,7 +6,7 @@ import pytest
 
 import rfstudio
 from rfstudio import paths
-from rfstudio.core.analysis import Analysis
+from rfstudio.core.fields.analysis import Analysis
 
 PRESETS = sorted(file.stem for file in paths.architectures().glob("*.yaml"))
 

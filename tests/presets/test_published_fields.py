@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import rfstudio
-from rfstudio.core.analysis import Analysis
+from rfstudio.core.fields.analysis import Analysis
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 

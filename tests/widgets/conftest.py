@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.document import Document
-from rfstudio.app.figure_wishes import FigureWish
+from rfstudio.app.files.figure_settings import FigureWish
+from rfstudio.app.files.presets import read_preset
 from rfstudio.app.jobs import JobRunner
-from rfstudio.app.presets import read_preset
-from rfstudio.app.selection import Selection
-from rfstudio.app.settings import Settings
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selection
+from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer, Repeat, Residual
+from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
 
 
 class Answers:
@@ -88,7 +88,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def open_window(qtbot: QtBot, answers: Answers, settings: Settings) -> Iterator[Callable]:
-    from rfstudio.widgets.main_window import MainWindow
+    from rfstudio.widgets.window.main_window import MainWindow
 
     windows = []
 

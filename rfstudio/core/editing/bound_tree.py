@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from rfstudio.core.architecture import (
+from rfstudio.core.editing.references import Bound, Items
+from rfstudio.core.errors import EditError
+from rfstudio.core.network.architecture import (
     Architecture,
     Item,
     Layer,
@@ -14,8 +16,6 @@ from rfstudio.core.architecture import (
     item_at,
     with_bodies,
 )
-from rfstudio.core.editing.references import Bound, Items
-from rfstudio.core.errors import EditError
 
 
 def item_at_bound(bound: Bound, location: Location) -> Item:

@@ -9,7 +9,20 @@ from itertools import groupby
 from typing import Literal, TypeAlias
 
 from rfstudio.core import ops
-from rfstudio.core.architecture import (
+from rfstudio.core.editing.bound_tree import bound_item, called, changed_body, item_at_bound
+from rfstudio.core.editing.references import (
+    Bound,
+    Items,
+    Link,
+    Thing,
+    bind,
+    name_of,
+    named,
+    tag_of,
+    tags_in,
+)
+from rfstudio.core.errors import EditError
+from rfstudio.core.network.architecture import (
     Architecture,
     Branch,
     Container,
@@ -24,19 +37,6 @@ from rfstudio.core.architecture import (
     item_at,
     with_bodies,
 )
-from rfstudio.core.editing.bound_tree import bound_item, called, changed_body, item_at_bound
-from rfstudio.core.editing.references import (
-    Bound,
-    Items,
-    Link,
-    Thing,
-    bind,
-    name_of,
-    named,
-    tag_of,
-    tags_in,
-)
-from rfstudio.core.errors import EditError
 
 Wrapping: TypeAlias = Literal["sequence", "residual", "parallel", "repeat"]
 Direction: TypeAlias = Literal["up", "down", "out", "in"]

@@ -2,8 +2,9 @@
 
 An edit binds the document first: every item gets a tag, and every name in `from` becomes a link
 to the tag that it means.  Then the tree may be rearranged at will.  Releasing it writes names
-again, the old one wherever it still means the same.  Names are resolved as `rfstudio.core.graph`
-does: in the own scope first, then outwards, and only among what stands before.
+again, the old one wherever it still means the same.  Names are resolved as in
+`rfstudio.core.network.graph`: in the own scope first, then outwards, and only among what comes
+before.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import NamedTuple, TypeAlias
 
-from rfstudio.core.architecture import (
+from rfstudio.core.errors import EditError
+from rfstudio.core.network.architecture import (
     INPUT,
     Architecture,
     Branch,
@@ -24,8 +26,7 @@ from rfstudio.core.architecture import (
     Residual,
     with_bodies,
 )
-from rfstudio.core.errors import EditError
-from rfstudio.core.graph import MAX_LAYERS
+from rfstudio.core.network.graph import MAX_LAYERS
 
 _MARK = "\0"
 _INPUT_TAG = 0

@@ -19,8 +19,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfstudio.core import ops
+from rfstudio.core.effective.autocorrelation import LagRule
 from rfstudio.core.effective.interpolation import tables
-from rfstudio.core.effective.lags import LagRule
 from rfstudio.core.effective.spread import (
     AxisSpread,
     Values,
@@ -30,8 +30,8 @@ from rfstudio.core.effective.spread import (
     table_from,
     weighted,
 )
-from rfstudio.core.geometry import AxisRule, Whole, Window, resolved_padding
-from rfstudio.core.graph import Node
+from rfstudio.core.network.graph import Node
+from rfstudio.core.ops.geometry import AxisRule, Whole, Window, resolved_padding
 
 Spreads: TypeAlias = tuple[AxisSpread, ...]
 

@@ -134,7 +134,7 @@ def calibrated(energy: Energy, target: int, measured: Measured) -> Gains:
     Returns
     -------
     Gains
-        As `rfstudio.core.expected.expected_erf` takes them.
+        As `rfstudio.core.effective.expected.expected_erf` takes them.
     """
     taps: dict[int | Edge, Gain] = {i: x for i, x in measured.taps.items() if x.size > 1}
     # Without the model's own factors of edges, so that ratios are the whole factors.

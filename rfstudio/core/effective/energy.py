@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.channels import group_count
 from rfstudio.core.effective.activations import (
     ACTIVATIONS,
     HOMOGENEOUS,
@@ -53,8 +52,9 @@ from rfstudio.core.effective.moments import (
 from rfstudio.core.effective.pool_chains import without_chains
 from rfstudio.core.effective.window_energy import WINDOWS, conv_model
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.geometry import AxisRules, Whole
-from rfstudio.core.graph import Graph, Node
+from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.ops.channels import group_count
+from rfstudio.core.ops.geometry import AxisRules, Whole
 
 BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
 

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from rfstudio.core.effective.autocorrelation import Lags, blended, kept
 from rfstudio.core.effective.backward import Backward, Factors, Spreads
-from rfstudio.core.effective.lags import Lags, blended, kept
 from rfstudio.core.effective.layer_model import means_over_runs
 from rfstudio.core.effective.pairs import spread_pairs
 from rfstudio.core.effective.spread import AxisSpread, Values, WindowSpread, spread, spread_taps

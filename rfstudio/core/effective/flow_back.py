@@ -17,7 +17,7 @@ from rfstudio.core import ops
 from rfstudio.core.effective.backward import Backward, Factors
 from rfstudio.core.effective.flow import Flow, Profile, box_within, one_unit
 from rfstudio.core.effective.spread import Values
-from rfstudio.core.graph import Graph
+from rfstudio.core.network.graph import Graph
 
 Runs: TypeAlias = Sequence[tuple[int, ...]]
 """For each node the number of channels in each of its runs of like channels."""

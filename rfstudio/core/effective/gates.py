@@ -22,9 +22,9 @@ from rfstudio.core.effective.backward import Factors
 from rfstudio.core.effective.layer_model import Layer, means_over_runs, side_by_side
 from rfstudio.core.effective.moments import Moments, Points
 from rfstudio.core.effective.normal import cdf, nodes
-from rfstudio.core.geometry import Whole
-from rfstudio.core.graph import Graph
+from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Op
+from rfstudio.core.ops.geometry import Whole
 
 
 class Skip(NamedTuple):

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.geometry import AxisRules, Window
 from rfstudio.core.ops import scale_per_axis
+from rfstudio.core.ops.geometry import AxisRules, Window
 
 _SHARPNESS = -0.75
 """The free parameter of the cubic convolution kernel, as PyTorch has it [1]_."""

@@ -17,9 +17,9 @@ from rfstudio.core.effective.backward import Backward, even, one_or_each, spread
 from rfstudio.core.effective.layer_model import Layer, Run, average
 from rfstudio.core.effective.moments import Moments, scaled, shifted, standardized
 from rfstudio.core.effective.spread import WholeSpread, WindowSpread
-from rfstudio.core.geometry import Window
-from rfstudio.core.graph import Node
+from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Op, per_axis
+from rfstudio.core.ops.geometry import Window
 
 
 def norm_over_map(node: Node, source: Node, runs: list[Run]) -> Layer:

@@ -2,8 +2,9 @@
 
 Where g(q) and g(q′) are not independent, a sample that both read gets 2 E[g(q) g(q′)] on top of
 both energies.  Of that two-point map the sum over all places is known for each lag
-(`rfstudio.core.effective.lags`).  Where it lies follows from the energies: a correlation has no
-more than √(E[g(q)²] E[g(q′)²]), so it is taken for a share of that which is the same everywhere.
+(`rfstudio.core.effective.autocorrelation`).  Where it lies follows from the energies: a
+correlation has no more than √(E[g(q)²] E[g(q′)²]), so it is taken for a share of that which is the
+same everywhere.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from rfstudio.core.effective.spread import (
     scaled_along,
     spread,
 )
-from rfstudio.core.geometry import Window
+from rfstudio.core.ops.geometry import Window
 
 
 def spread_pairs(

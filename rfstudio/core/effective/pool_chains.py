@@ -11,9 +11,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from rfstudio.core import ops
-from rfstudio.core.axis_rule import AxisRule, AxisRules, Window
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Window
 from rfstudio.core.effective.spread import samples_in_windows
-from rfstudio.core.graph import Graph, Node
+from rfstudio.core.network.graph import Graph, Node
 
 
 def without_chains(graph: Graph) -> Graph:

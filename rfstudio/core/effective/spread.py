@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.geometry import AxisRule, Periodic, Whole, Window, source_of_padding
+from rfstudio.core.ops.geometry import AxisRule, Periodic, Whole, Window, source_of_padding
 
 Values: TypeAlias = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.channels import group_count
-from rfstudio.core.effective import lags
+from rfstudio.core.effective import autocorrelation as lags
+from rfstudio.core.effective.autocorrelation import LagRule
 from rfstudio.core.effective.backward import (
     Backward,
     Spreads,
@@ -25,7 +25,6 @@ from rfstudio.core.effective.backward import (
     spreads_of_ones,
 )
 from rfstudio.core.effective.interpolation import tables
-from rfstudio.core.effective.lags import LagRule
 from rfstudio.core.effective.layer_model import Layer, Run, average
 from rfstudio.core.effective.moments import Moments, Profile, averaged, pooled, scaled
 from rfstudio.core.effective.spread import (
@@ -35,9 +34,10 @@ from rfstudio.core.effective.spread import (
     samples_in_windows,
     shares_of_taps,
 )
-from rfstudio.core.geometry import AxisRules, Periodic, Whole, Window, axis_rules
-from rfstudio.core.graph import Node
+from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Op, per_axis
+from rfstudio.core.ops.channels import group_count
+from rfstudio.core.ops.geometry import AxisRules, Periodic, Whole, Window, axis_rules
 
 
 def _normal(x: Moments, factor: float) -> Moments:

@@ -6,12 +6,11 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QImage, QPalette
 from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.expected_fields import EXPECTED, QUIET
-from rfstudio.app.image_source import ImageSource
-from rfstudio.app.selection import Selection, Shown
-from rfstudio.app.settings import Settings
-from rfstudio.widgets.canvas.column import Caption, Column
+from rfstudio.app.measuring.expected_fields import EXPECTED, QUIET
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.image_source import ImageSource
+from rfstudio.app.state.selection import Selection, Shown
+from rfstudio.app.state.settings import Settings
 from rfstudio.widgets.canvas.composer import SceneComposer, surroundings
 from rfstudio.widgets.canvas.effective_field import (
     EffectiveField,
@@ -27,6 +26,7 @@ from rfstudio.widgets.canvas.switches import SwitchBar
 from rfstudio.widgets.canvas.unit_line import UnitLine
 from rfstudio.widgets.canvas.view import CanvasView
 from rfstudio.widgets.canvas.words import caption, extent, under_pointer
+from rfstudio.widgets.parts.column import Caption, Column
 
 _FEWEST_POINTS = 5.0
 """Least distance of two centres on the screen; closer ones are not drawn."""

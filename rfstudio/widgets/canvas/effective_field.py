@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import SignalInstance
 
-from rfstudio.app.expected_fields import EXPECTED
-from rfstudio.core.analysis import Analysis
-from rfstudio.core.metrics import measured_peak
+from rfstudio.app.measuring.expected_fields import EXPECTED
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.metrics.metrics import measured_peak
 
 
 class Measurement(Protocol):

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.core.analysis import UnitView
-from rfstudio.core.backtrace import DENSE_CELLS
+from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import UnitView
+from rfstudio.core.fields.backtrace import DENSE_CELLS
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.unit_grid import Centres, FieldsOnTheWay, UnitGrid, grid_of
 

@@ -8,10 +8,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QColor, QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QLabel, QMenu, QSlider, QToolButton, QWidget, QWidgetAction
 
-from rfstudio.app.settings import Settings
+from rfstudio.app.state.settings import Settings
 from rfstudio.widgets.canvas.colours import DIM, HALO, NESTED, SUPPORT, THEORETICAL, VISIBLE
-from rfstudio.widgets.canvas.flow_layout import FlowLayout
 from rfstudio.widgets.canvas.shading import COLOUR_MAPS, CONTOURS, Shading, colour_steps
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 
 _SWATCH = QSize(26, 16)
 

@@ -9,9 +9,9 @@ from math import ceil, floor, isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.analysis import Analysis
-from rfstudio.core.field import AxisField
-from rfstudio.core.track import Interval
+from rfstudio.core.axes.track import Interval
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.field import AxisField
 
 _MOST = 1 << 16
 """Units along an axis up to which those that are not evenly spaced are looked at one by one."""

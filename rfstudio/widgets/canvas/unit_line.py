@@ -6,12 +6,12 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.selection import Selection
-from rfstudio.app.texts import short_name
-from rfstudio.app.unit_text import unit_of_text, unit_ranges
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.texts import short_name
+from rfstudio.app.wording.unit_text import unit_of_text, unit_ranges
 from rfstudio.core.errors import RFStudioError
-from rfstudio.widgets.theme import is_dark, severity_colour
+from rfstudio.widgets.parts.theme import is_dark, severity_colour
 
 
 class UnitLine(QFrame):

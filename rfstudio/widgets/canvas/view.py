@@ -17,7 +17,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from rfstudio.widgets.canvas.scene_item import SceneItem
-from rfstudio.widgets.focus_ring import FocusRing
+from rfstudio.widgets.parts.focus_ring import FocusRing
 
 _NOTCH = 120
 """What a wheel turns by one notch, in Qt's eighths of a degree."""

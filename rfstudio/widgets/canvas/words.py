@@ -8,8 +8,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.app.texts import short_name
-from rfstudio.core.track import Interval
+from rfstudio.app.wording.texts import short_name
+from rfstudio.core.axes.track import Interval
 from rfstudio.widgets.canvas.sight import Sight
 
 _RED = '<span style="color:#d62728">■</span>&nbsp;<b>red frame</b>'

@@ -6,10 +6,10 @@ from time import perf_counter
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from rfstudio.app.expected_fields import has_small_maps
-from rfstudio.core.analysis import Analysis
+from rfstudio.app.measuring.expected_fields import has_small_maps
+from rfstudio.core.effective.expected import expected_erf, source_of_same_field
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.expected import expected_erf, source_of_same_field
+from rfstudio.core.fields.analysis import Analysis
 
 _SLICE = 0.008
 """Seconds of work between two looks at what the user does."""

@@ -16,18 +16,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.presets import preset_families, read_preset
-from rfstudio.app.selection import Selection
-from rfstudio.app.settings import Settings
-from rfstudio.app.texts import field_text, short_name, steps_text
-from rfstudio.core.analysis import Analysis, analyze
+from rfstudio.app.files.presets import preset_families, read_preset
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
+from rfstudio.app.state.settings import Settings
+from rfstudio.app.wording.texts import field_text, short_name, steps_text
+from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.widgets.canvas.colours import SERIES
-from rfstudio.widgets.canvas.column import Column
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Spot, Values
 from rfstudio.widgets.charts.erf_sizes import ErfSizes
 from rfstudio.widgets.charts.growth_data import Growth, growth_of
 from rfstudio.widgets.charts.plot import Plot
+from rfstudio.widgets.parts.column import Column
 
 _SYMBOLS = ("o", "s", "t", "d", "x", "+")
 _MANY = 400

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.analysis import Analysis
+from rfstudio.core.fields.analysis import Analysis
 
 Curve = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from rfstudio.widgets.focus_ring import FocusRing
-from rfstudio.widgets.theme import muted
+from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.theme import muted
 
 _STILL = 4.0
 """Points that a pointer may move between press and release of a click."""

@@ -12,13 +12,13 @@ from PySide6.QtCore import QPointF, Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.expected_fields import EXPECTED, QUIET
-from rfstudio.app.selection import Selection, Shown
-from rfstudio.app.settings import Settings
-from rfstudio.core.analysis import Analysis, UnitView
-from rfstudio.core.effective.gaussian_fit import GaussianFit, fit_gaussian
+from rfstudio.app.measuring.expected_fields import EXPECTED, QUIET
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection, Shown
+from rfstudio.app.state.settings import Settings
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis, UnitView
+from rfstudio.core.metrics.gaussian_fit import GaussianFit, fit_gaussian
 from rfstudio.widgets.canvas.colours import ERF, SERIES, THEORETICAL
 from rfstudio.widgets.canvas.effective_field import MeasuredField, Measurements, expected_field
 from rfstudio.widgets.canvas.unit_grid import grid_of

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.app.expected_fields import is_live
+from rfstudio.app.measuring.expected_fields import is_live
 from rfstudio.core import ops
-from rfstudio.core.analysis import Analysis
+from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.expected import expected_erf
+from rfstudio.core.fields.analysis import Analysis
 
 RATE = 1.5
 """Relative L1 distance of one sample, roughly: N independent ones are at RATE/√N."""

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from rfstudio.core.analysis import Analysis
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.charts.plot import Plot
 from rfstudio.widgets.erf_panel.convergence import RATE, Measured, Target, distance, target_of

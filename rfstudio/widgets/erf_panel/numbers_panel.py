@@ -25,9 +25,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.erf_export import ErfExport
-from rfstudio.app.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
-from rfstudio.app.erf_view import ErfView
+from rfstudio.app.files.erf_export import ErfExport
+from rfstudio.app.measuring.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
+from rfstudio.app.measuring.erf_view import ErfView
 
 _LATER = 120
 """Milliseconds without a change after which numbers are worked out: a fit takes too long to

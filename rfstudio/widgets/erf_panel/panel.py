@@ -8,14 +8,14 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from rfstudio.app import measuring_recipes
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.erf_options import ErfOptions
-from rfstudio.app.erf_session import ErfSession, words_of
-from rfstudio.app.layer_edits import LayerEdits
-from rfstudio.app.measuring_costs import costs_of
-from rfstudio.app.selection import Selection
-from rfstudio.app.unit_following import UnitFollowing
+from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.measuring import measuring_recipes
+from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.measuring.erf_session import ErfSession, words_of
+from rfstudio.app.measuring.measuring_costs import costs_of
+from rfstudio.app.measuring.unit_following import UnitFollowing
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.erf_panel.convergence_chart import ConvergenceChart

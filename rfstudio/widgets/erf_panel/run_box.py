@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.widgets.focus_ring import FocusRing
-from rfstudio.widgets.theme import icon, is_dark, severity_colour
+from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
 _TICK = 200  # milliseconds
 _WIDTH = 38  # characters

@@ -11,13 +11,13 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPalette, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from rfstudio.app.texts import field_text, op_text
+from rfstudio.app.wording.texts import field_text, op_text
 from rfstudio.core import ops
-from rfstudio.core.analysis import Analysis
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.ops import Op
 from rfstudio.widgets.canvas.colours import THEORETICAL
 from rfstudio.widgets.graph_view.layout import Layout
-from rfstudio.widgets.theme import muted
+from rfstudio.widgets.parts.theme import muted
 
 STEP_X, STEP_Y = 150.0, 74.0
 WIDTH, HEIGHT = 118.0, 46.0

@@ -15,13 +15,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QToolTip, QWidget
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.selection import Selection
-from rfstudio.app.texts import alignment_text, field_text, op_text, steps_text
-from rfstudio.core.analysis import Analysis
-from rfstudio.widgets.focus_ring import FocusRing
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.texts import alignment_text, field_text, op_text, steps_text
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.graph_view.graph_item import Drawing, GraphItem
 from rfstudio.widgets.graph_view.layout import layout_of
+from rfstudio.widgets.parts.focus_ring import FocusRing
 
 _PER_NOTCH = 1.2
 _NOTCH = 120

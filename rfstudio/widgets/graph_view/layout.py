@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.graph import Graph
+from rfstudio.core.network.graph import Graph
 
 
 @dataclass(frozen=True, eq=False)

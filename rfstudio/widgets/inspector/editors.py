@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.core.diagnostics import AXIS_NAMES
+from rfstudio.core.fields.diagnostics import AXIS_NAMES
 from rfstudio.core.ops import Kind, Parameter
-from rfstudio.widgets.fields import Choice, Line, Spin
+from rfstudio.widgets.parts.fields import Choice, Line, Spin
 
 LARGEST = 2**31 - 1
 

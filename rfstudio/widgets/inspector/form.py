@@ -17,16 +17,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.document import Document
-from rfstudio.app.layer_edits import LayerEdits
-from rfstudio.app.selection import Selection
+from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selection
 from rfstudio.core import ops
-from rfstudio.core.architecture import Item, Layer, Location, Parallel, Repeat, item_at
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Item, Layer, Location, Parallel, Repeat, item_at
 from rfstudio.core.ops import parameters
-from rfstudio.widgets.fields import Choice, Line, Spin
 from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor, typed_in
-from rfstudio.widgets.theme import is_dark, severity_colour
+from rfstudio.widgets.parts.fields import Choice, Line, Spin
+from rfstudio.widgets.parts.theme import is_dark, severity_colour
 
 
 class ItemForm(QWidget):

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QEnterEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from rfstudio.app.facts import Fact
+from rfstudio.app.wording.facts import Fact
 
 _SIDE, _TOP, _BOTTOM = 12, 10, 2
 _LABELS = 86

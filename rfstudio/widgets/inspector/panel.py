@@ -8,19 +8,19 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.document import Document
-from rfstudio.app.erf_view import ErfView
-from rfstudio.app.expected_fields import EXPECTED, QUIET
-from rfstudio.app.facts import Fact, cost_facts, erf_facts, layer_facts, unit_facts
-from rfstudio.app.layer_edits import LayerEdits
-from rfstudio.app.selection import Selection, Shown
-from rfstudio.app.texts import item_text
+from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.measuring.erf_view import ErfView
+from rfstudio.app.measuring.expected_fields import EXPECTED, QUIET
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selection, Shown
+from rfstudio.app.wording.facts import Fact, cost_facts, erf_facts, layer_facts, unit_facts
+from rfstudio.app.wording.texts import item_text
 from rfstudio.core.errors import RFStudioError
-from rfstudio.widgets.elided_label import ElidedLabel
-from rfstudio.widgets.focus_ring import FocusRing
 from rfstudio.widgets.inspector.form import ItemForm
 from rfstudio.widgets.inspector.numbers import NumberBlock
+from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.focus_ring import FocusRing
 
 
 class Inspector(QScrollArea):

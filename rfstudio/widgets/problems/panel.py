@@ -17,11 +17,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.selection import Selection
-from rfstudio.core.diagnostics import Diagnostic
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import Problem
-from rfstudio.widgets.theme import icon, is_dark, severity_colour
+from rfstudio.core.fields.diagnostics import Diagnostic
+from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
 _LAYER = Qt.ItemDataRole.UserRole
 _WORDS = {

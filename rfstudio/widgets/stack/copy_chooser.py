@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.selection import Selection
-from rfstudio.widgets.fields import Spin
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
+from rfstudio.widgets.parts.fields import Spin
 
 
 class CopyChooser(QWidget):

@@ -8,10 +8,10 @@ from PySide6.QtCore import QMargins, QObject, QRect, QSize
 from PySide6.QtGui import QColor, QFont, QPainter, QPalette
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from rfstudio.widgets.cells import AnyIndex, Letters, paint_panel
+from rfstudio.widgets.parts.cells import AnyIndex, Letters, paint_panel
+from rfstudio.widgets.parts.theme import icon, muted, severity_colour
 from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.stack.row_texts import Cells
-from rfstudio.widgets.theme import icon, muted, severity_colour
 
 _GAP = 7
 _BADGE = 14

@@ -15,12 +15,12 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QFont
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.document import Document
-from rfstudio.app.layer_edits import LayerEdits
-from rfstudio.app.selection import Selected, Selection
-from rfstudio.core.architecture import Item, Layer, Location, Parallel
+from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selected, Selection
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
 from rfstudio.widgets.stack.row_texts import RowTexts, is_named_branch, own_name
 from rfstudio.widgets.stack.rows import Row, children_of, new_row
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from rfstudio.app.new_items import matching_kinds
-from rfstudio.widgets.list_keys import ListKeys
+from rfstudio.app.editing.new_items import matching_kinds
+from rfstudio.widgets.parts.list_keys import ListKeys
 
 
 class OpPicker(QFrame):

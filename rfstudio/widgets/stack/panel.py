@@ -27,21 +27,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.document import Document
-from rfstudio.app.layer_edits import LayerEdits
-from rfstudio.app.selection import Selection
-from rfstudio.core.architecture import Location
-from rfstudio.core.edits import Direction, Wrapping
+from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selection
+from rfstudio.core.editing.edits import Direction, Wrapping
 from rfstudio.core.errors import EditError, RFStudioError
-from rfstudio.widgets.cells import TextDelegate
-from rfstudio.widgets.fields import Line
-from rfstudio.widgets.focus_ring import FocusRing
+from rfstudio.core.network.architecture import Location
+from rfstudio.widgets.parts.cells import TextDelegate
+from rfstudio.widgets.parts.fields import Line
+from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.theme import icon
 from rfstudio.widgets.stack.copy_chooser import CopyChooser
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from rfstudio.widgets.stack.op_picker import OpPicker
 from rfstudio.widgets.stack.tree import LayerTree
-from rfstudio.widgets.theme import icon
 
 _WRAPS: tuple[tuple[Wrapping, str], ...] = (
     ("sequence", "Ctrl+G"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.document import Document
-from rfstudio.app.selection import Selection
-from rfstudio.app.texts import field_text, item_text, sizes_text, steps_text
-from rfstudio.core.analysis import LayerAnalysis
-from rfstudio.core.architecture import Item, Layer, Location, Parallel
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.texts import field_text, item_text, sizes_text, steps_text
+from rfstudio.core.fields.analysis import LayerAnalysis
+from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
 from rfstudio.widgets.stack.rows import Row
 
 _KEPT = 4000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rfstudio.core.architecture import Item, Layer, Location, Parallel, Residual
+from rfstudio.core.network.architecture import Item, Layer, Location, Parallel, Residual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QTreeView
 
-from rfstudio.widgets.cells import MARGIN
+from rfstudio.widgets.parts.cells import MARGIN
 from rfstudio.widgets.stack.delegate import LayerDelegate
 from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.stack.rows import Row

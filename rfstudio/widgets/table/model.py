@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.texts import (
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.wording.texts import (
     alignment_text,
     field_text,
     number_text,
@@ -17,7 +17,7 @@ from rfstudio.app.texts import (
     sizes_text,
     steps_text,
 )
-from rfstudio.core.analysis import LayerAnalysis
+from rfstudio.core.fields.analysis import LayerAnalysis
 
 # Compared thousands of times a second, which enumerations are slow at.
 _DISPLAY = int(Qt.ItemDataRole.DisplayRole)

@@ -15,11 +15,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.exports import TABLE_KINDS, table_text
-from rfstudio.app.selection import Selection
-from rfstudio.widgets.cells import Letters, TextDelegate
-from rfstudio.widgets.focus_ring import FocusRing
+from rfstudio.app.files.exports import TABLE_KINDS, table_text
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
+from rfstudio.widgets.parts.cells import Letters, TextDelegate
+from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.table.model import COLUMNS, LayerTable
 
 _SAMPLES = (

@@ -11,13 +11,13 @@ import pytest
 from PySide6.QtCore import QObject, QPoint, QPointF, Signal
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.document import Document
-from rfstudio.app.image_source import ImageSource, Picture
-from rfstudio.app.selection import Selection
-from rfstudio.app.settings import Settings
-from rfstudio.core.architecture import Architecture
-from rfstudio.formats.yaml_reader import read_yaml
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.image_source import ImageSource, Picture
+from rfstudio.app.state.selection import Selection
+from rfstudio.app.state.settings import Settings
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.widgets.canvas.canvas import Canvas
 
 GREEN = (0, 160, 0)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.network.architecture import Architecture, Layer
 
 LEFT = Qt.MouseButton.LeftButton
 MIDDLE = Qt.MouseButton.MiddleButton

@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.expected_fields import EXPECTED
+from rfstudio.app.measuring.expected_fields import EXPECTED
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.network.architecture import Architecture, Layer
 
 CHAIN = """\
   - conv: {name: a, kernel_size: 3, padding: 1, out_channels: 4}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rfstudio.app.presets import read_preset
+from rfstudio.app.files.presets import read_preset
 from rfstudio.core import ops
-from rfstudio.core.analysis import analyze
-from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.canvas.composer import affordable
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.unit_grid import FieldsOnTheWay, grid_of

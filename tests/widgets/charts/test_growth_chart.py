@@ -8,8 +8,8 @@ from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
 from rfstudio.core import ops
-from rfstudio.core.analysis import analyze
-from rfstudio.core.architecture import Architecture, Layer
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.charts.growth_data import growth_of
 

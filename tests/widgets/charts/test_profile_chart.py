@@ -9,8 +9,8 @@ import pytest
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer
-from rfstudio.core.expected import expected_erf
+from rfstudio.core.effective.expected import expected_erf
+from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.charts.profile_chart import ProfileChart, section
 
 

@@ -11,10 +11,10 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.erf_export import ErfExport
-from rfstudio.app.erf_numbers import HEADERS
-from rfstudio.app.erf_options import ErfOptions
-from rfstudio.app.erf_view import ErfView
+from rfstudio.app.files.erf_export import ErfExport
+from rfstudio.app.measuring.erf_numbers import HEADERS
+from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
 
 

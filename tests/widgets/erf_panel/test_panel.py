@@ -15,18 +15,18 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.analysis_session import AnalysisSession
-from rfstudio.app.document import Document
-from rfstudio.app.erf_options import ErfOptions
-from rfstudio.app.erf_session import ErfSession
+from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.jobs import JobRunner
-from rfstudio.app.layer_edits import LayerEdits
-from rfstudio.app.measuring_options import OPTIONS
-from rfstudio.app.selection import Selection
+from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.measuring.erf_session import ErfSession
+from rfstudio.app.measuring.measuring_options import OPTIONS
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selection
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Layer, Residual
+from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.expected import expected_erf
+from rfstudio.core.network.architecture import Architecture, Layer, Residual
 from rfstudio.widgets.erf_panel.convergence import RATE
 from rfstudio.widgets.erf_panel.panel import ErfPanel
 

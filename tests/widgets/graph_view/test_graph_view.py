@@ -12,8 +12,15 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from rfstudio.core import ops
-from rfstudio.core.architecture import Architecture, Branch, Layer, Parallel, Repeat, Residual
-from rfstudio.core.graph import expand
+from rfstudio.core.network.architecture import (
+    Architecture,
+    Branch,
+    Layer,
+    Parallel,
+    Repeat,
+    Residual,
+)
+from rfstudio.core.network.graph import expand
 from rfstudio.widgets.graph_view.graph_view import GraphView
 from rfstudio.widgets.graph_view.layout import layout_of
 

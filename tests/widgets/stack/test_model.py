@@ -10,11 +10,11 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.presets import read_preset
-from rfstudio.app.settings import Settings
+from rfstudio.app.files.presets import read_preset
+from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
-from rfstudio.core.architecture import walk
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import walk
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from tests.widgets.conftest import SMALL
 

@@ -9,8 +9,8 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.presets import read_preset
-from rfstudio.app.settings import Settings
+from rfstudio.app.files.presets import read_preset
+from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.table.panel import TablePanel

@@ -1,0 +1,298 @@
+"""The edits that the window offers, each one undo step that leaves the right thing chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from PySide6.QtCore import QObject
+
+from rfstudio.app.editing.layer_text import items_of_text, text_of_items
+from rfstudio.app.editing.new_items import new_item
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selected, Selection
+from rfstudio.core import ops
+from rfstudio.core.editing import edits
+from rfstudio.core.errors import EditError
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.network.architecture import (
+    Architecture,
+    Branch,
+    Item,
+    Layer,
+    Location,
+    Parallel,
+    item_at,
+)
+
+# Of these pairs of parameters a layer has exactly one.
+_EITHER_OR = ({"scale_factor", "size"}, {"size", "margins"})
+
+
+class _Side(NamedTuple):
+    """The network on one side of an edit, and what is chosen in it."""
+
+    architecture: Architecture
+    chosen: Selected
+
+
+class LayerEdits(QObject):
+    """Edits the document and chooses what the edit made; undone, what was chosen before it.
+
+    Every method raises `RFStudioError` with a sentence where the edit is not possible; nothing
+    has changed then.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        session: AnalysisSession,
+        selection: Selection,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._session = session
+        self._selection = selection
+        # By the networks left and entered; as they are kept, no other ones can have their ids.
+        self._sides: dict[tuple[int, int], tuple[_Side, _Side]] = {}
+        self._here = document.architecture
+        # Connected behind the analysis, so that the selection has followed by then.
+        document.architecture_changed.connect(self._follow_step)
+
+    @property
+    def _architecture(self) -> Architecture:
+        return self._document.architecture
+
+    def place_behind_selection(self) -> Location:
+        """Return where a new layer goes: behind the chosen item, or to the front."""
+        item = self._selection.item
+        if item is None:
+            return (0,)
+        found = self._session.outline.item(item)
+        if found is not None and found.bodies and not any(found.bodies):
+            return (*item, 0, 0)  # an empty container waits for its first layer
+        return edits.after(item)
+
+    def add(self, keyword: str, place: Location | None = None) -> None:
+        """Add a new layer or container, by its keyword, behind the chosen item."""
+        item = new_item(keyword)
+        place = self.place_behind_selection() if place is None else place
+        if isinstance(item, Layer) and isinstance(item.op, ops.MERGES):
+            item = replace(item, inputs=self._usual_sources(place))
+        self._insert(f"Add {keyword}", place, (item,))
+
+    def insert_text(self, text: str, place: Location | None = None, *, verb: str = "Paste") -> None:
+        """Insert layers from YAML text behind the chosen item."""
+        items = items_of_text(text, self._architecture.axes)
+        if not items:
+            raise EditError("the text holds no layers")
+        place = self.place_behind_selection() if place is None else place
+        self._insert(f"{verb} {_count(len(items))}", place, items)
+
+    def text_of(self, locations: Sequence[Location]) -> str:
+        """Return items as YAML text."""
+        places = edits.outermost(locations)
+        return text_of_items([item_at(self._architecture, place) for place in places])
+
+    def delete(self, locations: Sequence[Location], *, verb: str = "Delete") -> None:
+        """Delete items; what then stands in their place is chosen."""
+        places = edits.outermost(locations)
+        if not places:
+            return
+        after = edits.delete(self._architecture, places)
+        with self._step():
+            self._document.edit(f"{verb} {self._named(places)}", after)
+            self._select_near(edits.landing(places, places[0]))
+
+    def duplicate(self, locations: Sequence[Location]) -> None:
+        """Put copies of items behind them."""
+        places = edits.outermost(locations)
+        after = edits.duplicate(self._architecture, places)
+        with self._step():
+            self._document.edit(f"Duplicate {self._named(places)}", after)
+            self._selection.select_item(edits.after(places[-1]))
+
+    def move(self, locations: Sequence[Location], target: Location) -> list[Location]:
+        """Move items in front of a place; return where they are now."""
+        places = edits.outermost(locations)
+        after = edits.move(self._architecture, places, target)
+        goal = edits.landing(places, target)
+        with self._step():
+            self._document.edit(f"Move {self._named(places)}", after)
+            self._selection.select_item(goal)
+        return [(*goal[:-1], goal[-1] + i) for i in range(len(places))]
+
+    def step(self, locations: Sequence[Location], direction: edits.Direction) -> list[Location]:
+        """Move items by one step; return where they are now."""
+        places = edits.outermost(locations)
+        target = edits.step(self._architecture, places, direction)
+        return places if target is None else self.move(places, target)
+
+    def wrap(self, locations: Sequence[Location], kind: edits.Wrapping) -> None:
+        """Put neighbouring items into a new container."""
+        places = edits.outermost(locations)
+        after = edits.wrap(self._architecture, places, kind)
+        with self._step():
+            self._document.edit(f"Wrap {self._named(places)} in {kind}", after)
+            self._selection.select_item(places[0])
+
+    def unwrap(self, location: Location) -> None:
+        """Exchange a container for the layers in it."""
+        after = edits.unwrap(self._architecture, location)
+        with self._step():
+            self._document.edit(f"Unwrap {self._named([location])}", after)
+            self._select_near(location)
+
+    def rename(self, location: Location, name: str) -> None:
+        """Rename an item."""
+        after = edits.rename(self._architecture, location, name)
+        copy = self._selection.copy
+        with self._step():
+            self._document.edit(f"Rename {self._named([location])}", after)
+            self._selection.select_item(location, copy)
+
+    def set_parameter(self, location: Location, name: str, value: Any) -> None:
+        """Set one parameter; consecutive changes of the same one undo together."""
+        item = item_at(self._architecture, location)
+        after = self._with_parameter(item, location, name, value)
+        self._document.edit(
+            f"Set {name.replace('_', ' ')} of {self._named([location])}",
+            after,
+            merge_key=f"{location}.{name}",
+        )
+
+    def set_inputs(self, location: Location, names: Sequence[str]) -> None:
+        """Set what a layer reads; no names: the layer before it."""
+        after = edits.set_inputs(self._architecture, location, names)
+        self._document.edit(f"Set what {self._named([location])} reads", after)
+
+    def readable(self, location: Location) -> tuple[str, ...]:
+        """Return the names of all that a layer may read."""
+        return edits.readable(self._architecture, location)
+
+    def set_network(self, what: str, **facts: Any) -> None:
+        """Set facts of the whole network; the arguments are those of `edits.set_network`."""
+        after = edits.set_network(self._architecture, **facts)
+        self._document.edit(f"Set {what}", after, merge_key=f"network.{what}")
+
+    def set_input_size(self, size: tuple[int, ...]) -> None:
+        """Give the network another input size, if it works with it.
+
+        Raises
+        ------
+        EditError
+            If some layer does not fit this size; the network stays as it was.
+        """
+        after = edits.set_network(self._architecture, input_size=size)
+        before = {x.layer for x in self._session.analysis.diagnostics if x.severity == "error"}
+        for remark in analyze(after).diagnostics:
+            if remark.severity == "error" and remark.layer not in before:
+                text = " × ".join(map(str, size))
+                raise EditError(f"the network does not work at {text}: {remark.message}")
+        self._document.edit("Set input size", after)
+
+    def add_branch(self, location: Location) -> None:
+        """Add an empty branch to a parallel container."""
+        branches = self._branches(location)
+        taken = {branch.name for branch in branches}
+        name = next(x for x in map(_letters, range(len(branches), 10**6)) if x not in taken)
+        wanted = [*((i, x.name) for i, x in enumerate(branches)), (None, name)]
+        self._set_branches("Add a branch", location, wanted)
+
+    def rename_branch(self, location: Location, branch: int, name: str) -> None:
+        """Rename one branch of a parallel container."""
+        branches = self._branches(location)
+        wanted = [(i, name if i == branch else x.name) for i, x in enumerate(branches)]
+        self._set_branches("Rename a branch", location, wanted)
+
+    def delete_branch(self, location: Location, branch: int) -> None:
+        """Delete one branch of a parallel container, with its layers."""
+        branches = self._branches(location)
+        wanted = [(i, x.name) for i, x in enumerate(branches) if i != branch]
+        self._set_branches("Delete a branch", location, wanted)
+
+    def _set_branches(
+        self, text: str, location: Location, wanted: Sequence[tuple[int | None, str]]
+    ) -> None:
+        after = edits.set_branches(self._architecture, location, wanted)
+        self._document.edit(f"{text} of {self._named([location])}", after)
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """Remember what is chosen on either side of an edit, for undo and redo."""
+        before = _Side(self._architecture, self._selection.value)
+        yield
+        after = _Side(self._architecture, self._selection.value)
+        if after.architecture is not before.architecture:
+            self._sides[id(before.architecture), id(after.architecture)] = (before, after)
+            self._sides[id(after.architecture), id(before.architecture)] = (after, before)
+
+    def _follow_step(self) -> None:
+        """Choose what was chosen on the other side of an edit, unless somebody chose since."""
+        here, self._here = self._here, self._architecture
+        known = self._sides.get((id(here), id(self._here)))
+        if known is None:
+            if not self._document.undo_stack.count():  # another network was opened
+                self._sides.clear()
+            return
+        left, entered = known
+        chosen = self._selection.left
+        if (chosen.layer, chosen.item) == (left.chosen.layer, left.chosen.item):
+            self._selection.return_to(entered.chosen)
+
+    def _branches(self, location: Location) -> tuple[Branch, ...]:
+        item = item_at(self._architecture, location)
+        if not isinstance(item, Parallel):
+            raise EditError("only a parallel container has branches")
+        return item.branches
+
+    def _with_parameter(
+        self, item: Item, location: Location, name: str, value: Any
+    ) -> Architecture:
+        if isinstance(item, Layer) and value is not None:
+            for pair in _EITHER_OR:
+                others = pair - {name}
+                if name in pair and all(hasattr(item.op, x) for x in pair):
+                    changes: dict[str, Any] = {name: value, **dict.fromkeys(others)}
+                    return edits.set_op(self._architecture, location, replace(item.op, **changes))
+        return edits.set_parameter(self._architecture, location, name, value)
+
+    def _usual_sources(self, place: Location) -> tuple[str, ...]:
+        """Return what a new merge reads: the layer before it, and what that one reads."""
+        probe = edits.insert(self._architecture, place, (Layer(ops.Identity()),))
+        names = edits.readable(probe, place)
+        return tuple(dict.fromkeys((names[-1], names[-2] if len(names) > 1 else names[-1])))
+
+    def _insert(self, text: str, place: Location, items: Sequence[Item]) -> None:
+        after = edits.insert(self._architecture, place, items)
+        with self._step():
+            self._document.edit(text, after)
+            self._selection.select_item(place)
+
+    def _select_near(self, place: Location) -> None:
+        outline = self._session.outline
+        while place:
+            if outline.item(place) is not None:
+                self._selection.select_item(place)
+                return
+            place = (*place[:-1], place[-1] - 1) if place[-1] > 0 else place[:-2]
+        self._selection.select_item(None)
+
+    def _named(self, places: Sequence[Location]) -> str:
+        if len(places) != 1:
+            return _count(len(places))
+        item = item_at(self._architecture, places[0])
+        return item.name or (item.op.keyword if isinstance(item, Layer) else item.keyword)
+
+
+def _count(number: int) -> str:
+    return "1 layer" if number == 1 else f"{number} layers"
+
+
+def _letters(number: int) -> str:
+    """Return the name of a new branch: a, b … z, then branch27 and so on."""
+    return chr(ord("a") + number) if number < 26 else f"branch{number + 1}"

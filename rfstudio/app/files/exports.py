@@ -1,0 +1,150 @@
+"""What leaves the window as a file or on the clipboard: pictures, tables, networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.metrics.metrics import measured_peak
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.figures import (
+    SUFFIXES,
+    FigureStyle,
+    growth_of,
+    render,
+    render_growth,
+    scene_of,
+)
+from rfstudio.formats.files import atomic_write
+from rfstudio.formats.networks.network_files import write_network_file
+from rfstudio.formats.tables.tables import (
+    analysis_csv,
+    analysis_json,
+    analysis_table,
+    table_latex,
+    table_markdown,
+)
+
+PICTURE_SUFFIXES = SUFFIXES
+"""Endings of picture files."""
+
+TABLE_KINDS = ("CSV", "Markdown", "LaTeX", "JSON")
+
+TABLE_SUFFIXES = {".csv": "CSV", ".md": "Markdown", ".tex": "LaTeX", ".json": "JSON"}
+
+
+def save_picture(
+    path: Path,
+    analysis: Analysis,
+    layer: str,
+    unit: tuple[int, ...],
+    *,
+    image: Any = None,
+    erf: Any = None,
+    erf_label: str = "effective field",
+    is_measured: bool = False,
+    style: FigureStyle | None = None,
+) -> None:
+    """Write the figure of one unit as PNG, SVG or PDF, by the ending of the path.
+
+    Parameters
+    ----------
+    path
+        The file.
+    analysis, layer, unit
+        Whose fields are drawn.
+    image
+        (H, W, 3) bytes, or None.
+    erf, erf_label
+        An effective field in the shape of the input, and how the legend calls it.
+    is_measured
+        Whether it was measured, so that single pixels are noise.
+    style
+        Width, resolution and so on.
+
+    Raises
+    ------
+    RFStudioError
+        If the ending is another one or the file cannot be written.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise RFStudioError(
+            f"a picture is saved as {', '.join(SUFFIXES)}; give the file one of these endings"
+        )
+    scene = scene_of(
+        analysis,
+        layer,
+        unit,
+        title=analysis.architecture.name,
+        image=image,
+        erf=erf,
+        erf_label=erf_label,
+        erf_peak=measured_peak(erf) if is_measured and erf is not None else None,
+    )
+    atomic_write(path, render(scene, path.suffix, style or FigureStyle(colour=True)))
+
+
+def save_growth(
+    path: Path, networks: Sequence[tuple[str, Analysis]], style: FigureStyle | None = None
+) -> None:
+    """Write the sizes of fields against depth as PNG, SVG or PDF, by the ending of the path.
+
+    Parameters
+    ----------
+    path
+        The file.
+    networks
+        Names and analyses of what is compared, in the order of the legend.
+    style
+        Width and resolution.
+
+    Raises
+    ------
+    RFStudioError
+        If the ending is another one or the file cannot be written.
+    """
+    curves = [growth_of(name, analysis) for name, analysis in networks]
+    atomic_write(path, render_growth(curves, path.suffix, style))
+
+
+def table_text(analysis: Analysis, kind: str) -> str:
+    """Return the table of all layers as "CSV", "Markdown", "LaTeX" or "JSON"."""
+    match kind:
+        case "CSV":
+            return analysis_csv(analysis.layers)
+        case "Markdown":
+            return table_markdown(analysis_table(analysis.layers))
+        case "LaTeX":
+            return table_latex(analysis_table(analysis.layers), analysis.architecture.name)
+        case "JSON":
+            return analysis_json(analysis)
+    raise RFStudioError(f"a table is written as {', '.join(TABLE_KINDS)}, not as {kind}")
+
+
+def save_table(path: Path, analysis: Analysis) -> None:
+    """Write the table of all layers, its kind by the ending of the path.
+
+    Raises
+    ------
+    RFStudioError
+        If the ending is unknown or the file cannot be written.
+    """
+    kind = TABLE_SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        endings = ", ".join(TABLE_SUFFIXES)
+        raise RFStudioError(f"a table is saved as {endings}; give the file one of these endings")
+    atomic_write(path, table_text(analysis, kind).encode())
+
+
+def save_network(path: Path, architecture: Architecture) -> None:
+    """Write a network as YAML or as PyTorch source, by the ending of the path.
+
+    Raises
+    ------
+    RFStudioError
+        If the ending is unknown or the file cannot be written.
+    """
+    write_network_file(path, architecture)

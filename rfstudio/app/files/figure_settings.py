@@ -1,0 +1,70 @@
+"""What a figure for print shows and how: chosen once, and remembered for the next one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from rfstudio.app.state.settings import Settings
+from rfstudio.figures import FigureError, FigureStyle
+
+__all__ = [
+    "RESOLUTIONS",
+    "WIDTHS",
+    "FigureStyle",
+    "FigureWish",
+    "remember_wish",
+    "remembered_wish",
+]
+
+Content = Literal["fields", "growth"]
+
+WIDTHS = (20, 1000)
+"""Least and largest width of a figure, in millimetres."""
+
+RESOLUTIONS = (30, 2400)
+"""Least and largest resolution of a figure, in dots per inch."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureWish:
+    """A figure that is wanted.
+
+    Attributes
+    ----------
+    content
+        "fields": those of the chosen unit, on the image; "growth": size against depth.
+    style
+        Width, resolution and so on.
+    """
+
+    content: Content = "fields"
+    style: FigureStyle = field(default_factory=lambda: FigureStyle(colour=True))
+
+
+def remembered_wish(settings: Settings) -> FigureWish:
+    """Return what was wanted last; what is not remembered or makes no sense is as at first."""
+    usual = FigureWish()
+    style = replace(
+        usual.style,
+        colour=settings.flag("figure/colour", usual.style.colour),
+        scale="log" if settings.text("figure/scale") == "log" else "linear",
+        caption=settings.flag("figure/caption", usual.style.caption),
+        legend=settings.flag("figure/legend", usual.style.legend),
+    )
+    with suppress(FigureError, ValueError, OverflowError):  # somebody may have edited the file
+        style = replace(
+            style,
+            width_mm=settings.number("figure/width_mm", style.width_mm),
+            dpi=round(settings.number("figure/dpi", style.dpi)),
+        )
+    content: Content = "growth" if settings.text("figure/content") == "growth" else "fields"
+    return FigureWish(content, style)
+
+
+def remember_wish(settings: Settings, wish: FigureWish) -> None:
+    """Remember what was wanted."""
+    settings.set("figure/content", wish.content)
+    for name in ("width_mm", "dpi", "colour", "scale", "caption", "legend"):
+        settings.set(f"figure/{name}", getattr(wish.style, name))

@@ -1,0 +1,92 @@
+"""What the window begins with: the network that was asked for, the last one, or VGG-16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from rfstudio.app.files.presets import START, read_preset
+from rfstudio.app.state.document import read_network
+from rfstudio.app.state.settings import Settings
+from rfstudio.core.errors import FormatError, Problem, RFStudioError
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks.presets import names
+
+LAST = "session/network"
+"""Setting of the network that was open last: a path, or a preset's name."""
+
+
+_CHOICE = "session/choice"
+"""Setting of what was chosen last: the layer, then the unit's position."""
+
+
+def remember_choice(settings: Settings, layer: str, unit: tuple[int, ...]) -> None:
+    """Remember which unit was chosen when the window was closed."""
+    settings.set(_CHOICE, [layer, *map(str, unit)])
+
+
+def remembered_choice(settings: Settings) -> tuple[str, tuple[int, ...]] | None:
+    """Return the layer and the unit that were chosen last; None if that is not known."""
+    layer, *unit = settings.texts(_CHOICE) or [""]
+    if not layer or not all(x.isdecimal() for x in unit):
+        return None
+    return layer, tuple(map(int, unit))
+
+
+class Opening(NamedTuple):
+    """A network to begin with.
+
+    Attributes
+    ----------
+    architecture, path
+        The network and its file, if it has one.
+    preset
+        The preset's name, if it is one.
+    wanted, problems
+        A file that was asked for and could not be opened, and why.
+    """
+
+    architecture: Architecture
+    path: Path | None = None
+    preset: str = ""
+    wanted: Path | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def opening_for(network: str | None, settings: Settings) -> Opening:
+    """Return what to begin with.
+
+    Parameters
+    ----------
+    network
+        A preset's name or a path; None: what was open last.
+    settings
+        What is remembered.
+
+    Raises
+    ------
+    RFStudioError
+        If there is neither such a preset nor such a file; a file with mistakes raises nothing,
+        its problems are listed.
+    """
+    if network is None:
+        return _last(settings)
+    if network in names():
+        return Opening(read_preset(network), preset=network)
+    path = Path(network)
+    if not path.exists():
+        return Opening(read_preset(network))  # which says what the nearest name is
+    try:
+        return Opening(read_network(path), path)
+    except FormatError as error:
+        return Opening(read_preset(START), None, START, path, error.problems)
+
+
+def _last(settings: Settings) -> Opening:
+    known = settings.text(LAST)
+    if known:
+        try:
+            return opening_for(known, settings)
+        except RFStudioError:
+            pass  # it was moved or deleted since
+    return Opening(read_preset(START), preset=START)

@@ -1,0 +1,45 @@
+"""The networks that ship with the program, for the window's menu."""
+
+from __future__ import annotations
+
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks import presets
+
+START = "vgg16"
+"""The network that a first start shows."""
+
+_FAMILIES = (
+    ("VGG and AlexNet", ("alexnet", "vgg")),
+    ("ResNet", ("resnet",)),
+    ("Inception", ("googlenet", "inception", "xception")),
+    ("Mobile and dense", ("mobilenet", "efficientnet", "densenet")),
+    ("Segmentation", ("unet", "fcn", "deeplab")),
+    ("Large kernels and attention", ("convnext", "replknet", "vit", "swin")),
+    ("Sequences and theory", ("tcn", "wavenet", "luo")),
+)
+
+
+def preset_families() -> list[tuple[str, list[str]]]:
+    """Return the names of all presets, grouped under headings."""
+    rest = list(presets.names())
+    groups = []
+    for title, stems in _FAMILIES:
+        members = [name for name in rest if name.startswith(stems)]
+        rest = [name for name in rest if name not in members]
+        if members:
+            groups.append((title, members))
+    if rest:
+        groups.append(("Others", rest))
+    return groups
+
+
+def read_preset(name: str) -> Architecture:
+    """Return a preset network.
+
+    Raises
+    ------
+    RFStudioError
+        If there is none of that name.
+    """
+    architecture: Architecture = presets.read_preset(name)
+    return architecture

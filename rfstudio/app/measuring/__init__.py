@@ -1,0 +1,1 @@
+"""Effective fields in the window: options, the running measurement, what is shown."""

@@ -1,0 +1,61 @@
+"""What the user chooses of a measurement; the unit and the network come from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Literal
+
+from rfstudio.engine.requests.request import Activation, BatchNormMode, Estimator
+
+FIXED_WEIGHTS = ("random", "uniform")
+"""Weights that are no file."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ErfOptions:
+    """How the next measurement is made.
+
+    Attributes
+    ----------
+    inputs
+        Noise, the image that the canvas shows, or all images of `folder`.
+    folder
+        Where the images are.
+    others
+        As in `rfstudio.engine.requests.request.ErfRequest`.
+    """
+
+    estimator: Estimator = "energy"
+    channel: int | None = None
+    activation: Activation = "as_is"
+    inputs: Literal["noise", "image", "folder"] = "noise"
+    folder: Path | None = None
+    weights: str = "random"
+    seed: int = 0
+    images_per_weights: int = 4
+    batch_norm: BatchNormMode = "warmed"
+    samples: int = 32
+    dtype: Literal["float32", "float64"] = "float32"
+    device: str = "auto"
+    patch: int = 8
+    stride: int = 8
+    fill: float = 0.0
+    amplitude: float = 1.0
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing was changed."""
+        return astuple(self) == astuple(ErfOptions())
+
+    @property
+    def lacking(self) -> str:
+        """What a measurement needs and does not find, in a sentence; empty: nothing."""
+        if self.weights not in FIXED_WEIGHTS and not Path(self.weights).is_file():
+            return f"The file of weights {self.weights} is not there; choose another one."
+        if self.inputs == "folder":
+            if self.folder is None:
+                return "No folder of images is chosen; choose one, or measure with noise."
+            if not self.folder.is_dir():
+                return f"The folder of images {self.folder} is not there; choose another one."
+        return ""

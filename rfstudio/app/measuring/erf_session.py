@@ -1,0 +1,285 @@
+"""Measures the effective field of the chosen unit in the worker, and drops what is stale."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from rfstudio.app.jobs import PATIENCE, Job, JobRunner
+from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.measuring.measuring_work import ErfWork, Subject, work_of
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
+from rfstudio.core.errors import RFStudioError
+from rfstudio.engine.requests.request import BY_FILLING, CONTINUABLE, ErfResult
+
+_KEY = "erf"
+
+
+class _Run(NamedTuple):
+    """What was asked for: the unit, how it is measured, and on which image."""
+
+    subject: Subject
+    options: ErfOptions
+    pixels: NDArray[np.uint8] | None
+
+    def work(self, kept: ErfResult | None = None) -> ErfWork:
+        """Return the measurement for the worker, from the start or from what is kept."""
+        return work_of(self.subject, self.options, self.pixels, kept)
+
+
+class ErfSession(QObject):
+    """Holds the options of measuring, the running measurement and the last result.
+
+    A result is shown only for as long as network, layer and unit are those that were measured: any
+    edit, other layer or other unit ends the measurement and clears the result.
+
+    Parameters
+    ----------
+    runner
+        Runs the measurements.
+    session, selection
+        What is measured.
+    options
+        How the first one is made; None: the defaults.
+
+    Signals
+    -------
+    erf_changed
+        The `ErfResult` of the chosen unit, complete or as far as it was when it was stopped; None
+        while there is none.
+    progressed
+        The fraction done, and the `ErfResult` so far (or None).
+    failed
+        The exception that ended a measurement.
+    state_changed
+        "idle" (nothing measured), "measuring", "stopped" (measured in part) or "done".
+    options_changed
+        The new `ErfOptions`.
+    """
+
+    erf_changed = Signal(object)
+    progressed = Signal(float, object)
+    failed = Signal(Exception)
+    state_changed = Signal(str)
+    options_changed = Signal(object)
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        session: AnalysisSession,
+        selection: Selection,
+        parent: QObject | None = None,
+        *,
+        options: ErfOptions | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._session = session
+        self._selection = selection
+        self._options = options or ErfOptions()
+        self._pixels: NDArray[np.uint8] | None = None
+        self._run: _Run | None = None
+        self._kept: ErfResult | None = None
+        self._job: Job | None = None
+        self._so_far: ErfResult | None = None
+        self._fraction = 0.0
+        self._result: ErfResult | None = None
+        self._state = "idle"
+        session.analysis_changed.connect(self._drop_if_stale)
+        selection.selection_changed.connect(self._drop_if_stale)
+
+    @property
+    def options(self) -> ErfOptions:
+        """How the next measurement is made."""
+        return self._options
+
+    @property
+    def result(self) -> ErfResult | None:
+        """The measurement of the chosen unit, complete or stopped; None while there is none."""
+        return self._result
+
+    @property
+    def measured_options(self) -> ErfOptions | None:
+        """How the chosen unit was measured, whatever is chosen by now; None: it was not."""
+        return None if self._run is None else self._run.options
+
+    @property
+    def shortfall(self) -> str:
+        """How much of a stopped measurement is in its result; empty: all of it, or no result."""
+        return "" if self._state != "stopped" else words_of(self._so_far, self._fraction)
+
+    @property
+    def state(self) -> str:
+        """The state: "idle", "measuring", "stopped" or "done"."""
+        return self._state
+
+    @property
+    def is_measuring(self) -> bool:
+        """Whether a measurement runs."""
+        return self._state == "measuring"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the chosen unit is measured, or is being measured."""
+        return self._run is not None and self._run.subject == self._chosen()
+
+    @property
+    def why_no_more(self) -> str:
+        """Why no samples can be added to the result, in a sentence; empty: they can."""
+        if self._result is None or self._run is None:
+            return "There is no measurement to go on with."
+        estimator = self._run.options.estimator
+        if estimator not in CONTINUABLE:
+            return f"Of '{estimator}' too little is kept to go on; measure anew."
+        return ""
+
+    def set_options(self, **changes: Any) -> None:
+        """Change some options, by name; a measurement that runs or is done stays as it is."""
+        self._options = replace(self._options, **changes)
+        self.options_changed.emit(self._options)
+
+    def reset_options(self) -> None:
+        """Choose every option as in a program that was never started before."""
+        self._options = ErfOptions()
+        self.options_changed.emit(self._options)
+
+    def set_image(self, pixels: NDArray[np.uint8] | None) -> None:
+        """Say what the canvas shows, (H, W, 3) bytes, for measurements on the image.
+
+        A measurement on the image before ends, and its result is dropped.
+        """
+        self._pixels = pixels
+        if self._run is not None and self._run.options.inputs == "image":
+            self._drop()
+
+    def measure(self) -> None:
+        """Measure the chosen unit; a measurement that still runs is dropped."""
+        self._drop()
+        run = _Run(self._chosen(), self._options, self._pixels)
+        try:
+            work = run.work()
+        except RFStudioError as error:
+            self.failed.emit(error)
+            return
+        self._run = run
+        self._start(work)
+
+    def measure_more(self) -> None:
+        """Go on from the result: to the end if it was stopped, else with as many samples again.
+
+        The options are those of the result, whatever is chosen by now.
+        """
+        kept, run = self._result, self._run
+        if kept is None or run is None or self.why_no_more:
+            return
+        is_stopped = self._state == "stopped"
+        wanted = kept.wanted if is_stopped else 2 * kept.samples
+        # A map by filling may have stopped amid a sample.
+        done = self._fraction if is_stopped else kept.samples / wanted
+        self._run = run._replace(options=replace(run.options, samples=wanted))
+        kept = replace(kept, wanted=wanted)
+        work = self._run.work(kept)
+        self._result = None
+        self.erf_changed.emit(None)
+        self._start(work, kept)
+        self._advance(done, kept)
+
+    def cancel(self) -> None:
+        """Stop the running measurement; the samples that are there stay as its result."""
+        if not self.is_measuring:
+            return
+        kept = self._so_far
+        if kept is None:
+            self._drop()
+            return
+        self._end_job(PATIENCE)  # to go on from here, a worker that is warm is worth the wait
+        self._result = kept
+        self._set_state("stopped")
+        self.erf_changed.emit(kept)
+
+    def _start(self, work: ErfWork, kept: ErfResult | None = None) -> None:
+        job = self._runner.submit(_KEY, work)
+        job.progressed.connect(self._advance)
+        job.succeeded.connect(self._succeed)
+        job.failed.connect(self._fail)
+        self._job = job
+        self._kept, self._so_far, self._fraction = kept, None, 0.0
+        self._set_state("measuring")
+
+    def _chosen(self) -> Subject:
+        return Subject(
+            self._session.analysis.architecture, self._selection.layer, self._selection.unit
+        )
+
+    def _drop_if_stale(self) -> None:
+        # Another analysis of the same network, with another reference say, is no reason.
+        if self._run is not None and self._run.subject != self._chosen():
+            self._drop()
+
+    def _drop(self) -> None:
+        """Forget the measurement, whether it runs or is done."""
+        self._run = None
+        self._end_job(PATIENCE)
+        self._kept, self._so_far, self._fraction = None, None, 0.0
+        if self._result is not None:
+            self._result = None
+            self.erf_changed.emit(None)
+        self._set_state("idle")
+
+    def _end_job(self, *grace: float) -> None:
+        if self._job is not None:
+            job, self._job = self._job, None
+            job.cancel(*grace)
+
+    def _advance(self, fraction: float, so_far: ErfResult | None) -> None:
+        if so_far is not None:
+            self._so_far, self._fraction = so_far, fraction
+        self.progressed.emit(fraction, so_far)
+
+    def _succeed(self, result: ErfResult) -> None:
+        self._job = None
+        self._kept, self._so_far = None, None
+        self._result = result
+        self._set_state("done")
+        self.erf_changed.emit(result)
+
+    def _fail(self, error: Exception) -> None:
+        self._job = None
+        kept, self._kept = self._kept, None
+        if kept is None:
+            self._run, self._so_far = None, None
+            self._set_state("idle")
+        else:
+            self._so_far, self._fraction = kept, kept.samples / kept.wanted
+            self._result = kept
+            self._set_state("stopped")
+            self.erf_changed.emit(kept)
+        self.failed.emit(error)
+
+    def _set_state(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self.state_changed.emit(state)
+
+
+def words_of(so_far: ErfResult | None, fraction: float) -> str:
+    """Return how far a measurement is, in words: ``17 of 32 samples``, or a share of the patches.
+
+    Parameters
+    ----------
+    so_far
+        What is known of it.
+    fraction
+        How much of the work is done, from 0 to 1.
+    """
+    if so_far is None:
+        return ""
+    # A map by filling goes from coarse to fine, so that its samples say little.
+    if so_far.options.get("estimator") in BY_FILLING:
+        return f"{fraction:.0%}"
+    return f"{so_far.samples} of {so_far.wanted} samples"

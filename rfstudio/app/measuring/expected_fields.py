@@ -1,0 +1,83 @@
+"""Expected effective fields, worked out once for all views that ask."""
+
+from __future__ import annotations
+
+from math import prod
+from time import perf_counter
+
+from rfstudio.core.effective.expected import Erf, expected_erf
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis
+
+LIVE_PIXELS = 1 << 21
+"""Largest map whose expected field is worked out while the pointer moves."""
+
+LIVE_LAYERS = 4000
+"""Longest network whose expected fields are."""
+
+_KEPT = 4
+
+_SLOW = 0.05
+"""Seconds of work from which on a field is shown after the frame, not before it."""
+
+QUIET = 80
+"""Milliseconds without a move after which a field that takes long is worked out."""
+
+
+class ExpectedFields:
+    """Works out expected fields; the last few are kept.
+
+    Attributes
+    ----------
+    seconds
+        How long one takes at present: the quicker of the last two, as anything may have held up
+        one of them.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = self._last = 0.0
+        self._kept: list[tuple[Analysis, str, tuple[int, ...], Erf | None]] = []
+
+    def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
+        """Return the expected field of a unit; None where there is none or it would take long."""
+        for kept in self._kept:
+            if kept[0] is analysis and kept[1:3] == (layer, unit):
+                return kept[3]
+        started = perf_counter()
+        field = _worked_out(analysis, layer, unit)
+        took = perf_counter() - started
+        self.seconds, self._last = min(took, self._last), took
+        self._kept = [*self._kept[1 - _KEPT :], (analysis, layer, unit, field)]
+        return field
+
+    def takes_long(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
+        """Whether a field is not known yet and would hold up the frame, as the last one did."""
+        return self.seconds > _SLOW and not any(
+            kept[0] is analysis and kept[1:3] == (layer, unit) for kept in self._kept
+        )
+
+
+EXPECTED = ExpectedFields()
+"""The one that all views of the window share."""
+
+
+def has_small_maps(analysis: Analysis) -> bool:
+    """Whether no map is too large for its expected field to be worked out beside other work."""
+    return 0 < prod(analysis.reference_size) <= LIVE_PIXELS and all(
+        max(x.size, default=0) <= LIVE_PIXELS for x in analysis.graph.nodes
+    )
+
+
+def is_live(analysis: Analysis) -> bool:
+    """Whether expected fields are worked out while the pointer moves."""
+    return len(analysis.graph.nodes) <= LIVE_LAYERS and has_small_maps(analysis)
+
+
+def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
+    if not is_live(analysis):
+        return None
+    graph = analysis.graph
+    try:
+        return expected_erf(graph, graph.index(layer), unit, reference=analysis.reference)
+    except RFStudioError:
+        return None

@@ -1,0 +1,111 @@
+"""Keeps the analysis of the document up to date: after each edit, on the GUI thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.outline import Outline
+from rfstudio.core.errors import UnknownLayerError
+from rfstudio.core.fields.analysis import Analysis, UnitView, analyze
+from rfstudio.core.network.architecture import INPUT, Architecture
+
+_VIEWS = 16
+
+
+class AnalysisSession(QObject):
+    """Analyses the document whenever it changes, which takes milliseconds.
+
+    Signals
+    -------
+    analysis_changed
+        The new `Analysis`, after each edit and each change of an option.
+    """
+
+    analysis_changed = Signal(object)
+
+    def __init__(self, document: Document, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._reference = INPUT
+        self._batch_norm_training = False
+        self._analysis = analyze(document.architecture)
+        self._outline = Outline(self._analysis)
+        self._views: dict[tuple[str, tuple[int, ...]], UnitView] = {}
+        self._document = document
+        document.architecture_changed.connect(self._refresh)
+
+    @property
+    def analysis(self) -> Analysis:
+        """The analysis of the document as it is now."""
+        return self._analysis
+
+    @property
+    def outline(self) -> Outline:
+        """Which nodes of the analysis the items of the document stand for."""
+        return self._outline
+
+    @property
+    def reference(self) -> str:
+        """Path of the layer with respect to whose map fields are given; usually the input."""
+        return self._reference
+
+    @property
+    def batch_norm_training(self) -> bool:
+        """Whether batch norm counts as in training mode, where it sees the whole map."""
+        return self._batch_norm_training
+
+    def unit(self, layer: str, position: tuple[int, ...]) -> UnitView:
+        """Return what one unit sees; the last few answers are kept, since many views ask.
+
+        Raises
+        ------
+        UnknownLayerError, UnitError
+            If there is no such layer or unit.
+        """
+        key = (layer, position)
+        view = self._views.get(key)
+        if view is None:
+            view = self._analysis.unit(layer, position)
+            if len(self._views) >= _VIEWS:
+                del self._views[next(iter(self._views))]
+            self._views[key] = view
+        return view
+
+    def set_reference(self, reference: str) -> None:
+        """Give all fields with respect to another layer's map.
+
+        Raises
+        ------
+        UnknownLayerError
+            If there is no such layer.
+        """
+        if reference != self._reference:
+            self._analysis.graph.index(reference)
+            self._reference = reference
+            self._refresh(self._document.architecture)
+
+    def set_batch_norm_training(self, is_on: bool) -> None:
+        """Let batch norm count as in training mode, or in evaluation mode."""
+        if is_on != self._batch_norm_training:
+            self._batch_norm_training = is_on
+            self._refresh(self._document.architecture)
+
+    def _refresh(self, architecture: Architecture) -> None:
+        try:
+            analysis = self._analyze(architecture)
+        except UnknownLayerError:
+            # The reference went away with an edit.
+            self._reference = INPUT
+            analysis = self._analyze(architecture)
+        self._analysis = analysis
+        self._outline = Outline(analysis)
+        self._views.clear()
+        self.analysis_changed.emit(analysis)
+
+    def _analyze(self, architecture: Architecture) -> Analysis:
+        return analyze(
+            architecture,
+            reference=self._reference,
+            batch_norm_training=self._batch_norm_training,
+            previous=self._analysis,
+        )

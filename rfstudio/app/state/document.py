@@ -1,0 +1,182 @@
+"""The document: one architecture, its file, and the undo stack through which all edits go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoStack
+
+from rfstudio.app.state.commands import ReplaceArchitecture
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.files import atomic_write, read_bounded
+from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
+from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.formats.networks.yaml_writer import write_yaml
+
+
+class Document(QObject):
+    """Holds the architecture; every change goes through the undo stack.
+
+    Signals
+    -------
+    architecture_changed
+        The architecture after an edit, an undo, a redo, or when another network was opened.
+    path_changed
+        The file that the document belongs to; None while it has none.
+    modified_changed
+        Whether there are changes that are not saved.
+    """
+
+    architecture_changed = Signal(object)
+    path_changed = Signal(object)
+    modified_changed = Signal(bool)
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        path: Path | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._architecture = architecture
+        self._path = path
+        self._stamp = _stamp(path)
+        self.undo_stack = QUndoStack(self)
+        self.undo_stack.cleanChanged.connect(self._announce_modified)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture as it is now; a value, safe to keep and to send to a thread."""
+        return self._architecture
+
+    @property
+    def path(self) -> Path | None:
+        """The file that the document was read from or saved to."""
+        return self._path
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether there are changes that are not saved."""
+        return not self.undo_stack.isClean()
+
+    @property
+    def is_changed_on_disk(self) -> bool:
+        """Whether its file is another one than was read or saved here; not if it is gone."""
+        now = _stamp(self._path)
+        return now is not None and now != self._stamp
+
+    def edit(self, text: str, architecture: Architecture, *, merge_key: str = "") -> None:
+        """Replace the architecture, undoably.
+
+        Parameters
+        ----------
+        text
+            What the edit does, for the undo menu.
+        architecture
+            The document from now on; nothing happens if it is the same.
+        merge_key
+            Consecutive edits with one key, such as the ticks of one spin box, undo together.
+        """
+        if architecture != self._architecture:
+            self.undo_stack.push(
+                ReplaceArchitecture(text, self._show, self._architecture, architecture, merge_key)
+            )
+
+    def replace(
+        self, architecture: Architecture, path: Path | None = None, *, is_modified: bool = False
+    ) -> None:
+        """Show another network, which cannot be undone.
+
+        Parameters
+        ----------
+        architecture
+            The network.
+        path
+            Its file, if it has one.
+        is_modified
+            Whether it differs from what is on disk, as a recovered network does.
+        """
+        self.undo_stack.clear()
+        if is_modified:
+            self.undo_stack.resetClean()
+        self._stamp = _stamp(path)
+        self._set_path(path)
+        self._show(architecture)
+
+    def open(self, path: Path) -> None:
+        """Show the network of a file.
+
+        Raises
+        ------
+        FormatError
+            With all problems of the file; what was open stays as it is.
+        RFStudioError
+            If the file cannot be read.
+        """
+        architecture = read_network(path)
+        self.replace(architecture, path)
+
+    def save(self, path: Path | None = None) -> None:
+        """Write the network to a file, its own if none is given.
+
+        Raises
+        ------
+        RFStudioError
+            If there is no file to write to, or it cannot be written; an old file is kept then.
+        """
+        target = path or self._path
+        if target is None:
+            raise RFStudioError("this network has no file yet; choose one with Save As")
+        write_network(target, self._architecture)
+        self._stamp = _stamp(target)
+        self._set_path(target)
+        self.undo_stack.setClean()
+
+    def _set_path(self, path: Path | None) -> None:
+        if path != self._path:
+            self._path = path
+            self.path_changed.emit(path)
+
+    def _show(self, architecture: Architecture) -> None:
+        self._architecture = architecture
+        self.architecture_changed.emit(architecture)
+
+    def _announce_modified(self, is_clean: bool) -> None:
+        self.modified_changed.emit(not is_clean)
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """Return what changes when a file does: its time and its size; None if there is no file."""
+    if path is None:
+        return None
+    try:
+        known = path.stat()
+    except OSError:
+        return None
+    return known.st_mtime_ns, known.st_size
+
+
+def read_network(path: Path) -> Architecture:
+    """Return the network of a file.
+
+    Raises
+    ------
+    FormatError
+        With all problems of the file.
+    RFStudioError
+        If the file cannot be read.
+    """
+    return read_yaml(read_bounded(path, MAX_BYTES), str(path))
+
+
+def write_network(path: Path, architecture: Architecture) -> None:
+    """Write a network to a file; an old file is kept if that fails.
+
+    Raises
+    ------
+    RFStudioError
+        If it cannot be written.
+    """
+    atomic_write(path, write_yaml(architecture).encode())

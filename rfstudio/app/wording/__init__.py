@@ -1,0 +1,1 @@
+"""Numbers, layers and units in words."""

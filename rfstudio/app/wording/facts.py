@@ -1,0 +1,214 @@
+"""The numbers of the chosen layer and unit in words: label, text, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from rfstudio.app.wording.texts import (
+    alignment_text,
+    amount_text,
+    field_text,
+    number_text,
+    signed,
+    sizes_text,
+    steps_text,
+)
+from rfstudio.core.fields.analysis import LayerAnalysis, UnitView
+from rfstudio.core.metrics.metrics import Metrics
+
+
+class Fact(NamedTuple):
+    """One number.
+
+    Attributes
+    ----------
+    label
+        Its name: a word or two.
+    text
+        Its value with the unit.
+    meaning
+        Meaning, unit and formula, for a tooltip.
+    """
+
+    label: str
+    text: str
+    meaning: str
+
+
+def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
+    """Yield the numbers of a layer's receptive field, the same for all its units."""
+    ranges = [x for x in layer.rf_size_range if x is not None]
+    if all(layer.is_global):
+        yield Fact(
+            "size", "the whole input", "Every unit sees the whole input: a global operation."
+        )
+    else:
+        yield Fact(
+            "size",
+            f"{field_text(layer)} px",
+            "Size of what one unit sees, in pixels of the input.\n"
+            "Along one path: r = 1 + Σ dilation · (kernel − 1) · jump in front.\n"
+            + (
+                "A range, since it depends on the unit: behind upsampling, or where strides differ."
+                if any(a != b for a, b in ranges)
+                else "Where branches meet: the hull of all branches."
+            ),
+        )
+    yield Fact(
+        "jump",
+        _steps(layer.jump, "px"),
+        "Effective stride: distance between what two neighbouring units see, in pixels.\n"
+        "The product of all strides in front; a fraction behind upsampling.",
+    )
+    yield Fact(
+        "padding",
+        _steps(layer.padding, "px"),
+        "Effective padding: how far unit 0 reaches before pixel 0.\nP = Σ padding · jump in front.",
+    )
+    yield Fact(
+        "centre",
+        _steps(layer.center, "px"),
+        "Centre of what unit 0 sees; pixel i has its centre at i.\n"
+        "Of unit u: u · jump − padding + (size − 1) / 2.",
+    )
+    yield Fact(
+        "alignment",
+        alignment_text(layer),
+        "Whether all paths from the input agree.\n"
+        "Centre offset: same jump, shifted fields. Stride mismatch: the field depends on the unit.",
+    )
+    if any(a != b for a, b in ranges):
+        yield Fact(
+            "range",
+            " × ".join(f"{a}…{b}" for a, b in ranges) + " px",
+            "Smallest and largest size over the units of this map.",
+        )
+
+
+def unit_facts(unit: UnitView) -> Iterator[Fact]:
+    """Yield the numbers of one unit."""
+    yield Fact(
+        "theoretical",
+        _region(unit.theoretical_region),
+        "Theoretical region, first … last pixel along each axis (y × x).\n"
+        "It may leave the image: that part is padding.",
+    )
+    yield Fact(
+        "visible",
+        _region(unit.visible_region),
+        "Visible region: hull of the pixels that really reach the unit,\n"
+        "with every border at every layer taken into account.",
+    )
+    yield Fact(
+        "pixels",
+        f"{unit.support_count:,}",
+        "Contributing pixels: the number of input pixels in the support.",
+    )
+    yield Fact(
+        "coverage",
+        f"{100 * unit.coverage:.3g} %   ({_percents(unit.axis_coverage)})",
+        "Share of the image that reaches the unit, and share of each side (y × x).",
+    )
+    yield Fact(
+        "gridding",
+        f"{100 * unit.gridding:.3g} %",
+        "Share of holes in the visible region: pixels inside it that are not read,\n"
+        "left by dilation or by strides larger than the kernel.",
+    )
+
+
+def cost_facts(layer: LayerAnalysis) -> Iterator[Fact]:
+    """Yield what a layer is made of and what it costs."""
+    yield Fact(
+        "output",
+        f"{layer.channels} × {sizes_text(layer.output_size)}",
+        "Channels and size of the layer's map.",
+    )
+    yield Fact("parameters", f"{layer.parameters:,}", "Number of learned parameters.")
+    macs = f"{layer.macs:,}" if layer.macs < 10_000 else amount_text(layer.macs)
+    yield Fact("MACs", macs, f"Multiply-adds for one image: {layer.macs:,}.")
+
+
+def erf_facts(metrics: Metrics) -> Iterator[Fact]:
+    """Yield the numbers of an effective receptive field, of those that it has."""
+    if metrics.luo_size is not None:
+        yield Fact(
+            "size",
+            f"{metrics.luo_size:.1f} px",
+            "√ of the number of pixels above 1 − 0.9545 of the centre's value (Luo et al. 2016);\n"
+            "4.406 σ for a Gaussian.",
+        )
+    ratio = metrics.erf_trf_ratio
+    if ratio["side"] is not None and ratio["area"] is not None:
+        yield Fact(
+            "ERF / TRF",
+            f"{100 * ratio['side']:.3g} %   (area {100 * ratio['area']:.3g} %)",
+            "Effective over theoretical size: ratio of the sides, and of the areas.",
+        )
+    if metrics.sigma is not None:
+        yield Fact(
+            "σ",
+            f"{_numbers(metrics.sigma)} px",
+            "Standard deviation along each axis (y × x), from second moments.",
+        )
+    if metrics.fwhm is not None:
+        yield Fact(
+            "FWHM",
+            f"{metrics.fwhm:.1f} px",
+            "Full width at half maximum: diameter of a disc of as many pixels;\n"
+            "2.355 σ for a Gaussian.",
+        )
+    if metrics.r50 is not None:
+        yield Fact(
+            "r50",
+            f"{metrics.r50:.1f} px",
+            "Radius around the unit's centre that holds half of the map;\n1.177 σ for a Gaussian.",
+        )
+    if metrics.participation_side is not None:
+        yield Fact(
+            "participation",
+            f"{metrics.participation_side:.1f} px",
+            "Side of the square of (ΣM)² / ΣM² pixels: how many take part;\n2√π σ for a Gaussian.",
+        )
+    areas = {share: x for share, x in metrics.area_ratio.items() if x is not None}
+    if areas:
+        yield Fact(
+            "areas",
+            " · ".join(f"{100 * x:.3g}" for x in areas.values()) + " % of the image",
+            "Share of the image in the smallest square around the unit's centre that holds\n"
+            + ", ".join(f"{100 * float(share):g} %" for share in areas)
+            + " of the map.",
+        )
+    if metrics.offset is not None:
+        yield Fact(
+            "offset",
+            f"{_numbers(metrics.offset)} px",
+            "Centre of gravity minus the centre of the field, along each axis (y × x).",
+        )
+    if metrics.anisotropy is not None:
+        yield Fact(
+            "anisotropy",
+            f"{metrics.anisotropy:.3g}",
+            "Largest over smallest standard deviation in any direction; 1 is round.",
+        )
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return " × ".join(signed(f"{x:.1f}") for x in values)
+
+
+def _steps(values: tuple[Any, ...], unit: str) -> str:
+    if all(x is None for x in values):
+        return "–"
+    return f"{signed(steps_text(values))} {unit}"
+
+
+def _region(region: tuple[tuple[int, int], ...] | None) -> str:
+    if region is None:
+        return "empty"
+    return " × ".join(f"{signed(number_text(a))} … {signed(number_text(b))}" for a, b in region)
+
+
+def _percents(values: tuple[float, ...]) -> str:
+    return " × ".join(f"{100 * x:.3g} %" for x in values)

@@ -1,0 +1,71 @@
+"""The network, size and unit that the arguments of a command ask for."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from rfstudio import api
+from rfstudio.cli.usage import UsageError
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis, UnitView
+from rfstudio.core.network.architecture import Architecture
+
+
+def load_network(arguments: argparse.Namespace) -> Architecture:
+    """Return the network that a command names, at the input size that it names."""
+    network = api.load(arguments.network)
+    return resized(network, arguments.input_size)
+
+
+def resized(network: Architecture, size: tuple[int, ...] | None) -> Architecture:
+    """Return a network with another input size; None keeps its own.
+
+    Raises
+    ------
+    UsageError
+        If the size has another number of axes or is empty.
+    """
+    if size is None:
+        return network
+    if len(size) != network.axes:
+        raise UsageError(
+            f"--input-size takes {numbers(network.axes)} for '{network.name}', not {len(size)}"
+        )
+    if min(size) < 1:
+        raise UsageError("--input-size must be at least 1 along each axis")
+    return dataclasses.replace(network, input_size=size)
+
+
+def unit_of(analysis: Analysis, arguments: argparse.Namespace) -> UnitView | None:
+    """Return the unit that a command names, the last layer's if it names no layer."""
+    if arguments.layer is None and arguments.unit is None:
+        return None
+    if arguments.layer is None and not analysis.layers:
+        raise RFStudioError(f"'{analysis.architecture.name}' has no layers, so there is no unit")
+    layer = arguments.layer or analysis.layers[-1].name
+    unit = analysis.unit(layer, position_of(analysis, layer, arguments.unit))
+    return dataclasses.replace(unit, layer=layer)
+
+
+def position_of(
+    analysis: Analysis, layer: str, position: tuple[int, ...] | None
+) -> tuple[int, ...] | None:
+    """Return the position of a unit; None, which means the centre, stays None.
+
+    Raises
+    ------
+    UsageError
+        If it has another number of axes than the layer.
+    UnknownLayerError
+        If there is no such layer.
+    """
+    axes = len(analysis[layer].output_size)
+    if position is not None and len(position) != axes:
+        raise UsageError(f"--unit takes {numbers(axes)} for '{layer}', not {len(position)}")
+    return position
+
+
+def numbers(count: int) -> str:
+    """Return how many numbers an option takes, in words."""
+    return "1 number" if count == 1 else f"{count} numbers"

@@ -1,0 +1,1 @@
+"""Along one axis: which samples are read, as rules, as sets and as intervals."""

@@ -1,0 +1,317 @@
+"""Edits: pure functions from one architecture to another.
+
+An edit keeps what every `from` means: it follows renamed and moved layers, and layers that read a
+deleted one read what that one read.  An edit that cannot keep it, or that gives a name twice,
+raises `EditError` with a sentence.  A place where items go is the `Location` that the first of
+them will have; it may be one behind the last item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from rfstudio.core import ops
+from rfstudio.core.editing.bound_tree import (
+    as_kind,
+    as_layer,
+    called,
+    changed,
+    item_at_bound,
+    with_item,
+)
+from rfstudio.core.editing.rearranging import (
+    Direction,
+    Wrapping,
+    after,
+    delete,
+    duplicate,
+    insert,
+    landing,
+    move,
+    outermost,
+    step,
+    unwrap,
+    wrap,
+)
+from rfstudio.core.editing.references import (
+    Bound,
+    Items,
+    bind,
+    named,
+    nearest_name,
+    readable_names,
+    tag_of,
+    tags_in,
+)
+from rfstudio.core.errors import EditError
+from rfstudio.core.network.architecture import (
+    INPUT,
+    Architecture,
+    Branch,
+    Item,
+    Layer,
+    Location,
+    MergeKind,
+    Parallel,
+    Repeat,
+    item_at,
+)
+from rfstudio.core.ops import Op, parameters
+
+__all__ = [
+    "Direction",
+    "Wrapping",
+    "after",
+    "delete",
+    "duplicate",
+    "insert",
+    "landing",
+    "move",
+    "outermost",
+    "readable",
+    "rename",
+    "set_branches",
+    "set_inputs",
+    "set_merge",
+    "set_network",
+    "set_op",
+    "set_parameter",
+    "set_times",
+    "step",
+    "unwrap",
+    "wrap",
+]
+
+# --- what an item is -----------------------------------------------------------------------------
+
+
+def set_op(architecture: Architecture, location: Location, op: Op) -> Architecture:
+    """Return the document with the operation of a layer exchanged."""
+    old = item_at(architecture, location)
+    if not isinstance(old, Layer):
+        raise EditError(f"{called(old)} is a container, so it has no operation")
+
+    def exchange(item: Item) -> Item:
+        return replace(as_layer(item), op=op)
+
+    if old.name or type(old.op) is type(op):
+        return with_item(architecture, location, exchange)
+    # An unnamed layer is called by its operation, so names in `from` may have to follow.
+    bound = bind(architecture)
+    return bound.release(changed(bound.layers, location, exchange))
+
+
+def set_parameter(
+    architecture: Architecture, location: Location, name: str, value: Any
+) -> Architecture:
+    """Return the document with one parameter of a layer, or of a container, exchanged.
+
+    Parameters
+    ----------
+    architecture
+        The document.
+    location
+        The layer; or a `repeat` for its ``times``, a `parallel` for its ``merge``.
+    name
+        Name of the parameter as in a file.
+    value
+        Its new value.
+
+    Raises
+    ------
+    EditError, OpError
+        If there is no such parameter, or the value does not fit.
+    """
+    item = item_at(architecture, location)
+    if isinstance(item, Repeat) and name == "times":
+        return set_times(architecture, location, value)
+    if isinstance(item, Parallel) and name == "merge":
+        return set_merge(architecture, location, value)
+    if not isinstance(item, Layer):
+        raise EditError(f"{called(item)} has no parameter '{name}'")
+    known = tuple(x.name for x in parameters(type(item.op)))  # type: ignore[arg-type]
+    if name not in known:
+        raise EditError(f"{item.op.keyword} has no '{name}'{nearest_name(name, known)}")
+    change: dict[str, Any] = {name: value}
+    return set_op(architecture, location, replace(item.op, **change))
+
+
+def set_times(architecture: Architecture, location: Location, times: int) -> Architecture:
+    """Return the document with the number of turns of a `repeat` exchanged."""
+    item = item_at(architecture, location)
+    if not isinstance(item, Repeat):
+        raise EditError(f"{called(item)} is no repeat")
+    if times < 1:
+        raise EditError("a repeat needs at least one turn; delete it to have none")
+    bound = bind(architecture)
+    return bound.release(
+        changed(bound.layers, location, lambda x: replace(as_kind(Repeat, x), times=times))
+    )
+
+
+def set_merge(architecture: Architecture, location: Location, merge: MergeKind) -> Architecture:
+    """Return the document with the way a `parallel` joins its branches exchanged."""
+    item = item_at(architecture, location)
+    if not isinstance(item, Parallel):
+        raise EditError(f"{called(item)} is no parallel")
+    if merge not in ("concat", "add", "multiply"):
+        raise EditError(f"branches are joined by concat, add or multiply, not by '{merge}'")
+    bound = bind(architecture)
+    return bound.release(
+        changed(bound.layers, location, lambda x: replace(as_kind(Parallel, x), merge=merge))
+    )
+
+
+def set_branches(
+    architecture: Architecture, location: Location, names: Iterable[tuple[int | None, str]]
+) -> Architecture:
+    """Return the document with the branches of a `parallel` renamed, reordered, added or removed.
+
+    Parameters
+    ----------
+    architecture
+        The document.
+    location
+        The `parallel`.
+    names
+        For each branch the index that it has now, None for a new one, and its name, which may be
+        empty.
+    """
+    item = item_at(architecture, location)
+    if not isinstance(item, Parallel):
+        raise EditError(f"{called(item)} is no parallel")
+    wanted = tuple(names)
+    if not wanted:
+        raise EditError("a parallel needs at least one branch; delete it to have none")
+    for _, name in wanted:
+        _check_name(name)
+    bound = bind(architecture)
+
+    old = item_at_bound(bound, location)
+    assert isinstance(old, Parallel)
+    branches = tuple(
+        Branch((), named(name, bound.fresh_tag()))
+        if index is None
+        else replace(old.branches[index], name=named(name, tag_of(old.branches[index])))
+        for index, name in wanted
+    )
+    layers = changed(bound.layers, location, lambda _: replace(old, branches=branches))
+    return _release_without(bound, layers, old)
+
+
+def rename(architecture: Architecture, location: Location, name: str) -> Architecture:
+    """Return the document with an item renamed; names in `from` follow.
+
+    An empty name lets a layer be called by its operation and a number.
+    """
+    name = name.strip()
+    _check_name(name)
+    bound = bind(architecture)
+    return bound.release(
+        changed(bound.layers, location, lambda x: replace(x, name=named(name, tag_of(x))))
+    )
+
+
+def set_inputs(
+    architecture: Architecture, location: Location, names: Iterable[str]
+) -> Architecture:
+    """Return the document with what a layer reads (`from`) exchanged; no names: the item before.
+
+    Raises
+    ------
+    EditError
+        If a name is not that of something in front of the layer.
+    """
+    item = item_at(architecture, location)
+    if not isinstance(item, Layer):
+        raise EditError(f"{called(item)} is a container; its first layers can be told what to read")
+    wanted = tuple(names)
+    if len(wanted) > 1 and not isinstance(item.op, ops.MERGES):
+        raise EditError(
+            f"{item.op.keyword} reads one layer, not {len(wanted)}; join them with add or concat"
+        )
+    known = readable(architecture, location)
+    for name in wanted:
+        if name not in known and not _is_readable(architecture, location, name):
+            raise EditError(
+                f"no layer '{name}' stands in front of {called(item)}{nearest_name(name, known)}"
+            )
+    return with_item(architecture, location, lambda x: replace(as_layer(x), inputs=wanted))
+
+
+def readable(architecture: Architecture, location: Location) -> tuple[str, ...]:
+    """Return the names that a layer may have in `from`: all that stands in front of it."""
+    bound = bind(architecture)
+    return readable_names(bound, tag_of(item_at_bound(bound, location)))
+
+
+def set_network(
+    architecture: Architecture,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    reference: str | None = None,
+    input_size: tuple[int, ...] | None = None,
+    channels: int | None = None,
+) -> Architecture:
+    """Return the document with facts about the whole network exchanged; None keeps one.
+
+    Raises
+    ------
+    EditError
+        If the input would be empty or have more than three axes.
+    """
+    if input_size is not None and not (1 <= len(input_size) <= 3 and min(input_size) >= 1):
+        raise EditError("the input needs one to three sizes of at least 1")
+    if channels is not None and channels < 1:
+        raise EditError("the input needs at least one channel")
+    changes = {
+        "name": name,
+        "description": description,
+        "reference": reference,
+        "input_size": input_size,
+        "channels": channels,
+    }
+    given: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
+    return replace(architecture, **given)
+
+
+def _release_without(bound: Bound, layers: Items, old: Item) -> Architecture:
+    """Return the document after branches, and all in them, went away; nobody may read those."""
+    left = {tag for item in layers for tag in tags_in(item)}
+    gone = set(tags_in(old)) - left
+    used = {
+        link.thing.tag: link.written
+        for item in layers
+        for key in _keys(item)
+        if (link := bound.links.get(key)) is not None
+    }
+    for tag in gone & set(used):
+        raise EditError(f"'{used[tag]}' in that branch is read from elsewhere; change that first")
+    return bound.release(layers)
+
+
+def _keys(item: Item) -> Iterable[str]:
+    if isinstance(item, Layer):
+        yield from item.inputs
+    for body in item.bodies:
+        for inner in body:
+            yield from _keys(inner)
+
+
+def _check_name(name: str) -> None:
+    if name == INPUT:
+        raise EditError("'input' is the name of the network's input; choose another one")
+    if "." in name:
+        raise EditError("a name must not hold a dot, which separates the parts of a path")
+    if any(not x.isprintable() for x in name):
+        raise EditError("a name must not hold line breaks or other control characters")
+
+
+def _is_readable(architecture: Architecture, location: Location, name: str) -> bool:
+    """Whether a name, however long it is written, means something in front of the layer."""
+    trial = with_item(architecture, location, lambda x: replace(as_layer(x), inputs=(name,)))
+    bound = bind(trial)
+    return as_layer(item_at_bound(bound, location)).inputs[0] in bound.links

@@ -1,0 +1,257 @@
+"""The expected effective receptive field of a unit in closed form, and its path counts.
+
+One walk from the unit back to the input (`rfstudio.core.effective.flow_back`), in numpy alone, for
+any network.
+The expected field is E[Σ_i g²] of the gradient g of all the unit's channels, over random weights
+and images: what the measured `energy` tends to (Luo et al. [1]_, section 2).  Where that is exact
+and where a model stands in is said by the result and derived in docs/expected-erf.md.
+
+References
+----------
+.. [1] Luo, Li, Urtasun, Zemel, "Understanding the effective receptive field in deep convolutional
+   neural networks", NIPS 2016, arXiv:1701.04128.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.core import ops
+from rfstudio.core.effective.backward import counting
+from rfstudio.core.effective.calibration import with_gains
+from rfstudio.core.effective.energy import BatchNormMode, Energy, Gains, energy_of
+from rfstudio.core.effective.flow_back import flow_back, total
+from rfstudio.core.fields.backtrace import check_unit
+from rfstudio.core.fields.unit_frame import UnitFrame
+from rfstudio.core.metrics.metrics import Frame, Metrics
+from rfstudio.core.network.graph import Graph
+
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Erf:
+    """An effective receptive field: how strongly each pixel moves one unit.
+
+    Attributes
+    ----------
+    map
+        One value a pixel, in the order of the image's axes, not negative; 0 where the unit reads
+        nothing.
+    layer, unit
+        Whose field it is: the layer's path and the position in its map.
+    estimator
+        What the values are: "expected", "path count" or a measured one.
+    exact
+        Whether the map is what its estimator tends to, or a model stands in somewhere.
+    notes
+        Why it is not exact, and what else a reader of the numbers should know; sentences.
+    options
+        What it was computed with, as plain values.
+    exponent
+        The true values are map · 2^exponent; 0 wherever they fit into a float64.
+    frame
+        The theoretical field and visible region that `metrics` compare it with.
+    """
+
+    map: NDArray[np.float64]
+    layer: str
+    unit: tuple[int, ...]
+    estimator: str = "expected"
+    exact: bool = True
+    notes: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
+    exponent: int = 0
+    frame: Frame | None = field(default=None, repr=False)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Size, form and place of the field in numbers."""
+        return Metrics(self.map, self.frame)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the map, so that numpy takes the field for it."""
+        return np.array(self.map, dtype=dtype, copy=bool(copy))
+
+
+def expected_erf(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    *,
+    reference: int = 0,
+    gains: Gains | None = None,
+    batch_norm: BatchNormMode = "warmed",
+) -> Erf:
+    """Return the expected energy E[Σ_i g²] of a unit's gradient, for random weights.
+
+    Weights are normal around 0 with variance 2 over the fan-in, biases 0, the input is noise of
+    mean 0 and variance 1: what a measurement with random weights has by default.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    index
+        Node of the unit.
+    unit
+        Its position; all its channels count, with random signs.
+    reference
+        Node whose map the field is over.
+    gains
+        Measured factors that replace modelled ones.  For the index of an activation or of a norm
+        that does not mix positions: its mean squared slope; of a max pool: how much more often the
+        gate in front of it is open at the largest sample; of another layer: how much more energy
+        it passes on than modelled.  For a pair (merge, source): the factor of that edge.  A tuple
+        holds a factor for each run of like channels, an array one for each tap of a convolution.
+    batch_norm
+        "warmed": batch norm divides by the variance of what comes in, as behind a few images;
+        "fresh": by 1; "train": by the variance over the map itself, as for a graph that was
+        expanded with `batch_norm_training`.
+
+    Raises
+    ------
+    UnitError
+        If there is no such unit.
+    RFStudioError
+        If there is no such `batch_norm`.
+    """
+    check_unit(graph, index, unit)
+    # Gains were measured layer by layer; and a chain of max pools may go past the reference.
+    chains = not gains and type(graph.nodes[reference].op) is not ops.MaxPool
+    energy = energy_of(graph, batch_norm, index, joined=chains)
+    gained = with_gains(energy, gains, index, reference)
+    visited: list[int] = []
+    flows = flow_back(
+        energy.graph,
+        index,
+        unit,
+        gained.backward,
+        reference=reference,
+        runs=energy.runs,
+        edges=gained.edges,
+        visit=visited.append,
+    )
+    origin = graph.nodes[reference]
+    values, exponent = total(flows, energy.runs[reference], origin.size)
+    values *= origin.channels
+    notes = _reasons(energy, visited, gains or {})
+    return Erf(
+        values,
+        graph.nodes[index].name,
+        tuple(unit),
+        "expected",
+        not notes,
+        notes,
+        {"batch_norm": batch_norm, "gains": "measured" if gains else "modelled"},
+        exponent,
+        UnitFrame(graph, index, tuple(unit), reference),
+    )
+
+
+def source_of_same_field(graph: Graph, index: int) -> int | None:
+    """Return the node whose units have the same expected fields, but for a factor.
+
+    That is what a layer reads which only scales what flows back, all channels alike: then whoever
+    wants the sizes of all fields need not work this one out.  None: there is no such node.
+    """
+    node, energy = graph.nodes[index], energy_of(graph, target=index, joined=True)
+    how = energy.layers[index].backward
+    if len(node.inputs) != 1 or how.spreads is not None or isinstance(how.keep, tuple):
+        return None
+    source = node.inputs[0]
+    if index in energy.closing:
+        return None  # this rectifier and those of the sum's sources are open together
+    return source if how.keep > 0 and graph.nodes[source].size == node.size else None
+
+
+def _reasons(energy: Energy, visited: Sequence[int], gains: Gains) -> tuple[str, ...]:
+    """Return why the result is approximate: each reason once, with the layers it is about."""
+    nodes = energy.graph.nodes
+    edges = {key[0] for key in gains if isinstance(key, tuple)}
+    found: dict[str, list[str]] = {}
+    correlated: set[int] = set()
+    for i in visited:
+        layer = energy.layers[i]
+        is_model = layer.backward.spreads is not None or (i not in gains and i not in edges)
+        if layer.remark and is_model:
+            found.setdefault(layer.remark, []).append(nodes[i].name)
+        if layer.sums and i in correlated:
+            found.setdefault(_CORRELATED, []).append(nodes[i].name)
+        if layer.correlates or i in correlated:
+            correlated.update(nodes[i].inputs)
+    reasons = tuple(_sentence(reason, names) for reason, names in found.items())
+    return (_MEASURED, *reasons) if gains else reasons
+
+
+_MEASURED = (
+    "What layers pass on is measured, in the mean over channels and positions; where it goes is "
+    "modelled with weights that are independent of each other, which trained ones are not."
+)
+
+_CORRELATED = "gradients that overlapping windows add up are taken to be independent"
+
+
+def _sentence(reason: str, names: list[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{reason[0].upper()}{reason[1:]} ('{names[-1]}'{more})."
+
+
+def path_counts(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    *,
+    reference: int = 0,
+    means: bool = True,
+) -> Erf:
+    """Return the number of paths from each pixel to a unit.
+
+    That is the gradient of the same network with one channel a layer, all learned weights 1,
+    activations and norms left out, and max pooling that adds up its window.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    index, unit
+        Node and position of the unit.
+    reference
+        Node whose map the counts are over.
+    means
+        Whether means and interpolations keep their own weights (of which the absolute value
+        counts), so that a path through an average pool counts 1 over its taps; otherwise all
+        paths count 1 and the values are whole numbers.
+
+    Returns
+    -------
+    Erf
+        `exponent` is not 0 where counts do not fit into a float64.
+
+    Raises
+    ------
+    UnitError
+        If there is no such unit.
+    """
+    check_unit(graph, index, unit)
+    nodes = graph.nodes
+    flows = flow_back(
+        graph, index, unit, lambda i: counting(nodes[i], means=means), reference=reference
+    )
+    values, exponent = total(flows, (1,), nodes[reference].size)
+    return Erf(
+        values,
+        nodes[index].name,
+        tuple(unit),
+        "path count",
+        options={"means": means},
+        exponent=exponent,
+        frame=UnitFrame(graph, index, tuple(unit), reference),
+    )

@@ -1,0 +1,380 @@
+"""From one unit back to the input: which samples of every map really reach it.
+
+The walk goes backwards through the graph and keeps, for each map, a *region*: a union of
+products of axis sets.  Operations act axis by axis, so a product stays a product; branches make
+unions.  Products inside others are dropped and products that differ on one axis only are joined,
+so that most networks need one product per map.  Where branches of different shape pile up (cross
+shaped Inception branches) the union is turned into a dense mask as long as that fits in memory.
+
+The result equals the non-zero pattern of the input gradient of the same network with positive
+weights, no non-linearity and max pooling that reads its whole window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Whole, Window
+from rfstudio.core.axes.axis_set import AxisSet, contains, from_indices, read_back, same, union
+from rfstudio.core.axes.track import Interval
+from rfstudio.core.errors import UnitError
+from rfstudio.core.network.graph import Graph
+from rfstudio.core.ops import Op
+
+Product: TypeAlias = tuple[AxisSet, ...]
+"""All positions whose coordinate along each axis is in that axis' set; never empty."""
+
+DENSE_CELLS = 1 << 25
+"""Largest map, in samples, of which a dense mask is ever made (32 MiB as booleans)."""
+
+MAX_PRODUCTS = 24
+"""Products of a union from which on a dense mask is cheaper, if it fits."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A set of positions of one map: a union of products.
+
+    Attributes
+    ----------
+    size
+        Size of the map along each axis, in samples.
+    products
+        None contains another one; empty where nothing is in the region.
+    """
+
+    size: tuple[int, ...]
+    products: tuple[Product, ...] = ()
+
+    @property
+    def hull(self) -> tuple[Interval, ...] | None:
+        """First and last sample along each axis, both included; None where it is empty."""
+        if not self.products:
+            return None
+        return tuple(
+            (min(x.start for x in sets), max(x.stop for x in sets) - 1)
+            for sets in zip(*self.products, strict=True)
+        )
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Return the region as a boolean array of the map's size.
+
+        Raises
+        ------
+        UnitError
+            If the map has more than `DENSE_CELLS` samples; then use `slab`.
+        """
+        if prod(self.size) > DENSE_CELLS:
+            raise UnitError(
+                f"a map of {'×'.join(map(str, self.size))} is too large for one array; "
+                "ask for it slab by slab"
+            )
+        result = np.zeros(self.size, bool)
+        for product in self.products:
+            _paint(result, product)
+        return result
+
+    def slab(self, index: int) -> NDArray[np.bool_]:
+        """Return the part at one sample of the first axis, as an array over the other axes."""
+        result = np.zeros(self.size[1:], bool)
+        for first, *others in self.products:
+            if first.start <= index < first.stop and (
+                first.mask is None or first.mask[index - first.start]
+            ):
+                if others:
+                    _paint(result, tuple(others))
+                else:
+                    result[...] = True
+        return result
+
+    @cached_property
+    def count(self) -> int:
+        """Number of positions in the region."""
+        if not self.products:
+            return 0
+        if len(self.products) == 1:
+            return prod(x.length for x in self.products[0])
+        if prod(self.size) <= DENSE_CELLS:
+            return int(np.count_nonzero(self.mask()))
+        # Between two neighbouring borders of the first axis all slabs are alike, if sets are
+        # solid; with holes every slab is counted for itself.
+        firsts = [x[0] for x in self.products]
+        if all(x.mask is None for x in firsts):
+            borders = sorted({y for x in firsts for y in (x.start, x.stop)})
+            return sum(
+                (high - low) * int(np.count_nonzero(self.slab(low)))
+                for low, high in pairwise(borders)
+            )
+        start, stop = min(x.start for x in firsts), max(x.stop for x in firsts)
+        return sum(int(np.count_nonzero(self.slab(i))) for i in range(start, stop))
+
+
+def _paint(target: NDArray[np.bool_], product: Product) -> None:
+    box = tuple(slice(x.start, x.stop) for x in product)
+    if all(x.mask is None for x in product):
+        target[box] = True
+        return
+    block = np.ones([x.stop - x.start for x in product], bool)
+    for axis, x in enumerate(product):
+        if x.mask is not None:
+            shape = [1] * len(product)
+            shape[axis] = -1
+            block &= x.mask.reshape(shape)
+    target[box] |= block
+
+
+def check_unit(graph: Graph, index: int, unit: tuple[int, ...]) -> None:
+    """Raise `UnitError` if the map of node `index` has no such unit."""
+    node = graph.nodes[index]
+    if len(unit) != len(node.size):
+        raise UnitError(
+            f"a unit of '{node.name}' has {len(node.size)} coordinates, not {len(unit)}"
+        )
+    if 0 in node.size:
+        raise UnitError(f"the map of '{node.name}' is empty at this input size: it has no units")
+    if not all(0 <= u < n for u, n in zip(unit, node.size, strict=True)):
+        ranges = ", ".join(f"0…{n - 1}" for n in node.size)
+        raise UnitError(f"'{node.name}' has no unit {unit}: coordinates go from {ranges}")
+
+
+def read_by(
+    graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0
+) -> Mapping[int, Region]:
+    """Return the region of every map that reaches one unit.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    index
+        Node of the unit.
+    unit
+        Position of the unit in that node's map.
+    reference
+        Node at which to stop; paths that go around it do not count.
+
+    Returns
+    -------
+    mapping
+        From node index to its region, for all nodes between the unit and the reference.
+
+    Raises
+    ------
+    UnitError
+        If there is no such unit.
+    """
+    found = _walk_from(graph, index, unit, reference)
+    return {i: Region(graph.nodes[i].size, tuple(x)) for i, x in found.items()}
+
+
+def region_of_unit(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0) -> Region:
+    """Return what one unit reads of the reference map alone; see `read_by`."""
+    found = _walk_from(graph, index, unit, reference, only_reference=True)
+    return Region(graph.nodes[reference].size, tuple(found.get(reference, ())))
+
+
+def _walk_from(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    reference: int,
+    *,
+    only_reference: bool = False,
+) -> dict[int, list[Product]]:
+    check_unit(graph, index, unit)
+    start = {index: [tuple([AxisSet(u, u + 1) for u in unit])]}
+    return walk_back(graph, start, reference, only_reference=only_reference)
+
+
+def read_by_all(graph: Graph, index: int, reference: int = 0) -> Region:
+    """Return what at least one unit of node `index` reads of the reference map.
+
+    Most maps are plainly read in full; only what lies behind the others is walked.
+    """
+    nodes = graph.nodes
+    size = nodes[reference].size
+    full = bytearray(len(nodes))
+    full[index] = 0 not in nodes[index].size
+    needs: dict[int, list[Product]] = {}
+    for node in nodes[index:reference:-1]:
+        if full[node.index]:
+            if type(node.op) in _UNCHANGED or all(map(_reads_all, node.rules)):
+                for source in node.inputs:
+                    full[source] = True
+            else:
+                needs[node.index] = [tuple([AxisSet(0, n) for n in node.size])]
+    if full[reference]:
+        return Region(size, (tuple([AxisSet(0, n) for n in size]),))
+    found = walk_back(graph, needs, reference)
+    return Region(size, tuple(found.get(reference, ())))
+
+
+def _reads_all(rule: AxisRule) -> bool:
+    """Whether the outputs together are sure to read every input sample."""
+    if type(rule) is not Window:
+        return isinstance(rule, Whole)
+    return (
+        rule.before >= 0
+        and (rule.n_out - 1) * rule.stride - rule.before + rule.kernel >= rule.n_in
+        and not rule.cropped
+        and rule.dilation == 1
+        and rule.stride <= rule.kernel
+    )
+
+
+def walk_back(
+    graph: Graph,
+    needs: dict[int, list[Product]],
+    reference: int = 0,
+    *,
+    only_reference: bool = False,
+) -> dict[int, list[Product]]:
+    """Walk from regions of some nodes back to the reference; regions as lists of products.
+
+    Adds to `needs`, and returns it; with `only_reference`, regions on the way are forgotten as
+    soon as they are read, since those of long maps with holes fill the memory.
+    """
+    nodes = graph.nodes
+    # A node outside the reference's reach cannot contribute, but its own region is still asked
+    # for when a cone is evaluated; so the walk visits everything that the unit reads.
+    for i in range(max(needs, default=0), 0, -1):
+        products = needs.get(i)
+        if products is None or i == reference:
+            continue
+        if only_reference:
+            del needs[i]
+        node = nodes[i]
+        inputs = node.inputs
+        read = products if type(node.op) in _UNCHANGED else _read(products, node.rules)
+        if len(inputs) == 1:
+            _note(needs, inputs[0], read, node.rules)
+            continue
+        for source in dict.fromkeys(inputs):
+            size = nodes[source].size
+            whole = size == nodes[inputs[0]].size
+            _note(needs, source, read if whole else _clipped(read, size), node.rules)
+    return needs
+
+
+def _note(
+    needs: dict[int, list[Product]], source: int, read: list[Product], rules: AxisRules
+) -> None:
+    """Add what one layer reads of `source` to what others read of it."""
+    known = needs.get(source)
+    if known is None:
+        needs[source] = read
+    elif known is not read:
+        needs[source] = _united([*known, *read], tuple([rule.n_in for rule in rules]))
+
+
+_UNCHANGED: frozenset[type[Op]] = frozenset({*ops.ELEMENTWISE, *ops.MERGES})
+
+
+def _clipped(products: list[Product], size: tuple[int, ...]) -> list[Product]:
+    """Cut off what a branch of a faulty merge does not have."""
+    kept: list[Product] = []
+    for product in products:
+        cut = tuple(_cut(x, n) for x, n in zip(product, size, strict=True))
+        if not any(x.is_empty for x in cut):
+            kept.append(cut)
+    return kept
+
+
+def _cut(wanted: AxisSet, size: int) -> AxisSet:
+    if wanted.stop <= size:
+        return wanted
+    indices = wanted.indices()
+    return from_indices(indices[indices < size])
+
+
+def _read(products: list[Product], rules: tuple[AxisRule, ...]) -> list[Product]:
+    if len(products) == 1:
+        sets = [read_back(x, rule) for x, rule in zip(products[0], rules, strict=True)]
+        return [] if any(x.stop <= x.start for x in sets) else [tuple(sets)]
+    known: dict[tuple[int, int], AxisSet] = {}
+    found: list[Product] = []
+    for product in products:
+        sets = []
+        for axis, (wanted, rule) in enumerate(zip(product, rules, strict=True)):
+            # Products of one union share most of their axis sets.
+            key = (axis, id(wanted))
+            if key not in known:
+                known[key] = read_back(wanted, rule)
+            sets.append(known[key])
+        if not any(x.is_empty for x in sets):
+            found.append(tuple(sets))
+    if len(found) < 2:
+        return found
+    return _united(found, tuple(rule.n_in for rule in rules))
+
+
+def _united(products: Iterable[Product], size: tuple[int, ...]) -> list[Product]:
+    """Return the union of products with as few of them as is easily found."""
+    kept: list[Product] = []
+    for product in products:
+        _add(kept, product)
+    if len(kept) > MAX_PRODUCTS and prod(size) <= DENSE_CELLS:
+        return _by_rows(kept, size)
+    return kept
+
+
+def _add(kept: list[Product], product: Product) -> None:
+    """Add a product to a union, joining it with those that differ on one axis only."""
+    i = 0
+    while i < len(kept):
+        joined = _joined(kept[i], product)
+        if joined is None:
+            i += 1
+            continue
+        if joined is kept[i]:
+            return
+        # The joined product may now fit with one that did not fit before.
+        del kept[i]
+        product, i = joined, 0
+    kept.append(product)
+
+
+def _joined(a: Product, b: Product) -> Product | None:
+    """Return the union of two products if it is a product, else None."""
+    differing = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if not same(x, y)]
+    if not differing:
+        return a
+    if len(differing) == 1:
+        (axis,) = differing
+        joined = union(a[axis], b[axis])
+        return a if joined is a[axis] else (*a[:axis], joined, *a[axis + 1 :])
+    if all(contains(a[i], b[i]) for i in differing):
+        return a
+    if all(contains(b[i], a[i]) for i in differing):
+        return b
+    return None
+
+
+def _by_rows(products: list[Product], size: tuple[int, ...]) -> list[Product]:
+    """Return the same union as one product for each distinct pattern along the first axis.
+
+    A canonical form: never more products than the first axis has samples, however many went in.
+    """
+    return _products_of(Region(size, tuple(products)).mask())
+
+
+def _products_of(mask: NDArray[np.bool_]) -> list[Product]:
+    if mask.ndim == 1:
+        return [(from_indices(np.flatnonzero(mask)),)]
+    rows: dict[bytes, list[int]] = {}
+    for i in np.flatnonzero(mask.any(axis=tuple(range(1, mask.ndim)))):
+        rows.setdefault(np.packbits(mask[i]).tobytes(), []).append(int(i))
+    return [
+        (from_indices(np.array(indices, np.intp)), *rest)
+        for indices in rows.values()
+        for rest in _products_of(mask[indices[0]])
+    ]

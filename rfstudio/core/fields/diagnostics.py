@@ -1,0 +1,381 @@
+"""Remarks on layers, in words: what is unusual, where, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Window
+from rfstudio.core.axes.axis_set import AxisSet, union
+from rfstudio.core.axes.track import Track
+from rfstudio.core.fields.backtrace import read_by, read_by_all
+from rfstudio.core.fields.field import Alignment, AxisField, Misfit
+from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.ops import Op
+from rfstudio.core.ops.size_misfits import MAX_SIDE
+
+Severity = Literal["error", "warning", "note"]
+
+AXIS_NAMES = {1: ("x",), 2: ("y", "x"), 3: ("z", "y", "x")}
+"""Names of the spatial axes in tensor order, by their number."""
+
+_HOLE_CHECKS = 8
+"""Layers whose support is walked back to look for holes, at most: each costs one walk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A remark on one layer.
+
+    Attributes
+    ----------
+    layer
+        Path of the layer; empty if it concerns the whole network.
+    code
+        A word for programs.
+    message
+        What is the matter and what can be done, for people.
+    severity
+        "error": the network would not run; "warning": probably not what was meant; "note".
+    """
+
+    layer: str
+    code: str
+    message: str
+    severity: Severity = "warning"
+
+
+class MergeMisfit(NamedTuple):
+    """A merge whose branches do not align: the node's index, and what differs by axis."""
+
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
+    by_axis: Mapping[int, Misfit]
+
+
+def diagnose(
+    graph: Graph,
+    fields: Sequence[tuple[AxisField, ...]],
+    misfits: Sequence[MergeMisfit],
+    reference: int,
+) -> tuple[Diagnostic, ...]:
+    """Return all remarks on a network, in the order of its layers.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    fields
+        Field of each node along each axis.
+    misfits
+        Merges whose branches do not align.
+    reference
+        Index of the node with respect to which fields are given.
+    """
+    found: list[tuple[int, Diagnostic]] = []
+    for fault in graph.faults:
+        index = graph.paths.get(fault.node, 0)
+        found.append((index, Diagnostic(fault.node, fault.code, fault.message, "error")))
+    found += [(x.index, _misaligned(graph, x)) for x in misfits]
+    blind_by_rules: dict[int, int] = {}
+    for node in graph.nodes[1:]:
+        if type(node.op) not in _SILENT:
+            found += [(node.index, x) for x in _of_layer(node, fields, blind_by_rules)]
+    if not graph.faults:
+        found += _larger_than_input(graph, fields, reference)
+        if max(max(node.size) for node in graph.nodes) <= MAX_SIDE:
+            # Remarks are not worth the memory that walking back over a longer map may take.
+            found += _holes(graph, fields, reference)
+            found += _dead_pixels(graph, reference)
+    return tuple(x for _, x in sorted(found, key=lambda pair: pair[0]))
+
+
+def _number(value: int | Fraction) -> str:
+    return str(value)
+
+
+def _pixels(value: Fraction) -> str:
+    return "1 pixel" if value == 1 else f"{_number(value)} pixels"
+
+
+def _misaligned(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
+    node = graph.nodes[misfit.index]
+    names = AXIS_NAMES[len(node.size)]
+    worst = max(misfit.by_axis.values(), key=lambda x: (x.alignment, x.offset))
+    axes = " and ".join(names[x] for x in misfit.by_axis)
+    a, b = (graph.nodes[node.inputs[x]].name for x in worst.branches)
+    if worst.alignment is Alignment.STRIDE_MISMATCH:
+        return Diagnostic(
+            node.name,
+            "stride_mismatch",
+            f"'{node.name}' joins branches of different stride along {axes}: '{a}' has a jump of "
+            f"{_number(worst.jumps[0])}, '{b}' of {_number(worst.jumps[1])}; size and place of the "
+            "field depend on the unit. Give both branches the same product of strides.",
+        )
+    if not worst.drift:
+        return Diagnostic(
+            node.name,
+            "centre_offset",
+            f"'{node.name}' joins branches whose centres lie up to {_pixels(worst.offset)} apart "
+            f"along {axes}, to both sides in turn and by 0 on average: '{a}' and '{b}'. That is "
+            "how upsampling by whole samples and attention in windows work; the field is as large "
+            "as both together.",
+            "note",
+        )
+    return Diagnostic(
+        node.name,
+        "centre_offset",
+        f"'{node.name}' joins branches whose centres lie up to {_pixels(worst.offset)} apart along "
+        f"{axes}: '{a}' and '{b}'. Equal padding in front of both, (kernel − 1)·dilation / 2 with "
+        "odd kernels, would align them.",
+    )
+
+
+def _of_layer(
+    node: Node, fields: Sequence[tuple[AxisField, ...]], blind_by_rules: dict[int, int]
+) -> Iterator[Diagnostic]:
+    op = node.op
+    if isinstance(op, ops.Custom):
+        yield _declared(node.name, op)
+    if len(node.inputs) == 1:
+        before, behind = fields[node.inputs[0]], fields[node.index]
+        if behind is not before and any(
+            y.whole and not x.whole and x.tracks for x, y in zip(before, behind, strict=True)
+        ):
+            yield Diagnostic(
+                node.name,
+                "global_op",
+                f"'{node.name}' reads its whole input map: each unit here and behind sees the "
+                "whole image.",
+                "note",
+            )
+        if type(op) not in _NEVER_BLIND:
+            # The copies of a repeat share their rules.
+            blind = blind_by_rules.get(id(node.rules))
+            if blind is None:
+                blind = max(_blind_units(rule) for rule in node.rules)
+                blind_by_rules[id(node.rules)] = blind
+            if blind:
+                yield Diagnostic(
+                    node.name,
+                    "only_padding",
+                    f"{blind} rows of units at the border of '{node.name}' or between its taps "
+                    "read nothing but padding; use less padding, or a kernel of at least the "
+                    "stride.",
+                )
+
+
+def _declared(name: str, op: ops.Custom) -> Diagnostic:
+    label = op.label or "an operation that the program does not know"
+    message = f"'{name}' stands for {label}; its geometry is as declared by hand."
+    if op.whole and (op.kernel_size, op.stride, op.padding, op.dilation) != (1, 1, 0, 1):
+        message += (
+            " It is global, so each output reads the whole map: its window says how large the "
+            "output is, not what is read. Without global it would be read by that window."
+        )
+    return Diagnostic(name, "custom_op", message, "note")
+
+
+_SILENT: frozenset[type[Op]] = frozenset({*ops.ELEMENTWISE, *ops.MERGES})
+_NEVER_BLIND = _SILENT | {*ops.GLOBAL, ops.BatchNorm}
+
+
+def _blind_units(rule: AxisRule) -> int:
+    """Return the number of outputs along an axis that read no real sample."""
+    if isinstance(rule, Periodic):
+        if rule.clamped or rule.by_size:
+            return 0
+        return _blind_in_pattern(rule)
+    if not isinstance(rule, Window) or rule.mode != "zeros" or rule.n_out == 0:
+        return 0
+    reach = rule.dilation * (rule.kernel - 1)
+    end = (rule.n_out - 1) * rule.stride - rule.before
+    if rule.before <= 0 and end < rule.n_read:
+        return 0
+    if rule.dilation == 1 and rule.before <= reach and end < rule.n_read:
+        return 0
+    return _blind_by_count(rule)
+
+
+def _blind_in_pattern(rule: Periodic) -> int:
+    """Count only the borders one by one: between them the pattern repeats."""
+    taps = [x for phase in rule.phases for x in phase]
+    if not taps:
+        return rule.n_out
+    period, n = rule.period, rule.n_out
+    turns = -(-n // period)
+    opening = min(max(-(min(taps) // rule.advance), 0), turns)
+    closing = min(max((rule.n_in - 1 - max(taps)) // rule.advance + 1, opening), turns)
+    first, last = min(opening * period, n), min(closing * period, n)
+    whole, rest = divmod(last - first, period)
+    empty = [not phase for phase in rule.phases]
+    at_borders = sum(
+        stop - start - int(np.unique(rule.pairs_of(start, stop)[0]).size)
+        for start, stop in ((0, first), (last, n))
+        if start < stop
+    )
+    return whole * sum(empty) + sum(empty[:rest]) + at_borders
+
+
+def _blind_by_count(rule: Window) -> int:
+    # Counted, not listed: a map may have thousands of millions of samples.
+    reach = rule.dilation * (rule.kernel - 1)
+
+    def opening_before(place: int) -> int:
+        """Return how many windows have their first tap in front of `place`."""
+        return min(max(-(-(place + rule.before) // rule.stride), 0), rule.n_out)
+
+    in_front, inside = opening_before(-reach), opening_before(0)
+    blind = in_front + rule.n_out - opening_before(rule.n_read)
+    if rule.dilation <= rule.n_read:
+        return blind
+    # The taps of a window that opens in front may step over the whole map: the first one that
+    # does not lie in front of it lies at the window's start modulo the dilation.
+    count, start = inside - in_front, in_front * rule.stride - rule.before + reach
+    beyond = start + rule.dilation - rule.n_read
+    stepped = sum_of_floors(count, rule.dilation, rule.stride, beyond)
+    return blind + stepped - sum_of_floors(count, rule.dilation, rule.stride, start)
+
+
+def sum_of_floors(count: int, divisor: int, step: int, start: int) -> int:
+    """Return Σ (step·i + start) // divisor over i = 0 … count − 1, all numbers from 0 on.
+
+    By the steps of Euclid's algorithm on `step` and `divisor`, so that it does not grow with
+    `count`.
+    """
+    if count <= 0:
+        return 0
+    total = count * (count - 1) // 2 * (step // divisor) + count * (start // divisor)
+    step, start = step % divisor, start % divisor
+    rows, rest = divmod(step * count + start, divisor)
+    return total + (sum_of_floors(rows, step, divisor, rest) if rows else 0)
+
+
+def _larger_than_input(
+    graph: Graph, fields: Sequence[tuple[AxisField, ...]], reference: int
+) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on the first layer whose field is larger than the map that it is given for."""
+    sizes = graph.nodes[reference].size
+    seen: tuple[AxisField, ...] | None = None
+    for node in graph.nodes[1:]:
+        field = fields[node.index]
+        if field is seen:
+            continue
+        seen = field
+        for x, n, units in zip(field, sizes, node.size, strict=True):
+            found = x.size_range(units)
+            if found is not None and found[1] > n:
+                yield (
+                    node.index,
+                    Diagnostic(
+                        node.name,
+                        "larger_than_input",
+                        f"from '{node.name}' on the receptive field, "
+                        f"{found[1]} {_samples(reference)}, is larger "
+                        f"than {_map(graph, reference)}, {n}: units there see padding as well, and "
+                        "border units see less of it. A larger input would show more.",
+                        "note",
+                    ),
+                )
+                return
+
+
+def _map(graph: Graph, reference: int) -> str:
+    return f"the map of '{graph.nodes[reference].name}'" if reference else "the input"
+
+
+def _samples(reference: int) -> str:
+    return "samples" if reference else "pixels"
+
+
+def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic]]:
+    last = graph.nodes[-1]
+    if last.index == reference or 0 in last.size:
+        return
+    sizes = graph.nodes[reference].size
+    dead = prod(sizes) - read_by_all(graph, last.index, reference).count
+    if dead:
+        yield (
+            last.index,
+            Diagnostic(
+                last.name,
+                "dead_pixels",
+                f"{dead} of {prod(sizes)} {_samples(reference)} of "
+                f"{_map(graph, reference)} reach no unit of the last layer '{last.name}': "
+                "windows with a stride larger than their kernel, crops, or rows left over at the "
+                "end skip them. Smaller strides, padding or ceil_mode keep them.",
+            ),
+        )
+
+
+def _holes(
+    graph: Graph, fields: Sequence[tuple[AxisField, ...]], reference: int
+) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on layers where holes in the support begin.
+
+    A cheap test shows most supports to be solid: the taps of a window of jump S leave no gap as
+    long as dilation × S is at most the size that one tap sees.  Where it does not, the support of
+    the centre unit is walked back, on a few layers at most.
+    """
+    nodes = graph.nodes
+    solid = [True] * len(nodes)
+    checks = _HOLE_CHECKS
+    for node in nodes[reference + 1 :]:
+        inputs = node.inputs
+        if not (solid[inputs[0]] if len(inputs) == 1 else all(solid[x] for x in inputs)):
+            solid[node.index] = False
+            continue
+        if type(node.op) in _NEVER_BLIND:
+            continue
+        for x, rule in zip(fields[inputs[0]], node.rules, strict=True):
+            if not _stays_solid(x, rule):
+                break
+        else:
+            continue
+        if checks == 0 or 0 in node.size:
+            continue
+        checks -= 1
+        share = _hole_share(graph, node, reference)
+        if share:
+            solid[node.index] = False
+            yield (
+                node.index,
+                Diagnostic(
+                    node.name,
+                    "holes",
+                    f"the support of a unit of '{node.name}' has holes: {share:.0%} of the pixels "
+                    "along an axis of its region are never read (gridding). Smaller dilations or "
+                    "strides, or dilations without a common factor, close them.",
+                ),
+            )
+
+
+def _stays_solid(field: AxisField, rule: AxisRule) -> bool:
+    if field.whole or not field.tracks or not isinstance(rule, Window) or rule.kernel == 1:
+        return True
+    if len(field.tracks) != 1:
+        return False
+    track = field.tracks[0]
+    least = field.size_range(0)
+    if least is None or not isinstance(track, Track):
+        return False
+    return rule.dilation * track.advance <= least[0] * len(track.first)
+
+
+def _hole_share(graph: Graph, node: Node, reference: int) -> float:
+    unit = tuple(n // 2 for n in node.size)
+    region = read_by(graph, node.index, unit, reference).get(reference)
+    if region is None or not region.products:
+        return 0.0
+    worst = 0.0
+    for sets in zip(*region.products, strict=True):
+        joined: AxisSet = sets[0]
+        for x in sets[1:]:
+            joined = union(joined, x)
+        worst = max(worst, 1 - joined.length / (joined.stop - joined.start))
+    return worst

@@ -1,0 +1,382 @@
+"""The receptive field along one axis: the recurrence, the closed form, and merges.
+
+For a plain chain of windows the field of unit u is ``[u·S − P, u·S − P + r − 1]`` with
+
+    size r = 1 + Σ d (k − 1) jump_in,    jump S = Π s,    padding P = Σ p·jump_in          [1]_
+
+Upsampling makes the pattern repeat only after several units, so a field keeps the interval of
+each *phase*: unit u of phase ``u % q`` sees its phase's interval, moved by ``u // q`` times the
+advance.  Branches of different jump are kept side by side, so that the hull of every unit stays
+exact behind a stride mismatch.
+
+References
+----------
+.. [1] Araujo, Norris, Sim, "Computing Receptive Fields of Convolutional Neural
+   Networks", Distill, 2019, doi:10.23915/distill.00021.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from fractions import Fraction
+from math import gcd, lcm
+from typing import NamedTuple
+
+import numpy as np
+
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
+from rfstudio.core.axes.track import (
+    MAX_PHASES,
+    NEVER,
+    AnyTrack,
+    Bounds,
+    Interval,
+    Track,
+    Units,
+    WideTrack,
+    hull_of,
+    hull_of_bounds,
+    sizes_of,
+    tabulated,
+)
+
+
+class Alignment(IntEnum):
+    """How the branches of all merges in front of a layer fit; the larger, the worse."""
+
+    ALIGNED = 0
+    CENTRE_OFFSET = 1
+    STRIDE_MISMATCH = 2
+
+    @property
+    def word(self) -> str:
+        """The word of the JSON contract: aligned, centre_offset or stride_mismatch."""
+        return self.name.lower()
+
+
+class AxisField(NamedTuple):
+    """Receptive field of a feature map along one axis, in pixels of the reference map.
+
+    Attributes
+    ----------
+    tracks
+        One for each jump, by rising jump; several behind a stride mismatch, none if the map does
+        not read the reference or reads all of the axis.
+    whole
+        Whether every unit sees the whole axis.
+    alignment
+        The worst of all merges between the reference and this map.
+    by_size
+        Whether sizes depend on the place in the map, so that a range is over its units.
+    """
+
+    tracks: tuple[AnyTrack, ...]
+    whole: bool = False
+    alignment: Alignment = Alignment.ALIGNED
+    by_size: bool = False
+
+    @property
+    def jump(self) -> int | Fraction | None:
+        """Effective stride in pixels; None for a whole axis and behind a stride mismatch."""
+        if len(self.tracks) != 1:
+            return None
+        track = self.tracks[0]
+        if isinstance(track, Track) and len(track.first) == 1:
+            return track.advance
+        return _simplest(track.jump)
+
+    @property
+    def padding(self) -> int | None:
+        """How far unit 0 reaches before pixel 0; None where `jump` is None."""
+        interval = self.tracks[0].interval(0) if len(self.tracks) == 1 else None
+        return None if interval is None else -interval[0]
+
+    @property
+    def center(self) -> float | None:
+        """Centre of what unit 0 sees, in pixels; None where `jump` is None."""
+        interval = self.tracks[0].interval(0) if len(self.tracks) == 1 else None
+        return None if interval is None else (interval[0] + interval[1]) / 2
+
+    def interval(self, unit: int) -> Interval | None:
+        """Return the hull over all paths of what `unit` sees; it may leave the map.
+
+        None if the unit sees nothing, or the whole axis (see `whole`).
+        """
+        return hull_of([track.interval(unit) for track in self.tracks])
+
+    def size_range(self, units: int) -> tuple[int, int] | None:
+        """Return the smallest and the largest size over units, in pixels; None if `whole`.
+
+        Parameters
+        ----------
+        units
+            Number of units of the map, over which the range goes where it is not periodic.
+        """
+        if self.whole:
+            return None
+        if not self.tracks:
+            return 0, 0
+        track = self.tracks[0]
+        if len(self.tracks) == 1 and isinstance(track, Track) and not (self.by_size and units):
+            first, last = track.first, track.last
+            if len(first) == 1 and first[0] is not None:
+                size = last[0] - first[0] + 1  # type: ignore[operator]
+                return size, size
+            sizes = [
+                0 if a is None or b is None else b - a + 1 for a, b in zip(first, last, strict=True)
+            ]
+            return min(sizes), max(sizes)
+        everywhere = np.arange(max(units, 1))
+        spans = sizes_of(hull_of_bounds(x.bounds(everywhere) for x in self.tracks))
+        return int(spans.min()), int(spans.max())
+
+
+START = AxisField((Track(1, (0,), (0,)),))
+"""Field of the reference with respect to itself: each unit sees its own pixel."""
+
+UNSEEN = AxisField(())
+"""Field of a map that does not read the reference at all."""
+
+
+def _simplest(value: Fraction) -> int | Fraction:
+    return value.numerator if value.denominator == 1 else value
+
+
+def theoretical_region(
+    fields: Sequence[AxisField], unit: Sequence[int], size: Sequence[int]
+) -> tuple[Interval, ...] | None:
+    """Return what a unit sees by the formulas, (first, last) along each axis, unclipped.
+
+    The hull over all paths; the whole axis where it is global; None if no path reaches the unit.
+    `size` is that of the reference map.
+    """
+    intervals = [
+        (0, n - 1) if x.whole else x.interval(u) for x, u, n in zip(fields, unit, size, strict=True)
+    ]
+    seen = tuple(x for x in intervals if x is not None)
+    return seen if len(seen) == len(intervals) else None
+
+
+# --- the recurrence -----------------------------------------------------------------------------
+
+
+def through(field: AxisField, rule: AxisRule) -> AxisField:
+    """Return the field behind an operation, given the field in front of it and its rule.
+
+    Examples
+    --------
+    >>> through(START, Window(9, 5, kernel=3, stride=2, before=1)).tracks
+    (Track(advance=2, first=(-1,), last=(1,)),)
+    """
+    tracks, whole, alignment, by_size = field
+    if not tracks and not whole:
+        return field
+    if type(rule) is Window:
+        if whole:
+            return field
+        track = tracks[0]
+        if len(tracks) == 1 and type(track) is Track and len(track.first) == 1:
+            return AxisField((_through_window(track, rule),), False, alignment, by_size)
+        return _seeing([_through_pattern(x, rule, 1, rule.stride) for x in tracks], field, False)
+    if type(rule) is Whole or whole:
+        return AxisField((), True, alignment)
+    assert isinstance(rule, Periodic)
+    behind = [_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]
+    return _seeing(behind, field, rule.by_size)
+
+
+def _seeing(behind: list[AnyTrack], field: AxisField, by_size: bool) -> AxisField:
+    """Return the field of those tracks in which some unit sees something: others have no say."""
+    wide = any(isinstance(x, WideTrack) for x in behind)
+    tracks = tuple([x for x in behind if not x.is_blind])
+    return AxisField(tracks, False, field.alignment, field.by_size or by_size or wide)
+
+
+def _through_window(track: Track, window: Window) -> Track:
+    """Apply the recurrence of [1]_ in the plain case, in which all units see alike."""
+    jump, (first,), (last,) = track
+    before = window.before
+    reach = window.dilation * (window.kernel - 1)
+    return Track(
+        jump * window.stride,
+        (first - before * jump,),  # type: ignore[operator]
+        (last + (reach - before) * jump,),  # type: ignore[operator]
+    )
+
+
+def _through_pattern(
+    track: AnyTrack, rule: Window | Periodic, period: int, advance: int
+) -> AnyTrack:
+    """Apply the recurrence by phases; `period` outputs of the rule move on `advance` inputs."""
+    inner = track.period
+    # After `turns` periods of the rule its inputs have moved on by whole periods of the track.
+    turns = inner // gcd(advance, inner)
+
+    if isinstance(track, WideTrack) or period * turns > MAX_PHASES:
+
+        def bounds(units: Units) -> Bounds:
+            found = np.repeat([[NEVER], [-NEVER]], len(units), axis=1)
+            for taps, there in rule.taps_of_all(units):
+                found[:, there] = hull_of_bounds((found[:, there], track.bounds(taps[there])))
+            return found
+
+        jump = track.jump * Fraction(advance, period)
+        return WideTrack(jump, period * turns, rule.n_out, bounds)
+
+    def interval(unit: int) -> Interval | None:
+        taps = rule.taps(unit)
+        if len(taps) > 2 * inner:
+            # Taps of one residue differ by whole periods: only the outermost can be extremes.
+            taps = (*taps[:inner], *taps[-inner:])
+        return hull_of([track.interval(x) for x in taps])
+
+    return tabulated(period * turns, turns * advance // inner * track.advance, interval)
+
+
+def closed_form(windows: Iterable[Window]) -> tuple[int, int, int]:
+    """Return (size, jump, padding) of a chain of windows by the sums of [1]_, in pixels.
+
+    The same numbers as the recurrence, by another way; shown next to it and tested against it.
+    """
+    chain = list(windows)
+    jumps = [1]
+    for window in chain:
+        jumps.append(jumps[-1] * window.stride)
+    size = 1 + sum(w.dilation * (w.kernel - 1) * s for w, s in zip(chain, jumps, strict=False))
+    padding = sum(w.before * s for w, s in zip(chain, jumps, strict=False))
+    return size, jumps[-1], padding
+
+
+# --- merges -------------------------------------------------------------------------------------
+
+
+class Misfit(NamedTuple):
+    """Why two branches of a merge do not align along one axis.
+
+    Attributes
+    ----------
+    alignment
+        Centre offset or stride mismatch.
+    branches
+        Which two of the merged fields, by their index.
+    offset
+        Largest distance of the two centres over all units, in pixels; 0 for a stride mismatch.
+    drift
+        Mean distance with its sign, in pixels: 0 where the offset only alternates with the phase
+        of the unit, as behind upsampling.
+    jumps
+        The jumps of the two branches, in pixels.
+    """
+
+    alignment: Alignment
+    branches: tuple[int, int]
+    offset: Fraction
+    drift: Fraction
+    jumps: tuple[int | Fraction, int | Fraction]
+
+
+def merge(fields: Sequence[AxisField]) -> tuple[AxisField, Misfit | None]:
+    """Return the hull of branches that meet, and what does not fit, if something does not.
+
+    Branches that do not read the reference have no say; one that reads the whole axis makes the
+    whole axis of all.
+    """
+    head = fields[0]
+    if all(x is head for x in fields):
+        return head, None
+    if all(_is_plain(x) for x in fields):
+        aligned = _merged_plain(fields)
+        if aligned is not None:
+            return aligned, None
+    seen = [(i, x) for i, x in enumerate(fields) if x.tracks or x.whole]
+    if not seen:
+        return head, None
+    worst = max(x.alignment for _, x in seen)
+    misfit = _misfit([(i, x) for i, x in seen if x.tracks])
+    if misfit is not None and misfit.alignment > worst:
+        worst = misfit.alignment
+    if any(x.whole for _, x in seen):
+        return AxisField((), True, worst), misfit
+    by_size = any(x.by_size for _, x in seen)
+    groups: dict[Fraction, list[AnyTrack]] = {}
+    for _, field in seen:
+        for track in field.tracks:
+            groups.setdefault(track.jump, []).append(track)
+    tracks = tuple(_hull(groups[jump]) for jump in sorted(groups))
+    by_size = by_size or len(tracks) > 1 or any(isinstance(x, WideTrack) for x in tracks)
+    return AxisField(tracks, False, worst, by_size), misfit
+
+
+def _is_plain(field: AxisField) -> bool:
+    """Whether all units see alike: one track of one phase."""
+    return (
+        len(field.tracks) == 1
+        and type(field.tracks[0]) is Track
+        and len(field.tracks[0].first) == 1
+        and field.alignment == 0
+        and not field.by_size
+    )
+
+
+def _merged_plain(fields: Sequence[AxisField]) -> AxisField | None:
+    """Return the largest of plain branches that align, or None if they do not: the usual case."""
+    largest = fields[0]
+    jump, (first,), (last,) = largest.tracks[0]  # type: ignore[misc]
+    for other in fields[1:]:
+        other_jump, (other_first,), (other_last,) = other.tracks[0]  # type: ignore[misc]
+        if other_jump != jump or other_first + other_last != first + last:  # type: ignore[operator]
+            return None
+        if other_last > last:  # type: ignore[operator]
+            largest, first, last = other, other_first, other_last
+    return largest
+
+
+def _misfit(seen: list[tuple[int, AxisField]]) -> Misfit | None:
+    """Return the worst misfit between the first branch and the others."""
+    if len(seen) < 2:
+        return None
+    (a, first), *others = seen
+    worst: Misfit | None = None
+    for b, other in others:
+        jumps = [x.tracks[0].jump for x in (first, other)]
+        if [x.jump for x in first.tracks] != [x.jump for x in other.tracks]:
+            pair = (_simplest(jumps[0]), _simplest(jumps[1]))
+            return Misfit(Alignment.STRIDE_MISMATCH, (a, b), Fraction(0), Fraction(0), pair)
+        offset, drift = max(
+            _centre_distance(x, y) for x, y in zip(first.tracks, other.tracks, strict=True)
+        )
+        if offset and (worst is None or offset > worst.offset):
+            pair = (_simplest(jumps[0]), _simplest(jumps[1]))
+            worst = Misfit(Alignment.CENTRE_OFFSET, (a, b), offset, drift, pair)
+    return worst
+
+
+def _centre_distance(a: AnyTrack, b: AnyTrack) -> tuple[Fraction, Fraction]:
+    """Return largest and mean distance of the centres of two tracks of one jump, over units."""
+    units = np.arange(min(lcm(a.period, b.period), MAX_PHASES))
+    one, other = a.bounds(units), b.bounds(units)
+    both = (one[0] <= one[1]) & (other[0] <= other[1])
+    if not both.any():
+        return Fraction(0), Fraction(0)
+    twice = (one.sum(axis=0) - other.sum(axis=0))[both]
+    return Fraction(int(abs(twice).max()), 2), Fraction(int(twice.sum()), 2 * len(twice))
+
+
+def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
+    """Return the hull of tracks of one jump."""
+    if len(tracks) == 1:
+        return tracks[0]
+    period = lcm(*(x.period for x in tracks))
+    jump = tracks[0].jump
+    wide = [x.units for x in tracks if isinstance(x, WideTrack)]
+    if period > MAX_PHASES or wide:
+        return WideTrack(
+            jump,
+            period,
+            max(wide, default=0),
+            lambda units: hull_of_bounds(x.bounds(units) for x in tracks),
+        )
+    return tabulated(
+        period, int(jump * period), lambda unit: hull_of([x.interval(unit) for x in tracks])
+    )

@@ -1,0 +1,71 @@
+"""What the effective field of a unit is compared with: its theoretical field and visible region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from rfstudio.core.axes.track import Interval
+from rfstudio.core.fields.analysis import Fields, fields_of
+from rfstudio.core.fields.backtrace import region_of_unit
+from rfstudio.core.fields.field import theoretical_region
+from rfstudio.core.network.graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class UnitFrame:
+    """The theoretical field and the visible region of one unit, found when they are asked for.
+
+    Attributes
+    ----------
+    graph
+        The network.
+    index, unit
+        Node and position of the unit.
+    reference
+        Node over whose map everything is.
+    """
+
+    graph: Graph = field(repr=False)
+    index: int
+    unit: tuple[int, ...]
+    reference: int = 0
+
+    @cached_property
+    def _intervals(self) -> tuple[Interval, ...] | None:
+        fields = _fields_of(self.graph, self.reference)[self.index]
+        size = self.graph.nodes[self.reference].size
+        return theoretical_region(fields, self.unit, size)
+
+    @property
+    def center(self) -> tuple[float, ...] | None:
+        """Centre of the theoretical field; of a global axis that of the image."""
+        if self._intervals is None:
+            return None
+        return tuple((first + last) / 2 for first, last in self._intervals)
+
+    @property
+    def field_size(self) -> tuple[int, ...] | None:
+        """Size of the theoretical field; of a global axis that of the image."""
+        if self._intervals is None:
+            return None
+        return tuple(last - first + 1 for first, last in self._intervals)
+
+    @cached_property
+    def visible_region(self) -> tuple[Interval, ...] | None:
+        """First and last pixel that really reach the unit; None if none does."""
+        return region_of_unit(self.graph, self.index, self.unit, self.reference).hull
+
+
+_recent: tuple[tuple[Graph, int, tuple[Fields, ...]], ...] = ()
+
+
+def _fields_of(graph: Graph, reference: int) -> tuple[Fields, ...]:
+    """Return the fields of all nodes; the last answers are kept, for the next unit."""
+    global _recent  # noqa: PLW0603 - a cache by identity; a graph is too large to be hashed
+    for known, origin, fields in _recent:
+        if known is graph and origin == reference:
+            return fields
+    fields = fields_of(graph, reference)
+    _recent = ((graph, reference, fields), *_recent[:1])
+    return fields

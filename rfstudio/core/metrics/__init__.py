@@ -1,0 +1,1 @@
+"""Numbers of an effective receptive field: size, form and place."""

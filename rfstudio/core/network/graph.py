@@ -1,0 +1,501 @@
+"""The flat graph that the tree of a document expands to, with sizes and channels of every node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import NamedTuple, get_args
+
+from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import AxisRules, Window
+from rfstudio.core.errors import OpError, UnknownLayerError
+from rfstudio.core.network.architecture import (
+    INPUT,
+    Architecture,
+    Item,
+    Layer,
+    Location,
+    MergeKind,
+    Parallel,
+    Repeat,
+    Residual,
+    Sequence,
+    checked_size,
+)
+from rfstudio.core.ops import Op
+from rfstudio.core.ops.channels import output_channels
+from rfstudio.core.ops.geometry import axis_rules, identity_rules
+from rfstudio.core.ops.size_misfits import misfit_of_size
+
+MAX_LAYERS = 100_000
+"""Layers after `repeat`; no real network comes near, a hostile file would."""
+
+_CHECKED = (ops.Pad, ops.Crop, ops.PixelUnshuffle)
+"""Operations that may not fit a size though they have rules, which must be said every time."""
+
+MAX_COMPARISONS = 20_000
+"""Names compared with one that is not there, for a hint; more such mistakes get none."""
+
+_MAX_SLIP = 100
+"""Length of the longest name for which a nearest one is looked for."""
+
+_JOINING = {word: ops.OPS[word]() for word in get_args(MergeKind)}
+"""The operations at the ends of containers: one object each, since much is kept by identity."""
+
+_UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE) - {ops.Prelu}
+
+
+def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
+    """Return the operations that change neither positions nor channels, known unasked."""
+    return _UNCHANGED if batch_norm_training else _UNCHANGED | {ops.BatchNorm}
+
+
+class Node(NamedTuple):
+    """One layer of the flat graph.
+
+    Attributes
+    ----------
+    index
+        Its place in `Graph.nodes`, which is a topological order.
+    name
+        Its path, such as ``layer1.0.conv1``.
+    op
+        What it does; None for the network's input.
+    inputs
+        Indices of the nodes that it reads.
+    size
+        Size of its map along each axis, in samples; 0 where nothing is left.
+    channels
+        Number of channels of its map.
+    location
+        The item of the document that it comes from; None for the network's input.
+    rules
+        For each axis, how its map depends on the maps that it reads.
+    """
+
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
+    name: str
+    op: Op | None
+    inputs: tuple[int, ...]
+    size: tuple[int, ...]
+    channels: int
+    location: Location | None
+    rules: AxisRules
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in the document that has no meaning; the graph is usable all the same.
+
+    Attributes
+    ----------
+    location
+        The item at fault.
+    node
+        Path of the layer at fault, as far as it is known.
+    code
+        A word for programs: unknown_source, duplicate_name, shape_mismatch …
+    message
+        A sentence for people, with a remedy where there is one.
+    parameter
+        The parameter at fault, if it is one.
+    """
+
+    location: Location
+    node: str
+    code: str
+    message: str
+    parameter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """All layers of a network, in an order in which each stands behind what it reads.
+
+    Attributes
+    ----------
+    nodes
+        The layers; the first one is the network's input.
+    paths
+        For each layer and container path the index of the node that is its output.
+    faults
+        What in the document has no meaning.
+    known_rules
+        The rules of each operation object at each input size, for the next expansion.
+    """
+
+    nodes: tuple[Node, ...]
+    paths: Mapping[str, int]
+    faults: tuple[Fault, ...]
+    known_rules: Mapping[tuple[int, tuple[int, ...]], AxisRules] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def index(self, path: str) -> int:
+        """Return the index of the node that is the output of a layer or container.
+
+        Raises
+        ------
+        UnknownLayerError
+            If there is none; the message names the nearest path.
+        """
+        try:
+            return self.paths[path]
+        except KeyError:
+            raise UnknownLayerError(_unknown(path, self.paths)) from None
+
+
+def shape_text(channels: int, size: tuple[int, ...]) -> str:
+    """Return a shape in words: ``64 channels of 56×56``."""
+    return f"{channels} channels of " + "×".join(map(str, size))
+
+
+def _unknown(path: str, paths: Mapping[str, int]) -> str:
+    # A layer is often asked for by how its path begins, or by its last name alone.
+    near = (
+        [x for x in paths if path and x.startswith(path)][:1]
+        or get_close_matches(path, paths, n=1)
+        or [x for x in paths if x.rpartition(".")[2] == path][:1]
+    )
+    return f"there is no layer '{path}'" + (f"; did you mean '{near[0]}'?" if near else "")
+
+
+def expand(
+    architecture: Architecture,
+    input_size: tuple[int, ...] | None = None,
+    *,
+    batch_norm_training: bool = False,
+    previous: Graph | None = None,
+) -> Graph:
+    """Expand a document into its flat graph; total: what is wrong becomes a `Fault`.
+
+    Parameters
+    ----------
+    architecture
+        The document.
+    input_size
+        Size of the input along each axis, in pixels; the document's own if None.
+    batch_norm_training
+        Whether batch norm takes its statistics from the map, as in training mode.
+    previous
+        An earlier expansion with the same `batch_norm_training`; what did not change since is
+        taken from it, which only saves time.
+
+    Raises
+    ------
+    GraphError
+        If `input_size` is not one whole number from 1 on for each axis of the network.
+    """
+    own = architecture.input_size
+    size = own if input_size is None else checked_size(architecture, input_size)
+    known_rules = previous.known_rules if previous is not None else {}
+    expansion = _Expansion(size, architecture.channels, batch_norm_training, known_rules)
+    expansion.body(architecture.layers, (), ("",), 0)
+    return Graph(
+        tuple(expansion.nodes),
+        MappingProxyType(expansion.paths),
+        tuple(expansion.faults),
+        MappingProxyType(expansion.rules),
+    )
+
+
+class _Expansion:
+    """The graph while it grows; `scopes` are name prefixes, the innermost first."""
+
+    def __init__(
+        self,
+        size: tuple[int, ...],
+        channels: int,
+        batch_norm_training: bool,
+        known_rules: Mapping[tuple[int, tuple[int, ...]], AxisRules],
+    ) -> None:
+        rules = tuple(Window(n, n) for n in size)
+        self.nodes = [Node(0, INPUT, None, (), size, channels, None, rules)]
+        self.paths = {INPUT: 0}
+        self.faults: list[Fault] = []
+        self._numbers: dict[str, int] = {}
+        self._steps = 4 * MAX_LAYERS
+        self._comparisons = MAX_COMPARISONS
+        self._batch_norm_training = batch_norm_training
+        self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
+        self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
+        self._known_rules = known_rules
+
+    # Each method takes the node that the item reads and returns the node that is its output.
+
+    def body(
+        self, items: tuple[Item, ...], base: Location, scopes: tuple[str, ...], source: int
+    ) -> int:
+        for i, item in enumerate(items):
+            self._steps -= 1
+            if self._steps < 0 or len(self.nodes) > MAX_LAYERS:
+                self._too_many((*base, i))
+                return source
+            location = (*base, i)
+            if type(item) is Layer:
+                source = self._layer(item, location, scopes, source)
+            else:
+                source = self._container(item, location, scopes, source)
+        return source
+
+    def _layer(self, item: Layer, location: Location, scopes: tuple[str, ...], source: int) -> int:
+        op = item.op
+        if item.name:
+            name = scopes[0] + item.name
+            self._check_name(item.name, location)
+        else:
+            name = self._numbered(scopes[0], op.keyword)
+        if item.inputs:
+            sources = tuple(self._source(x, scopes, location, name, source) for x in item.inputs)
+        else:
+            sources = (source,)
+            if isinstance(op, ops.MERGES):
+                self._fault(
+                    location,
+                    name,
+                    "missing_from",
+                    f"{op.keyword} joins several layers; say which with from: [a, b]",
+                )
+        return self._node(name, op, sources, location)
+
+    def _container(
+        self, item: Item, location: Location, scopes: tuple[str, ...], source: int
+    ) -> int:
+        name = item.name
+        path = scopes[0] + name
+        if name:
+            self._check_name(name, location)
+            scopes = (path + ".", *scopes)
+        match item:
+            case Sequence():
+                output = self.body(item.layers, (*location, 0), scopes, source)
+            case Repeat():
+                output = self._repeat(item, location, scopes, source)
+            case Residual():
+                inner = self.body(item.layers, (*location, 0), scopes, source)
+                around = self.body(item.shortcut, (*location, 1), scopes, source)
+                output = self._merge(_JOINING["add"], name, scopes, (inner, around), location)
+            case Parallel():
+                output = self._parallel(item, location, scopes, source)
+            case _:
+                raise TypeError(f"{item!r} is no item of an architecture")
+        if name:
+            self._alias(path, output, location)
+        return output
+
+    def _repeat(
+        self, item: Repeat, location: Location, scopes: tuple[str, ...], source: int
+    ) -> int:
+        for i in range(item.times):
+            self._steps -= 1
+            if self._steps < 0 or len(self.nodes) > MAX_LAYERS:
+                self._too_many(location)
+                break
+            prefix = f"{scopes[0]}{i}."
+            source = self.body(item.layers, (*location, 0), (prefix, *scopes), source)
+            if item.name:
+                self._alias(prefix[:-1], source, location)
+        return source
+
+    def _parallel(
+        self, item: Parallel, location: Location, scopes: tuple[str, ...], source: int
+    ) -> int:
+        if not item.branches:
+            self._fault(location, scopes[0], "no_branches", "parallel needs at least one branch")
+            return source
+        outputs = []
+        for b, branch in enumerate(item.branches):
+            inside = scopes
+            if branch.name:
+                self._check_name(branch.name, location)
+                inside = (f"{scopes[0]}{branch.name}.", *scopes)
+            output = self.body(branch.layers, (*location, b), inside, source)
+            if branch.name:
+                self._alias(inside[0][:-1], output, location)
+            outputs.append(output)
+        return self._merge(_JOINING[item.merge], item.name, scopes, tuple(outputs), location)
+
+    def _merge(
+        self,
+        op: Op,
+        name: str,
+        scopes: tuple[str, ...],
+        sources: tuple[int, ...],
+        location: Location,
+    ) -> int:
+        keyword = op.keyword
+        path = scopes[0] + keyword if name else self._numbered(scopes[0], keyword)
+        return self._node(path, op, sources, location)
+
+    def _node(self, name: str, op: Op, sources: tuple[int, ...], location: Location) -> int:
+        nodes = self.nodes
+        if name in self.paths:
+            self._fault(
+                location,
+                name,
+                "duplicate_name",
+                f"the path '{name}' is used twice; give this layer another name",
+            )
+            name = self._distinct(name)
+        first = nodes[sources[0]]
+        index = self.paths[name] = len(nodes)
+        if type(op) in self._unchanged and len(sources) == 1:
+            rules = identity_rules(first.size)
+            nodes.append(
+                Node(index, name, op, sources, first.size, first.channels, location, rules)
+            )
+            return index
+        if len(sources) > 1:
+            self._check_sources(op, sources, location, name)
+        channels = tuple([nodes[x].channels for x in sources])
+        rules = self._rules_of(op, first.size, location, name)
+        size = tuple([rule.n_out for rule in rules])
+        try:
+            out_channels = output_channels(op, channels, first.size)
+        except OpError as error:
+            self._fault(location, name, "channels", f"{op.keyword} '{name}': {error}")
+            out_channels = channels[0]
+        if 0 in size and 0 not in first.size:
+            self._fault(
+                location,
+                name,
+                "empty_output",
+                f"the output of '{name}' would be empty: its input is only "
+                + "×".join(map(str, first.size))
+                + "; use a larger input, a smaller kernel or more padding",
+            )
+        nodes.append(Node(index, name, op, sources, size, out_channels, location, rules))
+        return index
+
+    def _rules_of(self, op: Op, sizes: tuple[int, ...], location: Location, name: str) -> AxisRules:
+        # Operations are shared by the copies of a repeat and by versions of a document, and
+        # outlive this expansion, so their identity is a key: hashing them costs more than the
+        # rule.  Only keys of living operations are handed on.
+        key = (id(op), sizes)
+        rules = self.rules.get(key)
+        if rules is None:
+            rules = self._known_rules.get(key)
+            if rules is not None and not isinstance(op, _CHECKED):
+                self.rules[key] = rules
+                return rules
+            try:
+                rules = axis_rules(op, sizes, batch_norm_training=self._batch_norm_training)
+            except OpError as error:
+                self._fault(location, name, "wrong_axes", f"{op.keyword} '{name}': {error}")
+                return tuple(Window(n, n) for n in sizes)
+            self.rules[key] = rules
+            if misfit := misfit_of_size(op, sizes):
+                self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")
+        return rules
+
+    def _check_sources(
+        self, op: Op, sources: tuple[int, ...], location: Location, name: str
+    ) -> None:
+        if not isinstance(op, ops.MERGES):
+            self._fault(
+                location,
+                name,
+                "one_input",
+                f"{op.keyword} reads one layer, not {len(sources)}; "
+                "join them first with add or concat",
+                "from",
+            )
+            return
+        first, *others = [self.nodes[x] for x in sources]
+        for other in others:
+            fits = isinstance(op, ops.Concat) or other.channels == first.channels
+            if fits and other.size == first.size:
+                continue
+            self._fault(
+                location,
+                name,
+                "shape_mismatch",
+                f"{op.keyword} '{name}' joins maps of one "
+                f"{'size' if isinstance(op, ops.Concat) else 'shape'}, but '{first.name}' has "
+                f"{shape_text(first.channels, first.size)} and '{other.name}' "
+                f"{shape_text(other.channels, other.size)}",
+            )
+
+    def _source(
+        self, wanted: str, scopes: tuple[str, ...], location: Location, name: str, fallback: int
+    ) -> int:
+        if wanted == INPUT:
+            return 0
+        for prefix in scopes:
+            index = self.paths.get(prefix + wanted)
+            if index is not None:
+                return index
+        near = get_close_matches(wanted, self._names_in(scopes, wanted), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        self._fault(
+            location,
+            name,
+            "unknown_source",
+            f"'{name}' reads '{wanted}', but no layer of that name stands before it{hint}",
+            "from",
+        )
+        return fallback
+
+    def _names_in(self, scopes: tuple[str, ...], wanted: str) -> list[str]:
+        """Return names that `wanted` may be a slip of, while the budget for comparing lasts."""
+        if self._comparisons <= 0 or len(wanted) > _MAX_SLIP:
+            return []
+        names = [
+            path.removeprefix(prefix)
+            for prefix in dict.fromkeys(scopes)
+            for path in self.paths
+            if path.startswith(prefix) and len(path) - len(prefix) <= _MAX_SLIP
+        ]
+        names = names[-self._comparisons :]
+        self._comparisons -= len(names)
+        return names
+
+    def _numbered(self, scope: str, keyword: str) -> str:
+        key = scope + keyword
+        number = self._numbers.get(key, 0) + 1
+        self._numbers[key] = number
+        return f"{key}{number}"
+
+    def _alias(self, path: str, index: int, location: Location) -> None:
+        if path in self.paths:
+            self._fault(
+                location,
+                path,
+                "duplicate_name",
+                f"the path '{path}' is used twice; give this container another name",
+            )
+            return
+        self.paths[path] = index
+
+    def _distinct(self, name: str) -> str:
+        number = self._numbers.get(f"{name}~", 2)
+        while f"{name}~{number}" in self.paths:
+            number += 1
+        self._numbers[f"{name}~"] = number + 1
+        return f"{name}~{number}"
+
+    def _check_name(self, name: str, location: Location) -> None:
+        if name == INPUT or "." in name:
+            self._fault(
+                location,
+                name,
+                "bad_name",
+                f"'{name}' is not allowed as a name: it must not be 'input' or hold a dot",
+                "name",
+            )
+
+    def _too_many(self, location: Location) -> None:
+        if not any(x.code == "too_many_layers" for x in self.faults):
+            self._fault(
+                location,
+                "",
+                "too_many_layers",
+                f"the network has more than {MAX_LAYERS:,} layers; the rest is left out",
+            )
+
+    def _fault(
+        self, location: Location, node: str, code: str, message: str, parameter: str = ""
+    ) -> None:
+        self.faults.append(Fault(location, node, code, message, parameter))

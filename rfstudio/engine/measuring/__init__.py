@@ -1,0 +1,1 @@
+"""Effective fields measured with torch: samples, estimators, the cone, gains."""

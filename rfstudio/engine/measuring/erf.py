@@ -1,0 +1,152 @@
+"""Measures the effective receptive field of one unit: the mean over samples of an estimator.
+
+References
+----------
+.. [1] Luo, Li, Urtasun, Zemel, "Understanding the Effective Receptive Field in Deep Convolutional
+   Neural Networks", NIPS 2016, arXiv:1701.04128.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from rfstudio.core.errors import Cancelled
+from rfstudio.engine.measuring import ranks
+from rfstudio.engine.measuring.network_cache import KeptNetworks
+from rfstudio.engine.measuring.run import Run, Unit
+from rfstudio.engine.process import devices
+from rfstudio.engine.process.errors import MeasurementError
+from rfstudio.engine.process.running import CancelToken, Report, ignore
+from rfstudio.engine.requests.request import ErfRequest, ErfResult
+
+
+def measure(
+    request: ErfRequest,
+    *,
+    report: Report = ignore,
+    token: CancelToken | None = None,
+    module: nn.Module | None = None,
+    images: Tensor | None = None,
+    kept: ErfResult | None = None,
+    networks: KeptNetworks | None = None,
+) -> ErfResult:
+    """Measure the effective receptive field of one unit.
+
+    Parameters
+    ----------
+    request
+        The unit and all options.
+    report
+        Called after each batch with the fraction done and the `ErfResult` so far.
+    token
+        Polled between batches.
+    module
+        A network with its weights, instead of one built from the request; in evaluation mode.
+        One that `to_torch` made is measured in the unit's cone, any other on whole images.
+    images
+        (N, C, *size), used as they are, instead of noise; the network is taken at their size.
+    kept
+        What was measured before of the same unit with the same options, to go on from there: the
+        result is that of all samples in one run, to rounding.
+    networks
+        Where networks and evaluations are kept for the next unit of the same map, and found.
+
+    Raises
+    ------
+    Cancelled
+        If `token` was cancelled.
+    UnknownLayerError, UnitError
+        If there is no such layer or unit.
+    GraphError
+        If the network has faults that are in the way.
+    DeviceError, WeightsError, MeasurementError
+        If the device or the file of weights is not there, memory does not suffice, or the result
+        is not a number.
+    """
+    token = token or CancelToken()
+    with ranks.joined() as rank, _exact(), _lack_of_memory_in_words():
+        run = Run(request, [request.unit], module, images, networks)
+        if kept is not None:
+            run.resume(kept, rank)
+        with _undone_by_errors(run):
+            run.check_photos(token)
+            for batch in run.batches(rank):
+                token.check()
+                run.add(batch, token, report)
+                report(run.fraction(rank), run.result())
+        ranks.add_up(run.means[0], rank, run.device)
+        return run.result()
+
+
+def measure_units(
+    request: ErfRequest,
+    units: Sequence[Unit],
+    *,
+    report: Report = ignore,
+    token: CancelToken | None = None,
+    module: nn.Module | None = None,
+    images: Tensor | None = None,
+) -> list[ErfResult]:
+    """Measure many units of one map, which costs less than one after the other.
+
+    The results are those of `measure` for each unit, to rounding: images, weights and signs are the
+    same.  Neighbours are evaluated once together, and differentiated as one batch.
+
+    Parameters
+    ----------
+    request
+        All options; its own unit does not count.
+    units
+        The units, in the order of the results.
+    report
+        Called after each batch with the fraction done and the list of results so far.
+    token, module, images
+        As in `measure`, which raises the same errors.
+    """
+    if not units:
+        return []
+    token = token or CancelToken()
+    with ranks.joined() as rank, _exact(), _lack_of_memory_in_words():
+        run = Run(request, list(units), module, images)
+        numbers = range(len(units))
+        run.check_photos(token)
+        for batch in run.batches(rank):
+            token.check()
+            run.add(batch, token, ignore)
+            report(run.fraction(rank), [run.result(i) for i in numbers])
+        for mean in run.means:
+            ranks.add_up(mean, rank, run.device)
+        return [run.result(i) for i in numbers]
+
+
+@contextmanager
+def _undone_by_errors(run: Run) -> Iterator[None]:
+    """Keep nothing of a measurement that failed; one that was cancelled is as good as any."""
+    try:
+        yield
+    except Cancelled:
+        raise
+    except BaseException:
+        run.abandon()
+        raise
+
+
+@contextmanager
+def _lack_of_memory_in_words() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        raise MeasurementError(
+            "memory does not suffice; take a smaller input, an earlier layer or another device"
+        ) from error
+
+
+def _exact() -> AbstractContextManager[None]:
+    """Return the context of the same numbers for the same seed, without a loss of precision."""
+    return torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False)

@@ -1,0 +1,244 @@
+"""Measures how much of a gradient's energy every layer of a network passes on.
+
+Gradients that start with a random sign for every channel and position of a layer's map run back,
+and their energy is noted wherever it passes.  Expected fields take these factors instead of
+modelled ones; what they mean is derived in docs/expected-erf.md, "Measured gains".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rfstudio.core.effective.calibration import calibrated
+from rfstudio.core.effective.energy import BatchNormMode, Gains, energy_of
+from rfstudio.core.errors import GraphError
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.measuring.energy_probe import EnergyProbe
+from rfstudio.engine.measuring.network import set_from_file
+from rfstudio.engine.measuring.sampling import Images
+from rfstudio.engine.module.build import GraphModule, is_same_network
+from rfstudio.engine.module.initial import Stream, draw_weights, generator, level_weights
+from rfstudio.engine.module.layers.pointwise import BatchNormModule
+from rfstudio.engine.process import devices
+from rfstudio.engine.process.errors import MeasurementError
+from rfstudio.engine.process.running import CancelToken, Report, ignore
+from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest, GainsResult
+
+_SIDE = 256
+"""Largest side of the images: what layers pass on in larger ones is no different."""
+
+_BYTES_A_VALUE = 12
+"""Memory of a probe for each value of all maps: forwards, backwards and what torch keeps."""
+
+
+def measured_gains(
+    module: GraphModule, images: Tensor | None = None, *, samples: int | None = None, seed: int = 0
+) -> Gains:
+    """Return how much of a gradient's energy each layer of a module passes on.
+
+    Parameters
+    ----------
+    module
+        The network with its weights, in evaluation mode, as `rfstudio.to_torch` returns it; it is
+        not changed.  Gradients start at its map.
+    images
+        (N, C, *size), used in turn; None: noise of mean 0 and variance 1, of the size that the
+        module was built for.
+    samples
+        How many gradients; None: one an image, or the default number with noise.
+    seed
+        Of noise and signs.
+
+    Returns
+    -------
+    Gains
+        By node and edge of the module's graph, as
+        `rfstudio.core.effective.expected.expected_erf` takes them.
+
+    Raises
+    ------
+    MeasurementError
+        If values are not numbers, or memory does not suffice.
+    """
+    size = module.graph.nodes[0].size if images is None else tuple(images.shape[2:])
+    source = Images(module.graph.nodes[0].channels, size, seed, () if images is None else images)
+    probe = _probe_of(module, size)
+    for index in range(_wanted(source, samples)):
+        _add(probe, module, source, seed, index)
+    return _gains(module, probe)
+
+
+def _wanted(source: Images, samples: int | None) -> int:
+    if samples is not None and samples < 1:
+        raise MeasurementError(f"samples must be at least 1, not {samples}")
+    return len(source) or DEFAULT_SAMPLES if samples is None else samples
+
+
+def measure_module(
+    module: nn.Module,
+    architecture: Architecture,
+    layer: str,
+    images: Tensor | None = None,
+    *,
+    samples: int | None = None,
+    seed: int = 0,
+    batch_norm: BatchNormMode = "warmed",
+) -> GainsResult:
+    """Measure the gains of a module for the field of a layer; see `measured_gains`.
+
+    Raises
+    ------
+    MeasurementError
+        If the module was not built here, is of another network, does not compute that layer, or
+        its batch norms are not in the mode that `batch_norm` speaks of.
+    """
+    if not isinstance(module, GraphModule):
+        raise MeasurementError(
+            "what the layers of a module pass on can be measured only if rfstudio.to_torch built "
+            "it; leave the module out for random weights, or measure it with rfstudio.erf"
+        )
+    if not is_same_network(module.architecture, architecture):
+        raise MeasurementError(
+            f"the module is one of another network than '{architecture.name}'; "
+            "build it with to_torch from the same one"
+        )
+    modes = {x.training for x in module.layers() if isinstance(x, BatchNormModule)}
+    if batch_norm == "train" and False in modes:
+        raise MeasurementError(
+            "batch_norm is 'train', but the module is in evaluation mode; call its train()"
+        )
+    if batch_norm != "train" and True in modes:
+        raise MeasurementError(
+            "the module is in training mode; call its eval(), or give batch_norm='train'"
+        )
+    names = [module.graph.nodes[i].name for i in module.needed]
+    own = names[-1]
+    if layer not in names:
+        raise MeasurementError(
+            f"the module computes '{own}', which does not read '{layer}'; "
+            f"build it with to_torch(network, {layer!r})"
+        )
+    gains = measured_gains(module, images, samples=samples, seed=seed)
+    count = 0 if images is None else len(images)
+    taken = (count or DEFAULT_SAMPLES) if samples is None else samples
+    options = {"weights": "of a module", "seed": seed, "samples": taken, "images": count}
+    return GainsResult(gains=gains, layer=own, samples=taken, options=options)
+
+
+def measure_gains(
+    request: GainsRequest,
+    *,
+    images: Tensor | None = None,
+    report: Report = ignore,
+    token: CancelToken | None = None,
+) -> GainsResult:
+    """Measure the gains of a network with random weights, or with those of a file.
+
+    Parameters
+    ----------
+    request
+        What is measured.
+    images
+        (N, C, *size), taken instead of the request's; their size counts.
+    report
+        Hears of the fraction done.
+    token
+        Polled once a sample.
+
+    Raises
+    ------
+    Cancelled
+        If `token` was cancelled.
+    RFStudioError
+        If layer, device, weights or images do not fit; the text says which.
+    """
+    token = token or CancelToken()
+    device = devices.choose(request.device)
+    wanted = request.input_size if images is None else tuple(images.shape[2:])
+    module = GraphModule(request.architecture, request.layer, input_size=wanted)
+    size = module.graph.nodes[0].size
+    photos = request.images if images is None else images
+    source = Images(module.graph.nodes[0].channels, size, request.seed, photos)
+    source.check(request.samples, token)
+    module = module.eval().to(device)
+    notes = _set_weights(module, request, source)
+    for layer in module.layers():
+        layer.train(request.batch_norm == "train" and isinstance(layer, BatchNormModule))
+    # Taps of random weights are alike in the mean, which one draw is not.
+    probe = _probe_of(module, size, taps=request.weights != "random")
+    for index in range(request.samples):
+        token.check()
+        if request.weights == "random":
+            draw_weights(module.layers(), request.seed, index)
+            _warm(module, request, source)
+        _add(probe, module, source, request.seed, index)
+        report((index + 1) / request.samples, None)
+    return GainsResult(
+        gains=_gains(module, probe, request.batch_norm),
+        layer=module.graph.nodes[module.target].name,
+        samples=request.samples,
+        options=request.options() | {"images": len(source), "device": devices.words(device)},
+        notes=notes,
+    )
+
+
+def _set_weights(module: GraphModule, request: GainsRequest, source: Images) -> tuple[str, ...]:
+    """Set weights that are the same for all samples; return what is to be said of them."""
+    match request.weights:
+        case "random":
+            return ()
+        case "uniform":
+            level_weights(module.layers())
+            _warm(module, request, source)
+            return ()
+    return set_from_file(module, request.weights, request.seed, request.batch_norm, source)
+
+
+def _warm(module: GraphModule, request: GainsRequest, source: Images) -> None:
+    if request.batch_norm == "warmed":
+        module.warm(source.for_warming())
+
+
+def _probe_of(module: GraphModule, size: Sequence[int], *, taps: bool = True) -> EnergyProbe:
+    """Return a probe at the largest size that is needed and that the network takes."""
+    small = tuple(min(n, _SIDE) for n in size)
+    try:
+        graph = module.graph_at(small)
+    except GraphError:  # the network does not take smaller images
+        graph = module.graph_at(tuple(size))
+    probe = EnergyProbe(module, graph, taps=taps)
+    like = devices.like_of(module)
+    needed = _BYTES_A_VALUE * probe.values
+    free = devices.free_memory(torch.device("cpu") if like is None else like.device)
+    if needed > free:
+        raise MeasurementError(
+            f"one gradient of the whole map needs about {needed / 1e9:.1f} GB of memory, but only "
+            f"{free / 1e9:.1f} GB are free; take a smaller input or a layer nearer to it"
+        )
+    return probe
+
+
+def _add(probe: EnergyProbe, module: GraphModule, source: Images, seed: int, index: int) -> None:
+    images = source.batch([index])
+    starts = [(n - m) // 2 for n, m in zip(images.shape[2:], probe.size, strict=True)]
+    middle: Any = tuple(slice(a, a + m) for a, m in zip(starts, probe.size, strict=True))
+    images = images[(slice(None), slice(None), *middle)]
+    like = devices.like_of(module)
+    images = images.float() if like is None else images.to(like)
+    shape = probe.target_shape
+    draws = generator(seed, Stream.SIGNS, index).integers(0, 2, prod(shape))
+    signs = torch.from_numpy(draws).view(1, *shape).to(images) * 2 - 1
+    probe.add(images, signs)
+
+
+def _gains(module: GraphModule, probe: EnergyProbe, batch_norm: Any = None) -> Gains:
+    if batch_norm is None:
+        norms = [x for x in module.layers() if isinstance(x, BatchNormModule)]
+        batch_norm = "train" if any(x.training for x in norms) else "warmed"
+    energy = energy_of(probe.graph, batch_norm, module.target)
+    return calibrated(energy, module.target, probe.measured())

@@ -1,0 +1,124 @@
+"""What a process keeps of its measurements, so that the next unit of the same map costs less.
+
+While the pointer moves over a map, requests differ in nothing but the unit.  The network with its
+weights stays, and with it, once that pays, what the way back needs of an evaluation of the map.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rfstudio.engine.measuring.network import Network
+from rfstudio.engine.process.devices import free_memory
+from rfstudio.engine.requests.request import ErfRequest
+
+_SHARE = 0.25
+"""Share of the free memory that may be filled."""
+
+_NETWORKS = 4
+"""Networks that are kept at most."""
+
+
+class KeptNetworks:
+    """The last networks that were measured; those used longest ago make room first."""
+
+    def __init__(self) -> None:
+        self._networks: OrderedDict[Hashable, Network] = OrderedDict()
+
+    def get(self, key: Hashable) -> Network | None:
+        """Return the network of that key, or None."""
+        if key in self._networks:
+            self._networks.move_to_end(key)
+        return self._networks.get(key)
+
+    def put(self, key: Hashable, network: Network) -> None:
+        """Keep a network."""
+        self._networks[key] = network
+        while len(self._networks) > _NETWORKS:
+            self._networks.popitem(last=False)
+
+    def drop(self, key: Hashable) -> None:
+        """Forget a network, if it is kept."""
+        self._networks.pop(key, None)
+
+    def clear(self) -> None:
+        """Give back all memory, also of what is in use and can be computed again."""
+        for network in self._networks.values():
+            network.forget()
+        self._networks.clear()
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks, the one used last at the end."""
+        return tuple(self._networks.values())
+
+    @property
+    def bytes(self) -> int:
+        """Memory of all that is kept."""
+        return sum(x.bytes for x in self._networks.values())
+
+    def has_room(self, wanted: int, device: torch.device, network: Network) -> bool:
+        """Whether `network` may keep so many bytes more; others are dropped for that."""
+        free = free_memory(device)
+        while True:
+            held = self.bytes
+            if held + wanted <= _SHARE * (free + held):
+                return True
+            other = next((k for k, x in self._networks.items() if x is not network), None)
+            if other is None:
+                return False
+            free += self._networks.pop(other).bytes
+
+    def __len__(self) -> int:
+        """Return the number of networks."""
+        return len(self._networks)
+
+
+def key_of(request: ErfRequest, layer: str, size: tuple[int, ...], device: str) -> Hashable:
+    """Return what a network and the evaluations of its samples depend on.
+
+    That is all of a request but the unit and what is done with the unit's values.
+    """
+    return (
+        request.architecture,
+        layer,
+        size,
+        device,
+        request.dtype,
+        request.seed,
+        request.batch_norm,
+        request.images_per_weights,
+        _state_of_file(request.weights),
+        _content_of(request.images),
+    )
+
+
+def _content_of(images: Sequence[NDArray[np.uint8]]) -> Hashable:
+    """Return what changes when images do; those of files tell it without being read."""
+    key: Hashable = getattr(images, "key", None)
+    if key is not None:
+        return key
+    return tuple((x.shape, hashlib.blake2b(x.tobytes()).digest()) for x in images)
+
+
+def _state_of_file(weights: str) -> Hashable:
+    """Return what changes when a file of weights does."""
+    if weights in ("random", "uniform"):
+        return weights
+    try:
+        path = Path(weights).resolve()
+        state = path.stat()
+    except OSError:
+        return (weights, None)  # nothing to keep: reading it fails
+    return (str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+
+
+HERE = KeptNetworks()
+"""What this process keeps."""

@@ -1,0 +1,119 @@
+"""Sharing the samples of a measurement over several processes, as ``torchrun`` starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed
+
+from rfstudio.engine.measuring.estimators import Mean
+from rfstudio.engine.process.errors import MeasurementError
+
+
+class Rank(NamedTuple):
+    """Which of how many processes this is."""
+
+    number: int
+    total: int
+
+
+class _Meeting:
+    """Where processes find each other, for each measurement of a program anew.
+
+    A second group at the same names would find the addresses of the first one, which are gone.
+    """
+
+    store: Any = None
+    count = 0
+
+
+@contextmanager
+def joined() -> Iterator[Rank]:
+    """Join the processes that ``torchrun`` has started, for as long as the context lasts.
+
+    Raises
+    ------
+    MeasurementError
+        If the environment names no such processes, or they do not find each other.
+    """
+    wanted = _wanted()
+    if wanted.total < 2:
+        yield wanted
+        return
+    distributed = torch.distributed
+    is_ours = not distributed.is_initialized()
+    if is_ours:
+        _meet(wanted)
+    try:
+        yield Rank(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        if is_ours:
+            distributed.destroy_process_group()
+
+
+def _wanted() -> Rank:
+    """Return which of how many processes this is, as ``torchrun`` and its like say it."""
+    rank, world = os.environ.get("RANK"), os.environ.get("WORLD_SIZE")
+    if rank is None or world in (None, "", "1"):
+        return Rank(0, 1)
+    missing = [x for x in ("MASTER_ADDR", "MASTER_PORT") if not os.environ.get(x)]
+    what = f", but {missing[0]} is not set" if missing else ""
+    if missing or not rank.isdecimal() or not world.isdecimal() or int(rank) >= int(world):
+        raise _alone(f"RANK={rank} and WORLD_SIZE={world} say that processes share this{what}")
+    return Rank(int(rank), int(world))
+
+
+def _meet(wanted: Rank) -> None:
+    """Make the group of the processes."""
+    # Not every build of torch has them.
+    from torch.distributed.distributed_c10d import PrefixStore  # noqa: PLC0415
+    from torch.distributed.rendezvous import rendezvous  # noqa: PLC0415
+
+    try:
+        _Meeting.count += 1
+        if _Meeting.store is None:
+            _Meeting.store = next(rendezvous("env://"))[0]
+        # The sums are few and small, and kept on the CPU: gloo does for GPUs too.
+        torch.distributed.init_process_group(
+            "gloo",
+            store=PrefixStore(f"rfstudio/{_Meeting.count}", _Meeting.store),
+            rank=wanted.number,
+            world_size=wanted.total,
+        )
+    except (RuntimeError, ValueError) as error:
+        told = str(error).partition("\n")[0]
+        raise _alone(f"the {wanted.total} processes do not find each other ({told})") from error
+
+
+def _alone(what: str) -> MeasurementError:
+    return MeasurementError(
+        f"{what}; start them with torchrun, or unset WORLD_SIZE to measure with this process alone"
+    )
+
+
+def add_up(mean: Mean, rank: Rank, device: torch.device) -> None:
+    """Replace the sums of every process by those of all of them.
+
+    Parameters
+    ----------
+    mean
+        The sums of this process, on the CPU.
+    rank
+        Which process this is.
+    device
+        What it measures on: a group of processes that the caller has made with nccl exchanges
+        tensors of GPUs alone.
+    """
+    if rank.total < 2:
+        return
+    place = device if torch.distributed.get_backend() == "nccl" else torch.device("cpu")
+    count = torch.tensor([float(mean.count)], dtype=torch.float64)
+    for values in (count, mean.sums, mean.squares):
+        sent = values.to(place)
+        torch.distributed.all_reduce(sent)
+        values.copy_(sent)
+    mean.count = int(count.item())

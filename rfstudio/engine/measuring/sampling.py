@@ -1,0 +1,160 @@
+"""The samples of a measurement: which weights, which image, which signs, from one seed.
+
+Sample i depends on the seed and on i alone, never on how many are computed at once, so that batch
+sizes, devices and ranks do not change what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from rfstudio.engine.module.build import WARMING_IMAGES
+from rfstudio.engine.module.initial import Stream, generator, normal
+from rfstudio.engine.process.errors import MeasurementError
+from rfstudio.engine.process.running import CancelToken
+
+_KEPT_BYTES = 2**26
+"""Memory for photos as the network takes them, a hundred at 224×224; others are read again."""
+
+# Mean and standard deviation of ImageNet's photos, as torchvision's models expect them.
+_MEAN = (0.485, 0.456, 0.406)
+_DEVIATION = (0.229, 0.224, 0.225)
+
+
+class Images:
+    """The images of a measurement, by number.
+
+    Parameters
+    ----------
+    channels, size
+        Of the network's input.
+    seed
+        Of the noise.
+    images
+        Either (N, C, *size), used as they are, or photos (H, W, 3) of 8 bit, which are scaled to
+        cover the input, cut to it and normalised as ImageNet's are.  Used in turn; without any,
+        noise of mean 0 and variance 1.
+
+    Raises
+    ------
+    MeasurementError
+        If `images` have another shape, or values that are not finite.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        size: tuple[int, ...],
+        seed: int,
+        images: Tensor | Sequence[NDArray[np.uint8]] = (),
+    ) -> None:
+        if isinstance(images, Tensor):
+            if tuple(images.shape[1:]) != (channels, *size) or len(images) == 0:
+                expected = "×".join(["N", str(channels), *map(str, size)])
+                found = "×".join(map(str, images.shape))
+                raise MeasurementError(f"images must be of shape {expected}, not {found}")
+            if not bool(images.isfinite().all()):
+                raise MeasurementError("the images hold values that are not finite")
+        self._channels = channels
+        self.size = size
+        self._seed = seed
+        self._images = images
+        self._prepared: dict[int, Tensor] = {}
+        self._checked = 0
+
+    def __len__(self) -> int:
+        """Return the number of different images; 0 for noise."""
+        return len(self._images)
+
+    def batch(self, indices: Sequence[int], stream: Stream = Stream.NOISE) -> Tensor:
+        """Return the images of some samples, (N, C, *size), on the CPU."""
+        return torch.stack([self._one(i, stream) for i in indices])
+
+    @property
+    def bytes(self) -> int:
+        """Memory of what is kept of photos."""
+        return sum(x.nbytes for x in self._prepared.values())
+
+    def forget(self) -> None:
+        """Give that memory back."""
+        self._prepared.clear()
+
+    def check(self, samples: int, token: CancelToken) -> None:
+        """Read all photos of some samples once, so that a damaged one is told before hours of work.
+
+        Raises
+        ------
+        RFStudioError
+            If one cannot be read; the text names it.
+        Cancelled
+            If `token` was cancelled.
+        """
+        if isinstance(self._images, Tensor):
+            return
+        wanted = min(samples, len(self._images))
+        for index in range(self._checked, wanted):
+            token.check()
+            self._one(index, Stream.NOISE)
+            self._checked = index + 1
+
+    def for_warming(self) -> Tensor:
+        """Return a few images for the statistics of batch norm, apart from the samples."""
+        return self.batch(range(WARMING_IMAGES), Stream.WARMING)
+
+    def _one(self, index: int, stream: Stream) -> Tensor:
+        if len(self._images) == 0:
+            return normal(generator(self._seed, stream, index), (self._channels, *self.size))
+        index %= len(self._images)
+        if isinstance(self._images, Tensor):
+            return self._images[index]
+        if index in self._prepared:
+            return self._prepared[index]
+        photo = prepared(self._images[index], self._channels, self.size)
+        # Those that came first stay: they are taken in turn, so that any other is as far away.
+        if self.bytes + photo.nbytes <= _KEPT_BYTES:
+            self._prepared[index] = photo
+        return photo
+
+
+def prepared(photo: NDArray[np.uint8], channels: int, size: tuple[int, ...]) -> Tensor:
+    """Return a photo (H, W, 3) as a network's input (C, *size), normalised.
+
+    Raises
+    ------
+    MeasurementError
+        If the network's input is no image.
+    """
+    if len(size) != 2:
+        raise MeasurementError(
+            f"a photo does not fit a network with {len(size)} spatial axes; measure with noise"
+        )
+    scale = max(n / m for n, m in zip(size, photo.shape, strict=False))
+    covering = [max(round(m * scale), n) for n, m in zip(size, photo.shape, strict=False)]
+    # Colour by colour: all of a photo of 100 megapixels would take 2 GB.
+    x = torch.stack([_scaled(photo[:, :, i], covering) for i in range(photo.shape[2])])
+    top, left = ((m - n) // 2 for n, m in zip(size, covering, strict=True))
+    x = x[:, top : top + size[0], left : left + size[1]]
+    mean, deviation = (torch.tensor(v).view(3, 1, 1) for v in (_MEAN, _DEVIATION))
+    x = (x - mean) / deviation
+    if channels == 3:
+        return x
+    grey = x.mean(0, keepdim=True)
+    return grey.expand(channels, *size)
+
+
+def _scaled(plane: NDArray[np.uint8], size: Sequence[int]) -> Tensor:
+    x = torch.from_numpy(np.ascontiguousarray(plane))[None, None].float().div_(255)
+    x = functional.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False)
+    return x[0, 0]
+
+
+def signs(seed: int, index: int, channels: int) -> Tensor:
+    """Return one random sign per channel for a sample."""
+    source = generator(seed, Stream.SIGNS, index)
+    return torch.from_numpy(source.integers(0, 2, channels).astype(np.float32) * 2 - 1)

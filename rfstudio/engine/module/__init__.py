@@ -1,0 +1,1 @@
+"""Networks as torch modules: every layer, its weights at the start, boxes of maps."""

@@ -1,0 +1,354 @@
+"""From a document to a torch module that computes any map of the network, or any box of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from rfstudio.core.errors import GraphError
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.ops import Op
+from rfstudio.engine.module.boxes import Box
+from rfstudio.engine.module.cone import Plan, input_of, make_plan
+from rfstudio.engine.module.initial import (
+    Stream,
+    draw_weights,
+    generator,
+    level_weights,
+    normal,
+    unit_weights,
+)
+from rfstudio.engine.module.layers.base import LayerModule
+from rfstudio.engine.module.layers.mixing import LinearModule
+from rfstudio.engine.module.layers.pointwise import BatchNormModule
+from rfstudio.engine.module.layers.positive import POSITIVE
+from rfstudio.engine.module.layers.table import MODULES, MakeModule
+
+_PLANS_KEPT = 64
+
+WARMING_IMAGES = 4
+"""Images from which the running statistics of batch norm are taken."""
+
+_WARMING_SIDE = 256
+"""Side of the images for that; statistics of larger ones are no different."""
+
+_WARMING_MACS = 3e10
+"""Multiply-adds that all of them may cost."""
+
+MAX_WEIGHTS = 2**31
+"""Weights of a network above which it is refused, instead of filling the memory (8 GB)."""
+
+
+class Scope(nn.Module):
+    """A named container of layers, so that weights are called by their layer's path."""
+
+    def child(self, name: str) -> Scope:
+        """Return the scope of that name, made if it is not there."""
+        found = self._modules.get(name)
+        if found is not None and not isinstance(found, Scope):
+            # A layer may be called as the scope of an unnamed repeat is: both keep their weights.
+            return self.child(f"{name}~")
+        if found is None:
+            found = Scope()
+            self._modules[name] = found
+        assert isinstance(found, Scope)
+        return found
+
+    def hold(self, name: str, module: nn.Module) -> None:
+        """Keep `module` under `name`; any name, unlike `add_module`."""
+        while name in self._modules:
+            name += "~"
+        self._modules[name] = module
+
+
+class GraphModule(Scope):
+    """A network, or as much of it as one map needs: image (N, C, *size) → that map.
+
+    Its state's names are the layers' paths: ``layer1.0.conv1.weight``.
+
+    Parameters
+    ----------
+    architecture
+        The network.
+    layer
+        Path of the layer or container whose map is computed; None: the last layer.
+    input_size
+        Size of the images that it is built for, along each axis; the document's own if None.
+        Images of other sizes are taken as well, unless a fully connected layer is in the way.
+    positive
+        Build the positive linear network of `rfstudio.engine.module.layers.positive`.
+
+    Raises
+    ------
+    UnknownLayerError
+        If there is no such layer.
+    GraphError
+        If what the layer reads has faults, or its map is empty.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        layer: str | None = None,
+        *,
+        input_size: tuple[int, ...] | None = None,
+        positive: bool = False,
+    ) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self._input_size = input_size
+        self.graph = expand(architecture, input_size)
+        nodes = self.graph.nodes
+        self.target = len(nodes) - 1 if layer is None else self.graph.index(layer)
+        self.needed = ancestors(self.graph, self.target)
+        _refuse_faults(self.graph, self.needed)
+        table = {**MODULES, **POSITIVE} if positive else MODULES
+        # Weights have no memory before all of them are known to fit.
+        with torch.device("meta"):
+            _refuse_size([*_place(Scope(), self.graph, self.needed, table).values()])
+        self.by_index = _place(self, self.graph, self.needed, table)
+        self._graphs: dict[tuple[tuple[int, ...], bool], Graph] = {}
+        self._plans: dict[object, Plan] = {}
+        self.requires_grad_(requires_grad=False)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out plans, whose functions hold this module's own weights, and graphs."""
+        return {**self.__dict__, "_plans": {}, "_graphs": {}, "graph": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Expand the graph again, which copies of a module cannot share."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.graph = expand(self.architecture, self._input_size)
+
+    def layers(self) -> Iterator[LayerModule]:
+        """Yield the module of every node, in order."""
+        yield from self.by_index.values()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Compute the layer's map of `images`, (N, C, *size)."""
+        plan = self.plan(tuple(images.shape[2:]))
+        return plan.run(input_of(plan, images))
+
+    @torch.no_grad()
+    def warm(self, images: Tensor, norms: Sequence[BatchNormModule] | None = None) -> bool:
+        """Set the running statistics of batch norm to those of some images, (N, C, *size).
+
+        Parameters
+        ----------
+        images
+            In the network's own normalisation.
+        norms
+            Those that get statistics, while all others keep their own; None: all of them.
+
+        Returns
+        -------
+        bool
+            Whether there is any batch norm.
+        """
+        if norms is None:
+            norms = [x for x in self.layers() if isinstance(x, BatchNormModule)]
+        if not norms:
+            return False
+        starts = [max(n - _WARMING_SIDE, 0) // 2 for n in images.shape[2:]]
+        middle = tuple(slice(a, a + _WARMING_SIDE) for a in starts)
+        small = images[(slice(None), slice(None), *middle)]
+        try:
+            plan = self.plan(tuple(small.shape[2:]))
+        except GraphError:  # the network does not take smaller images
+            small, plan = images, self.plan(tuple(images.shape[2:]))
+        # Of a large map a single image holds values enough.
+        small = small[: max(1, int(_WARMING_MACS / max(plan.macs, 1)))]
+        for norm in norms:
+            norm.warming = True
+        try:
+            plan.run(input_of(plan, small).to(norms[0].running_var))
+        finally:
+            for norm in norms:
+                norm.warming = False
+        return True
+
+    def graph_at(self, size: tuple[int, ...]) -> Graph:
+        """Return the network's graph at another size of image.
+
+        Raises
+        ------
+        GraphError
+            If the network does not fit images of that size.
+        """
+        training = any(isinstance(x, BatchNormModule) and x.training for x in self.layers())
+        key = (size, training)
+        if key not in self._graphs:
+            graph = expand(self.architecture, size, batch_norm_training=training)
+            _refuse_faults(graph, self.needed)
+            for index, layer in self.by_index.items():
+                self._refuse_other_size(graph, index, layer)
+            self._graphs[key] = graph
+        return self._graphs[key]
+
+    def _refuse_other_size(self, graph: Graph, index: int, layer: LayerModule) -> None:
+        if isinstance(layer, LinearModule):
+            source = graph.nodes[graph.nodes[index].inputs[0]]
+            features = source.channels * prod(source.size)
+            if features != layer.weight.shape[1]:
+                raise GraphError(
+                    f"'{layer.label}' is fully connected and takes {layer.weight.shape[1]} values, "
+                    f"but an image of this size gives {features}; use images of "
+                    + "×".join(map(str, self.graph.nodes[0].size))
+                )
+
+    def plan(
+        self,
+        size: tuple[int, ...],
+        box: Box | None = None,
+        *,
+        target: int | None = None,
+        full: bool = False,
+    ) -> Plan:
+        """Return how a box of a map is computed from an image of `size`; see `make_plan`."""
+        graph = self.graph_at(size)
+        target = self.target if target is None else target
+        key = (id(graph), box, target, full)
+        if key not in self._plans:
+            if len(self._plans) >= _PLANS_KEPT:
+                del self._plans[next(iter(self._plans))]
+            self._plans[key] = make_plan(graph, self.by_index, target, box, full=full)
+        return self._plans[key]
+
+
+def _place(
+    scope: Scope, graph: Graph, indices: Sequence[int], table: Mapping[type[Op], MakeModule]
+) -> dict[int, LayerModule]:
+    """Make the modules of some nodes, held by `scope` under their layers' paths."""
+    made: dict[int, LayerModule] = {}
+    for index in indices:
+        node = graph.nodes[index]
+        if node.op is None:
+            continue
+        made[index] = table[type(node.op)](node, [graph.nodes[i] for i in node.inputs])
+        *containers, name = node.name.split(".")
+        place = scope
+        for container in containers:
+            place = place.child(container)
+        place.hold(name, made[index])
+    return made
+
+
+def weight_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all weights of a network in order, by name; counters are left out.
+
+    Those of layers with faults are left out, too.
+    """
+    faulty = {x.location for x in graph.faults}
+    indices = [x.index for x in graph.nodes if x.location not in faulty]
+    scope = Scope()
+    with torch.device("meta"):
+        made = _place(scope, graph, indices, MODULES)
+    names = {id(module): name for name, module in scope.named_modules()}
+    return {
+        f"{names[id(module)]}.{name}": tuple(x.shape)
+        for module in made.values()
+        for name, x in module.state_dict().items()
+        if x.is_floating_point()
+    }
+
+
+def is_same_network(a: Architecture, b: Architecture) -> bool:
+    """Whether two documents are of one network, for images of whatever size."""
+    return (a.channels, a.layers) == (b.channels, b.layers)
+
+
+def ancestors(graph: Graph, target: int) -> tuple[int, ...]:
+    """Return the indices of all nodes that `target` depends on and its own, rising."""
+    wanted = {0, target}
+    for index in range(target, 0, -1):
+        if index in wanted:
+            wanted.update(graph.nodes[index].inputs)
+    return tuple(sorted(wanted))
+
+
+def _refuse_faults(graph: Graph, needed: Sequence[int]) -> None:
+    locations = {graph.nodes[i].location for i in needed}
+    for fault in graph.faults:
+        if fault.location in locations:
+            raise GraphError(fault.message)
+    for index in needed:
+        if 0 in graph.nodes[index].size:
+            raise GraphError(
+                f"the map of '{graph.nodes[index].name}' is empty at this input size; "
+                "use a larger input"
+            )
+
+
+def _refuse_size(modules: Sequence[LayerModule]) -> None:
+    total = sum(x.numel() for module in modules for x in module.parameters())
+    if total > MAX_WEIGHTS:
+        largest = max(modules, key=lambda m: sum(x.numel() for x in m.parameters()))
+        raise GraphError(
+            f"the network would have {total:,} weights, most of them in '{largest.label}'; "
+            f"at most {MAX_WEIGHTS:,} are built"
+        )
+
+
+def to_torch(
+    architecture: Architecture,
+    layer: str | None = None,
+    seed: int = 0,
+    *,
+    weights: Literal["random", "uniform", "ones"] = "random",
+    input_size: tuple[int, ...] | None = None,
+    positive: bool = False,
+    batch_norm: Literal["fresh", "warmed"] = "fresh",
+    dtype: torch.dtype = torch.float32,
+) -> GraphModule:
+    """Return a network as a module in evaluation mode: image (N, C, *size) → a layer's map.
+
+    Parameters
+    ----------
+    architecture
+        The network.
+    layer
+        Path of the layer or container; None: the last layer.
+    seed
+        Of random weights; the same seed gives the same weights.
+    weights
+        "random": He's normal initialisation; "uniform": all alike, 1 / fan-in; "ones".
+    input_size
+        Size of the images along each axis; the document's own if None.
+    positive
+        Build the positive linear network, whose gradient counts paths.
+    batch_norm
+        Running statistics: "fresh" (mean 0, variance 1: it does nothing) or "warmed" by noise.
+    dtype
+        Of weights and images.
+
+    Raises
+    ------
+    UnknownLayerError
+        If there is no such layer.
+    GraphError
+        If what the layer reads has faults.
+    """
+    if weights not in ("random", "uniform", "ones"):  # otherwise memory as it was found
+        raise GraphError(
+            f"weights must be random, uniform or ones, not {weights!r}; those of a file come in "
+            "with erf(weights=…), or by the module's load_state_dict"
+        )
+    module = GraphModule(architecture, layer, input_size=input_size, positive=positive)
+    match weights:
+        case "random":
+            draw_weights(module.layers(), seed)
+        case "uniform":
+            level_weights(module.layers())
+        case "ones":
+            unit_weights(module.layers())
+    module = module.to(dtype).eval()
+    if batch_norm == "warmed":
+        shape = (architecture.channels, *module.graph.nodes[0].size)
+        noise = [normal(generator(seed, Stream.WARMING, i), shape) for i in range(WARMING_IMAGES)]
+        module.warm(torch.stack(noise))
+    return module

@@ -1,0 +1,112 @@
+"""The weights of a network before any training: drawn from a seed, or all alike.
+
+References
+----------
+.. [1] He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", ICCV 2015, arXiv:1502.01852.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rfstudio.engine.module.layers.base import LayerModule
+from rfstudio.engine.requests.request import check_seed
+
+
+class Stream(IntEnum):
+    """What random numbers are for; streams of one seed are independent of each other."""
+
+    WEIGHTS = 0
+    NOISE = 1
+    SIGNS = 2
+    WARMING = 3
+
+
+def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:
+    """Return a generator for one purpose and one sample.
+
+    It draws on the CPU whatever the device is, so that a seed means the same everywhere; numpy's
+    draws normal numbers several times faster than torch's.
+
+    Parameters
+    ----------
+    seed
+        From 0 to 2**63 - 1; no two seeds share a stream.
+    stream, index
+        The purpose, and the number of the sample or group.
+
+    Raises
+    ------
+    MeasurementError
+        If the seed is another one.
+    """
+    check_seed(seed)
+    words = [seed % 2**32, int(stream), index % 2**32, index >> 32, seed >> 32]
+    # Those behind the third are left out where they are 0: numpy fills up with zeros.
+    while len(words) > 3 and words[-1] == 0:
+        words.pop()
+    sequence = np.random.SeedSequence(words)
+    return np.random.Generator(np.random.SFC64(sequence))
+
+
+def normal(source: np.random.Generator, shape: Sequence[int]) -> Tensor:
+    """Return standard normal numbers in single precision."""
+    return torch.from_numpy(source.standard_normal(tuple(shape), dtype=np.float32))
+
+
+@torch.no_grad()
+def draw_weights(layers: Iterable[LayerModule], seed: int, index: int = 0) -> None:
+    """Draw all weights from normal distributions of mean 0 and variance 2 / fan-in [1]_.
+
+    Biases are zero; what a norm has learned and measured is as at the start of a training.
+
+    Parameters
+    ----------
+    layers
+        Their weights are replaced.
+    seed, index
+        The same pair always gives the same weights, in either precision.
+    """
+    source = generator(seed, Stream.WEIGHTS, index)
+    for layer in layers:
+        for name, fan_in in layer.fan_in().items():
+            weight = layer.get_parameter(name)
+            weight.copy_(normal(source, weight.shape).mul_((2 / fan_in) ** 0.5))
+        _reset_rest(layer)
+
+
+@torch.no_grad()
+def level_weights(layers: Iterable[LayerModule]) -> None:
+    """Set every weight to 1 / fan-in: uniform, and no deep network overflows."""
+    for layer in layers:
+        for name, fan_in in layer.fan_in().items():
+            layer.get_parameter(name).fill_(1 / fan_in)
+        _reset_rest(layer)
+
+
+@torch.no_grad()
+def unit_weights(layers: Iterable[LayerModule]) -> None:
+    """Set every weight to 1, for counting paths."""
+    for layer in layers:
+        for name in layer.fan_in():
+            layer.get_parameter(name).fill_(1.0)
+        _reset_rest(layer)
+
+
+def _reset_rest(layer: LayerModule) -> None:
+    """Zero the biases of weighted layers; set the statistics of a batch norm to their start."""
+    weighted = layer.fan_in()
+    for name, parameter in layer.named_parameters():
+        if weighted and name not in weighted:
+            parameter.zero_()
+    for name, buffer in layer.named_buffers():
+        _fresh(name, buffer)
+
+
+def _fresh(name: str, buffer: Tensor) -> None:
+    buffer.fill_(1 if name == "running_var" else 0)

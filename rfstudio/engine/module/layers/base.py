@@ -1,0 +1,182 @@
+"""What every operation has in common as a torch module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rfstudio.core.axes.axis_set import AxisSet, read_back
+from rfstudio.core.network.graph import Node
+from rfstudio.core.ops.geometry import AxisRules
+from rfstudio.engine.module.boxes import Box, Part, fetch
+
+Evaluate: TypeAlias = Callable[[list[Tensor]], Tensor]
+"""Computes one box of a map from the boxes of the maps that it reads."""
+
+Pull: TypeAlias = Callable[[Tensor, list[Tensor]], "list[Tensor | None]"]
+"""Turns the gradient of one box of a map, and what was kept, into those of the boxes it reads."""
+
+Keeps: TypeAlias = Literal["nothing", "inputs", "gates"]
+"""What has to be known of an evaluation to go back through it: nothing, where the operation is
+linear; the boxes that it read; or which outputs move with their input, the others being fixed."""
+
+
+class LayerModule(nn.Module):
+    """One node of a graph: its weights, and how a box of its map is computed.
+
+    Parameters
+    ----------
+    node
+        The node.
+    sources
+        The nodes that it reads.
+
+    Attributes
+    ----------
+    keeps
+        What has to be known of an evaluation for `bind_pull`.
+    """
+
+    keeps: Keeps = "inputs"
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__()
+        del sources
+        self.label = node.name
+        self.op = node.op
+
+    def reads(self, node: Node, box: Box) -> Box:
+        """Return the box of the source map that `box` of this map reads, within the map."""
+        return read_box(node.rules, box)
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:
+        """Return the function that computes the box `target` from the boxes `sources`.
+
+        All that depends on sizes alone is done here, once, and not for every sample.
+        """
+        raise NotImplementedError
+
+    def bind_pull(
+        self,
+        node: Node,
+        sources: tuple[Part, ...],
+        target: Part,
+        channels: tuple[int, ...],
+    ) -> Pull:
+        """Return the function that takes gradients of the box `target` to the boxes `sources`.
+
+        Parameters
+        ----------
+        node, sources, target
+            As in `bind`.
+        channels
+            Those of the sources.
+
+        Notes
+        -----
+        This one evaluates the operation once more, at any inputs if it is linear.  Operations that
+        cost much or are frequent have their own, which does not.
+        """
+        evaluate = self.bind(node, sources, target)
+        shapes = [(c, *part.extent) for c, part in zip(channels, sources, strict=True)]
+
+        def pull(gradient: Tensor, kept: list[Tensor]) -> list[Tensor | None]:
+            if not kept:
+                zero = gradient.new_zeros(())
+                kept = [zero.expand(len(gradient), *shape) for shape in shapes]
+            inputs = [x.detach().requires_grad_() for x in kept]
+            with torch.enable_grad():
+                result = evaluate(inputs)
+            if not result.requires_grad:
+                return [None] * len(inputs)
+            return [*torch.autograd.grad(result, inputs, gradient, allow_unused=True)]
+
+        return pull
+
+    def gates(self, result: Tensor) -> Tensor:
+        """Return which values of a result move as their inputs do; all others do not move.
+
+        Asked only of operations whose `keeps` is "gates".
+        """
+        raise NotImplementedError
+
+    def fan_in(self) -> dict[str, int]:
+        """Return for each weight how many inputs one output sums, for initialisation."""
+        return {}
+
+
+class Affine(nn.Module):
+    """A matrix and a shift for the channels of tokens; draws nothing by itself."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.in_features = inputs
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs for inputs (…, inputs)."""
+        return functional.linear(x, self.weight, self.bias)
+
+
+def read_box(rules: AxisRules, box: Box) -> Box:
+    """Return the hull of what a box reads of the samples that are there; (0, 0) if nothing."""
+    spans = []
+    for rule, (start, stop) in zip(rules, box, strict=True):
+        read = read_back(AxisSet(start, stop), rule)
+        spans.append((read.start, read.stop))
+    return tuple(spans)
+
+
+class Pointwise(LayerModule):
+    """An operation whose output at a position reads that position alone."""
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        del node
+        cuts = [fetch(source, target.box) for source in sources]
+        if len(cuts) == 1:
+            (cut,) = cuts
+            return lambda inputs: self.apply_to([cut(inputs[0])])
+        return lambda inputs: self.apply_to([f(x) for f, x in zip(cuts, inputs, strict=True)])
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:
+        """Compute the output from inputs that hold exactly its positions."""
+        raise NotImplementedError
+
+
+class FromWholeMap(LayerModule):
+    """An operation that reads the whole map; computed whole, then cut."""
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        (source,) = sources
+        assert source.is_whole
+        cut = fetch(Part(node.size, tuple((0, n) for n in node.size)), target.box)
+        return lambda inputs: cut(self.apply_to_map(inputs[0]))
+
+    def apply_to_map(self, x: Tensor) -> Tensor:
+        """Compute the whole output map from the whole input map."""
+        raise NotImplementedError
+
+
+CONV = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
+CONV_TRANSPOSE = {
+    1: functional.conv_transpose1d,
+    2: functional.conv_transpose2d,
+    3: functional.conv_transpose3d,
+}
+MAX_POOL = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
+AVG_POOL = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
+ADAPTIVE_AVG_POOL = {
+    1: functional.adaptive_avg_pool1d,
+    2: functional.adaptive_avg_pool2d,
+    3: functional.adaptive_avg_pool3d,
+}
+ADAPTIVE_MAX_POOL = {
+    1: functional.adaptive_max_pool1d,
+    2: functional.adaptive_max_pool2d,
+    3: functional.adaptive_max_pool3d,
+}

@@ -1,0 +1,243 @@
+"""Operations whose outputs read the whole map, or a whole window of a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from math import inf, prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rfstudio.core import ops
+from rfstudio.core.network.graph import Node
+from rfstudio.core.ops import per_axis
+from rfstudio.core.ops.channels import squeezed_channels
+from rfstudio.engine.module.boxes import Part, fetch
+from rfstudio.engine.module.layers.base import (
+    ADAPTIVE_AVG_POOL,
+    ADAPTIVE_MAX_POOL,
+    Affine,
+    Evaluate,
+    FromWholeMap,
+    LayerModule,
+)
+
+
+class GlobalPoolModule(FromWholeMap):
+    """The mean or the maximum over the map."""
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        if isinstance(node.op, ops.GlobalAvgPool):
+            self.keeps = "nothing"
+
+    def apply_to_map(self, x: Tensor) -> Tensor:  # noqa: D102
+        mean = isinstance(self.op, ops.GlobalAvgPool)
+        pools: Any = ADAPTIVE_AVG_POOL if mean else ADAPTIVE_MAX_POOL
+        result: Tensor = pools[x.dim() - 2](x, 1)
+        return result
+
+
+class FlattenModule(FromWholeMap):
+    """Positions become channels."""
+
+    keeps = "nothing"
+
+    def apply_to_map(self, x: Tensor) -> Tensor:  # noqa: D102
+        return x.reshape(x.shape[0], -1, *(1,) * (x.dim() - 2))
+
+
+class LinearModule(FromWholeMap):
+    """A fully connected layer over all positions and channels."""
+
+    keeps = "nothing"
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        op: Any = node.op
+        features = sources[0].channels * prod(sources[0].size)
+        self.weight = nn.Parameter(torch.empty(node.channels, features))
+        self.bias = nn.Parameter(torch.zeros(node.channels)) if op.bias else None
+
+    def apply_to_map(self, x: Tensor) -> Tensor:  # noqa: D102
+        result = functional.linear(x.flatten(1), self.weight, self.bias)
+        return result.view(*result.shape, *(1,) * (x.dim() - 2))
+
+    def fan_in(self) -> dict[str, int]:  # noqa: D102
+        return {"weight": self.weight.shape[1]}
+
+
+class GroupNormModule(FromWholeMap):
+    """Normalisation over the map, of groups of channels or of each channel."""
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        op: Any = node.op
+        self.groups = op.num_groups if isinstance(op, ops.GroupNorm) else node.channels
+        self.eps = op.eps
+        self.weight = nn.Parameter(torch.ones(node.channels)) if op.affine else None
+        self.bias = nn.Parameter(torch.zeros(node.channels)) if op.affine else None
+
+    def apply_to_map(self, x: Tensor) -> Tensor:  # noqa: D102
+        # Not the function of torch.nn.functional, which refuses maps of a single position.
+        return torch.group_norm(x, self.groups, self.weight, self.bias, self.eps)
+
+
+class SqueezeExciteModule(LayerModule):
+    """Channels times a gate that a small network makes from their means over the map."""
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        op: Any = node.op
+        hidden = max(squeezed_channels(op, node.channels), 1)
+        self.fc1 = Affine(node.channels, hidden)
+        self.fc2 = Affine(hidden, node.channels)
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        cut = fetch(sources[0], target.box)
+        axes = len(node.size)
+        op: Any = node.op
+        hidden = functional.silu if op.activation == "silu" else functional.relu
+        hard = op.scale_activation == "hardsigmoid"
+        opening = functional.hardsigmoid if hard else torch.sigmoid
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            mean = inputs[0].flatten(2).mean(2)
+            gate = opening(self.fc2(hidden(self.fc1(mean))))
+            return cut(inputs[0]) * gate.view(*gate.shape, *(1,) * axes)
+
+        return evaluate
+
+    def fan_in(self) -> dict[str, int]:  # noqa: D102
+        return {"fc1.weight": self.fc1.in_features, "fc2.weight": self.fc2.in_features}
+
+
+class AttentionModule(LayerModule):
+    """Multi-head self-attention; every position of the map is a token."""
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        op: Any = node.op
+        self.heads = op.heads
+        channels = node.channels
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * channels, channels))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * channels))
+        self.out_proj = Affine(channels, channels)
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        cut = fetch(sources[0], target.box)
+        channels, extent, heads = node.channels, target.extent, self.heads
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            tokens = inputs[0].flatten(2).mT
+            asking = tokens if target.is_whole else cut(inputs[0]).flatten(2).mT
+            weight, bias = self.in_proj_weight, self.in_proj_bias
+            query = functional.linear(asking, weight[:channels], bias[:channels])
+            pair = functional.linear(tokens, weight[channels:], bias[channels:])
+            q, k, v = (_split(x, heads) for x in (query, *pair.chunk(2, -1)))
+            mixed = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+            result: Tensor = self.out_proj(mixed)
+            return result.mT.reshape(len(tokens), channels, *extent)
+
+        return evaluate
+
+    def fan_in(self) -> dict[str, int]:  # noqa: D102
+        channels = self.out_proj.in_features
+        return {"in_proj_weight": channels, "out_proj.weight": channels}
+
+
+def _split(x: Tensor, heads: int) -> Tensor:
+    """(…, tokens, channels) becomes (…, heads, tokens, channels of a head)."""
+    return x.reshape(*x.shape[:-1], heads, -1).transpose(-3, -2)
+
+
+class WindowAttentionModule(LayerModule):
+    """Self-attention within the windows of a grid; windows at the border are cut off.
+
+    A learned bias for each offset between two positions is added, as in Swin.
+    """
+
+    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(node, sources)
+        op: Any = node.op
+        axes, channels = len(node.size), node.channels
+        self.heads = op.heads
+        self.window = per_axis(op.window_size, axes)
+        self.shift = per_axis(op.shift, axes)
+        self.qkv = Affine(channels, 3 * channels)
+        self.proj = Affine(channels, channels)
+        offsets = prod(2 * w - 1 for w in self.window)
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(offsets, op.heads))
+        self._offset = _offsets(self.window)
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        (source,) = sources
+        axes = len(node.size)
+        grid = tuple(
+            ((a + shift) // w * w - shift, -(-(b + shift) // w) * w - shift)
+            for (a, b), w, shift in zip(target.box, self.window, self.shift, strict=True)
+        )
+        counts = [(b - a) // w for (a, b), w in zip(grid, self.window, strict=True)]
+        cut_windows = fetch(source, grid)
+        cut_output = fetch(
+            Part(tuple(b - a for a, b in grid), _from_zero(grid)),
+            tuple((a - low, b - low) for (a, b), (low, _) in zip(target.box, grid, strict=True)),
+        )
+        absent = self._absent(source.size, grid, counts)
+        split = list(chain.from_iterable(zip(counts, self.window, strict=True)))
+        into = [0, *(2 + 2 * i for i in range(axes)), *(3 + 2 * i for i in range(axes)), 1]
+        back = [0, 1 + 2 * axes, *chain.from_iterable((1 + i, 1 + axes + i) for i in range(axes))]
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            x = cut_windows(inputs[0])
+            n, channels = x.shape[:2]
+            tokens = x.reshape(n, channels, *split).permute(into)
+            tokens = tokens.reshape(n, prod(counts), prod(self.window), channels)
+            q, k, v = (_split(x, self.heads) for x in self.qkv(tokens).chunk(3, -1))
+            mask = self._bias() + absent.to(x)
+            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            result = self.proj(mixed.transpose(-3, -2).flatten(-2))
+            result = result.reshape(n, *counts, *self.window, channels).permute(back)
+            return cut_output(result.reshape(n, channels, *(b - a for a, b in grid)))
+
+        return evaluate
+
+    def _bias(self) -> Tensor:
+        """Return the bias of each head for each pair of tokens, (heads, tokens, tokens)."""
+        table = self.relative_position_bias_table
+        return table[self._offset.to(table.device)].permute(2, 0, 1)
+
+    def _absent(self, size: tuple[int, ...], grid: Any, counts: list[int]) -> Tensor:
+        """Return −inf for the tokens outside the map, (windows, 1, 1, tokens)."""
+        axes = len(size)
+        here = torch.ones([1] * axes, dtype=torch.bool)
+        for axis, ((low, high), n) in enumerate(zip(grid, size, strict=True)):
+            positions = torch.arange(low, high)
+            shape = [1] * axes
+            shape[axis] = -1
+            here = here & ((positions >= 0) & (positions < n)).view(shape)
+        here = here.reshape(list(chain.from_iterable(zip(counts, self.window, strict=True))))
+        here = here.permute([*range(0, 2 * axes, 2), *range(1, 2 * axes, 2)])
+        here = here.reshape(prod(counts), 1, 1, prod(self.window))
+        return torch.zeros(here.shape).masked_fill(~here, -inf)
+
+    def fan_in(self) -> dict[str, int]:  # noqa: D102
+        channels = self.proj.in_features
+        return {"qkv.weight": channels, "proj.weight": channels}
+
+
+def _from_zero(grid: Any) -> Any:
+    return tuple((0, b - a) for a, b in grid)
+
+
+def _offsets(window: tuple[int, ...]) -> Tensor:
+    """Return for each pair of tokens of a window the row of the table of biases."""
+    axes = torch.meshgrid(*(torch.arange(w) for w in window), indexing="ij")
+    row = torch.zeros(prod(window), prod(window), dtype=torch.long)
+    for positions, w in zip(axes, window, strict=True):
+        flat = positions.flatten()
+        row = row * (2 * w - 1) + (flat[:, None] - flat[None, :] + w - 1)
+    return row

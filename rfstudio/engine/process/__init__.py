@@ -1,0 +1,1 @@
+"""Where measurements run: the worker process, ranks, devices, cancelling."""

@@ -1,0 +1,59 @@
+"""Tells in a sentence that torch is missing or broken, before anything that needs it is imported.
+
+Nothing here imports torch until it is asked to.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from rfstudio.engine.process.errors import TorchMissingError
+
+_PARTS = ("torch", "torch.nn.functional", "safetensors.torch")
+_USED = ("Tensor", "nn", "autograd")
+
+
+class _Import:
+    """What came of the first attempt; a second one at a broken module fails in another way."""
+
+    is_done = False
+    failure = ""
+
+
+def need_torch() -> None:
+    """Import torch.
+
+    Raises
+    ------
+    TorchMissingError
+        If it cannot be imported, whatever the reason is: it is not installed, a library of the
+        system is missing, or an installation was broken off.
+    """
+    if not _Import.is_done:
+        _Import.failure = _failure()
+        _Import.is_done = True
+    if _Import.failure:
+        raise TorchMissingError(
+            f"what is measured needs torch, which cannot be used here ({_Import.failure}); install "
+            "it again, as the README says. Fields, figures and the expected effective field work "
+            "without it"
+        )
+
+
+def _failure() -> str:
+    """Return why torch cannot be imported, in a line; empty: it can."""
+    try:
+        for name in _PARTS:
+            importlib.import_module(name)
+        torch = importlib.import_module("torch")
+    except MemoryError:
+        raise TorchMissingError(
+            "there is not enough memory to load torch; end other programs, or measure on a machine "
+            "with more"
+        ) from None
+    # Broken libraries raise OSError, half an installation anything.
+    except Exception as error:  # noqa: BLE001
+        told = " ".join(str(error).split())
+        return f"{type(error).__name__}: {told[:300]}"
+    missing = [x for x in _USED if not hasattr(torch, x)]
+    return f"it has no {missing[0]}, so its installation is broken" if missing else ""

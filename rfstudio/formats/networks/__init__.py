@@ -1,0 +1,1 @@
+"""Networks as YAML files, and the presets."""

@@ -1,0 +1,188 @@
+"""Reads an architecture file, format 1, and names every problem with its line and column."""
+
+from __future__ import annotations
+
+from rfstudio.core.network.architecture import Architecture, Item
+from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Node, Problems, Scalar, parse
+from rfstudio.formats.networks.graph_problems import add_graph_problems
+from rfstudio.formats.networks.item_reader import ItemReader
+from rfstudio.formats.networks.values import advice_for_number
+from rfstudio.formats.networks.wording import rendered, short, suggestion
+
+FORMAT = 1
+"""The version of the format that is read and written."""
+
+CLIPBOARD = "<clipboard>"
+
+_KEYS = ("format", "name", "description", "reference", "input", "layers")
+_TEXTS = ("name", "description", "reference")
+_INPUT_KEYS = ("size", "channels")
+_MAX_AXES = 3
+_MAX_INTEGER = 2**31 - 1
+
+
+def read_yaml(data: str | bytes, path: str = "<text>") -> Architecture:
+    """Return the network that an architecture file describes.
+
+    Parameters
+    ----------
+    data
+        The file's content; it may come from anywhere.
+    path
+        The file's name, for the problems.
+
+    Raises
+    ------
+    FormatError
+        With all problems of the file, in reading order; nothing else is raised.
+    """
+    architecture, reader, problems = _read(data, path)
+    add_graph_problems(architecture, reader, problems)
+    problems.raise_if_any()
+    return architecture
+
+
+def read_draft(data: str | bytes, path: str = "<text>") -> Architecture:
+    """Return a network whose layers need not fit together, such as one that is being edited.
+
+    The same as `read_yaml`, but names, shapes and numbers of layers are not judged.
+
+    Raises
+    ------
+    FormatError
+        If the text itself is not in the format.
+    """
+    architecture, _, problems = _read(data, path)
+    problems.raise_if_any()
+    return architecture
+
+
+def read_items(data: str | bytes, axes: int | None = None) -> tuple[Item, ...]:
+    """Return the items of a list of layers, such as a clipboard holds.
+
+    Parameters
+    ----------
+    data
+        The text of the list.
+    axes
+        Number of spatial axes that sizes must have; None if that does not matter.
+
+    Raises
+    ------
+    FormatError
+        With all problems of the text; whether names and shapes fit is not judged.
+    """
+    problems = Problems(CLIPBOARD)
+    node = parse(data, problems)
+    items = ItemReader(problems, axes).items(node)
+    problems.raise_if_any()
+    return items
+
+
+def _read(data: str | bytes, path: str) -> tuple[Architecture, ItemReader, Problems]:
+    problems = Problems(path)
+    root = parse(data, problems)
+    fields = _top_level(root, problems)
+    texts = {key: _text(fields[key], key, problems) for key in _TEXTS if key in fields}
+    size: tuple[int, ...] = ()
+    channels = 1
+    if "input" in fields:
+        size, channels = _input(fields["input"], problems)
+    reader = ItemReader(problems, len(size) or None)
+    layers = reader.items(fields["layers"]) if "layers" in fields else ()
+    architecture = Architecture(**texts, input_size=size, channels=channels, layers=layers)
+    return architecture, reader, problems
+
+
+# --- the head of the file ------------------------------------------------------------------------
+
+
+def _top_level(root: Node, problems: Problems) -> dict[str, Node]:
+    if not isinstance(root, Mapping):
+        expected = "a network must be a mapping that starts with format: 1"
+        raise problems.stop(root.mark, f"{expected}, not {rendered(root)}")
+    fields = {key.text: node for key, node in root.entries}
+    if "format" in fields:
+        _check_format(fields["format"], problems)
+    for key, _ in root.entries:
+        if key.text not in _KEYS:
+            near = suggestion(key.text, _KEYS) or f"; it has {', '.join(_KEYS)}"
+            problems.add(key.mark, f"a network has no '{short(key.text)}'{near}")
+    for required, example in (
+        ("format", "format: 1"),
+        ("input", "input: {size: [224, 224], channels: 3}"),
+        ("layers", "layers: []"),
+    ):
+        if required not in fields:
+            problems.add(root.mark, f"{required} is missing; write {example}")
+    return fields
+
+
+def _check_format(node: Node, problems: Problems) -> None:
+    value = node.value if isinstance(node, Scalar) else None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        problems.add(node.mark, f"format must be {FORMAT}, not {rendered(node)}")
+    elif value > FORMAT:
+        raise problems.stop(
+            node.mark,
+            f"the file has format {value}, which is newer than this program reads ({FORMAT});"
+            " update RF Studio",
+        )
+
+
+def _text(node: Node, key: str, problems: Problems) -> str:
+    if isinstance(node, Scalar):
+        if isinstance(node.value, str):
+            return node.value
+        if node.value is None:
+            return ""
+    quotes = f"; put it in quotes: '{short(node.text)}'" if isinstance(node, Scalar) else ""
+    problems.add(node.mark, f"{key} must be a text, not {rendered(node)}{quotes}")
+    return ""
+
+
+def _input(node: Node, problems: Problems) -> tuple[tuple[int, ...], int]:
+    if not isinstance(node, Mapping):
+        expected = "input must be a mapping, as in {size: [224, 224], channels: 3}"
+        problems.add(node.mark, f"{expected}, not {rendered(node)}")
+        return (), 1
+    fields = {key.text: value for key, value in node.entries}
+    for key, _ in node.entries:
+        if key.text not in _INPUT_KEYS:
+            near = suggestion(key.text, _INPUT_KEYS) or "; it has size, channels"
+            problems.add(key.mark, f"input has no '{short(key.text)}'{near}")
+    for required in _INPUT_KEYS:
+        if required not in fields:
+            problems.add(node.mark, f"input needs {required}")
+    size = _size(fields["size"], problems) if "size" in fields else ()
+    channels = 1
+    if "channels" in fields:
+        channels = _positive(fields["channels"])
+        if not channels:
+            _note_number(fields["channels"], "channels", problems)
+    return size, channels or 1
+
+
+def _size(node: Node, problems: Problems) -> tuple[int, ...]:
+    if isinstance(node, Listing) and 1 <= len(node.items) <= _MAX_AXES:
+        sizes = tuple(_positive(x) for x in node.items)
+        for entry, size in zip(node.items, sizes, strict=True):
+            if not size:
+                _note_number(entry, "size", problems)
+        # The number of axes is known even if an entry is wrong.
+        return tuple(x or 1 for x in sizes)
+    expected = "size must be a list of one to three whole numbers, as in [224, 224]"
+    problems.add(node.mark, f"{expected}, not {rendered(node)}")
+    return ()
+
+
+def _positive(node: Node) -> int:
+    value = node.value if isinstance(node, Scalar) else None
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MAX_INTEGER:
+        return value
+    return 0
+
+
+def _note_number(node: Node, key: str, problems: Problems) -> None:
+    expected = f"{key} must be a whole number from 1 to {_MAX_INTEGER}"
+    problems.add(node.mark, f"{expected}, not {rendered(node)}{advice_for_number(node)}")

@@ -1,0 +1,437 @@
+"""How each operation is written in PyTorch: the module that holds its weights, and its call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from rfstudio.core import ops
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.graph import Node
+from rfstudio.core.ops import Op, padding_per_axis, per_axis
+from rfstudio.core.ops.channels import group_count, squeezed_channels
+from rfstudio.core.ops.geometry import resolved_padding, window_of
+from rfstudio.formats.pytorch.padding import padded, padding_of, pads_text, sizes_text
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An operation in source.
+
+    Attributes
+    ----------
+    call
+        The expression of its output; ``{0}``, ``{1}`` … stand for what it reads, ``{self}`` for
+        its module.
+    module
+        The expression that makes its module; empty: it needs none.
+    parts
+        Names of the parts that both use.
+    """
+
+    call: str
+    module: str = ""
+    parts: tuple[str, ...] = ()
+
+
+def written(node: Node, sources: Sequence[Node]) -> Written:
+    """Return the source of one node that reads `sources`.
+
+    Raises
+    ------
+    RFStudioError
+        If PyTorch has no counterpart.
+    """
+    op = node.op
+    assert op is not None
+    return _WRITERS[type(op)](op, node, sources)
+
+
+def _call(function: str, *arguments: object, **options: object) -> str:
+    """Return a call; options that are None are left out."""
+    given = [str(x) for x in arguments]
+    given += [f"{key}={value}" for key, value in options.items() if value is not None]
+    return f"{function}({', '.join(given)})"
+
+
+def _unless(value: Any, default: Any) -> Any:
+    """Return the source of an option, None if it has its default."""
+    return None if value == default else repr(value)
+
+
+# --- windows -------------------------------------------------------------------------------------
+
+
+def _conv(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    (source,) = sources
+    kernel, stride, dilation = window_of(op, axes)
+    padding = padding_of(op, node, source, is_pool=False)
+    module = _call(
+        f"nn.Conv{axes}d",
+        source.channels,
+        node.channels,
+        sizes_text(kernel),
+        stride=_unless(_one(stride), 1),
+        padding=None if padding.native in ("", "0") else padding.native,
+        dilation=_unless(_one(dilation), 1),
+        groups=_unless(group_count(op, source.channels), 1),
+        bias=_unless(op.bias, default=True),
+    )
+    call = "{self}({0})" if padding.native else f"{{self}}({padded(padding)})"
+    return Written(call, module)
+
+
+def _one(values: tuple[Any, ...]) -> Any:
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _conv_transpose(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    (source,) = sources
+    stride, dilation = per_axis(op.stride, axes), per_axis(op.dilation, axes)
+    extra = per_axis(op.output_padding, axes)
+    pairs = padding_per_axis(op.padding, axes)
+    is_native = all(x == y >= 0 for x, y in pairs) and all(
+        x < max(s, d) for x, s, d in zip(extra, stride, dilation, strict=True)
+    )
+    ends = [x - after for x, (_, after) in zip(extra, pairs, strict=True)]
+    grows = any(before < 0 for before, _ in pairs) or any(x > 0 for x in ends)
+    if not is_native and grows and op.bias:
+        raise RFStudioError(
+            f"'{node.name}' cannot be written: PyTorch has no transposed convolution that adds"
+            " samples in front, or as many behind as its stride; take its bias away"
+        )
+    module = _call(
+        f"nn.ConvTranspose{axes}d",
+        source.channels,
+        node.channels,
+        sizes_text(per_axis(op.kernel_size, axes)),
+        stride=_unless(_one(stride), 1),
+        padding=_unless(_one(tuple(x for x, _ in pairs)), 0) if is_native else None,
+        output_padding=_unless(_one(extra), 0) if is_native else None,
+        dilation=_unless(_one(dilation), 1),
+        groups=_unless(group_count(op, source.channels), 1),
+        bias=_unless(op.bias, default=True),
+    )
+    if is_native:
+        return Written("{self}({0})", module)
+    cut = [(-before, end) for (before, _), end in zip(pairs, ends, strict=True)]
+    return Written(f"F.pad({{self}}({{0}}), {pads_text(cut)})", module)
+
+
+def _max_pool(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    kernel, stride, dilation = window_of(op, axes)
+    padding = padding_of(op, node, sources[0], is_pool=True)
+    is_native = bool(padding.native)
+    call = _call(
+        f"F.max_pool{axes}d",
+        "{0}" if is_native else padded(padding, "-math.inf"),
+        sizes_text(kernel),
+        stride=_unless(_one(stride), _one(kernel)),
+        padding=None if padding.native in ("", "0") else padding.native,
+        dilation=_unless(_one(dilation), 1),
+        ceil_mode=_unless(op.ceil_mode and is_native, default=False),
+    )
+    # The maximum of nothing but padding is minus infinity; the program takes it as 0.
+    end = ".nan_to_num(neginf=0.0)" if _has_empty_window(op, node, sources[0]) else ""
+    return Written(call + end)
+
+
+def _has_empty_window(op: Any, node: Node, source: Node) -> bool:
+    """Return whether some window holds no sample of the map."""
+    for n, m, k, s, d, (before, after) in zip(
+        source.size,
+        node.size,
+        *window_of(op, len(node.size)),
+        resolved_padding(op, source.size),
+        strict=True,
+    ):
+        end = n + min(after, 0)
+        for first in (i * s - before for i in range(m)):
+            # The first tap that is not in front of the map.
+            tap = first if first >= 0 else first % d
+            if tap >= end or tap > first + d * (k - 1):
+                return True
+    return False
+
+
+def _avg_pool(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    kernel, stride, _ = window_of(op, axes)
+    padding = padding_of(op, node, sources[0], is_pool=True)
+    if padding.native:
+        is_padded = padding.native != "0"
+        return Written(
+            _call(
+                f"F.avg_pool{axes}d",
+                "{0}",
+                sizes_text(kernel),
+                stride=_unless(_one(stride), _one(kernel)),
+                padding=padding.native if is_padded else None,
+                ceil_mode=_unless(op.ceil_mode, default=False),
+                count_include_pad=_unless(op.count_include_pad or not is_padded, default=True),
+            )
+        )
+    extra = pads_text([(0, x) for x in padding.extra])
+    call = _call(
+        "avg_pool",
+        "{0}",
+        repr(kernel),
+        repr(stride),
+        pads_text(padding.pairs),
+        extra,
+        repr(op.count_include_pad),
+    )
+    return Written(call, parts=("avg_pool",))
+
+
+def _custom(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+    label = ascii(op.label or node.name)
+    label = label.replace("{", "{{").replace("}", "}}")
+    return Written(
+        "{self}({0})", f"Custom({label}, {sources[0].channels}, {node.channels})", ("Custom",)
+    )
+
+
+# --- resampling ----------------------------------------------------------------------------------
+
+
+def _adaptive(function: str) -> Callable[[Any, Node, Sequence[Node]], Written]:
+    def write(_: Any, node: Node, __: Sequence[Node]) -> Written:
+        size = sizes_text(node.size)
+        return Written(f"F.{function}{len(node.size)}d({{0}}, {size})")
+
+    return write
+
+
+def _upsample(op: Any, node: Node, _: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    mode = op.mode
+    if mode in ("linear", "bilinear", "trilinear"):
+        mode = ("linear", "bilinear", "trilinear")[axes - 1]
+    scale = op.scale_factor
+    return Written(
+        _call(
+            "F.interpolate",
+            "{0}",
+            size=None if op.size is None else repr(per_axis(op.size, axes)),
+            scale_factor=None if scale is None else repr(scale),
+            mode=_unless(mode, "nearest"),
+            align_corners=None if mode == "nearest" else repr(op.align_corners),
+        )
+    )
+
+
+def _shuffle(function: str) -> Callable[[Any, Node, Sequence[Node]], Written]:
+    def write(op: Any, node: Node, _: Sequence[Node]) -> Written:
+        factor = op.upscale_factor if function == "pixel_shuffle" else op.downscale_factor
+        if len(node.size) == 2:
+            return Written(f"F.{function}({{0}}, {factor})")
+        return Written(f"{function}({{0}}, {factor})", parts=(function,))
+
+    return write
+
+
+def _pad(op: Any, node: Node, _: Sequence[Node]) -> Written:
+    pairs = padding_per_axis(op.padding, len(node.size))
+    if op.mode == "zeros":
+        return _zero_padded(pairs)
+    # What is added comes from the whole map, so cropping comes afterwards.
+    text = "{0}"
+    added = [(max(x, 0), max(y, 0)) for x, y in pairs]
+    cropped = [(min(x, 0), min(y, 0)) for x, y in pairs]
+    if any(x != (0, 0) for x in added):
+        text = _call("F.pad", text, pads_text(added), mode=repr(op.mode))
+    if any(x != (0, 0) for x in cropped):
+        text = _call("F.pad", text, pads_text(cropped))
+    return Written(text)
+
+
+def _crop(_: Any, node: Node, sources: Sequence[Node]) -> Written:
+    befores = [getattr(rule, "before", 0) for rule in node.rules]
+    pairs = [
+        (before, m - n - before)
+        for before, n, m in zip(befores, sources[0].size, node.size, strict=True)
+    ]
+    return _zero_padded(pairs)
+
+
+def _zero_padded(pairs: Sequence[tuple[int, int]]) -> Written:
+    return Written(f"F.pad({{0}}, {pads_text(pairs)})" if any(map(any, pairs)) else "{0}")
+
+
+# --- the whole map, norms, attention -------------------------------------------------------------
+
+
+def _as_map(node: Node) -> str:
+    """Return the index that gives a vector of channels the axes of a map of one position."""
+    return f"[..., {', '.join(['None'] * len(node.size))}]"
+
+
+def _flatten(_: Any, node: Node, __: Sequence[Node]) -> Written:
+    return Written(f"{{0}}.flatten(1){_as_map(node)}")
+
+
+def _linear(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+    features = sources[0].channels * prod(sources[0].size)
+    module = _call("nn.Linear", features, node.channels, bias=_unless(op.bias, default=True))
+    return Written(f"{{self}}({{0}}.flatten(1)){_as_map(node)}", module)
+
+
+def _batch_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
+    has_scale = op.affine and op.scale
+    module = _call(
+        f"nn.BatchNorm{len(node.size)}d",
+        node.channels,
+        eps=_unless(op.eps, 1e-5),
+        momentum=_unless(op.momentum, 0.1),
+        affine=_unless(has_scale, default=True),
+    )
+    if op.affine and not op.scale:
+        return Written("{self}({0})", f"ShiftedBatchNorm({module})", ("ShiftedBatchNorm",))
+    return Written("{self}({0})", module)
+
+
+def _instance_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
+    name = f"nn.InstanceNorm{len(node.size)}d"
+    eps, affine = _unless(op.eps, 1e-5), _unless(op.affine, default=False)
+    return Written("{self}({0})", _call(name, node.channels, eps=eps, affine=affine))
+
+
+def _group_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
+    eps, affine = _unless(op.eps, 1e-5), _unless(op.affine, default=True)
+    module = _call("nn.GroupNorm", op.num_groups, node.channels, eps=eps, affine=affine)
+    return Written("{self}({0})", module)
+
+
+def _layer_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
+    eps, affine = _unless(op.eps, 1e-5), _unless(op.elementwise_affine, default=True)
+    module = _call("ChannelNorm", node.channels, eps=eps, elementwise_affine=affine)
+    return Written("{self}({0})", module, ("ChannelNorm",))
+
+
+def _squeeze_excite(op: Any, node: Node, _: Sequence[Node]) -> Written:
+    hidden = max(squeezed_channels(op, node.channels), 1)
+    activation = None if op.activation == "relu" else f"F.{op.activation}"
+    gate = None if op.scale_activation == "sigmoid" else f"F.{op.scale_activation}"
+    module = _call(
+        "SqueezeExcite", node.channels, hidden, activation=activation, scale_activation=gate
+    )
+    return Written("{self}({0})", module, ("SqueezeExcite",))
+
+
+def _attention(op: Any, node: Node, _: Sequence[Node]) -> Written:
+    return Written("{self}({0})", f"Attention({node.channels}, {op.heads})", ("Attention",))
+
+
+def _window_attention(op: Any, node: Node, _: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    windows, shift = per_axis(op.window_size, axes), per_axis(op.shift, axes)
+    module = f"WindowAttention({node.channels}, {op.heads}, {windows}, {shift})"
+    return Written("{self}({0})", module, ("WindowAttention",))
+
+
+# --- position by position ------------------------------------------------------------------------
+
+
+def _plain(call: str) -> Callable[[Any, Node, Sequence[Node]], Written]:
+    return lambda _op, _node, _sources: Written(call)
+
+
+def _leaky_relu(op: Any, _: Node, __: Sequence[Node]) -> Written:
+    return Written(_call("F.leaky_relu", "{0}", repr(op.negative_slope)))
+
+
+def _elu(op: Any, _: Node, __: Sequence[Node]) -> Written:
+    return Written(_call("F.elu", "{0}", alpha=_unless(op.alpha, 1.0)))
+
+
+def _gelu(op: Any, _: Node, __: Sequence[Node]) -> Written:
+    return Written(_call("F.gelu", "{0}", approximate=_unless(op.approximate, "none")))
+
+
+def _softplus(op: Any, _: Node, __: Sequence[Node]) -> Written:
+    beta, threshold = _unless(op.beta, 1.0), _unless(op.threshold, 20.0)
+    return Written(_call("F.softplus", "{0}", beta=beta, threshold=threshold))
+
+
+def _local_response_norm(op: Any, _: Node, __: Sequence[Node]) -> Written:
+    arguments = (op.size, op.alpha, op.beta, op.k)
+    return Written(_call("F.local_response_norm", "{0}", *map(repr, arguments)))
+
+
+def _prelu(op: Any, _: Node, __: Sequence[Node]) -> Written:
+    return Written("{self}({0})", f"nn.PReLU({op.num_parameters}, {op.init!r})")
+
+
+def _layer_scale(op: Any, node: Node, __: Sequence[Node]) -> Written:
+    module = f"LayerScale({node.channels}, {op.init!r})"
+    return Written("{self}({0})", module, ("LayerScale",))
+
+
+def _dropout(op: Any, _: Node, __: Sequence[Node]) -> Written:
+    return Written("{self}({0})", f"nn.Dropout({op.p!r})")
+
+
+def _joined(sign: str) -> Callable[[Any, Node, Sequence[Node]], Written]:
+    def write(_: Any, __: Node, sources: Sequence[Node]) -> Written:
+        return Written(f" {sign} ".join(f"{{{i}}}" for i in range(len(sources))))
+
+    return write
+
+
+def _concat(_: Any, __: Node, sources: Sequence[Node]) -> Written:
+    names = ", ".join(f"{{{i}}}" for i in range(len(sources)))
+    return Written(f"torch.cat([{names}], 1)")
+
+
+_WRITERS: Mapping[type[Op], Callable[[Any, Node, Sequence[Node]], Written]] = {
+    ops.Conv: _conv,
+    ops.ConvTranspose: _conv_transpose,
+    ops.DeformConv: _conv,
+    ops.MaxPool: _max_pool,
+    ops.AvgPool: _avg_pool,
+    ops.Custom: _custom,
+    ops.AdaptiveAvgPool: _adaptive("adaptive_avg_pool"),
+    ops.AdaptiveMaxPool: _adaptive("adaptive_max_pool"),
+    ops.GlobalAvgPool: _adaptive("adaptive_avg_pool"),
+    ops.GlobalMaxPool: _adaptive("adaptive_max_pool"),
+    ops.Upsample: _upsample,
+    ops.PixelShuffle: _shuffle("pixel_shuffle"),
+    ops.PixelUnshuffle: _shuffle("pixel_unshuffle"),
+    ops.Pad: _pad,
+    ops.Crop: _crop,
+    ops.Flatten: _flatten,
+    ops.Linear: _linear,
+    ops.BatchNorm: _batch_norm,
+    ops.InstanceNorm: _instance_norm,
+    ops.GroupNorm: _group_norm,
+    ops.LayerNorm: _layer_norm,
+    ops.SqueezeExcite: _squeeze_excite,
+    ops.Attention: _attention,
+    ops.WindowAttention: _window_attention,
+    ops.LayerScale: _layer_scale,
+    ops.LocalResponseNorm: _local_response_norm,
+    ops.Relu: _plain("F.relu({0})"),
+    ops.Relu6: _plain("F.relu6({0})"),
+    ops.LeakyRelu: _leaky_relu,
+    ops.Elu: _elu,
+    ops.Gelu: _gelu,
+    ops.Silu: _plain("F.silu({0})"),
+    ops.Hardswish: _plain("F.hardswish({0})"),
+    ops.Hardsigmoid: _plain("F.hardsigmoid({0})"),
+    ops.Sigmoid: _plain("torch.sigmoid({0})"),
+    ops.Tanh: _plain("torch.tanh({0})"),
+    ops.Softplus: _softplus,
+    ops.Softmax: _plain("torch.softmax({0}, 1)"),
+    ops.Identity: _plain("{0}"),
+    ops.Prelu: _prelu,
+    ops.Dropout: _dropout,
+    ops.Add: _joined("+"),
+    ops.Multiply: _joined("*"),
+    ops.Concat: _concat,
+}

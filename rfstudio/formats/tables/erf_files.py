@@ -1,0 +1,150 @@
+"""An effective field as a file: its map, and a JSON record of how it came about.
+
+Window and command line write the same.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.core.fields.analysis import Analysis
+
+
+class Run(Protocol):
+    """How a measurement went, as `rfstudio.engine.requests.request.ErfResult` tells it."""
+
+    @property
+    def samples(self) -> int:
+        """Samples that are in it."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """All options of the run."""
+
+    @property
+    def device(self) -> str:
+        """Where it was computed."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of program, torch and Python."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+
+
+class Computed(Protocol):
+    """A field in closed form, as `rfstudio.core.effective.expected.Erf` tells it."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether it holds to rounding."""
+
+    @property
+    def exponent(self) -> int:
+        """The true values are the map times two to this power."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """How it was computed."""
+
+
+def computed_facts(erf: Computed, version: str, seconds: float | None = None) -> dict[str, Any]:
+    """Return what a record keeps of a computed field beside its map and metrics.
+
+    ``exactness`` says in a word what ``exact`` says as a truth value; programs rely on either.
+    """
+    facts = {
+        "exact": erf.exact,
+        "exactness": "exact" if erf.exact else "approximate",
+        "exponent": erf.exponent,
+        "options": dict(erf.options),
+        "versions": {"rfstudio": version},
+    }
+    return facts if seconds is None else facts | {"seconds": round(seconds, 6)}
+
+
+def measured_facts(run: Run, recipe: str | None) -> dict[str, Any]:
+    """Return what a record keeps of a measurement beside its map and metrics."""
+    return {
+        "recipe": recipe,
+        "samples": run.samples,
+        "options": dict(run.options),
+        "device": run.device,
+        "versions": dict(run.versions),
+        "seconds": round(run.seconds, 3),
+    }
+
+
+def erf_record(
+    analysis: Analysis,
+    layer: str,
+    unit: Sequence[int],
+    estimator: str,
+    facts: Mapping[str, Any],
+    notes: Sequence[str],
+    metrics: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return all of a field but its map, as JSON can hold it.
+
+    Parameters
+    ----------
+    analysis, layer, unit
+        Whose field it is.
+    estimator
+        What was averaged, or "expected".
+    facts
+        How it came about, such as `measured_facts`.
+    notes
+        What a reader of the numbers should know.
+    metrics
+        The numbers of the map, by their standard names.
+    """
+    return {
+        "format": 1,
+        "name": analysis.architecture.name,
+        "input": {
+            "size": list(analysis.input_size),
+            "channels": analysis.architecture.channels,
+        },
+        "layer": layer,
+        "unit": list(unit),
+        "estimator": estimator,
+        **{key: plain(value) for key, value in facts.items()},
+        "notes": list(notes),
+        "metrics": plain(metrics),
+    }
+
+
+def erf_npz(field: NDArray[np.float64], record: Mapping[str, Any]) -> bytes:
+    """Return a compressed NumPy archive of ``map``, the field, and ``json``, its record."""
+    buffer = io.BytesIO()
+    text = json.dumps(record, ensure_ascii=False)
+    np.savez_compressed(buffer, map=field.astype(np.float64), json=np.array(text))
+    return buffer.getvalue()
+
+
+def erf_json(record: Mapping[str, Any]) -> str:
+    """Return a record as JSON text."""
+    return json.dumps(record, ensure_ascii=False, indent=1)
+
+
+def plain(value: object) -> Any:
+    """Return `value` as JSON can hold it; a number that does not exist becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(x) for key, x in value.items()}
+    if isinstance(value, tuple | list | np.ndarray):
+        return [plain(x) for x in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | None) else str(value)

@@ -1,0 +1,403 @@
+"""Analyses as tables for spreadsheets, documents and programs: CSV, Markdown, LaTeX and JSON.
+
+Window and command line write the same texts.  A value that has no meaning, such as the jump of an
+axis along which a unit sees everything, is a dash in a table, empty in CSV and null in JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+
+Number: TypeAlias = int | float | Fraction
+
+MINUS = "−"
+"""The sign in front of a negative number that people read."""
+
+MISSING = "–"
+"""What a reader sees where a value has no meaning."""
+
+_AXES = {1: ("x",), 2: ("y", "x"), 3: ("z", "y", "x")}
+_JSON: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False}
+_PER_AXIS = (
+    "output_size",
+    "rf_size",
+    "rf_size_min",
+    "rf_size_max",
+    "jump",
+    "padding",
+    "center",
+    "global",
+    "alignment",
+)
+_ALIGNMENTS = ("aligned", "centre_offset", "stride_mismatch")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Texts in rows and columns.
+
+    Attributes
+    ----------
+    headers
+        One text a column.
+    rows
+        The cells, one tuple a row.
+    numeric
+        For each column whether it holds numbers, which are set flush right.
+    """
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+
+
+def number_text(value: Number | None) -> str:
+    """Return a number as a reader expects it: ``3``, ``1/2``, ``111.5``, or a dash for None."""
+    if value is None:
+        return MISSING
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return text.replace("-", MINUS, 1) if value < 0 else text
+
+
+def sizes_text(values: Sequence[Number | None]) -> str:
+    """Return one number per axis, always all of them: ``3×3``; a global axis is ``all``."""
+    if all(x is None for x in values):
+        return "all"
+    return "×".join("all" if x is None else number_text(x) for x in values)
+
+
+def steps_text(values: Sequence[Number | None]) -> str:
+    """Return one number per axis, once if all axes agree: ``2``, or ``2×1``."""
+    texts = [number_text(x) for x in values]
+    return texts[0] if len(set(texts)) == 1 else "×".join(texts)
+
+
+def field_text(layer: LayerAnalysis) -> str:
+    """Return the size of a receptive field, as a range where it depends on the unit.
+
+    ``none`` where no path leads from the reference map to the layer.
+    """
+    if all(layer.is_global):
+        return "all"
+    if not any(x.tracks or x.whole for x in layer.fields):
+        return "none"
+    return "×".join(
+        "all" if x is None else str(x[0]) if x[0] == x[1] else f"{x[0]}…{x[1]}"
+        for x in layer.rf_size_range
+    )
+
+
+def alignment_text(layer: LayerAnalysis) -> str:
+    """Return the worst alignment of all axes, in words."""
+    worst = max(layer.alignment, key=_ALIGNMENTS.index)
+    return worst.replace("_", " ")
+
+
+def analysis_table(layers: Iterable[LayerAnalysis]) -> Table:
+    """Return the table that people read: one row a layer, axes joined where they agree."""
+    headers = (
+        "layer",
+        "op",
+        "output",
+        "channels",
+        "field",
+        "jump",
+        "padding",
+        "centre",
+        "alignment",
+        "parameters",
+        "MACs",
+    )
+    rows = tuple(
+        (
+            layer.name,
+            layer.op,
+            sizes_text(layer.output_size),
+            str(layer.channels),
+            field_text(layer),
+            steps_text(layer.jump),
+            steps_text(layer.padding),
+            steps_text(layer.center),
+            alignment_text(layer),
+            f"{layer.parameters:,}",
+            f"{layer.macs:,}",
+        )
+        for layer in layers
+    )
+    return Table(headers, rows, tuple(x not in ("layer", "op", "alignment") for x in headers))
+
+
+def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
+    """Return the table that programs read: one column per value and axis, no separators."""
+    axes = _AXES[len(layers[0].output_size)] if layers else ()
+    headers = ["name", "op", "inputs", "channels", "parameters", "macs"]
+    headers += [f"{name}_{axis}" for name in _PER_AXIS for axis in axes]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(headers)
+    for layer in layers:
+        ranges = layer.rf_size_range
+        cells: list[object] = [layer.name, layer.op, " ".join(layer.inputs)]
+        cells += [layer.channels, layer.parameters, layer.macs]
+        for values in (
+            layer.output_size,
+            layer.rf_size,
+            [None if x is None else x[0] for x in ranges],
+            [None if x is None else x[1] for x in ranges],
+            layer.jump,
+            layer.padding,
+            layer.center,
+            [str(x).lower() for x in layer.is_global],
+            layer.alignment,
+        ):
+            cells += values
+        writer.writerow("" if x is None else x for x in cells)
+    return buffer.getvalue()
+
+
+def largest_field(analysis: Analysis) -> LayerAnalysis | None:
+    """Return the first layer with the largest field that is not global, if there is one."""
+    local = [x for x in analysis.layers if not any(x.is_global)]
+    return max(local, key=lambda x: math.prod(n or 0 for n in x.rf_size), default=None)
+
+
+def comparison_table(analyses: Mapping[str, Analysis]) -> Table:
+    """Return one row a network; the keys are what the reader called them."""
+    headers = (
+        "network",
+        "input",
+        "layers",
+        "parameters",
+        "MACs",
+        "largest field",
+        "jump",
+        "at layer",
+        "alignment",
+    )
+    rows = []
+    for name, analysis in analyses.items():
+        deepest = largest_field(analysis)
+        rows.append(
+            (
+                name,
+                sizes_text(analysis.input_size),
+                f"{len(analysis.layers):,}",
+                f"{analysis.parameters:,}",
+                f"{analysis.macs:,}",
+                field_text(deepest) if deepest else MISSING,
+                steps_text(deepest.jump) if deepest else MISSING,
+                deepest.name if deepest else MISSING,
+                alignment_text(deepest) if deepest else MISSING,
+            )
+        )
+    text = ("network", "at layer", "alignment")
+    return Table(headers, tuple(rows), tuple(x not in text for x in headers))
+
+
+def comparison_json(analyses: Mapping[str, Analysis]) -> str:
+    """Return a comparison as JSON: for each network its totals and its largest local field."""
+    records = []
+    for name, analysis in analyses.items():
+        deepest = largest_field(analysis)
+        records.append(
+            {
+                "network": name,
+                "name": analysis.architecture.name,
+                "input": _input_record(analysis),
+                "layer_count": len(analysis.layers),
+                "parameters": analysis.parameters,
+                "macs": analysis.macs,
+                "largest_field": layer_record(deepest) if deepest else None,
+            }
+        )
+    return '{"format": 1,\n "networks": ' + _json_lines(records) + "}\n"
+
+
+def table_csv(table: Table) -> str:
+    """Return any table as CSV, without the separators of thousands."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(table.headers)
+    for row in table.rows:
+        writer.writerow(
+            x.replace(",", "").replace(MINUS, "-") if numeric else x
+            for x, numeric in zip(row, table.numeric, strict=True)
+        )
+    return buffer.getvalue()
+
+
+def table_markdown(table: Table) -> str:
+    """Return a table as GitHub's Markdown, with aligned columns."""
+    rows = [[markdown_text(x) for x in row] for row in (table.headers, *table.rows)]
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(table.headers))]
+    rule = [
+        "-" * (width - 1) + ":" if numeric else "-" * width
+        for width, numeric in zip(widths, table.numeric, strict=True)
+    ]
+    rows.insert(1, rule)
+    return "".join(
+        "| "
+        + " | ".join(
+            x.rjust(width) if numeric else x.ljust(width)
+            for x, width, numeric in zip(row, widths, table.numeric, strict=True)
+        )
+        + " |\n"
+        for row in rows
+    )
+
+
+_MARKDOWN = re.compile(r"[\\`*<\[|]|~(?=~)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown would take for its own; an underscore only beside no letter or digit."""
+
+
+def markdown_text(text: str) -> str:
+    """Return `text` so that GitHub's Markdown shows it as it is."""
+    return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
+
+
+def table_latex(table: Table, caption: str = "") -> str:
+    """Return a table as LaTeX, for documents that use the package booktabs."""
+    columns = "".join("r" if x else "l" for x in table.numeric)
+    lines = ["% needs \\usepackage{booktabs}"]
+    if caption:
+        lines += ["\\begin{table}", "\\centering", f"\\caption{{{latex_text(caption)}}}"]
+    lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule"]
+    for i, row in enumerate((table.headers, *table.rows)):
+        lines.append(" & ".join(map(latex_text, row)) + " \\\\")
+        if i == 0:
+            lines.append("\\midrule")
+    lines += ["\\bottomrule", "\\end{tabular}"]
+    if caption:
+        lines.append("\\end{table}")
+    return "\n".join(lines) + "\n"
+
+
+_NOTHING = "\0"
+_LATEX = {
+    _NOTHING: "{}",
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "×": "$\\times$",
+    "−": "$-$",
+    "–": "--",
+    "…": "--",
+    "|": "\\textbar{}",
+    "<": "\\textless{}",
+    ">": "\\textgreater{}",
+    "`": "\\textasciigrave{}",
+    **{x: "\\" + x for x in "&%$#_{}"},
+}
+
+
+def latex_text(text: str) -> str:
+    """Return `text` so that LaTeX prints it as it is."""
+    parted = re.sub(r"-(?=-)", f"-{_NOTHING}", one_line(text))  # two in a row would be one dash
+    escaped = "".join(_LATEX.get(x, x) for x in parted)
+    if escaped[:1] in ("[", "*"):
+        return "{}" + escaped  # behind the end of a row these would be its arguments
+    return re.sub(r"^-(?=\d)", "$-$", escaped)
+
+
+def one_line(text: str) -> str:
+    """Return `text` with a space for each line break and other character that cannot be seen."""
+    return "".join(x if x.isprintable() else " " for x in text)
+
+
+def analysis_json(analysis: Analysis, unit: UnitView | None = None) -> str:
+    """Return an analysis as JSON; its keys are a contract.
+
+    Parameters
+    ----------
+    analysis
+        What to write: the input, every layer and the diagnostics.
+    unit
+        A unit that was asked for, or None.
+    """
+    record = analysis_record(analysis, unit)
+    # One line a layer: a program does not care, and a person can read it.
+    lists = ("layers", "diagnostics")
+    parts = [
+        f'"{key}": ' + (_json_lines(value) if key in lists else json.dumps(value, **_JSON))
+        for key, value in record.items()
+    ]
+    return "{" + ",\n ".join(parts) + "}\n"
+
+
+def _json_lines(values: Sequence[object]) -> str:
+    return "[" + ",\n  ".join(json.dumps(x, **_JSON) for x in values) + "]"
+
+
+def analysis_record(analysis: Analysis, unit: UnitView | None = None) -> dict[str, Any]:
+    """Return what `analysis_json` writes, as dictionaries and lists."""
+    record: dict[str, Any] = {
+        "format": 1,
+        "name": analysis.architecture.name,
+        "input": _input_record(analysis),
+        "layers": [layer_record(x) for x in analysis.layers],
+    }
+    if unit is not None:
+        record["unit"] = unit_record(unit)
+    record["diagnostics"] = [
+        {"layer": x.layer, "code": x.code, "message": x.message} for x in analysis.diagnostics
+    ]
+    return record
+
+
+def _input_record(analysis: Analysis) -> dict[str, Any]:
+    return {"size": list(analysis.input_size), "channels": analysis.architecture.channels}
+
+
+def layer_record(layer: LayerAnalysis) -> dict[str, Any]:
+    """Return one layer as JSON has it; every list is per axis."""
+    return {
+        "name": layer.name,
+        "op": layer.op,
+        "inputs": list(layer.inputs),
+        "output_size": list(layer.output_size),
+        "channels": layer.channels,
+        "parameters": layer.parameters,
+        "macs": layer.macs,
+        "rf_size": _plain(layer.rf_size),
+        "rf_size_range": _plain(layer.rf_size_range),
+        "jump": _plain(layer.jump),
+        "padding": _plain(layer.padding),
+        "center": _plain(layer.center),
+        "global": list(layer.is_global),
+        "alignment": list(layer.alignment),
+    }
+
+
+def unit_record(unit: UnitView) -> dict[str, Any]:
+    """Return one unit as JSON has it; regions are inclusive [first, last] pairs per axis."""
+    return {
+        "layer": unit.layer,
+        "position": list(unit.position),
+        "theoretical_region": _plain(unit.theoretical_region),
+        "visible_region": _plain(unit.visible_region),
+        "support_count": unit.support_count,
+        "coverage": unit.coverage,
+        "gridding": unit.gridding,
+    }
+
+
+def _plain(value: object) -> object:
+    """Return `value` with lists for tuples, and fractions as whole numbers or texts."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(x) for k, x in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(x) for x in value]
+    if isinstance(value, Fraction):
+        return value.numerator if value.denominator == 1 else str(value)
+    return value

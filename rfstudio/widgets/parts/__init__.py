@@ -1,0 +1,1 @@
+"""Small widgets and habits that all panels share."""

@@ -1,0 +1,344 @@
+"""Opening, saving and exporting: what the file menu does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
+
+from rfstudio.app.files import presets
+from rfstudio.app.files.exports import save_growth, save_network, save_picture, save_table
+from rfstudio.app.files.figure_settings import FigureStyle, remember_wish, remembered_wish
+from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.state.document import read_network
+from rfstudio.app.studio import Studio
+from rfstudio.app.wording.snippets import command_text, network_word, python_text
+from rfstudio.core.errors import FormatError, RFStudioError
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.widgets.parts.fields import take_over_typed
+from rfstudio.widgets.window.questions import Questions
+
+NETWORK_SUFFIXES = (".yaml", ".yml")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+
+_NETWORKS = "Networks (*.yaml *.yml);;All files (*)"
+_SOURCES = "Network (*.yaml *.yml);;PyTorch source (*.py)"
+_IMAGES = "Images (" + " ".join(f"*{x}" for x in IMAGE_SUFFIXES) + ");;All files (*)"
+_PICTURES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF document (*.pdf)"
+_FIELDS = (
+    "Map with its record (*.npz);;Record (*.json);;Numbers as CSV (*.csv);;"
+    "Numbers as Markdown (*.md);;Numbers as LaTeX (*.tex)"
+)
+_TABLES = "CSV table (*.csv);;Markdown (*.md);;LaTeX (*.tex);;JSON (*.json)"
+
+
+class FileCommands(QObject):
+    """Reads and writes files for the window; unsaved changes are asked for once.
+
+    Attributes
+    ----------
+    compared
+        Returns the networks whose growth is drawn beside that of the document.
+
+    Signals
+    -------
+    problems_found
+        A file was not opened: its path and its problems.
+    network_opened
+        Another network is shown.
+    told
+        Something worth a line in the status bar.
+    """
+
+    problems_found = Signal(object, object)
+    network_opened = Signal()
+    told = Signal(str)
+
+    def __init__(self, studio: Studio, questions: Questions, window: QWidget) -> None:
+        super().__init__(window)
+        self._studio = studio
+        self.questions = questions
+        self._window = window
+        self._preset = ""
+        self.compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
+
+    def remember_preset(self, name: str) -> None:
+        """Remember which preset the window began with."""
+        self._preset = name
+
+    # --- networks -------------------------------------------------------------------------------
+
+    @property
+    def document_name(self) -> str:
+        """What the document is called in titles and questions."""
+        document = self._studio.document
+        return document.path.name if document.path else document.architecture.name
+
+    @property
+    def reopening_name(self) -> str:
+        """What opens this network again at the next start: its file or its preset."""
+        path = self._studio.document.path
+        return str(path.absolute()) if path else self._preset
+
+    def may_leave(self) -> bool:
+        """Whether the open network may be left: saved, or nobody minds."""
+        take_over_typed()
+        if not self._studio.document.is_modified:
+            return True
+        answer = self.questions.save_changes(self._window, self.document_name)
+        if answer == "save":
+            return self.save()
+        return answer == "discard"
+
+    def new(self) -> None:
+        """Begin with an empty network."""
+        self._replace(lambda: (Architecture(), None))
+
+    def open(self) -> None:
+        """Ask for a network file and show it."""
+        path = self.questions.path_to_open(
+            self._window, "Open network", self._folder("network"), _NETWORKS
+        )
+        if path is not None:
+            self.open_path(path)
+
+    def open_path(self, path: Path) -> None:
+        """Show a network file; a broken one changes nothing and its problems are listed."""
+        from_file = self._try_reading(path)
+        if from_file is not None and self._replace(lambda: (from_file, path)):
+            self._studio.recent.add(path)
+            self._remember_folder("network", path)
+
+    def open_preset(self, name: str) -> None:
+        """Show a network that ships with the program."""
+        if self._replace(lambda: (presets.read_preset(name), None)):
+            self._preset = name
+
+    def save(self) -> bool:
+        """Write the network to its file; return whether that was done."""
+        document = self._studio.document
+        if document.path is None:
+            return self.save_as()
+        if document.is_changed_on_disk and not self.questions.may_overwrite(
+            self._window, document.path.name
+        ):
+            return False
+        return self._save(document.path)
+
+    def save_as(self) -> bool:
+        """Ask for a file and write the network to it; return whether that was done."""
+        document = self._studio.document
+        suggestion = document.path or (
+            self._folder("network") / f"{_file_name(document.architecture.name)}.yaml"
+        )
+        path = self.questions.path_to_save(self._window, "Save network", suggestion, _NETWORKS)
+        if path is None:
+            return False
+        return self._save(path if path.suffix else path.with_suffix(".yaml"))
+
+    def _save(self, path: Path) -> bool:
+        try:
+            self._studio.document.save(path)
+        except RFStudioError as error:
+            self.questions.report(self._window, f"“{path.name}” was not saved.", str(error))
+            return False
+        self._studio.recent.add(path)
+        self._remember_folder("network", path)
+        self.told.emit(f"Saved {path.name}")
+        return True
+
+    def _try_reading(self, path: Path) -> Architecture | None:
+        try:
+            return read_network(path)
+        except FormatError as error:
+            self.problems_found.emit(path, error.problems)
+        except RFStudioError as error:
+            self.questions.report(self._window, f"“{path.name}” was not opened.", str(error))
+        return None
+
+    def _replace(self, load: Callable[[], tuple[Architecture, Path | None]]) -> bool:
+        if not self.may_leave():
+            return False
+        try:
+            architecture, path = load()
+        except RFStudioError as error:
+            self.questions.report(self._window, "The network was not opened.", str(error))
+            return False
+        self._preset = ""
+        self._studio.document.replace(architecture, path)
+        self._studio.select_telling_layer()
+        self.network_opened.emit()
+        return True
+
+    # --- images ---------------------------------------------------------------------------------
+
+    def open_image(self) -> None:
+        """Ask for an image file and show it."""
+        path = self.questions.path_to_open(
+            self._window, "Open image", self._folder("image"), _IMAGES
+        )
+        if path is not None:
+            self.open_image_path(path)
+
+    def open_image_path(self, path: Path) -> None:
+        """Show an image file."""
+        try:
+            self._studio.images.open(path)
+        except RFStudioError as error:
+            self.questions.report(self._window, f"“{path.name}” cannot be shown.", str(error))
+            return
+        self._studio.settings.set("image", str(path))
+
+    def open_dropped(self, path: Path) -> None:
+        """Show whatever was dropped on the window: a network or an image."""
+        suffix = path.suffix.lower()
+        if suffix in NETWORK_SUFFIXES:
+            self.open_path(path)
+        elif suffix in IMAGE_SUFFIXES:
+            self.open_image_path(path)
+        else:
+            known = ", ".join((*NETWORK_SUFFIXES, *IMAGE_SUFFIXES))
+            self.told.emit(f"“{path.name}” is neither a network nor an image ({known})")
+
+    # --- exports --------------------------------------------------------------------------------
+
+    def export_picture(self) -> None:
+        """Ask what to draw and how, then for a file, and draw it."""
+        wish = self.questions.figure(self._window, remembered_wish(self._studio.settings))
+        if wish is None:
+            return
+        remember_wish(self._studio.settings, wish)
+        name = self._studio.document.architecture.name
+        is_growth = wish.content == "growth"
+        stem = _file_name(f"{name} {'growth' if is_growth else self._studio.selection.layer}")
+        self._export(
+            "Export picture",
+            self._folder("export") / f"{stem}.png",
+            _PICTURES,
+            partial(self._write_growth if is_growth else self._write_picture, wish.style),
+        )
+
+    def export_field(self) -> None:
+        """Ask for a file and write the chosen unit's effective field into it."""
+        chosen = self._studio.selection.value
+        stem = _file_name(f"{self._studio.document.architecture.name} {chosen.layer} erf")
+        self._export(
+            "Export effective field",
+            self._folder("export") / f"{stem}.npz",
+            _FIELDS,
+            self._studio.erf_export.save,
+        )
+
+    def export_table(self) -> None:
+        """Ask for a file and write the table of all layers into it."""
+        stem = _file_name(self._studio.document.architecture.name)
+        self._export(
+            "Export table",
+            self._folder("export") / f"{stem}.csv",
+            _TABLES,
+            lambda path: save_table(path, self._studio.analysis.analysis),
+        )
+
+    def export_network(self) -> None:
+        """Ask for a file and write a copy of the network into it."""
+        stem = _file_name(self._studio.document.architecture.name)
+        self._export(
+            "Export network",
+            self._folder("export") / f"{stem}.yaml",
+            _SOURCES,
+            lambda path: save_network(path, self._studio.document.architecture),
+        )
+
+    def _write_growth(self, style: FigureStyle, path: Path) -> None:
+        name = self._studio.document.architecture.name or "this network"
+        save_growth(path, ((name, self._studio.analysis.analysis), *self.compared()), style)
+
+    def _write_picture(self, style: FigureStyle, path: Path) -> None:
+        chosen = self._studio.selection.value
+        shown = self._studio.erf.shown
+        save_picture(
+            path,
+            self._studio.analysis.analysis,
+            chosen.layer,
+            chosen.unit,
+            image=self._studio.images.pixels,
+            erf=None if shown is None else shown.map,
+            erf_label=f"effective field, {shown.label}" if shown else "effective field",
+            is_measured=shown is not None and shown is self._studio.erf.measured,
+            style=style,
+        )
+
+    def _export(
+        self, title: str, suggestion: Path, kinds: str, write: Callable[[Path], Any]
+    ) -> None:
+        path = self.questions.path_to_save(self._window, title, suggestion, kinds)
+        if path is None:
+            return
+        path = path if path.suffix else path.with_suffix(suggestion.suffix)
+        try:
+            write(path)
+        except RFStudioError as error:
+            self.questions.report(self._window, f"“{path.name}” was not written.", str(error))
+            return
+        self._remember_folder("export", path)
+        self.told.emit(f"Wrote {path.name}")
+
+    # --- copies ---------------------------------------------------------------------------------
+
+    def copy_python(self) -> None:
+        """Put Python lines on the clipboard that compute what is shown."""
+        chosen, options = self._studio.selection.value, self._shown_options()
+        analysis = self._studio.analysis
+        text = python_text(
+            self._network_word(),
+            chosen,
+            options,
+            reference=analysis.reference,
+            batch_norm_training=analysis.batch_norm_training,
+        )
+        self._copy(text, "Python lines")
+
+    def copy_command(self) -> None:
+        """Put the command on the clipboard that measures what is shown."""
+        chosen, options = self._studio.selection.value, self._shown_options()
+        picture = self._studio.images.picture
+        image = None if picture is None else picture.path
+        reference = self._studio.analysis.reference
+        text = command_text(self._network_word(), chosen, options, image, reference=reference)
+        self._copy(text, "The command")
+
+    def _shown_options(self) -> ErfOptions | None:
+        """Return how the field that is shown was measured; None: it is the expected one."""
+        session = self._studio.erf_session
+        if session is None or session.result is None:
+            return None
+        return session.measured_options
+
+    def _network_word(self) -> str:
+        return network_word(self._preset, self._studio.document.path)
+
+    def _copy(self, text: str, what: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        unsaved = self._studio.document.is_modified
+        self.told.emit(f"{what} copied" + ("; save the network first to use it" if unsaved else ""))
+
+    # --- folders --------------------------------------------------------------------------------
+
+    def _folder(self, purpose: str) -> Path:
+        folder = Path(self._studio.settings.text(f"folders/{purpose}"))
+        return folder if folder.is_absolute() and folder.is_dir() else Path.home()
+
+    def _remember_folder(self, purpose: str, path: Path) -> None:
+        self._studio.settings.set(f"folders/{purpose}", str(path.absolute().parent))
+
+
+def _file_name(text: str) -> str:
+    """Return a text as the stem of a file's name."""
+    kept = "".join(x if x.isalnum() or x in "-_." else " " for x in text)
+    return "_".join(kept.split()).strip(".") or "network"

@@ -1,0 +1,329 @@
+"""The main window: makes the parts and connects them, nothing else."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QMainWindow,
+    QTabWidget,
+    QToolButton,
+    QWidget,
+)
+
+from rfstudio import __version__
+from rfstudio.app.files.opening import LAST, remember_choice
+from rfstudio.app.studio import Studio
+from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.canvas.canvas import Canvas
+from rfstudio.widgets.charts.growth_chart import GrowthChart
+from rfstudio.widgets.charts.profile_chart import ProfileChart
+from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
+from rfstudio.widgets.erf_panel.panel import ErfPanel
+from rfstudio.widgets.graph_view.graph_view import GraphView
+from rfstudio.widgets.inspector.panel import Inspector
+from rfstudio.widgets.parts.theme import IconTinter, Scheme, apply_scheme, icon
+from rfstudio.widgets.problems.panel import ProblemsPanel
+from rfstudio.widgets.stack.panel import StackPanel
+from rfstudio.widgets.table.panel import TablePanel
+from rfstudio.widgets.window.command_palette import CommandPalette
+from rfstudio.widgets.window.file_commands import FileCommands
+from rfstudio.widgets.window.keys_dialog import KeysDialog
+from rfstudio.widgets.window.measure_controls import MeasureControls
+from rfstudio.widgets.window.questions import Questions
+from rfstudio.widgets.window.status import Status
+from rfstudio.widgets.window.window_actions import WindowActions
+
+_LINES = 14
+"""Lines of text that the panel at the bottom is high at least, at the first start."""
+
+_STATE = 1
+"""Version of the arrangement of docks; another one is not restored."""
+
+
+class MainWindow(QMainWindow):
+    """Shows a `Studio`.
+
+    Signals
+    -------
+    closed
+        The window is about to go; everything is saved or given up.
+
+    Parameters
+    ----------
+    studio
+        The state that is shown.
+    questions
+        Who answers dialogs; the user if None.
+    """
+
+    closed = Signal()
+
+    def __init__(self, studio: Studio, questions: Questions | None = None) -> None:
+        super().__init__()
+        self.studio = studio
+        self._unshared: list[QDockWidget] = []
+        self.setWindowIcon(icon("rfstudio"))
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.files = FileCommands(studio, questions or Questions(), self)
+        state = (studio.document, studio.analysis, studio.selection, studio.edits)
+        self.stack = StackPanel(*state)
+        self.inspector = Inspector(*state, studio.erf)
+        self.table = TablePanel(studio.analysis, studio.selection)
+        self.problems = ProblemsPanel(studio.analysis, studio.selection)
+        self.growth = GrowthChart(studio.analysis, studio.selection, settings=studio.settings)
+        self.profile = ProfileChart(
+            studio.analysis, studio.selection, studio.erf_session, settings=studio.settings
+        )
+        self.graph = GraphView(studio.analysis, studio.selection)
+        self.canvas = Canvas(
+            studio.analysis,
+            studio.selection,
+            studio.images,
+            studio.erf_session,
+            settings=studio.settings,
+        )
+        self.status = Status()
+        self.tabs = QTabWidget()
+        self._fill_tabs()
+        self.actions_ = WindowActions(self, studio, self.files, self.stack, self.set_scheme)
+        docks = self._put_together()
+        focus = self.actions_.focus_actions(
+            {
+                "layers": partial(self._go_to, self.stack.tree),
+                "filter": partial(self._go_to, self.stack.filter_line),
+                "canvas": partial(self._go_to, self.canvas.view),
+                "inspector": self._go_to_inspector,
+                "details": partial(self._go_to, self.tabs),
+            }
+        )
+        focus.append(self.canvas.go_to_unit)
+        self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks], focus)
+        self.palette_ = CommandPalette(self)
+        IconTinter(self)
+        self.measuring = MeasureControls(
+            studio.erf_session,
+            studio.runner,
+            self.status,
+            self.actions_.measure,
+            self.actions_.cancel,
+            self,
+            following=studio.following,
+            more=self.actions_.measure_more,
+            follow=self.actions_.follow,
+        )
+        self._connect()
+        self._arrange(docks)
+        self._show_title()
+
+    # --- making ---------------------------------------------------------------------------------
+
+    def _fill_tabs(self) -> None:
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.table, "Table")
+        self.tabs.addTab(self.growth, "Growth")
+        self.tabs.addTab(self.profile, "Profile")
+        self.tabs.addTab(self.graph, "Graph")
+        if self.studio.erf_session is not None:
+            self.measure_panel = ErfPanel(
+                self.studio.erf_session,
+                session=self.studio.analysis,
+                selection=self.studio.selection,
+                edits=self.studio.edits,
+                following=self.studio.following,
+            )
+            self.tabs.addTab(self.measure_panel, "Measure")
+        self.numbers = NumbersPanel(self.studio.erf, self.studio.erf_export)
+        self.tabs.addTab(self.numbers, "Numbers")
+        self.tabs.addTab(self.problems, "Problems")
+
+    def _put_together(self) -> list[QDockWidget]:
+        """Put the parts into the window in the order in which Tab goes through them."""
+        area = Qt.DockWidgetArea
+        toolbar = self.addToolBar("Toolbar")
+        toolbar.setObjectName("toolbar")
+        toolbar.setMovable(False)
+        self.actions_.fill_toolbar(toolbar)
+        layers = self._dock("Layers", self.stack, area.LeftDockWidgetArea)
+        self.setCentralWidget(self.canvas)
+        inspector = self._dock("Inspector", self.inspector, area.RightDockWidgetArea)
+        details = self._dock("Details", self.tabs, area.BottomDockWidgetArea)
+        self._leave_title_to_tabs(details)
+        self.setStatusBar(self.status)
+        return [layers, inspector, details]
+
+    def _leave_title_to_tabs(self, dock: QDockWidget) -> None:
+        """Let the row of tabs be the title: the panel is low, and a line of it is worth a lot."""
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
+        dock.setTitleBarWidget(QWidget())
+        close = QToolButton()
+        close.setIcon(icon("close"))
+        close.setProperty("icon_name", "close")
+        close.setIconSize(QSize(12, 12))
+        close.setAutoRaise(True)
+        close.setToolTip("Close the panel; View › Details or Ctrl+5 opens it again")
+        close.setAccessibleName("Close the panel")
+        close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        close.clicked.connect(dock.close)
+        self.tabs.setCornerWidget(close)
+
+    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(title)
+        dock.setWidget(widget)
+        dock.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetMovable
+            | QDockWidget.DockWidgetFeature.DockWidgetClosable
+        )
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _arrange(self, docks: list[QDockWidget]) -> None:
+        area = Qt.DockWidgetArea
+        self.setCorner(Qt.Corner.BottomLeftCorner, area.BottomDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomRightCorner, area.BottomDockWidgetArea)
+        settings = self.studio.settings
+        if not self.restoreGeometry(settings.bytes("window/geometry")):
+            screen = self.screen().availableGeometry().size()
+            self.resize(screen.boundedTo(QSize(1440, 900)))
+        titles = [self.tabs.tabText(i) for i in range(self.tabs.count())]
+        shown = settings.text("window/tab")
+        self.tabs.setCurrentIndex(titles.index(shown) if shown in titles else 0)
+        if not self.restoreState(settings.bytes("window/state"), _STATE):
+            self._unshared = docks
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """At the first start, give the panels their shares: most to the canvas."""
+        super().showEvent(event)
+        docks, self._unshared = self._unshared, []
+        if docks:
+            width, height = self.width(), self.height()
+            sides = [min(400, 27 * width // 100), min(330, width // 4)]
+            self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
+            low = max(height // 4, _LINES * self.fontMetrics().lineSpacing())
+            self.resizeDocks(docks[2:], [low], Qt.Orientation.Vertical)
+
+    def _connect(self) -> None:
+        studio, status = self.studio, self.status
+        studio.document.path_changed.connect(self._show_title)
+        studio.document.modified_changed.connect(self._show_title)
+        studio.document.architecture_changed.connect(self._show_title)
+        self.stack.refused.connect(status.tell)
+        self.inspector.form.refused.connect(status.tell)
+        self.canvas.hovered.connect(status.show_hover)
+        self.numbers.save_wanted.connect(self.files.export_field)
+        self.files.compared = self.growth.compared
+        self.files.told.connect(status.tell)
+        self.files.problems_found.connect(self.show_file_problems)
+        self.files.network_opened.connect(self._show_new_network)
+        self.problems.summary_changed.connect(status.show_remarks)
+        status.show_remarks(*self.problems.summary)
+        status.problems_wanted.connect(self.show_problems)
+        self.actions_.palette.triggered.connect(self.palette_.pop_up)
+        self.actions_.copy_picture.triggered.connect(self.canvas.copy_picture)
+        self.actions_.copy_panel.triggered.connect(self._copy_panel)
+        self.actions_.keys.triggered.connect(self._show_keys)
+        self.actions_.about.triggered.connect(self._show_about)
+
+    # --- doing ----------------------------------------------------------------------------------
+
+    def show_problems(self) -> None:
+        """Bring the list of problems to the front."""
+        self.tabs.setCurrentWidget(self.problems)
+        self._uncover(self.tabs)
+
+    def _go_to(self, part: QWidget) -> None:
+        """Bring the keyboard to a part, in a panel that may be closed."""
+        self._uncover(part)
+        part.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _go_to_inspector(self) -> None:
+        self._uncover(self.inspector)
+        self.inspector.form.begin()
+
+    def _uncover(self, part: QWidget) -> None:
+        """Open the panel around a part, and put it in front of those in the same place."""
+        for dock in self.findChildren(QDockWidget):
+            if dock.isAncestorOf(part):
+                dock.show()
+                dock.raise_()
+
+    def set_scheme(self, scheme: Scheme) -> None:
+        """Look light, dark, or as the system does."""
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_scheme(application, scheme)
+
+    def show_file_problems(self, path: Path, problems: Any) -> None:
+        """List why a file was not opened."""
+        self.problems.show_file_problems(path, problems)
+        self.show_problems()
+        self.status.tell(f"“{path.name}” was not opened; its problems are listed below")
+
+    def _copy_panel(self) -> None:
+        self._uncover(self.tabs)
+        picture = self.tabs.currentWidget().grab()
+        QApplication.clipboard().setPixmap(picture)
+        self.status.tell(f"Picture of {self.tabs.tabText(self.tabs.currentIndex())} copied")
+
+    def _show_keys(self) -> None:
+        switches = list(self.canvas.switches.actions_by_key.values())
+        KeysDialog(self.menuBar(), switches, self).open()
+
+    def _show_about(self) -> None:
+        self.files.questions.tell(
+            self,
+            f"RF Studio {__version__} shows exactly what a unit of a vision network sees.\n\n"
+            "Its numbers follow Araujo, Norris, Sim (Distill 2019) and "
+            "Luo, Li, Urtasun, Zemel (NIPS 2016).",
+        )
+
+    def _show_new_network(self) -> None:
+        self.problems.clear_file_problems()
+        self.stack.expand_sensibly()
+        self.canvas.settle()
+
+    def _show_title(self) -> None:
+        self.setWindowTitle(f"{self.files.document_name}[*] – RF Studio")
+        self.setWindowModified(self.studio.document.is_modified)
+
+    # --- Qt's events ----------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Take files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Open what was dropped: a network or an image."""
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.files.open_dropped(Path(url.toLocalFile()))
+                event.acceptProposedAction()
+                return
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Ask for unsaved changes once, and remember how the window stood."""
+        if not self.files.may_leave():
+            event.ignore()
+            return
+        settings = self.studio.settings
+        settings.set("window/geometry", self.saveGeometry())
+        settings.set("window/state", self.saveState(_STATE))
+        settings.set("window/tab", self.tabs.tabText(self.tabs.currentIndex()))
+        settings.set(LAST, self.files.reopening_name)
+        chosen = self.studio.selection.value
+        remember_choice(settings, chosen.layer, chosen.unit)
+        try:
+            self.studio.shutdown()
+        except RFStudioError as error:
+            self.status.tell(str(error))
+        self.closed.emit()
+        event.accept()

@@ -1,0 +1,140 @@
+"""Every question that the window asks in a dialog, so that a test can answer instead."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from rfstudio.app.files.figure_settings import FigureWish
+from rfstudio.widgets.window.figure_dialog import FigureDialog
+
+Answer = Literal["save", "discard", "cancel"]
+
+
+def of_kind(path: Path, suggestion: Path, kind: str) -> Path:
+    """Return a path with the ending of the chosen kind, unless another ending was typed.
+
+    Parameters
+    ----------
+    path
+        What was chosen.
+    suggestion
+        What was suggested: its ending was not typed.
+    kind
+        The chosen line of kinds: ``PyTorch source (*.py)``.
+    """
+    endings = re.findall(r"\*(\.\w+)", kind)
+    if not path.suffix and not endings:
+        return path.with_suffix(suggestion.suffix)
+    if endings and path.suffix in ("", suggestion.suffix) and path.suffix not in endings:
+        return path.with_suffix(endings[0])
+    return path
+
+
+def _answer(
+    parent: QWidget,
+    text: str,
+    more: str,
+    buttons: QMessageBox.StandardButton,
+    usual: QMessageBox.StandardButton,
+) -> int:
+    """Warn of what is about to happen, and return which button was pressed."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setText(text)
+    box.setInformativeText(more)
+    box.setStandardButtons(buttons)
+    box.setDefaultButton(usual)
+    return box.exec()
+
+
+class Questions:
+    """Asks by dialogs; a test gives the window another object with the same methods."""
+
+    def save_changes(self, parent: QWidget, name: str) -> Answer:
+        """Ask what is to become of changes that are not saved."""
+        button = QMessageBox.StandardButton
+        answer = _answer(
+            parent,
+            f"Save the changes to “{name}”?",
+            "Otherwise they are lost.",
+            button.Save | button.Discard | button.Cancel,
+            button.Save,
+        )
+        answers: dict[int, Answer] = {button.Save.value: "save", button.Discard.value: "discard"}
+        return answers.get(answer, "cancel")
+
+    def path_to_open(self, parent: QWidget, title: str, folder: Path, kinds: str) -> Path | None:
+        """Ask for a file to read."""
+        name, _ = QFileDialog.getOpenFileName(parent, title, str(folder), kinds)
+        return Path(name) if name else None
+
+    def path_to_save(
+        self, parent: QWidget, title: str, suggestion: Path, kinds: str
+    ) -> Path | None:
+        """Ask for a file to write, and before one is replaced."""
+        name, kind = QFileDialog.getSaveFileName(parent, title, str(suggestion), kinds)
+        if not name:
+            return None
+        path = of_kind(Path(name), suggestion, kind)
+        # Qt has asked about the name that was typed.
+        if path != Path(name) and path.exists() and not self._may_replace(parent, path):
+            return None
+        return path
+
+    def _may_replace(self, parent: QWidget, path: Path) -> bool:
+        button = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            parent, "Replace", f"“{path.name}” exists. Replace it?", button.Yes | button.No
+        )
+        return answer == button.Yes
+
+    def may_overwrite(self, parent: QWidget, name: str) -> bool:
+        """Ask whether to write over a file that another program has changed meanwhile."""
+        button = QMessageBox.StandardButton
+        answer = _answer(
+            parent,
+            f"“{name}” has changed on disk since it was opened or saved here.",
+            "Saving writes over what another program wrote there.",
+            button.Save | button.Cancel,
+            button.Cancel,
+        )
+        return bool(answer == button.Save)
+
+    def figure(self, parent: QWidget, wish: FigureWish) -> FigureWish | None:
+        """Ask what a figure is to show and how, beginning with what was wanted last."""
+        dialog = FigureDialog(wish, parent)
+        return dialog.wish if dialog.exec() else None
+
+    def recover(self, parent: QWidget, name: str) -> bool:
+        """Ask whether to take up a network that was not saved when the program ended."""
+        button = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            parent,
+            "Recover",
+            f"RF Studio ended before “{name}” was saved. Open it as it was?",
+            button.Yes | button.No,
+        )
+        return answer == button.Yes
+
+    def tell(self, parent: QWidget, text: str) -> None:
+        """Say something that is no trouble."""
+        QMessageBox(QMessageBox.Icon.Information, "RF Studio", text, parent=parent).exec()
+
+    def report(self, parent: QWidget, text: str, detail: str = "") -> None:
+        """Say why something did not work."""
+        report_box(parent, text, detail).exec()
+
+
+def report_box(parent: QWidget | None, text: str, reason: str) -> QMessageBox:
+    """Return the dialog that says what did not work and why, in texts that can be copied."""
+    box = QMessageBox(QMessageBox.Icon.Warning, "RF Studio", text, parent=parent)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setInformativeText(reason[:1].upper() + reason[1:])
+    flag = Qt.TextInteractionFlag
+    box.setTextInteractionFlags(flag.TextSelectableByMouse | flag.TextSelectableByKeyboard)
+    return box

@@ -1,0 +1,88 @@
+"""The status bar: what is under the pointer, how many remarks, the device, and the running job."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QProgressBar, QStatusBar, QToolButton, QWidget
+
+from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
+
+_SHOWN_FOR = 6000  # milliseconds
+_A_CHARACTER = 70  # milliseconds to read one
+_DEVICE = 30  # average characters
+_GAP, _MARGIN = 6, 24
+
+
+class Status(QStatusBar):
+    """Shows short facts; long work has its progress and Cancel here.
+
+    Signals
+    -------
+    problems_wanted
+        The number of remarks was clicked.
+    cancel_wanted
+        Cancel was clicked.
+    """
+
+    problems_wanted = Signal()
+    cancel_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.hover = ElidedLabel()
+        self.hover.setAccessibleName("Under the pointer")
+        self.remarks = QToolButton()
+        self.remarks.setAutoRaise(True)
+        self.remarks.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.remarks.setToolTip("Show the remarks on this network")
+        self.device = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        self.device.setMaximumWidth(_DEVICE * self.fontMetrics().averageCharWidth())
+        self.progress = QProgressBar()
+        self.progress.setMaximumWidth(150)
+        self.progress.setRange(0, 1000)
+        self.progress.setAccessibleName("Progress of the measurement")
+        self.cancel = QToolButton()
+        self.cancel.setText("Cancel")
+        self.cancel.setAutoRaise(True)
+        self.addWidget(self.hover, 1)
+        for widget in (self.progress, self.cancel, self.device, self.remarks):
+            self.addPermanentWidget(widget)
+        self.remarks.clicked.connect(self.problems_wanted)
+        self.cancel.clicked.connect(self.cancel_wanted)
+        self.show_progress(None)
+        self.show_device("")
+
+    def tell(self, text: str) -> None:
+        """Show a line for as long as it takes to read, all of it to who points there."""
+        others = (self.progress, self.cancel, self.device, self.remarks)
+        taken = sum(x.width() + _GAP for x in others if not x.isHidden())
+        room = max(self.width() - taken - _MARGIN, 0)
+        short = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
+        self.setToolTip(text if short != text else "")
+        self.showMessage(short, max(_SHOWN_FOR, _A_CHARACTER * len(text)))
+
+    def show_hover(self, text: str) -> None:
+        """Show what is under the pointer."""
+        self.hover.setText(text)
+
+    def show_remarks(self, text: str, worst: str) -> None:
+        """Show how many remarks there are."""
+        self.remarks.setText(text)
+        name = worst or "note"
+        self.remarks.setIcon(icon(name, severity_colour(name, dark=is_dark(self))))
+
+    def show_device(self, text: str) -> None:
+        """Show where is measured."""
+        self.device.setText(text)
+        self.device.setToolTip(f"Where effective fields are measured: {text}")
+        self.device.setVisible(bool(text))
+
+    def show_progress(self, fraction: float | None, text: str = "") -> None:
+        """Show how far a job is; None: no job runs."""
+        is_running = fraction is not None
+        self.progress.setVisible(is_running)
+        self.cancel.setVisible(is_running)
+        if fraction is not None:
+            self.progress.setValue(round(1000 * fraction))
+            self.progress.setFormat(text or "%p %")

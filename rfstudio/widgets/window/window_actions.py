@@ -1,0 +1,279 @@
+"""The menus and the toolbar, and the actions in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolBar, QToolButton, QWidget
+
+from rfstudio.app.files.presets import preset_families
+from rfstudio.app.state.image_source import sample_images
+from rfstudio.app.studio import Studio
+from rfstudio.core.network.architecture import INPUT
+from rfstudio.widgets.parts.fields import take_over_typed
+from rfstudio.widgets.parts.theme import Scheme, icon
+from rfstudio.widgets.stack.panel import StackPanel
+from rfstudio.widgets.window.file_commands import FileCommands
+
+
+class WindowActions(QObject):
+    """Makes every action of the window; what they do is given by the parts."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        studio: Studio,
+        files: FileCommands,
+        stack: StackPanel,
+        set_scheme: Callable[[Scheme], None],
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._studio = studio
+        self._files = files
+        self._stack = stack
+        self._set_scheme = set_scheme
+        self._make_file_actions()
+        self._make_edit_actions()
+        self.presets = self._preset_menu()
+        self.images = self._image_menu()
+        self.exports = self._export_menu()
+        self.measure = self._action("Measure ERF", None, "Ctrl+M", "measure")
+        self.measure.setToolTip(
+            "Measure the effective receptive field of the chosen unit with torch (Ctrl+M)"
+        )
+        self.cancel = self._action("Cancel measurement", None, "Ctrl+.", "cancel")
+        self.cancel.setEnabled(False)
+        self.measure_more = self._action("Continue measurement", None, "Ctrl+Shift+.")
+        self.follow = self._action("Follow the unit", None, "Ctrl+Shift+M", "follow")
+        self.follow.setCheckable(True)
+        self.follow.setToolTip(
+            "Follow the unit: measure whatever unit or layer is chosen, as soon as it rests, and "
+            "after each edit (Ctrl+Shift+M)"
+        )
+        self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
+        self.keys = self._action("Keys…", None, "F1")
+        self.about = self._action("About RF Studio", None)
+        self._make_analysis_actions()
+
+    # --- making ---------------------------------------------------------------------------------
+
+    def _action(
+        self,
+        text: str,
+        do: Callable[[], object] | None,
+        keys: str | QKeySequence.StandardKey = "",
+        name: str = "",
+    ) -> QAction:
+        action = QAction(text, self._window)
+        if name:
+            action.setIcon(icon(name))
+            action.setProperty("icon_name", name)
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+            plain = text.replace("…", "").replace("&", "")
+            action.setToolTip(f"{plain} ({action.shortcut().toString()})")
+        action.triggered.connect(take_over_typed)
+        if do is not None:
+            # Qt would pass whether it is checked.
+            action.triggered.connect(lambda _=False: do())
+        return action
+
+    def _make_file_actions(self) -> None:
+        key = QKeySequence.StandardKey
+        files = self._files
+        self.new = self._action("New network", files.new, key.New)
+        self.open = self._action("Open…", files.open, key.Open, "open")
+        self.save = self._action("Save", files.save, key.Save, "save")
+        self.save_as = self._action("Save as…", files.save_as, "Ctrl+Shift+S")
+        self.open_image = self._action("Open image…", files.open_image, "Ctrl+I", "image")
+        self.export_picture = self._action(
+            "Picture (PNG, SVG, PDF)…", files.export_picture, "Ctrl+E", "export"
+        )
+        self.export_field = self._action(
+            "Effective field (NPZ, JSON, CSV, Markdown)…", files.export_field, "Ctrl+Shift+E"
+        )
+        self.export_table = self._action("Table (CSV, Markdown, LaTeX, JSON)…", files.export_table)
+        self.export_network = self._action("Network (YAML, PyTorch source)…", files.export_network)
+        self.copy_python = self._action("Copy as Python", files.copy_python)
+        self.copy_command = self._action("Copy as command", files.copy_command)
+        self.copy_picture = self._action("Copy picture", None, "Ctrl+Shift+C", "copy")
+        self.copy_panel = self._action("Copy picture of the panel below", None)
+        self.quit = self._action("Quit", self._window.close, "Ctrl+Q")
+
+    def _make_edit_actions(self) -> None:
+        stack = self._studio.document.undo_stack
+        self.undo = stack.createUndoAction(self._window, "Undo")
+        self.redo = stack.createRedoAction(self._window, "Redo")
+        for action, keys, name in (
+            (self.undo, QKeySequence.StandardKey.Undo, "undo"),
+            (self.redo, QKeySequence.StandardKey.Redo, "redo"),
+        ):
+            action.setShortcut(QKeySequence(keys))
+            action.setIcon(icon(name))
+            action.setProperty("icon_name", name)
+
+    def _make_analysis_actions(self) -> None:
+        analysis, selection = self._studio.analysis, self._studio.selection
+        self.fields_from_here = self._action(
+            "Fields relative to this layer", lambda: analysis.set_reference(selection.layer)
+        )
+        self.fields_from_input = self._action(
+            "Fields relative to the input", lambda: analysis.set_reference(INPUT)
+        )
+        self.training = self._action("Batch norm as in training", None)
+        self.training.setCheckable(True)
+        self.training.setToolTip("In training, batch norm takes its statistics from the whole map")
+        self.training.toggled.connect(analysis.set_batch_norm_training)
+
+    def focus_actions(self, targets: dict[str, Callable[[], None]]) -> list[QAction]:
+        """Return actions that bring the keyboard to a panel, with Ctrl and a digit."""
+        return [
+            self._action(f"Go to {name}", go, f"Ctrl+{number}")
+            for number, (name, go) in enumerate(targets.items(), 1)
+        ]
+
+    def _preset_menu(self) -> QMenu:
+        menu = QMenu("Preset", self._window)
+        for title, names in preset_families():
+            part = menu.addMenu(title)
+            for name in names:
+                part.addAction(self._action(name, partial(self._files.open_preset, name)))
+        return menu
+
+    def _image_menu(self) -> QMenu:
+        menu = QMenu("Image", self._window)
+        for path in sample_images():
+            menu.addAction(
+                self._action(path.stem.capitalize(), partial(self._files.open_image_path, path))
+            )
+        menu.addSeparator()
+        menu.addAction(self.open_image)
+        menu.addAction(self._action("No image", self._clear_image))
+        return menu
+
+    def _clear_image(self) -> None:
+        self._studio.images.clear()
+        self._studio.settings.set("image", "none")
+
+    def _export_menu(self) -> QMenu:
+        menu = QMenu("Export", self._window)
+        menu.addActions([self.export_picture, self.export_field])
+        menu.addActions([self.export_table, self.export_network])
+        menu.addSeparator()
+        menu.addActions([self.copy_picture, self.copy_panel])
+        menu.addActions([self.copy_python, self.copy_command])
+        return menu
+
+    # --- menus and toolbar ----------------------------------------------------------------------
+
+    def fill_menu_bar(self, bar: QMenuBar, views: list[QAction], focus: list[QAction]) -> None:
+        """Put everything into the menu bar."""
+        file = bar.addMenu("&File")
+        file.addActions([self.new, self.open])
+        recent = file.addMenu("Open recent")
+        recent.setToolTipsVisible(True)
+        recent.aboutToShow.connect(partial(self._fill_recent, recent))
+        file.addMenu(self.presets)
+        file.addMenu(self.images)
+        file.addSeparator()
+        file.addActions([self.save, self.save_as])
+        file.addMenu(self.exports)
+        file.addSeparator()
+        file.addAction(self.quit)
+        edit = bar.addMenu("&Edit")
+        edit.addActions([self.undo, self.redo])
+        edit.addSeparator()
+        self._stack.fill_menu(edit)
+        measure = bar.addMenu("&Measure")
+        measure.addActions([self.measure, self.follow, self.measure_more, self.cancel])
+        view = bar.addMenu("&View")
+        view.addActions(views)
+        view.addSeparator()
+        view.addActions(focus)
+        view.addSeparator()
+        view.addActions([self.fields_from_here, self.fields_from_input, self.training])
+        view.addSeparator()
+        self._add_schemes(view.addMenu("Appearance"))
+        help_menu = bar.addMenu("&Help")
+        help_menu.addActions([self.palette, self.keys, self.about])
+
+    def fill_toolbar(self, bar: QToolBar) -> None:
+        """Put the most used into the toolbar."""
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        for action in (self.open, self.save):
+            bar.addAction(action)
+        bar.addSeparator()
+        for action in (self.undo, self.redo):
+            bar.addAction(action)
+            button = bar.widgetForAction(action)
+            if isinstance(button, QToolButton):
+                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        bar.addSeparator()
+        bar.addWidget(_menu_button("Preset", "preset", self.presets))
+        bar.addWidget(_menu_button("Image", "image", self.images))
+        bar.addSeparator()
+        for action in (self.measure, self.follow, self.cancel):
+            bar.addAction(action)
+        for action in (self.follow, self.cancel):
+            button = bar.widgetForAction(action)
+            if isinstance(button, QToolButton):
+                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        bar.addSeparator()
+        bar.addWidget(_menu_button("Export", "export", self.exports))
+
+    def _fill_recent(self, menu: QMenu) -> None:
+        menu.clear()
+        paths = self._studio.recent.paths
+        names = [x.name for x in paths]
+        for path in paths:
+            # Of files with one name the folder tells which is which.
+            folder = f"  –  {path.parent.name}" if names.count(path.name) > 1 else ""
+            action = menu.addAction(f"{path.name}{folder}".replace("&", "&&"))
+            action.setToolTip(str(path))
+            action.triggered.connect(partial(self._open_recent, path))
+        if not paths:
+            menu.addAction("No files yet").setEnabled(False)
+            return
+        menu.addSeparator()
+        menu.addAction("Clear list").triggered.connect(self._studio.recent.clear)
+
+    def _open_recent(self, path: Path) -> None:
+        self._files.open_path(path)
+
+    def _add_schemes(self, menu: QMenu) -> None:
+        group = QActionGroup(self._window)
+        chosen = self._studio.settings.text("scheme", "system")
+        schemes: tuple[tuple[str, Scheme], ...] = (
+            ("As the system", "system"),
+            ("Light", "light"),
+            ("Dark", "dark"),
+        )
+        for text, scheme in schemes:
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(scheme == chosen)
+            action.triggered.connect(partial(self._choose_scheme, scheme))
+            group.addAction(action)
+
+    def _choose_scheme(self, scheme: Scheme) -> None:
+        self._studio.settings.set("scheme", scheme)
+        self._set_scheme(scheme)
+
+
+def _menu_button(text: str, name: str, menu: QMenu) -> QWidget:
+    button = QToolButton()
+    button.setText(text)
+    button.setIcon(icon(name))
+    button.setProperty("icon_name", name)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    button.setMenu(menu)
+    button.setAutoRaise(True)
+    button.setAccessibleName(text)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button

@@ -1,0 +1,135 @@
+"""Fields, regions and supports of random networks equal those found position by position."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+import pytest
+
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.fields.backtrace import read_by_all
+from rfstudio.core.fields.field import Alignment
+from tests.core.oracle import jump_on, paths, seen_by, seen_on
+from tests.core.random_networks import random_network
+
+NETWORKS = int(os.environ.get("RFSTUDIO_RANDOM_NETWORKS", "240"))
+SLICES = 16
+
+
+def _units(rng: random.Random, size: tuple[int, ...]) -> list[tuple[int, ...]]:
+    corners = [(0,) * len(size), tuple(n - 1 for n in size), tuple(n // 2 for n in size)]
+    return list(dict.fromkeys([*corners, *(tuple(rng.randrange(n) for n in size) for _ in "ab")]))
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_that_regions_and_supports_are_those_found_position_by_position(part, axes) -> None:
+    for seed in range(part, NETWORKS // (4 if axes == 3 else 1), SLICES):
+        architecture, graph = random_network(seed, axes=axes, layers=4 if axes == 3 else 8)
+        analysis = analyze(architecture)
+        rng = random.Random(seed)
+        for node in rng.sample(graph.nodes[1:], 3):
+            for unit in _units(rng, node.size):
+                seen = seen_by(graph, node.index, unit)
+                view = analysis.unit(node.name, unit)
+                context = (seed, node.name, unit)
+                found = {tuple(map(int, x)) for x in np.argwhere(view.support())}
+                assert found == seen, context
+                assert view.support_count == len(seen), context
+                if not seen:
+                    assert view.visible_region is None, context
+                    assert view.gridding == 0.0, context
+                    continue
+                hull = tuple((min(x), max(x)) for x in zip(*seen, strict=True))
+                assert view.visible_region == hull, context
+                area = np.prod([b - a + 1 for a, b in hull])
+                assert view.gridding == pytest.approx(1 - len(seen) / area), context
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+def test_that_what_all_units_read_is_the_union_of_what_each_reads(part) -> None:
+    for seed in range(part, NETWORKS // 4, SLICES):
+        _, graph = random_network(seed + 20_000)
+        node = random.Random(seed).choice(graph.nodes[1:])
+        units = np.ndindex(*node.size)
+        union = set().union(*(seen_by(graph, node.index, unit) for unit in units))
+        found = {tuple(map(int, x)) for x in np.argwhere(read_by_all(graph, node.index).mask())}
+        assert found == union, (seed, node.name)
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+@pytest.mark.parametrize("axes", [1, 2])
+def test_that_fields_are_the_hull_over_all_paths(part, axes) -> None:
+    for seed in range(part, NETWORKS, SLICES):
+        architecture, graph = random_network(seed + 10_000, axes=axes)
+        analysis = analyze(architecture)
+        for node in graph.nodes[1:]:
+            ways = list(paths(graph, node.index))
+            for axis in range(axes):
+                _compare_axis(analysis, graph, node, axis, ways, (seed, node.name, axis))
+
+
+def _compare_axis(analysis, graph, node, axis, ways, context) -> None:
+    layer = analysis[node.name]
+    units = range(-3, node.size[axis] + 30)
+    seen = [{u: seen_on(graph, way, axis, u) for u in units} for way in ways]
+    if any(x[0] is None for x in seen):
+        assert layer.is_global[axis], context
+        assert layer.rf_size[axis] is None, context
+        return
+    assert not layer.is_global[axis], context
+    field = layer.fields[axis]
+    hulls = {}
+    for u in units:
+        together = set().union(*(x[u] for x in seen))
+        hulls[u] = (min(together), max(together)) if together else None
+        assert field.interval(u) == hulls[u], (*context, u)
+    # Over the map's own units the range of the sizes lies within what is told, and if the
+    # pattern repeats inside the map it is attained.
+    sizes = [0 if hulls[u] is None else hulls[u][1] - hulls[u][0] + 1 for u in units if u >= 0]
+    low, high = layer.rf_size_range[axis]
+    here = sizes[: node.size[axis]]
+    assert low <= min(here), context
+    assert high >= max(here), context
+    if field.by_size or max((len(x.first) for x in field.tracks), default=1) <= len(here):
+        assert (low, high) == (min(here), max(here)), context
+    jumps = [jump_on(graph, way, axis) for way in ways]
+    before = [analysis.fields[x][axis].alignment for x in node.inputs]
+    branches = [
+        {
+            u: set().union(*(x[u] for x, way in zip(seen, ways, strict=True) if way[-1][1] == i))
+            for u in units
+        }
+        for i in dict.fromkeys(node.inputs)
+    ]
+    _compare_alignment(seen, jumps, field, max(before), context, branches)
+
+
+def _compare_alignment(seen, jumps, field, before, context, branches) -> None:
+    """Do all paths move alike, and do the centres of the branches coincide for every unit?"""
+    live = [(x, jump) for x, jump in zip(seen, jumps, strict=True) if any(x.values())]
+    if len({jump for _, jump in live}) > 1:
+        assert field.alignment is Alignment.STRIDE_MISMATCH, context
+        assert field.jump is None, context
+        return
+    offset = _centres_differ(branches)
+    # A stride may pick just the phases that agree: what was bad before stays so all the same.
+    expected = max(before, Alignment.CENTRE_OFFSET if offset else Alignment.ALIGNED)
+    assert field.alignment is expected, context
+    if live and expected is not Alignment.STRIDE_MISMATCH:
+        assert field.jump == live[0][1], context
+    if all(len(x.first) == 1 for x in field.tracks) and not before:
+        # Without phases a statement about branches is one about all pairs of paths.
+        assert _centres_differ([x for x, _ in live]) == offset, context
+
+
+def _centres_differ(seen) -> bool:
+    def centre(x):
+        return (min(x) + max(x)) / 2 if x else None
+
+    live = [x for x in seen if any(x.values())]
+    return any(
+        centre(live[0][u]) != centre(x[u]) for x in live[1:] for u in x if x[u] and live[0][u]
+    )

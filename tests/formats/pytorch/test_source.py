@@ -1,0 +1,217 @@
+"""The written source runs, and is the same network."""
+
+import ast
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given
+from torch import nn
+
+from rfstudio.core import ops
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Architecture, Layer, walk
+from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.ops.channels import costs
+from rfstudio.engine.module.build import GraphModule
+from rfstudio.formats.networks.presets import names, read_preset
+from rfstudio.formats.pytorch import source as pytorch_source
+from rfstudio.formats.pytorch.source import write_pytorch
+from tests.strategies import architectures
+
+
+def _module(source: str) -> nn.Module:
+    space: dict[str, Any] = {}
+    exec(compile(source, "network.py", "exec"), space)
+    (name,) = [x.name for x in ast.parse(source).body if isinstance(x, ast.ClassDef)][-1:]
+    module: nn.Module = space[name]()
+    return module.eval()
+
+
+def _parameters(graph: Graph) -> int:
+    total = 0
+    for node in graph.nodes[1:]:
+        source = graph.nodes[node.inputs[0]]
+        assert node.op is not None
+        total += costs(node.op, source.channels, node.channels, source.size, node.size).parameters
+    return total
+
+
+def _has_custom(architecture: Architecture) -> bool:
+    return any(
+        isinstance(item, Layer) and isinstance(item.op, ops.Custom)
+        for _, item in walk(architecture)
+    )
+
+
+# Deeper and shallower twins of others, whose source has no line of another kind.
+TWINS = {
+    *("vgg11", "vgg13", "vgg19", "resnet34", "resnet101", "resnet152", "resnet101_v1"),
+    *("resnet152_v1", "resnet200_v1", "resnet_v1_101_slim", "resnet_v1_152_slim"),
+    *("resnet_v1_200_slim", "inception_resnet_v2_same"),
+}
+
+
+@pytest.mark.parametrize("preset", sorted(set(names()) - TWINS))
+def test_that_the_source_of_a_preset_has_the_shapes_and_counts_of_the_analysis(
+    preset: str,
+) -> None:
+    architecture = read_preset(preset)
+    graph = expand(architecture)
+    source = write_pytorch(architecture)
+    with torch.device("meta"):
+        module = _module(source)
+        declared = sum(x.op.parameters for x in graph.nodes[1:] if isinstance(x.op, ops.Custom))
+        counted = sum(x.numel() for x in module.parameters())
+        assert counted == _parameters(graph) - declared
+        if _has_custom(architecture):
+            return
+        found = _last(module(torch.empty(2, architecture.channels, *architecture.input_size)))
+    assert found.shape == (2, graph.nodes[-1].channels, *graph.nodes[-1].size)
+
+
+@given(architectures())
+def test_that_the_source_of_any_network_computes_what_the_program_computes(
+    architecture: Architecture,
+) -> None:
+    assume(not _has_custom(architecture))
+    graph = expand(architecture)
+    assume(0 not in graph.nodes[-1].size)
+    assume(not any(_completes_a_cropped_window(x.op) for x in graph.nodes))
+    # A layer named as the index of an unnamed repeat has no place of its own in a state dict.
+    paths = {x.name for x in graph.nodes}
+    scopes = {x.rpartition(".")[0] for x in paths}
+    assume(paths.isdisjoint(scopes))
+    try:
+        module = _module(write_pytorch(architecture)).double()
+    except RFStudioError as error:
+        assume("transposed convolution" not in str(error))
+        raise
+    torch.manual_seed(0)
+    ours = GraphModule(architecture).double().eval()
+    _copy_weights(ours, module, graph)
+    image = torch.randn(2, architecture.channels, *architecture.input_size, dtype=torch.float64)
+    try:
+        found = _last(module(image))
+    except (RuntimeError, ValueError) as error:
+        # Statistics of one position, which torch refuses and the program takes as they are.
+        assume("Expected more than 1" not in str(error))
+        raise
+    expected = ours(image)
+    assert found.shape == expected.shape
+    # Norms of values that are nearly equal magnify the last digits.
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+
+
+def _completes_a_cropped_window(op: Any) -> bool:
+    """Whether a last window may reach samples that negative padding has cropped."""
+    if not getattr(op, "ceil_mode", False) or isinstance(op.padding, str):
+        return False
+    pads = op.padding if isinstance(op.padding, tuple) else (op.padding,)
+    return any(min(x) < 0 if isinstance(x, tuple) else x < 0 for x in pads)
+
+
+def _last(maps: Any) -> torch.Tensor:
+    return maps[-1] if isinstance(maps, tuple) else maps
+
+
+def _weights(module: nn.Module) -> list[torch.Tensor]:
+    return [x for name, x in module.state_dict().items() if not name.endswith("tracked")]
+
+
+def _copy_weights(ours: GraphModule, module: nn.Module, graph: Graph) -> None:
+    """Give both the same weights; those of a layer come in the same order in both."""
+    attributes = dict(
+        zip((x.name for x in graph.nodes), pytorch_source._identifiers(graph), strict=True)
+    )
+    for layer in ours.layers():  # those that its map needs; the source has all
+        weights = _weights(layer)
+        theirs = _weights(getattr(module, attributes[layer.label])) if weights else []
+        for source, target in zip(weights, theirs, strict=True):
+            value = torch.rand(source.shape, dtype=torch.float64) + 0.1
+            source.copy_(value)
+            target.copy_(value.view(target.shape))
+
+
+def test_that_the_names_of_torch_are_not_taken() -> None:
+    public = {x for x in dir(nn.Module()) if not x.startswith("_")}
+    assert public <= pytorch_source._RESERVED
+
+
+def test_that_the_source_reads_as_people_would_write_it() -> None:
+    architecture = Architecture(
+        name="Two convs",
+        description='A """note""".',
+        input_size=(8, 8),
+        layers=(
+            Layer(ops.Conv(kernel_size=3, padding=1, out_channels=4), "stem"),
+            Layer(ops.Relu()),
+            Layer(ops.Conv(kernel_size=3, padding="same", stride=2, bias=False), "forward"),
+            Layer(ops.GlobalAvgPool()),
+            Layer(ops.Multiply(), inputs=("stem", "stem")),
+            Layer(ops.Sigmoid()),
+        ),
+    )
+    assert write_pytorch(architecture) == (
+        "# Two convs\n"
+        '# A """note""".\n'
+        "# Written by RF Studio for images of 8 × 8 pixels.\n"
+        "\n"
+        "import torch\n"
+        "import torch.nn.functional as F\n"
+        "from torch import nn\n"
+        "\n"
+        "\n"
+        "class TwoConvs(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.stem = nn.Conv2d(3, 4, 3, padding=1)\n"
+        "        self.forward_ = nn.Conv2d(4, 4, 3, stride=2, bias=False)\n"
+        "\n"
+        "    def forward(self, x):\n"
+        "        stem = self.stem(x)\n"
+        "        x = F.relu(stem)\n"
+        "        x = self.forward_(F.pad(x, (0, 1, 0, 1)))\n"
+        "        global_avg_pool1 = F.adaptive_avg_pool2d(x, 1)\n"
+        "        x = stem * stem\n"
+        "        x = torch.sigmoid(x)\n"
+        "        return global_avg_pool1, x\n"
+    )
+
+
+def test_that_no_text_of_a_network_becomes_code() -> None:
+    architecture = Architecture(
+        name="x\rimport os\u2028raise SystemExit",
+        description="\nraise SystemExit\x0craise SystemExit\0",
+        layers=(Layer(ops.Custom(label="'); raise SystemExit #{x}\n"), 'a"]\nraise'),),
+    )
+    tree = ast.parse(write_pytorch(architecture))
+    outside = [x for x in tree.body if not isinstance(x, ast.Import | ast.ImportFrom)]
+    assert all(isinstance(x, ast.ClassDef) for x in outside)
+    assert not any(isinstance(x, ast.Raise) for x in tree.body)
+    module = _module(write_pytorch(architecture))
+    with pytest.raises(NotImplementedError, match="raise SystemExit"):
+        module(torch.zeros(1, 3, 224, 224))
+
+
+def test_that_a_network_with_faults_is_not_written() -> None:
+    broken = Architecture(layers=(Layer(ops.Conv(kernel_size=999)),))
+    with pytest.raises(RFStudioError, match="would be empty"):
+        write_pytorch(broken)
+
+
+def test_that_a_pool_without_a_window_in_its_back_padding_is_written_so() -> None:
+    # Four samples with three around, windows of one at 0, 3, 6 and 9: by PyTorch's rule for
+    # ceil_mode the one that would start behind the samples is left out.
+    pool = ops.AvgPool(kernel_size=1, stride=3, padding=3, ceil_mode=True)
+    architecture = Architecture(input_size=(4, 4), layers=(Layer(pool),))
+    assert expand(architecture).nodes[-1].size == (3, 3)
+    with torch.no_grad():
+        found = _module(write_pytorch(architecture))(torch.ones(1, 3, 4, 4))
+    assert found[0, 0].tolist() == [[0, 0, 0], [0, 1, 1], [0, 1, 1]]
+
+
+def test_that_a_layer_scale_of_a_whole_number_is_a_parameter() -> None:
+    architecture = Architecture(input_size=(4, 4), layers=(Layer(ops.LayerScale(init=1)),))
+    image = torch.randn(1, 3, 4, 4)
+    assert torch.equal(_module(write_pytorch(architecture))(image), image)

@@ -1,0 +1,55 @@
+"""The colours of the window, measured: contrast as WCAG 2.2 defines it."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QLineEdit, QSpinBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from rfstudio.widgets.parts.theme import apply_scheme, severity_colour
+
+_TEXT, _PART = 4.5, 3.0
+"""Least contrast of text (success criterion 1.4.3) and of what shows where a field is (1.4.11)."""
+
+
+def luminance(colour: QColor) -> float:
+    parts = (colour.redF(), colour.greenF(), colour.blueF())
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest, qapp: QApplication) -> str:
+    apply_scheme(qapp, request.param)
+    return request.param
+
+
+def test_that_texts_stand_out_from_what_is_behind_them(scheme: str, qtbot: QtBot) -> None:
+    role, palette = QPalette.ColorRole, QApplication.palette()
+    for ground in (role.Window, role.Base, role.AlternateBase):
+        behind = palette.color(ground)
+        for text in (role.Text, role.WindowText, role.PlaceholderText):
+            assert contrast(palette.color(text), behind) >= _TEXT
+        for severity in ("error", "warning", "note"):
+            assert contrast(severity_colour(severity, dark=scheme == "dark"), behind) >= _TEXT
+    chosen = palette.color(role.Highlight), palette.color(role.HighlightedText)
+    assert contrast(*chosen) >= _TEXT
+
+
+@pytest.mark.parametrize("kind", [QLineEdit, QSpinBox])
+def test_that_a_field_to_type_in_is_seen(scheme: str, qtbot: QtBot, kind: type[QWidget]) -> None:
+    assert scheme
+    field = kind()
+    qtbot.addWidget(field)
+    field.resize(120, 24)
+    field.ensurePolished()
+    picture = field.grab().toImage()
+    inside = picture.pixelColor(60, 5)
+    edge = max((picture.pixelColor(60, y) for y in range(3)), key=lambda x: contrast(x, inside))
+    assert contrast(edge, inside) >= _PART

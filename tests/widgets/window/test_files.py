@@ -1,0 +1,156 @@
+"""Files as a careful user has them: changed by others, gone, without an ending, for print."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from rfstudio.app.files.figure_settings import FigureStyle, FigureWish, remembered_wish
+from rfstudio.app.files.presets import read_preset
+from rfstudio.app.state.settings import Settings
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.widgets.window.figure_dialog import FigureDialog
+from rfstudio.widgets.window.main_window import MainWindow
+from rfstudio.widgets.window.questions import of_kind, report_box
+
+
+def test_that_a_file_that_others_changed_is_not_written_over_without_asking(
+    window: MainWindow, answers, tmp_path: Path
+) -> None:
+    path = answers.path = tmp_path / "shared.yaml"
+    window.actions_.save.trigger()
+    window.studio.edits.delete([(0,)])
+    window.actions_.save.trigger()
+    assert answers.asked == []
+    theirs = "# theirs\n" + path.read_text()
+    path.write_text(theirs)
+    window.studio.edits.delete([(0,)])
+    window.actions_.save.trigger()
+    assert answers.asked == ["overwrite shared.yaml"]
+    assert path.read_text() == theirs
+    assert window.studio.document.is_modified
+    answers.overwrite = True
+    window.actions_.save.trigger()
+    assert "theirs" not in path.read_text()
+    assert not window.studio.document.is_modified
+
+
+def test_that_a_file_that_is_gone_is_written_anew(
+    window: MainWindow, answers, tmp_path: Path
+) -> None:
+    path = answers.path = tmp_path / "gone.yaml"
+    window.actions_.save.trigger()
+    path.unlink()
+    window.studio.edits.delete([(0,)])
+    window.actions_.save.trigger()
+    assert path.exists()
+    assert answers.asked == []
+
+
+def test_that_an_ending_is_put_on_before_it_is_asked_whether_to_replace() -> None:
+    # Else a name without one would take the ending later, and replace a file unasked.
+    assert of_kind(Path("net"), Path("x/suggested.yaml"), "All files (*)") == Path("net.yaml")
+
+
+def test_that_the_reason_of_a_failure_is_in_sight_and_can_be_copied(qtbot: QtBot) -> None:
+    box = report_box(None, "“a.yaml” was not saved.", "there is no folder /x")
+    qtbot.addWidget(box)
+    assert box.informativeText() == "There is no folder /x"
+    assert box.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByKeyboard
+    assert box.textFormat() is Qt.TextFormat.PlainText
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    """Return width and height from the header of a PNG (ISO/IEC 15948, IHDR)."""
+    return struct.unpack(">II", path.read_bytes()[16:24])
+
+
+def test_that_a_figure_is_as_wide_and_as_fine_as_was_asked_for_and_so_the_next_one(
+    window: MainWindow, answers, settings: Settings, tmp_path: Path
+) -> None:
+    answers.path = tmp_path / "figure.png"
+    answers.wish = FigureWish("fields", FigureStyle(width_mm=85, dpi=100, scale="log"))
+    window.actions_.export_picture.trigger()
+    assert png_size(answers.path)[0] == pytest.approx(85 / 25.4 * 100, abs=1)
+    answers.wish = None
+    window.actions_.export_picture.trigger()
+    assert answers.wishes[-1].style.width_mm == 85
+    assert remembered_wish(settings) == FigureWish(
+        "fields", FigureStyle(width_mm=85, dpi=100, scale="log")
+    )
+
+
+def test_that_the_growth_of_all_networks_in_the_chart_is_exported(
+    window: MainWindow, answers, tmp_path: Path
+) -> None:
+    window.growth.add_network("alexnet", analyze(read_preset("alexnet")))
+    answers.path = tmp_path / "growth.svg"
+    answers.wish = FigureWish("growth")
+    window.actions_.export_picture.trigger()
+    text = answers.path.read_text()
+    assert "alexnet" in text
+    assert "small" in text
+
+
+def test_that_the_growth_of_an_empty_network_is_exported(
+    open_window: Callable, answers, tmp_path: Path
+) -> None:
+    window = open_window(Architecture())
+    answers.path = tmp_path / "growth.pdf"
+    answers.wish = FigureWish("growth")
+    window.actions_.export_picture.trigger()
+    assert answers.path.exists()
+
+
+def test_that_settings_of_figures_that_make_no_sense_are_not_taken(settings: Settings) -> None:
+    settings.set("figure/dpi", "inf")
+    settings.set("figure/width_mm", "4")
+    assert remembered_wish(settings) == FigureWish()
+
+
+def test_that_the_dialog_of_figures_shows_and_returns_what_is_wanted(qtbot: QtBot) -> None:
+    wish = FigureWish("fields", FigureStyle(width_mm=174, dpi=600, scale="log", legend=False))
+    dialog = FigureDialog(wish)
+    qtbot.addWidget(dialog)
+    assert dialog.wish == wish
+    assert dialog.colour.isEnabled()
+    dialog.content.setCurrentIndex(1)
+    assert dialog.wish.content == "growth"
+    assert not dialog.colour.isEnabled()
+
+
+def test_that_copies_speak_of_the_same_map_as_the_window(
+    window: MainWindow, capsys: pytest.CaptureFixture
+) -> None:
+    window.files.open_preset("resnet18")
+    window.studio.selection.select_layer("layer1.0.conv1")
+    window.actions_.fields_from_here.trigger()
+    window.actions_.training.trigger()
+    window.studio.selection.select_layer("layer1.1.conv1", (3, 4))
+    window.actions_.copy_python.trigger()
+    names: dict = {}
+    exec(QGuiApplication.clipboard().text(), names)
+    shown = window.studio.analysis.analysis["layer1.1.conv1"]
+    assert names["layer"].rf_size == shown.rf_size
+    assert names["unit"].theoretical_region == (
+        window.studio.analysis.unit("layer1.1.conv1", (3, 4)).theoretical_region
+    )
+    window.actions_.copy_command.trigger()
+    assert QGuiApplication.clipboard().text() == (
+        "rfstudio analyze resnet18 --reference layer1.0.conv1 --layer layer1.1.conv1 --unit 3 4"
+    )
+
+
+def test_that_the_panel_below_is_copied_as_a_picture(window: MainWindow) -> None:
+    window.tabs.setCurrentWidget(window.growth)
+    window.actions_.copy_panel.trigger()
+    picture = QGuiApplication.clipboard().image()
+    assert picture.size() == window.growth.size()
+    assert "Picture of Growth copied" in window.statusBar().currentMessage()

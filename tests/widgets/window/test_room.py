@@ -1,0 +1,119 @@
+"""Room is scarce: a small window, long names, and texts that were longer before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QMenu, QWidget
+from pytestqt.qtbot import QtBot
+
+from rfstudio.app.files.presets import read_preset
+from rfstudio.app.jobs import JobRunner
+from rfstudio.app.wording.texts import short_name
+from rfstudio.core.network.architecture import Architecture, Residual
+from tests.widgets.conftest import conv
+
+LONG = "a_name_that_nobody_should_give_a_layer_but_somebody_will_do_so_"
+
+
+def rows_in_sight(area: QWidget, cells: list[QWidget]) -> int:
+    """Return how many rows of a form are seen whole."""
+    seen = {
+        cell.mapTo(area, QPoint(0, 0)).y()
+        for cell in cells
+        if area.rect().contains(cell.rect().translated(cell.mapTo(area, QPoint(0, 0))))
+    }
+    return len(seen)
+
+
+def test_that_a_small_window_shows_five_rows_of_options_and_two_of_switches(
+    open_window: Callable, qtbot: QtBot
+) -> None:
+    window = open_window(read_preset("resnet50"), (1024, 700), JobRunner())
+    window.tabs.setCurrentWidget(window.measure_panel)
+    window.studio.selection.select_layer("layer3.rest.1.conv2")
+    form = window.measure_panel.form
+    cells = list(form._cells.values())
+    qtbot.waitUntil(lambda: rows_in_sight(form.area.viewport(), cells) >= 5)
+    buttons = list(window.canvas.switches._buttons.values())
+    assert len({x.y() for x in buttons}) == 2
+    assert buttons[0].text() == "Theoretical"
+    # 171: layer3's second block of ResNet-50, as the published tables have it
+    assert buttons[0].accessibleName() == "Theoretical 171×171"
+    assert window.size().toTuple() == (1024, 700)
+
+
+def test_that_a_large_window_shows_the_numbers_beside_the_switches(open_window: Callable) -> None:
+    window = open_window(read_preset("resnet50"))
+    window.studio.selection.select_layer("layer3.rest.1.conv2")
+    assert window.canvas.switches._buttons["theoretical"].text() == "Theoretical 171×171"
+
+
+def test_that_long_names_push_nothing_out_of_sight(open_window: Callable, qtbot: QtBot) -> None:
+    layers = (conv(LONG + "1"), Residual((conv(LONG + "2"), conv(LONG + "3")), (), LONG + "block"))
+    window = open_window(Architecture(name="long", input_size=(32, 32), layers=layers), (1024, 700))
+    layer = f"{LONG}block.{LONG}3"
+    window.studio.selection.select_layer(layer)
+    assert window.inspector.title.text() == layer
+    body = window.inspector.widget()
+    qtbot.waitUntil(lambda: body.width() == window.inspector.viewport().width())
+    assert "_so_3" in window.canvas.caption.text()
+    window.tabs.setCurrentWidget(window.growth)
+    assert "_so_3: size 7×7" in window.growth.readout.text()
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "wanted"), [("abcdef", 6, "abcdef"), ("abcdefg", 6, "ab…efg"), ("", 5, "")]
+)
+def test_that_a_long_name_loses_its_middle(name: str, most: int, wanted: str) -> None:
+    assert short_name(name, most) == wanted
+
+
+def test_that_another_network_takes_no_room_for_the_texts_of_the_last_one(
+    open_window: Callable, qtbot: QtBot
+) -> None:
+    window = open_window()
+    window.canvas.settle()
+    caption, bar = window.canvas.caption, window.canvas.switches
+    high = caption.height()
+    caption.setText("many words " * 60)
+    bar.set_detail("theoretical", "123456×123456")
+    window.canvas.arrange()
+    assert caption.height() > high
+    wide = bar._buttons["theoretical"].sizeHint().width()
+    window.files.open_preset("alexnet")
+    assert caption.height() <= high
+    qtbot.waitUntil(lambda: bar._buttons["theoretical"].width() < wide)
+
+
+def test_that_the_status_bar_cuts_what_is_too_long_and_never_widens_the_window(
+    open_window: Callable,
+) -> None:
+    window = open_window(size=(1024, 700))
+    reason = "Not measured: " + "a reason of many words " * 12
+    window.status.tell(reason)
+    assert window.status.currentMessage().endswith("…")
+    assert window.status.toolTip() == reason
+    window.status.tell("Saved")
+    assert (window.status.currentMessage(), window.status.toolTip()) == ("Saved", "")
+    window.status.show_device("cuda:0 of a machine with a name " * 10)
+    window.status.show_hover("y 1, x 2 · " * 40)
+    assert window.minimumSizeHint().width() < 1024
+    assert window.status.device.toolTip().endswith(window.status.device.text())
+
+
+def test_that_recent_files_of_one_name_are_told_apart(
+    open_window: Callable, tmp_path: Path
+) -> None:
+    window = open_window()
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a&b.yaml").touch()
+        window.studio.recent.add(tmp_path / folder / "a&b.yaml")
+    menu = QMenu()
+    window.actions_._fill_recent(menu)
+    texts = [x.text() for x in menu.actions()][:2]
+    assert texts == ["a&&b.yaml  –  second", "a&&b.yaml  –  first"]
