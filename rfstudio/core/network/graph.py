@@ -188,8 +188,7 @@ def expand(
     GraphError
         If `input_size` is not one whole number from 1 on for each axis of the network.
     """
-    own = architecture.input_size
-    size = own if input_size is None else checked_size(architecture, input_size)
+    size = architecture.input_size if input_size is None else checked_size(architecture, input_size)
     known_rules = previous.known_rules if previous is not None else {}
     expansion = _Expansion(size, architecture.channels, batch_norm_training, known_rules)
     expansion.body(architecture.layers, (), ("",), 0)
