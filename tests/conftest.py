@@ -16,6 +16,13 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
 
 import pytest
+
+from rfstudio import system_libraries
+
+if _complaint := system_libraries.complaint(window=False):
+    # Before pytest's plugin for Qt imports Qt, which would end in an internal error of pytest.
+    pytest.exit(f"{_complaint}\nOr run ./start test, which does all of this.", returncode=2)
+
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
+import importlib.util
 import os
 import sys
+from pathlib import Path
 
+from rfstudio import system_libraries
 from rfstudio.cli import interrupts
 from rfstudio.cli.usage import UsageError
 
-_WITHOUT_DISPLAY = (
-    "Without one, use `rfstudio analyze NETWORK`, `rfstudio presets`, `rfstudio erf`, "
+_WITHOUT_WINDOW = (
+    "Without a window, use `rfstudio analyze NETWORK`, `rfstudio presets`, `rfstudio erf`, "
     "`rfstudio figure`, `rfstudio compare` or `rfstudio convert`; `rfstudio --help` tells more."
-)
-_PACKAGES = (
-    "On Debian or Ubuntu, install the packages that the README names under 'Qt on a server'."
 )
 
 
 def open_window(arguments: argparse.Namespace) -> int:
     """Open the main window and return when it is closed."""
     if reason := _why_no_window():
-        raise UsageError(f"{reason} {_WITHOUT_DISPLAY}")
+        raise UsageError(f"{reason} {_WITHOUT_WINDOW}")
     # Qt loses exceptions in its callbacks, and crashes if one comes while it is imported.
     interrupts.end_at_once()
     try:
@@ -34,7 +33,7 @@ def open_window(arguments: argparse.Namespace) -> int:
         # The dynamic linker's message starts with the library's name.
         missing = str(error).partition(":")[0]
         raise UsageError(
-            f"Qt cannot start, since the system library {missing} is missing. {_PACKAGES}"
+            f"Qt cannot start, since the system library {missing} is missing or broken."
         ) from error
     return run(arguments.network, arguments.image)
 
@@ -45,15 +44,35 @@ def _why_no_window() -> str:
         return ""
     platform = os.environ.get("QT_QPA_PLATFORM", "").partition(":")[0]
     if platform not in ("", "xcb", "wayland"):
-        return ""  # offscreen, vnc and others need no display
+        return system_libraries.complaint(window=False)  # offscreen, vnc … need no display
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         return (
             "There is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)."
         )
-    if platform == "xcb" or (platform == "" and not os.environ.get("WAYLAND_DISPLAY")):
-        try:
-            # Qt would abort without a word of ours.
-            ctypes.CDLL("libxcb-cursor.so.0")
-        except OSError:
-            return f"Qt cannot open a window without the system library libxcb-cursor. {_PACKAGES}"
+    if (server := _local_server(os.environ.get("DISPLAY", ""))) and not server.exists():
+        return f"There is no display {os.environ['DISPLAY']}: nothing listens at {server}."
+    on_x = platform == "xcb" or (platform == "" and not os.environ.get("WAYLAND_DISPLAY"))
+    if reason := system_libraries.complaint(window=on_x):
+        return f"{reason}."
+    if on_x and (plugin := _plugin_for_windows()):
+        # Qt would abort without a word of ours.
+        reason = system_libraries.complaint_of_plugin(plugin)
+        return f"{reason}." if reason else ""
     return ""
+
+
+def _local_server(display: str) -> Path | None:
+    """Return the socket of a display of this machine, such as ``:0``; None for any other."""
+    number = display.removeprefix(":").partition(".")[0]
+    is_local = display.startswith(":") and number.isdecimal()
+    return Path(f"/tmp/.X11-unix/X{number}") if is_local else None  # noqa: S108 - X's own place
+
+
+def _plugin_for_windows() -> Path | None:
+    """Return Qt's plugin for X displays, found without importing Qt."""
+    package = importlib.util.find_spec("PySide6")
+    for folder in package.submodule_search_locations or () if package else ():
+        plugin = Path(folder) / "Qt" / "plugins" / "platforms" / "libqxcb.so"
+        if plugin.exists():
+            return plugin
+    return None

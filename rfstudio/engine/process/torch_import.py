@@ -34,9 +34,9 @@ def need_torch() -> None:
         _Import.is_done = True
     if _Import.failure:
         raise TorchMissingError(
-            f"what is measured needs torch, which cannot be used here ({_Import.failure}); install "
-            "it again, as the README says. Fields, figures and the expected effective field work "
-            "without it"
+            f"what is measured needs torch, which cannot be used here ({_Import.failure}); "
+            "pip install 'rfstudio[measure]' adds it, and the README says what that takes. "
+            "Fields, figures and the expected effective field work without it"
         )
 
 
