@@ -45,7 +45,8 @@ def _networkx_graph(analysis: Analysis) -> networkx.DiGraph:
 
 def _complete(architecture: Architecture, previous: Analysis | None = None) -> Analysis:
     """Everything: sizes, channels, all fields, parameters, multiply-adds and diagnostics."""
-    analysis = analyze(architecture, previous=previous)
+    # A new object: the graph of one that was analysed before is remembered.
+    analysis = analyze(replace(architecture), previous=previous)
     assert analysis.diagnostics is not None
     return analysis
 

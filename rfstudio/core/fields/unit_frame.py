@@ -10,6 +10,7 @@ from rfstudio.core.fields.analysis import Fields, fields_of
 from rfstudio.core.fields.backtrace import region_of_unit
 from rfstudio.core.fields.field import theoretical_region
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.recent import Recent
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +58,10 @@ class UnitFrame:
         return region_of_unit(self.graph, self.index, self.unit, self.reference).hull
 
 
-_recent: tuple[tuple[Graph, int, tuple[Fields, ...]], ...] = ()
+_RECENT: Recent[Graph, tuple[Fields, ...]] = Recent(2)
 
 
 def _fields_of(graph: Graph, reference: int) -> tuple[Fields, ...]:
-    """Return the fields of all nodes; the last answers are kept, for the next unit."""
-    global _recent  # noqa: PLW0603 - a cache by identity; a graph is too large to be hashed
-    for known, origin, fields in _recent:
-        if known is graph and origin == reference:
-            return fields
-    fields = fields_of(graph, reference)
-    _recent = ((graph, reference, fields), *_recent[:1])
-    return fields
+    """Return the fields of all nodes; the last answers are remembered, for the next unit."""
+    fields = _RECENT.get(graph, reference, None)
+    return _RECENT.put(graph, reference, fields_of(graph, reference)) if fields is None else fields

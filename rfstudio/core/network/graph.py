@@ -24,8 +24,10 @@ from rfstudio.core.network.architecture import (
     Sequence,
     checked_size,
 )
+from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
 from rfstudio.core.ops import Merge, Op, Operation
 from rfstudio.core.ops.geometry import axis_rules, identity_rules
+from rfstudio.core.recent import Recent
 
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
@@ -141,22 +143,7 @@ class Graph:
         try:
             return self.paths[path]
         except KeyError:
-            raise UnknownLayerError(_unknown(path, self.paths)) from None
-
-
-def shape_text(channels: int, size: tuple[int, ...]) -> str:
-    """Return a shape in words: ``64 channels of 56×56``."""
-    return f"{channels} channels of " + "×".join(map(str, size))
-
-
-def _unknown(path: str, paths: Mapping[str, int]) -> str:
-    # A layer is often asked for by how its path begins, or by its last name alone.
-    near = (
-        [x for x in paths if path and x.startswith(path)][:1]
-        or get_close_matches(path, paths, n=1)
-        or [x for x in paths if x.rpartition(".")[2] == path][:1]
-    )
-    return f"there is no layer '{path}'" + (f"; did you mean '{near[0]}'?" if near else "")
+            raise UnknownLayerError(unknown_layer_text(path, self.paths)) from None
 
 
 def expand(
@@ -167,6 +154,9 @@ def expand(
     previous: Graph | None = None,
 ) -> Graph:
     """Expand a document into its flat graph; total: what is wrong becomes a `Fault`.
+
+    The last few graphs are remembered, so that whoever works on the same document object has the
+    same graph object.
 
     Parameters
     ----------
@@ -186,15 +176,25 @@ def expand(
         If `input_size` is not one whole number from 1 on for each axis of the network.
     """
     size = architecture.input_size if input_size is None else checked_size(architecture, input_size)
+    key = (size, batch_norm_training)
+    graph = RECENT_GRAPHS.get(architecture, key, None)
+    if graph is not None:
+        return graph
     known_rules = previous.known_rules if previous is not None else {}
     expansion = _Expansion(size, architecture.channels, batch_norm_training, known_rules)
     expansion.body(architecture.layers, (), ("",), 0)
-    return Graph(
+    graph = Graph(
         tuple(expansion.nodes),
         MappingProxyType(expansion.paths),
         tuple(expansion.faults),
         MappingProxyType(expansion.rules),
     )
+    return RECENT_GRAPHS.put(architecture, key, graph)
+
+
+RECENT_GRAPHS: Recent[Architecture, Graph] = Recent(4)
+"""The reader of a file, the analysis, a measurement and the writer of source each need the graph
+of one document, and a measurement also that at another size."""
 
 
 class _Expansion:
