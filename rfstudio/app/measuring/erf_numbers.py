@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.metrics.metrics import SHARES, Metrics
+from rfstudio.core.metrics.metrics import Metrics
+from rfstudio.core.metrics.registry import ALL_DIGITS, DIGITS, Compute, digits_text, numbers
 from rfstudio.formats.tables.tables import (
     MISSING,
     Table,
@@ -20,10 +20,6 @@ HEADERS = ("number", "unit", "measured", "expected", "measured (RepLKNet's way)"
 
 NUMBER_KINDS = ("CSV", "Markdown", "LaTeX")
 
-_AXES = ("z", "y", "x")
-
-_Value = Callable[[Metrics], float | None]
-
 
 class NumberRow(NamedTuple):
     """One number of both fields.
@@ -31,7 +27,7 @@ class NumberRow(NamedTuple):
     Attributes
     ----------
     name
-        Its standard name, that of `rfstudio.core.metrics.metrics`, followed by an axis or a share.
+        Its standard name, that of `rfstudio.core.metrics.registry`, followed by an axis or a share.
     unit
         "px", "°", or nothing for a ratio.
     values
@@ -50,14 +46,6 @@ class NumberRow(NamedTuple):
         return (self.name, self.unit, *(_text(x, digits) for x in self.values))
 
 
-class _Kind(NamedTuple):
-    name: str
-    unit: str
-    of: _Value
-    meaning: str
-    replknet: _Value | None = None
-
-
 def number_rows(measured: Metrics | None, expected: Metrics | None) -> tuple[NumberRow, ...]:
     """Return the numbers of a measured and an expected field, of those that there are."""
     one = measured or expected
@@ -65,17 +53,18 @@ def number_rows(measured: Metrics | None, expected: Metrics | None) -> tuple[Num
         return ()
     return tuple(
         NumberRow(
-            kind.name,
-            kind.unit,
-            (
-                None if measured is None else kind.of(measured),
-                None if expected is None else kind.of(expected),
-                None if measured is None or kind.replknet is None else kind.replknet(measured),
-            ),
-            kind.meaning,
+            number.name,
+            number.unit,
+            (_value(number.of, measured), _value(number.of, expected), _value(other, measured)),
+            number.sentence,
         )
-        for kind in _kinds(one.map.ndim)
+        for number in numbers(one.map.ndim)
+        for other in (number.in_other_way,)
     )
+
+
+def _value(of: Compute | None, metrics: Metrics | None) -> float | None:
+    return None if of is None or metrics is None else of(metrics)
 
 
 def numbers_text(rows: tuple[NumberRow, ...], kind: str, caption: str = "") -> str:
@@ -88,11 +77,11 @@ def numbers_text(rows: tuple[NumberRow, ...], kind: str, caption: str = "") -> s
     """
     match kind:
         case "CSV":
-            return table_csv(_table(rows, 17, ""))
+            return table_csv(_table(rows, ALL_DIGITS, ""))
         case "Markdown":
-            return table_markdown(_table(rows, 4, MISSING))
+            return table_markdown(_table(rows, DIGITS, MISSING))
         case "LaTeX":
-            return table_latex(_table(rows, 4, MISSING), caption)
+            return table_latex(_table(rows, DIGITS, MISSING), caption)
     raise RFStudioError(f"numbers are written as {', '.join(NUMBER_KINDS)}, not as {kind}")
 
 
@@ -103,94 +92,4 @@ def _table(rows: tuple[NumberRow, ...], digits: int, missing: str) -> Table:
 
 
 def _text(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}g}"
-
-
-def _kinds(axes: int) -> Iterator[_Kind]:
-    names = _AXES[-axes:]
-    yield _Kind(
-        "luo_size", "px", lambda m: m.luo_size,
-        "√ of the number of pixels above 1 − 0.9545 of the centre's value (Luo et al. 2016); "
-        "4.406 σ for a Gaussian.",
-    )  # fmt: skip
-    yield _Kind(
-        "luo_size_of_maximum", "px", lambda m: m.luo_size_of_maximum,
-        "The same, with the share of the largest value.",
-    )  # fmt: skip
-    yield from _by_axis(
-        "sigma",
-        names,
-        lambda m: m.sigma,
-        "Standard deviation of the position, from second moments.",
-    )
-    yield from _by_axis(
-        "gaussian.sigma", names, lambda m: None if m.gaussian is None else m.gaussian.sigma,
-        "Standard deviation of the Gaussian that fits best by least squares.",
-    )  # fmt: skip
-    yield _Kind(
-        "gaussian.r_squared", "", lambda m: None if m.gaussian is None else m.gaussian.r_squared,
-        "How much of the map's variance that Gaussian explains (R²); 1 is all of it.",
-    )  # fmt: skip
-    yield _Kind(
-        "fwhm", "px", lambda m: m.fwhm,
-        "Full width at half maximum: diameter of a disc of as many pixels; 2.355 σ for a Gaussian.",
-    )  # fmt: skip
-    yield _Kind(
-        "r50", "px", lambda m: m.r50,
-        "Radius around the unit's centre that holds half of the map; 1.177 σ for a Gaussian.",
-    )  # fmt: skip
-    yield _Kind(
-        "participation_side", "px", lambda m: m.participation_side,
-        "Side of a square of (ΣM)² / ΣM² pixels: how many take part; 2√π σ for a Gaussian.",
-    )  # fmt: skip
-    for share in SHARES:
-        yield _Kind(
-            f"area_ratio.{share:g}", "", _entry("area_ratio", f"{share:g}"),
-            f"Share of the image in the smallest square around the unit's centre that holds "
-            f"{share:.0%} of the map. RepLKNet's way: of log10(map + 1), around the image's "
-            "middle; it depends on the scale of the map.",
-            _entry("area_ratio_replknet", f"{share:g}"),
-        )  # fmt: skip
-    for side in ("side", "area"):
-        yield _Kind(
-            f"erf_trf_ratio.{side}", "", _entry("erf_trf_ratio", side),
-            f"luo_size over the theoretical field, of the {side}s.",
-        )  # fmt: skip
-    yield _Kind(
-        "anisotropy", "", lambda m: m.anisotropy,
-        "Largest over smallest standard deviation in any direction; 1 is round.",
-    )  # fmt: skip
-    yield _Kind(
-        "angle", "°", lambda m: m.angle, "Direction of the largest extent, from x towards y."
-    )
-    yield from _by_axis("centroid", names, lambda m: m.centroid, "Mean position.")
-    yield from _by_axis(
-        "offset", names, lambda m: m.offset, "Centroid minus the centre of the unit's field."
-    )
-    yield _Kind(
-        "outside", "", lambda m: m.outside,
-        "Share of the map outside the visible region; anything but 0 is a mistake.",
-    )  # fmt: skip
-
-
-def _by_axis(
-    name: str, axes: tuple[str, ...], of: Callable[[Metrics], Any], meaning: str
-) -> Iterator[_Kind]:
-    for i, axis in enumerate(axes):
-        yield _Kind(f"{name}.{axis}", "px", _component(of, i), f"{meaning[:-1]}, along {axis}.")
-
-
-def _component(of: Callable[[Metrics], Any], index: int) -> _Value:
-    def value(metrics: Metrics) -> float | None:
-        found = of(metrics)
-        return None if found is None else float(found[index])
-
-    return value
-
-
-def _entry(name: str, key: str) -> _Value:
-    def value(metrics: Metrics) -> float | None:
-        found: float | None = metrics[name][key]
-        return found
-
-    return value
+    return "" if value is None else digits_text(value, digits)

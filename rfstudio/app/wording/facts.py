@@ -16,6 +16,7 @@ from rfstudio.app.wording.texts import (
 )
 from rfstudio.core.fields.analysis import LayerAnalysis, UnitView
 from rfstudio.core.metrics.metrics import Metrics
+from rfstudio.core.metrics.registry import BY_NAME, IN_SHORT
 
 
 class Fact(NamedTuple):
@@ -132,70 +133,10 @@ def cost_facts(layer: LayerAnalysis) -> Iterator[Fact]:
 
 def erf_facts(metrics: Metrics) -> Iterator[Fact]:
     """Yield the numbers of an effective receptive field, of those that it has."""
-    if metrics.luo_size is not None:
-        yield Fact(
-            "size",
-            f"{metrics.luo_size:.1f} px",
-            "√ of the number of pixels above 1 − 0.9545 of the centre's value (Luo et al. 2016);\n"
-            "4.406 σ for a Gaussian.",
-        )
-    ratio = metrics.erf_trf_ratio
-    if ratio["side"] is not None and ratio["area"] is not None:
-        yield Fact(
-            "ERF / TRF",
-            f"{100 * ratio['side']:.3g} %   (area {100 * ratio['area']:.3g} %)",
-            "Effective over theoretical size: ratio of the sides, and of the areas.",
-        )
-    if metrics.sigma is not None:
-        yield Fact(
-            "σ",
-            f"{_numbers(metrics.sigma)} px",
-            "Standard deviation along each axis (y × x), from second moments.",
-        )
-    if metrics.fwhm is not None:
-        yield Fact(
-            "FWHM",
-            f"{metrics.fwhm:.1f} px",
-            "Full width at half maximum: diameter of a disc of as many pixels;\n"
-            "2.355 σ for a Gaussian.",
-        )
-    if metrics.r50 is not None:
-        yield Fact(
-            "r50",
-            f"{metrics.r50:.1f} px",
-            "Radius around the unit's centre that holds half of the map;\n1.177 σ for a Gaussian.",
-        )
-    if metrics.participation_side is not None:
-        yield Fact(
-            "participation",
-            f"{metrics.participation_side:.1f} px",
-            "Side of the square of (ΣM)² / ΣM² pixels: how many take part;\n2√π σ for a Gaussian.",
-        )
-    areas = {share: x for share, x in metrics.area_ratio.items() if x is not None}
-    if areas:
-        yield Fact(
-            "areas",
-            " · ".join(f"{100 * x:.3g}" for x in areas.values()) + " % of the image",
-            "Share of the image in the smallest square around the unit's centre that holds\n"
-            + ", ".join(f"{100 * float(share):g} %" for share in areas)
-            + " of the map.",
-        )
-    if metrics.offset is not None:
-        yield Fact(
-            "offset",
-            f"{_numbers(metrics.offset)} px",
-            "Centre of gravity minus the centre of the field, along each axis (y × x).",
-        )
-    if metrics.anisotropy is not None:
-        yield Fact(
-            "anisotropy",
-            f"{metrics.anisotropy:.3g}",
-            "Largest over smallest standard deviation in any direction; 1 is round.",
-        )
-
-
-def _numbers(values: tuple[float, ...]) -> str:
-    return " × ".join(signed(f"{x:.1f}") for x in values)
+    for metric in map(BY_NAME.__getitem__, IN_SHORT):
+        value, brief = metric.value(metrics), metric.brief
+        if brief is not None and metric.is_known(value):
+            yield Fact(brief.label, brief.text(value), brief.sentence or metric.sentence)
 
 
 def _steps(values: tuple[Any, ...], unit: str) -> str:

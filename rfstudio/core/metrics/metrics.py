@@ -24,15 +24,13 @@ from numpy.typing import NDArray
 
 from rfstudio.core.axes.track import Interval
 from rfstudio.core.metrics.gaussian_fit import GaussianFit, box_of_values, fit_gaussian
+from rfstudio.core.metrics.registry import METRICS, NAMES, SHARES
 from rfstudio.core.metrics.squares import Folded, Squares, folded_around, squares_around
 
 Values: TypeAlias = NDArray[np.float64]
 
 LUO_SHARE = 1 - 0.9545
 """Share of the centre's value above which a pixel counts for `luo_size`: two sigmas [1]_."""
-
-SHARES = (0.2, 0.3, 0.5, 0.99)
-"""Shares of the map for which area ratios are given [2]_."""
 
 
 class Frame(Protocol):
@@ -99,15 +97,7 @@ class Metrics(Mapping[str, Any]):
 
     def as_dict(self) -> dict[str, Any]:
         """Return all numbers as plain values, for JSON."""
-        result = {name: getattr(self, name) for name in NAMES}
-        fit = self.gaussian
-        result["gaussian"] = fit and {
-            "amplitude": fit.amplitude,
-            "center": list(fit.center),
-            "sigma": list(fit.sigma),
-            "r_squared": fit.r_squared,
-        }
-        return {k: list(x) if isinstance(x, tuple) else x for k, x in result.items()}
+        return {x.name: x.plain(x.value(self)) for x in METRICS}
 
     @cached_property
     def total(self) -> float:
@@ -351,26 +341,6 @@ class Metrics(Mapping[str, Any]):
 
     def _side(self, count: float) -> float:
         return float(count ** (1 / self.map.ndim))
-
-
-NAMES = (
-    "luo_size",
-    "luo_size_of_maximum",
-    "sigma",
-    "gaussian",
-    "fwhm",
-    "r50",
-    "participation_side",
-    "area_ratio",
-    "area_ratio_replknet",
-    "erf_trf_ratio",
-    "anisotropy",
-    "angle",
-    "centroid",
-    "offset",
-    "outside",
-)
-"""The numbers of a table or a JSON document, in order."""
 
 
 def measured_peak(values: NDArray[Any]) -> float:

@@ -21,7 +21,7 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.cli import main
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.metrics.metrics import NAMES
+from rfstudio.core.metrics.registry import NAMES
 from rfstudio.core.network.architecture import Architecture, Layer
 
 SIGMA = 3.0

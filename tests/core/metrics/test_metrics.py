@@ -8,7 +8,8 @@ from math import log, pi, sqrt
 import numpy as np
 import pytest
 
-from rfstudio.core.metrics.metrics import NAMES, FixedFrame, Metrics, measured_peak
+from rfstudio.core.metrics.metrics import FixedFrame, Metrics, measured_peak
+from rfstudio.core.metrics.registry import NAMES
 
 
 def _gaussian(
