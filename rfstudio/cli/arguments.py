@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rfstudio import __version__
 from rfstudio.cli import commands, measuring, window
+from rfstudio.cli.terminal import WRITERS
 
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
@@ -29,7 +30,6 @@ rfstudio COMMAND --help tells more.  Exit status: 0 done, 1 the input is at faul
 130 interrupted.
 """
 
-_FORMATS = ("table", "json", "csv", "markdown", "latex")
 _NUMBERS = ("--unit", "--input-size")
 _POSITION = r"-?\d+([,x×]-?\d+)*,?"
 
@@ -130,7 +130,7 @@ def _add_analyze(
         help="give all fields with respect to this feature map instead of the input",
     )
     _add_input_size(parser)
-    parser.add_argument("--format", choices=_FORMATS, default="table", help="default: table")
+    parser.add_argument("--format", choices=WRITERS, default="table", help="default: table")
     parser.set_defaults(run=commands.analyze)
 
 
@@ -160,7 +160,7 @@ def _add_compare(
     parser = subparsers.add_parser(name, description="Show several networks side by side.")
     parser.add_argument("networks", metavar="NETWORK", nargs="+", help="presets or YAML files")
     _add_input_size(parser)
-    parser.add_argument("--format", choices=_FORMATS, default="table", help="default: table")
+    parser.add_argument("--format", choices=WRITERS, default="table", help="default: table")
     parser.add_argument(
         "--output",
         type=Path,

@@ -11,10 +11,9 @@ from rfstudio.cli import terminal
 from rfstudio.cli.resolving import load_network, position_of, resized, unit_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.formats.networks import presets as shipped
-from rfstudio.formats.tables import tables
-from rfstudio.formats.tables.tables import Table, one_line
+from rfstudio.formats.tables.tables import Table, one_line, sizes_text
 
 
 def presets(_arguments: argparse.Namespace) -> int:
@@ -22,10 +21,9 @@ def presets(_arguments: argparse.Namespace) -> int:
     rows = []
     for name in shipped.names():
         network = shipped.read_preset(name)
-        size = tables.sizes_text(network.input_size)
-        rows.append((name, network.name, size, network.reference))
+        rows.append((name, network.name, sizes_text(network.input_size), network.reference))
     table = Table(("preset", "network", "input", "reference"), tuple(rows), (False,) * 4)
-    print(terminal.table_text(table))
+    sys.stdout.write(terminal.TerminalTables().table(table))
     return 0
 
 
@@ -37,31 +35,9 @@ def analyze(arguments: argparse.Namespace) -> int:
     layers = analysis.layers
     if unit is not None and arguments.layer is not None:
         layers = (analysis[arguments.layer],)
-    _print_analysis(arguments, analysis, unit, layers)
+    writer = terminal.WRITERS[arguments.format]
+    sys.stdout.write(writer.analysis(analysis, layers, unit, arguments.reference))
     return _status(analysis)
-
-
-def _print_analysis(
-    arguments: argparse.Namespace,
-    analysis: Analysis,
-    unit: UnitView | None,
-    layers: tuple[LayerAnalysis, ...],
-) -> None:
-    match arguments.format:
-        case "json":
-            text = tables.analysis_json(analysis, unit)
-        case "csv":
-            text = tables.analysis_csv(layers)
-        case "markdown":
-            text = tables.table_markdown(tables.analysis_table(layers))
-        case "latex":
-            text = tables.table_latex(tables.analysis_table(layers), analysis.architecture.name)
-        case _ if unit is not None:
-            path = arguments.layer or unit.layer
-            text = terminal.unit_text(analysis, path, unit, arguments.reference)
-        case _:
-            text = terminal.analysis_text(analysis, arguments.reference)
-    sys.stdout.write(text)
 
 
 def _status(analysis: Analysis) -> int:
@@ -134,17 +110,6 @@ def compare(arguments: argparse.Namespace) -> int:
             for name, analysis in zip(arguments.networks, analyses, strict=True)
         ]
         atomic_write(arguments.output, render_growth(curves, arguments.output.suffix))
-    table = tables.comparison_table(dict(zip(arguments.networks, analyses, strict=True)))
-    match arguments.format:
-        case "json":
-            text = tables.comparison_json(dict(zip(arguments.networks, analyses, strict=True)))
-        case "csv":
-            text = tables.table_csv(table)
-        case "markdown":
-            text = tables.table_markdown(table)
-        case "latex":
-            text = tables.table_latex(table)
-        case _:
-            text = terminal.table_text(table) + "\n"
-    sys.stdout.write(text)
+    named = dict(zip(arguments.networks, analyses, strict=True))
+    sys.stdout.write(terminal.WRITERS[arguments.format].comparison(named))
     return max(map(_status, analyses), default=0)

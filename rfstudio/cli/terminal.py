@@ -7,10 +7,13 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.fields.diagnostics import Diagnostic
+from rfstudio.core.metrics.registry import METRICS, digits_text
+from rfstudio.core.network.architecture import INPUT
 from rfstudio.formats.tables.tables import (
     MINUS,
     MISSING,
@@ -23,6 +26,8 @@ from rfstudio.formats.tables.tables import (
     sizes_text,
     steps_text,
 )
+from rfstudio.formats.tables.writers import WRITERS as FILE_WRITERS
+from rfstudio.formats.tables.writers import TableWriter, Writer
 
 _GAP = "  "
 # What a narrow terminal leaves out, first things first.
@@ -75,10 +80,10 @@ def erf_text(record: Mapping[str, Any]) -> str:
     position = ", ".join(map(str, record["unit"]))
     facts = [("estimator", record["estimator"])]
     shown = ("exactness", "samples", "device", "seconds")
-    facts += [(key, _metric(record[key])) for key in shown if key in record]
+    facts += [(key, _value(record[key])) for key in shown if key in record]
     options = record.get("options", {})
     facts += [(key, str(options[key])) for key in ("seed", "weights", "dtype") if key in options]
-    metrics = [(key, _metric(value)) for key, value in record["metrics"].items()]
+    metrics = [(x.name, _value(record["metrics"][x.name])) for x in METRICS]
     lines = [
         _bold(one_line(f"{record['name']}, {record['layer']}, unit ({position})")),
         _facts(facts),
@@ -90,14 +95,14 @@ def erf_text(record: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _metric(value: object) -> str:
+def _value(value: object) -> str:
     if value is None:
         return MISSING
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_metric(x)}" for key, x in value.items())
+        return ", ".join(f"{key}: {_value(x)}" for key, x in value.items())
     if isinstance(value, list):
-        return ", ".join(map(_metric, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        return ", ".join(map(_value, value))
+    return digits_text(value) if isinstance(value, float) else str(value)
 
 
 def _field_facts(layer: LayerAnalysis, reference: str) -> list[tuple[str, str]]:
@@ -216,3 +221,29 @@ def _dim(text: str) -> str:
 def _styled(style: str, text: str) -> str:
     plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
     return text if plain or not sys.stdout.isatty() else f"{style}{text}{_PLAIN}"
+
+
+class TerminalTables(TableWriter):
+    """Aligned columns that fit the terminal, with totals and remarks in words."""
+
+    word = "table"
+
+    def table(self, table: Table, caption: str = "") -> str:  # noqa: D102 - as any writer
+        del caption
+        return table_text(table) + "\n"
+
+    def analysis(  # noqa: D102
+        self,
+        analysis: Analysis,
+        layers: Sequence[LayerAnalysis] | None = None,
+        unit: UnitView | None = None,
+        reference: str = INPUT,
+    ) -> str:
+        del layers
+        if unit is None:
+            return analysis_text(analysis, reference)
+        return unit_text(analysis, unit.layer, unit, reference)
+
+
+WRITERS: Mapping[str, Writer] = MappingProxyType({"table": TerminalTables(), **FILE_WRITERS})
+"""All formats of the command line: the terminal's own, and those of files."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rfstudio import __version__
-from rfstudio.app.measuring.erf_numbers import NumberRow, number_rows, numbers_text
+from rfstudio.app.measuring.erf_numbers import NUMBER_SUFFIXES, NumberRow, number_rows, numbers_text
 from rfstudio.app.measuring.erf_session import ErfSession
 from rfstudio.app.measuring.erf_view import ErfView, ShownErf
 from rfstudio.app.measuring.expected_fields import EXPECTED
@@ -23,10 +23,17 @@ from rfstudio.formats.tables.erf_files import (
     measured_facts,
 )
 
-FIELD_SUFFIXES = (".npz", ".json", ".csv", ".md", ".tex")
+FIELD_SUFFIXES = (".npz", ".json", *NUMBER_SUFFIXES)
 """Endings of the files that a field is written to, besides pictures."""
 
-_KINDS = {".csv": "CSV", ".md": "Markdown", ".tex": "LaTeX"}
+FIELD_FILES = ";;".join(
+    [
+        "Map with its record (*.npz)",
+        "Record (*.json)",
+        *(f"Numbers as {title} (*{suffix})" for suffix, title in NUMBER_SUFFIXES.items()),
+    ]
+)
+"""The same, as a dialog lists them."""
 
 
 class ErfExport:
@@ -58,7 +65,7 @@ class ErfExport:
         return number_rows(measured and measured.metrics, expected and expected.metrics)
 
     def numbers_text(self, kind: str) -> str:
-        """Return these numbers as "CSV", "Markdown" or "LaTeX"."""
+        """Return these numbers in one of `rfstudio.app.measuring.erf_numbers.NUMBER_KINDS`."""
         chosen = self._selection.value
         name = self._session.analysis.architecture.name
         unit = ", ".join(map(str, chosen.unit))
@@ -104,9 +111,9 @@ class ErfExport:
             atomic_write(path, erf_npz(self._shown().map, self.record()))
         elif suffix == ".json":
             atomic_write(path, (erf_json(self.record()) + "\n").encode())
-        elif suffix in _KINDS:
+        elif suffix in NUMBER_SUFFIXES:
             self._shown()
-            atomic_write(path, self.numbers_text(_KINDS[suffix]).encode())
+            atomic_write(path, self.numbers_text(NUMBER_SUFFIXES[suffix]).encode())
         else:
             endings = ", ".join(FIELD_SUFFIXES)
             raise RFStudioError(f"a field is saved as {endings}; give the file one of these")

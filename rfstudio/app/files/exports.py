@@ -20,20 +20,23 @@ from rfstudio.figures import (
 )
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.networks.network_files import write_network_file
-from rfstudio.formats.tables.tables import (
-    analysis_csv,
-    analysis_json,
-    analysis_table,
-    table_latex,
-    table_markdown,
-)
+from rfstudio.formats.tables.writers import TABLE_WRITERS, WRITERS, Writer
 
 PICTURE_SUFFIXES = SUFFIXES
 """Endings of picture files."""
 
-TABLE_KINDS = ("CSV", "Markdown", "LaTeX", "JSON")
+_WRITERS: tuple[Writer, ...] = (
+    *TABLE_WRITERS,
+    *(x for x in WRITERS.values() if x not in TABLE_WRITERS),
+)
+"""Formats of tables: for people first, then for programs."""
 
-TABLE_SUFFIXES = {".csv": "CSV", ".md": "Markdown", ".tex": "LaTeX", ".json": "JSON"}
+TABLE_KINDS = tuple(x.title for x in _WRITERS)
+
+TABLE_SUFFIXES = {x.suffix: x.title for x in _WRITERS}
+
+TABLE_FILES = ";;".join(f"{x.file_title} (*{x.suffix})" for x in _WRITERS)
+"""The same, as a dialog lists them."""
 
 
 def save_picture(
@@ -111,16 +114,10 @@ def save_growth(
 
 
 def table_text(analysis: Analysis, kind: str) -> str:
-    """Return the table of all layers as "CSV", "Markdown", "LaTeX" or "JSON"."""
-    match kind:
-        case "CSV":
-            return analysis_csv(analysis.layers)
-        case "Markdown":
-            return table_markdown(analysis_table(analysis.layers))
-        case "LaTeX":
-            return table_latex(analysis_table(analysis.layers), analysis.architecture.name)
-        case "JSON":
-            return analysis_json(analysis)
+    """Return the table of all layers in one of `TABLE_KINDS`."""
+    for writer in _WRITERS:
+        if writer.title == kind:
+            return writer.analysis(analysis)
     raise RFStudioError(f"a table is written as {', '.join(TABLE_KINDS)}, not as {kind}")
 
 

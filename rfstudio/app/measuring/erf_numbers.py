@@ -6,19 +6,18 @@ from typing import NamedTuple
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.metrics import Metrics
-from rfstudio.core.metrics.registry import ALL_DIGITS, DIGITS, Compute, digits_text, numbers
-from rfstudio.formats.tables.tables import (
-    MISSING,
-    Table,
-    table_csv,
-    table_latex,
-    table_markdown,
-)
+from rfstudio.core.metrics.registry import Compute, digits_text, numbers
+from rfstudio.formats.tables.tables import Table
+from rfstudio.formats.tables.writers import TABLE_WRITERS
 
 HEADERS = ("number", "unit", "measured", "expected", "measured (RepLKNet's way)")
 """Columns; the last one has area ratios alone."""
 
-NUMBER_KINDS = ("CSV", "Markdown", "LaTeX")
+NUMBER_KINDS = tuple(x.title for x in TABLE_WRITERS)
+"""Formats that numbers are copied in."""
+
+NUMBER_SUFFIXES = {x.suffix: x.title for x in TABLE_WRITERS}
+"""The same, by the ending of a file."""
 
 
 class NumberRow(NamedTuple):
@@ -68,27 +67,25 @@ def _value(of: Compute | None, metrics: Metrics | None) -> float | None:
 
 
 def numbers_text(rows: tuple[NumberRow, ...], kind: str, caption: str = "") -> str:
-    """Return the numbers as "CSV", "Markdown" or "LaTeX"; CSV has all digits.
+    """Return the numbers in one of `NUMBER_KINDS`; CSV has all digits.
 
     Raises
     ------
     RFStudioError
         If it is another kind.
     """
-    match kind:
-        case "CSV":
-            return table_csv(_table(rows, ALL_DIGITS, ""))
-        case "Markdown":
-            return table_markdown(_table(rows, DIGITS, MISSING))
-        case "LaTeX":
-            return table_latex(_table(rows, DIGITS, MISSING), caption)
+    for writer in TABLE_WRITERS:
+        if writer.title == kind:
+            return writer.table(_table(rows, writer.digits, writer.missing), caption)
     raise RFStudioError(f"numbers are written as {', '.join(NUMBER_KINDS)}, not as {kind}")
 
 
 def _table(rows: tuple[NumberRow, ...], digits: int, missing: str) -> Table:
-    cells = tuple(tuple(x or missing for x in row.texts(digits)) for row in rows)
-    cells = tuple((row[0], "" if row[1] == missing else row[1], *row[2:]) for row in cells)
-    return Table(HEADERS, cells, (False, False, True, True, True))
+    cells = []
+    for row in rows:
+        name, unit, *values = row.texts(digits)
+        cells.append((name, unit, *(x or missing for x in values)))
+    return Table(HEADERS, tuple(cells), (False, False, True, True, True))
 
 
 def _text(value: float | None, digits: int) -> str:

@@ -12,7 +12,14 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from rfstudio.app.files import presets
-from rfstudio.app.files.exports import save_growth, save_network, save_picture, save_table
+from rfstudio.app.files.erf_export import FIELD_FILES
+from rfstudio.app.files.exports import (
+    TABLE_FILES,
+    save_growth,
+    save_network,
+    save_picture,
+    save_table,
+)
 from rfstudio.app.files.figure_settings import FigureStyle, remember_wish, remembered_wish
 from rfstudio.app.measuring.erf_options import ErfOptions
 from rfstudio.app.state.document import read_network
@@ -31,11 +38,6 @@ _NETWORKS = "Networks (*.yaml *.yml);;All files (*)"
 _SOURCES = "Network (*.yaml *.yml);;PyTorch source (*.py)"
 _IMAGES = "Images (" + " ".join(f"*{x}" for x in IMAGE_SUFFIXES) + ");;All files (*)"
 _PICTURES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF document (*.pdf)"
-_FIELDS = (
-    "Map with its record (*.npz);;Record (*.json);;Numbers as CSV (*.csv);;"
-    "Numbers as Markdown (*.md);;Numbers as LaTeX (*.tex)"
-)
-_TABLES = "CSV table (*.csv);;Markdown (*.md);;LaTeX (*.tex);;JSON (*.json)"
 
 
 class FileCommands(QObject):
@@ -231,7 +233,7 @@ class FileCommands(QObject):
         self._export(
             "Export effective field",
             self._folder("export") / f"{stem}.npz",
-            _FIELDS,
+            FIELD_FILES,
             self._studio.erf_export.save,
         )
 
@@ -241,7 +243,7 @@ class FileCommands(QObject):
         self._export(
             "Export table",
             self._folder("export") / f"{stem}.csv",
-            _TABLES,
+            TABLE_FILES,
             lambda path: save_table(path, self._studio.analysis.analysis),
         )
 

@@ -1,0 +1,179 @@
+"""The formats that tables are written in, one class each; command line and window have the same.
+
+A new format is a class here and an entry of `WRITERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from rfstudio.core.metrics.registry import ALL_DIGITS, DIGITS
+from rfstudio.core.network.architecture import INPUT
+from rfstudio.formats.tables.tables import (
+    MISSING,
+    Table,
+    analysis_csv,
+    analysis_json,
+    analysis_table,
+    comparison_json,
+    comparison_table,
+    table_csv,
+    table_latex,
+    table_markdown,
+)
+
+if TYPE_CHECKING:
+    from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+
+
+class Writer:
+    """Writes analyses as text.
+
+    Attributes
+    ----------
+    word
+        What the format is called on the command line.
+    title
+        What it is called in a menu.
+    file_title
+        What its files are called in a dialog.
+    suffix
+        Ending of its files.
+    """
+
+    word: ClassVar[str]
+    title: ClassVar[str]
+    file_title: ClassVar[str]
+    suffix: ClassVar[str]
+
+    def analysis(
+        self,
+        analysis: Analysis,
+        layers: Sequence[LayerAnalysis] | None = None,
+        unit: UnitView | None = None,
+        reference: str = INPUT,
+    ) -> str:
+        """Return an analysis.
+
+        Parameters
+        ----------
+        analysis
+            What was analysed.
+        layers
+            Which layers are written, by formats that can leave out some; None: all of them.
+        unit
+            A unit that was asked for, which formats without a place for it leave out.
+        reference
+            What its fields are given with respect to, as the user called it.
+        """
+        raise NotImplementedError
+
+    def comparison(self, analyses: Mapping[str, Analysis]) -> str:
+        """Return one row a network; the keys are what the reader called them."""
+        raise NotImplementedError
+
+
+class TableWriter(Writer):
+    """Writes any table.
+
+    Attributes
+    ----------
+    digits
+        Significant digits of numbers.
+    missing
+        What is written where there is no number.
+    """
+
+    digits: ClassVar[int] = DIGITS
+    missing: ClassVar[str] = MISSING
+
+    def table(self, table: Table, caption: str = "") -> str:
+        """Return a table, with a caption where the format has a place for it."""
+        raise NotImplementedError
+
+    def analysis(  # noqa: D102 - as any writer
+        self,
+        analysis: Analysis,
+        layers: Sequence[LayerAnalysis] | None = None,
+        unit: UnitView | None = None,
+        reference: str = INPUT,
+    ) -> str:
+        del unit, reference
+        table = analysis_table(analysis.layers if layers is None else layers)
+        return self.table(table, analysis.architecture.name)
+
+    def comparison(self, analyses: Mapping[str, Analysis]) -> str:  # noqa: D102
+        return self.table(comparison_table(analyses))
+
+
+class Json(Writer):
+    """Records for programs, whose keys are a contract."""
+
+    word, title, file_title, suffix = "json", "JSON", "JSON", ".json"
+
+    def analysis(  # noqa: D102
+        self,
+        analysis: Analysis,
+        layers: Sequence[LayerAnalysis] | None = None,
+        unit: UnitView | None = None,
+        reference: str = INPUT,
+    ) -> str:
+        del layers, reference
+        return analysis_json(analysis, unit)
+
+    def comparison(self, analyses: Mapping[str, Analysis]) -> str:  # noqa: D102
+        return comparison_json(analyses)
+
+
+class Csv(TableWriter):
+    """Rows for spreadsheets and programs, with all digits and no separators of thousands."""
+
+    word, title, file_title, suffix = "csv", "CSV", "CSV table", ".csv"
+    digits = ALL_DIGITS
+    missing = ""
+
+    def table(self, table: Table, caption: str = "") -> str:  # noqa: D102
+        del caption
+        return table_csv(table)
+
+    def analysis(  # noqa: D102
+        self,
+        analysis: Analysis,
+        layers: Sequence[LayerAnalysis] | None = None,
+        unit: UnitView | None = None,
+        reference: str = INPUT,
+    ) -> str:
+        del unit, reference
+        return analysis_csv(analysis.layers if layers is None else layers)
+
+
+class Markdown(TableWriter):
+    """Tables for GitHub and the like."""
+
+    word, title, file_title, suffix = "markdown", "Markdown", "Markdown", ".md"
+
+    def table(self, table: Table, caption: str = "") -> str:  # noqa: D102
+        del caption
+        return table_markdown(table)
+
+
+class Latex(TableWriter):
+    """Tables for papers."""
+
+    word, title, file_title, suffix = "latex", "LaTeX", "LaTeX", ".tex"
+
+    def table(self, table: Table, caption: str = "") -> str:  # noqa: D102
+        return table_latex(table, caption)
+
+
+WRITERS: Mapping[str, Writer] = MappingProxyType(
+    {x.word: x for x in (Json(), Csv(), Markdown(), Latex())}
+)
+"""All formats, by their words."""
+
+TABLE_WRITERS: tuple[TableWriter, ...] = tuple(
+    x for x in WRITERS.values() if isinstance(x, TableWriter)
+)
+"""Those that any table can be written in."""
