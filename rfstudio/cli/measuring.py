@@ -7,31 +7,25 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio import __version__, api
+from rfstudio import api
+from rfstudio.api.measured import record_of
 from rfstudio.cli import terminal
 from rfstudio.cli.resolving import load_network, position_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.effective.expected import Erf
-from rfstudio.core.fields.analysis import Analysis, UnitView
-from rfstudio.core.fields.unit_frame import UnitFrame
-from rfstudio.core.metrics.metrics import Metrics
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.engine.process.torch_import import need_torch
+from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
 from rfstudio.engine.requests.recipes import apply_recipe, recipe
-from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS
-from rfstudio.formats.tables.erf_files import (
-    computed_facts,
-    erf_json,
-    erf_npz,
-    erf_record,
-    measured_facts,
-)
+from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
+from rfstudio.formats.tables.erf_files import erf_json, erf_npz
 
 _FIGURES = (".png", ".svg", ".pdf")
 
@@ -128,16 +122,6 @@ def _add_fine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """A map and how it came about, whether computed or measured."""
-
-    map: NDArray[np.float64]
-    metrics: Mapping[str, Any]
-    facts: Mapping[str, Any]
-    notes: tuple[str, ...]
-
-
 def erf(arguments: argparse.Namespace) -> int:
     """Print the metrics of an effective field, and write its map."""
     output = arguments.output
@@ -152,26 +136,27 @@ def erf(arguments: argparse.Namespace) -> int:
     _check_fine_options(arguments)
     size = None
     if arguments.recipe is not None:
-        found = recipe(arguments.recipe)
-        arguments.estimator, size = found.options["estimator"], found.options["input_size"]
+        options = recipe(arguments.recipe).options
+        arguments.estimator, size = options["estimator"], options["input_size"]
     analysis = api.analyze(load_network(arguments), input_size=size)
     position = position_of(analysis, arguments.layer, arguments.unit)
     unit = analysis.unit(arguments.layer, position)
+    start = time.perf_counter()
     work = _computed if arguments.estimator in api.COMPUTED else _measured
-    outcome = work(arguments, analysis, unit)
+    found = work(arguments, analysis, unit.position)
+    seconds = time.perf_counter() - start
     if os.environ.get("RANK", "0") != "0":
         return 0  # under torchrun, every process has the sum, and one speaks
-    record = erf_record(
+    record = record_of(
         analysis,
-        arguments.layer,
-        unit.position,
-        arguments.estimator,
-        outcome.facts,
-        outcome.notes,
-        outcome.metrics,
+        found,
+        layer=arguments.layer,
+        estimator=arguments.estimator,
+        recipe=arguments.recipe,
+        seconds=seconds,
     )
     if output is not None:
-        _write(output, arguments, analysis, unit, outcome, record)
+        _write(output, arguments, analysis, found, record)
     if arguments.format == "json":
         print(erf_json(record))
     else:
@@ -207,15 +192,12 @@ def _check_fine_options(arguments: argparse.Namespace) -> None:
             )
 
 
-def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
+def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int, ...]) -> Erf:
     need_torch()
-    from rfstudio.engine.measuring.erf import measure
-    from rfstudio.engine.requests.request import ErfRequest
-
     request = ErfRequest(
         architecture=analysis.architecture,
         layer=arguments.layer,
-        unit=unit.position,
+        unit=unit,
         estimator=arguments.estimator,
         images=_photos(arguments),
         weights=arguments.weights,
@@ -228,13 +210,9 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
     if arguments.recipe is not None:
         request = apply_recipe(request, arguments.recipe)
     try:
-        result = measure(request, report=_report)
+        return api.measure(request, report=_report)
     finally:
         _forget_report()
-    facts = measured_facts(result, arguments.recipe)
-    graph = analysis.graph
-    metrics = Metrics(result.map, UnitFrame(graph, graph.index(arguments.layer), unit.position))
-    return _Outcome(result.map, metrics.as_dict(), facts, result.notes)
 
 
 def _photos(arguments: argparse.Namespace) -> Sequence[NDArray[np.uint8]]:
@@ -252,30 +230,19 @@ def _is_given(arguments: argparse.Namespace) -> bool:
     )
 
 
-def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> _Outcome:
-    start = time.perf_counter()
-    if arguments.estimator == "expected":
-        result = _expected(arguments, analysis, unit)
-    else:
-        result = api.path_counts(analysis.architecture, arguments.layer, unit.position)
-    facts = computed_facts(result, __version__, time.perf_counter() - start)
-    return _Outcome(result.map, result.metrics.as_dict(), facts, result.notes)
-
-
-def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView) -> Erf:
-    """Return the expected field, with measured gains where something is given to measure."""
+def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int, ...]) -> Erf:
+    """Return a path count, or the expected field, with measured gains if there are options."""
+    if arguments.estimator != "expected":
+        return api.path_counts(analysis, arguments.layer, unit)
     is_given = _is_given(arguments)
     if arguments.gains == "modelled" and is_given:
         raise UsageError("--weights, --images and --samples are for measured gains")
     fine = _fine_options(arguments)
     if arguments.gains != "measured" and not is_given:
-        return api.expected_erf(analysis.architecture, arguments.layer, unit.position, **fine)
+        return api.expected_erf(analysis, arguments.layer, unit, **fine)
     if fine:
         raise UsageError("--batch-norm is for measured fields and modelled gains")
     need_torch()
-    from rfstudio.engine.measuring.gains import measure_gains
-    from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
-
     images = _photos(arguments)
     samples = len(images) or DEFAULT_SAMPLES if arguments.samples is None else arguments.samples
     request = GainsRequest(
@@ -288,11 +255,9 @@ def _expected(arguments: argparse.Namespace, analysis: Analysis, unit: UnitView)
         device=arguments.device,
     )
     try:
-        measured = measure_gains(request, report=_report)
+        return api.expected_erf_of(request, unit, report=_report)
     finally:
         _forget_report()
-    graph = analysis.graph
-    return api.with_measured(graph, graph.index(arguments.layer), unit.position, measured)
 
 
 def _report(fraction: float, _partial: object) -> None:
@@ -317,30 +282,29 @@ def check_place(output: Path) -> None:
     from rfstudio.formats.files import FileAccessError
 
     folder = Path(os.path.realpath(output)).parent
-    told = None
+    trouble = None
     if output.is_dir():
-        told = "it is a folder"
+        trouble = "it is a folder"
     elif not folder.is_dir():
-        told = "there is no such folder"
+        trouble = "there is no such folder"
     elif not os.access(output if output.exists() else folder, os.W_OK):
-        told = "it is not allowed; check its permissions"
-    if told is not None:
-        raise FileAccessError(f"'{output}' cannot be saved: {told}")
+        trouble = "it is not allowed; check its permissions"
+    if trouble is not None:
+        raise FileAccessError(f"'{output}' cannot be saved: {trouble}")
 
 
 def _write(
     output: Path,
     arguments: argparse.Namespace,
     analysis: Analysis,
-    unit: UnitView,
-    outcome: _Outcome,
+    erf: Erf,
     record: Mapping[str, Any],
 ) -> None:
     from rfstudio.formats.files import atomic_write
 
     suffix = output.suffix.lower()
     if suffix == ".npz":
-        atomic_write(output, erf_npz(outcome.map, record))
+        atomic_write(output, erf_npz(erf.map, record))
         return
     from rfstudio.core.metrics.metrics import measured_peak
     from rfstudio.figures import render, scene_of
@@ -349,12 +313,12 @@ def _write(
     scene = scene_of(
         analysis,
         arguments.layer,
-        unit.position,
+        erf.unit,
         title=analysis.architecture.name,
-        erf=outcome.map,
+        erf=erf.map,
         erf_label=f"effective field ({arguments.estimator}{how})",
-        erf_peak=measured_peak(outcome.map) if how else None,
+        erf_peak=measured_peak(erf.map) if how else None,
     )
-    if (size := outcome.metrics.get("luo_size")) is not None:
+    if (size := erf.metrics.luo_size) is not None:
         scene = replace(scene, numbers=(*scene.numbers, f"effective size {size:.3g} px"))
     atomic_write(output, render(scene, suffix))

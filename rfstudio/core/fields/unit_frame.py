@@ -25,18 +25,21 @@ class UnitFrame:
         Node and position of the unit.
     reference
         Node over whose map everything is.
+    fields
+        Theoretical fields of all nodes with respect to it, if they are known; None: they are found.
     """
 
     graph: Graph = field(repr=False)
     index: int
     unit: tuple[int, ...]
     reference: int = 0
+    fields: tuple[Fields, ...] | None = field(default=None, repr=False)
 
     @cached_property
     def _intervals(self) -> tuple[Interval, ...] | None:
-        fields = _fields_of(self.graph, self.reference)[self.index]
+        fields = self.fields or _fields_of(self.graph, self.reference)
         size = self.graph.nodes[self.reference].size
-        return theoretical_region(fields, self.unit, size)
+        return theoretical_region(fields[self.index], self.unit, size)
 
     @property
     def center(self) -> tuple[float, ...] | None:

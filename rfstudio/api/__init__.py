@@ -1,0 +1,24 @@
+"""The Python interface, which window and command line use too, for notebooks and scripts.
+
+Nothing here imports Qt; torch is imported only by what measures or builds with it, and what is
+large only when it is called for.  Results as values are in `rfstudio.api.measured`.
+"""
+
+from rfstudio.api.expected import expected_erf, expected_erf_of, path_counts
+from rfstudio.api.measuring import COMPUTED, erf, erfs, measure
+from rfstudio.api.modules import to_torch
+from rfstudio.api.networks import Network, analyze, load
+
+__all__ = [
+    "COMPUTED",
+    "Network",
+    "analyze",
+    "erf",
+    "erfs",
+    "expected_erf",
+    "expected_erf_of",
+    "load",
+    "measure",
+    "path_counts",
+    "to_torch",
+]

@@ -1,0 +1,21 @@
+"""Images that a caller gives as arrays of torch or numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.process.torch_import import need_torch
+
+if TYPE_CHECKING:
+    import torch
+
+
+def images_of(images: object, network: Architecture) -> torch.Tensor | None:
+    """Return a caller's images as one batch (N, C, *size); see `engine.given_images`."""
+    if images is None:
+        return None
+    need_torch()
+    from rfstudio.engine.module.given_images import given_images
+
+    return given_images(images, network.channels, network.axes)

@@ -1,0 +1,102 @@
+"""A measurement as a result with metrics, and a result as a record: the same for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rfstudio import __version__
+from rfstudio.core.effective.expected import Erf
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.metrics.metrics import Frame
+from rfstudio.engine.requests.request import ErfResult
+from rfstudio.formats.tables.erf_files import computed_facts, erf_record, measured_facts
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredErf(Erf):
+    """An effective receptive field that was measured.
+
+    Attributes
+    ----------
+    run
+        The measurement that it came from, with standard errors, device, versions and time.
+    """
+
+    run: ErfResult = field(kw_only=True, repr=False)
+
+
+def measured_erf(
+    result: ErfResult, frame: Frame | None, *, images: int | None = None
+) -> MeasuredErf:
+    """Return a measurement as a result with metrics.
+
+    Parameters
+    ----------
+    result
+        What was measured, complete or so far.
+    frame
+        The theoretical field and visible region that the metrics compare it with.
+    images
+        How many images were given as an array; None: those that the run knows of.
+    """
+    facts = {
+        "samples": result.samples,
+        "device": result.device,
+        "versions": dict(result.versions),
+        "seconds": result.seconds,
+    }
+    if images is not None:
+        facts["images"] = images
+    return MeasuredErf(
+        map=result.map,
+        layer=result.layer,
+        unit=result.unit,
+        estimator=result.options.get("estimator", "energy"),
+        exact=False,
+        notes=result.notes,
+        options={**result.options, **facts},
+        frame=frame,
+        run=result,
+    )
+
+
+def record_of(
+    analysis: Analysis,
+    erf: Erf,
+    *,
+    layer: str = "",
+    estimator: str = "",
+    recipe: str | None = None,
+    seconds: float | None = None,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return all of a field but its map, as JSON can hold it.
+
+    Parameters
+    ----------
+    analysis, erf
+        The network, and the field of one of its units.
+    layer, estimator
+        What the user called them, if that is not what the field calls them.
+    recipe
+        The published recipe that a measurement followed.
+    seconds
+        How long a field took that is not measured; None: nobody has looked.
+    notes
+        What a reader should know besides the notes of the field.
+    """
+    if isinstance(erf, MeasuredErf):
+        facts = measured_facts(erf.run, recipe)
+    else:
+        facts = computed_facts(erf, __version__, seconds)
+    return erf_record(
+        analysis,
+        layer or erf.layer,
+        erf.unit,
+        estimator or erf.estimator,
+        facts,
+        (*erf.notes, *notes),
+        erf.metrics.as_dict(),
+    )

@@ -1,0 +1,226 @@
+"""Effective fields that are measured with torch, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rfstudio.api.expected import expected_erf, path_counts
+from rfstudio.api.images import images_of
+from rfstudio.api.networks import Network, load, whole
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.graph import expand
+from rfstudio.engine.process.torch_import import need_torch
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from rfstudio.api.measured import MeasuredErf
+    from rfstudio.core.effective.expected import Erf
+    from rfstudio.engine.process.running import Report
+    from rfstudio.engine.requests.request import ErfRequest, ErfResult
+
+
+COMPUTED = ("expected", "path-count")
+"""Estimators of `erf` that are not measured."""
+
+
+def erf(  # noqa: PLR0913 - the options of a measurement
+    network: Network,
+    layer: str,
+    unit: tuple[int, ...] | None = None,
+    *,
+    estimator: str = "energy",
+    samples: int | None = None,
+    seed: int = 0,
+    module: torch.nn.Module | None = None,
+    images: torch.Tensor | NDArray[Any] | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    **options: Any,
+) -> Erf:
+    """Measure the effective receptive field of a unit with torch.
+
+    Parameters
+    ----------
+    network
+        What `load` takes or returns.
+    layer
+        Layer or container path.
+    unit
+        Position in that layer's map; None: the centre unit, (h // 2, w // 2).
+    estimator
+        "energy", "rms", "abs", "signed", "positive", "occlusion" or "perturbation"; also
+        "expected" and "path-count", which are computed.
+    samples
+        Number of samples; None: one an image, or the default number of noise images.
+    seed
+        Of weights, noise and signs, from 0 to 2**63 - 1.
+    module
+        A module that maps an image to this layer, such as one of `to_torch`, in evaluation mode;
+        None: one with random weights, drawn anew every few samples.
+    images
+        (N, C, H, W), of torch or numpy, or a single one without N: used in turn, as they are,
+        instead of noise; the network is taken at their size.  With "expected", any of module,
+        images, weights and samples has gains measured.
+    dtype, device
+        Of the measurement: "float32" or "float64"; "auto", "cpu", "cuda", "cuda:1", "mps".
+    **options
+        Any other option of `rfstudio.engine.requests.request.ErfRequest`, by name.
+
+    Returns
+    -------
+    Erf
+        `map` (H, W) float64, `metrics`, and `options`, which holds all options of the run.
+
+    Raises
+    ------
+    RFStudioError
+        If layer, unit, an option, the device or the weights do not fit; the text says which.
+    """
+    options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
+    if estimator in COMPUTED:
+        return _computed(network, layer, unit, module=module, images=images, **options)
+    need_torch()
+    position = None if unit is None else whole(unit)
+    request, given = _request_of(network, layer, images, unit=position, dtype=dtype, **options)
+    return measure(request, module=module, images=given)
+
+
+def erfs(  # noqa: PLR0913 - the options of a measurement
+    network: Network,
+    layer: str,
+    units: Sequence[tuple[int, ...]],
+    *,
+    estimator: str = "energy",
+    samples: int | None = None,
+    seed: int = 0,
+    module: torch.nn.Module | None = None,
+    images: torch.Tensor | NDArray[Any] | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    **options: Any,
+) -> list[MeasuredErf]:
+    """Measure the effective receptive fields of many units of one map, in the order of `units`.
+
+    Each is that of `erf` with the same options, to rounding, but neighbours are evaluated once
+    together, which takes a small part of the time.
+
+    Parameters
+    ----------
+    network, layer
+        As in `erf`.
+    units
+        Positions in that layer's map.
+    estimator, samples, seed, module, images, dtype, device, **options
+        As in `erf`; the estimator is one that is measured.
+
+    Raises
+    ------
+    RFStudioError
+        As `erf` does.
+    """
+    if estimator in COMPUTED:
+        raise RFStudioError(f"'{estimator}' is computed, unit by unit: call erf for each of them")
+    need_torch()
+    from rfstudio.engine.measuring.erf import measure_units
+
+    options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
+    request, given = _request_of(network, layer, images, dtype=dtype, **options)
+    results = measure_units(request, [whole(x) for x in units], module=module, images=given)
+    return _with_frames(results, request, given)
+
+
+def _computed(
+    network: Network,
+    layer: str,
+    unit: tuple[int, ...] | None,
+    **options: Any,
+) -> Erf:
+    """Return a field that is not measured, at a call of `erf`.
+
+    Raises
+    ------
+    RFStudioError
+        If one channel or another map is asked for, since the field of all would pass for that.
+    """
+    from rfstudio.engine.requests.request import refuse_unknown
+
+    refuse_unknown(options)
+    estimator = options["estimator"]
+    for name, usual in (("channel", None), ("activation", "as_is")):
+        if options.get(name, usual) != usual:
+            raise RFStudioError(f"'{estimator}' knows no {name}; leave it out, or measure")
+    if estimator == "expected":
+        taken = ("samples", "seed", "module", "images", "device", "batch_norm", "weights")
+        chosen = {name: options[name] for name in (*taken, "input_size") if name in options}
+        return expected_erf(network, layer, unit, **chosen)
+    network = load(network)
+    images = images_of(options["images"], network)
+    size = options.get("input_size") if images is None else tuple(images.shape[2:])
+    return path_counts(network, layer, unit, input_size=size)
+
+
+def _request_of(
+    network: Network, layer: str, images: object, **options: Any
+) -> tuple[ErfRequest, torch.Tensor | None]:
+    """Return a measurement as the engine takes it, at the size of the images if there are any."""
+    from rfstudio.engine.requests.request import ErfRequest, refuse_unknown
+
+    refuse_unknown(options)
+    architecture = load(network)
+    given = images_of(images, architecture)
+    if given is not None:
+        options["input_size"] = tuple(given.shape[2:])
+    # Devices, types and paths of files may come as torch's and Python's own.
+    for name in ("device", "weights"):
+        if name in options:
+            options[name] = str(options[name])
+    options["dtype"] = str(options["dtype"]).removeprefix("torch.")
+    return ErfRequest(architecture=architecture, layer=layer, **options), given
+
+
+def measure(
+    request: ErfRequest,
+    *,
+    module: torch.nn.Module | None = None,
+    images: torch.Tensor | None = None,
+    report: Report | None = None,
+) -> MeasuredErf:
+    """Measure one unit in this process, as a request says.
+
+    Parameters
+    ----------
+    request
+        The unit and all options.
+    module, images
+        As in `rfstudio.engine.measuring.erf.measure`.
+    report
+        Hears of the fraction done.
+
+    Raises
+    ------
+    RFStudioError
+        As `erf` does.
+    """
+    need_torch()
+    from rfstudio.engine.measuring import erf as engine
+    from rfstudio.engine.process.running import ignore
+
+    result = engine.measure(request, module=module, images=images, report=report or ignore)
+    return _with_frames([result], request, images)[0]
+
+
+def _with_frames(
+    results: Sequence[ErfResult], request: ErfRequest, images: torch.Tensor | None
+) -> list[MeasuredErf]:
+    """Return measurements with their metrics."""
+    from rfstudio.api.measured import measured_erf
+    from rfstudio.core.fields.unit_frame import UnitFrame
+
+    size = request.input_size if images is None else tuple(images.shape[2:])
+    graph = expand(request.architecture, size)
+    index = graph.index(request.layer)
+    count = None if images is None else len(images)
+    return [measured_erf(x, UnitFrame(graph, index, x.unit), images=count) for x in results]

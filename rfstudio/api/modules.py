@@ -1,0 +1,47 @@
+"""Networks as torch modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from rfstudio.api.networks import Network, load
+from rfstudio.engine.process.torch_import import need_torch
+
+if TYPE_CHECKING:
+    import torch
+
+
+def to_torch(
+    network: Network,
+    layer: str | None = None,
+    seed: int = 0,
+    *,
+    weights: Literal["random", "uniform", "ones"] = "random",
+    input_size: tuple[int, ...] | None = None,
+) -> torch.nn.Module:
+    """Return a network as a torch module in evaluation mode: image (N, C, H, W) → a layer's map.
+
+    Parameters
+    ----------
+    network
+        What `load` takes or returns.
+    layer
+        Layer or container path whose map is computed; None: the last layer.
+    seed
+        Of random weights, from 0 to 2**63 - 1; the same seed gives the same weights.
+    weights
+        "random": He's normal initialisation; "uniform": all alike, 1 / fan-in; "ones".
+    input_size
+        Size that fully connected layers are made for; the document's own if None.
+
+    Raises
+    ------
+    UnknownLayerError
+        If there is no such layer.
+    GraphError
+        If the network has faults in front of the layer.
+    """
+    need_torch()
+    from rfstudio.engine.module import build
+
+    return build.to_torch(load(network), layer, seed, weights=weights, input_size=input_size)

@@ -1,0 +1,157 @@
+"""Networks by name or file, their analysis, and one unit of them as everything else takes it."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from rfstudio.core.errors import RFStudioError, UnitError
+from rfstudio.core.fields.analysis import Analysis, Fields
+from rfstudio.core.fields.analysis import analyze as _analyze
+from rfstudio.core.network.architecture import INPUT, Architecture
+from rfstudio.core.network.graph import Graph, expand
+
+Network: TypeAlias = str | Path | Architecture
+"""A preset's name, the path of a YAML file, or a network itself."""
+
+
+def load(network: Network) -> Architecture:
+    """Return a network by the name of a preset or the path of a YAML file.
+
+    Raises
+    ------
+    FormatError
+        If the file has mistakes; the error lists all of them with their places.
+    RFStudioError
+        If there is no such preset or file.
+    """
+    if isinstance(network, Architecture):
+        return network
+    from rfstudio.formats.networks.presets import open_network
+
+    return open_network(str(network))
+
+
+def architecture_of(network: Network | Analysis) -> Architecture:
+    """Return a network, also that of an analysis."""
+    return network.architecture if isinstance(network, Analysis) else load(network)
+
+
+def analyze(
+    network: Network,
+    *,
+    input_size: tuple[int, ...] | None = None,
+    reference: str = INPUT,
+    batch_norm_training: bool = False,
+    previous: Analysis | None = None,
+) -> Analysis:
+    """Return sizes, fields, costs and diagnostics of every layer of a network.
+
+    Parameters
+    ----------
+    network
+        What `load` takes or returns.
+    input_size
+        Size of the input along each axis, in pixels; the document's own if None.
+    reference
+        Layer or container path with respect to whose map all fields are given.
+    batch_norm_training
+        Whether batch norm takes its statistics from the map and so sees all of it.
+    previous
+        An earlier analysis; what did not change since is taken from it, which only saves time.
+
+    Raises
+    ------
+    UnknownLayerError
+        If there is no layer `reference`.
+    """
+    return _analyze(
+        load(network),
+        input_size=input_size,
+        reference=reference,
+        batch_norm_training=batch_norm_training,
+        previous=previous,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit in the graph of its network.
+
+    Attributes
+    ----------
+    graph
+        The network.
+    index, position
+        Node and position of the unit.
+    reference
+        Node over whose map effective fields are.
+    fields
+        Theoretical fields of all nodes, if they are known already.
+    """
+
+    graph: Graph
+    index: int
+    position: tuple[int, ...]
+    reference: int = 0
+    fields: tuple[Fields, ...] | None = None
+
+
+def unit_of(
+    network: Network | Analysis,
+    layer: str,
+    position: tuple[int, ...] | None,
+    input_size: tuple[int, ...] | None = None,
+    *,
+    training: bool = False,
+) -> Unit:
+    """Return a unit of a network, the centre unit if there is no position.
+
+    Parameters
+    ----------
+    network
+        What `load` takes or returns, or an analysis, whose graph and reference then count.
+    layer, position
+        Which unit; None: the centre unit, (h // 2, w // 2).
+    input_size
+        Size of the input; the network's own, or that of the analysis, if None.
+    training
+        Whether batch norm takes its statistics from the map.
+
+    Raises
+    ------
+    UnknownLayerError, UnitError
+        If there is no such layer, or a position that is not made of whole numbers.
+    RFStudioError
+        If an analysis is given with another input size.
+    """
+    reference, known = 0, None
+    if isinstance(network, Analysis):
+        if input_size not in (None, network.input_size):
+            raise RFStudioError("the analysis is of another input size; analyse the network at it")
+        graph, reference, known = network.graph, network.reference, network.fields
+        if training and not network.batch_norm_training:
+            graph = expand(network.architecture, network.input_size, batch_norm_training=True)
+            known = None
+    else:
+        graph = expand(load(network), input_size, batch_norm_training=training)
+    index = graph.index(layer)
+    size = graph.nodes[index].size
+    unit = tuple(n // 2 for n in size) if position is None else whole(position)
+    return Unit(graph, index, unit, reference, known)
+
+
+def whole(unit: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the position of a unit as plain numbers.
+
+    Raises
+    ------
+    UnitError
+        If it has other than whole ones: the unit beside the one that is meant is no answer.
+    """
+    try:
+        return tuple(map(operator.index, unit))
+    except TypeError:
+        raise UnitError(f"a unit has one whole number per axis, not {unit!r}") from None
