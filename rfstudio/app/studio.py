@@ -63,7 +63,7 @@ class Studio(QObject):
             self.following = UnitFollowing(self.erf_session, self.analysis, self.selection, self)
             self.images.image_changed.connect(self._show_image_to_measurements)
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
-        self.erf_export = ErfExport(self.analysis, self.selection, self.erf, self.erf_session)
+        self.erf_export = ErfExport(self.erf)
         self.select_telling_layer()
 
     def select_telling_layer(self) -> None:

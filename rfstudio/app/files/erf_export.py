@@ -5,23 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rfstudio import __version__
-from rfstudio.app.measuring.erf_numbers import NUMBER_SUFFIXES, NumberRow, number_rows, numbers_text
-from rfstudio.app.measuring.erf_session import ErfSession
-from rfstudio.app.measuring.erf_view import ErfView, ShownErf
-from rfstudio.app.measuring.expected_fields import EXPECTED
+from rfstudio.api.measured import record_of
+from rfstudio.app.measuring.erf_numbers import (
+    NUMBER_SUFFIXES,
+    NumberRow,
+    number_rows,
+    numbers_text,
+)
+from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.app.measuring.measuring_recipes import followed
-from rfstudio.app.state.analysis_session import AnalysisSession
-from rfstudio.app.state.selection import Selection
+from rfstudio.app.measuring.shown_fields import EffectiveField
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.files import atomic_write
-from rfstudio.formats.tables.erf_files import (
-    computed_facts,
-    erf_json,
-    erf_npz,
-    erf_record,
-    measured_facts,
-)
+from rfstudio.formats.tables.erf_files import erf_json, erf_npz
 
 FIELD_SUFFIXES = (".npz", ".json", *NUMBER_SUFFIXES)
 """Endings of the files that a field is written to, besides pictures."""
@@ -41,36 +37,26 @@ class ErfExport:
 
     Parameters
     ----------
-    session, selection, view
-        The network, the unit, and the field that is shown.
-    erf_session
-        The measurement, if there is one; None: there are none to come.
+    view
+        The fields that are shown.
     """
 
-    def __init__(
-        self,
-        session: AnalysisSession,
-        selection: Selection,
-        view: ErfView,
-        erf_session: ErfSession | None = None,
-    ) -> None:
-        self._session = session
-        self._selection = selection
+    def __init__(self, view: ErfView) -> None:
         self._view = view
-        self._erf_session = erf_session
 
     def rows(self) -> tuple[NumberRow, ...]:
         """Return the numbers of the measured and the expected field, of those that there are."""
-        measured, expected = self._view.measured, self._view.expected
-        return number_rows(measured and measured.metrics, expected and expected.metrics)
+        shown = self._view.complete()
+        fields = (shown.measured, shown.expected)
+        return number_rows(*(None if x is None else x.metrics for x in fields))
 
     def numbers_text(self, kind: str) -> str:
         """Return these numbers in one of `rfstudio.app.measuring.erf_numbers.NUMBER_KINDS`."""
-        chosen = self._selection.value
-        name = self._session.analysis.architecture.name
-        unit = ", ".join(map(str, chosen.unit))
+        shown = self._view.shown
+        name = shown.analysis.architecture.name
+        unit = ", ".join(map(str, shown.unit))
         return numbers_text(
-            self.rows(), kind, f"Effective field of unit ({unit}) of {chosen.layer} of {name}."
+            self.rows(), kind, f"Effective field of unit ({unit}) of {shown.layer} of {name}."
         )
 
     def record(self) -> dict[str, Any]:
@@ -81,22 +67,15 @@ class ErfExport:
         RFStudioError
             If no field is shown.
         """
-        shown = self._shown()
-        chosen = self._selection.value
-        analysis = self._session.analysis
-        measurements = self._erf_session
-        result = None if measurements is None else measurements.result
-        if self._view.measured is None or result is None or measurements is None:
-            return self._record_of_expected(shown)
-        options = measurements.measured_options
-        recipe = None if options is None else followed(options, analysis.input_size)
-        notes = list(result.notes)
-        if measurements.shortfall:
-            notes.append(f"stopped after {measurements.shortfall}")
-        estimator = str(result.options.get("estimator", "energy"))
-        facts = measured_facts(result, recipe)
-        metrics = shown.metrics.as_dict()
-        return erf_record(analysis, chosen.layer, chosen.unit, estimator, facts, notes, metrics)
+        shown, field = self._view.complete(), self._field()
+        if not field.is_measured:
+            return record_of(shown.analysis, field.erf)
+        measurement = shown.measurement
+        options, far = measurement.options, measurement.progress
+        recipe = None if options is None else followed(options, shown.analysis.input_size)
+        how = "measured so far:" if measurement.state == "measuring" else "stopped after"
+        notes = [f"{how} {far}"] if far else []
+        return record_of(shown.analysis, field.erf, recipe=recipe, notes=notes)
 
     def save(self, path: Path) -> None:
         """Write a file, its kind by its ending: ``.npz`` has the map, the others numbers.
@@ -108,30 +87,20 @@ class ErfExport:
         """
         suffix = path.suffix.lower()
         if suffix == ".npz":
-            atomic_write(path, erf_npz(self._shown().map, self.record()))
+            atomic_write(path, erf_npz(self._field().map, self.record()))
         elif suffix == ".json":
             atomic_write(path, (erf_json(self.record()) + "\n").encode())
         elif suffix in NUMBER_SUFFIXES:
-            self._shown()
+            self._field()
             atomic_write(path, self.numbers_text(NUMBER_SUFFIXES[suffix]).encode())
         else:
             endings = ", ".join(FIELD_SUFFIXES)
             raise RFStudioError(f"a field is saved as {endings}; give the file one of these")
 
-    def _shown(self) -> ShownErf:
-        shown = self._view.shown
-        if shown is None:
+    def _field(self) -> EffectiveField:
+        field = self._view.complete().field
+        if field is None:
             raise RFStudioError(
                 "this unit has no effective field to save; choose one that sees the image"
             )
-        return shown
-
-    def _record_of_expected(self, shown: ShownErf) -> dict[str, Any]:
-        chosen, analysis = self._selection.value, self._session.analysis
-        erf = EXPECTED.of(analysis, chosen.layer, chosen.unit)
-        facts: dict[str, Any] = {}
-        if erf is not None:
-            facts = computed_facts(erf, __version__)
-        notes = () if erf is None else erf.notes
-        metrics = shown.metrics.as_dict()
-        return erf_record(analysis, chosen.layer, chosen.unit, "expected", facts, notes, metrics)
+        return field

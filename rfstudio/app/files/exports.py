@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rfstudio.app.measuring.shown_fields import ShownFields
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
-from rfstudio.core.metrics.metrics import measured_peak
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.figures import (
     SUFFIXES,
@@ -40,16 +40,7 @@ TABLE_FILES = ";;".join(f"{x.file_title} (*{x.suffix})" for x in _WRITERS)
 
 
 def save_picture(
-    path: Path,
-    analysis: Analysis,
-    layer: str,
-    unit: tuple[int, ...],
-    *,
-    image: Any = None,
-    erf: Any = None,
-    erf_label: str = "effective field",
-    is_measured: bool = False,
-    style: FigureStyle | None = None,
+    path: Path, shown: ShownFields, *, image: Any = None, style: FigureStyle | None = None
 ) -> None:
     """Write the figure of one unit as PNG, SVG or PDF, by the ending of the path.
 
@@ -57,14 +48,10 @@ def save_picture(
     ----------
     path
         The file.
-    analysis, layer, unit
-        Whose fields are drawn.
+    shown
+        Whose fields are drawn, and with which effective field.
     image
         (H, W, 3) bytes, or None.
-    erf, erf_label
-        An effective field in the shape of the input, and how the legend calls it.
-    is_measured
-        Whether it was measured, so that single pixels are noise.
     style
         Width, resolution and so on.
 
@@ -77,15 +64,16 @@ def save_picture(
         raise RFStudioError(
             f"a picture is saved as {', '.join(SUFFIXES)}; give the file one of these endings"
         )
+    field = shown.field
     scene = scene_of(
-        analysis,
-        layer,
-        unit,
-        title=analysis.architecture.name,
+        shown.analysis,
+        shown.layer,
+        shown.unit,
+        title=shown.analysis.architecture.name,
         image=image,
-        erf=erf,
-        erf_label=erf_label,
-        erf_peak=measured_peak(erf) if is_measured and erf is not None else None,
+        erf=None if field is None else field.map,
+        erf_label="effective field" if field is None else f"effective field, {field.label}",
+        erf_peak=field.densest if field is not None and field.is_measured else None,
     )
     atomic_write(path, render(scene, path.suffix, style or FigureStyle(colour=True)))
 

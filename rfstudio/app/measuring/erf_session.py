@@ -12,10 +12,11 @@ from PySide6.QtCore import QObject, Signal
 from rfstudio.app.jobs import PATIENCE, Job, JobRunner
 from rfstudio.app.measuring.erf_options import ErfOptions
 from rfstudio.app.measuring.measuring_work import ErfWork, Subject, work_of
+from rfstudio.app.measuring.shown_fields import NOTHING_MEASURED, Measurement
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import RFStudioError
-from rfstudio.engine.requests.request import BY_FILLING, CONTINUABLE, ErfResult
+from rfstudio.engine.requests.request import CONTINUABLE, ErfResult
 
 _KEY = "erf"
 
@@ -49,6 +50,8 @@ class ErfSession(QObject):
 
     Signals
     -------
+    measurement_changed
+        The `Measurement`, whenever more or other or nothing is known of it.
     erf_changed
         The `ErfResult` of the chosen unit, complete or as far as it was when it was stopped; None
         while there is none.
@@ -62,6 +65,7 @@ class ErfSession(QObject):
         The new `ErfOptions`.
     """
 
+    measurement_changed = Signal(object)
     erf_changed = Signal(object)
     progressed = Signal(float, object)
     failed = Signal(Exception)
@@ -104,6 +108,15 @@ class ErfSession(QObject):
         return self._result
 
     @property
+    def measurement(self) -> Measurement:
+        """What is measured, and what is known of it so far."""
+        if self._run is None:
+            return NOTHING_MEASURED
+        subject, options, _ = self._run
+        result = self._so_far if self.is_measuring else self._result
+        return Measurement(self._state, subject, options, result, self._fraction)
+
+    @property
     def measured_options(self) -> ErfOptions | None:
         """How the chosen unit was measured, whatever is chosen by now; None: it was not."""
         return None if self._run is None else self._run.options
@@ -111,7 +124,7 @@ class ErfSession(QObject):
     @property
     def shortfall(self) -> str:
         """How much of a stopped measurement is in its result; empty: all of it, or no result."""
-        return "" if self._state != "stopped" else words_of(self._so_far, self._fraction)
+        return self.measurement.progress if self._state == "stopped" else ""
 
     @property
     def state(self) -> str:
@@ -200,7 +213,7 @@ class ErfSession(QObject):
         self._end_job(PATIENCE)  # to go on from here, a worker that is warm is worth the wait
         self._result = kept
         self._set_state("stopped")
-        self.erf_changed.emit(kept)
+        self._announce()
 
     def _start(self, work: ErfWork, kept: ErfResult | None = None) -> None:
         job = self._runner.submit(_KEY, work)
@@ -225,11 +238,14 @@ class ErfSession(QObject):
         """Forget the measurement, whether it runs or is done."""
         self._run = None
         self._end_job(PATIENCE)
+        had_result, had_part = self._result is not None, self._so_far is not None
         self._kept, self._so_far, self._fraction = None, None, 0.0
-        if self._result is not None:
-            self._result = None
+        self._result = None
+        if had_result:
             self.erf_changed.emit(None)
         self._set_state("idle")
+        if had_result or had_part:
+            self.measurement_changed.emit(self.measurement)
 
     def _end_job(self, *grace: float) -> None:
         if self._job is not None:
@@ -240,13 +256,15 @@ class ErfSession(QObject):
         if so_far is not None:
             self._so_far, self._fraction = so_far, fraction
         self.progressed.emit(fraction, so_far)
+        if so_far is not None:
+            self.measurement_changed.emit(self.measurement)
 
     def _succeed(self, result: ErfResult) -> None:
         self._job = None
         self._kept, self._so_far = None, None
         self._result = result
         self._set_state("done")
-        self.erf_changed.emit(result)
+        self._announce()
 
     def _fail(self, error: Exception) -> None:
         self._job = None
@@ -254,32 +272,20 @@ class ErfSession(QObject):
         if kept is None:
             self._run, self._so_far = None, None
             self._set_state("idle")
+            self.measurement_changed.emit(self.measurement)
         else:
             self._so_far, self._fraction = kept, kept.samples / kept.wanted
             self._result = kept
             self._set_state("stopped")
-            self.erf_changed.emit(kept)
+            self._announce()
         self.failed.emit(error)
+
+    def _announce(self) -> None:
+        """Say that there is a result."""
+        self.measurement_changed.emit(self.measurement)
+        self.erf_changed.emit(self._result)
 
     def _set_state(self, state: str) -> None:
         if state != self._state:
             self._state = state
             self.state_changed.emit(state)
-
-
-def words_of(so_far: ErfResult | None, fraction: float) -> str:
-    """Return how far a measurement is, in words: ``17 of 32 samples``, or a share of the patches.
-
-    Parameters
-    ----------
-    so_far
-        What is known of it.
-    fraction
-        How much of the work is done, from 0 to 1.
-    """
-    if so_far is None:
-        return ""
-    # A map by filling goes from coarse to fine, so that its samples say little.
-    if so_far.options.get("estimator") in BY_FILLING:
-        return f"{fraction:.0%}"
-    return f"{so_far.samples} of {so_far.wanted} samples"

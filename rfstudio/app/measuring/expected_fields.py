@@ -5,17 +5,17 @@ from __future__ import annotations
 from math import prod
 from time import perf_counter
 
-from rfstudio.core.effective.expected import Erf, expected_erf
+from rfstudio import api
+from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.recent import Recent
 
 LIVE_PIXELS = 1 << 21
 """Largest map whose expected field is worked out while the pointer moves."""
 
 LIVE_LAYERS = 4000
 """Longest network whose expected fields are."""
-
-_KEPT = 4
 
 _SLOW = 0.05
 """Seconds of work from which on a field is shown after the frame, not before it."""
@@ -25,7 +25,7 @@ QUIET = 80
 
 
 class ExpectedFields:
-    """Works out expected fields; the last few are kept.
+    """Works out expected fields; the last few are remembered.
 
     Attributes
     ----------
@@ -36,25 +36,24 @@ class ExpectedFields:
 
     def __init__(self) -> None:
         self.seconds = self._last = 0.0
-        self._kept: list[tuple[Analysis, str, tuple[int, ...], Erf | None]] = []
+        self._recent: Recent[Analysis, tuple[Erf | None]] = Recent(4)
 
     def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
         """Return the expected field of a unit; None where there is none or it would take long."""
-        for kept in self._kept:
-            if kept[0] is analysis and kept[1:3] == (layer, unit):
-                return kept[3]
+        known = self._recent.get(analysis, (layer, unit), None)
+        if known is not None:
+            return known[0]
         started = perf_counter()
         field = _worked_out(analysis, layer, unit)
         took = perf_counter() - started
         self.seconds, self._last = min(took, self._last), took
-        self._kept = [*self._kept[1 - _KEPT :], (analysis, layer, unit, field)]
+        self._recent.put(analysis, (layer, unit), (field,))
         return field
 
     def takes_long(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
         """Whether a field is not known yet and would hold up the frame, as the last one did."""
-        return self.seconds > _SLOW and not any(
-            kept[0] is analysis and kept[1:3] == (layer, unit) for kept in self._kept
-        )
+        is_known = self._recent.get(analysis, (layer, unit), None) is not None
+        return self.seconds > _SLOW and not is_known
 
 
 EXPECTED = ExpectedFields()
@@ -76,8 +75,7 @@ def is_live(analysis: Analysis) -> bool:
 def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
     if not is_live(analysis):
         return None
-    graph = analysis.graph
     try:
-        return expected_erf(graph, graph.index(layer), unit, reference=analysis.reference)
+        return api.expected_erf(analysis, layer, unit)
     except RFStudioError:
         return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
+from rfstudio import api
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.outline import Outline
 from rfstudio.core.errors import UnknownLayerError
-from rfstudio.core.fields.analysis import Analysis, UnitView, analyze
+from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.network.architecture import INPUT, Architecture
 
 _VIEWS = 16
@@ -28,7 +29,7 @@ class AnalysisSession(QObject):
         super().__init__(parent)
         self._reference = INPUT
         self._batch_norm_training = False
-        self._analysis = analyze(document.architecture)
+        self._analysis = api.analyze(document.architecture)
         self._outline = Outline(self._analysis)
         self._views: dict[tuple[str, tuple[int, ...]], UnitView] = {}
         self._document = document
@@ -103,7 +104,7 @@ class AnalysisSession(QObject):
         self.analysis_changed.emit(analysis)
 
     def _analyze(self, architecture: Architecture) -> Analysis:
-        return analyze(
+        return api.analyze(
             architecture,
             reference=self._reference,
             batch_norm_training=self._batch_norm_training,

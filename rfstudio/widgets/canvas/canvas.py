@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QImage, QPalette
 from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
-from rfstudio.app.measuring.expected_fields import EXPECTED, QUIET
+from rfstudio.app.measuring.erf_view import ErfView
+from rfstudio.app.measuring.shown_fields import EffectiveField
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
 from rfstudio.widgets.canvas.composer import SceneComposer, surroundings
-from rfstudio.widgets.canvas.effective_field import (
-    EffectiveField,
-    MeasuredField,
-    Measurements,
-    expected_field,
-)
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight, Sight, sight_of
@@ -43,8 +38,8 @@ class Canvas(Column):
         The chosen layer and unit; moved by mouse and keys.
     pictures
         The image.
-    erf_session
-        Measured effective fields, if there are any to come.
+    erf_view
+        The effective field of the chosen unit.
     parent
         The widget that it lies in.
     settings
@@ -63,7 +58,7 @@ class Canvas(Column):
         session: AnalysisSession,
         selection: Selection,
         pictures: ImageSource,
-        erf_session: Measurements | None = None,
+        erf_view: ErfView,
         parent: QWidget | None = None,
         *,
         settings: Settings | None = None,
@@ -72,7 +67,7 @@ class Canvas(Column):
         self._session = session
         self._selection = selection
         self._pictures = pictures
-        self._measured = MeasuredField(erf_session, self._refresh)
+        self._erf_view = erf_view
         self._layer = LayerSight(session, selection.layer)
         self._shown: Shown | None = None
         self._sight: Sight | None = None
@@ -81,11 +76,10 @@ class Canvas(Column):
         self._pointer: QPointF | None = None
         self._sliced: Plane | None = None
         self._framed: tuple[Plane, str] | None = None
-        self._later = QTimer(self, interval=QUIET, singleShot=True)
-        self._later.timeout.connect(self._draw_erf_now)
         self._build(settings or Settings())
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow)
+        erf_view.changed.connect(self._follow_field)
         pictures.image_changed.connect(self._refresh)
         self._follow_palette()
         self._refresh()
@@ -167,6 +161,19 @@ class Canvas(Column):
         if not self._selection.shown.is_same(self._shown):
             self._refresh()
 
+    def _follow_field(self) -> None:
+        """Draw another effective field, of the unit that is drawn already or of another one."""
+        if not self._selection.shown.is_same(self._shown):
+            self._refresh()
+        elif self._sight is not None:
+            self._erf = self._field_to_draw()
+            item, composer = self.view.item, self._composer
+            shade = composer.shade(self._sight, self._slice, self._erf)
+            contour = composer.contour(self._sight, self._slice, self._erf)
+            item.show_scene(item.scene_shown.with_erf(shade, contour))
+            self._tell(self._sight)
+            self._tell_pointer()
+
     def _refresh(self) -> None:
         layer, unit = self._selection.layer, self._selection.unit
         if layer not in self._session.analysis:
@@ -183,8 +190,7 @@ class Canvas(Column):
         sight = self._sight
         if sight is None:
             return
-        self._later.stop()
-        self._erf = self._effective_field()
+        self._erf = self._field_to_draw()
         self.view.item.show_scene(self._scene(sight))
         plane = sight.layer.plane
         is_new = self._framed != (plane, sight.layer.layer)
@@ -196,32 +202,11 @@ class Canvas(Column):
     def _scene(self, sight: Sight) -> Scene:
         return self._composer.scene(sight, self._slice, self._erf, has_room=self._has_room())
 
-    def _effective_field(self) -> EffectiveField | None:
-        """Return the field to shade, or None and see to it that it is drawn after the frame."""
+    def _field_to_draw(self) -> EffectiveField | None:
+        """Return the field to shade; None while there is none or it is switched off."""
         if not self.switches.is_on("erf") or self._sight is None or self._sight.view is None:
             return None
-        layer = self._sight.layer
-        measured = self._measured.of(layer.analysis, layer.layer, self._sight.unit)
-        if measured is not None:
-            return measured
-        if EXPECTED.takes_long(layer.analysis, layer.layer, self._sight.unit):
-            self._later.start()
-            return None
-        return self._expected()
-
-    def _expected(self) -> EffectiveField | None:
-        layer, unit = self._selection.layer, self._selection.unit
-        return expected_field(self._session.analysis, layer, unit)
-
-    def _draw_erf_now(self) -> None:
-        if self._sight is None:
-            return
-        self._erf = self._expected()
-        item, composer = self.view.item, self._composer
-        shade = composer.shade(self._sight, self._slice, self._erf)
-        contour = composer.contour(self._sight, self._slice, self._erf)
-        item.show_scene(item.scene_shown.with_erf(shade, contour))
-        self._tell(self._sight)
+        return self._erf_view.shown.field
 
     # --- words ----------------------------------------------------------------------------------
 

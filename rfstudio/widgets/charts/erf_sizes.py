@@ -6,8 +6,9 @@ from time import perf_counter
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from rfstudio import api
 from rfstudio.app.measuring.expected_fields import has_small_maps
-from rfstudio.core.effective.expected import expected_erf, source_of_same_field
+from rfstudio.core.effective.expected import source_of_same_field
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 
@@ -77,7 +78,7 @@ class ErfSizes(QObject):
             return self._sizes[same]
         unit = tuple(n // 2 for n in node.size)
         try:
-            erf = expected_erf(analysis.graph, index, unit, reference=analysis.reference)
+            erf = api.expected_erf(analysis, node.name, unit)
         except RFStudioError:
             return None
         return erf.metrics.luo_size

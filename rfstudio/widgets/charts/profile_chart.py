@@ -8,11 +8,11 @@ from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from rfstudio.app.measuring.expected_fields import EXPECTED, QUIET
+from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
@@ -20,7 +20,6 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.metrics.gaussian_fit import GaussianFit, fit_gaussian
 from rfstudio.widgets.canvas.colours import ERF, SERIES, THEORETICAL
-from rfstudio.widgets.canvas.effective_field import MeasuredField, Measurements, expected_field
 from rfstudio.widgets.canvas.unit_grid import grid_of
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values
 from rfstudio.widgets.charts.plot import Plot
@@ -116,8 +115,8 @@ class ProfileChart(QWidget):
         The analysis of the document.
     selection
         The chosen layer and unit.
-    erf_session
-        Measured effective fields, if there are any to come.
+    erf_view
+        The effective fields of the chosen unit.
     parent
         The widget that it lies in.
     settings
@@ -128,7 +127,7 @@ class ProfileChart(QWidget):
         self,
         session: AnalysisSession,
         selection: Selection,
-        erf_session: Measurements | None = None,
+        erf_view: ErfView,
         parent: QWidget | None = None,
         *,
         settings: Settings | None = None,
@@ -156,14 +155,13 @@ class ProfileChart(QWidget):
         column.addLayout(row)
         column.addWidget(self.message, 1)
         column.addLayout(self._row, 1)
-        self._measured = MeasuredField(erf_session, self._refresh)
+        self._erf_view = erf_view
         self._is_stale = True
         self._shown: Shown | None = None
         self.log.toggled.connect(self._switch_log)
-        self._later = QTimer(self, interval=QUIET, singleShot=True)
-        self._later.timeout.connect(self._show_late)
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow)
+        erf_view.changed.connect(self._refresh)
         self._refresh()
 
     @property
@@ -181,12 +179,6 @@ class ProfileChart(QWidget):
         if not self._selection.shown.is_same(self._shown):
             self._refresh()
 
-    def _show_late(self) -> None:
-        """Work out a field that takes long, now that the frame is drawn."""
-        chosen = self._selection.value
-        EXPECTED.of(self._session.analysis, chosen.layer, chosen.unit)
-        self._refresh()
-
     def _refresh(self, _changed: object = None) -> None:
         # A hidden tab costs nothing while a unit is dragged.
         self._is_stale = not self.isVisible()
@@ -197,21 +189,17 @@ class ProfileChart(QWidget):
         if layer not in analysis:
             return
         self._shown = self._selection.shown
-        self._later.stop()
         self._prepare(len(analysis.reference_size))
         try:
             view = self._session.unit(layer, unit)
         except RFStudioError as error:
             self._say(str(error))
             return
-        is_late = EXPECTED.takes_long(analysis, layer, unit)
-        if is_late:
-            self._later.start()
-        expected = None if is_late else expected_field(analysis, layer, unit)
-        measured = self._measured.of(analysis, layer, unit)
-        if view.visible_region is None or (expected is None and measured is None):
+        shown = self._erf_view.shown
+        expected, measured = shown.expected, shown.measured
+        if view.visible_region is None or shown.field is None:
             late = "The effective field comes when the unit stands still."
-            self._say(late if is_late else "This unit has no effective field to show.")
+            self._say(late if shown.is_late else "This unit has no effective field to show.")
             return
         self._say("")
         centre = grid_of(analysis, layer).centre(unit)

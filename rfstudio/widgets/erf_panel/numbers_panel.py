@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from rfstudio.app.files.erf_export import ErfExport
 from rfstudio.app.measuring.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
 from rfstudio.app.measuring.erf_view import ErfView
+from rfstudio.app.measuring.shown_fields import ShownFields
 
 _LATER = 120
 """Milliseconds without a change after which numbers are worked out: a fit takes too long to
@@ -138,6 +139,7 @@ class NumbersPanel(QWidget):
         self._later.timeout.connect(self.refresh)
         view.changed.connect(self._mark_stale)
         self._is_stale = True
+        self._shown: ShownFields | None = None
 
     def refresh(self) -> None:
         """Work out the numbers now."""
@@ -146,8 +148,9 @@ class NumbersPanel(QWidget):
         self.table.setEnabled(True)
         rows = self._export.rows()
         self.numbers.show_rows(rows)
-        shown = (self._view.measured, self._view.expected)
-        self.title.setText("Effective field: " + ", ".join(x.label for x in shown if x))
+        shown = self._shown = self._view.shown
+        fields = (shown.measured, shown.expected)
+        self.title.setText("Effective field: " + ", ".join(x.label for x in fields if x))
         for widget in (self.title, self.table, self.save, *self.copies.values()):
             widget.setVisible(bool(rows))
         self.empty.setVisible(not rows)
@@ -160,9 +163,16 @@ class NumbersPanel(QWidget):
 
     def _mark_stale(self) -> None:
         self._is_stale = True
-        if self.isVisible():
-            self.table.setEnabled(False)  # gray: not those of the unit that is chosen now
-            self._later.start()
+        if not self.isVisible():
+            return
+        now, before = self._view.shown, self._shown
+        if before is not None and before.is_of(now.analysis, now.layer, now.unit):
+            # More samples of the same unit: while they arrive, there is no rest to wait for.
+            if not self._later.isActive():
+                self._later.start()
+            return
+        self.table.setEnabled(False)  # gray: not those of the unit that is chosen now
+        self._later.start()
 
     def _make_table(self) -> QTableView:
         table = QTableView()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.measuring.erf_view import ErfView
-from rfstudio.app.measuring.expected_fields import EXPECTED, QUIET
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection, Shown
@@ -83,13 +82,11 @@ class Inspector(QScrollArea):
         self.setMinimumWidth(34 * self.fontMetrics().averageCharWidth())
         self.setAccessibleName("Inspector")
         FocusRing(self)
-        self._later = QTimer(self, interval=QUIET, singleShot=True)
         self._connect()
         self._follow()
         self._show_effective()
 
     def _connect(self) -> None:
-        self._later.timeout.connect(self._show_late)
         self._session.analysis_changed.connect(self._follow)
         self._selection.selection_changed.connect(self._follow)
         self._erf_view.changed.connect(self._show_effective)
@@ -112,12 +109,6 @@ class Inspector(QScrollArea):
         except RFStudioError:
             self.unit.show_facts(())  # an empty map has no units; the list of problems says why
 
-    def _show_late(self) -> None:
-        """Work out a field that takes long, now that the frame is drawn."""
-        chosen = self._selection.value
-        EXPECTED.of(self._session.analysis, chosen.layer, chosen.unit)
-        self._show_effective()
-
     def _describe(self) -> str:
         location = self._selection.item
         architecture = self._document.architecture
@@ -133,23 +124,17 @@ class Inspector(QScrollArea):
         return text
 
     def _show_effective(self) -> None:
-        chosen = self._selection.value
-        self._later.stop()
-        if self._erf_view.measured is None and EXPECTED.takes_long(
-            self._session.analysis, chosen.layer, chosen.unit
-        ):
-            self._later.start()
-            self._fill_effective("Effective field", (), "Comes when the unit stands still.")
-            return
         shown = self._erf_view.shown
-        if shown is None:
-            note = "None: the unit sees nothing, or the input is too large to follow live."
-            self._fill_effective("Effective field", (), note)
+        field = shown.field
+        if field is None:
+            late = "Comes when the unit stands still."
+            none = "None: the unit sees nothing, or the input is too large to follow live."
+            self._fill_effective("Effective field", (), late if shown.is_late else none)
             return
-        title = f"Effective field, {shown.label}"
-        first, dot, rest = shown.note.partition(". ")
+        title = f"Effective field, {field.label}"
+        first, dot, rest = field.note.partition(". ")
         note = f"{first}. More reasons: hover here." if rest else first + dot
-        self._fill_effective(title, erf_facts(shown.metrics), note, shown.note)
+        self._fill_effective(title, erf_facts(field.metrics), note, field.note)
 
     def _fill_effective(
         self, title: str, facts: Iterable[Fact], note: str, reasons: str = ""

@@ -262,19 +262,8 @@ class FileCommands(QObject):
         save_growth(path, ((name, self._studio.analysis.analysis), *self.compared()), style)
 
     def _write_picture(self, style: FigureStyle, path: Path) -> None:
-        chosen = self._studio.selection.value
-        shown = self._studio.erf.shown
-        save_picture(
-            path,
-            self._studio.analysis.analysis,
-            chosen.layer,
-            chosen.unit,
-            image=self._studio.images.pixels,
-            erf=None if shown is None else shown.map,
-            erf_label=f"effective field, {shown.label}" if shown else "effective field",
-            is_measured=shown is not None and shown is self._studio.erf.measured,
-            style=style,
-        )
+        shown = self._studio.erf.complete()
+        save_picture(path, shown, image=self._studio.images.pixels, style=style)
 
     def _export(
         self, title: str, suggestion: Path, kinds: str, write: Callable[[Path], Any]
@@ -317,10 +306,8 @@ class FileCommands(QObject):
 
     def _shown_options(self) -> ErfOptions | None:
         """Return how the field that is shown was measured; None: it is the expected one."""
-        session = self._studio.erf_session
-        if session is None or session.result is None:
-            return None
-        return session.measured_options
+        shown = self._studio.erf.shown
+        return None if shown.measured is None else shown.measurement.options
 
     def _network_word(self) -> str:
         return network_word(self._preset, self._studio.document.path)

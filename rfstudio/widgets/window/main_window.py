@@ -80,14 +80,14 @@ class MainWindow(QMainWindow):
         self.problems = ProblemsPanel(studio.analysis, studio.selection)
         self.growth = GrowthChart(studio.analysis, studio.selection, settings=studio.settings)
         self.profile = ProfileChart(
-            studio.analysis, studio.selection, studio.erf_session, settings=studio.settings
+            studio.analysis, studio.selection, studio.erf, settings=studio.settings
         )
         self.graph = GraphView(studio.analysis, studio.selection)
         self.canvas = Canvas(
             studio.analysis,
             studio.selection,
             studio.images,
-            studio.erf_session,
+            studio.erf,
             settings=studio.settings,
         )
         self.status = Status()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.files.erf_export import ErfExport
 from rfstudio.app.measuring.erf_numbers import HEADERS
@@ -23,6 +22,8 @@ from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.registry import NAMES
 from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.engine.requests.request import ErfResult
+from tests.measurements import FakeMeasurements, result_of
 
 SIGMA = 3.0
 
@@ -36,32 +37,19 @@ NETWORK = Architecture(
 )
 
 
-class Measured(QObject):
+def gaussian() -> ErfResult:
     """A measurement that is there: a Gaussian around the unit."""
-
-    erf_changed = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shortfall = ""
-        self.measured_options = ErfOptions()
-        self.result: Any = None
-
-    def finish(self, shortfall: str = "") -> None:
-        y, x = np.mgrid[:41, :41] - 20.0
-        self.shortfall = shortfall
-        self.result = SimpleNamespace(
-            map=np.exp(-(y**2 + x**2) / (2 * SIGMA**2)),
-            layer="b",
-            unit=(20, 20),
-            samples=17,
-            options={"estimator": "abs", "seed": 3, "unit": (20, 20), "fill": float("nan")},
-            device="cpu (1 of 2 cores)",
-            versions={"rfstudio": "0", "torch": "2"},
-            seconds=1.23456,
-            notes=("a note",),
-        )
-        self.erf_changed.emit(self.result)
+    y, x = np.mgrid[:41, :41] - 20.0
+    return result_of(
+        "b",
+        (20, 20),
+        np.exp(-(y**2 + x**2) / (2 * SIGMA**2)),
+        samples=17,
+        options={"estimator": "abs", "seed": 3, "unit": (20, 20), "fill": float("nan")},
+        device="cpu (1 of 2 cores)",
+        seconds=1.23456,
+        notes=("a note",),
+    )
 
 
 class Bench:
@@ -70,9 +58,9 @@ class Bench:
         self.session = AnalysisSession(self.document)
         self.selection = Selection(self.session)
         self.selection.select_layer("b", (20, 20))
-        self.measured = Measured()
+        self.measured = FakeMeasurements(self.session)
         self.view = ErfView(self.session, self.selection, self.measured)
-        self.export = ErfExport(self.session, self.selection, self.view, self.measured)
+        self.export = ErfExport(self.view)
 
     def number(self, name: str) -> tuple[float | None, ...]:
         return next(x.values for x in self.export.rows() if x.name == name)
@@ -103,10 +91,10 @@ def test_that_the_expected_field_is_written_as_the_command_line_does(
 
 
 def test_that_a_measured_field_is_written_with_all_of_its_run(bench: Bench, tmp_path: Path) -> None:
-    bench.measured.finish()
+    bench.measured.show(gaussian(), "done")
     bench.export.save(tmp_path / "field.npz")
     field, record = _read(tmp_path / "field.npz")
-    assert np.array_equal(field, bench.measured.result.map)
+    assert np.array_equal(field, gaussian().map)
     assert (record["estimator"], record["samples"], record["recipe"]) == ("abs", 17, None)
     assert record["options"] == {"estimator": "abs", "seed": 3, "unit": [20, 20], "fill": None}
     assert (record["seconds"], record["device"]) == (1.235, "cpu (1 of 2 cores)")
@@ -115,22 +103,22 @@ def test_that_a_measured_field_is_written_with_all_of_its_run(bench: Bench, tmp_
     bench.export.save(tmp_path / "field.json")
     assert json.loads((tmp_path / "field.json").read_text()) == record
 
-    bench.measured.measured_options = ErfOptions(
-        estimator="abs", images_per_weights=1, batch_norm="fresh", samples=20
-    )
-    bench.measured.finish("17 of 20 samples")
+    options = ErfOptions(estimator="abs", images_per_weights=1, batch_norm="fresh", samples=20)
+    bench.measured.show(replace(gaussian(), wanted=20), "stopped", 0.85, options)
     assert bench.export.record()["recipe"] == "luo2016"
     assert bench.export.record()["notes"][-1] == "stopped after 17 of 20 samples"
+    bench.measured.show(replace(gaussian(), wanted=20), "measuring", 0.85, options)
+    assert bench.export.record()["notes"][-1] == "measured so far: 17 of 20 samples"
 
 
 def test_that_numbers_stand_side_by_side_under_their_standard_names(bench: Bench) -> None:
     assert bench.number("luo_size")[0] is None
-    bench.measured.finish()
-    metrics = bench.view.measured.metrics
+    bench.measured.show(gaussian(), "done")
+    metrics = bench.view.shown.measured.metrics
     size, expected, _ = bench.number("luo_size")
     assert size == metrics.luo_size
     assert size == pytest.approx(4.406 * SIGMA, rel=0.02)
-    assert expected == bench.view.expected.metrics.luo_size
+    assert expected == bench.view.shown.expected.metrics.luo_size
     assert bench.number("gaussian.r_squared")[0] == pytest.approx(1)
     assert bench.number("sigma.y")[0] == pytest.approx(SIGMA, rel=1e-3)
     plain, _, replknet = bench.number("area_ratio.0.5")
@@ -142,7 +130,7 @@ def test_that_numbers_stand_side_by_side_under_their_standard_names(bench: Bench
 
 
 def test_that_numbers_are_written_as_csv_markdown_and_latex(bench: Bench, tmp_path: Path) -> None:
-    bench.measured.finish()
+    bench.measured.show(gaussian(), "done")
     for suffix in (".csv", ".md", ".tex"):
         bench.export.save(tmp_path / f"n{suffix}")
     lines = (tmp_path / "n.csv").read_text().splitlines()

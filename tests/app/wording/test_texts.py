@@ -12,6 +12,7 @@ from rfstudio.app.editing.new_items import kinds, matching_kinds, new_item
 from rfstudio.app.files.exports import save_picture, save_table
 from rfstudio.app.files.presets import preset_families, read_preset
 from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.measuring.shown_fields import NOTHING_MEASURED, shown_fields
 from rfstudio.app.state.selection import Selected
 from rfstudio.app.wording.facts import cost_facts, erf_facts, layer_facts, unit_facts
 from rfstudio.app.wording.snippets import python_text
@@ -104,8 +105,9 @@ def test_that_numbers_of_an_effective_field_are_told() -> None:
 
 def test_that_another_ending_is_refused_with_the_right_ones(tmp_path: Path) -> None:
     analysis = analyze(read_preset("alexnet"))
+    shown = shown_fields(analysis, analysis.layers[0].name, (0, 0), NOTHING_MEASURED, None)
     with pytest.raises(RFStudioError, match=".svg"):
-        save_picture(tmp_path / "x.gif", analysis, analysis.layers[0].name, (0, 0))
+        save_picture(tmp_path / "x.gif", shown)
     with pytest.raises(RFStudioError, match=".csv"):
         save_table(tmp_path / "x.xls", analysis)
     assert not list(tmp_path.iterdir())

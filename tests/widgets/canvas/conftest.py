@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QObject, QPoint, QPointF, Signal
+from PySide6.QtCore import QPoint, QPointF
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.image_source import ImageSource, Picture
@@ -19,29 +19,9 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.widgets.canvas.canvas import Canvas
+from tests.measurements import FakeMeasurements
 
 GREEN = (0, 160, 0)
-
-
-class FakeMeasurements(QObject):
-    """Stands in for the session that measures in the worker."""
-
-    erf_changed = Signal(object)
-    progressed = Signal(float, object)
-    state_changed = Signal(str)
-    shortfall = ""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.result: SimpleNamespace | None = None
-
-    def finish(self, layer: str, unit: tuple[int, ...], values: np.ndarray) -> None:
-        self.result = SimpleNamespace(map=values, layer=layer, unit=unit)
-        self.erf_changed.emit(self.result)
-
-    def drop(self) -> None:
-        self.result = None
-        self.erf_changed.emit(None)
 
 
 class Bench:
@@ -52,7 +32,8 @@ class Bench:
         self.session = AnalysisSession(self.document)
         self.selection = Selection(self.session)
         self.pictures = ImageSource()
-        self.measurements = FakeMeasurements()
+        self.measurements = FakeMeasurements(self.session)
+        self.view = ErfView(self.session, self.selection, self.measurements)
         self.settings = settings
         self.show_picture(np.full((20, 30, 3), GREEN, np.uint8))
         self.canvas = self.another_canvas()
@@ -64,7 +45,7 @@ class Bench:
             self.session,
             self.selection,
             self.pictures,
-            self.measurements,
+            self.view,
             settings=self.settings,
         )
 

@@ -172,14 +172,11 @@ def test_that_a_measurement_of_another_unit_is_never_shown(bench) -> None:
 
 
 def test_that_the_running_average_is_drawn_as_it_arrives(bench) -> None:
-    from types import SimpleNamespace
-
     made = bench(CHAIN)
     made.selection.select_layer("c", (16, 16))
-    so_far = SimpleNamespace(map=np.ones((64, 64)), layer="c", unit=(16, 16))
-    made.measurements.progressed.emit(0.4, so_far)
+    made.measurements.progress(0.4, "c", (16, 16), np.ones((64, 64)))
     assert made.canvas.effective_field.name == "measured, 40%"
-    made.measurements.state_changed.emit("idle")
+    made.measurements.drop()
     assert made.canvas.effective_field.name == "expected"
 
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-from PySide6.QtCore import QObject, Signal
 
+from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.charts.profile_chart import ProfileChart, section
-
-
-class FakeMeasurements(QObject):
-    erf_changed = Signal(object)
-    progressed = Signal(float, object)
-    state_changed = Signal(str)
-    shortfall = ""
-    result = None
+from tests.measurements import FakeMeasurements
 
 
 def conv(name: str, stride: int = 1) -> Layer:
     return Layer(ops.Conv(kernel_size=3, stride=stride, padding=1, out_channels=2), name)
+
+
+def chart_of(made, settings, source: FakeMeasurements | None = None) -> ProfileChart:
+    view = ErfView(made.session, made.selection, source)
+    chart = ProfileChart(made.session, made.selection, view, settings=settings)
+    view.setParent(chart)
+    return chart
 
 
 def chain(size: tuple[int, ...]) -> Architecture:
@@ -55,7 +53,7 @@ def test_that_there_is_a_section_along_every_axis_through_the_unit(
     state, shown, settings, size: tuple[int, ...]
 ) -> None:
     made = state(chain(size))
-    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    chart = shown(chart_of(made, settings))
     assert len(chart.plots) == len(size)
     graph = made.session.analysis.graph
     field = expected_erf(graph, graph.index("c"), made.selection.unit).map
@@ -70,7 +68,7 @@ def test_that_there_is_a_section_along_every_axis_through_the_unit(
 def test_that_the_borders_are_those_of_the_regions(state, shown, settings) -> None:
     made = state(chain((40, 30)))
     made.selection.select_layer("c", (0, 7))
-    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    chart = shown(chart_of(made, settings))
     view = made.session.analysis.unit("c", (0, 7))
     for axis, plot in enumerate(chart._plots):
         places = [place for _, place in plot.borders]
@@ -80,13 +78,12 @@ def test_that_the_borders_are_those_of_the_regions(state, shown, settings) -> No
 
 def test_that_a_measured_field_is_drawn_beside_the_expected_one(state, shown, settings) -> None:
     made = state(chain((40, 30)))
-    source = FakeMeasurements()
-    chart = shown(ProfileChart(made.session, made.selection, source, settings=settings))
+    source = FakeMeasurements(made.session)
+    chart = shown(chart_of(made, settings, source))
     assert curve(chart._plots[0], "measured").size == 0
     values = np.random.default_rng(0).random((40, 30))
     unit = made.selection.unit
-    source.result = SimpleNamespace(map=values, layer="c", unit=unit)
-    source.erf_changed.emit(source.result)
+    source.finish("c", unit, values)
     # Both fields have the same sum, so that the noise of a measurement does not scale it.
     expected = expected_erf(
         made.session.analysis.graph, made.session.analysis.graph.index("c"), unit
@@ -101,7 +98,7 @@ def test_that_a_measured_field_is_drawn_beside_the_expected_one(state, shown, se
 
 def test_that_a_hidden_chart_costs_nothing_and_catches_up(state, shown, settings) -> None:
     made = state(chain((40, 30)))
-    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    chart = shown(chart_of(made, settings))
     chart.hide()
     before = chart._plots[0].borders[0]
     made.selection.select_unit((1, 1))
@@ -112,7 +109,7 @@ def test_that_a_hidden_chart_costs_nothing_and_catches_up(state, shown, settings
 
 def test_that_the_axis_stays_while_the_unit_moves(state, shown, settings) -> None:
     made = state(chain((40, 30)))
-    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    chart = shown(chart_of(made, settings))
     before = chart.plots[0].getPlotItem().viewRange()
     made.selection.select_unit((0, 0))
     assert chart.plots[0].getPlotItem().viewRange() == before
@@ -122,7 +119,7 @@ def test_that_the_axis_stays_while_the_unit_moves(state, shown, settings) -> Non
 
 def test_that_the_logarithmic_axis_spans_four_decades(state, shown, settings) -> None:
     made = state(chain((40, 30)))
-    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    chart = shown(chart_of(made, settings))
     chart.log.setChecked(True)
     low, high = chart.plots[0].getPlotItem().viewRange()[1]
     assert (low, high) == pytest.approx((-4, 0.3), abs=0.1)
@@ -131,7 +128,7 @@ def test_that_the_logarithmic_axis_spans_four_decades(state, shown, settings) ->
 def test_that_a_unit_without_a_field_says_so(state, shown, settings) -> None:
     layer = Layer(ops.Conv(kernel_size=9, out_channels=2), "big")
     made = state(Architecture(input_size=(8, 8), layers=(layer,)))
-    chart = shown(ProfileChart(made.session, made.selection, settings=settings))
+    chart = shown(chart_of(made, settings))
     assert chart.message.isVisible()
     assert "empty" in chart.message.text()
     made.document.edit("more", chain((40, 30)))
@@ -143,13 +140,12 @@ def test_that_a_measurement_that_rises_above_the_expected_peak_stays_in_view(
     state, shown, settings
 ) -> None:
     made = state(chain((40, 30)))
-    source = FakeMeasurements()
-    chart = shown(ProfileChart(made.session, made.selection, source, settings=settings))
+    source = FakeMeasurements(made.session)
+    chart = shown(chart_of(made, settings, source))
     unit = made.selection.unit
     spike = np.zeros((40, 30))
     spike[2 * unit[0], 2 * unit[1]] = 1.0
-    source.result = SimpleNamespace(map=spike, layer="c", unit=unit)
-    source.erf_changed.emit(source.result)
+    source.finish("c", unit, spike)
     highest = curve(chart._plots[0], "measured").max()
     assert highest > 2
     low, high = chart.plots[0].getPlotItem().viewRange()[1]

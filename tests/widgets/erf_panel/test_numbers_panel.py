@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.erf_export import ErfExport
 from rfstudio.app.measuring.erf_numbers import HEADERS
-from rfstudio.app.measuring.erf_options import ErfOptions
 from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
-
-
-class Measured(QObject):
-    erf_changed = Signal(object)
-    shortfall = ""
-    measured_options = ErfOptions()
-    result: Any = None
+from tests.measurements import FakeMeasurements
 
 
 class Bench:
@@ -30,9 +21,9 @@ class Bench:
         made = state("alexnet")
         self.document, self.selection = made.document, made.selection
         self.selection.select_layer("conv3")
-        self.measured = Measured()
+        self.measured = FakeMeasurements(made.session)
         self.view = ErfView(made.session, made.selection, self.measured)
-        export = ErfExport(made.session, made.selection, self.view, self.measured)
+        export = ErfExport(self.view)
         self.panel = shown(NumbersPanel(self.view, export))
 
     def cell(self, name: str, column: str) -> str:
@@ -41,13 +32,8 @@ class Bench:
         return str(numbers.index(row, HEADERS.index(column)).data())
 
     def measure(self) -> None:
-        expected = self.view.expected
         chosen = self.selection.value
-        self.measured.result = SimpleNamespace(
-            map=2 * expected.map, layer=chosen.layer, unit=chosen.unit, samples=8,
-            options={"estimator": "energy"}, notes=(),
-        )  # fmt: skip
-        self.measured.erf_changed.emit(self.measured.result)
+        self.measured.finish(chosen.layer, chosen.unit, 2 * self.view.shown.expected.map)
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def _measures_until_an_edit(window: MainWindow, qtbot: QtBot) -> None:
         assert window.actions_.cancel.isEnabled()
     assert not window.status.progress.isVisible()
     assert "measured (energy, 4 samples)" in window.inspector.effective._title.text()
-    shown = window.studio.erf.shown
+    shown = window.studio.erf.shown.field
     (top, bottom), (left, right) = window.studio.analysis.unit(
         *window.studio.selection.value[:2]
     ).visible_region
