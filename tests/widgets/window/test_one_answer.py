@@ -1,0 +1,179 @@
+"""Canvas, profile, inspector, numbers, files and figures show the same effective field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rfstudio.app.measuring.expected_fields import EXPECTED
+from rfstudio.app.wording.facts import erf_facts
+from rfstudio.core.effective.expected import expected_erf
+from rfstudio.widgets.window.main_window import MainWindow
+from tests.measurements import FakeJob, FakeRunner, result_of
+
+
+class Bench:
+    """A window whose measurements go on when the test says so."""
+
+    def __init__(self, open_window: Callable[..., MainWindow], folder: Path) -> None:
+        self.runner = FakeRunner()
+        self.window = open_window(runner=self.runner)
+        self.studio = self.window.studio
+        self.studio.selection.select_layer("head", (16, 16))
+        self._folder = folder
+
+    def measure(self) -> FakeJob:
+        self.studio.erf_session.measure()
+        return self.runner.jobs[-1]
+
+    def result(self, samples: int, seed: int = 0) -> Any:
+        """What a worker sends of the chosen unit after some of 10 samples."""
+        layer, unit, _ = self.studio.selection.value
+        values = np.random.default_rng(seed).random(self.studio.analysis.analysis.input_size)
+        return result_of(layer, unit, values, samples, wanted=10)
+
+    def shown(self, monkeypatch: pytest.MonkeyPatch) -> tuple[str, np.ndarray]:
+        """What every part shows, which must be the same: its name in a heading, and its map."""
+        window, studio = self.window, self.studio
+        field = studio.erf.shown.field
+        assert window.canvas.effective_field is field
+        assert field.name in window.canvas.caption.text()
+        label = window.inspector.effective._title.text().removeprefix("Effective field, ")
+        assert label == field.label
+        facts = {x.label: x.text for x in erf_facts(field.metrics)}
+        assert window.inspector.effective.texts() == facts
+        window.tabs.setCurrentWidget(window.profile)
+        for plot in window.profile._plots:
+            assert ("measured" in plot.values) == field.is_measured
+        assert ("measured" in window.profile.legend.text()) == field.is_measured
+        window.numbers.refresh()
+        assert window.numbers.title.text().startswith(f"Effective field: {label}")
+        record = studio.erf_export.record()
+        assert record["metrics"]["luo_size"] == field.metrics.luo_size
+        assert ("samples" in record) == field.is_measured
+        drawn: dict[str, Any] = {}
+        monkeypatch.setattr(
+            "rfstudio.app.files.exports.scene_of", lambda *_, **words: drawn.update(words)
+        )
+        monkeypatch.setattr("rfstudio.app.files.exports.render", lambda *_: b"")
+        window.files._write_picture(None, self._folder / "figure.png")
+        assert drawn["erf"] is field.map
+        assert drawn["erf_label"] == f"effective field, {label}"
+        return label, field.map
+
+    def expected(self) -> np.ndarray:
+        analysis, chosen = self.studio.selection.shown
+        graph = analysis.graph
+        index = graph.index(chosen.layer)
+        return expected_erf(graph, index, chosen.unit, reference=analysis.reference).map
+
+
+@pytest.fixture
+def bench(open_window: Callable[..., MainWindow], tmp_path: Path) -> Bench:
+    return Bench(open_window, tmp_path)
+
+
+def test_that_all_parts_show_the_running_average_while_samples_arrive(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.measure()
+    assert bench.shown(monkeypatch)[0] == "expected (approximate)"
+    for samples in (2, 7):
+        so_far = bench.result(samples, samples)
+        job.progressed.emit(samples / 10, so_far)
+        label, values = bench.shown(monkeypatch)
+        assert label == f"measured (energy, {samples} of 10 samples)"
+        assert values is so_far.map
+        assert bench.window.canvas.effective_field.name == f"measured, {10 * samples}%"
+    complete = bench.result(10, 10)
+    job.succeeded.emit(complete)
+    label, values = bench.shown(monkeypatch)
+    assert (label, values is complete.map) == ("measured (energy, 10 samples)", True)
+
+
+def test_that_all_parts_show_what_is_there_when_a_measurement_is_stopped_or_fails(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.measure()
+    job.progressed.emit(0.4, bench.result(4))
+    bench.studio.erf_session.cancel()
+    assert bench.shown(monkeypatch)[0] == "measured (energy, 4 of 10 samples)"
+    bench.studio.erf_session.measure_more()
+    assert bench.shown(monkeypatch)[0] == "measured (energy, 4 of 10 samples)"
+    bench.runner.jobs[-1].failed.emit(RuntimeError("no more"))
+    assert bench.shown(monkeypatch)[0] == "measured (energy, 4 of 10 samples)"
+    bench.measure().progressed.emit(0.1, bench.result(1))
+    bench.runner.jobs[-1].failed.emit(RuntimeError("none at all"))
+    assert bench.shown(monkeypatch)[0] == "expected (approximate)"
+
+
+def test_that_a_measured_field_comes_back_with_the_input_as_reference(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.measure().succeeded.emit(bench.result(10))
+    bench.studio.analysis.set_reference("stem")
+    label, values = bench.shown(monkeypatch)
+    assert label == "expected (approximate)"
+    assert np.array_equal(values, bench.expected())
+    bench.studio.analysis.set_reference("input")
+    assert bench.shown(monkeypatch)[0] == "measured (energy, 10 samples)"
+
+
+def test_that_another_layer_under_another_reference_drops_the_measured_field(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.measure().succeeded.emit(bench.result(10))
+    bench.studio.analysis.set_reference("stem")
+    bench.studio.selection.select_layer("stage")
+    assert bench.shown(monkeypatch)[0].startswith("expected")
+    bench.studio.analysis.set_reference("input")
+    label, values = bench.shown(monkeypatch)
+    assert label.startswith("expected")
+    assert np.array_equal(values, bench.expected())
+
+
+def test_that_all_parts_show_the_expected_field_after_an_edit_and_after_its_undo(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.measure()
+    job.progressed.emit(0.5, bench.result(5))
+    before = bench.expected()
+    bench.studio.edits.set_parameter((0,), "kernel_size", 5)
+    assert bench.shown(monkeypatch)[0].startswith("expected")
+    bench.studio.document.undo_stack.undo()
+    label, values = bench.shown(monkeypatch)
+    assert label.startswith("expected")
+    assert np.array_equal(values, before)
+
+
+def test_that_a_result_of_the_unit_before_is_shown_nowhere(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = bench.measure()
+    late = bench.result(10)
+    job.progressed.emit(0.5, bench.result(5))
+    bench.studio.selection.select_unit((3, 4))
+    for signal, words in ((job.progressed, (0.9, late)), (job.succeeded, (late,))):
+        signal.emit(*words)
+        label, values = bench.shown(monkeypatch)
+        assert label.startswith("expected")
+        assert np.array_equal(values, bench.expected())
+    bench.measure().succeeded.emit(bench.result(10))
+    assert bench.shown(monkeypatch)[0] == "measured (energy, 10 samples)"
+    bench.studio.selection.select_unit((16, 16))
+    assert bench.shown(monkeypatch)[0].startswith("expected")
+
+
+def test_that_a_field_that_takes_long_comes_to_all_parts_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EXPECTED, "seconds", 1.0)  # as if the last one had taken a second
+    bench.studio.selection.select_unit((1, 2))
+    assert bench.window.canvas.effective_field is None
+    assert bench.window.inspector.effective.texts() == {}
+    bench.studio.erf._later.timeout.emit()
+    assert bench.shown(monkeypatch)[0].startswith("expected")
