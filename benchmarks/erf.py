@@ -34,7 +34,7 @@ from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import expand
 from rfstudio.engine.measuring.erf import measure, measure_units
-from rfstudio.engine.measuring.network_cache import KeptNetworks
+from rfstudio.engine.measuring.network_cache import NetworkCache
 from rfstudio.engine.measuring.subject import ConeSubject
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.module.folding import fold_norms
@@ -236,7 +236,7 @@ def _hovers(options: argparse.Namespace, device: torch.device) -> None:
         units = bench.neighbours(3)
         for weights in ("uniform", "random"):
             request = replace(bench.subject.request, device=str(device), samples=4, weights=weights)
-            held = KeptNetworks()
+            held = NetworkCache()
             for unit in 20 * units:  # until evaluations are kept
                 measure(replace(request, unit=unit), networks=held)
                 if any(x.tapes for x in held.networks):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rfstudio.engine.requests.gains_request import GainsRequest, GainsResult
 
 
-def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measured gains
+def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measured gains
     network: Network | Analysis,
     layer: str,
     unit: tuple[int, ...] | None = None,
@@ -56,7 +56,7 @@ def expected_erf(  # noqa: PLR0913 - those behind `batch_norm` are only of measu
     batch_norm
         "warmed", "fresh" or "train": which statistics batch norm has.
     module
-        One of `to_torch` for this layer or one behind it, whose gains are measured.
+        One of `to_torch` for this layer or one after it, whose gains are measured.
     images
         (N, C, H, W), of torch or numpy, or a single one without N: on them gains are measured
         instead of noise; the network is taken at their size.

@@ -30,7 +30,7 @@ def to_torch(
     seed
         Of random weights, from 0 to 2**63 - 1; the same seed gives the same weights.
     weights
-        "random": He's normal initialisation; "uniform": all alike, 1 / fan-in; "ones".
+        "random": He's normal initialisation; "uniform": all 1 / fan-in; "ones".
     input_size
         Size that fully connected layers are made for; the document's own if None.
 
@@ -39,7 +39,7 @@ def to_torch(
     UnknownLayerError
         If there is no such layer.
     GraphError
-        If the network has faults in front of the layer.
+        If the network has faults before the layer.
     """
     need_torch()
     from rfstudio.engine.module import build

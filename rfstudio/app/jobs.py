@@ -226,7 +226,7 @@ class _Host(threading.Thread):
             self._rope.send_bytes(b"!")
 
     def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until asked to stop."""
         try:
             while not self._is_stopping:
                 self._start_next()

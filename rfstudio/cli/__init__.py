@@ -39,9 +39,9 @@ def _incomplete(error: ImportError) -> int:
     """Say what an installation lacks; the error itself is one of the program if that is ours."""
     if (error.name or "").partition(".")[0] == "rfstudio":
         raise error
-    told = " ".join(str(error).split())[:300]
+    what = " ".join(str(error).split())[:300]
     print(
-        f"rfstudio: the installation is incomplete ({told}); install RF Studio again, as the "
+        f"rfstudio: the installation is incomplete ({what}); install RF Studio again, as the "
         "README says",
         file=sys.stderr,
     )

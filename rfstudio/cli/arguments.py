@@ -56,7 +56,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _with_joined_numbers(argv: list[str]) -> list[str]:
-    """Join the numbers behind an option that takes one per axis, so that any number may follow.
+    """Join the numbers after an option that takes one per axis, so that any number may follow.
 
     Networks have one, two or three axes, and a unit's position may be mistyped as negative.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.files.figure_settings import FigureWish
+from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
@@ -27,8 +27,8 @@ class Answers:
         self.save: str = "cancel"
         self.path: Path | None = None
         self.overwrite = False
-        self.wish: FigureWish | None = None
-        self.wishes: list[FigureWish] = []
+        self.chosen_figure: FigureSettings | None = None
+        self.offered_figures: list[FigureSettings] = []
         self.asked: list[str] = []
         self.reports: list[tuple[str, str]] = []
 
@@ -46,9 +46,9 @@ class Answers:
         self.asked.append(f"overwrite {name}")
         return self.overwrite
 
-    def figure(self, parent, wish: FigureWish) -> FigureWish | None:
-        self.wishes.append(wish)
-        return self.wish or wish
+    def figure(self, parent, figure: FigureSettings) -> FigureSettings | None:
+        self.offered_figures.append(figure)
+        return self.chosen_figure or figure
 
     def recover(self, parent, name: str) -> bool:
         return False

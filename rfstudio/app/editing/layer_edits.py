@@ -56,18 +56,18 @@ class LayerEdits(QObject):
         self._document = document
         self._session = session
         self._selection = selection
-        # By the networks left and entered; as they are kept, no other ones can have their ids.
+        # By the networks left and entered; as they are held here, no other ones can have their ids.
         self._sides: dict[tuple[int, int], tuple[_Side, _Side]] = {}
         self._here = document.architecture
-        # Connected behind the analysis, so that the selection has followed by then.
+        # Connected after the analysis, so that the selection has followed by then.
         document.architecture_changed.connect(self._follow_step)
 
     @property
     def _architecture(self) -> Architecture:
         return self._document.architecture
 
-    def place_behind_selection(self) -> Location:
-        """Return where a new layer goes: behind the chosen item, or to the front."""
+    def place_after_selection(self) -> Location:
+        """Return where a new layer goes: after the chosen item, or first."""
         item = self._selection.item
         if item is None:
             return (0,)
@@ -77,19 +77,19 @@ class LayerEdits(QObject):
         return edits.after(item)
 
     def add(self, keyword: str, place: Location | None = None) -> None:
-        """Add a new layer or container, by its keyword, behind the chosen item."""
+        """Add a new layer or container, by its keyword, after the chosen item."""
         item = new_item(keyword)
-        place = self.place_behind_selection() if place is None else place
+        place = self.place_after_selection() if place is None else place
         if isinstance(item, Layer) and item.op.merges:
             item = replace(item, inputs=self._usual_sources(place))
         self._insert(f"Add {keyword}", place, (item,))
 
     def insert_text(self, text: str, place: Location | None = None, *, verb: str = "Paste") -> None:
-        """Insert layers from YAML text behind the chosen item."""
+        """Insert layers from YAML text after the chosen item."""
         items = items_of_text(text, self._architecture.axes)
         if not items:
             raise EditError("the text holds no layers")
-        place = self.place_behind_selection() if place is None else place
+        place = self.place_after_selection() if place is None else place
         self._insert(f"{verb} {_count(len(items))}", place, items)
 
     def text_of(self, locations: Sequence[Location]) -> str:
@@ -98,7 +98,7 @@ class LayerEdits(QObject):
         return text_of_items([item_at(self._architecture, place) for place in places])
 
     def delete(self, locations: Sequence[Location], *, verb: str = "Delete") -> None:
-        """Delete items; what then stands in their place is chosen."""
+        """Delete items; what is then in their place is chosen."""
         places = edits.outermost(locations)
         if not places:
             return
@@ -108,7 +108,7 @@ class LayerEdits(QObject):
             self._select_near(edits.landing(places, places[0]))
 
     def duplicate(self, locations: Sequence[Location]) -> None:
-        """Put copies of items behind them."""
+        """Put copies of items after them."""
         places = edits.outermost(locations)
         after = edits.duplicate(self._architecture, places)
         with self._step():
@@ -116,7 +116,7 @@ class LayerEdits(QObject):
             self._selection.select_item(edits.after(places[-1]))
 
     def move(self, locations: Sequence[Location], target: Location) -> list[Location]:
-        """Move items in front of a place; return where they are now."""
+        """Move items before a place; return where they are now."""
         places = edits.outermost(locations)
         after = edits.move(self._architecture, places, target)
         goal = edits.landing(places, target)

@@ -12,10 +12,10 @@ from rfstudio.figures import FigureError, FigureStyle
 __all__ = [
     "RESOLUTIONS",
     "WIDTHS",
+    "FigureSettings",
     "FigureStyle",
-    "FigureWish",
-    "remember_wish",
-    "remembered_wish",
+    "remember_figure",
+    "remembered_figure",
 ]
 
 Content = Literal["fields", "growth"]
@@ -28,7 +28,7 @@ RESOLUTIONS = (30, 2400)
 
 
 @dataclass(frozen=True, slots=True)
-class FigureWish:
+class FigureSettings:
     """A figure that is wanted.
 
     Attributes
@@ -43,9 +43,9 @@ class FigureWish:
     style: FigureStyle = field(default_factory=lambda: FigureStyle(colour=True))
 
 
-def remembered_wish(settings: Settings) -> FigureWish:
+def remembered_figure(settings: Settings) -> FigureSettings:
     """Return what was wanted last; what is not remembered or makes no sense is as at first."""
-    usual = FigureWish()
+    usual = FigureSettings()
     style = replace(
         usual.style,
         colour=settings.flag("figure/colour", usual.style.colour),
@@ -60,11 +60,11 @@ def remembered_wish(settings: Settings) -> FigureWish:
             dpi=round(settings.number("figure/dpi", style.dpi)),
         )
     content: Content = "growth" if settings.text("figure/content") == "growth" else "fields"
-    return FigureWish(content, style)
+    return FigureSettings(content, style)
 
 
-def remember_wish(settings: Settings, wish: FigureWish) -> None:
+def remember_figure(settings: Settings, figure: FigureSettings) -> None:
     """Remember what was wanted."""
-    settings.set("figure/content", wish.content)
+    settings.set("figure/content", figure.content)
     for name in ("width_mm", "dpi", "colour", "scale", "caption", "legend"):
-        settings.set(f"figure/{name}", getattr(wish.style, name))
+        settings.set(f"figure/{name}", getattr(figure.style, name))

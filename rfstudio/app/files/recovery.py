@@ -30,7 +30,7 @@ class Recovery(QObject):
     Parameters
     ----------
     document
-        What is kept.
+        What is saved.
     folder
         Where; the user's own folder if None.
     """

@@ -28,9 +28,9 @@ class _Run(NamedTuple):
     options: ErfOptions
     pixels: NDArray[np.uint8] | None
 
-    def work(self, kept: ErfResult | None = None) -> ErfWork:
-        """Return the measurement for the worker, from the start or from what is kept."""
-        return work_of(self.subject, self.options, self.pixels, kept)
+    def work(self, earlier: ErfResult | None = None) -> ErfWork:
+        """Return the measurement for the worker, from the start or on from an earlier result."""
+        return work_of(self.subject, self.options, self.pixels, earlier)
 
 
 class ErfSession(QObject):
@@ -88,7 +88,7 @@ class ErfSession(QObject):
         self._options = options or ErfOptions()
         self._pixels: NDArray[np.uint8] | None = None
         self._run: _Run | None = None
-        self._kept: ErfResult | None = None
+        self._earlier: ErfResult | None = None
         self._job: Job | None = None
         self._so_far: ErfResult | None = None
         self._fraction = 0.0
@@ -187,41 +187,41 @@ class ErfSession(QObject):
 
         The options are those of the result, whatever is chosen by now.
         """
-        kept, run = self._result, self._run
-        if kept is None or run is None or self.why_no_more:
+        earlier, run = self._result, self._run
+        if earlier is None or run is None or self.why_no_more:
             return
         is_stopped = self._state == "stopped"
-        wanted = kept.wanted if is_stopped else 2 * kept.samples
+        wanted = earlier.wanted if is_stopped else 2 * earlier.samples
         # A map by filling may have stopped amid a sample.
-        done = self._fraction if is_stopped else kept.samples / wanted
+        done = self._fraction if is_stopped else earlier.samples / wanted
         self._run = run._replace(options=replace(run.options, samples=wanted))
-        kept = replace(kept, wanted=wanted)
-        work = self._run.work(kept)
+        earlier = replace(earlier, wanted=wanted)
+        work = self._run.work(earlier)
         self._result = None
         self.erf_changed.emit(None)
-        self._start(work, kept)
-        self._advance(done, kept)
+        self._start(work, earlier)
+        self._advance(done, earlier)
 
     def cancel(self) -> None:
         """Stop the running measurement; the samples that are there stay as its result."""
         if not self.is_measuring:
             return
-        kept = self._so_far
-        if kept is None:
+        so_far = self._so_far
+        if so_far is None:
             self._drop()
             return
         self._end_job(PATIENCE)  # to go on from here, a worker that is warm is worth the wait
-        self._result = kept
+        self._result = so_far
         self._set_state("stopped")
         self._announce()
 
-    def _start(self, work: ErfWork, kept: ErfResult | None = None) -> None:
+    def _start(self, work: ErfWork, earlier: ErfResult | None = None) -> None:
         job = self._runner.submit(_KEY, work)
         job.progressed.connect(self._advance)
         job.succeeded.connect(self._succeed)
         job.failed.connect(self._fail)
         self._job = job
-        self._kept, self._so_far, self._fraction = kept, None, 0.0
+        self._earlier, self._so_far, self._fraction = earlier, None, 0.0
         self._set_state("measuring")
 
     def _chosen(self) -> Subject:
@@ -239,7 +239,7 @@ class ErfSession(QObject):
         self._run = None
         self._end_job(PATIENCE)
         had_result, had_part = self._result is not None, self._so_far is not None
-        self._kept, self._so_far, self._fraction = None, None, 0.0
+        self._earlier, self._so_far, self._fraction = None, None, 0.0
         self._result = None
         if had_result:
             self.erf_changed.emit(None)
@@ -261,21 +261,21 @@ class ErfSession(QObject):
 
     def _succeed(self, result: ErfResult) -> None:
         self._job = None
-        self._kept, self._so_far = None, None
+        self._earlier, self._so_far = None, None
         self._result = result
         self._set_state("done")
         self._announce()
 
     def _fail(self, error: Exception) -> None:
         self._job = None
-        kept, self._kept = self._kept, None
-        if kept is None:
+        earlier, self._earlier = self._earlier, None
+        if earlier is None:
             self._run, self._so_far = None, None
             self._set_state("idle")
             self.measurement_changed.emit(self.measurement)
         else:
-            self._so_far, self._fraction = kept, kept.samples / kept.wanted
-            self._result = kept
+            self._so_far, self._fraction = earlier, earlier.samples / earlier.wanted
+            self._result = earlier
             self._set_state("stopped")
             self._announce()
         self.failed.emit(error)

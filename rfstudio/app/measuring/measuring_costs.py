@@ -1,4 +1,4 @@
-"""What a measurement will need, told before it starts where that is much."""
+"""What a measurement will need, said before it starts if that is much."""
 
 from __future__ import annotations
 

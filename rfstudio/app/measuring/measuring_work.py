@@ -32,7 +32,7 @@ def work_of(
     subject: Subject,
     options: ErfOptions,
     pixels: NDArray[np.uint8] | None,
-    kept: ErfResult | None = None,
+    earlier: ErfResult | None = None,
 ) -> ErfWork:
     """Return the measurement of a unit, to be run in the worker.
 
@@ -44,7 +44,7 @@ def work_of(
         How it is measured.
     pixels
         What the canvas shows, (H, W, 3) bytes; None: no image.
-    kept
+    earlier
         What was measured before, to go on from there.
 
     Raises
@@ -77,8 +77,8 @@ def work_of(
         amplitude=options.amplitude,
     )
     if options.inputs == "folder" and options.folder is not None:
-        return partial(measure_folder, request, options.folder, kept=kept)
-    return partial(measure_erf, request, kept=kept)
+        return partial(measure_folder, request, options.folder, earlier=earlier)
+    return partial(measure_erf, request, earlier=earlier)
 
 
 def measure_folder(
@@ -86,7 +86,7 @@ def measure_folder(
     folder: Path,
     token: CancelToken,
     report: Report,
-    kept: ErfResult | None = None,
+    earlier: ErfResult | None = None,
 ) -> ErfResult:
     """Measure on the images of a folder, read in the worker, in the order of their names.
 
@@ -101,4 +101,4 @@ def measure_folder(
 
     if not folder.is_dir():
         raise RFStudioError(f"{folder}: there is no such folder; choose another one")
-    return measure_erf(replace(request, images=photos_of(folder)), token, report, kept)
+    return measure_erf(replace(request, images=photos_of(folder)), token, report, earlier)

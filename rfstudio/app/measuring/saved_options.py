@@ -49,7 +49,7 @@ def remembered(settings: Settings) -> ErfOptions:
 
 
 def _understood(option: Option, text: str) -> Any:
-    """Return the value that a text stands for; None if it is none of this option."""
+    """Return the value that a text means; None if it is none of this option."""
     if option.name == "device":
         return text if _DEVICE.fullmatch(text) else None
     if option.name == "weights":

@@ -45,7 +45,7 @@ class UnitFollowing(QObject):
         selection.selection_changed.connect(lambda: self._follow(UNIT_RESTS))
         session.analysis_changed.connect(lambda: self._follow(NETWORK_RESTS))
         erf_session.options_changed.connect(lambda: self._wait(NETWORK_RESTS))
-        erf_session.state_changed.connect(self._forget_wish)
+        erf_session.state_changed.connect(self._stop_waiting)
 
     @property
     def is_on(self) -> bool:
@@ -79,6 +79,6 @@ class UnitFollowing(QObject):
             # An edit moves the selection too; the longer rest counts.
             self._rest.start(max(rest, self._rest.remainingTime()))
 
-    def _forget_wish(self, state: str) -> None:
+    def _stop_waiting(self, state: str) -> None:
         if state == "measuring":
             self._rest.stop()

@@ -42,7 +42,7 @@ class AnalysisSession(QObject):
 
     @property
     def outline(self) -> Outline:
-        """Which nodes of the analysis the items of the document stand for."""
+        """Which nodes of the analysis the items of the document expand to."""
         return self._outline
 
     @property
@@ -56,7 +56,7 @@ class AnalysisSession(QObject):
         return self._batch_norm_training
 
     def unit(self, layer: str, position: tuple[int, ...]) -> UnitView:
-        """Return what one unit sees; the last few answers are kept, since many views ask.
+        """Return what one unit sees; the last few answers are remembered for other views.
 
         Raises
         ------

@@ -41,11 +41,11 @@ class ReplaceArchitecture(QUndoCommand):
         self._merge_key = merge_key
 
     def redo(self) -> None:
-        """Show the architecture behind the edit."""
+        """Show the architecture after the edit."""
         self._show(self._after)
 
     def undo(self) -> None:
-        """Show the architecture in front of the edit."""
+        """Show the architecture before the edit."""
         self._show(self._before)
 
     def id(self) -> int:

@@ -124,7 +124,7 @@ class Document(QObject):
         Raises
         ------
         RFStudioError
-            If there is no file to write to, or it cannot be written; an old file is kept then.
+            If there is no file to write to, or it cannot be written; then an old file stays.
         """
         target = path or self._path
         if target is None:
@@ -172,7 +172,7 @@ def read_network(path: Path) -> Architecture:
 
 
 def write_network(path: Path, architecture: Architecture) -> None:
-    """Write a network to a file; an old file is kept if that fails.
+    """Write a network to a file; an old file stays if that fails.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which nodes of the graph an item of the document stands for: one for each copy by `repeat`."""
+"""Which nodes of the graph an item of the document expands to: one for each copy by `repeat`."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Outline:
         return outputs.index(node) if node in outputs else -1
 
     def copy_beside(self, location: Location, chosen: Location, copy: int) -> int:
-        """Return the copy of an item that lies in the same turn of all shared repeats.
+        """Return the copy of an item that is in the same turn of all shared repeats.
 
         Parameters
         ----------

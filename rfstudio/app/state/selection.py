@@ -55,7 +55,7 @@ class Shown(NamedTuple):
 class Selection(QObject):
     """Holds the choice, and keeps it sensible when the network changes.
 
-    The layer stays chosen for as long as it is there; if it vanishes, what now stands in its
+    The layer stays chosen for as long as it is there; if it vanishes, what is now in its
     place is chosen.  When a map changes its size, the unit keeps its relative place.
 
     Signals
@@ -197,7 +197,7 @@ class Selection(QObject):
         Parameters
         ----------
         index
-            The node of the layer that was chosen, or what now stands in its place.
+            The node of the layer that was chosen, or what is now in its place.
         item
             The item that was chosen; it may be elsewhere now.
         """

@@ -1,4 +1,4 @@
-"""Numbers of an effective receptive field: how large it is, what form it has, where it lies.
+"""Numbers of an effective receptive field: how large it is, what form it has, where it is.
 
 All are of the linear map, in pixels, and computed when they are first asked for.  With an isotropic
 Gaussian of standard deviation σ: `luo_size` 4.406 σ, `fwhm` 2.355 σ, `r50` 1.177 σ,
@@ -303,7 +303,7 @@ class Metrics(Mapping[str, Any]):
     def angle(self) -> float | None:
         """Direction of the largest extent, in degrees from the x axis towards +y, above −90 to 90.
 
-        None where there are not two axes, or no direction stands out.
+        None where there are not two axes, or no direction is distinct.
         """
         if self.covariance is None or self.map.ndim != 2:
             return None

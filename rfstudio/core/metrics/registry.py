@@ -1,7 +1,7 @@
 """All numbers of an effective field: what each is called, means, is made of and looks like.
 
-Files, command line and window take names, units, sentences and formats from here.  How a number is
-computed stands in the property of its name of `rfstudio.core.metrics.metrics.Metrics`.
+Files, command line and window take names, units, sentences and formats from here.  A number is
+computed by the property of its name of `rfstudio.core.metrics.metrics.Metrics`.
 """
 
 from __future__ import annotations

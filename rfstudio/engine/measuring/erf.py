@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from rfstudio.core.errors import Cancelled
 from rfstudio.engine.measuring import ranks
-from rfstudio.engine.measuring.network_cache import KeptNetworks
+from rfstudio.engine.measuring.network_cache import NetworkCache
 from rfstudio.engine.measuring.run import Run, Unit
 from rfstudio.engine.process import devices
 from rfstudio.engine.process.errors import MeasurementError
@@ -31,8 +31,8 @@ def measure(
     token: CancelToken | None = None,
     module: nn.Module | None = None,
     images: Tensor | None = None,
-    kept: ErfResult | None = None,
-    networks: KeptNetworks | None = None,
+    earlier: ErfResult | None = None,
+    networks: NetworkCache | None = None,
 ) -> ErfResult:
     """Measure the effective receptive field of one unit.
 
@@ -49,11 +49,11 @@ def measure(
         One that `to_torch` made is measured in the unit's cone, any other on whole images.
     images
         (N, C, *size), used as they are, instead of noise; the network is taken at their size.
-    kept
+    earlier
         What was measured before of the same unit with the same options, to go on from there: the
         result is that of all samples in one run, to rounding.
     networks
-        Where networks and evaluations are kept for the next unit of the same map, and found.
+        The networks and evaluations of units of the same map that were measured before.
 
     Raises
     ------
@@ -70,8 +70,8 @@ def measure(
     token = token or CancelToken()
     with ranks.joined() as rank, _exact(), _lack_of_memory_in_words():
         run = Run(request, [request.unit], module, images, networks)
-        if kept is not None:
-            run.resume(kept, rank)
+        if earlier is not None:
+            run.resume(earlier, rank)
         with _undone_by_errors(run):
             run.check_photos(token)
             for batch in run.batches(rank):

@@ -1,7 +1,8 @@
-"""What a process keeps of its measurements, so that the next unit of the same map costs less.
+"""A cache of the networks that a process has measured, for the next unit of the same map.
 
-While the pointer moves over a map, requests differ in nothing but the unit.  The network with its
-weights stays, and with it, once that pays, what the way back needs of an evaluation of the map.
+While the pointer moves over a map, requests differ in nothing but the unit.  So the network with
+its weights is cached, and with it, once that pays, what the way back needs of an evaluation of the
+map.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ _SHARE = 0.25
 """Share of the free memory that may be filled."""
 
 _NETWORKS = 4
-"""Networks that are kept at most."""
+"""Networks in a cache at most."""
 
 
-class KeptNetworks:
+class NetworkCache:
     """The last networks that were measured; those used longest ago make room first."""
 
     def __init__(self) -> None:
@@ -39,13 +40,13 @@ class KeptNetworks:
         return self._networks.get(key)
 
     def put(self, key: Hashable, network: Network) -> None:
-        """Keep a network."""
+        """Add a network; the one used longest ago makes room."""
         self._networks[key] = network
         while len(self._networks) > _NETWORKS:
             self._networks.popitem(last=False)
 
     def drop(self, key: Hashable) -> None:
-        """Forget a network, if it is kept."""
+        """Forget a network, if it is there."""
         self._networks.pop(key, None)
 
     def clear(self) -> None:
@@ -61,11 +62,11 @@ class KeptNetworks:
 
     @property
     def bytes(self) -> int:
-        """Memory of all that is kept."""
+        """Memory of all networks and their evaluations."""
         return sum(x.bytes for x in self._networks.values())
 
     def has_room(self, wanted: int, device: torch.device, network: Network) -> bool:
-        """Whether `network` may keep so many bytes more; others are dropped for that."""
+        """Whether `network` may take so many bytes more; others are dropped for that."""
         free = free_memory(device)
         while True:
             held = self.bytes
@@ -116,9 +117,9 @@ def _state_of_file(weights: str) -> Hashable:
         path = Path(weights).resolve()
         state = path.stat()
     except OSError:
-        return (weights, None)  # nothing to keep: reading it fails
+        return (weights, None)  # no network to cache: reading it fails
     return (str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
 
-HERE = KeptNetworks()
-"""What this process keeps."""
+HERE = NetworkCache()
+"""The cache of this process."""

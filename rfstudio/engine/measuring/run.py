@@ -21,7 +21,7 @@ from rfstudio.engine.measuring.estimators import Mean
 from rfstudio.engine.measuring.evaluations import Evaluations
 from rfstudio.engine.measuring.filling import Moved, fill_samples, reach
 from rfstudio.engine.measuring.network import Network
-from rfstudio.engine.measuring.network_cache import KeptNetworks, key_of
+from rfstudio.engine.measuring.network_cache import NetworkCache, key_of
 from rfstudio.engine.measuring.sampling import Images
 from rfstudio.engine.measuring.stacks import gradients, gradients_by, stacked
 from rfstudio.engine.measuring.subject import ConeSubject, Subject, WholeSubject, target_of
@@ -64,7 +64,7 @@ class Run:
     module, images
         As in `rfstudio.engine.measuring.erf.measure`.
     networks
-        What earlier measurements left behind, and where this one leaves something; None: nothing.
+        Networks that earlier measurements made, and where this one puts its own; None: none.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Run:
         units: Sequence[Unit | None],
         module: nn.Module | None = None,
         images: Tensor | None = None,
-        networks: KeptNetworks | None = None,
+        networks: NetworkCache | None = None,
     ) -> None:
         self._start = time.perf_counter()
         self.request = request
@@ -121,20 +121,20 @@ class Run:
             for box in self._boxes
         ]
         self._limit = self._affordable()
-        self._evaluations = self._kept_evaluations()
+        self._evaluations = self._evaluations_of_map()
         self._first = self._brought = 0
         self._rank = ranks.Rank(0, 1)
         self._begun: Moved | None = None
 
-    def resume(self, kept: ErfResult, rank: ranks.Rank) -> None:
+    def resume(self, earlier: ErfResult, rank: ranks.Rank) -> None:
         """Go on from what was measured before of the only unit.
 
         Parameters
         ----------
-        kept
+        earlier
             The result before.
         rank
-            The first of several processes brings it in, once; the others go on behind it.
+            The first of several processes brings it in, once; the others go on after it.
 
         Raises
         ------
@@ -144,12 +144,12 @@ class Run:
         (mean,), (box,), (unit,) = self.means, self._boxes, self.units
         now = self.request.options() | {"unit": unit}
         others = {"samples", "images"}
-        if any(kept.options.get(x) != value for x, value in now.items() if x not in others):
+        if any(earlier.options.get(x) != value for x, value in now.items() if x not in others):
             raise MeasurementError("what was measured before had other options; start anew")
         where = tuple(slice(a, b) for a, b in box)
-        begun = kept.unfinished
+        begun = earlier.unfinished
         if begun is None:
-            mean.resume(kept.samples, kept.map[where], kept.standard_error[where])
+            mean.resume(earlier.samples, earlier.map[where], earlier.standard_error[where])
         elif begun.map is not None and begun.standard_error is not None:
             mean.resume(begun.samples, begun.map, begun.standard_error)
         self._first = mean.count
@@ -158,8 +158,8 @@ class Run:
             self._brought = mean.count
         else:
             mean.clear()
-        self._start -= kept.seconds
-        self._notes += [x for x in kept.notes if x not in (*self._notes, _ZERO)]
+        self._start -= earlier.seconds
+        self._notes += [x for x in earlier.notes if x not in (*self._notes, _ZERO)]
 
     def _subjects(self, module: nn.Module | None, node: Node) -> list[Subject]:
         """Return what is measured, on the device, with the weights that do not change."""
@@ -176,7 +176,7 @@ class Run:
             with told_in_words(module, "it cannot be copied to the device and precision"):
                 own = copy.deepcopy(module).to(self.device, self._dtype)
             return [WholeSubject(own, request, x, node, self._size, like) for x in self.units]
-        self._network = self._kept_network() if module is None else self._given(module)
+        self._network = self._cached_network() if module is None else self._given(module)
         self._notes += self._network.notes
         built = self._network.module
         return [ConeSubject(built, request, x, self._size, like) for x in self.units]
@@ -194,7 +194,7 @@ class Run:
         own = own.eval().to(self.device, self._dtype)
         return Network(own, self.request, self._images, given=True)
 
-    def _kept_network(self) -> Network:
+    def _cached_network(self) -> Network:
         """Return the network of an earlier measurement that differs in the unit at most."""
         request = self.request
         if self._networks is not None:
@@ -220,7 +220,7 @@ class Run:
             return False
         return self._networks.has_room(wanted, self.device, self._network)
 
-    def _kept_evaluations(self) -> Evaluations | None:
+    def _evaluations_of_map(self) -> Evaluations | None:
         request, network = self.request, self._network
         if network is None or request.estimator in BY_FILLING or request.method != "auto":
             return None

@@ -11,7 +11,7 @@ from rfstudio.engine.requests.request import ErfRequest, ErfResult
 
 
 def measure_erf(
-    request: ErfRequest, token: CancelToken, report: Report, kept: ErfResult | None = None
+    request: ErfRequest, token: CancelToken, report: Report, earlier: ErfResult | None = None
 ) -> ErfResult:
     """Measure an effective receptive field; see `rfstudio.engine.measuring.erf.measure`.
 
@@ -21,7 +21,7 @@ def measure_erf(
     erf = importlib.import_module("rfstudio.engine.measuring.erf")
     networks = importlib.import_module("rfstudio.engine.measuring.network_cache").HERE
     result: ErfResult = erf.measure(
-        request, report=report, token=token, kept=kept, networks=networks
+        request, report=report, token=token, earlier=earlier, networks=networks
     )
     return result
 

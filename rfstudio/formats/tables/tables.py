@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Number: TypeAlias = int | float | Fraction
 
 MINUS = "−"
-"""The sign in front of a negative number that people read."""
+"""The sign before a negative number that people read."""
 
 MISSING = "–"
 """What a reader sees where a value has no meaning."""
@@ -306,7 +306,7 @@ def latex_text(text: str) -> str:
     parted = re.sub(r"-(?=-)", f"-{_NOTHING}", one_line(text))  # two in a row would be one dash
     escaped = "".join(_LATEX.get(x, x) for x in parted)
     if escaped[:1] in ("[", "*"):
-        return "{}" + escaped  # behind the end of a row these would be its arguments
+        return "{}" + escaped  # after the end of a row these would be its arguments
     return re.sub(r"^-(?=\d)", "$-$", escaped)
 
 

@@ -41,7 +41,7 @@ class Canvas(Column):
     erf_view
         The effective field of the chosen unit.
     parent
-        The widget that it lies in.
+        The widget around it.
     settings
         Where the switches are remembered; the user's own settings if None.
 

@@ -118,7 +118,7 @@ class ProfileChart(QWidget):
     erf_view
         The effective fields of the chosen unit.
     parent
-        The widget that it lies in.
+        The widget around it.
     settings
         Where the switches are remembered; the user's own settings if None.
     """
@@ -329,7 +329,7 @@ class _SectionPlot:
         self._drawn.show_drawing(Drawing(curves, lines, note=self._note), plot.text_colour)
 
     def _up(self, values: Values) -> Values:
-        """Return values as they stand on the axis."""
+        """Return values as they are drawn on the axis."""
         if not self._is_log:
             return values
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -69,7 +69,7 @@ class NumberTable(QAbstractTableModel):
         return 0 if parent.isValid() else len(_TITLES)
 
     def data(self, index: _AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the text of a cell, its meaning, or where it stands."""
+        """Return the text of a cell, its meaning, or its alignment."""
         row = self.rows[index.row()]
         match role:
             case Qt.ItemDataRole.DisplayRole if index.column() in _NUMERIC:
@@ -85,7 +85,7 @@ class NumberTable(QAbstractTableModel):
     def headerData(  # noqa: N802 - Qt's name
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
-        """Return the title of a column, and that it stands over its cells."""
+        """Return the title of a column, and that it is aligned with its cells."""
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:

@@ -1,4 +1,4 @@
-"""One editor for each kind of parameter; what it shows is a value, what it announces a wish."""
+"""One editor for each kind of parameter; it shows a value, and announces what the user wants."""
 
 from __future__ import annotations
 

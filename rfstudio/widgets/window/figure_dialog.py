@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.files.figure_settings import RESOLUTIONS, WIDTHS, FigureStyle, FigureWish
+from rfstudio.app.files.figure_settings import RESOLUTIONS, WIDTHS, FigureSettings, FigureStyle
 from rfstudio.widgets.parts.fields import Choice
 
 _CONTENTS = (("Fields of the unit, on the image", "fields"), ("Growth with depth", "growth"))
@@ -21,21 +21,21 @@ _SCALES = (("Linear", "linear"), ("Logarithmic, three decades", "log"))
 
 
 class FigureDialog(QDialog):
-    """Edits a `FigureWish`.
+    """Edits a `FigureSettings`.
 
     Parameters
     ----------
-    wish
+    chosen
         What is shown at first.
     parent
         The window.
     """
 
-    def __init__(self, wish: FigureWish, parent: QWidget | None = None) -> None:
+    def __init__(self, chosen: FigureSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export picture")
-        style = wish.style
-        self.content = _choice(_CONTENTS, wish.content)
+        style = chosen.style
+        self.content = _choice(_CONTENTS, chosen.content)
         self.content.setToolTip(
             "The fields of the chosen unit, or the size of the fields of this network, and of "
             "those that it is compared with, against depth"
@@ -76,7 +76,7 @@ class FigureDialog(QDialog):
         self._follow()
 
     @property
-    def wish(self) -> FigureWish:
+    def chosen(self) -> FigureSettings:
         """What is chosen."""
         style = FigureStyle(
             width_mm=self.width_mm.value(),
@@ -86,7 +86,7 @@ class FigureDialog(QDialog):
             caption=self.caption.isChecked(),
             legend=self.legend.isChecked(),
         )
-        return FigureWish(self.content.currentData(), style)
+        return FigureSettings(self.content.currentData(), style)
 
     def _follow(self) -> None:
         """Gray out what a chart does not have."""

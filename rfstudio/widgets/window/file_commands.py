@@ -20,7 +20,7 @@ from rfstudio.app.files.exports import (
     save_picture,
     save_table,
 )
-from rfstudio.app.files.figure_settings import FigureStyle, remember_wish, remembered_wish
+from rfstudio.app.files.figure_settings import FigureStyle, remember_figure, remembered_figure
 from rfstudio.app.measuring.erf_options import ErfOptions
 from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
@@ -54,13 +54,13 @@ class FileCommands(QObject):
         A file was not opened: its path and its problems.
     network_opened
         Another network is shown.
-    told
+    announced
         Something worth a line in the status bar.
     """
 
     problems_found = Signal(object, object)
     network_opened = Signal()
-    told = Signal(str)
+    announced = Signal(str)
 
     def __init__(self, studio: Studio, questions: Questions, window: QWidget) -> None:
         super().__init__(window)
@@ -152,7 +152,7 @@ class FileCommands(QObject):
             return False
         self._studio.recent.add(path)
         self._remember_folder("network", path)
-        self.told.emit(f"Saved {path.name}")
+        self.announced.emit(f"Saved {path.name}")
         return True
 
     def _try_reading(self, path: Path) -> Architecture | None:
@@ -206,24 +206,24 @@ class FileCommands(QObject):
             self.open_image_path(path)
         else:
             known = ", ".join((*NETWORK_SUFFIXES, *IMAGE_SUFFIXES))
-            self.told.emit(f"“{path.name}” is neither a network nor an image ({known})")
+            self.announced.emit(f"“{path.name}” is neither a network nor an image ({known})")
 
     # --- exports --------------------------------------------------------------------------------
 
     def export_picture(self) -> None:
         """Ask what to draw and how, then for a file, and draw it."""
-        wish = self.questions.figure(self._window, remembered_wish(self._studio.settings))
-        if wish is None:
+        figure = self.questions.figure(self._window, remembered_figure(self._studio.settings))
+        if figure is None:
             return
-        remember_wish(self._studio.settings, wish)
+        remember_figure(self._studio.settings, figure)
         name = self._studio.document.architecture.name
-        is_growth = wish.content == "growth"
+        is_growth = figure.content == "growth"
         stem = _file_name(f"{name} {'growth' if is_growth else self._studio.selection.layer}")
         self._export(
             "Export picture",
             self._folder("export") / f"{stem}.png",
             _PICTURES,
-            partial(self._write_growth if is_growth else self._write_picture, wish.style),
+            partial(self._write_growth if is_growth else self._write_picture, figure.style),
         )
 
     def export_field(self) -> None:
@@ -278,7 +278,7 @@ class FileCommands(QObject):
             self.questions.report(self._window, f"“{path.name}” was not written.", str(error))
             return
         self._remember_folder("export", path)
-        self.told.emit(f"Wrote {path.name}")
+        self.announced.emit(f"Wrote {path.name}")
 
     # --- copies ---------------------------------------------------------------------------------
 
@@ -315,7 +315,9 @@ class FileCommands(QObject):
     def _copy(self, text: str, what: str) -> None:
         QGuiApplication.clipboard().setText(text)
         unsaved = self._studio.document.is_modified
-        self.told.emit(f"{what} copied" + ("; save the network first to use it" if unsaved else ""))
+        self.announced.emit(
+            f"{what} copied" + ("; save the network first to use it" if unsaved else "")
+        )
 
     # --- folders --------------------------------------------------------------------------------
 

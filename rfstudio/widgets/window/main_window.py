@@ -220,7 +220,7 @@ class MainWindow(QMainWindow):
         self.canvas.hovered.connect(status.show_hover)
         self.numbers.save_wanted.connect(self.files.export_field)
         self.files.compared = self.growth.compared
-        self.files.told.connect(status.tell)
+        self.files.announced.connect(status.tell)
         self.files.problems_found.connect(self.show_file_problems)
         self.files.network_opened.connect(self._show_new_network)
         self.problems.summary_changed.connect(status.show_remarks)

@@ -9,7 +9,7 @@ from typing import Literal
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from rfstudio.app.files.figure_settings import FigureWish
+from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.widgets.window.figure_dialog import FigureDialog
 
 Answer = Literal["save", "discard", "cancel"]
@@ -105,10 +105,10 @@ class Questions:
         )
         return bool(answer == button.Save)
 
-    def figure(self, parent: QWidget, wish: FigureWish) -> FigureWish | None:
+    def figure(self, parent: QWidget, chosen: FigureSettings) -> FigureSettings | None:
         """Ask what a figure is to show and how, beginning with what was wanted last."""
-        dialog = FigureDialog(wish, parent)
-        return dialog.wish if dialog.exec() else None
+        dialog = FigureDialog(chosen, parent)
+        return dialog.chosen if dialog.exec() else None
 
     def recover(self, parent: QWidget, name: str) -> bool:
         """Ask whether to take up a network that was not saved when the program ended."""

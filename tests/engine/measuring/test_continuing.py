@@ -60,7 +60,7 @@ def test_that_a_measurement_by_filling_goes_on_amid_a_sample(
     assert stopped.unfinished is not None
     assert not stopped.is_complete
     whole, seen = measure(request), list[tuple[float, ErfResult]]()
-    result = measure(request, kept=stopped, report=lambda *x: seen.append(x))
+    result = measure(request, earlier=stopped, report=lambda *x: seen.append(x))
     assert np.allclose(result.map, whole.map, rtol=1e-12, atol=0)
     assert np.allclose(result.standard_error, whole.standard_error, rtol=1e-9, atol=0)
     assert (result.samples, result.is_complete) == (2, True)
@@ -80,7 +80,7 @@ def test_that_a_stopped_measurement_goes_on_to_the_same_result(
     request = _request(estimator=estimator, weights=weights, samples=11)
     whole = measure(request)
     for stopped in (1, 6):  # in the middle of a draw of weights, too
-        result = measure(request, kept=_stopped(request, stopped))
+        result = measure(request, earlier=_stopped(request, stopped))
         assert (result.samples, result.wanted) == (11, 11)
         assert np.allclose(result.map, whole.map, rtol=1e-12, atol=1e-14)
         assert np.allclose(result.standard_error, whole.standard_error, rtol=1e-9, atol=1e-12)
@@ -90,7 +90,7 @@ def test_that_time_adds_up_and_the_first_report_is_of_all_samples() -> None:
     request = _request(samples=8, images_per_weights=1)
     kept = replace(_stopped(request, 5), seconds=100.0)
     reports: list[int] = []
-    result = measure(request, kept=kept, report=lambda _, so_far: reports.append(so_far.samples))
+    result = measure(request, earlier=kept, report=lambda _, so_far: reports.append(so_far.samples))
     assert result.seconds > 100
     assert reports == [6, 7, 8]
 
@@ -108,4 +108,4 @@ def test_that_what_cannot_be_continued_is_refused(
     request = _request(estimator=estimator, samples=3, **(changes if "seed" not in changes else {}))
     kept = _stopped(request, 2)
     with pytest.raises(MeasurementError, match=words):
-        measure(replace(request, **changes), kept=kept)
+        measure(replace(request, **changes), earlier=kept)

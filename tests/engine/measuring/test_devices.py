@@ -20,7 +20,7 @@ from rfstudio.engine.measuring import ranks
 from rfstudio.engine.measuring.erf import measure, measure_units
 from rfstudio.engine.measuring.estimators import Mean
 from rfstudio.engine.measuring.gains import measure_gains
-from rfstudio.engine.measuring.network_cache import KeptNetworks
+from rfstudio.engine.measuring.network_cache import NetworkCache
 from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.process import devices
 from rfstudio.engine.process.errors import DeviceError
@@ -138,9 +138,9 @@ def test_that_neighbouring_units_and_later_samples_stay_on_the_device() -> None:
     def work(device: str) -> Maps:
         request = _request(device=device)
         together = measure_units(request, [(2, 2), (3, 3), (0, 7)])
-        kept = KeptNetworks()
+        kept = NetworkCache()
         known = [measure(replace(request, unit=x), networks=kept) for x in ((2, 2), (2, 3))]
-        more = measure(replace(request, unit=(2, 3), samples=3), kept=known[-1])
+        more = measure(replace(request, unit=(2, 3), samples=3), earlier=known[-1])
         return [x.map for x in (*together, *known, more)]
 
     _same(work)

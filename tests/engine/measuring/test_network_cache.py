@@ -20,7 +20,7 @@ from rfstudio.core.network.graph import expand
 from rfstudio.engine.measuring import evaluations, network
 from rfstudio.engine.measuring import network_cache as kept
 from rfstudio.engine.measuring.erf import measure, measure_units
-from rfstudio.engine.measuring.network_cache import KeptNetworks
+from rfstudio.engine.measuring.network_cache import NetworkCache
 from rfstudio.engine.measuring.tape import Tape
 from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.process.errors import MeasurementError
@@ -61,7 +61,7 @@ def _agree(a: ErfResult, b: ErfResult) -> None:
         np.testing.assert_allclose(mine, other, rtol=0, atol=1e-12 * peak)
 
 
-def _tapes(held: KeptNetworks) -> int:
+def _tapes(held: NetworkCache) -> int:
     return sum(len(x.tapes) for x in held.networks)
 
 
@@ -69,7 +69,7 @@ def _tapes(held: KeptNetworks) -> int:
     ("estimator", "weights"), [*((x, "random") for x in ESTIMATORS), ("energy", "uniform")]
 )
 def test_that_a_second_unit_is_what_it_is_alone(estimator: Any, weights: str) -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     few = 2 if estimator in BY_FILLING else 4
     for unit in UNITS[:few]:
         request = _request(
@@ -84,7 +84,7 @@ def test_that_a_second_unit_is_what_it_is_alone(estimator: Any, weights: str) ->
 def test_that_units_of_random_networks_are_what_they_are_alone(seed: int) -> None:
     network = networks.random_network(seed)
     node = expand(network).nodes[-1]
-    held = KeptNetworks()
+    held = NetworkCache()
     corner = tuple(n - 1 for n in node.size)
     for unit in (corner, tuple(n // 2 for n in node.size), (0,) * len(corner)):
         request = _request(network, node.name, unit=unit, samples=3)
@@ -92,7 +92,7 @@ def test_that_units_of_random_networks_are_what_they_are_alone(seed: int) -> Non
 
 
 def test_that_the_input_itself_can_be_measured() -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     for unit in UNITS:
         request = _request(layer="input", unit=unit)
         result = measure(request, networks=held)
@@ -105,7 +105,7 @@ def test_that_the_input_itself_can_be_measured() -> None:
 def test_that_more_batches_than_are_kept_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluations, "_EVALUATIONS", 2)
     monkeypatch.setattr(network, "_GROUPS", 3)
-    held = KeptNetworks()
+    held = NetworkCache()
     for unit in UNITS:
         request = _request(unit=unit, images_per_weights=1)
         _agree(measure(request, networks=held), measure(request))
@@ -113,7 +113,7 @@ def test_that_more_batches_than_are_kept_are_measured(monkeypatch: pytest.Monkey
 
 
 def test_that_evaluations_are_kept_once_units_have_cost_as_much_as_the_map() -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     conv = ops.Conv(kernel_size=3, padding=1, out_channels=4)
     network = networks.stack(conv, ops.Relu(), conv, size=(15, 15), channels=3)
     counts = []
@@ -128,7 +128,7 @@ def test_that_evaluations_are_kept_once_units_have_cost_as_much_as_the_map() -> 
 
 
 def test_that_a_field_over_the_whole_image_is_kept_at_once() -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     network = networks.stack(_CONV, ops.Relu(), ops.GlobalAvgPool(), ops.Conv(kernel_size=1))
     measure(_request(network, "l3", samples=4), networks=held)
     assert _tapes(held) == 1
@@ -154,7 +154,7 @@ def test_that_a_field_over_the_whole_image_is_kept_at_once() -> None:
     ids=lambda x: next(iter(x)),
 )
 def test_that_no_other_option_is_answered_from_what_is_kept(changes: dict[str, Any]) -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     for unit in UNITS:
         measure(_request(unit=unit), networks=held)
     assert _tapes(held)
@@ -168,7 +168,7 @@ def test_that_no_other_option_is_answered_from_what_is_kept(changes: dict[str, A
 
 
 def test_that_a_changed_photo_or_another_order_is_seen() -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     source = np.random.default_rng(0)
     photos = [source.integers(0, 256, (20, 18, 3)).astype(np.uint8) for _ in range(2)]
     for _ in range(3):
@@ -183,7 +183,7 @@ def test_that_a_changed_photo_or_another_order_is_seen() -> None:
 
 def test_that_a_file_of_weights_that_was_written_again_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "weights.safetensors"
-    held = KeptNetworks()
+    held = NetworkCache()
     for seed in (1, 2):
         state = to_torch(NETWORK, "l6", seed=seed).state_dict()
         save_file({k: v.contiguous() for k, v in state.items()}, file)
@@ -197,7 +197,7 @@ def test_that_a_file_of_weights_that_was_written_again_is_read_again(tmp_path: P
 
 def test_that_nothing_is_kept_without_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "free_memory", lambda _: 0)
-    held = KeptNetworks()
+    held = NetworkCache()
     for unit in UNITS:
         request = _request(unit=unit, images_per_weights=2)
         _agree(measure(request, networks=held), measure(request))
@@ -206,7 +206,7 @@ def test_that_nothing_is_kept_without_room(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_that_what_is_kept_stays_within_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     total = 1_200_000
-    held = KeptNetworks()
+    held = NetworkCache()
     monkeypatch.setattr(kept, "free_memory", lambda _: total - held.bytes)
     for seed in range(5):
         for unit in UNITS:
@@ -218,7 +218,7 @@ def test_that_what_is_kept_stays_within_its_share(monkeypatch: pytest.MonkeyPatc
 
 
 def test_that_networks_measured_longest_ago_are_forgotten() -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     for seed in (*range(6), 2):
         measure(_request(seed=seed, samples=1), networks=held)
     assert len(held) == 4
@@ -226,7 +226,7 @@ def test_that_networks_measured_longest_ago_are_forgotten() -> None:
 
 
 def test_that_lack_of_memory_gives_back_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     for unit in UNITS:
         measure(_request(unit=unit), networks=held)
     request = _request(unit=UNITS[3])
@@ -241,7 +241,7 @@ def test_that_lack_of_memory_gives_back_what_is_kept(monkeypatch: pytest.MonkeyP
 
 
 def test_that_an_error_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     monkeypatch.setattr(evaluations, "_WORTH_KEEPING", 0.0)
     measure(_request(), networks=held)
     for known in held.networks:
@@ -254,7 +254,7 @@ def test_that_an_error_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_that_a_cancelled_measurement_is_gone_on_with() -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     for unit in UNITS:
         token = CancelToken()
         with pytest.raises(Cancelled):

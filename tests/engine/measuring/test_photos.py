@@ -17,7 +17,7 @@ from rfstudio.core.errors import Cancelled
 from rfstudio.engine.measuring import sampling
 from rfstudio.engine.measuring.erf import measure
 from rfstudio.engine.measuring.gains import measure_gains
-from rfstudio.engine.measuring.network_cache import KeptNetworks
+from rfstudio.engine.measuring.network_cache import NetworkCache
 from rfstudio.engine.measuring.sampling import Images, prepared
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.process.running import CancelToken
@@ -119,7 +119,7 @@ def test_that_reading_photos_can_be_cancelled() -> None:
 
 
 def test_that_the_next_unit_reads_no_photo_again() -> None:
-    held = KeptNetworks()
+    held = NetworkCache()
     first, second = Folder(), Folder()
     _measure(first, networks=held)
     there = _measure(second, networks=held, unit=(8, 8))

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.files.figure_settings import FigureStyle, FigureWish, remembered_wish
+from rfstudio.app.files.figure_settings import FigureSettings, FigureStyle, remembered_figure
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.fields.analysis import analyze
@@ -76,13 +76,13 @@ def test_that_a_figure_is_as_wide_and_as_fine_as_was_asked_for_and_so_the_next_o
     window: MainWindow, answers, settings: Settings, tmp_path: Path
 ) -> None:
     answers.path = tmp_path / "figure.png"
-    answers.wish = FigureWish("fields", FigureStyle(width_mm=85, dpi=100, scale="log"))
+    answers.chosen_figure = FigureSettings("fields", FigureStyle(width_mm=85, dpi=100, scale="log"))
     window.actions_.export_picture.trigger()
     assert png_size(answers.path)[0] == pytest.approx(85 / 25.4 * 100, abs=1)
-    answers.wish = None
+    answers.chosen_figure = None
     window.actions_.export_picture.trigger()
-    assert answers.wishes[-1].style.width_mm == 85
-    assert remembered_wish(settings) == FigureWish(
+    assert answers.offered_figures[-1].style.width_mm == 85
+    assert remembered_figure(settings) == FigureSettings(
         "fields", FigureStyle(width_mm=85, dpi=100, scale="log")
     )
 
@@ -92,7 +92,7 @@ def test_that_the_growth_of_all_networks_in_the_chart_is_exported(
 ) -> None:
     window.growth.add_network("alexnet", analyze(read_preset("alexnet")))
     answers.path = tmp_path / "growth.svg"
-    answers.wish = FigureWish("growth")
+    answers.chosen_figure = FigureSettings("growth")
     window.actions_.export_picture.trigger()
     text = answers.path.read_text()
     assert "alexnet" in text
@@ -104,7 +104,7 @@ def test_that_the_growth_of_an_empty_network_is_exported(
 ) -> None:
     window = open_window(Architecture())
     answers.path = tmp_path / "growth.pdf"
-    answers.wish = FigureWish("growth")
+    answers.chosen_figure = FigureSettings("growth")
     window.actions_.export_picture.trigger()
     assert answers.path.exists()
 
@@ -112,17 +112,17 @@ def test_that_the_growth_of_an_empty_network_is_exported(
 def test_that_settings_of_figures_that_make_no_sense_are_not_taken(settings: Settings) -> None:
     settings.set("figure/dpi", "inf")
     settings.set("figure/width_mm", "4")
-    assert remembered_wish(settings) == FigureWish()
+    assert remembered_figure(settings) == FigureSettings()
 
 
 def test_that_the_dialog_of_figures_shows_and_returns_what_is_wanted(qtbot: QtBot) -> None:
-    wish = FigureWish("fields", FigureStyle(width_mm=174, dpi=600, scale="log", legend=False))
-    dialog = FigureDialog(wish)
+    figure = FigureSettings("fields", FigureStyle(width_mm=174, dpi=600, scale="log", legend=False))
+    dialog = FigureDialog(figure)
     qtbot.addWidget(dialog)
-    assert dialog.wish == wish
+    assert dialog.chosen == figure
     assert dialog.colour.isEnabled()
     dialog.content.setCurrentIndex(1)
-    assert dialog.wish.content == "growth"
+    assert dialog.chosen.content == "growth"
     assert not dialog.colour.isEnabled()
 
 
