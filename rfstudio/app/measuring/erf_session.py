@@ -117,11 +117,6 @@ class ErfSession(QObject):
         return Measurement(self._state, subject, options, result, self._fraction)
 
     @property
-    def measured_options(self) -> ErfOptions | None:
-        """How the chosen unit was measured, whatever is chosen by now; None: it was not."""
-        return None if self._run is None else self._run.options
-
-    @property
     def shortfall(self) -> str:
         """How much of a stopped measurement is in its result; empty: all of it, or no result."""
         return self.measurement.progress if self._state == "stopped" else ""

@@ -234,7 +234,7 @@ def test_that_what_is_typed_counts_for_whatever_is_done_next(
     samples.selectAll()
     qtbot.keyClicks(samples, "5")
     qtbot.keyClick(samples, Qt.Key.Key_M, control)
-    assert window.studio.erf_session.measured_options.samples == 5
+    assert window.studio.erf_session.measurement.options.samples == 5
     window.actions_.cancel.trigger()
 
     name = window.inspector.form.editors["name"]
