@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from rfstudio.core.effective.energy import BatchNormMode
     from rfstudio.core.effective.expected import Erf
+    from rfstudio.core.energy.layer import BatchNormMode
     from rfstudio.engine.requests.gains_request import GainsResult
     from rfstudio.engine.requests.request import ErfRequest, ErfResult
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.effective.normal import cdf, density
+from rfstudio.core.energy.normal import cdf, density
 from rfstudio.core.ops import Op
 
 Values = NDArray[np.float64]

@@ -24,10 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.effective.backward import counting
 from rfstudio.core.effective.calibration import with_gains
-from rfstudio.core.effective.energy import BatchNormMode, Energy, Gains, energy_of
+from rfstudio.core.effective.energy import Energy, Gains, energy_of
 from rfstudio.core.effective.flow_back import flow_back, total
+from rfstudio.core.effective.window_energy import counting
+from rfstudio.core.energy.backward import Backward
+from rfstudio.core.energy.layer import BatchNormMode
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.fields.unit_frame import UnitFrame
 from rfstudio.core.metrics.metrics import Frame, Metrics
@@ -242,9 +244,13 @@ def path_counts(
     """
     check_unit(graph, index, unit)
     nodes = graph.nodes
-    flows = flow_back(
-        graph, index, unit, lambda i: counting(nodes[i], means=means), reference=reference
-    )
+
+    def back(i: int) -> Backward:
+        node = nodes[i]
+        assert node.op is not None
+        return counting(node.op, node.rules, keep_means=means)
+
+    flows = flow_back(graph, index, unit, back, reference=reference)
     values, exponent = total(flows, (1,), nodes[reference].size)
     return Erf(
         values,

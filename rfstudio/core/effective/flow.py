@@ -13,11 +13,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rfstudio.core.effective.autocorrelation import Lags, blended, kept
-from rfstudio.core.effective.backward import Backward, Factors, Spreads
-from rfstudio.core.effective.layer_model import means_over_runs
-from rfstudio.core.effective.pairs import spread_pairs
-from rfstudio.core.effective.spread import AxisSpread, Values, WindowSpread, spread, spread_taps
+from rfstudio.core.energy.autocorrelation import Autocorrelation, blended, unchanged
+from rfstudio.core.energy.backward import Backward, Factors
+from rfstudio.core.energy.layer import means_over_runs
+from rfstudio.core.energy.pairs import spread_pairs
+from rfstudio.core.energy.spread import Spreads, Values, WindowSpread, spread_taps
 
 Profile: TypeAlias = tuple[float, ...] | None
 """For each run of channels its share of a flow, the first being 1; None: all are alike."""
@@ -46,11 +46,11 @@ class Flow:
         Upper bound of log2 of the values.
     profile
         Shares of the channels.
-    lags
+    correlation
         How gradients at different positions depend on each other; None: they do not.
     """
 
-    __slots__ = ("_values", "axes", "bits", "exponent", "factor", "lags", "profile", "start")
+    __slots__ = ("_values", "axes", "bits", "correlation", "exponent", "factor", "profile", "start")
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Flow:
         exponent: int = 0,
         bits: float = 0.0,
         profile: Profile = None,
-        lags: Lags | None = None,
+        correlation: Autocorrelation | None = None,
     ) -> None:
         self.start = start
         self.axes: tuple[Values, ...] | None = None
@@ -73,7 +73,7 @@ class Flow:
         self.exponent = exponent
         self.bits = bits
         self.profile = profile
-        self.lags = lags
+        self.correlation = correlation
 
     @property
     def values(self) -> Values:
@@ -85,21 +85,15 @@ class Flow:
 
     def times(self, factors: Factors, scale: float = 1.0) -> Flow:
         """Return `scale` times the flow, its channels by a factor, or by one for each run."""
-        if type(factors) is tuple:
-            shares = factors
-            if self.profile is not None:
-                shares = tuple(map(mul, self.profile, factors))
+        profile = self.profile
+        if isinstance(factors, tuple):
+            shares = factors if profile is None else tuple(map(mul, profile, factors))
             first, profile = _normalized(shares)
-            factor = self.factor * first * scale
         else:
-            factor = self.factor * factors * scale  # type: ignore[operator]
-            profile = self.profile
-        exponent = self.exponent
-        if not 1e-60 < factor < 1e60 and factor > 0:
-            factor, more = frexp(factor)
-            exponent += more
+            first = factors
+        factor, exponent = _in_range(self.factor * first * scale, self.exponent)
         values = self.axes or self.values
-        return Flow(self.start, values, factor, exponent, self.bits, profile, self.lags)
+        return Flow(self.start, values, factor, exponent, self.bits, profile, self.correlation)
 
     def with_profile(self, factor: float, profile: Profile) -> Flow:
         """Return the flow with other shares, multiplied by `factor`."""
@@ -109,96 +103,66 @@ class Flow:
 
     def spread(self, how: Backward, scale: float = 1.0) -> Flow | None:
         """Return what of `scale` times the flow spreads back; None if it goes nowhere."""
-        spreads, factor = how.spreads, how.factor * scale
+        spreads, factor, correlation = how.spreads, how.factor * scale, self.correlation
         assert spreads is not None
-        if how.taps is None and (how.lag is None or how.lag is kept):
-            return self._spread(spreads, factor)
-        lags, gain, pairs = (self.lags, None, None) if how.lag is None else how.lag(self.lags)
+        gain: float | Values | None = None
+        pairs: Values | None = None
+        if how.correlation is not None and how.correlation is not unchanged:
+            correlation, gain, pairs = how.correlation(correlation)
         if how.taps is not None:
-            taps = how.taps if gain is None else how.taps * gain
-            result = self._spread_taps(spreads, taps, factor)
-        elif gain is None:
-            result = self._spread(spreads, factor)
-        elif isinstance(gain, float):
-            result = self._spread(spreads, factor * gain)
-        elif gain.size > _MANY_TAPS:
-            result = self._spread(spreads, factor * float(gain.mean()))
+            gain, pairs = how.taps if gain is None else how.taps * gain, None
+        elif isinstance(gain, np.ndarray) and gain.size > _MANY_TAPS:
+            gain = float(gain.mean())
+        bits = self.bits + sum([x.bits for x in spreads])
+        values: Values | tuple[Values, ...]
+        if isinstance(gain, np.ndarray):
+            windows = tuple([x for x in spreads if isinstance(x, WindowSpread)])
+            if pairs is None:
+                values, start = spread_taps(self.values, self.start, windows, gain)
+            else:
+                values, start = spread_pairs(self.values, self.start, windows, pairs)
+            # Weights of taps have a mean of 1 each, pairs are no more than taps squared.
+            bits += 2 * sum([x.bits for x in windows])
         else:
-            result = self._spread_taps(spreads, gain, factor, pairs)
-        if result is not None:
-            result.lags = lags
+            factor *= 1.0 if gain is None else gain
+            values, start = self._spread_axes(spreads)
+        if 0 in [x.size for x in (values if isinstance(values, tuple) else (values,))]:
+            return None
+        factor, exponent = _in_range(self.factor * factor, self.exponent)
+        result = Flow(start, values, factor, exponent, bits, self.profile, correlation)
+        if bits > _LARGE:
+            result.level()
         return result
+
+    def _spread_axes(self, spreads: Spreads) -> tuple[Values | tuple[Values, ...], tuple[int, ...]]:
+        """Return the map spread back along all axes, or each vector for itself, and its start."""
+        starts = list(self.start)
+        if self.axes is None:
+            values = self.values
+            for axis, how in enumerate(spreads):
+                if not how.is_identity:
+                    values, starts[axis] = how.back(values, axis, starts[axis])
+            return values, tuple(starts)
+        found: list[Values] = []
+        for axis, how in enumerate(spreads):
+            vector = self.axes[axis]
+            if axis and (
+                vector is self.axes[axis - 1]
+                and how is spreads[axis - 1]
+                and self.start[axis] == self.start[axis - 1]
+            ):
+                # A unit on the diagonal of a square map sees the same along both axes.
+                vector, starts[axis] = found[-1], starts[axis - 1]
+            elif not how.is_identity:
+                vector, starts[axis] = how.back(vector, 0, starts[axis])
+            found.append(vector)
+        return tuple(found), tuple(starts)
 
     @property
     def amount(self) -> float:
         """All of it, summed over positions, of a channel whose share is 1."""
         whole = prod([float(x.sum()) for x in self.axes or (self.values,)])
         return ldexp(whole * self.factor, self.exponent)
-
-    def _spread_taps(
-        self, spreads: Spreads, gains: Values, factor: float, pairs: Values | None = None
-    ) -> Flow | None:
-        windows = tuple([x for x in spreads if isinstance(x, WindowSpread)])
-        if pairs is None:
-            values, start = spread_taps(self.values, self.start, windows, gains)
-        else:
-            values, start = spread_pairs(self.values, self.start, windows, pairs)
-        if values.size == 0:
-            return None
-        # Weights of taps have a mean of 1 each for themselves, pairs are no more than taps squared.
-        bits = self.bits + 3 * sum([how.bits for how in windows])
-        result = Flow(start, values, self.factor, self.exponent, bits, self.profile)
-        if bits > _LARGE:
-            result.level()
-        return result.times(factor)
-
-    def _spread(self, spreads: Spreads, factor: float) -> Flow | None:
-        """Return the flow spread back along all axes."""
-        starts, bits = list(self.start), self.bits
-        for how in spreads:
-            bits += how.bits if type(how) is WindowSpread else 64.0
-        values: Values | tuple[Values, ...]
-        if self.axes is not None:
-            values = self._spread_axes(spreads, starts)
-            empty = not all(x.size for x in values)
-        else:
-            values = self.values
-            for axis, how in enumerate(spreads):
-                if type(how) is not WindowSpread or not how.is_identity:
-                    values, starts[axis] = spread(values, axis, starts[axis], how)
-            empty = values.size == 0
-        if empty:
-            return None
-        factor, exponent = self.factor * factor, self.exponent
-        if not 1e-60 < factor < 1e60 and factor > 0:
-            factor, more = frexp(factor)
-            exponent += more
-        result = Flow(tuple(starts), values, factor, exponent, bits, self.profile, self.lags)
-        if bits > _LARGE:
-            result.level()
-        return result
-
-    def _spread_axes(self, spreads: Spreads, starts: list[int]) -> tuple[Values, ...]:
-        """Return each axis spread back for itself, and put where it starts into `starts`."""
-        assert self.axes is not None
-        found: list[Values] = []
-        before: tuple[Values, int, AxisSpread] | None = None
-        for axis, (values, how) in enumerate(zip(self.axes, spreads, strict=True)):
-            start = starts[axis]
-            if (
-                before is not None
-                and (values is before[0] and how is before[2])
-                and start == before[1]
-            ):
-                # A unit on the diagonal of a square map sees the same along both axes.
-                starts[axis] = starts[axis - 1]
-                found.append(found[-1])
-                continue
-            before = values, start, how
-            if type(how) is not WindowSpread or not how.is_identity:
-                values, starts[axis] = spread(values, 0, start, how)
-            found.append(values)
-        return tuple(found)
 
     def of_runs(self, start: int, stop: int) -> Flow:
         """Return the flow into some runs of channels alone."""
@@ -228,7 +192,13 @@ class Flow:
         if values.size == 0:
             return None
         return Flow(
-            self.start, values, self.factor, self.exponent, self.bits, self.profile, self.lags
+            self.start,
+            values,
+            self.factor,
+            self.exponent,
+            self.bits,
+            self.profile,
+            self.correlation,
         )
 
     def level(self) -> None:
@@ -250,15 +220,15 @@ class Flow:
         ratio = ldexp(b.factor / a.factor, max(b.exponent - a.exponent, -3000))
         values = b.values if ratio == 1.0 else b.values * ratio
         bits = max(a.bits, b.bits) + 1
-        lags = a.lags
-        if lags is not b.lags:
+        correlation = a.correlation
+        if correlation is not b.correlation:
             first, second = float(a.values.sum()), float(values.sum())
-            lags = blended(a.lags, first / max(first + second, 1e-300), b.lags)
+            correlation = blended(a.correlation, first / max(first + second, 1e-300), b.correlation)
         if a.start == b.start and a.values.shape == values.shape:
             low, both = a.start, a.values + values
         else:
             low, both = _side_by_side(a.start, a.values, b.start, values)
-        return Flow(low, both, a.factor, a.exponent, bits, a.profile, lags)
+        return Flow(low, both, a.factor, a.exponent, bits, a.profile, correlation)
 
     def _is_larger(self, other: Flow) -> bool:
         """Return whether the factor is not smaller than that of another flow."""
@@ -268,6 +238,14 @@ class Flow:
 
     def _size(self) -> float:
         return -1e300 if self.factor <= 0 else log2(self.factor) + self.exponent
+
+
+def _in_range(factor: float, exponent: int) -> tuple[float, int]:
+    """Return factor · 2^exponent with a factor that further ones cannot overflow."""
+    if 1e-60 < factor < 1e60 or factor <= 0:
+        return factor, exponent
+    factor, more = frexp(factor)
+    return factor, exponent + more
 
 
 def _side_by_side(

@@ -1,6 +1,6 @@
 """One walk from a unit back to the reference, whatever the numbers mean.
 
-What each layer does on the way is in `rfstudio.core.effective.backward`, what flows in
+What each layer does on the way is in `rfstudio.core.energy.backward`, what flows in
 `rfstudio.core.effective.flow`.
 """
 
@@ -14,9 +14,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.effective.backward import Backward, Factors
 from rfstudio.core.effective.flow import Flow, Profile, box_within, one_unit
-from rfstudio.core.effective.spread import Values
+from rfstudio.core.energy.backward import Backward, Factors
+from rfstudio.core.energy.spread import Values
 from rfstudio.core.network.graph import Graph
 
 Runs: TypeAlias = Sequence[tuple[int, ...]]
@@ -112,7 +112,7 @@ def _is_number(how: Backward, flows: list[Flow]) -> bool:
     """Return whether a layer that keeps positions multiplies all of these flows by one number."""
     if type(how.keep) is tuple:
         return False
-    return how.gate == 1.0 or all([x.lags is None for x in flows])  # noqa: C419 - half the time
+    return how.gate == 1.0 or all([x.correlation is None for x in flows])  # noqa: C419 - half the time
 
 
 class _Sending(NamedTuple):
@@ -164,8 +164,8 @@ def _through(flows: list[Flow], how: Backward, scale: float) -> list[Flow]:
         passed = [x.times(how.keep, scale) for x in flows]
         if how.gate != 1.0:
             for flow in passed:
-                if flow.lags is not None:
-                    flow.lags = flow.lags.gated(how.gate)
+                if flow.correlation is not None:
+                    flow.correlation = flow.correlation.gated(how.gate)
         return passed
     passed = []
     for flow in flows:

@@ -8,11 +8,10 @@ paths; in fact each is the largest of all equally often.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 from rfstudio.core import ops
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Window
-from rfstudio.core.effective.spread import samples_in_windows
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Window, samples_in_windows
+from rfstudio.core.memo import remembered
 from rfstudio.core.network.graph import Graph, Node
 
 
@@ -48,7 +47,7 @@ def _joined(first: Node, second: Node) -> Node | None:
     return second._replace(op=_pool(found), inputs=first.inputs, rules=found)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _one_window(a: AxisRule, b: AxisRule) -> Window | None:
     """Return the window that reads what a window on the outputs of a window reads."""
     if not isinstance(a, Window) or not isinstance(b, Window):
@@ -72,7 +71,7 @@ def _one_window(a: AxisRule, b: AxisRule) -> Window | None:
     )
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _pool(rules: AxisRules) -> ops.MaxPool:
     """Return the operation with these windows, one object for all; rules alone say its padding."""
     windows = [rule for rule in rules if isinstance(rule, Window)]

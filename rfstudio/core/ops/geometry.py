@@ -25,6 +25,7 @@ from rfstudio.core.axes.axis_rule import (
     Window,
     source_of_padding,
 )
+from rfstudio.core.axes.interpolation import interpolated_at
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops import Op, padding_per_axis, per_axis, scale_per_axis
 from rfstudio.core.ops.size_misfits import excess_of, scaled_size
@@ -210,20 +211,15 @@ def _interpolated(n: int, m: int, ratio: Fraction, mode: str, *, align_corners: 
         ratio = Fraction(n - 1, m - 1) if m > 1 else Fraction(0)
     if ratio == 1:
         return Window(n, m)
-    phases: list[Taps] = []
+    found = []
     for i in range(ratio.denominator):
-        if mode == "nearest":
-            phases.append((floor(i * ratio),))
-            continue
-        source = i * ratio if align_corners else (i + Fraction(1, 2)) * ratio - Fraction(1, 2)
-        first = floor(source)
-        if source == first:
-            phases.append((first,))
-        elif mode == "bicubic":
-            phases.append((first - 1, first, first + 1, first + 2))
-        else:
-            phases.append((first, first + 1))
-    return Periodic(n, m, ratio.numerator, tuple(phases), clamped=True, by_size=align_corners)
+        by_corner = align_corners or mode == "nearest"
+        source = i * ratio if by_corner else (i + Fraction(1, 2)) * ratio - Fraction(1, 2)
+        found.append(interpolated_at(source, mode))
+    phases, weights = zip(*found, strict=True)
+    return Periodic(
+        n, m, ratio.numerator, phases, clamped=True, by_size=align_corners, weights=weights
+    )
 
 
 def _pad(op: ops.Pad, sizes: tuple[int, ...]) -> AxisRules:
