@@ -95,9 +95,10 @@ class Flow:
         values = self.axes or self.values
         return Flow(self.start, values, factor, exponent, self.bits, profile, self.correlation)
 
-    def with_profile(self, factor: float, profile: Profile) -> Flow:
-        """Return the flow with other shares, multiplied by `factor`."""
-        result = self.times(factor)
+    def with_shares(self, shares: tuple[float, ...]) -> Flow:
+        """Return the flow with other shares of the channels."""
+        first, profile = _normalized(shares)
+        result = self.times(first)
         result.profile = profile
         return result
 
@@ -166,10 +167,7 @@ class Flow:
 
     def of_runs(self, start: int, stop: int) -> Flow:
         """Return the flow into some runs of channels alone."""
-        if self.profile is None:
-            return self
-        first, profile = _normalized(self.profile[start:stop])
-        return self.with_profile(first, profile)
+        return self if self.profile is None else self.with_shares(self.profile[start:stop])
 
     def into(self, runs: tuple[int, ...], wider: tuple[int, ...]) -> Flow:
         """Return the flow with mean shares, of runs of channels that hold one or more of its own.
@@ -181,9 +179,7 @@ class Flow:
         """
         if self.profile is None:
             return self
-        shares = means_over_runs(zip(runs, self.profile, strict=True), wider)
-        first, profile = _normalized(shares)
-        return self.with_profile(first, profile)
+        return self.with_shares(means_over_runs(zip(runs, self.profile, strict=True), wider))
 
     def cut(self, size: tuple[int, ...]) -> Flow | None:
         """Return what of the flow lies on a map of that size, as a faulty merge may not have."""

@@ -184,7 +184,7 @@ def _mixed(flows: list[Flow], runs: tuple[int, ...]) -> Flow:
     for flow in flows:
         if flow.profile is not None:
             mean = sum(n * x for n, x in zip(runs, flow.profile, strict=True)) / total
-            flow = flow.with_profile(mean, None)
+            flow = flow.with_shares((mean,))
         result = flow if result is None else result.plus(flow)
     assert result is not None
     return result

@@ -41,70 +41,44 @@ def spread_pairs(
     values, starts
         The energy of each input, on a box of the input map, which may be empty.
     """
-    pairs = _Pairs(values, starts, spreads, shares)
+    weighted = values
+    for axis, how in enumerate(spreads):
+        weighted = how.weighted(weighted, axis, starts[axis])
+    root, weighted_root = np.sqrt(values), np.sqrt(weighted)
     steps = [
         _steps(how.rule, n // 2, m)
         for how, n, m in zip(spreads, shares.shape, values.shape, strict=True)
     ]
-    result: Values | None = None
-    lows: tuple[int, ...] = ()
-    for apart in product(*steps):
-        found = pairs.common(apart)
-        if found is None:
-            continue
-        begins = []
+
+    def read_by_both(common: Values, apart: tuple[int, ...]) -> tuple[Values, tuple[int, ...]]:
+        """Spread what pairs so far apart have in common to all samples that both read."""
+        lows = []
         for axis, (how, step) in enumerate(zip(spreads, apart, strict=True)):
-            found, low = _read_by_both(how.rule, step).back(found, axis, starts[axis])
-            begins.append(low)
-        if result is None:
-            # The first are the energies themselves, which reach everything; the rest lies within.
-            result, lows = found, tuple(begins)
-            continue
-        places = zip(lows, begins, found.shape, strict=True)
-        result[tuple([slice(b - a, b - a + n) for a, b, n in places])] += found
-    assert result is not None
-    return np.maximum(result, 0.0, out=result), lows
+            common, low = _read_by_both(how.rule, step).back(common, axis, starts[axis])
+            lows.append(low)
+        return common, tuple(lows)
 
-
-class _Pairs:
-    """The energies of a map, and what two places of it have in common."""
-
-    def __init__(
-        self,
-        values: Values,
-        starts: tuple[int, ...],
-        spreads: Sequence[WindowSpread],
-        shares: Values,
-    ) -> None:
-        self._whole = float(values.sum())
-        self._shares = shares
-        self._weighted = values
-        for axis, how in enumerate(spreads):
-            self._weighted = how.weighted(self._weighted, axis, starts[axis])
-        self._root = self._weighted_root = np.sqrt(values)
-        if self._weighted is not values:
-            self._weighted_root = np.sqrt(self._weighted)
-
-    def common(self, apart: tuple[int, ...]) -> Values | None:
-        """Return (E4), from both ends, of all pairs so far apart, at their lower places.
-
-        Pairs of one place are its energy.  None: nothing is that far apart.
-        """
-        if not any(apart):
-            return self._weighted.copy()
-        result: Values | None = None
-        for lag, first, second in _lags(apart):
-            plane = self._root[first] * self._root[second]
+    # The energies themselves, pairs of one place, reach everything; all others lie within.
+    result, lows = read_by_both(weighted, (0,) * values.ndim)
+    if result is weighted:
+        result = result.copy()
+    for apart in product(*steps):
+        found: Values | None = None
+        for lag, first, second in _lags(apart, shares.shape):
+            share = float(shares[lag])
+            plane = root[first] * root[second]
             whole = float(plane.sum())
-            middle = [n // 2 for n in self._shares.shape]
-            share = float(self._shares[tuple([x + n for x, n in zip(lag, middle, strict=True)])])
             if whole <= 0 or share == 0:
                 continue
-            if self._weighted_root is not self._root:
-                plane = self._weighted_root[first] * self._weighted_root[second]
-            plane *= 2 * max(min(share * self._whole / whole, 1.0), -1.0)
-            result = plane if result is None else result + plane
-        return result
+            # Each pair counts from both of its ends.
+            most = 2 * max(min(share * float(values.sum()) / whole, 1.0), -1.0)
+            plane = most * weighted_root[first] * weighted_root[second]
+            found = plane if found is None else found + plane
+        if found is not None:
+            found, begins = read_by_both(found, apart)
+            places = zip(lows, begins, found.shape, strict=True)
+            result[tuple([slice(b - a, b - a + n) for a, b, n in places])] += found
+    return np.maximum(result, 0.0, out=result), lows
 
 
 @remembered(256)
@@ -128,17 +102,20 @@ _Place: TypeAlias = tuple[slice, ...]
 
 
 @remembered(1024)
-def _lags(apart: tuple[int, ...]) -> list[tuple[tuple[int, ...], _Place, _Place]]:
-    """Return the lags that reach so far along each axis, one of each two that are opposite.
+def _lags(
+    apart: tuple[int, ...], shape: tuple[int, ...]
+) -> list[tuple[tuple[int, ...], _Place, _Place]]:
+    """Return the lags that reach so far, one of each two that are opposite.
 
-    With each lag come the places where the two ends of its pairs lie.
+    Each is an index of an array of that shape with no lag in its middle; with it come the places
+    where the two ends of its pairs lie.
     """
-    lags = sorted({x for x in product(*[(-n, n) for n in apart]) if x > (0,) * len(apart)})
     return [
         (
-            lag,
+            tuple([x + n // 2 for x, n in zip(lag, shape, strict=True)]),
             tuple([slice(max(-x, 0), -x if x > 0 else None) for x in lag]),
             tuple([slice(max(x, 0), x if x < 0 else None) for x in lag]),
         )
-        for lag in lags
+        for lag in sorted(set(product(*[(-n, n) for n in apart])))
+        if lag > (0,) * len(apart)
     ]
