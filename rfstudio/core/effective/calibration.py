@@ -38,7 +38,7 @@ class Measured(NamedTuple):
         of the source.
     survival
         For edges into a map that several layers read: how much of what the edge passes on the
-        gates behind it let through, over what they let through of all that arrives there.
+        gates after it let through, over what they let through of all that arrives there.
     taps
         For convolutions the share of each tap in what they pass on, with mean 1.
     """
@@ -67,18 +67,18 @@ def with_gains(
     gains
         The measured factors.
     target, reference
-        Node whose units are asked for and the one at which to stop: factors of a skip count whose
+        Node of the unit and the one at which to stop: factors of a skip count whose
         two activations are passed on the way.
     """
     backward = [x.backward for x in energy.layers]
     edges: dict[Edge, Factors] = dict(energy.edges)
     last = len(backward) if target is None else target
-    for edge, (behind, before) in energy.gates.items():
-        if behind <= last and before > reference:
+    for edge, (after, before) in energy.gates.items():
+        if after <= last and before > reference:
             edges[edge] = energy.skips[edge]
     for key, gain in (gains or {}).items():
         if (key[0] if isinstance(key, tuple) else key) >= len(backward):
-            continue  # behind the unit
+            continue  # after the unit
         if isinstance(key, tuple):
             edges[key] = _factors(gain, energy.runs[key[1]])
             continue
@@ -100,7 +100,9 @@ def _factors(gain: Gain, runs: tuple[int, ...]) -> Factors:
         return float(np.mean(gain))
     if len(gain) == len(runs):
         return gain
-    return float(np.mean(gain))  # measured at a size of image where other channels are alike
+    return float(
+        np.mean(gain)
+    )  # measured at a size of image where other channels have the same moments
 
 
 def _scaled(how: Backward, gain: float | NDArray[np.float64], included: float) -> Backward:

@@ -47,7 +47,7 @@ class Energy:
     Attributes
     ----------
     graph
-        The network, or one of the same nodes in which max pools stand for chains of them.
+        The network, or one of the same nodes in which one max pool replaces a chain of them.
     batch_norm
         Which statistics its batch norms have.
     layers
@@ -211,7 +211,7 @@ class _Forward:
             index = node.inputs[0]
 
     def _is_mixed(self, index: int) -> bool:
-        """Return whether all channels stand for the same places and maps."""
+        """Return whether all channels are of the same places and maps."""
         waiting, seen = [index], {index}
         for i in waiting:
             node = self._nodes[i]

@@ -1,6 +1,6 @@
 """What flows from one unit back through a network: a positive map over the box that it reaches.
 
-A flow is kept as a box of values, a factor and a power of two, so that a layer that only scales
+A flow is a box of values, a factor and a power of two, so that a layer that only scales
 costs one multiplication, and no depth overflows.
 """
 
@@ -20,10 +20,10 @@ from rfstudio.core.energy.pairs import spread_pairs
 from rfstudio.core.energy.spread import Spreads, Values, WindowSpread, spread_taps
 
 Profile: TypeAlias = tuple[float, ...] | None
-"""For each run of channels its share of a flow, the first being 1; None: all are alike."""
+"""For each run of channels its share of a flow, the first being 1; None: all have the same."""
 
 _MANY_TAPS = 64
-"""Taps of a window above which they are not told apart where gradients depend on each other."""
+"""Taps of a window above which their mean is taken where gradients depend on each other."""
 
 _LARGE = 400.0
 """Bits from which on values or factors are brought back to a middle size."""
@@ -182,7 +182,7 @@ class Flow:
         return self.with_shares(means_over_runs(zip(runs, self.profile, strict=True), wider))
 
     def cut(self, size: tuple[int, ...]) -> Flow | None:
-        """Return what of the flow lies on a map of that size, as a faulty merge may not have."""
+        """Return what of the flow is on a map of that size, as a faulty merge may not have."""
         slices = tuple([slice(0, max(n - x, 0)) for x, n in zip(self.start, size, strict=True)])
         values = self.values[slices]
         if values.size == 0:
@@ -268,12 +268,12 @@ def _levelled(values: Values) -> tuple[Values, int]:
 def box_within(
     start: tuple[int, ...], shape: tuple[int, ...], low: tuple[int, ...]
 ) -> tuple[slice, ...]:
-    """Return where a box lies in another that starts at `low`."""
+    """Return where a box is in another that starts at `low`."""
     return tuple([slice(x - z, x - z + n) for x, n, z in zip(start, shape, low, strict=True)])
 
 
 def _normalized(shares: tuple[float, ...]) -> tuple[float, Profile]:
-    """Return the first share and the shares over it; no profile if all are alike."""
+    """Return the first share and the shares over it; no profile if all are the same."""
     first = shares[0]
     if first <= 0:
         return first, None

@@ -54,7 +54,7 @@ def flow_back(
     reference
         Node at which to stop; what goes around it does not count.
     runs
-        The runs of channels of every node; None: all channels are alike everywhere.
+        The runs of channels of every node; None: all channels have the same flow everywhere.
     edges
         Factors of what a node (first) passes on to one of its sources (second).
     visit
@@ -67,8 +67,8 @@ def flow_back(
     arriving: dict[int, list[Flow]] = {index: [start]}
     send = _Sending(arriving, edges or {}, adjust)
     step = backward if callable(backward) else backward.__getitem__
-    # What the node in front of this one gets and nobody else, but for a factor: most layers have
-    # one reader, right behind them, and many only scale.
+    # What the node before this one gets and nobody else, but for a factor: most layers have one
+    # reader, the next node, and many only scale.
     handed: list[Flow] | None = None
     scale = 1.0
     for i in range(index, reference, -1):
@@ -132,30 +132,20 @@ class _Sending(NamedTuple):
             flows = [x.times(factor) for x in flows]
         if self.adjust is not None:
             flows = self.adjust(index, source, flows)
-        _arrive(self.arriving, source, flows)
+        known = self.arriving.setdefault(source, [])
+        for flow in flows:
+            for j, other in enumerate(known):
+                if _is_same(flow.profile, other.profile):
+                    known[j] = other.plus(flow)
+                    break
+            else:
+                known.append(flow)
+        if not known:
+            del self.arriving[source]
 
 
-def _arrive(arriving: dict[int, list[Flow]], source: int, flows: list[Flow]) -> None:
-    known = arriving.get(source)
-    if known is None:
-        if flows:
-            arriving[source] = list(flows)
-        return
-    for flow in flows:
-        for j, other in enumerate(known):
-            if _alike(flow.profile, other.profile):
-                known[j] = other.plus(flow)
-                break
-        else:
-            known.append(flow)
-
-
-def _alike(a: Profile, b: Profile) -> bool:
-    if a is b:
-        return True
-    if a is None or b is None:
-        return False
-    return all(map(isclose, a, b))
+def _is_same(a: Profile, b: Profile) -> bool:
+    return a is b or (a is not None and b is not None and all(map(isclose, a, b)))
 
 
 def _through(flows: list[Flow], how: Backward, scale: float) -> list[Flow]:

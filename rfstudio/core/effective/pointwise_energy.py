@@ -134,7 +134,7 @@ def layer_of(
     runs
         The values that it reads.
     apart
-        Whether the channels that a shuffle reads all stand for the same places and maps.
+        Whether the channels that a shuffle reads are all of the same places and maps.
     """
     layer = _MODELS[type(op)](op, Place(rules, channels_in, channels, batch_norm), runs)
     layer = layer if apart else layer._replace(remark=_SHUFFLED)

@@ -12,8 +12,8 @@ A layer with fixed weights w makes of it
 
 (E3) R_in(a) ∝ Σ_b T(a, b) R_out(b), T(a, b) = Σ w(i, q) w(i + b, q + a),
 
-summed over the outputs i and the inputs q that a period has: w ⊗ w by lag.  Where it lies is found
-by `rfstudio.core.energy.pairs`.
+summed over the outputs i and the inputs q that a period has: w ⊗ w by lag.  Where in the map that is
+found by `rfstudio.core.energy.pairs`.
 
 A rule is a function from the correlations after a layer to a `Passed`.  A layer whose weights are
 drawn (a convolution) passes on no more than from independent gradients, unless its rule says so:
@@ -187,7 +187,7 @@ def pooled(rules: AxisRules, *, largest: bool = False) -> Rule | None:
     """
     windows = tuple([x for x in rules if isinstance(x, Window)])
     if len(windows) == len(rules):
-        return _largest_of_windows(windows) if largest else _mean_of_windows(windows)
+        return _of_windows(windows, largest=largest)
     if largest:
         return dropped if all(isinstance(x, Whole) for x in rules) else None
     listed = tuple([x for x in rules if isinstance(x, Periodic)])
@@ -196,60 +196,46 @@ def pooled(rules: AxisRules, *, largest: bool = False) -> Rule | None:
     return partial(same_everywhere, axes=len(rules))
 
 
-def _mean_of_windows(windows: tuple[Window, ...]) -> Rule:
-    """Return (E3) for windows whose taps weigh the same."""
-    reaches = [_reach(x) for x in windows]
-    ways = [_ways(x, _LAGS, r) for x, r in zip(windows, reaches, strict=True)]
-    covers = [_covers(x, r) for x, r in zip(windows, reaches, strict=True)]
-    overlaps = any(x.overlaps for x in windows)
-    count = prod([x.kernel for x in windows])
-    steps = count**2 / prod([x.stride for x in windows])
+def _of_windows(windows: tuple[Window, ...], *, largest: bool) -> Rule:
+    """Return (E3) for windows of n taps that weigh the same.
 
-    def rule(after: Autocorrelation | None) -> Passed:
-        if not overlaps and after is None and count == 1:
-            return Passed(None)
-        values, far = (after or independent(len(windows))).settled()
-        wide = _extended(values, far, reaches)
-        passed = _normalized(_contracted(wide, ways), far * steps)
-        if after is None or not overlaps:
-            return Passed(passed)
-        return Passed(passed, _contracted(wide, covers), values)
-
-    return rule
-
-
-def _largest_of_windows(windows: tuple[Window, ...]) -> Rule:
-    """Return the rule of pools that take one sample of n.
-
-    Two windows pass on to one sample where it is the largest of both: one of 2n − m samples, of
-    which they have m in common, instead of n.  So a pair of them counts n/(2n − m) there.
+    Two windows of maxima pass on to one sample where it is the largest of both: one of 2n − m
+    samples, of which they have m in common, instead of n.  So a pair of them counts n/(2n − m)
+    there.  A window never passes on to two samples, and any other two have a chance of 1/n each.
     """
     reaches = [_reach(x) for x in windows]
     ways = [_ways(x, _LAGS, r) for x, r in zip(windows, reaches, strict=True)]
     covers = [_covers(x, r) for x, r in zip(windows, reaches, strict=True)]
     overlaps = any(x.overlaps for x in windows)
     count = prod([x.kernel for x in windows])
-    steps = count / prod([x.stride for x in windows])
-    chosen, near = [
-        count / (2 * count - reduce(np.multiply.outer, [_ways(*x)[0] for x in common]))
-        for common in (
-            [(x, [0], r) for x, r in zip(windows, reaches, strict=True)],
-            [(x, [0], REACH) for x in windows],
-        )
-    ]
+    steps = (count if largest else count**2) / prod([x.stride for x in windows])
+
+    def weights(lags: Sequence[int]) -> Values | float:
+        """Return by output lag how much a pair of taps at one sample counts."""
+        if not largest:
+            return 1.0
+        common = [_ways(x, [0], r)[0] for x, r in zip(windows, lags, strict=True)]
+        found: Values = count / (2 * count - reduce(np.multiply.outer, common))
+        return found
+
+    wide_weights, near_weights = weights(reaches), weights([REACH] * len(windows))
 
     def rule(after: Autocorrelation | None) -> Passed:
-        if after is None:
+        if after is None and (largest or count == 1):
             return Passed(None)
-        values, far = after.settled()
+        values, far = (after or independent(len(windows))).settled()
         wide = _extended(values, far, reaches)
-        taps = _contracted(wide * chosen, covers)
-        others = wide.copy()
-        others[tuple(reaches)] = 0.0
-        pairs = _contracted(others, ways) / count
-        pairs[_middle(pairs)] = float(taps.sum())
+        taps = _contracted(wide * wide_weights, covers)
+        others = wide
+        if largest:
+            others = wide / count
+            others[tuple(reaches)] = 0.0
+        pairs = _contracted(others, ways)
+        pairs[_middle(pairs)] = taps.sum()
         passed = _normalized(pairs, far * steps)
-        return Passed(passed, taps, values * near) if overlaps else Passed(passed)
+        if after is None or not overlaps:
+            return Passed(passed)
+        return Passed(passed, taps, values * near_weights)
 
     return rule
 

@@ -62,7 +62,7 @@ class Law:
         Its values and their probabilities, which add up to 1.
     slopes
         For each point the mean squared slope of the activations that the value came through, which
-        is 1 or 0 behind a rectifier; None: it came through none, or added to others.
+        is 1 or 0 after a rectifier; None: it came through none, or added to others.
     """
 
     points: Points
@@ -332,8 +332,8 @@ def _convolved(law: Law, shift: float, deviation: float) -> Law:
     grid = np.linspace(low, high, 65)
     distance = (grid[:, None] - points) / deviation
     density = np.exp(-0.5 * distance**2) @ law.weights
-    kept = density > 1e-9 * float(density.max())
-    grid, density = grid[kept], density[kept]
+    seen = density > 1e-9 * float(density.max())
+    grid, density = grid[seen], density[seen]
     return Law(grid, density / density.sum())
 
 

@@ -2,7 +2,7 @@
 
 Where g(q) and g(q′) are not independent, a sample that both read gets 2 E[g(q) g(q′)] on top of
 both energies.  Of that two-point map the sum over all places is known for each lag
-(`rfstudio.core.energy.autocorrelation`).  Where it lies follows from the energies M: a correlation
+(`rfstudio.core.energy.autocorrelation`).  Where in the map it is follows from the energies M: a correlation
 has no more than √(M(q) M(q′)), so it is taken for a share of that which is the same everywhere:
 
 (E4) E[g(q) g(q + lag)] = ρ(lag) √(M(q) M(q + lag)), ρ(lag) = R(lag) Σ_q M / Σ_q √(M(q) M(q + lag)).
@@ -91,7 +91,7 @@ def _steps(rule: Window, most: int, count: int) -> tuple[int, ...]:
 
 @remembered(1024)
 def _read_by_both(rule: Window, step: int) -> AxisSpread:
-    """Return the spread to what an output and the one `step` behind it read both."""
+    """Return the spread to what an output and the one `step` after it read both."""
     taps = step * rule.stride // rule.dilation
     before = rule.before - rule.dilation * taps
     both = rule._replace(kernel=rule.kernel - taps, before=before, n_out=rule.n_out - step)

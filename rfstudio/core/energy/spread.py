@@ -6,7 +6,7 @@ weight w of that tap, or a power of it; samples that are not there (padding) get
 (E2) M_in(q) = Σ_i |w(i, q)|^power M_out(i).
 
 With power 0 that is a layer with learned weights (their variance is a factor of the layer), with
-power 1 a count of paths, with power 2 the energy behind fixed weights.  All sums are of positive
+power 1 a count of paths, with power 2 the energy before fixed weights.  All sums are of positive
 terms, so what no output reads stays exactly 0 and nothing is lost by cancellation.
 """
 
@@ -63,7 +63,7 @@ class _Reading(NamedTuple):
 
 
 class WindowSpread:
-    """Outputs add to a window of zero-padded inputs, all taps alike.
+    """Outputs add to a window of zero-padded inputs, all taps with one weight.
 
     Attributes
     ----------

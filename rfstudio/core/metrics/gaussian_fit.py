@@ -98,7 +98,7 @@ def fit_gaussian(
 
 
 class _Problem:
-    """The sums over a map that a step asks for.
+    """The sums over a map that a step needs.
 
     Attributes
     ----------
