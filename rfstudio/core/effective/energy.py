@@ -14,7 +14,6 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import TypeAlias, get_args
 
@@ -40,7 +39,6 @@ Gains: TypeAlias = Mapping[int | tuple[int, int], Gain]
 """Measured factors of nodes and of edges (merge, source); see `expected.expected_erf`."""
 
 
-@dataclass(frozen=True, eq=False)
 class Energy:
     """How the expected energy flows back through one network.
 
@@ -63,91 +61,42 @@ class Energy:
     gates
         For each of these edges the activation after the sum and the one before it: a factor counts
         for what goes through both, not for a unit of the sum, nor for a map between them.
-    closing
-        The activations after these sums.
 
     The lists hold all nodes up to the last target, which is all that its units depend on, and grow
     when a later one is wanted.
     """
 
-    graph: Graph
-    batch_norm: BatchNormMode
-    layers: list[Layer] = field(repr=False)
-    runs: list[tuple[int, ...]] = field(repr=False)
-    edges: dict[tuple[int, int], float] = field(repr=False)
-    skips: dict[tuple[int, int], Factors] = field(repr=False)
-    gates: dict[tuple[int, int], tuple[int, int]] = field(repr=False, default_factory=dict)
-    closing: set[int] = field(repr=False, default_factory=set)
+    def __init__(self, graph: Graph, batch_norm: BatchNormMode, *, joined: bool) -> None:
+        self.graph = without_chains(graph) if joined else graph
+        self.batch_norm: BatchNormMode = batch_norm
+        channels = graph.nodes[0].channels
+        self.layers = [Layer(PASS, ((channels, Moments(1.0)),))]
+        self.runs: list[tuple[int, ...]] = [(channels,)]
+        self.edges: dict[tuple[int, int], float] = {}
+        self.skips: dict[tuple[int, int], Factors] = {}
+        self.gates: dict[tuple[int, int], tuple[int, int]] = {}
+        self._joined = joined
+        self._nodes = self.graph.nodes
+        self._growing = Lock()
+        self._gates = Gates(self.graph)
+        self._origins: dict[int, int] = {}
 
     def moments(self, index: int) -> Moments:
         """Return the moments of a node's values, averaged over its channels."""
         return average(self.layers[index].runs)
 
+    def is_gate(self, index: int) -> bool:
+        """Return whether a node is an activation after a sum with skips."""
+        return any(after == index for after, _ in self.gates.values())
 
-def energy_of(
-    graph: Graph,
-    batch_norm: BatchNormMode = "warmed",
-    target: int | None = None,
-    *,
-    joined: bool = False,
-) -> Energy:
-    """Return how the expected energy flows back through a network.
-
-    The last few answers are remembered, since every move of the unit needs them again.
-
-    Parameters
-    ----------
-    graph
-        The network.
-    batch_norm
-        "warmed": every batch norm divides by the variance of what comes in; "fresh": by 1;
-        "train": by the variance over the map, through which gradients flow as well.
-    target
-        The last node that is wanted; None: that of the network.
-    joined
-        Whether max pools that follow each other are one, and so are channels of neighbouring
-        sources of a concat with the same moments.  Otherwise each layer is modelled for itself, as
-        it must be to be compared with what is measured layer by layer.
-
-    Raises
-    ------
-    RFStudioError
-        If `batch_norm` is another word.
-    """
-    if batch_norm not in get_args(BatchNormMode):
-        words = ", ".join(get_args(BatchNormMode))
-        raise RFStudioError(f"batch_norm must be one of {words}, not {batch_norm!r}")
-    forward = _recent.about(
-        graph, (batch_norm, joined), lambda: _Forward(graph, batch_norm, joined=joined)
-    )
-    return forward.up_to(len(graph.nodes) - 1 if target is None else target)
-
-
-class _Forward:
-    """The pass from the input to the last layer."""
-
-    def __init__(self, graph: Graph, batch_norm: BatchNormMode, *, joined: bool) -> None:
-        self._joined = joined
-        graph = without_chains(graph) if joined else graph
-        channels = graph.nodes[0].channels
-        image = Layer(PASS, ((channels, Moments(1.0)),))
-        self.energy = Energy(graph, batch_norm, [image], [(channels,)], {}, {})
-        self._nodes = graph.nodes
-        self._layers = self.energy.layers
-        self._growing = Lock()
-        self._gates = Gates(graph)
-        self._origins: dict[int, int] = {}
-
-    def up_to(self, target: int) -> Energy:
-        """Return the model, in which all nodes up to this one are."""
-        if len(self._layers) <= target:
+    def grow(self, target: int) -> None:
+        """Work out the nodes up to this one."""
+        if len(self.layers) <= target:
             with self._growing:  # a window needs it in several threads
                 self._grow(target)
-        return self.energy
 
     def _grow(self, target: int) -> None:
-        nodes, layers, energy, ends = self._nodes, self._layers, self.energy, self._gates.ends
-        mode = energy.batch_norm
+        nodes, layers, ends, mode = self._nodes, self.layers, self._gates.ends, self.batch_norm
         for node in nodes[len(layers) : target + 1]:
             index, op, inputs = node.index, node.op, node.inputs
             assert op is not None
@@ -155,7 +104,7 @@ class _Forward:
                 sources = tuple([layers[i].runs for i in inputs])
                 layer, counts = merged(op, sources, self._is_apart(node), self._joined)
                 if layer.edges:
-                    energy.edges.update(zip([(index, i) for i in inputs], layer.edges, strict=True))
+                    self.edges.update(zip([(index, i) for i in inputs], layer.edges, strict=True))
             else:
                 read = inputs[0]
                 apart = type(op) is not ops.PixelShuffle or self._is_mixed(read)
@@ -172,21 +121,17 @@ class _Forward:
                 found = self._gates.before(index)
                 if found is not None:
                     self._add_skips(index, op, found)
-            energy.runs.append(counts)
+            self.runs.append(counts)
             layers.append(layer)  # the last, since its length says how far all is there
 
     def _add_skips(self, index: int, op: ops.Op, found: GatedSum) -> None:
-        energy = self.energy
         eps: float | None = None
-        if found.norm is not None and energy.batch_norm != "fresh":
+        if found.norm is not None and self.batch_norm != "fresh":
             eps = self._nodes[found.norm].op.eps  # type: ignore[union-attr]
-        for skip, factor in zip(
-            found.skips, skip_factors(found, self._layers, op, eps), strict=True
-        ):
-            edge = skip.merge, skip.source
-            energy.skips[edge] = factor
-            energy.gates[edge] = index, skip.gate
-        energy.closing.add(index)
+        factors = skip_factors(found, self.layers, op, eps)
+        for skip, factor in zip(found.skips, factors, strict=True):
+            self.skips[skip.merge, skip.source] = factor
+            self.gates[skip.merge, skip.source] = index, skip.gate
 
     def _is_apart(self, node: Node) -> bool:
         """Return whether the sources of a sum have no origin in common."""
@@ -229,7 +174,47 @@ class _Forward:
         return groups != 1 and group_count(node.op, channels) > 1  # type: ignore[arg-type]
 
 
-_recent: Recent[_Forward] = Recent(3)
+def energy_of(
+    graph: Graph,
+    batch_norm: BatchNormMode = "warmed",
+    target: int | None = None,
+    *,
+    joined: bool = False,
+) -> Energy:
+    """Return how the expected energy flows back through a network.
+
+    The last few answers are remembered, since every move of the unit needs them again.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    batch_norm
+        "warmed": every batch norm divides by the variance of what comes in; "fresh": by 1;
+        "train": by the variance over the map, through which gradients flow as well.
+    target
+        The last node that is wanted; None: that of the network.
+    joined
+        Whether max pools that follow each other are one, and so are channels of neighbouring
+        sources of a concat with the same moments.  Otherwise each layer is modelled for itself, as
+        it must be to be compared with what is measured layer by layer.
+
+    Raises
+    ------
+    RFStudioError
+        If `batch_norm` is another word.
+    """
+    if batch_norm not in get_args(BatchNormMode):
+        words = ", ".join(get_args(BatchNormMode))
+        raise RFStudioError(f"batch_norm must be one of {words}, not {batch_norm!r}")
+    energy = _recent.about(
+        graph, (batch_norm, joined), lambda: Energy(graph, batch_norm, joined=joined)
+    )
+    energy.grow(len(graph.nodes) - 1 if target is None else target)
+    return energy
+
+
+_recent: Recent[Energy] = Recent(3)
 
 _MERGES = frozenset(ops.MERGES)
 

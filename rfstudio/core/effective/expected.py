@@ -169,7 +169,7 @@ def source_of_same_field(graph: Graph, index: int) -> int | None:
     if len(node.inputs) != 1 or how.spreads is not None or isinstance(how.keep, tuple):
         return None
     source = node.inputs[0]
-    if index in energy.closing:
+    if energy.is_gate(index):
         return None  # this rectifier and those of the sum's sources are open together
     return source if how.keep > 0 and graph.nodes[source].size == node.size else None
 

@@ -187,15 +187,8 @@ class Flow:
         values = self.values[slices]
         if values.size == 0:
             return None
-        return Flow(
-            self.start,
-            values,
-            self.factor,
-            self.exponent,
-            self.bits,
-            self.profile,
-            self.correlation,
-        )
+        others = self.factor, self.exponent, self.bits, self.profile, self.correlation
+        return Flow(self.start, values, *others)
 
     def level(self) -> None:
         """Move the size of the values into the exponent."""
@@ -210,7 +203,7 @@ class Flow:
 
     def plus(self, other: Flow) -> Flow:
         """Return the sum of two flows of one profile into one map."""
-        a, b = (self, other) if self._is_larger(other) else (other, self)
+        a, b = (self, other) if self._size() >= other._size() else (other, self)
         if a.factor == 0:
             return b
         ratio = ldexp(b.factor / a.factor, max(b.exponent - a.exponent, -3000))
@@ -226,13 +219,8 @@ class Flow:
             low, both = _side_by_side(a.start, a.values, b.start, values)
         return Flow(low, both, a.factor, a.exponent, bits, a.profile, correlation)
 
-    def _is_larger(self, other: Flow) -> bool:
-        """Return whether the factor is not smaller than that of another flow."""
-        if self.exponent == other.exponent:
-            return self.factor >= other.factor
-        return self._size() >= other._size()
-
     def _size(self) -> float:
+        """Return log2 of what the values are multiplied with."""
         return -1e300 if self.factor <= 0 else log2(self.factor) + self.exponent
 
 

@@ -12,8 +12,8 @@ A layer with fixed weights w makes of it
 
 (E3) R_in(a) ∝ Σ_b T(a, b) R_out(b), T(a, b) = Σ w(i, q) w(i + b, q + a),
 
-summed over the outputs i and the inputs q that a period has: w ⊗ w by lag.  Where in the map that is
-found by `rfstudio.core.energy.pairs`.
+summed over the outputs i and the inputs q that a period has: w ⊗ w by lag.  Where in the map the
+correlations are is found by `rfstudio.core.energy.pairs`.
 
 A rule is a function from the correlations after a layer to a `Passed`.  A layer whose weights are
 drawn (a convolution) passes on no more than from independent gradients, unless its rule says so:

@@ -2,8 +2,9 @@
 
 Where g(q) and g(q′) are not independent, a sample that both read gets 2 E[g(q) g(q′)] on top of
 both energies.  Of that two-point map the sum over all places is known for each lag
-(`rfstudio.core.energy.autocorrelation`).  Where in the map it is follows from the energies M: a correlation
-has no more than √(M(q) M(q′)), so it is taken for a share of that which is the same everywhere:
+(`rfstudio.core.energy.autocorrelation`).  Where in the map it is follows from the energies M: a
+correlation has no more than √(M(q) M(q′)), so it is taken for a share of that which is the same
+everywhere:
 
 (E4) E[g(q) g(q + lag)] = ρ(lag) √(M(q) M(q + lag)), ρ(lag) = R(lag) Σ_q M / Σ_q √(M(q) M(q + lag)).
 """
