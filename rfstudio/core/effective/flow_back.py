@@ -132,7 +132,11 @@ class _Sending(NamedTuple):
             flows = [x.times(factor) for x in flows]
         if self.adjust is not None:
             flows = self.adjust(index, source, flows)
-        known = self.arriving.setdefault(source, [])
+        known = self.arriving.get(source)
+        if known is None:
+            if flows:
+                self.arriving[source] = list(flows)
+            return
         for flow in flows:
             for j, other in enumerate(known):
                 if _is_same(flow.profile, other.profile):
@@ -140,8 +144,6 @@ class _Sending(NamedTuple):
                     break
             else:
                 known.append(flow)
-        if not known:
-            del self.arriving[source]
 
 
 def _is_same(a: Profile, b: Profile) -> bool:
