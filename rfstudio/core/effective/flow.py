@@ -6,6 +6,7 @@ costs one multiplication, and no depth overflows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 from math import frexp, ldexp, log2, prod
 from operator import mul
@@ -17,7 +18,7 @@ from rfstudio.core.energy.autocorrelation import Autocorrelation, blended, uncha
 from rfstudio.core.energy.backward import Backward, Factors
 from rfstudio.core.energy.layer import means_over_runs
 from rfstudio.core.energy.pairs import spread_pairs
-from rfstudio.core.energy.spread import Spreads, Values, WindowSpread, spread_taps
+from rfstudio.core.energy.spread import AxisSpread, Spreads, Values, WindowSpread, spread_taps
 
 Profile: TypeAlias = tuple[float, ...] | None
 """For each run of channels its share of a flow, the first being 1; None: all have the same."""
@@ -29,6 +30,7 @@ _LARGE = 400.0
 """Bits from which on values or factors are brought back to a middle size."""
 
 
+@dataclass(eq=False, slots=True)
 class Flow:
     """Something positive that arrives at one map, per channel.
 
@@ -36,10 +38,10 @@ class Flow:
     ----------
     start
         First sample of the box along each axis; outside the box the flow is exactly 0.
-    axes
-        One vector for each axis whose outer product the values are; None: they are none, or it is
-        not known.  As long as nothing is added up, from one unit back to where branches part, a
-        walk needs these alone.
+    parts
+        The values in the box, or one vector for each axis whose outer product they are: as long as
+        nothing is added up, from one unit back to where branches part, a walk needs these alone.
+        Arrays are never changed.
     factor, exponent
         What the values are multiplied with: factor · 2^exponent.
     bits
@@ -50,38 +52,24 @@ class Flow:
         How gradients at different positions depend on each other; None: they do not.
     """
 
-    __slots__ = ("_values", "axes", "bits", "correlation", "exponent", "factor", "profile", "start")
+    start: tuple[int, ...]
+    parts: Values | tuple[Values, ...]
+    factor: float = 1.0
+    exponent: int = 0
+    bits: float = 0.0
+    profile: Profile = None
+    correlation: Autocorrelation | None = None
 
-    def __init__(
-        self,
-        start: tuple[int, ...],
-        values: Values | tuple[Values, ...],
-        factor: float = 1.0,
-        exponent: int = 0,
-        bits: float = 0.0,
-        profile: Profile = None,
-        correlation: Autocorrelation | None = None,
-    ) -> None:
-        self.start = start
-        self.axes: tuple[Values, ...] | None = None
-        self._values: Values | None = None
-        if isinstance(values, tuple):
-            self.axes = values
-        else:
-            self._values = values
-        self.factor = factor
-        self.exponent = exponent
-        self.bits = bits
-        self.profile = profile
-        self.correlation = correlation
+    @property
+    def axes(self) -> tuple[Values, ...] | None:
+        """The vectors for each axis, or None."""
+        return self.parts if isinstance(self.parts, tuple) else None
 
     @property
     def values(self) -> Values:
-        """The values in the box, without factor and exponent; never changed once they are here."""
-        if self._values is None:
-            assert self.axes is not None
-            self._values = reduce(np.multiply.outer, self.axes)
-        return self._values
+        """The values in the box, without factor and exponent."""
+        parts = self.parts
+        return reduce(np.multiply.outer, parts) if isinstance(parts, tuple) else parts
 
     def times(self, factors: Factors, scale: float = 1.0) -> Flow:
         """Return `scale` times the flow, its channels by a factor, or by one for each run."""
@@ -92,8 +80,7 @@ class Flow:
         else:
             first = factors
         factor, exponent = _in_range(self.factor * first * scale, self.exponent)
-        values = self.axes or self.values
-        return Flow(self.start, values, factor, exponent, self.bits, profile, self.correlation)
+        return Flow(self.start, self.parts, factor, exponent, self.bits, profile, self.correlation)
 
     def with_shares(self, shares: tuple[float, ...]) -> Flow:
         """Return the flow with other shares of the channels."""
@@ -137,32 +124,31 @@ class Flow:
 
     def _spread_axes(self, spreads: Spreads) -> tuple[Values | tuple[Values, ...], tuple[int, ...]]:
         """Return the map spread back along all axes, or each vector for itself, and its start."""
-        starts = list(self.start)
-        if self.axes is None:
-            values = self.values
+        starts, parts = list(self.start), self.parts
+        if not isinstance(parts, tuple):
             for axis, how in enumerate(spreads):
                 if not how.is_identity:
-                    values, starts[axis] = how.back(values, axis, starts[axis])
-            return values, tuple(starts)
+                    parts, starts[axis] = how.back(parts, axis, starts[axis])
+            return parts, tuple(starts)
         found: list[Values] = []
-        for axis, how in enumerate(spreads):
-            vector = self.axes[axis]
-            if axis and (
-                vector is self.axes[axis - 1]
-                and how is spreads[axis - 1]
-                and self.start[axis] == self.start[axis - 1]
-            ):
+        before: tuple[Values, AxisSpread, int] | None = None
+        for axis, (vector, how) in enumerate(zip(parts, spreads, strict=True)):
+            start = starts[axis]
+            if before and vector is before[0] and how is before[1] and start == before[2]:
                 # A unit on the diagonal of a square map sees the same along both axes.
-                vector, starts[axis] = found[-1], starts[axis - 1]
-            elif not how.is_identity:
-                vector, starts[axis] = how.back(vector, 0, starts[axis])
+                starts[axis] = starts[axis - 1]
+                found.append(found[-1])
+                continue
+            before = vector, how, start
+            if not how.is_identity:
+                vector, starts[axis] = how.back(vector, 0, start)
             found.append(vector)
         return tuple(found), tuple(starts)
 
     @property
     def amount(self) -> float:
         """All of it, summed over positions, of a channel whose share is 1."""
-        whole = prod([float(x.sum()) for x in self.axes or (self.values,)])
+        whole = prod([float(x.sum()) for x in self.axes or [self.values]])
         return ldexp(whole * self.factor, self.exponent)
 
     def of_runs(self, start: int, stop: int) -> Flow:
@@ -192,13 +178,10 @@ class Flow:
 
     def level(self) -> None:
         """Move the size of the values into the exponent."""
-        if self.axes is not None:
-            levelled = [_levelled(x) for x in self.axes]
-            self.axes, self._values = tuple([x for x, _ in levelled]), None
-            self.exponent += sum([shift for _, shift in levelled])
-        else:
-            self._values, shift = _levelled(self.values)
-            self.exponent += shift
+        levelled = [_levelled(x) for x in self.axes or [self.values]]
+        self.exponent += sum([shift for _, shift in levelled])
+        parts = tuple([x for x, _ in levelled])
+        self.parts = parts if self.axes else parts[0]
         self.bits = 0.0
 
     def plus(self, other: Flow) -> Flow:
@@ -206,17 +189,18 @@ class Flow:
         a, b = (self, other) if self._size() >= other._size() else (other, self)
         if a.factor == 0:
             return b
+        mine, values = a.values, b.values
         ratio = ldexp(b.factor / a.factor, max(b.exponent - a.exponent, -3000))
-        values = b.values if ratio == 1.0 else b.values * ratio
+        values = values if ratio == 1.0 else values * ratio
         bits = max(a.bits, b.bits) + 1
         correlation = a.correlation
         if correlation is not b.correlation:
-            first, second = float(a.values.sum()), float(values.sum())
+            first, second = float(mine.sum()), float(values.sum())
             correlation = blended(a.correlation, first / max(first + second, 1e-300), b.correlation)
-        if a.start == b.start and a.values.shape == values.shape:
-            low, both = a.start, a.values + values
+        if a.start == b.start and mine.shape == values.shape:
+            low, both = a.start, mine + values
         else:
-            low, both = _side_by_side(a.start, a.values, b.start, values)
+            low, both = _side_by_side(a.start, mine, b.start, values)
         return Flow(low, both, a.factor, a.exponent, bits, a.profile, correlation)
 
     def _size(self) -> float:
