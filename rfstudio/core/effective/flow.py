@@ -6,7 +6,7 @@ costs one multiplication, and no depth overflows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from math import frexp, ldexp, log2, prod
 from operator import mul
@@ -59,6 +59,7 @@ class Flow:
     bits: float = 0.0
     profile: Profile = None
     correlation: Autocorrelation | None = None
+    _map: Values | None = field(default=None, repr=False)
 
     @property
     def axes(self) -> tuple[Values, ...] | None:
@@ -68,8 +69,11 @@ class Flow:
     @property
     def values(self) -> Values:
         """The values in the box, without factor and exponent."""
-        parts = self.parts
-        return reduce(np.multiply.outer, parts) if isinstance(parts, tuple) else parts
+        if not isinstance(self.parts, tuple):
+            return self.parts
+        if self._map is None:
+            self._map = reduce(np.multiply.outer, self.parts)
+        return self._map
 
     def times(self, factors: Factors, scale: float = 1.0) -> Flow:
         """Return `scale` times the flow, its channels by a factor, or by one for each run."""
@@ -181,7 +185,7 @@ class Flow:
         levelled = [_levelled(x) for x in self.axes or [self.values]]
         self.exponent += sum([shift for _, shift in levelled])
         parts = tuple([x for x, _ in levelled])
-        self.parts = parts if self.axes else parts[0]
+        self.parts, self._map = parts if self.axes else parts[0], None
         self.bits = 0.0
 
     def plus(self, other: Flow) -> Flow:

@@ -185,7 +185,10 @@ def pooled(rules: AxisRules, *, largest: bool = False) -> Rule | None:
         Whether one sample of what an output reads is taken, each equally often, instead of the
         mean.
     """
-    windows = tuple([x for x in rules if isinstance(x, Window)])
+    # Sizes of maps do not matter.
+    windows = tuple(
+        [Window(0, 0, x.kernel, x.stride, x.dilation) for x in rules if isinstance(x, Window)]
+    )
     if len(windows) == len(rules):
         return _of_windows(windows, largest=largest)
     if largest:
@@ -196,6 +199,7 @@ def pooled(rules: AxisRules, *, largest: bool = False) -> Rule | None:
     return partial(same_everywhere, axes=len(rules))
 
 
+@remembered(256)
 def _of_windows(windows: tuple[Window, ...], *, largest: bool) -> Rule:
     """Return (E3) for windows of n taps that weigh the same.
 
@@ -214,7 +218,7 @@ def _of_windows(windows: tuple[Window, ...], *, largest: bool) -> Rule:
         """Return by output lag how much a pair of taps at one sample counts."""
         if not largest:
             return 1.0
-        common = [_ways(x, [0], r)[0] for x, r in zip(windows, lags, strict=True)]
+        common = [_ways(x, range(1), r)[0] for x, r in zip(windows, lags, strict=True)]
         found: Values = count / (2 * count - reduce(np.multiply.outer, common))
         return found
 
@@ -299,7 +303,8 @@ def _reach(rule: Window) -> int:
     return (REACH + rule.dilation * (rule.kernel - 1)) // rule.stride
 
 
-def _ways(rule: Window, lags: Sequence[int], reach: int) -> Values:
+@remembered(512)
+def _ways(rule: Window, lags: range, reach: int) -> Values:
     """Return T of (E3): in how many ways two windows hold samples that lie a lag apart.
 
     A row for each lag of inputs, a column for each lag of outputs up to `reach`.
@@ -310,6 +315,7 @@ def _ways(rule: Window, lags: Sequence[int], reach: int) -> Values:
     return result
 
 
+@remembered(256)
 def _covers(rule: Window, reach: int) -> Values:
     """Return whether a window at an output lag holds the sample under a tap of this one."""
     place = rule.dilation * np.arange(rule.kernel)[:, None]

@@ -46,6 +46,7 @@ def spread_pairs(
     for axis, how in enumerate(spreads):
         weighted = how.weighted(weighted, axis, starts[axis])
     root, weighted_root = np.sqrt(values), np.sqrt(weighted)
+    energy = float(values.sum())
     steps = [
         _steps(how.rule, n // 2, m)
         for how, n, m in zip(spreads, shares.shape, values.shape, strict=True)
@@ -72,7 +73,7 @@ def spread_pairs(
             if whole <= 0 or share == 0:
                 continue
             # Each pair counts from both of its ends.
-            most = 2 * max(min(share * float(values.sum()) / whole, 1.0), -1.0)
+            most = 2 * max(min(share * energy / whole, 1.0), -1.0)
             plane = most * weighted_root[first] * weighted_root[second]
             found = plane if found is None else found + plane
         if found is not None:
