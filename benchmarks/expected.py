@@ -1,8 +1,9 @@
 """Times the expected field of one unit, in closed form, against samples of a random network.
 
 Run as ``python benchmarks/expected.py``.  `anew` is the pass, up to the unit's layer, over a
-network of which nothing is known, `edit` that after an edit of a convolution in its middle, `walk`
-the map of one unit, which every move of the unit asks for again; `metrics` are all the numbers.
+network of which nothing is known (`rfstudio.core.memo.forget` drops all answers), `edit` that
+after an edit of a convolution in its middle, `walk` the map of one unit, which every move of the
+unit asks for again; `metrics` are all the numbers.
 The last columns hold how many times longer 64 samples by torch take (the gradient of the whole
 image, `torch.autograd.grad`; a few are timed and scaled up), over pass and walk together.
 """
