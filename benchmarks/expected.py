@@ -1,8 +1,9 @@
 """Times the expected field of one unit, in closed form, against samples of a random network.
 
 Run as ``python benchmarks/expected.py``.  `anew` is the pass, up to the unit's layer, over a
-network of which nothing is known, `edit` that after an edit of a convolution in its middle, `walk`
-the map of one unit, which every move of the unit asks for again; `metrics` are all the numbers.
+network of which nothing is known (`rfstudio.core.memo.forget` drops all answers), `edit` that
+after an edit of a convolution in its middle, `walk` the map of one unit, which every move of the
+unit asks for again; `metrics` are all the numbers.
 The last columns hold how many times longer 64 samples by torch take (the gradient of the whole
 image, `torch.autograd.grad`; a few are timed and scaled up), over pass and walk together.
 """
@@ -21,8 +22,9 @@ import torch
 
 from rfstudio.core import ops
 from rfstudio.core.editing.edits import set_op
-from rfstudio.core.effective import energy
+from rfstudio.core.effective.energy import energy_of
 from rfstudio.core.effective.expected import expected_erf
+from rfstudio.core.memo import forget
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.network.architecture import Architecture, Layer, walk
 from rfstudio.core.network.graph import Graph, expand
@@ -91,14 +93,14 @@ def _row(name: str, layer: str | None) -> None:
     unit = tuple(n // 2 for n in node.size)
 
     def again() -> None:
-        energy.forget()
-        energy.energy_of(graph, target=index, joined=True)
+        forget()
+        energy_of(graph, target=index, joined=True)
 
     again()
     anew = _median(again)
     # Each edit makes a layer that was never there before; the others are as they were.
     edited = iter([expand(_edited(read_preset(name), i)) for i in range(RUNS)])
-    after_edit = _median(lambda: energy.energy_of(next(edited), target=index, joined=True))
+    after_edit = _median(lambda: energy_of(next(edited), target=index, joined=True))
     one_map = _median(lambda: expected_erf(graph, index, unit))
     erf = expected_erf(graph, index, unit)
     assert erf.metrics.as_dict()

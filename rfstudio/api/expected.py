@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from rfstudio.core.effective.energy import BatchNormMode
     from rfstudio.core.effective.expected import Erf
+    from rfstudio.core.energy.layer import BatchNormMode
     from rfstudio.engine.process.running import Report
     from rfstudio.engine.requests.gains_request import GainsRequest, GainsResult
 

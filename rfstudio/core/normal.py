@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import erf, sqrt, tau
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rfstudio.core.memo import remembered
 
 Values = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ def density(x: Values) -> Values:
     return result
 
 
-@lru_cache(maxsize=16)
+@remembered(16)
 def nodes(count: int) -> tuple[Values, Values]:
     """Return points and weights: Σ w f(x) is the mean of f over the standard normal one.
 

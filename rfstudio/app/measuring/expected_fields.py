@@ -9,7 +9,7 @@ from rfstudio import api
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
-from rfstudio.core.recent import Recent
+from rfstudio.core.memo import Recent
 
 LIVE_PIXELS = 1 << 21
 """Largest map whose expected field is worked out while the pointer moves."""

@@ -2,17 +2,21 @@
 
 A rule says two things: what an output index reads *by the formula*, as if the map went on for ever
 (the theoretical view), and what it reads of the samples that are really there (the visible view).
+A rule may also carry the weights (amplitudes) with which it reads: of a mean, or of an
+interpolation.  Weights that a network learns are 1 here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rfstudio.core.memo import remembered
 
 Taps: TypeAlias = tuple[int, ...]
 """Input indices that one output reads, in rising order."""
@@ -20,10 +24,14 @@ Taps: TypeAlias = tuple[int, ...]
 Samples: TypeAlias = NDArray[np.int64]
 """Positions along one axis."""
 
+Weights: TypeAlias = NDArray[np.float64]
+"""Weights with which samples are read."""
 
-@dataclass(frozen=True, slots=True)
-class Window:
+
+class Window(NamedTuple):
     """Output i reads ``i * stride - before + dilation * t`` for t = 0 … kernel − 1.
+
+    A named tuple, since rules are hashed for every layer after every edit.
 
     Attributes
     ----------
@@ -38,6 +46,9 @@ class Window:
     cropped
         Samples at the back that negative padding cut off: a last window that is not complete
         does not read them.
+    counted
+        Of a mean: the half-open range of positions that count in its divisor; its taps weigh one
+        over the number of those that are in it.  None: all taps weigh 1.
     """
 
     n_in: int
@@ -48,6 +59,7 @@ class Window:
     before: int = 0
     mode: str = "zeros"
     cropped: int = 0
+    counted: tuple[int, int] | None = None
 
     @property
     def n_read(self) -> int:
@@ -60,6 +72,16 @@ class Window:
         return (
             self.kernel == 1 and self.stride == 1 and self.before == 0 and self.n_out <= self.n_read
         )
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether two outputs may read one sample."""
+        return self.kernel > 1 and self.stride < self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def mean_reads(self) -> float:
+        """Mean number of samples on the map that an output reads."""
+        return float(samples_in_windows(self).mean()) if self.n_out else 1.0
 
     def taps(self, index: int) -> Sequence[int]:
         """Return what output `index` reads by the formula; indices may leave the map."""
@@ -89,6 +111,11 @@ class Periodic:
         Whether an index outside the map reads the border sample; otherwise it reads nothing.
     by_size
         Whether the rule depends on the sizes of the maps, so that one period says little.
+    weights
+        For each phase the weights of its taps, such as those of an interpolation; what is read
+        twice, at a border, has the sum of both.  None: all weigh 1.
+    is_mean
+        Whether an output is the mean of the samples that it reads.
     """
 
     n_in: int
@@ -97,6 +124,27 @@ class Periodic:
     phases: tuple[Taps, ...]
     clamped: bool = False
     by_size: bool = False
+    weights: tuple[tuple[float, ...], ...] | None = None
+    is_mean: bool = False
+
+    def __hash__(self) -> int:
+        """Return the hash, worked out once: there may be thousands of phases."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.n_in, self.n_out, self.advance, self.phases, self.is_mean))
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether two outputs read one sample."""
+        inputs = self.pairs[1]
+        return bool(np.unique(inputs).size < inputs.size)
+
+    @property
+    def mean_reads(self) -> float:
+        """Mean number of samples on the map that an output reads."""
+        return len(self.pairs[0]) / max(self.n_out, 1)
 
     @property
     def period(self) -> int:
@@ -131,8 +179,30 @@ class Periodic:
         """All pairs (output, input) of samples that are really there, without repeats."""
         return self.pairs_of(0, self.n_out)
 
+    @cached_property
+    def amplitudes(self) -> Weights:
+        """The weight of each of `pairs`."""
+        outputs, _ = self.pairs
+        if self.is_mean:
+            return 1.0 / np.bincount(outputs, minlength=self.n_out)[outputs]
+        if self.weights is None:
+            return np.ones(outputs.size)
+        outputs, _, kept = self._reads(0, self.n_out)
+        one_period = [x for phase in self.weights for x in phase]
+        found = np.resize(one_period, outputs.size) * (outputs < self.n_out)
+        # At a clamped border several taps in a row read one sample: they are one pair.
+        sums: Weights = np.add.reduceat(found, np.flatnonzero(kept))
+        return sums if self.clamped else found[kept]
+
     def pairs_of(self, start: int, stop: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the pairs of the outputs from `start` to before `stop`."""
+        outputs, inputs, kept = self._reads(start, stop)
+        return outputs[kept], inputs[kept]
+
+    def _reads(
+        self, start: int, stop: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+        """Return all reads of whole periods, and which of them make the pairs."""
         period = len(self.phases)
         turns = np.arange(start // period, -(-stop // period))
         counts = np.array([len(x) for x in self.phases])
@@ -148,7 +218,7 @@ class Periodic:
             kept[1:] &= (outputs[1:] != outputs[:-1]) | (inputs[1:] != inputs[:-1])
         else:
             kept &= (inputs >= 0) & (inputs < self.n_in)
-        return outputs[kept], inputs[kept]
+        return outputs, inputs, kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +229,23 @@ class Whole:
     ----------
     n_in, n_out
         Number of samples of the input and the output map along this axis.
+    is_mean
+        Whether an output is the mean of the samples.
     """
 
     n_in: int
     n_out: int
+    is_mean: bool = False
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether two outputs read one sample."""
+        return self.n_out > 1
+
+    @property
+    def mean_reads(self) -> float:
+        """Number of samples that an output reads."""
+        return float(self.n_in)
 
     def taps(self, index: int) -> Taps:
         """Return every input index."""
@@ -174,6 +257,46 @@ AxisRule: TypeAlias = Window | Periodic | Whole
 """How the outputs of an operation depend on its inputs along one axis."""
 
 AxisRules: TypeAlias = tuple[AxisRule, ...]
+
+
+def as_mean(rule: AxisRule, counted: tuple[int, int] | None = None) -> AxisRule:
+    """Return a rule whose outputs are means of what they read.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    counted
+        Of a window: the positions that count in the divisor; None: those on the map.
+    """
+    if isinstance(rule, Window):
+        return rule._replace(counted=counted or (0, rule.n_read))
+    return replace(rule, is_mean=True)
+
+
+def _counting(rule: Window, low: int, high: int) -> NDArray[np.bool_]:
+    """Return for each output (row) and tap (column) whether it is in a range of positions."""
+    read = np.arange(rule.n_out)[:, None] * rule.stride - rule.before
+    read = read + rule.dilation * np.arange(rule.kernel)
+    return (read >= low) & (read < high)
+
+
+@remembered(4096)
+def samples_in_windows(rule: Window) -> Weights:
+    """Return for each output how many samples of its window count: those on the map, or `counted`.
+
+    (E1) n(i) = Σ_t [low ≤ i·stride − before + dilation·t < high].
+    """
+    inside = _counting(rule, *(rule.counted or (0, rule.n_read)))
+    counts: Weights = inside.sum(axis=1).astype(np.float64)
+    return counts
+
+
+@remembered(4096)
+def shares_of_taps(rule: Window) -> Weights:
+    """Return for each tap of a window the share of its placements that are on the map."""
+    shares: Weights = _counting(rule, 0, rule.n_read).mean(axis=0)
+    return shares
 
 
 def source_of_padding(index: int, size: int, mode: str) -> int | None:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.effective.backward import Backward, Factors
 from rfstudio.core.effective.energy import Energy, Gain, Gains
 from rfstudio.core.effective.flow import Flow
 from rfstudio.core.effective.flow_back import flow_back
-from rfstudio.core.effective.spread import WindowSpread
+from rfstudio.core.energy.backward import Backward, Factors
+from rfstudio.core.energy.spread import WindowSpread
 
 Edge: TypeAlias = tuple[int, int]
 """A node and one of its sources."""
@@ -38,7 +38,7 @@ class Measured(NamedTuple):
         of the source.
     survival
         For edges into a map that several layers read: how much of what the edge passes on the
-        gates behind it let through, over what they let through of all that arrives there.
+        gates after it let through, over what they let through of all that arrives there.
     taps
         For convolutions the share of each tap in what they pass on, with mean 1.
     """
@@ -67,18 +67,18 @@ def with_gains(
     gains
         The measured factors.
     target, reference
-        Node whose units are asked for and the one at which to stop: factors of a skip count whose
+        Node of the unit and the one at which to stop: factors of a skip count whose
         two activations are passed on the way.
     """
     backward = [x.backward for x in energy.layers]
     edges: dict[Edge, Factors] = dict(energy.edges)
     last = len(backward) if target is None else target
-    for edge, (behind, before) in energy.gates.items():
-        if behind <= last and before > reference:
+    for edge, (after, before) in energy.gates.items():
+        if after <= last and before > reference:
             edges[edge] = energy.skips[edge]
     for key, gain in (gains or {}).items():
         if (key[0] if isinstance(key, tuple) else key) >= len(backward):
-            continue  # behind the unit
+            continue  # after the unit
         if isinstance(key, tuple):
             edges[key] = _factors(gain, energy.runs[key[1]])
             continue
@@ -100,21 +100,17 @@ def _factors(gain: Gain, runs: tuple[int, ...]) -> Factors:
         return float(np.mean(gain))
     if len(gain) == len(runs):
         return gain
-    return float(np.mean(gain))  # measured at a size of image where other channels are alike
+    return float(
+        np.mean(gain)
+    )  # measured at a size of image where other channels have the same moments
 
 
 def _scaled(how: Backward, gain: float | NDArray[np.float64], included: float) -> Backward:
     """Return a layer that spreads and passes on `gain` times as much, `included` being in it."""
-    spreads = how.spreads or ()
     mean = float(np.mean(gain))
-    keep = how.keep
-    scaled = how._replace(
-        keep=tuple([x * mean / included for x in keep])
-        if isinstance(keep, tuple)
-        else keep * mean / included,
-        factor=how.factor * mean / included,
-    )
-    if isinstance(gain, np.ndarray) and all(isinstance(x, WindowSpread) for x in spreads):
+    factor = mean / included
+    scaled = how._replace(keep=_product(how.keep, factor), factor=how.factor * factor)
+    if isinstance(gain, np.ndarray) and all(isinstance(x, WindowSpread) for x in how.spreads or ()):
         return scaled._replace(taps=gain / max(mean, _LEAST))
     return scaled
 
@@ -139,58 +135,32 @@ def calibrated(energy: Energy, target: int, measured: Measured) -> Gains:
     taps: dict[int | Edge, Gain] = {i: x for i, x in measured.taps.items() if x.size > 1}
     # Without the model's own factors of edges, so that ratios are the whole factors.
     plain = with_gains(energy, taps)
-    comparison = _Comparison(energy, measured)
-    node = energy.graph.nodes[target]
-    flow_back(
-        energy.graph,
-        target,
-        Flow((0,) * len(node.size), np.ones(node.size)),
-        plain.backward,
-        runs=energy.runs,
-        adjust=comparison.adjust,
-    )
-    return _as_gains(energy, comparison.ratios, taps)
+    nodes = energy.graph.nodes
+    ratios: dict[Edge, Factors] = {}
 
-
-class _Comparison:
-    """Compares what the model passes on with what was measured, and goes on with the latter."""
-
-    def __init__(self, energy: Energy, measured: Measured) -> None:
-        self._energy = energy
-        self._measured = measured
-        self.ratios: dict[Edge, Factors] = {}
-
-    def adjust(self, index: int, source: int, flows: list[Flow]) -> list[Flow]:
-        """Return the flows from a node to a source with the amount that was measured."""
+    def adjust(index: int, source: int, flows: list[Flow]) -> list[Flow]:
+        """Compare what the model passes on with what was measured, and go on with the latter."""
         edge = index, source
-        found = self._measured.energy.get(edge)
-        node = self._energy.graph.nodes[index]
+        found = measured.energy.get(edge)
+        node = nodes[index]
         # One map in two places of a concat has two slices, and one key for both.
         twice = type(node.op) is ops.Concat and node.inputs.count(source) > 1
         if found is None or not flows or twice:
             return flows
-        counts = self._energy.runs[source]
+        counts = energy.runs[source]
         arrived = np.add.reduceat(found, np.cumsum((0, *counts[:-1])))
-        modelled = sum(_by_run(x, counts) for x in flows)
-        survival = self._measured.survival.get(edge, 1.0)
-        ratio = self._ratio(index, arrived, np.asarray(modelled) * counts, survival)
-        self.ratios[edge] = ratio
-        return [x.times(ratio) for x in flows]
+        modelled = np.asarray(sum(_by_run(x, counts) for x in flows)) * counts
+        if isinstance(node.op, ops.Merge) or energy.layers[index].backward.spreads is not None:
+            arrived, modelled = arrived.sum(keepdims=True), modelled.sum(keepdims=True)
+        shares = measured.survival.get(edge, 1.0) * arrived / np.maximum(modelled, 1e-300)
+        found_ratios = tuple(np.maximum(shares, _LEAST).tolist())
+        ratios[edge] = found_ratios if len(found_ratios) > 1 else found_ratios[0]
+        return [x.times(ratios[edge]) for x in flows]
 
-    def _ratio(
-        self,
-        index: int,
-        arrived: NDArray[np.float64],
-        modelled: NDArray[np.float64],
-        survival: float,
-    ) -> Factors:
-        layer = self._energy.layers[index]
-        pointwise = not isinstance(self._energy.graph.nodes[index].op, ops.Merge)
-        if pointwise and layer.backward.spreads is None and len(arrived) > 1:
-            ratios = survival * arrived / np.maximum(modelled, 1e-300)
-            return tuple([max(float(x), _LEAST) for x in ratios])
-        whole = max(float(modelled.sum()), 1e-300)
-        return max(survival * float(arrived.sum()) / whole, _LEAST)
+    size = nodes[target].size
+    start = Flow((0,) * len(size), np.ones(size))
+    flow_back(energy.graph, target, start, plain.backward, runs=energy.runs, adjust=adjust)
+    return _as_gains(energy, ratios, taps)
 
 
 def _by_run(flow: Flow, counts: tuple[int, ...]) -> NDArray[np.float64]:

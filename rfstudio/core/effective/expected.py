@@ -4,7 +4,7 @@ One walk from the unit back to the input (`rfstudio.core.effective.flow_back`), 
 any network.
 The expected field is E[Σ_i g²] of the gradient g of all the unit's channels, over random weights
 and images: what the measured `energy` tends to (Luo et al. [1]_, section 2).  Where that is exact
-and where a model stands in is said by the result and derived in docs/expected-erf.md.
+and where it is a model is said by the result and derived in docs/expected-erf.md.
 
 References
 ----------
@@ -24,10 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.effective.backward import counting
 from rfstudio.core.effective.calibration import with_gains
-from rfstudio.core.effective.energy import BatchNormMode, Energy, Gains, energy_of
+from rfstudio.core.effective.energy import Energy, Gains, energy_of
 from rfstudio.core.effective.flow_back import flow_back, total
+from rfstudio.core.effective.window_energy import counting
+from rfstudio.core.energy.backward import Backward
+from rfstudio.core.energy.layer import BatchNormMode
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.fields.unit_frame import UnitFrame
 from rfstudio.core.metrics.metrics import Frame, Metrics
@@ -50,7 +52,7 @@ class Erf:
     estimator
         What the values are: "expected", "path count" or a measured one.
     exact
-        Whether the map is what its estimator tends to, or a model stands in somewhere.
+        Whether the map is what its estimator tends to, or a model in some places.
     notes
         Why it is not exact, and what else a reader of the numbers should know; sentences.
     options
@@ -108,11 +110,11 @@ def expected_erf(
     gains
         Measured factors that replace modelled ones.  For the index of an activation or of a norm
         that does not mix positions: its mean squared slope; of a max pool: how much more often the
-        gate in front of it is open at the largest sample; of another layer: how much more energy
+        gate before it is open at the largest sample; of another layer: how much more energy
         it passes on than modelled.  For a pair (merge, source): the factor of that edge.  A tuple
         holds a factor for each run of like channels, an array one for each tap of a convolution.
     batch_norm
-        "warmed": batch norm divides by the variance of what comes in, as behind a few images;
+        "warmed": batch norm divides by the variance of what comes in, as after a few images;
         "fresh": by 1; "train": by the variance over the map itself, as for a graph that was
         expanded with `batch_norm_training`.
 
@@ -159,15 +161,15 @@ def expected_erf(
 def source_of_same_field(graph: Graph, index: int) -> int | None:
     """Return the node whose units have the same expected fields, but for a factor.
 
-    That is what a layer reads which only scales what flows back, all channels alike: then whoever
-    wants the sizes of all fields need not work this one out.  None: there is no such node.
+    That is what a layer reads which only scales what flows back, all channels by one factor: then
+    whoever wants the sizes of all fields need not work this one out.  None: there is no such node.
     """
     node, energy = graph.nodes[index], energy_of(graph, target=index, joined=True)
     how = energy.layers[index].backward
     if len(node.inputs) != 1 or how.spreads is not None or isinstance(how.keep, tuple):
         return None
     source = node.inputs[0]
-    if index in energy.closing:
+    if energy.is_gate(index):
         return None  # this rectifier and those of the sum's sources are open together
     return source if how.keep > 0 and graph.nodes[source].size == node.size else None
 
@@ -242,9 +244,13 @@ def path_counts(
     """
     check_unit(graph, index, unit)
     nodes = graph.nodes
-    flows = flow_back(
-        graph, index, unit, lambda i: counting(nodes[i], means=means), reference=reference
-    )
+
+    def back(i: int) -> Backward:
+        node = nodes[i]
+        assert node.op is not None
+        return counting(node.op, node.rules, keep_means=means)
+
+    flows = flow_back(graph, index, unit, back, reference=reference)
     values, exponent = total(flows, (1,), nodes[reference].size)
     return Erf(
         values,

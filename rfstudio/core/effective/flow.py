@@ -1,11 +1,12 @@
 """What flows from one unit back through a network: a positive map over the box that it reaches.
 
-A flow is kept as a box of values, a factor and a power of two, so that a layer that only scales
+A flow is a box of values, a factor and a power of two, so that a layer that only scales
 costs one multiplication, and no depth overflows.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import reduce
 from math import frexp, ldexp, log2, prod
 from operator import mul
@@ -13,22 +14,23 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rfstudio.core.effective.autocorrelation import Lags, blended, kept
-from rfstudio.core.effective.backward import Backward, Factors, Spreads
-from rfstudio.core.effective.layer_model import means_over_runs
-from rfstudio.core.effective.pairs import spread_pairs
-from rfstudio.core.effective.spread import AxisSpread, Values, WindowSpread, spread, spread_taps
+from rfstudio.core.energy.autocorrelation import Autocorrelation, blended, unchanged
+from rfstudio.core.energy.backward import Backward, Factors
+from rfstudio.core.energy.layer import means_over_runs
+from rfstudio.core.energy.pairs import spread_pairs
+from rfstudio.core.energy.spread import AxisSpread, Spreads, Values, WindowSpread, spread_taps
 
 Profile: TypeAlias = tuple[float, ...] | None
-"""For each run of channels its share of a flow, the first being 1; None: all are alike."""
+"""For each run of channels its share of a flow, the first being 1; None: all have the same."""
 
 _MANY_TAPS = 64
-"""Taps of a window above which they are not told apart where gradients depend on each other."""
+"""Taps of a window above which their mean is taken where gradients depend on each other."""
 
 _LARGE = 400.0
 """Bits from which on values or factors are brought back to a middle size."""
 
 
+@dataclass(eq=False, slots=True)
 class Flow:
     """Something positive that arrives at one map, per channel.
 
@@ -36,176 +38,126 @@ class Flow:
     ----------
     start
         First sample of the box along each axis; outside the box the flow is exactly 0.
-    axes
-        One vector for each axis whose outer product the values are; None: they are none, or it is
-        not known.  As long as nothing is added up, from one unit back to where branches part, a
-        walk needs these alone.
+    parts
+        The values in the box, or one vector for each axis whose outer product they are: as long as
+        nothing is added up, from one unit back to where branches part, a walk needs these alone.
+        Arrays are never changed.
     factor, exponent
         What the values are multiplied with: factor · 2^exponent.
     bits
         Upper bound of log2 of the values.
     profile
         Shares of the channels.
-    lags
+    correlation
         How gradients at different positions depend on each other; None: they do not.
     """
 
-    __slots__ = ("_values", "axes", "bits", "exponent", "factor", "lags", "profile", "start")
+    start: tuple[int, ...]
+    parts: Values | tuple[Values, ...]
+    factor: float = 1.0
+    exponent: int = 0
+    bits: float = 0.0
+    profile: Profile = None
+    correlation: Autocorrelation | None = None
+    _map: Values | None = field(default=None, repr=False)
 
-    def __init__(
-        self,
-        start: tuple[int, ...],
-        values: Values | tuple[Values, ...],
-        factor: float = 1.0,
-        exponent: int = 0,
-        bits: float = 0.0,
-        profile: Profile = None,
-        lags: Lags | None = None,
-    ) -> None:
-        self.start = start
-        self.axes: tuple[Values, ...] | None = None
-        self._values: Values | None = None
-        if isinstance(values, tuple):
-            self.axes = values
-        else:
-            self._values = values
-        self.factor = factor
-        self.exponent = exponent
-        self.bits = bits
-        self.profile = profile
-        self.lags = lags
+    @property
+    def axes(self) -> tuple[Values, ...] | None:
+        """The vectors for each axis, or None."""
+        return self.parts if isinstance(self.parts, tuple) else None
 
     @property
     def values(self) -> Values:
-        """The values in the box, without factor and exponent; never changed once they are here."""
-        if self._values is None:
-            assert self.axes is not None
-            self._values = reduce(np.multiply.outer, self.axes)
-        return self._values
+        """The values in the box, without factor and exponent."""
+        if not isinstance(self.parts, tuple):
+            return self.parts
+        if self._map is None:
+            self._map = reduce(np.multiply.outer, self.parts)
+        return self._map
 
     def times(self, factors: Factors, scale: float = 1.0) -> Flow:
         """Return `scale` times the flow, its channels by a factor, or by one for each run."""
-        if type(factors) is tuple:
-            shares = factors
-            if self.profile is not None:
-                shares = tuple(map(mul, self.profile, factors))
+        profile = self.profile
+        if isinstance(factors, tuple):
+            shares = factors if profile is None else tuple(map(mul, profile, factors))
             first, profile = _normalized(shares)
-            factor = self.factor * first * scale
         else:
-            factor = self.factor * factors * scale  # type: ignore[operator]
-            profile = self.profile
-        exponent = self.exponent
-        if not 1e-60 < factor < 1e60 and factor > 0:
-            factor, more = frexp(factor)
-            exponent += more
-        values = self.axes or self.values
-        return Flow(self.start, values, factor, exponent, self.bits, profile, self.lags)
+            first = factors
+        factor, exponent = _in_range(self.factor * first * scale, self.exponent)
+        return Flow(self.start, self.parts, factor, exponent, self.bits, profile, self.correlation)
 
-    def with_profile(self, factor: float, profile: Profile) -> Flow:
-        """Return the flow with other shares, multiplied by `factor`."""
-        result = self.times(factor)
+    def with_shares(self, shares: tuple[float, ...]) -> Flow:
+        """Return the flow with other shares of the channels."""
+        first, profile = _normalized(shares)
+        result = self.times(first)
         result.profile = profile
         return result
 
     def spread(self, how: Backward, scale: float = 1.0) -> Flow | None:
         """Return what of `scale` times the flow spreads back; None if it goes nowhere."""
-        spreads, factor = how.spreads, how.factor * scale
+        spreads, factor, correlation = how.spreads, how.factor * scale, self.correlation
         assert spreads is not None
-        if how.taps is None and (how.lag is None or how.lag is kept):
-            return self._spread(spreads, factor)
-        lags, gain, pairs = (self.lags, None, None) if how.lag is None else how.lag(self.lags)
+        gain: float | Values | None = None
+        pairs: Values | None = None
+        if how.correlation is not None and how.correlation is not unchanged:
+            correlation, gain, pairs = how.correlation(correlation)
         if how.taps is not None:
-            taps = how.taps if gain is None else how.taps * gain
-            result = self._spread_taps(spreads, taps, factor)
-        elif gain is None:
-            result = self._spread(spreads, factor)
-        elif isinstance(gain, float):
-            result = self._spread(spreads, factor * gain)
-        elif gain.size > _MANY_TAPS:
-            result = self._spread(spreads, factor * float(gain.mean()))
-        else:
-            result = self._spread_taps(spreads, gain, factor, pairs)
-        if result is not None:
-            result.lags = lags
-        return result
-
-    @property
-    def amount(self) -> float:
-        """All of it, summed over positions, of a channel whose share is 1."""
-        whole = prod([float(x.sum()) for x in self.axes or (self.values,)])
-        return ldexp(whole * self.factor, self.exponent)
-
-    def _spread_taps(
-        self, spreads: Spreads, gains: Values, factor: float, pairs: Values | None = None
-    ) -> Flow | None:
-        windows = tuple([x for x in spreads if isinstance(x, WindowSpread)])
-        if pairs is None:
-            values, start = spread_taps(self.values, self.start, windows, gains)
-        else:
-            values, start = spread_pairs(self.values, self.start, windows, pairs)
-        if values.size == 0:
-            return None
-        # Weights of taps have a mean of 1 each for themselves, pairs are no more than taps squared.
-        bits = self.bits + 3 * sum([how.bits for how in windows])
-        result = Flow(start, values, self.factor, self.exponent, bits, self.profile)
-        if bits > _LARGE:
-            result.level()
-        return result.times(factor)
-
-    def _spread(self, spreads: Spreads, factor: float) -> Flow | None:
-        """Return the flow spread back along all axes."""
-        starts, bits = list(self.start), self.bits
-        for how in spreads:
-            bits += how.bits if type(how) is WindowSpread else 64.0
+            gain, pairs = how.taps if gain is None else how.taps * gain, None
+        elif isinstance(gain, np.ndarray) and gain.size > _MANY_TAPS:
+            gain = float(gain.mean())
+        bits = self.bits + sum([x.bits for x in spreads])
         values: Values | tuple[Values, ...]
-        if self.axes is not None:
-            values = self._spread_axes(spreads, starts)
-            empty = not all(x.size for x in values)
+        if isinstance(gain, np.ndarray):
+            windows = tuple([x for x in spreads if isinstance(x, WindowSpread)])
+            if pairs is None:
+                values, start = spread_taps(self.values, self.start, windows, gain)
+            else:
+                values, start = spread_pairs(self.values, self.start, windows, pairs)
+            # Weights of taps have a mean of 1 each, pairs are no more than taps squared.
+            bits += 2 * sum([x.bits for x in windows])
         else:
-            values = self.values
-            for axis, how in enumerate(spreads):
-                if type(how) is not WindowSpread or not how.is_identity:
-                    values, starts[axis] = spread(values, axis, starts[axis], how)
-            empty = values.size == 0
-        if empty:
+            factor *= 1.0 if gain is None else gain
+            values, start = self._spread_axes(spreads)
+        if 0 in [x.size for x in (values if isinstance(values, tuple) else (values,))]:
             return None
-        factor, exponent = self.factor * factor, self.exponent
-        if not 1e-60 < factor < 1e60 and factor > 0:
-            factor, more = frexp(factor)
-            exponent += more
-        result = Flow(tuple(starts), values, factor, exponent, bits, self.profile, self.lags)
+        factor, exponent = _in_range(self.factor * factor, self.exponent)
+        result = Flow(start, values, factor, exponent, bits, self.profile, correlation)
         if bits > _LARGE:
             result.level()
         return result
 
-    def _spread_axes(self, spreads: Spreads, starts: list[int]) -> tuple[Values, ...]:
-        """Return each axis spread back for itself, and put where it starts into `starts`."""
-        assert self.axes is not None
+    def _spread_axes(self, spreads: Spreads) -> tuple[Values | tuple[Values, ...], tuple[int, ...]]:
+        """Return the map spread back along all axes, or each vector for itself, and its start."""
+        starts, parts = list(self.start), self.parts
+        if not isinstance(parts, tuple):
+            for axis, how in enumerate(spreads):
+                if not how.is_identity:
+                    parts, starts[axis] = how.back(parts, axis, starts[axis])
+            return parts, tuple(starts)
         found: list[Values] = []
-        before: tuple[Values, int, AxisSpread] | None = None
-        for axis, (values, how) in enumerate(zip(self.axes, spreads, strict=True)):
+        before: tuple[Values, AxisSpread, int] | None = None
+        for axis, (vector, how) in enumerate(zip(parts, spreads, strict=True)):
             start = starts[axis]
-            if (
-                before is not None
-                and (values is before[0] and how is before[2])
-                and start == before[1]
-            ):
+            if before and vector is before[0] and how is before[1] and start == before[2]:
                 # A unit on the diagonal of a square map sees the same along both axes.
                 starts[axis] = starts[axis - 1]
                 found.append(found[-1])
                 continue
-            before = values, start, how
-            if type(how) is not WindowSpread or not how.is_identity:
-                values, starts[axis] = spread(values, 0, start, how)
-            found.append(values)
-        return tuple(found)
+            before = vector, how, start
+            if not how.is_identity:
+                vector, starts[axis] = how.back(vector, 0, start)
+            found.append(vector)
+        return tuple(found), tuple(starts)
+
+    @property
+    def amount(self) -> float:
+        """All of it, summed over positions, of a channel whose share is 1."""
+        whole = prod([float(x.sum()) for x in self.axes or [self.values]])
+        return ldexp(whole * self.factor, self.exponent)
 
     def of_runs(self, start: int, stop: int) -> Flow:
         """Return the flow into some runs of channels alone."""
-        if self.profile is None:
-            return self
-        first, profile = _normalized(self.profile[start:stop])
-        return self.with_profile(first, profile)
+        return self if self.profile is None else self.with_shares(self.profile[start:stop])
 
     def into(self, runs: tuple[int, ...], wider: tuple[int, ...]) -> Flow:
         """Return the flow with mean shares, of runs of channels that hold one or more of its own.
@@ -217,57 +169,55 @@ class Flow:
         """
         if self.profile is None:
             return self
-        shares = means_over_runs(zip(runs, self.profile, strict=True), wider)
-        first, profile = _normalized(shares)
-        return self.with_profile(first, profile)
+        return self.with_shares(means_over_runs(zip(runs, self.profile, strict=True), wider))
 
     def cut(self, size: tuple[int, ...]) -> Flow | None:
-        """Return what of the flow lies on a map of that size, as a faulty merge may not have."""
+        """Return what of the flow is on a map of that size, as a faulty merge may not have."""
         slices = tuple([slice(0, max(n - x, 0)) for x, n in zip(self.start, size, strict=True)])
         values = self.values[slices]
         if values.size == 0:
             return None
-        return Flow(
-            self.start, values, self.factor, self.exponent, self.bits, self.profile, self.lags
-        )
+        others = self.factor, self.exponent, self.bits, self.profile, self.correlation
+        return Flow(self.start, values, *others)
 
     def level(self) -> None:
         """Move the size of the values into the exponent."""
-        if self.axes is not None:
-            levelled = [_levelled(x) for x in self.axes]
-            self.axes, self._values = tuple([x for x, _ in levelled]), None
-            self.exponent += sum([shift for _, shift in levelled])
-        else:
-            self._values, shift = _levelled(self.values)
-            self.exponent += shift
+        levelled = [_levelled(x) for x in self.axes or [self.values]]
+        self.exponent += sum([shift for _, shift in levelled])
+        parts = tuple([x for x, _ in levelled])
+        self.parts, self._map = parts if self.axes else parts[0], None
         self.bits = 0.0
 
     def plus(self, other: Flow) -> Flow:
         """Return the sum of two flows of one profile into one map."""
-        a, b = (self, other) if self._is_larger(other) else (other, self)
+        a, b = (self, other) if self._size() >= other._size() else (other, self)
         if a.factor == 0:
             return b
+        mine, values = a.values, b.values
         ratio = ldexp(b.factor / a.factor, max(b.exponent - a.exponent, -3000))
-        values = b.values if ratio == 1.0 else b.values * ratio
+        values = values if ratio == 1.0 else values * ratio
         bits = max(a.bits, b.bits) + 1
-        lags = a.lags
-        if lags is not b.lags:
-            first, second = float(a.values.sum()), float(values.sum())
-            lags = blended(a.lags, first / max(first + second, 1e-300), b.lags)
-        if a.start == b.start and a.values.shape == values.shape:
-            low, both = a.start, a.values + values
+        correlation = a.correlation
+        if correlation is not b.correlation:
+            first, second = float(mine.sum()), float(values.sum())
+            correlation = blended(a.correlation, first / max(first + second, 1e-300), b.correlation)
+        if a.start == b.start and mine.shape == values.shape:
+            low, both = a.start, mine + values
         else:
-            low, both = _side_by_side(a.start, a.values, b.start, values)
-        return Flow(low, both, a.factor, a.exponent, bits, a.profile, lags)
-
-    def _is_larger(self, other: Flow) -> bool:
-        """Return whether the factor is not smaller than that of another flow."""
-        if self.exponent == other.exponent:
-            return self.factor >= other.factor
-        return self._size() >= other._size()
+            low, both = _side_by_side(a.start, mine, b.start, values)
+        return Flow(low, both, a.factor, a.exponent, bits, a.profile, correlation)
 
     def _size(self) -> float:
+        """Return log2 of what the values are multiplied with."""
         return -1e300 if self.factor <= 0 else log2(self.factor) + self.exponent
+
+
+def _in_range(factor: float, exponent: int) -> tuple[float, int]:
+    """Return factor · 2^exponent with a factor that further ones cannot overflow."""
+    if 1e-60 < factor < 1e60 or factor <= 0:
+        return factor, exponent
+    factor, more = frexp(factor)
+    return factor, exponent + more
 
 
 def _side_by_side(
@@ -294,12 +244,12 @@ def _levelled(values: Values) -> tuple[Values, int]:
 def box_within(
     start: tuple[int, ...], shape: tuple[int, ...], low: tuple[int, ...]
 ) -> tuple[slice, ...]:
-    """Return where a box lies in another that starts at `low`."""
+    """Return where a box is in another that starts at `low`."""
     return tuple([slice(x - z, x - z + n) for x, n, z in zip(start, shape, low, strict=True)])
 
 
 def _normalized(shares: tuple[float, ...]) -> tuple[float, Profile]:
-    """Return the first share and the shares over it; no profile if all are alike."""
+    """Return the first share and the shares over it; no profile if all are the same."""
     first = shares[0]
     if first <= 0:
         return first, None

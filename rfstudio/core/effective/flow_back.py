@@ -1,6 +1,6 @@
 """One walk from a unit back to the reference, whatever the numbers mean.
 
-What each layer does on the way is in `rfstudio.core.effective.backward`, what flows in
+What each layer does on the way is in `rfstudio.core.energy.backward`, what flows in
 `rfstudio.core.effective.flow`.
 """
 
@@ -14,9 +14,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.effective.backward import Backward, Factors
 from rfstudio.core.effective.flow import Flow, Profile, box_within, one_unit
-from rfstudio.core.effective.spread import Values
+from rfstudio.core.energy.backward import Backward, Factors
+from rfstudio.core.energy.spread import Values
 from rfstudio.core.network.graph import Graph
 
 Runs: TypeAlias = Sequence[tuple[int, ...]]
@@ -54,7 +54,7 @@ def flow_back(
     reference
         Node at which to stop; what goes around it does not count.
     runs
-        The runs of channels of every node; None: all channels are alike everywhere.
+        The runs of channels of every node; None: all channels have the same flow everywhere.
     edges
         Factors of what a node (first) passes on to one of its sources (second).
     visit
@@ -67,8 +67,8 @@ def flow_back(
     arriving: dict[int, list[Flow]] = {index: [start]}
     send = _Sending(arriving, edges or {}, adjust)
     step = backward if callable(backward) else backward.__getitem__
-    # What the node in front of this one gets and nobody else, but for a factor: most layers have
-    # one reader, right behind them, and many only scale.
+    # What the node before this one gets and nobody else, but for a factor: most layers have one
+    # reader, the next node, and many only scale.
     handed: list[Flow] | None = None
     scale = 1.0
     for i in range(index, reference, -1):
@@ -78,7 +78,7 @@ def flow_back(
         if visit is not None:
             visit(i)
         node = nodes[i]
-        if type(node.op) not in _MERGES:
+        if not isinstance(node.op, ops.Merge):
             how = step(i)
             if how.spreads is None and _is_number(how, flows):
                 scale *= how.keep  # type: ignore[operator]
@@ -105,14 +105,11 @@ def flow_back(
     return [x.times(scale) for x in handed]
 
 
-_MERGES = frozenset(ops.MERGES)
-
-
 def _is_number(how: Backward, flows: list[Flow]) -> bool:
     """Return whether a layer that keeps positions multiplies all of these flows by one number."""
     if type(how.keep) is tuple:
         return False
-    return how.gate == 1.0 or all([x.lags is None for x in flows])  # noqa: C419 - half the time
+    return how.gate == 1.0 or all([x.correlation is None for x in flows])  # noqa: C419 - half the time
 
 
 class _Sending(NamedTuple):
@@ -132,30 +129,22 @@ class _Sending(NamedTuple):
             flows = [x.times(factor) for x in flows]
         if self.adjust is not None:
             flows = self.adjust(index, source, flows)
-        _arrive(self.arriving, source, flows)
+        known = self.arriving.get(source)
+        if known is None:
+            if flows:
+                self.arriving[source] = list(flows)
+            return
+        for flow in flows:
+            for j, other in enumerate(known):
+                if _is_same(flow.profile, other.profile):
+                    known[j] = other.plus(flow)
+                    break
+            else:
+                known.append(flow)
 
 
-def _arrive(arriving: dict[int, list[Flow]], source: int, flows: list[Flow]) -> None:
-    known = arriving.get(source)
-    if known is None:
-        if flows:
-            arriving[source] = list(flows)
-        return
-    for flow in flows:
-        for j, other in enumerate(known):
-            if _alike(flow.profile, other.profile):
-                known[j] = other.plus(flow)
-                break
-        else:
-            known.append(flow)
-
-
-def _alike(a: Profile, b: Profile) -> bool:
-    if a is b:
-        return True
-    if a is None or b is None:
-        return False
-    return all(map(isclose, a, b))
+def _is_same(a: Profile, b: Profile) -> bool:
+    return a is b or (a is not None and b is not None and all(map(isclose, a, b)))
 
 
 def _through(flows: list[Flow], how: Backward, scale: float) -> list[Flow]:
@@ -164,8 +153,8 @@ def _through(flows: list[Flow], how: Backward, scale: float) -> list[Flow]:
         passed = [x.times(how.keep, scale) for x in flows]
         if how.gate != 1.0:
             for flow in passed:
-                if flow.lags is not None:
-                    flow.lags = flow.lags.gated(how.gate)
+                if flow.correlation is not None:
+                    flow.correlation = flow.correlation.gated(how.gate)
         return passed
     passed = []
     for flow in flows:
@@ -184,7 +173,7 @@ def _mixed(flows: list[Flow], runs: tuple[int, ...]) -> Flow:
     for flow in flows:
         if flow.profile is not None:
             mean = sum(n * x for n, x in zip(runs, flow.profile, strict=True)) / total
-            flow = flow.with_profile(mean, None)
+            flow = flow.with_shares((mean,))
         result = flow if result is None else result.plus(flow)
     assert result is not None
     return result

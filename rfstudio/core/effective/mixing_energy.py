@@ -1,45 +1,46 @@
 """Norms, gates and attention: what they do to the energy of gradients, and to values.
 
-All are models with expected statistics; derivations and floors are in docs/expected-erf.md.
+All are models with expected statistics; derivations and floors are in docs/expected-erf.md.  Here
+s is the mean square of a value, k the mean product of two distant ones of one channel, m the mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.effective.backward import Backward, even, one_or_each, spreads_of_ones
-from rfstudio.core.effective.layer_model import Layer, Run, average
-from rfstudio.core.effective.moments import Moments, scaled, shifted, standardized
-from rfstudio.core.effective.spread import WholeSpread, WindowSpread
-from rfstudio.core.network.graph import Node
+from rfstudio.core.axes.axis_rule import Whole, Window, as_mean
+from rfstudio.core.effective.window_energy import Model
+from rfstudio.core.energy.backward import Backward, one_or_each, spreading
+from rfstudio.core.energy.layer import Layer, Place, Runs, average
+from rfstudio.core.energy.moments import Moments, random_sums, scaled, shifted, standardized
+from rfstudio.core.energy.spread import WindowSpread
 from rfstudio.core.ops import Op, per_axis
-from rfstudio.core.ops.geometry import Window
 
 
-def norm_over_map(node: Node, source: Node, runs: list[Run]) -> Layer:
-    """Return the layer of a norm whose statistics run over the map.
+def norm_over_map(op: Any, place: Place, runs: Runs) -> Layer:
+    """Return the layer of a norm whose statistics run over n values of the map.
 
-    Behind x̂ = (x − mean)/σ over n values, g_in = (g − mean g − x̂ mean(g x̂))/σ.  With independent
-    g this is (1 − 4/n) M at a position and 2/n of the mean of M everywhere, over σ².  Channels of
-    other runs have statistics of their own, unless a group holds some of several.
+    (E20) After x̂ = (x − mean)/σ, g_in = (g − mean g − x̂ mean(g x̂))/σ; with independent g this is
+    M_in = ((1 − 4/n) M + (2/n) mean M)/σ².
+
+    Channels of other runs have statistics of their own, unless a group holds some of several.
     """
-    op: Any = node.op
-    positions = max(prod(source.size), 1)
-    groups = op.num_groups if isinstance(op, ops.GroupNorm) else node.channels
-    channels = max(node.channels // max(groups, 1), 1)
+    positions = place.positions_in
+    groups = op.num_groups if isinstance(op, ops.GroupNorm) else place.channels
+    channels = max(place.channels // max(groups, 1), 1)
     if any(n % channels for n, _ in runs):
-        runs = [(node.channels, average(runs))]
+        runs = ((place.channels, average(runs)),)
     values = channels * positions
-    out: list[Run] = []
+    out = []
     scales: list[float] = []
     for n, x in runs:
-        # The mean over the channels of a group keeps only a part of what they have of their own.
+        # The mean over the channels of a group holds only a part of what they have of their own.
         centre = x.mean**2 + max(x.shared - x.mean**2, 0.0) / channels
         centre += x.variance / values
         variance = x.square - centre
@@ -49,103 +50,107 @@ def norm_over_map(node: Node, source: Node, runs: list[Run]) -> Layer:
     at_place = max(1.0 - 4.0 / values, 0.0)
     keep = one_or_each([scale * at_place for scale in scales])
     mean = sum([n * scale for (n, _), scale in zip(runs, scales, strict=True)])
-    each = mean / max(node.channels, 1) * 2.0 / values / positions
+    each = mean / max(place.channels, 1) * 2.0 / values / positions
+    everywhere = tuple([Whole(n, n) for n in place.size_in])
     return Layer(
-        Backward(keep, each, tuple([WholeSpread(n) for n in source.size])),
-        out,
+        spreading(everywhere, each, keep=keep),
+        tuple(out),
         "norms over the map are taken with their expected statistics",
         correlates=True,
     )
 
 
 def _standard(x: Moments, centre: float, variance: float) -> Moments:
+    """Return the moments after a norm: distant values have (k − centre)/variance in common."""
     if variance <= 0:
         return Moments(0.0)
-    shared = max(x.shared - centre, 0.0) / variance
-    if x.is_normal:
-        return Moments(1.0, min(shared, 1.0))
-    return standardized(x)._replace(shared=min(shared, 1.0))
+    shared = min(max(x.shared - centre, 0.0) / variance, 1.0)
+    return Moments(1.0, shared) if x.is_normal else standardized(x)._replace(shared=shared)
 
 
-def _layer_norm(node: Node, source: Node, runs: list[Run]) -> Layer:
-    del source
-    op: Any = node.op
+def _layer_norm(op: ops.LayerNorm, place: Place, runs: Runs) -> Layer:
+    """Return the layer of a norm over the C channels of a position.
+
+    (E21) M_in = (C − 2)/(C − 3) · M/variance: two of the C directions of the gradient are taken
+    away, and over C normal values of that variance the mean of one over their own variance is
+    C/(C − 3) larger.
+    """
     x = average(runs)
-    channels = max(node.channels, 1)
+    channels = max(place.channels, 1)
     variance = x.square - x.mean**2
-    # Two of the C directions of the gradient are taken away; and over C normal values of that
-    # variance the mean of one over their own variance is C/(C − 3) larger.
     scale = 0.0
     if channels > 2 and variance > 0:
         scale = (channels - 2.0) / max(channels - 3.0, 1.0) / (variance + op.eps)
     backward = Backward(scale)
     if x.profile is not None and scale > 0:
         # Where padding made values small the norm makes them, and their gradients, large.
-        spreads = [WindowSpread(Window(p.size, p.size), 1.0 / p) for p in x.profile.axes]
+        spreads = [WindowSpread(Window(p.size, p.size), 1.0, 1.0 / p) for p in x.profile.axes]
         backward = Backward(0.0, scale, tuple(spreads))
-    out = [(channels, _standard(x, x.mean**2, variance))]
+    out: Runs = ((channels, _standard(x, x.mean**2, variance)),)
     if len(runs) > 1 and variance > 0:
-        out = [(n, shifted(y, x.mean, variance**-0.5)) for n, y in runs]
-    return Layer(
-        backward,
-        out,
-        "layer norm is taken with the expected variance over its channels",
-    )
+        out = tuple([(n, shifted(y, x.mean, variance**-0.5)) for n, y in runs])
+    return Layer(backward, out, "layer norm is taken with the expected variance over its channels")
 
 
-def _response_norm(node: Node, source: Node, runs: list[Run]) -> Layer:
-    del source
-    op: Any = node.op
-    # The mean square over the window of channels, of which some are missing at the ends.
+def _response_norm(op: ops.LocalResponseNorm, place: Place, runs: Runs) -> Layer:
+    """(E22) Values × f, M_in = f² M, f = (k + α s)^−β with the mean square s of all channels."""
+    del place
     factor = (op.k + op.alpha * average(runs).square) ** -op.beta
     return Layer(
         Backward(factor**2),
-        [(n, scaled(x, factor)) for n, x in runs],
+        tuple([(n, scaled(x, factor)) for n, x in runs]),
         "local response norm is taken with the expected energy of its channels",
     )
 
 
-def _softmax(node: Node, source: Node, runs: list[Run]) -> Layer:
-    del source
-    x = average(runs)
-    channels = max(node.channels, 1)
-    # The Jacobian of p is diag(p) − p pᵀ; `moved` is its mean square over inputs and outputs.
-    peaked, moved = _concentration(channels, x.variance)
+def _softmax(op: ops.Softmax, place: Place, runs: Runs) -> Layer:
+    """(E23) M_in = mean square of the Jacobian diag(p) − p pᵀ · M, from (E25) over C channels."""
+    del op
+    channels = max(place.channels, 1)
+    peaked, moved = _concentration(channels, average(runs).variance)
     out = Moments(peaked / channels**2, 1.0 / channels**2, 1.0 / channels)
     return Layer(
         Backward(moved / channels**2),
-        [(channels, out)],
+        ((channels, out),),
         "softmax is taken with normal inputs to all channels",
     )
 
 
-def _layer_scale(node: Node, _: Node, runs: list[Run]) -> Layer:
-    op: Any = node.op
-    return Layer(Backward(op.init**2), [(n, scaled(x, op.init)) for n, x in runs])
+def _layer_scale(op: ops.LayerScale, place: Place, runs: Runs) -> Layer:
+    del place
+    return Layer(Backward(op.init**2), tuple([(n, scaled(x, op.init)) for n, x in runs]))
 
 
-def _squeeze_excite(node: Node, source: Node, runs: list[Run]) -> Layer:
-    positions = max(prod(source.size), 1)
+def _squeeze_excite(op: ops.SqueezeExcite, place: Place, runs: Runs) -> Layer:
+    """Return the layer of a gate from the mean over N positions.
+
+    (E24) M_in = E[gate²] M + 2 E[gate′²] s ΣM/N².  The gate's input has the variance 2 mean²:
+    mean → ×2 → rectifier → ×2 → sigmoid.
+    """
+    positions = place.positions_in
     x = average(runs)
-    # mean → ×2 → relu → ×2 → sigmoid: the gate's input has four times half the mean's square.
     inside = 2.0 * (x.shared + x.variance / positions)
-    unit = NormalDist()
-    quantiles = np.array([unit.inv_cdf((i + 0.5) / 64) for i in range(64)]) * inside**0.5
-    op: Any = node.op
+    z = _quantiles(64) * inside**0.5
     if op.scale_activation == "hardsigmoid":
-        gate = (quantiles / 6 + 0.5).clip(0, 1)
-        slope_square = float((abs(quantiles) < 3).mean()) / 36
+        gate = (z / 6 + 0.5).clip(0, 1)
+        slope_square = float((abs(z) < 3).mean()) / 36
     else:
-        gate = 1.0 / (1.0 + np.exp(-quantiles))
+        gate = 1.0 / (1.0 + np.exp(-z))
         slope_square = float(((gate * (1 - gate)) ** 2).mean())
     open_square = float((gate**2).mean())
     each = 2.0 * slope_square * x.square / positions**2
     return Layer(
-        Backward(open_square, each, spreads_of_ones(node)),
-        [(n, scaled(y, open_square**0.5)) for n, y in runs],
+        spreading(place.rules, each, keep=open_square),
+        tuple([(n, scaled(y, open_square**0.5)) for n, y in runs]),
         "squeeze-and-excite is taken with gates that are independent of what they scale",
         correlates=True,
     )
+
+
+def _quantiles(count: int) -> NDArray[np.float64]:
+    """Return points that cut the normal distribution into equal parts, one in each."""
+    unit = NormalDist()
+    return np.array([unit.inv_cdf((i + 0.5) / count) for i in range(count)])
 
 
 def _concentration(tokens: float, variance: float) -> tuple[float, float]:
@@ -154,44 +159,44 @@ def _concentration(tokens: float, variance: float) -> tuple[float, float]:
     Returns
     -------
     values, logits
-        tokens · Σ_j a_j², and tokens · Σ_j a_j² ((1 − a_j)² + Σ_{m≠j} a_m²), by which a gradient
-        goes back through the values and through the logits.
+        (E25) T Σ_j a_j² and T Σ_j a_j² ((1 − a_j)² + Σ_{i≠j} a_i²) with T tokens, by which a
+        gradient goes back through the values and through the logits.
     """
     count = int(min(max(tokens, 1.0), 512.0))
-    unit = NormalDist()
-    z = np.array([unit.inv_cdf((i + 0.5) / count) for i in range(count)])
-    weights = np.exp(z * min(variance, 400.0) ** 0.5)
+    weights = np.exp(_quantiles(count) * min(variance, 400.0) ** 0.5)
     weights /= weights.sum()
     squares = weights**2
     moved = (1 - weights) ** 2 + squares.sum() - squares
     return float(count * squares.sum()), float(count * (squares * moved).sum())
 
 
-def _attention(node: Node, source: Node, runs: list[Run]) -> Layer:
+def _attention(op: ops.Attention | ops.WindowAttention, place: Place, runs: Runs) -> Layer:
+    """Return the layer of attention over T tokens, of the whole map or of a window.
+
+    (E26) With logits q·k/√d of variance λ = 4 s (s − k), since q has twice the input's mean square
+    and k twice its variance over tokens, and v, l of (E25):
+    M_in = 4 λ l/T · M + (4 v + 4 λ l) ΣM/T²; s → 4 (k + (s − k) min(v/T, 1)), k → 4 k.
+    """
     x = average(runs)
-    if isinstance(node.op, ops.WindowAttention):
-        axes = len(node.size)
-        tokens = float(prod(per_axis(node.op.window_size, axes)))
-        tokens = min(tokens, float(max(prod(source.size), 1)))
-        factor, spreads = 1.0, tuple([even(rule, 2) for rule in node.rules])
-    else:
-        tokens = float(max(prod(source.size), 1))
-        factor, spreads = 1.0 / tokens**2, spreads_of_ones(node)
-    # Logits q·k/√d: q has twice the input's mean square, k twice its variance over tokens.
+    tokens = float(place.positions_in)
+    factor, rules, power = 1.0 / tokens**2, place.rules, 0
+    if isinstance(op, ops.WindowAttention):
+        tokens = min(float(prod(per_axis(op.window_size, len(rules)))), tokens)
+        factor, rules, power = 1.0, tuple([as_mean(rule) for rule in rules]), 2
     logits = 4.0 * x.square * x.variance
     peaked, moved = _concentration(tokens, logits)
-    through_values = 4.0 * peaked
     through_logits = 4.0 * logits * moved
+    factor *= 4.0 * peaked + through_logits
     mixed = x.shared + x.variance * min(peaked / tokens, 1.0)
     return Layer(
-        Backward(through_logits / tokens, factor * (through_values + through_logits), spreads),
-        [(node.channels, Moments(4.0 * mixed, 4.0 * x.shared))],
+        spreading(rules, factor, power=power, keep=through_logits / tokens),
+        ((place.channels, random_sums(Moments(mixed, x.shared), 4.0)),),
         "attention is taken to mix all its tokens alike",
         correlates=True,
     )
 
 
-MIXING: dict[type[Op], Callable[[Node, Node, list[Run]], Layer]] = {
+MIXING: dict[type[Op], Model] = {
     ops.InstanceNorm: norm_over_map,
     ops.GroupNorm: norm_over_map,
     ops.LayerNorm: _layer_norm,

@@ -1,4 +1,4 @@
-"""Max pools directly behind each other, which are one larger max pool.
+"""Max pools that directly follow each other, which are one larger max pool.
 
 The largest of largest values is the largest of all.  Layer by layer, a sample would get a chance
 from every path through the smaller windows, and those in the middle of the large one have the most
@@ -8,19 +8,18 @@ paths; in fact each is the largest of all equally often.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 from rfstudio.core import ops
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Window
-from rfstudio.core.effective.spread import samples_in_windows
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Window, samples_in_windows
+from rfstudio.core.memo import remembered
 from rfstudio.core.network.graph import Graph, Node
 
 
 def without_chains(graph: Graph) -> Graph:
-    """Return a network in which no max pool reads another one that it can stand for.
+    """Return a network in which no max pool reads another one that it can replace.
 
-    Its nodes are those of `graph`, in the same places; a pool that now reads what stands in front
-    of a chain has one window for all of it.  If there is no chain, it is `graph` itself.
+    Its nodes are those of `graph`, in the same places; a pool that now reads what is before a
+    chain has one window for all of it.  If there is no chain, it is `graph` itself.
     """
     nodes = graph.nodes
     pools = [node for node in nodes if type(node.op) is ops.MaxPool]
@@ -37,7 +36,7 @@ def without_chains(graph: Graph) -> Graph:
 
 
 def _joined(first: Node, second: Node) -> Node | None:
-    """Return the pool that stands for two; None if its windows would not be the same."""
+    """Return the pool that replaces two; None if its windows would not be the same."""
     rules: list[AxisRule] = []
     for a, b in zip(first.rules, second.rules, strict=True):
         joined = _one_window(a, b)
@@ -48,7 +47,7 @@ def _joined(first: Node, second: Node) -> Node | None:
     return second._replace(op=_pool(found), inputs=first.inputs, rules=found)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _one_window(a: AxisRule, b: AxisRule) -> Window | None:
     """Return the window that reads what a window on the outputs of a window reads."""
     if not isinstance(a, Window) or not isinstance(b, Window):
@@ -58,7 +57,7 @@ def _one_window(a: AxisRule, b: AxisRule) -> Window | None:
     if has_holes or is_cut or not a.n_out or not b.n_out:
         return None
     # The last samples may belong to no window of the first pool, and a window of the second may
-    # stand on padding alone: a joined window would read more there.
+    # read padding alone: a joined window would read more there.
     reaches_end = (a.n_out - 1) * a.stride - a.before + a.kernel >= a.n_in
     if not reaches_end or samples_in_windows(b).min() == 0:
         return None
@@ -72,7 +71,7 @@ def _one_window(a: AxisRule, b: AxisRule) -> Window | None:
     )
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _pool(rules: AxisRules) -> ops.MaxPool:
     """Return the operation with these windows, one object for all; rules alone say its padding."""
     windows = [rule for rule in rules if isinstance(rule, Window)]

@@ -1,284 +1,206 @@
 """Convolutions, pools and resampling: what they do to the energy of gradients, and to values.
 
-Derivations are in docs/expected-erf.md.
+Derivations are in docs/expected-erf.md.  Here f is the share of the taps of a layer that are on
+the map, s the mean square of a value and k the mean product of two distant ones of one channel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
 from math import prod
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from rfstudio.core import ops
-from rfstudio.core.effective import autocorrelation as lags
-from rfstudio.core.effective.autocorrelation import LagRule
-from rfstudio.core.effective.backward import (
-    Backward,
-    Spreads,
-    equal_chances,
-    even,
-    interpolation,
-    mean_over_window,
-    spreads_of_ones,
-)
-from rfstudio.core.effective.interpolation import tables
-from rfstudio.core.effective.layer_model import Layer, Run, average
-from rfstudio.core.effective.moments import Moments, Profile, averaged, pooled, scaled
-from rfstudio.core.effective.spread import (
-    TableSpread,
-    Values,
-    ones,
+from rfstudio.core.axes.axis_rule import (
+    AxisRules,
+    Periodic,
+    Window,
+    as_mean,
     samples_in_windows,
     shares_of_taps,
 )
-from rfstudio.core.network.graph import Node
+from rfstudio.core.energy.autocorrelation import compressed, dropped, pooled, strided, weighted
+from rfstudio.core.energy.backward import Backward, spreading
+from rfstudio.core.energy.layer import Layer, Place, Runs, average
+from rfstudio.core.energy.moments import Moments, Profile, averaged, largest, random_sums, scaled
+from rfstudio.core.memo import remembered
 from rfstudio.core.ops import Op, per_axis
 from rfstudio.core.ops.convolution import group_count
-from rfstudio.core.ops.geometry import AxisRules, Periodic, Whole, Window, axis_rules
+from rfstudio.core.ops.geometry import axis_rules, resolved_padding
 
-
-def _normal(x: Moments, factor: float) -> Moments:
-    """Return the moments of random sums of values."""
-    return Moments(factor * x.square, factor * x.shared)
-
-
-@lru_cache(maxsize=4096)
-def _share_of_padding(rules: AxisRules) -> tuple[float, float, Profile | None]:
-    """Return what padding leaves of mean squares and of shared products, and the former's profile.
-
-    A tap is on the map at a share f of all positions.  Squares grow with the mean of f over
-    taps; the product of two distant values with that of f², since both must have the tap.  So
-    padding makes a channel's mean depend on the position, which a norm takes for variance.
-    """
-    first = second = 1.0
-    profile: list[Values] = []
-    for rule in rules:
-        if isinstance(rule, Window) and rule.n_out:
-            mean, squares, counts = _share_along(rule)
-            first *= mean
-            second *= squares
-            if counts is not None:
-                profile.append(counts)
-    known = len(profile) == len(rules) and any(bool((p != 1).any()) for p in profile)
-    return first, second, Profile(tuple(profile)) if known else None
-
-
-@lru_cache(maxsize=4096)
-def _share_along(rule: Window) -> tuple[float, float, Values | None]:
-    """Return the mean share of taps and of its squares, and the counts of outputs over their mean.
-
-    None: some output reads padding alone.
-    """
-    shares, counts = shares_of_taps(rule), samples_in_windows(rule)
-    relative = counts / counts.mean() if counts.min() > 0 else None
-    return float(shares.mean()), float((shares**2).mean()), relative
-
-
-def _strides(rules: AxisRules) -> list[int]:
-    return [rule.stride if isinstance(rule, Window) else 1 for rule in rules]
-
-
-def _lags_of_windows(rules: AxisRules, *, largest: bool) -> LagRule | None:
-    """Return what a pool does to correlations by lag."""
-    found = [x for x in rules if isinstance(x, Window)]
-    if len(found) == len(rules):
-        return lags.windows(
-            [x.kernel for x in found],
-            [x.stride for x in found],
-            [x.dilation for x in found],
-            largest=largest,
-        )
-    if largest:
-        return lags.dropped if all(isinstance(x, Whole) for x in rules) else None
-    spreads = [even(x, 1) for x in rules]
-    pairs = [x for x in spreads if isinstance(x, TableSpread)]
-    if len(pairs) == len(rules):
-        return lags.tables(pairs, [rule.n_in for rule in rules])
-    return partial(lags.everywhere, axes=len(rules))
+Model = Callable[[Any, Place, Runs], Layer]
+"""Of an operation, where it is and what it reads, returns the layer."""
 
 
 # --- weighted layers ----------------------------------------------------------------------------
 
 
-class _ConvModel(NamedTuple):
-    """What a convolution does, whatever the channels and the values are.
+@remembered(4096)
+def _shares_on_map(rules: AxisRules) -> tuple[float, float, Profile | None]:
+    """Return what padding leaves of mean squares and of shared products, and the former's profile.
 
-    Attributes
-    ----------
-    spreads, lag
-        Of its `Backward`.
-    taps
-        Number of its taps.
-    square, shared
-        By how much it multiplies these moments.
-    profile
-        The mean square by position behind it.
-    remark
-        Why it is an approximation.
+    (E13) s → f̄ s, k → mean of f² over taps · k.  A tap is on the map at a share f of all
+    positions; two distant values have it in common at f² of all pairs.  So padding makes a
+    channel's mean depend on the position, which a norm takes for variance.
     """
+    first = second = 1.0
+    profile: list[Any] = []
+    for rule in rules:
+        if isinstance(rule, Window) and rule.n_out:
+            shares, counts = shares_of_taps(rule), samples_in_windows(rule)
+            first *= float(shares.mean())
+            second *= float((shares**2).mean())
+            if counts.min() > 0:  # otherwise some output reads padding alone
+                profile.append(counts / counts.mean())
+    known = len(profile) == len(rules) and any(bool((p != 1).any()) for p in profile)
+    return first, second, Profile(tuple(profile)) if known else None
 
-    spreads: Spreads
-    lag: LagRule
-    taps: int
-    square: float
-    shared: float
-    profile: Profile | None
-    remark: str
+
+def _strides(rules: AxisRules) -> tuple[int, ...]:
+    return tuple([rule.stride if isinstance(rule, Window) else 1 for rule in rules])
 
 
-@lru_cache(maxsize=4096)
-def conv_model(op: ops.Conv | ops.DeformConv, rules: AxisRules) -> _ConvModel:
-    """Return what a convolution does."""
-    remark = ""
+def _conv(op: ops.Conv | ops.DeformConv, place: Place, runs: Runs) -> Layer:
+    """Return the layer of a convolution with weights of variance v = 2/(C_in · taps).
+
+    (E14) M_in = 2 C_out/(C_in · taps) · Tᵀ M, T the window of ones; s → 2 f̄ s, k → 2 f₂ k (E13).
+    """
+    rules, remark = place.rules, ""
     if isinstance(op, ops.DeformConv):
         plain = ops.Conv(
-            kernel_size=op.kernel_size,
-            stride=op.stride,
-            padding=op.padding,
-            dilation=op.dilation,
+            kernel_size=op.kernel_size, stride=op.stride, padding=op.padding, dilation=op.dilation
         )
-        rules = axis_rules(plain, tuple([rule.n_in for rule in rules]))
+        rules = axis_rules(plain, place.size_in)
         remark = "deformable convolutions are taken with offsets of 0, as before any training"
-    square, shared, profile = _share_of_padding(rules)
-    return _ConvModel(
-        tuple([ones(rule) for rule in rules]),
-        lags.strided(_strides(rules)),
-        prod(per_axis(op.kernel_size, len(rules))),
-        2.0 * square,
-        2.0 * shared,
-        profile,
-        remark,
-    )
-
-
-def _conv(node: Node, source: Node, runs: list[Run]) -> Layer:
-    op: Any = node.op
-    how = conv_model(op, node.rules)
-    channels = max(source.channels, 1)
-    factor = 2.0 * node.channels / (channels * how.taps)
-    backward = Backward(0.0, factor, how.spreads, 1.0, how.lag)
-    if node.channels % channels == 0 and group_count(op, channels) == channels:
-        times = node.channels // channels  # of a depthwise one, channels keep their own values
+    channels = max(place.channels_in, 1)
+    factor = 2.0 * place.channels / (channels * prod(per_axis(op.kernel_size, len(rules))))
+    backward = spreading(rules, factor, correlation=strided(_strides(rules)))
+    if place.channels % channels == 0 and group_count(op, channels) == channels:
+        times = place.channels // channels  # of a depthwise one, channels keep their own values
     else:
-        runs, times = [(1, average(runs))], node.channels
+        runs, times = ((1, average(runs)),), place.channels
+    square, shared, profile = _shares_on_map(rules)
     out = [
-        (n * times, Moments(how.square * x.square, how.shared * x.shared, profile=how.profile))
+        (n * times, random_sums(x, 2.0 * square, 2.0 * shared)._replace(profile=profile))
         for n, x in runs
     ]
-    return Layer(backward, out, how.remark)
+    return Layer(backward, tuple(out), remark)
 
 
-def _conv_transpose(node: Node, source: Node, runs: list[Run]) -> Layer:
-    op: Any = node.op
-    axes = len(node.size)
-    groups = group_count(op, source.channels)
-    taps = prod(per_axis(op.kernel_size, axes)) / prod(per_axis(op.stride, axes))
-    variance = 2.0 / max(round(source.channels // groups * taps), 1)
-    pairs = 1.0
-    for rule in node.rules:
-        if isinstance(rule, Periodic) and rule.n_out:
-            pairs *= len(rule.pairs[0]) / rule.n_out
-    x, gain = average(runs), variance * source.channels / groups * pairs
-    # Distant values have a weight in common where both are of one phase of the stride.
-    out = Moments(gain * x.square, gain * x.shared / prod(per_axis(op.stride, axes)))
-    factor = variance * node.channels / groups
-    lag = lags.compressed(per_axis(op.stride, axes))
-    return Layer(Backward(0.0, factor, spreads_of_ones(node), lag=lag), [(node.channels, out)])
+def _conv_transpose(op: ops.ConvTranspose, place: Place, runs: Runs) -> Layer:
+    """Return the layer of a transposed convolution.
+
+    (E15) With variance v of the weights, by the fan-in of an output: M_in = v C_out/groups · Tᵀ M,
+    s → v C_in/groups · (mean taps of an output) · s, k → that of s over Π strides, since distant
+    values have a weight in common where both are of one phase of the stride.
+    """
+    axes = len(place.rules)
+    groups = group_count(op, place.channels_in)
+    strides = per_axis(op.stride, axes)
+    taps = prod(per_axis(op.kernel_size, axes)) / prod(strides)
+    variance = 2.0 / max(round(place.channels_in // groups * taps), 1)
+    pairs = prod([x.mean_reads for x in place.rules if isinstance(x, Periodic) and x.n_out])
+    gain = variance * place.channels_in / groups * pairs
+    out = random_sums(average(runs), gain, gain / prod(strides))
+    factor = variance * place.channels / groups
+    backward = spreading(place.rules, factor, correlation=compressed(strides))
+    return Layer(backward, ((place.channels, out),))
 
 
-def _linear(node: Node, source: Node, runs: list[Run]) -> Layer:
-    factor = 2.0 * node.channels / max(source.channels * prod(source.size), 1)
-    out = [(node.channels, _normal(average(runs), 2.0))]
-    return Layer(Backward(0.0, factor, spreads_of_ones(node), lag=lags.dropped), out)
+def _linear(op: ops.Linear, place: Place, runs: Runs) -> Layer:
+    """(E16) M_in = 2 C_out/(C_in N) Σ M at all N positions; s → 2 s, k → 2 k."""
+    del op
+    factor = 2.0 * place.channels / max(place.channels_in * prod(place.size_in), 1)
+    out = random_sums(average(runs), 2.0)
+    return Layer(spreading(place.rules, factor, correlation=dropped), ((place.channels, out),))
 
 
-def _flatten(node: Node, source: Node, runs: list[Run]) -> Layer:
-    positions = max(prod(source.size), 1)
-    out = [(n * positions, x) for n, x in runs]
-    return Layer(Backward(0.0, 1.0, spreads_of_ones(node), lag=lags.dropped), out)
+def _flatten(op: ops.Flatten, place: Place, runs: Runs) -> Layer:
+    del op
+    out = [(n * place.positions_in, x) for n, x in runs]
+    return Layer(spreading(place.rules, correlation=dropped), tuple(out))
 
 
 # --- pools --------------------------------------------------------------------------------------
 
 
 def _overlaps(rules: AxisRules) -> bool:
-    for rule in rules:
-        if isinstance(rule, Window):
-            if rule.kernel > 1 and rule.stride < rule.dilation * (rule.kernel - 1) + 1:
-                return True
-        elif isinstance(rule, Periodic):
-            inputs = rule.pairs[1]
-            if np.unique(inputs).size < inputs.size:
-                return True
-        elif rule.n_out > 1:
-            return True
-    return False
+    return any(x.overlaps for x in rules)
 
 
-def _taps(rules: AxisRules) -> float:
+def _reads(rules: AxisRules) -> float:
     """Return the mean number of real samples that one output reads."""
-    count = 1.0
-    for rule in rules:
-        if isinstance(rule, Window):
-            count *= float(samples_in_windows(rule).mean()) if rule.n_out else 1.0
-        elif isinstance(rule, Periodic):
-            count *= len(rule.pairs[0]) / max(rule.n_out, 1)
-        else:
-            count *= rule.n_in
-    return count
+    return prod([x.mean_reads for x in rules])
 
 
-def _max_pool(node: Node, source: Node, runs: list[Run]) -> Layer:
-    del source
-    factor, spreads = equal_chances(node)
-    count = max(round(_taps(node.rules)), 1)
+def _max_pool(op: Op, place: Place, runs: Runs) -> Layer:
+    """Return the layer of a pool that takes one sample of n.
+
+    (E17) M_in = o Tᵀ(M/n), each real sample of a window with equal chance, o by how much the gate
+    before it is more often open at the largest sample (E11).
+    """
+    del op
+    rules = place.rules
+    equal_chances = spreading(tuple([as_mean(x) for x in rules]), power=1)
+    count = max(round(_reads(rules)), 1)
     if count == 1:
-        return Layer(Backward(0.0, factor, spreads), runs, sums=_overlaps(node.rules))
-    found = [(n, *pooled(x, count)) for n, x in runs]
+        return Layer(equal_chances, runs, sums=_overlaps(rules))
+    found = [(n, *largest(x, count)) for n, x in runs]
     total = sum(n for n, *_ in found)
     gate = sum(n * more for n, _, more in found) / max(total, 1)
+    backward = equal_chances._replace(
+        factor=equal_chances.factor * gate, correlation=pooled(rules, largest=True)
+    )
     return Layer(
-        Backward(0.0, factor * gate, spreads, lag=_lags_of_windows(node.rules, largest=True)),
-        [(n, x) for n, x, _ in found],
+        backward,
+        tuple([(n, x) for n, x, _ in found]),
         "max pooling is taken to choose each sample of its window equally often, "
         "whatever the gradient",
-        sums=_overlaps(node.rules),
+        sums=_overlaps(rules),
         open=gate,
     )
 
 
-def _mean(node: Node, source: Node, runs: list[Run]) -> Layer:
-    del source
-    factor, spreads = 1.0, tuple([even(rule, 2) for rule in node.rules])
-    if isinstance(node.op, ops.AvgPool):
-        factor, spreads = mean_over_window(node.op, node, 2)
-    count = _taps(node.rules)
-    out = [(n, averaged(x, count)) for n, x in runs]
-    return Layer(
-        Backward(0.0, factor, spreads, lag=_lags_of_windows(node.rules, largest=False)),
-        out,
-        correlates=count > 1,
-        sums=_overlaps(node.rules),
+def means(op: Op, rules: AxisRules) -> AxisRules:
+    """Return how a pool of means reads; the divisor is PyTorch's.
+
+    Padding counts or not; a window that leaves even the padding counts what is left of it.
+    """
+    if not isinstance(op, ops.AvgPool) or not op.count_include_pad:
+        return tuple([as_mean(x) for x in rules])
+    pads = resolved_padding(op, tuple([x.n_in for x in rules]))
+    return tuple(
+        [
+            as_mean(x, (-max(before, 0), x.n_in + after))
+            for x, (before, after) in zip(rules, pads, strict=True)
+        ]
     )
 
 
-def _custom(node: Node, source: Node, runs: list[Run]) -> Layer:
-    op: Any = node.op
-    taps = prod(source.size) if op.whole else prod(per_axis(op.kernel_size, len(node.size)))
-    factor = 1.0 / max(taps, 1) ** 2
-    out = [(n, averaged(x, taps)) for n, x in runs]
-    same = node.channels == source.channels
-    if not same:
-        factor *= node.channels / max(source.channels, 1) ** 2
-        whole = average(out)
-        square = whole.mean**2 + (whole.square - whole.mean**2) / max(source.channels, 1)
-        out = [(node.channels, Moments(square, square, whole.mean))]
-    spreads = spreads_of_ones(node)
+def _mean(op: Op, place: Place, runs: Runs) -> Layer:
+    """(E18) M_in = Σ M/n² over the outputs that read a sample, n their divisor; values by (E6)."""
+    count = _reads(place.rules)
+    rules = means(op, place.rules)
     return Layer(
-        Backward(0.0, factor, spreads, lag=_lags_of_windows(node.rules, largest=False)),
+        spreading(rules, power=2, correlation=pooled(rules)),
+        tuple([(n, averaged(x, count)) for n, x in runs]),
+        correlates=count > 1,
+        sums=_overlaps(rules),
+    )
+
+
+def _custom(op: ops.Custom, place: Place, runs: Runs) -> Layer:
+    taps = prod(place.size_in) if op.whole else prod(per_axis(op.kernel_size, len(place.rules)))
+    factor = 1.0 / max(taps, 1) ** 2
+    out = tuple([(n, averaged(x, taps)) for n, x in runs])
+    if place.channels != place.channels_in:
+        factor *= place.channels / max(place.channels_in, 1) ** 2
+        whole = average(out)
+        square = whole.mean**2 + (whole.square - whole.mean**2) / max(place.channels_in, 1)
+        out = ((place.channels, Moments(square, square, whole.mean)),)
+    correlation = pooled(tuple([as_mean(x) for x in place.rules]))
+    return Layer(
+        spreading(place.rules, factor, correlation=correlation),
         out,
         "a custom operation is taken for the mean over its window",
         correlates=True,
@@ -289,54 +211,54 @@ def _custom(node: Node, source: Node, runs: list[Run]) -> Layer:
 # --- resampling ---------------------------------------------------------------------------------
 
 
-def _upsample(node: Node, source: Node, runs: list[Run]) -> Layer:
-    op: Any = node.op
-    squares = 1.0
-    for n, table in zip(node.size, tables(op, node.rules), strict=True):
-        squares *= float((table[:, 2] ** 2).sum()) / max(n, 1)
+def _upsample(op: ops.Upsample, place: Place, runs: Runs) -> Layer:
+    """(E19) M_in = Σ w² M over the outputs that read a sample; values as means of 1/Σw² samples."""
+    rules = tuple([_with_weights(x) for x in place.rules])
+    squares = prod([float((x.amplitudes**2).sum()) / max(x.n_out, 1) for x in rules])
     blends = squares < 1 - 1e-9
-    out = [(n, averaged(x, 1 / squares) if blends else x) for n, x in runs]
-    pairs = [x for x in interpolation(op, node, 1) if isinstance(x, TableSpread)]
-    lag = lags.tables(pairs, source.size)
     return Layer(
-        Backward(0.0, 1.0, interpolation(op, node, 2), lag=lag),
-        out,
+        spreading(rules, power=2, correlation=weighted(rules)),
+        tuple([(n, averaged(x, 1 / squares) if blends else x) for n, x in runs]),
         correlates=op.mode != "nearest",
         sums=True,
     )
 
 
-def _pixel_shuffle(node: Node, source: Node, runs: list[Run]) -> Layer:
-    factor = node.channels / max(source.channels, 1)
+def _with_weights(rule: Any) -> Periodic:
+    """Return the rule of an interpolation, which copies an axis that keeps its size."""
+    if isinstance(rule, Periodic):
+        return rule
+    return Periodic(rule.n_in, rule.n_out, 1, ((0,),))
+
+
+def _pixel_shuffle(op: ops.PixelShuffle, place: Place, runs: Runs) -> Layer:
+    factor = place.channels / max(place.channels_in, 1)
     x = average(runs)
     # What was a channel is a phase now, so distant values seldom come from one channel.
     shared = x.mean**2 + (x.shared - x.mean**2) * factor
-    out = [(node.channels, x._replace(shared=shared))]
-    lag = lags.compressed([node.op.upscale_factor] * len(node.size))  # type: ignore[union-attr]
-    return Layer(Backward(0.0, factor, spreads_of_ones(node), lag=lag), out)
+    correlation = compressed((op.upscale_factor,) * len(place.rules))
+    out = ((place.channels, x._replace(shared=shared)),)
+    return Layer(spreading(place.rules, factor, correlation=correlation), out)
 
 
-def _pixel_unshuffle(node: Node, source: Node, runs: list[Run]) -> Layer:
-    times = node.channels // max(source.channels, 1)
-    lag = lags.strided(_strides(node.rules))
-    return Layer(
-        Backward(0.0, 1.0, spreads_of_ones(node), lag=lag), [(n * times, x) for n, x in runs]
-    )
+def _pixel_unshuffle(op: ops.PixelUnshuffle, place: Place, runs: Runs) -> Layer:
+    del op
+    times = place.channels // max(place.channels_in, 1)
+    backward = spreading(place.rules, correlation=strided(_strides(place.rules)))
+    return Layer(backward, tuple([(n * times, x) for n, x in runs]))
 
 
-def _placed(node: Node, source: Node, runs: list[Run]) -> Layer:
-    """Return the layer of a padding or a cropping."""
-    op = node.op
+def _placed(op: ops.Pad | ops.Crop, place: Place, runs: Runs) -> Layer:
+    """Return the layer of a padding or a cropping: zeros take their share off the moments."""
     repeats = isinstance(op, ops.Pad) and op.mode != "zeros"
     share = 1.0
     if not repeats:
-        for n, m in zip(source.size, node.size, strict=True):
-            share *= min(n / m, 1.0) if m else 1.0
-    out = [(n, x if share == 1 else scaled(x, share**0.5)) for n, x in runs]
-    return Layer(Backward(0.0, 1.0, spreads_of_ones(node)), out, correlates=repeats, sums=repeats)
+        share = prod([min(x.n_in / x.n_out, 1.0) for x in place.rules if x.n_out])
+    out = tuple([(n, x if share == 1 else scaled(x, share**0.5)) for n, x in runs])
+    return Layer(spreading(place.rules), out, correlates=repeats, sums=repeats)
 
 
-WINDOWS: dict[type[Op], Callable[[Node, Node, list[Run]], Layer]] = {
+WINDOWS: dict[type[Op], Model] = {
     ops.Conv: _conv,
     ops.DeformConv: _conv,
     ops.ConvTranspose: _conv_transpose,
@@ -356,3 +278,26 @@ WINDOWS: dict[type[Op], Callable[[Node, Node, list[Run]], Layer]] = {
     ops.Crop: _placed,
 }
 """How the operations of this module are modelled."""
+
+
+# --- path counts --------------------------------------------------------------------------------
+
+
+def counting(op: Op, rules: AxisRules, *, keep_means: bool = True) -> Backward:
+    """Return what counts paths: learned weights are 1, activations and norms do nothing.
+
+    Parameters
+    ----------
+    op, rules
+        The layer.
+    keep_means
+        Whether means and interpolations keep their own weights (of which the absolute value
+        counts); otherwise all taps of all layers count 1.
+    """
+    power = 0
+    if keep_means and isinstance(op, ops.AvgPool | ops.AdaptiveAvgPool | ops.GlobalAvgPool):
+        rules, power = means(op, rules), 1
+    elif keep_means and isinstance(op, ops.Upsample):
+        power = 1
+    how = spreading(rules, power=power)
+    return Backward() if all(x.is_identity for x in how.spreads or ()) else how

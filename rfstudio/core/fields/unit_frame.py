@@ -9,8 +9,8 @@ from rfstudio.core.axes.track import Interval
 from rfstudio.core.fields.analysis import Fields, fields_of
 from rfstudio.core.fields.backtrace import region_of_unit
 from rfstudio.core.fields.field import theoretical_region
+from rfstudio.core.memo import Recent
 from rfstudio.core.network.graph import Graph
-from rfstudio.core.recent import Recent
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,5 +66,4 @@ _RECENT: Recent[Graph, tuple[Fields, ...]] = Recent(2)
 
 def _fields_of(graph: Graph, reference: int) -> tuple[Fields, ...]:
     """Return the fields of all nodes; the last answers are remembered, for the next unit."""
-    fields = _RECENT.get(graph, reference, None)
-    return _RECENT.put(graph, reference, fields_of(graph, reference)) if fields is None else fields
+    return _RECENT.about(graph, reference, lambda: fields_of(graph, reference))

@@ -68,14 +68,15 @@ def fit_gaussian(
     problem = _Problem(values, peak)
     if problem.whole <= 0:
         return None
+    count = values.ndim
     theta = np.array([1.0, *center, *np.log(np.maximum(sigma, 0.3))])
-    energy = problem.energy
     error, slope, curvature = problem.state(theta)
     damping = 1e-3
     for _ in range(_STEPS):
         damped = curvature.copy()
         damped.flat[:: len(theta) + 1] += damping * curvature.diagonal() + 1e-300
-        bounds = 0.5 * _bounds(theta)
+        # One step moves the centre by a sigma and the sigma by a factor of e, at most.
+        bounds = np.concatenate([[1.0], np.exp(theta[1 + count :]), np.ones(count)])
         trial = theta + np.clip(np.linalg.solve(damped, slope), -bounds, bounds)
         new_error, new_slope, new_curvature = problem.state(trial)
         if new_error > error:
@@ -83,12 +84,11 @@ def fit_gaussian(
             if damping > 1e12:
                 break
             continue
-        done = error - new_error <= _ENOUGH * max(error, 1e-12 * energy)
+        done = error - new_error <= _ENOUGH * max(error, 1e-12 * problem.energy)
         theta, error, slope, curvature = trial, new_error, new_slope, new_curvature
         damping = max(damping / 6, 1e-12)
         if done:
             break
-    count = values.ndim
     return GaussianFit(
         float(theta[0]) * peak,
         tuple(float(x) for x in theta[1 : 1 + count]),
@@ -97,15 +97,8 @@ def fit_gaussian(
     )
 
 
-def _bounds(theta: Values) -> Values:
-    """Return how far one step may go: the centre by a sigma, the sigma by a factor of e."""
-    count = (len(theta) - 1) // 2
-    sigma = np.exp(theta[1 + count :])
-    return np.concatenate([[2.0], 2.0 * sigma, np.full(count, 2.0)])
-
-
 class _Problem:
-    """The sums over a map that a step asks for.
+    """The sums over a map that a step needs.
 
     Attributes
     ----------
@@ -125,15 +118,9 @@ class _Problem:
         mean = float(flat.sum()) / values.size
         flat = flat - mean
         self.whole = float(flat @ flat) + (values.size - flat.size) * mean**2
-        count = values.ndim
-        # Which of the three rows each parameter takes along each axis.
-        picks = [(0,) * count]
-        picks += [
-            tuple(kind if i == axis else 0 for i in range(count))
-            for kind in (1, 2)
-            for axis in range(count)
-        ]
-        self._picks = tuple(np.array(picks).T)
+        # Which of the three rows of `state` each parameter takes along each axis.
+        none, one = np.zeros((1, values.ndim), int), np.eye(values.ndim, dtype=int)
+        self._picks = tuple(np.concatenate([none, one, 2 * one]).T)
 
     def state(self, theta: Values) -> tuple[float, Values, Values]:
         """Return the squared error, −½ its slope and its curvature at some parameters."""

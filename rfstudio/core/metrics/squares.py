@@ -87,17 +87,12 @@ def _folded(values: Values, axis: int, start: int, center: float) -> tuple[Value
         return values, distances
     lead = (slice(None),) * axis
     middle = ceil(center)
-    above, below = values[(*lead, slice(middle, None))], values[(*lead, slice(middle))]
-    below = np.flip(below, axis)
+    above = values[(*lead, slice(middle, None))]
+    below = np.flip(values[(*lead, slice(middle))], axis)
     apart = int(center == middle)  # the nearest below is one pixel farther than the one above
-    rest, shift = below, apart
-    if above.shape[axis] - apart < below.shape[axis]:
-        shape = list(values.shape)
-        shape[axis] = below.shape[axis] + apart
-        longer = np.zeros(shape)
-        longer[(*lead, slice(apart, None))] = below
-        rest, shift = above, 0
-    else:
-        longer = above.copy()
-    longer[(*lead, slice(shift, shift + rest.shape[axis]))] += rest
-    return longer, np.arange(longer.shape[axis], dtype=np.float64) + (middle - center)
+    shape = list(values.shape)
+    shape[axis] = max(above.shape[axis], below.shape[axis] + apart)
+    folded = np.zeros(shape)
+    folded[(*lead, slice(above.shape[axis]))] = above
+    folded[(*lead, slice(apart, apart + below.shape[axis]))] += below
+    return folded, np.arange(shape[axis], dtype=np.float64) + (middle - center)

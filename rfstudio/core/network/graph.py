@@ -11,6 +11,7 @@ from typing import NamedTuple, get_args
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules, Window
 from rfstudio.core.errors import OpError, UnknownLayerError
+from rfstudio.core.memo import Recent
 from rfstudio.core.network.architecture import (
     INPUT,
     Architecture,
@@ -27,7 +28,6 @@ from rfstudio.core.network.architecture import (
 from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
 from rfstudio.core.ops import Merge, Op, Operation
 from rfstudio.core.ops.geometry import axis_rules, identity_rules
-from rfstudio.core.recent import Recent
 
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""

@@ -13,7 +13,8 @@ from functools import lru_cache
 from math import floor
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Window
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
+from rfstudio.core.axes.interpolation import interpolated_at
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, Patternless
 from rfstudio.core.ops.values import (
@@ -123,20 +124,15 @@ def _interpolated(n: int, m: int, ratio: Fraction, mode: str, *, align_corners: 
     ratio = _read_ratio(n, m, ratio, align_corners=align_corners)
     if ratio == 1:
         return Window(n, m)
-    phases: list[Taps] = []
+    found = []
     for i in range(ratio.denominator):
-        if mode == "nearest":
-            phases.append((floor(i * ratio),))
-            continue
-        source = i * ratio if align_corners else (i + Fraction(1, 2)) * ratio - Fraction(1, 2)
-        first = floor(source)
-        if source == first:
-            phases.append((first,))
-        elif mode == "bicubic":
-            phases.append((first - 1, first, first + 1, first + 2))
-        else:
-            phases.append((first, first + 1))
-    return Periodic(n, m, ratio.numerator, tuple(phases), clamped=True, by_size=align_corners)
+        by_corner = align_corners or mode == "nearest"
+        source = i * ratio if by_corner else (i + Fraction(1, 2)) * ratio - Fraction(1, 2)
+        found.append(interpolated_at(source, mode))
+    phases, weights = zip(*found, strict=True)
+    return Periodic(
+        n, m, ratio.numerator, phases, clamped=True, by_size=align_corners, weights=weights
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

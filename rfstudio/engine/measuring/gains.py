@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from rfstudio.core.effective.calibration import calibrated
-from rfstudio.core.effective.energy import BatchNormMode, Gains, energy_of
+from rfstudio.core.effective.energy import Gains, energy_of
+from rfstudio.core.energy.layer import BatchNormMode
 from rfstudio.core.errors import GraphError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.measuring.energy_probe import EnergyProbe

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from rfstudio.core.effective.layer_model import concatenated, means_over_runs, side_by_side
-from rfstudio.core.effective.moments import Moments
+from rfstudio.core.energy.layer import concatenated, means_over_runs, side_by_side
+from rfstudio.core.energy.moments import Moments
 
 SMALL, LARGE, OTHER = Moments(1.0), Moments(2.0), Moments(3.0, 1.0)
 
@@ -24,7 +24,7 @@ def test_that_maps_of_other_numbers_of_channels_have_no_runs_in_common() -> None
 
 def test_that_alike_channels_are_one_run_only_where_two_sources_meet() -> None:
     sources = [[(8, SMALL), (8, SMALL)], [(4, SMALL), (4, LARGE)], [(2, SMALL)]]
-    assert concatenated(sources) == [(8, SMALL), (12, SMALL), (4, LARGE), (2, SMALL)]
+    assert list(concatenated(sources)) == [(8, SMALL), (12, SMALL), (4, LARGE), (2, SMALL)]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -14,10 +14,11 @@ import pytest
 
 import rfstudio
 from rfstudio.core import ops
-from rfstudio.core.effective.energy import energy_of, forget
+from rfstudio.core.effective.energy import energy_of
 from rfstudio.core.effective.expected import Erf, expected_erf, path_counts, source_of_same_field
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.backtrace import region_of_unit
+from rfstudio.core.memo import forget
 from rfstudio.core.network.architecture import Architecture, Branch, Item, Layer, Parallel, Residual
 from rfstudio.core.network.graph import Graph, expand
 from rfstudio.core.ops import Op

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rfstudio.core.effective.backward import counting
 from rfstudio.core.effective.calibration import with_gains
 from rfstudio.core.effective.energy import energy_of
 from rfstudio.core.effective.flow import Flow, one_unit
 from rfstudio.core.effective.flow_back import flow_back, total
-from rfstudio.core.effective.spread import Values
+from rfstudio.core.effective.window_energy import counting
+from rfstudio.core.energy.spread import Values
 from rfstudio.core.network.graph import Graph
 from tests.core.random_networks import random_network
 
@@ -18,7 +18,7 @@ from tests.core.random_networks import random_network
 def _arrived(graph: Graph, start: Flow, *, counts: bool) -> Values:
     index, nodes = len(graph.nodes) - 1, graph.nodes
     if counts:
-        flows = flow_back(graph, index, start, lambda i: counting(nodes[i]))
+        flows = flow_back(graph, index, start, lambda i: counting(nodes[i].op, nodes[i].rules))
         values, exponent = total(flows, (1,), nodes[0].size)
     else:
         energy = energy_of(graph)

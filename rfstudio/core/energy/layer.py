@@ -1,16 +1,57 @@
-"""What is known of one layer of a random network: how energy flows back, how large values are."""
+"""What is known of one layer of a random network: how energy flows back, how large values are.
+
+A model of an operation is a function of the operation, the place of the layer and the runs of
+channels of the map that it reads; it returns a `Layer`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
-from typing import NamedTuple, TypeAlias
+from math import prod
+from typing import Literal, NamedTuple, TypeAlias
 
-from rfstudio.core.effective.backward import Backward
-from rfstudio.core.effective.moments import Moments
+from rfstudio.core.axes.axis_rule import AxisRules
+from rfstudio.core.energy.backward import Backward
+from rfstudio.core.energy.moments import Moments
+
+BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
+"""Which statistics batch norms have."""
 
 Run: TypeAlias = tuple[int, Moments]
-"""A number of channels that are alike, and the moments of their values."""
+"""A number of channels with the same moments."""
+
+Runs: TypeAlias = tuple[Run, ...]
+"""All channels of a map."""
+
+
+class Place(NamedTuple):
+    """Where an operation is: all that its model depends on but the values that it reads.
+
+    Attributes
+    ----------
+    rules
+        How it reads along each axis.
+    channels_in, channels
+        Number of channels of the map that it reads and of its own.
+    batch_norm
+        Which statistics batch norms have.
+    """
+
+    rules: AxisRules
+    channels_in: int
+    channels: int
+    batch_norm: BatchNormMode = "warmed"
+
+    @property
+    def size_in(self) -> tuple[int, ...]:
+        """Size of the map that it reads along each axis."""
+        return tuple([x.n_in for x in self.rules])
+
+    @property
+    def positions_in(self) -> int:
+        """Number of positions of the map that it reads, or 1 if there are none."""
+        return max(prod(self.size_in), 1)
 
 
 class Layer(NamedTuple):
@@ -30,19 +71,22 @@ class Layer(NamedTuple):
         Whether gradients of different outputs add up at one input with fixed weights, which is
         right only where they are independent.
     open
-        Of a max pool, by how much the gate in front of it is more often open at the largest
-        sample than elsewhere; included in `backward`.
+        Of a max pool, by how much the gate before it is more often open at the largest sample
+        than elsewhere; included in `backward`.
+    edges
+        Of a merge, factors of what it passes on to each source; empty: they are all 1.
     """
 
     backward: Backward
-    runs: list[Run]
+    runs: Runs
     remark: str = ""
     correlates: bool = False
     sums: bool = False
     open: float = 1.0
+    edges: tuple[float, ...] = ()
 
 
-def average(runs: list[Run]) -> Moments:
+def average(runs: Runs) -> Moments:
     """Return the moments over all channels, as of normal values."""
     if len(runs) == 1:
         return runs[0][1]
@@ -56,8 +100,8 @@ def average(runs: list[Run]) -> Moments:
     return Moments(square / total, shared / total, mean / total)
 
 
-def concatenated(sources: Sequence[list[Run]]) -> list[Run]:
-    """Return the runs of a concat; where two sources meet, channels that are alike are one run."""
+def concatenated(sources: Sequence[Runs]) -> Runs:
+    """Return the runs of a concat; where sources with the same moments meet, they are one run."""
     found: list[Run] = []
     for runs in sources:
         if found and found[-1][1] == runs[0][1]:
@@ -65,11 +109,11 @@ def concatenated(sources: Sequence[list[Run]]) -> list[Run]:
             found += [(count + runs[0][0], moments), *runs[1:]]
         else:
             found += runs
-    return found
+    return tuple(found)
 
 
-def side_by_side(sources: Sequence[list[Run]]) -> list[tuple[int, tuple[Moments, ...]]]:
-    """Return the runs of channels that are alike in each of several maps, with all their moments.
+def side_by_side(sources: Sequence[Runs]) -> list[tuple[int, tuple[Moments, ...]]]:
+    """Return the runs within which each of several maps has one moments, with all of these.
 
     Where the runs of one map end within a run of another, that is cut.  Maps that have not equally
     many channels have no such runs.

@@ -16,27 +16,40 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import acos, asin, pi, sqrt
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core import ops
-from rfstudio.core.effective.activations import (
-    is_rising,
-    slope,
-    slope_below,
-    squared_slope,
-    value,
-)
+from rfstudio.core.memo import remembered
 from rfstudio.core.normal import cdf, nodes
-from rfstudio.core.ops import Homogeneous, Op
 
 Points: TypeAlias = NDArray[np.float64]
+
+
+class Curve(Hashable, Protocol):
+    """One function φ that is applied to every value for itself: an activation."""
+
+    @property
+    def slope_below(self) -> float | None:
+        """Slope below 0 of a function whose slope depends on the sign alone, and is 1 above."""
+
+    @property
+    def is_rising(self) -> bool:
+        """Whether it never falls: the largest of some values stays the largest."""
+
+    def value(self, x: Points) -> Points:
+        """Return φ(x)."""
+
+    def slope(self, x: Points) -> Points:
+        """Return φ′(x)."""
+
+    def squared_slope(self, square: float) -> float:
+        """Return E[φ′(z)²] over normal z around 0 with that mean square."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +62,23 @@ class Law:
         Its values and their probabilities, which add up to 1.
     slopes
         For each point the mean squared slope of the activations that the value came through, which
-        is 1 or 0 behind a rectifier; None: it came through none, or added to others.
+        is 1 or 0 after a rectifier; None: it came through none, or added to others.
     """
 
     points: Points
     weights: Points
     slopes: Points | None = None
+
+    @cached_property
+    def _key(self) -> bytes:
+        parts = (self.points, self.weights, *([] if self.slopes is None else [self.slopes]))
+        return b"".join([x.tobytes() for x in parts])
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Law) and self._key == other._key)
 
     @cached_property
     def mean(self) -> float:
@@ -98,8 +122,8 @@ class Moments(NamedTuple):
     law
         The distribution; None: normal with mean 0.
     source
-        The activation, and `square` and `shared` of the normal values in front of it, from which
-        the law can be made when somebody asks; None: there is none.
+        The activation, and `square` and `shared` of the normal values before it, from which the
+        law can be made when it is needed; None: there is none.
     profile
         How the mean square depends on the position; None: not at all, or it is not known.
     """
@@ -108,7 +132,7 @@ class Moments(NamedTuple):
     shared: float = 0.0
     mean: float = 0.0
     law: Law | None = None
-    source: tuple[Op, float, float] | None = None
+    source: tuple[Curve, float, float] | None = None
     profile: Profile | None = None
 
     @property
@@ -126,9 +150,8 @@ class Moments(NamedTuple):
         if self.law is not None:
             return self.law
         if self.source is not None:
-            op, square, _ = self.source
-            law = normal_law(square)
-            return _behind(op, law)
+            curve, square, _ = self.source
+            return _after(curve, normal_law(square))
         return normal_law(self.square)
 
 
@@ -144,25 +167,26 @@ def normal_law(square: float) -> Law:
     return Law(_UNIT_POINTS * sqrt(square), _UNIT_WEIGHTS)
 
 
-def _behind(op: Op, law: Law) -> Law:
-    """Return the distribution behind an activation."""
-    slopes = slope(op, law.points) ** 2
+def _after(curve: Curve, law: Law) -> Law:
+    """Return the distribution after an activation."""
+    slopes = curve.slope(law.points) ** 2
     if law.slopes is not None:
         slopes = slopes * law.slopes
-    return Law(value(op, law.points), law.weights, slopes)
+    return Law(curve.value(law.points), law.weights, slopes)
+
+
+def random_sums(x: Moments, square: float, shared: float | None = None) -> Moments:
+    """Return the moments of sums with random weights: normal, with these factors."""
+    return Moments(square * x.square, (square if shared is None else shared) * x.shared)
 
 
 def scaled(x: Moments, factor: float) -> Moments:
     """Return the moments of `factor` times the values, `factor` being positive."""
-    if x.law is None and x.source is None:
-        return Moments(x.square * factor**2, x.shared * factor**2, x.mean * factor)
-    law = x.distribution()
-    law = Law(law.points * factor, law.weights, law.slopes)
-    return Moments(x.square * factor**2, x.shared * factor**2, x.mean * factor, law)
+    return shifted(x, 0.0, factor)
 
 
 def standardized(x: Moments) -> Moments:
-    """Return the moments behind a norm that brings every channel to mean 0 and variance 1."""
+    """Return the moments after a norm that brings every channel to mean 0 and variance 1."""
     if x.is_normal or x.variance <= 0:
         return Moments(1.0)
     law = x.distribution()
@@ -173,21 +197,20 @@ def standardized(x: Moments) -> Moments:
 
 def shifted(x: Moments, mean: float, factor: float) -> Moments:
     """Return the moments of `factor` times what is left when a mean is taken off."""
-    if mean == 0:
-        return scaled(x, factor)
-    law = x.distribution()
-    law = Law((law.points - mean) * factor, law.weights, law.slopes)
+    law = None
+    if mean or not x.is_normal:
+        law = x.distribution()
+        law = Law((law.points - mean) * factor, law.weights, law.slopes)
     less = mean**2 - 2 * mean * x.mean
-    return Moments(
-        (x.square + less) * factor**2,
-        (x.shared + less) * factor**2,
-        (x.mean - mean) * factor,
-        law,
-    )
+    square, shared = (x.square + less) * factor**2, (x.shared + less) * factor**2
+    return Moments(square, shared, (x.mean - mean) * factor, law)
 
 
 def averaged(x: Moments, count: float) -> Moments:
-    """Return the moments of the mean of that many values of one channel."""
+    """Return the moments of the mean of that many values of one channel.
+
+    (E6) s → k + (s − k)/count, k → k.
+    """
     square = x.shared + x.variance / max(count, 1.0)
     if x.is_normal:
         return Moments(square, x.shared)
@@ -200,63 +223,86 @@ def averaged(x: Moments, count: float) -> Moments:
     shrink = ((square - x.mean**2) / spread) ** 0.5
     slopes = law.slopes
     if slopes is not None:
-        # Of activations in front a larger mean says that more are open, whatever their number.
+        # Of the activations before it a larger mean says that more are open, whatever their number.
         tilt = float(law.weights @ (slopes * centred)) / spread
         slopes = (law.slope + tilt * shrink * centred).clip(min=0.0)
     return Moments(square, x.shared, x.mean, Law(law.mean + shrink * centred, law.weights, slopes))
 
 
-def activated(op: Op, x: Moments) -> Moments:
-    """Return the moments behind an activation."""
+def activated(curve: Curve, x: Moments) -> Moments:
+    """Return the moments after an activation.
+
+    (E7) s → E[φ(z)²], k → E[φ(z) φ(z′)] of two values z, z′ of one channel that are far apart.
+    """
     if not x.is_normal:
         law = x.distribution()
-        after = _behind(op, law)
+        after = _after(curve, law)
         # A channel's own mean moves on by the mean slope.
         own = max(x.shared - x.mean**2, 0.0)
-        shared = min(after.mean**2 + own * _mean_slope(op, law) ** 2, after.square)
+        shared = min(after.mean**2 + own * _mean_slope(curve, law) ** 2, after.square)
         return Moments(after.square, shared, after.mean, after)
     if x.square <= 0:
-        constant = float(value(op, np.zeros(1))[0])
+        constant = float(curve.value(np.zeros(1))[0])
         return Moments(constant**2, constant**2, constant)
-    if isinstance(op, ops.Relu):
-        return Moments(
-            x.square / 2,
-            _rectified_product(x.square, x.shared),
-            sqrt(x.square / (2 * pi)),
-            None,
-            (op, x.square, x.shared),
-        )
-    return _activated_normal(op, float(f"{x.square:.6g}"), float(f"{x.shared:.6g}"))
+    source = curve, x.square, x.shared
+    if curve.slope_below == 0:
+        product = _rectified_product(x.square, x.shared)
+        return Moments(x.square / 2, product, sqrt(x.square / (2 * pi)), None, source)
+    return _activated_normal(curve, float(f"{x.square:.6g}"), float(f"{x.shared:.6g}"))
 
 
-def _mean_slope(op: Op, law: Law) -> float:
-    if isinstance(op, Homogeneous):
-        return law.positive + (1 - law.positive) * slope_below(op)
+def mean_squared_slope(curve: Curve, x: Moments) -> float:
+    """Return the mean squared slope of an activation over the values before it.
+
+    (E8) E[φ′(z)²]; over values that came through other activations ψ, E[φ′² ψ′²]/E[ψ′²].
+    """
+    if x.is_normal:
+        return curve.squared_slope(float(f"{x.square:.6g}"))
+    law = x.distribution()
+    weights = law.weights
+    if law.slopes is not None:
+        weights = weights * law.slopes
+    elif curve.slope_below is not None and law.points[0] < 0:
+        return law.positive + (1 - law.positive) * curve.slope_below**2
+    elif law.points.min() >= 0:  # made positive by a rectifier, where it is 0 nothing arrives
+        weights = weights * (law.points > 0)
+    return float(weights @ curve.slope(law.points) ** 2) / max(float(weights.sum()), 1e-300)
+
+
+def _mean_slope(curve: Curve, law: Law) -> float:
+    if curve.slope_below is not None:
+        return law.positive + (1 - law.positive) * curve.slope_below
     step = 1e-4 * sqrt(max(law.square, 1e-12))
-    difference = value(op, law.points + step) - value(op, law.points - step)
+    difference = curve.value(law.points + step) - curve.value(law.points - step)
     return float(law.weights @ difference) / (2 * step)
 
 
 def _rectified_product(square: float, shared: float) -> float:
-    """Return E[relu(z) relu(z')] of two normal values of that mean square and product [2]_."""
+    """Return E[relu(z) relu(z′)] of two normal values of that mean square and product [2]_.
+
+    (E9) s/2π (√(1 − ρ²) + ρ (π − arccos ρ)), ρ = k/s.
+    """
     rho = min(max(shared / square, -1.0), 1.0)
     return square / (2 * pi) * (sqrt(1 - rho**2) + rho * (pi - acos(rho)))
 
 
-@lru_cache(maxsize=1024)
-def _activated_normal(op: Op, square: float, shared: float) -> Moments:
+@remembered(1024)
+def _activated_normal(curve: Curve, square: float, shared: float) -> Moments:
     law = normal_law(square)
-    after = Law(value(op, law.points), law.weights)
+    after = Law(curve.value(law.points), law.weights)
     # z = common part + own part: the common one is what two distant values share.
     common, weights = nodes(24)
     z = sqrt(shared) * common[:, None] + sqrt(max(square - shared, 0.0)) * common
-    inner = value(op, z) @ weights
-    product = float(weights @ inner**2)
-    return Moments(after.square, min(product, after.square), after.mean, None, (op, square, shared))
+    inner = curve.value(z) @ weights
+    product = min(float(weights @ inner**2), after.square)
+    return Moments(after.square, product, after.mean, None, (curve, square, shared))
 
 
 def added(terms: Sequence[Moments]) -> Moments:
-    """Return the moments of a sum of independent values."""
+    """Return the moments of a sum of independent values.
+
+    (E10) s − m² and k − m² add up, and so do the means m.
+    """
     mean = sum(x.mean for x in terms)
     square = sum(x.square - x.mean**2 for x in terms) + mean**2
     shared = sum(x.shared - x.mean**2 for x in terms) + mean**2
@@ -275,20 +321,10 @@ def _with_noise(law: Law, shift: float, variance: float) -> Law:
     """Return the distribution of a value plus an independent normal one."""
     if variance <= 0:
         return Law(law.points + shift, law.weights)
-    # An edit leaves most of a network as it was: then the same question comes again.
-    key = (law.points.tobytes(), law.weights.tobytes(), shift, variance)
-    known = _noisy.get(key)
-    if known is None:
-        if len(_noisy) >= _LAWS_KEPT:
-            _noisy.clear()
-        known = _noisy[key] = _convolved(law, shift, sqrt(variance))
-    return known
+    return _convolved(law, shift, sqrt(variance))
 
 
-_LAWS_KEPT = 1024
-_noisy: dict[tuple[bytes, bytes, float, float], Law] = {}
-
-
+@remembered(1024)
 def _convolved(law: Law, shift: float, deviation: float) -> Law:
     points = law.points + shift
     low = float(points.min()) - 4.5 * deviation
@@ -296,12 +332,12 @@ def _convolved(law: Law, shift: float, deviation: float) -> Law:
     grid = np.linspace(low, high, 65)
     distance = (grid[:, None] - points) / deviation
     density = np.exp(-0.5 * distance**2) @ law.weights
-    kept = density > 1e-9 * float(density.max())
-    grid, density = grid[kept], density[kept]
+    seen = density > 1e-9 * float(density.max())
+    grid, density = grid[seen], density[seen]
     return Law(grid, density / density.sum())
 
 
-def pooled(x: Moments, count: int) -> tuple[Moments, float]:
+def largest(x: Moments, count: int) -> tuple[Moments, float]:
     """Return the moments of the largest of some values of one channel, and how open it is.
 
     Parameters
@@ -320,14 +356,14 @@ def pooled(x: Moments, count: int) -> tuple[Moments, float]:
     if x.is_normal:
         law, mean, square, product = _largest(count, x.square, x.shared)
         return Moments(square, product, mean, law), 1.0
-    if x.source is not None and is_rising(x.source[0]):
-        # The largest value is that of the largest value in front of the activation.
-        op, square, own = x.source
+    if x.source is not None and x.source[0].is_rising:
+        # The largest value is that of the largest value before the activation.
+        curve, square, own = x.source
         law, _, _, _ = _largest(count, square, own)
-        after = _behind(op, law)
-        shared = after.mean**2 + _mean_slope(op, law) ** 2 * own
+        after = _after(curve, law)
+        shared = after.mean**2 + _mean_slope(curve, law) ** 2 * own
         moments = Moments(after.square, min(shared, after.square), after.mean, after)
-        return moments, after.slope / max(squared_slope(op, float(f"{square:.6g}")), 1e-300)
+        return moments, after.slope / max(curve.squared_slope(float(f"{square:.6g}")), 1e-300)
     law = x.distribution()
     order = np.argsort(law.points)
     points, weights = law.points[order], law.weights[order]
@@ -352,7 +388,7 @@ def _largest(count: int, square: float, shared: float) -> tuple[Law, float, floa
     return scaled_law, mean * size, mean_square * square, product * square
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def largest_of(count: int, common: float) -> tuple[float, float, float, Law]:
     """Return what is known of the largest of some normal values of variance 1.
 
@@ -367,7 +403,8 @@ def largest_of(count: int, common: float) -> tuple[float, float, float, Law]:
     -------
     mean, square, shared, law
         Mean, mean square, mean product of two such maxima that share the common part alone, and
-        the distribution.
+        the distribution: (E11) P(largest < z) = P(own part < z)^count, and the common part is
+        added to it.
     """
     grid = np.linspace(-6.0, 6.0, 97)
     middle = (grid[1:] + grid[:-1]) / 2
@@ -378,26 +415,27 @@ def largest_of(count: int, common: float) -> tuple[float, float, float, Law]:
     return mean, square + common, common + mean**2, _with_noise(law, 0.0, common)
 
 
-def open_together(op: Op, x: Moments) -> float:
-    """Return E[φ′(z) φ′(z′)] / E[φ′(z)²] of two distant values z of one channel.
+def open_together(curve: Curve, x: Moments) -> float:
+    """Return how much two distant gates of one channel depend on each other.
 
-    For a rectifier that is the probability that one is open if the other is.
+    (E12) E[φ′(z) φ′(z′)]/E[φ′(z)²]; for a rectifier the probability that one is open if the other
+    is, with normal values ¼ + arcsin(ρ)/2π over ½.
     """
     centred = max(x.square - x.mean**2, 0.0)
     rho = min(max((x.shared - x.mean**2) / centred, 0.0), 1.0) if centred > 0 else 1.0
-    if isinstance(op, Homogeneous):
-        low = slope_below(op)
-        share = 0.5 if x.is_normal else x.distribution().positive
-        both = share * (share + (1 - share) * 2 / pi * asin(rho))
-        neither = 1 - 2 * share + both
-        product = both + neither * low**2 + 2 * (share - both) * low
-        return product / max(share + (1 - share) * low**2, 1e-300)
-    return _slopes_together(op, float(f"{x.square:.6g}"), round(rho, 4))
+    low = curve.slope_below
+    if low is None:
+        return _slopes_together(curve, float(f"{x.square:.6g}"), round(rho, 4))
+    share = 0.5 if x.is_normal else x.distribution().positive
+    both = share * (share + (1 - share) * 2 / pi * asin(rho))
+    neither = 1 - 2 * share + both
+    product = both + neither * low**2 + 2 * (share - both) * low
+    return product / max(share + (1 - share) * low**2, 1e-300)
 
 
-@lru_cache(maxsize=1024)
-def _slopes_together(op: Op, square: float, rho: float) -> float:
+@remembered(1024)
+def _slopes_together(curve: Curve, square: float, rho: float) -> float:
     common, weights = nodes(24)
     z = sqrt(rho * square) * common[:, None] + sqrt((1 - rho) * square) * common
-    inner = slope(op, z) @ weights
-    return min(float(weights @ inner**2) / max(squared_slope(op, square), 1e-300), 1.0)
+    inner = curve.slope(z) @ weights
+    return min(float(weights @ inner**2) / max(curve.squared_slope(square), 1e-300), 1.0)
