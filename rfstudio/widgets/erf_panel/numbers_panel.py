@@ -143,10 +143,10 @@ class NumbersPanel(QWidget):
 
     def refresh(self) -> None:
         """Work out the numbers now."""
+        rows = self._export.rows()  # first, since a field that was late may come with it
         self._later.stop()
         self._is_stale = False
         self.table.setEnabled(True)
-        rows = self._export.rows()
         self.numbers.show_rows(rows)
         shown = self._shown = self._view.shown
         fields = (shown.measured, shown.expected)
