@@ -121,7 +121,7 @@ def _quietly(data: str | bytes) -> None:
     begin = time.process_time()
     for read in (read_yaml, read_draft, read_items):
         try:
-            found = read(data)
+            found: object = read(data)
         except FormatError as error:
             found = error.problems
             places = [(x.line, x.column) for x in error.problems]

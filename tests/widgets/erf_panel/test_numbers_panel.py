@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PySide6.QtCore import QObject, Signal
@@ -14,8 +14,10 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app.files.erf_export import ErfExport
 from rfstudio.app.measuring.erf_numbers import HEADERS
 from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.measuring.erf_session import ErfSession
 from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
+from tests.narrowing import present
 
 
 class Measured(QObject):
@@ -31,8 +33,9 @@ class Bench:
         self.document, self.selection = made.document, made.selection
         self.selection.select_layer("conv3")
         self.measured = Measured()
-        self.view = ErfView(made.session, made.selection, self.measured)
-        export = ErfExport(made.session, made.selection, self.view, self.measured)
+        measured = cast("ErfSession", self.measured)
+        self.view = ErfView(made.session, made.selection, measured)
+        export = ErfExport(made.session, made.selection, self.view, measured)
         self.panel = shown(NumbersPanel(self.view, export))
 
     def cell(self, name: str, column: str) -> str:
@@ -41,7 +44,7 @@ class Bench:
         return str(numbers.index(row, HEADERS.index(column)).data())
 
     def measure(self) -> None:
-        expected = self.view.expected
+        expected = present(self.view.expected)
         chosen = self.selection.value
         self.measured.result = SimpleNamespace(
             map=2 * expected.map, layer=chosen.layer, unit=chosen.unit, samples=8,
