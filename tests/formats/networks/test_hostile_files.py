@@ -88,6 +88,7 @@ HOSTILE: dict[str, Callable[[], str]] = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", HOSTILE)
 def test_that_a_bomb_is_refused_soon(name: str) -> None:
     text = HOSTILE[name]()

@@ -629,6 +629,7 @@ def test_that_the_largest_numbers_leave_a_working_window(
     assert window.studio.document.architecture == before
 
 
+@pytest.mark.timed
 def test_that_a_network_of_thousands_of_layers_stays_quick(window: MainWindow) -> None:
     import time
 

@@ -45,6 +45,7 @@ def edit(window: MainWindow, qtbot: QtBot, dilation: int) -> None:
         QTimer.singleShot(40, painted)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("panel", ["table", "growth", "profile", "graph"])
 def test_that_an_edit_paints_every_panel_once_and_lays_nothing_out(
     window: MainWindow, qtbot: QtBot, panel: str
