@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import networkx
 
@@ -92,7 +93,7 @@ def main() -> None:
     _row("full analysis with diagnostics", whole, unit, 25)
     for name, place in (("first", 0.0), ("middle", 0.5), ("last", 1.0)):
         edited = _edited(resnet, place)
-        unit, again = _medians(topological_sort, lambda e=edited: _complete(e, first))
+        unit, again = _medians(topological_sort, partial(_complete, edited, first))
         _row(f"the same after an edit of the {name} convolution", again, unit, 12.5)
     unit, regions = _medians(topological_sort, lambda: first.unit("layer4", (3, 3)).support().sum())
     _row("regions and support of one unit (at most 20 ms asked for)", regions, unit)
@@ -100,7 +101,7 @@ def main() -> None:
     print("\nchains of layers; the time of a layer must not grow")
     for layers in (1_000, 10_000, 100_000):
         chain = _chain(layers)
-        (seconds,) = _medians(lambda c=chain: _complete(c), runs=3)
+        (seconds,) = _medians(partial(_complete, chain), runs=3)
         print(f"{layers:>9,} layers {seconds:8.3f} s {seconds / layers * 1e6:8.2f} us a layer")
 
 

@@ -321,7 +321,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     device = devices.choose(options.device)
     if options.peak:
-        _print_peak(*options.peak, device)
+        name, layer, side, way = options.peak
+        _print_peak(name, layer, side, way, device)
         return
     print(f"{platform.platform()}, {devices.words(device)}, torch {torch.__version__}, float32")
     for row in options.rows:

@@ -75,15 +75,13 @@ def _sample(module: GraphModule, graph: Graph, unit: tuple[int, ...]) -> None:
 def _edited(architecture: Architecture, number: int) -> Architecture:
     """Return a network whose convolution in the middle was edited, each time otherwise."""
     convs = [
-        (location, item)
+        (location, item.op)
         for location, item in walk(architecture)
         if isinstance(item, Layer) and isinstance(item.op, ops.Conv)
     ]
-    location, item = convs[len(convs) // 2]
+    location, conv = convs[len(convs) // 2]
     wide = 2 + number
-    return set_op(
-        architecture, location, replace(item.op, kernel_size=3, padding=wide, dilation=wide)
-    )
+    return set_op(architecture, location, replace(conv, kernel_size=3, padding=wide, dilation=wide))
 
 
 def _row(name: str, layer: str | None) -> None:

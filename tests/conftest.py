@@ -98,6 +98,26 @@ def _no_window_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[Non
     assert not left, f"windows outlived the test: {names}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _workers_end_by_themselves_under_coverage() -> Iterator[None]:
+    """Let a worker process write which lines have run; one that is killed cannot."""
+    if "COVERAGE_PROCESS_START" not in os.environ:
+        yield
+        return
+    from rfstudio.engine.process.worker import WorkerProcess
+
+    kill = WorkerProcess.kill
+
+    def end(worker: WorkerProcess) -> None:
+        worker.connection.close()  # a worker ends when its window is gone
+        worker._process.join(timeout=2)
+        kill(worker)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WorkerProcess, "kill", end)
+        yield
+
+
 def _children() -> dict[int, str]:
     """Return the living child processes of this process, with their command lines."""
     found: dict[int, str] = {}

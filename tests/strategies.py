@@ -200,9 +200,9 @@ def _value(parameter: Parameter, axes: int) -> st.SearchStrategy[Any]:
         case Kind.NUMBER if parameter.name == "eps":  # less, and nothing but rounding is left
             return st.sampled_from((1e-5, 1e-3, 0.1, 1))
         case Kind.NUMBER:
-            least = parameter.minimum or 0
+            at_least = parameter.minimum or 0
             values = st.one_of(st.floats(0, 1), st.sampled_from((0, 1, 1e-5, 1e-20, 0.1)))
-            return values.filter(lambda x: x >= least)
+            return values.filter(lambda x: x >= at_least)
         case Kind.BOOLEAN:
             return st.booleans()
         case Kind.CHOICE:

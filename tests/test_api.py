@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -72,7 +74,7 @@ def test_that_images_of_another_size_than_the_networks_are_fine() -> None:
 
 
 def test_that_a_seed_gives_the_same_field_again() -> None:
-    options = {"estimator": "rms", "samples": 6, "seed": 5, "device": "cpu"}
+    options: dict[str, Any] = {"estimator": "rms", "samples": 6, "seed": 5, "device": "cpu"}
     first = rfstudio.erf(_network(), "b", **options)
     again = rfstudio.erf(_network(), "b", **options)
     assert (first.map == again.map).all()
@@ -145,7 +147,12 @@ def test_that_images_that_are_not_finite_are_refused() -> None:
 )
 def test_that_images_may_be_arrays_of_numpy(images) -> None:
     module = rfstudio.to_torch(_network(), "b", seed=2)
-    options = {"unit": (4, 4), "module": module, "estimator": "abs", "dtype": "float64"}
+    options: dict[str, Any] = {
+        "unit": (4, 4),
+        "module": module,
+        "estimator": "abs",
+        "dtype": "float64",
+    }
     wanted = rfstudio.erf(_network(), "b", images=torch.tensor(_STACK), **options)
     found = rfstudio.erf(_network(), "b", images=images, **options)
     assert np.array_equal(found.map, wanted.map)
@@ -153,7 +160,7 @@ def test_that_images_may_be_arrays_of_numpy(images) -> None:
 
 
 def test_that_a_single_image_needs_no_axis_for_several() -> None:
-    options = {"unit": (4, 4), "samples": 1, "device": "cpu"}
+    options: dict[str, Any] = {"unit": (4, 4), "samples": 1, "device": "cpu"}
     for measure in (rfstudio.erf, rfstudio.expected_erf):
         one = measure(_network(), "b", images=_STACK[0], **options)
         assert np.array_equal(one.map, measure(_network(), "b", images=_STACK[:1], **options).map)
@@ -162,7 +169,8 @@ def test_that_a_single_image_needs_no_axis_for_several() -> None:
 def test_that_many_units_at_once_have_the_fields_that_each_has_alone() -> None:
     units = [(0, 0), (4, 4), (4, 5), (9, 11)]
     for estimator in ("energy", "signed", "occlusion"):
-        options = {"estimator": estimator, "samples": 3, "seed": 5, "dtype": "float64"}
+        options: dict[str, Any] = {"samples": 3, "seed": 5, "dtype": "float64"}
+        options["estimator"] = estimator
         together = rfstudio.erfs(_network(), "b", units, **options)
         assert [x.unit for x in together] == units
         for erf in together:
@@ -200,10 +208,17 @@ def test_that_an_option_of_another_kind_is_refused_in_words(name, value, told) -
 
 
 def test_that_options_may_be_numbers_of_numpy_and_names_of_torch() -> None:
-    given = {"samples": np.int64(2), "seed": np.uint8(3), "channel": np.int32(1)}
-    words = {"dtype": torch.float64, "device": torch.device("cpu")}
-    plain = {"samples": 2, "seed": 3, "channel": 1, "dtype": "float64", "device": "cpu"}
-    found = rfstudio.erf(_network(), "b", np.array([4, 5]), **given, **words)
+    # What the signatures do not promise, but a notebook hands over.
+    given: dict[str, Any] = {"samples": np.int64(2), "seed": np.uint8(3), "channel": np.int32(1)}
+    given |= {"unit": np.array([4, 5]), "dtype": torch.float64, "device": torch.device("cpu")}
+    plain: dict[str, Any] = {
+        "samples": 2,
+        "seed": 3,
+        "channel": 1,
+        "dtype": "float64",
+        "device": "cpu",
+    }
+    found = rfstudio.erf(_network(), "b", **given)
     wanted = rfstudio.erf(_network(), "b", (4, 5), **plain)
     assert np.array_equal(found.map, wanted.map)
     assert type(found.options["seed"]) is int
@@ -218,5 +233,6 @@ def test_that_computed_fields_leave_no_option_out_of_account(estimator) -> None:
 
 
 def test_that_a_module_is_never_made_of_memory_as_it_was_found() -> None:
+    name: Any = "mine.pt"
     with pytest.raises(rfstudio.RFStudioError, match="random, uniform or ones, not 'mine.pt'"):
-        rfstudio.to_torch(_network(), "b", weights="mine.pt")
+        rfstudio.to_torch(_network(), "b", weights=name)

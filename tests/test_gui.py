@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from rfstudio import gui
 from rfstudio.core.errors import RFStudioError, UnknownLayerError
 from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text
+from tests.narrowing import present
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,7 +55,7 @@ def test_that_a_named_network_and_image_are_shown(qtbot: QtBot) -> None:
 
     window = gui.make_window("resnet18", paths.sample_images() / "cat.jpg")
     assert window.studio.document.architecture.name == "ResNet-18"
-    assert window.studio.images.picture.name == "cat"
+    assert present(window.studio.images.picture).name == "cat"
     window.close()
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import rfstudio
+from rfstudio.api.measured import MeasuredErf
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
+from tests.narrowing import instance
 
 NETWORK = Architecture(
     "small",
@@ -52,7 +54,7 @@ def test_that_an_analysis_in_training_mode_is_taken_for_the_mode_that_is_asked_f
 
 
 def test_that_a_measured_field_knows_its_run() -> None:
-    erf = rfstudio.erf(NETWORK, "b", samples=2, device="cpu")
+    erf = instance(MeasuredErf, rfstudio.erf(NETWORK, "b", samples=2, device="cpu"))
     assert (erf.run.samples, erf.run.wanted, erf.exact) == (2, 2, False)
     assert erf.run.standard_error.shape == erf.map.shape
     assert erf.options["samples"] == 2

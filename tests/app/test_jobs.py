@@ -14,15 +14,12 @@ import pytest
 from PySide6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import works
-
 from rfstudio.app.jobs import TORCH, Job, JobRunner, WorkerError
 from rfstudio.core.errors import RFStudioError, UnitError
 from rfstudio.engine.requests.jobs import measure_erf
 from rfstudio.engine.requests.request import ErfRequest
 from rfstudio.formats.networks.presets import read_preset
+from tests.app import works
 
 
 @pytest.fixture
@@ -283,8 +280,7 @@ print("torch" in sys.modules)
 _KILLED = """\
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
-sys.path.insert(0, sys.argv[2])
-import works
+from tests.app import works
 from PySide6.QtCore import QCoreApplication
 from rfstudio.app.jobs import JobRunner
 
@@ -302,9 +298,8 @@ application.exec()
 
 
 def test_that_the_worker_does_not_outlive_a_window_that_is_killed(qtbot: QtBot) -> None:
-    here = Path(__file__)
     done = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(here.parents[2]), str(here.parent)],
+        [sys.executable, "-c", _KILLED, str(Path(__file__).parents[2])],
         capture_output=True,
         text=True,
         timeout=60,

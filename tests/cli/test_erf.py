@@ -236,7 +236,7 @@ def test_that_a_recipe_says_what_the_user_has_to_bring(
 def test_that_every_option_of_a_measurement_can_be_given(
     capsys: pytest.CaptureFixture[str], network: Path
 ) -> None:
-    words = ("--channel", "3", "--activation", "before", "--batch-norm", "fresh")
+    words = ["--channel", "3", "--activation", "before", "--batch-norm", "fresh"]
     words += ("--images-per-weights", "2", "--patch", "5", "--stride", "5")
     record = _json(capsys, network, *SMALL, "--estimator", "occlusion", "--fill", "0.5", *words)
     found = record["options"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def expansions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[tuple[int, .
     counts: Counter[tuple[int, ...]] = Counter()
     build = graph._Expansion
 
-    def counted(size: tuple[int, ...], *others: object) -> object:
+    def counted(size: tuple[int, ...], *others: Any) -> object:
         counts[size] += 1
         return build(size, *others)
 

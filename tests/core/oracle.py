@@ -58,7 +58,7 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             s = k if op.stride is None else _axis(op.stride, axis)
             d = 1 if isinstance(op, ops.AvgPool) else _axis(op.dilation, axis)
             p = _pads(op.padding, axis, n, k, s, d)[0]
-            reach = op.max_offset if isinstance(op, ops.DeformConv) else 0
+            reach = (op.max_offset or 0) if isinstance(op, ops.DeformConv) else 0
             return lambda i: sorted(
                 {i * s - p + d * t + e for t in range(k) for e in range(-reach, reach + 1)}
             )
@@ -174,8 +174,8 @@ def seen_by(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0)
     return wanted.get(reference, set())
 
 
-def paths(graph: Graph, index: int, reference: int = 0) -> Iterator[list[Node]]:
-    """All ways from the reference to a node, each as its nodes from the front to the back."""
+def paths(graph: Graph, index: int, reference: int = 0) -> Iterator[list[tuple[Node, int]]]:
+    """All ways from the reference to a node: nodes from first to last, each with its source."""
     if index == reference:
         yield []
         return

@@ -7,6 +7,8 @@ the two axes always differ.  Sizes stay small, since the judges walk every posit
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
@@ -93,7 +95,8 @@ def _merge(rng: random.Random, names: list[str], graph: Graph, index: int) -> li
             crop = ops.Crop(margins=tuple(margins))
         new.append(Layer(crop, f"c{index}_{i}", (name,)))
         sources.append(new[-1].name)
-    op = rng.choice([ops.Concat(), ops.Concat(), ops.Add(), ops.Multiply()])
+    merges: list[ops.Op] = [ops.Concat(), ops.Concat(), ops.Add(), ops.Multiply()]
+    op = rng.choice(merges)
     return [*new, Layer(op, f"n{index}", tuple(sources))]
 
 
@@ -106,19 +109,19 @@ def _padding(rng: random.Random, axes: int, low: int = -1, high: int = 3):
 
 
 def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
-    window = {
+    window: dict[str, Any] = {
         "kernel_size": _each(rng, axes, 1, 4),
         "stride": _each(rng, axes, 1, 3),
         "padding": rng.choice([_padding(rng, axes), "same", "same_lower", 0, 1]),
     }
-    dilation = {"dilation": _each(rng, axes, 1, 3)}
+    dilation: dict[str, Any] = {"dilation": _each(rng, axes, 1, 3)}
     ceil_mode = {"ceil_mode": rng.random() < 0.5}
     linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[axes]
     modes = ["nearest", linear] + (["bicubic"] if axes == 2 else [])
     mode = rng.choice(modes)
     corners = mode != "nearest" and rng.random() < 0.4
     scale = tuple(rng.choice([2, 3, 1.5, 0.5, 1]) for _ in range(axes))
-    choices = [
+    choices: list[Callable[[], ops.Op]] = [
         lambda: ops.Conv(**window, **dilation),
         lambda: ops.Conv(**window, **dilation),
         lambda: ops.Conv(**window, **dilation, groups="depthwise"),
@@ -151,18 +154,17 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         *(x.usual for x in _OTHERS),
     ]
     if global_ops and rng.random() < 0.06:
-        return rng.choice(
-            [
-                ops.SqueezeExcite(reduction=1),
-                ops.GroupNorm(num_groups=1),
-                ops.InstanceNorm(),
-                ops.Attention(heads=1),
-                ops.DeformConv(**window, **dilation),
-                ops.Custom(whole=True, label="mystery"),
-                ops.GlobalAvgPool(),
-                ops.GlobalMaxPool(),
-                ops.Linear(out_features=4),
-                ops.Flatten() if axes == 1 else ops.GlobalAvgPool(),
-            ]
-        )
+        wide: list[ops.Op] = [
+            ops.SqueezeExcite(reduction=1),
+            ops.GroupNorm(num_groups=1),
+            ops.InstanceNorm(),
+            ops.Attention(heads=1),
+            ops.DeformConv(**window, **dilation),
+            ops.Custom(whole=True, label="mystery"),
+            ops.GlobalAvgPool(),
+            ops.GlobalMaxPool(),
+            ops.Linear(out_features=4),
+            ops.Flatten() if axes == 1 else ops.GlobalAvgPool(),
+        ]
+        return rng.choice(wide)
     return rng.choice(choices)()

@@ -1,14 +1,9 @@
-"""Makes the networks of the engine's tests importable, and keeps torch on one thread."""
-
-import sys
-from pathlib import Path
+"""Makes the strict device known to torch, and keeps torch on one thread."""
 
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import strict_device
+from tests.engine import strict_device
 
 strict_device.register()
 

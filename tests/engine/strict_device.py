@@ -51,8 +51,9 @@ class StrictTensor(Tensor):
         made.held = held
         return made
 
+    # torch declares it without `cls`, but calls it as a method of the class, as its notes say [1]_.
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         del types
@@ -102,7 +103,7 @@ def register() -> None:
     if torch._C._get_privateuse1_backend_name() == _NAME:
         return
     # What PyTorch does for such backends, but for new methods of every tensor and module.
-    torch.utils.rename_privateuse1_backend(_NAME)
+    backend_registration.rename_privateuse1_backend(_NAME)
     torch._register_device_module(_NAME, backend_registration._DummyBackendModule())
     parts = torch._C._acc
     parts.register_python_privateuseone_hook(backend_registration._DummyPrivateUse1Hook())

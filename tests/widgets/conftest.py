@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -18,6 +19,7 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
+from rfstudio.widgets.window.questions import Questions
 
 
 class Answers:
@@ -97,7 +99,9 @@ def open_window(qtbot: QtBot, answers: Answers, settings: Settings) -> Iterator[
         size: tuple[int, int] = (1440, 900),
         runner: JobRunner | None = None,
     ):
-        window = MainWindow(Studio(architecture, settings=settings, runner=runner), answers)
+        window = MainWindow(
+            Studio(architecture, settings=settings, runner=runner), cast("Questions", answers)
+        )
         windows.append(window)
         window.resize(*size)
         with qtbot.waitExposed(window):

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from typing import Protocol
 
-from rfstudio.app.measuring.erf_session import ErfSession
+from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
+
 from rfstudio.app.measuring.expected_fields import EXPECTED, QUIET
-from rfstudio.app.measuring.shown_fields import NOTHING_MEASURED, ShownFields, shown_fields
+from rfstudio.app.measuring.shown_fields import (
+    NOTHING_MEASURED,
+    Measurement,
+    ShownFields,
+    shown_fields,
+)
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
+
+
+class Measurements(Protocol):
+    """Where measurements come from: `rfstudio.app.measuring.erf_session.ErfSession`."""
+
+    @property
+    def measurement(self) -> Measurement:
+        """What is measured, and what is known of it so far."""
+        ...
+
+    @property
+    def measurement_changed(self) -> SignalInstance:
+        """Emitted whenever more or other or nothing is known of it."""
+        ...
 
 
 class ErfView(QObject):
@@ -22,8 +42,8 @@ class ErfView(QObject):
     ----------
     session, selection
         What the fields belong to.
-    erf_session
-        Where measurements come from; None: only expected fields are shown.
+    measurements
+        Where measured fields come from; None: only expected fields are shown.
 
     Signals
     -------
@@ -37,20 +57,20 @@ class ErfView(QObject):
         self,
         session: AnalysisSession,
         selection: Selection,
-        erf_session: ErfSession | None = None,
+        measurements: Measurements | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._selection = selection
-        self._erf_session = erf_session
+        self._measurements = measurements
         self._announced = selection.shown
         self._shown: ShownFields | None = None
         self._later = QTimer(self, interval=QUIET, singleShot=True)
         self._later.timeout.connect(self.complete)
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow)
-        if erf_session is not None:
-            erf_session.measurement_changed.connect(self._change)
+        if measurements is not None:
+            measurements.measurement_changed.connect(self._change)
 
     @property
     def shown(self) -> ShownFields:
@@ -73,7 +93,7 @@ class ErfView(QObject):
     def _look(self) -> ShownFields:
         analysis, chosen = self._selection.shown
         unit = (analysis, chosen.layer, chosen.unit)
-        source = self._erf_session
+        source = self._measurements
         measurement = NOTHING_MEASURED if source is None else source.measurement
         is_late = EXPECTED.takes_long(*unit)
         expected = None if is_late else EXPECTED.of(*unit)

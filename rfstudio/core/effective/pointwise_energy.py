@@ -13,7 +13,7 @@ from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules, Whole
 from rfstudio.core.effective.curves import curve_of
 from rfstudio.core.effective.mixing_energy import MIXING, norm_over_map
-from rfstudio.core.effective.window_energy import WINDOWS, Model
+from rfstudio.core.effective.window_energy import WINDOWS
 from rfstudio.core.energy.backward import PASS, Backward, one_or_each
 from rfstudio.core.energy.layer import (
     BatchNormMode,
@@ -35,7 +35,13 @@ from rfstudio.core.energy.moments import (
     standardized,
 )
 from rfstudio.core.memo import remembered
-from rfstudio.core.ops import Op
+from rfstudio.core.ops import Op, OpTable
+
+MODELS: OpTable[[Place, Runs], Layer] = OpTable("energy models")
+"""How operations that read one map are modelled, but for those that do nothing."""
+
+for _type, _model in [*WINDOWS.items(), *MIXING.items()]:
+    MODELS.entry(_type)(_model)
 
 
 @remembered(1024)
@@ -49,7 +55,8 @@ def _opened(curve: Curve, x: Moments) -> float:
     return open_together(curve, x)
 
 
-def _activation(op: Op, place: Place, runs: Runs) -> Layer:
+@MODELS.family(ops.Activation)
+def _activation(op: ops.Activation, place: Place, runs: Runs) -> Layer:
     """Return the layer of an activation φ: M_in = E[φ′²] M (E8), moments by (E7)."""
     del place
     curve = curve_of(op)
@@ -64,6 +71,7 @@ def _activation(op: Op, place: Place, runs: Runs) -> Layer:
     return Layer(backward, out, remark)
 
 
+@MODELS.entry(ops.BatchNorm)
 def _batch_norm(op: ops.BatchNorm, place: Place, runs: Runs) -> Layer:
     """Return the layer of a batch norm.
 
@@ -90,20 +98,6 @@ def norm_variance(x: Moments) -> float:
     """
     return x.variance if x.variance > 1e-12 * x.square else 1.0
 
-
-def _nothing(op: Op, place: Place, runs: Runs) -> Layer:
-    del op, place
-    return Layer(PASS, runs)
-
-
-_MODELS: dict[type[Op], Model] = {
-    **WINDOWS,
-    **MIXING,
-    **{x: _activation for x in ops.OPS.values() if issubclass(x, ops.Activation)},
-    ops.BatchNorm: _batch_norm,
-    ops.Identity: _nothing,
-    ops.Dropout: _nothing,
-}
 
 _SHUFFLED = "a shuffle is taken to read channels that are all alike"
 
@@ -135,7 +129,10 @@ def layer_of(
     apart
         Whether the channels that a shuffle reads are all of the same places and maps.
     """
-    layer = _MODELS[type(op)](op, Place(rules, channels_in, channels, batch_norm), runs)
+    if op.does_nothing:
+        layer = Layer(PASS, runs)
+    else:
+        layer = MODELS(op, Place(rules, channels_in, channels, batch_norm), runs)
     layer = layer if apart else layer._replace(remark=_SHUFFLED)
     return layer, tuple([n for n, _ in layer.runs])
 

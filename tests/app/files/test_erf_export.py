@@ -24,6 +24,7 @@ from rfstudio.core.metrics.registry import NAMES
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.engine.requests.request import ErfResult
 from tests.measurements import FakeMeasurements, result_of
+from tests.narrowing import present
 
 SIGMA = 3.0
 
@@ -114,11 +115,11 @@ def test_that_a_measured_field_is_written_with_all_of_its_run(bench: Bench, tmp_
 def test_that_numbers_stand_side_by_side_under_their_standard_names(bench: Bench) -> None:
     assert bench.number("luo_size")[0] is None
     bench.measured.show(gaussian(), "done")
-    metrics = bench.view.shown.measured.metrics
+    metrics = present(bench.view.shown.measured).metrics
     size, expected, _ = bench.number("luo_size")
     assert size == metrics.luo_size
     assert size == pytest.approx(4.406 * SIGMA, rel=0.02)
-    assert expected == bench.view.shown.expected.metrics.luo_size
+    assert expected == present(bench.view.shown.expected).metrics.luo_size
     assert bench.number("gaussian.r_squared")[0] == pytest.approx(1)
     assert bench.number("sigma.y")[0] == pytest.approx(SIGMA, rel=1e-3)
     plain, _, replknet = bench.number("area_ratio.0.5")

@@ -14,6 +14,7 @@ from rfstudio.app.measuring.saved_options import remember, remembered
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core.network.architecture import Architecture
+from tests.narrowing import present
 
 OTHERS = ErfOptions(
     estimator="occlusion",
@@ -85,9 +86,10 @@ def test_that_the_program_starts_with_the_options_of_its_last_run(
     for _ in range(2):
         settings = Settings(tmp_path / "settings.ini")
         studio = Studio(Architecture(), settings=settings, runner=JobRunner())
-        found.append(studio.erf_session.options.samples)
-        studio.erf_session.set_options(samples=77)
-        studio.following.switch(True)
+        session, following = present(studio.erf_session), present(studio.following)
+        found.append(session.options.samples)
+        session.set_options(samples=77)
+        following.switch(True)
         studio.shutdown()
-        assert not studio.following.is_on  # nothing is measured by itself at the next start
+        assert not following.is_on  # nothing is measured by itself at the next start
     assert found == [ErfOptions().samples, 77]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rfstudio import api
+from rfstudio.api.measured import MeasuredErf
 from rfstudio.app.measuring.measuring_work import Subject
 from rfstudio.app.measuring.shown_fields import (
     NOTHING_MEASURED,
@@ -19,8 +21,8 @@ from rfstudio.core import ops
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.metrics.metrics import FixedFrame, Metrics
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.engine.requests.request import ErfResult
 from tests.measurements import result_of
+from tests.narrowing import instance, present
 
 
 def conv(name: str) -> Layer:
@@ -33,9 +35,7 @@ UNIT = (9, 9)
 VALUES = np.random.default_rng(0).random((20, 24))
 
 
-def measurement(
-    state: str = "done", subject: Subject | None = None, **others: object
-) -> Measurement:
+def measurement(state: str = "done", subject: Subject | None = None, **others: Any) -> Measurement:
     result = replace(result_of("b", UNIT, VALUES, 4), **{"wanted": 4, **others})
     return Measurement(state, subject or Subject(NETWORK, "b", UNIT), None, result, 0.4)
 
@@ -61,13 +61,14 @@ def shown(
     ],
 )
 def test_that_a_measured_field_is_shown_as_far_as_it_is(
-    state: str, others: dict[str, object], name: str, label: str
+    state: str, others: dict[str, Any], name: str, label: str
 ) -> None:
     found = shown(measurement(state, **others))
-    assert found.field is found.measured
-    assert (found.field.name, found.field.label) == (name, label)
-    assert found.field.map is VALUES
-    assert found.expected.name == "expected"
+    field = present(found.field)
+    assert field is found.measured
+    assert (field.name, field.label) == (name, label)
+    assert field.map is VALUES
+    assert present(found.expected).name == "expected"
 
 
 @pytest.mark.parametrize(
@@ -90,12 +91,12 @@ def test_that_a_measurement_of_anything_else_is_not_shown(
     found = shown(measured, analysis)
     assert found.measured is None
     assert found.field is found.expected
-    assert found.field.label.startswith("expected (")
+    assert present(found.field).label.startswith("expected (")
 
 
 def test_that_an_undone_edit_gives_the_measured_field_back_if_it_is_still_there() -> None:
     again = analyze(replace(NETWORK))  # an equal document
-    assert shown(measurement(), again).field.is_measured
+    assert present(shown(measurement(), again).field).is_measured
 
 
 def test_that_there_may_be_nothing_to_show_or_nothing_yet() -> None:
@@ -105,27 +106,26 @@ def test_that_there_may_be_nothing_to_show_or_nothing_yet() -> None:
 
 def test_that_what_is_shown_cannot_be_changed() -> None:
     found = shown(measurement())
-    with pytest.raises(FrozenInstanceError):
-        found.measured = None
-    with pytest.raises(FrozenInstanceError):
-        found.field.name = "another"
+    for value, name, wanted in ((found, "measured", None), (found.field, "name", "another")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, name, wanted)
 
 
 @pytest.mark.parametrize("reference", ["input", "a"])
 def test_that_metrics_compare_with_the_fields_of_the_analysis(reference: str) -> None:
     analysis = analyze(NETWORK, reference=reference)
-    field = shown(measurement(), analysis).field
+    field = present(shown(measurement(), analysis).field)
     view = analysis.unit("b", UNIT)
-    centre = tuple((first + last) / 2 for first, last in view.theoretical_region)
-    size = tuple(last - first + 1 for first, last in view.theoretical_region)
+    region = present(view.theoretical_region)
+    centre = tuple((first + last) / 2 for first, last in region)
+    size = tuple(last - first + 1 for first, last in region)
     wanted = Metrics(field.map, FixedFrame(centre, size, view.visible_region))
     assert field.metrics.as_dict() == wanted.as_dict()
 
 
 def test_that_a_measurement_has_the_same_metrics_in_the_window_as_in_python() -> None:
-    erf = api.erf(NETWORK, "b", UNIT, samples=2, device="cpu")
-    result: ErfResult = erf.run
+    erf = instance(MeasuredErf, api.erf(NETWORK, "b", UNIT, samples=2, device="cpu"))
     subject = Subject(NETWORK, "b", UNIT)
-    field = shown(Measurement("done", subject, None, result)).field
+    field = present(shown(Measurement("done", subject, None, erf.run)).field)
     assert field.metrics.as_dict() == erf.metrics.as_dict()
     assert field.erf.options == erf.options

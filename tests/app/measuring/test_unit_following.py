@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from PySide6.QtCore import QObject, Signal
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.measuring.erf_session import ErfSession
 from rfstudio.app.measuring.unit_following import NETWORK_RESTS, UNIT_RESTS, UnitFollowing
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
@@ -58,7 +60,7 @@ class Bench:
         self.selection = Selection(self.session)
         self.selection.select_layer("b", (4, 4))
         self.erf = Measurements(self.session, self.selection)
-        self.following = UnitFollowing(self.erf, self.session, self.selection)
+        self.following = UnitFollowing(cast("ErfSession", self.erf), self.session, self.selection)
 
 
 @pytest.fixture

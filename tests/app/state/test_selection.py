@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -13,6 +14,7 @@ from rfstudio.app.studio import Studio
 from rfstudio.core import ops
 from rfstudio.core.errors import EditError, UnknownLayerError
 from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
+from tests.narrowing import instance
 
 
 def conv(name: str, stride: int = 1) -> Layer:
@@ -55,7 +57,7 @@ def test_that_an_unknown_layer_is_refused_and_nothing_changes(studio: Studio) ->
 def test_that_the_choice_signals_whole_values_and_only_changes(
     studio: Studio, qtbot: QtBot
 ) -> None:
-    heard = []
+    heard: list[object] = []
     studio.selection.selection_changed.connect(heard.append)
     studio.selection.select_layer("a", (0, 0))
     studio.selection.select_layer("a", (0, 0))
@@ -127,7 +129,7 @@ def test_that_edits_choose_what_they_made(studio: Studio) -> None:
 def test_that_a_new_merge_reads_two_layers_at_once(studio: Studio) -> None:
     studio.selection.select_layer("a")
     studio.edits.add("add")
-    assert studio.document.architecture.layers[1].inputs == ("a", "input")
+    assert instance(Layer, studio.document.architecture.layers[1]).inputs == ("a", "input")
     assert studio.analysis.analysis["add1"].inputs == ("a", "input")
 
 
@@ -146,7 +148,7 @@ def test_that_of_two_parameters_that_exclude_each_other_the_last_one_counts(
     studio.selection.select_layer("a")
     studio.edits.add("upsample")
     studio.edits.set_parameter((1,), "size", 48)
-    op = studio.document.architecture.layers[1].op
+    op = instance(ops.Upsample, instance(Layer, studio.document.architecture.layers[1]).op)
     assert (op.size, op.scale_factor) == (48, None)
 
 
@@ -174,7 +176,7 @@ def test_that_undo_goes_back_to_what_was_chosen_unless_somebody_chose_since(
 
 @pytest.mark.parametrize("kind", ["sequence", "residual", "parallel", "repeat"])
 def test_that_a_wrapped_layer_is_chosen_again_when_that_is_undone(
-    studio: Studio, kind: str
+    studio: Studio, kind: Any
 ) -> None:
     studio.selection.select_item((0,))
     studio.edits.wrap([(0,)], kind)

@@ -15,6 +15,7 @@ from rfstudio.core.axes.axis_rule import (
     shares_of_taps,
 )
 from rfstudio.core.ops.geometry import axis_rules
+from tests.narrowing import instance
 
 CASES = [
     (mode, align, size, out)
@@ -48,7 +49,8 @@ def test_that_weights_are_what_torch_makes_of_unit_impulses(
     if isinstance(rule, Window):
         found[np.arange(out), np.arange(out)] = 1.0
     else:
-        found[rule.pairs] = rule.amplitudes
+        read = instance(Periodic, rule)
+        found[read.pairs] = read.amplitudes
     np.testing.assert_allclose(found, wanted.T.numpy(), atol=1e-12)
 
 
@@ -56,7 +58,7 @@ def test_that_weights_are_what_torch_makes_of_unit_impulses(
 def test_that_divisors_of_means_are_those_of_torch(include: bool) -> None:
     rule = Window(11, 7, 4, 2, before=2)  # with ceil_mode the last window leaves the padding
     counted = (-2, 13) if include else None
-    weights = 1 / samples_in_windows(as_mean(rule, counted))
+    weights = 1 / samples_in_windows(instance(Window, as_mean(rule, counted)))
     pool = torch.nn.AvgPool1d(4, 2, 2, ceil_mode=True, count_include_pad=include)
     ones = pool(torch.ones(1, 1, 11, dtype=torch.float64))[0, 0].numpy()
     np.testing.assert_allclose(weights * samples_in_windows(rule), ones, rtol=1e-12)
@@ -67,9 +69,8 @@ def test_that_shares_of_taps_count_placements_on_the_map() -> None:
 
 
 def test_that_a_mean_weighs_what_is_on_the_map_alike() -> None:
-    rule = as_mean(
-        Periodic(7, 7, 3, ((0, 1, 2),) * 3)
-    )  # the last of three windows holds one sample
+    # The last of three windows holds one sample.
+    rule = instance(Periodic, as_mean(Periodic(7, 7, 3, ((0, 1, 2),) * 3)))
     found = np.zeros((7, 7))
     found[rule.pairs] = rule.amplitudes
     np.testing.assert_allclose(found.sum(axis=1), 1.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,7 @@ from rfstudio.core.network.architecture import (
 )
 from rfstudio.core.network.graph import expand
 from rfstudio.formats.networks.yaml_reader import read_yaml
+from tests.narrowing import conv_at, instance
 
 
 def conv(name: str = "", *inputs: str, kernel_size: int = 3, out_channels: int | None = 3) -> Layer:
@@ -122,9 +125,9 @@ def test_that_a_chosen_turn_stays_chosen_when_a_repeat_is_renamed() -> None:
         conv("a"), Repeat(3, (conv("x"),), "stage"), conv("b"), add("s", "b", "stage.1")
     )
     after = edits.rename(before, (1,), "body")
-    assert item_at(after, (3,)).inputs == ("b", "body.1")
+    assert instance(Layer, item_at(after, (3,))).inputs == ("b", "body.1")
     fewer = edits.set_times(after, (1,), 1)
-    assert item_at(fewer, (3,)).inputs == ("b", "body.0")
+    assert instance(Layer, item_at(fewer, (3,))).inputs == ("b", "body.0")
 
 
 def test_that_deleting_the_start_of_a_repeat_that_is_read_by_name_is_refused() -> None:
@@ -192,7 +195,7 @@ def test_that_a_copy_reads_its_own_parts_and_others_still_read_the_original() ->
 
 
 @pytest.mark.parametrize("kind", ["sequence", "residual", "parallel", "repeat"])
-def test_that_wrapping_and_unwrapping_gives_the_network_back(kind: str) -> None:
+def test_that_wrapping_and_unwrapping_gives_the_network_back(kind: Any) -> None:
     wrapped = edits.wrap(SKIP, [(1,), (2,)], kind)
     assert not codes(wrapped) - {"shape_mismatch"}
     assert len(wrapped.layers) == 3
@@ -228,7 +231,7 @@ def test_that_unwrapping_renames_what_would_be_there_twice() -> None:
 
 def test_that_parameters_are_set_and_judged() -> None:
     after = edits.set_parameter(SKIP, (0,), "kernel_size", (3, 5))
-    assert item_at(after, (0,)).op.kernel_size == (3, 5)
+    assert conv_at(after, (0,)).kernel_size == (3, 5)
     with pytest.raises(OpError, match="kernel_size"):
         edits.set_parameter(SKIP, (0,), "kernel_size", 0)
     with pytest.raises(EditError, match="did you mean 'kernel_size'"):
@@ -259,8 +262,14 @@ def test_that_all_layers_in_front_are_offered_to_be_read() -> None:
 def test_that_branches_are_added_renamed_and_removed_but_not_while_read() -> None:
     before = network(Parallel((Branch((conv("x"),), "l"), Branch((), "r")), name="p"))
     after = edits.set_branches(before, (0,), [(0, "left"), (None, "new"), (1, "")])
-    assert [b.name for b in item_at(after, (0,)).branches] == ["left", "new", ""]
-    assert len(item_at(edits.set_branches(before, (0,), [(1, "r")]), (0,)).branches) == 1
+    branches = instance(Parallel, item_at(after, (0,))).branches
+    assert [b.name for b in branches] == [
+        "left",
+        "new",
+        "",
+    ]
+    fewer = edits.set_branches(before, (0,), [(1, "r")])
+    assert len(instance(Parallel, item_at(fewer, (0,))).branches) == 1
     used = network(*before.layers, conv("b"), add("s", "b", "p.l.x"))
     with pytest.raises(EditError, match="read from elsewhere"):
         edits.set_branches(used, (0,), [(1, "r")])
@@ -285,16 +294,17 @@ def test_that_random_edits_of_a_preset_leave_no_name_dangling(preset: str) -> No
     for _ in range(60):
         places = [location for location, _ in walk(architecture)]
         place, other = chance.choice(places), chance.choice(places)
-        number, kind = chance.randrange(99), chance.choice(["sequence", "residual", "parallel"])
+        number = chance.randrange(99)
+        kind: Any = chance.choice(["sequence", "residual", "parallel"])
         edit = chance.choice(
             [
-                lambda a, p=place: edits.delete(a, [p]),
-                lambda a, p=place: edits.duplicate(a, [p]),
-                lambda a, p=place, o=other: edits.move(a, [p], o),
-                lambda a, p=place, n=number: edits.rename(a, p, f"layer_{n}"),
-                lambda a, p=place, k=kind: edits.wrap(a, [p], k),
-                lambda a, p=place: edits.unwrap(a, p),
-                lambda a, p=place: edits.insert(a, p, [conv("conv1"), RELU]),
+                partial(edits.delete, locations=[place]),
+                partial(edits.duplicate, locations=[place]),
+                partial(edits.move, locations=[place], target=other),
+                partial(edits.rename, location=place, name=f"layer_{number}"),
+                partial(edits.wrap, locations=[place], kind=kind),
+                partial(edits.unwrap, location=place),
+                partial(edits.insert, location=place, items=[conv("conv1"), RELU]),
             ]
         )
         try:

@@ -7,23 +7,23 @@ from itertools import pairwise
 
 import pytest
 
-from rfstudio.core.energy.layer import concatenated, means_over_runs, side_by_side
+from rfstudio.core.energy.layer import Runs, concatenated, means_over_runs, side_by_side
 from rfstudio.core.energy.moments import Moments
 
 SMALL, LARGE, OTHER = Moments(1.0), Moments(2.0), Moments(3.0, 1.0)
 
 
 def test_that_runs_are_cut_where_those_of_another_map_end() -> None:
-    cut = side_by_side([[(96, SMALL), (64, LARGE)], [(32, OTHER), (128, SMALL)]])
+    cut = side_by_side([((96, SMALL), (64, LARGE)), ((32, OTHER), (128, SMALL))])
     assert cut == [(32, (SMALL, OTHER)), (64, (SMALL, SMALL)), (64, (LARGE, SMALL))]
 
 
 def test_that_maps_of_other_numbers_of_channels_have_no_runs_in_common() -> None:
-    assert side_by_side([[(3, SMALL)], [(4, SMALL)]]) == []
+    assert side_by_side([((3, SMALL),), ((4, SMALL),)]) == []
 
 
 def test_that_alike_channels_are_one_run_only_where_two_sources_meet() -> None:
-    sources = [[(8, SMALL), (8, SMALL)], [(4, SMALL), (4, LARGE)], [(2, SMALL)]]
+    sources = [((8, SMALL), (8, SMALL)), ((4, SMALL), (4, LARGE)), ((2, SMALL),)]
     assert list(concatenated(sources)) == [(8, SMALL), (12, SMALL), (4, LARGE), (2, SMALL)]
 
 
@@ -32,12 +32,12 @@ def test_that_every_channel_keeps_its_moments(seed: int) -> None:
     rng = random.Random(seed)
     known = [SMALL, LARGE, OTHER]
     channels = [[rng.choice(known) for _ in range(24)] for _ in range(3)]
-    maps = []
+    maps: list[Runs] = []
     for values in channels:
         edges = sorted({0, 24, *rng.sample(range(1, 24), 5)})
         # Runs end where channels change, and at some other places as well.
         edges = sorted({*edges, *[i for i in range(1, 24) if values[i] != values[i - 1]]})
-        maps.append([(b - a, values[a]) for a, b in pairwise(edges)])
+        maps.append(tuple((b - a, values[a]) for a, b in pairwise(edges)))
     spelled = [x for n, moments in side_by_side(maps) for x in [moments] * n]
     assert spelled == list(zip(*channels, strict=True))
     joined = [x for n, moments in concatenated(maps) for x in [moments] * n]

@@ -28,7 +28,7 @@ def _residual(*layers: Op) -> Residual:
 
 
 def _graph(items: list[Op | Item], channels: int = 3) -> Graph:
-    layers = tuple(x if isinstance(x, Layer | Residual) else Layer(x) for x in items)
+    layers = tuple(x if isinstance(x, Item) else Layer(x) for x in items)
     return expand(Architecture("test", "", "", (16, 16), channels, layers))
 
 
@@ -118,7 +118,7 @@ def test_that_a_gate_behind_the_norm_of_a_sum_has_a_field_of_its_own() -> None:
 def test_that_small_values_of_a_deep_map_do_not_get_lost(count: int) -> None:
     # 66 to 69 gains of 2⁻¹⁵ bring the largest value, not the smallest, near the end of a float64.
     conv = _conv(channels=3)
-    layers: list[Op | Item] = [x for _ in range(count) for x in (ops.LayerScale(init=2**-8), THIN)]
+    layers: list[Op] = [x for _ in range(count) for x in (ops.LayerScale(init=2**-8), THIN)]
     layers = [conv] * 30 + layers
     network = Architecture("deep", "", "", (61, 61), 3, tuple(map(Layer, layers)))
     graph = expand(network)

@@ -13,12 +13,14 @@ from rfstudio.core.effective.window_energy import counting
 from rfstudio.core.energy.spread import Values
 from rfstudio.core.network.graph import Graph
 from tests.core.random_networks import random_network
+from tests.narrowing import present
 
 
 def _arrived(graph: Graph, start: Flow, *, counts: bool) -> Values:
     index, nodes = len(graph.nodes) - 1, graph.nodes
     if counts:
-        flows = flow_back(graph, index, start, lambda i: counting(nodes[i].op, nodes[i].rules))
+        ways = lambda i: counting(present(nodes[i].op), nodes[i].rules)  # noqa: E731
+        flows = flow_back(graph, index, start, ways)
         values, exponent = total(flows, (1,), nodes[0].size)
     else:
         energy = energy_of(graph)

@@ -13,6 +13,7 @@ from rfstudio.core.energy.layer import Layer
 from rfstudio.core.energy.moments import Moments, activated, added
 from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import axis_rules
+from tests.narrowing import instance
 
 DRAWS = 100_000
 
@@ -68,7 +69,7 @@ def test_that_a_norm_over_the_map_gives_some_of_a_gradient_to_all_places() -> No
     energy = (back**2).mean(axis=0)
     layer = _layer(ops.InstanceNorm(eps=0.0), (positions,), 4, Moments(1.5**2))
     variance = 1.5**2 * (1 - 1 / positions)  # what is left of it over so few positions
-    at_place = layer.backward.keep * variance
+    at_place = instance(float, layer.backward.keep) * variance
     everywhere = layer.backward.factor * variance
     assert everywhere == pytest.approx(energy[np.arange(positions) != 3].mean(), rel=0.05)
     assert at_place + everywhere == pytest.approx(energy[3], rel=0.02)

@@ -15,10 +15,11 @@ from rfstudio.core import ops
 from rfstudio.core.effective.expected import path_counts
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.backtrace import region_of_unit
-from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.core.network.architecture import Architecture, Item, Layer
 from rfstudio.core.network.graph import Graph, expand
 from rfstudio.engine.module.build import to_torch
 from tests.core.random_networks import random_network
+from tests.narrowing import instance
 
 SLICES = 8
 
@@ -30,7 +31,8 @@ def _stack(*layers: ops.Op, size: tuple[int, ...] = (41, 41)) -> Graph:
 def _one_channel(architecture: Architecture) -> Architecture | None:
     """Return the network with one channel in every layer that chooses, if it still fits."""
 
-    def narrow(layer: Layer) -> Layer:
+    def narrow(layer: Item) -> Item:
+        assert isinstance(layer, Layer)
         if isinstance(layer.op, ops.Conv | ops.ConvTranspose | ops.DeformConv):
             return replace(layer, op=replace(layer.op, out_channels=1, groups=1))
         if isinstance(layer.op, ops.Linear):
@@ -84,7 +86,7 @@ def _is_plain(op: ops.Op) -> bool:
     """Whether torch has the operation, and it is linear and positive as it is."""
     if isinstance(op, ops.AvgPool) and op.ceil_mode:
         # A window over what negative padding cuts off: torch has no such thing.
-        return not isinstance(op.padding, tuple) or min(np.ravel(op.padding)) >= 0
+        return not isinstance(op.padding, tuple) or bool(np.min(op.padding) >= 0)
     return isinstance(op, _LINEAR) and getattr(op, "mode", "") != "bicubic"
 
 
@@ -93,7 +95,7 @@ def test_that_means_and_interpolations_keep_their_weights(part: int) -> None:
     compared = 0
     for seed in range(part, 1200, SLICES):
         architecture, _ = random_network(seed, layers=5, global_ops=False)
-        if not all(_is_plain(x.op) for x in architecture.layers):
+        if not all(_is_plain(instance(Layer, x).op) for x in architecture.layers):
             continue
         narrowed = _one_channel(architecture)
         if narrowed is None:
@@ -101,7 +103,7 @@ def test_that_means_and_interpolations_keep_their_weights(part: int) -> None:
         graph = expand(narrowed)
         node = graph.nodes[-1]
         module = to_torch(narrowed, node.name, weights="ones", dtype=torch.float64)
-        norms = sum(isinstance(x.op, ops.BatchNorm) for x in narrowed.layers)
+        norms = sum(isinstance(x.op, ops.BatchNorm) for x in graph.nodes)
         for unit in _units(seed, node.size):
             found = path_counts(graph, node.index, unit)
             wanted = _gradient(module, graph, unit)

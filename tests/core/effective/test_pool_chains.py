@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import Window
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.effective.pool_chains import without_chains
 from rfstudio.core.fields.backtrace import region_of_unit
@@ -15,6 +16,7 @@ from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import Graph, expand
 from rfstudio.core.ops import Op
 from tests.core.sampled_energy import distance, sampled_energy
+from tests.narrowing import instance
 
 POOL = ops.MaxPool(kernel_size=5, stride=1, padding=2)
 
@@ -29,7 +31,7 @@ def _conv(kernel: int = 3) -> ops.Conv:
 
 def _random_pools(seed: int) -> Graph:
     rng = random.Random(seed)
-    pools = []
+    pools: list[Op] = []
     for _ in range(rng.choice([2, 2, 3])):
         kernel = rng.randint(1, 5)
         before, after = (rng.randint(-1, kernel // 2) for _ in range(2))
@@ -65,7 +67,8 @@ def test_that_a_chain_of_three_reads_what_stands_in_front_of_it() -> None:
     graph = expand(_network([_conv(), POOL, POOL, POOL]))
     short = without_chains(graph)
     assert [node.inputs for node in short.nodes[2:]] == [(1,), (1,), (1,)]
-    assert [node.rules[0].kernel for node in short.nodes[2:]] == [5, 9, 13]
+    windows = [instance(Window, node.rules[0]) for node in short.nodes[2:]]
+    assert [x.kernel for x in windows] == [5, 9, 13]
 
 
 def test_that_each_sample_in_front_of_a_chain_is_the_largest_equally_often() -> None:

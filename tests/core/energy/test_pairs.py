@@ -9,7 +9,8 @@ import pytest
 
 from rfstudio.core.axes.axis_rule import Window, as_mean
 from rfstudio.core.energy.pairs import spread_pairs
-from rfstudio.core.energy.spread import Values, spread_of
+from rfstudio.core.energy.spread import Values, WindowSpread, spread_of
+from tests.narrowing import instance
 
 REACH = 2
 
@@ -56,8 +57,8 @@ def test_that_pairs_add_what_they_have_in_common_to_what_both_read(seed: int) ->
         n_out = 5
         n_in = (n_out - 1) * stride + dilation * (kernel - 1)  # one less than a window more
         rule = Window(n_in, n_out, kernel, stride, dilation, before=1)
-        rules.append(as_mean(rule) if seed >= 3 else rule)
-    spreads = [spread_of(rule, 2) for rule in rules]
+        rules.append(instance(Window, as_mean(rule)) if seed >= 3 else rule)
+    spreads = [instance(WindowSpread, spread_of(rule, 2)) for rule in rules]
     weights = [
         np.ones(rule.n_out) if x.weights is None else x.weights
         for rule, x in zip(rules, spreads, strict=True)
@@ -76,7 +77,8 @@ def test_that_pairs_add_what_they_have_in_common_to_what_both_read(seed: int) ->
 
 def test_that_the_same_gradient_everywhere_gives_the_square_of_the_sum() -> None:
     rule = Window(8, 6, 3)
-    found, lows = spread_pairs(np.ones(6), (0,), [spread_of(rule)], np.ones(2 * 4 + 1))
+    spread = instance(WindowSpread, spread_of(rule))
+    found, lows = spread_pairs(np.ones(6), (0,), [spread], np.ones(2 * 4 + 1))
     counts = np.convolve(np.ones(6), np.ones(3))
     assert lows == (0,)
     # Near the border fewer places have a partner at a lag, and a share is at most 1.

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window, as_mean
-from rfstudio.core.energy.spread import spread_of, spread_taps
+from rfstudio.core.energy.spread import WindowSpread, spread_of, spread_taps
+from tests.narrowing import instance
 
 RULES: list[AxisRule] = [
     Window(11, 11, 3, before=1),
@@ -79,7 +80,8 @@ def test_that_taps_may_weigh_differently() -> None:
     rules = [Window(6, 5, 3, before=1), Window(9, 4, 2, 2)]
     rng = np.random.default_rng(0)
     values, gains = rng.uniform(0, 1, (5, 4)), rng.uniform(0, 1, (3, 2))
-    found, lows = spread_taps(values, (0, 0), [spread_of(x) for x in rules], gains)
+    spreads = [instance(WindowSpread, spread_of(x)) for x in rules]
+    found, lows = spread_taps(values, (0, 0), spreads, gains)
     wanted = np.zeros((6, 9))
     for i, j, t, u in np.ndindex(5, 4, 3, 2):
         place = i - 1 + t, 2 * j + u

@@ -13,6 +13,7 @@ from rfstudio.core.fields.backtrace import read_by_all
 from rfstudio.core.fields.field import Alignment
 from tests.core.oracle import jump_on, paths, seen_by, seen_on
 from tests.core.random_networks import random_network
+from tests.narrowing import present
 
 NETWORKS = int(os.environ.get("RFSTUDIO_RANDOM_NETWORKS", "240"))
 SLICES = 16
@@ -83,12 +84,13 @@ def _compare_axis(analysis, graph, node, axis, ways, context) -> None:
     field = layer.fields[axis]
     hulls = {}
     for u in units:
-        together = set().union(*(x[u] for x in seen))
+        together: set[int] = set().union(*(present(x[u]) for x in seen))
         hulls[u] = (min(together), max(together)) if together else None
         assert field.interval(u) == hulls[u], (*context, u)
     # Over the map's own units the range of the sizes lies within what is told, and if the
     # pattern repeats inside the map it is attained.
-    sizes = [0 if hulls[u] is None else hulls[u][1] - hulls[u][0] + 1 for u in units if u >= 0]
+    own = [hulls[u] for u in units if u >= 0]
+    sizes = [0 if hull is None else hull[1] - hull[0] + 1 for hull in own]
     low, high = layer.rf_size_range[axis]
     here = sizes[: node.size[axis]]
     assert low <= min(here), context
@@ -99,7 +101,9 @@ def _compare_axis(analysis, graph, node, axis, ways, context) -> None:
     before = [analysis.fields[x][axis].alignment for x in node.inputs]
     branches = [
         {
-            u: set().union(*(x[u] for x, way in zip(seen, ways, strict=True) if way[-1][1] == i))
+            u: set().union(
+                *(present(x[u]) for x, way in zip(seen, ways, strict=True) if way[-1][1] == i)
+            )
             for u in units
         }
         for i in dict.fromkeys(node.inputs)

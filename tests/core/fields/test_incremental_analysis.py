@@ -11,6 +11,7 @@ from rfstudio.core import ops
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from tests.core.random_networks import random_network
+from tests.narrowing import instance
 
 
 def _edited(architecture: Architecture, rng: random.Random) -> Architecture:
@@ -19,7 +20,7 @@ def _edited(architecture: Architecture, rng: random.Random) -> Architecture:
     place = rng.randrange(len(layers))
     kind = rng.choice(["exchange", "insert", "delete", "resize"])
     if kind == "exchange":
-        layer = layers[place]
+        layer = instance(Layer, layers[place])
         layers[place] = replace(layer, op=ops.Conv(kernel_size=3, padding=rng.randint(0, 2)))
     elif kind == "insert":
         layers.insert(place, Layer(ops.MaxPool(kernel_size=2, stride=1)))

@@ -9,6 +9,7 @@ from rfstudio.core.axes.track import WideTrack
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from tests.core.oracle import jump_on, paths, seen_on
+from tests.narrowing import present
 
 
 def _network() -> Architecture:
@@ -35,7 +36,7 @@ def test_that_a_period_of_880081_units_is_never_walked_and_still_exact() -> None
     )
     sizes = []
     for unit in range(-2, layer.output_size[0] + 2):
-        seen = seen_on(analysis.graph, way, 0, unit)
+        seen = present(seen_on(analysis.graph, way, 0, unit))
         assert layer.fields[0].interval(unit) == (min(seen), max(seen))
         if 0 <= unit < layer.output_size[0]:
             sizes.append(max(seen) - min(seen) + 1)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.analysis import analyze
-from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.core.network.architecture import Architecture, Layer, Repeat
 from rfstudio.formats.networks.presets import names, read_preset
+from tests.narrowing import instance
 from tests.strategies import architectures, drafts
 
 
@@ -77,16 +78,18 @@ def test_that_a_reference_in_the_middle_gives_the_field_from_there() -> None:
 
 def test_that_a_repeat_of_a_billion_is_cut_off_and_named() -> None:
     items = read_preset("resnet18").layers
-    (repeat,) = (x for x in items if x.name == "layer1")
+    (repeat,) = (instance(Repeat, x) for x in items if x.name == "layer1")
     analysis = analyze(Architecture(layers=(replace(repeat, times=10**9),), channels=64))
     assert any(x.code == "too_many_layers" for x in analysis.diagnostics)
 
 
 def test_that_nested_repeats_without_layers_end() -> None:
-    item = Layer(read_preset("vgg16").layers[0].op)
-    body: tuple = ()
+    item = instance(Layer, read_preset("vgg16").layers[0])
+    item = Layer(item.op)
+    body: tuple[Repeat, ...] = ()
     for _ in range(12):
-        repeat = next(x for x in read_preset("resnet18").layers if x.name == "layer1")
+        layers = read_preset("resnet18").layers
+        repeat = next(instance(Repeat, x) for x in layers if x.name == "layer1")
         body = (replace(repeat, name="", times=1000, layers=body),)
     analysis = analyze(Architecture(layers=(item, *body)))
     assert analysis.layers[0].rf_size == (3, 3)

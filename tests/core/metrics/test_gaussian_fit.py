@@ -46,7 +46,7 @@ def test_that_the_fit_of_another_map_has_the_least_squares() -> None:
     assert fit is not None
 
     def error(x: np.ndarray) -> np.ndarray:
-        return (values - x[0] * _bell(values.shape, x[1:3], x[3:])).ravel()
+        return (values - x[0] * _bell(values.shape, tuple(x[1:3]), tuple(x[3:]))).ravel()
 
     best = least_squares(error, [1.0, 9.0, 12.0, 3.0, 4.0])
     mine = error(np.array([fit.amplitude, *fit.center, *fit.sigma]))

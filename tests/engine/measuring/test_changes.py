@@ -2,14 +2,14 @@
 
 import itertools
 
-import networks
 import pytest
 import torch
 
 from rfstudio.core import ops
 from rfstudio.engine.measuring.changes import Reached, Whole
 from rfstudio.engine.module.build import to_torch
-from rfstudio.engine.module.cone import input_of, unit_box
+from rfstudio.engine.module.cone import Plan, input_of, unit_box
+from tests.engine import networks
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -36,7 +36,11 @@ def test_that_what_a_patch_reaches_is_all_that_changes(seed: int) -> None:
         graph = module.graph_at((19, 17))
         with torch.no_grad():
             reached = Reached(graph, module.by_index, plan, pixels, spans)
-            whole = Whole(lambda x, p=plan: p.run(x).flatten(1), pixels, 0, 0)
+
+            def flat_map(x: torch.Tensor, plan: Plan = plan) -> torch.Tensor:
+                return plan.run(x).flatten(1)
+
+            whole = Whole(flat_map, pixels, 0, 0)
             torch.testing.assert_close(reached.before, whole.before, rtol=1e-12, atol=1e-12)
             torch.testing.assert_close(
                 reached.after(patches, contents),
@@ -47,7 +51,7 @@ def test_that_what_a_patch_reaches_is_all_that_changes(seed: int) -> None:
 
 
 def test_that_what_a_patch_reaches_of_a_deep_network_is_little() -> None:
-    layers = [ops.Conv(kernel_size=3, padding=1), ops.Relu()] * 6
+    layers: list[ops.Op] = [ops.Conv(kernel_size=3, padding=1), ops.Relu()] * 6
     module = to_torch(networks.stack(*layers, size=(60, 60)))
     plan = module.plan((60, 60), unit_box((30, 30)))
     n = plan.input.extent[0]

@@ -2,7 +2,6 @@
 
 import itertools
 
-import networks
 import pytest
 import torch
 
@@ -11,6 +10,7 @@ from rfstudio.core.fields.backtrace import read_by
 from rfstudio.core.network.graph import expand
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.module.cone import input_of, scatter, unit_box
+from tests.engine import networks
 
 
 def _images(module: GraphModule, seed: int = 0) -> torch.Tensor:

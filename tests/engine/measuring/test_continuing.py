@@ -6,7 +6,6 @@ import pickle
 from dataclasses import replace
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 
@@ -15,6 +14,8 @@ from rfstudio.engine.measuring import filling
 from rfstudio.engine.measuring.erf import measure
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.requests.request import BY_FILLING, CONTINUABLE, ErfRequest, ErfResult
+from tests.engine import networks
+from tests.narrowing import present
 
 NETWORK = networks.stack(
     ops.Conv(kernel_size=3, padding=1),
@@ -32,7 +33,7 @@ def _request(**changes: Any) -> ErfRequest:
 
 def _stopped(request: ErfRequest, samples: int) -> ErfResult:
     """Return the measurement as it was after some samples of all that were wanted."""
-    return replace(measure(replace(request, samples=samples)), wanted=request.samples)
+    return replace(measure(replace(request, samples=samples)), wanted=present(request.samples))
 
 
 class _Cut(Exception):  # noqa: N818 - an outcome, not a fault

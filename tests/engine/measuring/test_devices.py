@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from strict_device import StrictTensor, strict_device
 
 from rfstudio.core import ops
 from rfstudio.engine.measuring import ranks
@@ -27,6 +25,8 @@ from rfstudio.engine.process.errors import DeviceError
 from rfstudio.engine.requests.gains_request import GainsRequest
 from rfstudio.engine.requests.request import ESTIMATORS, ErfRequest
 from rfstudio.formats.networks.presets import read_preset
+from tests.engine import networks
+from tests.engine.strict_device import StrictTensor, strict_device
 
 Maps = list[NDArray[np.float64]]
 
@@ -78,7 +78,9 @@ def test_that_the_strict_device_refuses_what_was_left_behind() -> None:
 @pytest.mark.parametrize("method", ["cone", "full"])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_that_every_estimator_stays_on_its_device(estimator: Any, method: Any) -> None:
-    options = {"patch": 8, "stride": 8} if estimator in ("occlusion", "perturbation") else {}
+    options: dict[str, Any] = (
+        {"patch": 8, "stride": 8} if estimator in ("occlusion", "perturbation") else {}
+    )
     request = _request(estimator=estimator, method=method, **options)
     _same(lambda device: [measure(replace(request, device=device)).map])
 
@@ -86,9 +88,16 @@ def test_that_every_estimator_stays_on_its_device(estimator: Any, method: Any) -
 @pytest.mark.usefixtures("_like_mps")
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_that_no_double_precision_is_needed(estimator: Any) -> None:
-    options = {"patch": 8, "stride": 8} if estimator in ("occlusion", "perturbation") else {}
+    options: dict[str, Any] = (
+        {"patch": 8, "stride": 8} if estimator in ("occlusion", "perturbation") else {}
+    )
     stack = networks.stack(ops.Conv(kernel_size=3), ops.Upsample(scale_factor=1.5, mode="bilinear"))
-    options |= {"architecture": stack, "layer": "l1", "input_size": None, "dtype": "float32"}
+    options = options | {
+        "architecture": stack,
+        "layer": "l1",
+        "input_size": None,
+        "dtype": "float32",
+    }
     request = _request(estimator=estimator, **options)
     _same(lambda device: [measure(replace(request, device=device)).map], 1e-5)
 
@@ -165,35 +174,6 @@ def test_that_gains_are_measured_on_the_device() -> None:
 def test_that_a_device_that_is_not_there_is_named() -> None:
     with pytest.raises(DeviceError, match="there is no device 'gpu'; choose auto, cpu, cuda"):
         measure(_request(device="gpu"))
-
-
-@pytest.mark.parametrize(
-    ("name", "place", "chosen"),
-    [
-        ("auto", None, "cuda"),
-        ("cuda", None, "cuda"),
-        ("auto", "1", "cuda:1"),
-        ("cuda", "2", "cuda:0"),  # more processes than GPUs
-        ("cuda:0", "1", "cuda:0"),
-        ("cpu", "1", "cpu"),
-    ],
-)
-def test_that_each_process_of_a_machine_gets_a_gpu_of_its_own(
-    name: str, place: str | None, chosen: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    if place is not None:
-        monkeypatch.setenv("LOCAL_RANK", place)
-    assert str(devices.choose(name)) == chosen
-
-
-@pytest.mark.parametrize(("dtype", "chosen"), [("float32", "mps"), ("float64", "cpu")])
-def test_that_no_device_is_chosen_that_does_not_know_the_precision(
-    dtype: str, chosen: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert devices.choose("auto", dtype).type == chosen
 
 
 def test_that_a_group_of_gpus_adds_up_on_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 import torch
@@ -27,6 +26,8 @@ from rfstudio.engine.module.initial import Stream, generator
 from rfstudio.engine.process.errors import DeviceError, MeasurementError
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.engine.requests.request import ErfRequest, ErfResult
+from tests.engine import networks
+from tests.narrowing import present
 
 NETWORK = networks.stack(
     ops.Conv(kernel_size=3, padding=1),
@@ -132,7 +133,7 @@ def test_that_the_channel_sum_of_one_channel_is_that_channel() -> None:
     module(x)[0, 2, 3, 2].backward()
     request = _request(estimator="abs", unit=(3, 2), channel=2, samples=1)
     result = measure(request, module=module, images=_images(1))
-    np.testing.assert_allclose(result.map, x.grad[0].abs().sum(0).numpy(), rtol=1e-12)
+    np.testing.assert_allclose(result.map, present(x.grad)[0].abs().sum(0).numpy(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -247,7 +248,7 @@ def test_that_batch_norm_in_training_mode_leaks_over_the_whole_image() -> None:
 @pytest.mark.parametrize("estimator", ["energy", "rms"])
 def test_that_the_measured_field_tends_to_the_expected_one(estimator: Any) -> None:
     """Section 2: exact for convolutions with relu, reached as 1.5/√N (relative L1)."""
-    layers = [ops.Conv(kernel_size=3, padding=1, out_channels=12), ops.Relu()] * 3
+    layers: list[ops.Op] = [ops.Conv(kernel_size=3, padding=1, out_channels=12), ops.Relu()] * 3
     network = networks.stack(*layers, size=(15, 15), channels=3)
     samples = 900
     result = measure(
@@ -349,14 +350,14 @@ def test_that_a_module_may_work_in_place_on_its_images(estimator: Any) -> None:
     torch.manual_seed(0)
     conv = torch.nn.Conv2d(3, 4, 3, padding=1)
     kind = {"estimator": estimator, "samples": 1, "seed": 0}
-    maps = [
+    kept, in_place = (
         measure(
             _request(network, "l0", **kind),
             module=torch.nn.Sequential(torch.nn.ReLU(x), conv).double().eval(),
         ).map
         for x in (False, True)
-    ]
-    np.testing.assert_array_equal(*maps)
+    )
+    np.testing.assert_array_equal(kept, in_place)
 
 
 def test_that_only_a_module_is_taken_for_one() -> None:

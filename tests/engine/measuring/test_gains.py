@@ -3,8 +3,8 @@
 import pickle
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import networks
 import numpy as np
 import pytest
 import safetensors.torch
@@ -28,13 +28,15 @@ from rfstudio.engine.module.layers.windows import ConvModule
 from rfstudio.engine.process.running import CancelToken, ignore
 from rfstudio.engine.requests.gains_request import GainsRequest
 from rfstudio.engine.requests.jobs import measure_gains
+from tests.engine import networks
+from tests.narrowing import instance, present
 
 RELU, NORM = ops.Relu(), ops.BatchNorm()
 CONV = ops.Conv(kernel_size=3, padding=1)
 
 
 def _network(*items: ops.Op | Item, size: int = 12, channels: int = 8) -> Architecture:
-    layers = tuple(x if isinstance(x, Layer | Residual | Parallel) else Layer(x) for x in items)
+    layers = tuple(x if isinstance(x, Item) else Layer(x) for x in items)
     return Architecture("test", "", "", (size, size), channels, layers)
 
 
@@ -93,7 +95,7 @@ def test_that_every_operation_passes_on_as_much_as_was_measured(op: ops.Op) -> N
 
 def test_that_a_whole_network_passes_on_as_much_as_was_measured() -> None:
     branches = (
-        Branch(tuple(map(Layer, (CONV, NORM, RELU)))),
+        Branch((Layer(CONV), Layer(NORM), Layer(RELU))),
         Branch((Layer(ops.MaxPool(kernel_size=3, stride=1, padding=1)), Layer(CONV), Layer(RELU))),
     )
     block = _residual(CONV, NORM, RELU, CONV, NORM)
@@ -124,10 +126,11 @@ def test_that_a_norm_counts_by_its_scale_and_its_variance() -> None:
     norm = module.by_index[1]
     assert isinstance(norm, BatchNormModule)
     source = torch.Generator().manual_seed(4)
-    norm.running_var.copy_(torch.rand(8, generator=source) + 0.5)
-    norm.weight.data.copy_(torch.randn(8, generator=source))
+    weight, variance = present(norm.weight), present(norm.running_var)
+    variance.copy_(torch.rand(8, generator=source) + 0.5)
+    weight.data.copy_(torch.randn(8, generator=source))
     gains = measured_gains(module, _images(module))
-    wanted = (norm.weight**2 / (norm.running_var + norm.eps)).mean()
+    wanted = (weight**2 / (variance + norm.eps)).mean()
     assert gains[1] == pytest.approx(float(wanted), rel=1e-5)
 
 
@@ -152,7 +155,8 @@ def test_that_a_skip_counts_by_how_often_both_its_gates_are_open() -> None:
     inner, outer = first(images) > 0, module(images) > 0
     together = float((inner & outer).float().mean() / outer.float().mean())
     # Products of skip and branch are 0 only in the mean over signs.
-    assert gains[2] * gains[merge, 2] == pytest.approx(together, rel=0.05)
+    first_gain, of_skip = instance(float, gains[2]), instance(float, gains[merge, 2])
+    assert first_gain * of_skip == pytest.approx(together, rel=0.05)
     # The model of wide layers says the same, roughly.
     modelled = energy_of(module.graph).skips[merge, 2]
     assert modelled == pytest.approx(together / 0.5, rel=0.1)
@@ -173,7 +177,8 @@ def test_that_the_largest_sample_is_more_often_behind_an_open_gate() -> None:
     opened = float((blocks.amax(-1) > 0).float().mean())
     # Noise in windows of four: 1 − 2⁻⁴ are open.
     assert opened == pytest.approx(15 / 16, abs=0.03)
-    assert gains[1] * gains[index] == pytest.approx(opened, rel=0.02)
+    first_gain, of_pool = instance(float, gains[1]), instance(float, gains[index])
+    assert first_gain * of_pool == pytest.approx(opened, rel=0.02)
 
 
 def test_that_taps_of_a_module_give_its_own_field() -> None:
@@ -201,7 +206,7 @@ def test_that_gains_of_a_module_tell_how_much_reaches_the_image() -> None:
     network = _network(CONV, NORM, RELU, block, RELU, block, RELU, size=16)
     module = to_torch(network, seed=7, batch_norm="warmed")
     images = _images(module, 48)
-    options = {"module": module, "images": images}
+    options: dict[str, Any] = {"module": module, "images": images}
     name = module.graph.nodes[module.target].name
     sampled = rfstudio.erf(network, name, seed=1, device="cpu", samples=192, **options)
     measured = rfstudio.expected_erf(network, name, samples=8, **options)
@@ -305,7 +310,7 @@ def test_that_images_are_one_sample_each_and_set_the_size() -> None:
 
 
 @pytest.mark.parametrize("batch_norm", ["fresh", "train"])
-def test_that_gains_are_measured_with_the_chosen_statistics(batch_norm: str) -> None:
+def test_that_gains_are_measured_with_the_chosen_statistics(batch_norm: Any) -> None:
     network = _network(CONV, NORM, RELU, CONV)
     erf = rfstudio.expected_erf(network, "conv2", batch_norm=batch_norm, samples=4, device="cpu")
     plain = rfstudio.expected_erf(network, "conv2", batch_norm=batch_norm)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 import torch
@@ -26,6 +25,7 @@ from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest, ErfResult
+from tests.engine import networks
 
 _CONV = ops.Conv(kernel_size=3, padding=1)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 import torch
@@ -23,6 +22,7 @@ from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.engine.requests.gains_request import GainsRequest
 from rfstudio.engine.requests.request import ErfRequest, ErfResult
+from tests.engine import networks
 
 NETWORK = networks.stack(
     ops.Conv(kernel_size=5, padding=2, bias=False),

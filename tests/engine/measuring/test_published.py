@@ -5,21 +5,27 @@ Luo et al. 2016, arXiv:1701.04128, and the design's own measurements of their cl
 
 from __future__ import annotations
 
-import networks
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 import rfstudio
 from rfstudio.core import ops
+from rfstudio.core.effective.expected import Erf
 from rfstudio.core.ops import Op
+from tests.engine import networks
+from tests.narrowing import present
 
 _DEPTHS = (5, 10, 20, 40)
 
 
-def _expected(*layers: Op, side: int = 101) -> rfstudio.Erf:
+def _expected(*layers: Op, side: int = 101) -> Erf:
     network = networks.stack(*layers, size=(side, side), channels=3)
     return rfstudio.expected_erf(network, f"l{len(layers) - 1}")
+
+
+def _sigma(erf: Erf) -> float:
+    return present(erf.metrics.sigma)[0]
 
 
 def _slope(values: NDArray[np.float64]) -> float:
@@ -52,13 +58,13 @@ def test_that_doubled_dilations_keep_the_share_of_the_theoretical_field(n: int) 
     """σ² = Σ 4^i · 2/3 and the field is 2^(n+1) − 1 wide: their ratio tends to √2/6 = 0.236."""
     layers = [ops.Conv(kernel_size=3, padding=2**i, dilation=2**i) for i in range(n)]
     erf = _expected(*layers, side=2 ** (n + 1) + 3)
-    assert erf.metrics.sigma[0] / 2 ** (n + 1) == pytest.approx(0.236, abs=0.001)
+    assert _sigma(erf) / 2 ** (n + 1) == pytest.approx(0.236, abs=0.001)
 
 
 def test_that_subsampling_and_dilation_enlarge_the_field() -> None:
     conv = ops.Conv(kernel_size=3, padding=1)
-    plain = _expected(*[conv] * 6).metrics.sigma[0]
+    plain = _sigma(_expected(*[conv] * 6))
     strided = ops.Conv(kernel_size=3, padding=1, stride=2)
     dilated = ops.Conv(kernel_size=3, padding=2, dilation=2)
-    assert _expected(conv, strided, *[conv] * 4).metrics.sigma[0] > 1.5 * plain
-    assert _expected(*[dilated] * 6).metrics.sigma[0] == pytest.approx(2 * plain, rel=1e-6)
+    assert _sigma(_expected(conv, strided, *[conv] * 4)) > 1.5 * plain
+    assert _sigma(_expected(*[dilated] * 6)) == pytest.approx(2 * plain, rel=1e-6)

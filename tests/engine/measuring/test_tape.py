@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 
-import networks
 import pytest
 import torch
 
@@ -15,6 +14,7 @@ from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.module.cone import Plan, input_of, unit_box
 from rfstudio.engine.module.folding import fold_norms
 from rfstudio.formats.networks.presets import read_preset
+from tests.engine import networks
 
 
 def _images(module: GraphModule, size: tuple[int, ...], seed: int = 0) -> torch.Tensor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 import torch
 
+from rfstudio.core import ops
 from rfstudio.core.errors import UnitError
 from rfstudio.core.network.graph import expand
 from rfstudio.engine.measuring import evaluations
@@ -18,6 +18,7 @@ from rfstudio.engine.measuring.subject import Subject
 from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.requests.request import ESTIMATORS, ErfRequest, ErfResult
 from rfstudio.formats.networks.presets import read_preset
+from tests.engine import networks
 
 
 def _compare(request: ErfRequest, units: list[tuple[int, ...]], **others: Any) -> None:
@@ -61,7 +62,7 @@ def test_that_neighbours_in_a_resnet_are_what_they_are_alone(
         dtype="float64",
         samples=2,
     )
-    units = [*itertools.product((9, 10, 11), (8, 10)), (0, 0), (19, 7)]
+    units: list[tuple[int, ...]] = [*itertools.product((9, 10, 11), (8, 10)), (0, 0), (19, 7)]
     _compare(request, units)
 
 
@@ -76,9 +77,7 @@ def test_that_units_all_over_a_random_network_are_what_they_are_alone(seed: int)
 
 def test_that_any_module_is_measured_at_many_units() -> None:
     theirs = torch.nn.Conv2d(3, 4, 3, padding=1).double().eval()
-    network = networks.stack(
-        networks.ops.Conv(kernel_size=3, padding=1, out_channels=4), channels=3
-    )
+    network = networks.stack(ops.Conv(kernel_size=3, padding=1, out_channels=4), channels=3)
     request = ErfRequest(architecture=network, layer="l0", dtype="float64", samples=2)
     _compare(request, [(0, 0), (5, 5)], module=theirs)
     _compare(request, [(0, 0), (5, 5)], module=to_torch(network, "l0"))
@@ -88,9 +87,9 @@ def test_that_lack_of_memory_halves_units_and_samples_and_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(evaluations, "_WORTH_SHARING", 0.0)
-    conv = networks.ops.Conv(kernel_size=3, padding=1)
+    conv = ops.Conv(kernel_size=3, padding=1)
     request = ErfRequest(
-        architecture=networks.stack(conv, networks.ops.Relu(), conv),
+        architecture=networks.stack(conv, ops.Relu(), conv),
         layer="l2",
         dtype="float64",
         samples=4,
@@ -115,7 +114,7 @@ def test_that_lack_of_memory_halves_units_and_samples_and_loses_nothing(
 
 
 def test_that_no_unit_is_no_work_and_a_wrong_one_an_error_and_progress_is_told() -> None:
-    conv = networks.ops.Conv(kernel_size=3, padding=1)
+    conv = ops.Conv(kernel_size=3, padding=1)
     request = ErfRequest(architecture=networks.stack(conv), layer="l0", samples=4)
     assert measure_units(request, []) == []
     with pytest.raises(UnitError):

@@ -7,6 +7,7 @@ where `torch.utils.flop_counter` counts without computing.
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def _padded(image: torch.Tensor, pads: tuple[tuple[int, int], ...]) -> torch.Ten
 
 def _convolution(op, source: Node, image):
     axes = len(source.size)
-    kind = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[axes - 1]
+    kind: Any = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[axes - 1]  # torch types a tuple of each length
     module = kind(
         source.channels,
         op.out_channels or source.channels,
@@ -45,7 +46,7 @@ def _convolution(op, source: Node, image):
 
 def _transposed(op, source: Node, image):
     axes = len(source.size)
-    kind = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)[axes - 1]
+    kind: Any = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)[axes - 1]
     module = kind(
         source.channels,
         op.out_channels or source.channels,

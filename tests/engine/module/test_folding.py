@@ -2,7 +2,6 @@
 
 import copy
 
-import networks
 import pytest
 import torch
 
@@ -13,6 +12,7 @@ from rfstudio.engine.module.folding import fold_norms, order_for_speed, part_nor
 from rfstudio.engine.module.initial import draw_weights
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
 from rfstudio.formats.networks.presets import read_preset
+from tests.engine import networks
 
 _CONV = ops.Conv(kernel_size=3, padding=1, bias=False)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import networks
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 import rfstudio
 from rfstudio.core import ops
 from rfstudio.engine.process.errors import MeasurementError
+from tests.engine import networks
 
 NETWORK = networks.stack(ops.Conv(kernel_size=3, padding=1), ops.Relu(), channels=3)
 

@@ -1,8 +1,8 @@
 """Recipes fix every option of a measurement, and can be measured as they are."""
 
 from dataclasses import FrozenInstanceError
+from typing import Any
 
-import networks
 import numpy as np
 import pytest
 
@@ -11,6 +11,7 @@ from rfstudio.engine.measuring.erf import measure
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.requests.recipes import RECIPES, apply_recipe, fixed_options, recipe
 from rfstudio.engine.requests.request import ErfRequest
+from tests.engine import networks
 
 NETWORK = networks.stack(ops.Conv(kernel_size=3, padding=1), ops.Relu(), channels=3)
 PHOTOS = (np.full((40, 30, 3), 90, np.uint8),)
@@ -44,7 +45,7 @@ def test_that_a_recipe_applied_to_a_request_is_recorded_with_it(name: str) -> No
 
 
 def test_that_nobody_can_change_a_recipe() -> None:
-    found = recipe("luo2016")
+    found: Any = recipe("luo2016")
     with pytest.raises(TypeError):
         found.options["samples"] = 3
     with pytest.raises(FrozenInstanceError):

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import networks
 import numpy as np
 import pytest
 import safetensors.torch
@@ -24,6 +23,7 @@ from rfstudio.engine.requests.request import ErfRequest, ErfResult
 from rfstudio.engine.weights.weight_names import match
 from rfstudio.engine.weights.weights import load_weights, read_weights
 from rfstudio.formats.networks.presets import read_preset
+from tests.engine import networks
 
 NETWORK = networks.stack(
     ops.Conv(kernel_size=3, padding=1), ops.BatchNorm(), ops.Relu(), channels=3

@@ -5,6 +5,7 @@ import struct
 import tracemalloc
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def _flag() -> Pillow.Image:
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".gif", ".webp", ".jpg"])
 def test_that_every_format_is_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"flag{suffix}"
-    options = {"lossless": True} if suffix == ".webp" else {}
+    options: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
     big = _flag().resize((64, 32), Pillow.Resampling.NEAREST)
     big.save(path, **options)
     image = read_image(path)

@@ -88,6 +88,7 @@ HOSTILE: dict[str, Callable[[], str]] = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", HOSTILE)
 def test_that_a_bomb_is_refused_soon(name: str) -> None:
     text = HOSTILE[name]()
@@ -121,7 +122,7 @@ def _quietly(data: str | bytes) -> None:
     begin = time.process_time()
     for read in (read_yaml, read_draft, read_items):
         try:
-            found = read(data)
+            found: object = read(data)
         except FormatError as error:
             found = error.problems
             places = [(x.line, x.column) for x in error.problems]

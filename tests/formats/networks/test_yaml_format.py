@@ -1,6 +1,7 @@
 """What a reader gets for a good file, and for a bad one: all problems with their places."""
 
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from rfstudio.core.network.architecture import (
     Sequence,
 )
 from rfstudio.formats.networks.yaml_reader import read_draft, read_items, read_yaml
+from tests.narrowing import instance
 
 HEAD = "format: 1\ninput: {size: [32, 48], channels: 3}\nlayers:\n"
 """The first item of `layers` stands in line 4."""
@@ -111,7 +113,7 @@ def test_that_the_example_of_the_format_is_read() -> None:
         ("valid", 0),
     ],
 )
-def test_that_every_form_of_padding_is_read(written: str, padding: object) -> None:
+def test_that_every_form_of_padding_is_read(written: str, padding: Any) -> None:
     (layer,) = layers(f"- conv: {{kernel_size: 9, padding: {written}}}")
     assert layer == Layer(ops.Conv(kernel_size=9, padding=padding))
 
@@ -129,7 +131,7 @@ def test_that_from_is_one_name_or_a_list() -> None:
         - relu: {name: on, from: a}
         - add: {from: [a, on]}
     """)
-    assert [x.inputs for x in found] == [(), ("a",), ("a", "on")]
+    assert [instance(Layer, x).inputs for x in found] == [(), ("a",), ("a", "on")]
 
 
 def test_that_containers_hold_what_their_keys_say() -> None:
@@ -160,7 +162,8 @@ def test_that_aliases_are_read() -> None:
         - sequence: {name: a, layers: &body [relu, sigmoid]}
         - sequence: {name: b, layers: *body}
     """)
-    assert found[0].layers == found[1].layers
+    first, second = (instance(Sequence, x) for x in found)
+    assert first.layers == second.layers
 
 
 @pytest.mark.parametrize("name", ["on", "no", "y", "017", "12:30", "0x10", "1_000", "2026-11-21"])

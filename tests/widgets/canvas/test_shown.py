@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.measuring.expected_fields import EXPECTED
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
+from tests.narrowing import present
 
 CHAIN = """\
   - conv: {name: a, kernel_size: 3, padding: 1, out_channels: 4}
@@ -141,7 +142,7 @@ def test_that_the_expected_field_is_shaded_inside_the_visible_region(bench) -> N
     made = bench(CHAIN)
     made.selection.select_layer("c", (16, 16))
     assert made.canvas.effective_field.name == "expected"
-    assert made.scene.erf.rect == made.scene.visible
+    assert present(made.scene.erf).rect == made.scene.visible
     assert (made.scene.erf.image.width(), made.scene.erf.image.height()) == (13, 13)
     field = made.canvas.effective_field.map
     assert field.shape == (64, 64)
@@ -392,7 +393,7 @@ def test_that_a_contour_is_drawn_at_the_chosen_share_of_the_peak(bench) -> None:
     made.canvas.switches._look(contour=0.5)
     field = made.canvas.effective_field.map
     rows = np.flatnonzero((field > 0.5 * field.max()).any(axis=1))
-    rect = made.scene.contour.boundingRect()
+    rect: QRectF = present(made.scene.contour).boundingRect()
     assert (rect.top(), rect.bottom()) == (rows[0] - 0.5, rows[-1] + 0.5)
 
 
@@ -418,5 +419,5 @@ def test_that_a_field_that_takes_long_is_drawn_behind_the_frames(
     assert made.scene.erf is None
     assert "Blue" not in made.canvas.caption.text()
     qtbot.waitUntil(lambda: made.scene.erf is not None, timeout=2000)
-    assert made.scene.erf.rect == made.scene.visible
+    assert present(made.scene.erf).rect == made.scene.visible
     assert "Blue" in made.canvas.caption.text()

@@ -12,6 +12,7 @@ from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.canvas.composer import affordable
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.unit_grid import FieldsOnTheWay, grid_of
+from tests.narrowing import present
 
 # A chain, branches, upsampling (jumps of half a pixel), a stride mismatch, one and three axes.
 NETWORKS = [
@@ -38,13 +39,13 @@ def test_that_centres_are_the_middles_of_the_theoretical_regions(
     name: str, layer: str | None
 ) -> None:
     analysis = analyze(read_preset(name))
-    path = layer if layer in analysis.graph.paths else analysis.layers[-1].name
+    path = layer if layer and layer in analysis.graph.paths else analysis.layers[-1].name
     grid = grid_of(analysis, path)
     found = analysis[path]
     rng = np.random.default_rng(1)
     for _ in range(12):
         unit = tuple(int(rng.integers(n)) for n in found.output_size)
-        region = analysis.unit(path, unit).theoretical_region
+        region = present(analysis.unit(path, unit).theoretical_region)
         for axis, is_global in enumerate(found.is_global):
             if not is_global:
                 assert grid.centre(unit)[axis] == sum(region[axis]) / 2
@@ -54,7 +55,7 @@ def test_that_centres_behind_upsampling_are_exact_though_they_are_not_evenly_spa
     analysis = analyze(upsampled())
     grid = grid_of(analysis, "b")
     middles = [
-        sum(analysis.unit("b", (u, 0)).theoretical_region[0]) / 2
+        sum(present(analysis.unit("b", (u, 0)).theoretical_region)[0]) / 2
         for u in range(analysis["b"].output_size[0])
     ]
     assert grid.centres[0].between(-99, 99).tolist() == middles
@@ -77,7 +78,7 @@ def test_that_no_unit_lies_nearer_than_the_nearest(layer: str) -> None:
 def test_that_fields_on_the_way_lie_inside_that_of_the_layer(name: str, layer: str) -> None:
     analysis = analyze(read_preset(name))
     unit = tuple(n // 2 for n in analysis[layer].output_size)
-    outer = analysis.unit(layer, unit).theoretical_region
+    outer = present(analysis.unit(layer, unit).theoretical_region)
     point = [(a + b) / 2 for a, b in outer]
     regions = FieldsOnTheWay(analysis, layer).regions(point)
     assert regions[0] == outer

@@ -11,6 +11,7 @@ from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.charts.profile_chart import ProfileChart, section
 from tests.measurements import FakeMeasurements
+from tests.narrowing import present
 
 
 def conv(name: str, stride: int = 1) -> Layer:
@@ -35,13 +36,14 @@ def curve(plot, name: str) -> np.ndarray:
 def test_that_a_section_through_a_gaussian_is_fitted_by_it() -> None:
     y, x = np.mgrid[:81, :101]
     field = 5 * np.exp(-((y - 30) ** 2) / (2 * 4.0**2) - (x - 60) ** 2 / (2 * 9.0**2))
-    down, right = section(field, (30, 60), 0), section(field, (30, 60), 1)
+    down, right = (present(section(field, (30, 60), axis)) for axis in (0, 1))
+    down_fit, right_fit = present(down.fit), present(right.fit)
     assert down.values.size == 81
     assert down.values.max() == 1
-    assert down.fit.sigma[0] == pytest.approx(4, rel=1e-4)
-    assert down.fit.center[0] == pytest.approx(30, abs=1e-3)
-    assert right.fit.sigma[0] == pytest.approx(9, rel=1e-4)
-    assert right.fit.r_squared == pytest.approx(1, abs=1e-6)
+    assert down_fit.sigma[0] == pytest.approx(4, rel=1e-4)
+    assert down_fit.center[0] == pytest.approx(30, abs=1e-3)
+    assert right_fit.sigma[0] == pytest.approx(9, rel=1e-4)
+    assert right_fit.r_squared == pytest.approx(1, abs=1e-6)
 
 
 def test_that_a_field_that_is_zero_has_no_section() -> None:
@@ -59,7 +61,7 @@ def test_that_there_is_a_section_along_every_axis_through_the_unit(
     field = expected_erf(graph, graph.index("c"), made.selection.unit).map
     centre = tuple(2 * u for u in made.selection.unit)  # jump 2, centre of unit 0 at 0
     for axis, plot in enumerate(chart._plots):
-        index: list[object] = list(centre)
+        index: list[int | slice] = list(centre)
         index[axis] = slice(None)
         row = field[tuple(index)]
         assert curve(plot, "expected") == pytest.approx(row / row.max())

@@ -14,6 +14,7 @@ from rfstudio.app.measuring.erf_numbers import HEADERS
 from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
 from tests.measurements import FakeMeasurements
+from tests.narrowing import present
 
 
 class Bench:
@@ -33,7 +34,7 @@ class Bench:
 
     def measure(self) -> None:
         chosen = self.selection.value
-        self.measured.finish(chosen.layer, chosen.unit, 2 * self.view.shown.expected.map)
+        self.measured.finish(chosen.layer, chosen.unit, 2 * present(self.view.shown.expected).map)
 
 
 @pytest.fixture

@@ -84,6 +84,7 @@ def test_that_no_two_layers_share_a_place_and_edges_go_to_the_right(state, name:
     assert len(layout.edges) == sum(len(set(x.inputs)) for x in graph.nodes)
 
 
+@pytest.mark.timed
 def test_that_a_hundred_thousand_layers_are_laid_out_in_a_second() -> None:
     block = Repeat(24_000, (Residual((conv("a"), conv("b"))), Layer(ops.Relu(), "r")), "s")
     graph = expand(Architecture(input_size=(32, 32), layers=(block,)))
@@ -225,6 +226,7 @@ def test_that_an_edit_is_followed_and_a_hidden_graph_waits(state, shown) -> None
     assert view.item.drawing.analysis is made.session.analysis
 
 
+@pytest.mark.timed
 def test_that_a_huge_graph_is_drawn_in_a_tenth_of_a_second_from_anywhere(state, shown) -> None:
     block = Repeat(4_000, (Residual((conv("a"), conv("b"))), Layer(ops.Relu(), "r")), "s")
     made = state(Architecture(input_size=(32, 32), layers=(block,)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,21 +45,19 @@ def test_that_the_rows_are_those_of_a_new_tree_after_any_edits(
     for _ in range(25):
         places = [location for location, _ in walk(studio.document.architecture)]
         place, other = chance.choice(places), chance.choice(places)
-        edit = chance.choice(
-            [
-                lambda p=place: studio.edits.delete([p]),
-                lambda p=place: studio.edits.duplicate([p]),
-                lambda p=place, o=other: studio.edits.move([p], o),
-                lambda p=place: studio.edits.wrap([p], "residual"),
-                lambda p=place: studio.edits.wrap([p], "parallel"),
-                lambda p=place: studio.edits.unwrap(p),
-                lambda p=place: studio.edits.add_branch(p),
-                lambda p=place: studio.edits.add("conv", p),
-                studio.document.undo_stack.undo,
-            ]
-        )
+        edits: list[Callable[[], object]] = [
+            partial(studio.edits.delete, [place]),
+            partial(studio.edits.duplicate, [place]),
+            partial(studio.edits.move, [place], other),
+            partial(studio.edits.wrap, [place], "residual"),
+            partial(studio.edits.wrap, [place], "parallel"),
+            partial(studio.edits.unwrap, place),
+            partial(studio.edits.add_branch, place),
+            partial(studio.edits.add, "conv", place),
+            studio.document.undo_stack.undo,
+        ]
         try:
-            edit()
+            chance.choice(edits)()
         except RFStudioError:
             continue
         assert shown(model) == shown(model_of(studio))

@@ -13,7 +13,9 @@ from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.stack.panel import StackPanel
+from rfstudio.widgets.stack.tree import LayerTree
 from rfstudio.widgets.table.panel import TablePanel
+from tests.narrowing import instance
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_that_rows_of_the_tree_look_as_qt_paints_them(studio: Studio, qtbot: QtB
     shown(qtbot, panel)
     studio.selection.select_layer("layer1.1.relu1")
     quick = picture(panel.tree.viewport())
-    panel.tree.is_quick = False
+    instance(LayerTree, panel.tree).is_quick = False
     assert picture(panel.tree.viewport()) == quick
 
 

@@ -8,15 +8,26 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication, QDockWidget, QLabel, QTabBar, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QDockWidget,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QTabBar,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.jobs import JobRunner
 from rfstudio.core.network.architecture import item_at
 from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.widgets.inspector.editors import PaddingEditor
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.window.keys_dialog import KeysDialog
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.narrowing import conv_at, instance, present
 from tests.widgets.window.test_main_window import choose, names, spin
 
 
@@ -42,7 +53,7 @@ def test_that_an_edit_is_undone_where_the_keyboard_made_it(
     box = spin(window, "kernel_size")
     box.setFocus()
     qtbot.keyClick(box, Qt.Key.Key_Up)
-    assert item_at(window.studio.document.architecture, (0,)).op.kernel_size == 4
+    assert conv_at(window.studio.document.architecture, (0,)).kernel_size == 4
     qtbot.keyClick(box, Qt.Key.Key_Z, control)
     assert box.value() == 3
     assert box.hasFocus()
@@ -50,9 +61,9 @@ def test_that_an_edit_is_undone_where_the_keyboard_made_it(
     assert box.value() == 4
     qtbot.keyClicks(box, "5")  # typed, not taken over yet: the line undoes its own
     qtbot.keyClick(box, Qt.Key.Key_Z, control)
-    assert item_at(window.studio.document.architecture, (0,)).op.kernel_size == 4
+    assert conv_at(window.studio.document.architecture, (0,)).kernel_size == 4
 
-    line = window.inspector.form.editors["name"]
+    line = instance(QLineEdit, window.inspector.form.editors["name"])
     line.setFocus()
     line.selectAll()
     qtbot.keyClicks(line, "first")
@@ -67,7 +78,7 @@ def stops(window: MainWindow, qtbot: QtBot) -> list[QWidget]:
     window.canvas.view.setFocus()
     found: list[QWidget] = []
     while QApplication.focusWidget() not in found:
-        found.append(QApplication.focusWidget())
+        found.append(present(QApplication.focusWidget()))
         assert len(found) < 200
         qtbot.keyClick(found[-1], Qt.Key.Key_Tab)
     assert QApplication.focusWidget() is window.canvas.view
@@ -152,7 +163,7 @@ def test_that_a_closed_panel_opens_when_the_keyboard_or_a_problem_goes_there(
         window.canvas.view.setFocus()
         qtbot.keyClick(window, Qt.Key(ord(key)), Qt.KeyboardModifier.ControlModifier)
         assert docks[name].isVisible()
-        assert docks[name].isAncestorOf(QApplication.focusWidget())
+        assert docks[name].isAncestorOf(present(QApplication.focusWidget()))
     broken = tmp_path / "broken.yaml"
     broken.write_text("format: 1\nlayers: [konv]\n")
     for show in (window.status.remarks.click, lambda: window.files.open_path(broken)):
@@ -170,14 +181,14 @@ def test_that_the_wheel_over_the_form_scrolls_it_and_edits_nothing(
     for field in (
         spin(window, "kernel_size"),
         spin(window, "groups"),
-        form.editors["padding"].mode,
+        instance(PaddingEditor, form.editors["padding"]).mode,
     ):
         turn(field)
         assert not field.hasFocus()
     assert window.studio.document.architecture is before
     spin(window, "kernel_size").setFocus()
     turn(spin(window, "kernel_size"))
-    assert item_at(window.studio.document.architecture, (0,)).op.kernel_size == 4
+    assert conv_at(window.studio.document.architecture, (0,)).kernel_size == 4
 
 
 def turn(field: QWidget) -> None:
@@ -225,7 +236,7 @@ def test_that_what_is_typed_counts_for_whatever_is_done_next(
     kernel.selectAll()
     qtbot.keyClicks(kernel, "7")
     qtbot.keyClick(kernel, Qt.Key.Key_S, control)
-    assert read_yaml(answers.path.read_bytes()).layers[0].op.kernel_size == 7
+    assert conv_at(read_yaml(answers.path.read_bytes()), (0,)).kernel_size == 7
     assert kernel.hasFocus()
 
     window.tabs.setCurrentWidget(window.measure_panel)
@@ -266,8 +277,10 @@ def test_that_one_layer_after_the_other_is_deleted_by_the_same_key(
 def test_that_escape_takes_back_what_is_typed(window: MainWindow, qtbot: QtBot) -> None:
     choose(window, qtbot, (0,))
     before = window.studio.document.architecture
-    for field, text in ((window.inspector.form.editors["name"], "other"),
-                        (spin(window, "kernel_size"), "9")):  # fmt: skip
+    name = instance(QLineEdit, window.inspector.form.editors["name"])
+    fields: list[tuple[QLineEdit | QSpinBox, str]]
+    fields = [(name, "other"), (spin(window, "kernel_size"), "9")]
+    for field, text in fields:
         field.setFocus()
         shown = field.text()
         field.selectAll()
@@ -284,7 +297,7 @@ def test_that_f1_lists_the_keys_of_menus_canvas_graph_and_charts(
 ) -> None:
     window.canvas.view.setFocus()
     qtbot.keyClick(window.canvas.view, Qt.Key.Key_F1)
-    dialog = window.findChild(KeysDialog)
+    dialog = present(window.findChild(KeysDialog))
     texts = dialog.texts()
     assert texts["File"]["Ctrl+S"] == "Save"
     assert texts["Edit"]["Ins"] == "Add layer"

@@ -10,10 +10,20 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QLineEdit, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from rfstudio.core.network.architecture import Architecture, Layer, item_at
+from rfstudio.core.network.architecture import (
+    Architecture,
+    Layer,
+    Location,
+    Parallel,
+    Residual,
+    item_at,
+)
+from rfstudio.core.ops import Conv
 from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.widgets.inspector.editors import AxesEditor, PaddingEditor
 from rfstudio.widgets.window.main_window import MainWindow
 from rfstudio.widgets.window.questions import of_kind
+from tests.narrowing import conv_at, instance, present
 from tests.widgets.conftest import conv
 
 
@@ -21,9 +31,13 @@ def names(window: MainWindow) -> list[str]:
     return [x.name for x in window.studio.document.architecture.layers]
 
 
+def item_of(window: MainWindow) -> Location | None:
+    return window.studio.selection.item
+
+
 def spin(window: MainWindow, name: str) -> QSpinBox:
     editor = window.inspector.form.editors[name]
-    return editor if isinstance(editor, QSpinBox) else editor.findChild(QSpinBox)
+    return editor if isinstance(editor, QSpinBox) else present(editor.findChild(QSpinBox))
 
 
 def tree_text(window: MainWindow, location, column: int) -> str:
@@ -59,7 +73,7 @@ def test_that_spinning_the_kernel_updates_every_view_and_undoes_in_one_step(
     box = spin(window, "kernel_size")
     for _ in range(2):
         qtbot.keyClick(box, Qt.Key.Key_Up)
-    assert item_at(window.studio.document.architecture, (0,)).op.kernel_size == 5
+    assert conv_at(window.studio.document.architecture, (0,)).kernel_size == 5
     assert tree_text(window, (0,), 2) == "5"
     assert table_text(window, "stem", 4) == "5×5"
     assert window.inspector.field.texts()["size"] == "5×5 px"
@@ -76,14 +90,14 @@ def test_that_spinning_the_kernel_updates_every_view_and_undoes_in_one_step(
 
 def test_that_one_value_per_axis_is_edited_axis_by_axis(window: MainWindow, qtbot: QtBot) -> None:
     choose(window, qtbot, (0,))
-    editor = window.inspector.form.editors["kernel_size"]
+    editor = instance(AxesEditor, window.inspector.form.editors["kernel_size"])
     qtbot.mouseClick(editor.apart, Qt.MouseButton.LeftButton)
     assert [x.prefix() for x in editor.spins] == ["y ", "x "]
     qtbot.keyClick(editor.spins[1], Qt.Key.Key_Up)
-    assert item_at(window.studio.document.architecture, (0,)).op.kernel_size == (3, 4)
+    assert conv_at(window.studio.document.architecture, (0,)).kernel_size == (3, 4)
     assert table_text(window, "stem", 4) == "3×4"
     qtbot.mouseClick(editor.apart, Qt.MouseButton.LeftButton)
-    assert item_at(window.studio.document.architecture, (0,)).op.kernel_size == 3
+    assert conv_at(window.studio.document.architecture, (0,)).kernel_size == 3
 
 
 def test_that_a_value_that_does_not_fit_is_refused_in_words(
@@ -127,7 +141,8 @@ def test_that_the_arrow_keys_of_the_search_choose_another_op(
     qtbot.keyClicks(picker.search, "conv")
     qtbot.keyClick(picker.search, Qt.Key.Key_Down)
     qtbot.keyClick(picker.search, Qt.Key.Key_Return)
-    assert window.studio.document.architecture.layers[1].op.keyword == "conv_transpose"
+    added = instance(Layer, window.studio.document.architecture.layers[1])
+    assert added.op.keyword == "conv_transpose"
 
 
 def test_that_layers_are_deleted_duplicated_and_moved_by_keyboard(
@@ -163,7 +178,7 @@ def test_that_layers_move_into_and_out_of_containers_by_keyboard(
 def test_that_a_layer_is_renamed_in_the_tree(window: MainWindow, qtbot: QtBot) -> None:
     choose(window, qtbot, (2,))
     press(window, qtbot, Qt.Key.Key_F2)
-    line = window.stack.tree.findChild(QLineEdit)
+    line = present(window.stack.tree.findChild(QLineEdit))
     line.selectAll()
     qtbot.keyClicks(line, "classifier")
     qtbot.keyClick(line, Qt.Key.Key_Return)
@@ -194,7 +209,7 @@ def test_that_pasting_nonsense_says_so_and_changes_nothing(
 def test_that_a_selection_is_wrapped_and_unwrapped(window: MainWindow, qtbot: QtBot) -> None:
     choose(window, qtbot, (0,))
     window.stack.actions_.wraps[1].trigger()
-    assert window.studio.document.architecture.layers[0].keyword == "residual"
+    assert instance(Residual, window.studio.document.architecture.layers[0])
     press(
         window,
         qtbot,
@@ -217,19 +232,20 @@ def test_that_branches_and_shortcuts_are_filled_renamed_and_deleted(
     window.stack.actions_.add.trigger()
     qtbot.keyClicks(window.stack.picker.search, "avg")
     qtbot.keyClick(window.stack.picker.search, Qt.Key.Key_Return)
-    assert window.studio.selection.item == (0, 1, 0)
+    assert item_of(window) == (0, 1, 0)
     assert model.setData(model.index(1, 0, model.index_of((0,))), "pooled")
     assert window.studio.selection.layer == "pooled.avg_pool1"
     tree.setCurrentIndex(model.index(1, 0, model.index_of((0,))))
     press(window, qtbot, Qt.Key.Key_Delete)
-    assert len(window.studio.document.architecture.layers[0].branches) == 1
+    parallel = instance(Parallel, window.studio.document.architecture.layers[0])
+    assert len(parallel.branches) == 1
 
     shortcut = model.index(2, 0, model.index_of((1, 0, 0)))
     assert shortcut.data() == "shortcut"
     tree.setCurrentIndex(shortcut)
     QGuiApplication.clipboard().setText("- conv: {kernel_size: 1, out_channels: 3}")
     press(window, qtbot, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
-    assert window.studio.selection.item == (1, 0, 0, 1, 0)
+    assert item_of(window) == (1, 0, 0, 1, 0)
 
 
 def test_that_a_repeated_layer_says_that_an_edit_changes_all(
@@ -242,8 +258,8 @@ def test_that_a_repeated_layer_says_that_an_edit_changes_all(
     assert window.studio.selection.layer == "stage.0.a"
     assert tree_text(window, (1, 0, 0, 0, 1), 2) == "7"  # b beside it: behind three 3×3 windows
     spin(window, "kernel_size").setValue(5)
-    assert {x.operation.kernel_size for x in window.studio.analysis.analysis.layers
-            if x.name.endswith(".a")} == {5}  # fmt: skip
+    layers = [x for x in window.studio.analysis.analysis.layers if x.name.endswith(".a")]
+    assert {instance(Conv, x.operation).kernel_size for x in layers} == {5}
 
 
 def visible_rows(window: MainWindow) -> list[str]:
@@ -457,7 +473,7 @@ def test_that_networks_and_images_can_be_dropped(window: MainWindow, tmp_path: P
     from rfstudio import paths
 
     drop(window, paths.sample_images() / "cat.jpg")
-    assert window.studio.images.picture.name == "cat"
+    assert present(window.studio.images.picture).name == "cat"
     drop(window, paths.architectures() / "alexnet.yaml")
     assert window.studio.document.architecture.name == "AlexNet"
     other = tmp_path / "notes.txt"
@@ -600,8 +616,10 @@ def test_that_the_largest_numbers_leave_a_working_window(
     window.studio.images.open(sample_images()[0])
     window.studio.selection.select_item(item)
     before = window.studio.document.architecture
-    field = window.inspector.form.editors[editor]
-    spins = field.numbers.spins if editor == "padding" else field.spins
+    field: object = window.inspector.form.editors[editor]
+    if isinstance(field, PaddingEditor):
+        field = field.numbers
+    spins = instance(AxesEditor, field).spins
     spins[0].setValue(2**31 - 1)
     assert window.studio.document.architecture != before
     for tab in (window.growth, window.profile, window.table):
@@ -611,6 +629,7 @@ def test_that_the_largest_numbers_leave_a_working_window(
     assert window.studio.document.architecture == before
 
 
+@pytest.mark.timed
 def test_that_a_network_of_thousands_of_layers_stays_quick(window: MainWindow) -> None:
     import time
 

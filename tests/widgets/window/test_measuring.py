@@ -18,7 +18,9 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.engine.requests.request import ErfResult
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.narrowing import present
 from tests.widgets.conftest import SMALL, conv
 
 # One unit sees 40 thousand million pixels, which no machine of today holds.
@@ -39,7 +41,6 @@ def window(qtbot: QtBot, settings: Settings, answers) -> Iterator[MainWindow]:
     window.deleteLater()
 
 
-@pytest.mark.slow
 def test_that_one_button_measures_a_switch_follows_and_cancel_keeps_what_is_there(
     window: MainWindow, qtbot: QtBot
 ) -> None:
@@ -50,7 +51,7 @@ def test_that_one_button_measures_a_switch_follows_and_cancel_keeps_what_is_ther
 
 
 def _measures_until_an_edit(window: MainWindow, qtbot: QtBot) -> None:
-    session = window.studio.erf_session
+    session = present(window.studio.erf_session)
     session.set_options(samples=4, dtype="float64")
     with qtbot.waitSignal(session.erf_changed, timeout=60_000):
         window.actions_.measure.trigger()
@@ -58,10 +59,9 @@ def _measures_until_an_edit(window: MainWindow, qtbot: QtBot) -> None:
         assert window.actions_.cancel.isEnabled()
     assert not window.status.progress.isVisible()
     assert "measured (energy, 4 samples)" in window.inspector.effective._title.text()
-    shown = window.studio.erf.shown.field
-    (top, bottom), (left, right) = window.studio.analysis.unit(
-        *window.studio.selection.value[:2]
-    ).visible_region
+    shown = present(window.studio.erf.shown.field)
+    unit = window.studio.analysis.unit(*window.studio.selection.value[:2])
+    (top, bottom), (left, right) = present(unit.visible_region)
     outside = shown.map.copy()
     outside[top : bottom + 1, left : right + 1] = 0
     assert np.all(outside == 0)
@@ -72,36 +72,43 @@ def _measures_until_an_edit(window: MainWindow, qtbot: QtBot) -> None:
 
 
 def _follows_the_unit(window: MainWindow, qtbot: QtBot) -> None:
-    session, selection = window.studio.erf_session, window.studio.selection
+    session, selection = present(window.studio.erf_session), window.studio.selection
     session.set_options(samples=3)
     seen: list[tuple[str, tuple[int, ...]]] = []
-    session.erf_changed.connect(lambda x: x is not None and seen.append((x.layer, x.unit)))
+
+    def note(result: ErfResult | None) -> None:
+        if result is not None:
+            seen.append((result.layer, result.unit))
+
+    session.erf_changed.connect(note)
     window.actions_.follow.trigger()
     assert window.measure_panel.run.follow.isChecked()
     qtbot.waitUntil(lambda: len(seen) == 1, timeout=60_000)
 
     for x in range(6):
         selection.select_unit((5, x))
-        assert window.canvas.effective_field.name == "expected"  # never that of the unit before
+        assert (
+            present(window.canvas.effective_field).name == "expected"
+        )  # never that of the unit before
     qtbot.waitUntil(lambda: len(seen) == 2, timeout=60_000)
     assert seen[-1] == (selection.layer, (5, 5))
-    assert window.canvas.effective_field.name == "measured"
+    assert present(window.canvas.effective_field).name == "measured"
 
     selection.select_layer("stem", (9, 9))
     qtbot.waitUntil(lambda: len(seen) == 3, timeout=60_000)
     window.studio.edits.set_parameter((0,), "kernel_size", 7)
     qtbot.waitUntil(lambda: len(seen) == 4, timeout=60_000)
     assert [x[0] for x in seen[2:]] == ["stem", "stem"]
-    assert np.count_nonzero(session.result.map) == 49  # the kernel of the edit
+    assert np.count_nonzero(present(session.result).map) == 49  # the kernel of the edit
 
     window.measure_panel.run.follow.click()
     assert not window.actions_.follow.isChecked()
     selection.select_unit((1, 1))
-    assert not window.studio.following.is_waiting
+    assert not present(window.studio.following).is_waiting
 
 
 def _keeps_what_is_there(window: MainWindow, qtbot: QtBot) -> None:
-    session = window.studio.erf_session
+    session = present(window.studio.erf_session)
     session.set_options(samples=100_000)
     with qtbot.waitSignal(session.progressed, timeout=60_000):
         window.actions_.measure.trigger()
@@ -111,17 +118,16 @@ def _keeps_what_is_there(window: MainWindow, qtbot: QtBot) -> None:
     short = session.shortfall
     assert short.endswith("of 100000 samples")
     assert f"(energy, {short})" in window.inspector.effective._title.text()
-    assert window.canvas.effective_field.name == f"measured, {short}"
+    assert present(window.canvas.effective_field).name == f"measured, {short}"
     assert window.measure_panel.run.line.text() == f"Stopped after {short}."
     assert window.actions_.measure_more.isEnabled()
 
 
-@pytest.mark.slow
 def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     studio, run = window.studio, window.measure_panel.run
-    session = studio.erf_session
+    session = present(studio.erf_session)
     window.tabs.setCurrentWidget(window.measure_panel)
 
     def trouble(**options: Any) -> str:
@@ -159,7 +165,7 @@ def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
     with qtbot.waitSignal(session.progressed, timeout=60_000):
         run.measure.click()
     with qtbot.waitSignal(session.failed, timeout=60_000):
-        os.kill(studio.runner._host._worker.pid, signal.SIGKILL)
+        os.kill(present(present(present(studio.runner)._host._worker).pid), signal.SIGKILL)
     assert "was killed, as the system does when memory runs out" in run.text.text()
 
     session.set_options(samples=2)
@@ -176,6 +182,6 @@ def before_measuring(window: MainWindow) -> str:
 
 def test_that_what_cannot_be_measured_is_said(window: MainWindow, qtbot: QtBot) -> None:
     window.studio.images.clear()
-    window.studio.erf_session.set_options(inputs="image")
+    present(window.studio.erf_session).set_options(inputs="image")
     window.actions_.measure.trigger()
     assert "no image on the canvas" in window.status.currentMessage()

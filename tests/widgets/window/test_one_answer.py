@@ -12,8 +12,10 @@ import pytest
 from rfstudio.app.measuring.expected_fields import EXPECTED
 from rfstudio.app.wording.facts import erf_facts
 from rfstudio.core.effective.expected import expected_erf
+from rfstudio.figures import FigureStyle
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeJob, FakeRunner, result_of
+from tests.narrowing import present
 
 
 class Bench:
@@ -27,7 +29,7 @@ class Bench:
         self._folder = folder
 
     def measure(self) -> FakeJob:
-        self.studio.erf_session.measure()
+        present(self.studio.erf_session).measure()
         return self.runner.jobs[-1]
 
     def result(self, samples: int, seed: int = 0) -> Any:
@@ -39,7 +41,7 @@ class Bench:
     def shown(self, monkeypatch: pytest.MonkeyPatch) -> tuple[str, np.ndarray]:
         """What every part shows, which must be the same: its name in a heading, and its map."""
         window, studio = self.window, self.studio
-        field = studio.erf.shown.field
+        field = present(studio.erf.shown.field)
         assert window.canvas.effective_field is field
         assert field.name in window.canvas.caption.text()
         label = window.inspector.effective._title.text().removeprefix("Effective field, ")
@@ -60,7 +62,7 @@ class Bench:
             "rfstudio.app.files.exports.scene_of", lambda *_, **words: drawn.update(words)
         )
         monkeypatch.setattr("rfstudio.app.files.exports.render", lambda *_: b"")
-        window.files._write_picture(None, self._folder / "figure.png")
+        window.files._write_picture(FigureStyle(), self._folder / "figure.png")
         assert drawn["erf"] is field.map
         assert drawn["erf_label"] == f"effective field, {label}"
         return label, field.map
@@ -88,7 +90,7 @@ def test_that_all_parts_show_the_running_average_while_samples_arrive(
         label, values = bench.shown(monkeypatch)
         assert label == f"measured (energy, {samples} of 10 samples)"
         assert values is so_far.map
-        assert bench.window.canvas.effective_field.name == f"measured, {10 * samples}%"
+        assert present(bench.window.canvas.effective_field).name == f"measured, {10 * samples}%"
     complete = bench.result(10, 10)
     job.succeeded.emit(complete)
     label, values = bench.shown(monkeypatch)
@@ -100,9 +102,10 @@ def test_that_all_parts_show_what_is_there_when_a_measurement_is_stopped_or_fail
 ) -> None:
     job = bench.measure()
     job.progressed.emit(0.4, bench.result(4))
-    bench.studio.erf_session.cancel()
+    session = present(bench.studio.erf_session)
+    session.cancel()
     assert bench.shown(monkeypatch)[0] == "measured (energy, 4 of 10 samples)"
-    bench.studio.erf_session.measure_more()
+    session.measure_more()
     assert bench.shown(monkeypatch)[0] == "measured (energy, 4 of 10 samples)"
     bench.runner.jobs[-1].failed.emit(RuntimeError("no more"))
     assert bench.shown(monkeypatch)[0] == "measured (energy, 4 of 10 samples)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
@@ -43,6 +45,7 @@ def edit(window: MainWindow, qtbot: QtBot, dilation: int) -> None:
         QTimer.singleShot(40, painted)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("panel", ["table", "growth", "profile", "graph"])
 def test_that_an_edit_paints_every_panel_once_and_lays_nothing_out(
     window: MainWindow, qtbot: QtBot, panel: str
@@ -50,7 +53,7 @@ def test_that_an_edit_paints_every_panel_once_and_lays_nothing_out(
     window.tabs.setCurrentWidget(getattr(window, panel))
     for dilation in (2, 3):  # the longest words and numbers have their room from then on
         edit(window, qtbot, dilation)
-    parts = {
+    parts: dict[str, Sequence[Any]] = {
         "table": [window.table],
         "growth": [window.growth.plot],
         "profile": window.profile.plots,

@@ -21,8 +21,9 @@ from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.widgets.parts.theme import apply_scheme
+from rfstudio.widgets.parts.theme import Scheme, apply_scheme
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.narrowing import instance
 
 ROOT = Path(__file__).resolve().parents[3]
 README_PICTURE = ROOT / "docs" / "window.png"
@@ -30,9 +31,9 @@ LARGE, SMALL = (1440, 900), (1024, 700)
 
 
 def picture_of(
-    qtbot: QtBot, settings: Settings, network: str, scheme: str, size: tuple[int, int]
+    qtbot: QtBot, settings: Settings, network: str, scheme: Scheme, size: tuple[int, int]
 ) -> QImage:
-    apply_scheme(QApplication.instance(), scheme)
+    apply_scheme(instance(QApplication, QApplication.instance()), scheme)
     architecture = presets.read_preset(network) if network else Architecture()
     studio = Studio(architecture, settings=settings, runner=JobRunner())
     studio.images.open(sample_images()[0])
@@ -56,7 +57,8 @@ def share(image: QImage, wanted: str, tolerance: int = 24) -> float:
     image = image.convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
     pixels = rows[:, : 3 * image.width()].reshape(-1, 3).astype(int)
-    apart = np.abs(pixels - QColor(wanted).getRgb()[:3])
+    colour = QColor(wanted)
+    apart = np.abs(pixels - (colour.red(), colour.green(), colour.blue()))
     return float((apart < tolerance).all(axis=1).mean())
 
 
@@ -64,7 +66,7 @@ def share(image: QImage, wanted: str, tolerance: int = 24) -> float:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("network", ["vgg16", ""])
 def test_that_the_window_shows_itself_in_every_look(
-    qtbot: QtBot, settings: Settings, network: str, scheme: str, size: tuple[int, int]
+    qtbot: QtBot, settings: Settings, network: str, scheme: Scheme, size: tuple[int, int]
 ) -> None:
     image = picture_of(qtbot, settings, network, scheme, size)
     assert (image.width(), image.height()) == size

@@ -1,0 +1,52 @@
+"""Edits of the window: layers as text and back, and an edit that is refused changes nothing."""
+
+from collections.abc import Callable
+
+import pytest
+
+from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.editing.layer_text import items_of_text, text_of_items
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selection
+from rfstudio.core import ops
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Architecture, Layer, Residual
+from rfstudio.formats.networks.presets import read_preset
+
+CONV = ops.Conv(kernel_size=3, padding=1, out_channels=3)
+NETWORK = Architecture(
+    input_size=(16, 16), layers=(Layer(CONV, "a"), Residual((Layer(CONV, "b"),), name="r"))
+)
+
+
+@pytest.mark.parametrize("name", ["unet", "googlenet", "swin_t", "wavenet", "c3d"])
+def test_that_layers_as_text_are_the_layers(name: str) -> None:
+    network = read_preset(name)
+    assert items_of_text(text_of_items(network.layers), network.axes) == network.layers
+
+
+REFUSED: dict[str, Callable[[LayerEdits], object]] = {
+    "text without layers": lambda x: x.insert_text("[]"),
+    "text with a mistake": lambda x: x.insert_text("- konv: {kernel_size: 3}"),
+    "a kernel of 0": lambda x: x.set_parameter((0,), "kernel_size", 0),
+    "a parameter that it has not": lambda x: x.set_parameter((0,), "heads", 2),
+    "an item that is not there": lambda x: x.duplicate([(7,)]),
+    "a container moved into itself": lambda x: x.move([(1,)], (1, 0, 0)),
+    "a layer unwrapped": lambda x: x.unwrap((0,)),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_that_an_edit_that_is_refused_changes_nothing(kind: str) -> None:
+    document = Document(NETWORK)
+    session = AnalysisSession(document)
+    selection = Selection(session)
+    edits = LayerEdits(document, session, selection)
+    selection.select_layer("a")
+    before = selection.value
+    with pytest.raises(RFStudioError):
+        REFUSED[kind](edits)
+    assert document.architecture is NETWORK
+    assert selection.value == before
+    assert not document.undo_stack.canUndo()

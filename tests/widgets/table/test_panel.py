@@ -1,0 +1,34 @@
+"""The table of all layers: numbers sort as numbers, and it keeps in step with the choice."""
+
+from PySide6.QtCore import Qt
+
+from rfstudio.widgets.table.model import COLUMNS
+from rfstudio.widgets.table.panel import TablePanel
+
+
+def _column(title: str) -> int:
+    return next(i for i, x in enumerate(COLUMNS) if x.title == title)
+
+
+def test_that_channels_sort_as_numbers_and_not_as_texts(state, shown) -> None:
+    made = state("alexnet")
+    panel = shown(TablePanel(made.session, made.selection))
+    column = _column("Channels")
+    panel.sortByColumn(column, Qt.SortOrder.AscendingOrder)
+    model = panel.model()
+    found = [model.index(row, column).data() for row in range(model.rowCount())]
+    wanted = sorted(x.channels for x in made.session.analysis.layers)
+    assert found == [str(x) for x in wanted]
+    assert found != sorted(found)  # as texts, 1000 would come before 64
+
+
+def test_that_a_row_chooses_its_layer_and_a_chosen_layer_its_row(state, shown) -> None:
+    made = state("alexnet")
+    panel = shown(TablePanel(made.session, made.selection))
+    panel.sortByColumn(_column("Op"), Qt.SortOrder.DescendingOrder)
+    for name in ("conv1", "conv5", "conv3"):
+        made.selection.select_layer(name)
+        assert panel.currentIndex().row() == panel.layers.row_of(name)
+        assert panel.model().index(panel.currentIndex().row(), 0).data() == name
+    panel.selectRow(panel.layers.row_of("conv2"))
+    assert made.selection.layer == "conv2"
