@@ -245,6 +245,23 @@ class Silu(Free, Activation):
 
 
 @dataclass(frozen=True, slots=True)
+class Mish(Free, Activation):
+    """x tanh(log(1 + exp(x)))."""
+
+    keyword: ClassVar[str] = "mish"
+    title: ClassVar[str] = "Mish"
+    torch_function: ClassVar[str] = "F.mish"
+    is_rising: ClassVar[bool] = False
+
+    def value(self, x: Values) -> Values:
+        return x * np.tanh(np.logaddexp(0.0, x))
+
+    def slope(self, x: Values) -> Values:
+        bent = np.tanh(np.logaddexp(0.0, x))
+        return bent + x * (1.0 - bent**2) * _sigmoid(x)
+
+
+@dataclass(frozen=True, slots=True)
 class Hardswish(Free, Activation):
     """x relu6(x + 3) / 6."""
 
