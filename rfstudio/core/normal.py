@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import erf, sqrt, tau
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -36,3 +37,9 @@ def nodes(count: int) -> tuple[Values, Values]:
     """
     points, weights = np.polynomial.hermite_e.hermegauss(count)
     return points, weights / weights.sum()
+
+
+def quantiles(count: int) -> Values:
+    """Return points that cut the normal distribution into equal parts, one in each."""
+    unit = NormalDist()
+    return np.array([unit.inv_cdf((i + 0.5) / count) for i in range(count)])

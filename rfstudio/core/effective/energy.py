@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.effective.gates import GatedSum, Gates, skip_factors
-from rfstudio.core.effective.pointwise_energy import layer_of, merged
 from rfstudio.core.effective.pool_chains import without_chains
 from rfstudio.core.energy.backward import PASS, Factors
-from rfstudio.core.energy.layer import BatchNormMode, Layer, average
+from rfstudio.core.energy.layer import BatchNormMode, Layer, Place, Runs, average
 from rfstudio.core.energy.moments import Moments
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.memo import Recent
+from rfstudio.core.memo import Recent, remembered
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops.convolution import group_count
 
@@ -37,6 +37,32 @@ Gain: TypeAlias = float | tuple[float, ...] | NDArray[np.float64]
 
 Gains: TypeAlias = Mapping[int | tuple[int, int], Gain]
 """Measured factors of nodes and of edges (merge, source); see `expected.expected_erf`."""
+
+
+_Found: TypeAlias = tuple[Layer, tuple[int, ...]]
+"""A layer, and the number of channels in each of its runs."""
+
+
+@remembered(8192)
+def layer_of(
+    op: ops.Op,
+    rules: AxisRules,
+    channels_in: int,
+    channels: int,
+    batch_norm: BatchNormMode,
+    runs: Runs,
+    apart: bool,
+) -> _Found:
+    """Return the layer of an operation that reads one map, of `runs`; the rest as in a `Place`."""
+    layer = op.energy_model(Place(rules, channels_in, channels, batch_norm, apart), runs)
+    return layer, tuple([n for n, _ in layer.runs])
+
+
+@remembered(8192)
+def merged(op: ops.Merge, sources: tuple[Runs, ...], apart: bool, joined: bool) -> _Found:
+    """Return the layer of an operation that reads several maps, as its `joint_model` does."""
+    layer = op.joint_model(sources, apart=apart, joined=joined)
+    return layer, tuple([n for n, _ in layer.runs])
 
 
 class Energy:
@@ -119,12 +145,12 @@ class Energy:
                 )
             if index in ends:
                 found = self._gates.before(index)
-                if found is not None:
+                if found is not None and isinstance(op, ops.Activation):
                     self._add_skips(index, op, found)
             self.runs.append(counts)
             layers.append(layer)  # the last, since its length says how far all is there
 
-    def _add_skips(self, index: int, op: ops.Op, found: GatedSum) -> None:
+    def _add_skips(self, index: int, op: ops.Activation, found: GatedSum) -> None:
         eps: float | None = None
         if found.norm is not None and self.batch_norm != "fresh":
             eps = self._nodes[found.norm].op.eps  # type: ignore[union-attr]

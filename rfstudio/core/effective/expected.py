@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.effective.calibration import with_gains
 from rfstudio.core.effective.energy import Energy, Gains, energy_of
 from rfstudio.core.effective.flow_back import flow_back, total
-from rfstudio.core.effective.window_energy import counting
-from rfstudio.core.energy.backward import Backward
+from rfstudio.core.energy.backward import Backward, spreading
 from rfstudio.core.energy.layer import BatchNormMode
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.fields.unit_frame import UnitFrame
@@ -261,3 +261,21 @@ def path_counts(
         exponent=exponent,
         frame=UnitFrame(graph, index, tuple(unit), reference),
     )
+
+
+def counting(op: ops.Op, rules: AxisRules, *, keep_means: bool = True) -> Backward:
+    """Return what counts paths: learned weights are 1, activations and norms do nothing.
+
+    Parameters
+    ----------
+    op, rules
+        The layer.
+    keep_means
+        Whether means and interpolations keep their own weights (of which the absolute value
+        counts); otherwise all taps of all layers count 1.
+    """
+    if keep_means and op.keeps_weights:
+        how = spreading(op.fixed_rules(rules), power=1)
+    else:
+        how = spreading(rules)
+    return Backward() if all(x.is_identity for x in how.spreads or ()) else how

@@ -16,14 +16,11 @@ from typing import NamedTuple
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import Whole
-from rfstudio.core.effective.curves import curve_of
-from rfstudio.core.effective.pointwise_energy import norm_variance
 from rfstudio.core.energy.backward import Factors
 from rfstudio.core.energy.layer import Layer, Runs, means_over_runs, side_by_side
-from rfstudio.core.energy.moments import Moments, Points
+from rfstudio.core.energy.moments import Moments
 from rfstudio.core.memo import remembered
 from rfstudio.core.network.graph import Graph
-from rfstudio.core.normal import cdf, nodes
 from rfstudio.core.ops import Activation, Homogeneous, Op
 
 
@@ -150,7 +147,7 @@ def _does_nothing(op: Op | None) -> bool:
 
 
 def skip_factors(
-    found: GatedSum, layers: Sequence[Layer], op: Op, eps: float | None
+    found: GatedSum, layers: Sequence[Layer], op: Activation, eps: float | None
 ) -> list[Factors]:
     """Return by what the energy of each skip is multiplied, for each run of channels of its term.
 
@@ -175,7 +172,7 @@ def skip_factors(
 
 @remembered(8192)
 def _factors(
-    sums: Runs, term: Runs, source: Runs, times: float, op: Op, eps: float | None
+    sums: Runs, term: Runs, source: Runs, times: float, op: Activation, eps: float | None
 ) -> Factors:
     """Return the factors of a skip, as means over the runs of its source."""
     columns = side_by_side([sums, term, source])
@@ -190,7 +187,9 @@ def _factors(
     return means_over_runs(values, [n for n, _ in source])
 
 
-def _factor(whole: Moments, term: Moments, times: float, op: Op, eps: float | None) -> float:
+def _factor(
+    whole: Moments, term: Moments, times: float, op: Activation, eps: float | None
+) -> float:
     """Return c of (E29) for some channels of a skip.
 
     Parameters
@@ -204,7 +203,7 @@ def _factor(whole: Moments, term: Moments, times: float, op: Op, eps: float | No
     """
     shift, scale = 0.0, 1.0
     if eps is not None:
-        shift, scale = whole.mean, 1 / sqrt(norm_variance(whole) + eps)
+        shift, scale = whole.mean, 1 / sqrt(whole.norm_variance + eps)
     mean, square = term.mean * times, term.square * times**2
     rest = (whole.square - whole.mean**2) - (square - mean**2)
     if rest <= 0:
@@ -212,22 +211,8 @@ def _factor(whole: Moments, term: Moments, times: float, op: Op, eps: float | No
     law = term.distribution()
     assert law.slopes is not None  # it came through an activation
     points = (law.points * times + (whole.mean - mean - shift)) * scale
-    after = _squared_slope_around(op, points, rest * scale**2)
+    after = op.squared_slope_around(points, sqrt(rest * scale**2))
     second = float(law.weights @ after)
     if law.slope <= 0 or second <= 0:
         return 1.0
     return float(law.weights @ (law.slopes * after)) / (law.slope * second)
-
-
-def _squared_slope_around(op: Op, points: Points, variance: float) -> Points:
-    """Return the mean squared slope over normal values of some variance around each point."""
-    deviation, curve = sqrt(variance), curve_of(op)
-    if curve.slope_below is not None:
-        above = cdf(points / deviation)
-        low = curve.slope_below**2
-        return above + (1 - above) * low if low else above
-    if isinstance(op, ops.Relu6):
-        return cdf(points / deviation) - cdf((points - 6.0) / deviation)
-    around, weights = nodes(24)
-    result: Points = curve.slope(points[:, None] + deviation * around) ** 2 @ weights
-    return result

@@ -1,7 +1,7 @@
 """What is known of one layer of a random network: how energy flows back, how large values are.
 
-A model of an operation is a function of the operation, the place of the layer and the runs of
-channels of the map that it reads; it returns a `Layer`.
+A model of an operation is its method `energy_model`: of the place of the layer and the runs of
+channels of the map that it reads it returns a `Layer`.
 """
 
 from __future__ import annotations
@@ -36,12 +36,15 @@ class Place(NamedTuple):
         Number of channels of the map that it reads and of its own.
     batch_norm
         Which statistics batch norms have.
+    apart
+        Whether the channels that it reads are all of the same places and maps.
     """
 
     rules: AxisRules
     channels_in: int
     channels: int
     batch_norm: BatchNormMode = "warmed"
+    apart: bool = True
 
     @property
     def size_in(self) -> tuple[int, ...]:

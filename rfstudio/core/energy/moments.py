@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.memo import remembered
-from rfstudio.core.normal import cdf, nodes
+from rfstudio.core.normal import cdf, nodes, quantiles
 
 Points: TypeAlias = NDArray[np.float64]
 
@@ -139,6 +139,14 @@ class Moments(NamedTuple):
     def variance(self) -> float:
         """Variance of one channel over positions and images."""
         return max(self.square - self.shared, 0.0)
+
+    @property
+    def norm_variance(self) -> float:
+        """What a warmed batch norm divides squares by, but for its eps.
+
+        A channel without any variance keeps the statistics of a fresh norm.
+        """
+        return self.variance if self.variance > 1e-12 * self.square else 1.0
 
     @property
     def is_normal(self) -> bool:
@@ -439,3 +447,20 @@ def _slopes_together(curve: Curve, square: float, rho: float) -> float:
     z = sqrt(rho * square) * common[:, None] + sqrt((1 - rho) * square) * common
     inner = curve.slope(z) @ weights
     return min(float(weights @ inner**2) / max(curve.squared_slope(square), 1e-300), 1.0)
+
+
+def concentration(tokens: float, variance: float) -> tuple[float, float]:
+    """Return how peaked a softmax a of normal logits of some variance is.
+
+    Returns
+    -------
+    values, logits
+        (E25) T Σ_j a_j² and T Σ_j a_j² ((1 − a_j)² + Σ_{i≠j} a_i²) with T tokens, by which a
+        gradient goes back through the values and through the logits.
+    """
+    count = int(min(max(tokens, 1.0), 512.0))
+    weights = np.exp(quantiles(count) * min(variance, 400.0) ** 0.5)
+    weights /= weights.sum()
+    squares = weights**2
+    moved = (1 - weights) ** 2 + squares.sum() - squares
+    return float(count * squares.sum()), float(count * (squares * moved).sum())

@@ -10,8 +10,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core.energy.backward import Backward, one_or_each
+from rfstudio.core.energy.layer import Layer, Place, Runs, average
+from rfstudio.core.energy.moments import Moments, activated, mean_squared_slope, open_together
 from rfstudio.core.errors import OpError
-from rfstudio.core.normal import cdf, density
+from rfstudio.core.memo import remembered
+from rfstudio.core.normal import cdf, density, nodes
 from rfstudio.core.ops.operation import Costs, Free, Pointwise
 from rfstudio.core.ops.values import Kind, parameter
 
@@ -35,6 +39,11 @@ class Activation(Pointwise):
     torch_function: ClassVar[str]
 
     @property
+    def slope_below(self) -> float | None:
+        """Slope below 0 if the slope depends on the sign alone, and is 1 above."""
+        return None
+
+    @property
     @abstractmethod
     def is_rising(self) -> bool:
         """Whether it never falls: the largest of some values stays the largest."""
@@ -46,6 +55,48 @@ class Activation(Pointwise):
     @abstractmethod
     def slope(self, x: Values) -> Values:
         """Return its derivative at values."""
+
+    def squared_slope(self, square: float) -> float:
+        """Return E[φ′(z)²] over normal z around 0 with that mean square."""
+        return _squared_slope(self, square)
+
+    def squared_slope_around(self, points: Values, deviation: float) -> Values:
+        """Return the mean squared slope over normal values around each point."""
+        around, weights = nodes(24)
+        result: Values = self.slope(points[:, None] + deviation * around) ** 2 @ weights
+        return result
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """Return the layer of a function φ: M_in = E[φ′²] M (E8), moments by (E7)."""
+        found = [_activated(self, x) for _, x in runs]
+        remark = ""
+        if self.slope_below is None:
+            remark = "slopes of activations are taken at the values of wide layers"
+        elif not all(x.is_normal for _, x in runs):
+            remark = "gates behind values that are mostly positive are taken from a model of them"
+        backward = Backward(one_or_each([x for x, _ in found]), gate=_opened(self, average(runs)))
+        out = tuple([(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)])
+        return Layer(backward, out, remark)
+
+
+@remembered(1024)
+def _activated(curve: Activation, x: Moments) -> tuple[float, Moments]:
+    """Return the mean squared slope of an activation, and the moments after it."""
+    return mean_squared_slope(curve, x), activated(curve, x)
+
+
+@remembered(1024)
+def _opened(curve: Activation, x: Moments) -> float:
+    return open_together(curve, x)
+
+
+_GRID = np.linspace(-7.0, 7.0, 701)
+_MASS = density(_GRID) / density(_GRID).sum()
+
+
+@remembered(1024)
+def _squared_slope(curve: Activation, square: float) -> float:
+    return float(_MASS @ curve.slope(_GRID * sqrt(square)) ** 2)
 
 
 class Homogeneous(Activation):
@@ -67,6 +118,14 @@ class Homogeneous(Activation):
 
     def slope(self, x: Values) -> Values:
         return np.where(x > 0, 1.0, self.slope_below)
+
+    def squared_slope(self, square: float) -> float:
+        return (1 + self.slope_below**2) / 2
+
+    def squared_slope_around(self, points: Values, deviation: float) -> Values:
+        above = cdf(points / deviation)
+        low = self.slope_below**2
+        return above + (1 - above) * low if low else above
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +156,9 @@ class Relu6(Free, Activation):
 
     def slope(self, x: Values) -> Values:
         return ((x > 0) & (x < 6.0)).astype(np.float64)
+
+    def squared_slope_around(self, points: Values, deviation: float) -> Values:
+        return cdf(points / deviation) - cdf((points - 6.0) / deviation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +242,23 @@ class Silu(Free, Activation):
     def slope(self, x: Values) -> Values:
         s = _sigmoid(x)
         return s * (1 + x * (1 - s))
+
+
+@dataclass(frozen=True, slots=True)
+class Mish(Free, Activation):
+    """x tanh(log(1 + exp(x)))."""
+
+    keyword: ClassVar[str] = "mish"
+    title: ClassVar[str] = "Mish"
+    torch_function: ClassVar[str] = "F.mish"
+    is_rising: ClassVar[bool] = False
+
+    def value(self, x: Values) -> Values:
+        return x * np.tanh(np.logaddexp(0.0, x))
+
+    def slope(self, x: Values) -> Values:
+        bent = np.tanh(np.logaddexp(0.0, x))
+        return bent + x * (1.0 - bent**2) * _sigmoid(x)
 
 
 @dataclass(frozen=True, slots=True)

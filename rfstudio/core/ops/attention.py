@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, as_mean
+from rfstudio.core.energy.backward import spreading
+from rfstudio.core.energy.layer import Layer, Place, Runs, average
+from rfstudio.core.energy.moments import Moments, concentration, random_sums
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops.operation import Context, Costs, Demands, Mixing, Operation
 from rfstudio.core.ops.values import (
@@ -27,6 +31,7 @@ class MultiHead(Operation):
     __slots__ = ()
 
     weighted: ClassVar[bool] = True
+    keeps_weights: ClassVar[bool] = False
 
     heads: int
 
@@ -34,6 +39,35 @@ class MultiHead(Operation):
         if channels[0] % self.heads:
             raise OpError(f"{self.heads} heads do not divide {channels[0]} channels")
         return channels[0]
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """Return the layer of attention over T tokens, of the whole map or of a window.
+
+        (E26) With logits q·k/√d of variance λ = 4 s (s − k), since q has twice the input's mean
+        square and k twice its variance over tokens, and v, l of (E25):
+        M_in = 4 λ l/T · M + (4 v + 4 λ l) ΣM/T²; s → 4 (k + (s − k) min(v/T, 1)), k → 4 k.
+        """
+        x = average(runs)
+        tokens = min(self._tokens(place), float(place.positions_in))
+        logits = 4.0 * x.square * x.variance
+        peaked, moved = concentration(tokens, logits)
+        through_logits = 4.0 * logits * moved
+        mixed = x.shared + x.variance * min(peaked / tokens, 1.0)
+        return Layer(
+            spreading(
+                tuple([as_mean(rule) for rule in place.rules]),
+                4.0 * peaked + through_logits,
+                power=2,
+                keep=through_logits / tokens,
+            ),
+            ((place.channels, random_sums(Moments(mixed, x.shared), 4.0)),),
+            "attention is taken to mix all its tokens alike",
+            correlates=True,
+        )
+
+    @abstractmethod
+    def _tokens(self, place: Place) -> float:
+        """Return how many tokens attend to each other, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +87,9 @@ class Attention(MultiHead, Mixing):
             4 * channels**2 + 4 * channels,
             4 * tokens * channels**2 + 2 * tokens**2 * channels,
         )
+
+    def _tokens(self, place: Place) -> float:
+        return float(place.positions_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +141,9 @@ class WindowAttention(MultiHead):
             4 * channels**2 + 4 * channels + bias,
             4 * tokens * channels**2 + 2 * pairs * channels,
         )
+
+    def _tokens(self, place: Place) -> float:
+        return float(prod(per_axis(self.window_size, len(place.rules))))
 
 
 def _pairs_in_windows(size: int, window: int, shift: int) -> int:

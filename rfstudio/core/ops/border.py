@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Window
+from rfstudio.core.energy.layer import Layer, Place, Runs
+from rfstudio.core.energy.windows import placed
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops.operation import Context, Free, KeepsChannels, Patternless
 from rfstudio.core.ops.values import (
@@ -29,6 +31,7 @@ class Border(Free, KeepsChannels, Patternless):
 
     context: ClassVar[Context] = Context.PATTERN
     weighted: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,9 @@ class Pad(Border):
                 if max(pair) > n - spare:
                     return f"{self.mode} padding of {max(pair)} needs more than {n} samples"
         return _excess_cut("padding", tuple((-before, -after) for before, after in pads), sizes)
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        return placed(place, runs, repeats=self.mode != "zeros")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +123,9 @@ class Crop(Border):
                 f"{'×'.join(map(str, sizes))}; crop to at most that, or pad"
             )
         return ""
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        return placed(place, runs, repeats=False)
 
     def _cuts(self, axes: int) -> tuple[tuple[int, int], ...]:
         """Return the margins as (before, after) per axis."""

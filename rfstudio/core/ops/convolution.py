@@ -8,6 +8,11 @@ from math import prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Whole
+from rfstudio.core.energy.autocorrelation import compressed, strided
+from rfstudio.core.energy.backward import spreading
+from rfstudio.core.energy.layer import Layer, Place, Runs, average
+from rfstudio.core.energy.moments import random_sums
+from rfstudio.core.energy.windows import shares_on_map, strides
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops.geometry import MAX_SIDE
 from rfstudio.core.ops.operation import Context, Costs, Demands
@@ -37,6 +42,7 @@ class Convolution(Sliding):
     __slots__ = ()
 
     weighted: ClassVar[bool] = True
+    keeps_weights: ClassVar[bool] = False
 
     groups: Groups
     out_channels: int | None
@@ -75,8 +81,34 @@ def group_count(op: Convolution, channels: int) -> int:
     return max(1, channels) if op.groups == "depthwise" else op.groups
 
 
+class WindowConvolution(Convolution, Windowed):
+    """A convolution over windows of the map that it reads."""
+
+    __slots__ = ()
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """Return the layer of a convolution with weights of variance v = 2/(C_in · taps).
+
+        (E14) M_in = 2 C_out/(C_in · taps) · Tᵀ M, T the window of ones; s → 2 f̄ s, k → 2 f₂ k
+        (E13).
+        """
+        rules = place.rules
+        channels = max(place.channels_in, 1)
+        factor = 2.0 * place.channels / (channels * prod(per_axis(self.kernel_size, len(rules))))
+        if place.channels % channels == 0 and group_count(self, channels) == channels:
+            times = place.channels // channels  # of a depthwise one, channels keep their values
+        else:
+            runs, times = ((1, average(runs)),), place.channels
+        square, shared, profile = shares_on_map(rules)
+        out = [
+            (n * times, random_sums(x, 2.0 * square, 2.0 * shared)._replace(profile=profile))
+            for n, x in runs
+        ]
+        return Layer(spreading(rules, factor, correlation=strided(strides(rules))), tuple(out))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conv(Convolution, Windowed):
+class Conv(WindowConvolution):
     """A convolution."""
 
     keyword: ClassVar[str] = "conv"
@@ -158,6 +190,25 @@ class ConvTranspose(Convolution):
         # Each input sample is multiplied by the whole kernel.
         return self._costs_at(channels, out_channels, sizes)
 
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """Return the layer of a transposed convolution.
+
+        (E15) With variance v of the weights, by the fan-in of an output: M_in = v C_out/groups ·
+        Tᵀ M, s → v C_in/groups · (mean taps of an output) · s, k → that of s over Π strides, since
+        distant values have a weight in common where both are of one phase of the stride.
+        """
+        axes = len(place.rules)
+        groups = group_count(self, place.channels_in)
+        apart = per_axis(self.stride, axes)
+        taps = prod(per_axis(self.kernel_size, axes)) / prod(apart)
+        variance = 2.0 / max(round(place.channels_in // groups * taps), 1)
+        pairs = prod([x.mean_reads for x in place.rules if isinstance(x, Periodic) and x.n_out])
+        gain = variance * place.channels_in / groups * pairs
+        out = random_sums(average(runs), gain, gain / prod(apart))
+        factor = variance * place.channels / groups
+        backward = spreading(place.rules, factor, correlation=compressed(apart))
+        return Layer(backward, ((place.channels, out),))
+
 
 @lru_cache(maxsize=4096)
 def _phases(kernel: int, stride: int, dilation: int, before: int) -> tuple[Taps, ...]:
@@ -175,7 +226,7 @@ def _phases(kernel: int, stride: int, dilation: int, before: int) -> tuple[Taps,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeformConv(Convolution, Windowed):
+class DeformConv(WindowConvolution):
     """A deformable convolution: each tap moves by a learned offset."""
 
     keyword: ClassVar[str] = "deform_conv"
@@ -220,3 +271,9 @@ class DeformConv(Convolution, Windowed):
             (n + x if x > MAX_SIDE else 0, k * reads)
             for n, k, x in zip(sizes, kernels, borders, strict=True)
         ]
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        still = place._replace(rules=window_rules(self, place.size_in))
+        remark = "deformable convolutions are taken with offsets of 0, as before any training"
+        # The class is named since dataclasses with slots are made twice.
+        return super(DeformConv, self).energy_model(still, runs)._replace(remark=remark)

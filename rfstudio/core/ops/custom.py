@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole
+from rfstudio.core.energy.layer import Layer, Place, Runs
+from rfstudio.core.energy.windows import mean_of_channels
 from rfstudio.core.ops.operation import Costs
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
@@ -17,6 +20,7 @@ from rfstudio.core.ops.values import (
     Padding,
     Sizes,
     parameter,
+    per_axis,
     size_parameter,
 )
 from rfstudio.core.ops.window import Windowed, window_rules
@@ -29,6 +33,7 @@ class Custom(Windowed):
     keyword: ClassVar[str] = "custom"
     title: ClassVar[str] = "Custom"
     weighted: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
 
     label: str = parameter(Kind.TEXT, "What the operation is called.", "")
     whole: bool = parameter(
@@ -66,3 +71,9 @@ class Custom(Windowed):
         self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
     ) -> Costs:
         return Costs(self.parameters, 0)
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        axes = len(place.rules)
+        taps = prod(place.size_in if self.whole else per_axis(self.kernel_size, axes))
+        remark = "a custom operation is taken for the mean over its window"
+        return mean_of_channels(taps, place, runs)._replace(remark=remark)

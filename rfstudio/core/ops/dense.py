@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Self
 
+from rfstudio.core.energy.autocorrelation import dropped
+from rfstudio.core.energy.backward import spreading
+from rfstudio.core.energy.layer import Layer, Place, Runs, average
+from rfstudio.core.energy.moments import random_sums
 from rfstudio.core.ops.operation import Costs, Free, ToOne
 from rfstudio.core.ops.values import BIAS_TEXT, Kind, parameter
 
@@ -17,9 +21,14 @@ class Flatten(Free, ToOne):
     keyword: ClassVar[str] = "flatten"
     title: ClassVar[str] = "Flatten"
     weighted: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
 
     def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
         return channels[0] * prod(sizes)
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        out = [(n * place.positions_in, x) for n, x in runs]
+        return Layer(spreading(place.rules, correlation=dropped), tuple(out))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,7 @@ class Linear(ToOne):
     keyword: ClassVar[str] = "linear"
     title: ClassVar[str] = "Fully connected"
     weighted: ClassVar[bool] = True
+    keeps_weights: ClassVar[bool] = False
 
     out_features: int = parameter(Kind.INTEGER, "Number of outputs.", minimum=1)
     bias: bool = parameter(Kind.BOOLEAN, BIAS_TEXT, True)
@@ -48,3 +58,9 @@ class Linear(ToOne):
     ) -> Costs:
         weights = channels * prod(sizes) * out_channels
         return Costs(weights + (out_channels if self.bias else 0), weights)
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """(E16) M_in = 2 C_out/(C_in N) Σ M at all N positions; s → 2 s, k → 2 k."""
+        factor = 2.0 * place.channels / max(place.channels_in * prod(place.size_in), 1)
+        out = random_sums(average(runs), 2.0)
+        return Layer(spreading(place.rules, factor, correlation=dropped), ((place.channels, out),))

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from rfstudio.core.energy.backward import spreading
+from rfstudio.core.energy.layer import Layer, Place, Runs, average
+from rfstudio.core.energy.moments import scaled
 from rfstudio.core.errors import OpError
+from rfstudio.core.normal import quantiles
 from rfstudio.core.ops.operation import Costs, Mixing
 from rfstudio.core.ops.values import Kind, parameter
 
@@ -43,3 +49,28 @@ class SqueezeExcite(Mixing):
     ) -> Costs:
         hidden = self.hidden_channels(channels)
         return Costs(2 * channels * hidden + hidden + channels, 2 * channels * hidden)
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """Return the layer of a gate from the mean over N positions.
+
+        (E24) M_in = E[gate²] M + 2 E[gate′²] s ΣM/N².  The gate's input has the variance 2 mean²:
+        mean → ×2 → rectifier → ×2 → sigmoid.
+        """
+        positions = place.positions_in
+        x = average(runs)
+        inside = 2.0 * (x.shared + x.variance / positions)
+        z = quantiles(64) * inside**0.5
+        if self.scale_activation == "hardsigmoid":
+            gate = (z / 6 + 0.5).clip(0, 1)
+            slope_square = float((abs(z) < 3).mean()) / 36
+        else:
+            gate = 1.0 / (1.0 + np.exp(-z))
+            slope_square = float(((gate * (1 - gate)) ** 2).mean())
+        open_square = float((gate**2).mean())
+        each = 2.0 * slope_square * x.square / positions**2
+        return Layer(
+            spreading(place.rules, each, keep=open_square),
+            tuple([(n, scaled(y, open_square**0.5)) for n, y in runs]),
+            "squeeze-and-excite is taken with gates that are independent of what they scale",
+            correlates=True,
+        )

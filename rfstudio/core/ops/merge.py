@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from rfstudio.core.axes.axis_rule import AxisRules
+from rfstudio.core.energy.backward import PASS
+from rfstudio.core.energy.layer import (
+    Layer,
+    Place,
+    Runs,
+    average,
+    concatenated,
+    side_by_side,
+)
+from rfstudio.core.energy.moments import Moments, added
 from rfstudio.core.ops.operation import (
     Context,
     Free,
@@ -28,12 +41,30 @@ class Merge(Free, Patternless):
 
     context: ClassVar[Context] = Context.MAPS
     weighted: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
     merges: ClassVar[bool] = True
 
     joins_channels: ClassVar[bool]
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         return identity_rules(sizes)
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        return self.joint_model((runs,), apart=True, joined=False)
+
+    @abstractmethod
+    def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
+        """Return what it does to the energy of gradients and to the values of several maps.
+
+        Parameters
+        ----------
+        sources
+            The values that it reads.
+        apart
+            Whether they have no origin in common.
+        joined
+            Whether channels with the same moments become one run where sources meet.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +75,10 @@ class Add(KeepsChannels, Merge):
     title: ClassVar[str] = "Add"
     joins_channels: ClassVar[bool] = False
 
+    def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
+        remark = "sources of a sum that share what they come from are taken to be independent"
+        return Layer(PASS, _combined(sources, added), "" if apart else remark)
+
 
 @dataclass(frozen=True, slots=True)
 class Multiply(KeepsChannels, Merge):
@@ -52,6 +87,13 @@ class Multiply(KeepsChannels, Merge):
     keyword: ClassVar[str] = "multiply"
     title: ClassVar[str] = "Multiply"
     joins_channels: ClassVar[bool] = False
+
+    def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
+        """(E28) A product passes on to a source the mean squares of all others."""
+        squares = [average(runs).square for runs in sources]
+        edges = [prod(squares[:k] + squares[k + 1 :]) for k in range(len(squares))]
+        remark = "factors of a product are taken to be independent"
+        return Layer(PASS, _combined(sources, _product), remark, edges=tuple(edges))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +107,22 @@ class Concat(Merge):
 
     def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
         return sum(channels)
+
+    def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
+        runs = concatenated(sources) if joined else tuple([x for runs in sources for x in runs])
+        return Layer(PASS, runs)
+
+
+def _combined(sources: Sequence[Runs], combine: Callable[[Sequence[Moments]], Moments]) -> Runs:
+    """Return the runs of maps that are combined value by value."""
+    columns = side_by_side(sources)
+    if not columns:
+        columns = [(sum(n for n, _ in sources[0]), tuple([average(runs) for runs in sources]))]
+    found = {x: combine(x) for x in {x for _, x in columns}}
+    return tuple([(n, found[x]) for n, x in columns])
+
+
+def _product(terms: Sequence[Moments]) -> Moments:
+    return Moments(
+        prod(x.square for x in terms), prod(x.shared for x in terms), prod(x.mean for x in terms)
+    )

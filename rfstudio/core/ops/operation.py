@@ -1,9 +1,9 @@
-"""What every operation is: words, parameters, traits, positions, channels and costs.
+"""What every operation is: words, parameters, traits, positions, channels, costs and energy.
 
 An operation is a class of its family's module, and this base says what it has to answer.  A class
 that leaves out one of the answers is refused when it is defined, and by mypy where it is made.
-What runs operations, writes them as source or models their values is a table of functions, one for
-each type of operation: see `rfstudio.core.ops.table`.
+What runs operations or writes them as source is a table of functions, one for each type of
+operation: see `rfstudio.core.ops.table`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from inspect import get_annotations
 from typing import ClassVar, NamedTuple, Self, TypeAlias
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole, Window
+from rfstudio.core.energy.layer import Layer, Place, Runs
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops.values import COLLAPSIBLE, Parameter, collapsed, fault
 
@@ -63,6 +64,9 @@ class Operation:
         What one position of its output reads.
     weighted
         Whether learned weights mix its channels.
+    keeps_weights
+        Whether its taps have fixed weights, as those of a mean, which a count of paths keeps;
+        otherwise every tap counts 1.
     merges
         Whether it joins several maps.
     slides
@@ -91,6 +95,7 @@ class Operation:
     title: ClassVar[str]
     context: ClassVar[Context]
     weighted: ClassVar[bool]
+    keeps_weights: ClassVar[bool]
     merges: ClassVar[bool] = False
     slides: ClassVar[bool] = False
     is_pool: ClassVar[bool] = False
@@ -199,6 +204,28 @@ class Operation:
             Size of these maps along each axis, in samples.
         """
 
+    # --- energy ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """Return what it does to the energy of gradients and to the moments of values.
+
+        Derivations are in docs/expected-erf.md.  Formulas have the energy M of gradients, the
+        mean square s of a value, the mean product k of two distant ones of one channel, the mean
+        m, and the share f of the taps of a layer that are on the map.
+
+        Parameters
+        ----------
+        place
+            How it reads, and its channels.
+        runs
+            The values that it reads.
+        """
+
+    def fixed_rules(self, rules: AxisRules) -> AxisRules:
+        """Return its rules with the fixed weights of their taps, if it has such weights."""
+        return rules
+
 
 Op: TypeAlias = Operation
 """Any operation of a network."""
@@ -280,6 +307,7 @@ class Pointwise(Patternless, KeepsChannels):
 
     context: ClassVar[Context] = Context.POSITION
     weighted: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
     keeps_map: ClassVar[bool] = True
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
@@ -303,6 +331,7 @@ class Mixing(Patternless, KeepsChannels):
     __slots__ = ()
 
     context: ClassVar[Context] = Context.WHOLE
+    keeps_weights: ClassVar[bool] = False
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         return whole_rules(sizes)

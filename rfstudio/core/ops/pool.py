@@ -7,7 +7,9 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window, as_mean
+from rfstudio.core.energy import windows
+from rfstudio.core.energy.layer import Layer, Place, Runs
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, ToOne
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
@@ -22,7 +24,7 @@ from rfstudio.core.ops.values import (
     size_parameter,
     text_per_axis,
 )
-from rfstudio.core.ops.window import Windowed
+from rfstudio.core.ops.window import Windowed, resolved_padding
 
 _POOL_STRIDE = STRIDE_TEXT + " Empty: the kernel size."
 _CEIL_MODE = "Keep a last window that is not complete."
@@ -38,13 +40,38 @@ class Pool(Free, KeepsChannels):
     is_pool: ClassVar[bool] = True
 
 
+class Maximum(Pool):
+    """The largest of many numbers."""
+
+    __slots__ = ()
+
+    keeps_weights: ClassVar[bool] = False
+    followed_apart: ClassVar[bool] = True
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        return windows.maximum(place, runs)
+
+
+class Mean(Pool):
+    """The mean of many numbers."""
+
+    __slots__ = ()
+
+    keeps_weights: ClassVar[bool] = True
+
+    def fixed_rules(self, rules: AxisRules) -> AxisRules:
+        return tuple([as_mean(x) for x in rules])
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        return windows.mean(self.fixed_rules(place.rules), place, runs)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaxPool(Pool, Windowed):
+class MaxPool(Maximum, Windowed):
     """The maximum over a window."""
 
     keyword: ClassVar[str] = "max_pool"
     title: ClassVar[str] = "Max pooling"
-    followed_apart: ClassVar[bool] = True
 
     kernel_size: Sizes = size_parameter(KERNEL_TEXT)
     stride: Sizes | None = size_parameter(_POOL_STRIDE, None)
@@ -58,7 +85,7 @@ class MaxPool(Pool, Windowed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AvgPool(Pool, Windowed):
+class AvgPool(Mean, Windowed):
     """The mean over a window."""
 
     keyword: ClassVar[str] = "avg_pool"
@@ -75,6 +102,21 @@ class AvgPool(Pool, Windowed):
     @classmethod
     def usual(cls) -> Self:
         return cls(kernel_size=2)
+
+    def fixed_rules(self, rules: AxisRules) -> AxisRules:
+        """Return its rules with the divisors of PyTorch, where padding counts or not.
+
+        A window that leaves even the padding counts what is left of it.
+        """
+        if not self.count_include_pad:
+            return super(AvgPool, self).fixed_rules(rules)
+        pads = resolved_padding(self, tuple([x.n_in for x in rules]))
+        return tuple(
+            [
+                as_mean(x, (-max(before, 0), x.n_in + after))
+                for x, (before, after) in zip(rules, pads, strict=True)
+            ]
+        )
 
 
 class AdaptivePool(Pool):
@@ -111,7 +153,7 @@ class AdaptivePool(Pool):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdaptiveAvgPool(AdaptivePool):
+class AdaptiveAvgPool(Mean, AdaptivePool):
     """The mean over windows that are spread so that the output has a given size."""
 
     keyword: ClassVar[str] = "adaptive_avg_pool"
@@ -125,12 +167,11 @@ class AdaptiveAvgPool(AdaptivePool):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdaptiveMaxPool(AdaptivePool):
+class AdaptiveMaxPool(Maximum, AdaptivePool):
     """The maximum over windows that are spread so that the output has a given size."""
 
     keyword: ClassVar[str] = "adaptive_max_pool"
     title: ClassVar[str] = "Adaptive max pooling"
-    followed_apart: ClassVar[bool] = True
 
     output_size: Sizes = size_parameter(_OUTPUT_SIZE)
 
@@ -140,7 +181,7 @@ class AdaptiveMaxPool(AdaptivePool):
 
 
 @dataclass(frozen=True, slots=True)
-class GlobalAvgPool(Pool, ToOne):
+class GlobalAvgPool(Mean, ToOne):
     """The mean over the whole map."""
 
     keyword: ClassVar[str] = "global_avg_pool"
@@ -148,9 +189,8 @@ class GlobalAvgPool(Pool, ToOne):
 
 
 @dataclass(frozen=True, slots=True)
-class GlobalMaxPool(Pool, ToOne):
+class GlobalMaxPool(Maximum, ToOne):
     """The maximum over the whole map."""
 
     keyword: ClassVar[str] = "global_max_pool"
     title: ClassVar[str] = "Global max pooling"
-    followed_apart: ClassVar[bool] = True

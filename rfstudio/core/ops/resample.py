@@ -10,11 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import floor
+from math import floor, prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
 from rfstudio.core.axes.interpolation import interpolated_at
+from rfstudio.core.energy.autocorrelation import compressed, strided, weighted
+from rfstudio.core.energy.backward import spreading
+from rfstudio.core.energy.layer import Layer, Place, Runs, average
+from rfstudio.core.energy.moments import averaged
+from rfstudio.core.energy.windows import strides
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, Patternless
 from rfstudio.core.ops.values import (
@@ -39,6 +44,7 @@ class Upsample(Free, KeepsChannels):
     title: ClassVar[str] = "Upsampling"
     context: ClassVar[Context] = Context.PATTERN
     weighted: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = True
     alternatives: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"scale_factor", "size"}),)
 
     scale_factor: Scales | None = parameter(
@@ -100,6 +106,25 @@ class Upsample(Free, KeepsChannels):
         outs = tuple(_scaled_size(n, x) for n, x in zip(sizes, scales, strict=True))
         return outs, tuple(1 / x for x in scales)
 
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """(E19) M_in = Σ w² M over the outputs that read a sample; values: means of 1/Σw²."""
+        rules = tuple([_with_weights(x) for x in place.rules])
+        squares = prod([float((x.amplitudes**2).sum()) / max(x.n_out, 1) for x in rules])
+        blends = squares < 1 - 1e-9
+        return Layer(
+            spreading(rules, power=2, correlation=weighted(rules)),
+            tuple([(n, averaged(x, 1 / squares) if blends else x) for n, x in runs]),
+            correlates=self.mode != "nearest",
+            sums=True,
+        )
+
+
+def _with_weights(rule: AxisRule) -> Periodic:
+    """Return the rule of an interpolation, which copies an axis that keeps its size."""
+    if isinstance(rule, Periodic):
+        return rule
+    return Periodic(rule.n_in, rule.n_out, 1, ((0,),))
+
 
 def _scaled_size(n: int, scale: Fraction) -> int:
     """Return the size of `n` samples scaled up or down, as PyTorch's `interpolate` has it.
@@ -143,6 +168,7 @@ class PixelShuffle(Free):
     title: ClassVar[str] = "Pixel shuffle"
     context: ClassVar[Context] = Context.PATTERN
     weighted: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
 
     upscale_factor: int = parameter(Kind.INTEGER, "Factor of the size.", minimum=1)
 
@@ -166,6 +192,18 @@ class PixelShuffle(Free):
             raise OpError(f"{channels[0]} channels cannot be shuffled into blocks of {block}")
         return channels[0] // block
 
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        factor = place.channels / max(place.channels_in, 1)
+        x = average(runs)
+        # What was a channel is a phase now, so distant values seldom come from one channel.
+        shared = x.mean**2 + (x.shared - x.mean**2) * factor
+        correlation = compressed((self.upscale_factor,) * len(place.rules))
+        return Layer(
+            spreading(place.rules, factor, correlation=correlation),
+            ((place.channels, x._replace(shared=shared)),),
+            "" if place.apart else "a shuffle is taken to read channels that are all alike",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelUnshuffle(Free, Patternless):
@@ -175,6 +213,7 @@ class PixelUnshuffle(Free, Patternless):
     title: ClassVar[str] = "Pixel unshuffle"
     context: ClassVar[Context] = Context.PATTERN
     weighted: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
 
     downscale_factor: int = parameter(Kind.INTEGER, "Divisor of the size.", minimum=1)
 
@@ -197,3 +236,8 @@ class PixelUnshuffle(Free, Patternless):
 
     def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
         return channels[0] * int(self.downscale_factor ** len(sizes))
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        times = place.channels // max(place.channels_in, 1)
+        backward = spreading(place.rules, correlation=strided(strides(place.rules)))
+        return Layer(backward, tuple([(n * times, x) for n, x in runs]))

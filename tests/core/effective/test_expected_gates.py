@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from rfstudio.core import ops
-from rfstudio.core.effective.activations import slope, value
 from rfstudio.core.effective.energy import energy_of
 from rfstudio.core.effective.expected import expected_erf, source_of_same_field
 from rfstudio.core.network.architecture import Architecture, Item, Layer, Residual
@@ -71,9 +70,9 @@ def test_that_slopes_around_a_skip_depend_on_each_other_as_drawn_values_do(op: O
     (c,) = energy_of(graph).skips.values()
     rng = np.random.default_rng(0)
     u = sqrt(2) * rng.standard_normal(200_000)  # what a convolution makes of noise
-    x = value(op, u)
+    x = op.value(u)
     z = x + sqrt(2 * (x**2).mean()) * rng.standard_normal(u.size)
-    inner, outer = slope(op, u) ** 2, slope(op, z) ** 2
+    inner, outer = op.slope(u) ** 2, op.slope(z) ** 2
     drawn = (inner * outer).mean() / (inner.mean() * outer.mean())
     assert c == pytest.approx(drawn, rel=0.02)
 

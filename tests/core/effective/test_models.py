@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from rfstudio.core import ops
-from rfstudio.core.effective.curves import curve_of
+from rfstudio.core.effective.energy import layer_of, merged
 from rfstudio.core.effective.gates import _factor
-from rfstudio.core.effective.pointwise_energy import layer_of, merged
 from rfstudio.core.energy.layer import Layer
 from rfstudio.core.energy.moments import Moments, activated, added
 from rfstudio.core.ops import Op
@@ -88,12 +87,11 @@ def test_that_softmax_passes_on_the_mean_square_of_its_jacobian() -> None:
 
 @pytest.mark.parametrize("op", [ops.Relu(), ops.Relu6(), ops.Silu()])
 def test_that_a_skip_has_the_factor_of_drawn_slopes(op: Op) -> None:
-    curve = curve_of(op)
-    term, branch = activated(curve, Moments(2.0)), Moments(0.8)
+    term, branch = activated(op, Moments(2.0)), Moments(0.8)
     found = _factor(added([term, branch]), term, 1.0, op, None)
     u, v = np.random.default_rng(0).standard_normal((2, DRAWS))
-    before = curve.slope(2.0**0.5 * u) ** 2
-    after = curve.slope(curve.value(2.0**0.5 * u) + 0.8**0.5 * v) ** 2
+    before = op.slope(2.0**0.5 * u) ** 2
+    after = op.slope(op.value(2.0**0.5 * u) + 0.8**0.5 * v) ** 2
     assert found == pytest.approx((before * after).mean() / before.mean() / after.mean(), rel=0.01)
 
 

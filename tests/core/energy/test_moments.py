@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from rfstudio.core import ops
-from rfstudio.core.effective.curves import curve_of
 from rfstudio.core.energy.moments import (
     Moments,
     activated,
@@ -38,32 +37,31 @@ def _pairs(square: float, shared: float) -> tuple[np.ndarray, np.ndarray]:
     "op", [ops.Relu(), ops.LeakyRelu(negative_slope=0.2), ops.Gelu(), ops.Tanh()]
 )
 def test_that_activations_make_of_normal_values_what_draws_say(op: ops.Op) -> None:
-    curve = curve_of(op)
     before = Moments(2.0, 0.7)
     z, w = _pairs(2.0, 0.7)
-    after = activated(curve, before)
-    assert after.square == pytest.approx((curve.value(z) ** 2).mean(), rel=ERROR)
-    assert after.shared == pytest.approx((curve.value(z) * curve.value(w)).mean(), abs=ERROR)
-    assert after.mean == pytest.approx(curve.value(z).mean(), abs=ERROR)
-    slopes, others = curve.slope(z), curve.slope(w)
-    assert mean_squared_slope(curve, before) == pytest.approx((slopes**2).mean(), rel=ERROR)
+    after = activated(op, before)
+    assert after.square == pytest.approx((op.value(z) ** 2).mean(), rel=ERROR)
+    assert after.shared == pytest.approx((op.value(z) * op.value(w)).mean(), abs=ERROR)
+    assert after.mean == pytest.approx(op.value(z).mean(), abs=ERROR)
+    slopes, others = op.slope(z), op.slope(w)
+    assert mean_squared_slope(op, before) == pytest.approx((slopes**2).mean(), rel=ERROR)
     together = (slopes * others).mean() / (slopes**2).mean()
-    assert open_together(curve, before) == pytest.approx(together, abs=ERROR)
+    assert open_together(op, before) == pytest.approx(together, abs=ERROR)
 
 
 def test_that_two_gates_of_a_rectifier_are_open_together_by_the_arcsine_law() -> None:
     for rho in (0.0, 0.3, 0.9, 1.0):
         wanted = 2 * (0.25 + asin(rho) / (2 * pi))  # Sheppard 1899
-        assert open_together(curve_of(ops.Relu()), Moments(3.0, 3.0 * rho)) == pytest.approx(wanted)
+        assert open_together(ops.Relu(), Moments(3.0, 3.0 * rho)) == pytest.approx(wanted)
 
 
 def test_that_a_gate_after_a_norm_of_rectified_values_counts_where_those_are_open() -> None:
     z, u = np.random.default_rng(0).standard_normal((2, DRAWS))
-    first = activated(curve_of(ops.Relu()), Moments(1.0))
+    first = activated(ops.Relu(), Moments(1.0))
     summed = added([first, Moments(0.5)])
     values = np.maximum(z, 0) + 0.5**0.5 * u
     assert summed.square == pytest.approx((values**2).mean(), rel=ERROR)
-    found = mean_squared_slope(curve_of(ops.Relu()), summed)
+    found = mean_squared_slope(ops.Relu(), summed)
     assert found == pytest.approx((values > 0).mean(), abs=COARSE)
 
 
@@ -76,10 +74,10 @@ def test_that_the_largest_of_some_values_is_as_drawn(count: int) -> None:
     assert found.square == pytest.approx((top**2).mean(), rel=ERROR)
     assert found.mean == pytest.approx(top.mean(), abs=ERROR)
     assert gate == 1.0
-    rectified, gate = largest(activated(curve_of(ops.Relu()), Moments(1.0, 0.3)), count)
+    rectified, gate = largest(activated(ops.Relu(), Moments(1.0, 0.3)), count)
     assert rectified.square == pytest.approx((np.maximum(top, 0) ** 2).mean(), rel=ERROR)
     assert gate == pytest.approx(2 * (top > 0).mean(), abs=2 * COARSE)
-    _, gate = largest(activated(curve_of(ops.Relu()), Moments(1.0)), count)
+    _, gate = largest(activated(ops.Relu(), Moments(1.0)), count)
     assert gate == pytest.approx(2 * (1 - 0.5**count), rel=1e-6)
 
 

@@ -10,6 +10,8 @@ from typing import ClassVar
 import pytest
 
 from rfstudio.core import ops
+from rfstudio.core.energy.backward import PASS
+from rfstudio.core.energy.layer import Layer as EnergyLayer
 from rfstudio.core.errors import OpError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
@@ -23,7 +25,9 @@ def test_that_no_name_hides_a_module_of_the_package() -> None:
 
 
 def test_that_a_class_that_leaves_out_an_answer_is_refused() -> None:
-    with pytest.raises(TypeError, match="Doubled is no operation without its title, costs"):
+    with pytest.raises(
+        TypeError, match="Doubled is no operation without its title, costs, energy_model"
+    ):
 
         @dataclass(frozen=True, slots=True)
         class Doubled(Pointwise):
@@ -45,9 +49,13 @@ class _Mirror(Free, KeepsChannels, Patternless):
     title: ClassVar[str] = "Mirror"
     context: ClassVar[Context] = Context.PATTERN
     weighted: ClassVar[bool] = False
+    keeps_weights: ClassVar[bool] = False
 
     def axis_rules(self, sizes):
         return ops.identity_rules(sizes)
+
+    def energy_model(self, place, runs):
+        return EnergyLayer(PASS, runs)
 
 
 def test_that_only_operations_of_families_are_offered() -> None:
