@@ -108,7 +108,7 @@ def unit_facts(unit: UnitView) -> Iterator[Fact]:
     )
     yield Fact(
         "coverage",
-        f"{100 * unit.coverage:.3g} %   ({_percents(unit.axis_coverage)})",
+        f"{100 * unit.coverage:.3g} %   ({_percents(unit.coverage_per_axis)})",
         "Share of the image that reaches the unit, and share of each side (y × x).",
     )
     yield Fact(
