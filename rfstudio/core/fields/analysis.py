@@ -15,10 +15,11 @@ from rfstudio.core.errors import OpError, UnitError
 from rfstudio.core.fields import backtrace
 from rfstudio.core.fields.answers import Answers
 from rfstudio.core.fields.block import Block, block_of
-from rfstudio.core.fields.diagnostics import Diagnostic, MergeMisfit, diagnose
-from rfstudio.core.fields.field import theoretical_region
+from rfstudio.core.fields.diagnostics import Diagnostic, diagnose
+from rfstudio.core.fields.field import MergeMisfit, theoretical_region
 from rfstudio.core.fields.layer import LayerAnalysis
 from rfstudio.core.fields.local import Fields
+from rfstudio.core.fields.merge_remarks import Repairs
 from rfstudio.core.fields.paths import (
     PathFields,
     Revision,
@@ -88,7 +89,19 @@ class Analysis:
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Remarks on layers, in the order of the network."""
-        return diagnose(self.graph, self.fields, self.misfits, self.reference)
+        repairs = Repairs(self.architecture, self._tried)
+        return diagnose(self.graph, self.fields, self.local, self.misfits, self.reference, repairs)
+
+    def _tried(self, architecture: Architecture) -> tuple[Graph, frozenset[int]]:
+        """Return the graph of a changed document and which of its merges do not align."""
+        changed = analyze(
+            architecture,
+            input_size=self.input_size,
+            reference=self.graph.nodes[self.reference].name,
+            batch_norm_training=self.batch_norm_training,
+            previous=self,
+        )
+        return changed.graph, frozenset(x.index for x in changed.misfits)
 
     @cached_property
     def answers(self) -> Answers:

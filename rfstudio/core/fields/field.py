@@ -17,7 +17,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from fractions import Fraction
 from math import gcd, lcm
@@ -274,6 +274,13 @@ class Misfit(NamedTuple):
     offset: Fraction
     drift: Fraction
     jumps: tuple[int | Fraction, int | Fraction]
+
+
+class MergeMisfit(NamedTuple):
+    """A merge whose branches do not align: the node's index, and what differs by axis."""
+
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
+    by_axis: Mapping[int, Misfit]
 
 
 def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisField, Misfit | None]:

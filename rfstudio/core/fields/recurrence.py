@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rfstudio.core.axes.axis_rule import AxisRules
-from rfstudio.core.fields.diagnostics import MergeMisfit
-from rfstudio.core.fields.field import START, UNSEEN, AxisField, Misfit, merge, through
+from rfstudio.core.fields.field import (
+    START,
+    UNSEEN,
+    AxisField,
+    MergeMisfit,
+    Misfit,
+    merge,
+    through,
+)
 from rfstudio.core.fields.local import CONTEXT, Fields, local_rules
 from rfstudio.core.network.graph import Graph, Node, unchanged_by
 from rfstudio.core.ops import Op
@@ -78,11 +85,11 @@ def all_fields(
         index, _, op, inputs, _, _, _, rules = node
         if len(inputs) > 1:
             near = [local[x] for x in inputs]
-            merged, found = _merged(near)
-            local[index] = merged
+            joined, found = merged(near)
+            local[index] = joined
             sources = [fields[x] for x in inputs]
             same = all(map(_is, sources, near)) and not any(x.whole for y in near for x in y)
-            fields[index] = merged if same else _merged(sources, local=False)[0]
+            fields[index] = joined if same else merged(sources, local=False)[0]
             if found:
                 misfits.append(MergeMisfit(index, found))
             continue
@@ -96,19 +103,16 @@ def all_fields(
             and old_nodes[index].rules is rules
             and old_nodes[index].inputs == inputs
         )
-        if known and old_fields[source] is field:
-            behind = old_fields[index]
-        else:
-            behind = _behind(field, rules)
-        fields[index] = behind
+        here = old_fields[index] if known and old_fields[source] is field else behind(field, rules)
+        fields[index] = here
         if near_field is field and type(op) not in CONTEXT:
-            local[index] = behind
+            local[index] = here
         elif known and old_local[source] is near_field and type(old_nodes[index].op) is type(op):
             local[index] = old_local[index]
         else:
             near_rules = local_rules(op, rules)
             same = near_field is field and near_rules is rules
-            local[index] = behind if same else _behind(near_field, near_rules)
+            local[index] = here if same else behind(near_field, near_rules)
     return AllFields(nodes, tuple(fields), tuple(local), tuple(misfits))
 
 
@@ -116,7 +120,8 @@ def _is(a: object, b: object) -> bool:
     return a is b
 
 
-def _behind(source: Fields, rules: AxisRules) -> Fields:
+def behind(source: Fields, rules: AxisRules) -> Fields:
+    """Return the field after an operation along each axis, given that of the map it reads."""
     first = through(source[0], rules[0])
     result = [first]
     for field_in, rule in zip(source[1:], rules[1:], strict=True):
@@ -126,7 +131,8 @@ def _behind(source: Fields, rules: AxisRules) -> Fields:
     return tuple(result)
 
 
-def _merged(sources: Sequence[Fields], *, local: bool = True) -> tuple[Fields, dict[int, Misfit]]:
+def merged(sources: Sequence[Fields], *, local: bool = True) -> tuple[Fields, dict[int, Misfit]]:
+    """Return the field after a merge along each axis, and what does not fit by axis."""
     head = sources[0]
     if all(x is head for x in sources):
         return head, {}
