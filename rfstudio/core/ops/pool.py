@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Whole, Window
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, ToOne
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
@@ -94,6 +94,8 @@ class AdaptivePool(Pool):
         for n, m in zip(sizes, per_axis(self.output_size, len(sizes)), strict=True):
             if n == 0:
                 rules.append(Window(0, 0))
+            elif m == 1:  # one cell: a global pooling, whatever the size of the map
+                rules.append(Whole(n, 1))
             elif n % m == 0:
                 rules.append(Window(n, m, n // m, n // m))
             else:
