@@ -13,25 +13,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from rfstudio.core import ops
-from rfstudio.core.axes.axis_rule import AxisRules, Whole, Window
+from rfstudio.core.axes.axis_rule import AxisRules, Whole
 from rfstudio.core.fields.field import AxisField
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Op
-from rfstudio.core.ops.geometry import axis_rules
 
 Fields = tuple[AxisField, ...]
 """Field of a map along each axis."""
 
 CONTEXT: frozenset[type[Op]] = frozenset(
-    {
-        ops.InstanceNorm,
-        ops.GroupNorm,
-        ops.SqueezeExcite,
-        ops.Attention,
-        ops.BatchNorm,  # reads the whole map in training mode only; else it is never asked about
-        ops.Custom,
-        ops.DeformConv,
-    }
+    x for x in ops.OPS.values() if x.local_rules is not ops.Operation.local_rules
 )
 """Operations that may read a whole axis and yet have a position for each position they read."""
 
@@ -41,16 +32,7 @@ def local_rules(op: Op | None, rules: AxisRules) -> AxisRules:
 
     An unbounded deformable convolution reads its window as if no tap were moved.
     """
-    if type(op) not in CONTEXT or not any(type(x) is Whole for x in rules):
-        return rules
-    if isinstance(op, ops.DeformConv):
-        plain = ops.Conv(
-            kernel_size=op.kernel_size, stride=op.stride, padding=op.padding, dilation=op.dilation
-        )
-        return axis_rules(plain, tuple([x.n_in for x in rules]))
-    return tuple(
-        [Window(x.n_in, x.n_out) if type(x) is Whole and x.n_in == x.n_out else x for x in rules]
-    )
+    return rules if op is None else op.local_rules(rules)
 
 
 def is_context(op: Op | None, rules: AxisRules) -> bool:

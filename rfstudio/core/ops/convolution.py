@@ -207,6 +207,12 @@ class DeformConv(Convolution, Windowed):
             rules.append(Periodic(rule.n_in, rule.n_out, rule.stride, (tuple(sorted(taps)),)))
         return tuple(rules)
 
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        # As if no tap were moved.
+        if self.max_offset is not None:
+            return rules
+        return window_rules(self, tuple([x.n_in for x in rules]))
+
     def demands(self, sizes: tuple[int, ...]) -> Demands:
         axes = len(sizes)
         if self.max_offset is None:

@@ -152,6 +152,13 @@ class Operation:
         """Return the same while a network is trained."""
         return self.axis_rules(sizes)
 
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        """Return `rules` as if it read one position where it reads a whole axis and has as many.
+
+        The same object if nothing is to be replaced: see `rfstudio.core.fields.local`.
+        """
+        return rules
+
     @abstractmethod
     def demands(self, sizes: tuple[int, ...]) -> Demands:
         """Return for each axis the side of the output map and the reads until its pattern repeats.
@@ -307,6 +314,9 @@ class Mixing(Patternless, KeepsChannels):
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         return whole_rules(sizes)
 
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        return by_position(rules)
+
 
 @lru_cache(maxsize=4096)
 def identity_rules(sizes: tuple[int, ...]) -> AxisRules:
@@ -317,3 +327,12 @@ def identity_rules(sizes: tuple[int, ...]) -> AxisRules:
 def whole_rules(sizes: tuple[int, ...]) -> AxisRules:
     """Return the rules of an operation that keeps the map's size and reads all of it."""
     return tuple(Whole(n, n) for n in sizes)
+
+
+def by_position(rules: AxisRules) -> AxisRules:
+    """Return rules with those that read a whole axis, and keep its size, reading one position."""
+    if not any(type(x) is Whole and x.n_in == x.n_out for x in rules):
+        return rules
+    return tuple(
+        [Window(x.n_in, x.n_out) if type(x) is Whole and x.n_in == x.n_out else x for x in rules]
+    )
