@@ -14,7 +14,7 @@ Examples
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all the rest here
 
 if TYPE_CHECKING:
-    from rfstudio.api import analyze, erf, erfs, expected_erf, load, path_counts, to_torch
+    from rfstudio.api import analyze, erf, erfs, expected_erf, load, path_counts, tiles, to_torch
     from rfstudio.core.errors import RFStudioError
 
 __version__ = "0.1.0"
@@ -28,6 +28,7 @@ __all__ = [
     "expected_erf",
     "load",
     "path_counts",
+    "tiles",
     "to_torch",
 ]
 

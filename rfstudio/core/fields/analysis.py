@@ -119,6 +119,12 @@ class Analysis:
         layers = [x for x in self.layers if not any(y.whole for y in x.local_fields)]
         return max(layers, key=_local_area, default=None)
 
+    @property
+    def first_global(self) -> LayerAnalysis | None:
+        """The first layer of which every unit sees the whole image, if there is one."""
+        index = next((i for i, x in enumerate(self.fields) if all(y.whole for y in x)), None)
+        return None if index is None else self.at(index)
+
     def _area(self, layer: LayerAnalysis) -> int:
         whole = self.reference_size
         return prod(n if x is None else x for x, n in zip(layer.rf_size, whole, strict=True))

@@ -160,6 +160,8 @@ class LayerAnalysis:
         return self.answers.path_fields[self.index]
 
     @property
-    def interior(self) -> tuple[Interval | None, ...]:
-        """First and last unit along each axis that no padding reaches; None without one."""
-        return self.answers.interiors[self.index]
+    def interior(self) -> tuple[Interval, ...] | None:
+        """First and last unit along each axis that no padding reaches; None if there is none."""
+        found = self.answers.interiors[self.index]
+        there = tuple(x for x in found if x is not None)
+        return there if len(there) == len(found) else None

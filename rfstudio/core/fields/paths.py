@@ -45,14 +45,14 @@ class PathFields:
 
     Attributes
     ----------
-    least
+    min
         None where every path reads the whole axis, or where no path leads to the layer.
-    greatest
+    max
         None where some path reads the whole axis, or where no path leads to the layer.
     """
 
-    least: tuple[Size | None, ...]
-    greatest: tuple[Size | None, ...]
+    min: tuple[Size | None, ...]
+    max: tuple[Size | None, ...]
 
 
 class _Axis(NamedTuple):
@@ -193,8 +193,7 @@ def critical_layers(graph: Graph, paths: Sequence[PathFields], size: Sequence[in
         for node in graph.nodes[1:]
         if is_window_layer(node)
         and all(
-            low is not None and low > n
-            for low, n in zip(paths[node.index].least, size, strict=True)
+            low is not None and low > n for low, n in zip(paths[node.index].min, size, strict=True)
         )
     ]
 
@@ -221,7 +220,7 @@ def border_layers(
     for node in graph.nodes[1:]:
         if not is_window_layer(node):
             continue
-        fields = [paths[x].least for x in (*node.inputs, node.index)]
+        fields = [paths[x].min for x in (*node.inputs, node.index)]
         covered = all(
             low is not None and low >= n
             for least in fields
@@ -245,8 +244,8 @@ def input_range(graph: Graph, paths: Sequence[PathFields]) -> tuple[tuple[Size, 
     layers = [node for node in graph.nodes[1:] if is_window_layer(node)]
     result: list[tuple[Size, Size] | None] = []
     for axis in range(len(graph.nodes[0].size)):
-        lows = [paths[x].least[axis] for node in layers for x in node.inputs]
-        highs = [paths[node.index].greatest[axis] for node in layers]
+        lows = [paths[x].min[axis] for node in layers for x in node.inputs]
+        highs = [paths[node.index].max[axis] for node in layers]
         low = [x for x in lows if x is not None]
         high = [x for x in highs if x is not None]
         result.append((max(low), max(high)) if low and high else None)

@@ -183,7 +183,8 @@ def expand(
         return graph
     known_rules = previous.known_rules if previous is not None else {}
     expansion = _Expansion(size, architecture.channels, batch_norm_training, known_rules)
-    expansion.all(architecture.layers)
+    expansion.given.enter("", architecture.layers)
+    expansion.body(architecture.layers, (), ("",), 0)
     graph = Graph(
         tuple(expansion.nodes),
         MappingProxyType(expansion.paths),
@@ -213,7 +214,7 @@ class _Expansion:
         self.paths = {INPUT: 0}
         self.faults: list[Fault] = []
         self._numbers: dict[str, int] = {}
-        self._given = GivenNames()
+        self.given = GivenNames()
         self._steps = 4 * MAX_LAYERS
         self._comparisons = MAX_COMPARISONS
         self._batch_norm_training = batch_norm_training
@@ -222,10 +223,6 @@ class _Expansion:
         self._known_rules = known_rules
 
     # Each method takes the node that the item reads and returns the node that is its output.
-
-    def all(self, items: tuple[Item, ...]) -> int:
-        self._given.enter("", items)
-        return self.body(items, (), ("",), 0)
 
     def body(
         self, items: tuple[Item, ...], base: Location, scopes: tuple[str, ...], source: int
@@ -248,7 +245,7 @@ class _Expansion:
             name = scopes[0] + item.name
             self._check_name(item.name, location)
         else:
-            name = scopes[0] + self._given.numbered(scopes[0], op.keyword)
+            name = scopes[0] + self.given.numbered(scopes[0], op.keyword)
         if item.inputs:
             sources = tuple(self._source(x, scopes, location, name, source) for x in item.inputs)
         else:
@@ -270,7 +267,7 @@ class _Expansion:
         if name:
             self._check_name(name, location)
             scopes = (path + ".", *scopes)
-            self._given.enter_container(scopes[0], item)
+            self.given.enter_container(scopes[0], item)
         match item:
             case Sequence():
                 output = self.body(item.layers, (*location, 0), scopes, source)
@@ -297,7 +294,7 @@ class _Expansion:
                 self._too_many(location)
                 break
             prefix = f"{scopes[0]}{i}."
-            self._given.enter(prefix, item.layers)
+            self.given.enter(prefix, item.layers)
             source = self.body(item.layers, (*location, 0), (prefix, *scopes), source)
             if item.name:
                 self._alias(prefix[:-1], source, location)
@@ -315,7 +312,7 @@ class _Expansion:
             if branch.name:
                 self._check_name(branch.name, location)
                 inside = (f"{scopes[0]}{branch.name}.", *scopes)
-                self._given.enter(inside[0], branch.layers)
+                self.given.enter(inside[0], branch.layers)
             output = self.body(branch.layers, (*location, b), inside, source)
             if branch.name:
                 self._alias(inside[0][:-1], output, location)
@@ -331,7 +328,7 @@ class _Expansion:
         location: Location,
     ) -> int:
         keyword = op.keyword
-        path = scopes[0] + (keyword if name else self._given.numbered(scopes[0], keyword))
+        path = scopes[0] + (keyword if name else self.given.numbered(scopes[0], keyword))
         return self._node(path, op, sources, location)
 
     def _node(self, name: str, op: Op, sources: tuple[int, ...], location: Location) -> int:

@@ -42,16 +42,16 @@ def test_that_least_and_greatest_fields_are_those_of_all_paths(part) -> None:
             finite = [x for x in sizes if x is not None]
             found = layer.path_fields
             context = (seed, layer.name)
-            assert found.least == ((min(finite) if finite else None),), context
-            assert found.greatest == ((None if None in sizes else max(finite)),), context
+            assert found.min == ((min(finite) if finite else None),), context
+            assert found.max == ((None if None in sizes else max(finite)),), context
 
 
 def test_that_gates_can_be_ignored() -> None:
     conv = Layer(ops.Conv(kernel_size=3, padding=1))
     items = (conv, Layer(ops.SqueezeExcite(reduction=1), "gate"), conv)
     analysis = analyze(Architecture("gate", "", "", (32, 32), 4, items))
-    assert analysis["conv2"].path_fields.least == (None, None)
-    assert analysis.path_fields(ignore_gates=True)["conv2"].least == (5, 5)
+    assert analysis["conv2"].path_fields.min == (None, None)
+    assert analysis.path_fields(ignore_gates=True)["conv2"].min == (5, 5)
 
 
 @pytest.mark.parametrize(

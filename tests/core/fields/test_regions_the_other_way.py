@@ -111,7 +111,7 @@ def test_that_the_interior_is_what_no_padding_reaches(part) -> None:
         for axis in range(2):
             found = _interior(analysis, axis)
             for layer in analysis.layers:
-                good, run = found[layer.index], layer.interior[axis]
+                good, run = found[layer.index], analysis.answers.interiors[layer.index][axis]
                 context = (seed, layer.name, axis)
                 first, last = (0, -1) if run is None else run
                 assert all(good[first : last + 1]), context
