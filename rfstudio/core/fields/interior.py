@@ -36,9 +36,14 @@ def interiors_of(graph: Graph, reference: int = 0) -> list[tuple[Interval | None
                     for axis in zip(*live, strict=True)
                 ]
             )
-        found[node.index] = tuple(
-            [_inside(x, rule) for x, rule in zip(here, node.rules, strict=True)]
-        )
+        rules = node.rules
+        first = _inside(here[0], rules[0])
+        inside = [first]
+        for interval, rule in zip(here[1:], rules[1:], strict=True):
+            # Both axes are the same in most networks.
+            same = interval == here[0] and rule == rules[0]
+            inside.append(first if same else _inside(interval, rule))
+        found[node.index] = tuple(inside)
     return [
         (None,) * axes if x is None else tuple([y if y[0] <= y[1] else None for y in x])
         for x in found

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, NamedTuple, TypeAlias
 
-from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
-from rfstudio.core.fields.local import local_rules
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Whole, Window
 from rfstudio.core.network.graph import Graph, Node
 
 Size: TypeAlias = int | Fraction
@@ -83,28 +82,40 @@ def path_fields_of(
     """
     nodes = graph.nodes
     axes = len(nodes[0].size)
-    found: list[tuple[_Axis, ...]] = [(_Axis(),) * axes] * len(nodes)
+    nothing = (_Axis(),) * axes
+    found: list[tuple[_Axis, ...]] = [nothing] * len(nodes)
     found[reference] = (_Axis(_START, _START),) * axes
-    result = [_summary(x) for x in found]
-    known: dict[int, PathFields] = {}
+    result = [_summary(nothing)] * len(nodes)
+    result[reference] = _summary(found[reference])
     for node in nodes[reference + 1 :]:
-        sources = [found[x] for x in node.inputs]
-        here = _through(_joined(sources, ignore_gates), node, ignore_gates)
-        found[node.index] = here
-        summary = known.get(id(here)) if here is sources[0] else None
-        if summary is None:
-            summary = _summary(here)
-            known[id(here)] = summary
-        result[node.index] = summary
+        index, _, op, inputs, _, _, _, rules = node
+        source = found[inputs[0]]
+        if len(inputs) > 1:
+            source = _joined([found[x] for x in inputs], ignore_gates)
+        if ignore_gates and op is not None:
+            rules = op.local_rules(rules)
+        here = source if _leaves_all(rules) else _through(source, rules)
+        found[index] = here
+        result[index] = result[inputs[0]] if here is found[inputs[0]] else _summary(here)
     return result
+
+
+def _leaves_all(rules: AxisRules) -> bool:
+    for rule in rules:
+        if type(rule) is not Window or rule.kernel != 1 or rule.stride != 1:
+            return False
+    return True
 
 
 def _joined(sources: list[tuple[_Axis, ...]], ignore_gates: bool) -> tuple[_Axis, ...]:
     head = sources[0]
     if all(x is head for x in sources):
         return head
-    joined = []
-    for branches in zip(*sources, strict=True):
+    joined: list[_Axis] = []
+    for axis, branches in enumerate(zip(*sources, strict=True)):
+        if axis and all(x[axis] is x[0] for x in sources):
+            joined.append(joined[0])
+            continue
         low = [state for x in branches for state in x.low]
         high = [state for x in branches for state in x.high]
         whole = any(x.whole for x in branches) and not (ignore_gates and low)
@@ -130,22 +141,26 @@ def _front(states: Iterable[_State], *, least: bool) -> tuple[_State, ...]:
     return tuple(front)
 
 
-def _through(source: tuple[_Axis, ...], node: Node, ignore_gates: bool) -> tuple[_Axis, ...]:
-    rules = local_rules(node.op, node.rules) if ignore_gates else node.rules
-    if all(type(x) is Window and x.kernel == 1 and x.stride == 1 for x in rules):
-        return source
-    return tuple([_along(x, rule) for x, rule in zip(source, rules, strict=True)])
+def _through(source: tuple[_Axis, ...], rules: AxisRules) -> tuple[_Axis, ...]:
+    first = _along(source[0], rules[0])
+    result = [first]
+    for axis, rule in zip(source[1:], rules[1:], strict=True):
+        # Both axes are the same in most networks: then they share their states.
+        same = axis is source[0] and rule == rules[0]
+        result.append(first if same else _along(axis, rule))
+    return tuple(result)
 
 
 def _along(source: _Axis, rule: AxisRule) -> _Axis:
+    low, high, whole = source
     if type(rule) is Whole:
-        return _Axis(whole=source.whole or bool(source.low))
+        return _Axis(whole=whole or bool(low))
     reach, factor = _reach_and_factor(rule)
-
-    def moved(states: tuple[_State, ...]) -> tuple[_State, ...]:
-        return tuple([_State(x.size + reach * x.jump, x.jump * factor) for x in states])
-
-    return _Axis(moved(source.low), moved(source.high), source.whole)
+    least = tuple([_State(size + reach * jump, jump * factor) for size, jump in low])
+    if high is low or high == low:
+        return _Axis(least, least, whole)
+    most = tuple([_State(size + reach * jump, jump * factor) for size, jump in high])
+    return _Axis(least, most, whole)
 
 
 def _reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
