@@ -83,6 +83,8 @@ class Operation:
         channels, after which it does not matter.
     alternatives
         Groups of parameters of which one excludes the others.
+    other_words
+        Words that older files have, which its constructor takes and turns into a parameter.
     """
 
     __slots__ = ()
@@ -100,6 +102,7 @@ class Operation:
     is_free: ClassVar[bool] = False
     followed_apart: ClassVar[bool] = False
     alternatives: ClassVar[tuple[frozenset[str], ...]] = ()
+    other_words: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
         """Refuse an operation, which is a class with a keyword, that leaves out an answer."""
