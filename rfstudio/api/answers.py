@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from rfstudio.api.networks import Network, analyze, architecture_of
+from rfstudio.core.advice.covers import Advice, advice_for
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.tiles import TilePlan, tile_plan
@@ -64,6 +68,56 @@ def tiles(
         tile=_per_axis(tile, axes),
         with_plan=image is not None or tile is not None,
     )
+
+
+def advise(
+    network: Network | Analysis,
+    object_size: Size | None = None,
+    objects: Sequence[Sequence[int]] | str | Path | None = None,
+    input_size: Size | None = None,
+) -> Advice:
+    """Return which layers see objects whole, and changes that let more layers do so.
+
+    Parameters
+    ----------
+    network
+        What `load` takes or returns, or an analysis.
+    object_size
+        Size of the objects, in pixels of the network's input; 32 along each axis if nothing else
+        is given.
+    objects
+        The size of each object along each axis; or a COCO file, whose boxes are (height, width) of
+        its images as they are.
+    input_size
+        Size of the input; the network's own if None.
+
+    Raises
+    ------
+    RFStudioError
+        If an object has no size, both are given, or the file holds no boxes.
+
+    Examples
+    --------
+    >>> advise("vgg16", object_size=32).first_covering
+    ('conv3_2', 'conv4_2', 'pool4')
+    """
+    architecture = architecture_of(network)
+    size = _per_axis(input_size, architecture.axes)
+    if object_size is not None and objects is not None:
+        raise RFStudioError("objects are given as one size or as many, not both")
+    if isinstance(network, Analysis) and size in (None, network.input_size):
+        analysis = network
+    else:
+        analysis = analyze(architecture, input_size=size)
+    if isinstance(objects, str | Path):
+        from rfstudio.formats.objects import object_sizes
+
+        objects = object_sizes(Path(objects))
+    if objects is None:
+        one = _per_axis(32 if object_size is None else object_size, architecture.axes)
+        assert one is not None
+        objects = [one]
+    return advice_for(analysis, objects)
 
 
 def _per_axis(size: Size | None, axes: int) -> tuple[int, ...] | None:

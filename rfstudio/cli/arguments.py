@@ -23,6 +23,7 @@ commands that need no display:
   rfstudio analyze NETWORK             receptive fields of all layers, as a table, JSON, CSV …
   rfstudio erf NETWORK --layer PATH    the effective receptive field of one unit
   rfstudio tiles NETWORK               overlap and plan of tiles that equal the whole image
+  rfstudio advise NETWORK              which layers see objects of some size, and what to change
   rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png
   rfstudio compare NETWORK NETWORK …   several networks side by side
   rfstudio convert NETWORK --output FILE.yaml|.py
@@ -192,6 +193,26 @@ def _add_tiles(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
     parser.set_defaults(run=commands.tiles)
 
 
+def _add_advise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
+    parser = subparsers.add_parser(
+        name,
+        description="Show which layers see objects of some size whole, which layers add nothing at "
+        "this input size, and changes that let more layers see the objects.",
+    )
+    _add_network(parser)
+    parser.add_argument(
+        "--object", type=_numbers, metavar="H W", help="size of the objects; default: 32 each"
+    )
+    parser.add_argument(
+        "--objects", type=Path, metavar="FILE", help="a COCO file with boxes instead"
+    )
+    _add_input_size(parser)
+    parser.add_argument(
+        "--format", choices=("table", "json"), default="table", help="default: table"
+    )
+    parser.set_defaults(run=commands.advise)
+
+
 def _add_figure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
     parser = subparsers.add_parser(
         name, description="Draw what one unit sees, ready for print, as SVG, PDF or PNG."
@@ -280,6 +301,7 @@ _COMMANDS = {
     "analyze": _add_analyze,
     "erf": _add_erf,
     "tiles": _add_tiles,
+    "advise": _add_advise,
     "figure": _add_figure,
     "compare": _add_compare,
     "convert": _add_convert,

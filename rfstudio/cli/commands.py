@@ -15,6 +15,8 @@ from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.repairing import repaired
 from rfstudio.formats.networks import presets as shipped
 from rfstudio.formats.tables.answers import (
+    advice_facts,
+    advice_json,
     block_record,
     pixel_record,
     tiles_facts,
@@ -91,6 +93,16 @@ def tiles(arguments: argparse.Namespace) -> int:
     sys.stdout.write(terminal.facts_text(tiles_facts(plan)) + "\n")
     if plan.plan:
         sys.stdout.write("\n" + terminal.TerminalTables().table(tiles_table(plan)))
+    return 0
+
+
+def advise(arguments: argparse.Namespace) -> int:
+    """Print which layers see objects whole, and what could be changed."""
+    found = api.advise(arguments.network, arguments.object, arguments.objects, arguments.input_size)
+    if arguments.format == "json":
+        sys.stdout.write(advice_json(found))
+        return 0
+    sys.stdout.write(terminal.facts_text(advice_facts(found)) + "\n")
     return 0
 
 

@@ -384,3 +384,21 @@ def test_that_tiles_are_planned_for_an_image(run: Shell) -> None:
     assert "classifier.aspp.image.pool" in run.out
     assert run("tiles", "unet", "--image", 512, 512, "--tile", 64, 64) == 1
     assert "has no middle" in run.err
+
+
+def test_that_advice_is_given_for_a_size_or_a_file_of_boxes(run: Shell, tmp_path: Path) -> None:
+    assert run("advise", "vgg16", "--object", 32, 32, "--input-size", 32, 32) == 0
+    assert "from conv3_2 on" in run.out
+    assert "10, from conv3_3 on" in run.out
+    boxes = [{"bbox": [0, 0, 20.5, 8]}, {"bbox": [3, 4, 60, 30]}, {"no box": 1}]
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps({"annotations": boxes}))
+    run("advise", "vgg16", "--objects", path, "--format", "json")
+    record = json.loads(run.out)
+    shares = {x["layer"]: x["share"] for x in record["covers"]}
+    # Longer sides of 21 and 60; fields of conv3_1 24 and conv4_1 60.
+    assert (shares["conv3_1"], shares["conv4_1"]) == (0.5, 1.0)
+    assert record["first_covering"] == "conv4_1"
+    path.write_text("{}")
+    assert run("advise", "vgg16", "--objects", path) == 1
+    assert "no boxes" in run.err
