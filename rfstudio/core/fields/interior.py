@@ -6,7 +6,7 @@ neither padding of any mode nor a clamped border has a say in its value.
 
 from __future__ import annotations
 
-from rfstudio.core.axes.axis_rule import AxisRule, Whole, Window
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
 from rfstudio.core.axes.track import Interval
 from rfstudio.core.network.graph import Graph
 
@@ -63,6 +63,8 @@ def _inside(source: Interval, rule: AxisRule) -> Interval:
     if type(rule) is Whole:
         return (0, rule.n_out - 1) if low <= 0 and high >= rule.n_in - 1 else _NONE
     assert not isinstance(rule, Window | Whole)
+    if rule.advance < 0:
+        return _inside_mirrored(source, rule)
     first, last = 0, rule.n_out - 1
     for phase, taps in enumerate(rule.phases):
         if not taps:
@@ -78,3 +80,13 @@ def _inside(source: Interval, rule: AxisRule) -> Interval:
         turn = (high - taps[-1]) // rule.advance + 1
         last = min(last, turn * rule.period + phase - 1)
     return (first, last) if first <= last else _NONE
+
+
+def _inside_mirrored(source: Interval, rule: Periodic) -> Interval:
+    """Return the same for a rule that runs backwards: that of its mirror image, mirrored."""
+    count = -(-rule.n_out // rule.period) * rule.period
+    phases = tuple(rule.taps(count - 1 - i) for i in range(rule.period))
+    forwards = Periodic(rule.n_in, count, -rule.advance, phases)
+    first, last = _inside(source, forwards)
+    first, last = count - 1 - last, count - 1 - first
+    return (max(first, 0), min(last, rule.n_out - 1)) if first <= last else _NONE

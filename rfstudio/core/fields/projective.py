@@ -183,7 +183,7 @@ def _through_pattern(read: AxisSet, rule: Periodic) -> AxisSet:
         return NOTHING
     # Outputs whose turn may reach the samples; at a clamped border all that lie beyond.
     low, high = 0, rule.n_out
-    if rule.advance:
+    if rule.advance > 0:
         first = -(-(start - max(taps)) // rule.advance) * rule.period
         last = ((stop - 1 - min(taps)) // rule.advance + 1) * rule.period
         low = min(max(first, 0), rule.n_out)

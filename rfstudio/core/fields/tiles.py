@@ -159,6 +159,8 @@ def _reasons(local: Sequence[Fields], nodes: Sequence[Node]) -> tuple[str, ...]:
         elif isinstance(op, ops.Upsample | ops.Crop) and op.size is not None:
             if any(x.n_in != x.n_out for x in node.rules):
                 found.append(f"'{node.name}' makes a map of a fixed size")
+        elif any(isinstance(x, Periodic) and x.advance < 0 for x in node.rules):
+            found.append(f"'{node.name}' turns the map round")
         elif any(isinstance(x, Window) and x.mode == "circular" for x in node.rules):
             found.append(f"'{node.name}' reads the other end of the map at its border")
         elif len(node.inputs) > 1:
@@ -332,12 +334,10 @@ def _read_by_phases(rule: Periodic, first: Units, last: Units) -> Bounds:
     # Phases need not rise from one to the next: all of one period at either end are looked at.
     widest = int(np.clip(last - first, 0, rule.period - 1).max(initial=0))
     for step in range(widest + 1):
-        for row, table, units in (
-            (0, low, np.minimum(first + step, last)),
-            (1, high, np.maximum(last - step, first)),
-        ):
+        for units in (np.minimum(first + step, last), np.maximum(last - step, first)):
             turn, phase = np.divmod(units, rule.period)
-            tap = table[phase]
-            moved = np.where(abs(tap) < NEVER, tap + turn * rule.advance, tap)
-            read[row] = (np.minimum if row == 0 else np.maximum)(read[row], moved)
+            for row, table, outer in ((0, low, np.minimum), (1, high, np.maximum)):
+                tap = table[phase]
+                moved = np.where(abs(tap) < NEVER, tap + turn * rule.advance, tap)
+                read[row] = outer(read[row], moved)
     return read
