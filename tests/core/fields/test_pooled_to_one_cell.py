@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
 import rfstudio
 from rfstudio.core import ops
+from rfstudio.core.errors import OpError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.formats.networks.yaml_writer import write_yaml
 
 POOLS = [ops.AdaptiveAvgPool(output_size=1), ops.AdaptiveMaxPool(output_size=1)]
 
@@ -56,3 +60,29 @@ def test_that_resnet50_has_the_same_largest_field_with_either_pool() -> None:
         layer = analyze(network).largest_local_field
         assert layer is not None
         assert (layer.name, layer.rf_size) == ("layer4.rest.1.conv2", (427, 427))
+
+
+@pytest.mark.parametrize("size", [(40, 64), (20, 96)])
+def test_that_null_keeps_an_axis_as_it_is(size) -> None:
+    # D_axis of the public questions: rows 9 … 11 × all columns, one file for both sizes.
+    network = read_yaml(
+        "format: 1\n"
+        "input: {size: [40, 64], channels: 1}\n"
+        "layers:\n"
+        "  - conv: {kernel_size: 3, padding: 1, out_channels: 8}\n"
+        "  - adaptive_avg_pool: {name: pool, output_size: [null, 1]}\n"
+    )
+    assert read_yaml(write_yaml(network)) == network
+    analysis = analyze(network, input_size=size)
+    layer = analysis["pool"]
+    assert layer.output_size == (size[0], 1)
+    assert layer.rf_size == (3, None)
+    assert analysis.unit("pool", (10, 0)).visible_region == ((9, 11), (0, size[1] - 1))
+    module = rfstudio.to_torch(network)
+    assert module(torch.zeros(1, 1, *size)).shape[2:] == (size[0], 1)
+    assert rfstudio.expected_erf(network, "pool", (10, 0), input_size=size).map.sum() > 0
+
+
+def test_that_an_output_size_keeps_not_every_axis() -> None:
+    with pytest.raises(OpError, match="output_size must be"):
+        ops.AdaptiveAvgPool(output_size=(None, None))
