@@ -109,7 +109,7 @@ def _of_layer(
 def _locally(node: Node, local: tuple[AxisField, ...]) -> str:
     sizes = [x.size_range(n) for x, n in zip(local, node.size, strict=True)]
     if all(x is None for x in sizes):
-        return "It leaves no positions, so there is no local field from here on."
+        return "It leaves no positions: along this path there is no local field any more."
     words = "×".join("all" if x is None else str(x[1]) for x in sizes)
     return f"The local field, as if it read one position, is {words}."
 
