@@ -14,7 +14,17 @@ Examples
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all the rest here
 
 if TYPE_CHECKING:
-    from rfstudio.api import analyze, erf, erfs, expected_erf, load, path_counts, to_torch
+    from rfstudio.api import (
+        advise,
+        analyze,
+        erf,
+        erfs,
+        expected_erf,
+        load,
+        path_counts,
+        tiles,
+        to_torch,
+    )
     from rfstudio.core.errors import RFStudioError
 
 __version__ = "0.1.0"
@@ -22,12 +32,14 @@ __version__ = "0.1.0"
 __all__ = [
     "RFStudioError",
     "__version__",
+    "advise",
     "analyze",
     "erf",
     "erfs",
     "expected_erf",
     "load",
     "path_counts",
+    "tiles",
     "to_torch",
 ]
 

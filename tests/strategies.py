@@ -191,6 +191,9 @@ def _value(parameter: Parameter, axes: int) -> st.SearchStrategy[Any]:
     match parameter.kind:
         case Kind.SIZES:
             return st.one_of(small, st.tuples(*[small] * axes))
+        case Kind.KEPT_SIZES:
+            some = st.tuples(*[st.one_of(st.none(), small)] * axes)
+            return st.one_of(small, some.filter(lambda x: any(y is not None for y in x)))
         case Kind.INTEGER:
             return (
                 small

@@ -4,6 +4,7 @@ Nothing here imports Qt; torch is imported only by what measures or builds with 
 large only when it is called for.  Results as values are in `rfstudio.api.measured`.
 """
 
+from rfstudio.api.answers import advise, tiles
 from rfstudio.api.expected import expected_erf, expected_erf_of, path_counts
 from rfstudio.api.measuring import COMPUTED, erf, erfs, measure
 from rfstudio.api.modules import to_torch
@@ -12,6 +13,7 @@ from rfstudio.api.networks import Network, analyze, load
 __all__ = [
     "COMPUTED",
     "Network",
+    "advise",
     "analyze",
     "erf",
     "erfs",
@@ -20,5 +22,6 @@ __all__ = [
     "load",
     "measure",
     "path_counts",
+    "tiles",
     "to_torch",
 ]

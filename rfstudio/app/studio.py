@@ -67,15 +67,15 @@ class Studio(QObject):
         self.select_telling_layer()
 
     def select_telling_layer(self) -> None:
-        """Choose the centre unit of the deepest layer that does not see everything.
+        """Choose the centre unit of the deepest layer whose local field is worth seeing.
 
-        A convolution, if there is one: that is what people ask about.
+        A convolution with positions, if there is one: that is what people ask about.
         """
         analysis = self.analysis.analysis
         local = [
             x
             for x in analysis.layers
-            if not any(x.is_global)
+            if not any(y.whole for y in x.local_fields)
             and all(n > 1 for n in x.output_size)
             and isinstance(x.operation, Conv)
         ]

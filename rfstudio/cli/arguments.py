@@ -22,6 +22,8 @@ commands that need no display:
   rfstudio presets                     list the networks that come with the program
   rfstudio analyze NETWORK             receptive fields of all layers, as a table, JSON, CSV …
   rfstudio erf NETWORK --layer PATH    the effective receptive field of one unit
+  rfstudio tiles NETWORK               overlap and plan of tiles that equal the whole image
+  rfstudio advise NETWORK              which layers see objects of some size, and what to change
   rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png
   rfstudio compare NETWORK NETWORK …   several networks side by side
   rfstudio convert NETWORK --output FILE.yaml|.py
@@ -30,8 +32,8 @@ rfstudio COMMAND --help tells more.  Exit status: 0 done, 1 the input is at faul
 130 interrupted.
 """
 
-_NUMBERS = ("--unit", "--input-size")
-_POSITION = r"-?\d+([,x×]-?\d+)*,?"
+_NUMBERS = ("--unit", "--input-size", "--pixel", "--units", "--tile", "--image", "--object")
+_POSITION = r"-?\d+([,x×:]-?\d+)*,?"
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -82,6 +84,17 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
+def _runs(text: str) -> tuple[tuple[int, int], ...]:
+    """Return runs of units such as ``0:3,4:9``, first and last both included."""
+    runs = []
+    for word in re.split(r"[,x×\s]+", text.strip()):
+        found = re.fullmatch(r"(-?\d{1,9})(?::(-?\d{1,9}))?", word)
+        if found is None:
+            raise argparse.ArgumentTypeError(f"takes runs as in 0:3 4:9, not '{text}'")
+        runs.append((int(found[1]), int(found[2] or found[1])))
+    return tuple(runs)
+
+
 def _window_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rfstudio",
@@ -130,8 +143,74 @@ def _add_analyze(
         help="give all fields with respect to this feature map instead of the input",
     )
     _add_input_size(parser)
+    parser.add_argument(
+        "--pixel",
+        type=_numbers,
+        metavar="Y X",
+        help="also: which units of the layer read this pixel (of the reference)",
+    )
+    parser.add_argument(
+        "--units",
+        type=_runs,
+        metavar="Y0:Y1 X0:X1",
+        help="also: what these units of the layer need together; first and last included",
+    )
+    parser.add_argument(
+        "--batch-norm-training",
+        action="store_true",
+        help="batch norm takes its statistics from the map, and so sees all of it",
+    )
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="apply the remedies that remarks offer, and analyse the result",
+    )
+    parser.add_argument(
+        "--local",
+        action="store_true",
+        help="always show the local field beside the field: that of the convolutions, where gates "
+        "and norms over the map read one position",
+    )
     parser.add_argument("--format", choices=WRITERS, default="table", help="default: table")
     parser.set_defaults(run=commands.analyze)
+
+
+def _add_tiles(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
+    parser = subparsers.add_parser(
+        name,
+        description="Show the overlap and the period of tiles whose results equal those of the "
+        "whole image, and the tiles of an image.",
+    )
+    _add_network(parser)
+    parser.add_argument("--layer", metavar="PATH", help="default: the last layer")
+    parser.add_argument(
+        "--tile", type=_numbers, metavar="H W", help="largest tile that is read, with its overlap"
+    )
+    parser.add_argument("--image", type=_numbers, metavar="H W", help="size of the image to cut")
+    parser.add_argument(
+        "--format", choices=("table", "json"), default="table", help="default: table"
+    )
+    parser.set_defaults(run=commands.tiles)
+
+
+def _add_advise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
+    parser = subparsers.add_parser(
+        name,
+        description="Show which layers see objects of some size whole, which layers add nothing at "
+        "this input size, and changes that let more layers see the objects.",
+    )
+    _add_network(parser)
+    parser.add_argument(
+        "--object", type=_numbers, metavar="H W", help="size of the objects; default: 32 each"
+    )
+    parser.add_argument(
+        "--objects", type=Path, metavar="FILE", help="a COCO file with boxes instead"
+    )
+    _add_input_size(parser)
+    parser.add_argument(
+        "--format", choices=("table", "json"), default="table", help="default: table"
+    )
+    parser.set_defaults(run=commands.advise)
 
 
 def _add_figure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
@@ -221,6 +300,8 @@ _COMMANDS = {
     "presets": _add_presets,
     "analyze": _add_analyze,
     "erf": _add_erf,
+    "tiles": _add_tiles,
+    "advise": _add_advise,
     "figure": _add_figure,
     "compare": _add_compare,
     "convert": _add_convert,

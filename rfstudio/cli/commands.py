@@ -8,12 +8,23 @@ from pathlib import Path
 
 from rfstudio import api, paths
 from rfstudio.cli import terminal
-from rfstudio.cli.resolving import load_network, position_of, resized, unit_of
+from rfstudio.cli.resolving import load_network, numbers, position_of, resized, unit_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.repairing import repaired
 from rfstudio.formats.networks import presets as shipped
-from rfstudio.formats.tables.tables import Table, one_line, sizes_text
+from rfstudio.formats.tables.answers import (
+    advice_facts,
+    advice_json,
+    block_record,
+    pixel_record,
+    tiles_facts,
+    tiles_json,
+    tiles_table,
+)
+from rfstudio.formats.tables.tables import Table, analysis_table, one_line, sizes_text
+from rfstudio.formats.tables.writers import TableWriter
 
 
 def presets(_arguments: argparse.Namespace) -> int:
@@ -30,14 +41,69 @@ def presets(_arguments: argparse.Namespace) -> int:
 def analyze(arguments: argparse.Namespace) -> int:
     """Print the fields of all layers, or one layer and one of its units."""
     network = load_network(arguments)
-    analysis = api.analyze(network, reference=arguments.reference)
+    options = {
+        "reference": arguments.reference,
+        "batch_norm_training": arguments.batch_norm_training,
+    }
+    analysis = api.analyze(network, **options)
+    if arguments.repair:
+        network, changes = repaired(analysis)
+        analysis = api.analyze(network, **options)
+        for change in changes:
+            print(f"rfstudio: repaired: {change}", file=sys.stderr)
     unit = unit_of(analysis, arguments)
     layers = analysis.layers
     if unit is not None and arguments.layer is not None:
         layers = (analysis[arguments.layer],)
     writer = terminal.WRITERS[arguments.format]
-    sys.stdout.write(writer.analysis(analysis, layers, unit, arguments.reference))
+    if arguments.local and unit is None and isinstance(writer, TableWriter):
+        sys.stdout.write(writer.table(analysis_table(layers, local=True)))
+        return _status(analysis)
+    answers = _answers(analysis, arguments)
+    sys.stdout.write(writer.analysis(analysis, layers, unit, arguments.reference, answers))
     return _status(analysis)
+
+
+def _answers(analysis: Analysis, arguments: argparse.Namespace) -> dict[str, object]:
+    """Return what was asked for beside fields: who reads a pixel, what a block of units needs."""
+    found: dict[str, object] = {}
+    if arguments.pixel is None and arguments.units is None:
+        return found
+    if arguments.layer is None and not analysis.layers:
+        raise RFStudioError(f"'{analysis.architecture.name}' has no layers")
+    layer = arguments.layer or analysis.layers[-1].name
+    axes = len(analysis.input_size)
+    for option, values in (("--pixel", arguments.pixel), ("--units", arguments.units)):
+        if values is not None and len(values) != axes:
+            raise UsageError(f"{option} takes {numbers(axes)} for '{layer}', not {len(values)}")
+    if arguments.pixel is not None:
+        found["pixel"] = pixel_record(analysis.projective(layer, arguments.pixel))
+    if arguments.units is not None:
+        first, last = zip(*arguments.units, strict=True)
+        found["block"] = block_record(analysis.block(layer, first, last))
+    return found
+
+
+def tiles(arguments: argparse.Namespace) -> int:
+    """Print how an image may be cut into tiles whose results equal those of the whole."""
+    plan = api.tiles(arguments.network, arguments.layer, tile=arguments.tile, image=arguments.image)
+    if arguments.format == "json":
+        sys.stdout.write(tiles_json(plan))
+        return 0
+    sys.stdout.write(terminal.facts_text(tiles_facts(plan)) + "\n")
+    if plan.plan:
+        sys.stdout.write("\n" + terminal.TerminalTables().table(tiles_table(plan)))
+    return 0
+
+
+def advise(arguments: argparse.Namespace) -> int:
+    """Print which layers see objects whole, and what could be changed."""
+    found = api.advise(arguments.network, arguments.object, arguments.objects, arguments.input_size)
+    if arguments.format == "json":
+        sys.stdout.write(advice_json(found))
+        return 0
+    sys.stdout.write(terminal.facts_text(advice_facts(found)) + "\n")
+    return 0
 
 
 def _status(analysis: Analysis) -> int:

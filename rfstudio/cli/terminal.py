@@ -22,6 +22,7 @@ from rfstudio.formats.tables.tables import (
     alignment_text,
     analysis_table,
     field_text,
+    local_text,
     one_line,
     sizes_text,
     steps_text,
@@ -58,7 +59,7 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
     inputs = ", ".join(layer.inputs)
     lines = [
         _bold(one_line(f"{analysis.architecture.name}, {title}")),
-        _facts(
+        facts_text(
             [
                 ("op", f"{layer.op}, reads {inputs}" if inputs else layer.op),
                 ("output", f"{sizes_text(layer.output_size)}, {_count(layer.channels, 'channel')}"),
@@ -69,7 +70,7 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
         ),
         "",
         _bold(f"unit ({', '.join(map(str, unit.position))})"),
-        _facts(_unit_facts(unit)),
+        facts_text(_unit_facts(unit)),
     ]
     remarks = [x for x in analysis.diagnostics if x.layer in (layer.name, path)]
     return "\n".join([*lines, *_diagnostics(remarks)]) + "\n"
@@ -86,10 +87,10 @@ def erf_text(record: Mapping[str, Any]) -> str:
     metrics = [(x.name, _value(record["metrics"][x.name])) for x in METRICS]
     lines = [
         _bold(one_line(f"{record['name']}, {record['layer']}, unit ({position})")),
-        _facts(facts),
+        facts_text(facts),
         "",
         _bold("effective field"),
-        _facts(metrics),
+        facts_text(metrics),
     ]
     lines += [f"note: {note}" for note in record["notes"]]
     return "\n".join(lines) + "\n"
@@ -110,9 +111,23 @@ def _field_facts(layer: LayerAnalysis, reference: str) -> list[tuple[str, str]]:
     if not any(x.tracks or x.whole for x in layer.fields):
         return [("field", f"none: no path from {reference} leads here")]
     if all(layer.is_global):
-        return [("field", f"every unit sees everything{of}"), ("alignment", alignment_text(layer))]
+        facts = [("field", f"every unit sees everything{of}")]
+        if layer.local is None:
+            return [*facts, ("alignment", alignment_text(layer))]
+        return [
+            *facts,
+            ("local field", f"{local_text(layer)} px{of}"),
+            ("context", ", ".join(layer.context)),
+            *_steps_facts(layer),
+        ]
     return [
         ("field", f"{field_text(layer)} px{of}"),
+        *_steps_facts(layer),
+    ]
+
+
+def _steps_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
+    return [
         ("jump", _steps(layer.jump, "px")),
         ("padding", _steps(layer.padding, "px")),
         ("centre", _steps(layer.center, "(of unit 0)")),
@@ -130,12 +145,45 @@ def _unit_facts(unit: UnitView) -> list[tuple[str, str]]:
     return [
         ("theoretical", _region(unit.theoretical_region)),
         ("visible", _region(unit.visible_region)),
+        *_local_facts(unit),
         (
             "contributing",
             f"{_count(unit.support_count, 'pixel')}, {100 * unit.coverage:.3g} % of the image",
         ),
         ("holes", holes),
     ]
+
+
+def _local_facts(unit: UnitView) -> list[tuple[str, str]]:
+    if unit.local_region in (None, unit.theoretical_region):
+        return []
+    return [("local", _region(unit.local_region))]
+
+
+def _answers(answers: Mapping[str, object]) -> str:
+    """Return answers that were asked for beside the analysis, in words."""
+    lines = []
+    for key, record in answers.items():
+        if not isinstance(record, Mapping):
+            continue
+        if key == "pixel":
+            place = ", ".join(map(str, record["position"]))
+            title = f"pixel ({place}) of {record['reference']}"
+            facts = [
+                (f"read in {record['layer']}", _region(record["units"])),
+                ("units", f"{record['count']:,}"),
+            ]
+        else:
+            first, last = (", ".join(map(str, record[x])) for x in ("first", "last"))
+            title = f"units ({first}) to ({last}) of {record['layer']}"
+            context = ["all" if x is None else f"{x[0]} + {x[1]}" for x in record["context"]]
+            facts = [
+                ("theoretical", _region(record["theoretical_region"])),
+                ("visible", _region(record["visible_region"])),
+                ("context", " × ".join(context) + " samples before + after"),
+            ]
+        lines += ["", _bold(one_line(title)), facts_text(facts)]
+    return "\n".join([*lines, ""]) if lines else ""
 
 
 def _region(region: Sequence[tuple[int, int]] | None) -> str:
@@ -145,7 +193,8 @@ def _region(region: Sequence[tuple[int, int]] | None) -> str:
     return f"{spans}  ({sizes_text([last - first + 1 for first, last in region])} px)"
 
 
-def _facts(facts: Iterable[tuple[str, str]]) -> str:
+def facts_text(facts: Iterable[tuple[str, str]]) -> str:
+    """Return pairs of a name and a text, one a line."""
     facts = list(facts)
     width = max(12, *(len(name) for name, _ in facts)) + 2 if facts else 0
     return "\n".join(f"{_GAP}{name:<{width}}{one_line(value)}" for name, value in facts)
@@ -238,11 +287,14 @@ class TerminalTables(TableWriter):
         layers: Sequence[LayerAnalysis] | None = None,
         unit: UnitView | None = None,
         reference: str = INPUT,
+        answers: Mapping[str, object] | None = None,
     ) -> str:
         del layers
         if unit is None:
-            return analysis_text(analysis, reference)
-        return unit_text(analysis, unit.layer, unit, reference)
+            text = analysis_text(analysis, reference)
+        else:
+            text = unit_text(analysis, unit.layer, unit, reference)
+        return text + _answers(answers or {})
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType({"table": TerminalTables(), **FILE_WRITERS})

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 THEORETICAL = "#d62728"
+LOCAL = "#8c3fd1"
 VISIBLE = "#111111"
 ERF = "#1252d9"
 SUPPORT = "#00a6a6"
@@ -220,6 +221,7 @@ def _draw_marks(axes: Axes, scene: Scene, points_per_pixel: float) -> None:
         )
     for region, colour, dashes, order in (
         (scene.theoretical, THEORETICAL, "-", 5),
+        (scene.local, LOCAL, (0, (7, 2.5, 1.5, 2.5)), 5),
         (scene.visible, VISIBLE, (0, (4, 2.5)), 6),
     ):
         if region is not None:
@@ -275,6 +277,10 @@ def _handles(scene: Scene) -> list[Any]:
     handles: list[Any] = []
     if scene.theoretical is not None:
         handles.append(Line2D([], [], color=THEORETICAL, lw=1.2, label="theoretical field"))
+    if scene.local is not None:
+        handles.append(
+            Line2D([], [], color=LOCAL, lw=1.2, ls=(0, (7, 2.5, 1.5, 2.5)), label="local field")
+        )
     if scene.visible is not None:
         handles.append(
             Line2D([], [], color=VISIBLE, lw=1.2, ls=(0, (4, 2.5)), label="visible region")

@@ -39,6 +39,8 @@ class Scene:
         (h, w) or (h, w, 3) array of bytes, stretched over the input; None draws a plain plane.
     theoretical, visible
         The regions, in pixels of the input; None where there is none.
+    local
+        That of the local field, where it differs from the theoretical region.
     support
         (height, width) booleans of the pixels that are read.
     erf
@@ -56,6 +58,7 @@ class Scene:
     numbers: tuple[str, ...] = ()
     image: NDArray[np.uint8] | None = None
     theoretical: Region | None = None
+    local: Region | None = None
     visible: Region | None = None
     support: NDArray[np.bool_] | None = None
     erf: NDArray[np.floating[Any]] | None = None
@@ -126,6 +129,9 @@ def scene_of(
     found = analysis[layer]
     theoretical, visible = unit.theoretical_region, unit.visible_region
     numbers = [] if theoretical is None else [_size_text("theoretical field", theoretical)]
+    near = None if unit.local_region == theoretical else unit.local_region
+    if near is not None:
+        numbers.append(_size_text("local field", near))
     if visible is None:
         numbers.append("nothing visible")
     else:
@@ -154,6 +160,7 @@ def scene_of(
         input_size=_plane(analysis.input_size, 1),
         image=image,
         theoretical=None if theoretical is None else _plane(theoretical, (0, 0)),
+        local=None if near is None else _plane(near, (0, 0)),
         visible=None if visible is None else _plane(visible, (0, 0)),
         support=support,
         erf=erf,

@@ -78,10 +78,10 @@ def test_that_columns_of_the_table_are_aligned(run: Shell) -> None:
     assert {len(x) for x in lines[2:41]} == {end}
 
 
-def test_that_json_is_the_whole_network_whatever_layer_is_asked_for(run: Shell) -> None:
+def test_that_a_layer_narrows_every_format_to_itself(run: Shell) -> None:
     assert run("analyze", "vgg16", "--format", "json", "--layer", "conv1_1", "--unit", 0, 0) == 0
     record = json.loads(run.out)
-    assert len(record["layers"]) == 39
+    assert [x["name"] for x in record["layers"]] == ["conv1_1"]
     assert record["unit"]["visible_region"] == [[0, 1], [0, 1]]
     assert record["unit"]["support_count"] == 4
 
@@ -320,3 +320,85 @@ def test_that_lack_of_memory_is_a_sentence(run: Shell, monkeypatch: pytest.Monke
     monkeypatch.setattr("rfstudio.api.analyze", full)
     assert run("analyze", "vgg16") == 1
     assert run.err == ("rfstudio: there is not enough memory for this; take a smaller input\n")
+
+
+def test_that_a_pixel_and_a_block_of_units_are_answered(run: Shell) -> None:
+    run(
+        *("analyze", "vgg16", "--layer", "pool5", "--format", "json"),
+        *("--pixel", 112, 112, "--units", "2:3", "3:3"),
+    )
+    record = json.loads(run.out)
+    # A field of 212 and a jump of 32: units 1 … 6 see pixel 112 (32·u − 90 … 32·u + 121).
+    assert record["pixel"]["units"] == [[0, 6], [0, 6]]
+    assert record["pixel"]["count"] == 49
+    assert record["block"]["theoretical_region"] == [[-26, 217], [6, 217]]
+    assert record["block"]["visible_region"] == [[0, 217], [6, 217]]
+    run("analyze", "vgg16", "--layer", "pool5", "--pixel", 112, 112, "--units", "2:3", "3")
+    assert "pixel (112, 112) of input" in run.out
+    assert "6…217" in run.out
+    assert run("analyze", "vgg16", "--layer", "pool5", "--pixel", 112) == 2
+
+
+def test_that_the_local_field_stands_beside_that_of_a_gate(run: Shell) -> None:
+    run("analyze", "efficientnet_b0", "--format", "csv")
+    rows = {x["name"]: x for x in csv.DictReader(io.StringIO(run.out))}
+    assert rows["stage7.depthwise"]["rf_size_y"] == ""
+    assert rows["stage7.depthwise"]["local_rf_size_y"] == "851"
+    run("analyze", "efficientnet_b0", "--layer", "stage7.depthwise")
+    assert "851×851 px" in run.out
+    assert "stage1.se" in run.out
+    run("analyze", "vgg16", "--local", "--format", "markdown")
+    assert "local field" in run.out
+
+
+def test_that_efficientnet_is_never_said_to_see_seven_pixels(run: Shell) -> None:
+    # Public question A.
+    run("compare", "efficientnet_b0", "resnet50", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(run.out)))
+    assert [x["largest field"] for x in rows] == ["851×851 local", "427×427"]
+    assert [x["at layer"] for x in rows] == ["stage7.depthwise", "layer4.rest.1.conv2"]
+    assert [x["jump"] for x in rows] == ["32", "32"]
+    assert [x["whole image from"] for x in rows] == ["stage1.se", "avgpool"]
+
+
+def test_that_remedies_are_applied_on_demand(run: Shell) -> None:
+    assert run("analyze", "xception", "--repair", "--format", "json") == 0
+    assert "padding 1 in 'block3.pool'" in run.err
+    assert not any(x["code"] == "centre_offset" for x in json.loads(run.out)["diagnostics"])
+
+
+def test_that_tiles_are_planned_for_an_image(run: Shell) -> None:
+    # Public question M: 107 a side, period 16.
+    assert run("tiles", "unet", "--format", "json") == 0
+    record = json.loads(run.out)
+    assert record["overlap"] == [[107, 107], [107, 107]]
+    assert record["period"] == [16, 16]
+    assert record["exact"] is True
+    assert record["plan"] == []
+    run("tiles", "unet", "--image", 512, 256, "--tile", 320, 256, "--format", "json")
+    plan = json.loads(run.out)["plan"]
+    assert [x["read"][0] for x in plan] == [[0, 319], [96, 415], [192, 511]]
+    assert [x["write"][0][0] for x in plan[1:]] == [x["write"][0][1] + 1 for x in plan[:-1]]
+    assert plan[-1]["write"] == [[plan[-1]["write"][0][0], 511], [0, 255]]
+    run("tiles", "deeplab_v3_resnet50")
+    assert "classifier.aspp.image.pool" in run.out
+    assert run("tiles", "unet", "--image", 512, 512, "--tile", 64, 64) == 1
+    assert "has no middle" in run.err
+
+
+def test_that_advice_is_given_for_a_size_or_a_file_of_boxes(run: Shell, tmp_path: Path) -> None:
+    assert run("advise", "vgg16", "--object", 32, 32, "--input-size", 32, 32) == 0
+    assert "from conv3_2 on" in run.out
+    assert "10, from conv3_3 on" in run.out
+    boxes = [{"bbox": [0, 0, 20.5, 8]}, {"bbox": [3, 4, 60, 30]}, {"no box": 1}]
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps({"annotations": boxes}))
+    run("advise", "vgg16", "--objects", path, "--format", "json")
+    record = json.loads(run.out)
+    shares = {x["layer"]: x["share"] for x in record["covers"]}
+    # Longer sides of 21 and 60; fields of conv3_1 24 and conv4_1 60.
+    assert (shares["conv3_1"], shares["conv4_1"]) == (0.5, 1.0)
+    assert record["first_covering"] == "conv4_1"
+    path.write_text("{}")
+    assert run("advise", "vgg16", "--objects", path) == 1
+    assert "no boxes" in run.err

@@ -69,6 +69,8 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
                 (i + p - d * t) // s for t in range(k) if (i + p - d * t) % s == 0
             )
         case ops.AdaptiveAvgPool() | ops.AdaptiveMaxPool():
+            if m == 1:
+                return None
             return lambda i: list(
                 range(math.floor(Fraction(i * n, m)), math.ceil(Fraction((i + 1) * n, m)))
             )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from rfstudio.app.wording.texts import (
     alignment_text,
     amount_text,
     field_text,
+    local_text,
     number_text,
     signed,
     sizes_text,
@@ -56,6 +58,18 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
                 else "Where branches meet: the hull of all branches."
             ),
         )
+    if any(layer.is_global) and layer.local is not None:
+        yield Fact(
+            "local",
+            f"{local_text(layer)} px",
+            "Local field: what the convolutions see, where operations that read the whole map\n"
+            "(gates, norms over the map, attention) are taken to read one position.",
+        )
+        yield Fact(
+            "through",
+            _listed(layer.context),
+            "Operations on the way that read the whole map:\n" + "\n".join(layer.context[:20]),
+        )
     yield Fact(
         "jump",
         _steps(layer.jump, "px"),
@@ -87,6 +101,41 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
         )
 
 
+def standing_facts(layer: LayerAnalysis) -> Iterator[Fact]:
+    """Yield where a layer stands in its network: depth, growth, paths, interior."""
+    # Always the same rows: an edit that changes a number must not lay out the window anew.
+    yield Fact(
+        "depth",
+        "–" if layer.depth is None else f"{layer.depth}",
+        "Number of layers with weights on the longest path to it, itself included.",
+    )
+    yield Fact(
+        "growth",
+        _steps(layer.growth, "px"),
+        "How much larger its field is than that of the layer before it on that path.",
+    )
+    paths = layer.path_fields
+    yield Fact(
+        "paths",
+        f"{_path_size(paths.min)} … {_path_size(paths.max)}",
+        "Least and greatest field over all paths from the input:\n"
+        "1 + Σ dilation · (kernel − 1) · jump along each.",
+    )
+    yield Fact(
+        "interior",
+        "none" if layer.interior is None else _region(layer.interior),
+        "Units that no padding reaches, first … last along each axis (y × x).",
+    )
+
+
+def _path_size(sizes: tuple[int | Fraction | None, ...]) -> str:
+    return "whole input" if None in sizes else sizes_text(sizes)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+
+
 def unit_facts(unit: UnitView) -> Iterator[Fact]:
     """Yield the numbers of one unit."""
     yield Fact(
@@ -95,6 +144,12 @@ def unit_facts(unit: UnitView) -> Iterator[Fact]:
         "Theoretical region, first … last pixel along each axis (y × x).\n"
         "It may leave the image: that part is padding.",
     )
+    if unit.local_region not in (None, unit.theoretical_region):
+        yield Fact(
+            "local",
+            _region(unit.local_region),
+            "Region of the local field, first … last pixel along each axis (y × x).",
+        )
     yield Fact(
         "visible",
         _region(unit.visible_region),
@@ -108,7 +163,7 @@ def unit_facts(unit: UnitView) -> Iterator[Fact]:
     )
     yield Fact(
         "coverage",
-        f"{100 * unit.coverage:.3g} %   ({_percents(unit.axis_coverage)})",
+        f"{100 * unit.coverage:.3g} %   ({_percents(unit.coverage_per_axis)})",
         "Share of the image that reaches the unit, and share of each side (y × x).",
     )
     yield Fact(

@@ -6,6 +6,8 @@ from rfstudio.core.network.architecture import Item, Layer, Parallel, Repeat, Re
 from rfstudio.formats.tables.tables import (
     alignment_text,
     field_text,
+    field_with_local_text,
+    local_text,
     number_text,
     sizes_text,
     steps_text,
@@ -15,7 +17,9 @@ __all__ = [
     "alignment_text",
     "amount_text",
     "field_text",
+    "field_with_local_text",
     "item_text",
+    "local_text",
     "number_text",
     "short_name",
     "sizes_text",

@@ -26,6 +26,7 @@ from rfstudio.core.network.architecture import (
     Residual,
     with_bodies,
 )
+from rfstudio.core.network.given_names import GivenNames
 from rfstudio.core.network.graph import MAX_LAYERS
 
 _MARK = "\0"
@@ -252,7 +253,7 @@ class _Walk:
 
     def __init__(self, visit: _Visit) -> None:
         self._visit = visit
-        self._numbers: dict[str, int] = {}
+        self._given = GivenNames(name_of)
         self._steps = 4 * MAX_LAYERS
         self._times: dict[int, int] = {}
         self._around: dict[int, tuple[int, ...]] = {_INPUT_TAG: ()}
@@ -264,6 +265,7 @@ class _Walk:
 
     def all(self, layers: Items) -> Items:
         """Visit the whole document."""
+        self._given.enter("", layers)
         return self._body(layers, _Place(), Thing(_INPUT_TAG))[0]
 
     def resolve(self, name: str, scopes: tuple[str, ...]) -> Thing | None:
@@ -309,7 +311,7 @@ class _Walk:
             if all(turn == 0 for _, turn in place.turns):
                 item = self._visit(self, item, place)
             thing = Thing(tag, place.turns)
-            path = name_of(item.name) or self._numbered(place.scopes[0], item.op.keyword)
+            path = name_of(item.name) or self._given.numbered(place.scopes[0], item.op.keyword)
             self._name(thing, place.scopes[0] + path)
             return item, thing
         return self._container(item, tag, place, source)
@@ -319,6 +321,7 @@ class _Walk:
         inside = place
         if name:
             inside = place._replace(scopes=(f"{place.scopes[0]}{name}.", *place.scopes))
+            self._given.enter_container(inside.scopes[0], item)
         match item:
             case Repeat():
                 bodies, output = self._repeat(item, tag, inside, source)
@@ -355,6 +358,7 @@ class _Walk:
                 break
             prefix = f"{place.scopes[0]}{turn}."
             inside = _Place((prefix, *place.scopes), (*place.turns, (tag, turn)))
+            self._given.enter(prefix, item.layers)
             self._prefix(tag, 0, inside)
             visited, source = self._body(item.layers, inside, source)
             if turn == 0:
@@ -373,6 +377,7 @@ class _Walk:
         inside = place
         if name:
             inside = place._replace(scopes=(f"{place.scopes[0]}{name}.", *place.scopes))
+            self._given.enter(inside.scopes[0], branch.layers)
         self._prefix(container, body, inside)
         layers, _ = self._body(branch.layers, inside, source)
         if name:
@@ -381,14 +386,9 @@ class _Walk:
 
     def _merge(self, keyword: str, tag: int, name: str, place: _Place) -> Thing:
         thing = Thing(tag, place.turns, "merge")
-        path = keyword if name else self._numbered(place.scopes[0], keyword)
+        path = keyword if name else self._given.numbered(place.scopes[0], keyword)
         self._name(thing, place.scopes[0] + path)
         return thing
-
-    def _numbered(self, scope: str, keyword: str) -> str:
-        number = self._numbers.get(scope + keyword, 0) + 1
-        self._numbers[scope + keyword] = number
-        return f"{keyword}{number}"
 
     def _prefix(self, container: int, body: int, place: _Place) -> None:
         self.prefixes.setdefault((container, body), place.scopes[0])

@@ -8,197 +8,34 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property
 from math import prod
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rfstudio.core.axes.track import Interval
 from rfstudio.core.errors import OpError, UnitError
 from rfstudio.core.fields import backtrace
-from rfstudio.core.fields.diagnostics import Diagnostic, MergeMisfit, diagnose
-from rfstudio.core.fields.field import (
-    START,
-    UNSEEN,
-    AxisField,
-    Misfit,
-    merge,
-    theoretical_region,
-    through,
+from rfstudio.core.fields.answers import Answers
+from rfstudio.core.fields.block import Block, block_of
+from rfstudio.core.fields.diagnostics import Diagnostic, diagnose
+from rfstudio.core.fields.field import MergeMisfit, theoretical_region
+from rfstudio.core.fields.layer import LayerAnalysis
+from rfstudio.core.fields.local import Fields
+from rfstudio.core.fields.merge_remarks import Repairs
+from rfstudio.core.fields.paths import (
+    PathFields,
+    Revision,
+    Size,
+    border_layers,
+    critical_layers,
+    input_range,
 )
-from rfstudio.core.network.architecture import INPUT, Architecture, Location
-from rfstudio.core.network.graph import Graph, Node, expand, unchanged_by
-from rfstudio.core.ops import NO_COSTS, Costs, Op
+from rfstudio.core.fields.projective import ProjectiveField, readers_of
+from rfstudio.core.fields.recurrence import AllFields, all_fields
+from rfstudio.core.fields.unit_view import UnitView
+from rfstudio.core.network.architecture import INPUT, Architecture
+from rfstudio.core.network.graph import Graph, expand, unchanged_by
+from rfstudio.core.ops import NO_COSTS, Costs
 
-Fields = tuple[AxisField, ...]
-"""Field of a map along each axis."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerAnalysis:
-    """What is known of one layer; all tuples have one entry per axis, in tensor order.
-
-    Attributes
-    ----------
-    node
-        The layer in the graph.
-    inputs
-        Names of the layers that it reads.
-    fields
-        Its receptive field along each axis.
-    costs
-        Its learned parameters and multiply-adds.
-    """
-
-    node: Node
-    inputs: tuple[str, ...]
-    fields: Fields
-    costs: Costs
-
-    @property
-    def index(self) -> int:
-        """Its place in `Graph.nodes`."""
-        return self.node.index
-
-    @property
-    def name(self) -> str:
-        """Its path, such as ``layer1.0.conv1``."""
-        return self.node.name
-
-    @property
-    def op(self) -> str:
-        """The keyword of its operation, as in a file."""
-        return INPUT if self.node.op is None else self.node.op.keyword
-
-    @property
-    def operation(self) -> Op | None:
-        """Its operation; None for the network's input."""
-        return self.node.op
-
-    @property
-    def location(self) -> Location | None:
-        """The item of the document that it comes from."""
-        return self.node.location
-
-    @property
-    def output_size(self) -> tuple[int, ...]:
-        """Size of its map, in samples."""
-        return self.node.size
-
-    @property
-    def channels(self) -> int:
-        """Number of channels of its map."""
-        return self.node.channels
-
-    @property
-    def parameters(self) -> int:
-        """Number of learned parameters."""
-        return self.costs.parameters
-
-    @property
-    def macs(self) -> int:
-        """Number of multiply-adds for one image."""
-        return self.costs.macs
-
-    @property
-    def rf_size(self) -> tuple[int | None, ...]:
-        """Largest size of the theoretical field over units, in pixels; None on a global axis."""
-        return tuple(None if x is None else x[1] for x in self.rf_size_range)
-
-    @property
-    def rf_size_range(self) -> tuple[tuple[int, int] | None, ...]:
-        """Smallest and largest size over units, in pixels; None on a global axis."""
-        sizes = self.node.size
-        return tuple(x.size_range(n) for x, n in zip(self.fields, sizes, strict=True))
-
-    @property
-    def jump(self) -> tuple[int | Fraction | None, ...]:
-        """Effective stride, in pixels; None on a global axis and behind a stride mismatch."""
-        return tuple(x.jump for x in self.fields)
-
-    @property
-    def padding(self) -> tuple[int | Fraction | None, ...]:
-        """Effective padding, in pixels; None on a global axis and behind a stride mismatch."""
-        return tuple(x.padding for x in self.fields)
-
-    @property
-    def center(self) -> tuple[float | None, ...]:
-        """Centre of the field of unit 0, in pixels; None where `jump` is None."""
-        return tuple(x.center for x in self.fields)
-
-    @property
-    def is_global(self) -> tuple[bool, ...]:
-        """Whether every unit sees the whole axis."""
-        return tuple(x.whole for x in self.fields)
-
-    @property
-    def alignment(self) -> tuple[str, ...]:
-        """How all paths to this layer fit: aligned, centre_offset or stride_mismatch."""
-        return tuple(x.alignment.word for x in self.fields)
-
-
-@dataclass(frozen=True)
-class UnitView:
-    """What one unit sees of the reference map (definitions, section 3).
-
-    Attributes
-    ----------
-    layer
-        Path of its layer.
-    position
-        Its position in that layer's map.
-    size
-        Size of the reference map along each axis.
-    theoretical_region
-        (first, last) along each axis, unclipped, the hull over all paths; the whole axis where it
-        is global; None if no path reaches the unit.
-    region
-        Exactly what reaches the unit.
-    """
-
-    layer: str
-    position: tuple[int, ...]
-    size: tuple[int, ...]
-    theoretical_region: tuple[Interval, ...] | None
-    region: backtrace.Region = field(repr=False)
-
-    @property
-    def visible_region(self) -> tuple[Interval, ...] | None:
-        """Hull of the pixels that really reach the unit; None if none does."""
-        return self.region.hull
-
-    def support(self) -> NDArray[np.bool_]:
-        """Return which pixels reach the unit, as a boolean array of the reference's size."""
-        return self.region.mask()
-
-    @property
-    def support_count(self) -> int:
-        """Number of pixels that reach the unit."""
-        return self.region.count
-
-    @property
-    def coverage(self) -> float:
-        """Share of the image that reaches the unit, 0 to 1."""
-        return self.support_count / max(prod(self.size), 1)
-
-    @property
-    def axis_coverage(self) -> tuple[float, ...]:
-        """Share that the visible region has of each side of the image, 0 to 1."""
-        hull = self.visible_region
-        if hull is None:
-            return (0.0,) * len(self.size)
-        return tuple((b - a + 1) / n for (a, b), n in zip(hull, self.size, strict=True))
-
-    @property
-    def gridding(self) -> float:
-        """Share of holes in the visible region, 0 to 1."""
-        hull = self.visible_region
-        if hull is None:
-            return 0.0
-        return 1.0 - self.support_count / prod(b - a + 1 for a, b in hull)
+__all__ = ["Analysis", "Fields", "LayerAnalysis", "UnitView", "analyze"]
 
 
 @dataclass(frozen=True)
@@ -217,6 +54,8 @@ class Analysis:
         Whether batch norm was taken to see all of its map.
     fields
         For each node its field along each axis.
+    local
+        For each node its local field along each axis (see `rfstudio.core.fields.local`).
     costs
         For each node its learned parameters and multiply-adds.
     misfits
@@ -228,6 +67,7 @@ class Analysis:
     reference: int
     batch_norm_training: bool
     fields: tuple[Fields, ...] = field(repr=False)
+    local: tuple[Fields, ...] = field(repr=False)
     costs: tuple[Costs, ...] = field(repr=False)
     misfits: tuple[MergeMisfit, ...] = field(repr=False)
 
@@ -249,7 +89,45 @@ class Analysis:
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Remarks on layers, in the order of the network."""
-        return diagnose(self.graph, self.fields, self.misfits, self.reference)
+        repairs = Repairs(self.architecture, self._tried)
+        return diagnose(self.graph, self.fields, self.local, self.misfits, self.reference, repairs)
+
+    def _tried(self, architecture: Architecture) -> tuple[Graph, frozenset[int]]:
+        """Return the graph of a changed document and which of its merges do not align."""
+        changed = analyze(
+            architecture,
+            input_size=self.input_size,
+            reference=self.graph.nodes[self.reference].name,
+            batch_norm_training=self.batch_norm_training,
+            previous=self,
+        )
+        return changed.graph, frozenset(x.index for x in changed.misfits)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What is worked out for all layers when it is first asked for."""
+        return Answers(self.graph, self.local, self.reference)
+
+    @property
+    def largest_field(self) -> LayerAnalysis | None:
+        """The first layer whose field is the largest; None in a network without layers."""
+        return max(self.layers, key=self._area, default=None)
+
+    @property
+    def largest_local_field(self) -> LayerAnalysis | None:
+        """The first layer whose local field is the largest; None if no layer has positions."""
+        layers = [x for x in self.layers if not any(y.whole for y in x.local_fields)]
+        return max(layers, key=_local_area, default=None)
+
+    @property
+    def first_global(self) -> LayerAnalysis | None:
+        """The first layer of which every unit sees the whole image, if there is one."""
+        index = next((i for i, x in enumerate(self.fields) if all(y.whole for y in x)), None)
+        return None if index is None else self.at(index)
+
+    def _area(self, layer: LayerAnalysis) -> int:
+        whole = self.reference_size
+        return prod(n if x is None else x for x, n in zip(layer.rf_size, whole, strict=True))
 
     @property
     def parameters(self) -> int:
@@ -266,7 +144,14 @@ class Analysis:
         nodes = self.graph.nodes
         node = nodes[index]
         names = tuple(nodes[x].name for x in node.inputs)
-        return LayerAnalysis(node, names, self.fields[index], self.costs[index])
+        return LayerAnalysis(
+            node,
+            names,
+            self.fields[index],
+            self.local[index],
+            self.costs[index],
+            self.answers,
+        )
 
     def __getitem__(self, path: str) -> LayerAnalysis:
         """Return a layer, or the output of a container, by its path.
@@ -303,7 +188,89 @@ class Analysis:
         region = backtrace.region_of_unit(self.graph, index, unit, self.reference)
         size = self.reference_size
         theoretical = theoretical_region(self.fields[index], unit, size)
-        return UnitView(node.name, unit, size, theoretical, region)
+        near = self.local[index]
+        positions = not any(x.whole for x in near)
+        local = theoretical_region(near, unit, size) if positions else None
+        return UnitView(node.name, unit, size, theoretical, region, local)
+
+    def projective(
+        self, path: str, pixel: tuple[int, ...], reference: str | None = None
+    ) -> ProjectiveField:
+        """Return the units of a layer that read one sample of a map before it.
+
+        Parameters
+        ----------
+        path
+            A layer or container path.
+        pixel
+            The sample in tensor order.
+        reference
+            The layer of whose map it is; None: the reference of the analysis.
+
+        Raises
+        ------
+        UnknownLayerError, UnitError
+            If there is no such layer or sample.
+        """
+        index = self.graph.index(path)
+        origin = self.reference if reference is None else self.graph.index(reference)
+        nodes = self.graph.nodes
+        place = _whole(pixel)
+        units = readers_of(self.graph, index, place, origin)
+        return ProjectiveField(nodes[index].name, place, nodes[origin].name, units)
+
+    def block(self, path: str, first: tuple[int, ...], last: tuple[int, ...]) -> Block:
+        """Return what the units of a layer from `first` to `last` need of the reference map.
+
+        Raises
+        ------
+        UnknownLayerError, UnitError
+            If there is no such layer or unit.
+        """
+        index = self.graph.index(path)
+        ends = _whole(first), _whole(last)
+        return block_of(self.graph, self.fields, index, *ends, self.reference)
+
+    def path_fields(self, *, ignore_gates: bool = False) -> dict[str, PathFields]:
+        """Return for each layer the least and the greatest field over all paths to it.
+
+        Parameters
+        ----------
+        ignore_gates
+            Whether operations that read a whole axis count as if they read one position.
+        """
+        found = self.answers.gateless_path_fields if ignore_gates else self.answers.path_fields
+        return {x.name: found[x.index] for x in self.graph.nodes[1:]}
+
+    @property
+    def critical_layers(self) -> tuple[str, ...]:
+        """Layers even whose least field over paths is larger than the input; gates ignored."""
+        found = critical_layers(self.graph, self.answers.gateless_path_fields, self.input_size)
+        return tuple(self.graph.nodes[x].name for x in found)
+
+    def border_layers(self, revision: Revision = "first") -> tuple[str, ...]:
+        """Return the layers that are expected to add nothing at this input size; gates ignored.
+
+        Parameters
+        ----------
+        revision
+            "first": those of the papers; "later": also layers whose input map is no larger than
+            their kernel.
+        """
+        fields = self.answers.gateless_path_fields
+        found = border_layers(self.graph, fields, self.input_size, revision)
+        return tuple(self.graph.nodes[x].name for x in found)
+
+    @property
+    def input_range(self) -> tuple[tuple[Size, Size] | None, ...]:
+        """The smallest and the largest input that all layers can use, per axis; gates ignored."""
+        return input_range(self.graph, self.answers.gateless_path_fields)
+
+
+def _local_area(layer: LayerAnalysis) -> int:
+    local = layer.local
+    assert local is not None
+    return prod(x or 0 for x in local.rf_size)
 
 
 def _whole(position: tuple[int, ...]) -> tuple[int, ...]:
@@ -354,82 +321,21 @@ def analyze(
     )
     origin = graph.index(reference)
     unchanged = unchanged_by(batch_norm_training=batch_norm_training)
-    fields, misfits = _all_fields(graph, origin, unchanged, previous)
+    earlier = None
+    if previous is not None and previous.reference == origin:
+        earlier = AllFields(previous.graph.nodes, previous.fields, previous.local, ())
+    found = all_fields(graph, origin, unchanged, earlier)
     costs_of_all = _all_costs(graph, previous)
     return Analysis(
-        architecture, graph, origin, batch_norm_training, fields, costs_of_all, tuple(misfits)
+        architecture,
+        graph,
+        origin,
+        batch_norm_training,
+        found.fields,
+        found.local,
+        costs_of_all,
+        found.misfits,
     )
-
-
-def fields_of(graph: Graph, reference: int = 0) -> tuple[Fields, ...]:
-    """Return for each node of a graph its field along each axis, with respect to a node."""
-    # Whether batch norm sees the whole map is in the rules of the graph.
-    unchanged = unchanged_by(batch_norm_training=True)
-    return _all_fields(graph, reference, unchanged, None)[0]
-
-
-def _all_fields(
-    graph: Graph, origin: int, unchanged: frozenset[type[Op]], previous: Analysis | None
-) -> tuple[tuple[Fields, ...], list[MergeMisfit]]:
-    """Return the field of every node and the misfits of merges: one pass, O(edges)."""
-    nodes = graph.nodes
-    axes = len(nodes[0].size)
-    fields: list[Fields] = [(UNSEEN,) * axes] * len(nodes)
-    fields[origin] = (START,) * axes
-    misfits: list[MergeMisfit] = []
-    old_nodes: tuple[Node, ...] = ()
-    old_fields: tuple[Fields, ...] = ()
-    if previous is not None and previous.reference == origin and len(previous.input_size) == axes:
-        old_nodes, old_fields = previous.graph.nodes, previous.fields
-        fields[origin] = old_fields[origin]
-    for node in nodes[origin + 1 :]:
-        index, _, op, inputs, _, _, _, rules = node
-        if len(inputs) > 1:
-            merged, found = _merged([fields[x] for x in inputs])
-            fields[index] = merged
-            if found:
-                misfits.append(MergeMisfit(index, found))
-        elif type(op) in unchanged:
-            fields[index] = fields[inputs[0]]
-        elif (
-            index < len(old_nodes)
-            and old_nodes[index].rules is rules
-            and old_nodes[index].inputs == inputs
-            and old_fields[inputs[0]] is fields[inputs[0]]
-        ):
-            fields[index] = old_fields[index]
-        else:
-            fields[index] = _behind(fields[inputs[0]], rules)
-    return tuple(fields), misfits
-
-
-def _behind(source: Fields, rules: tuple[Any, ...]) -> Fields:
-    first = through(source[0], rules[0])
-    result = [first]
-    for field_in, rule in zip(source[1:], rules[1:], strict=True):
-        # Both axes are alike in most networks: then they share one field.
-        alike = field_in is source[0] and rule == rules[0]
-        result.append(first if alike else through(field_in, rule))
-    return tuple(result)
-
-
-def _merged(sources: list[Fields]) -> tuple[Fields, dict[int, Misfit]]:
-    head = sources[0]
-    if all(x is head for x in sources):
-        return head, {}
-    result: list[AxisField] = []
-    misfits: dict[int, Misfit] = {}
-    for axis, branches in enumerate(zip(*sources, strict=True)):
-        if axis and all(x[axis] is x[0] for x in sources):
-            result.append(result[0])
-            if 0 in misfits:
-                misfits[axis] = misfits[0]
-            continue
-        hull, misfit = merge(branches)
-        result.append(hull)
-        if misfit is not None:
-            misfits[axis] = misfit
-    return tuple(result), misfits
 
 
 def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:

@@ -273,7 +273,7 @@ def _note(
     if known is None:
         needs[source] = read
     elif known is not read:
-        needs[source] = _united([*known, *read], tuple([rule.n_in for rule in rules]))
+        needs[source] = united([*known, *read], tuple([rule.n_in for rule in rules]))
 
 
 _UNCHANGED: frozenset[type[Op]] = frozenset({*ops.ELEMENTWISE, *ops.MERGES})
@@ -314,10 +314,10 @@ def _read(products: list[Product], rules: tuple[AxisRule, ...]) -> list[Product]
             found.append(tuple(sets))
     if len(found) < 2:
         return found
-    return _united(found, tuple(rule.n_in for rule in rules))
+    return united(found, tuple(rule.n_in for rule in rules))
 
 
-def _united(products: Iterable[Product], size: tuple[int, ...]) -> list[Product]:
+def united(products: Iterable[Product], size: tuple[int, ...]) -> list[Product]:
     """Return the union of products with as few of them as is easily found."""
     kept: list[Product] = []
     for product in products:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -15,54 +12,26 @@ from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Window
 from rfstudio.core.axes.axis_set import AxisSet, union
 from rfstudio.core.axes.track import Track
 from rfstudio.core.fields.backtrace import read_by, read_by_all
-from rfstudio.core.fields.field import Alignment, AxisField, Misfit
+from rfstudio.core.fields.field import AxisField, MergeMisfit
+from rfstudio.core.fields.merge_remarks import Repairs, misalignments
+from rfstudio.core.fields.remark import AXIS_NAMES, Diagnostic
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Context
 from rfstudio.core.ops.geometry import MAX_SIDE
 
-Severity = Literal["error", "warning", "note"]
-
-AXIS_NAMES = {1: ("x",), 2: ("y", "x"), 3: ("z", "y", "x")}
-"""Names of the spatial axes in tensor order, by their number."""
+__all__ = ["AXIS_NAMES", "Diagnostic", "diagnose"]
 
 _HOLE_CHECKS = 8
 """Layers whose support is walked back to look for holes, at most: each costs one walk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
-    """A remark on one layer.
-
-    Attributes
-    ----------
-    layer
-        Path of the layer; empty if it concerns the whole network.
-    code
-        A word for programs.
-    message
-        What is the matter and what can be done, for people.
-    severity
-        "error": the network would not run; "warning": probably not what was meant; "note".
-    """
-
-    layer: str
-    code: str
-    message: str
-    severity: Severity = "warning"
-
-
-class MergeMisfit(NamedTuple):
-    """A merge whose branches do not align: the node's index, and what differs by axis."""
-
-    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
-    by_axis: Mapping[int, Misfit]
-
-
 def diagnose(
     graph: Graph,
     fields: Sequence[tuple[AxisField, ...]],
+    local: Sequence[tuple[AxisField, ...]],
     misfits: Sequence[MergeMisfit],
     reference: int,
+    repairs: Repairs | None = None,
 ) -> tuple[Diagnostic, ...]:
     """Return all remarks on a network, in the order of its layers.
 
@@ -72,21 +41,25 @@ def diagnose(
         The network.
     fields
         Field of each node along each axis.
+    local
+        Local field of each node along each axis.
     misfits
         Merges whose branches do not align.
     reference
         Index of the node with respect to which fields are given.
+    repairs
+        How changed documents are tried; None: remedies are not looked for.
     """
     found: list[tuple[int, Diagnostic]] = []
     for fault in graph.faults:
         index = graph.paths.get(fault.node, 0)
         found.append((index, Diagnostic(fault.node, fault.code, fault.message, "error")))
-    found += [(x.index, _misaligned(graph, x)) for x in misfits]
+    found += misalignments(graph, local, misfits, reference, repairs)
     blind_by_rules: dict[int, int] = {}
     for node in graph.nodes[1:]:
         assert node.op is not None
         if node.op.context not in _SILENT:
-            found += [(node.index, x) for x in _of_layer(node, fields, blind_by_rules)]
+            found += [(node.index, x) for x in _of_layer(node, fields, local, blind_by_rules)]
     if not graph.faults:
         found += _larger_than_input(graph, fields, reference)
         if max(max(node.size) for node in graph.nodes) <= MAX_SIDE:
@@ -96,49 +69,11 @@ def diagnose(
     return tuple(x for _, x in sorted(found, key=lambda pair: pair[0]))
 
 
-def _number(value: int | Fraction) -> str:
-    return str(value)
-
-
-def _pixels(value: Fraction) -> str:
-    return "1 pixel" if value == 1 else f"{_number(value)} pixels"
-
-
-def _misaligned(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
-    node = graph.nodes[misfit.index]
-    names = AXIS_NAMES[len(node.size)]
-    worst = max(misfit.by_axis.values(), key=lambda x: (x.alignment, x.offset))
-    axes = " and ".join(names[x] for x in misfit.by_axis)
-    a, b = (graph.nodes[node.inputs[x]].name for x in worst.branches)
-    if worst.alignment is Alignment.STRIDE_MISMATCH:
-        return Diagnostic(
-            node.name,
-            "stride_mismatch",
-            f"'{node.name}' joins branches of different stride along {axes}: '{a}' has a jump of "
-            f"{_number(worst.jumps[0])}, '{b}' of {_number(worst.jumps[1])}; size and place of the "
-            "field depend on the unit. Give both branches the same product of strides.",
-        )
-    if not worst.drift:
-        return Diagnostic(
-            node.name,
-            "centre_offset",
-            f"'{node.name}' joins branches whose centres lie up to {_pixels(worst.offset)} apart "
-            f"along {axes}, to both sides in turn and by 0 on average: '{a}' and '{b}'. That is "
-            "how upsampling by whole samples and attention in windows work; the field is as large "
-            "as both together.",
-            "note",
-        )
-    return Diagnostic(
-        node.name,
-        "centre_offset",
-        f"'{node.name}' joins branches whose centres lie up to {_pixels(worst.offset)} apart along "
-        f"{axes}: '{a}' and '{b}'. Equal padding in front of both, (kernel − 1)·dilation / 2 with "
-        "odd kernels, would align them.",
-    )
-
-
 def _of_layer(
-    node: Node, fields: Sequence[tuple[AxisField, ...]], blind_by_rules: dict[int, int]
+    node: Node,
+    fields: Sequence[tuple[AxisField, ...]],
+    local: Sequence[tuple[AxisField, ...]],
+    blind_by_rules: dict[int, int],
 ) -> Iterator[Diagnostic]:
     op = node.op
     if isinstance(op, ops.Custom):
@@ -151,8 +86,8 @@ def _of_layer(
             yield Diagnostic(
                 node.name,
                 "global_op",
-                f"'{node.name}' reads its whole input map: each unit here and behind sees the "
-                "whole image.",
+                f"'{node.name}' reads its whole input map: each unit here and after it sees the "
+                f"whole image. {_locally(node, local[node.index])}",
                 "note",
             )
         if op is not None and op.context in _MAY_MISS:
@@ -166,9 +101,17 @@ def _of_layer(
                     node.name,
                     "only_padding",
                     f"{blind} rows of units at the border of '{node.name}' or between its taps "
-                    "read nothing but padding; use less padding, or a kernel of at least the "
-                    "stride.",
+                    "read nothing but padding: the padding is wider than the window reaches, or "
+                    "the stride larger than the kernel.",
                 )
+
+
+def _locally(node: Node, local: tuple[AxisField, ...]) -> str:
+    sizes = [x.size_range(n) for x, n in zip(local, node.size, strict=True)]
+    if all(x is None for x in sizes):
+        return "It leaves no positions: along this path there is no local field any more."
+    words = "×".join("all" if x is None else str(x[1]) for x in sizes)
+    return f"The local field, as if it read one position, is {words}."
 
 
 def _declared(name: str, op: ops.Custom) -> Diagnostic:
@@ -312,7 +255,7 @@ def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic
                 f"{dead} of {prod(sizes)} {_samples(reference)} of "
                 f"{_map(graph, reference)} reach no unit of the last layer '{last.name}': "
                 "windows with a stride larger than their kernel, crops, or rows left over at the "
-                "end skip them. Smaller strides, padding or ceil_mode keep them.",
+                "end skip them.",
             ),
         )
 
@@ -354,8 +297,7 @@ def _holes(
                     node.name,
                     "holes",
                     f"the support of a unit of '{node.name}' has holes: {share:.0%} of the pixels "
-                    "along an axis of its region are never read (gridding). Smaller dilations or "
-                    "strides, or dilations without a common factor, close them.",
+                    "along an axis of its region are never read (gridding).",
                 ),
             )
 

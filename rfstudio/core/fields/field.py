@@ -17,7 +17,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from fractions import Fraction
 from math import gcd, lcm
@@ -276,11 +276,18 @@ class Misfit(NamedTuple):
     jumps: tuple[int | Fraction, int | Fraction]
 
 
-def merge(fields: Sequence[AxisField]) -> tuple[AxisField, Misfit | None]:
+class MergeMisfit(NamedTuple):
+    """A merge whose branches do not align: the node's index, and what differs by axis."""
+
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
+    by_axis: Mapping[int, Misfit]
+
+
+def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisField, Misfit | None]:
     """Return the hull of branches that meet, and what does not fit, if something does not.
 
     Branches that do not read the reference have no say; one that reads the whole axis makes the
-    whole axis of all.
+    whole axis of all, or with `local` has no say either beside one that does not.
     """
     head = fields[0]
     if all(x is head for x in fields):
@@ -292,6 +299,8 @@ def merge(fields: Sequence[AxisField]) -> tuple[AxisField, Misfit | None]:
     seen = [(i, x) for i, x in enumerate(fields) if x.tracks or x.whole]
     if not seen:
         return head, None
+    if local and any(x.tracks for _, x in seen):
+        seen = [(i, x) for i, x in seen if x.tracks]
     worst = max(x.alignment for _, x in seen)
     misfit = _misfit([(i, x) for i, x in seen if x.tracks])
     if misfit is not None and misfit.alignment > worst:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rfstudio.core.axes.track import Interval
-from rfstudio.core.fields.analysis import Fields, fields_of
 from rfstudio.core.fields.backtrace import region_of_unit
 from rfstudio.core.fields.field import theoretical_region
+from rfstudio.core.fields.local import Fields
+from rfstudio.core.fields.recurrence import fields_of
 from rfstudio.core.memo import Recent
 from rfstudio.core.network.graph import Graph
 

@@ -25,6 +25,7 @@ from rfstudio.core.network.architecture import (
     Sequence,
     checked_size,
 )
+from rfstudio.core.network.given_names import GivenNames
 from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
 from rfstudio.core.ops import Merge, Op, Operation
 from rfstudio.core.ops.geometry import axis_rules, identity_rules
@@ -182,6 +183,7 @@ def expand(
         return graph
     known_rules = previous.known_rules if previous is not None else {}
     expansion = _Expansion(size, architecture.channels, batch_norm_training, known_rules)
+    expansion.given.enter("", architecture.layers)
     expansion.body(architecture.layers, (), ("",), 0)
     graph = Graph(
         tuple(expansion.nodes),
@@ -212,6 +214,7 @@ class _Expansion:
         self.paths = {INPUT: 0}
         self.faults: list[Fault] = []
         self._numbers: dict[str, int] = {}
+        self.given = GivenNames()
         self._steps = 4 * MAX_LAYERS
         self._comparisons = MAX_COMPARISONS
         self._batch_norm_training = batch_norm_training
@@ -242,7 +245,7 @@ class _Expansion:
             name = scopes[0] + item.name
             self._check_name(item.name, location)
         else:
-            name = self._numbered(scopes[0], op.keyword)
+            name = scopes[0] + self.given.numbered(scopes[0], op.keyword)
         if item.inputs:
             sources = tuple(self._source(x, scopes, location, name, source) for x in item.inputs)
         else:
@@ -264,6 +267,7 @@ class _Expansion:
         if name:
             self._check_name(name, location)
             scopes = (path + ".", *scopes)
+            self.given.enter_container(scopes[0], item)
         match item:
             case Sequence():
                 output = self.body(item.layers, (*location, 0), scopes, source)
@@ -290,6 +294,7 @@ class _Expansion:
                 self._too_many(location)
                 break
             prefix = f"{scopes[0]}{i}."
+            self.given.enter(prefix, item.layers)
             source = self.body(item.layers, (*location, 0), (prefix, *scopes), source)
             if item.name:
                 self._alias(prefix[:-1], source, location)
@@ -307,6 +312,7 @@ class _Expansion:
             if branch.name:
                 self._check_name(branch.name, location)
                 inside = (f"{scopes[0]}{branch.name}.", *scopes)
+                self.given.enter(inside[0], branch.layers)
             output = self.body(branch.layers, (*location, b), inside, source)
             if branch.name:
                 self._alias(inside[0][:-1], output, location)
@@ -322,7 +328,7 @@ class _Expansion:
         location: Location,
     ) -> int:
         keyword = op.keyword
-        path = scopes[0] + keyword if name else self._numbered(scopes[0], keyword)
+        path = scopes[0] + (keyword if name else self.given.numbered(scopes[0], keyword))
         return self._node(path, op, sources, location)
 
     def _node(self, name: str, op: Op, sources: tuple[int, ...], location: Location) -> int:
@@ -448,12 +454,6 @@ class _Expansion:
         names = names[-self._comparisons :]
         self._comparisons -= len(names)
         return names
-
-    def _numbered(self, scope: str, keyword: str) -> str:
-        key = scope + keyword
-        number = self._numbers.get(key, 0) + 1
-        self._numbers[key] = number
-        return f"{key}{number}"
 
     def _alias(self, path: str, index: int, location: Location) -> None:
         if path in self.paths:

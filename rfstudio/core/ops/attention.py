@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar, Self
 
@@ -12,10 +12,12 @@ from rfstudio.core.energy.backward import spreading
 from rfstudio.core.energy.layer import Layer, Place, Runs, average
 from rfstudio.core.energy.moments import Moments, concentration, random_sums
 from rfstudio.core.errors import OpError
-from rfstudio.core.ops.operation import Context, Costs, Demands, Mixing, Operation
+from rfstudio.core.ops.operation import Context, Costs, Demands, Mixing, Operation, parameters
 from rfstudio.core.ops.values import (
     Kind,
     Sizes,
+    collapsed,
+    fault,
     parameter,
     per_axis,
     size_parameter,
@@ -92,19 +94,51 @@ class Attention(MultiHead, Mixing):
         return float(place.positions_in)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class WindowAttention(MultiHead):
-    """Self-attention among the positions of one window of a grid of windows."""
+    """Self-attention among the positions of one window of a grid of windows.
+
+    `shift_size` is Swin's: the map is rolled by it and cut at the border by a mask, so windows
+    start at it plus multiples of the window.  `shift`, with which they start at multiples of the
+    window minus it, is what files said before; it may still be given instead.
+    """
 
     keyword: ClassVar[str] = "window_attention"
     title: ClassVar[str] = "Window attention"
     context: ClassVar[Context] = Context.PATTERN
+    other_words: ClassVar[frozenset[str]] = frozenset({"shift"})
 
     window_size: Sizes = size_parameter("Size of a window along each axis.")
-    shift: Sizes = parameter(
-        Kind.SIZES, "Windows start at multiples of window_size minus shift.", 0, minimum=0
+    shift_size: Sizes = parameter(
+        Kind.SIZES, "Windows start at shift_size plus multiples of window_size.", 0, minimum=0
     )
     heads: int = parameter(Kind.INTEGER, _HEADS, 8, minimum=1)
+
+    def __init__(
+        self,
+        *,
+        window_size: Sizes,
+        shift_size: Sizes = 0,
+        heads: int = 8,
+        shift: Sizes | None = None,
+    ) -> None:
+        for name, value in (
+            ("window_size", window_size),
+            ("shift_size", shift_size),
+            ("heads", heads),
+        ):
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+        if shift is not None:
+            # The value of a parameter that is wrong is refused with its own name.
+            if message := fault(replace(parameters(WindowAttention)[1], name="shift"), shift):
+                raise OpError(f"shift must be {message}, not {shift!r}")
+            object.__setattr__(self, "shift_size", _complement(self.window_size, collapsed(shift)))
+
+    @property
+    def shift(self) -> Sizes:
+        """How far before sample 0 the first window starts."""
+        return _complement(self.window_size, self.shift_size)
 
     @classmethod
     def usual(cls) -> Self:
@@ -144,6 +178,14 @@ class WindowAttention(MultiHead):
 
     def _tokens(self, place: Place) -> float:
         return float(prod(per_axis(self.window_size, len(place.rules))))
+
+
+def _complement(window: Sizes, shift: Sizes) -> Sizes:
+    """Return window minus shift, modulo the window: either way to state a shift from the other."""
+    axes = max(len(x) if isinstance(x, tuple) else 1 for x in (window, shift))
+    pairs = zip(per_axis(window, axes), per_axis(shift, axes), strict=True)
+    found = tuple((w - x) % w for w, x in pairs)
+    return found[0] if len(set(found)) == 1 else found
 
 
 def _pairs_in_windows(size: int, window: int, shift: int) -> int:

@@ -140,7 +140,10 @@ class ConvTranspose(Convolution):
         "Distance in the output between two neighbouring input samples.", 1
     )
     padding: Padding = parameter(
-        Kind.PADDING, "Samples cut from the front and the back of the output.", 0
+        Kind.PADDING,
+        "Samples cut from the front and the back of the output; same: so many that it has stride "
+        "times the size.",
+        0,
     )
     output_padding: Sizes = parameter(
         Kind.SIZES, "Samples added to the back of the output.", 0, minimum=0
@@ -151,8 +154,8 @@ class ConvTranspose(Convolution):
     bias: bool = parameter(Kind.BOOLEAN, BIAS_TEXT, True)
 
     def _check(self) -> None:
-        if isinstance(self.padding, str):
-            raise OpError(f"padding of conv_transpose must be given in numbers, not {self.padding}")
+        if isinstance(self.padding, str) and self.output_padding != 0:
+            raise OpError(f"output_padding has no meaning with padding {self.padding}")
 
     @classmethod
     def usual(cls) -> Self:
@@ -160,8 +163,21 @@ class ConvTranspose(Convolution):
 
     def pads(self, axes: int) -> tuple[tuple[int, int], ...]:
         """Return what is cut off the output as (before, after) per axis."""
-        assert not isinstance(self.padding, str)
-        return padding_per_axis(self.padding, axes)
+        if not isinstance(self.padding, str):
+            return padding_per_axis(self.padding, axes)
+        pairs = []
+        for k, s, d in zip(
+            per_axis(self.kernel_size, axes),
+            per_axis(self.stride, axes),
+            per_axis(self.dilation, axes),
+            strict=True,
+        ):
+            # As the convolution whose adjoint it is; an odd sample is cut at the end.
+            total = d * (k - 1) + 1 - s
+            less = max(total, 0) // 2
+            first = less if self.padding == "same" or total < 0 else total - less
+            pairs.append((first, total - first))
+        return tuple(pairs)
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         axes = len(sizes)
@@ -257,6 +273,12 @@ class DeformConv(WindowConvolution):
             taps = {x + shift for x in rule.taps(0) for shift in range(-reach, reach + 1)}
             rules.append(Periodic(rule.n_in, rule.n_out, rule.stride, (tuple(sorted(taps)),)))
         return tuple(rules)
+
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        # As if no tap were moved.
+        if self.max_offset is not None:
+            return rules
+        return window_rules(self, tuple([x.n_in for x in rules]))
 
     def demands(self, sizes: tuple[int, ...]) -> Demands:
         axes = len(sizes)

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from rfstudio.core.axes.axis_rule import AxisRules, Whole
 from rfstudio.core.energy.layer import Layer, Place, Runs
 from rfstudio.core.energy.windows import mean_of_channels
-from rfstudio.core.ops.operation import Costs
+from rfstudio.core.ops.operation import Costs, by_position
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
     KERNEL_TEXT,
@@ -63,6 +63,9 @@ class Custom(Windowed):
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         plain = window_rules(self, sizes)
         return tuple(Whole(x.n_in, x.n_out) for x in plain) if self.whole else plain
+
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        return by_position(rules)
 
     def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
         return channels[0] if self.out_channels is None else self.out_channels

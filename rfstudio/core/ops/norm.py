@@ -18,6 +18,7 @@ from rfstudio.core.ops.operation import (
     Free,
     Mixing,
     Pointwise,
+    by_position,
     whole_rules,
 )
 from rfstudio.core.ops.values import Kind, parameter
@@ -186,6 +187,9 @@ class BatchNorm(Pointwise):
 
     def training_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         return whole_rules(sizes)
+
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        return by_position(rules)
 
     def costs(
         self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]

@@ -87,6 +87,8 @@ class Operation:
         channels, after which it does not matter.
     alternatives
         Groups of parameters of which one excludes the others.
+    other_words
+        Words that older files have, which its constructor takes and turns into a parameter.
     """
 
     __slots__ = ()
@@ -105,6 +107,7 @@ class Operation:
     is_free: ClassVar[bool] = False
     followed_apart: ClassVar[bool] = False
     alternatives: ClassVar[tuple[frozenset[str], ...]] = ()
+    other_words: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
         """Refuse an operation, which is a class with a keyword, that leaves out an answer."""
@@ -156,6 +159,13 @@ class Operation:
     def training_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         """Return the same while a network is trained."""
         return self.axis_rules(sizes)
+
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        """Return `rules` as if it read one position where it reads a whole axis and has as many.
+
+        The same object if nothing is to be replaced: see `rfstudio.core.fields.local`.
+        """
+        return rules
 
     @abstractmethod
     def demands(self, sizes: tuple[int, ...]) -> Demands:
@@ -336,6 +346,9 @@ class Mixing(Patternless, KeepsChannels):
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         return whole_rules(sizes)
 
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        return by_position(rules)
+
 
 @lru_cache(maxsize=4096)
 def identity_rules(sizes: tuple[int, ...]) -> AxisRules:
@@ -346,3 +359,12 @@ def identity_rules(sizes: tuple[int, ...]) -> AxisRules:
 def whole_rules(sizes: tuple[int, ...]) -> AxisRules:
     """Return the rules of an operation that keeps the map's size and reads all of it."""
     return tuple(Whole(n, n) for n in sizes)
+
+
+def by_position(rules: AxisRules) -> AxisRules:
+    """Return rules with those that read a whole axis, and keep its size, reading one position."""
+    if not any(type(x) is Whole and x.n_in == x.n_out for x in rules):
+        return rules
+    return tuple(
+        [Window(x.n_in, x.n_out) if type(x) is Whole and x.n_in == x.n_out else x for x in rules]
+    )

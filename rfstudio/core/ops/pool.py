@@ -7,7 +7,14 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window, as_mean
+from rfstudio.core.axes.axis_rule import (
+    AxisRule,
+    AxisRules,
+    Periodic,
+    Whole,
+    Window,
+    as_mean,
+)
 from rfstudio.core.energy import windows
 from rfstudio.core.energy.layer import Layer, Place, Runs
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, ToOne
@@ -16,19 +23,19 @@ from rfstudio.core.ops.values import (
     KERNEL_TEXT,
     PADDING_TEXT,
     STRIDE_TEXT,
+    KeptSizes,
     Kind,
     Padding,
     Sizes,
+    kept_per_axis,
     parameter,
-    per_axis,
     size_parameter,
-    text_per_axis,
 )
 from rfstudio.core.ops.window import Windowed, resolved_padding
 
 _POOL_STRIDE = STRIDE_TEXT + " Empty: the kernel size."
 _CEIL_MODE = "Keep a last window that is not complete."
-_OUTPUT_SIZE = "Size of the output map along each axis."
+_OUTPUT_SIZE = "Size of the output map along each axis; null keeps an axis as it is."
 
 
 class Pool(Free, KeepsChannels):
@@ -126,16 +133,24 @@ class AdaptivePool(Pool):
 
     context: ClassVar[Context] = Context.PATTERN
 
-    output_size: Sizes
+    output_size: KeptSizes
 
     def text(self, axes: int) -> str:
-        return f"{self.keyword} to {text_per_axis(self.output_size, axes)}"
+        size = self.output_size
+        sides = size if isinstance(size, tuple) else (size,) * axes
+        return f"{self.keyword} to {'×'.join('all' if x is None else str(x) for x in sides)}"
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         rules: list[AxisRule] = []
-        for n, m in zip(sizes, per_axis(self.output_size, len(sizes)), strict=True):
+        kept = self.output_size if isinstance(self.output_size, tuple) else (1,) * len(sizes)
+        outs = kept_per_axis(self.output_size, sizes)
+        for n, m, wanted in zip(sizes, outs, kept, strict=True):
             if n == 0:
                 rules.append(Window(0, 0))
+            elif wanted is None:
+                rules.append(Window(n, n))
+            elif m == 1:  # one cell: a global pooling, whatever the size of the map
+                rules.append(Whole(n, 1))
             elif n % m == 0:
                 rules.append(Window(n, m, n // m, n // m))
             else:
@@ -148,8 +163,8 @@ class AdaptivePool(Pool):
         return tuple(rules)
 
     def demands(self, sizes: tuple[int, ...]) -> Demands:
-        outs = per_axis(self.output_size, len(sizes))
-        return [(m, m + n if n % m else 0) for n, m in zip(sizes, outs, strict=True)]
+        outs = kept_per_axis(self.output_size, sizes)
+        return [(m, m + n if m and n % m else 0) for n, m in zip(sizes, outs, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +174,7 @@ class AdaptiveAvgPool(Mean, AdaptivePool):
     keyword: ClassVar[str] = "adaptive_avg_pool"
     title: ClassVar[str] = "Adaptive average pooling"
 
-    output_size: Sizes = size_parameter(_OUTPUT_SIZE)
+    output_size: KeptSizes = parameter(Kind.KEPT_SIZES, _OUTPUT_SIZE, minimum=1)
 
     @classmethod
     def usual(cls) -> Self:
@@ -173,7 +188,7 @@ class AdaptiveMaxPool(Maximum, AdaptivePool):
     keyword: ClassVar[str] = "adaptive_max_pool"
     title: ClassVar[str] = "Adaptive max pooling"
 
-    output_size: Sizes = size_parameter(_OUTPUT_SIZE)
+    output_size: KeptSizes = parameter(Kind.KEPT_SIZES, _OUTPUT_SIZE, minimum=1)
 
     @classmethod
     def usual(cls) -> Self:

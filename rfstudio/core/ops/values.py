@@ -12,6 +12,9 @@ from rfstudio.core.errors import OpError
 Sizes: TypeAlias = int | tuple[int, ...]
 """One integer for all axes, or one per axis in the order of the tensor."""
 
+KeptSizes: TypeAlias = int | tuple[int | None, ...]
+"""As `Sizes`, with None for an axis whose size stays what it is; not for all of them."""
+
 Scales: TypeAlias = int | float | tuple[int | float, ...]
 """One factor for all axes, or one per axis in the order of the tensor."""
 
@@ -30,6 +33,7 @@ class Kind(Enum):
     """What sort of value a parameter takes; readers, writers and forms are driven by it."""
 
     SIZES = "a whole number or one per axis"
+    KEPT_SIZES = "a whole number or one per axis, where null keeps the axis as it is"
     PADDING = (
         "a whole number, one per axis, one [before, after] per axis, same, same_lower or valid"
     )
@@ -121,6 +125,22 @@ def per_axis(value: Sizes, axes: int) -> tuple[int, ...]:
     return value
 
 
+def kept_per_axis(value: KeptSizes, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return `value` as one integer per axis, that of `sizes` where an axis is kept.
+
+    Raises
+    ------
+    OpError
+        If `value` has another number of entries.
+    """
+    axes = len(sizes)
+    if isinstance(value, int):
+        return (value,) * axes
+    if len(value) != axes:
+        raise OpError(f"{list(value)} has {len(value)} entries, but the network has {axes} axes")
+    return tuple(n if x is None else x for x, n in zip(value, sizes, strict=True))
+
+
 def scale_per_axis(value: Scales, axes: int) -> tuple[Fraction, ...]:
     """Return `value` as one exact fraction per axis; 1.5 is 3/2."""
     values = value if isinstance(value, tuple) else (value,) * axes
@@ -157,7 +177,7 @@ def collapsed(value: Any) -> Any:
     return value
 
 
-COLLAPSIBLE = (Kind.SIZES, Kind.PADDING, Kind.SCALES)
+COLLAPSIBLE = (Kind.SIZES, Kind.KEPT_SIZES, Kind.PADDING, Kind.SCALES)
 """Kinds of which a tuple of equal entries is stored as one entry."""
 
 
@@ -177,6 +197,9 @@ def fault(parameter: Parameter, value: Any) -> str:
         case Kind.INTEGER:
             good = _is_int(value)
         case Kind.SIZES:
+            good = bool(entries) and all(map(_is_int, entries))
+        case Kind.KEPT_SIZES:
+            entries = tuple(x for x in entries if x is not None)
             good = bool(entries) and all(map(_is_int, entries))
         case Kind.NUMBER:
             good = _is_number(value)

@@ -161,12 +161,15 @@ class ItemReader:
         op_type: type[Op] = OPS.get(keyword, Identity)
         known = parameters_by_word(op_type)
         is_known_op = keyword in OPS
-        self._read_fields(keyword, body, ("name", "from", *known), place, report=is_known_op)
+        older = op_type.other_words
+        words = ("name", "from", *known, *older)
+        self._read_fields(keyword, body, words, place, report=is_known_op)
         values = {
             known[key].name: self._value(known[key], node, place)
             for key, (_, node) in place.fields.items()
             if key in known
         }
+        values |= {key: plain(node) for key, (_, node) in place.fields.items() if key in older}
         if is_known_op:
             self._note_missing(keyword, known, place)
         op = self._operation(op_type, values, place)

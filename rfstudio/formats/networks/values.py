@@ -11,7 +11,7 @@ from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Node, Scala
 from rfstudio.formats.networks.scalars import remark, resolved
 from rfstudio.formats.networks.wording import rendered, short, suggestion
 
-_PER_AXIS = (Kind.SIZES, Kind.PADDING, Kind.SCALES)
+_PER_AXIS = (Kind.SIZES, Kind.KEPT_SIZES, Kind.PADDING, Kind.SCALES)
 _FINITE = (Kind.BOOLEAN, Kind.CHOICE)
 _WORDS_OF_KIND = {Kind.PADDING: ("same", "same_lower", "valid"), Kind.GROUPS: ("depthwise",)}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+    from rfstudio.core.fields.local import LocalField
 
 Number: TypeAlias = int | float | Fraction
 
@@ -104,14 +104,26 @@ def alignment_text(layer: LayerAnalysis) -> str:
     return worst.replace("_", " ")
 
 
-def analysis_table(layers: Iterable[LayerAnalysis]) -> Table:
-    """Return the table that people read: one row a layer, axes joined where they agree."""
+def analysis_table(layers: Iterable[LayerAnalysis], *, local: bool | None = None) -> Table:
+    """Return the table that people read: one row a layer, axes joined where they agree.
+
+    Parameters
+    ----------
+    layers
+        The rows.
+    local
+        Whether there is a column of local fields; None: if some layer's differs from its field.
+    """
+    layers = list(layers)
+    if local is None:
+        local = any(any(x.is_global) and x.local is not None for x in layers)
     headers = (
         "layer",
         "op",
         "output",
         "channels",
         "field",
+        *(("local field",) if local else ()),
         "jump",
         "padding",
         "centre",
@@ -126,6 +138,7 @@ def analysis_table(layers: Iterable[LayerAnalysis]) -> Table:
             sizes_text(layer.output_size),
             str(layer.channels),
             field_text(layer),
+            *((local_text(layer),) if local else ()),
             steps_text(layer.jump),
             steps_text(layer.padding),
             steps_text(layer.center),
@@ -142,7 +155,8 @@ def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
     """Return the table that programs read: one column per value and axis, no separators."""
     axes = _AXES[len(layers[0].output_size)] if layers else ()
     headers = ["name", "op", "inputs", "channels", "parameters", "macs"]
-    headers += [f"{name}_{axis}" for name in _PER_AXIS for axis in axes]
+    headers += [f"{name}_{axis}" for name in (*_PER_AXIS, "local_rf_size") for axis in axes]
+    headers.append("depth")
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(headers)
@@ -160,16 +174,29 @@ def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
             layer.center,
             [str(x).lower() for x in layer.is_global],
             layer.alignment,
+            layer.local.rf_size if layer.local else [None] * len(axes),
         ):
             cells += values
+        cells.append(layer.depth)
         writer.writerow("" if x is None else x for x in cells)
     return buffer.getvalue()
 
 
-def largest_field(analysis: Analysis) -> LayerAnalysis | None:
-    """Return the first layer with the largest field that is not global, if there is one."""
-    local = [x for x in analysis.layers if not any(x.is_global)]
-    return max(local, key=lambda x: math.prod(n or 0 for n in x.rf_size), default=None)
+def local_text(layer: LayerAnalysis) -> str:
+    """Return the size of a layer's local field, or a dash where it has none."""
+    local = layer.local
+    return MISSING if local is None else sizes_text(local.rf_size)
+
+
+def field_with_local_text(layer: LayerAnalysis) -> str:
+    """Return the size of a field, and beside it that of the local field where they differ."""
+    text = field_text(layer)
+    return f"{text}, local {local_text(layer)}" if any(layer.is_global) and layer.local else text
+
+
+def _largest_text(layer: LayerAnalysis) -> str:
+    """Return the size of a largest local field, and say so where units see more."""
+    return f"{local_text(layer)} local" if any(layer.is_global) else field_text(layer)
 
 
 def comparison_table(analyses: Mapping[str, Analysis]) -> Table:
@@ -184,10 +211,11 @@ def comparison_table(analyses: Mapping[str, Analysis]) -> Table:
         "jump",
         "at layer",
         "alignment",
+        "whole image from",
     )
     rows = []
     for name, analysis in analyses.items():
-        deepest = largest_field(analysis)
+        deepest, whole = analysis.largest_local_field, analysis.first_global
         rows.append(
             (
                 name,
@@ -195,13 +223,14 @@ def comparison_table(analyses: Mapping[str, Analysis]) -> Table:
                 f"{len(analysis.layers):,}",
                 f"{analysis.parameters:,}",
                 f"{analysis.macs:,}",
-                field_text(deepest) if deepest else MISSING,
+                _largest_text(deepest) if deepest else MISSING,
                 steps_text(deepest.jump) if deepest else MISSING,
                 deepest.name if deepest else MISSING,
                 alignment_text(deepest) if deepest else MISSING,
+                whole.name if whole else MISSING,
             )
         )
-    text = ("network", "at layer", "alignment")
+    text = ("network", "at layer", "alignment", "whole image from")
     return Table(headers, tuple(rows), tuple(x not in text for x in headers))
 
 
@@ -209,7 +238,7 @@ def comparison_json(analyses: Mapping[str, Analysis]) -> str:
     """Return a comparison as JSON: for each network its totals and its largest local field."""
     records = []
     for name, analysis in analyses.items():
-        deepest = largest_field(analysis)
+        deepest, whole = analysis.largest_local_field, analysis.first_global
         records.append(
             {
                 "network": name,
@@ -219,6 +248,7 @@ def comparison_json(analyses: Mapping[str, Analysis]) -> str:
                 "parameters": analysis.parameters,
                 "macs": analysis.macs,
                 "largest_field": layer_record(deepest) if deepest else None,
+                "whole_image_from": whole.name if whole else None,
             }
         )
     return '{"format": 1,\n "networks": ' + _json_lines(records) + "}\n"
@@ -315,7 +345,12 @@ def one_line(text: str) -> str:
     return "".join(x if x.isprintable() else " " for x in text)
 
 
-def analysis_json(analysis: Analysis, unit: UnitView | None = None) -> str:
+def analysis_json(
+    analysis: Analysis,
+    unit: UnitView | None = None,
+    layers: Sequence[LayerAnalysis] | None = None,
+    answers: Mapping[str, object] | None = None,
+) -> str:
     """Return an analysis as JSON; its keys are a contract.
 
     Parameters
@@ -324,8 +359,12 @@ def analysis_json(analysis: Analysis, unit: UnitView | None = None) -> str:
         What to write: the input, every layer and the diagnostics.
     unit
         A unit that was asked for, or None.
+    layers
+        The layers that are listed; None: all.
+    answers
+        Records of other things that were asked for, by their key.
     """
-    record = analysis_record(analysis, unit)
+    record = analysis_record(analysis, unit, layers, answers)
     # One line a layer: a program does not care, and a person can read it.
     lists = ("layers", "diagnostics")
     parts = [
@@ -339,16 +378,22 @@ def _json_lines(values: Sequence[object]) -> str:
     return "[" + ",\n  ".join(json.dumps(x, **_JSON) for x in values) + "]"
 
 
-def analysis_record(analysis: Analysis, unit: UnitView | None = None) -> dict[str, Any]:
+def analysis_record(
+    analysis: Analysis,
+    unit: UnitView | None = None,
+    layers: Sequence[LayerAnalysis] | None = None,
+    answers: Mapping[str, object] | None = None,
+) -> dict[str, Any]:
     """Return what `analysis_json` writes, as dictionaries and lists."""
     record: dict[str, Any] = {
         "format": 1,
         "name": analysis.architecture.name,
         "input": _input_record(analysis),
-        "layers": [layer_record(x) for x in analysis.layers],
+        "layers": [layer_record(x) for x in (analysis.layers if layers is None else layers)],
     }
     if unit is not None:
         record["unit"] = unit_record(unit)
+    record |= {key: _plain(value) for key, value in (answers or {}).items()}
     record["diagnostics"] = [
         {"layer": x.layer, "code": x.code, "message": x.message} for x in analysis.diagnostics
     ]
@@ -376,6 +421,29 @@ def layer_record(layer: LayerAnalysis) -> dict[str, Any]:
         "center": _plain(layer.center),
         "global": list(layer.is_global),
         "alignment": list(layer.alignment),
+        "local": local_record(layer.local),
+        "context": list(layer.context),
+        "interior": _plain(layer.interior),
+        "depth": layer.depth,
+        "growth": list(layer.growth),
+        "path_fields": {
+            "min": _plain(layer.path_fields.min),
+            "max": _plain(layer.path_fields.max),
+        },
+    }
+
+
+def local_record(local: LocalField | None) -> dict[str, Any] | None:
+    """Return a local field as JSON has it; null without one, and on an axis without one."""
+    if local is None:
+        return None
+    return {
+        "rf_size": _plain(local.rf_size),
+        "rf_size_range": _plain(local.rf_size_range),
+        "jump": _plain(local.jump),
+        "padding": _plain(local.padding),
+        "center": _plain(local.center),
+        "alignment": list(local.alignment),
     }
 
 
@@ -386,8 +454,10 @@ def unit_record(unit: UnitView) -> dict[str, Any]:
         "position": list(unit.position),
         "theoretical_region": _plain(unit.theoretical_region),
         "visible_region": _plain(unit.visible_region),
+        "local_region": _plain(unit.local_region),
         "support_count": unit.support_count,
         "coverage": unit.coverage,
+        "coverage_per_axis": list(unit.coverage_per_axis),
         "gridding": unit.gridding,
     }
 

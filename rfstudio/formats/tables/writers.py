@@ -54,6 +54,7 @@ class Writer:
         layers: Sequence[LayerAnalysis] | None = None,
         unit: UnitView | None = None,
         reference: str = INPUT,
+        answers: Mapping[str, object] | None = None,
     ) -> str:
         """Return an analysis.
 
@@ -67,6 +68,8 @@ class Writer:
             A unit that was asked for, which formats without a place for it leave out.
         reference
             What its fields are given with respect to, as the user called it.
+        answers
+            Records of other things that were asked for, for formats with a place for them.
         """
         raise NotImplementedError
 
@@ -99,8 +102,9 @@ class TableWriter(Writer):
         layers: Sequence[LayerAnalysis] | None = None,
         unit: UnitView | None = None,
         reference: str = INPUT,
+        answers: Mapping[str, object] | None = None,
     ) -> str:
-        del unit, reference
+        del unit, reference, answers
         table = analysis_table(analysis.layers if layers is None else layers)
         return self.table(table, analysis.architecture.name)
 
@@ -119,9 +123,10 @@ class Json(Writer):
         layers: Sequence[LayerAnalysis] | None = None,
         unit: UnitView | None = None,
         reference: str = INPUT,
+        answers: Mapping[str, object] | None = None,
     ) -> str:
-        del layers, reference
-        return analysis_json(analysis, unit)
+        del reference
+        return analysis_json(analysis, unit, layers, answers)
 
     def comparison(self, analyses: Mapping[str, Analysis]) -> str:  # noqa: D102
         return comparison_json(analyses)
@@ -144,8 +149,9 @@ class Csv(TableWriter):
         layers: Sequence[LayerAnalysis] | None = None,
         unit: UnitView | None = None,
         reference: str = INPUT,
+        answers: Mapping[str, object] | None = None,
     ) -> str:
-        del unit, reference
+        del unit, reference, answers
         return analysis_csv(analysis.layers if layers is None else layers)
 
 

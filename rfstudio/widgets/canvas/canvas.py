@@ -222,6 +222,9 @@ class Canvas(Column):
         visible = None if view is None else view.visible_region
         bar = self.switches
         bar.set_detail("theoretical", extent(region) if region else "")
+        near = None if view is None or view.local_region == region else view.local_region
+        bar.set_detail("local", extent(near) if near else "")
+        bar.set_available("local", near is not None)
         bar.set_detail("visible", extent(visible) if visible else "none")
         bar.set_detail("erf", name)
         bar.set_available("support", sight.has_holes)

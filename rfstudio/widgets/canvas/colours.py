@@ -13,6 +13,9 @@ from PySide6.QtGui import QColor
 THEORETICAL: Final = QColor("#d62728")
 """Solid frame of the theoretical region."""
 
+LOCAL: Final = QColor("#8c3fd1")
+"""Dots and dashes around the local field, where the whole image is seen through a gate."""
+
 VISIBLE: Final = QColor("#111111")
 """Dashes around the visible region, on a white band."""
 

@@ -77,6 +77,7 @@ class SceneComposer:
         if view is None:
             return Scene(plane.rect, image, veiled, lit=QRectF() if on("dim") else None)
         region, visible = view.theoretical_region, view.visible_region
+        near = None if view.local_region == region else view.local_region
         is_faint = region is not None and not plane.is_in_slice(region, index)
         lit = QRectF() if visible is None or is_faint else plane.rect_of(visible)
         has_support = on("support") and sight.has_holes
@@ -88,6 +89,7 @@ class SceneComposer:
             erf=self.shade(sight, index, erf),
             contour=self.contour(sight, index, erf),
             theoretical=plane.rect_of(region) if region and on("theoretical") else None,
+            local=plane.rect_of(near) if near and on("local") else None,
             visible=plane.rect_of(visible) if visible and on("visible") else None,
             faint=is_faint,
             lit=lit if on("dim") else None,

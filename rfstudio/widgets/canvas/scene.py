@@ -91,6 +91,8 @@ class Scene:
         Line around the strongest pixels of the effective field.
     theoretical, visible
         Frames of the regions; `faint` if the slice shown does not go through them.
+    local
+        Frame of the local field, where it differs from the theoretical region.
     lit
         What is not dimmed; an empty rectangle dims all, None dims nothing.
     support
@@ -109,6 +111,7 @@ class Scene:
     erf: Layered | None = None
     contour: QPainterPath | None = None
     theoretical: QRectF | None = None
+    local: QRectF | None = None
     visible: QRectF | None = None
     faint: bool = False
     lit: QRectF | None = None

@@ -21,6 +21,7 @@ from rfstudio.widgets.canvas.colours import (
     DIM,
     ERF,
     HALO,
+    LOCAL,
     NESTED,
     SUPPORT,
     THEORETICAL,
@@ -205,6 +206,13 @@ class SceneItem(QGraphicsItem):
             pen.setDashPattern([4.0, 3.5])
             painter.setPen(pen)
             painter.drawRect(scene.visible)
+        if scene.local is not None:
+            painter.setPen(_line_pen(painter, HALO, 4.0))
+            painter.drawRect(scene.local)
+            pen = _line_pen(painter, LOCAL, 2.0)
+            pen.setDashPattern([7.0, 3.0, 1.5, 3.0])
+            painter.setPen(pen)
+            painter.drawRect(scene.local)
         painter.setOpacity(1.0)
 
     def _draw_marker(self, painter: QPainter) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction, QActionGroup, QColor, QIcon, QPainter, QPen, 
 from PySide6.QtWidgets import QLabel, QMenu, QSlider, QToolButton, QWidget, QWidgetAction
 
 from rfstudio.app.state.settings import Settings
-from rfstudio.widgets.canvas.colours import DIM, HALO, NESTED, SUPPORT, THEORETICAL, VISIBLE
+from rfstudio.widgets.canvas.colours import DIM, HALO, LOCAL, NESTED, SUPPORT, THEORETICAL, VISIBLE
 from rfstudio.widgets.canvas.shading import COLOUR_MAPS, CONTOURS, Shading, colour_steps
 from rfstudio.widgets.parts.flow_layout import FlowLayout
 
@@ -52,6 +52,14 @@ SWITCHES = (
         "It may leave the image; the hatched part is padding.",
         True,
         "R",
+    ),
+    Switch(
+        "local",
+        "Local",
+        "Dashes and dots: the local field, of the convolutions alone, where the unit sees the "
+        "whole image through a gate, a norm over the map or attention.",
+        True,
+        "L",
     ),
     Switch(
         "visible",
@@ -290,6 +298,13 @@ def _draw_swatch(painter: QPainter, key: str, colours: str) -> None:
     match key:
         case "theoretical":
             painter.setPen(QPen(THEORETICAL, 3))
+            painter.drawRect(frame)
+        case "local":
+            painter.setPen(QPen(HALO, 4))
+            painter.drawRect(frame)
+            pen = QPen(LOCAL, 2)
+            pen.setDashPattern([3.5, 1.6, 0.9, 1.6])
+            painter.setPen(pen)
             painter.drawRect(frame)
         case "visible":
             painter.setPen(QPen(HALO, 4))

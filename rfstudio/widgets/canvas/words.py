@@ -13,6 +13,7 @@ from rfstudio.core.axes.track import Interval
 from rfstudio.widgets.canvas.sight import Sight
 
 _RED = '<span style="color:#d62728">■</span>&nbsp;<b>red frame</b>'
+_PURPLE = '<span style="color:#8c3fd1">■</span>&nbsp;<b>purple frame</b>'
 _DASHED = "<b>Dashed</b>"
 _BLUE = '<span style="color:#1252d9">■</span>&nbsp;<b>Blue</b>'
 
@@ -42,6 +43,10 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     region, visible = view.theoretical_region, view.visible_region
     is_global = all(sight.layer.analysis[sight.layer.layer].is_global)
     what = "whole input" if is_global else f"{_RED}, {extent(region)}&nbsp;px"
+    near = view.local_region
+    if near is not None and near != region:
+        through = escape(short_name(sight.layer.analysis[sight.layer.layer].context[-1]))
+        what += f" through <b>{through}</b>; locally {_PURPLE}, {extent(near)}&nbsp;px"
     words = [f"{who} can see the {what}."]
     if visible is not None:
         read = "" if not sight.has_holes else f": {_percent(1 - view.gridding)} of it, the dots"

@@ -220,6 +220,18 @@ def _sizes_editor(parameter: Parameter) -> Editor:
     return AxesEditor(least, empty=empty)
 
 
+class KeptAxesEditor(AxesEditor):
+    """One spin box for all axes, or one per axis, of which some may keep what they are."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__(int(parameter.minimum or 0), empty="as it is")
+
+    def _announce(self) -> None:
+        values = self.values()
+        if any(x is not None for x in values):
+            self.value_edited.emit(values[0] if len(values) == 1 else values)
+
+
 class PaddingEditor(Editor):
     """How the map is padded: one number, one per side, or a rule that keeps the size."""
 
@@ -420,6 +432,7 @@ def _spread(values: tuple[int | None, ...], axes: int) -> tuple[int, ...]:
 _EDITORS: dict[Kind, Any] = {
     Kind.INTEGER: IntegerEditor,
     Kind.SIZES: _sizes_editor,
+    Kind.KEPT_SIZES: KeptAxesEditor,
     Kind.PADDING: PaddingEditor,
     Kind.SCALES: ScalesEditor,
     Kind.NUMBER: NumberEditor,

@@ -13,7 +13,14 @@ from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection, Shown
-from rfstudio.app.wording.facts import Fact, cost_facts, erf_facts, layer_facts, unit_facts
+from rfstudio.app.wording.facts import (
+    Fact,
+    cost_facts,
+    erf_facts,
+    layer_facts,
+    standing_facts,
+    unit_facts,
+)
 from rfstudio.app.wording.texts import item_text
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.inspector.form import ItemForm
@@ -101,7 +108,7 @@ class Inspector(QScrollArea):
         self.title.setText(chosen.layer)
         self.title.setToolTip(chosen.layer)
         self.subtitle.setText(self._describe())
-        self.field.show_facts(layer_facts(layer))
+        self.field.show_facts((*layer_facts(layer), *standing_facts(layer)))
         self.costs.show_facts(cost_facts(layer))
         self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
         try:

@@ -18,12 +18,14 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import Problem
-from rfstudio.core.fields.diagnostics import Diagnostic
+from rfstudio.core.fields.remark import Diagnostic, Remedy
 from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
 _LAYER = Qt.ItemDataRole.UserRole
+_REMEDY = _LAYER + 1
 _WORDS = {
     "error": ("error", "errors"),
     "warning": ("warning", "warnings"),
@@ -43,9 +45,14 @@ class ProblemsPanel(QWidget):
     summary_changed = Signal(str, str)
 
     def __init__(
-        self, session: AnalysisSession, selection: Selection, parent: QWidget | None = None
+        self,
+        document: Document,
+        session: AnalysisSession,
+        selection: Selection,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._document = document
         self._session = session
         self._selection = selection
         self.list = QListWidget()
@@ -65,11 +72,31 @@ class ProblemsPanel(QWidget):
         self._dismiss = QToolButton()
         self._dismiss.setText("Dismiss")
         self._dismiss.setAutoRaise(True)
+        self.repair = QToolButton()
+        self.repair.setText("Apply the remedy")
+        self.repair.setToolTip("Change the network as the remark says; it can be undone.")
+        self.repair.setAutoRaise(True)
         self._empty = QLabel("No remarks: every layer fits, and all paths agree.")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setContentsMargins(12, 12, 12, 12)
 
         self._file_box = QWidget()
+        self._lay_out()
+
+        self._problems: tuple[Problem, ...] = ()
+        self._listed: tuple[tuple[Diagnostic, ...], bool] | None = None
+        self._told: tuple[str, str, bool] | None = None
+        self._copy.clicked.connect(self._copy_problems)
+        self._dismiss.clicked.connect(self.clear_file_problems)
+        self.list.itemClicked.connect(self._go)
+        self.list.itemActivated.connect(self._go)
+        self.list.currentItemChanged.connect(self._offer)
+        self.repair.clicked.connect(self._apply)
+        session.analysis_changed.connect(self._follow)
+        self.clear_file_problems()
+        self._follow()
+
+    def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setContentsMargins(10, 6, 6, 2)
         head.addWidget(self.file_title, 1)
@@ -85,18 +112,8 @@ class ProblemsPanel(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._file_box, 3)  # what was asked for last counts most
         layout.addWidget(self.list, 1)
+        layout.addWidget(self.repair)
         layout.addWidget(self._empty, 1)
-
-        self._problems: tuple[Problem, ...] = ()
-        self._listed: tuple[tuple[Diagnostic, ...], bool] | None = None
-        self._told: tuple[str, str, bool] | None = None
-        self._copy.clicked.connect(self._copy_problems)
-        self._dismiss.clicked.connect(self.clear_file_problems)
-        self.list.itemClicked.connect(self._go)
-        self.list.itemActivated.connect(self._go)
-        session.analysis_changed.connect(self._follow)
-        self.clear_file_problems()
-        self._follow()
 
     @property
     def summary(self) -> tuple[str, str]:
@@ -166,15 +183,34 @@ class ProblemsPanel(QWidget):
             picture = icon(remark.severity, severity_colour(remark.severity, dark=dark))
             item = QListWidgetItem(picture, text)
             item.setData(_LAYER, remark.layer)
+            item.setData(_REMEDY, remark.remedy)
             item.setToolTip(f"{remark.severity} ({remark.code}); click to go to the layer")
             self.list.addItem(item)
         has_any = self.list.count() > 0
         self.list.setVisible(has_any)
         self._empty.setVisible(not has_any)
+        self.repair.setVisible(any(x.remedy is not None for x in remarks))
+        self._offer()
         summary = self.summary
         if self._told != (*summary, dark):  # the status line measures itself anew with each
             self._told = (*summary, dark)
             self.summary_changed.emit(*summary)
+
+    def _offer(self) -> None:
+        self.repair.setEnabled(self._remedy() is not None)
+
+    def _remedy(self) -> Remedy | None:
+        """Return the remedy of the chosen remark; of the only one if none is chosen."""
+        if self.list.currentRow() >= 0:
+            found = self.list.currentItem().data(_REMEDY)
+            return found if isinstance(found, Remedy) else None
+        remedies = [x.remedy for x in self._session.analysis.diagnostics if x.remedy is not None]
+        return remedies[0] if len(remedies) == 1 else None
+
+    def _apply(self) -> None:
+        remedy = self._remedy()
+        if remedy is not None:
+            self._document.edit(f"Repair: {remedy.text}", remedy.architecture)
 
     def _go(self, item: QListWidgetItem) -> None:
         layer = item.data(_LAYER)

@@ -8,7 +8,14 @@ from typing import NamedTuple
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
-from rfstudio.app.wording.texts import field_text, item_text, sizes_text, steps_text
+from rfstudio.app.wording.texts import (
+    field_text,
+    field_with_local_text,
+    item_text,
+    local_text,
+    sizes_text,
+    steps_text,
+)
 from rfstudio.core.fields.analysis import LayerAnalysis
 from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
 from rfstudio.widgets.stack.rows import Row
@@ -87,7 +94,7 @@ class RowTexts:
         if layer is not None:
             lines.append(
                 f"map {sizes_text(layer.output_size)}, {layer.channels} channels; "
-                f"field {field_text(layer)} px, jump {steps_text(layer.jump)} px"
+                f"field {field_with_local_text(layer)} px, jump {steps_text(layer.jump)} px"
             )
         copies = self._session.outline.copies(location)
         if copies > 1:
@@ -124,14 +131,17 @@ class RowTexts:
 
     def _numbers_of(self, layer: LayerAnalysis) -> tuple[str, str, str]:
         """Return the texts of the columns behind the first."""
-        key = id(layer.fields)
+        key = id(layer.local_fields)
         known = self._numbers.get(key)
         if (
             known is None
             or known[0].fields is not layer.fields
+            or known[0].local_fields is not layer.local_fields
             or known[0].output_size != layer.output_size
         ):
             field = _square(field_text(layer))
+            if any(layer.is_global) and layer.local is not None:
+                field = f"all/{_square(local_text(layer))}"
             texts = (sizes_text(layer.output_size), field, steps_text(layer.jump))
             known = self._numbers[key] = (layer, texts)
         return known[1]

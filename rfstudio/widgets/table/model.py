@@ -12,6 +12,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.wording.texts import (
     alignment_text,
     field_text,
+    local_text,
     number_text,
     signed,
     sizes_text,
@@ -41,6 +42,12 @@ def _first(values: tuple[Any, ...]) -> float:
     return float("inf") if values[0] is None else float(values[0])
 
 
+def _local_size(layer: LayerAnalysis) -> float:
+    if layer.local is None:
+        return float("inf")
+    return max(float("inf") if n is None else n for n in layer.local.rf_size)
+
+
 COLUMNS = (
     _Column("Layer", "Path of the layer.", lambda x: x.name, lambda x: x.index, False),
     _Column("Op", "Its operation.", lambda x: x.op, lambda x: x.op, False),
@@ -56,6 +63,13 @@ COLUMNS = (
         "Size of what one unit sees, in pixels of the input.",
         field_text,
         lambda x: max(float("inf") if n is None else n for n in x.rf_size),
+    ),
+    _Column(
+        "Local",
+        "Size of the local field: of the convolutions, where gates and norms over the map read "
+        "one position.",
+        local_text,
+        _local_size,
     ),
     _Column(
         "Jump",

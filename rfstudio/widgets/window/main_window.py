@@ -77,7 +77,7 @@ class MainWindow(QMainWindow):
         self.stack = StackPanel(*state)
         self.inspector = Inspector(*state, studio.erf)
         self.table = TablePanel(studio.analysis, studio.selection)
-        self.problems = ProblemsPanel(studio.analysis, studio.selection)
+        self.problems = ProblemsPanel(studio.document, studio.analysis, studio.selection)
         self.growth = GrowthChart(studio.analysis, studio.selection, settings=studio.settings)
         self.profile = ProfileChart(
             studio.analysis, studio.selection, studio.erf, settings=studio.settings

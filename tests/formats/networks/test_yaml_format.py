@@ -266,8 +266,8 @@ def test_that_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
         ("sequence: {layers: relu}", "4:24: layers must be a list of layers, not 'relu'"),
         ("upsample", "4:5: upsample needs either scale_factor or size"),
         (
-            "conv_transpose: {kernel_size: 2, padding: same}",
-            "4:47: padding of conv_transpose must be given in numbers, not same",
+            "conv_transpose: {kernel_size: 2, padding: same, output_padding: 1}",
+            "4:69: output_padding has no meaning with padding same",
         ),
         # Numbers that other readers of YAML change.
         (

@@ -54,14 +54,30 @@ def test_that_json_has_the_keys_of_the_contract(analysis: Analysis) -> None:
         "center": [0.0, 0.0],
         "global": [False, False],
         "alignment": ["aligned", "aligned"],
+        "local": {
+            "rf_size": [3, 3],
+            "rf_size_range": [[3, 3], [3, 3]],
+            "jump": [1, 1],
+            "padding": [1, 1],
+            "center": [0.0, 0.0],
+            "alignment": ["aligned", "aligned"],
+        },
+        "context": [],
+        "interior": [[1, 30], [1, 30]],
+        "depth": 1,
+        "growth": [2, 2],
+        "path_fields": {"min": [3, 3], "max": [3, 3]},
     }
+    assert record["layers"][-1]["local"] is None
     assert record["unit"] == {
         "layer": "conv1_1",
         "position": [0, 0],
         "theoretical_region": [[-1, 1], [-1, 1]],
         "visible_region": [[0, 1], [0, 1]],
+        "local_region": [[-1, 1], [-1, 1]],
         "support_count": 4,
         "coverage": 4 / 1024,
+        "coverage_per_axis": [2 / 32, 2 / 32],
         "gridding": 0.0,
     }
     assert set(record["diagnostics"][0]) == {"layer", "code", "message"}

@@ -1,0 +1,92 @@
+"""The interior of a map: the units that no padding reaches.
+
+A unit is interior if what it reads by the formulas stays inside every map on the way, so that
+neither padding of any mode nor a clamped border has a say in its value.
+"""
+
+from __future__ import annotations
+
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
+from rfstudio.core.axes.track import Interval
+from rfstudio.core.network.graph import Graph
+
+_NONE: Interval = (0, -1)
+
+
+def interiors_of(graph: Graph, reference: int = 0) -> list[tuple[Interval | None, ...]]:
+    """Return for each node the first and last interior unit along each axis.
+
+    None along an axis without one, and for nodes that do not read the reference.  Where some
+    units of a transposed convolution with gaps read nothing, the run in the middle is meant.
+    """
+    nodes = graph.nodes
+    axes = len(nodes[0].size)
+    found: list[tuple[Interval, ...] | None] = [None] * len(nodes)
+    found[reference] = tuple((0, n - 1) for n in nodes[reference].size)
+    for node in nodes[reference + 1 :]:
+        sources = [found[x] for x in node.inputs]
+        live = [x for x in sources if x is not None]
+        if not live:
+            continue
+        here = live[0]
+        if len(live) > 1:
+            here = tuple(
+                [
+                    (max(x[0] for x in axis), min(x[1] for x in axis))
+                    for axis in zip(*live, strict=True)
+                ]
+            )
+        rules = node.rules
+        first = _inside(here[0], rules[0])
+        inside = [first]
+        for interval, rule in zip(here[1:], rules[1:], strict=True):
+            # Both axes are the same in most networks.
+            same = interval == here[0] and rule == rules[0]
+            inside.append(first if same else _inside(interval, rule))
+        found[node.index] = tuple(inside)
+    return [
+        (None,) * axes if x is None else tuple([y if y[0] <= y[1] else None for y in x])
+        for x in found
+    ]
+
+
+def _inside(source: Interval, rule: AxisRule) -> Interval:
+    """Return the outputs all of whose taps are interior units of the source."""
+    low, high = source
+    if type(rule) is Window:
+        if rule.is_identity:
+            return low, min(high, rule.n_out - 1)
+        reach = rule.dilation * (rule.kernel - 1)
+        first = -(-(low + rule.before) // rule.stride)
+        last = (min(high, rule.n_read - 1) + rule.before - reach) // rule.stride
+        return max(first, 0), min(last, rule.n_out - 1)
+    if type(rule) is Whole:
+        return (0, rule.n_out - 1) if low <= 0 and high >= rule.n_in - 1 else _NONE
+    assert not isinstance(rule, Window | Whole)
+    if rule.advance < 0:
+        return _inside_mirrored(source, rule)
+    first, last = 0, rule.n_out - 1
+    for phase, taps in enumerate(rule.phases):
+        if not taps:
+            continue
+        if not rule.advance:
+            if taps[0] < low or taps[-1] > high:
+                return _NONE
+            continue
+        # The last unit of this phase that reaches before the interior, the first one that
+        # reaches beyond it.
+        turn = -(-(low - taps[0]) // rule.advance) - 1
+        first = max(first, turn * rule.period + phase + 1)
+        turn = (high - taps[-1]) // rule.advance + 1
+        last = min(last, turn * rule.period + phase - 1)
+    return (first, last) if first <= last else _NONE
+
+
+def _inside_mirrored(source: Interval, rule: Periodic) -> Interval:
+    """Return the same for a rule that runs backwards: that of its mirror image, mirrored."""
+    count = -(-rule.n_out // rule.period) * rule.period
+    phases = tuple(rule.taps(count - 1 - i) for i in range(rule.period))
+    forwards = Periodic(rule.n_in, count, -rule.advance, phases)
+    first, last = _inside(source, forwards)
+    first, last = count - 1 - last, count - 1 - first
+    return (max(first, 0), min(last, rule.n_out - 1)) if first <= last else _NONE

@@ -1,0 +1,167 @@
+"""What is known of one layer of an analysed network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from rfstudio.core.axes.track import Interval
+from rfstudio.core.fields.answers import Answers
+from rfstudio.core.fields.field import Alignment
+from rfstudio.core.fields.local import Fields, LocalField
+from rfstudio.core.fields.paths import PathFields
+from rfstudio.core.network.architecture import INPUT, Location
+from rfstudio.core.network.graph import Node
+from rfstudio.core.ops import Costs, Op
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAnalysis:
+    """What is known of one layer; all tuples have one entry per axis, in tensor order.
+
+    Attributes
+    ----------
+    node
+        The layer in the graph.
+    inputs
+        Names of the layers that it reads.
+    fields
+        Its receptive field along each axis.
+    local_fields
+        Its local field along each axis; `whole` where it has no positions.
+    costs
+        Its learned parameters and multiply-adds.
+    answers
+        What is worked out for the whole network when it is first asked for.
+    """
+
+    node: Node
+    inputs: tuple[str, ...]
+    fields: Fields
+    local_fields: Fields
+    costs: Costs
+    answers: Answers = field(repr=False, compare=False)
+
+    @property
+    def index(self) -> int:
+        """Its place in `Graph.nodes`."""
+        return self.node.index
+
+    @property
+    def name(self) -> str:
+        """Its path, such as ``layer1.0.conv1``."""
+        return self.node.name
+
+    @property
+    def op(self) -> str:
+        """The keyword of its operation, as in a file."""
+        return INPUT if self.node.op is None else self.node.op.keyword
+
+    @property
+    def operation(self) -> Op | None:
+        """Its operation; None for the network's input."""
+        return self.node.op
+
+    @property
+    def location(self) -> Location | None:
+        """The item of the document that it comes from."""
+        return self.node.location
+
+    @property
+    def output_size(self) -> tuple[int, ...]:
+        """Size of its map, in samples."""
+        return self.node.size
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of its map."""
+        return self.node.channels
+
+    @property
+    def parameters(self) -> int:
+        """Number of learned parameters."""
+        return self.costs.parameters
+
+    @property
+    def macs(self) -> int:
+        """Number of multiply-adds for one image."""
+        return self.costs.macs
+
+    @property
+    def rf_size(self) -> tuple[int | None, ...]:
+        """Largest size of the theoretical field over units, in pixels; None on a global axis."""
+        return tuple(None if x is None else x[1] for x in self.rf_size_range)
+
+    @property
+    def rf_size_range(self) -> tuple[tuple[int, int] | None, ...]:
+        """Smallest and largest size over units, in pixels; None on a global axis."""
+        sizes = self.node.size
+        return tuple(x.size_range(n) for x, n in zip(self.fields, sizes, strict=True))
+
+    @property
+    def jump(self) -> tuple[int | Fraction | None, ...]:
+        """Effective stride, in pixels; None without positions and after a stride mismatch.
+
+        It does not depend on gates: where the field is the whole axis, it is that of `local`.
+        """
+        return tuple(x.jump for x in self.local_fields)
+
+    @property
+    def padding(self) -> tuple[int | Fraction | None, ...]:
+        """Effective padding, in pixels; None where `jump` is None."""
+        return tuple(x.padding for x in self.local_fields)
+
+    @property
+    def center(self) -> tuple[float | None, ...]:
+        """Centre of the (local) field of unit 0, in pixels; None where `jump` is None."""
+        return tuple(x.center for x in self.local_fields)
+
+    @property
+    def is_global(self) -> tuple[bool, ...]:
+        """Whether every unit sees the whole axis."""
+        return tuple(x.whole for x in self.fields)
+
+    @property
+    def alignment(self) -> tuple[str, ...]:
+        """How all paths to this layer fit: aligned, centre_offset or stride_mismatch."""
+        return tuple(
+            Alignment(max(x.alignment, y.alignment)).word
+            for x, y in zip(self.fields, self.local_fields, strict=True)
+        )
+
+    @property
+    def local(self) -> LocalField | None:
+        """The local field; None for a layer without positions, as after a global pooling."""
+        if all(x.whole for x in self.local_fields):
+            return None
+        return LocalField(self.local_fields, self.node.size)
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """Names of the operations on the way that read a whole axis, but keep its positions."""
+        return self.answers.context(self.index)
+
+    @property
+    def depth(self) -> int | None:
+        """Number of layers with weights on the longest path to it, itself included.
+
+        None if no path leads to it.
+        """
+        return self.answers.depths[0][self.index]
+
+    @property
+    def growth(self) -> tuple[int | None, ...]:
+        """How much larger its local field is than that of the layer before it on that path."""
+        return self.answers.growth(self.index)
+
+    @property
+    def path_fields(self) -> PathFields:
+        """The least and the greatest field over all paths to it."""
+        return self.answers.path_fields[self.index]
+
+    @property
+    def interior(self) -> tuple[Interval, ...] | None:
+        """First and last unit along each axis that no padding reaches; None if there is none."""
+        found = self.answers.interiors[self.index]
+        there = tuple(x for x in found if x is not None)
+        return there if len(there) == len(found) else None

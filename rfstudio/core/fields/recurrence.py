@@ -1,0 +1,151 @@
+"""The fields of all maps of a network, and the local ones beside them, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rfstudio.core.axes.axis_rule import AxisRules
+from rfstudio.core.fields.field import (
+    START,
+    UNSEEN,
+    AxisField,
+    MergeMisfit,
+    Misfit,
+    merge,
+    through,
+)
+from rfstudio.core.fields.local import CONTEXT, Fields, local_rules
+from rfstudio.core.network.graph import Graph, Node, unchanged_by
+from rfstudio.core.ops import Op
+
+
+class AllFields(NamedTuple):
+    """What one pass finds.
+
+    Attributes
+    ----------
+    nodes
+        The nodes of the graph.
+    fields
+        For each node its field along each axis.
+    local
+        For each node its local field; the same object as in `fields` where they are equal.
+    misfits
+        Merges whose branches do not align in the local network, which is where every merge can be
+        judged.
+    """
+
+    nodes: tuple[Node, ...]
+    fields: tuple[Fields, ...]
+    local: tuple[Fields, ...]
+    misfits: tuple[MergeMisfit, ...]
+
+
+def fields_of(graph: Graph, reference: int = 0) -> tuple[Fields, ...]:
+    """Return for each node of a graph its field along each axis, with respect to a node."""
+    # Whether batch norm sees the whole map is in the rules of the graph.
+    unchanged = unchanged_by(batch_norm_training=True)
+    return all_fields(graph, reference, unchanged).fields
+
+
+def all_fields(
+    graph: Graph,
+    origin: int,
+    unchanged: frozenset[type[Op]],
+    previous: AllFields | None = None,
+) -> AllFields:
+    """Return the fields of every node and the misfits of merges: one pass, O(edges).
+
+    Parameters
+    ----------
+    graph
+        The network.
+    origin
+        Index of the node with respect to which fields are given.
+    unchanged
+        Operations that are known to change no positions.
+    previous
+        Those of an earlier graph with respect to the same node; what did not change since is
+        taken from it, which only saves time.
+    """
+    nodes = graph.nodes
+    axes = len(nodes[0].size)
+    fields: list[Fields] = [(UNSEEN,) * axes] * len(nodes)
+    fields[origin] = (START,) * axes
+    misfits: list[MergeMisfit] = []
+    old_nodes: tuple[Node, ...] = ()
+    old_fields: tuple[Fields, ...] = ()
+    old_local: tuple[Fields, ...] = ()
+    if previous is not None and len(previous.fields[0]) == axes:
+        old_nodes, old_fields, old_local, _ = previous
+        fields[origin] = old_fields[origin]
+    local = list(fields)
+    for node in nodes[origin + 1 :]:
+        index, _, op, inputs, _, _, _, rules = node
+        if len(inputs) > 1:
+            near = [local[x] for x in inputs]
+            joined, found = merged(near)
+            local[index] = joined
+            sources = [fields[x] for x in inputs]
+            same = all(map(_is, sources, near)) and not any(x.whole for y in near for x in y)
+            fields[index] = joined if same else merged(sources, local=False)[0]
+            if found:
+                misfits.append(MergeMisfit(index, found))
+            continue
+        source = inputs[0]
+        field, near_field = fields[source], local[source]
+        if type(op) in unchanged:
+            fields[index], local[index] = field, near_field
+            continue
+        known = (
+            index < len(old_nodes)
+            and old_nodes[index].rules is rules
+            and old_nodes[index].inputs == inputs
+        )
+        here = old_fields[index] if known and old_fields[source] is field else behind(field, rules)
+        fields[index] = here
+        if near_field is field and type(op) not in CONTEXT:
+            local[index] = here
+        elif known and old_local[source] is near_field and type(old_nodes[index].op) is type(op):
+            local[index] = old_local[index]
+        else:
+            near_rules = local_rules(op, rules)
+            same = near_field is field and near_rules is rules
+            local[index] = here if same else behind(near_field, near_rules)
+    return AllFields(nodes, tuple(fields), tuple(local), tuple(misfits))
+
+
+def _is(a: object, b: object) -> bool:
+    return a is b
+
+
+def behind(source: Fields, rules: AxisRules) -> Fields:
+    """Return the field after an operation along each axis, given that of the map it reads."""
+    first = through(source[0], rules[0])
+    result = [first]
+    for field_in, rule in zip(source[1:], rules[1:], strict=True):
+        # Both axes are alike in most networks: then they share one field.
+        alike = field_in is source[0] and rule == rules[0]
+        result.append(first if alike else through(field_in, rule))
+    return tuple(result)
+
+
+def merged(sources: Sequence[Fields], *, local: bool = True) -> tuple[Fields, dict[int, Misfit]]:
+    """Return the field after a merge along each axis, and what does not fit by axis."""
+    head = sources[0]
+    if all(x is head for x in sources):
+        return head, {}
+    result: list[AxisField] = []
+    misfits: dict[int, Misfit] = {}
+    for axis, branches in enumerate(zip(*sources, strict=True)):
+        if axis and all(x[axis] is x[0] for x in sources):
+            result.append(result[0])
+            if 0 in misfits:
+                misfits[axis] = misfits[0]
+            continue
+        hull, misfit = merge(branches, local=local)
+        result.append(hull)
+        if misfit is not None:
+            misfits[axis] = misfit
+    return tuple(result), misfits

@@ -1,0 +1,124 @@
+"""Fields over paths, depths and the layers that an input size leaves without work."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+import rfstudio
+from rfstudio.core import ops
+from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.fields.depth import depths_of
+from rfstudio.core.network.architecture import Architecture, Layer
+from tests.core.oracle import jump_on, paths, theoretical
+from tests.core.random_networks import random_network
+
+SLICES = 4
+NETWORKS = 80
+
+
+def _field_on(graph, path, axis: int) -> Fraction | None:
+    """1 + Σ d (k − 1)·jump along one path, by the table of the format; None: the whole axis."""
+    size = Fraction(1)
+    for place, (node, source) in enumerate(path):
+        n, m = graph.nodes[source].size[axis], node.size[axis]
+        read = theoretical(node.op, axis, n, m)
+        if read is None:
+            return None
+        # The pattern of every operation repeats within the product of both sizes.
+        spans = [x[-1] - x[0] for x in (read(u) for u in range(m * 8 + 40)) if x]
+        size += max(spans, default=0) * jump_on(graph, path[:place], axis)
+    return size
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+def test_that_least_and_greatest_fields_are_those_of_all_paths(part) -> None:
+    for seed in range(part, NETWORKS, SLICES):
+        architecture, graph = random_network(seed + 80_000, axes=1, layers=7)
+        analysis = analyze(architecture)
+        for layer in analysis.layers:
+            sizes = [_field_on(graph, x, 0) for x in paths(graph, layer.index)]
+            finite = [x for x in sizes if x is not None]
+            found = layer.path_fields
+            context = (seed, layer.name)
+            assert found.min == ((min(finite) if finite else None),), context
+            assert found.max == ((None if None in sizes else max(finite)),), context
+
+
+def test_that_gates_can_be_ignored() -> None:
+    conv = Layer(ops.Conv(kernel_size=3, padding=1))
+    items = (conv, Layer(ops.SqueezeExcite(reduction=1), "gate"), conv)
+    analysis = analyze(Architecture("gate", "", "", (32, 32), 4, items))
+    assert analysis["conv2"].path_fields.min == (None, None)
+    assert analysis.path_fields(ignore_gates=True)["conv2"].min == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "critical", "first"),
+    [("vgg16", 10, "conv3_3"), ("resnet18", 9, "layer2.first.conv2")],
+)
+def test_that_networks_have_their_known_critical_layers_at_32(name, critical, first) -> None:
+    # Definitions 10; worked out by hand from 1 + Σ d (k − 1)·jump along the shortest paths.
+    found = _at_32(name).critical_layers
+    assert len(found) == critical
+    assert found[0] == first
+
+
+def test_that_vgg16_has_its_known_border_layers_at_32() -> None:
+    # Definitions 10: ten, from conv3_3 on.
+    analysis = _at_32("vgg16")
+    assert len(analysis.border_layers()) == 10
+    assert analysis.border_layers()[0] == "conv3_3"
+    assert set(analysis.border_layers()) <= set(analysis.border_layers("later"))
+
+
+def _at_32(name: str) -> Analysis:
+    return rfstudio.analyze(name, input_size=(32, 32))
+
+
+def test_that_the_later_revision_adds_layers_whose_map_is_no_larger_than_their_kernel() -> None:
+    conv = Layer(ops.Conv(kernel_size=3, padding=1))
+    analysis = analyze(Architecture("small", "", "", (3, 3), 4, (conv,)))
+    assert analysis.border_layers() == ()
+    assert analysis.border_layers("later") == ("conv1",)
+
+
+@pytest.mark.parametrize(("name", "lowest", "highest"), [("resnet50", 75, 427)])
+def test_that_networks_have_their_known_input_range(name, lowest, highest) -> None:
+    # Definitions 10.
+    assert rfstudio.analyze(name).input_range == ((lowest, highest),) * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [("vgg16", 16), ("vgg19", 19), ("resnet18", 18), ("resnet50", 50), ("resnet152", 152)],
+)
+def test_that_networks_are_as_deep_as_they_are_called(name, depth) -> None:
+    assert rfstudio.analyze(name).layers[-1].depth == depth
+
+
+def test_that_depth_can_count_windows_and_follows_the_longest_path() -> None:
+    conv = ops.Conv(kernel_size=3, padding=1)
+    pool = ops.MaxPool(kernel_size=3, stride=1, padding=1)
+    items = (
+        Layer(conv, "a"),
+        Layer(pool, "b"),
+        Layer(conv, "c"),
+        Layer(conv, "side", ("input",)),
+        Layer(ops.Add(), "sum", ("side", "c")),
+    )
+    analysis = analyze(Architecture("two ways", "", "", (32, 32), 4, items))
+    assert [analysis[x].depth for x in ("a", "b", "c", "side", "sum")] == [1, 1, 2, 1, 2]
+    windows, _ = depths_of(analysis.graph, counting="windows")
+    assert windows == [0, 1, 2, 3, 1, 3]
+    assert [analysis[x].growth for x in ("a", "b", "c", "side", "sum")] == [
+        (2, 2),
+        (2, 2),
+        (2, 2),
+        (2, 2),
+        (0, 0),
+    ]
+    reference = analyze(analysis.architecture, reference="a")
+    assert reference["side"].depth is None
+    assert reference["c"].depth == 1
