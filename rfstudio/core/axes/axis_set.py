@@ -56,6 +56,12 @@ class AxisSet(NamedTuple):
             return np.arange(self.start, self.stop)
         return np.flatnonzero(self.mask) + self.start
 
+    def dense(self, size: int) -> Mask:
+        """Return the set as a mask over a map of `size` samples."""
+        result = np.zeros(size, bool)
+        result[self.start : self.stop] = True if self.mask is None else self.mask
+        return result
+
 
 NOTHING = AxisSet(0, 0)
 

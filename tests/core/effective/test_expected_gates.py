@@ -64,7 +64,9 @@ def test_that_only_terms_behind_a_gate_depend_on_the_gate_behind_a_sum() -> None
 
 
 @pytest.mark.parametrize("op", [RELU, LEAKY, SILU, SWISH, ops.Gelu(), ops.Tanh(), ops.Relu6()])
-def test_that_slopes_around_a_skip_depend_on_each_other_as_drawn_values_do(op: Op) -> None:
+def test_that_slopes_around_a_skip_depend_on_each_other_as_drawn_values_do(
+    op: ops.Activation,
+) -> None:
     conv = _conv(1, 512)
     graph = _graph([conv, op, _residual(conv), op], 512)
     (c,) = energy_of(graph).skips.values()

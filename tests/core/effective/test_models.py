@@ -86,7 +86,7 @@ def test_that_softmax_passes_on_the_mean_square_of_its_jacobian() -> None:
 
 
 @pytest.mark.parametrize("op", [ops.Relu(), ops.Relu6(), ops.Silu()])
-def test_that_a_skip_has_the_factor_of_drawn_slopes(op: Op) -> None:
+def test_that_a_skip_has_the_factor_of_drawn_slopes(op: ops.Activation) -> None:
     term, branch = activated(op, Moments(2.0)), Moments(0.8)
     found = _factor(added([term, branch]), term, 1.0, op, None)
     u, v = np.random.default_rng(0).standard_normal((2, DRAWS))

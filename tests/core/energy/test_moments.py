@@ -36,7 +36,7 @@ def _pairs(square: float, shared: float) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     "op", [ops.Relu(), ops.LeakyRelu(negative_slope=0.2), ops.Gelu(), ops.Tanh()]
 )
-def test_that_activations_make_of_normal_values_what_draws_say(op: ops.Op) -> None:
+def test_that_activations_make_of_normal_values_what_draws_say(op: ops.Activation) -> None:
     before = Moments(2.0, 0.7)
     z, w = _pairs(2.0, 0.7)
     after = activated(op, before)

@@ -54,8 +54,8 @@ def test_that_a_block_needs_what_its_units_need(part) -> None:
         first = tuple(rng.randrange(n) for n in node.size)
         last = tuple(rng.randrange(a, n) for a, n in zip(first, node.size, strict=True))
         block = analysis.block(node.name, first, last)
-        units = np.ndindex(*(b - a + 1 for a, b in zip(first, last, strict=True)))
-        units = [tuple(a + int(u) for a, u in zip(first, x, strict=True)) for x in units]
+        steps = np.ndindex(*(b - a + 1 for a, b in zip(first, last, strict=True)))
+        units = [tuple(a + int(u) for a, u in zip(first, x, strict=True)) for x in steps]
         seen = set().union(*(seen_by(graph, node.index, unit) for unit in units))
         hull = tuple((min(x), max(x)) for x in zip(*seen, strict=True)) or None
         assert block.visible_region == hull, (seed, node.name)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
@@ -17,10 +19,12 @@ from rfstudio.core import ops
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.fields.tiles import TilePlan, tile_plan
 from rfstudio.core.network.architecture import Architecture, Item, Layer, with_bodies
+from rfstudio.engine.module.build import GraphModule
 from rfstudio.engine.module.cone import input_of
+from tests.narrowing import instance
 
 
-def _plan(analysis: Analysis, layer: str, tile=None) -> TilePlan:
+def _plan(analysis: Analysis, layer: str, tile: tuple[int, ...] | None = None) -> TilePlan:
     index = analysis.graph.index(layer)
     return tile_plan(analysis.graph, analysis.local, index, tile=tile, with_plan=True)
 
@@ -31,7 +35,9 @@ def _thin(item: Item) -> Item:
         channels = getattr(item.op, "out_channels", None)
         if channels is None:
             return item
-        return replace(item, op=replace(item.op, out_channels=max(channels // 64, 1)))
+        fewer: dict[str, Any] = {"out_channels": max(channels // 64, 1)}
+        op = replace(item.op, **fewer)
+        return replace(item, op=op)
     return with_bodies(item, tuple(tuple(map(_thin, body)) for body in item.bodies))
 
 
@@ -39,7 +45,7 @@ def _on_grid(values: torch.Tensor, bits: int) -> torch.Tensor:
     return (values * 2**bits).round() / 2**bits
 
 
-def _run(module: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
+def _run(module: GraphModule, image: torch.Tensor) -> torch.Tensor:
     """Compute the module's map, with every map on the way rounded to the grid."""
     plan = module.plan(tuple(image.shape[2:]))
     maps = {0: input_of(plan, image)}
@@ -51,12 +57,15 @@ def _run(module: torch.nn.Module, image: torch.Tensor) -> torch.Tensor:
     return maps[module.target]
 
 
-def _largest_difference(network: Architecture, layer: str, size, tile) -> tuple[float, TilePlan]:
+def _largest_difference(
+    network: Architecture, layer: str, size: tuple[int, ...], tile: tuple[int, ...] | None
+) -> tuple[float, TilePlan]:
     """Run the plan in float64 and return how far it is from the whole at most."""
     analysis = analyze(network, input_size=size)
     plan = _plan(analysis, layer, tile)
     # Sizes are no part of the weights: one module serves the whole and its tiles.
-    module = rfstudio.to_torch(network, layer, seed=1, input_size=size).double()
+    module = instance(GraphModule, rfstudio.to_torch(network, layer, seed=1, input_size=size))
+    module.double()
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.copy_(_on_grid(parameter, 10))
@@ -67,15 +76,15 @@ def _largest_difference(network: Architecture, layer: str, size, tile) -> tuple[
         whole = _run(module, image)
         result = torch.full_like(whole, float("nan"))
         for part in plan.plan:
-            read = tuple(slice(a, b + 1) for a, b in part.read)
+            read: tuple[Any, ...] = tuple(slice(a, b + 1) for a, b in part.read)
             for (first, _), period in zip(part.read, plan.period, strict=True):
                 assert first % period == 0
-            write = tuple(slice(a, b + 1) for a, b in part.write)
-            inside = []
+            write: tuple[Any, ...] = tuple(slice(a, b + 1) for a, b in part.write)
+            inside: list[Any] = []
             for (start, _), (a, b), axis in zip(
                 part.read, part.write, range(len(size)), strict=True
             ):
-                shift = start / analysis[layer].jump[axis]
+                shift = Fraction(start) / instance(int, analysis[layer].jump[axis])
                 assert shift == int(shift)
                 inside.append(slice(a - int(shift), b + 1 - int(shift)))
             result[(..., *write)] = _run(module, image[(..., *read)])[(..., *inside)]

@@ -24,7 +24,7 @@ ORDER = ("error", "warning", "note")
 
 def test_that_the_worst_remarks_come_first_and_lead_to_their_layers(state, shown) -> None:
     made = state(NETWORK)
-    panel = shown(ProblemsPanel(made.session, made.selection))
+    panel = shown(ProblemsPanel(made.document, made.session, made.selection))
     remarks = made.session.analysis.diagnostics
     assert {"wide", "sum"} <= {x.layer for x in remarks}
     rows = [panel.list.item(i) for i in range(panel.list.count())]
@@ -38,7 +38,7 @@ def test_that_the_worst_remarks_come_first_and_lead_to_their_layers(state, shown
 
 def test_that_problems_of_a_file_are_shown_copied_and_dismissed(state, shown) -> None:
     made = state(NETWORK)
-    panel = shown(ProblemsPanel(made.session, made.selection))
+    panel = shown(ProblemsPanel(made.document, made.session, made.selection))
     problems = [Problem("<b>.yaml", 3, 7, "wrong"), Problem("<b>.yaml", 4, 1, "worse")]
     panel.show_file_problems(Path("folder/<b>.yaml"), problems)
     assert "&lt;b>.yaml" in panel.file_title.text()  # the name of a file is no markup
