@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import TypeAlias
 
+import numpy as np
+
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules, Whole
 from rfstudio.core.effective.activations import ACTIVATIONS
@@ -28,6 +30,7 @@ from rfstudio.core.energy.layer import (
 from rfstudio.core.energy.moments import (
     Curve,
     Moments,
+    Profile,
     activated,
     added,
     mean_squared_slope,
@@ -37,6 +40,22 @@ from rfstudio.core.energy.moments import (
 )
 from rfstudio.core.memo import remembered
 from rfstudio.core.ops import Op
+
+
+@remembered(1024)
+def _profile_of_sum(terms: tuple[Moments, ...]) -> Profile | None:
+    """Return the mean square of a sum by position, along each axis for itself."""
+    known = [x.profile for x in terms if x.profile is not None]
+    if not known or len({x.size for x in known}) > 1:
+        return None
+    whole = max(sum(x.square for x in terms), 1e-300)
+    axes = []
+    for axis, values in enumerate(known[0].axes):
+        found = np.zeros(values.size)
+        for x in terms:
+            found += x.square / whole * (1.0 if x.profile is None else x.profile.axes[axis])
+        axes.append(found)
+    return Profile(tuple(axes))
 
 
 @remembered(1024)
@@ -62,6 +81,9 @@ def _activation(op: Op, place: Place, runs: Runs) -> Layer:
         remark = "gates behind values that are mostly positive are taken from a model of them"
     backward = Backward(one_or_each([x for x, _ in found]), gate=_opened(curve, average(runs)))
     out = tuple([(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)])
+    if curve.slope_below is not None:  # small values stay as much smaller
+        profiles = [x.profile for _, x in runs]
+        out = tuple([(n, x._replace(profile=p)) for (n, x), p in zip(out, profiles, strict=True)])
     return Layer(backward, out, remark)
 
 
@@ -171,8 +193,15 @@ def merged(op: Op, sources: tuple[Runs, ...], apart: bool, joined: bool) -> _Fou
         columns = side_by_side(sources) or [(channels, tuple(means))]
         combine = added if isinstance(op, ops.Add) else _product
         found = {x: combine(x) for x in {x for _, x in columns}}
-        runs = tuple([(n, found[x]) for n, x in columns])
+        joint = [(n, x, found[x]) for n, x in columns]
+        runs = tuple([(n, y) for n, _, y in joint])
         if combine is added:
+            runs = tuple(
+                [
+                    (n, y._replace(profile=_profile_of_sum(x)))
+                    for (n, y), (_, x) in zip(runs, columns, strict=True)
+                ]
+            )
             remark = "" if apart else _SAME_SOURCE
         else:
             squares, remark = [x.square for x in means], _INDEPENDENT

@@ -23,6 +23,7 @@ from rfstudio.core.energy.autocorrelation import compressed, dropped, pooled, st
 from rfstudio.core.energy.backward import Backward, spreading
 from rfstudio.core.energy.layer import Layer, Place, Runs, average
 from rfstudio.core.energy.moments import Moments, Profile, averaged, largest, random_sums, scaled
+from rfstudio.core.energy.pair_tables import reads
 from rfstudio.core.memo import remembered
 from rfstudio.core.ops import Op, per_axis
 from rfstudio.core.ops.channels import group_count
@@ -56,6 +57,20 @@ def _shares_on_map(rules: AxisRules) -> tuple[float, float, Profile | None]:
     return first, second, Profile(tuple(profile)) if known else None
 
 
+@remembered(1024)
+def _profile_after(rules: AxisRules, before: Profile) -> Profile | None:
+    """Return the mean square by position of sums over windows of what has a profile itself."""
+    found: list[Any] = []
+    for rule, values in zip(rules, before.axes, strict=True):
+        if not isinstance(rule, Window) or not rule.n_out:
+            return None
+        sums = reads(rule) @ values
+        if sums.min() <= 0:
+            return None
+        found.append(sums / sums.mean())
+    return Profile(tuple(found))
+
+
 def _strides(rules: AxisRules) -> tuple[int, ...]:
     return tuple([rule.stride if isinstance(rule, Window) else 1 for rule in rules])
 
@@ -80,6 +95,9 @@ def _conv(op: ops.Conv | ops.DeformConv, place: Place, runs: Runs) -> Layer:
     else:
         runs, times = ((1, average(runs)),), place.channels
     square, shared, profile = _shares_on_map(rules)
+    before = runs[0][1].profile if len(runs) == 1 else None
+    if before is not None and before.size == tuple([x.n_in for x in rules]):
+        profile = _profile_after(rules, before)
     out = [
         (n * times, random_sums(x, 2.0 * square, 2.0 * shared)._replace(profile=profile))
         for n, x in runs

@@ -107,6 +107,11 @@ class Profile:
 
     axes: tuple[Points, ...]
 
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Size of the map along each axis."""
+        return tuple([x.size for x in self.axes])
+
 
 class Moments(NamedTuple):
     """What is known of the values of a map, averaged over positions, images and weights.
