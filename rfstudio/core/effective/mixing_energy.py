@@ -6,7 +6,7 @@ s is the mean square of a value, k the mean product of two distant ones of one c
 
 from __future__ import annotations
 
-from math import prod
+from math import log, prod
 from statistics import NormalDist
 from typing import Any
 
@@ -19,7 +19,9 @@ from rfstudio.core.effective.window_energy import Model
 from rfstudio.core.energy.backward import Backward, one_or_each, spreading
 from rfstudio.core.energy.layer import Layer, Place, Runs, average
 from rfstudio.core.energy.moments import Moments, random_sums, scaled, shifted, standardized
+from rfstudio.core.energy.normal import nodes
 from rfstudio.core.energy.spread import WindowSpread
+from rfstudio.core.memo import remembered
 from rfstudio.core.ops import Op, per_axis
 
 
@@ -153,21 +155,65 @@ def _quantiles(count: int) -> NDArray[np.float64]:
     return np.array([unit.inv_cdf((i + 0.5) / count) for i in range(count)])
 
 
-def _concentration(tokens: float, variance: float) -> tuple[float, float]:
+@remembered(256)
+def _concentration(tokens: float, variance: float, width: int | None = None) -> tuple[float, float]:
     """Return how peaked a softmax a of normal logits of some variance is.
+
+    Parameters
+    ----------
+    tokens, variance
+        Number of logits, and their variance.
+    width
+        Entries of a query, whose squared length the variance of its logits follows; None: many.
 
     Returns
     -------
     values, logits
-        (E25) T Σ_j a_j² and T Σ_j a_j² ((1 − a_j)² + Σ_{i≠j} a_i²) with T tokens, by which a
-        gradient goes back through the values and through the logits.
+        (E25) E[T Σ_j a_j²] and E[v T Σ_j a_j² ((1 − a_j)² + Σ_{i≠j} a_i²)] with T tokens, by which
+        a gradient goes back through the values and through the logits; v is the share of the
+        variance that a query has, a mean of `width` squares of normal numbers.
     """
-    count = int(min(max(tokens, 1.0), 512.0))
-    weights = np.exp(_quantiles(count) * min(variance, 400.0) ** 0.5)
-    weights /= weights.sum()
-    squares = weights**2
-    moved = (1 - weights) ** 2 + squares.sum() - squares
-    return float(count * squares.sum()), float(count * (squares * moved).sum())
+    count = max(tokens, 1.0)
+    if width is None:
+        peaked, moved = _moments_of_softmax(count, variance)
+        return count * peaked, count * moved
+    # Wilson and Hilferty: the cube root of a mean of squares is close to normal.
+    points, weights = nodes(3)
+    shares = (1 - 2 / (9 * width) + points * (2 / (9 * width)) ** 0.5).clip(min=0.05) ** 3
+    values = logits = 0.0
+    for share, weight in zip(shares.tolist(), weights.tolist(), strict=True):
+        peaked, moved = _moments_of_softmax(count, variance * share)
+        values += weight * count * peaked
+        logits += weight * count * moved * share
+    return values, logits
+
+
+def _moments_of_softmax(count: float, variance: float) -> tuple[float, float]:
+    """Return E[Σ a²], and E[Σ a²] − 2 E[Σ a³] + E[(Σ a²)²], of a softmax of normal logits z.
+
+    With 1/S^k as an integral over t of t^(k−1) e^(−tS)/Γ(k), S being a sum of independent e^z, all
+    of them are integrals of products of means over one logit.
+    """
+    deviation = min(variance, 400.0) ** 0.5
+    z = np.linspace(-5.5, 5.5, 41 + 2 * round(6 * deviation))
+    mass = np.exp(-0.5 * z**2)
+    mass /= mass.sum()
+    top = 6 * deviation + 4.0
+    step = min(0.3, 0.1 + 0.1 * deviation)
+    tau = np.arange(-top - log(count) - 8.0, top, step)
+    logits = deviation * z
+    each = np.exp((tau[:, None] + logits).clip(max=50.0))
+    rest = np.exp(-each)
+    alone = (rest @ mass) ** (count - 1)
+    both = (rest @ mass) ** max(count - 2, 0.0)
+    # t^k E[e^(kz) e^(−t e^z)], which stay of a middle size.
+    second = (rest := rest * each**2) @ mass
+    third = (rest := rest * each) @ mass
+    fourth = (rest * each) @ mass
+    squares = count * step * float(alone @ second)
+    cubes = count * step * float(alone @ third) / 2
+    pairs = count * (count - 1) * step * float(both @ second**2) / 6
+    return squares, squares - 2 * cubes + count * step * float(alone @ fourth) / 6 + pairs
 
 
 def _attention(op: ops.Attention | ops.WindowAttention, place: Place, runs: Runs) -> Layer:
@@ -184,7 +230,8 @@ def _attention(op: ops.Attention | ops.WindowAttention, place: Place, runs: Runs
         tokens = min(float(prod(per_axis(op.window_size, len(rules)))), tokens)
         factor, rules, power = 1.0, tuple([as_mean(rule) for rule in rules]), 2
     logits = 4.0 * x.square * x.variance
-    peaked, moved = _concentration(tokens, logits)
+    width = max(place.channels // op.heads, 1)
+    peaked, moved = _concentration(tokens, float(f"{logits:.3g}"), width)
     through_logits = 4.0 * logits * moved
     factor *= 4.0 * peaked + through_logits
     mixed = x.shared + x.variance * min(peaked / tokens, 1.0)
