@@ -24,7 +24,6 @@ def test_that_a_preset_has_the_parameters_that_are_counted(name: str) -> None:
     assert sum(x.numel() for x in module.parameters()) == counted
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layer", "unit"),
     [

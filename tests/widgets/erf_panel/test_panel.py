@@ -515,7 +515,6 @@ def runner(qapp: QApplication) -> Iterator[JobRunner]:
     qapp.processEvents()
 
 
-@pytest.mark.slow
 def test_that_a_real_measurement_comes_near_the_expected_field(
     qtbot: QtBot, runner: JobRunner
 ) -> None:

@@ -39,7 +39,6 @@ def window(qtbot: QtBot, settings: Settings, answers) -> Iterator[MainWindow]:
     window.deleteLater()
 
 
-@pytest.mark.slow
 def test_that_one_button_measures_a_switch_follows_and_cancel_keeps_what_is_there(
     window: MainWindow, qtbot: QtBot
 ) -> None:
@@ -116,7 +115,6 @@ def _keeps_what_is_there(window: MainWindow, qtbot: QtBot) -> None:
     assert window.actions_.measure_more.isEnabled()
 
 
-@pytest.mark.slow
 def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
