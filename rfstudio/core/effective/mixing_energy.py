@@ -238,7 +238,7 @@ def _attention(op: ops.Attention | ops.WindowAttention, place: Place, runs: Runs
     return Layer(
         spreading(rules, factor, power=power, keep=through_logits / tokens),
         ((place.channels, random_sums(Moments(mixed, x.shared), 4.0)),),
-        "attention is taken to mix all its tokens alike",
+        "attention is taken to mix all its tokens alike; after two blocks maps were 5 to 19 % off",
         correlates=True,
     )
 

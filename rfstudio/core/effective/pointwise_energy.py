@@ -76,9 +76,15 @@ def _activation(op: Op, place: Place, runs: Runs) -> Layer:
     found = [_activated(curve, x) for _, x in runs]
     remark = ""
     if curve.slope_below is None:
-        remark = "slopes of activations are taken at the values of wide layers"
+        remark = (
+            "slopes of activations are taken at the values of wide layers; with skips, few "
+            "channels and no norms a map was 5 % off"
+        )
     elif not all(x.is_normal for _, x in runs):
-        remark = "gates behind values that are mostly positive are taken from a model of them"
+        remark = (
+            "gates behind values that are mostly positive are taken from a model of them; after 14 "
+            "blocks a map was 3 % off"
+        )
     backward = Backward(one_or_each([x for x, _ in found]), gate=_opened(curve, average(runs)))
     out = tuple([(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)])
     if curve.slope_below is not None:  # small values stay as much smaller
