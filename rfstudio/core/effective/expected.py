@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.effective.calibration import with_gains
+from rfstudio.core.effective.coherence import NOBODY, coherence_of
+from rfstudio.core.effective.coherence_notes import notes_of_pairs
 from rfstudio.core.effective.energy import Energy, Gains, energy_of
 from rfstudio.core.effective.flow_back import flow_back, total
 from rfstudio.core.energy.backward import Backward, spreading
@@ -131,7 +133,8 @@ def expected_erf(
     energy = energy_of(graph, batch_norm, index, joined=chains)
     gained = with_gains(energy, gains, index, reference)
     visited: list[int] = []
-    flows = flow_back(
+    walk = partial(
+        flow_back,
         energy.graph,
         index,
         unit,
@@ -139,12 +142,20 @@ def expected_erf(
         reference=reference,
         runs=energy.runs,
         edges=gained.edges,
-        visit=visited.append,
     )
+    # What is measured layer by layer has in it what pairs add.
+    followed = NOBODY if gains else coherence_of(energy, index)
+    flows = walk(visit=visited.append, adjust=followed.coherence)
     origin = graph.nodes[reference]
     values, exponent = total(flows, energy.runs[reference], origin.size)
     values *= origin.channels
     notes = _reasons(energy, visited, gains or {})
+    if not gains:
+        added = 0.0
+        if followed.coherence is not None:
+            alone, _ = total(walk(), energy.runs[reference], origin.size)
+            added = float(values.sum()) / max(float(alone.sum()) * origin.channels, 1e-300) - 1
+        notes += notes_of_pairs(energy, visited, followed, added)
     return Erf(
         values,
         graph.nodes[index].name,

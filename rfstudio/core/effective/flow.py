@@ -16,6 +16,7 @@ import numpy as np
 
 from rfstudio.core.energy.autocorrelation import Autocorrelation, blended, unchanged
 from rfstudio.core.energy.backward import Backward, Factors
+from rfstudio.core.energy.gradient_pairs import Pairs
 from rfstudio.core.energy.layer import means_over_runs
 from rfstudio.core.energy.pairs import spread_pairs
 from rfstudio.core.energy.spread import AxisSpread, Spreads, Values, WindowSpread, spread_taps
@@ -50,6 +51,9 @@ class Flow:
         Shares of the channels.
     correlation
         How gradients at different positions depend on each other; None: they do not.
+    pairs
+        What gradients at any two positions have in common, in the unit of the values, where
+        that is followed.
     """
 
     start: tuple[int, ...]
@@ -59,6 +63,7 @@ class Flow:
     bits: float = 0.0
     profile: Profile = None
     correlation: Autocorrelation | None = None
+    pairs: Pairs | None = None
     _map: Values | None = field(default=None, repr=False)
 
     @property
@@ -84,7 +89,16 @@ class Flow:
         else:
             first = factors
         factor, exponent = _in_range(self.factor * first * scale, self.exponent)
-        return Flow(self.start, self.parts, factor, exponent, self.bits, profile, self.correlation)
+        return Flow(
+            self.start,
+            self.parts,
+            factor,
+            exponent,
+            self.bits,
+            profile,
+            self.correlation,
+            self.pairs,
+        )
 
     def with_shares(self, shares: tuple[float, ...]) -> Flow:
         """Return the flow with other shares of the channels."""
@@ -205,7 +219,9 @@ class Flow:
             low, both = a.start, mine + values
         else:
             low, both = _side_by_side(a.start, mine, b.start, values)
-        return Flow(low, both, a.factor, a.exponent, bits, a.profile, correlation)
+        pairs = None if b.pairs is None else b.pairs.scaled(ratio)
+        pairs = pairs if a.pairs is None else a.pairs.plus(pairs)
+        return Flow(low, both, a.factor, a.exponent, bits, a.profile, correlation, pairs)
 
     def _size(self) -> float:
         """Return log2 of what the values are multiplied with."""

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfstudio.core import ops
+from rfstudio.core.effective.coherence import Coherence
 from rfstudio.core.effective.flow import Flow, Profile, box_within, one_unit
 from rfstudio.core.energy.backward import Backward, Factors
 from rfstudio.core.energy.spread import Values
@@ -39,7 +40,7 @@ def flow_back(
     runs: Runs | None = None,
     edges: Edges | None = None,
     visit: Callable[[int], None] | None = None,
-    adjust: Adjust | None = None,
+    adjust: Adjust | Coherence | None = None,
 ) -> list[Flow]:
     """Return what arrives at the reference map, one flow for each profile.
 
@@ -60,12 +61,15 @@ def flow_back(
     visit
         Called with every node on the way, the unit's first.
     adjust
-        Called with a node, one of its sources and what flows to it; returns what is to flow.
+        Called with a node, one of its sources and what flows to it; returns what is to flow.  Or
+        what follows pairs of gradients, and adds to a flow what they make.
     """
     nodes = graph.nodes
     start = unit if isinstance(unit, Flow) else one_unit(unit)
     arriving: dict[int, list[Flow]] = {index: [start]}
-    send = _Sending(arriving, edges or {}, adjust)
+    coherence = adjust if isinstance(adjust, Coherence) else None
+    adjusting = adjust.adjust if isinstance(adjust, Coherence) else adjust
+    send = _Sending(arriving, edges or {}, adjusting)
     step = backward if callable(backward) else backward.__getitem__
     # What the node before this one gets and nobody else, but for a factor: most layers have one
     # reader, the next node, and many only scale.
@@ -80,7 +84,9 @@ def flow_back(
         node = nodes[i]
         if not isinstance(node.op, ops.Merge):
             how = step(i)
-            if how.spreads is None and _is_number(how, flows):
+            if coherence is not None:
+                flows = [x for flow in flows for x in coherence.through(i, flow, how)]
+            elif how.spreads is None and _is_number(how, flows):
                 scale *= how.keep  # type: ignore[operator]
             else:
                 flows, scale = _through(flows, how, scale), 1.0

@@ -19,14 +19,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import acos, asin, pi, sqrt
+from math import acos, asin, log, pi, sqrt
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.memo import remembered
-from rfstudio.core.normal import cdf, nodes, quantiles
+from rfstudio.core.normal import cdf, nodes
 
 Points: TypeAlias = NDArray[np.float64]
 
@@ -106,6 +106,11 @@ class Profile:
     """Mean square of values by position along each axis, over its mean."""
 
     axes: tuple[Points, ...]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Size of the map along each axis."""
+        return tuple([x.size for x in self.axes])
 
 
 class Moments(NamedTuple):
@@ -449,18 +454,78 @@ def _slopes_together(curve: Curve, square: float, rho: float) -> float:
     return min(float(weights @ inner**2) / max(curve.squared_slope(square), 1e-300), 1.0)
 
 
-def concentration(tokens: float, variance: float) -> tuple[float, float]:
+@remembered(1024)
+def profile_of_sum(terms: tuple[Moments, ...]) -> Profile | None:
+    """Return the mean square of a sum by position, along each axis for itself."""
+    known = [x.profile for x in terms if x.profile is not None]
+    if not known or len({x.size for x in known}) > 1:
+        return None
+    whole = max(sum(x.square for x in terms), 1e-300)
+    axes = []
+    for axis, values in enumerate(known[0].axes):
+        found = np.zeros(values.size)
+        for x in terms:
+            found += x.square / whole * (1.0 if x.profile is None else x.profile.axes[axis])
+        axes.append(found)
+    return Profile(tuple(axes))
+
+
+@remembered(256)
+def concentration(tokens: float, variance: float, width: int | None = None) -> tuple[float, float]:
     """Return how peaked a softmax a of normal logits of some variance is.
+
+    Parameters
+    ----------
+    tokens, variance
+        Number of logits, and their variance.
+    width
+        Entries of a query, whose squared length the variance of its logits follows; None: many.
 
     Returns
     -------
     values, logits
-        (E25) T Σ_j a_j² and T Σ_j a_j² ((1 − a_j)² + Σ_{i≠j} a_i²) with T tokens, by which a
-        gradient goes back through the values and through the logits.
+        (E25) E[T Σ_j a_j²] and E[v T Σ_j a_j² ((1 − a_j)² + Σ_{i≠j} a_i²)] with T tokens, by which
+        a gradient goes back through the values and through the logits; v is the share of the
+        variance that a query has, a mean of `width` squares of normal numbers.
     """
-    count = int(min(max(tokens, 1.0), 512.0))
-    weights = np.exp(quantiles(count) * min(variance, 400.0) ** 0.5)
-    weights /= weights.sum()
-    squares = weights**2
-    moved = (1 - weights) ** 2 + squares.sum() - squares
-    return float(count * squares.sum()), float(count * (squares * moved).sum())
+    count = max(tokens, 1.0)
+    if width is None:
+        peaked, moved = _moments_of_softmax(count, variance)
+        return count * peaked, count * moved
+    # Wilson and Hilferty: the cube root of a mean of squares is close to normal.
+    points, weights = nodes(3)
+    shares = (1 - 2 / (9 * width) + points * (2 / (9 * width)) ** 0.5).clip(min=0.05) ** 3
+    values = logits = 0.0
+    for share, weight in zip(shares.tolist(), weights.tolist(), strict=True):
+        peaked, moved = _moments_of_softmax(count, variance * share)
+        values += weight * count * peaked
+        logits += weight * count * moved * share
+    return values, logits
+
+
+def _moments_of_softmax(count: float, variance: float) -> tuple[float, float]:
+    """Return E[Σ a²], and E[Σ a²] − 2 E[Σ a³] + E[(Σ a²)²], of a softmax of normal logits z.
+
+    With 1/S^k as an integral over t of t^(k−1) e^(−tS)/Γ(k), S being a sum of independent e^z, all
+    of them are integrals of products of means over one logit.
+    """
+    deviation = min(variance, 400.0) ** 0.5
+    z = np.linspace(-5.5, 5.5, 41 + 2 * round(6 * deviation))
+    mass = np.exp(-0.5 * z**2)
+    mass /= mass.sum()
+    top = 6 * deviation + 4.0
+    step = min(0.3, 0.1 + 0.1 * deviation)
+    tau = np.arange(-top - log(count) - 8.0, top, step)
+    logits = deviation * z
+    each = np.exp((tau[:, None] + logits).clip(max=50.0))
+    rest = np.exp(-each)
+    alone = (rest @ mass) ** (count - 1)
+    both = (rest @ mass) ** max(count - 2, 0.0)
+    # t^k E[e^(kz) e^(−t e^z)], which stay of a middle size.
+    second = (rest := rest * each**2) @ mass
+    third = (rest := rest * each) @ mass
+    fourth = (rest * each) @ mass
+    squares = count * step * float(alone @ second)
+    cubes = count * step * float(alone @ third) / 2
+    pairs = count * (count - 1) * step * float(both @ second**2) / 6
+    return squares, squares - 2 * cubes + count * step * float(alone @ fourth) / 6 + pairs

@@ -19,6 +19,7 @@ from rfstudio.core.energy.autocorrelation import pooled
 from rfstudio.core.energy.backward import spreading
 from rfstudio.core.energy.layer import Layer, Place, Runs, average
 from rfstudio.core.energy.moments import Moments, Profile, averaged, largest, scaled
+from rfstudio.core.energy.pair_tables import reads
 from rfstudio.core.memo import remembered
 
 
@@ -41,6 +42,20 @@ def shares_on_map(rules: AxisRules) -> tuple[float, float, Profile | None]:
                 profile.append(counts / counts.mean())
     known = len(profile) == len(rules) and any(bool((p != 1).any()) for p in profile)
     return first, second, Profile(tuple(profile)) if known else None
+
+
+@remembered(1024)
+def profile_after(rules: AxisRules, before: Profile) -> Profile | None:
+    """Return the mean square by position of sums over windows of what has a profile itself."""
+    found: list[Any] = []
+    for rule, values in zip(rules, before.axes, strict=True):
+        if not isinstance(rule, Window) or not rule.n_out:
+            return None
+        sums = reads(rule) @ values
+        if sums.min() <= 0:
+            return None
+        found.append(sums / sums.mean())
+    return Profile(tuple(found))
 
 
 def strides(rules: AxisRules) -> tuple[int, ...]:

@@ -71,11 +71,21 @@ class Activation(Pointwise):
         found = [_activated(self, x) for _, x in runs]
         remark = ""
         if self.slope_below is None:
-            remark = "slopes of activations are taken at the values of wide layers"
+            remark = (
+                "slopes of activations are taken at the values of wide layers; with skips, few "
+                "channels and no norms a map was 5 % off"
+            )
         elif not all(x.is_normal for _, x in runs):
-            remark = "gates behind values that are mostly positive are taken from a model of them"
+            remark = (
+                "gates behind values that are mostly positive are taken from a model of them; "
+                "after 14 blocks a map was 3 % off"
+            )
         backward = Backward(one_or_each([x for x, _ in found]), gate=_opened(self, average(runs)))
         out = tuple([(n, x) for (n, _), (_, x) in zip(runs, found, strict=True)])
+        if self.slope_below is not None:  # small values stay as much smaller
+            profiles = [x.profile for _, x in runs]
+            pairs = zip(out, profiles, strict=True)
+            out = tuple([(n, x._replace(profile=p)) for (n, x), p in pairs])
         return Layer(backward, out, remark)
 
 

@@ -12,7 +12,7 @@ from rfstudio.core.energy.autocorrelation import compressed, strided
 from rfstudio.core.energy.backward import spreading
 from rfstudio.core.energy.layer import Layer, Place, Runs, average
 from rfstudio.core.energy.moments import random_sums
-from rfstudio.core.energy.windows import shares_on_map, strides
+from rfstudio.core.energy.windows import profile_after, shares_on_map, strides
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops.geometry import MAX_SIDE
 from rfstudio.core.ops.operation import Context, Costs, Demands
@@ -100,6 +100,9 @@ class WindowConvolution(Convolution, Windowed):
         else:
             runs, times = ((1, average(runs)),), place.channels
         square, shared, profile = shares_on_map(rules)
+        before = runs[0][1].profile if len(runs) == 1 else None
+        if before is not None and before.size == place.size_in:
+            profile = profile_after(rules, before)
         out = [
             (n * times, random_sums(x, 2.0 * square, 2.0 * shared)._replace(profile=profile))
             for n, x in runs

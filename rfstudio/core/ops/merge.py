@@ -18,7 +18,7 @@ from rfstudio.core.energy.layer import (
     concatenated,
     side_by_side,
 )
-from rfstudio.core.energy.moments import Moments, added
+from rfstudio.core.energy.moments import Moments, added, profile_of_sum
 from rfstudio.core.ops.operation import (
     Context,
     Free,
@@ -77,7 +77,7 @@ class Add(KeepsChannels, Merge):
 
     def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
         remark = "sources of a sum that share what they come from are taken to be independent"
-        return Layer(PASS, _combined(sources, added), "" if apart else remark)
+        return Layer(PASS, _combined(sources, _sum), "" if apart else remark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +126,7 @@ def _product(terms: Sequence[Moments]) -> Moments:
     return Moments(
         prod(x.square for x in terms), prod(x.shared for x in terms), prod(x.mean for x in terms)
     )
+
+
+def _sum(terms: Sequence[Moments]) -> Moments:
+    return added(terms)._replace(profile=profile_of_sum(tuple(terms)))

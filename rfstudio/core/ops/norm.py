@@ -115,7 +115,7 @@ class LayerNorm(Pointwise):
         if channels > 2 and variance > 0:
             scale = (channels - 2.0) / max(channels - 3.0, 1.0) / (variance + self.eps)
         backward = Backward(scale)
-        if x.profile is not None and scale > 0:
+        if x.profile is not None and x.profile.size == place.size_in and scale > 0:
             # Where padding made values small the norm makes them, and their gradients, large.
             spreads = [WindowSpread(Window(p.size, p.size), 1.0, 1.0 / p) for p in x.profile.axes]
             backward = Backward(0.0, scale, tuple(spreads))

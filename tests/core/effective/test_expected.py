@@ -25,8 +25,8 @@ from rfstudio.core.network.architecture import Architecture, Branch, Item, Layer
 from rfstudio.core.network.graph import Graph, expand
 from rfstudio.core.ops import Op
 from rfstudio.formats.networks.presets import names, read_preset
+from tests.core.effective.sampled_energy import distance, sampled_energy
 from tests.core.random_networks import random_network
-from tests.core.sampled_energy import distance, sampled_energy
 from tests.narrowing import instance, present
 
 

@@ -15,7 +15,7 @@ from rfstudio.core.fields.backtrace import region_of_unit
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import Graph, expand
 from rfstudio.core.ops import Op
-from tests.core.sampled_energy import distance, sampled_energy
+from tests.core.effective.sampled_energy import distance, sampled_energy
 from tests.narrowing import instance
 
 POOL = ops.MaxPool(kernel_size=5, stride=1, padding=2)

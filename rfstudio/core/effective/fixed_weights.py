@@ -1,0 +1,55 @@
+"""Layers without learned weights: which they are, and with which weights they read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rfstudio.core import ops
+from rfstudio.core.energy.pair_tables import reads
+from rfstudio.core.energy.spread import Values
+from rfstudio.core.network.graph import Node
+from rfstudio.core.ops import per_axis
+
+SCALING = (
+    ops.Identity,
+    ops.Dropout,
+    ops.BatchNorm,
+    ops.LayerScale,
+)
+"""Operations that only scale values, where they are."""
+
+
+def is_fixed(op: ops.Op | None) -> bool:
+    """Return whether a layer is linear with weights that are not learned, channel by channel."""
+    return isinstance(
+        op,
+        ops.AvgPool | ops.AdaptiveAvgPool | ops.GlobalAvgPool | ops.Upsample | ops.Pad | ops.Crop,
+    )
+
+
+def strides_of(op: ops.Conv | ops.PixelUnshuffle, axes: int) -> Sequence[int]:
+    """Return how far apart inputs are whose outputs are next to each other."""
+    if isinstance(op, ops.PixelUnshuffle):
+        return (op.downscale_factor,) * axes
+    return per_axis(op.stride, axes)
+
+
+def amplitudes(node: Node) -> list[Values]:
+    """Return along each axis with which weights outputs (rows) read inputs (columns)."""
+    assert node.op is not None
+    return [reads(rule, 1) for rule in node.op.fixed_rules(node.rules)]
+
+
+def blends(node: Node) -> bool:
+    """Return whether a fixed layer gives several samples one gradient."""
+    return not all(bool((np.count_nonzero(a, axis=1) <= 1).all()) for a in amplitudes(node))
+
+
+def extent(a: Values) -> int:
+    """Return how far apart two samples lie at most that one output reads."""
+    there = a != 0
+    first = there.argmax(axis=1)
+    last = a.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
+    return int((last - first)[there.any(axis=1)].max(initial=0))
