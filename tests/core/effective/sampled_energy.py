@@ -168,8 +168,8 @@ def _sums(expected: np.ndarray) -> tuple[list[str], np.ndarray]:
             radius += (away / width) ** 2
             add(f"centroid {axis}", away / width)
             add(f"second moment {axis}", (away / width) ** 2)
-            add(f"parity {axis}", 1.0 - 2.0 * (place % 2))
-    add("inner share", np.asarray(radius < 0.6 * expected.ndim, np.float64))
+            add(f"parity {axis}", np.where(place % 2, -1.0, 1.0))
+    add("inner share", (radius < 0.6 * expected.ndim).astype(np.float64))
     sums = np.stack(found).reshape(len(found), -1)
     seen = expected.ravel() > 0
     # What is constant where anything is seen says nothing more than the total.
