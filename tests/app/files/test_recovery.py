@@ -26,6 +26,7 @@ KILLS = int(os.environ.get("RFSTUDIO_KILLS", "2"))
 """How often a session is killed; 200 take some minutes."""
 
 EDITOR = Path(__file__).with_name("edits_until_killed.py")
+from tests.narrowing import present
 
 
 def _crashed(folder: Path, architecture: Architecture = NETWORK, path: Path | None = None) -> Path:
@@ -158,7 +159,7 @@ def test_that_the_dialog_lists_opens_and_deletes(qtbot: QtBot, tmp_path: Path) -
     assert dialog.list.topLevelItemCount() == 3
     dialog.delete_button.click()
     assert dialog.decision.discarded == (left[0],)
-    dialog.list.setCurrentItem(dialog.list.topLevelItem(1))
+    dialog.list.setCurrentItem(present(dialog.list.topLevelItem(1)))
     dialog.open_button.click()
     assert dialog.decision.opened == left[2]
     assert not dialog.isVisible()

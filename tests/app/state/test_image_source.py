@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.state.image_source import ImageSource, sample_images
+from tests.narrowing import present
 
 
 def test_that_a_small_picture_is_shown_at_once(qtbot: QtBot) -> None:
@@ -25,11 +26,11 @@ def test_that_a_large_picture_is_decoded_beside_the_window(qtbot: QtBot, tmp_pat
         source.open_later(path)
         assert source.picture is None
     assert shown.args == [path]
-    assert source.picture.path == path
+    assert present(source.picture).path == path
     source.open_later(path)
     source.open(sample_images()[0])
     source.wait()
-    assert source.picture.path == sample_images()[0]
+    assert present(source.picture).path == sample_images()[0]
 
 
 def test_that_what_cannot_be_decoded_is_told(qtbot: QtBot, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import networks
 import pytest
 import safetensors.torch
 import torch
@@ -25,6 +24,7 @@ from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.scanning import kind_of, scan
 from rfstudio.engine.weights.weights import load_weights, read_weights
+from tests.engine import networks
 
 NETWORK = networks.stack(
     ops.Conv(kernel_size=3, padding=1), ops.BatchNorm(), ops.Relu(), channels=3
