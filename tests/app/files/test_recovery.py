@@ -20,13 +20,13 @@ from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.formats.networks.yaml_reader import read_draft
 from rfstudio.widgets.window.recover_dialog import RecoverDialog
+from tests.narrowing import present
 
 NETWORK = Architecture(name="mine", layers=(Layer(ops.Relu()),))
 KILLS = int(os.environ.get("RFSTUDIO_KILLS", "2"))
 """How often a session is killed; 200 take some minutes."""
 
 EDITOR = Path(__file__).with_name("edits_until_killed.py")
-from tests.narrowing import present
 
 
 def _crashed(folder: Path, architecture: Architecture = NETWORK, path: Path | None = None) -> Path:
