@@ -28,6 +28,7 @@ _SAMPLES = (
     "224×224",
     "Channels",
     "188…204×188…204",
+    "1024×1024",
     "Jump 1/2",
     "Padding",
     "−1530.5",
@@ -197,5 +198,5 @@ class TablePanel(QTableView):
 
     def _fit_columns(self) -> None:
         metrics = self.fontMetrics()
-        for column, sample in enumerate(_SAMPLES):
+        for column, sample in zip(range(len(COLUMNS)), _SAMPLES, strict=True):
             self.setColumnWidth(column, metrics.horizontalAdvance(sample) + 18)
