@@ -52,7 +52,7 @@ def growth_of(name: str, analysis: Analysis) -> Growth:
     depths = [0] * len(nodes)
     largest: dict[int, int] = {}
     for node in nodes[1:]:
-        windowed = hasattr(node.op, "kernel_size")
+        windowed = node.op is not None and node.op.slides
         depths[node.index] = max(depths[x] for x in node.inputs) + windowed
         sizes = [x for x in analysis.at(node.index).rf_size if x is not None]
         if len(sizes) == len(node.size):

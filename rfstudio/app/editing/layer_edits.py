@@ -29,7 +29,6 @@ from rfstudio.core.network.architecture import (
 )
 
 # Of these pairs of parameters a layer has exactly one.
-_EITHER_OR = ({"scale_factor", "size"}, {"size", "margins"})
 
 
 class _Side(NamedTuple):
@@ -81,7 +80,7 @@ class LayerEdits(QObject):
         """Add a new layer or container, by its keyword, behind the chosen item."""
         item = new_item(keyword)
         place = self.place_behind_selection() if place is None else place
-        if isinstance(item, Layer) and isinstance(item.op, ops.MERGES):
+        if isinstance(item, Layer) and item.op.merges:
             item = replace(item, inputs=self._usual_sources(place))
         self._insert(f"Add {keyword}", place, (item,))
 
@@ -254,10 +253,9 @@ class LayerEdits(QObject):
         self, item: Item, location: Location, name: str, value: Any
     ) -> Architecture:
         if isinstance(item, Layer) and value is not None:
-            for pair in _EITHER_OR:
-                others = pair - {name}
-                if name in pair and all(hasattr(item.op, x) for x in pair):
-                    changes: dict[str, Any] = {name: value, **dict.fromkeys(others)}
+            for group in item.op.alternatives:
+                if name in group:
+                    changes: dict[str, Any] = {**dict.fromkeys(group), name: value}
                     return edits.set_op(self._architecture, location, replace(item.op, **changes))
         return edits.set_parameter(self._architecture, location, name, value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import (
@@ -14,26 +14,6 @@ from rfstudio.core.network.architecture import (
     Residual,
     Sequence,
 )
-
-# The usual choice, which keeps the size of the map where that is usual.
-_START: dict[type[Any], dict[str, Any]] = {
-    ops.Conv: {"kernel_size": 3, "padding": 1},
-    ops.ConvTranspose: {"kernel_size": 2, "stride": 2},
-    ops.DeformConv: {"kernel_size": 3, "padding": 1},
-    ops.MaxPool: {"kernel_size": 2},
-    ops.AvgPool: {"kernel_size": 2},
-    ops.Custom: {"label": "custom"},
-    ops.AdaptiveAvgPool: {"output_size": 7},
-    ops.AdaptiveMaxPool: {"output_size": 7},
-    ops.Upsample: {"scale_factor": 2},
-    ops.PixelShuffle: {"upscale_factor": 2},
-    ops.PixelUnshuffle: {"downscale_factor": 2},
-    ops.Pad: {"padding": 1},
-    ops.Crop: {"margins": 1},
-    ops.Linear: {"out_features": 1000},
-    ops.GroupNorm: {"num_groups": 1},
-    ops.WindowAttention: {"window_size": 7},
-}
 
 
 class Kind(NamedTuple):
@@ -100,5 +80,4 @@ def new_item(keyword: str) -> Item:
             return Parallel((Branch(name="a"), Branch(name="b")), "concat")
         case "repeat":
             return Repeat(2, (), "repeat1")
-    op_type = ops.OPS[keyword]
-    return Layer(op_type(**_START.get(op_type, {})))
+    return Layer(ops.OPS[keyword].usual())

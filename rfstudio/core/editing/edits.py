@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
-from rfstudio.core import ops
 from rfstudio.core.editing.bound_tree import (
     as_kind,
     as_layer,
@@ -131,7 +130,7 @@ def set_parameter(
         return set_merge(architecture, location, value)
     if not isinstance(item, Layer):
         raise EditError(f"{called(item)} has no parameter '{name}'")
-    known = tuple(x.name for x in parameters(type(item.op)))  # type: ignore[arg-type]
+    known = tuple(x.name for x in parameters(type(item.op)))
     if name not in known:
         raise EditError(f"{item.op.keyword} has no '{name}'{nearest_name(name, known)}")
     change: dict[str, Any] = {name: value}
@@ -156,7 +155,7 @@ def set_merge(architecture: Architecture, location: Location, merge: MergeKind) 
     item = item_at(architecture, location)
     if not isinstance(item, Parallel):
         raise EditError(f"{called(item)} is no parallel")
-    if merge not in ("concat", "add", "multiply"):
+    if merge not in get_args(MergeKind):
         raise EditError(f"branches are joined by concat, add or multiply, not by '{merge}'")
     bound = bind(architecture)
     return bound.release(
@@ -228,7 +227,7 @@ def set_inputs(
     if not isinstance(item, Layer):
         raise EditError(f"{called(item)} is a container; its first layers can be told what to read")
     wanted = tuple(names)
-    if len(wanted) > 1 and not isinstance(item.op, ops.MERGES):
+    if len(wanted) > 1 and not item.op.merges:
         raise EditError(
             f"{item.op.keyword} reads one layer, not {len(wanted)}; join them with add or concat"
         )

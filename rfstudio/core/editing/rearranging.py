@@ -8,7 +8,6 @@ from functools import partial
 from itertools import groupby
 from typing import Literal, TypeAlias
 
-from rfstudio.core import ops
 from rfstudio.core.editing.bound_tree import bound_item, called, changed_body, item_at_bound
 from rfstudio.core.editing.references import (
     Bound,
@@ -243,7 +242,7 @@ def _rewired(bound: Bound, layers: Items, gone: Item) -> Items:
                 inputs.append(key)
                 continue
             instead = explicit or (bound.link(_relative(source, link)),)
-            inputs += instead if isinstance(item.op, ops.MERGES) else instead[:1]
+            inputs += instead if item.op.merges else instead[:1]
         return item if tuple(inputs) == item.inputs else replace(item, inputs=tuple(inputs))
 
     for tag, thing in list(bound.sources.items()):

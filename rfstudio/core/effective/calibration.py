@@ -185,7 +185,7 @@ class _Comparison:
         survival: float,
     ) -> Factors:
         layer = self._energy.layers[index]
-        pointwise = not isinstance(self._energy.graph.nodes[index].op, ops.MERGES)
+        pointwise = not isinstance(self._energy.graph.nodes[index].op, ops.Merge)
         if pointwise and layer.backward.spreads is None and len(arrived) > 1:
             ratios = survival * arrived / np.maximum(modelled, 1e-300)
             return tuple([max(float(x), _LEAST) for x in ratios])
@@ -205,7 +205,7 @@ def _as_gains(
     gains: dict[int | Edge, Gain] = {}
     for (index, source), ratio in ratios.items():
         layer, node = energy.layers[index], energy.graph.nodes[index]
-        if isinstance(node.op, ops.MERGES):
+        if isinstance(node.op, ops.Merge):
             gains[index, source] = ratio
         elif layer.backward.spreads is None:
             gains[index] = _product(layer.backward.keep, ratio)

@@ -25,8 +25,6 @@ from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.effective.activations import (
-    ACTIVATIONS,
-    HOMOGENEOUS,
     slope,
     slope_below,
     squared_slope,
@@ -53,7 +51,8 @@ from rfstudio.core.effective.pool_chains import without_chains
 from rfstudio.core.effective.window_energy import WINDOWS, conv_model
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.graph import Graph, Node
-from rfstudio.core.ops.channels import group_count
+from rfstudio.core.ops import Activation, Homogeneous
+from rfstudio.core.ops.convolution import group_count
 from rfstudio.core.ops.geometry import AxisRules, Whole
 
 BatchNormMode: TypeAlias = Literal["warmed", "fresh", "train"]
@@ -244,7 +243,7 @@ class _Forward:
         kind = type(node.op)
         if kind is ops.PixelShuffle:
             return self._is_mixed(node.inputs[0])
-        if not isinstance(node.op, ops.MERGES) or not self._gates.has_sums:
+        if not isinstance(node.op, ops.Merge) or not self._gates.has_sums:
             return True
         # Where a merge's values come from without weights on the way: bits, one for each node.
         origins, apart = 0, True
@@ -260,7 +259,7 @@ class _Forward:
         """Return the merge, the layer with weights or the image that a node's values come from."""
         while True:
             node = self._nodes[index]
-            if node.op is None or isinstance(node.op, _WEIGHTED) or index in self._origins:
+            if node.op is None or node.op.weighted or index in self._origins:
                 return index
             index = node.inputs[0]
 
@@ -271,13 +270,13 @@ class _Forward:
             node = self._nodes[i]
             if isinstance(node.op, ops.PixelUnshuffle | ops.Concat):
                 return False
-            if not isinstance(node.op, _WEIGHTED) or _is_grouped(node, self._nodes):
+            if node.op is None or not node.op.weighted or _is_grouped(node, self._nodes):
                 waiting += [x for x in node.inputs if x not in seen]
                 seen.update(node.inputs)
         return True
 
     def _worked_out(self, node: Node, gated: GatedSum | None, *, apart: bool) -> _Known:
-        if isinstance(node.op, ops.MERGES):
+        if isinstance(node.op, ops.Merge):
             layer, edges = self._merge(node, apart=apart), self._factors(node)
         else:
             layer, edges = self._single(node), ()
@@ -312,7 +311,7 @@ class _Forward:
         return known[0]
 
     def _is_pointwise(self, node: Node) -> bool:
-        if type(node.op) in ACTIVATIONS:
+        if isinstance(node.op, Activation):
             return True
         return type(node.op) is ops.BatchNorm and not self._mixes_positions(node)
 
@@ -334,11 +333,11 @@ class _Forward:
     def _new_layer(self, node: Node, runs: list[Run]) -> Layer:
         op: Any = node.op
         kind = type(op)
-        if kind in ACTIVATIONS:
+        if isinstance(op, Activation):
             return self._activation(node, runs)
         if kind is ops.BatchNorm:
             return self._batch_norm(node, runs)
-        if kind in _NOTHING:
+        if op.does_nothing:
             return Layer(PASS, runs)
         return _LAYERS[kind](node, self._nodes[node.inputs[0]], runs)
 
@@ -348,7 +347,7 @@ class _Forward:
         found = [_activated(op, x) for _, x in runs]
         gates = [x for x, _ in found]
         remark = ""
-        if not isinstance(op, HOMOGENEOUS):
+        if not isinstance(op, Homogeneous):
             remark = "slopes of activations are taken at the values of wide layers"
         elif not all(x.is_normal for _, x in runs):
             remark = "gates behind values that are mostly positive are taken from a model of them"
@@ -427,15 +426,6 @@ _SHUFFLED = "a shuffle is taken to read channels that are all alike"
 _MEETING = frozenset({*ops.MERGES, ops.PixelShuffle})
 """Operations for which it counts from where their sources come."""
 
-_WEIGHTED = (
-    ops.Conv,
-    ops.DeformConv,
-    ops.ConvTranspose,
-    ops.Linear,
-    ops.Attention,
-    ops.WindowAttention,
-)
-
 
 def _is_grouped(node: Node, nodes: Sequence[Node]) -> bool:
     """Return whether an operation with weights mixes some channels with some others only."""
@@ -452,7 +442,7 @@ def _open(op: ops.Op, x: Moments) -> float:
     if law.slopes is not None:
         # Behind other activations, whose slopes are counted for themselves.
         weights = weights * law.slopes
-    elif isinstance(op, HOMOGENEOUS) and law.points[0] < 0:
+    elif isinstance(op, Homogeneous) and law.points[0] < 0:
         return law.positive + (1 - law.positive) * slope_below(op) ** 2
     elif law.points.min() >= 0:  # made positive by a rectifier, where it is 0 nothing arrives
         weights = weights * (law.points > 0)
@@ -482,6 +472,3 @@ def _product(terms: Sequence[Moments]) -> Moments:
     return Moments(
         prod(x.square for x in terms), prod(x.shared for x in terms), prod(x.mean for x in terms)
     )
-
-
-_NOTHING: frozenset[type[ops.Op]] = frozenset({ops.Identity, ops.Dropout})

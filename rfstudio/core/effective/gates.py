@@ -13,17 +13,15 @@ from typing import NamedTuple
 
 from rfstudio.core import ops
 from rfstudio.core.effective.activations import (
-    ACTIVATIONS,
-    HOMOGENEOUS,
     slope,
     slope_below,
 )
 from rfstudio.core.effective.backward import Factors
 from rfstudio.core.effective.layer_model import Layer, means_over_runs, side_by_side
 from rfstudio.core.effective.moments import Moments, Points
-from rfstudio.core.effective.normal import cdf, nodes
 from rfstudio.core.network.graph import Graph
-from rfstudio.core.ops import Op
+from rfstudio.core.normal import cdf, nodes
+from rfstudio.core.ops import Activation, Homogeneous, Op
 from rfstudio.core.ops.geometry import Whole
 
 
@@ -104,7 +102,7 @@ class Gates:
             while readers[index] == 1 and self._is_passed(index, norm):
                 norm = index if type(graph.nodes[index].op) is ops.BatchNorm else norm
                 index = last[index]
-            if type(graph.nodes[index].op) in ACTIVATIONS:
+            if isinstance(graph.nodes[index].op, Activation):
                 self.ends[index] = merge, norm
 
     def _is_passed(self, index: int, norm: int | None) -> bool:
@@ -141,8 +139,8 @@ class Gates:
             node = self._nodes[index]
             op = node.op
             kind = type(op)
-            if kind in ACTIVATIONS:
-                good = pool is None or isinstance(op, HOMOGENEOUS)
+            if isinstance(op, Activation):
+                good = pool is None or isinstance(op, Homogeneous)
                 return Skip(merge, source, index, factor, pool) if good else None
             if isinstance(op, ops.LayerScale):
                 factor *= op.init
@@ -153,12 +151,13 @@ class Gates:
             index = node.inputs[0]
 
 
-_NOTHING = frozenset({ops.Identity, ops.Dropout})
+_NOTHING = frozenset(x for x in ops.OPS.values() if x.does_nothing)
 _PLACED = _NOTHING | {ops.Crop, ops.Upsample}
 """Operations that leave the values of a term as they are, and so the gate that they came through;
 an interpolation is looked at by its mode."""
 
-_ON_A_SKIP = ACTIVATIONS | _PLACED | {ops.LayerScale, ops.MaxPool}
+_ACTIVATIONS = frozenset(x for x in ops.OPS.values() if issubclass(x, Activation))
+_ON_A_SKIP = _ACTIVATIONS | _PLACED | {ops.LayerScale, ops.MaxPool}
 
 
 def skip_factors(
@@ -239,7 +238,7 @@ def _factor(whole: Moments, term: Moments, times: float, op: Op, eps: float | No
 def _squared_slope_around(op: Op, points: Points, variance: float) -> Points:
     """Return the mean squared slope over normal values of some variance around each point."""
     deviation = sqrt(variance)
-    if isinstance(op, HOMOGENEOUS):
+    if isinstance(op, Homogeneous):
         above = cdf(points / deviation)
         low = slope_below(op) ** 2
         return above + (1 - above) * low if low else above

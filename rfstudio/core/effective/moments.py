@@ -27,15 +27,14 @@ from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.effective.activations import (
-    HOMOGENEOUS,
     is_rising,
     slope,
     slope_below,
     squared_slope,
     value,
 )
-from rfstudio.core.effective.normal import cdf, nodes
-from rfstudio.core.ops import Op
+from rfstudio.core.normal import cdf, nodes
+from rfstudio.core.ops import Homogeneous, Op
 
 Points: TypeAlias = NDArray[np.float64]
 
@@ -231,7 +230,7 @@ def activated(op: Op, x: Moments) -> Moments:
 
 
 def _mean_slope(op: Op, law: Law) -> float:
-    if isinstance(op, HOMOGENEOUS):
+    if isinstance(op, Homogeneous):
         return law.positive + (1 - law.positive) * slope_below(op)
     step = 1e-4 * sqrt(max(law.square, 1e-12))
     difference = value(op, law.points + step) - value(op, law.points - step)
@@ -386,7 +385,7 @@ def open_together(op: Op, x: Moments) -> float:
     """
     centred = max(x.square - x.mean**2, 0.0)
     rho = min(max((x.shared - x.mean**2) / centred, 0.0), 1.0) if centred > 0 else 1.0
-    if isinstance(op, HOMOGENEOUS):
+    if isinstance(op, Homogeneous):
         low = slope_below(op)
         share = 0.5 if x.is_normal else x.distribution().positive
         both = share * (share + (1 - share) * 2 / pi * asin(rho))

@@ -36,7 +36,7 @@ from rfstudio.core.effective.spread import (
 )
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Op, per_axis
-from rfstudio.core.ops.channels import group_count
+from rfstudio.core.ops.convolution import group_count
 from rfstudio.core.ops.geometry import AxisRules, Periodic, Whole, Window, axis_rules
 
 

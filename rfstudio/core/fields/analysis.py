@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core import ops
 from rfstudio.core.axes.track import Interval
 from rfstudio.core.errors import OpError, UnitError
 from rfstudio.core.fields import backtrace
@@ -32,8 +31,7 @@ from rfstudio.core.fields.field import (
 )
 from rfstudio.core.network.architecture import INPUT, Architecture, Location
 from rfstudio.core.network.graph import Graph, Node, expand, unchanged_by
-from rfstudio.core.ops import Op
-from rfstudio.core.ops.channels import NO_COSTS, Costs, costs
+from rfstudio.core.ops import NO_COSTS, Costs, Op
 
 Fields = tuple[AxisField, ...]
 """Field of a map along each axis."""
@@ -441,10 +439,10 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
     result = [NO_COSTS]
     for node in nodes[1:]:
         op = node.op
-        if type(op) in _FREE:
+        assert op is not None
+        if op.is_free:
             result.append(NO_COSTS)
             continue
-        assert op is not None
         source = nodes[node.inputs[0]]
         # The copies of a repeat share their operation.
         key = (id(op), source.channels, source.size)
@@ -456,17 +454,9 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
                 known[key] = cost
         if cost is None:
             try:
-                cost = costs(op, source.channels, node.channels, source.size, node.size)
+                cost = op.costs(source.channels, node.channels, source.size, node.size)
             except OpError:  # the graph has named this fault already
                 cost = NO_COSTS
             known[key] = cost
         result.append(cost)
     return tuple(result)
-
-
-_FREE: frozenset[type[Op]] = frozenset(
-    x
-    for x in (*ops.ELEMENTWISE, *ops.MERGES, ops.MaxPool, ops.AvgPool)
-    if x not in (ops.Prelu, ops.LayerNorm, ops.LayerScale)
-)
-"""Operations without parameters and multiply-adds, which need no question."""

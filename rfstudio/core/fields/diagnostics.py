@@ -18,7 +18,7 @@ from rfstudio.core.fields.backtrace import read_by, read_by_all
 from rfstudio.core.fields.field import Alignment, AxisField, Misfit
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Op
-from rfstudio.core.ops.size_misfits import MAX_SIDE
+from rfstudio.core.ops.geometry import MAX_SIDE
 
 Severity = Literal["error", "warning", "note"]
 

@@ -24,16 +24,11 @@ from rfstudio.core.network.architecture import (
     Sequence,
     checked_size,
 )
-from rfstudio.core.ops import Op
-from rfstudio.core.ops.channels import output_channels
+from rfstudio.core.ops import Merge, Op, Operation
 from rfstudio.core.ops.geometry import axis_rules, identity_rules
-from rfstudio.core.ops.size_misfits import misfit_of_size
 
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
-
-_CHECKED = (ops.Pad, ops.Crop, ops.PixelUnshuffle)
-"""Operations that may not fit a size though they have rules, which must be said every time."""
 
 MAX_COMPARISONS = 20_000
 """Names compared with one that is not there, for a hint; more such mistakes get none."""
@@ -44,12 +39,14 @@ _MAX_SLIP = 100
 _JOINING = {word: ops.OPS[word]() for word in get_args(MergeKind)}
 """The operations at the ends of containers: one object each, since much is kept by identity."""
 
-_UNCHANGED: frozenset[type[Op]] = frozenset(ops.ELEMENTWISE) - {ops.Prelu}
-
 
 def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
-    """Return the operations that change neither positions nor channels, known unasked."""
-    return _UNCHANGED if batch_norm_training else _UNCHANGED | {ops.BatchNorm}
+    """Return the operations that change neither positions nor channels, whatever they read."""
+    return frozenset(
+        x
+        for x in ops.OPS.values()
+        if x.keeps_map and not (batch_norm_training and x.mixes_in_training)
+    )
 
 
 class Node(NamedTuple):
@@ -251,7 +248,7 @@ class _Expansion:
             sources = tuple(self._source(x, scopes, location, name, source) for x in item.inputs)
         else:
             sources = (source,)
-            if isinstance(op, ops.MERGES):
+            if op.merges:
                 self._fault(
                     location,
                     name,
@@ -353,7 +350,7 @@ class _Expansion:
         rules = self._rules_of(op, first.size, location, name)
         size = tuple([rule.n_out for rule in rules])
         try:
-            out_channels = output_channels(op, channels, first.size)
+            out_channels = op.output_channels(channels, first.size)
         except OpError as error:
             self._fault(location, name, "channels", f"{op.keyword} '{name}': {error}")
             out_channels = channels[0]
@@ -377,7 +374,8 @@ class _Expansion:
         rules = self.rules.get(key)
         if rules is None:
             rules = self._known_rules.get(key)
-            if rules is not None and not isinstance(op, _CHECKED):
+            # What may not fit a size though it has rules is said every time.
+            if rules is not None and type(op).misfit is Operation.misfit:
                 self.rules[key] = rules
                 return rules
             try:
@@ -386,14 +384,14 @@ class _Expansion:
                 self._fault(location, name, "wrong_axes", f"{op.keyword} '{name}': {error}")
                 return tuple(Window(n, n) for n in sizes)
             self.rules[key] = rules
-            if misfit := misfit_of_size(op, sizes):
+            if misfit := op.misfit(sizes):
                 self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")
         return rules
 
     def _check_sources(
         self, op: Op, sources: tuple[int, ...], location: Location, name: str
     ) -> None:
-        if not isinstance(op, ops.MERGES):
+        if not isinstance(op, Merge):
             self._fault(
                 location,
                 name,
@@ -405,7 +403,7 @@ class _Expansion:
             return
         first, *others = [self.nodes[x] for x in sources]
         for other in others:
-            fits = isinstance(op, ops.Concat) or other.channels == first.channels
+            fits = op.joins_channels or other.channels == first.channels
             if fits and other.size == first.size:
                 continue
             self._fault(
@@ -413,7 +411,7 @@ class _Expansion:
                 name,
                 "shape_mismatch",
                 f"{op.keyword} '{name}' joins maps of one "
-                f"{'size' if isinstance(op, ops.Concat) else 'shape'}, but '{first.name}' has "
+                f"{'size' if op.joins_channels else 'shape'}, but '{first.name}' has "
                 f"{shape_text(first.channels, first.size)} and '{other.name}' "
                 f"{shape_text(other.channels, other.size)}",
             )

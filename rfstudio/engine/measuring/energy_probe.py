@@ -10,8 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rfstudio.core import ops
-from rfstudio.core.effective.activations import ACTIVATIONS
 from rfstudio.core.effective.calibration import Edge, Measured
 from rfstudio.core.network.graph import Graph
 from rfstudio.engine.module.boxes import whole
@@ -20,12 +18,6 @@ from rfstudio.engine.module.layers.base import Evaluate
 from rfstudio.engine.module.layers.windows import ConvModule
 from rfstudio.engine.process import devices
 from rfstudio.engine.process.errors import MeasurementError
-
-_POOLS = (ops.MaxPool, ops.AdaptiveMaxPool, ops.GlobalMaxPool)
-_THROUGH = (ops.BatchNorm, ops.LayerNorm, ops.LayerScale, ops.Identity, ops.Dropout, ops.Concat)
-_GATES = frozenset({*ACTIVATIONS, *_POOLS, *_THROUGH})
-"""Operations behind which gradients from several readers are followed apart from each other: gates,
-and what keeps channels and places.  Weights mix channels, after which it does not matter."""
 
 _Pieces: TypeAlias = dict[Edge | None, Tensor]
 """A gradient in pieces, by the edge over which each came; None: from elsewhere."""
@@ -134,7 +126,8 @@ class EnergyProbe:
             for edge, gradient in pieces.items():
                 assert edge is not None
                 self._started[edge] = self._started.get(edge, 0.0) + _energy(gradient)
-        if type(self.graph.nodes[index].op) in _GATES:
+        op = self.graph.nodes[index].op
+        if op is not None and op.followed_apart:
             return pieces
         self._survive(pieces)
         return {None: _sum(pieces)}

@@ -31,21 +31,6 @@ _WORTH_REACHING = 1e8
 _WORTH_REUSING = 0.6
 """Share of the cone's work above which it does not pay."""
 
-_ACTIVATIONS = (
-    ops.Relu,
-    ops.Relu6,
-    ops.LeakyRelu,
-    ops.Elu,
-    ops.Gelu,
-    ops.Silu,
-    ops.Hardswish,
-    ops.Hardsigmoid,
-    ops.Sigmoid,
-    ops.Tanh,
-    ops.Softplus,
-    ops.Prelu,
-)
-
 
 def target_of(graph: Graph, index: int, activation: Activation) -> int:
     """Return the node that is measured: that of a layer, or before or behind its activation.
@@ -55,14 +40,14 @@ def target_of(graph: Graph, index: int, activation: Activation) -> int:
     """
     nodes = graph.nodes
     if activation == "before":
-        return nodes[index].inputs[0] if isinstance(nodes[index].op, _ACTIVATIONS) else index
-    if activation == "after" and not isinstance(nodes[index].op, _ACTIVATIONS):
+        return nodes[index].inputs[0] if isinstance(nodes[index].op, ops.Activation) else index
+    if activation == "after" and not isinstance(nodes[index].op, ops.Activation):
         place = index
         while True:
             readers = [x for x in nodes[place + 1 :] if place in x.inputs]
             if len(readers) != 1:
                 return index
-            if isinstance(readers[0].op, _ACTIVATIONS):
+            if isinstance(readers[0].op, ops.Activation):
                 return readers[0].index
             if not isinstance(readers[0].op, ops.BatchNorm):
                 return index

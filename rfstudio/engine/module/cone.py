@@ -15,7 +15,6 @@ from torch import Tensor
 
 from rfstudio.core.errors import UnitError
 from rfstudio.core.network.graph import Graph, Node
-from rfstudio.core.ops.channels import costs
 from rfstudio.engine.module.boxes import Box, Part, Span, whole
 from rfstudio.engine.module.layers.base import Evaluate, LayerModule
 
@@ -202,7 +201,7 @@ def macs_of(graph: Graph, index: int, part: Part) -> int:
     node = graph.nodes[index]
     source = graph.nodes[node.inputs[0]]
     assert node.op is not None
-    whole_map = costs(node.op, source.channels, node.channels, source.size, node.size).macs
+    whole_map = node.op.costs(source.channels, node.channels, source.size, node.size).macs
     return whole_map * prod(part.extent) // max(prod(node.size), 1)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from rfstudio.core.errors import OpError
 from rfstudio.core.network.architecture import (
@@ -35,7 +35,7 @@ from rfstudio.formats.networks.wording import (
     suggestion,
 )
 
-MERGES: tuple[MergeKind, ...] = ("concat", "add", "multiply")
+MERGES: tuple[MergeKind, ...] = get_args(MergeKind)
 
 _CONTAINER_KEYS = {
     "sequence": ("name", "layers"),

@@ -11,7 +11,7 @@ from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Op, padding_per_axis, per_axis
-from rfstudio.core.ops.channels import group_count, squeezed_channels
+from rfstudio.core.ops.convolution import group_count
 from rfstudio.core.ops.geometry import resolved_padding, window_of
 from rfstudio.formats.pytorch.padding import padded, padding_of, pads_text, sizes_text
 
@@ -315,7 +315,7 @@ def _layer_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
 
 
 def _squeeze_excite(op: Any, node: Node, _: Sequence[Node]) -> Written:
-    hidden = max(squeezed_channels(op, node.channels), 1)
+    hidden = max(op.hidden_channels(node.channels), 1)
     activation = None if op.activation == "relu" else f"F.{op.activation}"
     gate = None if op.scale_activation == "sigmoid" else f"F.{op.scale_activation}"
     module = _call(

@@ -11,10 +11,9 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPalette, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from rfstudio.app.wording.texts import field_text, op_text
-from rfstudio.core import ops
+from rfstudio.app.wording.texts import field_text
 from rfstudio.core.fields.analysis import Analysis
-from rfstudio.core.ops import Op
+from rfstudio.core.ops import Context, Op
 from rfstudio.widgets.canvas.colours import THEORETICAL
 from rfstudio.widgets.graph_view.layout import Layout
 from rfstudio.widgets.parts.theme import muted
@@ -36,17 +35,17 @@ def kind_colour(op: Op | None) -> QColor:
     """Return the colour of the stripe of a node: by what the operation does to the field."""
     if op is None:
         return QColor("#7f8790")
-    if isinstance(op, ops.MERGES):
-        return QColor("#cc79a7")
-    if isinstance(op, ops.GLOBAL):
-        return QColor("#d55e00")
-    if isinstance(op, ops.ELEMENTWISE):
-        return QColor("#aab1ba")
-    if "pool" in op.keyword:
-        return QColor("#009e73")
-    if getattr(op, "kernel_size", None) is not None:
-        return QColor("#0072b2")
-    return QColor("#e69f00")
+    match op.context:
+        case Context.MAPS:
+            return QColor("#cc79a7")
+        case Context.WHOLE:
+            return QColor("#d55e00")
+        case Context.POSITION:
+            return QColor("#aab1ba")
+        case Context.WINDOW | Context.PATTERN | Context.STATISTICS:
+            if op.is_pool:
+                return QColor("#009e73")
+            return QColor("#0072b2" if op.slides else "#e69f00")
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +243,7 @@ class GraphItem(QGraphicsItem):
         axes = len(node.size)
         lines = ("network input", size)
         if node.op is not None:
-            lines = (op_text(node.op, axes), f"field {field_text(layer)}")
+            lines = (node.op.text(axes), f"field {field_text(layer)}")
         for i, text in enumerate(lines):
             place = QRectF(rect.left(), rect.top() + 13.5 * (i + 1), rect.width(), 13)
             short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())

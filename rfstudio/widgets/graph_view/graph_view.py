@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QToolTip, QWidget
 
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
-from rfstudio.app.wording.texts import alignment_text, field_text, op_text, steps_text
+from rfstudio.app.wording.texts import alignment_text, field_text, steps_text
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.graph_view.graph_item import Drawing, GraphItem
 from rfstudio.widgets.graph_view.layout import layout_of
@@ -263,7 +263,7 @@ class GraphView(QGraphicsView):
             return f"input\n{layer.channels} channels of {size}"
         lines = [
             layer.name,
-            f"{op_text(layer.operation, len(layer.output_size))}: {layer.channels}×{size}",
+            f"{layer.operation.text(len(layer.output_size))}: {layer.channels}×{size}",
             f"field {field_text(layer)}, jump {steps_text(layer.jump)}, {alignment_text(layer)}",
         ]
         if index in drawing.misaligned:

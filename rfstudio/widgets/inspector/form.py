@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from PySide6.QtCore import QEvent, QPoint, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction, QPalette
@@ -20,9 +20,16 @@ from PySide6.QtWidgets import (
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
-from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.network.architecture import Item, Layer, Location, Parallel, Repeat, item_at
+from rfstudio.core.network.architecture import (
+    Item,
+    Layer,
+    Location,
+    MergeKind,
+    Parallel,
+    Repeat,
+    item_at,
+)
 from rfstudio.core.ops import parameters
 from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor, typed_in
 from rfstudio.widgets.parts.fields import Choice, Line, Spin
@@ -116,7 +123,7 @@ class ItemForm(QWidget):
             self._build_name()
             if isinstance(item, Layer):
                 self._build_reads(item)
-                for parameter in parameters(type(item.op)):  # type: ignore[arg-type]
+                for parameter in parameters(type(item.op)):
                     self._add_parameter(make_editor(parameter), parameter.name)
             elif isinstance(item, Repeat):
                 self._build_times()
@@ -202,7 +209,7 @@ class ItemForm(QWidget):
         choose.setToolTip("Choose from what stands in front of it")
         row.addWidget(line, 1)
         row.addWidget(choose)
-        several = isinstance(layer.op, ops.MERGES)
+        several = layer.op.merges
         tip = "Names of the layers that it reads (`from` in the file)" + (
             ", separated by commas." if several else "; empty: the layer before it."
         )
@@ -266,7 +273,7 @@ class ItemForm(QWidget):
 
     def _build_merge(self) -> None:
         box = Choice()
-        box.addItems(["concat", "add", "multiply"])
+        box.addItems(get_args(MergeKind))
         box.setAccessibleName("merge")
         self._add("merge", "merge", box, "How the branches are joined; concat joins channels.")
         branch = QToolButton()

@@ -14,7 +14,7 @@ from rfstudio.core.axes.axis_set import AxisSet, from_indices, read_back
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.ops.size_misfits import MAX_SIDE
+from rfstudio.core.ops.geometry import MAX_SIDE
 
 
 def _analysis(size: int, *items: ops.Op, axes: int = 1) -> Analysis:

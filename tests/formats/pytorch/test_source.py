@@ -12,7 +12,6 @@ from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture, Layer, walk
 from rfstudio.core.network.graph import Graph, expand
-from rfstudio.core.ops.channels import costs
 from rfstudio.engine.module.build import GraphModule
 from rfstudio.formats.networks.presets import names, read_preset
 from rfstudio.formats.pytorch import source as pytorch_source
@@ -33,7 +32,7 @@ def _parameters(graph: Graph) -> int:
     for node in graph.nodes[1:]:
         source = graph.nodes[node.inputs[0]]
         assert node.op is not None
-        total += costs(node.op, source.channels, node.channels, source.size, node.size).parameters
+        total += node.op.costs(source.channels, node.channels, source.size, node.size).parameters
     return total
 
 

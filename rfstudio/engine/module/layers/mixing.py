@@ -14,7 +14,6 @@ from torch.nn import functional
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import per_axis
-from rfstudio.core.ops.channels import squeezed_channels
 from rfstudio.engine.module.boxes import Part, fetch
 from rfstudio.engine.module.layers.base import (
     ADAPTIVE_AVG_POOL,
@@ -92,7 +91,7 @@ class SqueezeExciteModule(LayerModule):
     def __init__(self, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(node, sources)
         op: Any = node.op
-        hidden = max(squeezed_channels(op, node.channels), 1)
+        hidden = max(op.hidden_channels(node.channels), 1)
         self.fc1 = Affine(node.channels, hidden)
         self.fc2 = Affine(hidden, node.channels)
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Op, per_axis
-from rfstudio.core.ops.channels import group_count
+from rfstudio.core.ops.convolution import group_count
 from rfstudio.core.ops.geometry import window_of
 from rfstudio.engine.module.boxes import Part, fetch
 from rfstudio.engine.module.layers.base import CONV, Evaluate, FromWholeMap, LayerModule, Pointwise

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import padding_per_axis, per_axis
-from rfstudio.core.ops.channels import group_count
+from rfstudio.core.ops.convolution import group_count
 from rfstudio.core.ops.geometry import axis_rules, resolved_padding, window_of
 from rfstudio.engine.module.boxes import Box, Fetch, Part, Span, fetch, give_back, padding_around
 from rfstudio.engine.module.layers.base import (

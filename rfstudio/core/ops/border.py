@@ -1,0 +1,134 @@
+"""Padding and cropping as layers of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from rfstudio.core.axes.axis_rule import AxisRules, Window
+from rfstudio.core.errors import OpError
+from rfstudio.core.ops.fields import (
+    PADDING_TEXT,
+    Kind,
+    Padding,
+    Sizes,
+    padding_per_axis,
+    parameter,
+    per_axis,
+    size_parameter,
+)
+from rfstudio.core.ops.operation import Context, Free, KeepsChannels, Patternless
+
+PAD_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+class Border(Free, KeepsChannels, Patternless):
+    """An operation that adds or cuts off samples around a map."""
+
+    __slots__ = ()
+
+    context: ClassVar[Context] = Context.PATTERN
+    weighted: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pad(Border):
+    """Padding as a layer of its own."""
+
+    keyword: ClassVar[str] = "pad"
+    title: ClassVar[str] = "Padding"
+
+    padding: Padding = parameter(Kind.PADDING, PADDING_TEXT)
+    mode: str = parameter(Kind.CHOICE, "What the added samples hold.", "zeros", choices=PAD_MODES)
+
+    def _check(self) -> None:
+        if isinstance(self.padding, str):
+            raise OpError(f"padding of pad must be given in numbers, not {self.padding}")
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(padding=1)
+
+    def pads(self, axes: int) -> tuple[tuple[int, int], ...]:
+        """Return what is added as (before, after) per axis."""
+        assert not isinstance(self.padding, str)
+        return padding_per_axis(self.padding, axes)
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        return tuple(
+            Window(n, max(n + before + after, 0), before=before, mode=self.mode)
+            for n, (before, after) in zip(sizes, self.pads(len(sizes)), strict=True)
+        )
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        pads = self.pads(len(sizes))
+        if self.mode in ("reflect", "circular"):
+            spare = 1 if self.mode == "reflect" else 0
+            for n, pair in zip(sizes, pads, strict=True):
+                if max(pair) > n - spare:
+                    return f"{self.mode} padding of {max(pair)} needs more than {n} samples"
+        return _excess_cut("padding", tuple((-before, -after) for before, after in pads), sizes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop(Border):
+    """Keeps a part of the map: the middle of a given size, or all but given margins."""
+
+    keyword: ClassVar[str] = "crop"
+    title: ClassVar[str] = "Crop"
+    alternatives: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"size", "margins"}),)
+
+    size: Sizes | None = size_parameter(
+        "Size that is kept, from the middle; this or margins.", None
+    )
+    margins: Padding | None = parameter(
+        Kind.PADDING, "Samples cut from the front and the back; this or size.", None
+    )
+
+    def _check(self) -> None:
+        if (self.size is None) == (self.margins is None):
+            raise OpError("crop needs either size or margins")
+        if isinstance(self.margins, str):
+            raise OpError(f"margins of crop must be given in numbers, not {self.margins}")
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(margins=1)
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        if self.size is not None:
+            wanted = per_axis(self.size, len(sizes))
+            left = tuple(min(x, n) for x, n in zip(wanted, sizes, strict=True))
+            return tuple(
+                Window(n, x, before=-((n - x) // 2)) for n, x in zip(sizes, left, strict=True)
+            )
+        return tuple(
+            Window(n, max(n - before - after, 0), before=-before)
+            for n, (before, after) in zip(sizes, self._cuts(len(sizes)), strict=True)
+        )
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        if self.size is None:
+            return _excess_cut("margins", self._cuts(len(sizes)), sizes)
+        wanted = per_axis(self.size, len(sizes))
+        if any(x > n for x, n in zip(wanted, sizes, strict=True)):
+            return (
+                f"size {'×'.join(map(str, wanted))} is larger than its input, "
+                f"{'×'.join(map(str, sizes))}; crop to at most that, or pad"
+            )
+        return ""
+
+    def _cuts(self, axes: int) -> tuple[tuple[int, int], ...]:
+        """Return the margins as (before, after) per axis."""
+        assert self.margins is not None
+        assert not isinstance(self.margins, str)
+        return padding_per_axis(self.margins, axes)
+
+
+def _excess_cut(what: str, cuts: tuple[tuple[int, int], ...], sizes: tuple[int, ...]) -> str:
+    """Return that more is cut off than there is, whatever is added at the other end."""
+    for n, pair in zip(sizes, cuts, strict=True):
+        cut = sum(max(x, 0) for x in pair)
+        if cut > n:
+            return f"{what} cut {cut} samples off an axis that has only {n}"
+    return ""

@@ -1,0 +1,222 @@
+"""Convolutions: plain, transposed and deformable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import ClassVar, Self
+
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Whole
+from rfstudio.core.errors import OpError
+from rfstudio.core.ops.fields import (
+    BIAS_TEXT,
+    DILATION_TEXT,
+    GROUPS_TEXT,
+    KERNEL_TEXT,
+    OUT_CHANNELS_TEXT,
+    PADDING_TEXT,
+    STRIDE_TEXT,
+    Groups,
+    Kind,
+    Padding,
+    Sizes,
+    padding_per_axis,
+    parameter,
+    per_axis,
+    size_parameter,
+)
+from rfstudio.core.ops.geometry import MAX_SIDE
+from rfstudio.core.ops.operation import Context, Costs, Demands
+from rfstudio.core.ops.window import Sliding, Windowed, window_rules
+
+
+class Convolution(Sliding):
+    """An operation with a learned kernel for each pair of channels of a group."""
+
+    __slots__ = ()
+
+    weighted: ClassVar[bool] = True
+
+    groups: Groups
+    out_channels: int | None
+    bias: bool
+
+    def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
+        out = channels[0] if self.out_channels is None else self.out_channels
+        groups = group_count(self, channels[0])
+        if channels[0] % groups or out % groups:
+            raise OpError(
+                f"{groups} groups do not divide {channels[0]} input channels "
+                f"and {out} output channels"
+            )
+        return out
+
+    def costs(
+        self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
+    ) -> Costs:
+        return self._costs_at(channels, out_channels, out_sizes)
+
+    def _costs_at(self, channels: int, out_channels: int, placements: tuple[int, ...]) -> Costs:
+        """Return the costs of a kernel that is applied at so many places along each axis."""
+        taps = prod(per_axis(self.kernel_size, len(placements)))
+        weights = channels * out_channels // group_count(self, channels) * taps
+        bias = out_channels if self.bias else 0
+        return Costs(weights + bias, weights * prod(placements))
+
+    def _window_words(self, axes: int) -> list[str]:
+        words = super()._window_words(axes)
+        return [*words, "depthwise"] if self.groups == "depthwise" else words
+
+
+def group_count(op: Convolution, channels: int) -> int:
+    """Return the number of groups, resolving `depthwise` for that many input channels."""
+    # An empty map that is flattened has no channels; that is a fault of its own.
+    return max(1, channels) if op.groups == "depthwise" else op.groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conv(Convolution, Windowed):
+    """A convolution."""
+
+    keyword: ClassVar[str] = "conv"
+    title: ClassVar[str] = "Convolution"
+
+    kernel_size: Sizes = size_parameter(KERNEL_TEXT)
+    stride: Sizes = size_parameter(STRIDE_TEXT, 1)
+    padding: Padding = parameter(Kind.PADDING, PADDING_TEXT, 0)
+    dilation: Sizes = size_parameter(DILATION_TEXT, 1)
+    groups: Groups = parameter(Kind.GROUPS, GROUPS_TEXT, 1, minimum=1)
+    out_channels: int | None = parameter(Kind.INTEGER, OUT_CHANNELS_TEXT, None, minimum=1)
+    bias: bool = parameter(Kind.BOOLEAN, BIAS_TEXT, True)
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(kernel_size=3, padding=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvTranspose(Convolution):
+    """A transposed convolution: the adjoint of a convolution's positions."""
+
+    keyword: ClassVar[str] = "conv_transpose"
+    title: ClassVar[str] = "Transposed convolution"
+    context: ClassVar[Context] = Context.PATTERN
+
+    kernel_size: Sizes = size_parameter(KERNEL_TEXT)
+    stride: Sizes = size_parameter(
+        "Distance in the output between two neighbouring input samples.", 1
+    )
+    padding: Padding = parameter(
+        Kind.PADDING, "Samples cut from the front and the back of the output.", 0
+    )
+    output_padding: Sizes = parameter(
+        Kind.SIZES, "Samples added to the back of the output.", 0, minimum=0
+    )
+    dilation: Sizes = size_parameter(DILATION_TEXT, 1)
+    groups: Groups = parameter(Kind.GROUPS, GROUPS_TEXT, 1, minimum=1)
+    out_channels: int | None = parameter(Kind.INTEGER, OUT_CHANNELS_TEXT, None, minimum=1)
+    bias: bool = parameter(Kind.BOOLEAN, BIAS_TEXT, True)
+
+    def _check(self) -> None:
+        if isinstance(self.padding, str):
+            raise OpError(f"padding of conv_transpose must be given in numbers, not {self.padding}")
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(kernel_size=2, stride=2)
+
+    def pads(self, axes: int) -> tuple[tuple[int, int], ...]:
+        """Return what is cut off the output as (before, after) per axis."""
+        assert not isinstance(self.padding, str)
+        return padding_per_axis(self.padding, axes)
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        axes = len(sizes)
+        rules: list[AxisRule] = []
+        for n, k, s, d, extra, (before, after) in zip(
+            sizes,
+            per_axis(self.kernel_size, axes),
+            per_axis(self.stride, axes),
+            per_axis(self.dilation, axes),
+            per_axis(self.output_padding, axes),
+            self.pads(axes),
+            strict=True,
+        ):
+            out = max((n - 1) * s - before - after + d * (k - 1) + extra + 1, 0) if n > 0 else 0
+            rules.append(Periodic(n, out, 1, _phases(k, s, d, before)))
+        return tuple(rules)
+
+    def demands(self, sizes: tuple[int, ...]) -> Demands:
+        axes = len(sizes)
+        kernels, strides = per_axis(self.kernel_size, axes), per_axis(self.stride, axes)
+        return [(n * s + k, k * s) for n, k, s in zip(sizes, kernels, strides, strict=True)]
+
+    def costs(
+        self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
+    ) -> Costs:
+        # Each input sample is multiplied by the whole kernel.
+        return self._costs_at(channels, out_channels, sizes)
+
+
+@lru_cache(maxsize=4096)
+def _phases(kernel: int, stride: int, dilation: int, before: int) -> tuple[Taps, ...]:
+    """For each phase the j with j·stride − before + dilation·t = phase."""
+    return tuple(
+        tuple(
+            sorted(
+                (phase + before - dilation * t) // stride
+                for t in range(kernel)
+                if (phase + before - dilation * t) % stride == 0
+            )
+        )
+        for phase in range(stride)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeformConv(Convolution, Windowed):
+    """A deformable convolution: each tap moves by a learned offset."""
+
+    keyword: ClassVar[str] = "deform_conv"
+    title: ClassVar[str] = "Deformable convolution"
+
+    kernel_size: Sizes = size_parameter(KERNEL_TEXT)
+    stride: Sizes = size_parameter(STRIDE_TEXT, 1)
+    padding: Padding = parameter(Kind.PADDING, PADDING_TEXT, 0)
+    dilation: Sizes = size_parameter(DILATION_TEXT, 1)
+    groups: Groups = parameter(Kind.GROUPS, GROUPS_TEXT, 1, minimum=1)
+    out_channels: int | None = parameter(Kind.INTEGER, OUT_CHANNELS_TEXT, None, minimum=1)
+    bias: bool = parameter(Kind.BOOLEAN, BIAS_TEXT, True)
+    max_offset: int | None = parameter(
+        Kind.INTEGER, "Largest offset of a tap in samples; empty: unbounded.", None, minimum=0
+    )
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(kernel_size=3, padding=1)
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        plain = window_rules(self, sizes)
+        if self.max_offset is None:
+            return tuple(Whole(x.n_in, x.n_out) for x in plain)
+        reach = self.max_offset
+        rules: list[AxisRule] = []
+        for rule in plain:
+            taps = {x + shift for x in rule.taps(0) for shift in range(-reach, reach + 1)}
+            rules.append(Periodic(rule.n_in, rule.n_out, rule.stride, (tuple(sorted(taps)),)))
+        return tuple(rules)
+
+    def demands(self, sizes: tuple[int, ...]) -> Demands:
+        axes = len(sizes)
+        if self.max_offset is None:
+            return [(0, 0)] * axes
+        reads = 2 * self.max_offset + 1
+        kernels = per_axis(self.kernel_size, axes)
+        pads = 0 if isinstance(self.padding, str) else self.padding
+        # The pattern is the same along a map of any length; at its borders it is listed.
+        borders = [sum(pair) for pair in padding_per_axis(pads, axes)]
+        return [
+            (n + x if x > MAX_SIDE else 0, k * reads)
+            for n, k, x in zip(sizes, kernels, borders, strict=True)
+        ]

@@ -1,0 +1,67 @@
+"""An operation that the program does not know, declared by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from rfstudio.core.axes.axis_rule import AxisRules, Whole
+from rfstudio.core.ops.fields import (
+    DILATION_TEXT,
+    KERNEL_TEXT,
+    OUT_CHANNELS_TEXT,
+    PADDING_TEXT,
+    STRIDE_TEXT,
+    Kind,
+    Padding,
+    Sizes,
+    parameter,
+    size_parameter,
+)
+from rfstudio.core.ops.operation import Costs
+from rfstudio.core.ops.window import Windowed, window_rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custom(Windowed):
+    """An operation that the program does not know, declared by hand."""
+
+    keyword: ClassVar[str] = "custom"
+    title: ClassVar[str] = "Custom"
+    weighted: ClassVar[bool] = False
+
+    label: str = parameter(Kind.TEXT, "What the operation is called.", "")
+    whole: bool = parameter(
+        Kind.BOOLEAN,
+        "Whether each output reads the whole input map (`global` in files); kernel, stride and "
+        "padding then only give the size of the output.",
+        False,
+    )
+    kernel_size: Sizes = size_parameter(KERNEL_TEXT, 1)
+    stride: Sizes = size_parameter(STRIDE_TEXT, 1)
+    padding: Padding = parameter(Kind.PADDING, PADDING_TEXT, 0)
+    dilation: Sizes = size_parameter(DILATION_TEXT, 1)
+    out_channels: int | None = parameter(Kind.INTEGER, OUT_CHANNELS_TEXT, None, minimum=1)
+    parameters: int = parameter(
+        Kind.INTEGER, "Number of learned parameters, for the counts.", 0, minimum=0
+    )
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(label="custom")
+
+    def text(self, axes: int) -> str:
+        words = [] if self.whole else self._window_words(axes)
+        return " ".join([self.label or self.keyword, *words])
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        plain = window_rules(self, sizes)
+        return tuple(Whole(x.n_in, x.n_out) for x in plain) if self.whole else plain
+
+    def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
+        return channels[0] if self.out_channels is None else self.out_channels
+
+    def costs(
+        self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
+    ) -> Costs:
+        return Costs(self.parameters, 0)

@@ -1,0 +1,44 @@
+"""Operations of one position that are neither activations nor norms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rfstudio.core.errors import OpError
+from rfstudio.core.ops.fields import Kind, parameter
+from rfstudio.core.ops.operation import Free, Pointwise
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax(Free, Pointwise):
+    """The softmax over the channels of a position."""
+
+    keyword: ClassVar[str] = "softmax"
+    title: ClassVar[str] = "Softmax"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity(Free, Pointwise):
+    """Nothing."""
+
+    keyword: ClassVar[str] = "identity"
+    title: ClassVar[str] = "Identity"
+    does_nothing: ClassVar[bool] = True
+    followed_apart: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropout(Free, Pointwise):
+    """Random zeros while training; nothing at inference."""
+
+    keyword: ClassVar[str] = "dropout"
+    title: ClassVar[str] = "Dropout"
+    does_nothing: ClassVar[bool] = True
+    followed_apart: ClassVar[bool] = True
+
+    p: float = parameter(Kind.NUMBER, "Share of zeros while training.", 0.5, minimum=0)
+
+    def _check(self) -> None:
+        if self.p > 1:
+            raise OpError(f"p must be at most 1, not {self.p}")

@@ -1,0 +1,203 @@
+"""Resampling: interpolation, and pixel shuffles between channels and positions.
+
+References
+----------
+.. [1] PyTorch 2 documentation of `torch.nn.functional.interpolate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from math import floor
+from typing import ClassVar, Self
+
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Window
+from rfstudio.core.errors import OpError
+from rfstudio.core.ops.fields import (
+    Kind,
+    Scales,
+    Sizes,
+    parameter,
+    per_axis,
+    scale_per_axis,
+    size_parameter,
+    text_per_axis,
+)
+from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, Patternless
+
+UPSAMPLE_MODES = ("nearest", "linear", "bilinear", "trilinear", "bicubic")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsample(Free, KeepsChannels):
+    """Interpolation to a larger or smaller map, as `torch.nn.functional.interpolate`."""
+
+    keyword: ClassVar[str] = "upsample"
+    title: ClassVar[str] = "Upsampling"
+    context: ClassVar[Context] = Context.PATTERN
+    weighted: ClassVar[bool] = False
+    alternatives: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"scale_factor", "size"}),)
+
+    scale_factor: Scales | None = parameter(
+        Kind.SCALES, "Output size over input size; this or size.", None
+    )
+    size: Sizes | None = size_parameter(
+        "Size of the output map along each axis; this or scale_factor.", None
+    )
+    mode: str = parameter(
+        Kind.CHOICE, "How values between the samples are found.", "nearest", choices=UPSAMPLE_MODES
+    )
+    align_corners: bool = parameter(
+        Kind.BOOLEAN, "Whether the corner samples of both maps coincide.", False
+    )
+
+    def _check(self) -> None:
+        if (self.scale_factor is None) == (self.size is None):
+            raise OpError("upsample needs either scale_factor or size")
+        if self.align_corners and self.mode == "nearest":
+            raise OpError("align_corners has no meaning with mode nearest")
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(scale_factor=2)
+
+    def text(self, axes: int) -> str:
+        if self.scale_factor:
+            return f"{self.keyword} ×{text_per_axis(self.scale_factor)}"
+        return f"{self.keyword} to {text_per_axis(self.size)}"
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        outs, ratios = self._outs_and_ratios(sizes)
+        # PyTorch copies an axis that keeps its size, whatever the factor; bicubic if all axes do.
+        copies = self.mode != "bicubic" or sizes == outs
+        return tuple(
+            Window(n, m)
+            if copies and n == m
+            else _interpolated(n, m, ratio, self.mode, align_corners=self.align_corners)
+            for n, m, ratio in zip(sizes, outs, ratios, strict=True)
+        )
+
+    def demands(self, sizes: tuple[int, ...]) -> Demands:
+        outs, ratios = self._outs_and_ratios(sizes)
+        return [
+            (m, _read_ratio(n, m, ratio, align_corners=self.align_corners).denominator)
+            for n, m, ratio in zip(sizes, outs, ratios, strict=True)
+        ]
+
+    def _outs_and_ratios(
+        self, sizes: tuple[int, ...]
+    ) -> tuple[tuple[int, ...], tuple[Fraction, ...]]:
+        """Return for each axis the size of the output, and input samples per output sample."""
+        axes = len(sizes)
+        if self.size is not None:
+            outs = per_axis(self.size, axes)
+            return outs, tuple(Fraction(n, m) for n, m in zip(sizes, outs, strict=True))
+        assert self.scale_factor is not None
+        scales = scale_per_axis(self.scale_factor, axes)
+        outs = tuple(_scaled_size(n, x) for n, x in zip(sizes, scales, strict=True))
+        return outs, tuple(1 / x for x in scales)
+
+
+def _scaled_size(n: int, scale: Fraction) -> int:
+    """Return the size of `n` samples scaled up or down, as PyTorch's `interpolate` has it.
+
+    It multiplies floating-point numbers, so 45 samples by 1.4 are 62, not the exact 63.
+    """
+    return floor(float(n) * float(scale))
+
+
+def _read_ratio(n: int, m: int, ratio: Fraction, *, align_corners: bool) -> Fraction:
+    """Return by how many input samples an interpolation moves on from output to output."""
+    if align_corners:
+        return Fraction(n - 1, m - 1) if m > 1 else Fraction(0)
+    return ratio
+
+
+@lru_cache(maxsize=4096)
+def _interpolated(n: int, m: int, ratio: Fraction, mode: str, *, align_corners: bool) -> AxisRule:
+    """Rule of `interpolate` [1]_: the samples read with a weight that is not zero."""
+    if n == 0 or m == 0:
+        return Window(n, 0)
+    ratio = _read_ratio(n, m, ratio, align_corners=align_corners)
+    if ratio == 1:
+        return Window(n, m)
+    phases: list[Taps] = []
+    for i in range(ratio.denominator):
+        if mode == "nearest":
+            phases.append((floor(i * ratio),))
+            continue
+        source = i * ratio if align_corners else (i + Fraction(1, 2)) * ratio - Fraction(1, 2)
+        first = floor(source)
+        if source == first:
+            phases.append((first,))
+        elif mode == "bicubic":
+            phases.append((first - 1, first, first + 1, first + 2))
+        else:
+            phases.append((first, first + 1))
+    return Periodic(n, m, ratio.numerator, tuple(phases), clamped=True, by_size=align_corners)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelShuffle(Free):
+    """Moves channels to positions: r × r fewer channels, r times the size."""
+
+    keyword: ClassVar[str] = "pixel_shuffle"
+    title: ClassVar[str] = "Pixel shuffle"
+    context: ClassVar[Context] = Context.PATTERN
+    weighted: ClassVar[bool] = False
+
+    upscale_factor: int = parameter(Kind.INTEGER, "Factor of the size.", minimum=1)
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(upscale_factor=2)
+
+    def text(self, axes: int) -> str:
+        return f"{self.keyword} ×{self.upscale_factor}"
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        r = self.upscale_factor
+        return tuple(Periodic(n, n * r, 1, ((0,),) * r) for n in sizes)
+
+    def demands(self, sizes: tuple[int, ...]) -> Demands:
+        return [(n * self.upscale_factor, self.upscale_factor) for n in sizes]
+
+    def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
+        block = int(self.upscale_factor ** len(sizes))
+        if channels[0] % block:
+            raise OpError(f"{channels[0]} channels cannot be shuffled into blocks of {block}")
+        return channels[0] // block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelUnshuffle(Free, Patternless):
+    """Moves positions to channels: the inverse of a pixel shuffle."""
+
+    keyword: ClassVar[str] = "pixel_unshuffle"
+    title: ClassVar[str] = "Pixel unshuffle"
+    context: ClassVar[Context] = Context.PATTERN
+    weighted: ClassVar[bool] = False
+
+    downscale_factor: int = parameter(Kind.INTEGER, "Divisor of the size.", minimum=1)
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(downscale_factor=2)
+
+    def text(self, axes: int) -> str:
+        return f"{self.keyword} /{self.downscale_factor}"
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        r = self.downscale_factor
+        return tuple(Window(n, n // r, r, r) for n in sizes)
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        r = self.downscale_factor
+        if any(n % r for n in sizes):
+            return f"downscale_factor {r} does not divide {'×'.join(map(str, sizes))}"
+        return ""
+
+    def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
+        return channels[0] * int(self.downscale_factor ** len(sizes))
