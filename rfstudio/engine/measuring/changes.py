@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import Window
 from rfstudio.engine.module.boxes import Box, Part, Span
 from rfstudio.engine.module.cone import Plan, macs_of
@@ -120,7 +121,7 @@ class Reached:
     def __init__(
         self,
         graph: Graph,
-        layers: Mapping[int, LayerModule],
+        layers: Mapping[int, LayerModule[Op]],
         plan: Plan,
         pixels: Tensor,
         spans: Sequence[Iterable[Span]],

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import Window
 from rfstudio.engine.module.boxes import Box, Part
 from rfstudio.engine.module.build import GraphModule
@@ -132,7 +133,7 @@ class Tape:
         return self._pulls[1]
 
 
-def bound_pull(graph: Graph, layers: Mapping[int, LayerModule], plan: Plan, index: int) -> Pull:
+def bound_pull(graph: Graph, layers: Mapping[int, LayerModule[Op]], plan: Plan, index: int) -> Pull:
     """Return the way back through one node of a plan."""
     node = graph.nodes[index]
     return layers[index].bind_pull(

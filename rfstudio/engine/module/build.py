@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any, Literal
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from rfstudio.core.errors import GraphError
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.core.network.graph import Graph, expand
-from rfstudio.core.ops import Op
+from rfstudio.core.network.graph import Graph, Node, expand
+from rfstudio.core.ops import Op, OpTable
 from rfstudio.engine.module.boxes import Box
 from rfstudio.engine.module.cone import Plan, input_of, make_plan
 from rfstudio.engine.module.initial import (
@@ -23,11 +23,10 @@ from rfstudio.engine.module.initial import (
     normal,
     unit_weights,
 )
+from rfstudio.engine.module.layers import LAYERS, POSITIVE
 from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.module.layers.mixing import LinearModule
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
-from rfstudio.engine.module.layers.positive import POSITIVE
-from rfstudio.engine.module.layers.table import MODULES, MakeModule
 
 _PLANS_KEPT = 64
 
@@ -107,7 +106,7 @@ class GraphModule(Scope):
         self.target = len(nodes) - 1 if layer is None else self.graph.index(layer)
         self.needed = ancestors(self.graph, self.target)
         _refuse_faults(self.graph, self.needed)
-        table = {**MODULES, **POSITIVE} if positive else MODULES
+        table = POSITIVE if positive else LAYERS
         # Weights have no memory before all of them are known to fit.
         with torch.device("meta"):
             _refuse_size([*_place(Scope(), self.graph, self.needed, table).values()])
@@ -125,7 +124,7 @@ class GraphModule(Scope):
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self.graph = expand(self.architecture, self._input_size)
 
-    def layers(self) -> Iterator[LayerModule]:
+    def layers(self) -> Iterator[LayerModule[Op]]:
         """Yield the module of every node, in order."""
         yield from self.by_index.values()
 
@@ -190,7 +189,7 @@ class GraphModule(Scope):
             self._graphs[key] = graph
         return self._graphs[key]
 
-    def _refuse_other_size(self, graph: Graph, index: int, layer: LayerModule) -> None:
+    def _refuse_other_size(self, graph: Graph, index: int, layer: LayerModule[Op]) -> None:
         if isinstance(layer, LinearModule):
             source = graph.nodes[graph.nodes[index].inputs[0]]
             features = source.channels * prod(source.size)
@@ -221,15 +220,18 @@ class GraphModule(Scope):
 
 
 def _place(
-    scope: Scope, graph: Graph, indices: Sequence[int], table: Mapping[type[Op], MakeModule]
-) -> dict[int, LayerModule]:
+    scope: Scope,
+    graph: Graph,
+    indices: Sequence[int],
+    table: OpTable[[Node, Sequence[Node]], LayerModule[Op]],
+) -> dict[int, LayerModule[Op]]:
     """Make the modules of some nodes, held by `scope` under their layers' paths."""
-    made: dict[int, LayerModule] = {}
+    made: dict[int, LayerModule[Op]] = {}
     for index in indices:
         node = graph.nodes[index]
         if node.op is None:
             continue
-        made[index] = table[type(node.op)](node, [graph.nodes[i] for i in node.inputs])
+        made[index] = table(node.op, node, [graph.nodes[i] for i in node.inputs])
         *containers, name = node.name.split(".")
         place = scope
         for container in containers:
@@ -247,7 +249,7 @@ def weight_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
     indices = [x.index for x in graph.nodes if x.location not in faulty]
     scope = Scope()
     with torch.device("meta"):
-        made = _place(scope, graph, indices, MODULES)
+        made = _place(scope, graph, indices, LAYERS)
     names = {id(module): name for name, module in scope.named_modules()}
     return {
         f"{names[id(module)]}.{name}": tuple(x.shape)
@@ -284,7 +286,7 @@ def _refuse_faults(graph: Graph, needed: Sequence[int]) -> None:
             )
 
 
-def _refuse_size(modules: Sequence[LayerModule]) -> None:
+def _refuse_size(modules: Sequence[LayerModule[Op]]) -> None:
     total = sum(x.numel() for module in modules for x in module.parameters())
     if total > MAX_WEIGHTS:
         largest = max(modules, key=lambda m: sum(x.numel() for x in m.parameters()))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rfstudio.core.errors import UnitError
 from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.ops import Op
 from rfstudio.engine.module.boxes import Box, Part, Span, whole
 from rfstudio.engine.module.layers.base import Evaluate, LayerModule
 
@@ -103,7 +104,7 @@ class _BoundLate:
     """
 
     def __init__(
-        self, layer: LayerModule, node: Node, sources: tuple[Part, ...], part: Part
+        self, layer: LayerModule[Op], node: Node, sources: tuple[Part, ...], part: Part
     ) -> None:
         self._bind = (layer, node, sources, part)
         self._evaluate: Evaluate | None = None
@@ -116,7 +117,7 @@ class _BoundLate:
 
 
 def boxes_behind(
-    graph: Graph, layers: Mapping[int, LayerModule], target: int, box: Box
+    graph: Graph, layers: Mapping[int, LayerModule[Op]], target: int, box: Box
 ) -> dict[int, Box]:
     """Return the box that each node must supply so that `box` of node `target` can be computed.
 
@@ -149,7 +150,7 @@ def _hull(a: Box | None, b: Box) -> Box:
 
 def make_plan(
     graph: Graph,
-    layers: Mapping[int, LayerModule],
+    layers: Mapping[int, LayerModule[Op]],
     target: int,
     box: Box | None = None,
     *,

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rfstudio.core.ops import Op
 from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.requests.request import check_seed
 
@@ -60,7 +61,7 @@ def normal(source: np.random.Generator, shape: Sequence[int]) -> Tensor:
 
 
 @torch.no_grad()
-def draw_weights(layers: Iterable[LayerModule], seed: int, index: int = 0) -> None:
+def draw_weights(layers: Iterable[LayerModule[Op]], seed: int, index: int = 0) -> None:
     """Draw all weights from normal distributions of mean 0 and variance 2 / fan-in [1]_.
 
     Biases are zero; what a norm has learned and measured is as at the start of a training.
@@ -81,7 +82,7 @@ def draw_weights(layers: Iterable[LayerModule], seed: int, index: int = 0) -> No
 
 
 @torch.no_grad()
-def level_weights(layers: Iterable[LayerModule]) -> None:
+def level_weights(layers: Iterable[LayerModule[Op]]) -> None:
     """Set every weight to 1 / fan-in: uniform, and no deep network overflows."""
     for layer in layers:
         for name, fan_in in layer.fan_in().items():
@@ -90,7 +91,7 @@ def level_weights(layers: Iterable[LayerModule]) -> None:
 
 
 @torch.no_grad()
-def unit_weights(layers: Iterable[LayerModule]) -> None:
+def unit_weights(layers: Iterable[LayerModule[Op]]) -> None:
     """Set every weight to 1, for counting paths."""
     for layer in layers:
         for name in layer.fan_in():
@@ -98,7 +99,7 @@ def unit_weights(layers: Iterable[LayerModule]) -> None:
         _reset_rest(layer)
 
 
-def _reset_rest(layer: LayerModule) -> None:
+def _reset_rest(layer: LayerModule[Op]) -> None:
     """Zero the biases of weighted layers; set the statistics of a batch norm to their start."""
     weighted = layer.fan_in()
     for name, parameter in layer.named_parameters():

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.axes.axis_set import AxisSet, read_back
 from rfstudio.core.network.graph import Node
-from rfstudio.core.ops.geometry import AxisRules
+from rfstudio.core.ops import Op
 from rfstudio.engine.module.boxes import Box, Part, fetch
 
 Evaluate: TypeAlias = Callable[[list[Tensor]], Tensor]
@@ -24,12 +25,16 @@ Keeps: TypeAlias = Literal["nothing", "inputs", "gates"]
 """What has to be known of an evaluation to go back through it: nothing, where the operation is
 linear; the boxes that it read; or which outputs move with their input, the others being fixed."""
 
+OpT_co = TypeVar("OpT_co", bound=Op, covariant=True)
 
-class LayerModule(nn.Module):
+
+class LayerModule(nn.Module, Generic[OpT_co]):
     """One node of a graph: its weights, and how a box of its map is computed.
 
     Parameters
     ----------
+    op
+        Its operation.
     node
         The node.
     sources
@@ -43,11 +48,11 @@ class LayerModule(nn.Module):
 
     keeps: Keeps = "inputs"
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
+    def __init__(self, op: OpT_co, node: Node, sources: Sequence[Node]) -> None:
         super().__init__()
         del sources
         self.label = node.name
-        self.op = node.op
+        self.op = op
 
     def reads(self, node: Node, box: Box) -> Box:
         """Return the box of the source map that `box` of this map reads, within the map."""
@@ -132,7 +137,7 @@ def read_box(rules: AxisRules, box: Box) -> Box:
     return tuple(spans)
 
 
-class Pointwise(LayerModule):
+class Pointwise(LayerModule[OpT_co]):
     """An operation whose output at a position reads that position alone."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
@@ -148,7 +153,7 @@ class Pointwise(LayerModule):
         raise NotImplementedError
 
 
-class FromWholeMap(LayerModule):
+class FromWholeMap(LayerModule[OpT_co]):
     """An operation that reads the whole map; computed whole, then cut."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from math import inf, prod
 from typing import Any
@@ -23,24 +23,31 @@ from rfstudio.engine.module.layers.base import (
     FromWholeMap,
     LayerModule,
 )
+from rfstudio.engine.module.layers.table import layer_for
 
 
-class GlobalPoolModule(FromWholeMap):
-    """The mean or the maximum over the map."""
+@layer_for(ops.GlobalAvgPool)
+class GlobalAvgPoolModule(FromWholeMap[ops.GlobalAvgPool]):
+    """The mean over the map."""
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        if isinstance(node.op, ops.GlobalAvgPool):
-            self.keeps = "nothing"
+    keeps = "nothing"
 
     def apply_to_map(self, x: Tensor) -> Tensor:  # noqa: D102
-        mean = isinstance(self.op, ops.GlobalAvgPool)
-        pools: Any = ADAPTIVE_AVG_POOL if mean else ADAPTIVE_MAX_POOL
-        result: Tensor = pools[x.dim() - 2](x, 1)
-        return result
+        pool: Callable[..., Tensor] = ADAPTIVE_AVG_POOL[x.dim() - 2]
+        return pool(x, 1)
 
 
-class FlattenModule(FromWholeMap):
+@layer_for(ops.GlobalMaxPool)
+class GlobalMaxPoolModule(FromWholeMap[ops.GlobalMaxPool]):
+    """The maximum over the map."""
+
+    def apply_to_map(self, x: Tensor) -> Tensor:  # noqa: D102
+        pool: Callable[..., Tensor] = ADAPTIVE_MAX_POOL[x.dim() - 2]
+        return pool(x, 1)
+
+
+@layer_for(ops.Flatten)
+class FlattenModule(FromWholeMap[ops.Flatten]):
     """Positions become channels."""
 
     keeps = "nothing"
@@ -49,14 +56,14 @@ class FlattenModule(FromWholeMap):
         return x.reshape(x.shape[0], -1, *(1,) * (x.dim() - 2))
 
 
-class LinearModule(FromWholeMap):
+@layer_for(ops.Linear)
+class LinearModule(FromWholeMap[ops.Linear]):
     """A fully connected layer over all positions and channels."""
 
     keeps = "nothing"
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.Linear, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         features = sources[0].channels * prod(sources[0].size)
         self.weight = nn.Parameter(torch.empty(node.channels, features))
         self.bias = nn.Parameter(torch.zeros(node.channels)) if op.bias else None
@@ -69,13 +76,13 @@ class LinearModule(FromWholeMap):
         return {"weight": self.weight.shape[1]}
 
 
-class GroupNormModule(FromWholeMap):
+@layer_for(ops.InstanceNorm, ops.GroupNorm)
+class GroupNormModule(FromWholeMap[ops.MapNorm]):
     """Normalisation over the map, of groups of channels or of each channel."""
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
-        self.groups = op.num_groups if isinstance(op, ops.GroupNorm) else node.channels
+    def __init__(self, op: ops.MapNorm, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        self.groups = op.group_count(node.channels)
         self.eps = op.eps
         self.weight = nn.Parameter(torch.ones(node.channels)) if op.affine else None
         self.bias = nn.Parameter(torch.zeros(node.channels)) if op.affine else None
@@ -85,12 +92,12 @@ class GroupNormModule(FromWholeMap):
         return torch.group_norm(x, self.groups, self.weight, self.bias, self.eps)
 
 
-class SqueezeExciteModule(LayerModule):
+@layer_for(ops.SqueezeExcite)
+class SqueezeExciteModule(LayerModule[ops.SqueezeExcite]):
     """Channels times a gate that a small network makes from their means over the map."""
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.SqueezeExcite, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         hidden = max(op.hidden_channels(node.channels), 1)
         self.fc1 = Affine(node.channels, hidden)
         self.fc2 = Affine(hidden, node.channels)
@@ -98,7 +105,7 @@ class SqueezeExciteModule(LayerModule):
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         cut = fetch(sources[0], target.box)
         axes = len(node.size)
-        op: Any = node.op
+        op = self.op
         hidden = functional.silu if op.activation == "silu" else functional.relu
         hard = op.scale_activation == "hardsigmoid"
         opening = functional.hardsigmoid if hard else torch.sigmoid
@@ -114,12 +121,12 @@ class SqueezeExciteModule(LayerModule):
         return {"fc1.weight": self.fc1.in_features, "fc2.weight": self.fc2.in_features}
 
 
-class AttentionModule(LayerModule):
+@layer_for(ops.Attention)
+class AttentionModule(LayerModule[ops.Attention]):
     """Multi-head self-attention; every position of the map is a token."""
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.Attention, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         self.heads = op.heads
         channels = node.channels
         self.in_proj_weight = nn.Parameter(torch.empty(3 * channels, channels))
@@ -153,15 +160,15 @@ def _split(x: Tensor, heads: int) -> Tensor:
     return x.reshape(*x.shape[:-1], heads, -1).transpose(-3, -2)
 
 
-class WindowAttentionModule(LayerModule):
+@layer_for(ops.WindowAttention)
+class WindowAttentionModule(LayerModule[ops.WindowAttention]):
     """Self-attention within the windows of a grid; windows at the border are cut off.
 
     A learned bias for each offset between two positions is added, as in Swin.
     """
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.WindowAttention, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         axes, channels = len(node.size), node.channels
         self.heads = op.heads
         self.window = per_axis(op.window_size, axes)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,88 +13,115 @@ from torch.nn import functional
 
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
-from rfstudio.core.ops import Op
 from rfstudio.engine.module.boxes import Part, fetch, give_back
 from rfstudio.engine.module.layers.base import Evaluate, Pointwise, Pull
+from rfstudio.engine.module.layers.table import LAYERS, layer_for
 
-_FUNCTIONS: dict[type[Op], Callable[[Any], Callable[[Tensor], Tensor]]] = {
-    ops.Relu: lambda _: torch.relu,
-    ops.Relu6: lambda _: functional.relu6,
-    ops.LeakyRelu: lambda op: lambda x: functional.leaky_relu(x, op.negative_slope),
-    ops.Elu: lambda op: lambda x: functional.elu(x, op.alpha),
-    ops.Gelu: lambda op: lambda x: functional.gelu(x, approximate=op.approximate),
-    ops.Silu: lambda _: functional.silu,
-    ops.Hardswish: lambda _: functional.hardswish,
-    ops.Hardsigmoid: lambda _: functional.hardsigmoid,
-    ops.Sigmoid: lambda _: torch.sigmoid,
-    ops.Tanh: lambda _: torch.tanh,
-    ops.Softplus: lambda op: lambda x: functional.softplus(x, op.beta, op.threshold),
-    ops.Softmax: lambda _: lambda x: torch.softmax(x, 1),
-    ops.Identity: lambda _: lambda x: x,
-    ops.LocalResponseNorm: lambda op: (
-        lambda x: functional.local_response_norm(x, op.size, op.alpha, op.beta, op.k)
-    ),
-}
-"""The function of every operation that has no weights."""
+ActivationT_co = TypeVar("ActivationT_co", bound=ops.Activation, covariant=True)
 
 
-class FunctionModule(Pointwise):
+def torch_function(op: ops.Activation) -> Callable[..., Tensor]:
+    """Return the function of an activation in PyTorch, with its options."""
+    home, name = op.torch_function.split(".")
+    function: Callable[..., Tensor] = getattr({"torch": torch, "F": functional}[home], name)
+    options = {x.name: getattr(op, x.name) for x in ops.parameters(type(op))}
+    return partial(function, **options) if options else function
+
+
+@LAYERS.family(ops.Activation)
+class ActivationModule(Pointwise[ActivationT_co]):
     """An activation without weights."""
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        assert node.op is not None
-        self._function = _FUNCTIONS[type(node.op)](node.op)
-        if isinstance(node.op, ops.Relu | ops.Relu6):
-            self.keeps = "gates"
-        elif isinstance(node.op, ops.Identity):
-            self.keeps = "nothing"
+    def __init__(self, op: ActivationT_co, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        self._function = torch_function(op)
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
         return self._function(inputs[0])
 
+
+@layer_for(ops.Relu)
+class ReluModule(ActivationModule[ops.Relu | ops.Relu6]):
+    """A rectifier, of which gradients need to know only what is open."""
+
+    keeps = "gates"
+
     def gates(self, result: Tensor) -> Tensor:  # noqa: D102
-        return (result > 0) & (result < 6) if isinstance(self.op, ops.Relu6) else result > 0
+        return result > 0
 
     def bind_pull(  # noqa: D102
         self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
     ) -> Pull:
-        if self.keeps != "gates":
-            return super().bind_pull(node, sources, target, channels)
+        del node, channels
         back = give_back(sources[0], target.box, sources[0])
         return lambda gradient, kept: [back(gradient * kept[0])]
 
 
-class DropoutModule(Pointwise):
+@layer_for(ops.Relu6)
+class Relu6Module(ReluModule):
+    """A rectifier that is closed from 6 on, too."""
+
+    def gates(self, result: Tensor) -> Tensor:  # noqa: D102
+        return (result > 0) & (result < 6)
+
+
+@layer_for(ops.Softmax)
+class SoftmaxModule(Pointwise[ops.Softmax]):
+    """The softmax over the channels of a position."""
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        return torch.softmax(inputs[0], 1)
+
+
+@layer_for(ops.Identity)
+class IdentityModule(Pointwise[ops.Identity]):
+    """Nothing."""
+
+    keeps = "nothing"
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        return inputs[0]
+
+
+@layer_for(ops.LocalResponseNorm)
+class LocalResponseNormModule(Pointwise[ops.LocalResponseNorm]):
+    """Each channel divided by the energy of its neighbouring channels."""
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        op = self.op
+        return functional.local_response_norm(inputs[0], op.size, op.alpha, op.beta, op.k)
+
+
+@layer_for(ops.Dropout)
+class DropoutModule(Pointwise[ops.Dropout]):
     """Random zeros while training; nothing in evaluation mode."""
 
     keeps = "nothing"
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
-        op: Any = self.op
-        return functional.dropout(inputs[0], op.p, self.training)
+        return functional.dropout(inputs[0], self.op.p, self.training)
 
 
-class PreluModule(Pointwise):
+@layer_for(ops.Prelu)
+class PreluModule(Pointwise[ops.Prelu]):
     """A learned slope below zero."""
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.Prelu, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         self.weight = nn.Parameter(torch.full((op.num_parameters,), float(op.init)))
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
         return functional.prelu(inputs[0], self.weight)
 
 
-class LayerScaleModule(Pointwise):
+@layer_for(ops.LayerScale)
+class LayerScaleModule(Pointwise[ops.LayerScale]):
     """A learned factor for each channel."""
 
     keeps = "nothing"
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.LayerScale, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         self.scale = nn.Parameter(torch.full((node.channels,), float(op.init)))
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
@@ -101,12 +129,12 @@ class LayerScaleModule(Pointwise):
         return x * self.scale.view(-1, *(1,) * (x.dim() - 2))
 
 
-class LayerNormModule(Pointwise):
+@layer_for(ops.LayerNorm)
+class LayerNormModule(Pointwise[ops.LayerNorm]):
     """Normalisation of the channels of each position."""
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.LayerNorm, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         affine = op.elementwise_affine
         self.eps = op.eps
         self.weight = nn.Parameter(torch.ones(node.channels)) if affine else None
@@ -119,7 +147,8 @@ class LayerNormModule(Pointwise):
         )
 
 
-class BatchNormModule(Pointwise):
+@layer_for(ops.BatchNorm)
+class BatchNormModule(Pointwise[ops.BatchNorm]):
     """Normalisation by running statistics, or by those of the batch in training mode."""
 
     keeps = "nothing"
@@ -127,9 +156,8 @@ class BatchNormModule(Pointwise):
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.BatchNorm, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         channels = node.channels
         self.eps = op.eps
         self.weight = nn.Parameter(torch.ones(channels)) if op.affine and op.scale else None
@@ -196,22 +224,48 @@ class BatchNormModule(Pointwise):
         self.num_batches_tracked.fill_(1)
 
 
-class MergeModule(Pointwise):
-    """Joins maps of one size."""
+@layer_for(ops.Add)
+class AddModule(Pointwise[ops.Add]):
+    """The sum of maps."""
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        if isinstance(node.op, ops.Add | ops.Concat):
-            self.keeps = "nothing"
+    keeps = "nothing"
 
     def bind_pull(  # noqa: D102
         self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
     ) -> Pull:
-        if self.keeps != "nothing":
-            return super().bind_pull(node, sources, target, channels)
+        del node, channels
         backs = [give_back(source, target.box, source) for source in sources]
-        if isinstance(self.op, ops.Add):
-            return lambda gradient, _: [back(gradient) for back in backs]
+        return lambda gradient, _: [back(gradient) for back in backs]
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        result = inputs[0]
+        for other in inputs[1:]:
+            result = result + other
+        return result
+
+
+@layer_for(ops.Multiply)
+class MultiplyModule(Pointwise[ops.Multiply]):
+    """The product of maps."""
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        result = inputs[0]
+        for other in inputs[1:]:
+            result = result * other
+        return result
+
+
+@layer_for(ops.Concat)
+class ConcatModule(Pointwise[ops.Concat]):
+    """The channels of maps, one after the other."""
+
+    keeps = "nothing"
+
+    def bind_pull(  # noqa: D102
+        self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
+    ) -> Pull:
+        del node
+        backs = [give_back(source, target.box, source) for source in sources]
         starts = list(accumulate(channels, initial=0))
         return lambda gradient, _: [
             back(gradient[:, start : start + n])
@@ -219,9 +273,4 @@ class MergeModule(Pointwise):
         ]
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
-        if isinstance(self.op, ops.Concat):
-            return torch.cat(inputs, 1)
-        result = inputs[0]
-        for other in inputs[1:]:
-            result = result + other if isinstance(self.op, ops.Add) else result * other
-        return result
+        return torch.cat(inputs, 1)

@@ -18,9 +18,7 @@ from torch import Tensor
 
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
-from rfstudio.core.ops import Op, per_axis
-from rfstudio.core.ops.convolution import group_count
-from rfstudio.core.ops.geometry import window_of
+from rfstudio.core.ops import Op, group_count, per_axis, window_of
 from rfstudio.engine.module.boxes import Part, fetch
 from rfstudio.engine.module.layers.base import CONV, Evaluate, FromWholeMap, LayerModule, Pointwise
 from rfstudio.engine.module.layers.resampling import (
@@ -28,19 +26,17 @@ from rfstudio.engine.module.layers.resampling import (
     WeightedTaps,
     adaptive_windows,
 )
-from rfstudio.engine.module.layers.windows import WindowModule, window_bounds
+from rfstudio.engine.module.layers.table import LAYERS, POSITIVE, positive_for
+from rfstudio.engine.module.layers.windows import WindowModule, WindowT_co, window_bounds
 
 
-class SumOfWindow(WindowModule):
+class SumOfWindow(WindowModule[WindowT_co]):
     """The sum over the window of a pool or of a declared operation."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
-        if getattr(op, "whole", False):
-            return _sum_of_map(node, target)
         axes = len(node.size)
         cut, padding = self._fetched(sources[0], target, 0.0)
-        kernel, stride, dilation = window_of(op, axes)
+        kernel, stride, dilation = window_of(self.op, axes)
         conv: Callable[..., Tensor] = CONV[axes]
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
@@ -53,11 +49,27 @@ class SumOfWindow(WindowModule):
         return evaluate
 
 
-class SumOfDeformedWindow(LayerModule):
+@positive_for(ops.MaxPool, ops.AvgPool)
+class SumOfPool(SumOfWindow[ops.MaxPool | ops.AvgPool]):
+    """The sum over the window of a pool."""
+
+
+@positive_for(ops.Custom)
+class SumOfCustom(SumOfWindow[ops.Custom]):
+    """The sum over the window of a declared operation, or over the map."""
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        if self.op.whole:
+            return _sum_of_map(node, target)
+        return super().bind(node, sources, target)
+
+
+@positive_for(ops.DeformConv)
+class SumOfDeformedWindow(LayerModule[ops.DeformConv]):
     """The sum over all positions that the taps of a deformable convolution can move to."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         if op.max_offset is None:
             return _sum_of_map(node, target)
         reach, axes = op.max_offset, len(node.size)
@@ -90,7 +102,8 @@ def _grown_taps(kernel: int, dilation: int, reach: int) -> Any:
     return line
 
 
-class SumOfAdaptiveWindow(LayerModule):
+@positive_for(ops.AdaptiveAvgPool, ops.AdaptiveMaxPool)
+class SumOfAdaptiveWindow(LayerModule[ops.AdaptivePool]):
     """The sum over the windows of an adaptive pool."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
@@ -113,6 +126,7 @@ class SumOfAdaptiveWindow(LayerModule):
         return evaluate
 
 
+@positive_for(ops.Upsample)
 class SumOfUpsample(UpsampleModule):
     """The sum of the samples that an interpolation reads with a weight that is not zero."""
 
@@ -125,12 +139,17 @@ class SumOfUpsample(UpsampleModule):
         ]
 
 
-class SumOfMap(LayerModule):
+class SumOfMap(LayerModule[Op]):
     """The sum over the whole map, at every position."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         del sources
         return _sum_of_map(node, target)
+
+
+positive_for(ops.GlobalAvgPool, ops.GlobalMaxPool)(SumOfMap)
+positive_for(ops.InstanceNorm, ops.GroupNorm)(SumOfMap)
+positive_for(ops.SqueezeExcite, ops.Attention)(SumOfMap)
 
 
 def _sum_of_map(node: Node, target: Part) -> Evaluate:
@@ -150,11 +169,12 @@ def _to_channels(x: Tensor, channels: int) -> Tensor:
     return x.sum(1, keepdim=True).expand(-1, channels, *x.shape[2:])
 
 
-class SumOfGridWindow(FromWholeMap):
+@positive_for(ops.WindowAttention)
+class SumOfGridWindow(FromWholeMap[ops.WindowAttention]):
     """The sum over the window of a grid that holds a position."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         (source,) = sources
         axes = len(node.size)
         tables = []
@@ -175,37 +195,28 @@ class SumOfGridWindow(FromWholeMap):
         return evaluate
 
 
-class Unchanged(Pointwise):
+@POSITIVE.family(ops.Pointwise)
+class Unchanged(Pointwise[ops.Pointwise]):
     """An activation or a norm of one position, left out."""
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
         return inputs[0]
 
 
-class SumOfMerge(Pointwise):
+@positive_for(ops.Multiply)
+class SumOfMerge(Pointwise[ops.Multiply]):
     """A product counted as a sum, so that the network stays linear."""
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
         return torch.stack(inputs).sum(0)
 
 
-POSITIVE: dict[type[Op], Callable[[Node, Sequence[Node]], LayerModule]] = {
-    ops.MaxPool: SumOfWindow,
-    ops.AvgPool: SumOfWindow,
-    ops.Custom: SumOfWindow,
-    ops.DeformConv: SumOfDeformedWindow,
-    ops.AdaptiveAvgPool: SumOfAdaptiveWindow,
-    ops.AdaptiveMaxPool: SumOfAdaptiveWindow,
-    ops.GlobalAvgPool: SumOfMap,
-    ops.GlobalMaxPool: SumOfMap,
-    ops.Upsample: SumOfUpsample,
-    ops.InstanceNorm: SumOfMap,
-    ops.GroupNorm: SumOfMap,
-    ops.SqueezeExcite: SumOfMap,
-    ops.Attention: SumOfMap,
-    ops.WindowAttention: SumOfGridWindow,
-    ops.Multiply: SumOfMerge,
-    ops.BatchNorm: Unchanged,
-    **dict.fromkeys(ops.ELEMENTWISE, Unchanged),
-}
-"""Operations that differ in the positive linear network; all others have weights of 1."""
+def as_it_is(op: Op, node: Node, sources: Sequence[Node]) -> LayerModule[Op]:
+    """Return the module of what is linear and positive by itself, once its weights are 1."""
+    return LAYERS(op, node, sources)
+
+
+positive_for(ops.Conv, ops.ConvTranspose, ops.Linear)(as_it_is)
+positive_for(ops.Flatten, ops.PixelShuffle, ops.PixelUnshuffle)(as_it_is)
+positive_for(ops.Pad, ops.Crop)(as_it_is)
+positive_for(ops.Add, ops.Concat)(as_it_is)

@@ -12,15 +12,15 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import chain
 from math import ceil, floor
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import source_of_padding
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import scale_per_axis
-from rfstudio.core.ops.geometry import source_of_padding
 from rfstudio.engine.module.boxes import Part, Span, fetch
 from rfstudio.engine.module.layers.base import (
     ADAPTIVE_AVG_POOL,
@@ -28,6 +28,7 @@ from rfstudio.engine.module.layers.base import (
     Evaluate,
     LayerModule,
 )
+from rfstudio.engine.module.layers.table import layer_for
 
 WeightedTaps: TypeAlias = tuple[tuple[int, float], ...]
 """What one output reads along an axis: input index and weight."""
@@ -131,7 +132,8 @@ def _cubic(t: Fraction) -> list[tuple[int, float]]:
     return [(-1, far(x + 1)), (0, near(x)), (1, near(1 - x)), (2, far(2 - x))]
 
 
-class UpsampleModule(LayerModule):
+@layer_for(ops.Upsample)
+class UpsampleModule(LayerModule[ops.Upsample]):
     """Interpolation along each axis in turn."""
 
     keeps = "nothing"
@@ -149,12 +151,13 @@ class UpsampleModule(LayerModule):
     def _tables(
         self, size: tuple[int, ...], out: tuple[int, ...]
     ) -> list[tuple[WeightedTaps, ...]]:
-        op: Any = self.op
+        op = self.op
         if size == out:
             return [_copy(m) for m in out]
         if op.size is not None:
             ratios = [Fraction(n, m) for n, m in zip(size, out, strict=True)]
         else:
+            assert op.scale_factor is not None
             ratios = [1 / x for x in scale_per_axis(op.scale_factor, len(size))]
         return [
             interpolation(n, m, ratio, op.mode, align_corners=op.align_corners)
@@ -166,13 +169,14 @@ def _copy(n: int) -> tuple[WeightedTaps, ...]:
     return tuple(((i, 1.0),) for i in range(n))
 
 
-class PadModule(LayerModule):
+@layer_for(ops.Pad)
+class PadModule(LayerModule[ops.Pad]):
     """Padding as a layer: zeros, or real samples read again."""
 
     keeps = "nothing"
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         (source,) = sources
         befores = [getattr(rule, "before", 0) for rule in node.rules]
         bounds = tuple(
@@ -190,7 +194,8 @@ class PadModule(LayerModule):
         return _chained(steps)
 
 
-class CropModule(LayerModule):
+@layer_for(ops.Crop)
+class CropModule(LayerModule[ops.Crop]):
     """Keeps a part of the map."""
 
     keeps = "nothing"
@@ -210,51 +215,71 @@ def adaptive_windows(n: int, m: int, span: Span) -> list[Span]:
     return [(floor(Fraction(i * n, m)), ceil(Fraction((i + 1) * n, m))) for i in range(*span)]
 
 
-class AdaptivePoolModule(LayerModule):
-    """The mean or the maximum over windows that are spread over the map."""
+AdaptiveT_co = TypeVar("AdaptiveT_co", bound=ops.AdaptivePool, covariant=True)
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        if isinstance(node.op, ops.AdaptiveAvgPool):
-            self.keeps = "nothing"
+
+class AdaptivePoolModule(LayerModule[AdaptiveT_co]):
+    """One number of each of the windows that are spread over the map."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         (source,) = sources
-        axes = len(node.size)
-        mean = isinstance(node.op, ops.AdaptiveAvgPool)
         if source.is_whole and target.is_whole:
-            pools: Any = ADAPTIVE_AVG_POOL if mean else ADAPTIVE_MAX_POOL
-            pool, size = pools[axes], node.size
+            pool, size = self.pool(len(node.size)), node.size
             return lambda inputs: pool(inputs[0], size)
-        on_axis = _mean_over if mean else _maximum_over
         return _chained(
             [
-                on_axis(2 + axis, adaptive_windows(n, m, span), start)
+                self.on_axis(2 + axis, adaptive_windows(n, m, span), start)
                 for axis, (n, m, span, (start, _)) in enumerate(
                     zip(source.size, node.size, target.box, source.box, strict=True)
                 )
             ]
         )
 
+    def pool(self, axes: int) -> Callable[..., Tensor]:
+        """Return the function that pools a whole map."""
+        raise NotImplementedError
 
-def _mean_over(dim: int, windows: list[Span], start: int) -> OnAxis:
-    return _combined(dim, [tuple((i, 1 / (b - a)) for i in range(a, b)) for a, b in windows], start)
-
-
-def _maximum_over(dim: int, windows: list[Span], start: int) -> OnAxis:
-    # Not amax: the gradient must go to one sample, as in PyTorch's pools.
-    return lambda x: torch.stack(
-        [x.narrow(dim, a - start, b - a).max(dim).values for a, b in windows], dim
-    )
+    def on_axis(self, dim: int, windows: list[Span], start: int) -> OnAxis:
+        """Return the function that pools along one axis of a tensor."""
+        raise NotImplementedError
 
 
-class PixelShuffleModule(LayerModule):
+@layer_for(ops.AdaptiveAvgPool)
+class AdaptiveAvgPoolModule(AdaptivePoolModule[ops.AdaptiveAvgPool]):
+    """The mean over windows that are spread over the map."""
+
+    keeps = "nothing"
+
+    def pool(self, axes: int) -> Callable[..., Tensor]:  # noqa: D102
+        return ADAPTIVE_AVG_POOL[axes]
+
+    def on_axis(self, dim: int, windows: list[Span], start: int) -> OnAxis:  # noqa: D102
+        means = [tuple((i, 1 / (b - a)) for i in range(a, b)) for a, b in windows]
+        return _combined(dim, means, start)
+
+
+@layer_for(ops.AdaptiveMaxPool)
+class AdaptiveMaxPoolModule(AdaptivePoolModule[ops.AdaptiveMaxPool]):
+    """The maximum over windows that are spread over the map."""
+
+    def pool(self, axes: int) -> Callable[..., Tensor]:  # noqa: D102
+        return ADAPTIVE_MAX_POOL[axes]
+
+    def on_axis(self, dim: int, windows: list[Span], start: int) -> OnAxis:  # noqa: D102
+        # Not amax: the gradient must go to one sample, as in PyTorch's pools.
+        return lambda x: torch.stack(
+            [x.narrow(dim, a - start, b - a).max(dim).values for a, b in windows], dim
+        )
+
+
+@layer_for(ops.PixelShuffle)
+class PixelShuffleModule(LayerModule[ops.PixelShuffle]):
     """Moves channels to positions, in any number of axes."""
 
     keeps = "nothing"
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         r, axes = op.upscale_factor, len(node.size)
         read = tuple((start // r, (stop - 1) // r + 1) for start, stop in target.box)
         spread = Part(node.size, tuple((start * r, stop * r) for start, stop in read))
@@ -270,13 +295,14 @@ class PixelShuffleModule(LayerModule):
         return evaluate
 
 
-class PixelUnshuffleModule(LayerModule):
+@layer_for(ops.PixelUnshuffle)
+class PixelUnshuffleModule(LayerModule[ops.PixelUnshuffle]):
     """Moves positions to channels, in any number of axes."""
 
     keeps = "nothing"
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         r, axes = op.downscale_factor, len(node.size)
         cut = fetch(sources[0], tuple((start * r, stop * r) for start, stop in target.box))
         shape = list(chain.from_iterable((n, r) for n in target.extent))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf, prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,9 +17,7 @@ from torch import Tensor, nn
 
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
-from rfstudio.core.ops import padding_per_axis, per_axis
-from rfstudio.core.ops.convolution import group_count
-from rfstudio.core.ops.geometry import axis_rules, resolved_padding, window_of
+from rfstudio.core.ops import group_count, per_axis, resolved_padding, window_of, window_rules
 from rfstudio.engine.module.boxes import Box, Fetch, Part, Span, fetch, give_back, padding_around
 from rfstudio.engine.module.layers.base import (
     AVG_POOL,
@@ -31,6 +29,9 @@ from rfstudio.engine.module.layers.base import (
     Pull,
     read_box,
 )
+from rfstudio.engine.module.layers.table import layer_for
+
+WindowT_co = TypeVar("WindowT_co", bound=ops.Windowed, covariant=True)
 
 
 def window_bounds(op: ops.Windowed, size: tuple[int, ...], box: Box) -> Box:
@@ -51,7 +52,7 @@ def _without_cropped_end(source: Part, after: Sequence[int]) -> Part:
     return Part(size, box)
 
 
-class WindowModule(LayerModule):
+class WindowModule(LayerModule[WindowT_co]):
     """An operation that slides a window; the padding is in the tensor or in `padding`."""
 
     def _fetched(
@@ -61,7 +62,7 @@ class WindowModule(LayerModule):
 
         `at_most` is the largest padding per axis that torch takes; None: any.
         """
-        op: Any = self.op
+        op = self.op
         bounds = window_bounds(op, source.size, target.box)
         after = [x for _, x in resolved_padding(op, source.size)]
         held, source = source, _without_cropped_end(source, after)
@@ -81,36 +82,22 @@ class WindowModule(LayerModule):
         return fetch(source, bounds, fill), (0,) * len(pads)
 
 
-class ConvModule(WindowModule):
-    """A convolution; a deformable one has its offsets at zero, as at the start of a training."""
+@layer_for(ops.Conv)
+class ConvModule(WindowModule[ops.Conv | ops.DeformConv]):
+    """A convolution."""
 
     keeps = "nothing"
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.Conv | ops.DeformConv, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         self.groups = group_count(op, sources[0].channels)
         self.taps = per_axis(op.kernel_size, len(node.size))
         fan = sources[0].channels // self.groups
         self.weight = nn.Parameter(torch.empty(node.channels, fan, *self.taps))
         self.bias = nn.Parameter(torch.zeros(node.channels)) if op.bias else None
 
-    def reads(self, node: Node, box: Box) -> Box:  # noqa: D102
-        op = node.op
-        if isinstance(op, ops.DeformConv):
-            # Offsets of zero read the window of a plain convolution.
-            sizes = tuple(rule.n_in for rule in node.rules)
-            plain = ops.Conv(
-                kernel_size=op.kernel_size,
-                stride=op.stride,
-                padding=op.padding,
-                dilation=op.dilation,
-            )
-            return read_box(axis_rules(plain, sizes), box)
-        return super().reads(node, box)
-
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         cut, padding = self._fetched(sources[0], target, 0.0)
         axes = len(node.size)
         _, stride, dilation = window_of(op, axes)
@@ -124,7 +111,7 @@ class ConvModule(WindowModule):
         self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
     ) -> Pull:
         (source,) = sources
-        op: Any = node.op
+        op = self.op
         axes = len(node.size)
         _, stride, dilation = window_of(op, axes)
         bounds = window_bounds(op, source.size, target.box)
@@ -160,14 +147,23 @@ class ConvModule(WindowModule):
         return {"weight": self.weight.shape[1] * prod(self.taps)}
 
 
-class ConvTransposeModule(LayerModule):
+@layer_for(ops.DeformConv)
+class DeformConvModule(ConvModule):
+    """A deformable convolution with its offsets at zero, as at the start of a training."""
+
+    def reads(self, node: Node, box: Box) -> Box:  # noqa: D102
+        # Offsets of zero read the window of a plain convolution.
+        return read_box(window_rules(self.op, tuple(rule.n_in for rule in node.rules)), box)
+
+
+@layer_for(ops.ConvTranspose)
+class ConvTransposeModule(LayerModule[ops.ConvTranspose]):
     """A transposed convolution: input j adds to outputs j·stride − before + dilation·t."""
 
     keeps = "nothing"
 
-    def __init__(self, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(node, sources)
-        op: Any = node.op
+    def __init__(self, op: ops.ConvTranspose, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
         channels = sources[0].channels
         self.groups = group_count(op, channels)
         self.taps = per_axis(op.kernel_size, len(node.size))
@@ -176,10 +172,10 @@ class ConvTransposeModule(LayerModule):
         self.bias = nn.Parameter(torch.zeros(node.channels)) if op.bias else None
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         axes = len(node.size)
         dilation = per_axis(op.dilation, axes)
-        befores = [x for x, _ in padding_per_axis(op.padding, axes)]
+        befores = [x for x, _ in op.pads(axes)]
         read = read_box(node.rules, target.box)
         channels, extent = node.channels, target.extent
         shift = (1, channels, *(1,) * axes)
@@ -221,11 +217,12 @@ class ConvTransposeModule(LayerModule):
         return {"weight": max(round(self.weight.shape[0] // self.groups * taps), 1)}
 
 
-class MaxPoolModule(WindowModule):
+@layer_for(ops.MaxPool)
+class MaxPoolModule(WindowModule[ops.MaxPool]):
     """The maximum over a window; a window without any real sample gives 0."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         axes = len(node.size)
         kernel, stride, dilation = window_of(op, axes)
         cut, padding = self._fetched(sources[0], target, -inf, at_most=[k // 2 for k in kernel])
@@ -253,13 +250,14 @@ def _dead_outputs(op: ops.Windowed, size: tuple[int, ...], target: Part) -> Tens
     return torch.from_numpy(~_outer(alive, np.logical_and))
 
 
-class AvgPoolModule(WindowModule):
+@layer_for(ops.AvgPool)
+class AvgPoolModule(WindowModule[ops.AvgPool]):
     """The mean over a window, by PyTorch's rule for what counts in the divisor."""
 
     keeps = "nothing"
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         axes, size = len(node.size), sources[0].size
         kernel, stride, _ = window_of(op, axes)
         at_most = [k // 2 for k in kernel]
@@ -305,7 +303,8 @@ def _outer(axes: list[Any], product: Any) -> Any:
     return result
 
 
-class CustomModule(WindowModule):
+@layer_for(ops.Custom)
+class CustomModule(WindowModule[ops.Custom]):
     """A declared operation: the mean over its window (or the map), for each channel.
 
     With another number of output channels, each of them gets the mean over all channels.
@@ -314,7 +313,7 @@ class CustomModule(WindowModule):
     keeps = "nothing"
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        op: Any = node.op
+        op = self.op
         channels, extent, axes = node.channels, target.extent, len(node.size)
         if op.whole:
             dims = tuple(range(2, 2 + axes))
