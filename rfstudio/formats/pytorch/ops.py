@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.graph import Node
-from rfstudio.core.ops import Op, padding_per_axis, per_axis
-from rfstudio.core.ops.convolution import group_count
-from rfstudio.core.ops.geometry import resolved_padding, window_of
+from rfstudio.core.ops import OpTable, group_count, per_axis, resolved_padding, window_of
 from rfstudio.formats.pytorch.padding import padded, padding_of, pads_text, sizes_text
 
 
@@ -36,6 +33,12 @@ class Written:
     parts: tuple[str, ...] = ()
 
 
+WRITERS: OpTable[[Node, Sequence[Node]], Written] = OpTable("PyTorch source")
+"""Writes an operation, as that node, which reads those sources."""
+
+writer_for = WRITERS.entry
+
+
 def written(node: Node, sources: Sequence[Node]) -> Written:
     """Return the source of one node that reads `sources`.
 
@@ -46,7 +49,7 @@ def written(node: Node, sources: Sequence[Node]) -> Written:
     """
     op = node.op
     assert op is not None
-    return _WRITERS[type(op)](op, node, sources)
+    return WRITERS(op, node, sources)
 
 
 def _call(function: str, *arguments: object, **options: object) -> str:
@@ -56,7 +59,7 @@ def _call(function: str, *arguments: object, **options: object) -> str:
     return f"{function}({', '.join(given)})"
 
 
-def _unless(value: Any, default: Any) -> Any:
+def _unless(value: object, default: object) -> str | None:
     """Return the source of an option, None if it has its default."""
     return None if value == default else repr(value)
 
@@ -64,7 +67,8 @@ def _unless(value: Any, default: Any) -> Any:
 # --- windows -------------------------------------------------------------------------------------
 
 
-def _conv(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+@writer_for(ops.Conv, ops.DeformConv)
+def _conv(op: ops.Conv | ops.DeformConv, node: Node, sources: Sequence[Node]) -> Written:
     axes = len(node.size)
     (source,) = sources
     kernel, stride, dilation = window_of(op, axes)
@@ -84,16 +88,17 @@ def _conv(op: Any, node: Node, sources: Sequence[Node]) -> Written:
     return Written(call, module)
 
 
-def _one(values: tuple[Any, ...]) -> Any:
+def _one(values: tuple[int, ...]) -> int | tuple[int, ...]:
     return values[0] if len(set(values)) == 1 else values
 
 
-def _conv_transpose(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+@writer_for(ops.ConvTranspose)
+def _conv_transpose(op: ops.ConvTranspose, node: Node, sources: Sequence[Node]) -> Written:
     axes = len(node.size)
     (source,) = sources
     stride, dilation = per_axis(op.stride, axes), per_axis(op.dilation, axes)
     extra = per_axis(op.output_padding, axes)
-    pairs = padding_per_axis(op.padding, axes)
+    pairs = op.pads(axes)
     is_native = all(x == y >= 0 for x, y in pairs) and all(
         x < max(s, d) for x, s, d in zip(extra, stride, dilation, strict=True)
     )
@@ -122,7 +127,8 @@ def _conv_transpose(op: Any, node: Node, sources: Sequence[Node]) -> Written:
     return Written(f"F.pad({{self}}({{0}}), {pads_text(cut)})", module)
 
 
-def _max_pool(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+@writer_for(ops.MaxPool)
+def _max_pool(op: ops.MaxPool, node: Node, sources: Sequence[Node]) -> Written:
     axes = len(node.size)
     kernel, stride, dilation = window_of(op, axes)
     padding = padding_of(op, node, sources[0], is_pool=True)
@@ -141,7 +147,7 @@ def _max_pool(op: Any, node: Node, sources: Sequence[Node]) -> Written:
     return Written(call + end)
 
 
-def _has_empty_window(op: Any, node: Node, source: Node) -> bool:
+def _has_empty_window(op: ops.MaxPool, node: Node, source: Node) -> bool:
     """Return whether some window holds no sample of the map."""
     for n, m, k, s, d, (before, after) in zip(
         source.size,
@@ -159,7 +165,8 @@ def _has_empty_window(op: Any, node: Node, source: Node) -> bool:
     return False
 
 
-def _avg_pool(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+@writer_for(ops.AvgPool)
+def _avg_pool(op: ops.AvgPool, node: Node, sources: Sequence[Node]) -> Written:
     axes = len(node.size)
     kernel, stride, _ = window_of(op, axes)
     padding = padding_of(op, node, sources[0], is_pool=True)
@@ -189,7 +196,8 @@ def _avg_pool(op: Any, node: Node, sources: Sequence[Node]) -> Written:
     return Written(call, parts=("avg_pool",))
 
 
-def _custom(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+@writer_for(ops.Custom)
+def _custom(op: ops.Custom, node: Node, sources: Sequence[Node]) -> Written:
     label = ascii(op.label or node.name)
     label = label.replace("{", "{{").replace("}", "}}")
     return Written(
@@ -200,15 +208,18 @@ def _custom(op: Any, node: Node, sources: Sequence[Node]) -> Written:
 # --- resampling ----------------------------------------------------------------------------------
 
 
-def _adaptive(function: str) -> Callable[[Any, Node, Sequence[Node]], Written]:
-    def write(_: Any, node: Node, __: Sequence[Node]) -> Written:
-        size = sizes_text(node.size)
-        return Written(f"F.{function}{len(node.size)}d({{0}}, {size})")
-
-    return write
+@writer_for(ops.AdaptiveAvgPool, ops.GlobalAvgPool)
+def _mean_to_size(_: ops.Pool, node: Node, __: Sequence[Node]) -> Written:
+    return Written(f"F.adaptive_avg_pool{len(node.size)}d({{0}}, {sizes_text(node.size)})")
 
 
-def _upsample(op: Any, node: Node, _: Sequence[Node]) -> Written:
+@writer_for(ops.AdaptiveMaxPool, ops.GlobalMaxPool)
+def _maximum_to_size(_: ops.Pool, node: Node, __: Sequence[Node]) -> Written:
+    return Written(f"F.adaptive_max_pool{len(node.size)}d({{0}}, {sizes_text(node.size)})")
+
+
+@writer_for(ops.Upsample)
+def _upsample(op: ops.Upsample, node: Node, _: Sequence[Node]) -> Written:
     axes = len(node.size)
     mode = op.mode
     if mode in ("linear", "bilinear", "trilinear"):
@@ -226,18 +237,25 @@ def _upsample(op: Any, node: Node, _: Sequence[Node]) -> Written:
     )
 
 
-def _shuffle(function: str) -> Callable[[Any, Node, Sequence[Node]], Written]:
-    def write(op: Any, node: Node, _: Sequence[Node]) -> Written:
-        factor = op.upscale_factor if function == "pixel_shuffle" else op.downscale_factor
-        if len(node.size) == 2:
-            return Written(f"F.{function}({{0}}, {factor})")
-        return Written(f"{function}({{0}}, {factor})", parts=(function,))
-
-    return write
+@writer_for(ops.PixelShuffle)
+def _pixel_shuffle(op: ops.PixelShuffle, node: Node, _: Sequence[Node]) -> Written:
+    return _shuffled("pixel_shuffle", op.upscale_factor, node)
 
 
-def _pad(op: Any, node: Node, _: Sequence[Node]) -> Written:
-    pairs = padding_per_axis(op.padding, len(node.size))
+@writer_for(ops.PixelUnshuffle)
+def _pixel_unshuffle(op: ops.PixelUnshuffle, node: Node, _: Sequence[Node]) -> Written:
+    return _shuffled("pixel_unshuffle", op.downscale_factor, node)
+
+
+def _shuffled(function: str, factor: int, node: Node) -> Written:
+    if len(node.size) == 2:
+        return Written(f"F.{function}({{0}}, {factor})")
+    return Written(f"{function}({{0}}, {factor})", parts=(function,))
+
+
+@writer_for(ops.Pad)
+def _pad(op: ops.Pad, node: Node, _: Sequence[Node]) -> Written:
+    pairs = op.pads(len(node.size))
     if op.mode == "zeros":
         return _zero_padded(pairs)
     # What is added comes from the whole map, so cropping comes afterwards.
@@ -251,7 +269,8 @@ def _pad(op: Any, node: Node, _: Sequence[Node]) -> Written:
     return Written(text)
 
 
-def _crop(_: Any, node: Node, sources: Sequence[Node]) -> Written:
+@writer_for(ops.Crop)
+def _crop(_: ops.Crop, node: Node, sources: Sequence[Node]) -> Written:
     befores = [getattr(rule, "before", 0) for rule in node.rules]
     pairs = [
         (before, m - n - before)
@@ -272,17 +291,20 @@ def _as_map(node: Node) -> str:
     return f"[..., {', '.join(['None'] * len(node.size))}]"
 
 
-def _flatten(_: Any, node: Node, __: Sequence[Node]) -> Written:
+@writer_for(ops.Flatten)
+def _flatten(_: ops.Flatten, node: Node, __: Sequence[Node]) -> Written:
     return Written(f"{{0}}.flatten(1){_as_map(node)}")
 
 
-def _linear(op: Any, node: Node, sources: Sequence[Node]) -> Written:
+@writer_for(ops.Linear)
+def _linear(op: ops.Linear, node: Node, sources: Sequence[Node]) -> Written:
     features = sources[0].channels * prod(sources[0].size)
     module = _call("nn.Linear", features, node.channels, bias=_unless(op.bias, default=True))
     return Written(f"{{self}}({{0}}.flatten(1)){_as_map(node)}", module)
 
 
-def _batch_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
+@writer_for(ops.BatchNorm)
+def _batch_norm(op: ops.BatchNorm, node: Node, _: Sequence[Node]) -> Written:
     has_scale = op.affine and op.scale
     module = _call(
         f"nn.BatchNorm{len(node.size)}d",
@@ -296,25 +318,29 @@ def _batch_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
     return Written("{self}({0})", module)
 
 
-def _instance_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
+@writer_for(ops.InstanceNorm)
+def _instance_norm(op: ops.InstanceNorm, node: Node, _: Sequence[Node]) -> Written:
     name = f"nn.InstanceNorm{len(node.size)}d"
     eps, affine = _unless(op.eps, 1e-5), _unless(op.affine, default=False)
     return Written("{self}({0})", _call(name, node.channels, eps=eps, affine=affine))
 
 
-def _group_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
+@writer_for(ops.GroupNorm)
+def _group_norm(op: ops.GroupNorm, node: Node, _: Sequence[Node]) -> Written:
     eps, affine = _unless(op.eps, 1e-5), _unless(op.affine, default=True)
     module = _call("nn.GroupNorm", op.num_groups, node.channels, eps=eps, affine=affine)
     return Written("{self}({0})", module)
 
 
-def _layer_norm(op: Any, node: Node, _: Sequence[Node]) -> Written:
+@writer_for(ops.LayerNorm)
+def _layer_norm(op: ops.LayerNorm, node: Node, _: Sequence[Node]) -> Written:
     eps, affine = _unless(op.eps, 1e-5), _unless(op.elementwise_affine, default=True)
     module = _call("ChannelNorm", node.channels, eps=eps, elementwise_affine=affine)
     return Written("{self}({0})", module, ("ChannelNorm",))
 
 
-def _squeeze_excite(op: Any, node: Node, _: Sequence[Node]) -> Written:
+@writer_for(ops.SqueezeExcite)
+def _squeeze_excite(op: ops.SqueezeExcite, node: Node, _: Sequence[Node]) -> Written:
     hidden = max(op.hidden_channels(node.channels), 1)
     activation = None if op.activation == "relu" else f"F.{op.activation}"
     gate = None if op.scale_activation == "sigmoid" else f"F.{op.scale_activation}"
@@ -324,11 +350,13 @@ def _squeeze_excite(op: Any, node: Node, _: Sequence[Node]) -> Written:
     return Written("{self}({0})", module, ("SqueezeExcite",))
 
 
-def _attention(op: Any, node: Node, _: Sequence[Node]) -> Written:
+@writer_for(ops.Attention)
+def _attention(op: ops.Attention, node: Node, _: Sequence[Node]) -> Written:
     return Written("{self}({0})", f"Attention({node.channels}, {op.heads})", ("Attention",))
 
 
-def _window_attention(op: Any, node: Node, _: Sequence[Node]) -> Written:
+@writer_for(ops.WindowAttention)
+def _window_attention(op: ops.WindowAttention, node: Node, _: Sequence[Node]) -> Written:
     axes = len(node.size)
     windows, shift = per_axis(op.window_size, axes), per_axis(op.shift, axes)
     module = f"WindowAttention({node.channels}, {op.heads}, {windows}, {shift})"
@@ -338,100 +366,64 @@ def _window_attention(op: Any, node: Node, _: Sequence[Node]) -> Written:
 # --- position by position ------------------------------------------------------------------------
 
 
-def _plain(call: str) -> Callable[[Any, Node, Sequence[Node]], Written]:
-    return lambda _op, _node, _sources: Written(call)
+@WRITERS.family(ops.Activation)
+def _activation(op: ops.Activation, _: Node, __: Sequence[Node]) -> Written:
+    options = {x.name: _unless(getattr(op, x.name), x.default) for x in ops.parameters(type(op))}
+    return Written(_call(op.torch_function, "{0}", **options))
 
 
-def _leaky_relu(op: Any, _: Node, __: Sequence[Node]) -> Written:
+@writer_for(ops.LeakyRelu)
+def _leaky_relu(op: ops.LeakyRelu, _: Node, __: Sequence[Node]) -> Written:
     return Written(_call("F.leaky_relu", "{0}", repr(op.negative_slope)))
 
 
-def _elu(op: Any, _: Node, __: Sequence[Node]) -> Written:
-    return Written(_call("F.elu", "{0}", alpha=_unless(op.alpha, 1.0)))
+@writer_for(ops.Softmax)
+def _softmax(_: ops.Softmax, __: Node, ___: Sequence[Node]) -> Written:
+    return Written("torch.softmax({0}, 1)")
 
 
-def _gelu(op: Any, _: Node, __: Sequence[Node]) -> Written:
-    return Written(_call("F.gelu", "{0}", approximate=_unless(op.approximate, "none")))
+@writer_for(ops.Identity)
+def _identity(_: ops.Identity, __: Node, ___: Sequence[Node]) -> Written:
+    return Written("{0}")
 
 
-def _softplus(op: Any, _: Node, __: Sequence[Node]) -> Written:
-    beta, threshold = _unless(op.beta, 1.0), _unless(op.threshold, 20.0)
-    return Written(_call("F.softplus", "{0}", beta=beta, threshold=threshold))
-
-
-def _local_response_norm(op: Any, _: Node, __: Sequence[Node]) -> Written:
+@writer_for(ops.LocalResponseNorm)
+def _local_response_norm(op: ops.LocalResponseNorm, _: Node, __: Sequence[Node]) -> Written:
     arguments = (op.size, op.alpha, op.beta, op.k)
     return Written(_call("F.local_response_norm", "{0}", *map(repr, arguments)))
 
 
-def _prelu(op: Any, _: Node, __: Sequence[Node]) -> Written:
+@writer_for(ops.Prelu)
+def _prelu(op: ops.Prelu, _: Node, __: Sequence[Node]) -> Written:
     return Written("{self}({0})", f"nn.PReLU({op.num_parameters}, {op.init!r})")
 
 
-def _layer_scale(op: Any, node: Node, __: Sequence[Node]) -> Written:
+@writer_for(ops.LayerScale)
+def _layer_scale(op: ops.LayerScale, node: Node, __: Sequence[Node]) -> Written:
     module = f"LayerScale({node.channels}, {op.init!r})"
     return Written("{self}({0})", module, ("LayerScale",))
 
 
-def _dropout(op: Any, _: Node, __: Sequence[Node]) -> Written:
+@writer_for(ops.Dropout)
+def _dropout(op: ops.Dropout, _: Node, __: Sequence[Node]) -> Written:
     return Written("{self}({0})", f"nn.Dropout({op.p!r})")
 
 
-def _joined(sign: str) -> Callable[[Any, Node, Sequence[Node]], Written]:
-    def write(_: Any, __: Node, sources: Sequence[Node]) -> Written:
-        return Written(f" {sign} ".join(f"{{{i}}}" for i in range(len(sources))))
-
-    return write
+@writer_for(ops.Add)
+def _add(_: ops.Add, __: Node, sources: Sequence[Node]) -> Written:
+    return _joined("+", sources)
 
 
-def _concat(_: Any, __: Node, sources: Sequence[Node]) -> Written:
+@writer_for(ops.Multiply)
+def _multiply(_: ops.Multiply, __: Node, sources: Sequence[Node]) -> Written:
+    return _joined("*", sources)
+
+
+def _joined(sign: str, sources: Sequence[Node]) -> Written:
+    return Written(f" {sign} ".join(f"{{{i}}}" for i in range(len(sources))))
+
+
+@writer_for(ops.Concat)
+def _concat(_: ops.Concat, __: Node, sources: Sequence[Node]) -> Written:
     names = ", ".join(f"{{{i}}}" for i in range(len(sources)))
     return Written(f"torch.cat([{names}], 1)")
-
-
-_WRITERS: Mapping[type[Op], Callable[[Any, Node, Sequence[Node]], Written]] = {
-    ops.Conv: _conv,
-    ops.ConvTranspose: _conv_transpose,
-    ops.DeformConv: _conv,
-    ops.MaxPool: _max_pool,
-    ops.AvgPool: _avg_pool,
-    ops.Custom: _custom,
-    ops.AdaptiveAvgPool: _adaptive("adaptive_avg_pool"),
-    ops.AdaptiveMaxPool: _adaptive("adaptive_max_pool"),
-    ops.GlobalAvgPool: _adaptive("adaptive_avg_pool"),
-    ops.GlobalMaxPool: _adaptive("adaptive_max_pool"),
-    ops.Upsample: _upsample,
-    ops.PixelShuffle: _shuffle("pixel_shuffle"),
-    ops.PixelUnshuffle: _shuffle("pixel_unshuffle"),
-    ops.Pad: _pad,
-    ops.Crop: _crop,
-    ops.Flatten: _flatten,
-    ops.Linear: _linear,
-    ops.BatchNorm: _batch_norm,
-    ops.InstanceNorm: _instance_norm,
-    ops.GroupNorm: _group_norm,
-    ops.LayerNorm: _layer_norm,
-    ops.SqueezeExcite: _squeeze_excite,
-    ops.Attention: _attention,
-    ops.WindowAttention: _window_attention,
-    ops.LayerScale: _layer_scale,
-    ops.LocalResponseNorm: _local_response_norm,
-    ops.Relu: _plain("F.relu({0})"),
-    ops.Relu6: _plain("F.relu6({0})"),
-    ops.LeakyRelu: _leaky_relu,
-    ops.Elu: _elu,
-    ops.Gelu: _gelu,
-    ops.Silu: _plain("F.silu({0})"),
-    ops.Hardswish: _plain("F.hardswish({0})"),
-    ops.Hardsigmoid: _plain("F.hardsigmoid({0})"),
-    ops.Sigmoid: _plain("torch.sigmoid({0})"),
-    ops.Tanh: _plain("torch.tanh({0})"),
-    ops.Softplus: _softplus,
-    ops.Softmax: _plain("torch.softmax({0}, 1)"),
-    ops.Identity: _plain("{0}"),
-    ops.Prelu: _prelu,
-    ops.Dropout: _dropout,
-    ops.Add: _joined("+"),
-    ops.Multiply: _joined("*"),
-    ops.Concat: _concat,
-}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rfstudio.core.network.graph import Node
-from rfstudio.core.ops.geometry import resolved_padding, window_of
+from rfstudio.core.ops import Windowed, resolved_padding, window_of
 
 
-def sizes_text(values: Sequence[Any]) -> str:
+def sizes_text(values: Sequence[int]) -> str:
     """Return sizes as source: one number if they are equal, else a tuple."""
     if len(set(values)) == 1:
         return repr(values[0])
@@ -41,7 +40,7 @@ class Padding:
     extra: tuple[int, ...]
 
 
-def padding_of(op: Any, node: Node, source: Node, *, is_pool: bool) -> Padding:
+def padding_of(op: Windowed, node: Node, source: Node, *, is_pool: bool) -> Padding:
     """Return the padding of a window operation that reads `source`."""
     axes = len(node.size)
     kernel, stride, dilation = window_of(op, axes)
@@ -62,7 +61,7 @@ def padding_of(op: Any, node: Node, source: Node, *, is_pool: bool) -> Padding:
         for n, k, d in zip(source.size, kernel, dilation, strict=True)
     )
     # In ceil_mode torch finds the number of windows by itself, without it all must be complete.
-    fits = fits and (not any(extra) or getattr(op, "ceil_mode", False))
+    fits = fits and (not any(extra) or op.ceil_mode)
     native = sizes_text([x for x, _ in pairs]) if fits else ""
     return Padding(native, pairs, extra)
 
