@@ -36,6 +36,7 @@ class Custom(Windowed):
         "Whether each output reads the whole input map (`global` in files); kernel, stride and "
         "padding then only give the size of the output.",
         False,
+        word="global",
     )
     kernel_size: Sizes = size_parameter(KERNEL_TEXT, 1)
     stride: Sizes = size_parameter(STRIDE_TEXT, 1)

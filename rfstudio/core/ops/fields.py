@@ -49,7 +49,7 @@ class Parameter:
     Attributes
     ----------
     name
-        Its name in the file format, which is the name of the attribute.
+        The name of the attribute.
     kind
         The values that it takes.
     default
@@ -62,6 +62,8 @@ class Parameter:
         The words of a `Kind.CHOICE`.
     description
         One sentence for tooltips: meaning and unit.
+    word
+        Its key in a file.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Parameter:
     minimum: float | None
     choices: tuple[str, ...]
     description: str
+    word: str
 
 
 def parameter(
@@ -80,13 +83,18 @@ def parameter(
     *,
     minimum: float | None = None,
     choices: tuple[str, ...] = (),
+    word: str = "",
 ) -> Any:
-    """Declare a parameter of an operation: a dataclass field that knows what `Parameter` says."""
+    """Declare a parameter of an operation: a dataclass field that knows what `Parameter` says.
+
+    Its word in a file is its name, unless that is no good name for an attribute.
+    """
     metadata = {
         "kind": kind,
         "description": description,
         "minimum": minimum,
         "choices": choices,
+        "word": word,
     }
     if default is MISSING:
         return field(metadata=metadata)

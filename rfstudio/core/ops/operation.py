@@ -233,6 +233,7 @@ def _parameters(op_type: type[Operation]) -> tuple[Parameter, ...]:
             minimum=x.metadata["minimum"],
             choices=x.metadata["choices"],
             description=x.metadata["description"],
+            word=x.metadata["word"] or x.name,
         )
         for x in fields(op_type)
     )

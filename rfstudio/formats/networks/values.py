@@ -9,7 +9,7 @@ from rfstudio.core.network.architecture import INPUT
 from rfstudio.core.ops import LIMIT, Kind, Parameter, fault
 from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Node, Scalar
 from rfstudio.formats.networks.scalars import remark, resolved
-from rfstudio.formats.networks.wording import rendered, short, suggestion, word_of
+from rfstudio.formats.networks.wording import rendered, short, suggestion
 
 _PER_AXIS = (Kind.SIZES, Kind.PADDING, Kind.SCALES)
 _FINITE = (Kind.BOOLEAN, Kind.CHOICE)
@@ -28,7 +28,7 @@ def value_fault(parameter: Parameter, node: Node, axes: int | None) -> str:
     axes
         Number of spatial axes of the network; None if it is not known.
     """
-    word = word_of(parameter)
+    word = parameter.word
     value = plain(node)
     expected = fault(parameter, value)
     if expected:

@@ -13,18 +13,10 @@ from rfstudio.formats.networks.bounded_yaml import Listing, Node, Scalar
 _MAX_SHOWN = 60
 _MAX_ENTRIES = 6
 
-# Words of the file that are no good names for attributes.
-_FILE_WORDS = {"whole": "global"}
-
-
-def word_of(parameter: Parameter) -> str:
-    """Return the key of `parameter` in a file."""
-    return _FILE_WORDS.get(parameter.name, parameter.name)
-
 
 def parameters_by_word(op_type: Any) -> dict[str, Parameter]:
     """Return the parameters of a type of operation by their keys in a file, in its order."""
-    return {word_of(x): x for x in parameters(op_type)}
+    return {x.word: x for x in parameters(op_type)}
 
 
 def rendered(node: Node) -> str:

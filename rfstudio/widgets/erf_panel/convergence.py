@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.app.measuring.expected_fields import is_live
-from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -70,7 +69,7 @@ def target_of(analysis: Analysis, measured: Measured) -> Target:
         return Target(None, False, reason)
     if not is_live(analysis):
         return Target(None, False, "The network is too large to work out the expected field here.")
-    normalises = any(isinstance(x.op, ops.BatchNorm) for x in analysis.graph.nodes)
+    normalises = any(x.op is not None and x.op.mixes_in_training for x in analysis.graph.nodes)
     mode = options.get("batch_norm", "warmed")
     if normalises and mode == "train":
         return Target(None, False, "Batch norm in training mode has another expected field.")

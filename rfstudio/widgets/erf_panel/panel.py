@@ -16,7 +16,6 @@ from rfstudio.app.measuring.measuring_costs import costs_of
 from rfstudio.app.measuring.unit_following import UnitFollowing
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
-from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.erf_panel.convergence_chart import ConvergenceChart
 from rfstudio.widgets.erf_panel.editors import FileQuestions
@@ -163,7 +162,8 @@ class ErfPanel(QWidget):
     def _follow_network(self) -> None:
         assert self._session is not None
         analysis = self._session.analysis
-        has_batch_norm = any(isinstance(x.op, ops.BatchNorm) for x in analysis.graph.nodes)
+        nodes = analysis.graph.nodes
+        has_batch_norm = any(x.op is not None and x.op.mixes_in_training for x in nodes)
         self.form.show_network(has_batch_norm=has_batch_norm)
         self._telling.start()
 
