@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rfstudio.core import ops
+from rfstudio.core.errors import OpError
 from rfstudio.core.network.architecture import (
     Architecture,
     Branch,
@@ -87,7 +88,10 @@ def operation(draw: st.DrawFn, op_type: type[Op], axes: int) -> Op:
         values = draw(st.sampled_from(({"size": 2}, {"margins": 1}, {"margins": ((0, 1),) * axes})))
     elif op_type in (ops.ConvTranspose, ops.Pad) and isinstance(values.get("padding"), str):
         values["padding"] = 1
-    return op_type(**values)
+    try:
+        return op_type(**values)
+    except OpError:  # these values contradict each other
+        return op_type.usual()
 
 
 @cache

@@ -96,8 +96,9 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
                 return list(range(start, start + w))
 
             return window
-        case _:
-            return lambda i: [i]
+    by_position = (ops.Context.POSITION, ops.Context.STATISTICS, ops.Context.MAPS)
+    assert op is None or op.context in by_position, f"what {op.keyword} reads is to be added here"
+    return lambda i: [i]
 
 
 def _interpolation(op: ops.Upsample, axis: int, n: int, m: int) -> Reader:

@@ -15,6 +15,18 @@ from rfstudio.core.network.graph import Graph, expand
 
 MAX_SIDE = 26
 
+_WITH_OWN_VALUES = (
+    *(ops.Conv, ops.ConvTranspose, ops.DeformConv, ops.MaxPool, ops.AvgPool, ops.Custom),
+    *(ops.AdaptiveAvgPool, ops.AdaptiveMaxPool, ops.Upsample, ops.PixelShuffle),
+    *(ops.PixelUnshuffle, ops.Pad, ops.Crop, ops.WindowAttention, ops.BatchNorm),
+)
+# Of a new operation there is one with its usual parameters, until it has values of its own below.
+_OTHERS = [
+    x
+    for x in ops.OPS.values()
+    if x not in (*_WITH_OWN_VALUES, *ops.ELEMENTWISE, *ops.GLOBAL, *ops.MERGES)
+]
+
 
 def random_network(
     seed: int, *, axes: int = 2, layers: int = 8, global_ops: bool = True
@@ -136,6 +148,7 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         lambda: rng.choice([x for x in ops.ELEMENTWISE if x is not ops.Prelu])(),
         lambda: ops.BatchNorm(),
         lambda: ops.Custom(**window, **dilation, label="mystery"),
+        *(x.usual for x in _OTHERS),
     ]
     if global_ops and rng.random() < 0.06:
         return rng.choice(

@@ -15,7 +15,7 @@ from rfstudio.core.network.graph import expand
 from rfstudio.core.ops import Op
 
 # Operations on 8 channels that keep a map of 12×10 large enough for more of them.
-SAMPLES: tuple[Op, ...] = (
+_SAMPLES: tuple[Op, ...] = (
     ops.Conv(kernel_size=3),
     ops.Conv(kernel_size=(3, 2), stride=(1, 2), padding=((1, 2), (0, 1)), dilation=(2, 1)),
     ops.Conv(kernel_size=3, padding="same", stride=2, out_channels=16),
@@ -86,6 +86,11 @@ SAMPLES: tuple[Op, ...] = (
     ops.BatchNorm(affine=False),
     ops.LayerNorm(),
     ops.LocalResponseNorm(),
+)
+_SAMPLED = {type(x) for x in _SAMPLES}
+SAMPLES = (
+    *_SAMPLES,
+    *(x.usual() for x in ops.OPS.values() if not x.merges and x not in _SAMPLED),
 )
 
 NAMES = tuple(f"{i}-{op.keyword}" for i, op in enumerate(SAMPLES))
