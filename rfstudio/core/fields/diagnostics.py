@@ -17,7 +17,7 @@ from rfstudio.core.axes.track import Track
 from rfstudio.core.fields.backtrace import read_by, read_by_all
 from rfstudio.core.fields.field import Alignment, AxisField, Misfit
 from rfstudio.core.network.graph import Graph, Node
-from rfstudio.core.ops import Op
+from rfstudio.core.ops import Context
 from rfstudio.core.ops.geometry import MAX_SIDE
 
 Severity = Literal["error", "warning", "note"]
@@ -84,7 +84,8 @@ def diagnose(
     found += [(x.index, _misaligned(graph, x)) for x in misfits]
     blind_by_rules: dict[int, int] = {}
     for node in graph.nodes[1:]:
-        if type(node.op) not in _SILENT:
+        assert node.op is not None
+        if node.op.context not in _SILENT:
             found += [(node.index, x) for x in _of_layer(node, fields, blind_by_rules)]
     if not graph.faults:
         found += _larger_than_input(graph, fields, reference)
@@ -154,7 +155,7 @@ def _of_layer(
                 "whole image.",
                 "note",
             )
-        if type(op) not in _NEVER_BLIND:
+        if op is not None and op.context in _MAY_MISS:
             # The copies of a repeat share their rules.
             blind = blind_by_rules.get(id(node.rules))
             if blind is None:
@@ -181,8 +182,11 @@ def _declared(name: str, op: ops.Custom) -> Diagnostic:
     return Diagnostic(name, "custom_op", message, "note")
 
 
-_SILENT: frozenset[type[Op]] = frozenset({*ops.ELEMENTWISE, *ops.MERGES})
-_NEVER_BLIND = _SILENT | {*ops.GLOBAL, ops.BatchNorm}
+_SILENT = frozenset({Context.POSITION, Context.MAPS})
+"""Contexts of operations on which there is nothing to remark."""
+
+_MAY_MISS = frozenset({Context.WINDOW, Context.PATTERN})
+"""Contexts of operations that may read padding alone, or leave out samples."""
 
 
 def _blind_units(rule: AxisRule) -> int:
@@ -330,7 +334,8 @@ def _holes(
         if not (solid[inputs[0]] if len(inputs) == 1 else all(solid[x] for x in inputs)):
             solid[node.index] = False
             continue
-        if type(node.op) in _NEVER_BLIND:
+        assert node.op is not None
+        if node.op.context not in _MAY_MISS:
             continue
         for x, rule in zip(fields[inputs[0]], node.rules, strict=True):
             if not _stays_solid(x, rule):

@@ -106,9 +106,8 @@ class SqueezeExciteModule(LayerModule[ops.SqueezeExcite]):
         cut = fetch(sources[0], target.box)
         axes = len(node.size)
         op = self.op
-        hidden = functional.silu if op.activation == "silu" else functional.relu
-        hard = op.scale_activation == "hardsigmoid"
-        opening = functional.hardsigmoid if hard else torch.sigmoid
+        hidden: Callable[[Tensor], Tensor] = getattr(functional, op.activation)
+        opening: Callable[[Tensor], Tensor] = getattr(functional, op.scale_activation)
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
             mean = inputs[0].flatten(2).mean(2)
