@@ -34,7 +34,6 @@ from rfstudio.core.ops.border import *
 from rfstudio.core.ops.convolution import *
 from rfstudio.core.ops.custom import *
 from rfstudio.core.ops.dense import *
-from rfstudio.core.ops.fields import *
 from rfstudio.core.ops.gate import *
 from rfstudio.core.ops.merge import *
 from rfstudio.core.ops.norm import *
@@ -43,6 +42,7 @@ from rfstudio.core.ops.plain import *
 from rfstudio.core.ops.pool import *
 from rfstudio.core.ops.resample import *
 from rfstudio.core.ops.table import OpTable as OpTable
+from rfstudio.core.ops.values import *
 from rfstudio.core.ops.window import *
 
 _FAMILIES = (

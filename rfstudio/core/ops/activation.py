@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from rfstudio.core.errors import OpError
 from rfstudio.core.normal import cdf, density
-from rfstudio.core.ops.fields import Kind, parameter
 from rfstudio.core.ops.operation import Costs, Free, Pointwise
+from rfstudio.core.ops.values import Kind, parameter
 
 Values = NDArray[np.float64]
 

@@ -8,7 +8,8 @@ from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic
 from rfstudio.core.errors import OpError
-from rfstudio.core.ops.fields import (
+from rfstudio.core.ops.operation import Context, Costs, Demands, Mixing, Operation
+from rfstudio.core.ops.values import (
     Kind,
     Sizes,
     parameter,
@@ -16,7 +17,6 @@ from rfstudio.core.ops.fields import (
     size_parameter,
     text_per_axis,
 )
-from rfstudio.core.ops.operation import Context, Costs, Demands, Mixing, Operation
 
 _HEADS = "Number of attention heads."
 

@@ -7,7 +7,8 @@ from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Window
 from rfstudio.core.errors import OpError
-from rfstudio.core.ops.fields import (
+from rfstudio.core.ops.operation import Context, Free, KeepsChannels, Patternless
+from rfstudio.core.ops.values import (
     PADDING_TEXT,
     Kind,
     Padding,
@@ -17,7 +18,6 @@ from rfstudio.core.ops.fields import (
     per_axis,
     size_parameter,
 )
-from rfstudio.core.ops.operation import Context, Free, KeepsChannels, Patternless
 
 PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 

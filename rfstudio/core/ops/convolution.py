@@ -9,7 +9,9 @@ from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Whole
 from rfstudio.core.errors import OpError
-from rfstudio.core.ops.fields import (
+from rfstudio.core.ops.geometry import MAX_SIDE
+from rfstudio.core.ops.operation import Context, Costs, Demands
+from rfstudio.core.ops.values import (
     BIAS_TEXT,
     DILATION_TEXT,
     GROUPS_TEXT,
@@ -26,8 +28,6 @@ from rfstudio.core.ops.fields import (
     per_axis,
     size_parameter,
 )
-from rfstudio.core.ops.geometry import MAX_SIDE
-from rfstudio.core.ops.operation import Context, Costs, Demands
 from rfstudio.core.ops.window import Sliding, Windowed, window_rules
 
 

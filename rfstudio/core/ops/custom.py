@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole
-from rfstudio.core.ops.fields import (
+from rfstudio.core.ops.operation import Costs
+from rfstudio.core.ops.values import (
     DILATION_TEXT,
     KERNEL_TEXT,
     OUT_CHANNELS_TEXT,
@@ -18,7 +19,6 @@ from rfstudio.core.ops.fields import (
     parameter,
     size_parameter,
 )
-from rfstudio.core.ops.operation import Costs
 from rfstudio.core.ops.window import Windowed, window_rules
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Self
 
-from rfstudio.core.ops.fields import BIAS_TEXT, Kind, parameter
 from rfstudio.core.ops.operation import Costs, Free, ToOne
+from rfstudio.core.ops.values import BIAS_TEXT, Kind, parameter
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.errors import OpError
-from rfstudio.core.ops.fields import Kind, parameter
 from rfstudio.core.ops.operation import (
     NO_COSTS,
     Context,
@@ -17,6 +16,7 @@ from rfstudio.core.ops.operation import (
     Pointwise,
     whole_rules,
 )
+from rfstudio.core.ops.values import Kind, parameter
 
 _EPS = "Added to the variance."
 _AFFINE = "Whether scale and shift are learned."

@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple, Self, TypeAlias
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole, Window
 from rfstudio.core.errors import OpError
-from rfstudio.core.ops.fields import COLLAPSIBLE, Parameter, collapsed, fault
+from rfstudio.core.ops.values import COLLAPSIBLE, Parameter, collapsed, fault
 
 
 class Context(Enum):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rfstudio.core.errors import OpError
-from rfstudio.core.ops.fields import Kind, parameter
 from rfstudio.core.ops.operation import Free, Pointwise
+from rfstudio.core.ops.values import Kind, parameter
 
 
 @dataclass(frozen=True, slots=True)

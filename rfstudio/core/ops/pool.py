@@ -8,7 +8,8 @@ from math import ceil, floor
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
-from rfstudio.core.ops.fields import (
+from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, ToOne
+from rfstudio.core.ops.values import (
     DILATION_TEXT,
     KERNEL_TEXT,
     PADDING_TEXT,
@@ -21,7 +22,6 @@ from rfstudio.core.ops.fields import (
     size_parameter,
     text_per_axis,
 )
-from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, ToOne
 from rfstudio.core.ops.window import Windowed
 
 _POOL_STRIDE = STRIDE_TEXT + " Empty: the kernel size."

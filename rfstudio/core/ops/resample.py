@@ -15,7 +15,8 @@ from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Window
 from rfstudio.core.errors import OpError
-from rfstudio.core.ops.fields import (
+from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, Patternless
+from rfstudio.core.ops.values import (
     Kind,
     Scales,
     Sizes,
@@ -25,7 +26,6 @@ from rfstudio.core.ops.fields import (
     size_parameter,
     text_per_axis,
 )
-from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, Patternless
 
 UPSAMPLE_MODES = ("nearest", "linear", "bilinear", "trilinear", "bicubic")
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rfstudio.core.axes.axis_rule import AxisRules, Window
-from rfstudio.core.ops.fields import Padding, Sizes, padding_per_axis, per_axis, text_per_axis
 from rfstudio.core.ops.operation import Context, Operation, Patternless
+from rfstudio.core.ops.values import Padding, Sizes, padding_per_axis, per_axis, text_per_axis
 
 
 class Sliding(Operation):

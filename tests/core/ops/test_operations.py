@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import ClassVar
 
 import pytest
@@ -12,6 +14,12 @@ from rfstudio.core.errors import OpError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.ops import Context, Costs, Free, KeepsChannels, OpTable, Patternless, Pointwise
+
+
+def test_that_no_name_hides_a_module_of_the_package() -> None:
+    # The package takes over all names of its families.
+    for module in iter_modules(ops.__path__):
+        assert isinstance(getattr(ops, module.name), ModuleType), module.name
 
 
 def test_that_a_class_that_leaves_out_an_answer_is_refused() -> None:
