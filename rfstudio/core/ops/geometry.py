@@ -1,6 +1,6 @@
 """Along one axis: which input samples output sample i reads; the entry to every operation's rules.
 
-Used by sizes, fields, regions, supports and gradients alike.
+Sizes, fields, regions, supports and gradients all come from these rules.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ Scales: TypeAlias = int | float | tuple[int | float, ...]
 
 PaddingMode: TypeAlias = Literal["same", "same_lower"]
 Padding: TypeAlias = int | tuple[int, ...] | tuple[tuple[int, int], ...] | PaddingMode
-"""All axes alike; one per axis; one (before, after) per axis; or resolved from the input size."""
+"""One for all axes; one per axis; one (before, after) per axis; or resolved from the input size."""
 
 Groups: TypeAlias = int | Literal["depthwise"]
 
