@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from rfstudio.core.normal import density
+from rfstudio.core.energy.normal import density
 from rfstudio.core.ops import Activation, Homogeneous, Op
 from rfstudio.core.ops.activation import Values
 

@@ -19,8 +19,8 @@ from rfstudio.core.effective.activations import (
 from rfstudio.core.effective.backward import Factors
 from rfstudio.core.effective.layer_model import Layer, means_over_runs, side_by_side
 from rfstudio.core.effective.moments import Moments, Points
+from rfstudio.core.energy.normal import cdf, nodes
 from rfstudio.core.network.graph import Graph
-from rfstudio.core.normal import cdf, nodes
 from rfstudio.core.ops import Activation, Homogeneous, Op
 from rfstudio.core.ops.geometry import Whole
 

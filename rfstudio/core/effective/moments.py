@@ -33,7 +33,7 @@ from rfstudio.core.effective.activations import (
     squared_slope,
     value,
 )
-from rfstudio.core.normal import cdf, nodes
+from rfstudio.core.energy.normal import cdf, nodes
 from rfstudio.core.ops import Homogeneous, Op
 
 Points: TypeAlias = NDArray[np.float64]

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core.energy.normal import cdf, density
 from rfstudio.core.errors import OpError
-from rfstudio.core.normal import cdf, density
 from rfstudio.core.ops.operation import Costs, Free, Pointwise
 from rfstudio.core.ops.values import Kind, parameter
 
