@@ -270,12 +270,9 @@ def _custom(node: Node, source: Node, runs: list[Run]) -> Layer:
     taps = prod(source.size) if op.whole else prod(per_axis(op.kernel_size, len(node.size)))
     factor = 1.0 / max(taps, 1) ** 2
     out = [(n, averaged(x, taps)) for n, x in runs]
-    same = node.channels == source.channels
-    if not same:
-        factor *= node.channels / max(source.channels, 1) ** 2
-        whole = average(out)
-        square = whole.mean**2 + (whole.square - whole.mean**2) / max(source.channels, 1)
-        out = [(node.channels, Moments(square, square, whole.mean))]
+    if node.channels != source.channels:
+        out, share = _one_for_all(node, source, out)
+        factor *= share
     spreads = spreads_of_ones(node)
     return Layer(
         Backward(0.0, factor, spreads, lag=_lags_of_windows(node.rules, largest=False)),
@@ -336,6 +333,36 @@ def _placed(node: Node, source: Node, runs: list[Run]) -> Layer:
     return Layer(Backward(0.0, 1.0, spreads_of_ones(node)), out, correlates=repeats, sums=repeats)
 
 
+def _moved(node: Node, source: Node, runs: list[Run]) -> Layer:
+    """Return the layer of an operation that copies positions elsewhere."""
+    repeats = prod(node.size) > prod(source.size)
+    return Layer(Backward(0.0, 1.0, spreads_of_ones(node)), runs, correlates=repeats, sums=repeats)
+
+
+def _grouped(node: Node, source: Node, runs: list[Run]) -> Layer:
+    """Return the layer of a mixing within blocks or grids, taken for the mean over them."""
+    taps = _taps(node.rules)
+    out, factor = [(n, averaged(x, taps)) for n, x in runs], 1.0
+    if node.channels != source.channels:
+        out, factor = _one_for_all(node, source, out)
+    spreads = tuple([even(rule, 2) for rule in node.rules])
+    return Layer(
+        Backward(0.0, factor, spreads),
+        out,
+        "mixing in blocks is taken for the mean over them",
+        correlates=True,
+        sums=True,
+    )
+
+
+def _one_for_all(node: Node, source: Node, runs: list[Run]) -> tuple[list[Run], float]:
+    """Return runs and factor of energy where each output channel gets the mean over all."""
+    whole = average(runs)
+    square = whole.mean**2 + (whole.square - whole.mean**2) / max(source.channels, 1)
+    out = [(node.channels, Moments(square, square, whole.mean))]
+    return out, node.channels / max(source.channels, 1) ** 2
+
+
 WINDOWS: dict[type[Op], Callable[[Node, Node, list[Run]], Layer]] = {
     ops.Conv: _conv,
     ops.DeformConv: _conv,
@@ -354,5 +381,11 @@ WINDOWS: dict[type[Op], Callable[[Node, Node, list[Run]], Layer]] = {
     ops.PixelUnshuffle: _pixel_unshuffle,
     ops.Pad: _placed,
     ops.Crop: _placed,
+    ops.Slice: _moved,
+    ops.Roll: _moved,
+    ops.Flip: _moved,
+    ops.Tile: _moved,
+    ops.BlockMix: _grouped,
+    ops.GridMix: _grouped,
 }
 """How the operations of this module are modelled."""
