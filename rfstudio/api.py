@@ -33,8 +33,8 @@ COMPUTED = ("expected", "path-count")
 """Estimators of `erf` that are not measured."""
 
 
-def load(network: str | Path | Architecture) -> Architecture:
-    """Return a network by the name of a preset or the path of a YAML file.
+def load(network: object, *, input_size: tuple[int, ...] | None = None) -> Architecture:
+    """Return a network by its preset's name, its YAML file, or a torch module for images of a size.
 
     Raises
     ------
@@ -45,6 +45,10 @@ def load(network: str | Path | Architecture) -> Architecture:
     """
     if isinstance(network, Architecture):
         return network
+    if not isinstance(network, str | Path):
+        from rfstudio.engine.importing.load import load_given
+
+        return load_given(network, input_size)
     from rfstudio.formats.networks.presets import open_network
 
     return open_network(str(network))
@@ -76,7 +80,7 @@ def analyze(
         If there is no layer `reference`.
     """
     return _analyze(
-        load(network),
+        load(network, input_size=input_size),
         input_size=input_size,
         reference=reference,
         batch_norm_training=batch_norm_training,
