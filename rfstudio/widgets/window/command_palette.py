@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
@@ -57,8 +59,9 @@ class CommandPalette(QFrame):
 
     def _collect(self, action: QAction, above: str) -> None:
         text = action.text().replace("&", "").replace("…", "")
-        menu = action.menu()
-        if isinstance(menu, QMenu):
+        # QAction.menu() would hand the menu to Python, which deletes it when this name goes.
+        menu = cast("QMenu | None", QMenu.menuInAction(action))
+        if menu is not None:
             menu.aboutToShow.emit()  # menus that are filled when they open
             for inner in menu.actions():
                 self._collect(inner, f"{above}{text} › ")

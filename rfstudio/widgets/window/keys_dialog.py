@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
@@ -41,8 +42,9 @@ def keys_of(actions: Iterable[QAction]) -> list[Keys]:
     """Return the keys of actions and of what is in their menus."""
     found: list[Keys] = []
     for action in actions:
-        menu = action.menu()
-        if isinstance(menu, QMenu):
+        # QAction.menu() would have Python delete the menu when this name goes.
+        menu = cast("QMenu | None", QMenu.menuInAction(action))
+        if menu is not None:
             found += keys_of(menu.actions())
         elif keys := action.shortcut().toString():
             found.append((keys, action.text().replace("&", "").replace("…", "")))
