@@ -30,6 +30,10 @@ class UnitError(RFStudioError):
     """A unit was asked for that the layer's feature map does not have."""
 
 
+class TooLargeError(UnitError):
+    """What is asked for takes more work or memory than is spent on it; the text says how much."""
+
+
 class Cancelled(RFStudioError):  # noqa: N818 - an outcome, not a fault
     """A background computation stopped because nobody wants its result any more."""
 

@@ -276,6 +276,16 @@ class _Forward:
         return True
 
     def _worked_out(self, node: Node, gated: GatedSum | None, *, apart: bool) -> _Known:
+        if 0 in node.size or 0 in self._nodes[node.inputs[0]].size:
+            # Nothing comes through an empty map, so what its values would be does not matter.
+            layer = Layer(PASS, [(max(node.channels, 1), Moments(1.0))])
+            read = [self._layers[i] for i in node.inputs]
+            skips: tuple[Factors, ...] = ()
+            if gated:
+                read += gated.depends_on(self._layers)
+                skips = (1.0,) * len(gated.skips)
+            count = layer.runs[0][0]
+            return _Known(layer, (count,), (), skips, node.op, node.rules, tuple(read))
         if isinstance(node.op, ops.Merge):
             layer, edges = self._merge(node, apart=apart), self._factors(node)
         else:

@@ -78,6 +78,9 @@ def flow_back(
         if visit is not None:
             visit(i)
         node = nodes[i]
+        if 0 in nodes[node.inputs[0]].size and len(node.inputs) == 1:
+            handed = None  # nothing comes through an empty map
+            continue
         if type(node.op) not in _MERGES:
             how = step(i)
             if how.spreads is None and _is_number(how, flows):

@@ -29,6 +29,7 @@ from rfstudio.core.fields.field import (
     theoretical_region,
     through,
 )
+from rfstudio.core.fields.reach import cut_off, field_of
 from rfstudio.core.network.architecture import INPUT, Architecture, Location
 from rfstudio.core.network.graph import Graph, Node, expand, unchanged_by
 from rfstudio.core.ops import NO_COSTS, Costs, Op
@@ -300,9 +301,10 @@ class Analysis:
         index = self.graph.index(path)
         node = self.graph.nodes[index]
         unit = tuple(n // 2 for n in node.size) if position is None else _whole(position)
-        region = backtrace.region_of_unit(self.graph, index, unit, self.reference)
         size = self.reference_size
-        theoretical = theoretical_region(self.fields[index], unit, size)
+        with field_of(self.graph, index):
+            region = backtrace.region_of_unit(self.graph, index, unit, self.reference)
+            theoretical = theoretical_region(self.fields[index], unit, size)
         return UnitView(node.name, unit, size, theoretical, region)
 
 
@@ -382,9 +384,12 @@ def _all_fields(
     if previous is not None and previous.reference == origin and len(previous.input_size) == axes:
         old_nodes, old_fields = previous.graph.nodes, previous.fields
         fields[origin] = old_fields[origin]
+    blocked, unseen = cut_off(graph, origin), (UNSEEN,) * axes
     for node in nodes[origin + 1 :]:
-        index, _, op, inputs, _, _, _, rules = node
-        if len(inputs) > 1:
+        index, _, op, inputs, size, _, _, rules = node
+        if index in blocked and 0 not in size:
+            fields[index] = unseen
+        elif len(inputs) > 1:
             merged, found = _merged([fields[x] for x in inputs])
             fields[index] = merged
             if found:
