@@ -31,7 +31,7 @@ from rfstudio.core.fields.field import (
 )
 from rfstudio.core.fields.reach import cut_off, field_of
 from rfstudio.core.network.architecture import INPUT, Architecture, Location
-from rfstudio.core.network.graph import Graph, Node, expand, unchanged_by
+from rfstudio.core.network.graph import MAX_LAYERS, Graph, Node, expand, unchanged_by
 from rfstudio.core.ops import NO_COSTS, Costs, Op
 
 Fields = tuple[AxisField, ...]
@@ -222,6 +222,8 @@ class Analysis:
         For each node its learned parameters and multiply-adds.
     misfits
         Merges whose branches do not align.
+    remarks
+        What is to be said of the whole network, before all other diagnostics.
     """
 
     architecture: Architecture
@@ -231,6 +233,7 @@ class Analysis:
     fields: tuple[Fields, ...] = field(repr=False)
     costs: tuple[Costs, ...] = field(repr=False)
     misfits: tuple[MergeMisfit, ...] = field(repr=False)
+    remarks: tuple[Diagnostic, ...] = ()
 
     @property
     def input_size(self) -> tuple[int, ...]:
@@ -250,7 +253,7 @@ class Analysis:
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Remarks on layers, in the order of the network."""
-        return diagnose(self.graph, self.fields, self.misfits, self.reference)
+        return (*self.remarks, *diagnose(self.graph, self.fields, self.misfits, self.reference))
 
     @property
     def parameters(self) -> int:
@@ -322,6 +325,7 @@ def analyze(
     reference: str = INPUT,
     batch_norm_training: bool = False,
     previous: Analysis | None = None,
+    max_layers: int = MAX_LAYERS,
 ) -> Analysis:
     """Analyse a network; total for every document, whatever is wrong becomes a diagnostic.
 
@@ -338,6 +342,8 @@ def analyze(
         all of it.
     previous
         An earlier analysis; what did not change since is taken from it, which only saves time.
+    max_layers
+        Layers from which on the rest is left out, which is a fault.
 
     Raises
     ------
@@ -353,6 +359,7 @@ def analyze(
         input_size,
         batch_norm_training=batch_norm_training,
         previous=None if previous is None else previous.graph,
+        max_layers=max_layers,
     )
     origin = graph.index(reference)
     unchanged = unchanged_by(batch_norm_training=batch_norm_training)

@@ -152,6 +152,7 @@ def expand(
     *,
     batch_norm_training: bool = False,
     previous: Graph | None = None,
+    max_layers: int = MAX_LAYERS,
 ) -> Graph:
     """Expand a document into its flat graph; total: what is wrong becomes a `Fault`.
 
@@ -169,6 +170,8 @@ def expand(
     previous
         An earlier expansion with the same `batch_norm_training`; what did not change since is
         taken from it, which only saves time.
+    max_layers
+        Layers from which on the rest is left out, which is a fault.
 
     Raises
     ------
@@ -181,7 +184,9 @@ def expand(
     if graph is not None:
         return graph
     known_rules = previous.known_rules if previous is not None else {}
-    expansion = _Expansion(size, architecture.channels, batch_norm_training, known_rules)
+    expansion = _Expansion(
+        size, architecture.channels, batch_norm_training, known_rules, max_layers
+    )
     expansion.body(architecture.layers, (), ("",), 0)
     graph = Graph(
         tuple(expansion.nodes),
@@ -206,13 +211,15 @@ class _Expansion:
         channels: int,
         batch_norm_training: bool,
         known_rules: Mapping[tuple[int, tuple[int, ...]], AxisRules],
+        max_layers: int,
     ) -> None:
         rules = tuple(Window(n, n) for n in size)
         self.nodes = [Node(0, INPUT, None, (), size, channels, None, rules)]
         self.paths = {INPUT: 0}
         self.faults: list[Fault] = []
         self._numbers: dict[str, int] = {}
-        self._steps = 4 * MAX_LAYERS
+        self._max_layers = max_layers
+        self._steps = 4 * max_layers
         self._comparisons = MAX_COMPARISONS
         self._batch_norm_training = batch_norm_training
         self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
@@ -226,7 +233,7 @@ class _Expansion:
     ) -> int:
         for i, item in enumerate(items):
             self._steps -= 1
-            if self._steps < 0 or len(self.nodes) > MAX_LAYERS:
+            if self._steps < 0 or len(self.nodes) > self._max_layers:
                 self._too_many((*base, i))
                 return source
             location = (*base, i)
@@ -286,7 +293,7 @@ class _Expansion:
     ) -> int:
         for i in range(item.times):
             self._steps -= 1
-            if self._steps < 0 or len(self.nodes) > MAX_LAYERS:
+            if self._steps < 0 or len(self.nodes) > self._max_layers:
                 self._too_many(location)
                 break
             prefix = f"{scopes[0]}{i}."
@@ -489,7 +496,8 @@ class _Expansion:
                 location,
                 "",
                 "too_many_layers",
-                f"the network has more than {MAX_LAYERS:,} layers; the rest is left out",
+                f"the network has more than {self._max_layers:,} layers; the rest is left out"
+                + ("" if self._max_layers == MAX_LAYERS else ", as it is too large to show live"),
             )
 
     def _fault(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rfstudio.core.errors import OpError
 from rfstudio.core.ops.operation import Free, Pointwise
 from rfstudio.core.ops.values import Kind, parameter
 
@@ -37,8 +36,4 @@ class Dropout(Free, Pointwise):
     does_nothing: ClassVar[bool] = True
     followed_apart: ClassVar[bool] = True
 
-    p: float = parameter(Kind.NUMBER, "Share of zeros while training.", 0.5, minimum=0)
-
-    def _check(self) -> None:
-        if self.p > 1:
-            raise OpError(f"p must be at most 1, not {self.p}")
+    p: float = parameter(Kind.NUMBER, "Share of zeros while training.", 0.5, minimum=0, maximum=1)
