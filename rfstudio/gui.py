@@ -138,6 +138,8 @@ def make_window(
         raise
     window.files.remember_preset(opening.preset)
     _report_opening(window, opening)
+    if opening.told:
+        window.status.tell(opening.told)
     _keep_recovery(window, questions or Questions())
     QTimer.singleShot(_WARM_AFTER, window, runner.warm)
     return window
@@ -174,11 +176,21 @@ def _report_opening(window: MainWindow, opening: Opening) -> None:
 def _keep_recovery(window: MainWindow, questions: Questions) -> None:
     studio = window.studio
     recovery = Recovery(studio.document, parent=window)
-    left = recovery.take_left_over()
     window.closed.connect(recovery.remove)
-    if left is not None and questions.recover(window, left.name):
-        studio.document.replace(left, is_modified=True)
-        studio.select_telling_layer()
+    left = recovery.left_over()
+    decision = questions.recover(window, left) if left else None
+    if not decision:
+        return  # asked again the next time
+    for given_up in decision.discarded:
+        recovery.discard(given_up)
+    chosen = decision.opened
+    if chosen is None or chosen.architecture is None:
+        return
+    studio.document.replace(chosen.architecture, chosen.origin, is_modified=True)
+    studio.select_telling_layer()
+    recovery.write()
+    if recovery.file.exists():  # now this session has a copy of its own
+        recovery.discard(chosen)
 
 
 _Hook = Callable[[type[BaseException], BaseException, TracebackType | None], None]

@@ -44,6 +44,8 @@ class Opening(NamedTuple):
         The preset's name, if it is one.
     wanted, problems
         A file that was asked for and could not be opened, and why.
+    told
+        Why it is not the network that was open last; empty: it is, or there was none.
     """
 
     architecture: Architecture
@@ -51,6 +53,7 @@ class Opening(NamedTuple):
     preset: str = ""
     wanted: Path | None = None
     problems: tuple[Problem, ...] = ()
+    told: str = ""
 
 
 def opening_for(network: str | None, settings: Settings) -> Opening:
@@ -74,7 +77,7 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
     if network in names():
         return Opening(read_preset(network), preset=network)
     path = Path(network)
-    if not path.exists():
+    if not _is_there(path):
         return Opening(read_preset(network))  # which says what the nearest name is
     try:
         return Opening(read_network(path), path)
@@ -84,9 +87,23 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
 
 def _last(settings: Settings) -> Opening:
     known = settings.text(LAST)
+    told = ""
     if known:
         try:
             return opening_for(known, settings)
-        except RFStudioError:
-            pass  # it was moved or deleted since
-    return Opening(read_preset(START), preset=START)
+        except RFStudioError as error:  # it was moved, deleted or locked since
+            told = f"what was open last is not shown: {error}"
+    return Opening(read_preset(START), preset=START, told=told)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file, also one that cannot be read; reading it says why."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except ValueError:  # a null character in the name
+        return False
+    except OSError:
+        return True
+    return True

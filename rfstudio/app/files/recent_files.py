@@ -31,7 +31,7 @@ class RecentFiles(QObject):
     @property
     def paths(self) -> list[Path]:
         """The files that are still there, newest first."""
-        return [path for path in map(Path, self._settings.texts(self._KEY)) if path.is_file()]
+        return [path for path in map(Path, self._settings.texts(self._KEY)) if _is_file(path)]
 
     def add(self, path: Path) -> None:
         """Put a file in front."""
@@ -44,3 +44,11 @@ class RecentFiles(QObject):
         """Forget all files."""
         self._settings.set(self._KEY, [])
         self.recent_changed.emit([])
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file can be seen there; not in a folder that is locked, nor under no name."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

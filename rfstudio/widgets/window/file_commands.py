@@ -323,7 +323,11 @@ class FileCommands(QObject):
 
     def _folder(self, purpose: str) -> Path:
         folder = Path(self._studio.settings.text(f"folders/{purpose}"))
-        return folder if folder.is_absolute() and folder.is_dir() else Path.home()
+        try:
+            is_there = folder.is_absolute() and folder.is_dir()
+        except (OSError, ValueError):  # a folder in one that is locked, or no name of a file
+            is_there = False
+        return folder if is_there else Path.home()
 
     def _remember_folder(self, purpose: str, path: Path) -> None:
         self._studio.settings.set(f"folders/{purpose}", str(path.absolute().parent))

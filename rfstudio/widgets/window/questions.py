@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from rfstudio.app.files.figure_settings import FigureSettings
+from rfstudio.app.files.recovery import LeftOver
 from rfstudio.widgets.window.figure_dialog import FigureDialog
+from rfstudio.widgets.window.recover_dialog import Decision, RecoverDialog
 
 Answer = Literal["save", "discard", "cancel"]
 
@@ -110,16 +113,11 @@ class Questions:
         dialog = FigureDialog(chosen, parent)
         return dialog.chosen if dialog.exec() else None
 
-    def recover(self, parent: QWidget, name: str) -> bool:
-        """Ask whether to take up a network that was not saved when the program ended."""
-        button = QMessageBox.StandardButton
-        answer = QMessageBox.question(
-            parent,
-            "Recover",
-            f"RF Studio ended before “{name}” was saved. Open it as it was?",
-            button.Yes | button.No,
-        )
-        return answer == button.Yes
+    def recover(self, parent: QWidget, left: Sequence[LeftOver]) -> Decision | None:
+        """Ask what to do with networks that were not saved when the program ended."""
+        dialog = RecoverDialog(left, parent)
+        dialog.exec()
+        return dialog.decision
 
     def tell(self, parent: QWidget, text: str) -> None:
         """Say something that is no trouble."""

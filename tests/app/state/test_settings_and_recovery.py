@@ -1,21 +1,15 @@
-"""What outlives a run: settings, recent files, the copy of what was not saved."""
+"""What outlives a run: settings, recent files, the network that was open last."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.opening import LAST, opening_for
 from rfstudio.app.files.recent_files import MAX_RECENT, RecentFiles
-from rfstudio.app.files.recovery import Recovery
-from rfstudio.app.state.document import Document
 from rfstudio.app.state.settings import Settings, settings_file
-from rfstudio.core import ops
-from rfstudio.core.network.architecture import Architecture, Layer
-
-NETWORK = Architecture(name="mine", layers=(Layer(ops.Relu()),))
-UNUSED_PID = 2**22 + 1  # beyond the largest process id of Linux
 
 
 def test_that_settings_survive_and_wrong_types_count_as_missing(tmp_path: Path) -> None:
@@ -50,33 +44,6 @@ def test_that_recent_files_are_newest_first_few_and_there(qtbot: QtBot, tmp_path
     assert recent.paths[0] == paths[-1]
 
 
-def test_that_unsaved_work_is_offered_after_a_crash(qtbot: QtBot, tmp_path: Path) -> None:
-    document = Document(Architecture())
-    recovery = Recovery(document, tmp_path)
-    document.edit("edit", NETWORK)
-    recovery.write()
-    (kept,) = tmp_path.glob("*.yaml")
-    kept.rename(tmp_path / f"{UNUSED_PID}.yaml")
-    assert Recovery(Document(Architecture()), tmp_path).take_left_over() == NETWORK
-    assert not list(tmp_path.glob("*.yaml"))
-
-
-def test_that_nothing_is_left_when_everything_is_saved(qtbot: QtBot, tmp_path: Path) -> None:
-    document = Document(Architecture())
-    recovery = Recovery(document, tmp_path)
-    document.edit("edit", NETWORK)
-    recovery.write()
-    document.undo_stack.setClean()
-    recovery.write()
-    assert not list(tmp_path.glob("*.yaml"))
-    assert Recovery(document, tmp_path).take_left_over() is None
-
-
-def test_that_a_damaged_copy_is_no_reason_to_fail(qtbot: QtBot, tmp_path: Path) -> None:
-    (tmp_path / f"{UNUSED_PID}.yaml").write_text("{{{{")
-    assert Recovery(Document(Architecture()), tmp_path).take_left_over() is None
-
-
 def test_that_the_program_begins_with_vgg16_and_later_with_what_was_last(tmp_path: Path) -> None:
     settings = Settings(tmp_path / "settings.ini")
     assert opening_for(None, settings).architecture.name == "VGG-16"
@@ -93,3 +60,33 @@ def test_that_a_broken_file_at_the_start_is_told_and_something_is_open(tmp_path:
     assert opening.architecture.name == "VGG-16"
     assert opening.wanted == path
     assert opening.problems
+
+
+@pytest.mark.parametrize("kind", ["locked folder", "long name", "null", "folder", "gone"])
+def test_that_a_last_network_that_cannot_be_read_gives_way_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path = tmp_path / "locked" / "net.yaml"
+    path.parent.mkdir()
+    if kind == "locked folder":
+        # Root is let into every folder, so the refusal is played.
+        for name in ("lstat", "stat"):
+            monkeypatch.setattr(Path, name, _refused(getattr(Path, name), path))
+    settings = Settings(tmp_path / "settings.ini")
+    names = {"long name": "n" * 300 + ".yaml", "null": "a\0b.yaml", "folder": "."}
+    last = str(tmp_path / names[kind]) if kind in names else str(path)
+    settings.set(LAST, last)
+    settings.set("recent/networks", [last, str(path)])
+    opening = opening_for(None, settings)
+    assert opening.architecture.name == "VGG-16"
+    assert opening.told.startswith("what was open last is not shown: ")
+    assert RecentFiles(settings).paths == []
+
+
+def _refused(method, path: Path):
+    def refuse(self: Path, *args, **kwargs):
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(self))
+        return method(self, *args, **kwargs)
+
+    return refuse
