@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+def shown(text: str, most: int = 80) -> str:
+    """Return a text from outside as a message may quote it: short, control characters visible."""
+    if len(text) > most:
+        text = f"{text[: most - 1]}…"
+    return "".join(x if x.isprintable() else repr(x)[1:-1] for x in text)
+
+
 class RFStudioError(Exception):
     """Base of all expected errors; its text is fit to show to a user."""
 

@@ -19,9 +19,11 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from rfstudio.core.errors import shown
 from rfstudio.engine.module.build import GraphModule, weight_shapes
 from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.legacy_weights import held_by_legacy_file
+from rfstudio.engine.weights.scanning import kind_of, scan
 from rfstudio.engine.weights.weight_names import match
 
 MAX_BYTES = 16 * 2**30
@@ -72,7 +74,7 @@ class Loaded(NamedTuple):
         fixed = tuple(x for x in self.missing if x not in drawn and not x.endswith(_STATISTICS))
         notes = []
         if self.renamed:
-            examples = tuple(f"{own} from {name}" for own, name in self.renamed.items())
+            examples = tuple(f"{own} from {shown(name)}" for own, name in self.renamed.items())
             notes.append(
                 "the file names weights in its own way; matched by order and shape: "
                 + _list(examples, 3)
@@ -90,9 +92,9 @@ class Loaded(NamedTuple):
         return tuple(notes)
 
 
-def _list(names: tuple[str, ...], shown: int = _NAMED) -> str:
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+def _list(names: tuple[str, ...], most: int = _NAMED) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(shown, names[:most])) + more
 
 
 def load_weights(module: GraphModule, path: str | Path) -> Loaded:
@@ -120,8 +122,9 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
     if wrong:
         name = wrong[0]
         raise WeightsError(
-            f"{path}: '{name}' has the shape {list(state[name].shape)}, but the network needs "
-            f"{list(own[name].shape)}" + (f" ({len(wrong) - 1} more differ)" if wrong[1:] else "")
+            f"{path}: '{shown(name)}' has the shape {list(state[name].shape)}, but the network "
+            f"needs {list(own[name].shape)}"
+            + (f" ({len(wrong) - 1} more differ)" if wrong[1:] else "")
         )
     if own and len(taken) < _LEAST_SHARE * len(own):
         raise WeightsError(
@@ -132,11 +135,11 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
     for name, there in taken.items():
         if not bool(state[there].isfinite().all()):
             raise WeightsError(
-                f"{path}: '{there}' holds NaN or infinity; take an earlier checkpoint, from before "
-                "the training diverged"
+                f"{path}: '{shown(there)}' holds NaN or infinity; take an earlier checkpoint, from "
+                "before the training diverged"
             )
         if name.endswith("running_var") and bool((state[there] < 0).any()):
-            raise WeightsError(f"{path}: '{there}' holds variances below 0")
+            raise WeightsError(f"{path}: '{shown(there)}' holds variances below 0")
     with torch.no_grad():
         for name, there in taken.items():
             own[name].copy_(state[there].reshape(own[name].shape))
@@ -166,16 +169,31 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     size = status.st_size
     if size > MAX_BYTES:
         raise WeightsError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
-    if path.suffix == ".safetensors":
+    try:
+        kind = kind_of(path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if not kind:
+        raise WeightsError(
+            f"{path} is no file of weights that torch.save or safetensors wrote; weights are read "
+            "from .safetensors, .pt, .pth and other files of theirs"
+        )
+    scan(path, kind)
+    if kind == "safetensors":
         try:
             state = safetensors.torch.load_file(path)
             # The file has forgotten the layers' order; that of the names has 10 behind 9.
-            return {name: state[name] for name in sorted(state, key=_by_number)}
-        except (SafetensorError, OSError, ValueError) as error:
-            raise WeightsError(f"{path} is no valid safetensors file: {error}") from error
-    if path.suffix not in (".pt", ".pth", ".bin"):
-        raise WeightsError(f"{path}: weights are read from .safetensors, .pt and .pth files")
+            return {name: _widened(state[name]) for name in sorted(state, key=_by_number)}
+        except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+            told = shown(str(error), 300)
+            raise WeightsError(f"{path} is no valid safetensors file: {told}") from error
     return _read_pickled(path)
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    """Return numbers of 8 bits in floating point as float32, since little can be done with them."""
+    is_narrow = tensor.is_floating_point() and tensor.element_size() == 1
+    return tensor.to(torch.float32) if is_narrow else tensor
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
@@ -194,13 +212,14 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
             ".safetensors"
         ) from error
     except Exception as error:
-        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+        told = shown(str(error), 300)
+        raise WeightsError(f"{path} cannot be read as weights: {told}") from error
     state = _tensors(content, path)
     claimed = sum(x.numel() * x.element_size() for x in state.values())
     # Tensors may share storage, so that a good file claims a little more than it holds.
     if claimed > 4 * held + 2**20:
         raise WeightsError(f"{path} claims {claimed:,} bytes of weights but holds {held:,}")
-    return state
+    return {name: _widened(x) for name, x in state.items()}
 
 
 def _held_bytes(path: Path) -> int:
@@ -235,6 +254,11 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     state = {
         str(name).removeprefix("module."): x for name, x in content.items() if isinstance(x, Tensor)
     }
+    if any(x.is_nested or x.is_quantized for x in state.values()):
+        raise WeightsError(
+            f"{path} holds nested or quantised tensors; only dense weights are read: save each "
+            "tensor of it by itself, in float32"
+        )
     if any(x.layout != torch.strided or x.is_meta for x in state.values()):
         raise WeightsError(f"{path} holds sparse or empty tensors; only dense weights are read")
     return state

@@ -30,7 +30,7 @@ class FileQuestions:
 
     def weights(self, parent: QWidget) -> Path | None:
         """Ask for a file of weights."""
-        kinds = "Weights (*.safetensors *.pt *.pth)"
+        kinds = "Weights (*.safetensors *.pt *.pth *.bin *.ckpt *.pth.tar *.th);;All files (*)"
         name, _ = QFileDialog.getOpenFileName(parent, "File of weights", "", kinds)
         return Path(name) if name else None
 
