@@ -100,6 +100,7 @@ class Studio(QObject):
 
     def shutdown(self) -> None:
         """End what runs beside the window."""
+        self.images.wait()
         if self.following is not None:
             self.following.switch(False)
         if self.runner is not None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from rfstudio import paths
-from rfstudio.formats.images.images import read_image
+from rfstudio.core.errors import RFStudioError
+from rfstudio.formats.images.images import image_info, read_image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,13 +42,24 @@ class ImageSource(QObject):
     -------
     image_changed
         The new `Picture`, or None.
+    opened
+        The path of a picture of `open_later`, which is shown now.
+    failed
+        The path of a picture of `open_later`, and the error that says why it is not shown.
     """
 
     image_changed = Signal(object)
+    opened = Signal(object)
+    failed = Signal(object, object)
+
+    _decoded = Signal(int, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._picture: Picture | None = None
+        self._number = 0
+        self._thread: threading.Thread | None = None
+        self._decoded.connect(self._take, Qt.ConnectionType.QueuedConnection)
 
     @property
     def picture(self) -> Picture | None:
@@ -65,8 +79,54 @@ class ImageSource(QObject):
         RFStudioError
             If the file is no image, or too large; the old picture stays.
         """
-        pixels = read_image(path)
-        self._set(Picture(path.stem.replace("_", " "), path, pixels))
+        self._number += 1  # what is still being decoded comes too late
+        self._set(_read(path))
+
+    def open_later(self, path: Path) -> None:
+        """Show an image file as soon as it is decoded: a large one does not hold the window."""
+        try:
+            info = image_info(path)
+            if info.height * info.width <= _AT_ONCE:
+                self.open(path)
+                self.opened.emit(path)
+                return
+        except RFStudioError as error:
+            self.failed.emit(path, error)
+            return
+        self._number += 1
+        self._thread = threading.Thread(
+            target=self._decode, args=(self._number, path), name="rfstudio-image", daemon=True
+        )
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until nothing is decoded any more; its result is dropped."""
+        self._number += 1
+        if self._thread is not None:
+            self._thread.join()
+
+    def _decode(self, number: int, path: Path) -> None:
+        """Decode an image; called on a thread of its own."""
+        result: Picture | RFStudioError
+        try:
+            result = _read(path)
+        except RFStudioError as error:
+            result = error
+        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+            result = RFStudioError(f"'{path}' cannot be read: {error}")
+        # The window may have gone meanwhile.
+        with suppress(RuntimeError):
+            self._decoded.emit(number, path, result)
+
+    @Slot(int, object, object)
+    def _take(self, number: int, path: Path, result: Picture | RFStudioError) -> None:
+        if number != self._number:
+            return  # another one was asked for since
+        if isinstance(result, RFStudioError):
+            self.failed.emit(path, result)
+            return
+        self._set(result)
+        self.opened.emit(path)
 
     def clear(self) -> None:
         """Show no image."""
@@ -75,6 +135,14 @@ class ImageSource(QObject):
     def _set(self, picture: Picture | None) -> None:
         self._picture = picture
         self.image_changed.emit(picture)
+
+
+_AT_ONCE = 1_000_000
+"""Pixels up to which a picture is decoded before the next frame."""
+
+
+def _read(path: Path) -> Picture:
+    return Picture(path.stem.replace("_", " "), path, read_image(path))
 
 
 def sample_images() -> list[Path]:

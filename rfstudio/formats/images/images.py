@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from math import ceil, sqrt
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,6 +29,13 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """Endings of their files, for file dialogs."""
 
 MAX_MEGAPIXELS = 100.0
+
+KEPT_MEGAPIXELS = 8.0
+"""Largest picture that is kept in its own size, in millions of pixels."""
+
+_MAX_DECODED = 200 * 2**20
+"""Bytes of a picture in memory before it is made smaller."""
+
 _MAX_BYTES = 1 << 30
 
 _ROWS = 64
@@ -62,7 +70,10 @@ class ImageInfo:
 
 
 def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Image:
-    """Return the (first) picture of a file.
+    """Return the (first) picture of a file, of a large one every so many pixels.
+
+    A picture of more than `KEPT_MEGAPIXELS` is made smaller by a whole factor, a JPEG while it is
+    decoded: no network of images reads that many, and a small file may hold a hundred million.
 
     Transparent parts are laid over white.  Samples of 16 bits are scaled to 8; those of 32 bits
     or in floating point from their least to their greatest.  The orientation that a camera noted
@@ -85,10 +96,12 @@ def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> I
     with _opened(path, max_megapixels) as picture, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged notes beside the pixels
         try:
-            picture.load()
+            picture = _reduced(picture, path)
             # Pillow keeps the orientation beside the pixels; most programs turn them for display.
             upright = ImageOps.exif_transpose(picture)
             return _rgb(upright)
+        except ImageError:
+            raise
         except MemoryError:
             raise ImageError(f"there is not enough memory for '{path}'") from None
         except Exception as error:  # noqa: BLE001 - decoders raise whatever a damaged file provokes
@@ -141,6 +154,43 @@ def _opened(path: str | Path, max_megapixels: float) -> Any:
             f" {max_megapixels:g} are read; scale it down"
         )
     return picture
+
+
+def _reduced(picture: Any, path: str | Path) -> Any:
+    """Return a decoded picture, a large one made smaller before anything else is made of it."""
+    width, height = picture.size
+    factor = ceil(sqrt(width * height / (KEPT_MEGAPIXELS * 1e6)))
+    if factor == 1:
+        picture.load()
+        return picture
+    if picture.format == "JPEG":
+        picture.draft(None, (-(-width // factor), -(-height // factor)))
+        width, height = picture.size
+        factor = ceil(sqrt(width * height / (KEPT_MEGAPIXELS * 1e6)))
+    # Pillow keeps one byte a pixel of one channel, two of 16 bits, four of anything else.
+    each = 1 if picture.mode in ("1", "L", "P") else 2 if picture.mode.startswith("I;16") else 4
+    needed = width * height * each
+    if needed > _MAX_DECODED:
+        raise _DecodingError(
+            f"'{path}' has {width:,} × {height:,} pixels and would take {needed / 1e6:,.0f} MB to "
+            f"decode; at most {_MAX_DECODED / 1e6:,.0f} MB are spent: scale it down"
+        )
+    picture.load()
+    if factor == 1:
+        return picture
+    size = (max(width // factor, 1), max(height // factor, 1))
+    notes, kind = picture.info, picture.getexif()
+    if picture.mode in ("L", "RGB", "CMYK", "RGBX"):
+        smaller = picture.resize(size, Pillow.Resampling.BOX)
+    else:  # palettes cannot be averaged, 16 bits are not, transparent colours in a copy alone
+        smaller = picture.resize(size, Pillow.Resampling.NEAREST)
+    smaller.info = notes
+    smaller.getexif().update(kind)
+    return smaller
+
+
+class _DecodingError(ImageError):
+    """Refused by what it would take."""
 
 
 def _rgb(picture: Any) -> Image:

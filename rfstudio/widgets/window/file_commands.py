@@ -69,6 +69,8 @@ class FileCommands(QObject):
         self._window = window
         self._preset = ""
         self.compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
+        studio.images.opened.connect(lambda path: studio.settings.set("image", str(path)))
+        studio.images.failed.connect(self._report_image)
 
     def remember_preset(self, name: str) -> None:
         """Remember which preset the window began with."""
@@ -189,13 +191,11 @@ class FileCommands(QObject):
             self.open_image_path(path)
 
     def open_image_path(self, path: Path) -> None:
-        """Show an image file."""
-        try:
-            self._studio.images.open(path)
-        except RFStudioError as error:
-            self.questions.report(self._window, f"“{path.name}” cannot be shown.", str(error))
-            return
-        self._studio.settings.set("image", str(path))
+        """Show an image file, as soon as it is decoded."""
+        self._studio.images.open_later(path)
+
+    def _report_image(self, path: Path, error: RFStudioError) -> None:
+        self.questions.report(self._window, f"“{path.name}” cannot be shown.", str(error))
 
     def open_dropped(self, path: Path) -> None:
         """Show whatever was dropped on the window: a network or an image."""

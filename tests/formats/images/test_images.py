@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -14,7 +16,13 @@ from PIL import Image as Pillow
 
 from rfstudio import paths
 from rfstudio.core.errors import RFStudioError
-from rfstudio.formats.images.images import SUFFIXES, ImageError, image_info, read_image
+from rfstudio.formats.images.images import (
+    KEPT_MEGAPIXELS,
+    SUFFIXES,
+    ImageError,
+    image_info,
+    read_image,
+)
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -221,3 +229,49 @@ def test_that_a_deep_picture_takes_a_few_bytes_a_pixel(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert (picture == 7).all()
     assert peak < 10 * 2000 * 1500
+
+
+def _used(path: Path) -> tuple[float, int, tuple[int, ...]]:
+    """Return seconds of CPU, kilobytes and the shape of a picture, read in a process of its own."""
+    code = (
+        "import resource, sys, time; from rfstudio.formats.images.images import read_image;"
+        "use = lambda: resource.getrusage(resource.RUSAGE_SELF); before, start = use().ru_maxrss,"
+        " time.process_time(); shape = read_image(sys.argv[1]).shape;"
+        "print(time.process_time() - start, use().ru_maxrss - before, *shape)"
+    )
+    words = [sys.executable, "-c", code, str(path)]
+    seconds, kilobytes, *shape = subprocess.check_output(words, text=True).split()
+    return float(seconds), int(kilobytes), tuple(map(int, shape))
+
+
+@pytest.mark.parametrize("kind", ["gif", "png of 16 bits", "jpeg"])
+def test_that_large_pictures_are_made_smaller_while_they_are_read(
+    tmp_path: Path, kind: str
+) -> None:
+    """100 megapixels in a few kilobytes took 1.9 GB, and a figure of them a minute."""
+    path = tmp_path / "picture"
+    size = (9000, 11000)
+    if kind == "gif":
+        Pillow.new("P", size).save(path, "GIF")
+    elif kind == "jpeg":
+        Pillow.new("RGB", size).save(path, "JPEG")
+    else:
+        Pillow.fromarray(np.zeros(size[::-1], np.uint16)).save(path, "PNG")
+    seconds, kilobytes, shape = _used(path)
+    assert seconds < 2.5  # a second where nothing else runs
+    assert kilobytes < 400_000
+    assert 1e6 < shape[0] * shape[1] <= KEPT_MEGAPIXELS * 1e6
+    assert shape[0] / shape[1] == pytest.approx(11 / 9, rel=0.01)
+
+
+def test_that_what_cannot_be_made_smaller_in_bounds_is_refused_with_the_memory(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "wide.bmp"
+    head = Pillow.new("RGB", (1, 1))
+    head.save(path)
+    data = bytearray(path.read_bytes())
+    data[18:26] = (9000).to_bytes(4, "little") + (9000).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match="would take 324 MB to decode; at most 210 MB"):
+        read_image(path)
