@@ -34,7 +34,7 @@ from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
 from rfstudio.formats.networks.yaml_reader import read_draft, read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 
-MAX_AGE = 1200
+MAX_AGE = 1000
 """Milliseconds after the first edit that no copy has, at which one is written; at most 2 s are
 lost, the time of writing included."""
 

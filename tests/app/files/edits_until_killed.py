@@ -15,8 +15,8 @@ from rfstudio.app.state.document import Document
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
 
-# A hundred kilobytes, so that a write takes a while.
-LAYERS = tuple(Layer(ops.Conv(kernel_size=3, padding=1), f"layer{i}") for i in range(1500))
+# Some twenty kilobytes, so that a write takes a while.
+LAYERS = tuple(Layer(ops.Conv(kernel_size=3, padding=1), f"layer{i}") for i in range(300))
 
 
 def main(folder: str, notes: str, seed: str) -> None:

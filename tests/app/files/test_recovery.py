@@ -115,7 +115,7 @@ def test_that_no_kill_costs_more_than_two_seconds_or_leaves_half_a_file(tmp_path
     ]
     lost: list[float] = []
     while waiting:
-        together, waiting = waiting[:8], waiting[8:]
+        together, waiting = waiting[:4], waiting[4:]
         started = []
         for folder, delay in together:
             folder.mkdir()
