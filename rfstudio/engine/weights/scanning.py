@@ -73,11 +73,18 @@ def scan(path: Path, kind: str) -> None:
                 _scan_pickles(path)
     except _Refused as error:
         raise WeightsError(f"{shown(str(path), 200)} was not read: {error}") from None
-    except (OSError, ValueError, struct.error, IndexError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise WeightsError(
             f"{shown(str(path), 200)} is damaged or no file of weights: {shown(str(error), 200)}; "
             "save the state_dict again, best as .safetensors"
         ) from None
+
+
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, LookupError, struct.error),
+    # Of archives: those of later versions, and those with a password.
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError),
+)
 
 
 class _Refused(Exception):  # noqa: N818 - an outcome within this module

@@ -70,6 +70,14 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _safetensors_of({"a\n": {"dtype": "F4", "shape": [0], "data_offsets": [0, 0]}}),
         r"'a\\n' has numbers of the kind F4",
     ),
+    "an archive of a later version": (
+        lambda: _zip_of(("a.pkl", b"N.")).replace(b"PK\1\2\x14\x03\x14", b"PK\1\2\x14\x03\xff"),
+        "damaged or no file of weights: zip file version",
+    ),
+    "an archive that is cut": (
+        lambda: _zip_of(("a.pkl", b"N.")).replace(b"\2\0\0\0\2\0\0\0\5", b"\2\0\0\0\x70\0\0\0\5"),
+        "damaged|lie in each other",
+    ),
     "many entries": (
         lambda: b"PK\5\6" + struct.pack("<4H2IH", 0, 0, 41_000, 41_000, 2_000_000, 0, 0),
         "table of contents",
