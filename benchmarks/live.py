@@ -42,7 +42,7 @@ from rfstudio.core import ops
 from rfstudio.core.editing.edits import set_op
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Architecture, Layer, Location, item_at, walk
-from rfstudio.gui import keep_what_is_there
+from rfstudio.gui import exempt_from_collection
 from rfstudio.widgets.parts.theme import apply_scheme
 from rfstudio.widgets.window.main_window import MainWindow
 
@@ -279,7 +279,7 @@ def _head() -> None:
 def _report(case: Case, folder: Path, runs: int) -> None:
     print(f"\n{case.network} at 224, unit of {case.layer}; {case.frame:g} ms allowed")
     bench = Bench(case, folder)
-    keep_what_is_there()  # as the program does once the window is painted
+    exempt_from_collection()  # as the program does once the window is painted
     _head()
     opened = bench.openings(max(runs // 4, 3))
     anew = statistics.median(x.processor for x in opened)

@@ -58,15 +58,15 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
     # Ctrl+C in the terminal ends the program, as it does any other.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window.show()
-    QTimer.singleShot(_WARM_AFTER, window, keep_what_is_there)
+    QTimer.singleShot(_WARM_AFTER, window, exempt_from_collection)
     return application.exec()
 
 
-def keep_what_is_there() -> None:
-    """Let the garbage collector pass over everything that lives as long as the window.
+def exempt_from_collection() -> None:
+    """Exempt everything that lives as long as the window from garbage collection.
 
-    Modules, widgets and the first network are most of all objects; to look through them takes
-    three frames, in the middle of an edit.
+    Most objects belong to modules, widgets and the first network; to search them takes three
+    frames, in the middle of an edit.
     """
     gc.collect()
     gc.freeze()
@@ -138,8 +138,8 @@ def make_window(
         raise
     window.files.remember_preset(opening.preset)
     _report_opening(window, opening)
-    if opening.told:
-        window.status.tell(opening.told)
+    if opening.why_not_last:
+        window.status.tell(opening.why_not_last)
     _keep_recovery(window, questions or Questions())
     QTimer.singleShot(_WARM_AFTER, window, runner.warm)
     return window
@@ -165,7 +165,7 @@ def _show_image(studio: Studio, image: str | Path | None) -> None:
             studio.images.open(path)
             return
         except RFStudioError:
-            continue  # the last picture may be gone; a sample photo is always there
+            continue  # the last picture may be gone; there is always a sample photo
 
 
 def _report_opening(window: MainWindow, opening: Opening) -> None:
@@ -180,7 +180,7 @@ def _keep_recovery(window: MainWindow, questions: Questions) -> None:
     left = recovery.left_over()
     decision = questions.recover(window, left) if left else None
     if not decision:
-        return  # asked again the next time
+        return  # the next start asks again
     for given_up in decision.discarded:
         recovery.discard(given_up)
     chosen = decision.opened

@@ -28,11 +28,11 @@ TORCH = ("rfstudio.engine.measuring.erf",)
 """What a worker imports before there is work, so that the first measurement starts warm."""
 
 GRACE = 0.5
-"""Seconds that work has to stop when it is asked to, before its process is killed."""
+"""Seconds that cancelled work has to stop before its process is killed."""
 
 PATIENCE = 3.0
-"""The same for work that other work has made needless: a new process would take as long to start,
-and would have forgotten what this one keeps for the next unit."""
+"""The same for work that newer work has replaced: a new process would take as long to start, and
+would not have what this one has cached for the next unit."""
 
 
 class WorkerError(RFStudioError):
@@ -43,7 +43,8 @@ class Job(QObject):
     """One run of one computation.
 
     Exactly one of `succeeded`, `failed` and `cancelled` is emitted, then `finished`, all on the
-    window's thread.  After `cancel` returns, no `progressed`, `succeeded` or `failed` comes.
+    window's thread.  After `cancel` returns, neither `progressed` nor `succeeded` nor `failed` is
+    emitted.
 
     Signals
     -------
@@ -75,13 +76,13 @@ class Job(QObject):
         return not self._is_finished and not self._is_cancelled
 
     def cancel(self, grace: float = GRACE) -> None:
-        """Drop the result; the computation is asked to stop, and killed after `grace` seconds."""
+        """Drop the result; the computation should stop, and is killed after `grace` seconds."""
         if self.is_running:
             self._is_cancelled = True
             self._host.tell(_Cancel(self.number, grace))
 
     def post(self, message: object) -> None:
-        """Hand over a message; called on the background thread."""
+        """Deliver a message; called on the background thread."""
         self._posted.emit(message)
 
     @Slot(object)
@@ -217,7 +218,7 @@ class _Host(threading.Thread):
         self._is_stopping = False
 
     def tell(self, command: object) -> None:
-        """Hand over a command; called on the window's thread."""
+        """Deliver a command; called on the window's thread."""
         if self._is_stopping:
             return
         self._commands.put(command)
@@ -253,7 +254,7 @@ class _Host(threading.Thread):
         elif self._worker and self._worker.connection in ready:
             self._read(self._worker)
         elif self._worker and self._worker.sentinel in ready:
-            self._bury(self._worker)
+            self._report_end(self._worker)
 
     def _obey(self, command: object) -> None:
         match command:
@@ -298,7 +299,7 @@ class _Host(threading.Thread):
         return self._worker
 
     def _send(self, worker: WorkerProcess, message: tuple[Any, ...]) -> None:
-        # If it has ended, its sentinel tells.
+        # If the worker has ended, the thread learns it from its sentinel.
         with suppress(OSError):
             worker.connection.send(message)
 
@@ -306,7 +307,7 @@ class _Host(threading.Thread):
         try:
             message = worker.connection.recv()
         except (EOFError, OSError):
-            self._bury(worker)
+            self._report_end(worker)
             return
         except Exception as error:  # noqa: BLE001 - a result that cannot be unpickled
             self._finish(_Failure(error))
@@ -329,20 +330,20 @@ class _Host(threading.Thread):
             job.post(outcome)
 
     def _kill_stubborn(self) -> None:
-        """End a job that did not stop when asked to, with its process; have another one ready."""
+        """Kill the process of a job that did not stop in time; start the next process."""
         self._drop_worker()
         self._finish(_Failure(Cancelled("cancelled")))
         self._ensure_worker()
 
-    def _bury(self, worker: WorkerProcess) -> None:
-        """Tell that the worker has ended; have another one ready unless this one never was."""
+    def _report_end(self, worker: WorkerProcess) -> None:
+        """Report that the worker has ended; start another one if this one had been ready."""
         how = worker.obituary()
         self._drop_worker()
         remedy = (
             "; a new one is started. Take a smaller input, or a unit with a smaller field, if this "
             "happens again"
             if self._was_ready
-            else ", while it was starting. If this happens again, install torch anew, as the "
+            else ", while it was starting. If this happens again, reinstall torch, as the "
             "README says"
         )
         self._finish(_Failure(WorkerError(f"the process that measures {how}{remedy}.")))

@@ -1,4 +1,4 @@
-"""All state of one window, made and connected in one place; the widgets only show it."""
+"""All state of one window, created and connected in one place; the widgets only show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The edits that the window offers, each one undo step that leaves the right thing chosen."""
+"""The edits that the window offers: each is one undo step, and chooses what it made."""
 
 from __future__ import annotations
 
@@ -39,10 +39,9 @@ class _Side(NamedTuple):
 
 
 class LayerEdits(QObject):
-    """Edits the document and chooses what the edit made; undone, what was chosen before it.
+    """Edits the document and chooses what the edit made; undo restores the earlier choice.
 
-    Every method raises `RFStudioError` with a sentence where the edit is not possible; nothing
-    has changed then.
+    A method whose edit is not possible raises `RFStudioError` with a sentence, and changes nothing.
     """
 
     def __init__(
@@ -56,10 +55,10 @@ class LayerEdits(QObject):
         self._document = document
         self._session = session
         self._selection = selection
-        # By the networks left and entered; as they are held here, no other ones can have their ids.
+        # By the ids of the networks before and after; the values hold both, so ids stay unique.
         self._sides: dict[tuple[int, int], tuple[_Side, _Side]] = {}
         self._here = document.architecture
-        # Connected after the analysis, so that the selection has followed by then.
+        # Connected after the analysis, so that the selection is up to date when this runs.
         document.architecture_changed.connect(self._follow_step)
 
     @property
@@ -170,11 +169,11 @@ class LayerEdits(QObject):
         self._document.edit(f"Set what {self._named([location])} reads", after)
 
     def readable(self, location: Location) -> tuple[str, ...]:
-        """Return the names of all that a layer may read."""
+        """Return the names of everything that a layer may read."""
         return edits.readable(self._architecture, location)
 
     def set_network(self, what: str, **facts: Any) -> None:
-        """Set facts of the whole network; the arguments are those of `edits.set_network`."""
+        """Set facts of the network; the arguments are those of `edits.set_network`."""
         after = edits.set_network(self._architecture, **facts)
         self._document.edit(f"Set {what}", after, merge_key=f"network.{what}")
 
@@ -231,7 +230,7 @@ class LayerEdits(QObject):
             self._sides[id(after.architecture), id(before.architecture)] = (after, before)
 
     def _follow_step(self) -> None:
-        """Choose what was chosen on the other side of an edit, unless somebody chose since."""
+        """Restore the choice on the other side of an edit, unless the user chose another since."""
         here, self._here = self._here, self._architecture
         known = self._sides.get((id(here), id(self._here)))
         if known is None:

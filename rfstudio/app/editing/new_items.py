@@ -1,4 +1,4 @@
-"""What a newly added layer or container looks like before anybody has edited it."""
+"""New layers and containers, with the parameters that they start with."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What comes from files and goes into them: opening, saving, recovery, exports."""
+"""The window's files: opening, saving, recovery, exports."""

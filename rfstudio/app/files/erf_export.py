@@ -1,4 +1,4 @@
-"""The effective field that is shown, as a file: its map with a record, or its numbers."""
+"""Export of the effective field that is shown: its map with a record, or its numbers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ErfExport:
         self._view = view
 
     def rows(self) -> tuple[NumberRow, ...]:
-        """Return the numbers of the measured and the expected field, of those that there are."""
+        """Return the numbers of the measured and the expected field, where they exist."""
         shown = self._view.complete()
         fields = (shown.measured, shown.expected)
         return number_rows(*(None if x is None else x.metrics for x in fields))

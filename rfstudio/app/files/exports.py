@@ -1,4 +1,4 @@
-"""What leaves the window as a file or on the clipboard: pictures, tables, networks."""
+"""Exports to files and to the clipboard: pictures, tables, networks."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def save_picture(
     Raises
     ------
     RFStudioError
-        If the ending is another one or the file cannot be written.
+        If the ending is unknown or the file cannot be written.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise RFStudioError(
@@ -95,7 +95,7 @@ def save_growth(
     Raises
     ------
     RFStudioError
-        If the ending is another one or the file cannot be written.
+        If the ending is unknown or the file cannot be written.
     """
     curves = [growth_of(name, analysis) for name, analysis in networks]
     atomic_write(path, render_growth(curves, path.suffix, style))

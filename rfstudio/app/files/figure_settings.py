@@ -1,4 +1,4 @@
-"""What a figure for print shows and how: chosen once, and remembered for the next one."""
+"""Settings of a figure for print: what it shows and how; remembered for the next figure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RESOLUTIONS = (30, 2400)
 
 @dataclass(frozen=True, slots=True)
 class FigureSettings:
-    """A figure that is wanted.
+    """What a figure shows, and how it is drawn.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class FigureSettings:
 
 
 def remembered_figure(settings: Settings) -> FigureSettings:
-    """Return what was wanted last; what is not remembered or makes no sense is as at first."""
+    """Return the last settings; what is missing or makes no sense has its default."""
     usual = FigureSettings()
     style = replace(
         usual.style,
@@ -64,7 +64,7 @@ def remembered_figure(settings: Settings) -> FigureSettings:
 
 
 def remember_figure(settings: Settings, figure: FigureSettings) -> None:
-    """Remember what was wanted."""
+    """Remember these settings for the next figure."""
     settings.set("figure/content", figure.content)
     for name in ("width_mm", "dpi", "colour", "scale", "caption", "legend"):
         settings.set(f"figure/{name}", getattr(figure.style, name))

@@ -1,4 +1,4 @@
-"""What the window begins with: the network that was asked for, the last one, or VGG-16."""
+"""The network that the window opens with: the one requested, the last one, or VGG-16."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Opening(NamedTuple):
     preset
         The preset's name, if it is one.
     wanted, problems
-        A file that was asked for and could not be opened, and why.
-    told
-        Why it is not the network that was open last; empty: it is, or there was none.
+        A requested file that could not be opened, and why.
+    why_not_last
+        Why it is not the network that was open last; empty if it is, or if there was none.
     """
 
     architecture: Architecture
@@ -53,7 +53,7 @@ class Opening(NamedTuple):
     preset: str = ""
     wanted: Path | None = None
     problems: tuple[Problem, ...] = ()
-    told: str = ""
+    why_not_last: str = ""
 
 
 def opening_for(network: str | None, settings: Settings) -> Opening:
@@ -87,13 +87,13 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
 
 def _last(settings: Settings) -> Opening:
     known = settings.text(LAST)
-    told = ""
+    why_not_last = ""
     if known:
         try:
             return opening_for(known, settings)
         except RFStudioError as error:  # it was moved, deleted or locked since
-            told = f"what was open last is not shown: {error}"
-    return Opening(read_preset(START), preset=START, told=told)
+            why_not_last = f"what was open last is not shown: {error}"
+    return Opening(read_preset(START), preset=START, why_not_last=why_not_last)
 
 
 def _is_there(path: Path) -> bool:

@@ -34,7 +34,7 @@ class RecentFiles(QObject):
         return [path for path in map(Path, self._settings.texts(self._KEY)) if _is_file(path)]
 
     def add(self, path: Path) -> None:
-        """Put a file in front."""
+        """Put a file first."""
         path = path.absolute()
         paths = [path, *(x for x in self.paths if x != path)][:MAX_RECENT]
         self._settings.set(self._KEY, [str(x) for x in paths])
@@ -47,7 +47,7 @@ class RecentFiles(QObject):
 
 
 def _is_file(path: Path) -> bool:
-    """Whether a file can be seen there; not in a folder that is locked, nor under no name."""
+    """Whether there is a file; False for an empty name, or in a folder that may not be read."""
     try:
         return path.is_file()
     except (OSError, ValueError):

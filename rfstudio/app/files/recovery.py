@@ -1,10 +1,10 @@
 """Recovery files: copies of what is not saved, so that a crash costs seconds of work.
 
 Each session of the window has a name of its own and writes ``<session>.yaml`` while there are
-unsaved changes.  Beside it a lock is held as long as the session lives; it belongs to the process
-by the system's own means, so that another program that happens to have the same number is not
-taken for it.  A copy whose lock nobody holds was left over by a crash.  Nothing that was left over
-is deleted until the user says so, and nothing of it is readable for others.
+unsaved changes.  Beside it the session holds a lock for as long as it runs.  The operating system
+ties the lock to the process, so that another process with the same number is not mistaken for it.
+A copy whose lock nobody holds was left over by a crash.  It is deleted only when the user says so,
+and other users cannot read it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from rfstudio.formats.networks.yaml_reader import read_draft, read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 
 MAX_AGE = 1200
-"""Milliseconds after the first edit that no copy has, at which one is written; at most 2 s are
-lost, the time of writing included."""
+"""Milliseconds from the first edit that is not yet in a copy to the next copy; with the time of
+writing, at most 2 s of work are lost."""
 
 _ORIGIN = "# from "
 """Begins the comment that names the file that was open, on the first line of a copy."""
@@ -49,7 +49,7 @@ def recovery_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class LeftOver:
-    """A copy that a session left when it ended without a word.
+    """A copy that a session left over when it crashed.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class LeftOver:
         if len(mine) != len(theirs):
             more = len(mine) - len(theirs)
             return (
-                f"{abs(more)} item{'' if abs(more) == 1 else 's'} {'more' if more > 0 else 'less'}"
+                f"{abs(more)} item{'' if abs(more) == 1 else 's'} {'more' if more > 0 else 'fewer'}"
             )
         changed = sum(a != b for a, b in zip(mine, theirs, strict=True))
         return f"{changed} of {count} changed" if changed else "input or texts changed"
@@ -143,13 +143,13 @@ class Recovery(QObject):
         return self._file
 
     def write(self) -> None:
-        """Write the copy now, or remove it if there is nothing to keep."""
+        """Write the copy now, or remove it if nothing is unsaved."""
         self._timer.stop()
         if not self._document.is_modified:
             self.remove()
             return
         origin = self._document.path
-        # A comment is one line; a name that is none is left out.
+        # The comment must be one line, so a name that would break it is left out.
         head = f"{_ORIGIN}{origin.absolute()}\n" if origin and str(origin).isprintable() else ""
         # A full disk must not disturb the work that the copy is there to protect.
         try:
@@ -168,7 +168,7 @@ class Recovery(QObject):
         self._lock.give_back()
 
     def left_over(self) -> tuple[LeftOver, ...]:
-        """Return what sessions left that ended without a word, the newest first; all stay."""
+        """Return the copies that crashed sessions left over, newest first; none is deleted."""
         try:
             paths = [x for x in self._folder.glob("*.yaml") if x != self._file]
         except OSError:
@@ -177,7 +177,7 @@ class Recovery(QObject):
         return tuple(sorted((x for x in found if x), key=lambda x: x.written, reverse=True))
 
     def discard(self, left: LeftOver) -> None:
-        """Delete what was left over: the user has it, or wants it no more."""
+        """Delete a copy that was left over: it was restored, or the user does not want it."""
         if left.path.parent != self._folder or _is_held(left.path):
             return
         for path in (left.path, _lock_of(left.path)):
@@ -185,7 +185,7 @@ class Recovery(QObject):
                 path.unlink(missing_ok=True)
 
     def _wait(self) -> None:
-        # Not started anew by the next edit: work at any pace is copied in time.
+        # The next edit does not restart the timer: steady work is copied in time, too.
         if not self._timer.isActive():
             self._timer.start()
 
@@ -203,8 +203,8 @@ def _lock_of(path: Path) -> Path:
 class SessionLock:
     """A lock that ends with the process that holds it, however it ends.
 
-    Where the system locks open files, that is used: the number of a process, which `QLockFile`
-    goes by there, is the same one again after a restart in a container.
+    Where the system can lock open files, that is used.  `QLockFile` goes by the number of a process
+    there, and in a container a restarted program gets the same number again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -227,7 +227,7 @@ class SessionLock:
             self._file.tryLock(0)
             return
         self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._handle, fcntl.LOCK_EX)  # whoever only asks lets go at once
+        fcntl.flock(self._handle, fcntl.LOCK_EX)  # others hold it for a moment only, to test it
 
     def give_back(self) -> None:
         """Let go of the lock, and remove its file."""
@@ -242,7 +242,7 @@ class SessionLock:
 
     @property
     def is_held_by_another(self) -> bool:
-        """Whether a session that lives holds it."""
+        """Whether another running session holds it."""
         if sys.platform == "win32":
             file = QLockFile(str(self._path))
             if not file.tryLock(0):
@@ -263,7 +263,7 @@ class SessionLock:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether the session that wrote a copy lives."""
+    """Whether the session that wrote a copy still runs."""
     return SessionLock(_lock_of(path)).is_held_by_another
 
 
@@ -275,7 +275,7 @@ def _is_regular(path: Path) -> bool:
 
 
 def _read(path: Path) -> LeftOver | None:
-    """Return a copy as it is on disk; None if it has gone meanwhile."""
+    """Return a copy as it is on disk; None if it has disappeared meanwhile."""
     try:
         written = path.stat().st_mtime
     except OSError:

@@ -11,10 +11,10 @@ from rfstudio.formats.tables.tables import Table
 from rfstudio.formats.tables.writers import TABLE_WRITERS
 
 HEADERS = ("number", "unit", "measured", "expected", "measured (RepLKNet's way)")
-"""Columns; the last one has area ratios alone."""
+"""Columns; the last one has area ratios only."""
 
 NUMBER_KINDS = tuple(x.title for x in TABLE_WRITERS)
-"""Formats that numbers are copied in."""
+"""Formats in which numbers are copied."""
 
 NUMBER_SUFFIXES = {x.suffix: x.title for x in TABLE_WRITERS}
 """The same, by the ending of a file."""
@@ -46,7 +46,7 @@ class NumberRow(NamedTuple):
 
 
 def number_rows(measured: Metrics | None, expected: Metrics | None) -> tuple[NumberRow, ...]:
-    """Return the numbers of a measured and an expected field, of those that there are."""
+    """Return the numbers of a measured and an expected field, where they exist."""
     one = measured or expected
     if one is None:
         return ()

@@ -1,4 +1,4 @@
-"""What the user chooses of a measurement; the unit and the network come from elsewhere."""
+"""The options of a measurement; the unit and the network come from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from rfstudio.engine.requests.request import Activation, BatchNormMode, Estimator
 
 FIXED_WEIGHTS = ("random", "uniform")
-"""Weights that are no file."""
+"""Values of `weights` that do not name a file."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,12 +45,12 @@ class ErfOptions:
 
     @property
     def is_default(self) -> bool:
-        """Whether nothing was changed."""
+        """Whether every option has its default."""
         return astuple(self) == astuple(ErfOptions())
 
     @property
     def lacking(self) -> str:
-        """What a measurement needs and does not find, in a sentence; empty: nothing."""
+        """What a measurement needs but cannot find, in a sentence; empty if it has everything."""
         if self.weights not in FIXED_WEIGHTS and not Path(self.weights).is_file():
             return f"The file of weights {self.weights} is not there; choose another one."
         if self.inputs == "folder":

@@ -22,22 +22,22 @@ _KEY = "erf"
 
 
 class _Run(NamedTuple):
-    """What was asked for: the unit, how it is measured, and on which image."""
+    """One requested measurement: the unit, how it is measured, and on which image."""
 
     subject: Subject
     options: ErfOptions
     pixels: NDArray[np.uint8] | None
 
     def work(self, earlier: ErfResult | None = None) -> ErfWork:
-        """Return the measurement for the worker, from the start or on from an earlier result."""
+        """Return the measurement for the worker; it may continue an earlier result."""
         return work_of(self.subject, self.options, self.pixels, earlier)
 
 
 class ErfSession(QObject):
     """Holds the options of measuring, the running measurement and the last result.
 
-    A result is shown only for as long as network, layer and unit are those that were measured: any
-    edit, other layer or other unit ends the measurement and clears the result.
+    A result is shown only while network, layer and unit are those that were measured: an edit, or
+    choosing another layer or unit, ends the measurement and clears the result.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class ErfSession(QObject):
     Signals
     -------
     measurement_changed
-        The `Measurement`, whenever more or other or nothing is known of it.
+        The `Measurement`, whenever anything about it changes.
     erf_changed
         The `ErfResult` of the chosen unit, complete or as far as it was when it was stopped; None
         while there is none.
@@ -140,26 +140,26 @@ class ErfSession(QObject):
     def why_no_more(self) -> str:
         """Why no samples can be added to the result, in a sentence; empty: they can."""
         if self._result is None or self._run is None:
-            return "There is no measurement to go on with."
+            return "There is no measurement to continue."
         estimator = self._run.options.estimator
         if estimator not in CONTINUABLE:
-            return f"Of '{estimator}' too little is kept to go on; measure anew."
+            return f"A result of '{estimator}' cannot be continued; measure again from the start."
         return ""
 
     def set_options(self, **changes: Any) -> None:
-        """Change some options, by name; a measurement that runs or is done stays as it is."""
+        """Change some options, by name; this does not touch a running or finished measurement."""
         self._options = replace(self._options, **changes)
         self.options_changed.emit(self._options)
 
     def reset_options(self) -> None:
-        """Choose every option as in a program that was never started before."""
+        """Set every option to its default."""
         self._options = ErfOptions()
         self.options_changed.emit(self._options)
 
     def set_image(self, pixels: NDArray[np.uint8] | None) -> None:
-        """Say what the canvas shows, (H, W, 3) bytes, for measurements on the image.
+        """Set the image that the canvas shows, (H, W, 3) bytes, for measurements on it.
 
-        A measurement on the image before ends, and its result is dropped.
+        A measurement on the previous image ends, and its result is dropped.
         """
         self._pixels = pixels
         if self._run is not None and self._run.options.inputs == "image":
@@ -178,9 +178,9 @@ class ErfSession(QObject):
         self._start(work)
 
     def measure_more(self) -> None:
-        """Go on from the result: to the end if it was stopped, else with as many samples again.
+        """Continue from the result: to the end if it was stopped, else with as many samples again.
 
-        The options are those of the result, whatever is chosen by now.
+        The options are those of the result, even if others are chosen by now.
         """
         earlier, run = self._result, self._run
         if earlier is None or run is None or self.why_no_more:
@@ -198,14 +198,14 @@ class ErfSession(QObject):
         self._advance(done, earlier)
 
     def cancel(self) -> None:
-        """Stop the running measurement; the samples that are there stay as its result."""
+        """Stop the running measurement; the samples so far become its result."""
         if not self.is_measuring:
             return
         so_far = self._so_far
         if so_far is None:
             self._drop()
             return
-        self._end_job(PATIENCE)  # to go on from here, a worker that is warm is worth the wait
+        self._end_job(PATIENCE)  # if it is continued, a warm worker is worth the wait
         self._result = so_far
         self._set_state("stopped")
         self._announce()
@@ -225,12 +225,12 @@ class ErfSession(QObject):
         )
 
     def _drop_if_stale(self) -> None:
-        # Another analysis of the same network, with another reference say, is no reason.
+        # Another analysis of the same network, say with another reference, does not count.
         if self._run is not None and self._run.subject != self._chosen():
             self._drop()
 
     def _drop(self) -> None:
-        """Forget the measurement, whether it runs or is done."""
+        """Forget the measurement, whether it is running or finished."""
         self._run = None
         self._end_job(PATIENCE)
         had_result, had_part = self._result is not None, self._so_far is not None
@@ -276,7 +276,7 @@ class ErfSession(QObject):
         self.failed.emit(error)
 
     def _announce(self) -> None:
-        """Say that there is a result."""
+        """Announce a result."""
         self.measurement_changed.emit(self.measurement)
         self.erf_changed.emit(self._result)
 

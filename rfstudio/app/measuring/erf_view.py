@@ -27,16 +27,16 @@ class Measurements(Protocol):
 
     @property
     def measurement_changed(self) -> SignalInstance:
-        """Emitted whenever more or other or nothing is known of it."""
+        """Emitted whenever anything about the measurement changes."""
         ...
 
 
 class ErfView(QObject):
-    """Announces that other fields are shown, and has them for whoever asks.
+    """Holds the fields that are shown, and announces when others are.
 
     What is shown is decided by `rfstudio.app.measuring.shown_fields.shown_fields` alone.  It is
-    worked out when the first view asks for it.  An expected field that takes long comes after the
-    frame: as soon as nothing has moved for a moment.
+    computed when the first view reads it.  An expected field that takes long is computed after the
+    frame, once nothing has moved for a moment.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Expected effective fields, worked out once for all views that ask."""
+"""Expected effective fields, computed once for all views."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.memo import Recent
 
 LIVE_PIXELS = 1 << 21
-"""Largest map whose expected field is worked out while the pointer moves."""
+"""Largest map whose expected fields are computed while the pointer moves."""
 
 LIVE_LAYERS = 4000
-"""Longest network whose expected fields are."""
+"""Most layers of a network whose expected fields are computed while the pointer moves."""
 
 _SLOW = 0.05
-"""Seconds of work from which on a field is shown after the frame, not before it."""
+"""Seconds of work above which a field is computed after the frame, not before it."""
 
 QUIET = 80
-"""Milliseconds without a move after which a field that takes long is worked out."""
+"""Milliseconds without a move after which a field that takes long is computed."""
 
 
 class ExpectedFields:
-    """Works out expected fields; the last few are remembered.
+    """Computes expected fields, and remembers the last few.
 
     Attributes
     ----------
     seconds
-        How long one takes at present: the quicker of the last two, as anything may have held up
-        one of them.
+        How long one takes at present: the quicker of the last two, since something else may have
+        slowed down one of them.
     """
 
     def __init__(self) -> None:
@@ -51,24 +51,24 @@ class ExpectedFields:
         return field
 
     def takes_long(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
-        """Whether a field is not known yet and would hold up the frame, as the last one did."""
+        """Whether a field is not known yet and would delay the frame, as the last one did."""
         is_known = self._recent.get(analysis, (layer, unit), None) is not None
         return self.seconds > _SLOW and not is_known
 
 
 EXPECTED = ExpectedFields()
-"""The one that all views of the window share."""
+"""The instance that all views of the window share."""
 
 
 def has_small_maps(analysis: Analysis) -> bool:
-    """Whether no map is too large for its expected field to be worked out beside other work."""
+    """Whether every map is small enough to compute its expected field beside other work."""
     return 0 < prod(analysis.reference_size) <= LIVE_PIXELS and all(
         max(x.size, default=0) <= LIVE_PIXELS for x in analysis.graph.nodes
     )
 
 
 def is_live(analysis: Analysis) -> bool:
-    """Whether expected fields are worked out while the pointer moves."""
+    """Whether expected fields are computed while the pointer moves."""
     return len(analysis.graph.nodes) <= LIVE_LAYERS and has_small_maps(analysis)
 
 

@@ -1,4 +1,4 @@
-"""What a measurement will need, said before it starts if that is much."""
+"""The cost of a measurement, which the panel shows before the start if it is high."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rfstudio.core.fields.backtrace import read_by
 from rfstudio.engine.requests.request import BY_FILLING
 
 MUCH_MEMORY = 10**9
-"""Bytes of one sample from which on the panel tells them."""
+"""Bytes of one sample from which on the panel mentions them."""
 
 MUCH_WORK = 2 * 10**12
-"""Multiply-adds of all samples from which on it tells them: a minute or so on a processor."""
+"""Multiply-adds of all samples from which on it mentions them: about a minute on a processor."""
 
 _MANY_EVALUATIONS = 500
 
@@ -39,7 +39,7 @@ class Costs:
     patches
         Patches that are filled in one sample; 0: the estimator fills none.
     samples
-        Samples that are asked for.
+        Samples that are requested.
     """
 
     memory: int
@@ -50,17 +50,17 @@ class Costs:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What is much about it, for the user; empty: nothing."""
+        """What is high about it, for the user; empty if nothing is."""
         found = []
         if self.patches and self.evaluations >= _MANY_EVALUATIONS:
             found.append(
                 f"{self.patches:,} patches × {self.samples:,} samples = "
                 f"{self.patches * self.samples:,} evaluations; a larger step or fewer samples "
-                "make it less."
+                "take less time."
             )
         elif self.work >= MUCH_WORK:
             found.append(
-                f"About {_amount(self.work)} multiply-adds; the time that is left is told after "
+                f"About {_amount(self.work)} multiply-adds; the remaining time is shown after "
                 "the first samples."
             )
         if self.memory >= MUCH_MEMORY:

@@ -34,9 +34,9 @@ class Option(NamedTuple):
     decimals
         Of a number; 0 for a whole one.
     none
-        How a missing number is called, if the number may be missing.
+        How a missing number is shown, if the number may be missing.
     free
-        Whether another text than those of `choices` may be typed.
+        Whether a text that is not among `choices` may be typed.
     """
 
     name: str
@@ -60,7 +60,7 @@ OPTIONS = (
             Choice("rms", "rms", "Root of the energy; closest in shape to the mean |gradient|."),
             Choice("abs", "abs", "Mean absolute gradient of the sum over the unit's channels."),
             Choice("signed", "signed", "|Mean gradient|; vanishes for random weights."),
-            Choice("positive", "positive", "Positive gradients only, as RepLKNet's script."),
+            Choice("positive", "positive", "Positive gradients only, as in RepLKNet's script."),
             Choice("occlusion", "occlusion", "How much the unit changes when a patch is filled."),
             Choice("perturbation", "perturbation", "The same with noise added to the patch."),
         ),
@@ -73,7 +73,7 @@ OPTIONS = (
         "What the network is shown.",
         (
             Choice("noise", "noise", "Noise of mean 0 and variance 1."),
-            Choice("image", "this image", "The photo that is shown, again and again."),
+            Choice("image", "this image", "The photo on the canvas, for every sample."),
             Choice("folder", "a folder …", "All images of a folder, in turn."),
         ),
     ),
@@ -83,7 +83,7 @@ OPTIONS = (
         "With which weights the network is evaluated.",
         (
             Choice("random", "random (He)", "Drawn anew from the seed, with variance 2 / fan-in."),
-            Choice("uniform", "uniform", "All weights alike: the structure alone."),
+            Choice("uniform", "uniform", "All weights are equal: only the structure counts."),
             Choice("file", "a file …", "Trained weights: safetensors, or a state dict."),
         ),
         free=True,
@@ -96,21 +96,21 @@ OPTIONS = (
         "Which statistics batch norm uses.",
         (
             Choice("warmed", "warmed", "Running statistics from a few images before measuring."),
-            Choice("fresh", "fresh", "Mean 0 and variance 1: it does nothing."),
+            Choice("fresh", "fresh", "Mean 0 and variance 1: it changes nothing."),
             Choice("train", "train", "Those of each sample, which leak over the whole image."),
         ),
     ),
     Option(
         "activation",
-        "Unit taken",
+        "Measured at",
         "Before or after the activation.",
         (
             Choice("as_is", "the layer", "The map of the chosen layer."),
             Choice("before", "before activation", "What the activation reads."),
-            Choice("after", "after activation", "Behind the batch norm and activation next."),
+            Choice("after", "after activation", "After the batch norm and activation that follow."),
         ),
     ),
-    Option("channel", "Channel", "The one channel of the unit that counts, or all of them.",
+    Option("channel", "Channel", "One channel of the unit, or all of them.",
            least=0, most=1_000_000, none="all"),
     Option("seed", "Seed", "Of weights, noise and signs: the same seed, the same result.",
            least=0, most=2**31 - 1),
@@ -148,7 +148,7 @@ OPTIONS = (
 
 
 def reason_off(name: str, options: ErfOptions, *, has_batch_norm: bool = True) -> str:
-    """Return why an option has no effect beside the others, in words; empty: it has one.
+    """Return why an option has no effect with the others, in words; empty if it has one.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Recipes of measuring for the window: applied to its options, recognised in them, in words."""
+"""Recipes of measuring in the window: to apply, to recognise in its options, and in words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from rfstudio.app.measuring.erf_options import ErfOptions
 from rfstudio.engine.requests.recipes import RECIPES, recipe
 
 NAMES: tuple[str, ...] = tuple(RECIPES)
-"""The recipes that there are."""
+"""Names of all recipes."""
 
 _ELSEWHERE = ("input_size", "method")
-"""What the window does not choose here: the document has the size, the engine its method."""
+"""Options of a recipe that the window does not have: the document has the size, the method is
+fixed."""
 
 _FILLING = ("patch", "stride", "fill", "amplitude")
 
@@ -37,7 +38,7 @@ def matching(options: ErfOptions) -> tuple[str, ...]:
 
 
 def followed(options: ErfOptions, input_size: tuple[int, ...]) -> str | None:
-    """Return the recipe that a measurement with these options followed in all; None: none."""
+    """Return the recipe whose every option a measurement followed; None if there is none."""
     for name in matching(options):
         if not missing(options, name) and wanted_size(name, input_size) is None:
             return name
@@ -45,7 +46,7 @@ def followed(options: ErfOptions, input_size: tuple[int, ...]) -> str | None:
 
 
 def missing(options: ErfOptions, name: str) -> str:
-    """Return in words what the user has to bring for a recipe yet; empty: nothing."""
+    """Return in words what the user still has to choose for a recipe; empty if nothing."""
     found = recipe(name)
     lacks = []
     if "weights" in found.needs and options.weights in ("random", "uniform"):
@@ -56,7 +57,7 @@ def missing(options: ErfOptions, name: str) -> str:
 
 
 def sentences(name: str) -> str:
-    """Return what a recipe reproduces, needs and cannot, and where it is from."""
+    """Return what a recipe reproduces, what it needs, how it differs, and its source."""
     found = recipe(name)
     return f"{found.reproduces} Needed: {found.wants}. {found.differs} ({found.source})"
 

@@ -1,4 +1,4 @@
-"""A measurement as work for the worker: its request, and the photos that are read over there."""
+"""Measurements as work for the worker process, which reads their photos too."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ErfWork: TypeAlias = partial[ErfResult]
 
 
 class Subject(NamedTuple):
-    """What is measured, to tell whether a measurement still speaks of what is chosen."""
+    """What is measured; compared with the choice, to see whether a result still belongs to it."""
 
     architecture: Architecture
     layer: str
@@ -34,7 +34,7 @@ def work_of(
     pixels: NDArray[np.uint8] | None,
     earlier: ErfResult | None = None,
 ) -> ErfWork:
-    """Return the measurement of a unit, to be run in the worker.
+    """Return the measurement of a unit, for the worker to run.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def work_of(
     pixels
         What the canvas shows, (H, W, 3) bytes; None: no image.
     earlier
-        What was measured before, to go on from there.
+        The result to continue from.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The options of measuring between two runs of the program: written, read, and taken with care."""
+"""The options of measuring, saved from one run of the program to the next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 
 
 def remember(settings: Settings, options: ErfOptions) -> None:
-    """Write all options that mean something in the next run."""
+    """Write all options that have a meaning in the next run."""
     for field in fields(ErfOptions):
         if field.name in _FORGOTTEN:
             continue
@@ -49,7 +49,7 @@ def remembered(settings: Settings) -> ErfOptions:
 
 
 def _understood(option: Option, text: str) -> Any:
-    """Return the value that a text means; None if it is none of this option."""
+    """Return the value that a text means; None if the option has no such value."""
     if option.name == "device":
         return text if _DEVICE.fullmatch(text) else None
     if option.name == "weights":
@@ -60,5 +60,5 @@ def _understood(option: Option, text: str) -> Any:
         number = float(text) if option.decimals else int(text)
     except ValueError:
         return None
-    # Not a number fails both comparisons.
+    # NaN fails both comparisons.
     return number if option.least <= number <= option.most else None

@@ -38,7 +38,7 @@ class Measurement:
     result
         What is known of it, complete or so far.
     fraction
-        How much of the work is in the result, from 0 to 1.
+        How much of the work the result holds, from 0 to 1.
     """
 
     state: str = "idle"
@@ -107,11 +107,11 @@ class ShownFields:
     analysis, layer, unit
         Whose fields they are, and with respect to what.
     measured, expected
-        Both fields, of those that there are.
+        Both fields; None for one that does not exist.
     measurement
         The measurement that the measured field comes from.
     is_late
-        Whether the expected field is not known yet, as it would hold up the frame.
+        Whether the expected field is not known yet, because it would delay the frame.
     """
 
     analysis: Analysis
@@ -128,7 +128,7 @@ class ShownFields:
 
     @property
     def field(self) -> EffectiveField | None:
-        """The one that is shown where there is room for one; None if there is none."""
+        """The field that is shown where there is room for one; None if there is none."""
         return self.measured or self.expected
 
 
@@ -150,11 +150,11 @@ def shown_fields(
     layer, unit
         The chosen unit.
     measurement
-        What is measured, of whatever unit.
+        What is measured, possibly of another unit.
     expected
         The unit's expected field, if there is one.
     is_late
-        Whether it is still to be worked out.
+        Whether it is yet to be computed.
     """
     return ShownFields(
         analysis,
@@ -212,7 +212,7 @@ def words_of(so_far: ErfResult | None, fraction: float) -> str:
     """
     if so_far is None:
         return ""
-    # A map by filling goes from coarse to fine, so that its samples say little.
+    # A map by filling goes from coarse to fine, so the number of samples says little.
     if so_far.options.get("estimator") in BY_FILLING:
         return f"{fraction:.0%}"
     return f"{so_far.samples} of {so_far.wanted} samples"

@@ -1,4 +1,4 @@
-"""Measures whatever unit is chosen, as soon as it rests: the switch "Follow the unit"."""
+"""The switch "Follow the unit": measures the chosen unit as soon as it stops moving."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ UNIT_RESTS = 150
 """Milliseconds without a move after which a unit is measured."""
 
 NETWORK_RESTS = 400
-"""Milliseconds without an edit, of the network or of an option, after which it is."""
+"""Milliseconds without an edit, of the network or of an option, after which the unit is
+measured."""
 
 
 class UnitFollowing(QObject):
-    """While it is on, moves and edits start a measurement; many in a row start one.
+    """While it is on, moves and edits start a measurement: a single one after many in a row.
 
-    What was measured before has been dropped by then, as the `ErfSession` does with all that is
-    stale.  It is off at the start of the program, since it keeps a processor busy.
+    The `ErfSession` has dropped the earlier result by then, as it drops everything stale.  The
+    switch is off at the start of the program, since it keeps a processor busy.
 
     Signals
     -------
@@ -41,7 +42,7 @@ class UnitFollowing(QObject):
         self._is_on = False
         self._rest = QTimer(self, singleShot=True)
         self._rest.timeout.connect(erf_session.measure)
-        # The session of measurements was connected before: it has dropped what is stale by now.
+        # `erf_session` was connected first, so it has dropped what is stale by now.
         selection.selection_changed.connect(lambda: self._follow(UNIT_RESTS))
         session.analysis_changed.connect(lambda: self._follow(NETWORK_RESTS))
         erf_session.options_changed.connect(lambda: self._wait(NETWORK_RESTS))
@@ -54,11 +55,11 @@ class UnitFollowing(QObject):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a measurement begins as soon as nothing moves any more."""
+        """Whether a measurement will begin as soon as nothing moves."""
         return self._rest.isActive()
 
     def switch(self, is_on: bool) -> None:
-        """Follow the unit, or measure only when asked to; a running measurement goes on."""
+        """Follow the unit, or measure only on request; a running measurement continues."""
         if is_on == self._is_on:
             return
         self._is_on = is_on
@@ -67,7 +68,7 @@ class UnitFollowing(QObject):
         self.switched.emit(is_on)
 
     def look(self) -> None:
-        """See whether the chosen unit has lost its measurement, as by another image."""
+        """Check whether the chosen unit has lost its measurement, for example to another image."""
         self._follow(UNIT_RESTS)
 
     def _follow(self, rest: int) -> None:

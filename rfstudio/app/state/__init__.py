@@ -1,1 +1,1 @@
-"""What is open, chosen and remembered."""
+"""State of the window: the document, the choice, the image, the settings."""

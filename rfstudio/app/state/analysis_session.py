@@ -95,7 +95,7 @@ class AnalysisSession(QObject):
         try:
             analysis = self._analyze(architecture)
         except UnknownLayerError:
-            # The reference went away with an edit.
+            # An edit removed the reference.
             self._reference = INPUT
             analysis = self._analyze(architecture)
         self._analysis = analysis

@@ -53,7 +53,7 @@ class ReplaceArchitecture(QUndoCommand):
         return self._ID
 
     def mergeWith(self, other: QUndoCommand) -> bool:  # noqa: N802 - Qt's name
-        """Take a later command of the same key into this one."""
+        """Merge a later command with the same key into this one."""
         if not isinstance(other, ReplaceArchitecture):
             return False
         if not self._merge_key or other._merge_key != self._merge_key:

@@ -63,7 +63,7 @@ class Document(QObject):
 
     @property
     def is_changed_on_disk(self) -> bool:
-        """Whether its file is another one than was read or saved here; not if it is gone."""
+        """Whether its file was changed since it was read or saved here; False if it is gone."""
         now = _stamp(self._path)
         return now is not None and now != self._stamp
 
@@ -124,7 +124,7 @@ class Document(QObject):
         Raises
         ------
         RFStudioError
-            If there is no file to write to, or it cannot be written; then an old file stays.
+            If there is no file to write to, or it cannot be written; an old file then stays.
         """
         target = path or self._path
         if target is None:

@@ -79,11 +79,11 @@ class ImageSource(QObject):
         RFStudioError
             If the file is no image, or too large; the old picture stays.
         """
-        self._number += 1  # what is still being decoded comes too late
+        self._number += 1  # an image that is still being decoded is out of date
         self._set(_read(path))
 
     def open_later(self, path: Path) -> None:
-        """Show an image file as soon as it is decoded: a large one does not hold the window."""
+        """Show an image file once it is decoded; even a large one does not block the window."""
         try:
             info = image_info(path)
             if info.height * info.width <= _AT_ONCE:
@@ -114,14 +114,14 @@ class ImageSource(QObject):
             result = error
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
             result = RFStudioError(f"'{path}' cannot be read: {error}")
-        # The window may have gone meanwhile.
+        # The window may have been closed meanwhile.
         with suppress(RuntimeError):
             self._decoded.emit(number, path, result)
 
     @Slot(int, object, object)
     def _take(self, number: int, path: Path, result: Picture | RFStudioError) -> None:
         if number != self._number:
-            return  # another one was asked for since
+            return  # another one was requested since
         if isinstance(result, RFStudioError):
             self.failed.emit(path, result)
             return

@@ -47,7 +47,7 @@ class Outline:
         return body[location[-1]]
 
     def outputs(self, location: Location) -> tuple[int, ...]:
-        """Return the output node of each copy of an item; none for what is empty or cut off."""
+        """Return the output node of each copy of an item; none for an empty or unconnected item."""
         known = self._outputs.get(location)
         if known is None:
             known = self._find_outputs(location)
@@ -122,5 +122,5 @@ class Outline:
                     return ()
                 inner = self.outputs((*location, 0, len(body) - 1))
                 times = item.times if isinstance(item, Repeat) else 1
-                # Of a repeat only the last turn is the output.
+                # The output of a repeat is that of its last turn.
                 return inner[times - 1 :: times] if times else ()

@@ -12,7 +12,7 @@ from rfstudio.core.network.architecture import Location
 
 
 class Selected(NamedTuple):
-    """A choice, as a whole value.
+    """A choice: a layer, one of its units, and an item of the document.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Selected(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What a view shows; both signals of an edit may announce the same.
+    """What a view shows; an edit emits two signals, which may announce the same.
 
     Attributes
     ----------
@@ -53,10 +53,10 @@ class Shown(NamedTuple):
 
 
 class Selection(QObject):
-    """Holds the choice, and keeps it sensible when the network changes.
+    """Holds the choice, and adapts it when the network changes.
 
-    The layer stays chosen for as long as it is there; if it vanishes, what is now in its
-    place is chosen.  When a map changes its size, the unit keeps its relative place.
+    The layer stays chosen for as long as it exists; after that, what takes its place is chosen.
+    When a map changes its size, the unit keeps its relative place.
 
     Signals
     -------
@@ -79,7 +79,7 @@ class Selection(QObject):
 
     @property
     def value(self) -> Selected:
-        """The whole choice."""
+        """The choice."""
         return self._value
 
     @property
@@ -192,7 +192,7 @@ class Selection(QObject):
         self._set(chosen if item is None else chosen._replace(item=item))
 
     def _still(self, index: int, item: Location | None) -> tuple[int, Location | None]:
-        """Return the node and the item that stay chosen: a container does not yield to its output.
+        """Return the node and the item that stay chosen; a chosen container stays chosen itself.
 
         Parameters
         ----------

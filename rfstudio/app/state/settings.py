@@ -1,4 +1,4 @@
-"""What the program remembers between runs, in one readable file of the user."""
+"""Settings: what the program remembers between runs, in one readable file of the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def settings_file() -> Path:
 
 
 class Settings:
-    """Reads and writes remembered values; a value of another type counts as not there.
+    """Reads and writes remembered values; a value of the wrong type counts as missing.
 
     Parameters
     ----------

@@ -51,9 +51,9 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
             "size",
             f"{field_text(layer)} px",
             "Size of what one unit sees, in pixels of the input.\n"
-            "Along one path: r = 1 + Σ dilation · (kernel − 1) · jump in front.\n"
+            "Along one path: r = 1 + Σ dilation · (kernel − 1) · jump before the layer.\n"
             + (
-                "A range, since it depends on the unit: behind upsampling, or where strides differ."
+                "A range, since it depends on the unit: after upsampling, or where strides differ."
                 if any(a != b for a, b in ranges)
                 else "Where branches meet: the hull of all branches."
             ),
@@ -74,12 +74,13 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
         "jump",
         _steps(layer.jump, "px"),
         "Effective stride: distance between what two neighbouring units see, in pixels.\n"
-        "The product of all strides in front; a fraction behind upsampling.",
+        "The product of all strides so far; a fraction after upsampling.",
     )
     yield Fact(
         "padding",
         _steps(layer.padding, "px"),
-        "Effective padding: how far unit 0 reaches before pixel 0.\nP = Σ padding · jump in front.",
+        "Effective padding: how far unit 0 reaches before pixel 0.\n"
+        "P = Σ padding · jump before the layer.",
     )
     yield Fact(
         "centre",
@@ -101,8 +102,8 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
         )
 
 
-def standing_facts(layer: LayerAnalysis) -> Iterator[Fact]:
-    """Yield where a layer stands in its network: depth, growth, paths, interior."""
+def place_facts(layer: LayerAnalysis) -> Iterator[Fact]:
+    """Yield the facts of a layer's place in its network: depth, growth, paths, interior."""
     # Always the same rows: an edit that changes a number must not lay out the window anew.
     yield Fact(
         "depth",
@@ -187,7 +188,7 @@ def cost_facts(layer: LayerAnalysis) -> Iterator[Fact]:
 
 
 def erf_facts(metrics: Metrics) -> Iterator[Fact]:
-    """Yield the numbers of an effective receptive field, of those that it has."""
+    """Yield the numbers of an effective receptive field, where it has them."""
     for metric in map(BY_NAME.__getitem__, IN_SHORT):
         value, brief = metric.value(metrics), metric.brief
         if brief is not None and metric.is_known(value):

@@ -1,4 +1,4 @@
-"""What is shown, said in another way: as Python, or as a command for a terminal."""
+"""Code for what the window shows: Python lines, or a command for a terminal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def python_text(
     options
         How the effective field was measured; None: the expected one is shown.
     reference, batch_norm_training
-        What fields are given with respect to, and whether batch norm is as in training.
+        The layer that fields are given with respect to, and whether batch norm is as in training.
     """
     given_to_analysis = f", reference={reference!r}" if reference != INPUT else ""
     given_to_analysis += ", batch_norm_training=True" if batch_norm_training else ""
@@ -100,7 +100,7 @@ def command_text(
 
 
 def _finer(options: ErfOptions) -> dict[str, object]:
-    """Return the options that a measurement with these knows and that are not its defaults."""
+    """Return the options that have an effect on this measurement and differ from the defaults."""
     names = ["channel", "activation", "batch_norm"]
     if options.weights == "random":
         names.append("images_per_weights")

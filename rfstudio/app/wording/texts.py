@@ -33,7 +33,7 @@ _MINUS = "\N{MINUS SIGN}"
 def short_name(name: str, most: int = 44) -> str:
     """Return a name with … in its middle if it is longer than `most` characters.
 
-    Names that begin alike are told apart by their ends.
+    Names that begin the same way usually differ at their ends.
     """
     if len(name) <= most:
         return name

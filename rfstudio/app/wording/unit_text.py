@@ -1,4 +1,4 @@
-"""A unit's position as people type it."""
+"""A unit's position as typed text: reading it, and describing what may be typed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def unit_ranges(size: Sequence[int]) -> str:
 
 
 def unit_of_text(text: str, size: Sequence[int]) -> tuple[int, ...]:
-    """Return the position that is meant.
+    """Return the position that a text means.
 
     Parameters
     ----------
     text
-        Whole numbers parted by commas, spaces or crosses, in tensor order.
+        Whole numbers separated by commas, spaces or crosses, in tensor order.
     size
         Size of the map.
 

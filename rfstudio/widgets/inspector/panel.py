@@ -18,7 +18,7 @@ from rfstudio.app.wording.facts import (
     cost_facts,
     erf_facts,
     layer_facts,
-    standing_facts,
+    place_facts,
     unit_facts,
 )
 from rfstudio.app.wording.texts import item_text
@@ -69,7 +69,7 @@ class Inspector(QScrollArea):
         self._note.setForegroundRole(QPalette.ColorRole.PlaceholderText)
 
         body = QWidget()
-        # Never wider than the panel, whose right end would be out of reach.
+        # Never wider than the panel, or its right end would be out of reach.
         body.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         layout = QVBoxLayout(body)
         layout.setContentsMargins(0, 0, 0, 8)
@@ -108,7 +108,7 @@ class Inspector(QScrollArea):
         self.title.setText(chosen.layer)
         self.title.setToolTip(chosen.layer)
         self.subtitle.setText(self._describe())
-        self.field.show_facts((*layer_facts(layer), *standing_facts(layer)))
+        self.field.show_facts((*layer_facts(layer), *place_facts(layer)))
         self.costs.show_facts(cost_facts(layer))
         self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
         try:
@@ -134,13 +134,13 @@ class Inspector(QScrollArea):
         shown = self._erf_view.shown
         field = shown.field
         if field is None:
-            late = "Comes when the unit stands still."
+            late = "Appears when the unit stops moving."
             none = "None: the unit sees nothing, or the input is too large to follow live."
             self._fill_effective("Effective field", (), late if shown.is_late else none)
             return
         title = f"Effective field, {field.label}"
         first, dot, rest = field.note.partition(". ")
-        note = f"{first}. More reasons: hover here." if rest else first + dot
+        note = f"{first}. Hover here for more reasons." if rest else first + dot
         self._fill_effective(title, erf_facts(field.metrics), note, field.note)
 
     def _fill_effective(

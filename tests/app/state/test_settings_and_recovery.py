@@ -79,7 +79,7 @@ def test_that_a_last_network_that_cannot_be_read_gives_way_and_is_told(
     settings.set("recent/networks", [last, str(path)])
     opening = opening_for(None, settings)
     assert opening.architecture.name == "VGG-16"
-    assert opening.told.startswith("what was open last is not shown: ")
+    assert opening.why_not_last.startswith("what was open last is not shown: ")
     assert RecentFiles(settings).paths == []
 
 
