@@ -1,1 +1,1 @@
-"""What the window is made of: one folder a panel, on top of the state in `rfstudio.app`."""
+"""The widgets of the window: one folder per panel, on top of the state in `rfstudio.app`."""

@@ -24,7 +24,7 @@ from rfstudio.widgets.canvas.words import caption, extent, under_pointer
 from rfstudio.widgets.parts.column import Caption, Column
 
 _FEWEST_POINTS = 5.0
-"""Least distance of two centres on the screen; closer ones are not drawn."""
+"""Least distance between two centres on the screen; closer ones are not drawn."""
 
 
 class Canvas(Column):
@@ -84,7 +84,7 @@ class Canvas(Column):
         self._follow_palette()
         self._refresh()
 
-    # --- what others ask ------------------------------------------------------------------------
+    # --- for other parts of the window ----------------------------------------------------------
 
     @property
     def sight(self) -> Sight | None:
@@ -97,13 +97,13 @@ class Canvas(Column):
         return self._erf
 
     def settle(self) -> None:
-        """Give the texts the room that they need now: another network is shown."""
+        """Let the texts shrink to the room that they need for another network."""
         self.caption.forget()
         self.switches.forget_widths()
         self.arrange()
 
     def fit(self) -> None:
-        """Bring the whole image and the region into view."""
+        """Bring the image and the region into view."""
         self.view.fit()
 
     def zoom(self, factor: float) -> None:
@@ -177,7 +177,7 @@ class Canvas(Column):
     def _refresh(self) -> None:
         layer, unit = self._selection.layer, self._selection.unit
         if layer not in self._session.analysis:
-            return  # the selection follows in a moment
+            return  # the selection is updated in a moment
         self._shown = self._selection.shown
         if not self._layer.is_of(self._session, layer):
             self._layer = LayerSight(self._session, layer)
@@ -328,7 +328,7 @@ class Canvas(Column):
         if before is None or now is None or len(now.unit) != 3:
             return
         if (before.layer.layer, before.unit[:1]) == (now.layer.layer, now.unit[:1]):
-            return  # who has gone to another slice stays there
+            return  # a slice that the user has gone to stays
         if self._layer.grid.nearest((self._slice, 0, 0))[0] != now.unit[0]:
             self._slice = self._slice_of_unit()
 

@@ -1,7 +1,7 @@
-"""The colours of data: the same in light and dark, told apart by line style too.
+"""The colours of data: the same in light and dark, each with a line style of its own.
 
 They are those of the exported figures.  Red and blue differ for every kind of colour vision, and
-each kind of mark has its own form besides: a solid line, dashes, shading, dots.
+each kind of mark also has its own form: a solid line, dashes, shading, dots.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ THEORETICAL: Final = QColor("#d62728")
 """Solid frame of the theoretical region."""
 
 LOCAL: Final = QColor("#8c3fd1")
-"""Dots and dashes around the local field, where the whole image is seen through a gate."""
+"""Dots and dashes around the local field, where a gate sees the whole image."""
 
 VISIBLE: Final = QColor("#111111")
 """Dashes around the visible region, on a white band."""
@@ -29,10 +29,10 @@ NESTED: Final = QColor("#ffb000")
 """Thin frames of the layers on the way."""
 
 HALO: Final = QColor(255, 255, 255, 215)
-"""Band under lines and dots, so that they stand out on any photo."""
+"""Band under lines and dots, so that they can be seen on any photo."""
 
 DIM: Final = QColor(10, 12, 16, 150)
 """Veil over what the unit does not see."""
 
 SERIES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Curves of several networks (Okabe and Ito); each has its own symbol besides."""
+"""Curves of several networks (Okabe and Ito); each also has its own symbol."""

@@ -1,4 +1,4 @@
-"""Puts the scene of the canvas together: from what a unit sees, the photo and the switches."""
+"""Composes the scene of the canvas from what a unit sees, the photo and the switches."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rfstudio.widgets.canvas.sight import Sight
 from rfstudio.widgets.canvas.switches import SwitchBar
 
 _MOST = 1 << 24
-"""Pixels of the largest picture that is made of the photo: 64 MiB."""
+"""Most pixels of a picture that is made of the photo: 64 MiB."""
 
 _LONGEST = 1 << 15
 """Pixels along a side from which on Qt draws no picture."""
 
 
 class SceneComposer:
-    """Composes scenes; the photo at the size of the input is kept between them.
+    """Composes scenes, and caches the photo at the size of the input.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class SceneComposer:
         erf
             The effective field to shade.
         has_room
-            Whether the centres of units can be told apart.
+            Whether the centres of units are far enough apart to be drawn.
         """
         plane, on = sight.layer.plane, self._switches.is_on
         view = sight.view
@@ -104,7 +104,7 @@ class SceneComposer:
         )
 
     def _current_photo(self, plane: Plane) -> tuple[QImage | None, QImage | None]:
-        """Return the photo at the size of the input, as it is and dimmed."""
+        """Return the photo at the size of the input, plain and dimmed."""
         pixels = self._pictures.pixels
         key = (plane.shape, self._switches.is_on("gray"))
         if pixels is None or 0 in plane.shape:
@@ -116,7 +116,7 @@ class SceneComposer:
         return self._photo
 
     def shade(self, sight: Sight, index: int, erf: EffectiveField | None) -> Layered | None:
-        """Return the shading of an effective field, as far as the unit sees."""
+        """Return the shading of an effective field."""
         visible = None if sight.view is None else sight.view.visible_region
         plane = sight.layer.plane
         if erf is None or visible is None or not plane.is_in_slice(visible, index):
@@ -145,14 +145,14 @@ class SceneComposer:
 
 
 def affordable(shape: tuple[int, int]) -> tuple[int, int]:
-    """Return how large a picture of a map is at most: as the map, or smaller in proportion."""
+    """Return the size of a picture of a map: that of the map, or smaller in proportion."""
     share = min(1.0, sqrt(_MOST / (shape[0] * shape[1])), _LONGEST / max(shape))
     height, width = (max(round(n * share), 1) for n in shape)
     return height, width
 
 
 def surroundings(sight: Sight) -> QRectF:
-    """Return the image and the region around it, as far as that is sensible."""
+    """Return the image and the region around it, up to a sensible size."""
     area = sight.layer.plane.rect
     region = None if sight.view is None else sight.view.theoretical_region
     if region is None:

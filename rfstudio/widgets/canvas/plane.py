@@ -1,4 +1,4 @@
-"""Which axes of the input the canvas shows: an image, a row as a strip, a slice of a block."""
+"""The plane of the canvas: an image, a row shown as a strip, or a slice of a block."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Plane:
     Attributes
     ----------
     size
-        Size of the input along each axis, in pixels: one axis is drawn as a strip, of three the
-        first one is sliced.
+        Size of the input along each axis, in pixels: a single axis is drawn as a strip, and three
+        axes are sliced along the first.
     """
 
     size: tuple[int, ...]
@@ -48,7 +48,7 @@ class Plane:
         return QRectF(-0.5, -0.5, width, height)
 
     def rect_of(self, region: Sequence[Interval]) -> QRectF:
-        """Return what a region covers on the canvas, whatever slice is shown."""
+        """Return what a region covers on the canvas, in every slice."""
         (top, bottom), (left, right) = self._shown(region, (0, 0))
         return QRectF(left - 0.5, top - 0.5, right - left + 1, bottom - top + 1)
 
@@ -57,7 +57,7 @@ class Plane:
         return len(self.size) != 3 or region[0][0] <= index <= region[0][1]
 
     def point_of(self, position: Sequence[float]) -> QPointF:
-        """Return where a position of the input lies on the canvas."""
+        """Return the point of the canvas at a position of the input."""
         y, x = self._shown(position, 0.0)
         return QPointF(x, y)
 

@@ -1,4 +1,4 @@
-"""What the canvas draws for one unit: plain values, found from the analysis."""
+"""The scene of the canvas: what is drawn for one unit, as plain values."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Layered:
 
     @property
     def image(self) -> QImage:
-        """The picture of the whole map, a pixel for each of its values."""
+        """The picture of the map, one pixel for each of its values."""
         return self._picture(1, 1)
 
     def at(self, across: float, down: float) -> tuple[QImage, QRectF]:
         """Return the picture to draw, and where.
 
-        Where several values share a point of the screen, the largest one counts: what is a pixel
-        wide, as in a field with holes or in a signal, would get lost otherwise.
+        Where several values share a point of the screen, the largest one is drawn; otherwise
+        details that are one pixel wide, as in a field with holes or in a signal, would be lost.
 
         Parameters
         ----------
@@ -77,12 +77,12 @@ def _block(size: float) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Everything on the canvas, in coordinates of the input; what is None is not drawn.
+    """Everything on the canvas, in coordinates of the input; parts that are None are not drawn.
 
     Attributes
     ----------
     area
-        The whole image.
+        The image.
     photo, dimmed
         The image itself, and the same under a veil.
     erf
@@ -94,13 +94,13 @@ class Scene:
     local
         Frame of the local field, where it differs from the theoretical region.
     lit
-        What is not dimmed; an empty rectangle dims all, None dims nothing.
+        What is not dimmed; an empty rectangle dims everything, None dims nothing.
     support
         Pixels that are read, where there are holes.
     nested
         Frames of the fields on the way.
     centres
-        Rows and columns in which the centres of the units lie.
+        Rows and columns of the centres of the units.
     marker
         Centre of the unit.
     """
@@ -121,5 +121,5 @@ class Scene:
     marker: QPointF | None = None
 
     def with_erf(self, erf: Layered | None, contour: QPainterPath | None) -> Scene:
-        """Return the same with another effective field."""
+        """Return this scene with another effective field."""
         return replace(self, erf=erf, contour=contour)

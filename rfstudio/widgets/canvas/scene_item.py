@@ -1,4 +1,4 @@
-"""Draws a scene into a pyqtgraph view: one item, so that a move of the unit is one repaint."""
+"""Draws a scene into a pyqtgraph view, as one item, so that moving the unit is one repaint."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from rfstudio.widgets.canvas.scene import Layered, Scene
 from rfstudio.widgets.canvas.shading import marked
 
 _CELL = 5.0
-"""Size of a pixel on the screen from which on the support is drawn as dots, not as cells."""
+"""Size of a pixel on the screen above which the support is drawn as dots, not as cells."""
 
 _CELL_COLOUR = 0xC0007D7D
-"""The colour of the support at three quarters, premultiplied."""
+"""The colour of the support at three quarters of its opacity, premultiplied."""
 
 _PLAIN = QColor(128, 128, 128)
 
 
 class SceneItem(QGraphicsItem):
-    """Draws a `Scene` in coordinates of the input, with lines as wide at every zoom."""
+    """Draws a `Scene` in coordinates of the input, with lines of the same width at every zoom."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class SceneItem(QGraphicsItem):
         self.update()
 
     def set_reach(self, rect: QRectF) -> None:
-        """Say which part of the plane is on the screen, since all of it is drawn on."""
+        """Set the part of the plane that is on the screen, since all of it is drawn on."""
         self.prepareGeometryChange()
         self._reach = QRectF(rect)
 
@@ -108,7 +108,7 @@ class SceneItem(QGraphicsItem):
         if lit != area:
             painter.drawImage(area, scene.dimmed)
         if not lit.isEmpty():
-            # The picture of a huge input is smaller than it.
+            # The picture of a huge input is smaller than the input.
             down, across = scene.photo.height() / area.height(), scene.photo.width() / area.width()
             part = lit.translated(-area.topLeft())
             source = QRectF(
@@ -126,7 +126,7 @@ class SceneItem(QGraphicsItem):
             painter.drawPath(contour)
 
     def _draw_outside(self, painter: QPainter) -> None:
-        """Hatch what a region covers beyond the image: padding, of which nothing is seen."""
+        """Hatch the part of a region beyond the image: padding, where there is nothing to see."""
         region, area = self._scene.theoretical, self._scene.area
         if region is None or self._scene.faint or area.contains(region):
             return
@@ -162,7 +162,7 @@ class SceneItem(QGraphicsItem):
     def _draw_centres(self, painter: QPainter) -> None:
         if self._scene.centres is None:
             return
-        # Of a map of millions of units only those on the screen are looked at.
+        # A map may have millions of units; only those on the screen are drawn.
         y, x = self._scene.centres
         shown = self._reach
         down, across = (
@@ -186,9 +186,9 @@ class SceneItem(QGraphicsItem):
         painter.drawRects(list(self._scene.nested))
 
     def _draw_regions(self, painter: QPainter) -> None:
-        """Draw red as a solid line and the dashes on top of it, so that both show where they meet.
+        """Draw red as a solid line with the dashes on top, so that both show where they overlap.
 
-        Where they part, the dashes lie on a white band.
+        Elsewhere the dashes are on a white band.
         """
         scene = self._scene
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -253,7 +253,7 @@ def _dot_pen(painter: QPainter, colour: QColor, width: float) -> QPen:
 
 
 def _pen(painter: QPainter, colour: QColor, width: float) -> QPen:
-    # Qt counts the width of cosmetic pens in dots of the device, of which a point may have two.
+    # Qt measures cosmetic pens in dots of the device; a point of the screen may have two.
     pen = QPen(colour, width * painter.device().devicePixelRatio())
     pen.setCosmetic(True)
     return pen

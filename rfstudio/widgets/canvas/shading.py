@@ -1,4 +1,4 @@
-"""Arrays as pictures to lay over the photo: the shading of an ERF, the photo itself."""
+"""Pictures made of arrays: the photo, and the shading of an ERF to lay over it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ DECADES = 3.0
 
 BLUE = "blue"
 COLOUR_MAPS = (BLUE, "viridis", "cividis", "inferno")
-"""Ways to shade: one blue of rising density, or maps whose lightness rises steadily."""
+"""Colour maps: blue of increasing opacity, or maps whose lightness increases steadily."""
 
 CONTOURS = (0.0, 0.5, 1 - 0.9545, 0.001)
 """Shares of the peak at which a line can be drawn: none, half, two sigmas (Luo et al.), 0.1 %."""
 
 _RAMP = 0.15
-"""Share of the peak from which on the maps of many colours have their full density."""
+"""Share of the peak above which the maps of many colours have their full density."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def photo(pixels: NDArray[np.uint8], shape: tuple[int, int], *, gray: bool) -> Q
     shape
         (height, width) of the input, in pixels.
     gray
-        Whether colours are taken away, so that the blue of an effective field stands out.
+        Whether colours are removed, so that the blue of an effective field is easy to see.
     """
     height, width = shape
     if height == 1 and pixels.shape[0] > 8:
@@ -128,14 +128,14 @@ def photo(pixels: NDArray[np.uint8], shape: tuple[int, int], *, gray: bool) -> Q
         Qt.AspectRatioMode.IgnoreAspectRatio,
         Qt.TransformationMode.SmoothTransformation,
     )
-    # The pixels belong to numpy: what is kept must not point into them.
+    # numpy owns the pixels, so a picture that outlives this call must be a copy.
     return scaled.copy()
 
 
 def outline(mask: NDArray[np.bool_]) -> QPainterPath:
     """Return the borders between pixels that are set and those that are not.
 
-    Along the edges of pixels, so that it claims no more than the map knows.
+    The line follows the edges of pixels, so that it claims no more precision than the map has.
     """
     padded = np.pad(mask, 1)
     y, x = np.nonzero(padded[1:, :] != padded[:-1, :])
@@ -150,7 +150,7 @@ def outline(mask: NDArray[np.bool_]) -> QPainterPath:
 
 
 def dimmed(image: QImage) -> QImage:
-    """Return an image under the veil that lies over what a unit does not see."""
+    """Return an image under the veil that covers what a unit does not see."""
     result = QImage(image)
     painter = QPainter(result)
     painter.fillRect(result.rect(), DIM)
@@ -159,7 +159,7 @@ def dimmed(image: QImage) -> QImage:
 
 
 def colour_steps(colours: str, steps: int) -> list[tuple[int, int, int, int]]:
-    """Return (red, green, blue, alpha) samples of a way to shade, for a legend."""
+    """Return (red, green, blue, alpha) samples of a colour map, for a legend."""
     table = _table(colours, 100)[np.linspace(0, 255, steps).astype(int)]
     return [(int(v >> 16 & 255), int(v >> 8 & 255), int(v & 255), int(v >> 24)) for v in table]
 

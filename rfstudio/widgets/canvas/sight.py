@@ -18,7 +18,7 @@ from rfstudio.widgets.canvas.unit_grid import Centres, FieldsOnTheWay, UnitGrid,
 
 
 class LayerSight:
-    """What stays the same while the unit moves within one layer.
+    """What the canvas needs of a layer, the same for all its units.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ class LayerSight:
         self._way: FieldsOnTheWay | None = None
 
     def is_of(self, session: AnalysisSession, layer: str) -> bool:
-        """Whether this is still what the session says of that layer."""
+        """Whether this still matches the session's analysis of that layer."""
         return self.analysis is session.analysis and self.layer == layer
 
     @property
     def way(self) -> FieldsOnTheWay:
-        """The fields of all layers on the way; found when first asked for."""
+        """The fields of all layers on the way; computed on first use."""
         if self._way is None:
             self._way = FieldsOnTheWay(self.analysis, self.layer)
         return self._way
@@ -84,7 +84,7 @@ class Sight:
 
     @property
     def point(self) -> tuple[float, ...] | None:
-        """Middle of what the unit could see, in pixels of the input."""
+        """The middle of the theoretical region, in pixels of the input."""
         if self.view is None:
             return None
         region = self.view.theoretical_region
@@ -157,8 +157,8 @@ def sight_of(session: AnalysisSession, layer: LayerSight, unit: tuple[int, ...])
     elif 0 in node.size:
         size = "×".join(map(str, session.analysis.input_size))
         trouble = (
-            f"The map of {node.name} is empty: an input of {size} is used up before it.\n"
-            "A larger input, smaller kernels or more padding leave something of it."
+            f"The map of {node.name} is empty: an input of {size} is too small.\n"
+            "Use a larger input, smaller kernels or more padding."
         )
     else:
         try:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
 
 
 class SliceBar(QWidget):
-    """Shows which slice is seen, and lets another one be chosen.
+    """Shows which slice is visible, and lets the user choose another.
 
     Signals
     -------
@@ -29,7 +29,7 @@ class SliceBar(QWidget):
         self.slider.valueChanged.connect(self._choose)
 
     def show_slice(self, index: int, count: int) -> None:
-        """Show where slice `index` lies among `count`."""
+        """Show that slice `index` of `count` is visible."""
         with QSignalBlocker(self.slider):
             self.slider.setRange(0, count - 1)
             self.slider.setValue(index)

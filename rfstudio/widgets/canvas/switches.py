@@ -16,7 +16,7 @@ from rfstudio.widgets.parts.flow_layout import FlowLayout
 _SWATCH = QSize(26, 16)
 
 _ROOM = 100
-"""Average characters of width below which the labels stand without numbers, in two rows."""
+"""Average characters of width below which the labels are without numbers, in two rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Switch:
     key
         Its name in settings and code.
     label
-        What the bar calls it.
+        Its label in the bar.
     meaning
         What it is, for the tooltip.
     is_on
@@ -72,8 +72,8 @@ SWITCHES = (
     Switch(
         "erf",
         "ERF",
-        "Blue shading, the effective receptive field: how strongly each pixel moves the unit. "
-        "Expected: worked out for random weights. Measured: from gradients.",
+        "Blue shading, the effective receptive field: how strongly each pixel affects the unit. "
+        "Expected: computed for random weights. Measured: from gradients.",
         True,
         "E",
     ),
@@ -102,7 +102,7 @@ SWITCHES = (
     Switch(
         "gray",
         "Gray",
-        "The photo without its colours, so that the blue of the shading stands out.",
+        "The photo without its colours, so that the blue of the shading is easier to see.",
         False,
         "G",
     ),
@@ -110,12 +110,12 @@ SWITCHES = (
 
 
 class SwitchBar(QWidget):
-    """Explains what is drawn, switches it, and remembers what was chosen.
+    """Explains what is drawn, shows or hides it, and remembers that.
 
     Signals
     -------
     switched
-        Something was switched, or the look of the shading changed.
+        A switch or the look of the shading changed.
     """
 
     switched = Signal()
@@ -158,14 +158,14 @@ class SwitchBar(QWidget):
             self._label(button, switch.label if self._is_short else text)
 
     def forget_widths(self) -> None:
-        """Let the buttons be as wide as they need, now that another network is shown."""
+        """Let the buttons shrink to the width that they need for another network."""
         for switch in SWITCHES:
             button = self._buttons[switch.key]
             button.setMinimumWidth(0)
             self._label(button, switch.label if self._is_short else button.accessibleName())
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        """Return the height at a width, for which the numbers may have to go."""
+        """Return the height at a width, at which the numbers may be left out."""
         is_short = width < _ROOM * self.fontMetrics().averageCharWidth()
         if is_short != self._is_short:
             self._is_short = is_short
@@ -176,11 +176,11 @@ class SwitchBar(QWidget):
     def _label(button: QToolButton, text: str) -> None:
         if button.text() != text:
             button.setText(text)
-            # Never narrower than before: rows must not break anew while the unit is dragged.
+            # Never narrower than before: rows must not wrap differently while the unit is dragged.
             button.setMinimumWidth(max(button.minimumWidth(), button.sizeHint().width()))
 
     def set_available(self, key: str, is_available: bool) -> None:
-        """Gray out what has nothing to show."""
+        """Disable what has nothing to show."""
         self._buttons[key].setEnabled(is_available)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name

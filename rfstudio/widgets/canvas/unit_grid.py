@@ -1,4 +1,4 @@
-"""Where the units of a layer lie on the input: their centres, and the unit nearest to a point."""
+"""The units of a layer on the input: their centres, and the unit nearest to a point."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.field import AxisField
 
 _MOST = 1 << 16
-"""Units along an axis up to which those that are not evenly spaced are looked at one by one."""
+"""Most units along an axis for which each one is computed, if they are not evenly spaced."""
 
 
 @dataclass(frozen=True, eq=False)
 class Centres:
-    """Centres of the units along one axis, in pixels; evenly spaced ones are not kept each.
+    """Centres of the units along one axis, in pixels; evenly spaced ones are not stored one by one.
 
     Attributes
     ----------
     size
         Number of units.
     first, step
-        Centre of the first unit, and distance of two.
+        Centre of the first unit, and distance between two.
     values
         All centres by rising position, where they are not evenly spaced.
     """
@@ -41,7 +41,7 @@ class Centres:
         return self.first + unit * self.step if self.values is None else float(self.values[unit])
 
     def nearest(self, point: float) -> int:
-        """Return the unit whose centre is nearest to a point; of two the first one."""
+        """Return the unit whose centre is nearest to a point; of two equally near, the first."""
         if not self.size:
             return 0
         if self.values is not None:
@@ -89,7 +89,7 @@ class UnitGrid:
         return tuple(x.at(u) for x, u in zip(self.centres, unit, strict=True))
 
     def spacing(self, axis: int) -> float:
-        """Return the usual distance of two centres along an axis, in pixels; inf for one unit."""
+        """Return the usual distance between centres along an axis, in pixels; inf for one unit."""
         centres = self.centres[axis]
         if centres.size < 2:
             return float("inf")
@@ -97,7 +97,7 @@ class UnitGrid:
 
 
 def grid_of(analysis: Analysis, layer: str) -> UnitGrid:
-    """Return where the units of a layer lie on the reference map.
+    """Return the grid of the units of a layer on the reference map.
 
     Units that all see the whole axis, or see nothing of it, have no centre of their own: they are
     spread evenly over the axis, so that they can still be pointed at.
@@ -169,7 +169,7 @@ class FieldsOnTheWay:
     def regions(self, point: Sequence[float]) -> list[tuple[Interval, ...]]:
         """Return the region of the unit nearest to `point` in every layer, each region once.
 
-        Largest first.  Axes that are global give the whole axis.
+        Largest first.  Along a global axis the region is the whole axis.
         """
         found: dict[tuple[Interval, ...], None] = {}
         for axes in self._layers:

@@ -15,14 +15,14 @@ from rfstudio.widgets.parts.theme import is_dark, severity_colour
 
 
 class UnitLine(QFrame):
-    """Asks for a unit of the chosen layer; Enter chooses it, Escape leaves all as it is.
+    """Asks for a unit of the chosen layer; Enter chooses it, Escape changes nothing.
 
     Parameters
     ----------
     session, selection
-        The network, and what is chosen in it.
+        The network and the choice.
     parent
-        The widget that it lies over.
+        The widget that it covers.
     """
 
     def __init__(self, session: AnalysisSession, selection: Selection, parent: QWidget) -> None:

@@ -1,4 +1,4 @@
-"""The part of the canvas that is looked at and pointed at: zoom, pan, mouse and keys."""
+"""The view of the canvas: zoom, pan, mouse and keys."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
     jumped
         Home, End, Page Up or Page Down, as its key and whether Ctrl was down.
     menu_wanted
-        A context menu is asked for at a global position.
+        A context menu is requested at a global position.
     scale_changed
         The zoom changed.
     """
@@ -89,7 +89,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
-        # What is dropped goes to the window, which knows what to do with files.
+        # Drops are left to the window, which opens files.
         self.setAcceptDrops(False)
         self.viewport().setAcceptDrops(False)
         self.setAccessibleName("Input image with the field of the unit")
@@ -100,11 +100,11 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
 
     @property
     def is_fitted(self) -> bool:
-        """Whether the view still shows all, since nobody zoomed or panned."""
+        """Whether the view still shows everything, since the user has not zoomed or panned."""
         return self._is_fitted
 
     def set_all(self, rect: QRectF, *, is_strip: bool = False, is_new: bool = False) -> None:
-        """Say what "all" is.
+        """Set what the view shows when it shows everything.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
             Whether only the width is zoomed: the input has one axis.
         is_new
             Whether something else is shown than before, so that all of it should come into view,
-            unless somebody has zoomed or panned.
+            unless the user has zoomed or panned.
         """
         if is_strip != self._is_strip:
             self._is_strip = is_strip
@@ -126,7 +126,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
             self.fit()
 
     def fit(self) -> None:
-        """Bring all into view."""
+        """Bring everything into view."""
         self._is_fitted = True
         rect = self._wanted
         margin = _MARGIN * max(rect.width(), 1.0)
@@ -173,7 +173,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         return QSize(560, 520)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return the least useful size."""
+        """Return the smallest useful size."""
         return QSize(200, 160)
 
     # --- mouse ----------------------------------------------------------------------------------
@@ -192,13 +192,13 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         event.accept()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Pan, drag the unit along, and tell what is under the pointer."""
+        """Pan, drag the unit along, and report what is under the pointer."""
         position = event.position()
         if self._grip is not None:
             moved = self.plane_point(self._grip) - self.plane_point(position)
             self._grip = position
             self._is_fitted = False
-            # Exact for aspect-locked views too: both sides keep their length.
+            # Exact for aspect-locked views too, since both sides keep their length.
             self.box.setRange(
                 self.box.viewRect().translated(moved.x(), 0 if self._is_strip else moved.y()),
                 padding=0,
@@ -210,14 +210,14 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         event.accept()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Let go of what was panned."""
+        """End a pan."""
         if self._grip is not None:
             self._grip = None
             self._show_cursor()
         event.accept()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Treat the second click as what it is: another click."""
+        """Treat the second click as another click."""
         self.mousePressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
@@ -228,12 +228,12 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         event.accept()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
-        """Ask for the menu."""
+        """Request the menu."""
         self.menu_wanted.emit(event.globalPos())
         event.accept()
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Say that nothing is pointed at."""
+        """Report that the pointer has left."""
         self._hover = None
         self.hovered_over.emit(None)
         super().leaveEvent(event)
@@ -251,7 +251,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
     # --- keys -----------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Move the unit, fit, zoom; what is not known goes on to the window."""
+        """Move the unit, fit, zoom; pass unknown keys on to the window."""
         key = Qt.Key(event.key())
         modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         is_shifted = modifiers == Qt.KeyboardModifier.ShiftModifier
@@ -305,7 +305,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
     # --- size, zoom and theme -------------------------------------------------------------------
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Keep all in view if all was in view."""
+        """Keep everything in view if everything was."""
         super().resizeEvent(event)
         if getattr(self, "_is_fitted", False):
             self.fit()

@@ -24,7 +24,7 @@ def extent(region: Sequence[Interval]) -> str:
 
 
 def caption(sight: Sight, erf_name: str, shading: str) -> str:
-    """Return what is seen on the canvas, in a sentence or two of rich text.
+    """Return what the canvas shows, in a sentence or two of rich text.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     erf_name
         "expected" or "measured"; empty while no effective field is shown.
     shading
-        How the shading is called: "blue", or the name of a colour map.
+        The name of the shading: "blue", or that of a colour map.
     """
     view = sight.view
     where = ", ".join(map(str, sight.unit))
@@ -61,7 +61,7 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     analysis = sight.layer.analysis
     if analysis.reference != 0:
         name = escape(short_name(analysis.graph.nodes[analysis.reference].name))
-        words.append(f"All in samples of the map of <b>{name}</b>.")
+        words.append(f"All sizes are in samples of the map of <b>{name}</b>.")
     return " ".join(words)
 
 

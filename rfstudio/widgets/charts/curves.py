@@ -1,6 +1,6 @@
-"""Curves, lines and a note of a plot as one item, so that a change is one quick repaint.
+"""Curves, lines and a note of a plot as one item, so that a change is one fast repaint.
 
-An item of pyqtgraph for each of them costs a frame: each measures, clips and repaints by itself.
+One pyqtgraph item for each would cost a frame: each one measures, clips and repaints by itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARK = 5.0
 """Size of a mark in points of the screen."""
 
 _DENSE = 4
-"""Values a point of the screen from which on only the extremes are drawn."""
+"""Values per point of the screen above which only the extremes are drawn."""
 
 _MARGIN = 4.0
 
@@ -37,7 +37,7 @@ class Curve:
     pen
         What it is drawn with.
     mark
-        The sign at each point, as pyqtgraph calls it; empty for none.
+        The symbol at each point, by its name in pyqtgraph; empty for none.
     """
 
     x: Values
@@ -53,13 +53,13 @@ class Line:
     Attributes
     ----------
     place
-        Where it cuts the axis that it stands on.
+        Where it crosses the axis to which it is perpendicular.
     pen
         What it is drawn with.
     is_level
         Whether it goes from left to right.
     text
-        What is written at a level line, in its colour.
+        The label of a level line, in its colour.
     """
 
     place: float
@@ -80,7 +80,7 @@ class Spot:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """All that is in a plot; what is first is drawn first."""
+    """Everything in a plot, in the order in which it is drawn."""
 
     curves: tuple[Curve, ...] = ()
     lines: tuple[Line, ...] = ()
@@ -116,7 +116,7 @@ class Curves(QGraphicsItem):
         self._drawing = drawing
         self._colour = note_colour
         self._view.itemBoundsChanged(self)
-        # Now, as a range that changes while it is painted has to be painted twice.
+        # Now, since a range that changes during painting means painting twice.
         self._view.prepareForPaint()
         self.update()
 
@@ -124,7 +124,7 @@ class Curves(QGraphicsItem):
         self.prepareGeometryChange()
         self._bounds = QRectF(self._view.viewRect())
 
-    # --- what pyqtgraph asks --------------------------------------------------------------------
+    # --- called by pyqtgraph --------------------------------------------------------------------
 
     def implements(self, interface: str | None = None) -> bool | list[str]:
         """Tell pyqtgraph that there are `dataBounds`."""
@@ -213,7 +213,7 @@ def _draw_curve(painter: QPainter, curve: Curve, transform: QTransform, area: QR
 
 
 def _thinned(x: Values, y: Values, width: int) -> tuple[Values, Values]:
-    """Return the least and the largest value of each point of the screen, where there are many."""
+    """Return the least and the largest value at each point of the screen, where there are many."""
     step = x.size // max(2 * width, 1)
     if step < _DENSE:
         return x, y

@@ -1,4 +1,4 @@
-"""Effective sizes of all layers, worked out a little at a time beside the user."""
+"""Effective sizes of all layers, computed in short steps while the user works."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 
 _SLICE = 0.008
-"""Seconds of work between two looks at what the user does."""
+"""Seconds of work after which events of the user are handled."""
 
 _QUIET = 250
 """Milliseconds without a new network before the work begins."""
 
 
 class ErfSizes(QObject):
-    """Works out the size of the expected field of each layer's centre unit.
+    """Computes the size of the expected field of each layer's centre unit.
 
     The measure is that of Luo et al. (2016): the square root of the number of pixels above 4.55 %
     of the centre's value.

@@ -31,7 +31,7 @@ from rfstudio.widgets.parts.column import Column
 
 _SYMBOLS = ("o", "s", "t", "d", "x", "+")
 _MANY = 400
-"""Layers above which single points are not marked any more."""
+"""Number of layers above which single points are not marked."""
 
 _JUMP = (1.0, 2.5)
 _ERF = (6.0, 2.5)
@@ -47,7 +47,7 @@ class GrowthChart(QWidget):
     selection
         The chosen layer.
     parent
-        The widget that it lies in.
+        The widget around it.
     settings
         Where the switches are remembered; the user's own settings if None.
     """
@@ -86,7 +86,7 @@ class GrowthChart(QWidget):
         return tuple(self._others)
 
     def compared(self) -> tuple[tuple[str, Analysis], ...]:
-        """Return the networks that are compared with the document, and what is known of them."""
+        """Return the networks that are compared with the document, and their analyses."""
         return tuple((name, growth.analysis) for name, growth in self._others.items())
 
     def add_network(self, name: str, analysis: Analysis) -> None:
@@ -98,7 +98,7 @@ class GrowthChart(QWidget):
             self.plot.show_all()
 
     def remove_network(self, name: str) -> None:
-        """Draw a network no more; nothing happens if it is not drawn."""
+        """Stop drawing a network; nothing happens if it is not drawn."""
         if self._others.pop(name, None) is not None:
             self._draw()
 
@@ -115,7 +115,7 @@ class GrowthChart(QWidget):
         self.erf = QCheckBox("ERF size")
         self.erf.setToolTip(
             "Also the size of the expected effective field of each layer's centre unit: the side "
-            "of a square of as many pixels as are above 4.55 % of the centre's value. Worked out "
+            "of a square with as many pixels as are above 4.55 % of the centre's value. Computed "
             "one layer after the other."
         )
         self.erf.setChecked(self._settings.flag("growth/erf", False))
@@ -205,7 +205,7 @@ class GrowthChart(QWidget):
         self._labelled = len(self._legend.items)
         self._legend.setLabelTextColor(self.plot.text_colour)
         for _, label in self._legend.items:
-            label.setText(label.text)  # it takes the colour with its text
+            label.setText(label.text)  # the label takes a new colour only with its text
 
     def _draw_one(self, growth: Growth, place: int) -> None:
         colour = SERIES[place % len(SERIES)]
@@ -222,7 +222,7 @@ class GrowthChart(QWidget):
     def _curve(
         self, key: str, kind: str, label: str, values: Values, pen: QPen, mark: str = ""
     ) -> None:
-        """Draw a curve over depth, and say in the legend what it is."""
+        """Draw a curve over depth, and name it in the legend."""
         depth = np.arange(1, values.size + 1, dtype=float)
         self._curves[key, kind] = Curve(depth, self._up(values), pen, mark)
         if (key, kind) not in self._keys:
@@ -242,7 +242,7 @@ class GrowthChart(QWidget):
             label_item.setText(label)
 
     def _up(self, values: Values) -> Values:
-        """Return values as they stand on the axis of pixels."""
+        """Return values as positions on the axis of pixels."""
         if not self.log.isChecked():
             return values
         with np.errstate(divide="ignore", invalid="ignore"):

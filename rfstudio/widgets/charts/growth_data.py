@@ -16,7 +16,7 @@ Curve = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """One network's curves; index 0 is the first layer behind the input.
+    """One network's curves; index 0 is the first layer after the input.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Growth:
     jump
         Largest jump, in pixels; NaN where there is none.
     reach
-        Size of the whole input: what a global layer sees.
+        Size of the input, which is what a global layer sees.
     """
 
     name: str

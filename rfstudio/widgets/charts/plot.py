@@ -19,7 +19,7 @@ _ROOM = 150
 
 
 class CountAxis(pg.AxisItem):  # type: ignore[misc]
-    """An axis of things that are counted: between two of them there is nothing to mark."""
+    """An axis of counted things, without marks between whole numbers."""
 
     def tickSpacing(  # noqa: N802 - pyqtgraph's name
         self, low: float, high: float, size: float
@@ -30,25 +30,25 @@ class CountAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
-    """A plot that follows light and dark, and reports where it is pointed at.
+    """A plot that follows light and dark, and reports where the pointer is.
 
-    The wheel zooms, dragging pans, 0 or a double click shows all again.
+    The wheel zooms, dragging pans, 0 or a double click shows everything again.
 
     Parameters
     ----------
     across, up
-        What stands at the axes.
+        The labels of the axes.
     parent
-        The widget that it lies in.
+        The widget around it.
     counts
-        Whether whole numbers only are marked across.
+        Whether only whole numbers are marked across.
 
     Signals
     -------
     hovered_at, clicked_at
         A point in the coordinates of the plot; `hovered_at` is None when the pointer left.
     colours_changed
-        The theme changed: pens that depend on it are to be made anew.
+        The theme changed, and pens that depend on it must be made again.
     """
 
     hovered_at = Signal(object)
@@ -80,7 +80,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         self, colour: QColor | str, width: float = 1.6, dashes: tuple[float, ...] = ()
     ) -> QPen:
         """Return a pen for a curve."""
-        # Qt counts the width of cosmetic pens in dots of the device, of which a point may have two.
+        # Qt measures cosmetic pens in dots of the device; a point of the screen may have two.
         pen = QPen(pg.mkPen(colour, width=width * self.devicePixelRatioF()))
         if dashes:
             pen.setDashPattern(list(dashes))
@@ -107,7 +107,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
 
     @property
     def quiet_colour(self) -> QColor:
-        """The colour of what stands back."""
+        """The colour of secondary text and lines."""
         return muted(self.palette())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -115,7 +115,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         return QSize(420, 200)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return the least useful size."""
+        """Return the smallest useful size."""
         return QSize(160, 100)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
@@ -157,7 +157,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             event.ignore()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Leave the names of the axes out where the plot is low."""
+        """Hide the names of the axes if the plot is low."""
         super().resizeEvent(event)
         if hasattr(self, "_texts"):
             for side in self._texts:

@@ -29,7 +29,7 @@ _FLOOR = 1e-4
 """Least share of the peak that a logarithmic axis shows."""
 
 _STEPS = 8
-"""Parts of the image that the ends of the axis are moved by."""
+"""The ends of the axis move in steps of the image size divided by this number."""
 
 _MEASURED = SERIES[1]
 _FIT_DASHES = (2.0, 2.0)
@@ -70,8 +70,8 @@ def section(
     axis
         Along which axis.
     beside
-        Another field in which the peak is looked for; both are taken as shares of their sums, as
-        the peak of a measured field says more of its noise than of its size.
+        Another field whose peak is used.  Both are taken as shares of their sums, since the peak of
+        a measured field depends more on its noise than on its size.
     """
     index: list[int | slice] = [
         min(max(round(c), 0), n - 1) for c, n in zip(centre, field.shape, strict=True)
@@ -93,8 +93,8 @@ def section(
 def _range(analysis: Analysis, layer: str, axis: int) -> tuple[float, float]:
     """Return the part of an axis that holds the image and all regions of a layer.
 
-    The same for all units, so that nothing jumps while one is dragged, and in steps, so that most
-    edits leave the axis as it is; of regions of thousands of pixels only a part.
+    The same for all units, so that nothing jumps while one is dragged; in steps, so that most edits
+    do not change the axis; and at most a part of regions of thousands of pixels.
     """
     pixels = analysis.reference_size[axis]
     index = analysis.graph.index(layer)
@@ -198,7 +198,7 @@ class ProfileChart(QWidget):
         shown = self._erf_view.shown
         expected, measured = shown.expected, shown.measured
         if view.visible_region is None or shown.field is None:
-            late = "The effective field comes when the unit stands still."
+            late = "The effective field appears when the unit stops moving."
             self._say(late if shown.is_late else "This unit has no effective field to show.")
             return
         self._say("")
@@ -287,7 +287,7 @@ class _SectionPlot:
         found = {
             "expected": None if expected is None else expected.values,
             "measured": None if measured is None else measured.values,
-            "fit": self._fit_curve(fit),  # the last one, as a jagged field would hide it
+            "fit": self._fit_curve(fit),  # drawn last, since a jagged field would hide it
         }
         self.values = {name: values for name, values in found.items() if values is not None}
         self.borders = [
@@ -306,7 +306,7 @@ class _SectionPlot:
 
     def _show_height(self, highest: float) -> None:
         """Show all of a curve that rises above the peak of the other one."""
-        # In steps, so that the axis does not tremble while a measurement goes on.
+        # In steps, so that the axis does not tremble during a measurement.
         height = 0.05 + ceil(4 * highest) / 4
         if not self._is_log and height != self._height:
             self.plot.getPlotItem().setYRange(0.0, height, padding=0)

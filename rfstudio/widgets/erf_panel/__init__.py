@@ -1,1 +1,1 @@
-"""The panel where a measurement is chosen, started and watched."""
+"""The panel that sets up, starts and follows a measurement."""

@@ -1,4 +1,4 @@
-"""How near a measurement has come to the expected field, sample by sample."""
+"""The distance of a measurement from the expected field, sample by sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 
 RATE = 1.5
-"""Relative L1 distance of one sample, roughly: N independent ones are at RATE/√N."""
+"""Approximate relative L1 distance of one sample; N independent ones are at RATE/√N."""
 
 
 class Measured(Protocol):
@@ -34,7 +34,7 @@ class Measured(Protocol):
 
     @property
     def samples(self) -> int:
-        """How many samples are in it."""
+        """Number of samples in it."""
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -42,14 +42,14 @@ class Measured(Protocol):
 
 
 class Target(NamedTuple):
-    """What a measurement is compared with.
+    """The expected field that a measurement is compared with.
 
     Attributes
     ----------
     map
-        The expected field; None if there is none that this measurement tends to.
+        The expected field; None if this measurement tends to none.
     is_exact
-        Whether the measurement tends to it, or only comes near.
+        Whether the measurement tends to it exactly, or only approaches it.
     sentence
         What the comparison says, or why there is none.
     detail
@@ -68,11 +68,11 @@ def target_of(analysis: Analysis, measured: Measured) -> Target:
     if reason := _incomparable(options):
         return Target(None, False, reason)
     if not is_live(analysis):
-        return Target(None, False, "The network is too large to work out the expected field here.")
+        return Target(None, False, "The network is too large to compute the expected field here.")
     normalises = any(x.op is not None and x.op.mixes_in_training for x in analysis.graph.nodes)
     mode = options.get("batch_norm", "warmed")
     if normalises and mode == "train":
-        return Target(None, False, "Batch norm in training mode has another expected field.")
+        return Target(None, False, "The expected field is not that of batch norm in training mode.")
     graph = analysis.graph
     try:
         erf = expected_erf(
@@ -96,14 +96,14 @@ def target_of(analysis: Analysis, measured: Measured) -> Target:
 
 
 def _incomparable(options: Mapping[str, Any]) -> str:
-    """Return why a measurement does not tend to the expected field; empty: it does."""
+    """Return why a measurement does not tend to the expected field; empty if it does."""
     estimator = options.get("estimator", "energy")
     if estimator not in ("energy", "rms"):
         return f"The expected field predicts energy and rms, not '{estimator}'."
     if options.get("weights", "random") != "random":
-        return "The expected field is that of random weights, so there is nothing to come near to."
+        return "The expected field is that of random weights, so it does not apply to these."
     if options.get("images"):
-        return "The expected field is that of noise, so there is nothing to come near to."
+        return "The expected field is that of noise, so it does not apply to images."
     if options.get("channel") is not None:
         return "The expected field is that of all channels of the unit, not of one."
     return ""
@@ -112,11 +112,11 @@ def _incomparable(options: Mapping[str, Any]) -> str:
 def distance(measured: Measured, target: NDArray[np.float64]) -> float | None:
     """Return the relative L1 distance of a measured map and an expected one.
 
-    Both are scaled to a sum of 1, so that it goes from 0 to 2; None if one of them is 0.
+    Both are scaled to a sum of 1, so the distance is from 0 to 2; None if one of them is 0.
     """
     values = np.asarray(measured.map, np.float64)
     if measured.options.get("estimator") == "rms":
-        values = values**2  # the expected field predicts the mean under the root
+        values = values**2  # the expected field predicts the mean before the root
     total, wanted = float(values.sum()), float(target.sum())
     if not (0 < total < np.inf and 0 < wanted < np.inf):
         return None

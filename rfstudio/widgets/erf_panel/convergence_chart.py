@@ -1,4 +1,4 @@
-"""The live curve of a measurement's distance to the expected field against its samples."""
+"""The live curve of a measurement's distance from the expected field against its samples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEAST_HEIGHT = 56  # pixels
 _FEW = 120
 """Ratio of the ends of an axis below which 2 and 5 are marked beside 1 and 10."""
 
-_IDLE = "While a measurement runs, its distance to the expected field is drawn here."
+_IDLE = "During a measurement, its distance from the expected field is drawn here."
 
 
 class ConvergenceChart(QWidget):
@@ -43,7 +43,7 @@ class ConvergenceChart(QWidget):
         self.legend.setContentsMargins(8, 3, 8, 0)
         self.plot = Plot("samples", "distance")
         self.plot.setAccessibleName("Distance to the expected field against samples")
-        # Its own wish for more would move the canvas when the first sample arrives.
+        # The height that it would ask for by itself would move the canvas at the first sample.
         self.plot.setMinimumHeight(_LEAST_HEIGHT)
         self.plot.getPlotItem().setLogMode(True, True)
         self._rate = pg.PlotDataItem(antialias=True)
@@ -76,20 +76,20 @@ class ConvergenceChart(QWidget):
         return self._target is not None and self._target.is_exact
 
     def start(self) -> None:
-        """Forget the last measurement; another one begins."""
+        """Clear the curve for a new measurement."""
         self._target = None
         self._points.clear()
         self.sentence.setText("")
         self._draw()
 
     def forget(self) -> None:
-        """Draw nothing; there is no measurement of what is chosen."""
+        """Clear the curve; the choice has no measurement."""
         self.start()
         self.sentence.setText(_IDLE)
         self.sentence.setToolTip("")
 
     def add(self, analysis: Analysis | None, measured: Measured, wanted: int) -> None:
-        """Draw how near a measurement is by now."""
+        """Add the present distance of a measurement."""
         if self._target is None:
             self._target = (
                 Target(None, False, "There is no expected field here to compare with.")
@@ -105,7 +105,7 @@ class ConvergenceChart(QWidget):
             return
         value = distance(measured, self._target.map)
         if value is not None and value > 0:
-            # The complete result comes once more, behind its last report.
+            # The complete result arrives once more, after its last report.
             kept = [x for x in self._points if x[0] < measured.samples]
             self._points = [*kept, (measured.samples, value)]
         self._draw()
@@ -131,7 +131,7 @@ class ConvergenceChart(QWidget):
             self.legend.setText("")
 
     def _show_range(self, distances: NDArray[np.float64]) -> None:
-        """Show all samples that are wanted, and all distances so far and those to be expected."""
+        """Show all requested samples, and all distances so far and those to be expected."""
         item = self.plot.getPlotItem()
         least = RATE / np.sqrt(self._wanted) if self.shows_rate else np.inf
         low = float(np.min(distances, initial=least))
@@ -153,7 +153,7 @@ class ConvergenceChart(QWidget):
 
 
 def _ticks(first: float, last: float) -> list[tuple[float, str]]:
-    """Return places on a logarithmic axis with round numbers, a handful."""
+    """Return a few places on a logarithmic axis with round numbers."""
     decades = range(floor(log10(first)), ceil(log10(last)) + 1)
     steps = (1, 2, 5) if last / first < _FEW else (1,)
     numbers = [step * 10.0**decade for decade in decades for step in steps]

@@ -19,14 +19,14 @@ from PySide6.QtWidgets import (
 from rfstudio.app.measuring.measuring_options import Option
 
 ASKS = ("file", "folder")
-"""Values that stand for a question to the user."""
+"""Values that open a dialog."""
 
 _WIDEST = 11  # characters
 _LEAST = 15
 
 
 class FileQuestions:
-    """Asks for weights and photos by dialogs; a test gives another object with these methods."""
+    """Asks for weights and photos in dialogs; tests use another object with these methods."""
 
     def weights(self, parent: QWidget) -> Path | None:
         """Ask for a file of weights."""
@@ -46,7 +46,7 @@ class OptionEditor(QWidget):
     Signals
     -------
     changed
-        The user chose another value; "file" and "folder" are wishes to be asked.
+        The user chose another value; "file" and "folder" ask for a dialog.
     """
 
     changed = Signal(object)
@@ -68,7 +68,7 @@ class OptionEditor(QWidget):
         row.addWidget(self.input)
 
     def show_value(self, value: Any, name: str = "") -> None:
-        """Show a value; one that is not in the list is shown under `name` or as it is."""
+        """Show a value; one that is not in the list is shown as `name`, or as its own text."""
         self._value = value
         with QSignalBlocker(self.input):
             if isinstance(self.input, QComboBox):

@@ -1,4 +1,4 @@
-"""The numbers of the measured field beside those of the expected one, to read and to copy."""
+"""The table of the numbers of the measured and the expected field, to read and to copy."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.app.measuring.shown_fields import ShownFields
 
 _LATER = 120
-"""Milliseconds without a change after which numbers are worked out: a fit takes too long to
-follow a pointer."""
+"""Milliseconds without a change after which numbers are computed: a fit takes too long to follow
+the pointer."""
 
 _DIGITS = 4
 _TITLES = (*HEADERS, "meaning")
 _NUMERIC = range(2, len(HEADERS))
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_EMPTY = "This unit has no effective field, so there are no numbers of it."
+_EMPTY = "This unit has no effective field, and so no numbers."
 _AnyIndex = QModelIndex | QPersistentModelIndex
 
 
 class NumberTable(QAbstractTableModel):
-    """Rows of numbers as Qt asks for them."""
+    """The rows of numbers as a Qt model."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,7 +53,7 @@ class NumberTable(QAbstractTableModel):
     def show_rows(self, rows: tuple[NumberRow, ...]) -> None:
         """Show other rows."""
         if [x.name for x in rows] == [x.name for x in self.rows]:
-            self.rows = rows  # the choice of cells stays
+            self.rows = rows  # the selection of cells stays
             self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(_TITLES) - 1))
             return
         self.beginResetModel()
@@ -61,7 +61,7 @@ class NumberTable(QAbstractTableModel):
         self.endResetModel()
 
     def rowCount(self, parent: _AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's
-        """Return the number of numbers."""
+        """Return the number of rows."""
         return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: _AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008
@@ -101,7 +101,7 @@ class NumbersPanel(QWidget):
     Signals
     -------
     save_wanted
-        The fields are to be written to a file.
+        The user wants to write the fields to a file.
     """
 
     save_wanted = Signal()
@@ -142,8 +142,8 @@ class NumbersPanel(QWidget):
         self._shown: ShownFields | None = None
 
     def refresh(self) -> None:
-        """Work out the numbers now."""
-        rows = self._export.rows()  # first, since a field that was late may come with it
+        """Compute the numbers now."""
+        rows = self._export.rows()  # first, since this may bring a field that was late
         self._later.stop()
         self._is_stale = False
         self.table.setEnabled(True)
@@ -167,11 +167,11 @@ class NumbersPanel(QWidget):
             return
         now, before = self._view.shown, self._shown
         if before is not None and before.is_of(now.analysis, now.layer, now.unit):
-            # More samples of the same unit: while they arrive, there is no rest to wait for.
+            # More samples of the same unit: they arrive all the time, so do not wait for a rest.
             if not self._later.isActive():
                 self._later.start()
             return
-        self.table.setEnabled(False)  # gray: not those of the unit that is chosen now
+        self.table.setEnabled(False)  # gray: they are not those of the present unit
         self._later.start()
 
     def _make_table(self) -> QTableView:

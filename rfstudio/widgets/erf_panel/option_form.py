@@ -1,4 +1,4 @@
-"""The options of a measurement in columns, with a line of help for the one in question."""
+"""The form of a measurement's options, in columns, with a line of help for the current one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _OWN = "own"
 _RECIPE = Option(
     "recipe",
     "Recipe",
-    "Sets every option as published work has it; what it sets can be changed after.",
+    "Sets every option as in published work; each can still be changed afterwards.",
     (
-        Choice(_OWN, "own choice", "The options are those of no published recipe."),
+        Choice(_OWN, "own choice", "The options do not match any published recipe."),
         *(Choice(x, x, measuring_recipes.reproduces(x)) for x in measuring_recipes.NAMES),
     ),
 )
@@ -29,20 +29,20 @@ _MOST_COLUMNS = 4
 
 
 class OptionForm(QWidget):
-    """Edits `ErfOptions`; it holds none itself.
+    """Edits `ErfOptions`; the options themselves are elsewhere.
 
     Attributes
     ----------
     help, reset
-        The line that explains the option in question, and the button for the defaults; they are
-        laid out by who owns the form.
+        The line that explains the current option, and the button for the defaults; the owner of the
+        form lays them out.
 
     Signals
     -------
     changed
         Options by name, with their new values.
     reset_wanted
-        All options are to be as in a new program.
+        The user wants every option at its default.
     """
 
     changed = Signal(object)
@@ -77,7 +77,7 @@ class OptionForm(QWidget):
         self.reset.setText("Reset to defaults")
         self.reset.setAutoRaise(True)
         self.reset.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.reset.setToolTip("Choose every option as in a new program; no recipe, no files")
+        self.reset.setToolTip("Set every option to its default, without recipe and files")
         self.reset.clicked.connect(self.reset_wanted)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -92,17 +92,17 @@ class OptionForm(QWidget):
         return self._cells[name].editor
 
     def reason(self, name: str) -> str:
-        """Return why an option is disabled; empty: it is not."""
+        """Return why an option is disabled; empty if it is not."""
         return self._cells[name].reason
 
     def show_network(self, *, has_batch_norm: bool) -> None:
-        """Take in what the network has."""
+        """Set what the network has."""
         if has_batch_norm != self._has_batch_norm:
             self._has_batch_norm = has_batch_norm
             self.show_options(self._options)
 
     def show_options(self, options: ErfOptions) -> None:
-        """Show what is chosen, and disable what has no meaning beside it."""
+        """Show the options, and disable those that have no effect with the others."""
         self._options = options
         self.reset.setEnabled(not options.is_default)
         matching = measuring_recipes.matching(options)
@@ -121,12 +121,12 @@ class OptionForm(QWidget):
 
     @property
     def recipe(self) -> str:
-        """The recipe whose options these are; empty: none."""
+        """The recipe whose options these are; empty if there is none."""
         return "" if self._recipe == _OWN else self._recipe
 
     @property
     def recipe_text(self) -> str:
-        """All about the recipe: what it reproduces, needs and cannot; empty without one."""
+        """What the recipe reproduces, needs and does differently; empty without one."""
         if not self.recipe:
             return ""
         return measuring_recipes.sentences(self.recipe)
@@ -154,7 +154,7 @@ class OptionForm(QWidget):
         self._grid.setRowStretch(rows, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Take as many columns as there is room for."""
+        """Use as many columns as there is room for."""
         super().resizeEvent(event)
         self._fit_columns()
 
@@ -166,7 +166,7 @@ class OptionForm(QWidget):
                 break
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Explain what is pointed at or focused; leave the wheel to the form."""
+        """Explain the option under the pointer or with the focus; leave the wheel to the form."""
         name = watched.property("option")
         match event.type():
             case QEvent.Type.Enter | QEvent.Type.FocusIn if name:
@@ -257,17 +257,17 @@ class _Cell(QWidget):
         grid.setColumnStretch(1, 1)
 
     def show_reason(self, reason: str) -> None:
-        """Disable the editor for a reason; none: enable it."""
+        """Disable the editor for a reason; enable it for an empty one."""
         self.reason = reason
         self.title.setEnabled(not reason)
         self.editor.setEnabled(not reason)
 
     def explain(self, text: str) -> None:
-        """Say what the option does, to pointers and to screen readers."""
+        """Explain the option in a tooltip and to screen readers."""
         self.setToolTip(text)
         self.editor.input.setAccessibleDescription(text)
 
 
 def _short(value: Any) -> str:
-    """Return how a file is called in a list."""
+    """Return the name of a file for a list."""
     return Path(value).name if isinstance(value, str) else ""

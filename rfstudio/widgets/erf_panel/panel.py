@@ -1,4 +1,4 @@
-"""The panel of measuring: what is measured, how it goes, and how near it has come."""
+"""The measuring panel: options, progress and result, and the distance from the expected field."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from rfstudio.widgets.erf_panel.editors import FileQuestions
 from rfstudio.widgets.erf_panel.option_form import OptionForm
 from rfstudio.widgets.erf_panel.run_box import RunBox
 
-_WIDE = 90  # average characters from which the parts lie side by side
-_VERY_WIDE = 150  # from which one line is enough for help
-_CHART = 4  # share of the room
+_WIDE = 90  # average characters from which the parts are side by side
+_VERY_WIDE = 150  # average characters from which one line is enough for help
+_CHART = 4  # share of the width
 _LATER = 120
-"""Milliseconds after which the costs of a unit are told: not while it moves."""
+"""Milliseconds after which the costs of a unit are shown, so not while it moves."""
 
 
 class ErfPanel(QWidget):
@@ -38,17 +38,17 @@ class ErfPanel(QWidget):
     erf_session
         The measurements.
     parent
-        The widget that it lies in.
+        The widget around it.
     session
-        The analysis of the document, for the expected field and what the network has; None: the
+        The analysis of the document, for the expected field and the network's batch norm; None: the
         panel does without.
     selection, edits
-        The chosen unit, to tell what measuring it costs; edits, to offer the input size of a
+        The chosen unit, to show what measuring it costs; edits, to offer the input size of a
         recipe.  None: the panel does without.
     following
-        The switch that measures each unit that rests; None: there is none.
+        The switch that measures the unit whenever it stops moving; None: there is none.
     questions
-        Who answers dialogs; the user if None.
+        Answers the dialogs; the user if None.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class ErfPanel(QWidget):
             self._show_following()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Tell what a measurement takes, which costs nothing while the panel is hidden."""
+        """Show what a measurement takes; this is not computed while the panel is hidden."""
         super().showEvent(event)
         self._tell_before()
 
@@ -142,13 +142,13 @@ class ErfPanel(QWidget):
         for line in self._lines:
             line.setFrameShape(shape)
         self._share()
-        # Always as high, so that nothing moves under the pointer.
+        # Always of the same height, so that nothing moves under the pointer.
         metrics = self.fontMetrics()
         lines = 1 if self.width() >= _VERY_WIDE * metrics.averageCharWidth() else 2
         self.form.help.setFixedHeight(lines * metrics.lineSpacing() + 4)
 
     def _share(self) -> None:
-        """Leave the room of the curve to the options where there is no curve, if it is narrow."""
+        """Give the room of the curve to the options in a narrow panel without a curve."""
         is_wide = self._row.direction() == QBoxLayout.Direction.LeftToRight
         self._row.setStretchFactor(self.chart, _CHART if is_wide or self.chart.has_curve else 0)
 
@@ -169,7 +169,7 @@ class ErfPanel(QWidget):
         self._telling.start()
 
     def _tell_before(self) -> None:
-        """Tell what is missing, what a recipe asks for, and what takes much time or memory."""
+        """Show what is missing, what a recipe requires, and what takes much time or memory."""
         self._telling.stop()
         if not self.isVisible():
             return
@@ -192,7 +192,7 @@ class ErfPanel(QWidget):
             return ()
         analysis = self._session.analysis
         if self._selection.layer not in analysis:
-            return ()  # the selection follows in a moment
+            return ()  # the selection is updated in a moment
         costs = costs_of(analysis, self._selection.layer, self._selection.unit, options)
         return () if costs is None else costs.sentences
 
@@ -220,7 +220,7 @@ class ErfPanel(QWidget):
         goes_on = self._state in ("stopped", "done")
         self._state = state
         self.run.show_state(state)
-        # Only more samples of the same begin without being idle in between.
+        # Only a continued measurement starts without being idle in between.
         if state == "measuring" and not goes_on:
             self._recipe = self.form.recipe
             self.chart.start()

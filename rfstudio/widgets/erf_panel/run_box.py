@@ -1,4 +1,4 @@
-"""Starts and stops a measurement, and tells how it goes, what came out, or what went wrong."""
+"""Starts and stops a measurement, and shows its progress, its result, or what went wrong."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
 _TICK = 200  # milliseconds
 _WIDTH = 38  # characters
-_IDLE = "This unit is not measured yet."
+_IDLE = "This unit has not been measured yet."
 _DROPPED = "The unit or the network has changed."
-_FOLLOWS = "Starts as soon as the unit rests."
+_FOLLOWS = "Starts as soon as the unit stops moving."
 
 
 class Outcome(Protocol):
-    """What a measurement says of itself, complete or so far."""
+    """The facts of a measurement, complete or so far."""
 
     @property
     def samples(self) -> int:
-        """Samples that are in it."""
+        """Samples so far."""
 
     @property
     def wanted(self) -> int:
-        """Samples that were asked for."""
+        """Samples that were requested."""
 
     @property
     def seconds(self) -> float:
@@ -46,7 +46,7 @@ class Outcome(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it was computed."""
+        """The device that computed it."""
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -67,7 +67,7 @@ class RunBox(QWidget):
     Signals
     -------
     follow_wanted
-        Whether the unit is to be followed.
+        Whether the user wants the unit to be followed.
     remedy_wanted
         The remedy beside the notice was clicked.
     """
@@ -96,12 +96,11 @@ class RunBox(QWidget):
         self.measure.setProperty("icon_name", "measure")
         self.measure.setToolTip("Measure the chosen unit with these options (Ctrl+M)")
         self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop the measurement (Ctrl+.); the samples that are there stay")
+        self.cancel.setToolTip("Stop the measurement (Ctrl+.); the samples so far are kept")
         self.more = QPushButton("Continue")
         self.follow = QCheckBox("Follow the unit")
         self.follow.setToolTip(
-            "Measure whatever unit or layer is chosen, as soon as it rests, and after each edit "
-            "(Ctrl+Shift+M)"
+            "Measure the chosen unit whenever it stops moving, and after each edit (Ctrl+Shift+M)"
         )
         self.follow.toggled.connect(self.follow_wanted)
         self.remedy = QPushButton()
@@ -117,7 +116,7 @@ class RunBox(QWidget):
         self.line = QLabel(wordWrap=True)
         self.line.setAccessibleName("State of the measurement")
         self.notice = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self.notice.setAccessibleName("What to know before measuring")
+        self.notice.setAccessibleName("Notes before measuring")
         self.text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         for label in (self.line, self.notice, self.text):
@@ -148,7 +147,7 @@ class RunBox(QWidget):
         grid.setVerticalSpacing(4)
         grid.addWidget(self.measure, 0, 0)
         grid.addWidget(self.cancel, 0, 1)
-        grid.addWidget(self.more, 0, 1)  # in the place of Cancel, when there is nothing to cancel
+        grid.addWidget(self.more, 0, 1)  # in place of Cancel, when there is nothing to cancel
         grid.addWidget(self.follow, 1, 0, 1, 2)
         grid.setColumnStretch(0, 1)
         column = QVBoxLayout(self)
@@ -160,7 +159,7 @@ class RunBox(QWidget):
         self.setMinimumWidth(_WIDTH * self.fontMetrics().averageCharWidth())
         self.show_notice("")
         self._say("")
-        self.show_more("There is no measurement to go on with.", is_stopped=False)
+        self.show_more("There is no measurement to continue.", is_stopped=False)
 
     def show_state(self, state: str) -> None:
         """Follow the session: "idle", "measuring", "stopped" or "done"."""
@@ -185,7 +184,7 @@ class RunBox(QWidget):
             self.line.setText(texts.get(before, _IDLE))
 
     def show_following(self, is_on: bool, is_waiting: bool = False) -> None:
-        """Tell whether the unit is followed, and whether a measurement is about to begin."""
+        """Show whether the unit is followed, and whether a measurement is about to begin."""
         with QSignalBlocker(self.follow):
             self.follow.setChecked(is_on)
         if is_waiting and self._state == "idle":
@@ -194,12 +193,12 @@ class RunBox(QWidget):
             self.line.setText(_IDLE)
 
     def show_more(self, why_not: str, *, is_stopped: bool) -> None:
-        """Offer to go on with a result, or say why that cannot be."""
+        """Offer to continue a result, or say why that is not possible."""
         has_focus = self.cancel.hasFocus() or self.more.hasFocus()
         self.more.setVisible(not why_not)
         self.cancel.setVisible(bool(why_not))
         if has_focus:
-            # The keyboard stays where it was, or goes to the button that does something.
+            # The keyboard focus stays, or goes to the button that is still enabled.
             shown = self.cancel if self.cancel.isEnabled() else self.measure
             (shown if why_not else self.more).setFocus()
         self.more.setEnabled(not why_not)
@@ -207,7 +206,7 @@ class RunBox(QWidget):
         self.more.setToolTip(why_not or f"{what}, with the same options")
 
     def show_notice(self, text: str, remedy: str = "", *, is_trouble: bool = False) -> None:
-        """Tell what to know before a measurement, with a button that helps if there is one."""
+        """Show a notice before a measurement, with a button for its remedy if there is one."""
         self.notice.setText(text)
         self.notice.setVisible(bool(text))
         self.remedy.setText(remedy)
@@ -216,7 +215,7 @@ class RunBox(QWidget):
         self._colour()
 
     def show_progress(self, fraction: float, so_far: Outcome | None, words: str) -> None:
-        """Tell how far the measurement is, as a share and in words."""
+        """Show the progress of the measurement, as a share and in words."""
         self.progress.setValue(round(1000 * fraction))
         if so_far is not None:
             self._samples = words
@@ -225,7 +224,7 @@ class RunBox(QWidget):
         self._tell_time()
 
     def show_result(self, result: Outcome, recipe: str) -> None:
-        """Tell what was measured, how, where and with what."""
+        """Show what was measured, how, where and with which versions."""
         if self._state != "stopped":
             self.line.setText(
                 f"Measured {result.samples} samples in {result.seconds:.2f} s on {result.device}."
@@ -233,14 +232,14 @@ class RunBox(QWidget):
         self._say("\n".join(facts_of(result, recipe)))
 
     def show_remark(self, text: str) -> None:
-        """Tell something about what would be measured."""
+        """Show a remark on what would be measured."""
         if self._state not in ("done", "stopped"):
             self._say(text)
 
     def show_error(self, error: Exception) -> None:
-        """Tell why nothing was measured."""
+        """Show why nothing was measured."""
         self._mark(is_error=True)
-        self.show_notice("")  # one trouble at a time
+        self.show_notice("")  # one problem at a time
         if self._state != "stopped":
             self.line.setText("Not measured.")
         is_ours = isinstance(error, RFStudioError)
@@ -264,7 +263,7 @@ class RunBox(QWidget):
         self._colour()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Keep the colours of troubles readable when the theme changes."""
+        """Keep the colours of problems readable when the theme changes."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._colour()
@@ -283,7 +282,7 @@ class RunBox(QWidget):
 
 
 def facts_of(result: Outcome, recipe: str = "") -> list[str]:
-    """Return what is to be kept of a measurement beside its map, as lines."""
+    """Return the facts of a measurement that belong to its map, as lines."""
     options = result.options
     inputs = f"{options['images']} images" if options.get("images") else "noise"
     channel = options.get("channel")

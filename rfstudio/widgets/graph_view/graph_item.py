@@ -1,4 +1,4 @@
-"""Draws a laid-out graph: only what is on the screen, with less detail the farther away."""
+"""Draws a graph with its layout: only what is on the screen, with less detail when zoomed out."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ STEP_X, STEP_Y = 150.0, 74.0
 WIDTH, HEIGHT = 118.0, 46.0
 
 _TEXT_SCALE = 0.5
-"""Zoom from which on texts can be read."""
+"""Zoom above which texts can be read."""
 
 _FORM_SCALE = 0.12
-"""Zoom from which on the curves of edges can be told apart."""
+"""Zoom above which the curves of edges can be distinguished."""
 
 _MANY = 4000
-"""Nodes on the screen from which on only as many are drawn as there are points for."""
+"""Nodes on the screen above which no more are drawn than there are points."""
 
 
 def kind_colour(op: Op | None) -> QColor:
-    """Return the colour of the stripe of a node: by what the operation does to the field."""
+    """Return the colour of a node's stripe, which shows what the operation does to the field."""
     if op is None:
         return QColor("#7f8790")
     match op.context:
@@ -132,7 +132,7 @@ class GraphItem(QGraphicsItem):
         option: QStyleOptionGraphicsItem,
         widget: QWidget | None = None,
     ) -> None:
-        """Draw what lies in the exposed part."""
+        """Draw what is in the exposed part."""
         del widget
         drawing = self._drawing
         if drawing is None:
@@ -157,7 +157,7 @@ class GraphItem(QGraphicsItem):
             & (y <= exposed.bottom())
         )
         shown = np.flatnonzero(inside)
-        # So far away that boxes lie on one another, every one of them cannot be told apart.
+        # Zoomed out so far that boxes cover each other, single ones cannot be seen anyway.
         return shown[:: max(1, shown.size // _MANY)]
 
     def _draw_edges(
@@ -198,7 +198,7 @@ class GraphItem(QGraphicsItem):
             pen = QPen(THEORETICAL, 2.2, Qt.PenStyle.DashLine)
         if is_selected:
             pen = QPen(self._palette.color(QPalette.ColorRole.Highlight), 2.6)
-        # Qt counts the width of cosmetic pens in dots of the device, of which a point may have two.
+        # Qt measures cosmetic pens in dots of the device; a point of the screen may have two.
         pen.setWidthF(pen.widthF() * painter.device().devicePixelRatio())
         pen.setCosmetic(True)
         painter.setPen(pen)
@@ -212,7 +212,7 @@ class GraphItem(QGraphicsItem):
 
     @staticmethod
     def _draw_warning(painter: QPainter, rect: QRectF) -> None:
-        """Draw a triangle at a corner, so that the mark is not one of colour alone."""
+        """Draw a triangle at a corner, so that the mark does not depend on colour alone."""
         corner = rect.topRight()
         path = QPainterPath(corner + QPointF(-8, 7))
         path.lineTo(corner + QPointF(8, 7))
@@ -275,7 +275,7 @@ def _add_edge(path: QPainterPath, drawing: Drawing, a: int, b: int, scale: float
         path.cubicTo(QPointF(middle, start.y()), QPointF(middle, end.y()), end)
         return
     if layout.row[a] == layout.row[b]:
-        # Longer skips run higher, so that nested ones stay apart, also from afar.
+        # Longer skips run higher, so that nested ones stay apart, even when zoomed out.
         above = max(8 + 6 * log2(span), 5 * log2(span) / scale if scale < _FORM_SCALE else 0)
         top = start.y() - HEIGHT / 2 - above
         path.cubicTo(

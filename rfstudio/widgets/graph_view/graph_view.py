@@ -33,7 +33,7 @@ _ROUND = 1.0
 class GraphView(QGraphicsView):
     """Shows the layers in columns by depth; a click or an arrow key chooses one.
 
-    The wheel zooms, dragging pans, 0 shows all, 1 goes to the chosen layer in full size.
+    The wheel zooms, dragging pans, 0 shows everything, 1 goes to the chosen layer in full size.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class GraphView(QGraphicsView):
     selection
         The chosen layer.
     parent
-        The widget that it lies in.
+        The widget around it.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class GraphView(QGraphicsView):
     # --- what is shown --------------------------------------------------------------------------
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """Lay out what changed while the graph was hidden."""
+        """Lay out again if the graph changed while it was hidden."""
         super().showEvent(event)
         self._follow()
         if not self._was_shown:
@@ -99,7 +99,7 @@ class GraphView(QGraphicsView):
         misaligned = frozenset(x.index for x in analysis.misfits)
         self._laid_out = analysis
         self.item.show_drawing(Drawing(analysis, layout, misaligned))
-        # Room around it, so that any corner can be brought into the middle.
+        # Room around the graph, so that any corner can be moved to the middle.
         self.setSceneRect(self.item.boundingRect().adjusted(-4000, -4000, 4000, 4000))
         self._mark()
 
@@ -221,7 +221,7 @@ class GraphView(QGraphicsView):
             self._choose(min(wanted, key=lambda x: abs(int(layout.row[x] - layout.row[here]))))
 
     def _choose(self, index: int, *, is_own: bool = False) -> None:
-        # What was clicked is in view already: the graph must not move under the pointer.
+        # A clicked node is in view already, and the graph must not move under the pointer.
         self._is_own_choice = is_own
         try:
             self._selection.select_layer(self._session.analysis.graph.nodes[index].name)
@@ -245,7 +245,7 @@ class GraphView(QGraphicsView):
     # --- words and colours ----------------------------------------------------------------------
 
     def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Tell about the layer under the pointer."""
+        """Show a tooltip for the layer under the pointer."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             index = self._node_at(event.pos())
             QToolTip.showText(event.globalPos(), self.text_of(index), self.viewport())

@@ -1,4 +1,4 @@
-"""Where the layers of a graph are drawn: columns by depth, rows by branch, in O(layers + edges)."""
+"""The layout of a graph of layers: columns by depth, rows by branch, in O(layers + edges)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Layout:
     column
         For each node the number of layers on the longest way to it.
     row
-        For each node its branch: 0 is the trunk, the next branches lie below.
+        For each node its branch: 0 is the trunk, the next branches are below it.
     edges
         (n, 2) indices: from, to.
     """
@@ -41,11 +41,11 @@ class Layout:
 
 
 def layout_of(graph: Graph) -> Layout:
-    """Lay a graph out.
+    """Return the layout of a graph.
 
-    A layer continues the branch of the first layer that it reads, unless another layer has done
-    so before; a merge continues the oldest of its branches.  Each branch takes the first row that
-    is free over all of its columns.
+    A layer continues the branch of the first layer that it reads, unless an earlier layer has done
+    so; a merge continues the oldest of its branches.  Each branch takes the first row that is free
+    over all of its columns.
     """
     nodes = graph.nodes
     count = len(nodes)

@@ -1,4 +1,4 @@
-"""One editor for each kind of parameter; it shows a value, and announces what the user wants."""
+"""Editors for parameters, one for each kind: they show a value and announce the user's changes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def make_editor(parameter: Parameter) -> Editor:
 
 
 def typed_in(widget: QWidget) -> list[QWidget]:
-    """Return the parts of an editor that the keyboard goes to, in the order of Tab."""
+    """Return the parts of an editor that take the keyboard focus, in the order of Tab."""
     return [
         part
         for part in (widget, *widget.findChildren(QWidget))
@@ -76,14 +76,14 @@ def _spin(minimum: int, maximum: int = LARGEST) -> Spin:
     spin = Spin()
     spin.setRange(minimum, maximum)
     spin.setAccelerated(True)
-    # Its range would make it as wide as its largest number.
+    # Otherwise it would be as wide as the largest number of its range.
     spin.setMinimumWidth(64)
     spin.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return spin
 
 
 class IntegerEditor(Editor):
-    """A whole number; below the least one it is empty, where that is allowed."""
+    """A whole number; below the least one it is empty, if that is allowed."""
 
     def __init__(self, parameter: Parameter, empty: str = "as input") -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class IntegerEditor(Editor):
 
 
 class GroupsEditor(Editor):
-    """A number of groups, or one group a channel."""
+    """A number of groups, or one group per channel."""
 
     def __init__(self, parameter: Parameter) -> None:
         del parameter
@@ -123,7 +123,7 @@ class GroupsEditor(Editor):
 
 
 class AxesEditor(Editor):
-    """One spin box for all axes, or one per axis when they differ or are told apart."""
+    """One spin box for all axes, or one per axis if they differ or the user wants that."""
 
     def __init__(self, minimum: int, *, empty: str = "") -> None:
         super().__init__()
@@ -183,7 +183,7 @@ class AxesEditor(Editor):
             self._add_spin()
         for spin, name in zip(self.spins, names, strict=True):
             prefix = f"{name} " if name else ""
-            if spin.prefix() != prefix:  # else Qt measures the form anew
+            if spin.prefix() != prefix:  # otherwise Qt lays the form out again
                 spin.setPrefix(prefix)
             spin.setAccessibleName(f"{self.accessibleName()} {name}".strip())
 
@@ -198,7 +198,7 @@ class AxesEditor(Editor):
         if len(values) == 1:
             self.value_edited.emit(values[0])
         elif None in values:
-            # Of the axes either all are given or none.
+            # Either all axes are given or none.
             given = [x for x in values if x is not None]
             self.value_edited.emit((given[0],) * len(values) if given else None)
         else:
@@ -221,10 +221,10 @@ def _sizes_editor(parameter: Parameter) -> Editor:
 
 
 class KeptAxesEditor(AxesEditor):
-    """One spin box for all axes, or one per axis, of which some may keep what they are."""
+    """One spin box for all axes, or one per axis; an axis without a value keeps its size."""
 
     def __init__(self, parameter: Parameter) -> None:
-        super().__init__(int(parameter.minimum or 0), empty="as it is")
+        super().__init__(int(parameter.minimum or 0), empty="unchanged")
 
     def _announce(self) -> None:
         values = self.values()
@@ -251,14 +251,14 @@ class PaddingEditor(Editor):
         for numbers, name in (
             (self.numbers, "padding"),
             (self.before, "padding before the first"),
-            (self.after, "padding behind the last"),
+            (self.after, "padding after the last"),
         ):
             numbers.give_name(name)
         self._axes = 2
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        self._sides = (QLabel("before the first"), QLabel("behind the last"))
+        self._sides = (QLabel("before the first"), QLabel("after the last"))
         for label in self._sides:
             label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         in_front, behind = self._sides
@@ -339,7 +339,7 @@ class ScalesEditor(Editor):
 
 
 class NumberEditor(Editor):
-    """Any number; typed as people write it, so that 1e-5 stays legible."""
+    """Any number, as a text, so that 1e-5 stays legible."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The form of the chosen item, generated from what `rfstudio.core.ops` says of its parameters."""
+"""The form of the chosen item, generated from the parameters that `rfstudio.core.ops` declares."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from rfstudio.widgets.parts.theme import is_dark, severity_colour
 
 
 class ItemForm(QWidget):
-    """Edits the chosen item, or facts of the network when its input is chosen.
+    """Edits the chosen item, or the network itself when its input is chosen.
 
     Signals
     -------
@@ -86,7 +86,7 @@ class ItemForm(QWidget):
         try:
             return item_at(self._document.architecture, location)
         except RFStudioError:
-            return None  # the selection follows in a moment
+            return None  # the selection is updated in a moment
 
     def _location(self) -> Location:
         location = self._selection.item
@@ -133,9 +133,9 @@ class ItemForm(QWidget):
         self._chain()
 
     def _chain(self) -> None:
-        """Let Tab go through the new editors here, not behind all else in the window."""
+        """Put the new editors into the order of Tab here, not at the end of the window's."""
         here: QWidget = self
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # nothing goes behind what Tab passes over
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # Qt orders nothing after what Tab skips
         for editor in self.editors.values():
             for part in typed_in(editor):
                 self.setTabOrder(here, part)
@@ -143,8 +143,8 @@ class ItemForm(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def begin(self) -> None:
-        """Bring the keyboard to the first editor."""
-        # A focus proxy would do it too, but moves the form in the order of Tab with each change.
+        """Move the keyboard focus to the first editor."""
+        # A focus proxy would do, too, but it moves the form in the order of Tab with each change.
         first = typed_in(next(iter(self.editors.values())))[0]
         first.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -176,7 +176,7 @@ class ItemForm(QWidget):
     def _build_name(self) -> None:
         line = Line()
         line.setAccessibleName("name")
-        tip = "Its name; empty: its operation and a running number. Names in `from` follow."
+        tip = "Its name; empty: its operation and a number. Names in `from` change with it."
         self._add("name", "name", line, tip)
 
         def show() -> None:
@@ -205,8 +205,8 @@ class ItemForm(QWidget):
         choose = QToolButton()
         choose.setText("▾")
         choose.setAutoRaise(True)
-        choose.setAccessibleName("Choose what it reads")
-        choose.setToolTip("Choose from what stands in front of it")
+        choose.setAccessibleName("Choose the layers that it reads")
+        choose.setToolTip("Choose from the layers before it")
         row.addWidget(line, 1)
         row.addWidget(choose)
         several = layer.op.merges
@@ -258,7 +258,7 @@ class ItemForm(QWidget):
         spin = Spin()
         spin.setRange(1, 100_000)
         spin.setAccessibleName("times")
-        self._add("times", "times", spin, "How often the layers stand one behind the other.")
+        self._add("times", "times", spin, "How many copies of the layers follow one another.")
 
         def show() -> None:
             item = self._item()
@@ -278,7 +278,7 @@ class ItemForm(QWidget):
         self._add("merge", "merge", box, "How the branches are joined; concat joins channels.")
         branch = QToolButton()
         branch.setText("Add branch")
-        self._add("", "branch", branch, "Add an empty branch, which is the identity.")
+        self._add("", "branch", branch, "Add an empty branch: the identity.")
 
         def show() -> None:
             item = self._item()
@@ -296,8 +296,8 @@ class ItemForm(QWidget):
     def _build_network(self) -> None:
         for label, fact, tip in (
             ("name", "name", "Name of the network."),
-            ("about", "description", "What the network is, in a sentence."),
-            ("source", "reference", "Where it is published, such as an arXiv number."),
+            ("about", "description", "A sentence about the network."),
+            ("source", "reference", "Its publication, such as an arXiv number."),
         ):
             self._add_network_text(label, fact, tip)
         size = AxesEditor(1)
@@ -342,7 +342,7 @@ class ItemForm(QWidget):
         self._try(lambda: self._edits.set_network("input size", input_size=size))
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Keep the fault readable when the theme changes."""
+        """Keep the error message readable when the theme changes."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_fault"):
             self._colour_fault()

@@ -12,9 +12,9 @@ from rfstudio.app.wording.facts import Fact
 
 _SIDE, _TOP, _BOTTOM = 12, 10, 2
 _LABELS = 86
-"""Pixels that the column of labels is wide at least."""
+"""Least width of the column of labels, in pixels."""
 _GAP, _LEAD = 10, 3
-"""Pixels between the columns, and between the lines."""
+"""Distance between the columns, and between the lines, in pixels."""
 _WIDE = 100_000
 _KEPT = 500
 
@@ -22,7 +22,8 @@ _KEPT = 500
 class ValueLabel(QLabel):
     """A text that can be selected while the pointer is on it.
 
-    One that can be at any time is a document, which takes ten times as long to draw.
+    A label whose text can always be selected holds a document, which takes ten times as long to
+    draw.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -45,14 +46,14 @@ class ValueLabel(QLabel):
 class NumberBlock(QWidget):
     """Shows facts in two columns; texts can be selected and copied.
 
-    It places its labels itself: a layout would measure all texts of the inspector anew with each
-    number, which takes longer than a frame.
+    It places its labels itself: with each new number, a layout would measure all texts of the
+    inspector again, which takes longer than a frame.
     """
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(title)
-        # A fixed height would be that of the hint, which is for another width.
+        # A fixed height would be that of the size hint, which is for another width.
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -97,7 +98,7 @@ class NumberBlock(QWidget):
         """Return what is shown, by label."""
         return {a.text(): b.text() for a, b in self._rows if not a.isHidden()}
 
-    # --- Qt's questions -------------------------------------------------------------------------
+    # --- called by Qt ---------------------------------------------------------------------------
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
         """Return the height that all texts need."""
@@ -119,7 +120,7 @@ class NumberBlock(QWidget):
         self._arrange()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Measure anew in another font or style."""
+        """Measure again in another font or style."""
         super().changeEvent(event)
         if event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
             self._heights.clear()
@@ -136,7 +137,7 @@ class NumberBlock(QWidget):
         self._rows.append((label, value))
 
     def _arrange(self) -> None:
-        """Put the labels in their places, and tell if they need more or less room."""
+        """Place the labels, and report if they need more or less room."""
         width = self.width()
         first, *heights = self._heights_at(width)
         left = self._left()
@@ -165,7 +166,7 @@ class NumberBlock(QWidget):
         ]
 
     def _height(self, label: QLabel, width: int) -> int:
-        """Return the height of a text; what fits into one line is measured but once."""
+        """Return the height of a text; one that fits into a line is measured only once."""
         is_heading = label is self._title
         text = label.text()
         is_line = self._advance(label) < width

@@ -1,1 +1,1 @@
-"""Small widgets and habits that all panels share."""
+"""Small widgets and behaviour that all panels share."""

@@ -1,4 +1,4 @@
-"""Paints cells of text with one question to the model, where Qt asks seven for each cell."""
+"""Paints cells of text with one call of the model per cell, where Qt makes seven."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class _Text(NamedTuple):
 
 
 class Letters:
-    """Draws lines of text in one font; what was drawn before is neither measured nor shaped anew.
+    """Draws lines of text in one font, and caches their glyphs and widths.
 
-    Shaping is what costs most in a cell.
+    Shaping takes most of the time of a cell.
     """
 
     def __init__(self, font: QFont) -> None:
@@ -50,8 +50,8 @@ class Letters:
     ) -> int:
         """Draw a text, cut with … where it does not fit; return its width.
 
-        Names are cut in the middle, since many begin alike.  The painter's font has to be that of
-        the letters.
+        Names are cut in the middle, since many begin the same way.  The painter's font must be that
+        of the letters.
         """
         room = rect.width()
         known = self._known(text)
@@ -80,9 +80,9 @@ class TextDelegate(QStyledItemDelegate):
     Parameters
     ----------
     text_of
-        Tells the text of a cell, as the model's display role does.
+        Returns the text of a cell, as the model's display role does.
     is_right
-        Tells for a column whether its texts are set flush right.
+        Returns whether the texts of a column are aligned right.
     margin
         Pixels that stay free on both sides.
     """
@@ -120,7 +120,7 @@ class TextDelegate(QStyledItemDelegate):
 
 
 def paint_panel(painter: QPainter, option: QStyleOptionViewItem) -> bool:
-    """Paint what is behind a chosen cell or one below the pointer; return whether it is chosen."""
+    """Paint the background of a cell that is chosen or hovered; return whether it is chosen."""
     state = option.state & _PANEL
     if state is _NOTHING or not state:
         return False

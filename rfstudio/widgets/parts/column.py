@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QLabel, QWidget
 class Column(QWidget):
     """Gives each widget the height that it needs, and one of them the rest.
 
-    A layout of Qt tells all widgets around it whenever it is activated, up to the main window,
-    which then lays out all its docks anew; here that takes a change of the least size.
+    Whenever a layout of Qt is activated, it notifies all widgets around it, up to the main window,
+    which then lays out all its docks again; here only a change of the least size does that.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -28,19 +28,19 @@ class Column(QWidget):
             widget.setParent(self)
 
     def event(self, event: QEvent) -> bool:
-        """Lay out anew when a widget asks for it."""
+        """Lay out again when a widget requests it."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.arrange()
             return True
         return super().event(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Lay out anew."""
+        """Lay out again."""
         super().resizeEvent(event)
         self._place()
 
     def arrange(self) -> None:
-        """Give each widget its place now, and tell if another least size is needed."""
+        """Place each widget now, and report if another least size is needed."""
         self._place()
         least = self.minimumSizeHint()
         if least != self._least:
@@ -48,11 +48,11 @@ class Column(QWidget):
             self.updateGeometry()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return the size at which all have what they wish for."""
+        """Return the size at which every widget has its preferred size."""
         return self._summed([x.sizeHint() for x in self._present()])
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return the least size at which all have room."""
+        """Return the least size at which every widget has room."""
         return self._summed([_least(x) for x in self._present()])
 
     def _present(self) -> list[QWidget]:
@@ -84,7 +84,7 @@ class Caption(QLabel):
         self._height = 0
 
     def forget(self) -> None:
-        """Be as high as the next text needs."""
+        """Take the height that the next text needs."""
         self._width = -1
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
@@ -93,7 +93,7 @@ class Caption(QLabel):
         if width != self._width:
             self._width, self._longest, self._height = width, 0, 0
         if length > self._longest:
-            # Breaking lines of rich text takes as long as walking back through VGG-16.
+            # Breaking rich text into lines takes as long as tracing a unit back through VGG-16.
             self._longest = length
             self._height = max(self._height, super().heightForWidth(width))
         return self._height
@@ -103,7 +103,7 @@ class Caption(QLabel):
         return QSize(0, self._height)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Measure anew in another font."""
+        """Measure again in another font."""
         super().changeEvent(event)
         if event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
             self._width = -1
@@ -116,6 +116,6 @@ def _height(widget: QWidget, width: int) -> int:
 
 
 def _least(widget: QWidget) -> QSize:
-    """Return the least size of a widget: what was set, else what it asks for."""
+    """Return the least size of a widget: what was set, or else its hint."""
     wanted = widget.minimumSizeHint()
     return QSize(widget.minimumWidth() or wanted.width(), widget.minimumHeight() or wanted.height())

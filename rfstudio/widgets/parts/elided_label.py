@@ -13,9 +13,9 @@ class ElidedLabel(QLabel):
     Parameters
     ----------
     parent
-        The widget that it lies in.
+        The widget around it.
     mode
-        Where it is cut; names in the middle, since many begin alike.
+        Where it is cut; names in the middle, since many begin the same way.
     """
 
     def __init__(

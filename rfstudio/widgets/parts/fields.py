@@ -1,4 +1,4 @@
-"""Fields that leave to the window what is not meant for them: undo, and the wheel that scrolls."""
+"""Input fields that leave undo to the window, and the wheel to the panel that scrolls."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _KEYS = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 class Line(QLineEdit):
     """A line of text.
 
-    Qt's own takes Ctrl+Z for itself even when it has nothing to undo, so that an edit could not be
-    undone while the keyboard is where it was made.
+    Qt's own field takes Ctrl+Z even when it has nothing to undo, so that an edit could not be
+    undone while the focus is in the field where it was made.
     """
 
     def event(self, event: QEvent) -> bool:
-        """Let the window have the keys while nothing is typed that is not taken over."""
+        """Leave the keys to the window while the field holds no unfinished input."""
         if _is_undo(event) and not self.isModified():
             event.ignore()
             return False
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Take back with Escape what is typed."""
+        """Discard unfinished input with Escape."""
         if not _took_back(event, self):
             super().keyPressEvent(event)
 
 
 class Spin(QSpinBox):
-    """A whole number; it turns with the wheel only while it has the keyboard."""
+    """A whole number; the wheel turns it only while it has the focus."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,19 +39,19 @@ class Spin(QSpinBox):
         self.valueChanged.connect(lambda _: self.lineEdit().setModified(False))
 
     def event(self, event: QEvent) -> bool:
-        """Let the window have the keys while nothing is typed that is not taken over."""
+        """Leave the keys to the window while the field holds no unfinished input."""
         if _is_undo(event) and not self.lineEdit().isModified():
             event.ignore()
             return False
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Take back with Escape what is typed."""
+        """Discard unfinished input with Escape."""
         if not _took_back(event, self.lineEdit()):
             super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
-        """Let the panel scroll under a pointer that only passes over."""
+        """Let the panel scroll while the field does not have the focus."""
         if self.hasFocus():
             super().wheelEvent(event)
         else:
@@ -59,14 +59,14 @@ class Spin(QSpinBox):
 
 
 class Choice(QComboBox):
-    """One of a few; it turns with the wheel only while it has the keyboard."""
+    """One of a few values; the wheel turns it only while it has the focus."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
-        """Let the panel scroll under a pointer that only passes over."""
+        """Let the panel scroll while the field does not have the focus."""
         if self.hasFocus():
             super().wheelEvent(event)
         else:
@@ -74,7 +74,7 @@ class Choice(QComboBox):
 
 
 def take_over_typed() -> None:
-    """Take over what is typed in the field with the keyboard, as if it had gone elsewhere."""
+    """Accept what is typed in the field with the focus, as if the focus had moved away."""
     field = QApplication.focusWidget()
     if isinstance(field, QLineEdit | QAbstractSpinBox):
         field.clearFocus()
@@ -83,7 +83,7 @@ def take_over_typed() -> None:
 
 
 def _took_back(event: QKeyEvent, line: QLineEdit) -> bool:
-    """Whether it was Escape, and what was typed since the last value is gone."""
+    """Whether it was Escape, which discards what was typed since the last value."""
     if event.key() != Qt.Key.Key_Escape or not line.isModified():
         return False
     while line.isUndoAvailable():

@@ -1,4 +1,4 @@
-"""A layout that breaks rows like words of a text, so that a bar of switches fits any width."""
+"""A layout that wraps like the words of a text, so that a bar of switches fits any width."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Lays items from left to right, and goes to the next row where the width ends.
+    """Places items from left to right, and starts a new row where the width ends.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class FlowLayout(QLayout):
         return len(self._items)
 
     def itemAt(self, index: int) -> QLayoutItem | None:  # noqa: N802
-        """Return an item, or None behind the last one."""
+        """Return an item, or None after the last one."""
         return self._items[index] if 0 <= index < len(self._items) else None
 
     def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802
@@ -40,11 +40,11 @@ class FlowLayout(QLayout):
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     def expandingDirections(self) -> Qt.Orientation:  # noqa: N802 - Qt's name
-        """Say that it takes no more room than it needs."""
+        """Return that it takes no more room than it needs."""
         return Qt.Orientation(0)
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
-        """Say that narrow means high."""
+        """Return that its height depends on its width."""
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
@@ -52,12 +52,12 @@ class FlowLayout(QLayout):
         return self._arrange(QRect(0, 0, width, 0), is_trial=True)
 
     def setGeometry(self, rect: QRect) -> None:  # noqa: N802 - Qt's name
-        """Lay the items out."""
+        """Place the items."""
         super().setGeometry(rect)
         self._arrange(rect, is_trial=False)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """Return the size of one row of two items, about."""
+        """Return approximately the size of one row of two items."""
         return self.minimumSize()
 
     def minimumSize(self) -> QSize:  # noqa: N802 - Qt's name

@@ -1,4 +1,4 @@
-"""A line around whatever has the keyboard and does not show it by itself."""
+"""A line around a widget that has the focus and does not show it by itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WIDTH = 2
 
 
 class FocusRing(QWidget):
-    """Lies over a widget while keys go there and came there by keys.
+    """Covers a widget while it has the focus, if the focus came by the keyboard.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class FocusRing(QWidget):
         around.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Come and go with the keyboard, and stay as large as the widget."""
+        """Show and hide with the focus, and stay as large as the widget."""
         match event.type():
             case QEvent.Type.FocusIn if isinstance(event, QFocusEvent):
                 if event.reason() in _BY_KEYBOARD:

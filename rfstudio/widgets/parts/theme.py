@@ -68,9 +68,9 @@ _DARK = _Colours(
 
 
 def apply_scheme(application: QApplication, scheme: Scheme) -> None:
-    """Let the program look light, dark, or as the system does.
+    """Make the program light, dark, or like the system.
 
-    Qt is asked first; where the platform does not follow, a palette of our own is set.
+    Qt sets the scheme if the platform supports that; otherwise we set a palette of our own.
     """
     wanted = {
         "system": Qt.ColorScheme.Unknown,
@@ -87,17 +87,17 @@ def apply_scheme(application: QApplication, scheme: Scheme) -> None:
         colours = _DARK if is_dark else _LIGHT
         application.setPalette(_palette(colours))
         for kind in ("QLineEdit", "QAbstractSpinBox"):
-            # The stubs ask for bytes, which it refuses.
+            # The stubs require bytes, which the method refuses.
             application.setPalette(_palette_of_fields(colours), kind)  # type: ignore[arg-type]
         application.setStyleSheet(_style_sheet(colours))
 
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Keep the garbage collector away.
+    """Disable the garbage collector meanwhile.
 
-    While Qt walks over all widgets to style them anew it calls Python; a collection then could
-    delete a widget that nobody refers to any more, and Qt would go on to it.
+    While Qt walks over all widgets to restyle them, it calls Python; a collection at that time
+    could delete an unreferenced widget that Qt still has to visit.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -115,7 +115,7 @@ def is_dark(widget: QWidget | None = None) -> bool:
 
 
 def muted(palette: QPalette) -> QColor:
-    """Return the colour of text that stands back: legible, but less than other text."""
+    """Return the colour of secondary text: legible, but fainter than other text."""
     text, base = palette.text().color(), palette.base().color()
     share = 0.62
 
@@ -142,7 +142,7 @@ def severity_colour(severity: str, *, dark: bool) -> QColor:
 def icon(name: str, colour: QColor | None = None) -> QIcon:
     """Return one of our icons in a colour, that of the palette's text by default.
 
-    Icons without a colour are tinted when they are made; `IconTinter` renews those of actions
+    Icons without a colour are tinted when they are created; `IconTinter` renews those of actions
     and buttons when the palette changes.
     """
     palette = QGuiApplication.palette()
@@ -178,7 +178,7 @@ def _rendered(svg: QByteArray, size: int) -> QPixmap:
 class IconTinter(QObject):
     """Renews the icons of a window's actions and buttons when its palette changes.
 
-    Whatever has a property ``icon_name`` is renewed.
+    Every action or button with a property ``icon_name`` is renewed.
     """
 
     def __init__(self, window: QWidget) -> None:
@@ -232,8 +232,8 @@ def _palette_of_fields(colours: _Colours) -> QPalette:
 
 
 def _style_sheet(colours: _Colours) -> str:
-    # Only what Fusion cannot be told by a palette: quiet lines between the panels, and boxes to
-    # tick that can be seen when they are empty.
+    # Only what a palette cannot set in Fusion: faint lines between the panels, and check boxes that
+    # can be seen when they are empty.
     check = (paths.resources() / "icons" / "tick.svg").as_posix()
     return f"""
         QMainWindow::separator {{ background: {colours.line}; width: 1px; height: 1px; }}

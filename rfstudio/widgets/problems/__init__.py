@@ -1,1 +1,1 @@
-"""The list of what is wrong: with the network that is open, and with a file that was not opened."""
+"""The list of problems: remarks on the open network, and mistakes in a file that was not opened."""

@@ -1,4 +1,4 @@
-"""Lists problems of a file that was not opened, and remarks on the network that is open."""
+"""Lists remarks on the open network, and the problems of a file that was not opened."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WORDS = {
 
 
 class ProblemsPanel(QWidget):
-    """Shows what is wrong, in words; choosing a remark goes to its layer.
+    """Shows remarks and problems; choosing a remark chooses its layer.
 
     Signals
     -------
@@ -110,7 +110,7 @@ class ProblemsPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._file_box, 3)  # what was asked for last counts most
+        layout.addWidget(self._file_box, 3)  # the latest request comes first
         layout.addWidget(self.list, 1)
         layout.addWidget(self.repair)
         layout.addWidget(self._empty, 1)
@@ -126,7 +126,7 @@ class ProblemsPanel(QWidget):
         return ", ".join(words) or "no remarks", worst
 
     def show_file_problems(self, path: Path, problems: Sequence[Problem]) -> None:
-        """Show why a file was not opened; what is open stays."""
+        """Show why a file was not opened; the open network stays."""
         self._problems = tuple(problems)
         count = len(problems)
         self.file_title.setText(
@@ -173,7 +173,7 @@ class ProblemsPanel(QWidget):
         dark = is_dark(self)
         remarks = self._session.analysis.diagnostics
         if self._listed == (remarks, dark):
-            return  # most edits leave no other remarks behind
+            return  # most edits do not change the remarks
         self._listed = (remarks, dark)
         self.list.clear()
         # The worst first; those of one severity stay in the order of the network.
@@ -192,7 +192,7 @@ class ProblemsPanel(QWidget):
         self.repair.setVisible(any(x.remedy is not None for x in remarks))
         self._offer()
         summary = self.summary
-        if self._told != (*summary, dark):  # the status line measures itself anew with each
+        if self._told != (*summary, dark):  # the status line measures itself again with each signal
             self._told = (*summary, dark)
             self.summary_changed.emit(*summary)
 

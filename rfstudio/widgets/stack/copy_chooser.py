@@ -1,4 +1,4 @@
-"""Says that an item is repeated, and chooses which of its copies is shown."""
+"""A note that the chosen item is repeated, with a box to choose the copy that is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rfstudio.widgets.parts.fields import Spin
 
 
 class CopyChooser(QWidget):
-    """Is there only while the chosen item lies in a repeat."""
+    """Visible only while the chosen item is inside a repeat."""
 
     def __init__(
         self, session: AnalysisSession, selection: Selection, parent: QWidget | None = None
@@ -23,7 +23,7 @@ class CopyChooser(QWidget):
         self.note.setWordWrap(True)
         self.copy = Spin()
         self.copy.setPrefix("copy ")
-        self.copy.setToolTip("Which of the copies that the repeats make is shown")
+        self.copy.setToolTip("The copy of the repeated layer that is shown")
         self.copy.setAccessibleName("Shown copy of the repeated layer")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 6)

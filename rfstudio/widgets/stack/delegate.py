@@ -1,4 +1,4 @@
-"""Paints a row of the tree of layers: the name, what it is in quieter text, and a badge."""
+"""Paints a row of the tree of layers: the name, a fainter summary, and a badge."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LEAST = 12
 
 
 class Look(NamedTuple):
-    """Letters and colours of rows.
+    """Fonts and colours of rows.
 
     Attributes
     ----------
     plain, italic
-        Letters of items, and of what is no item.
+        Fonts of items, and of rows that are no items.
     text, quiet
         Colours of names and numbers, and of summaries.
     is_chosen
@@ -50,7 +50,7 @@ class LayerDelegate(QStyledItemDelegate):
         self._letters = _both(QFont())
 
     def sizeHint(self, option: QStyleOptionViewItem, index: AnyIndex) -> QSize:  # noqa: N802
-        """Return the size of a cell: a little air between the lines."""
+        """Return the size of a cell, with a little space between the lines."""
         size = super().sizeHint(option, index)
         return size.grownBy(QMargins(0, 2, 0, 3))
 
@@ -62,7 +62,7 @@ class LayerDelegate(QStyledItemDelegate):
         self.paint_layer(painter, rect, cells, look)
 
     def look(self, font: QFont, palette: QPalette, *, is_chosen: bool = False) -> Look:
-        """Return how rows are written; the same for all rows of a view that are not chosen."""
+        """Return the look of rows; the same for all rows of a view that are not chosen."""
         if self._letters[0].font != font:
             self._letters = _both(font)
         role = QPalette.ColorRole.HighlightedText if is_chosen else QPalette.ColorRole.Text

@@ -34,7 +34,7 @@ SUMMARY = Qt.ItemDataRole.UserRole + 1
 REMARK = Qt.ItemDataRole.UserRole + 2
 """Role of the first column: the worst severity of the remarks on the item, or an empty text."""
 
-# Compared and combined thousands of times a second, which enumerations are slow at.
+# As integers: they are used thousands of times a second, and enumerations are slow.
 _DISPLAY = int(Qt.ItemDataRole.DisplayRole)
 _EDIT = int(Qt.ItemDataRole.EditRole)
 _TIP = int(Qt.ItemDataRole.ToolTipRole)
@@ -65,15 +65,15 @@ class StackModel(QAbstractItemModel):
     Attributes
     ----------
     is_following
-        Whether rows come and go after an edit, so that what a view makes current is no wish.
+        Whether rows come and go after an edit, so that the current row of a view is not a choice.
 
     Signals
     -------
     refused
         A drop or a renaming was not possible; why, in a sentence.
     numbers_changed
-        Cells anywhere show something else.  One signal, since `dataChanged` would be needed for
-        every container, and views ask for what they paint anyway.
+        Any cells may have changed.  One signal, since `dataChanged` would be needed for every
+        container, and views read what they paint anyway.
     """
 
     refused = Signal(str)
@@ -138,7 +138,7 @@ class StackModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row.index, column, row)
 
-    # --- Qt's questions -------------------------------------------------------------------------
+    # --- called by Qt ---------------------------------------------------------------------------
 
     def index(
         self,
@@ -158,7 +158,7 @@ class StackModel(QAbstractItemModel):
         return QModelIndex() if parent is None else self._index(parent)
 
     def rowCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008
-        """Return the number of rows in a row."""
+        """Return the number of children of a row."""
         return 0 if parent.column() > 0 else len(self.row_of(parent).children)
 
     def columnCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: ARG002, N802, B008
@@ -191,7 +191,7 @@ class StackModel(QAbstractItemModel):
 
     def data(self, index: AnyIndex, role: int = _DISPLAY) -> Any:
         """Return what a cell shows."""
-        if role not in _ROLES:  # most questions of a view: quickly
+        if role not in _ROLES:  # most calls of a view, so answered first
             return None
         row = self.row_of(index)
         column = index.column()
@@ -242,7 +242,7 @@ class StackModel(QAbstractItemModel):
         return [LOCATIONS, "text/plain"]
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:  # noqa: N802
-        """Return dragged layers: where they are, and as YAML text for everybody else."""
+        """Return dragged layers: where they are, and as YAML text for other programs."""
         places = sorted({x for x in map(self.location_of, indexes) if x is not None})
         data = QMimeData()
         lines = [str(id(self._document)), *(" ".join(map(str, place)) for place in places)]
@@ -280,10 +280,10 @@ class StackModel(QAbstractItemModel):
                 self._edits.insert_text(data.text(), target, verb="Drop")
         except RFStudioError as error:
             self.refused.emit(str(error))
-        return False  # so that the view does not remove what was dragged: the document did it
+        return False  # so that the view does not remove what was dragged, as the document did so
 
     def drop_target(self, row: int, parent: AnyIndex) -> Location:
-        """Return the place in the document that a place between or on rows stands for."""
+        """Return the place in the document that a place between or on rows means."""
         around = self.row_of(parent)
         if row < 0:
             if around is self._root:
@@ -338,7 +338,7 @@ class StackModel(QAbstractItemModel):
         self.numbers_changed.emit()
 
     def _follow_selection(self, chosen: Selected) -> None:
-        # Inside repeats the numbers are those of the copy beside the choice.
+        # Inside repeats, the numbers are those of the copy in the same turn as the choice.
         beside = (chosen.item, self._selection.copy)
         if beside != self._beside:
             self._beside = beside
@@ -348,7 +348,7 @@ class StackModel(QAbstractItemModel):
     def _sync(self, row: Row, items: Sequence[Item], head: int, tail: int) -> None:
         """Let the children of a row show `items`, keeping the rows of those that are the same.
 
-        The first `head` and the last `tail` children are none of the items.
+        The first `head` and the last `tail` children do not show items.
         """
         old = [x.item for x in row.children[head : len(row.children) - tail]]
         start = 0

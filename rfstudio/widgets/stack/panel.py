@@ -53,10 +53,10 @@ _WRAPS: tuple[tuple[Wrapping, str], ...] = (
 _NO_LAYERS = (
     "This network has no layers yet.\n\nPress Insert, or the + above, and type what to add."
 )
-_NO_MATCH = "No layer matches.\n\nWithout words the filter shows all."
+_NO_MATCH = "No layer matches.\n\nAn empty filter shows all layers."
 
 _ROOM = 52
-"""Characters that the panel is wide at least when it shows all columns."""
+"""Least width of the panel for all columns, in characters."""
 
 
 @dataclass(frozen=True)
@@ -155,13 +155,13 @@ class StackPanel(QWidget):
         return sorted(x for x in places if x is not None)
 
     def expand_sensibly(self) -> None:
-        """Open the containers while the network stays a page or two long."""
+        """Open the containers as long as the tree is only a page or two long."""
         self.tree.expandAll()
         if len(self._session.analysis.graph.nodes) > 120:
             self.tree.collapseAll()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Leave out the sizes of maps where names would not fit beside them."""
+        """Hide the sizes of maps if names would not fit beside them."""
         super().resizeEvent(event)
         self.tree.setColumnHidden(1, self.width() < _ROOM * self.fontMetrics().averageCharWidth())
 
@@ -273,7 +273,7 @@ class StackPanel(QWidget):
         self.tree.setFocus()
 
     def _place(self) -> Location | None:
-        """Return the end of the branch or shortcut that is current; None: behind the choice."""
+        """Return the end of the current branch or shortcut; None means after the choice."""
         row = self.model.row_of(self.tree.currentIndex())
         return (*row.base, len(row.items)) if row.is_branch else None
 
@@ -336,7 +336,7 @@ class StackPanel(QWidget):
 
     def _choose(self, current: QModelIndex) -> None:
         if self.model.is_following:
-            return  # the row of what is chosen went away with an edit; another one comes
+            return  # an edit removed the chosen row; another one follows
         row = self.model.row_of(current)
         if row.is_branch or row.parent is None:
             return
@@ -351,7 +351,7 @@ class StackPanel(QWidget):
         selected = self.tree.selectionModel()
         if not index.isValid():
             return
-        # Qt makes a neighbour current when a row goes, but does not choose it.
+        # When a row is removed, Qt makes a neighbour current, but does not choose it.
         is_current = self.tree.currentIndex().siblingAtColumn(0) == index
         if not is_current or not selected.hasSelection():
             flags = QItemSelectionModel.SelectionFlag
@@ -376,7 +376,7 @@ class StackPanel(QWidget):
         self._follow()
 
     def _hide_others(self, parent: QModelIndex, is_inside: bool) -> bool:
-        """Hide rows that neither match, nor hold what matches, nor lie in it."""
+        """Hide rows that do not match, unless they contain or are in one that does."""
         has_any = False
         for row in range(self.model.rowCount(parent)):
             index = self.model.index(row, 0, parent)
@@ -391,7 +391,7 @@ class StackPanel(QWidget):
         return all(word in text for word in self._words)
 
     def _go_to_match(self) -> None:
-        """Bring the keyboard to the first layer that matches, and choose it."""
+        """Choose the first layer that matches, and move the focus to it."""
         found = self._first_match(QModelIndex())
         if found is None:
             return
@@ -411,7 +411,7 @@ class StackPanel(QWidget):
         return None
 
     def _tell_empty(self) -> None:
-        """Say why there is nothing in the list."""
+        """Show why the list is empty."""
         if not self._document.architecture.layers:
             self._empty.setText(_NO_LAYERS)
         elif self._words and not self._has_match:

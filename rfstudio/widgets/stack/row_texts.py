@@ -1,4 +1,4 @@
-"""What the rows of the tree of layers show, worked out once for each change."""
+"""Texts of the rows of the tree of layers, computed once for each change."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Cells(NamedTuple):
     severity
         The worst severity of the remarks on the item, or an empty text.
     is_quiet
-        Whether it is no item: the network's input or a body.
+        Whether it is not an item but the network's input or a body.
     """
 
     texts: tuple[str, ...]
@@ -45,14 +45,14 @@ class Cells(NamedTuple):
 
 
 class RowTexts:
-    """Works out what rows show.
+    """Computes the texts of rows.
 
     Parameters
     ----------
     document, session, selection
-        What the rows speak of.
+        The network and the choice.
     severity
-        Tells the worst severity of the remarks on an item.
+        Returns the worst severity of the remarks on an item.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class RowTexts:
         self._selection = selection
         self._severity = severity
         self._known: dict[Row, Cells] = {}
-        # What an edit leaves as it was is the same object afterwards, and need not be said anew.
+        # An item that an edit does not change is the same object afterwards, and keeps its text.
         self._summaries: dict[int, tuple[Item, int, str]] = {}
         self._numbers: dict[int, tuple[LayerAnalysis, tuple[str, str, str]]] = {}
 
     def clear(self) -> None:
-        """Forget all, since something has changed."""
+        """Forget all texts, since something has changed."""
         self._known.clear()
         if max(len(self._summaries), len(self._numbers)) > _KEPT:
             self._summaries.clear()
@@ -130,7 +130,7 @@ class RowTexts:
         return known[2]
 
     def _numbers_of(self, layer: LayerAnalysis) -> tuple[str, str, str]:
-        """Return the texts of the columns behind the first."""
+        """Return the texts of the columns after the first."""
         key = id(layer.local_fields)
         known = self._numbers.get(key)
         if (
@@ -147,7 +147,7 @@ class RowTexts:
         return known[1]
 
     def _analysis_of(self, location: Location) -> LayerAnalysis | None:
-        """Return what is known of the output of an item, beside the present choice."""
+        """Return the analysis of an item's output, in the same turn of repeats as the choice."""
         outline, chosen = self._session.outline, self._selection.item
         copy = -1
         if chosen is not None:

@@ -1,4 +1,4 @@
-"""The rows of the tree of layers, and how they follow a document without being built anew."""
+"""The rows of the tree of layers, which follow a document without being rebuilt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Row:
-    """One row; its place in the document follows from where it stands.
+    """One row; its place in the document follows from its place in the tree.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Row:
     place: int = 0
 
     def renumber(self) -> None:
-        """Tell the children which number they have; looking it up would cost a walk each time."""
+        """Tell the children their numbers; otherwise each look-up would search through them."""
         place = 0
         for index, child in enumerate(self.children):
             child.index, child.place = index, place
@@ -52,12 +52,12 @@ class Row:
 
     @property
     def is_branch(self) -> bool:
-        """Whether it stands for a body of a container: a branch or a shortcut."""
+        """Whether it shows a body of a container: a branch or a shortcut."""
         return self.body >= 0
 
     @property
     def depth(self) -> int:
-        """How many rows it lies in; 1 for those that lie in none but the root."""
+        """How many rows are around it; 1 for those directly in the root."""
         return 0 if self.parent is None else self.parent.depth + 1
 
     @property
@@ -72,7 +72,7 @@ class Row:
 
     @property
     def base(self) -> Location:
-        """What locations of the items directly in it begin with."""
+        """The beginning of the locations of the items directly in it."""
         if self.parent is None:
             return ()
         location = self.location

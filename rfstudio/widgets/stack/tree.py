@@ -1,4 +1,4 @@
-"""The view of the tree of layers: paints each plain row in one go, where Qt asks for every cell."""
+"""The view of the tree of layers, which paints each plain row at once instead of cell by cell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LayerTree(QTreeView):
     Attributes
     ----------
     is_quick
-        Whether plain rows are painted in one go.
+        Whether plain rows are painted at once.
     """
 
     def __init__(self, model: StackModel) -> None:
@@ -40,7 +40,7 @@ class LayerTree(QTreeView):
         self.setItemDelegateForColumn(0, self._delegate)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Paint the rows, with what is the same for all of them asked once."""
+        """Paint the rows, after reading once what is the same for all of them."""
         header = self.header()
         is_plain = (
             self.is_quick

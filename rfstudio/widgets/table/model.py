@@ -20,7 +20,7 @@ from rfstudio.app.wording.texts import (
 )
 from rfstudio.core.fields.analysis import LayerAnalysis
 
-# Compared thousands of times a second, which enumerations are slow at.
+# As integers: they are compared thousands of times a second, and enumerations are slow.
 _DISPLAY = int(Qt.ItemDataRole.DisplayRole)
 _ALIGNMENT = int(Qt.ItemDataRole.TextAlignmentRole)
 _ROLES = frozenset({_DISPLAY, _ALIGNMENT, int(Qt.ItemDataRole.ToolTipRole)})
@@ -116,7 +116,7 @@ COLUMNS = (
 class LayerTable(QAbstractTableModel):
     """One row a layer, in the order of the network or of a column.
 
-    It sorts itself: a proxy would ask for each value of a large network many times.
+    It sorts itself, since a proxy would read each value of a large network many times.
     """
 
     def __init__(self, session: AnalysisSession) -> None:
@@ -136,7 +136,7 @@ class LayerTable(QAbstractTableModel):
         return self._session.analysis.at(self._nodes[row])
 
     def row_of(self, path: str) -> int:
-        """Return the row of a layer; -1 for the network's input and for what is not there."""
+        """Return the row of a layer; -1 for the network's input and for unknown layers."""
         return self._rows.get(self._session.analysis.graph.paths.get(path, 0), -1)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -191,7 +191,7 @@ class LayerTable(QAbstractTableModel):
 
     def data(self, index: AnyIndex, role: int = _DISPLAY) -> Any:
         """Return what a cell shows."""
-        if role not in _ROLES:  # most questions of a view: quickly
+        if role not in _ROLES:  # most calls of a view, so answered first
             return None
         column = COLUMNS[index.column()]
         if role == _ALIGNMENT:

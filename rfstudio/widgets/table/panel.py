@@ -1,4 +1,4 @@
-"""The table of all layers: sorted by any column, copied as text, in step with the choice."""
+"""The panel with the table of all layers, to sort by any column, to copy, and to choose a layer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SAMPLES = (
     "15,470,314,496",
     "layer1.0.conv1",
 )
-"""Texts that the columns are wide enough for."""
+"""Texts for which the columns are wide enough."""
 
 _MARGIN = 9
 """Pixels beside a text in its cell."""
@@ -49,7 +49,7 @@ class TablePanel(QTableView):
     Attributes
     ----------
     is_quick
-        Whether cells are painted in one go, not by Qt.
+        Whether all cells are painted at once, not by Qt.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class TablePanel(QTableView):
         self._follow()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Paint all cells in one go; Qt asks several questions for each of them."""
+        """Paint all cells at once; Qt would call the model several times for each of them."""
         is_mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
         if is_mirrored or not self.isEnabled() or not self.is_quick:
             super().paintEvent(event)
@@ -154,7 +154,7 @@ class TablePanel(QTableView):
         self.scrollTo(self.currentIndex())
 
     def rows_text(self) -> str:
-        """Return the chosen rows with their titles, cells parted by tabs."""
+        """Return the chosen rows with their titles, cells separated by tabs."""
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())
         lines = ["\t".join(column.title for column in COLUMNS)]
         for row in rows:

@@ -1,4 +1,4 @@
-"""Finds every action of the window by typing a part of its name."""
+"""The command palette: finds every action of the window by a part of its name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rfstudio.widgets.parts.list_keys import ListKeys
 
 
 class CommandPalette(QFrame):
-    """Lists all actions of a window's menus that can be done now; Enter does the first."""
+    """Lists all enabled actions of a window's menus; Enter runs the first."""
 
     def __init__(self, window: QMainWindow) -> None:
         super().__init__(window, Qt.WindowType.Popup)

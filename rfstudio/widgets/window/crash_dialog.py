@@ -1,4 +1,4 @@
-"""Says that something unforeseen happened, with a text that can be sent to the authors."""
+"""The dialog for unexpected errors, with a text that can be sent to the authors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from rfstudio import __version__
 
 _MOST = 5
-"""Reports that are kept while the dialog is open."""
+"""Most reports that the dialog shows."""
 
 
 def report_text(
@@ -33,18 +33,18 @@ def report_text(
 
 
 class CrashDialog(QDialog):
-    """Shows a traceback that can be copied; the program goes on."""
+    """Shows a traceback that can be copied; the program continues."""
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Something went wrong")
         self.text = text
-        told = QLabel(
-            "<b>Something went wrong that the program did not foresee.</b><br>"
+        message = QLabel(
+            "<b>An unexpected error occurred in the program.</b><br>"
             "Your network is still open; save it to be safe. "
-            "The text below helps to mend the mistake."
+            "The text below helps to find the cause."
         )
-        told.setWordWrap(True)
+        message.setWordWrap(True)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._reports = 1
         self._detail = detail = QPlainTextEdit(text)
@@ -56,13 +56,13 @@ class CrashDialog(QDialog):
         self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        layout.addWidget(told)
+        layout.addWidget(message)
         layout.addWidget(detail, 1)
         layout.addWidget(buttons)
         self.resize(720, 420)
 
     def add(self, text: str) -> None:
-        """Show another report below, the first few: one mistake may be met with every frame."""
+        """Add another report below, up to a limit, as one error may recur in every frame."""
         self._reports += 1
         if self._reports <= _MOST:
             self.text = f"{self.text}\n{text}"

@@ -1,4 +1,4 @@
-"""Asks what a figure for print is to show, and how wide and how fine it is to be."""
+"""The dialog for a figure for print: its content, width and resolution."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class FigureDialog(QDialog):
         self.scale = _choice(_SCALES, style.scale)
         self.scale.setToolTip("How the effective field is shaded")
         self.colour = _box("Photo in colours", style.colour)
-        self.colour.setToolTip("In gray the blue of the effective field stands out")
+        self.colour.setToolTip("On gray, the blue of the effective field is easier to see")
         self.caption = _box("Caption with the numbers", style.caption)
         self.legend = _box("Legend", style.legend)
         form = QFormLayout()
@@ -89,7 +89,7 @@ class FigureDialog(QDialog):
         return FigureSettings(self.content.currentData(), style)
 
     def _follow(self) -> None:
-        """Gray out what a chart does not have."""
+        """Disable what a chart does not have."""
         has_image = self.content.currentData() == "fields"
         for part in (self.scale, self.colour, self.caption, self.legend):
             part.setEnabled(has_image)

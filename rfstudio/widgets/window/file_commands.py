@@ -1,4 +1,4 @@
-"""Opening, saving and exporting: what the file menu does."""
+"""The commands of the file menu: opening, saving and exporting."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PICTURES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF document (*.pdf)"
 
 
 class FileCommands(QObject):
-    """Reads and writes files for the window; unsaved changes are asked for once.
+    """Reads and writes files for the window, and asks once about unsaved changes.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class FileCommands(QObject):
     network_opened
         Another network is shown.
     announced
-        Something worth a line in the status bar.
+        A line for the status bar.
     """
 
     problems_found = Signal(object, object)
@@ -80,18 +80,18 @@ class FileCommands(QObject):
 
     @property
     def document_name(self) -> str:
-        """What the document is called in titles and questions."""
+        """The name of the document in titles and questions."""
         document = self._studio.document
         return document.path.name if document.path else document.architecture.name
 
     @property
     def reopening_name(self) -> str:
-        """What opens this network again at the next start: its file or its preset."""
+        """The file or preset that opens this network again at the next start."""
         path = self._studio.document.path
         return str(path.absolute()) if path else self._preset
 
     def may_leave(self) -> bool:
-        """Whether the open network may be left: saved, or nobody minds."""
+        """Whether the open network may be closed: it is saved, or the user does not want that."""
         take_over_typed()
         if not self._studio.document.is_modified:
             return True
@@ -125,7 +125,7 @@ class FileCommands(QObject):
             self._preset = name
 
     def save(self) -> bool:
-        """Write the network to its file; return whether that was done."""
+        """Write the network to its file; return whether it was written."""
         document = self._studio.document
         if document.path is None:
             return self.save_as()
@@ -136,7 +136,7 @@ class FileCommands(QObject):
         return self._save(document.path)
 
     def save_as(self) -> bool:
-        """Ask for a file and write the network to it; return whether that was done."""
+        """Ask for a file and write the network to it; return whether it was written."""
         document = self._studio.document
         suggestion = document.path or (
             self._folder("network") / f"{_file_name(document.architecture.name)}.yaml"
@@ -198,7 +198,7 @@ class FileCommands(QObject):
         self.questions.report(self._window, f"“{path.name}” cannot be shown.", str(error))
 
     def open_dropped(self, path: Path) -> None:
-        """Show whatever was dropped on the window: a network or an image."""
+        """Show what was dropped on the window: a network or an image."""
         suffix = path.suffix.lower()
         if suffix in NETWORK_SUFFIXES:
             self.open_path(path)
@@ -325,7 +325,7 @@ class FileCommands(QObject):
         folder = Path(self._studio.settings.text(f"folders/{purpose}"))
         try:
             is_there = folder.is_absolute() and folder.is_dir()
-        except (OSError, ValueError):  # a folder in one that is locked, or no name of a file
+        except (OSError, ValueError):  # a folder that may not be read, or not a valid name
             is_there = False
         return folder if is_there else Path.home()
 
@@ -334,6 +334,6 @@ class FileCommands(QObject):
 
 
 def _file_name(text: str) -> str:
-    """Return a text as the stem of a file's name."""
+    """Return a text made into the stem of a file name."""
     kept = "".join(x if x.isalnum() or x in "-_." else " " for x in text)
     return "_".join(kept.split()).strip(".") or "network"

@@ -1,4 +1,4 @@
-"""Lists all keys: those of the menus, and those of what has the keyboard."""
+"""The dialog that lists all keys: those of the menus, and those of single panels."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Keys = tuple[str, str]
 """A key, and what it does."""
 
 CANVAS: tuple[Keys, ...] = (
-    ("Arrow keys", "The unit beside; with Shift ten units on"),
-    ("Home, End", "First and last unit of the row; with Ctrl of the map"),
-    ("Page Up, Page Down", "First and last unit of the column; of three axes one slice on"),
+    ("Arrow keys", "To the next unit; with Shift, ten units further"),
+    ("Home, End", "First and last unit of the row; with Ctrl, of the map"),
+    ("Page Up, Page Down", "First and last unit of the column; with three axes, the next slice"),
     ("+, −", "Zoom at the unit"),
     ("0", "Fit the image"),
     ("Space and drag", "Pan, as with the middle button"),
@@ -39,7 +39,7 @@ CHARTS: tuple[Keys, ...] = (("0", "All curves"),)
 
 
 def keys_of(actions: Iterable[QAction]) -> list[Keys]:
-    """Return the keys of actions and of what is in their menus."""
+    """Return the keys of actions and of their menus."""
     found: list[Keys] = []
     for action in actions:
         # QAction.menu() would have Python delete the menu when this name goes.
@@ -92,7 +92,7 @@ class KeysDialog(QDialog):
         self.resize(560, 520)
 
     def texts(self) -> dict[str, dict[str, str]]:
-        """Return what is listed: by place, what each key does."""
+        """Return the list: by place, what each key does."""
         return self._listed
 
     def _add(self, title: str, keys: Iterable[Keys]) -> None:

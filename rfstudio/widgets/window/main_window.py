@@ -1,4 +1,4 @@
-"""The main window: makes the parts and connects them, nothing else."""
+"""The main window: creates its parts and connects them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from rfstudio.widgets.window.status import Status
 from rfstudio.widgets.window.window_actions import WindowActions
 
 _LINES = 14
-"""Lines of text that the panel at the bottom is high at least, at the first start."""
+"""Least height of the bottom panel at the first start, in lines of text."""
 
 _STATE = 1
 """Version of the arrangement of docks; another one is not restored."""
@@ -53,14 +53,14 @@ class MainWindow(QMainWindow):
     Signals
     -------
     closed
-        The window is about to go; everything is saved or given up.
+        The window is about to close, with everything saved or discarded.
 
     Parameters
     ----------
     studio
         The state that is shown.
     questions
-        Who answers dialogs; the user if None.
+        Answers the dialogs; the user if None.
     """
 
     closed = Signal()
@@ -160,7 +160,7 @@ class MainWindow(QMainWindow):
         return [layers, inspector, details]
 
     def _leave_title_to_tabs(self, dock: QDockWidget) -> None:
-        """Let the row of tabs be the title: the panel is low, and a line of it is worth a lot."""
+        """Let the row of tabs be the title, since the panel is low and every line counts."""
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
         dock.setTitleBarWidget(QWidget())
         close = QToolButton()
@@ -200,7 +200,7 @@ class MainWindow(QMainWindow):
             self._unshared = docks
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
-        """At the first start, give the panels their shares: most to the canvas."""
+        """At the first start, give the panels their shares of the room, most to the canvas."""
         super().showEvent(event)
         docks, self._unshared = self._unshared, []
         if docks:
@@ -240,7 +240,7 @@ class MainWindow(QMainWindow):
         self._uncover(self.tabs)
 
     def _go_to(self, part: QWidget) -> None:
-        """Bring the keyboard to a part, in a panel that may be closed."""
+        """Move the focus to a part, whose panel may be closed."""
         self._uncover(part)
         part.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -249,14 +249,14 @@ class MainWindow(QMainWindow):
         self.inspector.form.begin()
 
     def _uncover(self, part: QWidget) -> None:
-        """Open the panel around a part, and put it in front of those in the same place."""
+        """Open the panel around a part, and bring its tab to the front."""
         for dock in self.findChildren(QDockWidget):
             if dock.isAncestorOf(part):
                 dock.show()
                 dock.raise_()
 
     def set_scheme(self, scheme: Scheme) -> None:
-        """Look light, dark, or as the system does."""
+        """Look light, dark, or like the system."""
         application = QApplication.instance()
         if isinstance(application, QApplication):
             apply_scheme(application, scheme)
@@ -310,7 +310,7 @@ class MainWindow(QMainWindow):
                 return
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        """Ask for unsaved changes once, and remember how the window stood."""
+        """Ask once about unsaved changes, and remember the arrangement of the window."""
         if not self.files.may_leave():
             event.ignore()
             return

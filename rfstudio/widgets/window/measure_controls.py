@@ -1,4 +1,4 @@
-"""Connects measuring with the window: start, cancel, progress, and what went wrong."""
+"""Connects measuring with the window: start, cancel, progress, and errors."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _WORKER = {"starting": "torch is starting …", "ready": "torch ready", "ended":
 
 
 class MeasureControls(QObject):
-    """Lets the actions and the status bar speak for an `ErfSession`.
+    """Connects the actions and the status bar with an `ErfSession`.
 
-    Without one the actions stay disabled.
+    Without a session the actions stay disabled.
     """
 
     def __init__(

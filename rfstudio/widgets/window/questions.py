@@ -1,4 +1,4 @@
-"""Every question that the window asks in a dialog, so that a test can answer instead."""
+"""All questions that the window asks in dialogs, so that tests can answer instead."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _answer(
     buttons: QMessageBox.StandardButton,
     usual: QMessageBox.StandardButton,
 ) -> int:
-    """Warn of what is about to happen, and return which button was pressed."""
+    """Warn before something happens, and return the button that was pressed."""
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Warning)
     box.setText(text)
@@ -56,10 +56,10 @@ def _answer(
 
 
 class Questions:
-    """Asks by dialogs; a test gives the window another object with the same methods."""
+    """Asks in dialogs; tests give the window another object with the same methods."""
 
     def save_changes(self, parent: QWidget, name: str) -> Answer:
-        """Ask what is to become of changes that are not saved."""
+        """Ask what to do with unsaved changes."""
         button = QMessageBox.StandardButton
         answer = _answer(
             parent,
@@ -79,7 +79,7 @@ class Questions:
     def path_to_save(
         self, parent: QWidget, title: str, suggestion: Path, kinds: str
     ) -> Path | None:
-        """Ask for a file to write, and before one is replaced."""
+        """Ask for a file to write, and for permission to replace an existing one."""
         name, kind = QFileDialog.getSaveFileName(parent, title, str(suggestion), kinds)
         if not name:
             return None
@@ -102,14 +102,14 @@ class Questions:
         answer = _answer(
             parent,
             f"“{name}” has changed on disk since it was opened or saved here.",
-            "Saving writes over what another program wrote there.",
+            "Saving overwrites what another program wrote there.",
             button.Save | button.Cancel,
             button.Cancel,
         )
         return bool(answer == button.Save)
 
     def figure(self, parent: QWidget, chosen: FigureSettings) -> FigureSettings | None:
-        """Ask what a figure is to show and how, beginning with what was wanted last."""
+        """Ask what a figure should show and how, starting from the last answer."""
         dialog = FigureDialog(chosen, parent)
         return dialog.chosen if dialog.exec() else None
 
@@ -120,16 +120,16 @@ class Questions:
         return dialog.decision
 
     def tell(self, parent: QWidget, text: str) -> None:
-        """Say something that is no trouble."""
+        """Show a message that is not an error."""
         QMessageBox(QMessageBox.Icon.Information, "RF Studio", text, parent=parent).exec()
 
     def report(self, parent: QWidget, text: str, detail: str = "") -> None:
-        """Say why something did not work."""
+        """Show why something did not work."""
         report_box(parent, text, detail).exec()
 
 
 def report_box(parent: QWidget | None, text: str, reason: str) -> QMessageBox:
-    """Return the dialog that says what did not work and why, in texts that can be copied."""
+    """Return the dialog that shows what did not work and why, in texts that can be copied."""
     box = QMessageBox(QMessageBox.Icon.Warning, "RF Studio", text, parent=parent)
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setInformativeText(reason[:1].upper() + reason[1:])

@@ -1,4 +1,4 @@
-"""Lists what was not saved when the program ended, and lets the user decide about each."""
+"""The dialog for unsaved networks of a crashed session, where the user decides about each."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from rfstudio.app.files.recovery import LeftOver
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the user decided; what is in neither stays for the next time.
+    """What the user decided; copies that are in neither are offered again at the next start.
 
     Attributes
     ----------
     opened
-        To show; None: nothing.
+        The copy to show; None if there is none.
     discarded
-        To delete.
+        The copies to delete.
     """
 
     opened: LeftOver | None = None
@@ -39,7 +39,7 @@ class Decision:
 
 
 class RecoverDialog(QDialog):
-    """Shows all left-overs with name, time, age and what changed.
+    """Shows all copies that were left over, with name, time, age and changes.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class RecoverDialog(QDialog):
             self.accept()
 
     def _delete(self) -> None:
-        """Take the chosen ones off the list; they are deleted when the dialog is done."""
+        """Remove the chosen ones from the list; they are deleted when the dialog closes."""
         chosen = self._chosen()
         self.decision = Decision(None, (*self.decision.discarded, *chosen))
         for row in self.list.selectedItems():

@@ -15,7 +15,7 @@ _GAP, _MARGIN = 6, 24
 
 
 class Status(QStatusBar):
-    """Shows short facts; long work has its progress and Cancel here.
+    """Shows short messages, and the progress of long work with a button to cancel it.
 
     Signals
     -------
@@ -54,7 +54,7 @@ class Status(QStatusBar):
         self.show_device("")
 
     def tell(self, text: str) -> None:
-        """Show a line for as long as it takes to read, all of it to who points there."""
+        """Show a line for as long as it takes to read, with its full text as a tooltip."""
         others = (self.progress, self.cancel, self.device, self.remarks)
         taken = sum(x.width() + _GAP for x in others if not x.isHidden())
         room = max(self.width() - taken - _MARGIN, 0)
@@ -73,9 +73,9 @@ class Status(QStatusBar):
         self.remarks.setIcon(icon(name, severity_colour(name, dark=is_dark(self))))
 
     def show_device(self, text: str) -> None:
-        """Show where is measured."""
+        """Show the device that measures."""
         self.device.setText(text)
-        self.device.setToolTip(f"Where effective fields are measured: {text}")
+        self.device.setToolTip(f"Effective fields are measured on: {text}")
         self.device.setVisible(bool(text))
 
     def show_progress(self, fraction: float | None, text: str = "") -> None:

@@ -21,7 +21,7 @@ from rfstudio.widgets.window.file_commands import FileCommands
 
 
 class WindowActions(QObject):
-    """Makes every action of the window; what they do is given by the parts."""
+    """Creates every action of the window; the parts of the window connect them."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class WindowActions(QObject):
         self.follow = self._action("Follow the unit", None, "Ctrl+Shift+M", "follow")
         self.follow.setCheckable(True)
         self.follow.setToolTip(
-            "Follow the unit: measure whatever unit or layer is chosen, as soon as it rests, and "
+            "Follow the unit: measure the chosen unit whenever it stops moving, and "
             "after each edit (Ctrl+Shift+M)"
         )
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
@@ -79,7 +79,7 @@ class WindowActions(QObject):
             action.setToolTip(f"{plain} ({action.shortcut().toString()})")
         action.triggered.connect(take_over_typed)
         if do is not None:
-            # Qt would pass whether it is checked.
+            # Qt would pass the state of the check mark.
             action.triggered.connect(lambda _=False: do())
         return action
 
@@ -131,7 +131,7 @@ class WindowActions(QObject):
         self.training.toggled.connect(analysis.set_batch_norm_training)
 
     def focus_actions(self, targets: dict[str, Callable[[], None]]) -> list[QAction]:
-        """Return actions that bring the keyboard to a panel, with Ctrl and a digit."""
+        """Return actions that move the focus to a panel, with Ctrl and a digit."""
         return [
             self._action(f"Go to {name}", go, f"Ctrl+{number}")
             for number, (name, go) in enumerate(targets.items(), 1)
@@ -203,7 +203,7 @@ class WindowActions(QObject):
         help_menu.addActions([self.palette, self.keys, self.about])
 
     def fill_toolbar(self, bar: QToolBar) -> None:
-        """Put the most used into the toolbar."""
+        """Put the most used actions into the toolbar."""
         bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         for action in (self.open, self.save):
             bar.addAction(action)
@@ -231,7 +231,7 @@ class WindowActions(QObject):
         paths = self._studio.recent.paths
         names = [x.name for x in paths]
         for path in paths:
-            # Of files with one name the folder tells which is which.
+            # Files with the same name are distinguished by their folders.
             folder = f"  –  {path.parent.name}" if names.count(path.name) > 1 else ""
             action = menu.addAction(f"{path.name}{folder}".replace("&", "&&"))
             action.setToolTip(str(path))
@@ -249,7 +249,7 @@ class WindowActions(QObject):
         group = QActionGroup(self._window)
         chosen = self._studio.settings.text("scheme", "system")
         schemes: tuple[tuple[str, Scheme], ...] = (
-            ("As the system", "system"),
+            ("Like the system", "system"),
             ("Light", "light"),
             ("Dark", "dark"),
         )
