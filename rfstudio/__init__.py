@@ -45,7 +45,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is first asked for (PEP 562)."""
+    """Load a public name when it is first used (PEP 562)."""
     if name == "RFStudioError":
         from rfstudio.core.errors import RFStudioError
 

@@ -1,6 +1,6 @@
-"""Where the files that ship with the program lie.
+"""Paths of the files that ship with the program.
 
-In a checkout, ``architectures/`` and ``resources/`` stand beside the package; a wheel maps them
+In a checkout, ``architectures/`` and ``resources/`` are beside the package; a wheel maps them
 into it.
 """
 

@@ -84,7 +84,7 @@ def has_fonts() -> bool:
 
 
 def remedy(missing: Iterable[Library]) -> str:
-    """Return how to install libraries, as one line to be copied where apt is at hand."""
+    """Return how to install libraries, as one line to be copied if the system has apt."""
     packages = " ".join(dict.fromkeys(x.package for x in missing))
     if shutil.which("apt-get"):
         return f"sudo apt-get install {packages}"
@@ -104,7 +104,7 @@ def complaint(*, window: bool) -> str:
 def complaint_of_plugin(plugin: Path) -> str:
     """Return a sentence that names a library which Qt's own plugin for windows fails to load.
 
-    For systems that lack something which no table here knows; empty if the plugin loads.
+    For systems that lack something which is in no table here; empty if the plugin loads.
     """
     try:
         ctypes.CDLL(str(plugin))

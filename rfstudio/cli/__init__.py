@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         interrupts.end_at_once()
     try:
-        # Imported this late since it takes a third of a second, in which Ctrl-C may come.
+        # Imported late, since the import takes a third of a second, during which Ctrl-C may come.
         from rfstudio.cli.program import run
 
         status = run(argv)
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _incomplete(error: ImportError) -> int:
-    """Say what an installation lacks; the error itself is one of the program if that is ours."""
+    """Print what an installation lacks; raise the error again if the missing module is our own."""
     if (error.name or "").partition(".")[0] == "rfstudio":
         raise error
     what = " ".join(str(error).split())[:300]

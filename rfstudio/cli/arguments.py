@@ -22,13 +22,13 @@ commands that need no display:
   rfstudio presets                     list the networks that come with the program
   rfstudio analyze NETWORK             receptive fields of all layers, as a table, JSON, CSV …
   rfstudio erf NETWORK --layer PATH    the effective receptive field of one unit
-  rfstudio tiles NETWORK               overlap and plan of tiles that equal the whole image
-  rfstudio advise NETWORK              which layers see objects of some size, and what to change
+  rfstudio tiles NETWORK               overlap and layout of tiles that equal the whole image
+  rfstudio advise NETWORK              which layers see objects of a given size, and what to change
   rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png
   rfstudio compare NETWORK NETWORK …   several networks side by side
   rfstudio convert NETWORK --output FILE.yaml|.py
 
-rfstudio COMMAND --help tells more.  Exit status: 0 done, 1 the input is at fault, 2 usage,
+rfstudio COMMAND --help shows more.  Exit status: 0 done, 1 a problem in the input, 2 wrong usage,
 130 interrupted.
 """
 
@@ -60,7 +60,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def _with_joined_numbers(argv: list[str]) -> list[str]:
     """Join the numbers after an option that takes one per axis, so that any number may follow.
 
-    Networks have one, two or three axes, and a unit's position may be mistyped as negative.
+    Networks have one, two or three axes, and a unit's position may be negative by mistake.
     """
     joined: list[str] = []
     open_option = False
@@ -163,7 +163,7 @@ def _add_analyze(
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="apply the remedies that remarks offer, and analyse the result",
+        help="apply the remedies that the remarks offer, and analyse the result",
     )
     parser.add_argument(
         "--local",
@@ -196,8 +196,8 @@ def _add_tiles(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
 def _add_advise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
     parser = subparsers.add_parser(
         name,
-        description="Show which layers see objects of some size whole, which layers add nothing at "
-        "this input size, and changes that let more layers see the objects.",
+        description="Show which layers see all of an object of a given size, which layers add "
+        "nothing at this input size, and changes that let more layers see the objects.",
     )
     _add_network(parser)
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What each command does, but for the window and the effective field."""
+"""The commands, except the window and the effective field."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def analyze(arguments: argparse.Namespace) -> int:
 
 
 def _answers(analysis: Analysis, arguments: argparse.Namespace) -> dict[str, object]:
-    """Return what was asked for beside fields: who reads a pixel, what a block of units needs."""
+    """Return the requested extras: which units read a pixel, what a block of units needs."""
     found: dict[str, object] = {}
     if arguments.pixel is None and arguments.units is None:
         return found
@@ -97,7 +97,7 @@ def tiles(arguments: argparse.Namespace) -> int:
 
 
 def advise(arguments: argparse.Namespace) -> int:
-    """Print which layers see objects whole, and what could be changed."""
+    """Print which layers see all of an object, and what could be changed."""
     found = api.advise(arguments.network, arguments.object, arguments.objects, arguments.input_size)
     if arguments.format == "json":
         sys.stdout.write(advice_json(found))
@@ -107,7 +107,7 @@ def advise(arguments: argparse.Namespace) -> int:
 
 
 def _status(analysis: Analysis) -> int:
-    """Report what keeps the network from running; the analysis is there all the same."""
+    """Report what prevents the network from running; it is analysed all the same."""
     errors = [x for x in analysis.diagnostics if x.severity == "error"]
     for error in errors:
         print(one_line(f"rfstudio: {error.message}"), file=sys.stderr)
@@ -127,7 +127,7 @@ def figure(arguments: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     network = load_network(arguments)
     if arguments.image is not None and network.axes == 1:
-        raise UsageError(f"'{network.name}' reads a signal with one axis: --image has no place")
+        raise UsageError(f"'{network.name}' reads a signal with one axis: --image cannot be used")
     analysis = api.analyze(network)
     unit = analysis.unit(arguments.layer, position_of(analysis, arguments.layer, arguments.unit))
     image = None

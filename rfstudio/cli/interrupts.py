@@ -1,9 +1,9 @@
 """Ctrl-C at any moment: one line and exit status 130, never a traceback.
 
-A handler of signals runs between any two steps of Python.  While modules are imported, an
-exception there would come out of the middle of somebody else's module, or be lost; nothing is to
-be cleaned up then, so the process ends at once.  A command is ended by an exception, so that what
-it has begun is cleaned up; if that gets lost all the same, a second Ctrl-C ends the process.
+Python may run a signal handler between any two of its instructions.  While modules are imported, an
+exception from the handler would appear in the middle of a library's module, or be lost; nothing
+needs cleaning up then, so the process ends at once.  A running command is ended by an exception, so
+that it can clean up; should a library swallow that exception, a second Ctrl-C ends the process.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 INTERRUPTED = 130
-"""The exit status, as shells have it for a program that SIGINT ended."""
+"""The exit status that shells report for a program ended by SIGINT."""
 
 MESSAGE = "rfstudio: interrupted"
 
 
 def end_at_once() -> None:
-    """End the process at Ctrl-C from now on, without another word than the line.
+    """End the process at Ctrl-C from now on, after printing one line.
 
-    Where Ctrl-C is ignored, as a shell has it for what runs in the background, it stays so.
+    Where Ctrl-C is ignored, as in a shell's background jobs, it stays ignored.
     """
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler or isinstance(handler, _Raise):
@@ -31,17 +31,17 @@ def end_at_once() -> None:
 
 
 def ignore() -> None:
-    """Let Ctrl-C come too late: the work is done, and Python clears up."""
+    """Ignore Ctrl-C from now on: the work is done, and Python is shutting down."""
     if signal.getsignal(signal.SIGINT) is _end:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def unwinding() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` at Ctrl-C instead, and make it the error that comes out.
+    """Raise `KeyboardInterrupt` at Ctrl-C instead, and let no other error replace it.
 
-    Libraries turn it into errors of their own, as when it reaches them from a callback.  In a
-    process that is not to end at once, nothing is changed.
+    Libraries turn it into errors of their own, for example when it is raised in a callback.
+    Without an earlier `end_at_once`, this changes nothing.
     """
     if signal.getsignal(signal.SIGINT) is not _end:
         yield
@@ -55,7 +55,7 @@ def unwinding() -> Iterator[None]:
             raise
         raise KeyboardInterrupt from error
     finally:
-        # The window has a way of its own by now.
+        # The window may have set a handler of its own meanwhile.
         if signal.getsignal(signal.SIGINT) is handler:
             signal.signal(signal.SIGINT, _end)
 
@@ -72,17 +72,17 @@ class _Raise:
 
 
 def _end(_number: int, _frame: object) -> None:
-    # Not through sys.stderr, which may be in the middle of a line of its own.
+    # Not through sys.stderr, which may be in the middle of a write.
     with suppress(OSError):
         os.write(2, f"{MESSAGE}\n".encode())
     os._exit(INTERRUPTED)
 
 
 def leave() -> None:
-    """End the process whose command was interrupted and has said so.
+    """End the process after its command was interrupted and has printed that.
 
-    Not by way of Python, which kills itself with the signal again if that came amid an `exec`,
-    and would show a third Ctrl-C.
+    Not through Python's own exit, which raises the signal once more if it came during an `exec`,
+    and which would show a traceback at a third Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

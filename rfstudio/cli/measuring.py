@@ -36,11 +36,11 @@ _OF_PATCHES = {
     "fill": ("occlusion",),
     "amplitude": ("perturbation",),
 }
-"""Finer options, and the estimators that know them."""
+"""Finer options, and the estimators on which each has an effect."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add what the command accepts besides network, layer and unit."""
+    """Add the options of the command, besides network, layer and unit."""
     parser.add_argument(
         "--estimator",
         choices=(*ESTIMATORS, *api.COMPUTED),
@@ -88,13 +88,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_fine_options(parser: argparse.ArgumentParser) -> None:
-    """Add what is left to the defaults of a measurement unless it is given."""
+    """Add the finer options, which have the defaults of a measurement."""
     group = parser.add_argument_group("finer options of a measurement")
     group.add_argument("--channel", type=int, metavar="N", help="one channel; default: all")
     group.add_argument(
         "--activation",
         choices=("as_is", "before", "after"),
-        help="take the map of the layer, or that before or behind its activation; default: as_is",
+        help="take the map of the layer, or that before or after its activation; default: as_is",
     )
     group.add_argument(
         "--batch-norm",
@@ -146,7 +146,7 @@ def erf(arguments: argparse.Namespace) -> int:
     found = work(arguments, analysis, unit.position)
     seconds = time.perf_counter() - start
     if os.environ.get("RANK", "0") != "0":
-        return 0  # under torchrun, every process has the sum, and one speaks
+        return 0  # under torchrun, every process has the sum, and one prints it
     record = record_of(
         analysis,
         found,
@@ -222,7 +222,7 @@ def _photos(arguments: argparse.Namespace) -> Sequence[NDArray[np.uint8]]:
 
 
 def _is_given(arguments: argparse.Namespace) -> bool:
-    """Whether there is something to measure that a closed form does not know."""
+    """Whether an option needs a measurement, which no closed form can replace."""
     return (
         arguments.weights != "random"
         or arguments.samples is not None
@@ -261,7 +261,7 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
 
 
 def _report(fraction: float, _partial: object) -> None:
-    """Show on a terminal how far the measurement is; standard output stays clean."""
+    """Show the progress of the measurement on a terminal; standard output stays clean."""
     if sys.stderr.isatty():
         print(f"\rmeasuring {100 * fraction:3.0f} %", end="", file=sys.stderr, flush=True)
 
@@ -272,12 +272,12 @@ def _forget_report() -> None:
 
 
 def check_place(output: Path) -> None:
-    """Refuse a place that cannot be written to, before anything is measured for it.
+    """Refuse a file that cannot be written, before anything is measured for it.
 
     Raises
     ------
     FileAccessError
-        That says what is in the way.
+        With the reason.
     """
     from rfstudio.formats.files import FileAccessError
 

@@ -1,7 +1,7 @@
 """Runs one command and turns its outcome into an exit status and readable messages.
 
-Results go to standard output, problems to standard error; 0 means done, 1 the input is at fault,
-2 usage.
+Results go to standard output, problems to standard error.  The status 0 means done, 1 a problem in
+the input, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     argv
         The arguments without the program's name; those of the process if None.
     """
-    # A process that was started with its streams closed has none; what it prints is nowhere seen.
+    # A process that was started with closed streams has none; its output goes nowhere.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - as long as it runs
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -64,6 +64,6 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, status: int) -> int:
-    # A terminal must not obey what a file holds, such as the name of a layer.
+    # Text from a file, such as the name of a layer, must not control the terminal.
     print(*map(one_line, message.split("\n")), sep="\n", file=sys.stderr)
     return status

@@ -1,4 +1,4 @@
-"""The network, size and unit that the arguments of a command ask for."""
+"""Resolves the arguments of a command into a network, an input size and a unit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load_network(arguments: argparse.Namespace) -> Architecture:
 
 
 def resized(network: Architecture, size: tuple[int, ...] | None) -> Architecture:
-    """Return a network with another input size; None keeps its own.
+    """Return a network with another input size; None: with its own.
 
     Raises
     ------

@@ -31,7 +31,7 @@ from rfstudio.formats.tables.writers import WRITERS as FILE_WRITERS
 from rfstudio.formats.tables.writers import TableWriter, Writer
 
 _GAP = "  "
-# What a narrow terminal leaves out, first things first.
+# Columns that a narrow terminal leaves out, the first ones first.
 _DISPENSABLE = ("MACs", "op", "parameters", "alignment", "centre", "channels", "padding")
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
@@ -161,7 +161,7 @@ def _local_facts(unit: UnitView) -> list[tuple[str, str]]:
 
 
 def _answers(answers: Mapping[str, object]) -> str:
-    """Return answers that were asked for beside the analysis, in words."""
+    """Return the requested answers besides the analysis, in words."""
     lines = []
     for key, record in answers.items():
         if not isinstance(record, Mapping):

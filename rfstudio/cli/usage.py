@@ -1,7 +1,7 @@
-"""The error of a command that was called in a way that has no meaning."""
+"""The error for a command line that has no meaning."""
 
 from rfstudio.core.errors import RFStudioError
 
 
 class UsageError(RFStudioError):
-    """The command was called in a way that has no meaning; exit status 2."""
+    """The command line has no meaning; exit status 2."""

@@ -14,7 +14,7 @@ from rfstudio.cli.usage import UsageError
 
 _WITHOUT_WINDOW = (
     "Without a window, use `rfstudio analyze NETWORK`, `rfstudio presets`, `rfstudio erf`, "
-    "`rfstudio figure`, `rfstudio compare` or `rfstudio convert`; `rfstudio --help` tells more."
+    "`rfstudio figure`, `rfstudio compare` or `rfstudio convert`; `rfstudio --help` shows more."
 )
 
 
@@ -55,7 +55,7 @@ def _why_no_window() -> str:
     if reason := system_libraries.complaint(window=on_x):
         return f"{reason}."
     if on_x and (plugin := _plugin_for_windows()):
-        # Qt would abort without a word of ours.
+        # Qt would abort the process, and no message of ours would be shown.
         reason = system_libraries.complaint_of_plugin(plugin)
         return f"{reason}." if reason else ""
     return ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rfstudio.core.fields.analysis import Analysis
 
-# Okabe and Ito's colours, told apart by the colour-blind, and a dash pattern each.
+# Okabe and Ito's colours, which the colour-blind can distinguish, each with a dash pattern.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 
@@ -116,7 +116,7 @@ def render_growth(curves: Sequence[Growth], suffix: str, style: FigureStyle | No
 
 
 def _draw_input_sizes(axes: Axes, sizes: list[int]) -> None:
-    """Draw where a field is as large as the input; one label for all, since they lie close."""
+    """Draw where a field is as large as the input; one label for all, as they may overlap."""
     for size in sizes:
         axes.axhline(size, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
     if sizes:

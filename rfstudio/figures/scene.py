@@ -145,7 +145,7 @@ def scene_of(
     if axes == 3:
         first, last = visible[0] if visible else (0, analysis.input_size[0] - 1)
         middle = (first + last) // 2
-        support = unit.region.slab(middle)  # a whole volume may be too large for one array
+        support = unit.region.slab(middle)  # the full volume may be too large for one array
         erf = None if erf is None else erf[middle]
         numbers.append(f"slice {middle} of {analysis.input_size[0]}")
     elif axes == 1:

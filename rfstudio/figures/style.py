@@ -23,7 +23,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 
 
 class FigureError(RFStudioError):
-    """A figure was asked for that cannot be drawn."""
+    """The requested figure cannot be drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,8 @@ class FigureStyle:
     dpi
         Dots per inch of a PNG, and of the pixel images inside SVG and PDF.
     colour
-        Whether the photo keeps its colours; in gray the blue of an effective field stands out.
+        Whether the photo keeps its colours; on gray the blue of an effective field is easier to
+        see.
     dim
         How much of what the unit does not see fades, from 0 (nothing) to 1 (to white).
     scale
