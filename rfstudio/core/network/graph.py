@@ -215,6 +215,7 @@ class _Expansion:
         self.faults: list[Fault] = []
         self._numbers: dict[str, int] = {}
         self.given = GivenNames()
+        self._sequences: set[str] = set()
         self._steps = 4 * MAX_LAYERS
         self._comparisons = MAX_COMPARISONS
         self._batch_norm_training = batch_norm_training
@@ -281,9 +282,21 @@ class _Expansion:
                 output = self._parallel(item, location, scopes, source)
             case _:
                 raise TypeError(f"{item!r} is no item of an architecture")
-        if name:
+        if name and not (isinstance(item, Sequence) and self._continues(path, output)):
             self._alias(path, output, location)
         return output
+
+    def _continues(self, path: str, output: int) -> bool:
+        """Whether a sequence is a further part of an earlier one, whose path is now its output.
+
+        Modules that a network enters in turn (``blocks.0``, ``downs.0``, ``blocks.1`` …) have no
+        other order in which each layer comes after what it reads.
+        """
+        if path not in self._sequences:
+            self._sequences.add(path)
+            return False
+        self.paths[path] = output
+        return True
 
     def _repeat(
         self, item: Repeat, location: Location, scopes: tuple[str, ...], source: int
