@@ -98,9 +98,48 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
                 return list(range(start, start + w))
 
             return window
+        case ops.Move():
+            return _copied(op, axis, n, m)
+        case ops.Mixer():
+            return _mixed(op, axis, n)
     by_position = (ops.Context.POSITION, ops.Context.STATISTICS, ops.Context.MAPS)
     assert op is None or op.context in by_position, f"what {op.keyword} reads is to be added here"
     return lambda i: [i]
+
+
+def _copied(op: ops.Move, axis: int, n: int, m: int) -> Reader:
+    match op:
+        case ops.Slice():
+            ends = (None if x is None else _axis(x, axis) for x in (op.start, op.stop))
+            first = slice(*ends).indices(n)[0]
+            return lambda i: [first + i * _axis(op.step, axis)]
+        case ops.Roll():
+            # Of the shifts that do the same the least, as if padding were circular.
+            shifts = (_axis(op.shift, axis) + turn * n for turn in range(9, -10, -1))
+            shift = min(shifts, key=abs)
+            return lambda i: [i - shift]
+        case ops.Flip():
+            return lambda i: [n - 1 - i if _axis(op.along, axis) else i]
+    assert isinstance(op, ops.Tile)
+    return lambda i: [i // m * m + i % m % n]  # the whole map goes on beyond its end
+
+
+def _mixed(op: ops.Mixer, axis: int, n: int) -> Reader | None:
+    if isinstance(op, ops.BlockMix):
+        w, start = _axis(op.size, axis), _axis(op.shift, axis)
+
+        def block(i: int) -> list[int]:
+            (first,) = (x for x in range(i - w + 1, i + 1) if (x - start) % w == 0)
+            return list(range(first, first + w))
+
+        return block
+    assert isinstance(op, ops.GridMix)
+    apart = n // _axis(op.grid, axis)
+    if apart == n:
+        return lambda i: [i]
+    if apart == 1:
+        return None
+    return lambda i: [i // n * n + x for x in range(i % n % apart, n, apart)]
 
 
 def _interpolation(op: ops.Upsample, axis: int, n: int, m: int) -> Reader:
@@ -136,6 +175,8 @@ def visible(op, axis: int, n: int, m: int) -> Reader:
         found = formula(i)
         if isinstance(op, ops.Upsample):
             return sorted({min(max(x, 0), n - 1) for x in found})
+        if isinstance(op, ops.Roll):
+            return [x % n for x in found]
         if isinstance(op, ops.Pad) and op.mode != "zeros":
             return sorted({_reflected(x, n, op.mode) for x in found})
         end = n
@@ -227,6 +268,10 @@ def jump_on(graph: Graph, path, axis: int) -> Fraction:
                 jump *= Fraction(n, m)
             case ops.PixelShuffle():
                 jump /= op.upscale_factor
+            case ops.Slice():
+                jump *= _axis(op.step, axis)
+            case ops.Flip():
+                jump *= -1 if _axis(op.along, axis) else 1
             case ops.PixelUnshuffle():
                 jump *= op.downscale_factor
     return jump

@@ -21,6 +21,7 @@ _WITH_OWN_VALUES = (
     *(ops.Conv, ops.ConvTranspose, ops.DeformConv, ops.MaxPool, ops.AvgPool, ops.Custom),
     *(ops.AdaptiveAvgPool, ops.AdaptiveMaxPool, ops.Upsample, ops.PixelShuffle),
     *(ops.PixelUnshuffle, ops.Pad, ops.Crop, ops.WindowAttention, ops.BatchNorm),
+    *(ops.Slice, ops.Roll, ops.Flip, ops.Tile, ops.BlockMix, ops.GridMix),
 )
 # Of a new operation there is one with its usual parameters, until it has values of its own below.
 _OTHERS = [
@@ -151,6 +152,16 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         lambda: rng.choice([x for x in ops.ELEMENTWISE if x is not ops.Prelu])(),
         lambda: ops.BatchNorm(),
         lambda: ops.Custom(**window, **dilation, label="mystery"),
+        lambda: ops.Slice(
+            start=_each(rng, axes, -4, 3),
+            stop=rng.choice([None, -1, 9]),
+            step=_each(rng, axes, 1, 3),
+        ),
+        lambda: ops.Roll(shift=_each(rng, axes, -3, 5)),
+        lambda: ops.Flip(along=_each(rng, axes, 0, 1)),
+        lambda: ops.Tile(repeats=_each(rng, axes, 1, 2)),
+        lambda: ops.BlockMix(size=_each(rng, axes, 1, 4), shift=_each(rng, axes, 0, 3)),
+        lambda: ops.GridMix(grid=_each(rng, axes, 1, 3)),
         *(x.usual for x in _OTHERS),
     ]
     if global_ops and rng.random() < 0.06:

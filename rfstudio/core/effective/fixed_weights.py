@@ -25,7 +25,13 @@ def is_fixed(op: ops.Op | None) -> bool:
     """Return whether a layer is linear with weights that are not learned, channel by channel."""
     return isinstance(
         op,
-        ops.AvgPool | ops.AdaptiveAvgPool | ops.GlobalAvgPool | ops.Upsample | ops.Pad | ops.Crop,
+        ops.AvgPool
+        | ops.AdaptiveAvgPool
+        | ops.GlobalAvgPool
+        | ops.Upsample
+        | ops.Pad
+        | ops.Crop
+        | ops.Move,
     )
 
 

@@ -9,13 +9,15 @@ from math import prod
 from typing import Any
 
 from rfstudio.core.axes.axis_rule import (
+    AxisRule,
     AxisRules,
+    Periodic,
     Window,
     as_mean,
     samples_in_windows,
     shares_of_taps,
 )
-from rfstudio.core.energy.autocorrelation import pooled
+from rfstudio.core.energy.autocorrelation import Rule, pooled, strided, weighted
 from rfstudio.core.energy.backward import spreading
 from rfstudio.core.energy.layer import Layer, Place, Runs, average
 from rfstudio.core.energy.moments import Moments, Profile, averaged, largest, scaled
@@ -115,17 +117,66 @@ def mean(rules: AxisRules, place: Place, runs: Runs) -> Layer:
 
 def mean_of_channels(taps: int, place: Place, runs: Runs) -> Layer:
     """Return the layer of what is taken for a mean over taps and, if need be, channels."""
-    factor = 1.0 / max(taps, 1) ** 2
-    out = tuple([(n, averaged(x, taps)) for n, x in runs])
-    if place.channels != place.channels_in:
-        factor *= place.channels / max(place.channels_in, 1) ** 2
-        whole = average(out)
-        square = whole.mean**2 + (whole.square - whole.mean**2) / max(place.channels_in, 1)
-        out = ((place.channels, Moments(square, square, whole.mean)),)
+    share, out = _of_all_channels(place, tuple([(n, averaged(x, taps)) for n, x in runs]))
+    factor = share / max(taps, 1) ** 2
     correlation = pooled(tuple([as_mean(x) for x in place.rules]))
     return Layer(
         spreading(place.rules, factor, correlation=correlation), out, correlates=True, sums=True
     )
+
+
+def mean_of_groups(place: Place, runs: Runs) -> Layer:
+    """Return the layer of what is taken for a mean over groups of positions, as of (E18).
+
+    With another number of channels, each of them gets the mean over all as well.
+    """
+    count = _reads(place.rules)
+    share, out = _of_all_channels(place, tuple([(n, averaged(x, count)) for n, x in runs]))
+    means = tuple([as_mean(x) for x in place.rules])
+    return Layer(
+        spreading(means, share, power=2, correlation=listed(means) or pooled(means)),
+        out,
+        correlates=count > 1,
+        sums=_overlaps(place.rules),
+    )
+
+
+def _of_all_channels(place: Place, runs: Runs) -> tuple[float, Runs]:
+    """Return factor of energy and values where another number of channels get the mean of all."""
+    if place.channels == place.channels_in:
+        return 1.0, runs
+    whole = average(runs)
+    square = whole.mean**2 + (whole.square - whole.mean**2) / max(place.channels_in, 1)
+    out = ((place.channels, Moments(square, square, whole.mean)),)
+    return place.channels / max(place.channels_in, 1) ** 2, out
+
+
+def moved(place: Place, runs: Runs) -> Layer:
+    """Return the layer of what copies each value to one place or to several."""
+    sums = any(x.n_out > x.n_in for x in place.rules)
+    return Layer(spreading(place.rules, correlation=_moved(place.rules)), runs, sums=sums)
+
+
+def _moved(rules: AxisRules) -> Rule | None:
+    """Return the rule of correlations of (E3) where each output reads one input."""
+    if all(isinstance(x, Window) for x in rules):
+        return strided(strides(rules))
+    return listed(rules)
+
+
+def listed(rules: AxisRules) -> Rule | None:
+    """Return (E3) of rules that are lists of reads or do nothing; None: there are others."""
+    tables = [_listed(x) for x in rules]
+    found = tuple([x for x in tables if x is not None])
+    return weighted(found) if len(found) == len(rules) else None
+
+
+def _listed(rule: AxisRule) -> Periodic | None:
+    if isinstance(rule, Periodic):
+        return rule
+    if isinstance(rule, Window) and rule.is_identity:
+        return Periodic(rule.n_in, rule.n_out, 1, ((0,),))
+    return None
 
 
 def placed(place: Place, runs: Runs, *, repeats: bool) -> Layer:

@@ -196,12 +196,14 @@ def _seeing(behind: list[AnyTrack], field: AxisField, by_size: bool) -> AxisFiel
 def _through_window(track: Track, window: Window) -> Track:
     """Apply the recurrence of [1]_ in the plain case, in which all units see alike."""
     jump, (first,), (last,) = track
-    before = window.before
-    reach = window.dilation * (window.kernel - 1)
+    start = -window.before * jump
+    stop = start + window.dilation * (window.kernel - 1) * jump
+    if jump < 0:  # a mirrored map: its last tap is what comes first
+        start, stop = stop, start
     return Track(
         jump * window.stride,
-        (first - before * jump,),  # type: ignore[operator]
-        (last + (reach - before) * jump,),  # type: ignore[operator]
+        (first + start,),  # type: ignore[operator]
+        (last + stop,),  # type: ignore[operator]
     )
 
 

@@ -156,7 +156,7 @@ def _reasons(local: Sequence[Fields], nodes: Sequence[Node]) -> tuple[str, ...]:
             isinstance(x, Periodic) and x.by_size for x in node.rules
         ):
             found.append(f"'{node.name}' places its samples by the size of the whole map")
-        elif isinstance(op, ops.Upsample | ops.Crop) and op.size is not None:
+        elif _has_fixed_size(op):
             if any(x.n_in != x.n_out for x in node.rules):
                 found.append(f"'{node.name}' makes a map of a fixed size")
         elif any(isinstance(x, Periodic) and x.advance < 0 for x in node.rules):
@@ -170,6 +170,13 @@ def _reasons(local: Sequence[Fields], nodes: Sequence[Node]) -> tuple[str, ...]:
                     found.append(f"'{node.name}' joins branches of different stride")
                     break
     return tuple(found)
+
+
+def _has_fixed_size(op: ops.Op | None) -> bool:
+    """Whether the map, or where it starts, is given in samples that do not move with its ends."""
+    if isinstance(op, ops.Slice):
+        return op.depends_on_size
+    return isinstance(op, ops.Upsample | ops.Crop) and op.size is not None
 
 
 @dataclass(frozen=True, slots=True)

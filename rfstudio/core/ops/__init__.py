@@ -17,12 +17,14 @@ from types import MappingProxyType, ModuleType
 from rfstudio.core.ops import (
     activation,
     attention,
+    blocks,
     border,
     convolution,
     custom,
     dense,
     gate,
     merge,
+    moves,
     norm,
     plain,
     pool,
@@ -30,12 +32,14 @@ from rfstudio.core.ops import (
 )
 from rfstudio.core.ops.activation import *
 from rfstudio.core.ops.attention import *
+from rfstudio.core.ops.blocks import *
 from rfstudio.core.ops.border import *
 from rfstudio.core.ops.convolution import *
 from rfstudio.core.ops.custom import *
 from rfstudio.core.ops.dense import *
 from rfstudio.core.ops.gate import *
 from rfstudio.core.ops.merge import *
+from rfstudio.core.ops.moves import *
 from rfstudio.core.ops.norm import *
 from rfstudio.core.ops.operation import *
 from rfstudio.core.ops.plain import *
@@ -46,7 +50,7 @@ from rfstudio.core.ops.values import *
 from rfstudio.core.ops.window import *
 
 _FAMILIES = (
-    *(convolution, pool, custom, resample, border),
+    *(convolution, pool, custom, resample, border, moves, blocks),
     *(activation, plain, dense, norm, gate, attention, merge),
 )
 

@@ -198,10 +198,19 @@ def _avg_pool(op: ops.AvgPool, node: Node, sources: Sequence[Node]) -> Written:
 
 @writer_for(ops.Custom)
 def _custom(op: ops.Custom, node: Node, sources: Sequence[Node]) -> Written:
-    label = ascii(op.label or node.name)
-    label = label.replace("{", "{{").replace("}", "}}")
+    return _declared(op.label, node, sources)
+
+
+@WRITERS.family(ops.Mixer)
+def _mixer(op: ops.Mixer, node: Node, sources: Sequence[Node]) -> Written:
+    return _declared(op.label or op.keyword, node, sources)
+
+
+def _declared(label: str, node: Node, sources: Sequence[Node]) -> Written:
+    """Return an operation that the reader of the source has to fill in."""
+    text = ascii(label or node.name).replace("{", "{{").replace("}", "}}")
     return Written(
-        "{self}({0})", f"Custom({label}, {sources[0].channels}, {node.channels})", ("Custom",)
+        "{self}({0})", f"Custom({text}, {sources[0].channels}, {node.channels})", ("Custom",)
     )
 
 
@@ -277,6 +286,36 @@ def _crop(_: ops.Crop, node: Node, sources: Sequence[Node]) -> Written:
         for before, n, m in zip(befores, sources[0].size, node.size, strict=True)
     ]
     return _zero_padded(pairs)
+
+
+@writer_for(ops.Slice)
+def _slice(op: ops.Slice, node: Node, sources: Sequence[Node]) -> Written:
+    found = [op.indices(axis, sources[0].size) for axis in range(len(node.size))]
+    parts = [
+        f"{x.start or ''}:{'' if x.stop >= n else x.stop}{'' if x.step == 1 else f':{x.step}'}"
+        for x, n in zip(found, sources[0].size, strict=True)
+    ]
+    return Written(f"{{0}}[..., {', '.join(parts)}]")
+
+
+@writer_for(ops.Roll)
+def _roll(op: ops.Roll, node: Node, _: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    dims = tuple(range(2, 2 + axes))
+    return Written(f"torch.roll({{0}}, {per_axis(op.shift, axes)}, {dims})")
+
+
+@writer_for(ops.Flip)
+def _flip(op: ops.Flip, node: Node, _: Sequence[Node]) -> Written:
+    mirrored = per_axis(op.along, len(node.size))
+    dims = [2 + axis for axis, x in enumerate(mirrored) if x]
+    return Written(f"{{0}}.flip({dims})")
+
+
+@writer_for(ops.Tile)
+def _tile(op: ops.Tile, node: Node, _: Sequence[Node]) -> Written:
+    times = ", ".join(map(str, per_axis(op.repeats, len(node.size))))
+    return Written(f"{{0}}.repeat(1, 1, {times})")
 
 
 def _zero_padded(pairs: Sequence[tuple[int, int]]) -> Written:

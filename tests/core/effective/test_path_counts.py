@@ -79,6 +79,7 @@ def test_that_counts_are_the_gradient_of_the_network_with_all_weights_one(part: 
 _LINEAR = (
     *(ops.Conv, ops.ConvTranspose, ops.AvgPool, ops.AdaptiveAvgPool, ops.Pad, ops.Crop),
     *(ops.Upsample, ops.Add, ops.Concat, ops.PixelUnshuffle, ops.BatchNorm),
+    *(ops.Slice, ops.Roll, ops.Flip, ops.Tile),
 )
 
 

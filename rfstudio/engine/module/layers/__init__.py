@@ -1,7 +1,16 @@
 """The operations of a network as torch modules that can evaluate any box of their map."""
 
 # Each of these enters its modules in the tables.
-from rfstudio.engine.module.layers import mixing, pointwise, positive, resampling, windows
+from rfstudio.engine.module.layers import mixing, moving, pointwise, positive, resampling, windows
 from rfstudio.engine.module.layers.table import LAYERS, POSITIVE
 
-__all__ = ["LAYERS", "POSITIVE", "mixing", "pointwise", "positive", "resampling", "windows"]
+__all__ = [
+    "LAYERS",
+    "POSITIVE",
+    "mixing",
+    "moving",
+    "pointwise",
+    "positive",
+    "resampling",
+    "windows",
+]

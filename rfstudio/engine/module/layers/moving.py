@@ -1,0 +1,86 @@
+"""Moves of positions, and mixing within blocks and grids of them."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from rfstudio.core import ops
+from rfstudio.core.network.graph import Node
+from rfstudio.engine.module.boxes import Part
+from rfstudio.engine.module.layers.base import Evaluate, LayerModule
+from rfstudio.engine.module.layers.positive import as_it_is
+from rfstudio.engine.module.layers.table import LAYERS, POSITIVE
+
+MoveT_co = TypeVar("MoveT_co", bound=ops.Move, covariant=True)
+MixerT_co = TypeVar("MixerT_co", bound=ops.Mixer, covariant=True)
+
+
+@LAYERS.family(ops.Move)
+class MoveModule(LayerModule[MoveT_co]):
+    """Each output is one input: a choice along each axis."""
+
+    keeps = "nothing"
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        del node
+        (source,) = sources
+        chosen = [
+            torch.tensor(self.op.indices(axis, source.size)[start:stop]) - source.box[axis][0]
+            for axis, (start, stop) in enumerate(target.box)
+        ]
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            x = inputs[0]
+            for axis, index in enumerate(chosen):
+                x = x.index_select(2 + axis, index.to(x.device))
+            return x
+
+        return evaluate
+
+
+class GroupModule(LayerModule[MixerT_co]):
+    """Each output is the mean over the positions of its group, or their sum.
+
+    With another number of output channels, each of them gets the mean over all channels.
+    """
+
+    keeps = "nothing"
+    is_mean = True
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        (source,) = sources
+        tables = []
+        for axis in range(len(node.size)):
+            groups = torch.from_numpy(self.op.groups(axis, source.size))
+            ours, read = groups[slice(*target.box[axis])], groups[slice(*source.box[axis])]
+            table = (ours[:, None] == read[None, :]).double()
+            tables.append(table / table.sum(1, keepdim=True) if self.is_mean else table)
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            x = inputs[0]
+            for axis, table in enumerate(tables):
+                x = torch.movedim(torch.movedim(x, 2 + axis, -1) @ table.to(x).mT, -1, 2 + axis)
+            if x.shape[1] == node.channels:
+                return x
+            merged = x.mean(1, keepdim=True) if self.is_mean else x.sum(1, keepdim=True)
+            return merged.expand(-1, node.channels, *x.shape[2:])
+
+        return evaluate
+
+
+@LAYERS.family(ops.Mixer)
+class MixerModule(GroupModule[ops.Mixer]):
+    """A mixing within blocks or grids, taken for the mean over them."""
+
+
+@POSITIVE.family(ops.Mixer)
+class SumOfGroup(GroupModule[ops.Mixer]):
+    """The sum over a block or a grid."""
+
+    is_mean = False
+
+
+POSITIVE.family(ops.Move)(as_it_is)
