@@ -1,0 +1,469 @@
+"""A module of torch as records: exported once, with marks where calls of submodules end."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, fx, nn
+
+from rfstudio.core import ops
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.ops import Op
+from rfstudio.engine.importing.aten import RULES
+from rfstudio.engine.importing.aten_rules import Call, shape_of
+from rfstudio.engine.importing.marks import marked
+from rfstudio.importing.records import Program, Record, Scope
+
+_MAX_CONSTANT = 1 << 26
+"""Largest constant, in values, that is worked out: masks and indices are far smaller."""
+
+
+class ExportError(RFStudioError):
+    """A module that torch cannot export; the text says why, in torch's or the module's words."""
+
+
+def exported(module: nn.Module, shape: Sequence[int], name: str = "") -> Program:
+    """Return a module as records.
+
+    Parameters
+    ----------
+    module
+        Any module that takes one image (1, channels, *size).
+    shape
+        Shape of the image.
+    name
+        What the network is to be called; empty: the module's class.
+
+    Raises
+    ------
+    ExportError
+        If torch cannot export it.
+    """
+    program = _export(module, shape)
+    silent = {path: _silent(part) for path, part in module.named_modules()}
+    marks = {path: op for path, op in silent.items() if op is not None}
+    return _Reader(program, name or type(module).__name__, marks).program()
+
+
+def _silent(part: nn.Module) -> Op | None:
+    """Return the operation of a module that leaves nothing in the graph, if it has one."""
+    if isinstance(part, nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d):
+        return ops.Dropout(p=float(part.p))
+    return None
+
+
+def _export(module: nn.Module, shape: Sequence[int]) -> torch.export.ExportedProgram:
+    training = {x: x.training for x in module.modules()}
+    like = next(iter(module.parameters()), torch.zeros(()))
+    image = torch.zeros(tuple(shape), device=like.device, dtype=_real(like.dtype))
+    try:
+        module.eval()
+        with torch.no_grad(), marked(module), _quiet():
+            return torch.export.export(module, (image,), strict=False)
+    except RFStudioError:
+        raise
+    except Exception as error:
+        raise ExportError(_words(module, shape, error)) from error
+    finally:
+        for part, was in training.items():
+            part.training = was
+
+
+def _real(dtype: torch.dtype) -> torch.dtype:
+    return dtype if dtype.is_floating_point else torch.float32
+
+
+def _words(module: nn.Module, shape: Sequence[int], error: Exception) -> str:
+    size = "×".join(map(str, shape[2:]))
+    first = str(error).strip().partition("\n")[0]
+    hint = ""
+    if "GuardOnDataDependent" in type(error).__name__ or "data-dependent" in str(error):
+        hint = "; what it does depends on values: import a part of it, such as its backbone"
+    elif any(n % 32 for n in shape[2:]):
+        hint = "; try a size that is a multiple of 32"
+    return f"{type(module).__qualname__} cannot be exported for an input of {size}: {first}{hint}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch's warnings and logs to itself: they are about its own insides."""
+    logger = logging.getLogger("torch")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+class _Reader:
+    """Reads the graph of an exported program."""
+
+    def __init__(
+        self, exported: torch.export.ExportedProgram, name: str, marks: Mapping[str, Op]
+    ) -> None:
+        self._exported = exported
+        self._marks = marks
+        self._name = name
+        self._nodes = _flat(exported.graph_module)
+        self._records: list[Record] = []
+        self._constants: dict[str, tuple[int, ...]] = {}
+        self._depends: set[str] = set()
+        self._now: dict[str, str] = {}
+        self._lists: dict[str, list[str]] = {}
+        self._scopes = _Scopes()
+        self._learned: dict[str, tuple[str, int]] = {}
+        self._values: dict[str, Any] = {}
+        self._computed = 0
+
+    def program(self) -> Program:
+        """Return all of it as records."""
+        signature = self._exported.graph_signature
+        parameters = dict(signature.inputs_to_parameters)
+        source = shape = None
+        for node in self._nodes:
+            if node.op == "placeholder":
+                if str(node.target) in signature.user_inputs and source is None:
+                    source, shape = node.name, shape_of(node)
+                    self._depends.add(node.name)
+                    continue
+                self._constants[node.name] = shape_of(node)
+                if node.name in parameters:
+                    count = int(np.prod(shape_of(node), dtype=np.int64))
+                    self._learned[node.name] = (parameters[node.name], count)
+            elif node.op == "call_function":
+                self._call(node)
+        if source is None or not shape:
+            raise ExportError("the module takes no image")
+        result = next((x for x in self._nodes if x.op == "output"), None)
+        outputs = result.args[0] if result is not None else ()
+        first = outputs[0] if isinstance(outputs, list | tuple) and outputs else outputs
+        name = self._at(first) if isinstance(first, fx.Node) else ""
+        return Program(
+            self._name,
+            source,
+            shape,
+            tuple(self._records),
+            self._constants,
+            self._value_of,
+            name,
+        )
+
+    # --- nodes -----------------------------------------------------------------------------------
+
+    def _at(self, node: fx.Node) -> str:
+        """Return the name of the value that a node has now: operations may work in place."""
+        return self._now.get(node.name, node.name)
+
+    def _call(self, node: fx.Node) -> None:
+        scope = self._scopes.of(node)
+        word, in_place = _word(node)
+        sources = list(node.all_input_nodes)
+        depending = any(self._at(x) in self._depends or x.name in self._lists for x in sources)
+        if word in (
+            "new_zeros",
+            "new_ones",
+            "new_full",
+            "new_empty",
+            "zeros_like",
+            "ones_like",
+            "full_like",
+            "empty_like",
+            "rand_like",
+            "randn_like",
+        ):
+            depending = False
+        if not depending:
+            self._constant(node, sources)
+            return
+        if word == "getitem":
+            self._item(node)
+            return
+        if word in ("split", "split_with_sizes", "chunk", "tensor_split", "unbind"):
+            self._split(node, word, scope)
+            return
+        if not shape_of(node) and not isinstance(node.meta.get("val"), Tensor):
+            return
+        self._depends.add(node.name)
+        self._records.append(self._record(node, word, scope))
+        if in_place and node.args and isinstance(node.args[0], fx.Node):
+            self._now[node.args[0].name] = node.name
+
+    def _constant(self, node: fx.Node, sources: Sequence[fx.Node]) -> None:
+        self._constants[node.name] = shape_of(node)
+        learned = [self._learned[x.name] for x in sources if x.name in self._learned]
+        if learned:
+            names = ",".join(x for x, _ in learned)
+            self._learned[node.name] = (names, sum(n for _, n in learned))
+
+    def _record(self, node: fx.Node, word: str, scope: Scope) -> Record:
+        call = Call(node, _arguments(node))
+        rule = RULES.get(word)
+        kind, options = ("unknown", {}) if rule is None else rule(call)
+        if word == "mark":
+            kind, options = "mark", {"op": self._marks.get(str(node.args[1]))}
+        if word == "index":
+            kind, options = self._index(call)
+        if word == "copy":
+            kind, options = "same", {}
+        names = [self._at(x) for x in _tensors(node)]
+        if word == "copy":
+            names = names[1:]
+        learned = [self._learned[x] for x in dict.fromkeys(names) if x in self._learned]
+        return Record(
+            kind,
+            node.name,
+            shape_of(node),
+            tuple(names),
+            options,
+            scope,
+            word,
+            tuple(y for x, _ in learned for y in x.split(",")),
+            sum(n for _, n in learned),
+        )
+
+    def _index(self, call: Call) -> tuple[str, dict[str, Any]]:
+        """Read an index by tensors: understood if it is one constant index of one dimension."""
+        indices = list(call["indices"])
+        given = [(i, x) for i, x in enumerate(indices) if x is not None]
+        if len(given) == 1:
+            place, index = given[0]
+            value = self._value_of(index.name)
+            if value is not None and value.dtype != bool and value.ndim == 1:
+                return "gather", {"dim": place, "index": value}
+        return "unknown", {}
+
+    def _item(self, node: fx.Node) -> None:
+        parent, which = node.args
+        assert isinstance(parent, fx.Node)
+        assert isinstance(which, int)
+        if parent.name in self._lists:
+            self._now[node.name] = self._lists[parent.name][which]
+            self._depends.add(self._now[node.name])
+            return
+        if which == 0 and self._at(parent) in self._depends:
+            self._now[node.name] = self._at(parent)
+            return
+        # A second result, such as the indices of a pooling: something that reads the same.
+        self._depends.add(node.name)
+        self._records.append(
+            Record("unknown", node.name, shape_of(node), (self._at(parent),), {}, (), "getitem")
+        )
+
+    def _split(self, node: fx.Node, word: str, scope: Scope) -> None:
+        """Several results, each a slice of the same value."""
+        call = Call(node, _arguments(node))
+        shape = shape_of(node.args[0])
+        dim = call.get("dim", 0) % len(shape)
+        values = node.meta["val"]
+        names, start = [], 0
+        source = self._at(node.args[0])  # type: ignore[arg-type]  # the value that is split
+        for i, value in enumerate(values):
+            name = f"{node.name}#{i}"
+            out = tuple(int(x) for x in value.shape)
+            options: dict[str, Any] = {"dim": dim, "start": start, "step": 1}
+            if word == "unbind":
+                options["select"] = True
+            start += 1 if word == "unbind" else out[dim]
+            self._records.append(Record("slice", name, out, (source,), options, scope, word))
+            self._depends.add(name)
+            names.append(name)
+        self._lists[node.name] = names
+
+    # --- constants -------------------------------------------------------------------------------
+
+    def _value_of(self, name: str) -> NDArray[np.generic] | None:
+        """Return a constant, worked out by torch; None if it is too large or depends on more."""
+        shape = self._constants.get(name)
+        if shape is None or np.prod(shape, dtype=np.int64) > _MAX_CONSTANT:
+            return None
+        try:
+            value = self._worked_out(name)
+        except Exception:  # noqa: BLE001 - a constant that cannot be known is not followed
+            return None
+        if not isinstance(value, Tensor):
+            return None
+        return value.detach().cpu().resolve_neg().numpy()
+
+    def _worked_out(self, name: str) -> Any:
+        """Run all operations on constants up to one, in order, since some work in place."""
+        stop = next(i for i, x in enumerate(self._nodes) if x.name == name)
+        wanted = self._needed(stop)
+        for i in range(stop + 1):
+            node = self._nodes[i]
+            if node.name not in wanted or node.name in self._values:
+                continue
+            if node.op == "placeholder":
+                self._values[node.name] = self._given(node.name)
+            elif node.op == "call_function":
+                with torch.no_grad():
+                    arguments = fx.node.map_arg(node.args, self._value)
+                    options = fx.node.map_arg(node.kwargs, self._value)
+                    self._values[node.name] = node.target(*arguments, **options)  # type: ignore[operator]
+        return self._values[name]
+
+    def _needed(self, last: int) -> set[str]:
+        """Return the constants up to a place, those that are written in place included."""
+        return {
+            x.name
+            for x in self._nodes[: last + 1]
+            if x.name in self._constants and x.name not in self._depends and not _is_heavy(x)
+        }
+
+    def _value(self, node: fx.Node) -> Any:
+        if node.name in self._values:
+            return self._values[node.name]
+        value: Any = node.meta.get("val")
+        if isinstance(value, Tensor):  # of the image, whose values do not matter: new_zeros
+            return torch.zeros(value.shape, dtype=value.dtype)
+        return value
+
+    def _given(self, name: str) -> Tensor:
+        signature = self._exported.graph_signature
+        state = self._exported.state_dict
+        for table in (signature.inputs_to_parameters, signature.inputs_to_buffers):
+            if name in table:
+                key = table[name]
+                value: Tensor = state[key] if key in state else self._exported.constants[key]
+                return value.detach().clone() if value.numel() < 1 << 22 else value.detach()
+        constants = signature.inputs_to_lifted_tensor_constants
+        found: Tensor = self._exported.constants[constants[name]]
+        return found.clone()
+
+
+def _flat(module: fx.GraphModule) -> list[fx.Node]:
+    """Return all nodes in order, those of regions (of autocast, without gradients) among them."""
+    nodes = list(module.graph.nodes)
+    if not any(x.op == "call_function" and _is_region(x) for x in nodes):
+        return nodes
+    graph = fx.Graph()
+    taken: dict[fx.Node, Any] = {}
+    _copy_into(graph, module, taken, None)
+    return list(graph.nodes)
+
+
+def _copy_into(
+    graph: fx.Graph, module: fx.GraphModule, taken: dict[fx.Node, Any], given: Sequence[Any] | None
+) -> Any:
+    """Copy the nodes of a module; return what it returns."""
+    inputs = iter(given or ())
+    for node in module.graph.nodes:
+        if node.op == "placeholder" and given is not None:
+            taken[node] = next(inputs)
+        elif node.op == "output" and given is not None:
+            return fx.node.map_arg(node.args[0], taken.__getitem__)
+        elif node.op == "get_attr" and isinstance(
+            part := getattr(module, str(node.target), None), fx.GraphModule
+        ):
+            taken[node] = part
+        elif node.op == "call_function" and _is_region(node):
+            arguments = [taken[x] if isinstance(x, fx.Node) else x for x in node.args]
+            at = next(i for i, x in enumerate(arguments) if isinstance(x, fx.GraphModule))
+            taken[node] = _copy_into(graph, arguments[at], taken, arguments[at + 1 :])
+        elif node.op == "call_function" and _is_item_of_region(node, taken):
+            parent, which = node.args
+            taken[node] = taken[parent][which]
+        else:
+            taken[node] = graph.node_copy(node, lambda x: taken[x])
+    return None
+
+
+def _is_region(node: fx.Node) -> bool:
+    return str(getattr(node.target, "__name__", "")).startswith("wrap_with_")
+
+
+def _is_item_of_region(node: fx.Node, taken: Mapping[fx.Node, Any]) -> bool:
+    parent = node.args[0] if node.args else None
+    return (
+        getattr(node.target, "__name__", "") == "getitem"
+        and isinstance(parent, fx.Node)
+        and isinstance(taken.get(parent), tuple | list)
+    )
+
+
+def _is_heavy(node: fx.Node) -> bool:
+    return _word(node)[0] == "batch_norm" or (
+        node.op == "call_function" and int(np.prod(shape_of(node), dtype=np.int64)) > _MAX_CONSTANT
+    )
+
+
+def _word(node: fx.Node) -> tuple[str, bool]:
+    """Return the name of an operation without overload, and whether it works in place."""
+    target = node.target
+    if isinstance(target, torch._ops.OpOverload):  # noqa: SLF001 - the type has no public name
+        word = str(target._schema.name).partition("::")[2]  # noqa: SLF001 - it has no public name
+        in_place = word.endswith("_") and not word.endswith("__")
+        return (word[:-1] if in_place and word not in ("detach_",) else word), in_place
+    return getattr(target, "__name__", str(target)), False
+
+
+def _arguments(node: fx.Node) -> Mapping[str, Any]:
+    """Return arguments by name, with those that have a default."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return dict(enumerate(node.args))  # type: ignore[arg-type]
+    found: dict[str, Any] = {}
+    for i, argument in enumerate(schema.arguments):
+        if i < len(node.args):
+            found[argument.name] = node.args[i]
+        elif argument.name in node.kwargs:
+            found[argument.name] = node.kwargs[argument.name]
+        elif argument.has_default_value():
+            found[argument.name] = argument.default_value
+    if "input" in found:
+        found.setdefault("self", found["input"])
+    return found
+
+
+def _tensors(node: fx.Node) -> list[fx.Node]:
+    """Return the values that an operation reads, in order, with repetitions."""
+    found: list[fx.Node] = []
+
+    def note(x: fx.Node) -> fx.Node:
+        found.append(x)
+        return x
+
+    fx.node.map_arg(node.args, note)
+    fx.node.map_arg(node.kwargs, note)
+    return found
+
+
+class _Scopes:
+    """Names of the modules that nodes lie in; the second call of one is ``name@1``."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, ...], str] = {}
+        self._counts: dict[tuple[Scope, str], int] = {}
+
+    def of(self, node: fx.Node) -> Scope:
+        """Return the names from the outside in."""
+        stack: Mapping[str, Any] = node.meta.get("nn_module_stack") or {}
+        scope: Scope = ()
+        before = ""
+        keys: tuple[str, ...] = ()
+        for key, (path, *_) in stack.items():
+            path = path if isinstance(path, str) else ""
+            if not path or path == before:
+                continue
+            if before and not path.startswith(before + "."):
+                scope, before = (), ""  # a module that lies elsewhere in the model
+            own = path.removeprefix(before + ".") if before else path
+            keys = (*keys, key)
+            name = self._names.get(keys)
+            if name is None:
+                count = self._counts.get((scope, own), 0)
+                self._counts[scope, own] = count + 1
+                name = f"{own}@{count}" if count else own
+                self._names[keys] = name
+            scope = (*scope, *name.split("."))
+            before = path
+        return scope

@@ -1,0 +1,132 @@
+"""A submodule of a user's own module as a module of its own: image in, its map out.
+
+Fields of a trained model are measured on the model itself, not on a copy that was rebuilt.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from math import prod
+from typing import Any
+
+from torch import Tensor, nn
+
+from rfstudio.engine.process.errors import MeasurementError
+
+_CALL = re.compile(r"@(\d+)")
+
+
+class _Reached(Exception):  # noqa: N818 - not an error: the forward pass has got as far as it must
+    """Carries the output of the submodule out of the forward pass."""
+
+    def __init__(self, output: object) -> None:
+        super().__init__()
+        self.output = output
+
+
+class LayerOfModule(nn.Module):
+    """What a submodule makes of an image, as (N, channels, *size).
+
+    Parameters
+    ----------
+    module
+        The whole module; a copy of it is used, in evaluation mode.
+    layer
+        Path of the submodule; ``path@1`` is its second call.
+    channels, size
+        Of its map.
+
+    Raises
+    ------
+    MeasurementError
+        If there is no such submodule.
+    """
+
+    def __init__(self, module: nn.Module, layer: str, channels: int, size: Sequence[int]) -> None:
+        super().__init__()
+        path = _CALL.sub("", layer)
+        known = dict(module.named_modules())
+        if path not in known:
+            raise MeasurementError(_no_submodule(module, path, known))
+        self.module = copy.deepcopy(module).eval()
+        self._path, self._call = path, sum(map(int, _CALL.findall(layer)))
+        self._channels, self._size = channels, tuple(size)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the map of the submodule."""
+        calls = iter(range(self._call, -1, -1))
+
+        def stop(_module: nn.Module, _arguments: object, output: object) -> None:
+            if next(calls) == 0:
+                raise _Reached(output)
+
+        handle = self.module.get_submodule(self._path).register_forward_hook(stop)
+        try:
+            self.module(image)
+        except _Reached as reached:
+            return self._as_map(reached.output)
+        finally:
+            handle.remove()
+        raise MeasurementError(f"'{self._path}' was not called for this image")
+
+    def _as_map(self, output: object) -> Tensor:
+        tensor = next(_tensors(output), None)
+        if tensor is None:
+            raise MeasurementError(f"'{self._path}' returns no tensor")
+        found = as_map(tensor, self._channels, self._size)
+        if found is None:
+            shape = "×".join(map(str, tensor.shape))
+            raise MeasurementError(
+                f"'{self._path}' returns {shape} values, which are no map of "
+                f"{self._channels} channels of {'×'.join(map(str, self._size))}"
+            )
+        return found
+
+
+def as_map(x: Tensor, channels: int, size: tuple[int, ...]) -> Tensor | None:
+    """Return a tensor as (N, channels, *size), whatever its layout is; None if it is no such map.
+
+    Tokens without a position, such as a class token, come first and are left out.
+    """
+    axes, tokens = len(size), prod(size)
+    if x.dim() == axes + 2:
+        if tuple(x.shape[1:]) == (channels, *size):
+            return x
+        if tuple(x.shape[1:]) == (*size, channels):
+            return x.movedim(-1, 1)
+    if x.dim() == 3:
+        extra = x.shape[1] - tokens
+        if x.shape[2] == channels and 0 <= extra < max(tokens, 2):
+            return x[:, extra:].mT.reshape(len(x), channels, *size)
+        if tuple(x.shape[1:]) == (channels, tokens):
+            return x.reshape(len(x), channels, *size)
+    if x.dim() == 2 and tokens == 1 and x.shape[1] == channels:
+        return x.reshape(len(x), channels, *size)
+    return None
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, dict):
+        for x in output.values():
+            yield from _tensors(x)
+    elif isinstance(output, list | tuple):
+        for x in output:
+            yield from _tensors(x)
+
+
+def _no_submodule(module: nn.Module, path: str, known: dict[str, nn.Module]) -> str:
+    name = type(module).__qualname__
+    outer = path.rpartition(".")[0]
+    while outer and outer not in known:
+        outer = outer.rpartition(".")[0]
+    near = [outer] if outer else get_close_matches(path, known, n=1)
+    hint = f"; measure '{near[0]}'" if near else ""
+    return (
+        f"'{path}' is no submodule of {name}, so the module itself cannot be measured there{hint}, "
+        "or give weights='random' to measure the network as it was imported"
+    )

@@ -1,0 +1,365 @@
+"""Rules of attention.
+
+It is a product of two sides (the scores), a softmax, and a product with values.  The scores
+make no layer: they wait until they meet the values, so that all of it becomes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.importing.layout import (
+    CHANNEL,
+    FREE,
+    KEY,
+    Digit,
+    Dim,
+    Scores,
+    View,
+    in_order,
+)
+from rfstudio.importing.maps import Reads, reads_of
+from rfstudio.importing.meeting import meet
+from rfstudio.importing.records import Record
+from rfstudio.importing.rules import Rules
+
+CUT = -50.0
+"""A constant mask of at most this cuts a connection: exp(−50) is no influence."""
+
+
+class Labels(NamedTuple):
+    """What the dimensions of a product of two tensors are called."""
+
+    left: str
+    right: str
+    result: str
+
+
+class Attending(Rules):
+    """Part of the tracker: attention, from scores to values."""
+
+    def _are_scores(self, left: View, right: View, labels: Labels, gone: Sequence[str]) -> bool:
+        both = set(labels.left) & set(labels.right)
+        inner = [left.dims[labels.left.index(x)] for x in gone]
+        inner += [right.dims[labels.right.index(x)] for x in gone]
+        if any(x.is_position for d in inner for x in d.digits):
+            return False
+        return self._has_positions(left, labels.left, both) and self._has_positions(
+            right, labels.right, both
+        )
+
+    def _scores(self, left: View, right: View, labels: Labels) -> View:
+        if left.offsets != right.offsets:
+            left, right = self.maps.unrolled(left), self.maps.unrolled(right)
+        first = dict(zip(labels.left, left.dims, strict=True))
+        second = dict(zip(labels.right, right.dims, strict=True))
+        dims = []
+        for x in labels.result:
+            if x in first:
+                known = any(y.is_position for y in first[x].digits) or x not in second
+                dims.append(first[x] if known or _is_channels(first[x]) else second[x])
+            else:
+                keys = tuple(
+                    y._replace(axis=KEY - y.axis) if y.is_position else y for y in second[x].digits
+                )
+                dims.append(Dim(keys, second[x].extra))
+        return replace(left, dims=tuple(dims), scores=Scores(left, right))
+
+    def _with_values(self, left: View, right: View, labels: Labels) -> View:
+        """Finish an attention."""
+        if left.scores is not None and right.scores is not None:
+            raise ValueError("scores times scores")
+        swapped = left.scores is None
+        scores, values = (right, left) if swapped else (left, right)
+        score_text, value_text = (
+            (labels.right, labels.left) if swapped else (labels.left, labels.right)
+        )
+        gone = [x for x in score_text if x in value_text and x not in labels.result]
+        met = [y for x in gone for y in scores.dims[score_text.index(x)].digits]
+        assert scores.scores is not None
+        sides = scores.scores
+        if met and all(x.is_position for x in met):
+            scores = _turned(scores)
+            sides = Scores(sides.key, sides.query, sides.others, sides.cut, sides.masked)
+        elif any(not x.is_key for x in met):
+            raise ValueError("scores are summed over something else than keys")
+        over = [value_text.index(x) for x in gone]
+        return self._attended(scores, sides, values, score_text, value_text, labels.result, over)
+
+    def _attended(
+        self,
+        scores: View,
+        sides: Scores,
+        values: View,
+        score_text: str,
+        value_text: str,
+        result: str,
+        over: Sequence[int],
+    ) -> View:
+        where = dict(zip(score_text, scores.dims, strict=True))
+        what = dict(zip(value_text, values.dims, strict=True))
+        dims = []
+        for x in result:
+            of_values = what.get(x)
+            if x not in where or (of_values is not None and _is_channels(of_values)):
+                assert of_values is not None
+                dims.append(of_values)
+            else:
+                dims.append(where[x])
+        wide = in_order(
+            [
+                replace(
+                    d,
+                    digits=tuple(
+                        y._replace(axis=CHANNEL) if y.axis == FREE else y for y in d.digits
+                    ),
+                )
+                for d in dims
+            ]
+        )
+        channels = prod(x.size for d in wide for x in d.digits if x.axis == CHANNEL)
+        read = [x for i in over for x in values.dims[i].digits if x.is_position]
+        own = [
+            x
+            for label, d in where.items()
+            if label not in value_text
+            for x in d.digits
+            if x.is_position
+        ]
+        query, key = sides.query, sides.key
+        sizes = {self.size(x) for x in (query, key, values)}
+        same_place = sorted(own) == sorted(read) and len(sizes) == 1
+        offsets = {x.offsets for x in (query, key, values)}
+        if same_place and len(offsets) == 1:
+            size = self.size(values)
+            reads = [reads_of([x for x in read if x.axis == a], n) for a, n in enumerate(size)]
+            node = self.maps.one([query.node, key.node, values.node])
+            return self._mixing(node, reads, wide, channels, values.offsets, sides)
+        return self._crossed(query, values, key, over, wide, channels, value_text, result)
+
+    def _mixing(
+        self,
+        node: int,
+        reads: Sequence[Reads],
+        dims: tuple[Dim, ...],
+        channels: int,
+        offsets: tuple[int, ...],
+        sides: Scores,
+    ) -> View:
+        if sides.masked:
+            self.maps.remark("merged", "a mask of the attention is not followed")
+        if any(offsets):
+            blocks = all(x in ("block", "same") for x, _ in reads)
+            if sides.cut and blocks:
+                node = self.maps.mixing(node, reads, "attention", channels, shift=offsets)
+                return View(node, dims, offsets=offsets)
+            if any(x not in ("whole", "same") for x, _ in reads):
+                size = self.maps.nodes[node].size
+                maps = [(np.arange(n) + x) % n for n, x in zip(size, offsets, strict=True)]
+                node, offsets = self.maps.remapped(node, maps), ()
+        node = self.maps.mixing(node, reads, "attention", channels)
+        return View(node, dims, offsets=offsets)
+
+    def _crossed(
+        self,
+        query: View,
+        values: View,
+        key: View,
+        over: Sequence[int],
+        dims: tuple[Dim, ...],
+        channels: int,
+        value_text: str,
+        result: str,
+    ) -> View:
+        """Let a query read the positions of another map, or other positions of the same."""
+        query = self.maps.unrolled(self.maps.settled(query))
+        if self.size(key) == self.size(values) and key.offsets == values.offsets:
+            node = self.maps.one([key.node, values.node])
+        else:
+            node = self.maps.settled(values).node
+        both = replace(values, node=node, start=0)
+        both = self.maps.unrolled(_positions_only(both))
+        read = self.maps.reduced(both, over, self.maps.nodes[node].channels, "other", settle=False)
+        place = {x: i for i, x in enumerate(value_text)}
+        left, right = [], []
+        for x, d in zip(result, dims, strict=True):
+            # Blocks may be those of the key alone: one query for all of them.
+            positions = tuple(y for y in d.digits if y.is_position and y in query.digits)
+            left.append(Dim(positions, d.extra))
+            theirs = read.dims[place[x]] if x in place else Dim()
+            right.append(Dim(tuple(y for y in theirs.digits if y.is_position)))
+        met = meet(
+            self.maps,
+            [replace(query, dims=tuple(left)), replace(read, dims=tuple(right))],
+            channels=False,
+        )
+        if met is None:
+            raise ValueError("query and key of an attention run through different blocks")
+        node = self.maps.custom(met.nodes, channels, "attention")
+        merged = [
+            theirs if theirs.digits or theirs.extra else d
+            for d, theirs in zip(dims, met.view.dims, strict=True)
+        ]
+        return View(node, tuple(merged), offsets=met.view.offsets)
+
+    def _attention(self, record: Record) -> View:
+        """Scaled dot-product attention: query, key, value; options: mask."""
+        views = [self.views.get(x) for x in record.sources[:3]]
+        ranks = [len(self.shapes[x]) for x in record.sources[:3]]
+        batch = "abcdefgh"[: max(ranks) - 2]
+        texts = [
+            batch[len(batch) - (r - 2) :] + end
+            for r, end in zip(ranks, ("ik", "jk", "jd"), strict=True)
+        ]
+        query, key, values = views
+        if query is None or key is None or values is None:
+            raise ValueError("a side of the attention is a constant")
+        labels = Labels(texts[0], texts[1], batch + "ij")
+        if not self._are_scores(query, key, labels, ["k"]):
+            return self._plain_attention(values, texts)
+        scores = self._scores(query, key, labels)
+        if record.options.get("mask"):
+            scores = self._masked(scores, record.options["mask"])
+        if record.options.get("causal"):
+            self.maps.remark("merged", "the causal mask of an attention is not followed")
+        return self._with_values(scores, values, Labels(batch + "ij", texts[2], batch + "id"))
+
+    def _plain_attention(self, values: View, texts: Sequence[str]) -> View:
+        """Attention over what are no positions, or with one query for all."""
+        where = dict(zip(texts[2], values.dims, strict=True))
+        if any(y.is_position for y in where["j"].digits) or where["j"].extra:
+            values = self.maps.settled(values)
+            place = texts[2].index("j")
+            kept = [x for i, d in enumerate(values.dims) if i != place for x in d.digits]
+            rest = prod(x.size for x in kept if x.axis == CHANNEL)
+            return self.maps.reduced(values, [place], rest, "other")
+        raise ValueError("an attention over channels")
+
+    # --- scores on their way -----------------------------------------------------------------
+
+    def merged_scores(self, record: Record, views: Sequence[View]) -> View:
+        """Scores plus or times something: a constant, a mask, a map of relative positions."""
+        waiting = [x for x in views if x.scores is not None]
+        if len(waiting) > 1:
+            return waiting[0]
+        (scores,) = waiting
+        if scores.shape != record.shape:
+            raise ValueError("scores are broadcast")
+        for name in record.sources:
+            if name not in self.views:
+                scores = self._masked(scores, name)
+        return scores
+
+    def _masked(self, view: View, name: str) -> View:
+        """Note whether a constant cuts connections of an attention, as masks do."""
+        value = self.program.value_of(name)
+        if value is None or view.scores is None or value.ndim == 0:
+            return view
+        allowed = np.asarray(value) if value.dtype == bool else np.asarray(value) > CUT
+        if allowed.all() or not np.issubdtype(allowed.dtype, np.bool_):
+            return view
+        cut = self._is_cut_of_rolled(view, allowed)
+        scores = replace(view.scores, cut=cut, masked=not cut)
+        return replace(view, scores=scores)
+
+    def _is_cut_of_rolled(self, view: View, allowed: NDArray[np.bool_]) -> bool:
+        """Whether a mask separates exactly what rolling has brought together."""
+        if not any(view.offsets):
+            return False
+        size = self.size(view)
+        shape = view.shape
+        allowed = allowed.reshape((1,) * (len(shape) - allowed.ndim) + allowed.shape)
+        wanted = np.ones((1,) * len(shape), bool)
+        for axis, (n, offset) in enumerate(zip(size, view.offsets, strict=True)):
+            sides = []
+            for kind in (axis, KEY - axis):
+                where: NDArray[np.int64] = np.zeros((1,) * len(shape), np.int64)
+                for i, d in enumerate(view.dims):
+                    inner = d.size
+                    for x in d.digits:
+                        inner //= x.size
+                        # Digits of the windows are shared by both sides.
+                        shared = x.axis == axis and not self._is_query(view, i)
+                        if x.axis == kind or (kind != axis and shared):
+                            values = np.arange(d.size) // inner % x.size * x.stride
+                            where = where + values.reshape(
+                                [-1 if j == i else 1 for j in range(len(shape))]
+                            )
+                sides.append(where + offset >= n)
+            wanted = wanted & (sides[0] == sides[1])
+        try:
+            return bool(
+                (
+                    np.broadcast_to(allowed, np.broadcast_shapes(allowed.shape, wanted.shape))
+                    == wanted
+                ).all()
+            )
+        except ValueError:
+            return False
+
+    def _is_query(self, view: View, place: int) -> bool:
+        """Whether a dimension of scores is that of the query alone."""
+        keys = [i for i, d in enumerate(view.dims) if any(x.is_key for x in d.digits)]
+        inner = {
+            (KEY - x.axis, x.size, x.stride) for i in keys for x in view.dims[i].digits if x.is_key
+        }
+        mine = {(x.axis, x.size, x.stride) for x in view.dims[place].digits if x.is_position}
+        return bool(mine & inner)
+
+    def forced(self, view: View) -> View:
+        """Return scores as a map of their own, since they are read as such."""
+        assert view.scores is not None
+        sides = view.scores
+        query, key = self.maps.settled(sides.query), self.maps.settled(sides.key)
+        dims = in_order(
+            [
+                replace(
+                    d,
+                    digits=tuple(
+                        x._replace(axis=CHANNEL) if not x.is_position else x for x in d.digits
+                    ),
+                )
+                for d in view.dims
+            ]
+        )
+        channels = prod(x.size for d in dims for x in d.digits if x.axis == CHANNEL)
+        self.maps.remark("global", "scores of an attention are read as a map")
+        node = self.maps.whole([query.node, key.node], self.size(query), channels, "scores")
+        return View(node, dims)
+
+    def _has_positions(self, view: View, text: str, both: set[str]) -> bool:
+        return any(
+            x.is_position
+            for label, d in zip(text, view.dims, strict=True)
+            if label not in both
+            for x in d.digits
+        )
+
+
+def _is_channels(dim: Dim) -> bool:
+    return bool(dim.digits) and all(x.axis == CHANNEL for x in dim.digits)
+
+
+def _positions_only(view: View) -> View:
+    """Return a view without its channel digits."""
+    dims = [replace(d, digits=tuple(x for x in d.digits if x.axis != CHANNEL)) for d in view.dims]
+    return replace(view, dims=tuple(dims))
+
+
+def _turned(view: View) -> View:
+    """Return scores with positions and keys exchanged."""
+    keys = {(KEY - x.axis, x.size, x.stride) for x in view.digits if x.is_key}
+
+    def turn(x: Digit) -> Digit:
+        # Digits of windows are shared by both sides and stay.
+        mine = x.is_position and (x.axis, x.size, x.stride) in keys
+        return x._replace(axis=KEY - x.axis) if mine or x.is_key else x
+
+    dims = [replace(d, digits=tuple(turn(x) for x in d.digits)) for d in view.dims]
+    return replace(view, dims=tuple(dims))

@@ -1,0 +1,36 @@
+"""A network that was imported, with what it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rfstudio.core.network.architecture import Architecture, Item
+from rfstudio.importing.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Imported(Architecture):
+    """A network that was imported; edited, it is a network like any other.
+
+    Attributes
+    ----------
+    report
+        What was merged, guessed, dropped or taken as global.
+    module
+        The module that it came from, for measurements on it; None: there is none.
+    original
+        The items as imported, by which an edit is noticed.
+    weights
+        For each layer with learned tensors their names in the module's state dict.
+    """
+
+    report: Report = field(default_factory=Report, compare=False)
+    module: object | None = field(default=None, compare=False, repr=False)
+    original: tuple[Item, ...] = field(default=(), compare=False, repr=False)
+    weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def is_unedited(self) -> bool:
+        """Whether the items are still those that were imported."""
+        return self.layers is self.original

@@ -1,0 +1,177 @@
+"""The layers of a network while it is imported, each checked against the shape it must have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rfstudio.core import ops
+from rfstudio.core.errors import OpError
+from rfstudio.core.ops import Op
+from rfstudio.core.ops.geometry import axis_rules
+from rfstudio.importing.layout import View, with_channels
+from rfstudio.importing.records import Record, Scope
+from rfstudio.importing.report import Remark, Sort
+
+Sizes = tuple[int, ...]
+
+
+@dataclass(slots=True)
+class MapNode:
+    """One layer of the network to be.
+
+    Attributes
+    ----------
+    op
+        What it does; None for the input.
+    sources
+        The maps that it reads.
+    size, channels
+        Of its map.
+    scope
+        The modules that it lies in.
+    weights
+        Names of its learned tensors in a state dict.
+    label
+        The front end's word for what it does.
+    """
+
+    op: Op | None
+    sources: tuple[int, ...]
+    size: Sizes
+    channels: int
+    scope: Scope = ()
+    weights: tuple[str, ...] = ()
+    label: str = ""
+
+
+class Layers:
+    """All maps so far; `record` is what is being imported, for places and labels."""
+
+    def __init__(self, size: Sizes, channels: int) -> None:
+        self.nodes = [MapNode(None, (), size, channels)]
+        self.remarks: list[Remark] = []
+        self.record = Record("input", "", ())
+        self._splits: dict[tuple[int, int, int], int] = {}
+
+    @property
+    def axes(self) -> int:
+        """Number of spatial axes."""
+        return len(self.nodes[0].size)
+
+    def remark(self, sort: Sort, message: str) -> None:
+        """Note something for the report, at the place of the current record."""
+        remark = Remark(sort, ".".join(self.record.scope), message)
+        if remark not in self.remarks[-20:]:
+            self.remarks.append(remark)
+
+    def forget(self, count: int) -> None:
+        """Take back all maps but the first so many."""
+        del self.nodes[count:]
+        self._splits = {k: x for k, x in self._splits.items() if x < count}
+
+    # --- one layer -------------------------------------------------------------------------------
+
+    def add(
+        self,
+        op: Op,
+        sources: Sequence[int],
+        size: Sizes | None = None,
+        channels: int | None = None,
+    ) -> int:
+        """Add a layer and return its map; where it does not have the size, one that is global.
+
+        Parameters
+        ----------
+        op
+            What it does.
+        sources
+            The maps that it reads.
+        size, channels
+            What the map must have; None: whatever comes out.
+        """
+        nodes = self.nodes
+        first = nodes[sources[0]]
+        try:
+            found = tuple(x.n_out for x in axis_rules(op, first.size))
+            given = tuple(nodes[x].channels for x in sources)
+            deep = op.output_channels(given, first.size)
+        except OpError:
+            found, deep = (), 0
+        if not found or (size is not None and size != found) or 0 in found:
+            return self.unknown(
+                sources, size or first.size, channels or first.channels, self.record.label
+            )
+        if channels is not None and deep != channels:
+            return self.unknown(sources, found, channels, self.record.label)
+        return self._append(op, tuple(sources), found, deep)
+
+    def _append(self, op: Op, sources: tuple[int, ...], size: Sizes, channels: int) -> int:
+        record = self.record
+        self.nodes.append(
+            MapNode(op, sources, size, channels, record.scope, record.weights, record.label)
+        )
+        return len(self.nodes) - 1
+
+    def custom(
+        self, sources: Sequence[int], channels: int, label: str = "", **geometry: ops.Padding
+    ) -> int:
+        """Add a layer that reads a window (one sample by default) and has no op of its own."""
+        op = ops.Custom(
+            label=label or self.record.label,
+            out_channels=channels,
+            parameters=self.record.parameters,
+            **geometry,  # type: ignore[arg-type]  # sizes are given for sizes
+        )
+        return self.add(op, [self.one(sources)])
+
+    def one(self, sources: Sequence[int]) -> int:
+        """Return one map that holds all sources, which have one size."""
+        distinct = list(dict.fromkeys(sources))
+        return distinct[0] if len(distinct) == 1 else self.add(ops.Concat(), distinct)
+
+    def unknown(self, sources: Sequence[int], size: Sizes, channels: int, label: str) -> int:
+        """Add a layer of an operation that is not known: it is taken to read everything."""
+        self.remark("global", f"'{label}' is not known; it is taken to read all of its input")
+        return self.whole(sources, size, channels, label)
+
+    def whole(self, sources: Sequence[int], size: Sizes, channels: int, label: str) -> int:
+        """Add a layer each of whose units reads all of each source."""
+        same = {self.nodes[x].size for x in sources}
+        if len(same) > 1:
+            sources = [self.whole([x], size, self.nodes[x].channels, label) for x in sources]
+        source = self.one(sources)
+        have = self.nodes[source].size
+        fits = all(m <= n for m, n in zip(size, have, strict=True))
+        kernel = tuple(n - m + 1 if fits else n for m, n in zip(size, have, strict=True))
+        op = ops.Custom(
+            label=label,
+            whole=True,
+            kernel_size=kernel,
+            out_channels=channels,
+            parameters=self.record.parameters,
+        )
+        node = self._append(op, (source,), size if fits else (1,) * len(size), channels)
+        if not fits:
+            node = self._append(ops.Upsample(size=size), (node,), size, channels)
+        return node
+
+    # --- channels --------------------------------------------------------------------------------
+
+    def settled(self, view: View) -> View:
+        """Return a view whose map has its channels and no others."""
+        node = self.nodes[view.node]
+        if view.channels == node.channels and view.start == 0:
+            return view
+        key = (view.node, view.start, view.channels)
+        split = self._splits.get(key)
+        if split is None:
+            split = self.custom([view.node], view.channels, "split")
+            self._splits[key] = split
+        return replace(view, node=split, start=0, dims=with_channels(view.dims))
+
+    def with_depth(self, node: int, channels: int, label: str) -> int:
+        """Return a map of that many channels, by repeating or merging those of `node`."""
+        if self.nodes[node].channels == channels:
+            return node
+        return self.custom([node], channels, label)

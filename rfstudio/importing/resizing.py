@@ -1,0 +1,194 @@
+"""Rules of operations that resize maps, lay windows out, or fold them back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from rfstudio.core import ops
+from rfstudio.importing.layout import (
+    CHANNEL,
+    Digit,
+    Dim,
+    View,
+    joined,
+)
+from rfstudio.importing.records import Record
+from rfstudio.importing.windows import Windows
+
+
+class Resizing(Windows):
+    """Part of the tracker: pooling to a size, interpolation, padding, shuffles, unfolding."""
+
+    def _adaptive_pool(self, record: Record) -> View:
+        view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
+        axes = len(o["size"])
+        rank = len(view.dims)
+        spatial = list(range(rank - axes, rank))
+        if not any(x.is_position for i in spatial for x in view.dims[i].digits):
+            if all(view.dims[i].size == m for i, m in zip(spatial, o["size"], strict=True)):
+                return view
+            if len(spatial) != self.maps.axes:
+                return self._across_channels(view, record)
+        if all(m == 1 for m in o["size"]):
+            channels = prod(
+                x.size for d in view.dims[:-axes] for x in d.digits if x.axis == CHANNEL
+            )
+            return self.maps.reduced(view, spatial, channels, o["how"])
+        view, where = self.placed(view, spatial)
+        size = list(self.size(view))
+        for i in spatial:
+            if i not in where or self._step_of(view, i, where[i]) != 1:
+                raise ValueError("pooling inside blocks")
+            size[where[i]] = o["size"][i - rank + axes]
+        kind = ops.AdaptiveAvgPool if o["how"] == "mean" else ops.AdaptiveMaxPool
+        node = self.maps.add(kind(output_size=tuple(size)), [view.node])
+        return self._after_window(view, node, None, spatial, where, 1)
+
+    def _upsample(self, record: Record) -> View:
+        """Interpolation; options: mode, align, scale (or None)."""
+        view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
+        rank = len(view.dims)
+        spatial = list(range(2, rank))
+        if not any(view.dims[i].digits for i in spatial) and record.shape == view.shape:
+            return view
+        view, where = self.placed(view, spatial)
+        size, scales = list(self.size(view)), [1.0] * self.maps.axes
+        given = o.get("scale")
+        for i in spatial:
+            if i not in where or self._step_of(view, i, where[i]) != 1:
+                if view.dims[i].size == record.shape[i]:
+                    continue
+                raise ValueError("interpolation inside blocks")
+            axis = where[i]
+            if given is None and record.shape[i] % size[axis] == 0 and size[axis] > 1:
+                scales[axis] = record.shape[i] // size[axis]
+            elif given is not None:
+                scales[axis] = given[i - 2]
+            else:
+                scales[axis] = 0
+            size[axis] = record.shape[i]
+        if tuple(size) == self.size(view):
+            return view
+        mode, align = o["mode"], bool(o.get("align"))
+        if all(scales) and not align:
+            tidy = tuple(int(x) if x == int(x) else x for x in scales)
+            op = ops.Upsample(scale_factor=tidy, mode=mode)
+        else:
+            op = ops.Upsample(size=tuple(size), mode=mode, align_corners=align)
+        node = self.maps.add(op, [view.node], tuple(size))
+        return self._after_window(view, node, None, [i for i in spatial if i in where], where, 1)
+
+    def _pad(self, record: Record) -> View:
+        """Read padding; options: pads {dimension: (before, after)}, mode."""
+        view, o = self.view(record), record.options
+        pads = {i: p for i, p in o["pads"].items() if p != (0, 0)}
+        if not pads:
+            return view
+        if view.scores is not None:
+            raise ValueError("scores are padded")
+        return self.padded(view, pads, o.get("mode", "zeros"))
+
+    def _pixel_shuffle(self, record: Record) -> View:
+        view, r = self.maps.unrolled(self.maps.settled(self.view(record))), record.options["factor"]
+        view, where = self.placed(view, [2, 3])
+        node = self.maps.add(ops.PixelShuffle(upscale_factor=r), [view.node])
+        dims = [view.dims[0], Dim(joined([Digit(CHANNEL, record.shape[1])]))]
+        dims += [Dim(joined([Digit(where[i], record.shape[i])])) for i in (2, 3)]
+        return View(node, tuple(dims))
+
+    def _pixel_unshuffle(self, record: Record) -> View:
+        view, r = self.maps.unrolled(self.maps.settled(self.view(record))), record.options["factor"]
+        view, where = self.placed(view, [2, 3])
+        node = self.maps.add(ops.PixelUnshuffle(downscale_factor=r), [view.node])
+        dims = [view.dims[0], Dim(joined([Digit(CHANNEL, record.shape[1])]))]
+        dims += [Dim(joined([Digit(where[i], record.shape[i])])) for i in (2, 3)]
+        return View(node, tuple(dims))
+
+    def _unfold(self, record: Record) -> View:
+        """Windows of one dimension as a new last one; options: dim, size, step."""
+        view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
+        place = o["dim"]
+        if not any(x.is_position for x in view.dims[place].digits):
+            raise ValueError("windows of what is no axis")
+        view, where = self.placed(view, [place])
+        axis = where[place]
+        if self._step_of(view, place, axis) != 1:
+            raise ValueError("windows inside blocks")
+        kernel, stride = [1] * self.maps.axes, [1] * self.maps.axes
+        kernel[axis], stride[axis] = o["size"], o["step"]
+        node = self.maps.custom(
+            [view.node],
+            view.channels * o["size"],
+            "unfold",
+            kernel_size=tuple(kernel),
+            stride=tuple(stride),
+        )
+        view = self._after_window(view, node, None, [place], where, 1)
+        last = Dim(joined([Digit(CHANNEL, o["size"], view.channels)]))
+        return replace(view, dims=(*view.dims, last))
+
+    def _im2col(self, record: Record) -> View:
+        """Windows as columns: (N, C, *size) to (N, C · taps, windows)."""
+        view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
+        view, _ = self.placed(view, [2, 3])
+        channels = record.shape[1]
+        node = self.maps.custom(
+            [view.node],
+            channels,
+            "unfold",
+            kernel_size=tuple(o["kernel"]),
+            stride=tuple(o["stride"]),
+            padding=tuple(o["padding"]),
+            dilation=tuple(o["dilation"]),
+        )
+        tokens = [Digit(a, n) for a, n in enumerate(self.maps.nodes[node].size)]
+        return View(node, (Dim(), Dim((Digit(CHANNEL, channels),)), Dim(joined(tokens))))
+
+    def _fold(self, record: Record) -> View:
+        """Columns summed into a map: the transpose of `im2col`."""
+        view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
+        tokens = list(view.dims[-1].digits)
+        if any(not x.is_position for x in tokens):
+            raise ValueError("columns that are no positions")
+        outs = list(record.shape[2:])
+        op = ops.ConvTranspose(
+            kernel_size=tuple(o["kernel"]),
+            stride=tuple(o["stride"]),
+            padding=tuple(o["padding"]),
+            dilation=tuple(o["dilation"]),
+            output_padding=tuple(
+                max(m - _transposed(n, k, s, d, p), 0)
+                for m, n, k, s, d, p in zip(
+                    outs,
+                    self.size(view),
+                    o["kernel"],
+                    o["stride"],
+                    o["dilation"],
+                    o["padding"],
+                    strict=True,
+                )
+            ),
+            out_channels=record.shape[1],
+        )
+        node = self.maps.add(op, [view.node], tuple(outs))
+        body = [Dim(joined([Digit(a, n)])) for a, n in enumerate(outs)]
+        return View(node, (Dim(), Dim(joined([Digit(CHANNEL, record.shape[1])])), *body))
+
+    def _deform_conv(self, record: Record) -> View:
+        view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
+        view, where = self.placed(view, [2, 3])
+        op = ops.DeformConv(
+            kernel_size=tuple(o["kernel"]),
+            stride=tuple(o["stride"]),
+            padding=tuple(o["padding"]),
+            dilation=tuple(o["dilation"]),
+            groups=o["groups"],
+            out_channels=record.shape[1],
+        )
+        node = self.maps.add(op, [view.node])
+        return self._after_window(view, node, 1, [2, 3], where, record.shape[1])
+
+
+def _transposed(n: int, k: int, s: int, d: int, p: tuple[int, int]) -> int:
+    return (n - 1) * s - sum(p) + d * (k - 1) + 1

@@ -1,0 +1,316 @@
+"""The layout tracker: records of operations in, layers out.
+
+Each tensor is a view of a map (see `rfstudio.importing.layout`).  Operations that only rearrange
+change the view and make no layer; a layer arises where positions or channels are read.  Whatever
+is not understood becomes a layer that reads everything, with a remark; nothing is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+from typing import NamedTuple
+
+from rfstudio.core import ops
+from rfstudio.core.ops import Op
+from rfstudio.importing.joining import Joining
+from rfstudio.importing.layout import (
+    CHANNEL,
+    FREE,
+    Digit,
+    Dim,
+    Dims,
+    View,
+    in_order,
+    joined,
+    reshaped,
+)
+from rfstudio.importing.maps import Maps
+from rfstudio.importing.meeting import meet
+from rfstudio.importing.products import Products
+from rfstudio.importing.records import Program, Record, Scope
+from rfstudio.importing.resizing import Resizing
+from rfstudio.importing.rules import Misfit
+from rfstudio.importing.slicing import Slicing
+
+
+class Mark(NamedTuple):
+    """The end of a call of a module.
+
+    Attributes
+    ----------
+    scope
+        The module and those that it lies in.
+    node
+        The map that is its output.
+    time
+        Number of maps when it ended.
+    op
+        What it is, if it does nothing at inference.
+    """
+
+    scope: Scope
+    node: int
+    time: int
+    op: Op | None
+
+
+class Tracker(Slicing, Joining, Resizing, Products):
+    """Follows the tensors of a program.
+
+    Attributes
+    ----------
+    marks
+        The calls of modules whose output is a map, in the order in which they ended.
+    """
+
+    def __init__(self, program: Program) -> None:
+        size = program.shape[2:]
+        head = (Dim(), Dim(joined([Digit(CHANNEL, program.shape[1])])))
+        axes = [Dim(joined([Digit(a, n)])) for a, n in enumerate(size)]
+        maps = Maps(size, program.shape[1])
+        super().__init__(program, maps, View(0, (*head, *axes)))
+        self.marks: list[Mark] = []
+
+    def run(self) -> None:
+        """Follow all records."""
+        for record in self.program.records:
+            self.maps.record = record
+            self.shapes[record.output] = record.shape
+            if not any(x in self.views for x in record.sources):
+                continue
+            count = len(self.maps.nodes)
+            try:
+                view = self._view_of(record)
+            except (Misfit, ValueError, IndexError, ZeroDivisionError, KeyError, TypeError) as e:
+                self.maps.forget(count)
+                view = self._unknown(record, e)
+            if view is not None:
+                if view.shape != record.shape:
+                    self.maps.forget(count)
+                    view = self._unknown(record, None)
+                self.views[record.output] = view
+
+    # --- small things that all rules use --------------------------------------------------------
+
+    def _view_of(self, record: Record) -> View | None:
+        rule = getattr(self, f"_{record.kind}", None)
+        if rule is None:
+            raise Misfit(f"no rule for {record.kind}")
+        result: View | None = rule(record)
+        return result
+
+    def _unknown(self, record: Record, error: Exception | None) -> View:
+        """Add a layer that reads everything; its layout is guessed from the shape."""
+        views = [self.maps.settled(replace(x, scores=None)) for x in self.sources(record)]
+        self.maps.remark(
+            "global",
+            f"'{record.label}' is taken to read all of its input"
+            + (f" ({error})" if isinstance(error, Misfit) else ""),
+        )
+        dims, size, channels = self._guessed(record.shape, views)
+        node = self.maps.whole([x.node for x in views], size, channels, record.label)
+        return View(node, dims)
+
+    def _guessed(
+        self, shape: tuple[int, ...], views: Sequence[View]
+    ) -> tuple[Dims, tuple[int, ...], int]:
+        axes = self.maps.axes
+        for view in views:
+            if view.shape == shape and all(d.extra == 0 for d in view.dims):
+                size = self.maps.nodes[view.node].size
+                return renumbered_free(view).dims, size, renumbered_free(view).channels
+        if len(shape) == axes + 2:
+            head = [Dim(joined([Digit(CHANNEL, shape[1])]))]
+            body = [Dim(joined([Digit(a, n)])) for a, n in enumerate(shape[2:])]
+            first = Dim(joined([Digit(CHANNEL, shape[0], shape[1])]))
+            return (first, *head, *body), tuple(shape[2:]), shape[0] * shape[1]
+        for view in views:
+            size = self.maps.nodes[view.node].size
+            if len(shape) == 3 and shape[1] == prod(size) and prod(size) > 1:
+                tokens = Dim(joined([Digit(a, n) for a, n in enumerate(size)]))
+                return (Dim(), tokens, Dim(joined([Digit(CHANNEL, shape[2])]))), size, shape[2]
+        stride, dims = 1, []
+        for n in reversed(shape):
+            dims.append(Dim(joined([Digit(CHANNEL, n, stride)])))
+            stride *= n
+        return tuple(reversed(dims)), (1,) * axes, prod(shape)
+
+    # --- what makes no layer ---------------------------------------------------------------------
+
+    def _same(self, record: Record) -> View:
+        return self.view(record)
+
+    def _mark(self, record: Record) -> View:
+        view = self.view(record)
+        if view.scores is None and not any(view.offsets):
+            settled = self._as_map(self.maps.settled(view))
+            self.marks.append(
+                Mark(record.scope, settled.node, len(self.maps.nodes), record.options.get("op"))
+            )
+            return settled
+        return view
+
+    def _as_map(self, view: View) -> View:
+        """Return the output of a module as (N, C, *size), if a view has rearranged it like that."""
+        axes = self.maps.axes
+        if len(view.dims) != axes + 2:
+            return view
+        spatial = range(2, axes + 2)
+        deep = any(x.is_position for x in view.dims[1].digits)
+        wide = any(x.axis == CHANNEL for i in spatial for x in view.dims[i].digits)
+        count = len(self.maps.nodes)
+        try:
+            if wide and any(x.is_position for i in spatial for x in view.dims[i].digits):
+                view, _ = self.placed(view, list(spatial))
+            elif deep and all(len(view.dims[i].digits) == 1 for i in spatial):
+                found = [x.size for x in view.dims[1].digits if x.is_position]
+                if all(x.is_position for i in spatial for x in view.dims[i].digits):
+                    view = self._to_channels(view, 1, prod(found))
+        except ValueError:
+            self.maps.forget(count)
+        return view
+
+    def _reshape(self, record: Record) -> View:
+        view = self.view(record)
+        dims = reshaped(view.dims, record.shape)
+        if dims is None:
+            raise Misfit("its positions are regrouped across the borders of axes")
+        return replace(view, dims=dims)
+
+    def _permute(self, record: Record) -> View:
+        view = self.view(record)
+        return replace(view, dims=tuple(view.dims[i] for i in record.options["dims"]))
+
+    def _expand(self, record: Record) -> View:
+        view = self.view(record)
+        shape = record.shape
+        dims = (*[Dim()] * (len(shape) - len(view.dims)), *view.dims)
+        wide = tuple(
+            Dim(joined([Digit(FREE, n, 0)])) if d.size == 1 and n > 1 else d
+            for d, n in zip(dims, shape, strict=True)
+        )
+        return replace(view, dims=wide)
+
+    def _repeat(self, record: Record) -> View:
+        view = self.view(record)
+        times: Sequence[int] = record.options["times"]
+        dims = (*[Dim()] * (len(times) - len(view.dims)), *view.dims)
+        if record.options.get("inner"):
+            made = [(*d.digits, Digit(FREE, t, 0)) for d, t in zip(dims, times, strict=True)]
+        else:
+            made = [(Digit(FREE, t, 0), *d.digits) for d, t in zip(dims, times, strict=True)]
+        return replace(view, dims=tuple(Dim(joined(x)) for x in made))
+
+    # --- position by position --------------------------------------------------------------------
+
+    def _activation(self, record: Record) -> View:
+        return self.layer(self.view(record), record.options["op"])
+
+    def _pointwise(self, record: Record) -> View:
+        """Read a function without an op of its own."""
+        view = self.view(record)
+        if view.scores is not None:
+            return view
+        view = self.maps.settled(view)
+        return replace(view, node=self.maps.custom([view.node], view.channels, record.label))
+
+    def _learned(self, view: View, record: Record) -> View:
+        """Read a learned or constant tensor that is added or multiplied."""
+        if view.scores is not None:
+            return view
+        if not record.parameters:
+            return view
+        view = self.maps.settled(view)
+        if record.options.get("how") == "multiply" and record.parameters == view.channels:
+            return replace(view, node=self.maps.add(ops.LayerScale(), [view.node]))
+        word = "scale" if record.options.get("how") == "multiply" else "shift"
+        return replace(view, node=self.maps.custom([view.node], view.channels, f"learned {word}"))
+
+    def _merge(self, record: Record) -> View:
+        views = self.sources(record)
+        if any(x.scores is not None for x in views):
+            return self.merged_scores(record, views)
+        if len(views) == 1:
+            return self._grown(self._learned(views[0], record), record.shape)
+        met = meet(self.maps, views)
+        if met is None:
+            raise Misfit("the two sides run through different positions")
+        how = record.options.get("how", "multiply")
+        view = met.view
+        op: Op = ops.Add() if how == "add" else ops.Multiply()
+        node = self.maps.add(op, met.nodes)
+        return self._grown(replace(view, node=node), record.shape)
+
+    def _grown(self, view: View, shape: tuple[int, ...]) -> View:
+        """Return a view that is broadcast to a larger shape of a constant."""
+        if view.shape == shape:
+            return view
+        dims = (*[Dim()] * (len(shape) - len(view.dims)), *view.dims)
+        wide = [
+            Dim(joined([Digit(FREE, n, 0)])) if d.size == 1 and n > 1 else d
+            for d, n in zip(dims, shape, strict=True)
+        ]
+        return replace(view, dims=tuple(wide))
+
+    # --- whole dimensions ------------------------------------------------------------------------
+
+    def _reduce(self, record: Record) -> View:
+        """Means, maxima, sums and others over dimensions."""
+        view, o = self.view(record), record.options
+        if view.scores is not None:
+            view = self.forced(view)
+        rank = len(view.dims)
+        places = [i % rank for i in (o["dims"] or range(rank))]
+        view = self.maps.settled(view)
+        rest = prod(
+            x.size
+            for i, d in enumerate(view.dims)
+            if i not in places
+            for x in d.digits
+            if x.axis == CHANNEL
+        )
+        result = self.maps.reduced(view, places, rest, o.get("how", "other"))
+        if not o.get("keep"):
+            dims = tuple(d for i, d in enumerate(result.dims) if i not in places)
+            result = replace(result, dims=dims)
+        return result
+
+    def _mix(self, record: Record) -> View:
+        """Softmax, norms, sums over what came before: each value reads whole dimensions."""
+        view, o = self.view(record), record.options
+        if view.scores is not None:
+            return view
+        rank = len(view.dims)
+        places = [i % rank for i in o["dims"]]
+        view = self.maps.settled(view)
+        read = [x for i in places for x in view.dims[i].digits]
+        if any(view.dims[i].extra for i in places):
+            return replace(
+                view,
+                node=self.maps.whole([view.node], self.size(view), view.channels, record.label),
+            )
+        if not any(x.is_position for x in read):
+            op = o.get("op")
+            if op is not None:
+                return self.layer(view, op)
+            return replace(view, node=self.maps.custom([view.node], view.channels, record.label))
+        whole = o.get("whole_op")
+        full = all(
+            prod(x.size for x in read if x.axis == a) == n for a, n in enumerate(self.size(view))
+        )
+        if whole is not None and full:
+            return replace(view, node=self.maps.add(whole, [view.node]))
+        return self.maps.mixed(view, places, record.label, view.channels)
+
+
+def renumbered_free(view: View) -> View:
+    """Return a view in which digits that repeat are channels of their own."""
+    dims = [
+        replace(
+            d, digits=tuple(Digit(CHANNEL, x.size, 1) if x.axis == FREE else x for x in d.digits)
+        )
+        for d in view.dims
+    ]
+    return replace(view, dims=in_order(dims))

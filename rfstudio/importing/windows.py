@@ -1,0 +1,408 @@
+"""Rules of operations that slide windows over positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from rfstudio.core import ops
+from rfstudio.core.ops import Op
+from rfstudio.importing.layout import (
+    CHANNEL,
+    FREE,
+    Digit,
+    Dim,
+    View,
+    coarser,
+    joined,
+    with_channels,
+)
+from rfstudio.importing.positions import Indices
+from rfstudio.importing.records import Record
+from rfstudio.importing.rules import Rules
+
+
+class Windows(Rules):
+    """Part of the tracker: convolutions, pools and windows that are laid out."""
+
+    # --- which dimension is which axis -----------------------------------------------------------
+
+    def placed(self, view: View, places: Sequence[int]) -> tuple[View, dict[int, int]]:
+        """Return a view whose given dimensions are whole axes, and which axis each is.
+
+        Channels in them become positions, and positions that other dimensions mix in are moved
+        to channels by the caller.
+        """
+        axes: dict[int, int] = {}
+        for place in places:
+            found = {x.axis for x in view.dims[place].digits if x.is_position}
+            if len(found) > 1:
+                raise ValueError("several axes run through one dimension")
+            if found:
+                axes[place] = found.pop()
+        if len(set(axes.values())) < len(axes):
+            raise ValueError("one axis runs through several dimensions")
+        free = [a for a in range(self.maps.axes) if a not in axes.values()]
+        if len(places) == self.maps.axes:
+            free = [a for a in free if not any(x.axis == a for x in view.digits)]
+            for place in places:
+                if place not in axes and free:
+                    axes[place] = free.pop(0)
+        else:
+            empty = [a for a in free if self.size(view)[a] == 1]
+            for place in places:
+                if place not in axes and view.dims[place].size == 1 and empty:
+                    axes[place] = empty.pop(0)
+        return self._as_axes(view, axes), axes
+
+    def _as_axes(self, view: View, axes: Mapping[int, int]) -> View:
+        """Make each dimension that has channels or repetitions a whole axis of a new map."""
+        rebuilt = {
+            place: axis
+            for place, axis in axes.items()
+            if any(not x.is_position for x in view.dims[place].digits)
+        }
+        if not rebuilt:
+            return view
+        view = self.maps.unrolled(self.maps.settled(view))
+        index: list[Indices] = [np.arange(n) for n in self.size(view)]
+        dims = list(view.dims)
+        channels = view.channels
+        for place, axis in rebuilt.items():
+            if any(x.axis == axis for i, d in enumerate(view.dims) if i != place for x in d.digits):
+                raise ValueError("an axis is made of several dimensions")
+            n = view.dims[place].size
+            where, stride = np.arange(n), n
+            found = np.zeros(n, np.int64)
+            for digit in view.dims[place].digits:
+                stride //= digit.size
+                if digit.is_position:
+                    found += where // stride % digit.size * digit.stride
+                elif digit.axis == CHANNEL:
+                    channels //= digit.size
+            index[axis] = found
+            dims[place] = Dim((Digit(axis, n),))
+        node = self.maps.remapped(view.node, index, channels)
+        return View(node, with_channels(dims))
+
+    # --- windows ---------------------------------------------------------------------------------
+
+    def _conv(self, record: Record) -> View:
+        """Read a convolution; options: kernel, stride, padding, dilation, groups, out, bias."""
+        view, o = self.view(record), record.options
+        axes = len(o["kernel"])
+        rank = len(view.dims)
+        place = rank - axes - 1
+        if view.scores is not None:
+            if all(k == 1 for k in o["kernel"]):
+                return view
+            raise ValueError("a convolution over the scores of an attention")
+        view = self.maps.settled(view)
+        spatial = list(range(place + 1, rank))
+        moving = [i for i in spatial if _moves(o, i - place - 1)]
+        if moving and any(view.offsets):
+            view = self.maps.unrolled(view)
+        every_axis = len(moving) == len(spatial) == self.maps.axes
+        if not every_axis and self._are_channels(view, moving):
+            return self._across_channels(view, record)
+        used = [i for i in spatial if i in moving or view.dims[i].digits]
+        view, where = self.placed(view, used if moving else [])
+        if any(x.is_position for x in view.dims[place].digits):
+            mixed = [x.size for x in view.dims[place].digits if x.is_position]
+            view = self._to_channels(view, place, prod(mixed))
+        return self._windowed(view, record, place, moving, where)
+
+    def _to_channels(self, view: View, place: int, factor: int) -> View:
+        """Turn positions of one dimension into channels, as patches are by a view."""
+        total = view.dims[place].size
+        result = self.maps.reduced(view, [place], view.channels * factor, "unshuffle")
+        rest = [
+            replace(
+                d,
+                digits=tuple(
+                    x._replace(stride=x.stride * total) if x.axis == CHANNEL else x
+                    for x in d.digits
+                ),
+            )
+            for d in result.dims
+        ]
+        rest[place] = Dim(joined([Digit(CHANNEL, total, 1)]))
+        return replace(result, dims=tuple(rest))
+
+    def _are_channels(self, view: View, places: Sequence[int]) -> bool:
+        """Whether dimensions run through channels, and through no positions."""
+        digits = [x for i in places for x in view.dims[i].digits]
+        return bool(digits) and not any(x.is_position for x in digits)
+
+    def _across_channels(self, view: View, record: Record) -> View:
+        """Read a window that slides over channels: position by position."""
+        shape = record.shape
+        dims = []
+        stride = 1
+        for d, n in zip(reversed(view.dims), reversed(shape), strict=True):
+            if any(x.is_position for x in d.digits):
+                dims.append(d)
+            else:
+                dims.append(Dim(joined([Digit(CHANNEL, n, stride)])))
+                stride *= n
+        node = self.maps.custom([view.node], stride, record.label)
+        return replace(view, node=node, dims=tuple(reversed(dims)))
+
+    def _windowed(
+        self,
+        view: View,
+        record: Record,
+        place: int,
+        moving: Sequence[int],
+        where: Mapping[int, int],
+    ) -> View:
+        o, size = record.options, self.size(view)
+        kernel, stride, dilation = [1] * len(size), [1] * len(size), [1] * len(size)
+        padding: list[tuple[int, int]] = [(0, 0)] * len(size)
+        for i in moving:
+            j = i - place - 1
+            if i not in where:
+                raise ValueError("a window slides over what is no axis")
+            axis = where[i]
+            step = self._step_of(view, i, axis)
+            kernel[axis], dilation[axis] = o["kernel"][j], o["dilation"][j] * step
+            stride[axis] = o["stride"][j]
+            if step > 1 and stride[axis] > 1:
+                raise ValueError("a strided window over every other position")
+            before, after = o["padding"][j]
+            padding[axis] = (before * step, after * step)
+        shared = prod(
+            x.size
+            for i, d in enumerate(view.dims)
+            if i != place
+            for x in d.digits
+            if x.axis == CHANNEL
+        )
+        out, groups = o["out"] * shared, o["groups"] * shared
+        free = prod(x.size for x in view.dims[place].digits if x.axis == FREE)
+        if free > 1:
+            node = self.maps.with_depth(view.node, view.channels * free, "repeat channels")
+            view = replace(view, node=node)
+        have = self.maps.nodes[view.node]
+        op: Op
+        geometry = {
+            "kernel_size": tuple(kernel),
+            "stride": tuple(stride),
+            "padding": tuple(padding),
+            "dilation": tuple(dilation),
+        }
+        depthwise = groups == have.channels and groups > 1
+        op = ops.Conv(
+            **geometry,  # type: ignore[arg-type]  # sizes are given for sizes
+            groups="depthwise" if depthwise else groups,
+            out_channels=None if out == have.channels else out,
+            bias=o["bias"],
+        )
+        if shared > 1:
+            op = ops.Custom(
+                label=record.label,
+                out_channels=out,
+                parameters=record.parameters,
+                **geometry,  # type: ignore[arg-type]  # sizes are given for sizes
+            )
+        node = self.maps.add(op, [view.node], channels=out)
+        return self._after_window(view, node, place, moving, where, o["out"])
+
+    def _divides_blocks(self, view: View, place: int, axis: int, kernel: int) -> bool:
+        """Whether windows that do not overlap fit into the blocks that a dimension runs through."""
+        digits = [x for x in view.dims[place].digits if x.axis == axis]
+        return len(digits) == 1 and digits[0].stride == 1 and digits[0].size % kernel == 0
+
+    def _step_of(self, view: View, place: int, axis: int) -> int:
+        """Return the distance of neighbours of a dimension, in samples of the map."""
+        digits = [x for x in view.dims[place].digits if x.axis == axis]
+        n = self.size(view)[axis]
+        if not digits:
+            return 1
+        (digit,) = digits
+        if digit.stride * digit.size != n:
+            raise ValueError("a window slides inside blocks")
+        return digit.stride
+
+    def _after_window(
+        self,
+        view: View,
+        node: int,
+        place: int | None,
+        moving: Sequence[int],
+        where: Mapping[int, int],
+        out: int,
+    ) -> View:
+        size = self.maps.nodes[node].size
+        dims = list(with_channels(view.dims))
+        if place is not None:
+            dims[place] = Dim()
+            dims = list(with_channels(dims))
+            dims = [
+                replace(
+                    d,
+                    digits=tuple(
+                        x._replace(stride=x.stride * out) if x.axis == CHANNEL else x
+                        for x in d.digits
+                    ),
+                )
+                for d in dims
+            ]
+            dims[place] = Dim(joined([Digit(CHANNEL, out, 1)]))
+        for i in moving:
+            axis = where[i]
+            digit = next((x for x in view.dims[i].digits if x.axis == axis), None)
+            have = self.size(view)[axis]
+            if digit is not None and digit.stride == 1 and digit.size < have:
+                factor = have // size[axis]  # inside blocks, whose windows do not overlap
+                dims = list(coarser(dims, axis, factor))
+                dims[i] = Dim(joined([Digit(axis, digit.size // factor)]))
+            elif digit is None or digit.stride == 1:
+                dims[i] = Dim(joined([Digit(axis, size[axis])]))
+        return replace(view, node=node, dims=tuple(dims), start=0)
+
+    def _conv_transpose(self, record: Record) -> View:
+        view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
+        axes = len(o["kernel"])
+        place = len(view.dims) - axes - 1
+        spatial = list(range(place + 1, len(view.dims)))
+        view, where = self.placed(view, spatial)
+        if any(x.is_position for x in view.dims[place].digits):
+            mixed = [x.size for x in view.dims[place].digits if x.is_position]
+            view = self._to_channels(view, place, prod(mixed))
+        n = self.maps.axes
+        values: dict[str, list[int]] = {
+            "kernel_size": [1] * n,
+            "stride": [1] * n,
+            "dilation": [1] * n,
+            "output_padding": [0] * n,
+        }
+        padding = [(0, 0)] * n
+        for i in spatial:
+            j = i - place - 1
+            if i not in where:
+                if o["kernel"][j] == 1 and o["stride"][j] == 1:
+                    continue
+                raise ValueError("a window slides over what is no axis")
+            if self._step_of(view, i, where[i]) != 1:
+                raise ValueError("a window slides inside blocks")
+            axis = where[i]
+            values["kernel_size"][axis] = o["kernel"][j]
+            values["stride"][axis] = o["stride"][j]
+            values["dilation"][axis] = o["dilation"][j]
+            values["output_padding"][axis] = o["output_padding"][j]
+            padding[axis] = o["padding"][j]
+        have = self.maps.nodes[view.node]
+        if any(x.axis == CHANNEL for i in range(place) for x in view.dims[i].digits):
+            raise ValueError("a transposed convolution of several groups of channels")
+        depthwise = o["groups"] == have.channels and o["groups"] > 1
+        op = ops.ConvTranspose(
+            **{k: tuple(v) for k, v in values.items()},
+            padding=tuple(padding),
+            groups="depthwise" if depthwise else o["groups"],
+            out_channels=None if o["out"] == have.channels else o["out"],
+            bias=o["bias"],
+        )
+        node = self.maps.add(op, [view.node], channels=o["out"])
+        return self._after_window(
+            view, node, place, [i for i in spatial if i in where], where, o["out"]
+        )
+
+    def _pool(self, record: Record) -> View:
+        """Pooling; options: how, kernel, stride, padding, dilation, ceil, count."""
+        view, o = self.view(record), record.options
+        axes = len(o["kernel"])
+        rank = len(view.dims)
+        spatial = list(range(rank - axes, rank))
+        moving = [i for i in spatial if _moves(o, i - rank + axes)]
+        if not moving:
+            return view
+        view = self.maps.unrolled(self.maps.settled(view))
+        if len(spatial) != self.maps.axes and self._are_channels(view, moving):
+            return self._across_channels(view, record)
+        view, where = self.placed(view, moving)
+        n = self.maps.axes
+        kernel, stride, dilation = [1] * n, [1] * n, [1] * n
+        padding = [(0, 0)] * n
+        for i in moving:
+            j = i - rank + axes
+            axis = where[i]
+            tiles = o["padding"][j] == (0, 0) and o["kernel"][j] == o["stride"][j]
+            fits = tiles and self._divides_blocks(view, i, axis, o["kernel"][j])
+            if not fits and self._step_of(view, i, axis) != 1:
+                raise ValueError("a window slides inside blocks")
+            kernel[axis], stride[axis] = o["kernel"][j], o["stride"][j]
+            dilation[axis], padding[axis] = o["dilation"][j], o["padding"][j]
+        op: Op
+        common = {
+            "kernel_size": tuple(kernel),
+            "stride": tuple(stride),
+            "padding": tuple(padding),
+            "ceil_mode": bool(o.get("ceil")),
+        }
+        if o["how"] == "max":
+            op = ops.MaxPool(**common, dilation=tuple(dilation))  # type: ignore[arg-type]
+        else:
+            op = ops.AvgPool(**common, count_include_pad=bool(o.get("count", True)))  # type: ignore[arg-type]
+        node = self.maps.add(op, [view.node])
+        return self._after_window(view, node, None, moving, where, 1)
+
+    def padded(self, view: View, pads: Mapping[int, tuple[int, int]], mode: str) -> View:
+        """Return a view with samples added or cut at the ends of some dimensions."""
+        view = self.maps.unrolled(self.maps.settled(view))
+        tokens = [
+            i for i in pads if len({x.axis for x in view.dims[i].digits if x.is_position}) > 1
+        ]
+        if tokens and all(pads[i][1] == 0 < pads[i][0] for i in tokens):
+            # Zeros before tokens are further tokens without a position.
+            dims = list(view.dims)
+            for i in tokens:
+                dims[i] = Dim(dims[i].digits, dims[i].extra + pads[i][0])
+            view = replace(view, dims=tuple(dims))
+            pads = {i: x for i, x in pads.items() if i not in tokens}
+        inner = [i for i in pads if all(x.axis in (CHANNEL, FREE) for x in view.dims[i].digits)]
+        spatial = [i for i in pads if i not in inner]
+        if len(pads) == self.maps.axes and len(inner) == len(pads):
+            spatial, inner = list(pads), []
+        if spatial:
+            view, where = self.placed(view, spatial)
+            amounts = [(0, 0)] * self.maps.axes
+            for i in spatial:
+                if i not in where or self._step_of(view, i, where[i]) != 1:
+                    raise ValueError("padding inside blocks")
+                amounts[where[i]] = pads[i]
+            op = ops.Pad(padding=tuple(amounts), mode=mode)
+            node = self.maps.add(op, [view.node])
+            view = self._after_window(view, node, None, spatial, where, 1)
+        for i in inner:
+            before, after = pads[i]
+            have = view.dims[i].size
+            total = have + before + after
+            channels = view.channels // max(
+                prod(x.size for x in view.dims[i].digits if x.axis == CHANNEL), 1
+            )
+            dims = list(view.dims)
+            dims[i] = Dim()
+            dims = list(with_channels(dims))
+            dims = [
+                replace(
+                    d,
+                    digits=tuple(
+                        x._replace(stride=x.stride * total) if x.axis == CHANNEL else x
+                        for x in d.digits
+                    ),
+                )
+                for d in dims
+            ]
+            dims[i] = Dim(joined([Digit(CHANNEL, total, 1)]))
+            node = self.maps.custom([view.node], channels * total, "pad channels")
+            view = replace(view, node=node, dims=tuple(dims))
+        return view
+
+
+def _moves(o: Mapping[str, Sequence[object]], j: int) -> bool:
+    """Whether a window does anything along an axis."""
+    return o["kernel"][j] != 1 or o["stride"][j] != 1 or o["padding"][j] != (0, 0)

@@ -1,0 +1,169 @@
+"""Imported modules against the modules themselves."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.network.architecture import Repeat, Residual, Sequence, walk
+from rfstudio.engine.importing.export import ExportError
+from rfstudio.engine.importing.load import load_module
+from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.formats.networks.yaml_writer import write_yaml
+from rfstudio.importing.imported import Imported
+from tests.engine.handwritten_modules import (
+    MODULES,
+    Gates,
+    Interleaved,
+    Mixed,
+    Pieces,
+    Residuals,
+    Signal,
+    Tokens,
+    Volume,
+    Windows,
+    seen,
+)
+
+
+@cache
+def _module(kind: Any) -> nn.Module:
+    torch.manual_seed(0)
+    return kind().eval()
+
+
+@cache
+def _imported(kind: Any) -> Imported:
+    return load_module(_module(kind), MODULES[kind][2:])
+
+
+@cache
+def _analysis(kind: Any) -> Analysis:
+    return analyze(_imported(kind))
+
+
+CASES = [
+    (Residuals, "stem", 0),
+    (Residuals, "layer1.0.conv2", 0),
+    (Residuals, "layer1", 0),
+    (Residuals, "layer2.0.down", 0),
+    (Residuals, "layer2", 0),
+    (Pieces, "a", 0),
+    (Pieces, "b", 0),
+    (Pieces, "c", 0),
+    (Pieces, "d", 0),
+    (Interleaved, "blocks.0", 0),
+    (Interleaved, "downs.1", 0),
+    (Interleaved, "blocks.2", 0),
+    (Windows, "embed", 0),
+    (Tokens, "patch", 0),
+    (Tokens, "norm", 1),
+    (Tokens, "mlp", 1),
+    (Gates, "a", 0),
+    (Gates, "b", 0),
+    (Mixed, "b", 0),
+    (Volume, "a", 0),
+    (Volume, "up", 0),
+    (Signal, "a", 0),
+    (Signal, "b", 0),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "extra"), CASES)
+def test_that_regions_are_those_of_nan_in_the_image(kind, path: str, extra: int) -> None:
+    analysis = _analysis(kind)
+    size = analysis[path].output_size
+    for unit in (tuple(0 for _ in size), tuple(n // 2 for n in size)):
+        wanted = seen(_module(kind), MODULES[kind], path, unit, extra)
+        assert analysis.unit(path, unit).visible_region == wanted
+
+
+def test_that_masks_cut_windows_where_rolling_joined_them() -> None:
+    # By hand: shift 2 in a map of 16 with windows of 4, so blocks 0–1, 2–5, … 14–15; each unit of
+    # the merged map reads two units, which read their blocks; a unit of the map is 2 pixels.
+    analysis = _analysis(Windows)
+    name = analysis.layers[-1].name
+    regions = [analysis.unit(name, (i, i)).visible_region for i in range(3)]
+    assert [x and x[0] for x in regions] == [(0, 3), (4, 11), (4, 11)]
+    assert analysis.unit(name, (7, 7)).visible_region == ((28, 31), (28, 31))
+    assert not _imported(Windows).report.of("global")
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_that_nothing_is_guessed_and_the_file_gives_an_equal_analysis(kind) -> None:
+    network = _imported(kind)
+    assert not network.report.of("global")
+    analysis = _analysis(kind)
+    assert not analysis.graph.faults
+    again = analyze(read_yaml(write_yaml(network)))
+    assert [x.name for x in again.layers] == [x.name for x in analysis.layers]
+    assert again.fields == analysis.fields
+    assert again.costs == analysis.costs
+
+
+@pytest.mark.parametrize("kind", [Residuals, Interleaved, Volume, Signal, Gates])
+def test_that_parameters_are_counted_as_the_module_has_them(kind) -> None:
+    count = sum(x.numel() for x in _module(kind).parameters())
+    twice = 20 if kind is Interleaved else 0  # `shared` is called twice
+    assert sum(x.parameters for x in _analysis(kind).layers) == count + twice
+
+
+def test_that_the_tree_reads_as_a_person_would_write_it() -> None:
+    items = [x for _, x in walk(_imported(Residuals))]
+    repeats = [x for x in items if isinstance(x, Repeat)]
+    assert [(x.name, x.times) for x in repeats] == [("layer1", 3)]
+    assert sum(isinstance(x, Residual) for x in items) == 3
+    names = [x.name for x in _analysis(Residuals).layers]
+    assert "layer1.2.conv2" in names
+    assert "layer2.0.down" in names
+    assert "drop" in names
+    assert _analysis(Residuals)["layer2"].name == "layer2.1.relu@1"
+
+
+def test_that_a_list_that_is_entered_again_comes_in_parts() -> None:
+    items = [x for _, x in walk(_imported(Interleaved))]
+    groups = [x.name for x in items if isinstance(x, Sequence)]
+    assert groups == ["blocks", "downs", "blocks", "downs", "blocks"]
+    analysis = _analysis(Interleaved)
+    assert analysis["blocks"].name == "blocks.2"
+    assert analysis["shared@1"].output_size == (16, 12)
+
+
+def test_that_channels_are_found_and_a_wrong_size_ends_in_a_sentence() -> None:
+    assert _imported(Volume).channels == 2
+    with pytest.raises(ExportError, match="Tokens cannot be exported for an input of 40×40"):
+        load_module(Tokens(), (40, 40))
+
+
+class _Sorted(nn.Module):
+    """Something that no rule knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.a(x)
+        return self.b(torch.fft.fft2(x).abs())
+
+
+def test_that_what_is_not_known_is_global_and_said_with_its_place() -> None:
+    network = load_module(_Sorted(), (12, 12))
+    remarks = network.report.of("global")
+    assert remarks
+    assert "is taken to read all of its input" in str(remarks[0])
+    analysis = analyze(network)
+    assert analysis["a"].rf_size == (3, 3)
+    assert analysis["b"].is_global == (True, True)
+
+
+def test_that_a_training_module_is_left_in_training() -> None:
+    module = Residuals().train()
+    load_module(module, (32, 32))
+    assert all(x.training for x in module.modules())
+    assert not module.stem._forward_hooks
