@@ -51,9 +51,10 @@ def tiles(
     >>> plan.overlap, plan.period, plan.exact
     (((107, 107), (107, 107)), (16, 16), True)
     """
-    architecture = architecture_of(network)
+    wanted = image if image is not None else input_size
+    architecture = architecture_of(network, _given(wanted))
     axes = architecture.axes
-    size = _per_axis(image if image is not None else input_size, axes)
+    size = _per_axis(wanted, axes)
     if isinstance(network, Analysis) and size in (None, network.input_size):
         analysis = network
     else:
@@ -101,7 +102,7 @@ def advise(
     >>> advise("vgg16", object_size=32).first_covering
     ('conv3_2', 'conv4_2', 'pool4')
     """
-    architecture = architecture_of(network)
+    architecture = architecture_of(network, _given(input_size))
     size = _per_axis(input_size, architecture.axes)
     if object_size is not None and objects is not None:
         raise RFStudioError("objects are given as one size or as many, not both")
@@ -118,6 +119,14 @@ def advise(
         assert one is not None
         objects = [one]
     return advice_for(analysis, objects)
+
+
+def _given(size: Size | None) -> tuple[int, ...] | None:
+    """Return the size of the image that a module is imported for; one number is that of a 2-D one.
+
+    Other networks say themselves how many axes they have.
+    """
+    return _per_axis(size, 2)
 
 
 def _per_axis(size: Size | None, axes: int) -> tuple[int, ...] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rfstudio.api.images import images_of
+from rfstudio.api.images import images_of, size_for
 from rfstudio.api.networks import Network, Unit, architecture_of, unit_of
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -82,10 +82,11 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
     """
     from rfstudio.core.effective import expected
 
-    architecture = architecture_of(network)
+    architecture = architecture_of(network, size_for(images, input_size))
     images = images_of(images, architecture)
     size = input_size if images is None else tuple(images.shape[2:])
-    target = unit_of(network, layer, unit, size, training=batch_norm == "train")
+    known = network if isinstance(network, Analysis) else architecture
+    target = unit_of(known, layer, unit, size, training=batch_norm == "train")
     if module is None and images is None and weights is None and samples is None:
         return _framed(
             expected.expected_erf(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rfstudio.api.expected import expected_erf, path_counts
-from rfstudio.api.images import images_of
+from rfstudio.api.images import images_of, size_for
 from rfstudio.api.networks import Network, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.graph import expand
@@ -59,7 +59,8 @@ def erf(  # noqa: PLR0913 - the options of a measurement
         Of weights, noise and signs, from 0 to 2**63 - 1.
     module
         A module that maps an image to this layer, such as one of `to_torch`, in evaluation mode;
-        None: one with random weights, drawn anew every few samples.
+        None: one with random weights, drawn anew every few samples; but of a network that is, or
+        was imported from, a module, that module itself, unless `weights` are given.
     images
         (N, C, H, W), of torch or numpy, or a single one without N: used in turn, as they are,
         instead of noise; the network is taken at their size.  With "expected", any of module,
@@ -85,6 +86,8 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     need_torch()
     position = None if unit is None else whole(unit)
     request, given = _request_of(network, layer, images, unit=position, dtype=dtype, **options)
+    if module is None and "weights" not in options:
+        module = _own_module(request)
     return measure(request, module=module, images=given)
 
 
@@ -128,6 +131,8 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
 
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
     request, given = _request_of(network, layer, images, dtype=dtype, **options)
+    if module is None and "weights" not in options:
+        module = _own_module(request)
     results = measure_units(request, [whole(x) for x in units], module=module, images=given)
     return _with_frames(results, request, given)
 
@@ -156,8 +161,9 @@ def _computed(
         taken = ("samples", "seed", "module", "images", "device", "batch_norm", "weights")
         chosen = {name: options[name] for name in (*taken, "input_size") if name in options}
         return expected_erf(network, layer, unit, **chosen)
-    network = load(network)
-    images = images_of(options["images"], network)
+    given = options["images"]
+    network = load(network, input_size=size_for(given, options.get("input_size")))
+    images = images_of(given, network)
     size = options.get("input_size") if images is None else tuple(images.shape[2:])
     return path_counts(network, layer, unit, input_size=size)
 
@@ -169,7 +175,7 @@ def _request_of(
     from rfstudio.engine.requests.request import ErfRequest, refuse_unknown
 
     refuse_unknown(options)
-    architecture = load(network)
+    architecture = load(network, input_size=size_for(images, options.get("input_size")))
     given = images_of(images, architecture)
     if given is not None:
         options["input_size"] = tuple(given.shape[2:])
@@ -179,6 +185,18 @@ def _request_of(
             options[name] = str(options[name])
     options["dtype"] = str(options["dtype"]).removeprefix("torch.")
     return ErfRequest(architecture=architecture, layer=layer, **options), given
+
+
+def _own_module(request: ErfRequest) -> torch.nn.Module | None:
+    """Return the module from which a network was imported, up to the layer; None: there is none."""
+    from rfstudio.importing.imported import Imported
+
+    network = request.architecture
+    if not isinstance(network, Imported) or not network.is_unedited:
+        return None
+    from rfstudio.engine.importing.own_module import layer_of
+
+    return layer_of(network, request.layer, request.input_size)
 
 
 def measure(

@@ -44,4 +44,6 @@ def to_torch(
     need_torch()
     from rfstudio.engine.module import build
 
-    return build.to_torch(load(network), layer, seed, weights=weights, input_size=input_size)
+    return build.to_torch(
+        load(network, input_size=input_size), layer, seed, weights=weights, input_size=input_size
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rfstudio.core.errors import RFStudioError, UnitError
 from rfstudio.core.fields.analysis import Analysis, Fields
@@ -13,30 +13,49 @@ from rfstudio.core.fields.analysis import analyze as _analyze
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import Graph, expand
 
-Network: TypeAlias = str | Path | Architecture
-"""A preset's name, the path of a YAML file, or a network itself."""
+if TYPE_CHECKING:
+    from torch import nn
+
+Network: TypeAlias = "str | Path | Architecture | nn.Module"
+"""A preset's name, the path of a YAML file, a network itself, or a torch module."""
 
 
-def load(network: Network) -> Architecture:
-    """Return a network by the name of a preset or the path of a YAML file.
+def load(network: Network, *, input_size: tuple[int, ...] | None = None) -> Architecture:
+    """Return a network by the name of a preset, the path of a YAML file, or as a torch module.
+
+    Parameters
+    ----------
+    network
+        What is meant; a network itself is returned as it is.
+    input_size
+        Size of the image along each axis, in pixels, that a module is imported for; others have
+        a size of their own.
 
     Raises
     ------
     FormatError
         If the file has mistakes; the error lists all of them with their places.
     RFStudioError
-        If there is no such preset or file.
+        If there is no such preset or file, or a module comes without a size or cannot be imported.
     """
     if isinstance(network, Architecture):
         return network
+    if not isinstance(network, str | Path):
+        from rfstudio.engine.importing.load import load_given
+
+        return load_given(network, input_size)
     from rfstudio.formats.networks.presets import open_network
 
     return open_network(str(network))
 
 
-def architecture_of(network: Network | Analysis) -> Architecture:
+def architecture_of(
+    network: Network | Analysis, input_size: tuple[int, ...] | None = None
+) -> Architecture:
     """Return a network, also that of an analysis."""
-    return network.architecture if isinstance(network, Analysis) else load(network)
+    if isinstance(network, Analysis):
+        return network.architecture
+    return load(network, input_size=input_size)
 
 
 def analyze(
@@ -68,7 +87,7 @@ def analyze(
         If there is no layer `reference`.
     """
     return _analyze(
-        load(network),
+        load(network, input_size=input_size),
         input_size=input_size,
         reference=reference,
         batch_norm_training=batch_norm_training,
@@ -136,7 +155,9 @@ def unit_of(
             graph = expand(network.architecture, network.input_size, batch_norm_training=True)
             known = None
     else:
-        graph = expand(load(network), input_size, batch_norm_training=training)
+        graph = expand(
+            load(network, input_size=input_size), input_size, batch_norm_training=training
+        )
     index = graph.index(layer)
     size = graph.nodes[index].size
     unit = tuple(n // 2 for n in size) if position is None else whole(position)

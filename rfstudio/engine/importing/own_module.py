@@ -14,7 +14,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from rfstudio.core.network.graph import expand
 from rfstudio.engine.process.errors import MeasurementError
+from rfstudio.importing.imported import Imported
 
 _CALL = re.compile(r"@(\d+)")
 
@@ -86,6 +88,23 @@ class LayerOfModule(nn.Module):
         return found
 
 
+def layer_of(network: Imported, layer: str, input_size: Sequence[int] | None) -> nn.Module | None:
+    """Return a layer of the module from which a network was imported; None: there is no module.
+
+    Raises
+    ------
+    MeasurementError
+        If the layer is no submodule.
+    UnknownLayerError
+        If there is no such layer.
+    """
+    if not isinstance(network.module, nn.Module):
+        return None
+    graph = expand(network, None if input_size is None else tuple(input_size))
+    node = graph.nodes[graph.index(layer)]
+    return LayerOfModule(network.module, layer, node.channels, node.size).eval()
+
+
 def as_map(x: Tensor, channels: int, size: tuple[int, ...]) -> Tensor | None:
     """Return a tensor as (N, channels, *size), whatever its layout is; None if it is no such map.
 
@@ -125,8 +144,8 @@ def _no_submodule(module: nn.Module, path: str, known: dict[str, nn.Module]) -> 
     while outer and outer not in known:
         outer = outer.rpartition(".")[0]
     near = [outer] if outer else get_close_matches(path, known, n=1)
-    hint = f"; measure '{near[0]}'" if near else ""
+    hint = f"; measure '{near[0]}', or" if near else ";"
     return (
-        f"'{path}' is no submodule of {name}, so the module itself cannot be measured there{hint}, "
-        "or give weights='random' to measure the network as it was imported"
+        f"'{path}' is no submodule of {name}, so the module itself cannot be measured there{hint} "
+        "give weights='random' to measure the network as it was imported"
     )

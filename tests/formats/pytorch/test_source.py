@@ -38,7 +38,7 @@ def _parameters(graph: Graph) -> int:
 
 def _has_custom(architecture: Architecture) -> bool:
     return any(
-        isinstance(item, Layer) and isinstance(item.op, ops.Custom)
+        isinstance(item, Layer) and isinstance(item.op, ops.Custom | ops.Mixer)
         for _, item in walk(architecture)
     )
 
@@ -60,7 +60,8 @@ def test_that_the_source_of_a_preset_has_the_shapes_and_counts_of_the_analysis(
     source = write_pytorch(architecture)
     with torch.device("meta"):
         module = _module(source)
-        declared = sum(x.op.parameters for x in graph.nodes[1:] if isinstance(x.op, ops.Custom))
+        made = [x.op for x in graph.nodes[1:] if isinstance(x.op, ops.Custom | ops.Mixer)]
+        declared = sum(x.parameters for x in made)
         counted = sum(x.numel() for x in module.parameters())
         assert counted == _parameters(graph) - declared
         if _has_custom(architecture):
