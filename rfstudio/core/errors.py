@@ -1,4 +1,4 @@
-"""Every error that RF Studio raises on purpose."""
+"""All errors that RF Studio raises on purpose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 def shown(text: str, most: int = 80) -> str:
-    """Return a text from outside as a message may quote it: short, control characters visible."""
+    """Return a text from outside in a form to quote: short, with control characters visible."""
     if len(text) > most:
         text = f"{text[: most - 1]}…"
     return "".join(x if x.isprintable() else repr(x)[1:-1] for x in text)
@@ -30,15 +30,15 @@ class EditError(RFStudioError):
 
 
 class UnknownLayerError(RFStudioError):
-    """A layer was asked for by a path that the network does not have."""
+    """The network has no layer with the requested path."""
 
 
 class UnitError(RFStudioError):
-    """A unit was asked for that the layer's feature map does not have."""
+    """The layer's feature map does not have the requested unit."""
 
 
 class Cancelled(RFStudioError):  # noqa: N818 - an outcome, not a fault
-    """A background computation stopped because nobody wants its result any more."""
+    """A background computation stopped because its result is no longer needed."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

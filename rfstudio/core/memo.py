@@ -1,6 +1,6 @@
-"""Answers that were worked out before, known by the values that they were worked out from.
+"""Caches of earlier results, looked up by the values from which they were computed.
 
-All of them are bounded and may be dropped at any time: they save time and change no result.
+All of them are bounded and may be cleared at any time: they save time and change no result.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def remembered(size: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
 class Recent(Generic[Owner, R]):
     """The last few answers about immutable objects too large to be hashed.
 
-    An object is looked up by identity, since comparing or hashing a whole network costs as much as
-    what is remembered.  That is safe as long as such objects never change: the memo keeps them
+    An object is looked up by identity, since comparing or hashing a network costs as much as
+    computing the answer.  That is safe as long as such objects never change: the memo keeps them
     alive, so that no other object can take over their identity.
 
     Parameters
     ----------
     size
-        How many answers are remembered; the oldest makes room.
+        How many answers are remembered; then the oldest is dropped.
     """
 
     def __init__(self, size: int) -> None:
@@ -56,12 +56,13 @@ class Recent(Generic[Owner, R]):
 
     def put(self, owner: Owner, key: Hashable, answer: R) -> R:
         """Remember an answer, and return it."""
-        # One assignment of a new tuple: a thread that looks at the same time sees either.
+        # One assignment of a new tuple: a thread that reads at the same time sees the old or the
+        # new one.
         self._answers = ((owner, key, answer), *self._answers[: self._size - 1])
         return answer
 
     def about(self, owner: Owner, key: Hashable, work_out: Callable[[], R]) -> R:
-        """Return the answer about `owner` for a key, worked out if it is not known."""
+        """Return the answer about `owner` for a key, computed if it is not known."""
         for known, rest, answer in self._answers:
             if known is owner and rest == key:
                 return answer
@@ -76,7 +77,7 @@ _RECENT: WeakSet[Recent[Any, Any]] = WeakSet()
 
 
 def forget() -> None:
-    """Drop all answers, everywhere: for benchmarks of work that is done anew."""
+    """Drop all answers, everywhere: for benchmarks without cached results."""
     for drop in _DROPS:
         drop()
     for recent in _RECENT:

@@ -1,1 +1,1 @@
-"""What a network can be used for, and what could be changed: objects, covers, proposals."""
+"""Advice on a network: which layers see objects of a size, and changes that help."""

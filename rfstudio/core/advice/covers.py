@@ -1,4 +1,4 @@
-"""Which layers see objects of some size whole, and which layers an input size leaves idle.
+"""Layers that see all of an object of a given size, and layers without use at an input size.
 
 References
 ----------
@@ -20,7 +20,7 @@ from rfstudio.core.fields.paths import Size, is_window_layer
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """How much of the objects one layer sees whole.
+    """The share of objects that one layer sees completely.
 
     Attributes
     ----------
@@ -31,8 +31,8 @@ class Cover:
     local
         Size of its local field along each axis.
     erf_size
-        Size of the expected effective field of its centre unit, as Luo et al. measure it; known
-        for the first layer that covers all objects and for the last one.
+        Size of the expected effective field of its centre unit, as Luo et al. measure it; computed
+        for the first layer that covers all objects and for the last.
     share
         Share of objects whose longer side is at most the shorter side of the local field.
     """
@@ -46,22 +46,22 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What fits objects of some sizes.
+    """Advice for objects of some sizes.
 
     Attributes
     ----------
     covers
         One for each convolution and pool with a local field, in the order of the network.
     first_covering
-        The first layer that sees every object whole, and two and three times their size; None
-        where no layer does.
+        The first layer that sees all of every object, and those that see two and three times their
+        size; None where no layer does.
     critical, border
         Layers whose field is larger than the input, and those expected to add nothing.
     input_range
         Input sizes that all layers can use, per axis.
     proposals
-        Changes that were analysed, those that need the least first; empty where some layer sees
-        three times every object.
+        Changes that were analysed, cheapest first; empty if some layer sees three times the size of
+        every object.
     """
 
     covers: tuple[Cover, ...]

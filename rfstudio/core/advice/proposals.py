@@ -19,7 +19,7 @@ MAX_LAYERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change of one layer, and what it does to the whole network.
+    """A change of one layer, and its effect on the network.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Proposal:
     rf_size
         Size of the largest local field after it, in pixels.
     growth
-        How much larger that is than before, along each axis.
+        How much larger that is than without the change, along each axis.
     parameters, macs
         How many more learned parameters and multiply-adds there are.
     alignment

@@ -1,1 +1,1 @@
-"""The parts of the edits: names that keep their meaning while items move."""
+"""Edits of an architecture, in which names keep their meaning while items move."""

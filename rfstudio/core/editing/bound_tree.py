@@ -1,4 +1,4 @@
-"""Looking up and exchanging items of a tree by their location, for the edits."""
+"""Looks up and replaces items of a tree by their location, for the edits."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def bound_item(layers: Items, location: Location) -> Item:
 def with_item(
     architecture: Architecture, location: Location, exchange: Callable[[Item], Item]
 ) -> Architecture:
-    """Return the document with the item at a location exchanged; no name may change by it."""
+    """Return the document with the item at a location replaced; no name may change by that."""
     return replace(architecture, layers=changed(architecture.layers, location, exchange))
 
 
 def changed(layers: Items, location: Location, exchange: Callable[[Item], Item]) -> Items:
-    """Return the items with the one at a location exchanged."""
+    """Return the items with the one at a location replaced."""
     item_at(Architecture(layers=layers), location)
     at = location[-1]
     return changed_body(
@@ -45,7 +45,7 @@ def changed(layers: Items, location: Location, exchange: Callable[[Item], Item])
 
 
 def changed_body(layers: Items, location: Location, change: Callable[[Items], Items]) -> Items:
-    """Return the items with the body exchanged in which `location` lies."""
+    """Return the items with the body that contains `location` replaced."""
     if len(location) == 1:
         return change(layers)
     index, which, *rest = location
@@ -60,7 +60,7 @@ def changed_body(layers: Items, location: Location, change: Callable[[Items], It
 
 
 def called(item: Item) -> str:
-    """Return how a message calls an item: its name, or what it is."""
+    """Return what a message calls an item: its name, or its keyword."""
     keyword = item.op.keyword if isinstance(item, Layer) else item.keyword
     return f"'{item.name}'" if item.name else f"this {keyword}"
 

@@ -1,9 +1,9 @@
 """Edits: pure functions from one architecture to another.
 
-An edit keeps what every `from` means: it follows renamed and moved layers, and layers that read a
-deleted one read what that one read.  An edit that cannot keep it, or that gives a name twice,
-raises `EditError` with a sentence.  A place where items go is the `Location` that the first of
-them will have; it may be one behind the last item.
+An edit preserves what every `from` means: names follow renamed and moved layers, and layers that
+read a deleted one read what that one read.  An edit that cannot preserve it, or that gives a name
+twice, raises `EditError` with a sentence.  A place for new items is the `Location` that the first
+of them will have; it may be one after the last item.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ __all__ = [
 
 
 def set_op(architecture: Architecture, location: Location, op: Op) -> Architecture:
-    """Return the document with the operation of a layer exchanged."""
+    """Return the document with the operation of a layer replaced."""
     old = item_at(architecture, location)
     if not isinstance(old, Layer):
         raise EditError(f"{called(old)} is a container, so it has no operation")
@@ -97,7 +97,7 @@ def set_op(architecture: Architecture, location: Location, op: Op) -> Architectu
 
     if old.name or type(old.op) is type(op):
         return with_item(architecture, location, exchange)
-    # An unnamed layer is called by its operation, so names in `from` may have to follow.
+    # An unnamed layer is named after its operation, so names in `from` may have to follow.
     bound = bind(architecture)
     return bound.release(changed(bound.layers, location, exchange))
 
@@ -105,7 +105,7 @@ def set_op(architecture: Architecture, location: Location, op: Op) -> Architectu
 def set_parameter(
     architecture: Architecture, location: Location, name: str, value: Any
 ) -> Architecture:
-    """Return the document with one parameter of a layer, or of a container, exchanged.
+    """Return the document with one parameter of a layer, or of a container, changed.
 
     Parameters
     ----------
@@ -138,10 +138,10 @@ def set_parameter(
 
 
 def set_times(architecture: Architecture, location: Location, times: int) -> Architecture:
-    """Return the document with the number of turns of a `repeat` exchanged."""
+    """Return the document with the number of turns of a `repeat` changed."""
     item = item_at(architecture, location)
     if not isinstance(item, Repeat):
-        raise EditError(f"{called(item)} is no repeat")
+        raise EditError(f"{called(item)} is not a repeat")
     if times < 1:
         raise EditError("a repeat needs at least one turn; delete it to have none")
     bound = bind(architecture)
@@ -151,10 +151,10 @@ def set_times(architecture: Architecture, location: Location, times: int) -> Arc
 
 
 def set_merge(architecture: Architecture, location: Location, merge: MergeKind) -> Architecture:
-    """Return the document with the way a `parallel` joins its branches exchanged."""
+    """Return the document with the way in which a `parallel` joins its branches changed."""
     item = item_at(architecture, location)
     if not isinstance(item, Parallel):
-        raise EditError(f"{called(item)} is no parallel")
+        raise EditError(f"{called(item)} is not a parallel")
     if merge not in get_args(MergeKind):
         raise EditError(f"branches are joined by concat, add or multiply, not by '{merge}'")
     bound = bind(architecture)
@@ -180,7 +180,7 @@ def set_branches(
     """
     item = item_at(architecture, location)
     if not isinstance(item, Parallel):
-        raise EditError(f"{called(item)} is no parallel")
+        raise EditError(f"{called(item)} is not a parallel")
     wanted = tuple(names)
     if not wanted:
         raise EditError("a parallel needs at least one branch; delete it to have none")
@@ -203,7 +203,7 @@ def set_branches(
 def rename(architecture: Architecture, location: Location, name: str) -> Architecture:
     """Return the document with an item renamed; names in `from` follow.
 
-    An empty name lets a layer be called by its operation and a number.
+    With an empty name, a layer is named after its operation, with a number.
     """
     name = name.strip()
     _check_name(name)
@@ -216,16 +216,16 @@ def rename(architecture: Architecture, location: Location, name: str) -> Archite
 def set_inputs(
     architecture: Architecture, location: Location, names: Iterable[str]
 ) -> Architecture:
-    """Return the document with what a layer reads (`from`) exchanged; no names: the item before.
+    """Return the document with what a layer reads (`from`) changed; no names: the item before.
 
     Raises
     ------
     EditError
-        If a name is not that of something in front of the layer.
+        If a name is not that of something before the layer.
     """
     item = item_at(architecture, location)
     if not isinstance(item, Layer):
-        raise EditError(f"{called(item)} is a container; its first layers can be told what to read")
+        raise EditError(f"{called(item)} is a container; set what its first layers read instead")
     wanted = tuple(names)
     if len(wanted) > 1 and not item.op.merges:
         raise EditError(
@@ -235,13 +235,13 @@ def set_inputs(
     for name in wanted:
         if name not in known and not _is_readable(architecture, location, name):
             raise EditError(
-                f"no layer '{name}' stands in front of {called(item)}{nearest_name(name, known)}"
+                f"there is no layer '{name}' before {called(item)}{nearest_name(name, known)}"
             )
     return with_item(architecture, location, lambda x: replace(as_layer(x), inputs=wanted))
 
 
 def readable(architecture: Architecture, location: Location) -> tuple[str, ...]:
-    """Return the names that a layer may have in `from`: all that stands in front of it."""
+    """Return the names that a layer may have in `from`: those of everything before it."""
     bound = bind(architecture)
     return readable_names(bound, tag_of(item_at_bound(bound, location)))
 
@@ -255,7 +255,7 @@ def set_network(
     input_size: tuple[int, ...] | None = None,
     channels: int | None = None,
 ) -> Architecture:
-    """Return the document with facts about the whole network exchanged; None keeps one.
+    """Return the document with facts about the network changed; None leaves one as it is.
 
     Raises
     ------
@@ -278,7 +278,7 @@ def set_network(
 
 
 def _release_without(bound: Bound, layers: Items, old: Item) -> Architecture:
-    """Return the document after branches, and all in them, went away; nobody may read those."""
+    """Return the document without deleted branches and their items, which no layer may read."""
     left = {tag for item in layers for tag in tags_in(item)}
     gone = set(tags_in(old)) - left
     used = {
@@ -310,7 +310,7 @@ def _check_name(name: str) -> None:
 
 
 def _is_readable(architecture: Architecture, location: Location, name: str) -> bool:
-    """Whether a name, however long it is written, means something in front of the layer."""
+    """Whether a name, in its short or full form, means something before the layer."""
     trial = with_item(architecture, location, lambda x: replace(as_layer(x), inputs=(name,)))
     bound = bind(trial)
     return as_layer(item_at_bound(bound, location)).inputs[0] in bound.links

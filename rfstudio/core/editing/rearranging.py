@@ -1,4 +1,4 @@
-"""Edits of which items there are and where: insert, delete, duplicate, move, wrap, unwrap."""
+"""Edits that rearrange items: insert, delete, duplicate, move, wrap, unwrap."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def delete(architecture: Architecture, locations: Iterable[Location]) -> Archite
 
 
 def duplicate(architecture: Architecture, locations: Iterable[Location]) -> Architecture:
-    """Return the document with copies of some items of one body behind the last of them."""
+    """Return the document with copies of some items of one body after the last of them."""
     places = _siblings(locations)
     bound = bind(architecture)
     copies = bound.copied(tuple(bound_item(bound.layers, place) for place in places))
@@ -74,9 +74,10 @@ def duplicate(architecture: Architecture, locations: Iterable[Location]) -> Arch
 def move(
     architecture: Architecture, locations: Iterable[Location], target: Location
 ) -> Architecture:
-    """Return the document with some items, in their order, moved in front of `target`.
+    """Return the document with some items, in their order, moved to before `target`.
 
-    `target` is a location in the present document; `landing` says where the first item arrives.
+    `target` is a location in the present document; `landing` returns the new place of the first
+    item.
     """
     places = outermost(locations)
     for place in places:
@@ -115,7 +116,7 @@ def wrap(architecture: Architecture, locations: Iterable[Location], kind: Wrappi
 
 
 def unwrap(architecture: Architecture, location: Location) -> Architecture:
-    """Return the document with a container exchanged for the layers in it, once.
+    """Return the document with a container replaced by one copy of the layers in it.
 
     Raises
     ------
@@ -124,7 +125,7 @@ def unwrap(architecture: Architecture, location: Location) -> Architecture:
     """
     item = item_at(architecture, location)
     if isinstance(item, Layer):
-        raise EditError(f"{called(item)} is no container")
+        raise EditError(f"{called(item)} is not a container")
     full = [b for b, body in enumerate(item.bodies) if body]
     if len(full) > 1:
         what = "a shortcut" if isinstance(item, Residual) else "several branches"
@@ -150,7 +151,7 @@ def unwrap(architecture: Architecture, location: Location) -> Architecture:
 
 
 def after(location: Location) -> Location:
-    """Return the place behind an item."""
+    """Return the place after an item."""
     return (*location[:-1], location[-1] + 1)
 
 
@@ -164,7 +165,7 @@ def outermost(locations: Iterable[Location]) -> list[Location]:
 
 
 def landing(locations: Iterable[Location], target: Location) -> Location:
-    """Return where the first item arrives when items are moved in front of `target`."""
+    """Return the new place of the first item when items are moved to before `target`."""
     goal = list(target)
     for place in outermost(locations):
         depth = len(place)
@@ -185,8 +186,8 @@ def step(
     locations
         Items of one body.
     direction
-        Up and down go past a neighbour, and out of the container at its ends; out goes behind
-        the container, in goes to the end of the container above.
+        Up and down move past a neighbour, and out of the container at its ends; out moves to after
+        the container, in to the end of the container above.
     """
     places = _siblings(locations)
     first, last = places[0], places[-1]
@@ -217,7 +218,7 @@ def _dropped(body: Items, at: int) -> Items:
 
 
 def _without(body: Items, at: int) -> Items:
-    """Return a body without an item; the next layer keeps reading what it got through it."""
+    """Return a body without an item; the next layer still reads what it read through the item."""
     gone, rest = body[at], body[at + 1 :]
     if isinstance(gone, Layer) and gone.inputs and rest:
         follower = rest[0]
@@ -227,7 +228,7 @@ def _without(body: Items, at: int) -> Items:
 
 
 def _rewired(bound: Bound, layers: Items, gone: Item) -> Items:
-    """Return the items with every link into a deleted item led to what that item read."""
+    """Return the items with every link to a deleted item redirected to what that item read."""
     tags = set(tags_in(gone))
     source = bound.sources.get(tag_of(gone), Thing(0))
     explicit = gone.inputs if isinstance(gone, Layer) else ()
@@ -247,13 +248,13 @@ def _rewired(bound: Bound, layers: Items, gone: Item) -> Items:
 
     for tag, thing in list(bound.sources.items()):
         if thing.tag in tags and tag not in tags:
-            # Deleting several: whoever goes next must not lead here.
+            # If several items are deleted, the next one must not lead back to this one.
             bound.sources[tag] = source
     return tuple(map(visit, layers))
 
 
 def _relative(source: Thing, link: Link) -> Thing:
-    """Return what a deleted thing read, in the turns in which the thing itself was meant."""
+    """Return what a deleted item read, in the same turns of repeats as the link to the item."""
     turns = dict(link.thing.turns)
     around = {tag for tag, _ in source.turns}
     if any(turn is None and tag not in around for tag, turn in turns.items()):
@@ -284,7 +285,7 @@ def _uniquely_named(item: Item, prefix: str, taken: set[str]) -> Item:
         return item
     if isinstance(item, Repeat):
         prefix += "0."
-    # Names in an unnamed container are names of the scope around it.
+    # Names in an unnamed container belong to the scope around it.
     bodies = tuple(tuple(_uniquely_named(x, prefix, taken) for x in body) for body in item.bodies)
     return with_bodies(item, bodies)
 
@@ -331,7 +332,7 @@ def _siblings(locations: Iterable[Location]) -> list[Location]:
     if not places:
         raise EditError("no layer is chosen")
     if len(list(groupby(places, key=lambda place: place[:-1]))) > 1:
-        raise EditError("choose layers that stand side by side, not in different containers")
+        raise EditError("choose layers that are side by side, not in different containers")
     return places
 
 

@@ -1,8 +1,8 @@
-"""Names as links: what `from` means is kept while the tree around it is rearranged.
+"""Names as links, which keep the meaning of `from` while the tree is rearranged.
 
-An edit binds the document first: every item gets a tag, and every name in `from` becomes a link
-to the tag that it means.  Then the tree may be rearranged at will.  Releasing it writes names
-again, the old one wherever it still means the same.  Names are resolved as in
+An edit binds the document first: every item gets a tag, and every name in `from` becomes a link to
+the tag that it means.  Then the tree may be rearranged freely.  Releasing it writes names again,
+the old one wherever it still means the same.  Names are resolved as in
 `rfstudio.core.network.graph`: in the own scope first, then outwards, and only among what comes
 before.
 """
@@ -36,17 +36,17 @@ Items: TypeAlias = tuple[Item, ...]
 
 
 class Thing(NamedTuple):
-    """What a name may mean.
+    """The meaning of a name.
 
     Attributes
     ----------
     tag
         The item or branch; 0 is the network's input.
     turns
-        For each repeat around it, outermost first, its tag and the turn; None: the turn in which
-        the reader is itself.
+        For each repeat around it, outermost first, its tag and the turn; None: the reader's own
+        turn.
     part
-        Empty: the item's output; "merge": the node that joins it; else a turn of a repeat.
+        Empty: the item's output; "merge": the node that joins it; otherwise a turn of a repeat.
     """
 
     tag: int
@@ -99,13 +99,13 @@ class Bound:
     links
         What the keys in `inputs` mean.
     sources
-        For each tag what stood before the item: what it reads unless it says otherwise.
+        For each tag what was before the item: its source, unless it names another.
     prefixes
         For each container's tag and body the prefix of the names in it; (0, 0) is the file.
     paths
         All paths of the document and what they mean.
     twice
-        Paths that the document had given twice before any edit.
+        Paths that occurred twice before any edit.
     """
 
     architecture: Architecture
@@ -123,7 +123,7 @@ class Bound:
         return self._tags
 
     def tagged(self, items: Items) -> Items:
-        """Return plain items with fresh tags; their names in `from` stay as they are written."""
+        """Return plain items with fresh tags; their names in `from` stay as written."""
         return tuple(_mapped(item, lambda name: named(name, self.fresh_tag())) for item in items)
 
     def copied(self, items: Items) -> Items:
@@ -156,7 +156,7 @@ class Bound:
         Raises
         ------
         EditError
-            If a layer would stand in front of what it reads, or a path would be used twice.
+            If a layer would come before what it reads, or a path would be used twice.
         """
         walk = _Walk(self._write)
         plain = walk.all(layers)
@@ -178,7 +178,7 @@ class Bound:
         path = None if thing is None else walk.names.get(thing)
         if path is None or thing is None:
             what = f"'{link.written}', which it reads" if link.written else "what it reads"
-            raise EditError(f"'{reader}' would no longer stand behind {what}; move that first")
+            raise EditError(f"'{reader}' would no longer come after {what}; move that first")
         for name in (link.written, *_short_names(path, place.scopes)):
             if name and walk.resolve(name, place.scopes) == thing:
                 return name
@@ -229,13 +229,13 @@ def readable_names(bound: Bound, tag: int) -> tuple[str, ...]:
 
 
 def nearest_name(name: str, names: tuple[str, ...]) -> str:
-    """Return a hint at the most similar name, or an empty text."""
+    """Return a hint with the most similar name, or an empty text."""
     near = get_close_matches(name, names, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
 class _Place(NamedTuple):
-    """Where a reader stands: its scopes, innermost first, and the turns of repeats around it."""
+    """The place of a reader: its scopes, innermost first, and the turns of repeats around it."""
 
     scopes: tuple[str, ...] = ("",)
     turns: tuple[tuple[int, int], ...] = ()
@@ -245,10 +245,10 @@ _Visit: TypeAlias = "Callable[[_Walk, Layer, _Place], Layer]"
 
 
 class _Walk:
-    """Goes through a bound tree in the order of the network and names everything on the way.
+    """Walks through a bound tree in the order of the network and names everything.
 
-    `visit` is called once a layer, in the first turn of the repeats around it, and returns what
-    takes the layer's place.
+    `visit` is called once per layer, in the first turn of the repeats around it, and returns the
+    item that replaces the layer.
     """
 
     def __init__(self, visit: _Visit) -> None:
@@ -276,9 +276,9 @@ class _Walk:
         return next((thing for thing in found if thing is not None), None)
 
     def seen_from(self, thing: Thing, around: Mapping[int, int]) -> Thing | None:
-        """Return a thing in the turns that a reader in the turns `around` means.
+        """Return a link in the turns that a reader in the turns `around` means.
 
-        Inside a repeat one reads one's own turn, from outside the last one.
+        A reader inside a repeat reads its own turn, one outside reads the last.
         """
         repeats = self._around.get(thing.tag)
         if repeats is None:
@@ -411,7 +411,7 @@ def _short_names(path: str, scopes: tuple[str, ...]) -> Iterator[str]:
 def _mapped(
     item: Item, name: Callable[[str], str], link: Callable[[str], str] | None = None
 ) -> Item:
-    """Return an item with all names in it, and all its links, exchanged."""
+    """Return an item with all names in it, and all its links, replaced."""
     if isinstance(item, Layer):
         inputs = item.inputs if link is None else tuple(map(link, item.inputs))
         return replace(item, name=name(item.name), inputs=inputs)

@@ -110,7 +110,7 @@ class _Problem:
 
     def __init__(self, values: Values, peak: float) -> None:
         self._axes = [np.arange(n, dtype=np.float64) for n in values.shape]
-        # What is 0 adds nothing to sums with the map.
+        # Zeros add nothing to sums with the map.
         self._box = box_of_values(values)
         self._values = values[self._box] / peak
         flat = self._values.ravel()
@@ -152,7 +152,7 @@ class _Problem:
 
 
 def box_of_values(values: Values) -> tuple[slice, ...]:
-    """Return the smallest box that holds all of a map, not negative, that is not 0."""
+    """Return the smallest box that holds all non-zero values of a map without negative ones."""
     box = []
     for axis in range(values.ndim):
         others = tuple([i for i in range(values.ndim) if i != axis])

@@ -1,6 +1,6 @@
-"""Numbers of an effective receptive field: how large it is, what form it has, where it is.
+"""Numbers of an effective receptive field: its size, shape and place.
 
-All are of the linear map, in pixels, and computed when they are first asked for.  With an isotropic
+All are of the linear map, in pixels, and computed on first use.  With an isotropic
 Gaussian of standard deviation σ: `luo_size` 4.406 σ, `fwhm` 2.355 σ, `r50` 1.177 σ,
 `participation_side` 2√π σ.
 
@@ -34,7 +34,7 @@ LUO_SHARE = 1 - 0.9545
 
 
 class Frame(Protocol):
-    """What an effective field is compared with."""
+    """The frame that an effective field is compared with."""
 
     @property
     def center(self) -> tuple[float, ...] | None:
@@ -46,7 +46,7 @@ class Frame(Protocol):
 
     @property
     def visible_region(self) -> tuple[Interval, ...] | None:
-        """First and last pixel that reach it along each axis; None: none does."""
+        """First and last pixel that reach it along each axis; None if none does."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ _LEAST_SQUARE = 1e-100
 
 @dataclass(frozen=True, eq=False)
 class Metrics(Mapping[str, Any]):
-    """The numbers of one map; each is computed once, when it is first asked for.
+    """The numbers of one map; each is computed once, on first use.
 
     Numbers are attributes, and entries of a mapping by the names of `NAMES`.
 
@@ -75,7 +75,7 @@ class Metrics(Mapping[str, Any]):
     map
         The effective field, not negative, any scale.
     frame
-        What it is compared with; None: nothing, then `center` is the map's own centroid.
+        What it is compared with; None: nothing, and `center` is the map's own centroid.
     """
 
     map: Values
@@ -106,7 +106,7 @@ class Metrics(Mapping[str, Any]):
 
     @cached_property
     def _box(self) -> tuple[slice, ...]:
-        """The smallest box that holds all of the map."""
+        """The smallest box that holds all non-zero values of the map."""
         return box_of_values(self.map)
 
     @cached_property
@@ -217,7 +217,7 @@ class Metrics(Mapping[str, Any]):
 
     @cached_property
     def participation_side(self) -> float | None:
-        """Side of a square of (ΣM)²/ΣM² pixels: how many of them take part."""
+        """Side of a square of (ΣM)²/ΣM² pixels, the number of pixels that take part."""
         if not self._peak > 0:
             return None
         values = self._inner.ravel()
@@ -231,14 +231,14 @@ class Metrics(Mapping[str, Any]):
     def area_ratio(self) -> dict[str, float | None]:
         """Area over that of the image of the smallest square that holds a share of the map.
 
-        Squares lie around the unit's own centre and are cut off at the image's borders.
+        Squares are around the unit's own centre, and cut off at the image's borders.
         """
         squares = self._squares
         return {f"{t:g}": None if squares is None else squares.area(t) for t in SHARES}
 
     @cached_property
     def area_ratio_replknet(self) -> dict[str, float | None]:
-        """The same as RepLKNet's script has it [2]_: of log10(map + 1), around the image's middle.
+        """The same as in RepLKNet's script [2]_: of log10(map + 1), around the image's middle.
 
         It depends on the scale of the map, so compare it only with numbers of the same recipe.
         """
@@ -344,10 +344,10 @@ class Metrics(Mapping[str, Any]):
 
 
 def measured_peak(values: NDArray[Any]) -> float:
-    """Return the value that a picture of a measured field draws densest.
+    """Return the value that a picture of a measured field draws with the highest density.
 
-    Of the pixels above 0 it leaves out the highest 0.5 %: with few samples single pixels stand far
-    above all others, which would be too pale to be seen.
+    It leaves out the highest 0.5 % of the pixels above 0: with few samples, single pixels are far
+    above all others, which would otherwise be too pale to see.
     """
     above = values[values > 0]
     return float(np.quantile(above, 0.995)) if above.size else 0.0

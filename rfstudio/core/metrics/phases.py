@@ -1,4 +1,4 @@
-"""Phase contrast: whether a unit hears some pixels more than their neighbours.
+"""Phase contrast: whether a unit depends on some pixels more than on their neighbours.
 
 A stride larger than the overlap of its windows reads some rows and columns more often than
 others, which appears in the effective field as a regular pattern: "dead pixels" of [1]_.
@@ -37,10 +37,10 @@ def phase_shares(values: NDArray[np.float64], modulus: int) -> NDArray[np.float6
     Raises
     ------
     UnitError
-        If `modulus` is no whole number from 1 on.
+        If `modulus` is not a whole number of at least 1.
     """
     if modulus < 1:
-        raise UnitError(f"a modulus is a whole number from 1 on, not {modulus}")
+        raise UnitError(f"a modulus is a whole number of at least 1, not {modulus}")
     shape = (modulus,) * values.ndim
     shares = np.zeros(shape)
     for phase in product(range(modulus), repeat=values.ndim):

@@ -1,7 +1,7 @@
-"""All numbers of an effective field: what each is called, means, is made of and looks like.
+"""The registry of metrics: name, unit, meaning, parts and format of every number of a field.
 
 Files, command line and window take names, units, sentences and formats from here.  A number is
-computed by the property of its name of `rfstudio.core.metrics.metrics.Metrics`.
+computed by the property with its name in `rfstudio.core.metrics.metrics.Metrics`.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _MINUS = "−"
 _AXES = ("z", "y", "x")
 
 Compute: TypeAlias = Callable[[Any], float | None]
-"""What takes a number out of a `Metrics`; None where it has no meaning."""
+"""Reads a number from a `Metrics`; None where it has no meaning."""
 
 
 def digits_text(value: float, digits: int = DIGITS) -> str:
-    """Return a number with so many significant digits."""
+    """Return a number with a given number of significant digits."""
     return f"{value:.{digits}g}"
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number of a metric: all of it, or what it is along an axis or for a share.
+    """One number of a metric: the metric itself, or its value along an axis or for a share.
 
     Attributes
     ----------
@@ -44,9 +44,9 @@ class Number:
     sentence
         What it is.
     of
-        Takes it out of a `Metrics`.
+        Reads it from a `Metrics`.
     in_other_way
-        The same as published work computes it, if that differs.
+        The same, computed as in published work, if that differs.
     """
 
     name: str
@@ -65,9 +65,9 @@ class Brief:
     label
         A word or two.
     text
-        Makes a text with its unit of the metric's value.
+        Returns the metric's value as a text with its unit.
     sentence
-        What it is, with line breaks; empty: what the metric's own sentence says.
+        What it is, with line breaks; empty: the metric's own sentence.
     """
 
     label: str
@@ -109,7 +109,7 @@ class Metric:
         return list(value) if isinstance(value, tuple) else value
 
     def numbers(self, axes: int) -> Iterator[Number]:
-        """Yield what the metric of a map with so many axes is made of."""
+        """Yield the numbers of the metric for a map with a given number of axes."""
         del axes
         yield Number(self.name, self.unit, self._line, self.value)
 
@@ -163,7 +163,7 @@ class PartsMetric(Metric):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherWay(Metric):
-    """A metric as published work computes it; tables have it beside the plain one."""
+    """A metric computed as in published work; tables show it beside the plain one."""
 
     def numbers(self, axes: int) -> Iterator[Number]:
         """Yield nothing: the plain metric's numbers have it."""
@@ -323,7 +323,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     OtherWay(
         name="area_ratio_replknet",
-        sentence="The same as RepLKNet's script has it: of log10(map + 1), around the middle.",
+        sentence="The same as in RepLKNet's script: of log10(map + 1), around the middle.",
     ),
     PartsMetric(
         name="erf_trf_ratio",
@@ -379,10 +379,10 @@ IN_SHORT = (
     "offset",
     "anisotropy",
 )
-"""Those that are shown where there is room for a few, the most telling first."""
+"""Metrics that are shown where there is room for a few, the most informative first."""
 
 
 def numbers(axes: int) -> Iterator[Number]:
-    """Yield the numbers of all metrics of a map with so many axes."""
+    """Yield the numbers of all metrics for a map with a given number of axes."""
     for metric in METRICS:
         yield from metric.numbers(axes)

@@ -1,4 +1,4 @@
-"""What the squares around one place hold of a map, which is folded at that place."""
+"""Sums of a map in squares around one place, from the map folded at that place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Values: TypeAlias = NDArray[np.float64]
 
 
 class Squares(NamedTuple):
-    """What the squares around one place hold of a map.
+    """The sums of a map in the squares around one place.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Squares(NamedTuple):
     sides
         Half sides at which squares take in more pixels, rising.
     held
-        What the square of each half side holds.
+        The sum in the square of each half side.
     """
 
     distances: list[Values]
@@ -40,11 +40,11 @@ class Squares(NamedTuple):
 
 
 _ALMOST = 1 - 1e-12
-"""So that the sum of everything holds everything, whatever the order of summation."""
+"""Tolerance, so that the square with everything counts in any order of summation."""
 
 
 def squares_around(folded: Folded, shape: tuple[int, ...], center: tuple[float, ...]) -> Squares:
-    """Return what the squares around a place hold of a map of that shape, folded there."""
+    """Return the sums of a map of that shape in squares around a place, where it is folded."""
     distances = [np.abs(np.arange(n) - c).round(9) for n, c in zip(shape, center, strict=True)]
     sides = np.unique(np.concatenate(distances))
     ring = np.zeros((), np.intp)
@@ -55,7 +55,7 @@ def squares_around(folded: Folded, shape: tuple[int, ...], center: tuple[float, 
 
 
 class Folded(NamedTuple):
-    """A map with what is equally far from a place along every axis added up.
+    """A map folded at a place: values equally far from it along every axis are added up.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Folded(NamedTuple):
 
 
 def folded_around(values: Values, box: tuple[slice, ...], center: tuple[float, ...]) -> Folded:
-    """Fold what a box holds of a map at a place on or in the middle between pixels."""
+    """Fold the part of a map in a box at a place on a pixel or in the middle between two."""
     distances = []
     for axis, (c, part) in enumerate(zip(center, box, strict=True)):
         values, near = _folded(values, axis, part.start, c)

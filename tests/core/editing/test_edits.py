@@ -137,7 +137,7 @@ def test_that_deleting_the_start_of_a_repeat_that_is_read_by_name_is_refused() -
 
 
 def test_that_a_layer_cannot_move_in_front_of_what_it_reads() -> None:
-    with pytest.raises(EditError, match="'sum' would no longer stand behind 'c'"):
+    with pytest.raises(EditError, match="'sum' would no longer come after 'c'"):
         edits.move(SKIP, [(3,)], (0,))
 
 
@@ -247,7 +247,7 @@ def test_that_readers_follow_when_an_unnamed_layer_becomes_another_op() -> None:
 def test_that_what_a_layer_reads_must_stand_before_it() -> None:
     assert reads(edits.set_inputs(SKIP, (2,), ["a"]))["c"] == ("a",)
     assert reads(edits.set_inputs(SKIP, (2,), ["input"]))["c"] == ("input",)
-    with pytest.raises(EditError, match="no layer 'sum' stands in front of 'c'"):
+    with pytest.raises(EditError, match="there is no layer 'sum' before 'c'"):
         edits.set_inputs(SKIP, (2,), ["sum"])
     with pytest.raises(EditError, match="reads one layer"):
         edits.set_inputs(SKIP, (2,), ["a", "b"])
