@@ -1,1 +1,1 @@
-"""Bytes and text to values and back: networks, tables, images."""
+"""File formats: networks, tables and images, read from and written to bytes and text."""

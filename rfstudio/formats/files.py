@@ -1,4 +1,4 @@
-"""Reads files within a bound, and replaces files whole or not at all."""
+"""Reads files up to a size limit, and replaces files completely or not at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMEDIES = {
     errno.EROFS: "the disk is read-only; choose another folder",
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
-    errno.EFBIG: "the file is larger than files may be there; choose another folder",
+    errno.EFBIG: "the file is larger than the file system allows; choose another folder",
     errno.EISDIR: "it is a folder",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
     errno.ENAMETOOLONG: "the name is too long",
@@ -30,7 +30,7 @@ _REMEDIES = {
 
 
 class FileAccessError(RFStudioError):
-    """A file could not be read or written; the text says which, why, and what helps."""
+    """A file could not be read or written; the text says which, why, and what to do."""
 
 
 def read_bounded(path: str | Path, limit: int) -> bytes:
@@ -39,8 +39,8 @@ def read_bounded(path: str | Path, limit: int) -> bytes:
     Raises
     ------
     FileAccessError
-        If it cannot be read, is no regular file, or has more bytes; a device or a pipe is
-        refused, since reading it may never end.
+        If it cannot be read, is not a regular file, or has more bytes; devices and pipes are
+        refused, since reading them may never end.
     """
     path = Path(path)
     try:
@@ -49,7 +49,7 @@ def read_bounded(path: str | Path, limit: int) -> bytes:
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+                what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
                 raise FileAccessError(f"'{path}' cannot be read: it is {what}")
             data = _read(file, status.st_size, limit)
     except (OSError, ValueError) as error:
@@ -61,10 +61,10 @@ def read_bounded(path: str | Path, limit: int) -> bytes:
 
 
 def _read(file: BinaryIO, size: int, limit: int) -> bytes:
-    """Return at most `limit` + 1 bytes of a file that says that it has `size`.
+    """Return at most `limit` + 1 bytes of a file that claims to have `size`.
 
-    The size may lie (in /proc it is 0), so what is read is bounded, too; but memory for all of a
-    bound, which `read` takes at once, is more than some processes have.
+    The claimed size may be wrong (in /proc it is 0), so the number of bytes read is limited, too.
+    But `read` reserves memory for the full limit at once, which is more than some processes have.
     """
     data = file.read(min(size, limit) + 1)
     while size < len(data) <= limit:
@@ -76,12 +76,12 @@ def _read(file: BinaryIO, size: int, limit: int) -> bytes:
 
 
 def atomic_write(path: str | Path, data: bytes) -> None:
-    """Replace the content of a file by `data`, or leave the old one as it is.
+    """Replace the content of a file by `data`, or leave the old one unchanged.
 
-    The data goes to a temporary file in the same folder, is forced to the disk, and takes the
-    file's place in one step.  A kill amid that leaves the temporary file, ``.rfstudio-`` and eight
-    letters; a write to the same folder removes it when it is a day old.  The mode of an existing
-    file is kept; a symbolic link stays one, and what it leads to is replaced.
+    The data goes to a temporary file in the same folder, is flushed to the disk, and takes the
+    file's place in one step.  A process killed in between leaves the temporary file, ``.rfstudio-``
+    and eight letters; a write to the same folder removes it when it is a day old.  The mode of an
+    existing file is preserved; a symbolic link stays one, and its target is replaced.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def atomic_write(path: str | Path, data: bytes) -> None:
         target = Path(os.path.realpath(target))
         mode = _mode_of(target)
         _remove_left_over(target.parent)
-        # Its name is known before it is there, so that an interrupt leaves none behind.
+        # Its name is known before the file exists, so that an interrupt leaves none behind.
         temporary = str(target.parent / f".rfstudio-{secrets.token_hex(4)}")
         with os.fdopen(_new(temporary), "wb") as file:
             file.write(data)
@@ -117,7 +117,7 @@ def _new(path: str) -> int:
 
 
 def _remove_left_over(folder: Path) -> None:
-    """Remove temporary files of ours that a kill or a loss of power left there days ago."""
+    """Remove our temporary files that a killed process or a power failure left there days ago."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if _TEMPORARY.fullmatch(entry.name):
@@ -142,7 +142,7 @@ _BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 def _mode_of(target: Path) -> int:
-    """Return the mode for a file: that of the one in its place, or what a new file would get."""
+    """Return the mode for a file: that of the existing one, or what a new file would get."""
     try:
         status = target.stat()
     except FileNotFoundError:
@@ -151,7 +151,7 @@ def _mode_of(target: Path) -> int:
         return 0o666 & ~umask
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "is a folder")
-    if not stat.S_ISREG(status.st_mode):  # a file in its place would leave the system without it
+    if not stat.S_ISREG(status.st_mode):  # replacing it by a file would take it from the system
         raise OSError("it is a device or a pipe; choose a file")
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "is write-protected")
@@ -159,7 +159,7 @@ def _mode_of(target: Path) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Force the new name to the disk, where the system can do that."""
+    """Flush the new name to the disk, if the system can do that."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -10,7 +10,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.files import read_bounded
 
 MAX_BYTES = 1 << 30
-"""Largest file of annotations that is read; those of COCO's training images have 450 MB."""
+"""Largest file of annotations that is read; that of COCO's training images has 450 MB."""
 
 
 def object_sizes(path: Path) -> list[tuple[int, int]]:
@@ -24,7 +24,7 @@ def object_sizes(path: Path) -> list[tuple[int, int]]:
     try:
         record = json.loads(read_bounded(path, MAX_BYTES))
     except (ValueError, RecursionError) as error:
-        raise RFStudioError(f"{path} is no JSON file: {error}") from None
+        raise RFStudioError(f"{path} is not a JSON file: {error}") from None
     listed = record.get("annotations") if isinstance(record, dict) else None
     sizes = []
     for annotation in listed if isinstance(listed, list) else []:

@@ -1,4 +1,4 @@
-"""Reads image files as arrays; a hostile one costs neither memory nor time."""
+"""Reads image files as arrays, within limits of memory and time even for hostile files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Image: TypeAlias = NDArray[np.uint8]
 """An image: (height, width, 3), red, green and blue from 0 to 255, row 0 at the top."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-"""Pillow's names of the formats that are read; its other decoders are never reached."""
+"""Pillow's names of the formats that are read; its other decoders are never used."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 """Endings of their files, for file dialogs."""
@@ -31,7 +31,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_MEGAPIXELS = 100.0
 
 KEPT_MEGAPIXELS = 8.0
-"""Largest picture that is kept in its own size, in millions of pixels."""
+"""Largest picture that is returned in its own size, in millions of pixels."""
 
 _MAX_DECODED = 200 * 2**20
 """Bytes of a picture in memory before it is made smaller."""
@@ -40,28 +40,28 @@ _MAX_BYTES = 1 << 30
 
 _ROWS = 64
 
-# 16 bits a sample; Pillow would cut them off at 255 instead of scaling them.
+# 16 bits a sample; Pillow would clip them at 255 instead of scaling them.
 _DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-# Pillow's own limit is a constant; ours is settable, and judged before anything is decoded.
+# Pillow's own limit is a constant; ours is a parameter, and checked before anything is decoded.
 Pillow.MAX_IMAGE_PIXELS = None
 
 
 class ImageError(RFStudioError):
-    """An image file cannot be shown; the text says which, why, and what helps."""
+    """An image file cannot be shown; the text says which, why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What the header of an image file says.
+    """The facts in the header of an image file.
 
     Attributes
     ----------
     format
         One of `FORMATS`.
     height, width
-        Size in pixels, as it is shown: after the orientation that a camera noted.
+        Size in pixels as shown: after the orientation that a camera recorded.
     """
 
     format: str
@@ -70,14 +70,13 @@ class ImageInfo:
 
 
 def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> Image:
-    """Return the (first) picture of a file, of a large one every so many pixels.
+    """Return the (first) picture of a file, made smaller if it is large.
 
-    A picture of more than `KEPT_MEGAPIXELS` is made smaller by a whole factor, a JPEG while it is
-    decoded: no network of images reads that many, and a small file may hold a hundred million.
-
-    Transparent parts are laid over white.  Samples of 16 bits are scaled to 8; those of 32 bits
-    or in floating point from their least to their greatest.  The orientation that a camera noted
-    is applied.
+    A picture of more than `KEPT_MEGAPIXELS` is made smaller by an integer factor, a JPEG while it
+    is decoded: no image network reads that many pixels, and a small file may hold a hundred
+    million.  Transparent parts are blended with white.  Samples of 16 bits are scaled to 8; those
+    of 32 bits or in floating point from their least to their greatest.  The orientation that a
+    camera recorded is applied.
 
     Parameters
     ----------
@@ -94,10 +93,11 @@ def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> I
         If it holds no picture of these formats, is damaged, or is too large.
     """
     with _opened(path, max_megapixels) as picture, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged notes beside the pixels
+        warnings.simplefilter("ignore")  # about damaged metadata beside the pixels
         try:
             picture = _reduced(picture, path)
-            # Pillow keeps the orientation beside the pixels; most programs turn them for display.
+            # Pillow leaves the orientation in the metadata; most programs rotate the pixels for
+            # display.
             upright = ImageOps.exif_transpose(picture)
             return _rgb(upright)
         except ImageError:
@@ -109,12 +109,12 @@ def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> I
 
 
 def image_info(path: str | Path) -> ImageInfo:
-    """Return what the header of an image file says, without decoding it.
+    """Return the facts in the header of an image file, without decoding it.
 
     Raises
     ------
     FileAccessError, ImageError
-        As `read_image`, but for the size.
+        As for `read_image`, except for the size.
     """
     with _opened(path, float("inf")) as picture:
         width, height = picture.size
@@ -131,8 +131,8 @@ _ORIENTATION = 0x0112
 
 
 def _opened(path: str | Path, max_megapixels: float) -> Any:
-    """Return the file as Pillow has it before decoding, once its header is in order."""
-    # Pillow gets bytes: a name can then not change what is read between check and use.
+    """Return the file as opened by Pillow, not yet decoded, after checking its header."""
+    # Pillow gets bytes, so that the file cannot change between check and use.
     data = read_bounded(path, _MAX_BYTES)
     if not data:
         raise ImageError(f"'{path}' is empty")
@@ -142,7 +142,7 @@ def _opened(path: str | Path, max_megapixels: float) -> Any:
             picture = Pillow.open(BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         known = ", ".join(FORMATS)
-        raise ImageError(f"'{path}' is no picture of the formats {known}") from None
+        raise ImageError(f"'{path}' is not a picture of the formats {known}") from None
     except Exception as error:  # noqa: BLE001 - decoders raise whatever a damaged file provokes
         raise ImageError(f"'{path}' is damaged: {short(str(error))}") from None
     width, height = picture.size
@@ -157,7 +157,7 @@ def _opened(path: str | Path, max_megapixels: float) -> Any:
 
 
 def _reduced(picture: Any, path: str | Path) -> Any:
-    """Return a decoded picture, a large one made smaller before anything else is made of it."""
+    """Return a decoded picture; a large one is made smaller before any conversion."""
     width, height = picture.size
     factor = ceil(sqrt(width * height / (KEPT_MEGAPIXELS * 1e6)))
     if factor == 1:
@@ -167,7 +167,7 @@ def _reduced(picture: Any, path: str | Path) -> Any:
         picture.draft(None, (-(-width // factor), -(-height // factor)))
         width, height = picture.size
         factor = ceil(sqrt(width * height / (KEPT_MEGAPIXELS * 1e6)))
-    # Pillow keeps one byte a pixel of one channel, two of 16 bits, four of anything else.
+    # Pillow uses one byte per pixel for one channel, two for 16 bits, four for anything else.
     each = 1 if picture.mode in ("1", "L", "P") else 2 if picture.mode.startswith("I;16") else 4
     needed = width * height * each
     if needed > _MAX_DECODED:
@@ -182,7 +182,7 @@ def _reduced(picture: Any, path: str | Path) -> Any:
     notes, kind = picture.info, picture.getexif()
     if picture.mode in ("L", "RGB", "CMYK", "RGBX"):
         smaller = picture.resize(size, Pillow.Resampling.BOX)
-    else:  # palettes cannot be averaged, 16 bits are not, transparent colours in a copy alone
+    else:  # palettes and 16 bits are not averaged, transparent colours only in a copy
         smaller = picture.resize(size, Pillow.Resampling.NEAREST)
     smaller.info = notes
     smaller.getexif().update(kind)
@@ -190,7 +190,7 @@ def _reduced(picture: Any, path: str | Path) -> Any:
 
 
 class _DecodingError(ImageError):
-    """Refused by what it would take."""
+    """Refused, since it would take too much memory."""
 
 
 def _rgb(picture: Any) -> Image:
@@ -220,7 +220,7 @@ def _gray(values: NDArray[np.uint8]) -> Image:
 
 
 def _scaled_from_16_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    if values.min() < 0 or values.max() > 65535:  # 32 bits, of which nobody knows the white
+    if values.min() < 0 or values.max() > 65535:  # 32 bits, for which the value of white is unknown
         return _stretched(values)
     return _by_rows(values, lambda rows: (rows.astype(np.int64) + 128) // 257)
 
@@ -244,7 +244,7 @@ def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
 def _by_rows(
     values: NDArray[Any], convert: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> NDArray[np.uint8]:
-    """Convert a few rows at once: wide numbers of all of a large picture fill the memory."""
+    """Convert a few rows at a time: wide numbers for a large picture would fill the memory."""
     result = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), _ROWS):
         result[start : start + _ROWS] = convert(values[start : start + _ROWS])

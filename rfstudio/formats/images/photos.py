@@ -1,4 +1,4 @@
-"""The photos of a file or folder, of which memory holds one at a time."""
+"""The photos of a file or folder, read one at a time."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Photo = NDArray[np.uint8]
 
 
 class Photos(Sequence[Photo]):
-    """Photos in the order of their files, each read whenever it is asked for.
+    """Photos in the order of their files, each read whenever it is accessed.
 
-    A thousand photos of a camera would fill 36 GB; whoever needs them again keeps what is made
-    of them, which is smaller.
+    A thousand photos of a camera would fill 36 GB; callers that need them again cache what they
+    make of them, which is smaller.
 
     Attributes
     ----------
     key
-        Equal only if the same files, which nobody has changed meanwhile, are behind it.
+        Equal only for the same files, unchanged.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
@@ -76,7 +76,7 @@ def photos_of(path: Path) -> Photos:
 
 
 def _is_photo(path: Path) -> bool:
-    # Other systems leave notes beside the files of a disk, as ._photo.jpg.
+    # Some systems store metadata in files beside the others, such as ._photo.jpg.
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
@@ -85,5 +85,5 @@ def _state_of(path: Path) -> Hashable:
     try:
         status = path.stat()
     except OSError:
-        return (str(path), None)  # reading it tells
+        return (str(path), None)  # reading it will report that
     return (str(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -1,8 +1,8 @@
-"""Reads YAML from anywhere, hostile files included, and keeps the place of every node.
+"""Reads YAML within limits, even from hostile files, and records the place of every node.
 
-The text is read as a stream of events, never by a loader: no tag makes an object, no merge key is
-followed, and an alias is one node that is counted at every use.  What is bounded: bytes, nodes
-after the expansion of aliases, nesting, the length of a scalar, the number of problems.
+The text is read as a stream of events, never by a loader: no tag creates an object, no merge key is
+followed, and an alias is one node that is counted at every use.  Limited are bytes, nodes after the
+expansion of aliases, nesting, the length of a scalar and the number of problems.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_SCALAR = 65_536
 MAX_PROBLEMS = 200
 MAX_MESSAGE = 500
 
-# The parser of libyaml is several times faster; either gives the same events and marks.
+# libyaml's parser is several times faster; both give the same events and marks.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = (None, "!")
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -39,7 +39,7 @@ class Mark(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """A text, number, truth value or null, with the text that stands in the file."""
+    """A text, number, truth value or null, with its text in the file."""
 
     mark: Mark
     value: Value
@@ -64,7 +64,7 @@ Node: TypeAlias = Scalar | Listing | Mapping
 
 
 class Problems:
-    """Gathers the problems of one file, up to a bound that no reader would want to pass."""
+    """Collects the problems of one file, up to a number beyond which a list helps nobody."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -79,11 +79,11 @@ class Problems:
         Raises
         ------
         FormatError
-            If there are so many that the file cannot be meant as what it is read as.
+            If there are so many that the file is probably not a network at all.
         """
         if len(message) > MAX_MESSAGE:
             message = f"{message[: MAX_MESSAGE - 1]}…"
-        # A terminal must not obey what a file tells it.
+        # Text from a file must not control the terminal.
         message = "".join(x if x.isprintable() else "�" for x in message)
         self._found[Problem(self.path, mark.line, mark.column, message)] = None
         if len(self._found) >= MAX_PROBLEMS:
@@ -109,7 +109,7 @@ def parse(data: str | bytes, problems: Problems) -> Node:
     Raises
     ------
     FormatError
-        If `data` is no YAML document or passes a bound.
+        If `data` is not a YAML document or exceeds a limit.
     """
     text = _decoded(data, problems)
     return _Composer(problems).document(text)
@@ -121,7 +121,7 @@ def _decoded(data: str | bytes, problems: Problems) -> str:
             data = data.encode()
         except UnicodeEncodeError as error:
             mark = _mark_behind(str(error.object)[: error.start])
-            raise problems.stop(mark, "half a surrogate pair is no text") from None
+            raise problems.stop(mark, "half a surrogate pair is not text") from None
     if len(data) > MAX_BYTES:
         message = f"the file has {len(data):,} bytes; a network may have {MAX_BYTES:,}"
         raise problems.stop(Mark(), message)
@@ -176,7 +176,7 @@ class _Composer:
         except yaml.YAMLError as error:
             position = getattr(error, "position", 0)
             mark = _mark_behind(text[:position])
-            raise self._problems.stop(mark, "the file holds a character that is no text") from None
+            raise self._problems.stop(mark, "the file holds a character that is not text") from None
         if self._root is None:
             raise self._problems.stop(Mark(), "the file is empty")
         return self._root
@@ -219,9 +219,9 @@ class _Composer:
     def _add_alias(self, event: Any, mark: Mark) -> None:
         name = event.anchor
         if any(x.anchor == name for x in self._open):
-            raise self._problems.stop(mark, f"the alias '*{_short(name)}' stands inside itself")
+            raise self._problems.stop(mark, f"the alias '*{_short(name)}' is inside its own node")
         if name not in self._anchors:
-            message = f"the alias '*{_short(name)}' stands for nothing; no '&' of that name before"
+            message = f"the alias '*{_short(name)}' has no '&' of that name before it"
             raise self._problems.stop(mark, message)
         target = self._anchors[name]
         self._add(target.node, None, target.count, target.height, mark)

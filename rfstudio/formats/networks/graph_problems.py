@@ -1,4 +1,4 @@
-"""Finds what is wrong between the layers of a file, and where in the file that stands."""
+"""Finds problems between the layers of a file, with their places in the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME_CODES = ("unknown_source", "later_source")
 
 
 def add_graph_problems(architecture: Architecture, reader: ItemReader, problems: Problems) -> None:
-    """Note what is wrong between the layers, as far as other problems leave it certain."""
+    """Note the problems between the layers, unless other problems make them uncertain."""
     total = _layers_after_repeat(architecture.layers)
     if total > MAX_LAYERS:
         mark = _place_of_excess(architecture, reader)
@@ -80,7 +80,7 @@ def _uncertain_nodes(architecture: Architecture, graph: Graph, reader: ItemReade
 
 
 def _missing_name(architecture: Architecture, fault: Fault) -> str:
-    """Return which of the names that a layer reads a fault is about."""
+    """Return the name, among those that a layer reads, to which a fault belongs."""
     layer = item_at(architecture, fault.location)
     names = layer.inputs if isinstance(layer, Layer) else ()
     return next((x for x in names if f" '{x}'" in fault.message), "")
@@ -91,11 +91,11 @@ def _message(fault: Fault, graph: Graph, name: str) -> str:
         return fault.message
     later = [scope + name for scope in _scopes(fault.node) if scope + name in graph.paths]
     if fault.node in later:
-        return f"'{short(fault.node)}' reads itself; it can only read what stands before it"
+        return f"'{short(fault.node)}' reads itself; it can only read what comes before it"
     if later:
         return (
             f"'{short(fault.node)}' reads '{short(name)}', which comes later in the file;"
-            " a layer reads only what stands before it"
+            " a layer can only read what comes before it"
         )
     return fault.message
 

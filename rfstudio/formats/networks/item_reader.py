@@ -1,6 +1,6 @@
 """Reads the items of a network, layers and containers, from YAML nodes.
 
-An item with a problem becomes a stand-in that keeps its name and its place in the tree, so that
+An item with a problem is replaced by a stand-in with the same name and place in the tree, so that
 the problems of all other items are found in the same pass.
 """
 
@@ -50,7 +50,7 @@ Fields = dict[str, tuple[Scalar, Node]]
 
 @dataclass(slots=True)
 class Place:
-    """Where an item stands in the file.
+    """The place of an item in the file.
 
     Attributes
     ----------
@@ -59,9 +59,9 @@ class Place:
     fields
         Its keys with their nodes.
     mistyped
-        Keys that it has not, but that some other key was probably meant to be.
+        Missing keys that some other key was probably meant to be.
     is_stand_in
-        Whether it has a problem, so that its shape says nothing.
+        Whether it has a problem, so that its shape is unknown.
     """
 
     mark: Mark
@@ -71,7 +71,7 @@ class Place:
 
 
 class ItemReader:
-    """Reads items and remembers where each stands.
+    """Reads items and records the place of each.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class ItemReader:
         self._operations: dict[Op, Op] = {}
 
     def is_certain(self, wanted: str) -> bool:
-        """Return whether a missing layer is missing for no other problem's sake."""
+        """Return whether a layer is missing for certain, and not because of another problem."""
         parts = wanted.split(".")
         words = {*parts, *(x.rstrip("0123456789") for x in parts)}
         return not self._lost_layers and words.isdisjoint(self._lost_names)
@@ -113,7 +113,8 @@ class ItemReader:
         word = keyword.text
         if word not in _KEYWORDS:
             near = suggestion(word, _KEYWORDS)
-            # No network is refused because of an op that is not known here: it can be declared.
+            # A network with an op that is unknown here is not refused for good: the op can be
+            # declared.
             remedy = near or f"; declare it by hand, as in custom: {{label: {short(word)}}}"
             self._add(keyword.mark, f"unknown op '{short(word)}'{remedy}")
             place.is_stand_in = True
@@ -125,7 +126,7 @@ class ItemReader:
         return self._layer(word, body, place)
 
     def _keyword_and_body(self, node: Node) -> tuple[Scalar | None, Node]:
-        """Return the op or container word of an item and what is said about it."""
+        """Return the op or container word of an item and its parameters."""
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return node, Mapping(node.mark, ())
         if isinstance(node, Mapping) and node.entries:
@@ -148,7 +149,7 @@ class ItemReader:
         return None, node
 
     def _lose_names(self, node: Mapping) -> None:
-        """Note the names that an item would have had; its op stands in for a running number."""
+        """Note the names that an item would have had; its op replaces a running number."""
         for key, value in node.entries:
             if isinstance(value, Scalar):
                 self._lost_names.update((key.text, value.text))
@@ -192,7 +193,7 @@ class ItemReader:
             mark = about[1].mark if about else place.mark
             self._fail(place, mark, message)
             return _stand_in(op_type)
-        # Equal ones are one object: much that is worked out for an operation is kept by identity.
+        # Equal ones are one object, since results for an operation are cached by identity.
         return self._operations.setdefault(op, op)
 
     def _value(self, parameter: Parameter, node: Node, place: Place) -> Any:
@@ -296,13 +297,13 @@ class ItemReader:
     def _read_fields(
         self, owner: str, body: Node, known: Iterable[str], place: Place, *, report: bool = True
     ) -> None:
-        """Put the keys of `body` that `owner` has into `place`, and note the others."""
+        """Put the keys of `body` that `owner` knows into `place`, and note the others."""
         if isinstance(body, Scalar) and body.value is None:
             return
         words = tuple(known)
         if not isinstance(body, Mapping):
             if report:
-                # What stands there was meant to hold them: that none is given is no news.
+                # What is there was meant to hold them, so do not also report that they are missing.
                 place.mistyped.update(words)
                 expected = f"the parameters of {owner} must be a mapping, as in {{name: value}}"
                 self._fail(place, body.mark, f"{expected}, not {rendered(body)}")

@@ -1,4 +1,4 @@
-"""Writes a network into a file, in the format that its ending names."""
+"""Writes a network to a file, in the format that its ending names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rfstudio.formats.pytorch.source import write_pytorch
 WRITERS: Mapping[str, Callable[[Architecture], str]] = MappingProxyType(
     {".yaml": write_yaml, ".yml": write_yaml, ".py": write_pytorch}
 )
-"""What writes a network, by the ending of its file."""
+"""The functions that write a network, by the ending of its file."""
 
 
 def write_network_file(path: Path, architecture: Architecture) -> None:
@@ -24,8 +24,8 @@ def write_network_file(path: Path, architecture: Architecture) -> None:
     Raises
     ------
     RFStudioError
-        If the ending is another one, the network cannot be written as source, or the file cannot
-        be written; an old file is kept then.
+        If the ending is unknown, the network cannot be written as source, or the file cannot be
+        written; an old file is then unchanged.
     """
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:

@@ -1,4 +1,4 @@
-"""The networks that ship with the program, and any other by name or path."""
+"""Networks by name or path: the presets that ship with the program, and files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 
 class UnknownNetworkError(RFStudioError):
-    """A network was asked for that is neither a preset nor a file."""
+    """The requested network is neither a preset nor a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Preset:
     Attributes
     ----------
     name
-        What it is asked for by: the name of its file without the suffix.
+        The name by which it is opened: that of its file without the suffix.
     title
         Its name in print, such as ``ResNet-50``.
     description, reference
@@ -84,7 +84,7 @@ def presets() -> tuple[Preset, ...]:
 
 
 def open_network(name_or_path: str | Path) -> Architecture:
-    """Return the network that a user asks for: the name of a preset, or the path of a YAML file.
+    """Return the network that a user names: a preset, or the path of a YAML file.
 
     A word that is a preset means the preset, even if a file or folder has that name; write
     ``./resnet18`` for the file.
@@ -92,7 +92,7 @@ def open_network(name_or_path: str | Path) -> Architecture:
     Raises
     ------
     UnknownNetworkError
-        If there is neither, or something else is asked for, such as a torch module.
+        If there is neither, or the argument is something else, such as a torch module.
     FileAccessError
         If the file cannot be read.
     FormatError
@@ -102,7 +102,7 @@ def open_network(name_or_path: str | Path) -> Architecture:
         raise UnknownNetworkError(
             "a network is a preset's name, the path of a file or an Architecture, not "
             f"{type(name_or_path).__name__}; a torch module is measured with module=… beside an "
-            "architecture of its layers, where 'custom' stands for what has no word"
+            "architecture of its layers, with 'custom' for unknown operations"
         )
     text = str(name_or_path)
     if isinstance(name_or_path, str) and text in names():

@@ -1,7 +1,7 @@
-"""What an unquoted YAML scalar means: the core schema of YAML 1.2, without surprises.
+"""The values of unquoted YAML scalars: the core schema of YAML 1.2, without surprises.
 
 YAML 1.1 readers turn ``no`` into false, ``017`` into 15 and ``12:30`` into 750.  Here all three
-stay texts, so that a name stays a name, and where a number is needed they are a problem.
+remain texts, so that a name stays a name; where a number is needed, they are a problem.
 
 References
 ----------
@@ -38,7 +38,7 @@ def resolved(text: str) -> Value:
     """Return the value of an unquoted scalar."""
     if text in _WORDS:
         return _WORDS[text]
-    if text[0].isalpha():  # most of what a file holds
+    if text[0].isalpha():  # the most frequent case
         return text
     if _INTEGER.fullmatch(text):
         return int(text)
@@ -59,7 +59,7 @@ def remark(text: str) -> str:
 
 
 def is_text_everywhere(text: str) -> bool:
-    """Return whether `text`, unquoted, is a text to readers of YAML 1.1 and of 1.2 alike."""
+    """Return whether `text`, unquoted, is a text to readers both of YAML 1.1 and of 1.2."""
     if resolved(text) != text or text.lower() in _OLD_BOOLEANS or _OLD_NUMBER.fullmatch(text):
         return False
     tag = _OLD_RESOLVER.resolve(yaml.ScalarNode, text, (True, False))

@@ -1,4 +1,4 @@
-"""Judges the values of names and parameters in a file, and words what is wrong with them."""
+"""Checks the values of names and parameters in a file, and describes what is wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def value_fault(parameter: Parameter, node: Node, axes: int | None) -> str:
     value = plain(node)
     expected = fault(parameter, value)
     if expected:
-        # A wrong sort of value needs no range; the right sort out of range names only that.
+        # A value of the wrong kind needs no range; one of the right kind needs only that.
         if expected.startswith(parameter.kind.value):
             expected = parameter.kind.value
         return f"{word} must be {expected}, not {rendered(node)}{_advice(parameter, node)}"
@@ -67,7 +67,7 @@ def plain(node: Node) -> Any:
 
 
 def described(node: Node) -> str:
-    """Return what stands in the file, where that is no value at all."""
+    """Return a description of a node in the file that is not a value."""
     if isinstance(node, Mapping):
         return "an empty mapping" if not node.entries else "a mapping"
     if isinstance(node, Listing):
@@ -109,7 +109,7 @@ def _is_too_large(node: Node) -> bool:
 
 
 def advice_for_number(node: Node) -> str:
-    """Return the remedy for a text that stands where a number should, if there is one."""
+    """Return the remedy for a text in the place of a number, if there is one."""
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return ""
     if not isinstance(resolved(node.text), str):

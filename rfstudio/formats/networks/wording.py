@@ -1,4 +1,4 @@
-"""Words for what stands in a file: short renderings, and the nearest right word for a wrong one."""
+"""Wording of problems: short renderings of values, and the nearest known word for a wrong one."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def parameters_by_word(op_type: Any) -> dict[str, Parameter]:
 
 
 def rendered(node: Node) -> str:
-    """Return what stands in the file, in one short line."""
+    """Return a value as it is written in the file, in one short line."""
     return short(_flow(node, 2))
 
 
 def short(text: str) -> str:
-    """Return `text`, cut where it would fill the line of a message."""
+    """Return `text`, shortened if it would fill the line of a message."""
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str:
-    """Return the candidate that `word` is most likely a slip of, or an empty text."""
+    """Return the candidate for which `word` is most likely a typing error, or an empty text."""
     return _nearest(word[:_MAX_SHOWN], tuple(candidates))
 
 

@@ -1,4 +1,4 @@
-"""Reads an architecture file, format 1, and names every problem with its line and column."""
+"""Reads an architecture file, format 1, and reports every problem with its line and column."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_yaml(data: str | bytes, path: str = "<text>") -> Architecture:
     Raises
     ------
     FormatError
-        With all problems of the file, in reading order; nothing else is raised.
+        With all problems of the file, in reading order; no other error is raised.
     """
     architecture, reader, problems = _read(data, path)
     add_graph_problems(architecture, reader, problems)
@@ -45,7 +45,7 @@ def read_yaml(data: str | bytes, path: str = "<text>") -> Architecture:
 def read_draft(data: str | bytes, path: str = "<text>") -> Architecture:
     """Return a network whose layers need not fit together, such as one that is being edited.
 
-    The same as `read_yaml`, but names, shapes and numbers of layers are not judged.
+    Like `read_yaml`, but names, shapes and numbers of layers are not checked.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def read_items(data: str | bytes, axes: int | None = None) -> tuple[Item, ...]:
     Raises
     ------
     FormatError
-        With all problems of the text; whether names and shapes fit is not judged.
+        With all problems of the text; whether names and shapes fit is not checked.
     """
     problems = Problems(CLIPBOARD)
     node = parse(data, problems)

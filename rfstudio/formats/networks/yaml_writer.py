@@ -1,7 +1,7 @@
 """Writes an architecture file, format 1, in its one canonical form.
 
-The keys have a fixed order, an item that is no container takes one line, and what equals the
-default is left out.  Reading gives an equal architecture; writing that again gives the same text.
+The keys have a fixed order, a layer takes one line, and values equal to the default are left out.
+Reading gives an equal architecture; writing that again gives the same text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rfstudio.formats.networks.wording import parameters_by_word
 from rfstudio.formats.networks.yaml_reader import FORMAT
 
 _WIDTH = 100
-# Unquoted only what no reader of YAML can take for anything else; flow style has more signs.
+# Unquoted only if no YAML reader can take it for anything else; flow style has more signs.
 _PLAIN_IN_FLOW = re.compile(r"[^\W\d][\w./-]*( [\w./-]+)*")
 _PLAIN_IN_BLOCK = re.compile(r"[^\W\d]([\w ,;.()/+='–:-]*[\w.);])?")
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -42,8 +42,8 @@ def write_yaml(architecture: Architecture) -> str:
     Raises
     ------
     RFStudioError
-        If the network is beyond what the format holds: too large, nested too deeply, or with a
-        text that no file can hold.
+        If the network exceeds the format: too large, nested too deeply, or with a text that no file
+        can hold.
     """
     sizes = ", ".join(map(str, architecture.input_size))
     lines = [
@@ -175,7 +175,7 @@ def _value(value: Any) -> str:
 
 
 def _float(value: float) -> str:
-    """Return a number with a point, without which YAML 1.1 takes an exponent for a text."""
+    """Return a number with a point, since YAML 1.1 reads 1e-5 as a text."""
     text = repr(value)
     mantissa, e, exponent = text.partition("e")
     return f"{mantissa}.0e{exponent}" if e and "." not in mantissa else text

@@ -1,4 +1,4 @@
-"""How each operation is written in PyTorch: the module that holds its weights, and its call."""
+"""Operations as PyTorch source: the module that holds the weights, and its call."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Written:
     Attributes
     ----------
     call
-        The expression of its output; ``{0}``, ``{1}`` … stand for what it reads, ``{self}`` for
+        The expression of its output, with ``{0}``, ``{1}`` … for what it reads, and ``{self}`` for
         its module.
     module
-        The expression that makes its module; empty: it needs none.
+        The expression that creates its module; empty if it needs none.
     parts
-        Names of the parts that both use.
+        Names of the `parts` that both use.
     """
 
     call: str
@@ -107,7 +107,7 @@ def _conv_transpose(op: ops.ConvTranspose, node: Node, sources: Sequence[Node]) 
     if not is_native and grows and op.bias:
         raise RFStudioError(
             f"'{node.name}' cannot be written: PyTorch has no transposed convolution that adds"
-            " samples in front, or as many behind as its stride; take its bias away"
+            " samples before the map, or as many after it as its stride; remove its bias"
         )
     module = _call(
         f"nn.ConvTranspose{axes}d",
@@ -142,7 +142,7 @@ def _max_pool(op: ops.MaxPool, node: Node, sources: Sequence[Node]) -> Written:
         dilation=_unless(_one(dilation), 1),
         ceil_mode=_unless(op.ceil_mode and is_native, default=False),
     )
-    # The maximum of nothing but padding is minus infinity; the program takes it as 0.
+    # The maximum over padding alone is minus infinity in PyTorch; here it is 0.
     end = ".nan_to_num(neginf=0.0)" if _has_empty_window(op, node, sources[0]) else ""
     return Written(call + end)
 
@@ -158,7 +158,7 @@ def _has_empty_window(op: ops.MaxPool, node: Node, source: Node) -> bool:
     ):
         end = n + min(after, 0)
         for first in (i * s - before for i in range(m)):
-            # The first tap that is not in front of the map.
+            # The first tap that is not before the map.
             tap = first if first >= 0 else first % d
             if tap >= end or tap > first + d * (k - 1):
                 return True
@@ -267,7 +267,7 @@ def _pad(op: ops.Pad, node: Node, _: Sequence[Node]) -> Written:
     pairs = op.pads(len(node.size))
     if op.mode == "zeros":
         return _zero_padded(pairs)
-    # What is added comes from the whole map, so cropping comes afterwards.
+    # The added samples come from the uncropped map, so crop afterwards.
     text = "{0}"
     added = [(max(x, 0), max(y, 0)) for x, y in pairs]
     cropped = [(min(x, 0), min(y, 0)) for x, y in pairs]

@@ -1,4 +1,4 @@
-"""How the padding of a window is written in PyTorch: its own option, or a pad before it."""
+"""The padding of a window as PyTorch source: the layer's own option, or a pad before it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Padding:
     Attributes
     ----------
     native
-        What torch's own `padding` can do, as source; empty: it cannot.
+        The value of torch's own `padding`, as source; empty if that cannot express it.
     pairs
         (before, after) per axis.
     extra
-        What completes the last windows of `ceil_mode`, or keeps one more from starting, per axis.
+        Samples that complete the last windows of `ceil_mode`, or prevent one more, per axis.
     """
 
     native: str
@@ -55,26 +55,26 @@ def padding_of(op: Windowed, node: Node, source: Node, *, is_pool: bool) -> Padd
         before == after >= 0 and (not is_pool or before <= k // 2)
         for (before, after), k in zip(pairs, kernel, strict=True)
     )
-    # Pools of torch in three dimensions want a map that holds one whole window.
+    # torch's pools in three dimensions need a map that holds one complete window.
     fits = fits and all(
         not is_pool or axes < 3 or n > d * (k - 1)
         for n, k, d in zip(source.size, kernel, dilation, strict=True)
     )
-    # In ceil_mode torch finds the number of windows by itself, without it all must be complete.
+    # In ceil_mode torch counts the windows itself; without it, all windows must be complete.
     fits = fits and (not any(extra) or op.ceil_mode)
     native = sizes_text([x for x, _ in pairs]) if fits else ""
     return Padding(native, pairs, extra)
 
 
 def _completion(padded: int, windows: int, reach: int, stride: int) -> int:
-    """Return how many samples to add behind, or with a minus to cut off, for so many windows."""
+    """Return how many samples to add at the end, or to cut if negative, for so many windows."""
     missing = (windows - 1) * stride + reach - padded
     is_one_too_many = (padded - reach) // stride + 1 > windows
     return missing if is_one_too_many else max(missing, 0)
 
 
 def padded(padding: Padding, value: str = "") -> str:
-    """Return `{0}` with padding laid around it."""
+    """Return `{0}` with padding around it."""
     end = f", value={value}" if value else ""
     text = "{0}"
     if any(x != (0, 0) for x in padding.pairs):

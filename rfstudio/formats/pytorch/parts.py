@@ -35,7 +35,7 @@ class LayerScale(nn.Module):
 ''',
     "SqueezeExcite": '''
 class SqueezeExcite(nn.Module):
-    """Channels times a gate that a small network makes from their means."""
+    """Channels times a gate that a small network computes from their means."""
 
     def __init__(self, channels, hidden, activation=F.relu, scale_activation=torch.sigmoid):
         super().__init__()

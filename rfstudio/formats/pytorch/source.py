@@ -1,4 +1,4 @@
-"""Writes a network as readable PyTorch source: one `nn.Module`, one line an operation."""
+"""Writes a network as readable PyTorch source: one `nn.Module`, one line per operation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rfstudio.core.network.graph import Graph, expand
 from rfstudio.formats.pytorch.ops import Written, written
 from rfstudio.formats.pytorch.parts import PARTS
 
-# What `nn.Module` and the source itself use; a test compares it with the installed torch.
+# Names that `nn.Module` and the source itself use; a test compares them with the installed torch.
 _RESERVED = frozenset(
     (
         *(
@@ -86,9 +86,9 @@ _WIDTH = 100
 def write_pytorch(architecture: Architecture) -> str:
     """Return the source of a network.
 
-    The module takes images (N, C, ...) and returns the map of the last layer, or those of all
-    layers that no other reads, if there are several; a vector is a map of one position.  Padding
-    that depends on the input's size is written for the network's own.
+    The module takes images (N, C, ...) and returns the map of the last layer, or, if there are
+    several layers that no other reads, all of their maps; a vector is a map of one position.
+    Padding that depends on the input's size is written for the network's own input size.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def _outputs(graph: Graph) -> tuple[int, ...]:
 
 
 def _variables(graph: Graph, names: list[str]) -> list[str]:
-    """Return the variable of every node: `x`, unless it is needed after the next one."""
+    """Return the variable of every node: `x`, unless it is used after the next node."""
     last = len(graph.nodes) - 1
     needed_until = list(range(len(graph.nodes)))
     for node in graph.nodes:
@@ -172,7 +172,7 @@ def _variables(graph: Graph, names: list[str]) -> list[str]:
 
 
 def _identifiers(graph: Graph) -> list[str]:
-    """Return a name for every node that is its own in Python, close to its path."""
+    """Return a unique Python name for every node, close to its path."""
     taken = set(_RESERVED)
     names = []
     for node in graph.nodes:

@@ -1,1 +1,1 @@
-"""Numbers as files: tables of analyses, and effective fields with their records."""
+"""Files of numbers: tables of analyses, and effective fields with their records."""

@@ -1,4 +1,4 @@
-"""An effective field as a file: its map, and a JSON record of how it came about.
+"""Files of effective fields: the map, and a JSON record of how it was computed.
 
 Window and command line write the same.
 """
@@ -18,11 +18,11 @@ from rfstudio.core.fields.analysis import Analysis
 
 
 class Run(Protocol):
-    """How a measurement went, as `rfstudio.engine.requests.request.ErfResult` tells it."""
+    """The facts of a measurement, as in `rfstudio.engine.requests.request.ErfResult`."""
 
     @property
     def samples(self) -> int:
-        """Samples that are in it."""
+        """Samples in its mean."""
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -30,7 +30,7 @@ class Run(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it was computed."""
+        """The device that computed it."""
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -38,15 +38,15 @@ class Run(Protocol):
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """How long it took, in seconds."""
 
 
 class Computed(Protocol):
-    """A field in closed form, as `rfstudio.core.effective.expected.Erf` tells it."""
+    """A field in closed form, as `rfstudio.core.effective.expected.Erf` holds it."""
 
     @property
     def exact(self) -> bool:
-        """Whether it holds to rounding."""
+        """Whether it is exact to rounding."""
 
     @property
     def exponent(self) -> int:
@@ -58,9 +58,9 @@ class Computed(Protocol):
 
 
 def computed_facts(erf: Computed, version: str, seconds: float | None = None) -> dict[str, Any]:
-    """Return what a record keeps of a computed field beside its map and metrics.
+    """Return the facts of a computed field for its record, beside map and metrics.
 
-    ``exactness`` says in a word what ``exact`` says as a truth value; programs rely on either.
+    ``exactness`` is the word for the truth value ``exact``; programs rely on both.
     """
     facts = {
         "exact": erf.exact,
@@ -73,7 +73,7 @@ def computed_facts(erf: Computed, version: str, seconds: float | None = None) ->
 
 
 def measured_facts(run: Run, recipe: str | None) -> dict[str, Any]:
-    """Return what a record keeps of a measurement beside its map and metrics."""
+    """Return the facts of a measurement for its record, beside map and metrics."""
     return {
         "recipe": recipe,
         "samples": run.samples,
@@ -93,7 +93,7 @@ def erf_record(
     notes: Sequence[str],
     metrics: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return all of a field but its map, as JSON can hold it.
+    """Return everything of a field except its map, as JSON can hold it.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def erf_record(
     estimator
         What was averaged, or "expected".
     facts
-        How it came about, such as `measured_facts`.
+        How it was computed, such as `measured_facts`.
     notes
         What a reader of the numbers should know.
     metrics

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 Number: TypeAlias = int | float | Fraction
 
 MINUS = "−"
-"""The sign before a negative number that people read."""
+"""The minus sign of numbers that people read."""
 
 MISSING = "–"
-"""What a reader sees where a value has no meaning."""
+"""Shown instead of a value that has no meaning."""
 
 _AXES = {1: ("x",), 2: ("y", "x"), 3: ("z", "y", "x")}
 _JSON: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False}
@@ -50,11 +50,11 @@ class Table:
     Attributes
     ----------
     headers
-        One text a column.
+        One text per column.
     rows
         The cells, one tuple a row.
     numeric
-        For each column whether it holds numbers, which are set flush right.
+        For each column whether it holds numbers, which are aligned right.
     """
 
     headers: tuple[str, ...]
@@ -105,7 +105,7 @@ def alignment_text(layer: LayerAnalysis) -> str:
 
 
 def analysis_table(layers: Iterable[LayerAnalysis], *, local: bool | None = None) -> Table:
-    """Return the table that people read: one row a layer, axes joined where they agree.
+    """Return the table that people read: one row per layer, axes joined where they agree.
 
     Parameters
     ----------
@@ -189,18 +189,18 @@ def local_text(layer: LayerAnalysis) -> str:
 
 
 def field_with_local_text(layer: LayerAnalysis) -> str:
-    """Return the size of a field, and beside it that of the local field where they differ."""
+    """Return the size of a field, followed by that of the local field if they differ."""
     text = field_text(layer)
     return f"{text}, local {local_text(layer)}" if any(layer.is_global) and layer.local else text
 
 
 def _largest_text(layer: LayerAnalysis) -> str:
-    """Return the size of a largest local field, and say so where units see more."""
+    """Return the size of a largest local field, marked as local if units see more."""
     return f"{local_text(layer)} local" if any(layer.is_global) else field_text(layer)
 
 
 def comparison_table(analyses: Mapping[str, Analysis]) -> Table:
-    """Return one row a network; the keys are what the reader called them."""
+    """Return one row per network; the keys are the names that the user gave."""
     headers = (
         "network",
         "input",
@@ -288,11 +288,11 @@ def table_markdown(table: Table) -> str:
 
 
 _MARKDOWN = re.compile(r"[\\`*<\[|]|~(?=~)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
-"""What Markdown would take for its own; an underscore only beside no letter or digit."""
+"""Characters with a meaning in Markdown; an underscore only outside of words."""
 
 
 def markdown_text(text: str) -> str:
-    """Return `text` so that GitHub's Markdown shows it as it is."""
+    """Return `text` escaped so that GitHub's Markdown shows it literally."""
     return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
 
 
@@ -332,7 +332,7 @@ _LATEX = {
 
 
 def latex_text(text: str) -> str:
-    """Return `text` so that LaTeX prints it as it is."""
+    """Return `text` escaped so that LaTeX prints it literally."""
     parted = re.sub(r"-(?=-)", f"-{_NOTHING}", one_line(text))  # two in a row would be one dash
     escaped = "".join(_LATEX.get(x, x) for x in parted)
     if escaped[:1] in ("[", "*"):
@@ -358,14 +358,14 @@ def analysis_json(
     analysis
         What to write: the input, every layer and the diagnostics.
     unit
-        A unit that was asked for, or None.
+        A requested unit, or None.
     layers
         The layers that are listed; None: all.
     answers
-        Records of other things that were asked for, by their key.
+        Records of other requested answers, by their key.
     """
     record = analysis_record(analysis, unit, layers, answers)
-    # One line a layer: a program does not care, and a person can read it.
+    # One line per layer, so that people can read it, too.
     lists = ("layers", "diagnostics")
     parts = [
         f'"{key}": ' + (_json_lines(value) if key in lists else json.dumps(value, **_JSON))

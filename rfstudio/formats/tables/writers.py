@@ -34,11 +34,11 @@ class Writer:
     Attributes
     ----------
     word
-        What the format is called on the command line.
+        Its name on the command line.
     title
-        What it is called in a menu.
+        Its name in a menu.
     file_title
-        What its files are called in a dialog.
+        The name of its files in a dialog.
     suffix
         Ending of its files.
     """
@@ -65,16 +65,16 @@ class Writer:
         layers
             Which layers are written, by formats that can leave out some; None: all of them.
         unit
-            A unit that was asked for, which formats without a place for it leave out.
+            A requested unit, which formats without a place for it leave out.
         reference
-            What its fields are given with respect to, as the user called it.
+            The map that its fields are given with respect to, as the user named it.
         answers
-            Records of other things that were asked for, for formats with a place for them.
+            Records of other requested answers, for formats with a place for them.
         """
         raise NotImplementedError
 
     def comparison(self, analyses: Mapping[str, Analysis]) -> str:
-        """Return one row a network; the keys are what the reader called them."""
+        """Return one row per network; the keys are the names that the user gave."""
         raise NotImplementedError
 
 
@@ -86,7 +86,7 @@ class TableWriter(Writer):
     digits
         Significant digits of numbers.
     missing
-        What is written where there is no number.
+        The text where there is no number.
     """
 
     digits: ClassVar[int] = DIGITS
@@ -182,4 +182,4 @@ WRITERS: Mapping[str, Writer] = MappingProxyType(
 TABLE_WRITERS: tuple[TableWriter, ...] = tuple(
     x for x in WRITERS.values() if isinstance(x, TableWriter)
 )
-"""Those that any table can be written in."""
+"""The formats for any table."""

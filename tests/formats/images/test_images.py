@@ -167,7 +167,7 @@ def test_that_the_limit_can_be_set(tmp_path: Path) -> None:
 def test_that_what_is_no_picture_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "note.png"
     path.write_text("hello")
-    with pytest.raises(ImageError, match=r"is no picture of the formats PNG, JPEG"):
+    with pytest.raises(ImageError, match=r"is not a picture of the formats PNG, JPEG"):
         read_image(path)
     path.write_bytes(b"")
     with pytest.raises(ImageError, match="is empty"):
@@ -180,7 +180,7 @@ def test_that_formats_nobody_asked_for_are_not_decoded(tmp_path: Path) -> None:
     for name in ("PPM", "TGA", "PCX"):
         path = tmp_path / "picture.png"
         _flag().save(path, format=name)
-        with pytest.raises(ImageError, match="is no picture of the formats"):
+        with pytest.raises(ImageError, match="is not a picture of the formats"):
             read_image(path)
 
 

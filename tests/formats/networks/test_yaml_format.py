@@ -358,7 +358,7 @@ def test_that_a_name_that_comes_later_is_said_to_come_later() -> None:
         "x.yaml:4:18: relu reads one layer, not 2; join them first with add or concat",
         (
             "x.yaml:4:26: 'relu1' reads 'later', which comes later in the file;"
-            " a layer reads only what stands before it"
+            " a layer can only read what comes before it"
         ),
     ]
 
@@ -417,7 +417,7 @@ def test_that_problems_of_one_layer_do_not_hide_or_invent_those_of_others() -> N
         ("a: b: c", "1:5: this is not YAML: mapping values are not allowed"),
         ("a: [1, 2", "1:9: this is not YAML: while parsing a flow sequence"),
         ("a:\n\t- b", "2:1: this is not YAML: while scanning for the next token"),
-        ("a: \0", "1:4: the file holds a character that is no text"),
+        ("a: \0", "1:4: the file holds a character that is not text"),
         ("a: 1\n---\nb: 2", "2:1: the file holds a second document"),
     ],
 )
