@@ -1,1 +1,1 @@
-"""Everything that needs torch: modules built from a graph, and measured receptive fields."""
+"""The parts that need torch: modules built from a graph, and measured receptive fields."""

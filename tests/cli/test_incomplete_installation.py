@@ -45,9 +45,7 @@ def test_that_measuring_without_torch_is_refused_in_a_sentence(
     _broken(tmp_path, "torch", code)
     status, told = _run(tmp_path, *_ERF)
     assert status == 1
-    assert told.startswith(
-        f"rfstudio: what is measured needs torch, which cannot be used here ({reason}"
-    )
+    assert told.startswith(f"rfstudio: measuring needs torch, which cannot be used here ({reason}")
     assert told.count("\n") == 1
 
 

@@ -1,8 +1,8 @@
-"""What a unit becomes when a few pixels change: only what they reach is evaluated again.
+"""A unit's values after a few pixels change, for which only what they reach is evaluated again.
 
-A patch of pixels reaches a box of every map, its forward cone, and of that only what lies in the
-unit's own cone counts.  All other values are those of a first evaluation.  Boxes are widened to
-one extent a map, so that patches anywhere can be computed together.
+A patch of pixels reaches a box of every map, its forward cone.  Only the part of it inside the
+unit's own cone matters; all other values are those of a first evaluation.  Boxes are widened to one
+extent per map, so that patches at different places can be computed together.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rfstudio.engine.module.layers.base import Evaluate, LayerModule
 class Changer(Protocol):
     """Evaluates a unit after changes of small patches of one image.
 
-    Patches are in samples of the box of pixels that the unit is evaluated from.
+    Patches are given in samples of the box of pixels from which the unit is evaluated.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Changer(Protocol):
 
 
 class Whole:
-    """Evaluates all that the unit reads again for every change.
+    """Evaluates everything that the unit reads again for every change.
 
     Parameters
     ----------
@@ -88,14 +88,14 @@ class Whole:
 
 
 class _Along(NamedTuple):
-    """What one span of pixels along one axis leads to.
+    """The spans of every map that one span of pixels along one axis leads to.
 
     Attributes
     ----------
     done
         For each node the span of its map that is evaluated.
     read
-        For each node the span of its sources' maps that this reads.
+        For each node the span of its sources' maps that is read for that.
     kind
         Equal for spans that can be computed by the same functions.
     """
@@ -194,7 +194,7 @@ class Reached:
     def _input(
         self, source: int, read: list[Box], alongs: list[list[_Along]], new: dict[int, Tensor]
     ) -> Tensor:
-        """Return what is read of a map: old values, with those that are new set in."""
+        """Return what is read of a map: the old values, with the new ones in their places."""
         done = [tuple(x.done[source] for x in along) for along in alongs] if source in new else read
         if source in new and done == read:
             return new[source]
@@ -282,7 +282,7 @@ class Reached:
 
 
 def _kind(rule: object, done: Span, read: Span) -> object:
-    """Return what the function of an operation depends on, apart from the extent."""
+    """Return everything but the extent on which the function of an operation depends."""
     if isinstance(rule, Window) and rule.mode == "zeros":
         start = done[0] * rule.stride - rule.before
         return (read[0] - start, read[1] - start)

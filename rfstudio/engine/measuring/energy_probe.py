@@ -1,4 +1,4 @@
-"""Gradients of a whole map, and how much energy they have wherever they pass."""
+"""Measures the energy of gradients of a full map at every edge of a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rfstudio.engine.process import devices
 from rfstudio.engine.process.errors import MeasurementError
 
 _Pieces: TypeAlias = dict[Edge | None, Tensor]
-"""A gradient in pieces, by the edge over which each came; None: from elsewhere."""
+"""A gradient in pieces, by the edge over which each piece came; None: from elsewhere."""
 
 
 class _Evaluated(NamedTuple):
@@ -38,7 +38,7 @@ class EnergyProbe:
     module
         The network.
     graph
-        The same at the size of the images.
+        Its graph at the size of the images.
     taps
         Whether to note how much each tap of a convolution passes on.
 
@@ -74,7 +74,7 @@ class EnergyProbe:
         return self._module.by_index[index].bind(node, sources, whole(node.size))
 
     def add(self, images: Tensor, signs: Tensor) -> None:
-        """Take in the gradients of some images.
+        """Add the gradients of some images.
 
         Parameters
         ----------
@@ -115,11 +115,11 @@ class EnergyProbe:
         return evaluated
 
     def _chained(self, index: int, edges: dict[Edge | None, _Pieces]) -> _Pieces:
-        """Return the pieces of a gradient that are followed through a node."""
+        """Return the pieces of a gradient that are tracked separately through a node."""
         if len(edges) == 1:
             (pieces,) = edges.values()
         else:
-            # Several layers read this map: from here on the gradient of each is followed.
+            # Several layers read this map: from here on the gradient of each is tracked separately.
             for old in edges.values():
                 self._survive(old)
             pieces = {edge: _sum(old) for edge, old in edges.items()}
@@ -133,7 +133,7 @@ class EnergyProbe:
         return {None: _sum(pieces)}
 
     def _survive(self, pieces: _Pieces) -> None:
-        """Note what is left of the pieces at the end of the gates that they went through."""
+        """Record what is left of the pieces at the end of the gates that they went through."""
         for edge, gradient in pieces.items():
             if edge is not None:
                 self._survived[edge] = self._survived.get(edge, 0.0) + _energy(gradient)
@@ -191,7 +191,7 @@ class EnergyProbe:
         return energy / max(float(energy.mean()), 1e-300)
 
     def _survival(self) -> dict[Edge, float]:
-        """Return for each edge what survives of it, over what survives of all beside it."""
+        """Return for each edge its share that survives, over the share of all its siblings."""
         groups: dict[int, list[Edge]] = {}
         for edge in self._started:
             groups.setdefault(edge[1], []).append(edge)
@@ -229,7 +229,7 @@ def _sum(pieces: _Pieces) -> Tensor:
 
 
 def _added(a: _Pieces, b: _Pieces) -> _Pieces:
-    """Return the pieces of two gradients together."""
+    """Return the sum of two gradients, piece by piece."""
     return {key: _sum({None: x}) for key, x in a.items() if key not in b} | {
         key: x + a[key] if key in a else x for key, x in b.items()
     }

@@ -46,14 +46,14 @@ def measure(
         Polled between batches.
     module
         A network with its weights, instead of one built from the request; in evaluation mode.
-        One that `to_torch` made is measured in the unit's cone, any other on whole images.
+        One made by `to_torch` is evaluated in the unit's cone, any other on full images.
     images
         (N, C, *size), used as they are, instead of noise; the network is taken at their size.
     earlier
-        What was measured before of the same unit with the same options, to go on from there: the
-        result is that of all samples in one run, to rounding.
+        An earlier result of the same unit with the same options, to continue: the new result equals
+        that of all samples in one run, to rounding.
     networks
-        The networks and evaluations of units of the same map that were measured before.
+        A cache of networks and of evaluations, for more units of the same map.
 
     Raises
     ------
@@ -62,10 +62,10 @@ def measure(
     UnknownLayerError, UnitError
         If there is no such layer or unit.
     GraphError
-        If the network has faults that are in the way.
+        If the network has faults that prevent the measurement.
     DeviceError, WeightsError, MeasurementError
-        If the device or the file of weights is not there, memory does not suffice, or the result
-        is not a number.
+        If there is no such device or file of weights, memory does not suffice, or the result is not
+        a number.
     """
     token = token or CancelToken()
     with ranks.joined() as rank, _exact(), _lack_of_memory_in_words():
@@ -91,15 +91,15 @@ def measure_units(
     module: nn.Module | None = None,
     images: Tensor | None = None,
 ) -> list[ErfResult]:
-    """Measure many units of one map, which costs less than one after the other.
+    """Measure many units of one map at once, which costs less than one by one.
 
     The results are those of `measure` for each unit, to rounding: images, weights and signs are the
-    same.  Neighbours are evaluated once together, and differentiated as one batch.
+    same.  Neighbouring units share one evaluation, and are differentiated as one batch.
 
     Parameters
     ----------
     request
-        All options; its own unit does not count.
+        All options; its own unit is ignored.
     units
         The units, in the order of the results.
     report
@@ -125,7 +125,7 @@ def measure_units(
 
 @contextmanager
 def _undone_by_errors(run: Run) -> Iterator[None]:
-    """Keep nothing of a measurement that failed; one that was cancelled is as good as any."""
+    """Discard what a failed measurement has cached; a cancelled one may stay."""
     try:
         yield
     except Cancelled:
@@ -148,5 +148,5 @@ def _lack_of_memory_in_words() -> Iterator[None]:
 
 
 def _exact() -> AbstractContextManager[None]:
-    """Return the context of the same numbers for the same seed, without a loss of precision."""
+    """Return a context in which a seed always gives the same numbers, at full precision."""
     return torch.backends.cudnn.flags(deterministic=True, benchmark=False, allow_tf32=False)

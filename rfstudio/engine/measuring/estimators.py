@@ -1,4 +1,4 @@
-"""What is averaged over the samples of a measurement, and how sure the mean is.
+"""Estimators: what is averaged over the samples of a measurement, with its standard error.
 
 Notation of Luo et al. 2016, arXiv:1701.04128: g(c, i, p) is the derivative of channel c of the unit
 with respect to input channel i at pixel p.
@@ -8,7 +8,7 @@ energy     Σ_i (Σ_c ε_c g)², ε random signs: an unbiased estimate of Σ_c �
 rms        the square root of the mean energy
 abs        Σ_i |Σ_c g|
 signed     Σ_i |mean Σ_c g|: vanishes as 1/√N for random zero-mean weights
-positive   Σ_i relu(∂s/∂x) of s = Σ_c relu(y_c), as RepLKNet's script has it
+positive   Σ_i relu(∂s/∂x) of s = Σ_c relu(y_c), as in RepLKNet's script
 occlusion  |y(x with a patch filled) − y(x)|, y the sum of the unit's channels
 ========== =========================================================================
 """
@@ -36,7 +36,7 @@ def response(values: Tensor, signs: Tensor, estimator: Estimator) -> Tensor:
     values
         The unit's channels for each sample, (N, C).
     signs
-        A factor for each of them, (N, C): 0 for channels that do not count.
+        A factor for each of them, (N, C): 0 for ignored channels.
     estimator
         The estimator.
     """
@@ -48,27 +48,27 @@ def response(values: Tensor, signs: Tensor, estimator: Estimator) -> Tensor:
 class Mean:
     """The mean over samples of an estimator, and its standard error.
 
-    Sums are kept in double precision on the CPU, for the box that was evaluated.
+    The sums are in double precision on the CPU, for the box that was evaluated.
     """
 
     def __init__(self, estimator: Estimator, channels: int, extent: tuple[int, ...]) -> None:
         self.estimator = estimator
         self.count = 0
-        # Signs cancel between samples but not between channels, so these are kept apart.
+        # Signs cancel between samples but not between channels, so channels have sums of their own.
         shape = (channels, *extent) if estimator == "signed" else extent
         self.sums = torch.zeros(shape, dtype=torch.float64)
         self.squares = torch.zeros(shape, dtype=torch.float64)
 
     def copy(self) -> Mean:
-        """Return a mean of the same samples that goes on by itself."""
+        """Return an independent mean that starts with the same samples."""
         other = Mean(self.estimator, 0, ())
         other.count, other.sums, other.squares = self.count, self.sums, self.squares
         return other
 
     def add(self, gradient: Tensor) -> None:
-        """Take in the gradients of some samples, (N, C, *box); maps (N, *box) if by filling."""
+        """Add gradients of some samples, (N, C, *box), or maps (N, *box) if made by filling."""
         values = gradient.detach()
-        # Added up where they are, since a GPU sends two maps sooner than all samples.
+        # Added up on their device, since two maps leave a GPU faster than all samples.
         values = (values if devices.knows_double(values.device) else values.cpu()).double()
         match self.estimator:
             case "energy" | "rms":
@@ -82,15 +82,15 @@ class Mean:
         self.squares = self.squares + values.square().sum(0).cpu()
 
     def resume(self, count: int, field: NDArray[np.float64], error: NDArray[np.float64]) -> None:
-        """Begin with samples of which only `map` and `standard_error` are left.
+        """Start from samples of which only `map` and `standard_error` are left.
 
         Raises
         ------
         MeasurementError
-            If these do not tell the sums of this estimator.
+            If the sums of this estimator cannot be found from these.
         """
         if self.estimator not in CONTINUABLE:
-            raise MeasurementError(f"'{self.estimator}' cannot be continued; start anew")
+            raise MeasurementError(f"'{self.estimator}' cannot be continued; start again")
         mean, spread = torch.from_numpy(field.copy()), torch.from_numpy(error.copy()).nan_to_num()
         if self.estimator == "rms":
             spread = 2 * spread * mean

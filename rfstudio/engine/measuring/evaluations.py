@@ -1,4 +1,4 @@
-"""Decides when it pays to evaluate samples once for many units, and keeps what that gives."""
+"""Evaluations of samples that many units share, made and cached when that saves work."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from rfstudio.engine.module.boxes import Box
 from rfstudio.engine.module.cone import Plan, input_of
 
 _WORTH_SHARING = 0.8
-"""Share of the work of all cones up to which one evaluation of what they cover together pays."""
+"""One evaluation of what all cones cover together pays up to this share of their work."""
 
 _WORTH_KEEPING = 0.97
-"""Share of the work of the whole map that units must have cost before it is evaluated and kept.
+"""The full map is evaluated and cached once units have cost this share of that work.
 
-So what is spent is never more than twice what the best choice beforehand would have cost, and a
-single unit whose field does not cover the image costs nothing more.
+So the total work is never more than twice that of the best choice in hindsight, and a single unit
+whose field does not cover the image costs nothing extra.
 """
 
 _EVALUATIONS = 256
-"""Batches that are kept at most."""
+"""Most batches in the cache."""
 
 _SHARED_BYTES = 2**30
-"""Memory for the evaluations of one batch that are not kept for later measurements."""
+"""Memory for the evaluations of one batch that are not cached for later measurements."""
 
 Load: TypeAlias = Callable[[Sequence[int]], Tensor]
 """Returns the images of some samples."""
 
 
 class Evaluations:
-    """The evaluations of one measurement, of which some are kept for later ones.
+    """The evaluations of one measurement, of which some are cached for later ones.
 
     Parameters
     ----------
     network
-        Holds what is kept.
+        Holds the cached evaluations.
     subjects
         The units.
     size
@@ -61,7 +61,7 @@ class Evaluations:
     def _covering(
         self, subjects: Sequence[ConeSubject], size: tuple[int, ...], work: int
     ) -> Plan | None:
-        """Return what covers all units, if evaluating that is less work than their cones."""
+        """Return a plan that covers all units, if it is less work than their cones."""
         if len(subjects) < 2:
             return None
         boxes = [x.cone.target.box for x in subjects]
@@ -73,12 +73,12 @@ class Evaluations:
         return plan if plan.macs < _WORTH_SHARING * work else None
 
     def together(self, limit: int) -> int:
-        """Return how many samples to compute at once: as many as in what is kept."""
+        """Return how many samples to compute at once: as many as in the cached evaluations."""
         network = self._network
         return min(network.together, limit) if network.together else limit
 
     def of(self, indices: tuple[int, ...], load: Load, has_room: HasRoom) -> Tape | None:
-        """Return the evaluation of some samples; None if the units are to be evaluated alone."""
+        """Return the evaluation of some samples; None: the units should be evaluated singly."""
         network = self._network
         if indices in network.tapes:
             return network.tapes[indices]
@@ -96,7 +96,7 @@ class Evaluations:
         return self._shared[1]
 
     def end_batch(self) -> None:
-        """Forget what only the units of this measurement share."""
+        """Drop evaluations that only the units of this measurement share."""
         self._shared = None
 
     def _tape(self, plan: Plan, images: Tensor) -> Tape:

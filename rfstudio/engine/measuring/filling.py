@@ -19,13 +19,13 @@ from rfstudio.engine.process.running import CancelToken
 from rfstudio.engine.requests.request import ErfRequest
 
 _MAX_BATCH = 64
-"""Patches at once, of which one more does not make a CPU faster."""
+"""Patches at once, beyond which a CPU does not get faster."""
 
 Moved: TypeAlias = NDArray[np.float64]
-"""How much each patch of a sample moves the unit, in the order in which patches are taken."""
+"""How much each patch of a sample changes the unit, in the order of evaluation."""
 
 Progress: TypeAlias = Callable[[float, Tensor, Moved], None]
-"""Receives the fraction done of a sample, its map so far, (1, *box), and what that comes from."""
+"""Receives the fraction done of a sample, its map so far, (1, *box), and its patches."""
 
 
 def fill_samples(
@@ -36,7 +36,7 @@ def fill_samples(
     progressed: Progress,
     begun: Moved | None = None,
 ) -> Tensor:
-    """Return for each sample how much each patch moves the unit, spread over the patch's pixels.
+    """Return for each sample how much each patch changes the unit, spread over its pixels.
 
     A pixel under several patches gets their mean, one under none gets 0.
 
@@ -53,7 +53,7 @@ def fill_samples(
     progressed
         Called between batches, coarse patches of the grid first.
     begun
-        The patches of the first sample that an earlier run has evaluated; these are not again.
+        The patches of the first sample that an earlier run has already evaluated.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def _filled(
 
 
 class _Spread:
-    """What patches tell of the pixels of a box, so far and in the end."""
+    """The map over the pixels of a box, from the patches so far."""
 
     def __init__(self, box: Box, side: int, stride: int) -> None:
         self._box = box
@@ -122,17 +122,17 @@ class _Spread:
         self._total = torch.zeros([b - a for a, b in box], dtype=torch.float64)
         self._covered = torch.ones_like(self._total)
         for axis, (start, stop) in enumerate(box):
-            # Patches that miss the unit's pixels count, too: they do not move it.
+            # Patches that miss the unit's pixels count, too: their change is 0.
             counts = [_patches_over(x, side, stride) for x in range(start, stop)]
             shape = [-1 if i == axis else 1 for i in range(len(box))]
             self._covered *= torch.tensor(counts, dtype=torch.float64).view(shape)
         self.coarse = torch.zeros_like(self._total)
 
     def add(self, moved: Moved, patches: Sequence[tuple[Box, int]]) -> None:
-        """Take in some patches, each with its level, and how much they move the unit."""
+        """Add some patches, each with its level, and how much they change the unit."""
         for value, (patch, level) in zip(moved.tolist(), patches, strict=True):
             self._total[_within(patch, self._box)] += value
-            # Until the finer patches come, this one stands for those beside it.
+            # Until the finer patches come, this one is also used for those beside it.
             reached = tuple((a, b + (level - 1) * self._stride) for a, b in patch)
             self.coarse[_within(reached, self._box)] = value
 
@@ -142,13 +142,13 @@ class _Spread:
 
 
 def _patches_over(pixel: int, side: int, stride: int) -> int:
-    """Return how many patches of the grid lie over a pixel, along one axis."""
+    """Return how many patches of the grid cover a pixel, along one axis."""
     first = max(-((side - 1 - pixel) // stride), 0)
     return pixel // stride - first + 1
 
 
 def _content(request: ErfRequest, pixels: Tensor, noise: Tensor, patch: Box) -> Tensor:
-    """Return what a patch holds when it is changed, (C, *extent)."""
+    """Return the new content of a patch, (C, *extent)."""
     where = (slice(None), *(slice(a, b) for a, b in patch))
     if request.estimator == "perturbation":
         return pixels[0][where] + noise[where]
@@ -156,7 +156,7 @@ def _content(request: ErfRequest, pixels: Tensor, noise: Tensor, patch: Box) -> 
 
 
 def _cut(span: Span, box: Span) -> Span:
-    """Return the part of a span of pixels that lies in a box, in samples of the box."""
+    """Return the part of a span of pixels that is inside a box, in samples of the box."""
     return max(span[0] - box[0], 0), min(span[1], box[1]) - box[0]
 
 
@@ -177,7 +177,7 @@ def _touching(span: Span, n: int, side: int, stride: int) -> list[tuple[int, int
 
 
 def _within(patch: Box, box: Box) -> tuple[slice, ...]:
-    """Return the part of a patch that lies in a box, in samples of the box."""
+    """Return the part of a patch that is inside a box, in samples of the box."""
     return tuple(
         slice(max(a - low, 0), min(b, high) - low)
         for (a, b), (low, high) in zip(patch, box, strict=True)

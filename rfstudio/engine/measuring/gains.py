@@ -1,8 +1,8 @@
 """Measures how much of a gradient's energy every layer of a network passes on.
 
-Gradients that start with a random sign for every channel and position of a layer's map run back,
-and their energy is noted wherever it passes.  Expected fields take these factors instead of
-modelled ones; what they mean is derived in docs/expected-erf.md, "Measured gains".
+Gradients start with a random sign for every channel and position of a layer's map; on their way
+back, their energy is recorded at every edge.  Expected fields use the resulting factors instead of
+modelled ones; docs/expected-erf.md, "Measured gains", derives what they mean.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from rfstudio.engine.process.running import CancelToken, Report, ignore
 from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest, GainsResult
 
 _SIDE = 256
-"""Largest side of the images: what layers pass on in larger ones is no different."""
+"""Largest side of the images: in larger ones layers pass on the same share."""
 
 _BYTES_A_VALUE = 12
-"""Memory of a probe for each value of all maps: forwards, backwards and what torch keeps."""
+"""Bytes of a probe for each value of all maps: forward, backward and what torch stores."""
 
 
 def measured_gains(
@@ -51,7 +51,7 @@ def measured_gains(
         (N, C, *size), used in turn; None: noise of mean 0 and variance 1, of the size that the
         module was built for.
     samples
-        How many gradients; None: one an image, or the default number with noise.
+        How many gradients; None: one per image, or the default number with noise.
     seed
         Of noise and signs.
 
@@ -95,8 +95,8 @@ def measure_module(
     Raises
     ------
     MeasurementError
-        If the module was not built here, is of another network, does not compute that layer, or
-        its batch norms are not in the mode that `batch_norm` speaks of.
+        If the module was not built here, is of another network, does not compute that layer, or its
+        batch norms are not in the mode that `batch_norm` names.
     """
     if not isinstance(module, GraphModule):
         raise MeasurementError(
@@ -105,8 +105,8 @@ def measure_module(
         )
     if not is_same_network(module.architecture, architecture):
         raise MeasurementError(
-            f"the module is one of another network than '{architecture.name}'; "
-            "build it with to_torch from the same one"
+            f"the module was built from another network than '{architecture.name}'; "
+            "build it with to_torch from this one"
         )
     modes = {x.training for x in module.layers() if isinstance(x, BatchNormModule)}
     if batch_norm == "train" and False in modes:
@@ -145,9 +145,9 @@ def measure_gains(
     request
         What is measured.
     images
-        (N, C, *size), taken instead of the request's; their size counts.
+        (N, C, *size), used instead of the request's; they determine the size.
     report
-        Hears of the fraction done.
+        Receives the fraction done.
     token
         Polled once a sample.
 
@@ -170,7 +170,7 @@ def measure_gains(
     notes = _set_weights(module, request, source)
     for layer in module.layers():
         layer.train(request.batch_norm == "train" and isinstance(layer, BatchNormModule))
-    # Taps of random weights are alike in the mean, which one draw is not.
+    # Taps of random weights are equal in the mean, but not in a single draw.
     probe = _probe_of(module, size, taps=request.weights != "random")
     for index in range(request.samples):
         token.check()
@@ -189,7 +189,7 @@ def measure_gains(
 
 
 def _set_weights(module: GraphModule, request: GainsRequest, source: Images) -> tuple[str, ...]:
-    """Set weights that are the same for all samples; return what is to be said of them."""
+    """Set weights that are the same for all samples; return notes on them."""
     match request.weights:
         case "random":
             return ()
@@ -206,11 +206,11 @@ def _warm(module: GraphModule, request: GainsRequest, source: Images) -> None:
 
 
 def _probe_of(module: GraphModule, size: Sequence[int], *, taps: bool = True) -> EnergyProbe:
-    """Return a probe at the largest size that is needed and that the network takes."""
+    """Return a probe at the largest size that is useful and that the network accepts."""
     small = tuple(min(n, _SIDE) for n in size)
     try:
         graph = module.graph_at(small)
-    except GraphError:  # the network does not take smaller images
+    except GraphError:  # the network does not accept smaller images
         graph = module.graph_at(tuple(size))
     probe = EnergyProbe(module, graph, taps=taps)
     like = devices.like_of(module)

@@ -1,4 +1,4 @@
-"""The network of a measurement, with its weights: of a file, uniform, or drawn group by group."""
+"""The network of a measurement, with weights from a file, uniform, or drawn group by group."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rfstudio.engine.requests.request import BatchNormMode, ErfRequest
 from rfstudio.engine.weights.weights import load_weights
 
 HasRoom: TypeAlias = Callable[[int], bool]
-"""Whether so many bytes more may be kept."""
+"""Whether so many more bytes may be cached."""
 
 
 _GROUPS = 256
-"""Groups whose weights are kept at most; nobody waits for so many after each move."""
+"""Most groups whose weights are cached; more would take too long after each move anyway."""
 
 
 _STATISTICS_INSTEAD = {
@@ -35,7 +35,7 @@ _STATISTICS_INSTEAD = {
 def set_from_file(
     module: GraphModule, path: str, seed: int, batch_norm: BatchNormMode, images: Images
 ) -> tuple[str, ...]:
-    """Give a module the weights of a file, and what the file lacks.
+    """Give a module the weights of a file, and other values where the file lacks some.
 
     Parameters
     ----------
@@ -44,16 +44,16 @@ def set_from_file(
     path
         The file.
     seed
-        Of weights that it does not have.
+        Of weights that the file does not have.
     batch_norm
-        What batch norms do whose statistics it does not have.
+        What batch norms do if the file does not have their statistics.
     images
-        For these.
+        For the statistics of those batch norms.
 
     Returns
     -------
     tuple of str
-        What to say about it.
+        Notes for the user.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def set_from_file(
     layers = dict(module.named_modules())
     bare = [layers[name] for name in loaded.without_statistics]
     if batch_norm == "warmed":
-        # Only these: the others have what they were trained with.
+        # Only these: the others have the statistics of their training.
         norms = [x for x in bare if isinstance(x, BatchNormModule)]
         if norms:
             module.warm(images.for_warming(), norms)
@@ -79,14 +79,14 @@ def set_from_file(
 
 
 class Network:
-    """A module whose weights are those of any group of samples.
+    """A module that can be given the weights of any group of samples.
 
     Parameters
     ----------
     module
         Its weights are replaced, except if they are `given`.
     request
-        Tells the weights, their seed and what batch norm does.
+        Names the weights, their seed and what batch norm does.
     images
         For the statistics of batch norm.
     given
@@ -95,13 +95,13 @@ class Network:
     Attributes
     ----------
     images
-        Those that it was made with.
+        Those that it was created with.
     notes
-        What to say about the weights.
+        Notes on the weights, for the user.
     tapes
-        What is kept of evaluations of the whole map, by the numbers of their samples.
+        Cached evaluations of the full map, by the numbers of their samples.
     spent
-        Multiply-adds, of one image, that units of this network were evaluated with so far.
+        Multiply-adds, for one image, of the units of this network so far.
     together
         Samples of a tape; 0 as long as there is none.
     """
@@ -131,17 +131,17 @@ class Network:
 
     @property
     def keeps_samples_apart(self) -> bool:
-        """Whether samples do not mix, as they do in a batch norm that is in training mode."""
+        """Whether samples stay separate, unlike in a batch norm in training mode."""
         return not any(layer.training for layer in self.module.layers())
 
     @property
     def bytes(self) -> int:
-        """Memory of all that is kept."""
+        """Memory of everything that is cached."""
         states = max(len(self._states), 1) * self._state_bytes()
         return states + self._bytes_of_tapes + self.images.bytes
 
     def keep(self, indices: tuple[int, ...], tape: Tape) -> None:
-        """Keep the evaluation of some samples."""
+        """Cache the evaluation of some samples."""
         self.tapes[indices] = tape
         self.together = max(self.together, len(indices))
         self._bytes_of_tapes += tape.bytes
@@ -156,14 +156,14 @@ class Network:
         """Set the weights that a group of samples shares."""
         if not self._is_drawn or group == self._group:
             return
-        is_kept = self._group in self._states
+        is_cached = self._group in self._states
         self._group = -1
         tensors = self._tensors()
         if group in self._states:
             for name, values in self._states[group].items():
                 tensors[name].data = values
         else:
-            if is_kept:  # the tensors belong to that group now
+            if is_cached:  # its tensors must not be overwritten
                 for x in tensors.values():
                     x.data = x.data.clone()
             part_norms(self.module)
@@ -175,7 +175,7 @@ class Network:
         self._group = group
 
     def forget(self) -> None:
-        """Give back the memory of everything that can be computed again."""
+        """Free the memory of everything that can be computed again."""
         self.tapes.clear()
         self._states.clear()
         self.images.forget()

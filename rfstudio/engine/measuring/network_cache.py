@@ -1,7 +1,7 @@
 """A cache of the networks that a process has measured, for the next unit of the same map.
 
-While the pointer moves over a map, requests differ in nothing but the unit.  So the network with
-its weights is cached, and with it, once that pays, what the way back needs of an evaluation of the
+While the pointer moves over a map, requests differ only in the unit.  So the network with its
+weights is cached, and, once that saves work, what the backward pass needs of an evaluation of the
 map.
 """
 
@@ -24,11 +24,11 @@ _SHARE = 0.25
 """Share of the free memory that may be filled."""
 
 _NETWORKS = 4
-"""Networks in a cache at most."""
+"""Most networks in a cache."""
 
 
 class NetworkCache:
-    """The last networks that were measured; those used longest ago make room first."""
+    """The networks that were measured last; those used longest ago are dropped first."""
 
     def __init__(self) -> None:
         self._networks: OrderedDict[Hashable, Network] = OrderedDict()
@@ -40,7 +40,7 @@ class NetworkCache:
         return self._networks.get(key)
 
     def put(self, key: Hashable, network: Network) -> None:
-        """Add a network; the one used longest ago makes room."""
+        """Add a network; if the cache is full, the one used longest ago is dropped."""
         self._networks[key] = network
         while len(self._networks) > _NETWORKS:
             self._networks.popitem(last=False)
@@ -50,7 +50,7 @@ class NetworkCache:
         self._networks.pop(key, None)
 
     def clear(self) -> None:
-        """Give back all memory, also of what is in use and can be computed again."""
+        """Free all memory, also of networks in use, as far as it can be computed again."""
         for network in self._networks.values():
             network.forget()
         self._networks.clear()
@@ -85,7 +85,7 @@ class NetworkCache:
 def key_of(request: ErfRequest, layer: str, size: tuple[int, ...], device: str) -> Hashable:
     """Return what a network and the evaluations of its samples depend on.
 
-    That is all of a request but the unit and what is done with the unit's values.
+    That is everything in a request except the unit and what is done with its values.
     """
     return (
         request.architecture,
@@ -102,7 +102,7 @@ def key_of(request: ErfRequest, layer: str, size: tuple[int, ...], device: str) 
 
 
 def _content_of(images: Sequence[NDArray[np.uint8]]) -> Hashable:
-    """Return what changes when images do; those of files tell it without being read."""
+    """Return what changes when images do; images from files have a key, so they are not read."""
     key: Hashable = getattr(images, "key", None)
     if key is not None:
         return key
@@ -117,7 +117,7 @@ def _state_of_file(weights: str) -> Hashable:
         path = Path(weights).resolve()
         state = path.stat()
     except OSError:
-        return (weights, None)  # no network to cache: reading it fails
+        return (weights, None)  # reading it will fail, so there is no network to cache
     return (str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
 

@@ -1,4 +1,4 @@
-"""Sharing the samples of a measurement over several processes, as ``torchrun`` starts them."""
+"""Sharing the samples of a measurement between several processes started by ``torchrun``."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rfstudio.engine.process.errors import MeasurementError
 
 
 class Rank(NamedTuple):
-    """Which of how many processes this is."""
+    """The number of this process, and how many there are."""
 
     number: int
     total: int
 
 
 class _Meeting:
-    """Where processes find each other, for each measurement of a program anew.
+    """Numbers the meeting points of the processes: each measurement uses a new one.
 
-    A second group at the same names would find the addresses of the first one, which are gone.
+    A second group under the same names would find the outdated addresses of the first.
     """
 
     store: Any = None
@@ -38,7 +38,7 @@ def joined() -> Iterator[Rank]:
     Raises
     ------
     MeasurementError
-        If the environment names no such processes, or they do not find each other.
+        If the environment does not describe such processes, or they do not find each other.
     """
     wanted = _wanted()
     if wanted.total < 2:
@@ -56,7 +56,7 @@ def joined() -> Iterator[Rank]:
 
 
 def _wanted() -> Rank:
-    """Return which of how many processes this is, as ``torchrun`` and its like say it."""
+    """Return which of how many processes this is, from the environment that ``torchrun`` sets."""
     rank, world = os.environ.get("RANK"), os.environ.get("WORLD_SIZE")
     if rank is None or world in (None, "", "1"):
         return Rank(0, 1)
@@ -69,7 +69,7 @@ def _wanted() -> Rank:
 
 def _meet(wanted: Rank) -> None:
     """Make the group of the processes."""
-    # Not every build of torch has them.
+    # Not every build of torch has distributed processes.
     from torch.distributed.distributed_c10d import PrefixStore  # noqa: PLC0415
     from torch.distributed.rendezvous import rendezvous  # noqa: PLC0415
 
@@ -77,7 +77,7 @@ def _meet(wanted: Rank) -> None:
         _Meeting.count += 1
         if _Meeting.store is None:
             _Meeting.store = next(rendezvous("env://"))[0]
-        # The sums are few and small, and kept on the CPU: gloo does for GPUs too.
+        # The sums are few, small and on the CPU, so gloo is good enough even with GPUs.
         torch.distributed.init_process_group(
             "gloo",
             store=PrefixStore(f"rfstudio/{_Meeting.count}", _Meeting.store),
@@ -85,8 +85,8 @@ def _meet(wanted: Rank) -> None:
             world_size=wanted.total,
         )
     except (RuntimeError, ValueError) as error:
-        told = str(error).partition("\n")[0]
-        raise _alone(f"the {wanted.total} processes do not find each other ({told})") from error
+        reason = str(error).partition("\n")[0]
+        raise _alone(f"the {wanted.total} processes do not find each other ({reason})") from error
 
 
 def _alone(what: str) -> MeasurementError:
@@ -96,7 +96,7 @@ def _alone(what: str) -> MeasurementError:
 
 
 def add_up(mean: Mean, rank: Rank, device: torch.device) -> None:
-    """Replace the sums of every process by those of all of them.
+    """Replace the sums of each process by those over all processes.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def add_up(mean: Mean, rank: Rank, device: torch.device) -> None:
     rank
         Which process this is.
     device
-        What it measures on: a group of processes that the caller has made with nccl exchanges
-        tensors of GPUs alone.
+        What it measures on: a group of processes that the caller created with nccl exchanges only
+        tensors on GPUs.
     """
     if rank.total < 2:
         return

@@ -1,4 +1,4 @@
-"""One measurement while it goes on: of one unit, or of several units of one map."""
+"""One running measurement, of one unit or of several units of one map."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from rfstudio.engine.requests.request import (
 )
 
 _GRADIENT_COST = 3
-"""Work and memory of a gradient over that of the evaluation, roughly."""
+"""Approximate work and memory of a gradient, as a multiple of the evaluation's."""
 
 Unit = tuple[int, ...]
 
@@ -64,12 +64,12 @@ class Run:
     module, images
         As in `rfstudio.engine.measuring.erf.measure`.
     networks
-        Networks that earlier measurements made, and where this one puts its own; None: none.
+        Cache of networks, which this measurement reads and fills; None: there is none.
 
     Attributes
     ----------
     means
-        That of each unit.
+        The mean of each unit.
     """
 
     def __init__(
@@ -127,25 +127,25 @@ class Run:
         self._begun: Moved | None = None
 
     def resume(self, earlier: ErfResult, rank: ranks.Rank) -> None:
-        """Go on from what was measured before of the only unit.
+        """Continue from an earlier result of the only unit.
 
         Parameters
         ----------
         earlier
-            The result before.
+            The earlier result.
         rank
-            The first of several processes brings it in, once; the others go on after it.
+            Of several processes only the first adds it, so that it counts once.
 
         Raises
         ------
         MeasurementError
-            If that is another measurement, or one that cannot be taken up.
+            If that is another measurement, or one that cannot be continued.
         """
         (mean,), (box,), (unit,) = self.means, self._boxes, self.units
         now = self.request.options() | {"unit": unit}
         others = {"samples", "images"}
         if any(earlier.options.get(x) != value for x, value in now.items() if x not in others):
-            raise MeasurementError("what was measured before had other options; start anew")
+            raise MeasurementError("the earlier result had other options; start again")
         where = tuple(slice(a, b) for a, b in box)
         begun = earlier.unfinished
         if begun is None:
@@ -170,7 +170,7 @@ class Run:
                 raise MeasurementError(
                     f"module must be a torch.nn.Module, not a {type(module).__name__}"
                 )
-            # A container made of layers in evaluation mode may not be in it itself.
+            # A container of layers in evaluation mode may itself be in training mode.
             if any(x.training for x in module.modules() if not any(True for _ in x.children())):
                 raise MeasurementError("the module is in training mode; call its eval() first")
             with told_in_words(module, "it cannot be copied to the device and precision"):
@@ -184,8 +184,8 @@ class Run:
     def _given(self, module: GraphModule) -> Network:
         if not is_same_network(module.architecture, self.request.architecture):
             raise MeasurementError(
-                f"the module is one of another network than '{self.request.architecture.name}'; "
-                "build it with to_torch from the same one"
+                "the module was built from another network than "
+                f"'{self.request.architecture.name}'; build it with to_torch from this one"
             )
         own = copy.deepcopy(module)
         computed = own.graph.nodes[own.target].name
@@ -201,7 +201,7 @@ class Run:
             self._key = key_of(request, self.layer, self._size, str(self.device))
             known = self._networks.get(self._key)
             if known is not None:
-                # Of photos it holds what would have to be read again.
+                # It holds decoded photos, which would have to be read again.
                 self._images = known.images
                 return known
         built = GraphModule(request.architecture, self.layer, input_size=self._size)
@@ -263,7 +263,7 @@ class Run:
     def _cut(self, group: int, indices: Sequence[int]) -> Iterator[Batch]:
         start = 0
         while start < len(indices):
-            # The limit may have become smaller while the last batch ran.
+            # The limit may have been reduced during the last batch.
             limit = self._limit
             if self._evaluations is not None:
                 limit = self._evaluations.together(limit)
@@ -286,7 +286,7 @@ class Run:
     def _add(
         self, numbers: Sequence[int], indices: tuple[int, ...], token: CancelToken, report: Report
     ) -> None:
-        """Measure some units of one kind; on lack of memory in halves, down to single samples."""
+        """Measure some units of one kind; if memory runs out, in halves, down to single samples."""
         try:
             values = self._values(numbers, indices, token, report)
         except (RuntimeError, MemoryError) as error:
@@ -300,7 +300,7 @@ class Run:
         else:
             self._take_in(numbers, values)
             return
-        # Outside of the handler, since the error keeps the tensors of its stack alive.
+        # Outside of the handler, since the error holds the tensors of its stack.
         self._give_memory_back()
         count = len(indices) * len(numbers)
         if count > 1:
@@ -324,7 +324,7 @@ class Run:
     def _values(
         self, numbers: Sequence[int], indices: tuple[int, ...], token: CancelToken, report: Report
     ) -> Tensor:
-        """Return what the samples say of each unit, (units, samples, …)."""
+        """Return the values of the samples for each unit, (units, samples, …)."""
         subjects = [self.subjects[i] for i in numbers]
         if self.request.estimator in BY_FILLING:
             return self._filled(numbers[0], indices, token, report)[None]
@@ -362,21 +362,21 @@ class Run:
             self.means[number].add(of_unit)
 
     def abandon(self) -> None:
-        """Leave nothing of this measurement behind, after an error."""
+        """Drop everything that this measurement has cached, after an error."""
         if self._networks is not None:
             self._networks.drop(self._key)
 
-    def fraction(self, rank: ranks.Rank, amid: float = 0.0) -> float:
-        """Return how much is done; other ranks are taken to be as fast.
+    def fraction(self, rank: ranks.Rank, of_sample: float = 0.0) -> float:
+        """Return the fraction done, assuming that other ranks are as fast.
 
         Parameters
         ----------
         rank
             Which process this is.
-        amid
-            How much of a sample is done besides those that are counted.
+        of_sample
+            The fraction done of a sample that is not yet counted.
         """
-        done = self._first + (self.means[0].count + amid - self._brought) * rank.total
+        done = self._first + (self.means[0].count + of_sample - self._brought) * rank.total
         return min(done / self.wanted, 1.0)
 
     def _remarks(self, mean: Mean) -> tuple[str, ...]:
@@ -417,7 +417,7 @@ _ZERO = (
 def _halves(
     numbers: Sequence[int], indices: tuple[int, ...]
 ) -> list[tuple[Sequence[int], tuple[int, ...]]]:
-    """Return both halves of the units, or of the samples of one; one sample stays what it is."""
+    """Return both halves of the units, or of the samples of a single unit."""
     half = len(numbers) // 2
     if half:
         return [(numbers[:half], indices), (numbers[half:], indices)]

@@ -1,7 +1,7 @@
-"""The samples of a measurement: which weights, which image, which signs, from one seed.
+"""The samples of a measurement: weights, image and signs, all drawn from one seed.
 
-Sample i depends on the seed and on i alone, never on how many are computed at once, so that batch
-sizes, devices and ranks do not change what is measured.
+Sample i depends only on the seed and on i, never on how many are computed at once, so that batch
+sizes, devices and ranks do not change the result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.process.running import CancelToken
 
 _KEPT_BYTES = 2**26
-"""Memory for photos as the network takes them, a hundred at 224×224; others are read again."""
+"""Memory for photos at the network's input size, a hundred at 224×224; others are read again."""
 
 # Mean and standard deviation of ImageNet's photos, as torchvision's models expect them.
 _MEAN = (0.485, 0.456, 0.406)
@@ -38,7 +38,7 @@ class Images:
         Of the noise.
     images
         Either (N, C, *size), used as they are, or photos (H, W, 3) of 8 bit, which are scaled to
-        cover the input, cut to it and normalised as ImageNet's are.  Used in turn; without any,
+        cover the input, cropped to it and normalised as ImageNet's are.  Used in turn; without any,
         noise of mean 0 and variance 1.
 
     Raises
@@ -78,15 +78,15 @@ class Images:
 
     @property
     def bytes(self) -> int:
-        """Memory of what is kept of photos."""
+        """Memory of the cached photos."""
         return sum(x.nbytes for x in self._prepared.values())
 
     def forget(self) -> None:
-        """Give that memory back."""
+        """Free that memory."""
         self._prepared.clear()
 
     def check(self, samples: int, token: CancelToken) -> None:
-        """Read all photos of some samples once, so that a damaged one is told before hours of work.
+        """Read all photos of some samples once, to find a damaged one before hours of work.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class Images:
             self._checked = index + 1
 
     def for_warming(self) -> Tensor:
-        """Return a few images for the statistics of batch norm, apart from the samples."""
+        """Return a few images for the statistics of batch norm, different from the samples."""
         return self.batch(range(WARMING_IMAGES), Stream.WARMING)
 
     def _one(self, index: int, stream: Stream) -> Tensor:
@@ -116,7 +116,7 @@ class Images:
         if index in self._prepared:
             return self._prepared[index]
         photo = prepared(self._images[index], self._channels, self.size)
-        # Those that came first stay: they are taken in turn, so that any other is as far away.
+        # The first ones stay cached: images are used in turn, so no other choice is better.
         if self.bytes + photo.nbytes <= _KEPT_BYTES:
             self._prepared[index] = photo
         return photo
@@ -128,7 +128,7 @@ def prepared(photo: NDArray[np.uint8], channels: int, size: tuple[int, ...]) -> 
     Raises
     ------
     MeasurementError
-        If the network's input is no image.
+        If the network's input is not an image.
     """
     if len(size) != 2:
         raise MeasurementError(
@@ -136,7 +136,7 @@ def prepared(photo: NDArray[np.uint8], channels: int, size: tuple[int, ...]) -> 
         )
     scale = max(n / m for n, m in zip(size, photo.shape, strict=False))
     covering = [max(round(m * scale), n) for n, m in zip(size, photo.shape, strict=False)]
-    # Colour by colour: all of a photo of 100 megapixels would take 2 GB.
+    # Colour by colour, as a photo of 100 megapixels would take 2 GB at once.
     x = torch.stack([_scaled(photo[:, :, i], covering) for i in range(photo.shape[2])])
     top, left = ((m - n) // 2 for n, m in zip(size, covering, strict=True))
     x = x[:, top : top + size[0], left : left + size[1]]

@@ -1,4 +1,4 @@
-"""Units that are measured together: cones of one kind, shifted against each other."""
+"""Units that are measured together, since their cones are shifted copies of each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rfstudio.engine.measuring.tape import Tape, kind_of
 
 
 def stacked(subjects: Sequence[Subject]) -> list[list[int]]:
-    """Return the numbers of units that can be computed at once, kind by kind."""
+    """Return groups of units, by number, that can be computed at once."""
     kinds: dict[object, list[int]] = {}
     for number, subject in enumerate(subjects):
         kind: object = number
@@ -34,7 +34,7 @@ def gradients(subjects: Sequence[Subject], images: Tensor, indices: Sequence[int
 
 
 def gradients_by(tape: Tape, subjects: Sequence[ConeSubject], indices: Sequence[int]) -> Tensor:
-    """Return the same from a kept evaluation of the samples."""
+    """Return the same from a cached evaluation of the samples."""
     first = subjects[0]
     numbers = [*indices] * len(subjects)
     cones = [x.cone for x in subjects]

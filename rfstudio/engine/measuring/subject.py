@@ -1,4 +1,4 @@
-"""What is measured: one unit of a network, evaluated or differentiated at some images."""
+"""Subjects of a measurement: one unit of a network, to evaluate or differentiate at images."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.requests.request import Activation, ErfRequest
 
 _WORTH_CUTTING = 0.97
-"""Share of the whole network's work above which the cone is not worth its cuts."""
+"""Share of the full network's work above which evaluating only the cone does not pay."""
 
 _WORTH_REACHING = 1e8
-"""Multiply-adds of a cone from which it pays to evaluate only what a change reaches."""
+"""Multiply-adds of a cone above which it pays to evaluate only what a change reaches."""
 
 _WORTH_REUSING = 0.6
-"""Share of the cone's work above which it does not pay."""
+"""Share of the cone's work above which that does not pay."""
 
 
 def target_of(graph: Graph, index: int, activation: Activation) -> int:
-    """Return the node that is measured: that of a layer, or before or behind its activation.
+    """Return the node that is measured: the layer, or the map before or after its activation.
 
-    "after" goes on over batch norm to the activation that alone reads the layer; "before" goes
-    back from an activation to what it reads.  Where there is none the node stays.
+    "after" continues over batch norm to the activation that is the layer's only reader; "before"
+    goes back from an activation to what it reads.  Without such a node, the layer itself is
+    measured.
     """
     nodes = graph.nodes
     if activation == "before":
@@ -63,7 +64,7 @@ class Subject:
     request
         What is measured.
     like
-        Any tensor on the device and in the precision of the network, which may hold none itself.
+        Any tensor on the device and in the precision of the network, which may have no weights.
 
     Attributes
     ----------
@@ -90,7 +91,7 @@ class Subject:
         raise NotImplementedError
 
     def changer(self, pixels: Tensor, spans: Sequence[Sequence[Span]]) -> Changer:
-        """Return what evaluates the unit after changes of patches of one image.
+        """Return an object that evaluates the unit after changes of patches of one image.
 
         Parameters
         ----------
@@ -131,7 +132,7 @@ class Subject:
         return self.unreached(pixels) if gradient is None else gradient
 
     def unreached(self, pixels: Tensor) -> Tensor:
-        """Return the gradient by pixels that the unit does not depend on."""
+        """Return the zero gradient of a unit that depends on no pixel."""
         return torch.zeros_like(pixels)
 
     def seed(self, values: Tensor, indices: Sequence[int]) -> Tensor:
@@ -145,14 +146,14 @@ class Subject:
 
 
 class ConeSubject(Subject):
-    """A unit of a network that was built here, evaluated in its cone where that is less work.
+    """A unit of a network that was built here, evaluated in its cone if that is less work.
 
     Attributes
     ----------
     cone
-        What the unit needs of every map.
+        The box of every map that the unit needs.
     plan
-        What is evaluated: the cone, or the whole image.
+        What is evaluated: the cone, or the full image.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class ConeSubject(Subject):
         return cone
 
     def _least_of_whole(self, size: tuple[int, ...]) -> int:
-        """Return less than what the whole image costs, without a plan of its own for each unit."""
+        """Return a lower bound of the full image's cost, without making a plan for each unit."""
         whole, target = self.module.plan(size), self.module.target
         if target == 0:
             return 0
@@ -209,7 +210,7 @@ class ConeSubject(Subject):
 
 
 class WholeSubject(Subject):
-    """A unit of any module that maps (N, C, *size) to (N, K, *map), on whole images."""
+    """A unit of any module that maps (N, C, *size) to (N, K, *map), on full images."""
 
     def __init__(
         self,
@@ -225,7 +226,7 @@ class WholeSubject(Subject):
         self._unit = unit
         self._layer = layer
         self.box = tuple((0, n) for n in size)
-        # Nothing is known of it; a deep network keeps a hundred values a pixel or more.
+        # The module is unknown; a deep network stores a hundred values per pixel or more.
         self.macs, self.numbers = 10**9, 100 * prod(size)
 
     def crop(self, images: Tensor) -> Tensor:  # noqa: D102
@@ -233,7 +234,7 @@ class WholeSubject(Subject):
 
     def evaluate(self, pixels: Tensor) -> Tensor:  # noqa: D102
         with told_in_words(self._module, "its forward pass fails"):
-            # A copy, since the first layer may work in place.
+            # A copy, since the first layer may change its input in place.
             values: object = self._module(pixels.clone())
         layer = self._layer
         if not isinstance(values, Tensor):
@@ -259,7 +260,7 @@ class WholeSubject(Subject):
             return super().differentiate(pixels, indices)
 
     def unreached(self, pixels: Tensor) -> Tensor:  # noqa: D102
-        # Something is detached on the way to them, though what lies behind has gradients.
+        # Something on the way to the pixels is detached, although later layers have gradients.
         del pixels
         raise _without_gradients()
 
@@ -267,7 +268,7 @@ class WholeSubject(Subject):
 def _without_gradients() -> MeasurementError:
     return MeasurementError(
         "the module passes no gradients: it computes under no_grad, detaches or rounds; "
-        "take that out, or measure by occlusion"
+        "remove that, or measure by occlusion"
     )
 
 

@@ -1,8 +1,8 @@
-"""The way back from any unit of a map after one evaluation of that map.
+"""Tapes: one stored evaluation of a map, for backward passes from any of its units.
 
-Gradients by pixels need of an evaluation only what its operations are not linear in: where a relu
-was open, what a pool chose from.  With that kept, each further unit costs the way back through its
-own cone and no evaluation.
+A backward pass needs from the evaluation only what the non-linear operations depend on: where a
+relu was open, which sample a pool chose.  With that stored, each further unit costs a backward pass
+through its own cone and no evaluation.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from rfstudio.engine.module.cone import Plan
 from rfstudio.engine.module.layers.base import Keeps, LayerModule, Pull
 
 Seed = Callable[[Tensor], Tensor]
-"""Returns the gradient of a response by the units' channels, (N, C), from those channels."""
+"""Returns the gradient of a response with respect to the units' channels, (N, C), from them."""
 
 
 class Tape:
-    """What one evaluation leaves behind for the way back.
+    """What one evaluation stores for backward passes.
 
     Parameters
     ----------
     module
-        The network; its weights must be the same on the way back.
+        The network; its weights must be the same in the backward pass.
     plan
-        What is evaluated: has to hold the cones of all units that are asked for.
+        What is evaluated; it must contain the cones of all units that are used later.
     pixels
         The plan's box of the images, (N, C, *extent).
 
@@ -42,7 +42,7 @@ class Tape:
     samples
         N.
     bytes
-        What is kept, in bytes.
+        Memory of the tape, in bytes.
     """
 
     @torch.no_grad()
@@ -65,7 +65,7 @@ class Tape:
                 values[step.index] = pixels.new_zeros((len(pixels), *step.shape))
             else:
                 values[step.index] = step.evaluate([values[i] for i in step.inputs])
-                match self._keeps(step.index):
+                match self._what_to_store(step.index):
                     case "inputs":
                         self._values.update({i: values[i] for i in step.inputs})
                     case "gates":
@@ -75,7 +75,7 @@ class Tape:
         last = self._plan.steps[-1].index
         self._values[last] = values[last]
 
-    def _keeps(self, index: int) -> Keeps:
+    def _what_to_store(self, index: int) -> Keeps:
         return self._layers[index].keeps
 
     def gradient(self, plans: Sequence[Plan], seed: Seed) -> Tensor:
@@ -86,7 +86,7 @@ class Tape:
         plans
             The cones of the units, all of one `kind_of`.
         seed
-            For the responses; receives the channels of all units, the samples of a unit in a row.
+            Gradient of the responses; receives the channels of all units, unit by unit.
         """
         first = plans[0]
         target = first.steps[-1].index
@@ -99,7 +99,7 @@ class Tape:
                 gradient = gradients.pop(step.index, None)
                 if gradient is None or step.evaluate is None:
                     continue
-                found = pulls[step.index](gradient, self._kept(step.index, step.inputs, plans))
+                found = pulls[step.index](gradient, self._stored(step.index, step.inputs, plans))
                 for source, part in zip(step.inputs, found, strict=True):
                     if part is not None:
                         known = gradients.get(source)
@@ -108,8 +108,8 @@ class Tape:
         result = gradients.get(0)
         return values.new_zeros(shape) if result is None else result
 
-    def _kept(self, index: int, inputs: tuple[int, ...], plans: Sequence[Plan]) -> list[Tensor]:
-        match self._keeps(index):
+    def _stored(self, index: int, inputs: tuple[int, ...], plans: Sequence[Plan]) -> list[Tensor]:
+        match self._what_to_store(index):
             case "inputs":
                 return [self._cut(self._values[i], i, plans) for i in inputs]
             case "gates":
@@ -117,7 +117,7 @@ class Tape:
         return []
 
     def _cut(self, held: Tensor, index: int, plans: Sequence[Plan]) -> Tensor:
-        """Return what the units need of a map, one after the other."""
+        """Return the parts of a map that the units need, one after the other."""
         mine = self._plan.parts[index]
         cuts = [held[_within(plan.parts[index], mine)] for plan in plans]
         return cuts[0] if len(cuts) == 1 else torch.cat(cuts)
@@ -134,7 +134,7 @@ class Tape:
 
 
 def bound_pull(graph: Graph, layers: Mapping[int, LayerModule[Op]], plan: Plan, index: int) -> Pull:
-    """Return the way back through one node of a plan."""
+    """Return the backward function of one node of a plan."""
     node = graph.nodes[index]
     return layers[index].bind_pull(
         node,
@@ -145,7 +145,7 @@ def bound_pull(graph: Graph, layers: Mapping[int, LayerModule[Op]], plan: Plan, 
 
 
 def bytes_of(module: GraphModule, plan: Plan, itemsize: int) -> int:
-    """Return how many bytes a tape of one image keeps."""
+    """Return how many bytes a tape of one image stores."""
     nodes = module.graph_at(plan.input.size).nodes
     numbers = {i: nodes[i].channels * prod(part.extent) for i, part in plan.parts.items()}
     whole = {plan.steps[-1].index}
@@ -162,7 +162,7 @@ def bytes_of(module: GraphModule, plan: Plan, itemsize: int) -> int:
 def kind_of(graph: Graph, plan: Plan) -> tuple[object, ...]:
     """Return what a plan's functions depend on; units of one kind are computed together.
 
-    Cones of one kind are shifted against each other, and cut alike at the border of the map.
+    Cones of one kind are shifted copies of each other, cut in the same way at the map's border.
     """
     boxes = {i: part.box for i, part in plan.parts.items()}
     return tuple(

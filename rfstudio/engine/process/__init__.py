@@ -1,1 +1,1 @@
-"""Where measurements run: the worker process, ranks, devices, cancelling."""
+"""Running measurements: the worker process, devices, cancelling and progress."""

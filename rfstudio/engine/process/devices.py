@@ -1,4 +1,4 @@
-"""Which device computes, and how much memory it has left."""
+"""Devices: choosing the one that computes, and how much memory it has left."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def choose(name: str, dtype: str = "float32") -> torch.device:
     Parameters
     ----------
     name
-        "cpu", "cuda", "cuda:1", "mps", or "auto" for a GPU if there is one that knows the
-        precision.  Of the processes that ``torchrun`` starts on one machine, each gets a GPU of
-        its own unless the name says which.
+        "cpu", "cuda", "cuda:1", "mps", or "auto" for a GPU if there is one that supports the
+        precision. Each process that ``torchrun`` starts on a machine gets a GPU of its own, unless
+        the name says which.
     dtype
         "float32" or "float64".
 
@@ -66,7 +66,7 @@ def knows_double(device: torch.device) -> bool:
 def check_dtype(device: torch.device, dtype: str) -> None:
     """Raise `DeviceError` if the device cannot compute in that precision."""
     if dtype == "float64" and not knows_double(device):
-        raise DeviceError("MPS knows no float64; choose cpu for an exact measurement")
+        raise DeviceError("MPS does not support float64; choose cpu for an exact measurement")
 
 
 def like_of(module: nn.Module) -> Tensor | None:
@@ -87,7 +87,7 @@ def words(device: torch.device) -> str:
 
 
 def free_memory(device: torch.device) -> int:
-    """Return the bytes that can still be taken, as far as the system tells."""
+    """Return the bytes that can still be allocated, as far as the system reports that."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     try:
@@ -100,7 +100,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def batch_macs(device: torch.device) -> float:
-    """Return the multiply-adds of a batch: a share of a second, so that Cancel is prompt."""
+    """Return the multiply-adds of a batch: a fraction of a second, so that Cancel is prompt."""
     return {"cuda": 1e12, "mps": 2e11}.get(device.type, 2e10)
 
 

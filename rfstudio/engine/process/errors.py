@@ -1,4 +1,4 @@
-"""What can go wrong while measuring, in words for the user."""
+"""The errors of measuring, whose texts are for the user."""
 
 from rfstudio.core.errors import RFStudioError
 
@@ -8,7 +8,7 @@ class MeasurementError(RFStudioError):
 
 
 class DeviceError(RFStudioError):
-    """A device was asked for that is not there."""
+    """A requested device is not available."""
 
 
 class WeightsError(RFStudioError):

@@ -1,4 +1,4 @@
-"""How a long computation hears that nobody wants it any more, and tells how far it is."""
+"""Cancelling a long computation, and reporting its progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Report: TypeAlias = Callable[[float, Any], None]
 
 
 class CancelToken:
-    """A flag that one thread raises and another one polls."""
+    """A flag that one thread sets and another polls."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -24,11 +24,11 @@ class CancelToken:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether somebody asked for the computation to stop."""
+        """Whether the computation was asked to stop."""
         return self._event.is_set()
 
     def check(self) -> None:
-        """Raise `Cancelled` if somebody asked for the computation to stop."""
+        """Raise `Cancelled` if the computation was asked to stop."""
         if self.is_cancelled:
             raise Cancelled("cancelled")
 

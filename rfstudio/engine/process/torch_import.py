@@ -1,6 +1,6 @@
-"""Tells in a sentence that torch is missing or broken, before anything that needs it is imported.
+"""Imports torch, or says in a sentence why that fails, before anything that needs it is imported.
 
-Nothing here imports torch until it is asked to.
+Importing this module does not import torch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _USED = ("Tensor", "nn", "autograd")
 
 
 class _Import:
-    """What came of the first attempt; a second one at a broken module fails in another way."""
+    """The outcome of the first attempt; a broken module would fail differently the second time."""
 
     is_done = False
     failure = ""
@@ -26,34 +26,34 @@ def need_torch() -> None:
     Raises
     ------
     TorchMissingError
-        If it cannot be imported, whatever the reason is: it is not installed, a library of the
-        system is missing, or an installation was broken off.
+        If it cannot be imported for any reason: it is not installed, a library of the system is
+        missing, or an installation was interrupted.
     """
     if not _Import.is_done:
         _Import.failure = _failure()
         _Import.is_done = True
     if _Import.failure:
         raise TorchMissingError(
-            f"what is measured needs torch, which cannot be used here ({_Import.failure}); "
-            "pip install 'rfstudio[measure]' adds it, and the README says what that takes. "
+            f"measuring needs torch, which cannot be used here ({_Import.failure}); "
+            "pip install 'rfstudio[measure]' adds it, and the README says how large it is. "
             "Fields, figures and the expected effective field work without it"
         )
 
 
 def _failure() -> str:
-    """Return why torch cannot be imported, in a line; empty: it can."""
+    """Return why torch cannot be imported, in a line; empty if it can."""
     try:
         for name in _PARTS:
             importlib.import_module(name)
         torch = importlib.import_module("torch")
     except MemoryError:
         raise TorchMissingError(
-            "there is not enough memory to load torch; end other programs, or measure on a machine "
-            "with more"
+            "there is not enough memory to load torch; close other programs, or measure on a "
+            "machine with more"
         ) from None
     # Broken libraries raise OSError, half an installation anything.
     except Exception as error:  # noqa: BLE001
-        told = " ".join(str(error).split())
-        return f"{type(error).__name__}: {told[:300]}"
+        message = " ".join(str(error).split())
+        return f"{type(error).__name__}: {message[:300]}"
     missing = [x for x in _USED if not hasattr(torch, x)]
     return f"it has no {missing[0]}, so its installation is broken" if missing else ""

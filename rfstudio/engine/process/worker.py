@@ -1,7 +1,7 @@
-"""The worker process: runs what the window asks for, one thing at a time, beside the window.
+"""The worker process: runs the window's measurements, one at a time.
 
-The window's process never imports torch: a step of torch stalls it, cannot be stopped, and takes
-it along when memory runs out.  A process of its own can be asked to stop, and killed.
+The window's process never imports torch: a step of torch would block it, could not be stopped, and
+would end the window when memory runs out.  A separate process can be asked to stop, and killed.
 
 Messages are tuples over a pipe.  To the worker: ``("run", number, work)``
 with the pickled work, ``("cancel", number)``.  From it: ``("ready",)``, ``("progress", number,
@@ -37,7 +37,7 @@ Work: TypeAlias = Callable[[CancelToken, Report], Any]
 _Works: TypeAlias = "queue.SimpleQueue[tuple[int, bytes, CancelToken]]"
 
 REPORT_INTERVAL = 0.04
-"""Seconds between two reports that are sent on; those in between are dropped."""
+"""Least seconds between two reports; those in between are dropped."""
 
 
 class WorkerProcess:
@@ -46,7 +46,7 @@ class WorkerProcess:
     Parameters
     ----------
     preload
-        Modules that the worker imports at once, so that the first work starts warm.
+        Modules that the worker imports at once, so that the first work starts faster.
 
     Attributes
     ----------
@@ -60,9 +60,9 @@ class WorkerProcess:
         self._process = context.Process(
             target=serve, args=(theirs, tuple(preload)), name="rfstudio-worker", daemon=True
         )
-        with _without_main_module(), _deaf_to_interrupts():
+        with _without_main_module(), _ignoring_interrupts():
             self._process.start()
-        # Only the worker holds its end now, so that its death closes the pipe.
+        # Only the worker holds its end now, so that the pipe closes when it ends.
         theirs.close()
 
     @property
@@ -94,7 +94,7 @@ class WorkerProcess:
 
 @contextlib.contextmanager
 def _without_main_module() -> Iterator[None]:
-    """Hide the main module while a process is spawned, which would run it again otherwise."""
+    """Hide the main module while a process is spawned, which would otherwise run it again."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:
@@ -104,15 +104,15 @@ def _without_main_module() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Have a process that is spawned here never hear of Ctrl+C, which is for the window.
+def _ignoring_interrupts() -> Iterator[None]:
+    """Let a process that is spawned here ignore Ctrl+C, which is for the window.
 
-    It could ignore it itself only after its first imports, amid which it would show a traceback.
+    It could do so itself only after its first imports, during which it would show a traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # Its start would undo what follows.
+    # Started later, it would undo the mask that follows.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -123,12 +123,12 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 def serve(connection: Connection, preload: tuple[str, ...]) -> None:
     """Run what comes over the connection until it is closed; the worker's main function."""
-    # Where it could not be kept from hearing of it; the window ends this process itself.
+    # For systems where the signal could not be blocked; the window ends this process itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Before torch is imported, which reads these once: threads that spin stall the window.
+    # Before torch is imported, which reads these once: its spinning threads would slow the window.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) - 1)))
-    # Whatever the window was started in, its worker shares a measurement with nobody.
+    # Even if the window was started by torchrun, its worker measures alone.
     os.environ.pop("WORLD_SIZE", None)
     works: _Works = queue.SimpleQueue()
     outbox = _Outbox(connection)
@@ -137,7 +137,7 @@ def serve(connection: Connection, preload: tuple[str, ...]) -> None:
     )
     listener.start()
     for name in preload:
-        # What cannot be imported is told by the work that needs it.
+        # The work that needs a module reports that it cannot be imported.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     outbox.send(("ready",))
@@ -152,7 +152,7 @@ def _listen(connection: Connection, works: _Works) -> None:
         try:
             message = connection.recv()
         except (EOFError, OSError):
-            # The window is gone; whatever runs, nobody waits for it.
+            # The window is gone, so nobody waits for the running work.
             os._exit(0)
         match message:
             case ("run", int(number), bytes(work)):
@@ -163,7 +163,7 @@ def _listen(connection: Connection, works: _Works) -> None:
 
 
 class _Outbox:
-    """Sends messages to the window, reports not more often than they can be seen."""
+    """Sends messages to the window, and limits how often it sends reports."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -190,14 +190,14 @@ def _outcome(number: int, work: bytes, token: CancelToken, outbox: _Outbox) -> t
         return ("success", number, function(token, report))
     except Cancelled as error:
         return ("failure", number, error)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the window must hear of it
-        return ("failure", number, sendable(_told(error)))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the window must be informed
+        return ("failure", number, sendable(_in_words(error)))
 
 
-def _told(error: Exception) -> Exception:
-    """Return a sentence instead of a lack of memory, wherever it was noticed."""
+def _in_words(error: Exception) -> Exception:
+    """Return an error for the user if memory ran out, wherever that was noticed."""
     text = str(error)
-    # torch's errors of this kind are RuntimeErrors; importing torch to ask it is not worth it.
+    # torch reports this as a RuntimeError; importing torch to recognise it is not worth it.
     if isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)
         and ("can't allocate memory" in text or "out of memory" in text)
@@ -209,11 +209,11 @@ def _told(error: Exception) -> Exception:
 
 
 def sendable(error: Exception) -> Exception:
-    """Return an error that survives the way to another process, with its traceback as a note."""
+    """Return an error that can be sent to another process, with its traceback as a note."""
     is_expected = isinstance(error, RFStudioError)
     if not is_expected:
         error.add_note("".join(traceback.format_exception(error)))
-    # An error of torch would make the window import torch, only to be shown.
+    # To show an error of torch, the window would have to import torch.
     if is_expected or type(error).__module__ == "builtins":
         try:
             arrived = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own

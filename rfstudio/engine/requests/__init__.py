@@ -1,1 +1,1 @@
-"""What is to be measured and what came out, as plain values, without torch."""
+"""Requests and results of measurements, as plain values, without torch."""

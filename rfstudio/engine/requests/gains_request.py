@@ -1,4 +1,4 @@
-"""Which gains are to be measured and what came out: plain values that travel between processes.
+"""Requests and results of measured gains: plain values that travel between processes.
 
 No torch here, as in `rfstudio.engine.requests.request`.
 """
@@ -19,18 +19,18 @@ from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.requests.request import check_numbers, check_texts
 
 DEFAULT_SAMPLES = 8
-"""Gradients of the whole map from which gains are taken: they average over all its positions."""
+"""Number of gradients by default; each averages over all positions of the map."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GainsRequest:
-    """What is measured of how much energy of a gradient each layer passes on.
+    """A request to measure how much energy of a gradient each layer passes on.
 
     Attributes
     ----------
     architecture, layer
-        Where gradients start: a layer or container path; None: the last layer.  Gains are of all
-        that it reads.
+        Where gradients start: a layer or container path; None: the last layer.  Gains are those of
+        everything that it reads.
     input_size
         Size of the images along each axis; None: the document's own.
     images
@@ -84,7 +84,7 @@ class GainsResult:
     layer
         Where gradients started.
     samples
-        How many there were.
+        How many gradients there were.
     options
         All options of the run, as plain values.
     notes

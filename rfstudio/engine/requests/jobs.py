@@ -15,7 +15,7 @@ def measure_erf(
 ) -> ErfResult:
     """Measure an effective receptive field; see `rfstudio.engine.measuring.erf.measure`.
 
-    What the next unit of the same map can use stays in this process.
+    This process caches what the next unit of the same map can use.
     """
     need_torch()
     erf = importlib.import_module("rfstudio.engine.measuring.erf")

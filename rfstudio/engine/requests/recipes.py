@@ -1,7 +1,7 @@
-"""Measurements as published work makes them: every option of a recipe is fixed, under one name.
+"""Recipes: measurements as in published work, with every option fixed under one name.
 
-No torch here.  The choices were read in the papers and in the authors' scripts; each recipe says
-what it reproduces, what it cannot, and where each of its choices comes from.
+No torch here.  The choices come from the papers and the authors' scripts; each recipe says what it
+reproduces, what it cannot, and where each of its choices comes from.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Recipe:
     Attributes
     ----------
     name, source
-        What it is called, and where it comes from.
+        Its name, and the publication.
     options
         Values for `rfstudio.engine.requests.request.ErfRequest`, by name: all but those of `OPEN`,
         and but `weights` where they are needed.
     reproduces, differs
         What it reproduces, and what it cannot; a sentence each.
     needs
-        What the user has to bring: trained weights as a file, photos.
+        What the user has to supply: trained weights as a file, photos.
     wants
         The same in words, and the unit that the source measures.
     choices
@@ -52,7 +52,7 @@ class Recipe:
     choices: Mapping[str, str]
 
     def missing(self, request: ErfRequest) -> str:
-        """Return in words what a request still lacks for this recipe; empty: nothing."""
+        """Return in words what a request still lacks for this recipe; empty if nothing."""
         lacks = {
             "weights": request.weights in ("random", "uniform"),
             "images": not request.images,

@@ -1,4 +1,4 @@
-"""What is to be measured and what came out: plain values that travel between processes.
+"""Requests and results of measurements: plain values that travel between processes.
 
 No torch here: the window's process makes requests and receives results, and never imports torch.
 """
@@ -27,7 +27,7 @@ BY_FILLING: tuple[str, ...] = ("occlusion", "perturbation")
 """Estimators that change pixels and evaluate; the others differentiate."""
 
 CONTINUABLE: tuple[str, ...] = ("energy", "rms", "abs", "positive", *BY_FILLING)
-"""Estimators to which samples can be added later: of `signed` the signs are gone."""
+"""Estimators to which samples can be added later; the result of `signed` has lost the signs."""
 
 MAX_SEED = 2**63 - 1
 """The greatest seed; the least is 0."""
@@ -50,13 +50,13 @@ class ErfRequest:
     estimator
         What is averaged over the samples: see `rfstudio.engine.measuring.estimators`.
     channel
-        The one channel of the unit that counts; None: all of them.
+        The only channel of the unit that is measured; None: all of them.
     activation
-        Take the map of the layer itself, that before its activation, or behind the activation
-        (and batch norm) that follows it.
+        Take the map of the layer itself, that before its activation, or that after the activation
+        (and batch norm) that follow it.
     images
         Images (H, W, 3), 8 bit, used in turn; empty: noise of mean 0 and variance 1.  They may be
-        read when they are asked for; then a `key` of theirs stands for all that they hold.
+        read only when they are used; then their `key` identifies their content.
     weights
         "random", "uniform" or the path of a file of weights.
     seed
@@ -67,16 +67,16 @@ class ErfRequest:
         "warmed": running statistics from a few images before measuring; "fresh": mean 0 and
         variance 1; "train": those of the sample itself, which leaks over the whole image.
     samples
-        Number of samples; None: one an image, or `DEFAULT_SAMPLES` of noise.
+        Number of samples; None: one per image, or `DEFAULT_SAMPLES` of noise.
     dtype
         "float32", or "float64", which is exact.
     device
         "auto", "cpu", "cuda", "cuda:1", "mps" …
     method
-        Evaluate only the cone of the unit, or the whole image; "auto" takes what is less work.
+        Evaluate only the cone of the unit, or the whole image; "auto" takes the one with less work.
     patch, stride, fill, amplitude
-        For occlusion and perturbation: side of the patch and distance of two patches, in pixels;
-        the value that fills it; the standard deviation of the noise that is added to it.
+        For occlusion and perturbation: side of the patch and distance between two patches, in
+        pixels; the value that fills it; the standard deviation of the noise that is added to it.
     """
 
     architecture: Architecture
@@ -144,7 +144,7 @@ _WHOLE = ("seed", "channel")
 
 
 def check_numbers(request: Any, at_least_1: Sequence[str], any_whole: Sequence[str]) -> None:
-    """Refuse attributes of a request that are no whole numbers, or too small; None is left.
+    """Refuse attributes of a request that are not whole numbers, or too small; None is allowed.
 
     Numbers of numpy become those of Python, which records and files can hold.
 
@@ -166,12 +166,12 @@ def check_numbers(request: Any, at_least_1: Sequence[str], any_whole: Sequence[s
 
 
 def check_seed(seed: Any) -> None:
-    """Refuse what is no seed of random numbers.
+    """Refuse what is not a seed of random numbers.
 
     Raises
     ------
     MeasurementError
-        If it is no whole number, below 0 or above `MAX_SEED`.
+        If it is not a whole number, below 0 or above `MAX_SEED`.
     """
     is_whole = not isinstance(seed, bool) and isinstance(seed, Integral)
     if not is_whole or not 0 <= int(seed) <= MAX_SEED:
@@ -179,7 +179,7 @@ def check_seed(seed: Any) -> None:
 
 
 def check_texts(request: Any, names: Sequence[str]) -> None:
-    """Refuse attributes of a request that are no text."""
+    """Refuse attributes of a request that are not texts."""
     for name in names:
         value = getattr(request, name)
         if not isinstance(value, str):
@@ -200,16 +200,16 @@ DEFAULT_SAMPLES = 32
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Unfinished:
-    """A sample that ended amid its patches, as a measurement by filling may when it is stopped.
+    """A sample that was stopped between its patches, as happens in a measurement by filling.
 
     Attributes
     ----------
     moved
-        How much each patch so far moved the unit, in the order in which patches are taken.
+        How much each patch so far changed the unit, in the order of evaluation.
     samples
         Samples that were complete before it.
     map, standard_error
-        Of these, over the box of the result; None if there were none.
+        Those of the complete samples, over the box of the result; None if there were none.
     """
 
     moved: NDArray[np.float64]
@@ -227,11 +227,11 @@ class ErfResult:
     map
         How strongly each pixel moves the unit, in the estimator's own unit; (H, W), not scaled.
     standard_error
-        Of each value of `map`; NaN where one sample says nothing about it.
+        Of each value of `map`; NaN if there is only one sample.
     layer, unit
         Whose field it is.
     samples, wanted
-        Samples that are in it, and that were asked for.
+        Samples so far, and samples requested.
     options
         All options of the run, as plain values.
     device
@@ -245,7 +245,7 @@ class ErfResult:
     box
         Pixels that were evaluated, half-open along each axis; outside `map` is exactly 0.
     unfinished
-        What is needed to go on amid the last sample, which then is in `map` as a preview; None
+        What is needed to continue within the last sample, which is in `map` as a preview; None
         between samples.
     """
 
@@ -265,5 +265,5 @@ class ErfResult:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all samples are in it."""
+        """Whether it holds all requested samples."""
         return self.samples >= self.wanted and self.unfinished is None

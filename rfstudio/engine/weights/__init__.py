@@ -1,1 +1,1 @@
-"""Weights from files: read within bounds, and matched with the layers they belong to."""
+"""Weights from files: read within bounds, and matched with their layers."""

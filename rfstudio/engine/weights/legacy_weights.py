@@ -1,8 +1,8 @@
-"""How much a file of weights claims that torch wrote before version 1.6.
+"""Bounds for files of weights in the format of torch before version 1.6.
 
 Many published weights are in that format: pickles, then the numbers one after another.  torch
-reserves memory for what the pickles claim before it reads on, so the claims are added up here
-first, by an unpickler that makes nothing of what it reads.
+reserves memory for the sizes that the pickles claim before it reads on, so the claims are added up
+here first, by an unpickler that creates no objects from what it reads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from rfstudio.engine.process.errors import WeightsError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-"""The first value of such a file."""
+"""The magic number at the start of such a file."""
 
 _HEADERS = 3
 """Pickles before that of the weights: the magic number, the protocol, facts of the machine."""
@@ -36,7 +36,7 @@ _STORAGES = {
 
 
 class _Nothing:
-    """Stands for whatever a pickle names; takes everything and does nothing."""
+    """Replaces everything that a pickle names; it accepts any call and does nothing."""
 
     def __init__(self, *_: Any) -> None: ...
     def __setstate__(self, _: Any) -> None: ...
@@ -57,7 +57,7 @@ class _Claims(pickle.Unpickler):
         return sum(self._bytes.values())
 
     def find_class(self, module: str, name: str, /) -> Any:
-        # A storage's type tells its size; nothing else has to be what it says.
+        # The type of a storage gives its size; all other names are replaced.
         return _STORAGES.get(name, _Nothing) if module == "torch" else _Nothing
 
     def persistent_load(self, reference: Any, /) -> Any:
@@ -65,7 +65,7 @@ class _Claims(pickle.Unpickler):
             case ("storage", torch.dtype() as dtype, str(key), _, int(count), _) if count >= 0:
                 self._bytes[key] = count * dtype.itemsize
                 return _Nothing()
-        raise pickle.UnpicklingError("a reference to something that is no storage")
+        raise pickle.UnpicklingError("a reference to something that is not a storage")
 
 
 def held_by_legacy_file(path: Path) -> int:
@@ -74,13 +74,13 @@ def held_by_legacy_file(path: Path) -> int:
     Raises
     ------
     WeightsError
-        If it is no such file, or claims more than it holds.
+        If it is not such a file, or claims more than it holds.
     """
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
             is_ours, claims = _read(file)
-    # Damaged bytes fail in any way inside of a pickle.
+    # Damaged bytes can raise any error inside a pickle.
     except Exception as error:
         raise _no_weights(path) from error
     if not is_ours:
@@ -91,7 +91,7 @@ def held_by_legacy_file(path: Path) -> int:
 
 
 def _read(file: BinaryIO) -> tuple[bool, _Claims]:
-    """Return whether the file begins as torch's do, and what its weights claim."""
+    """Return whether the file begins like torch's, and the sizes that its weights claim."""
     magic, *_ = (_Claims(file).load() for _ in range(_HEADERS))
     claims = _Claims(file)
     if magic == _MAGIC:
@@ -101,6 +101,6 @@ def _read(file: BinaryIO) -> tuple[bool, _Claims]:
 
 def _no_weights(path: Path) -> WeightsError:
     return WeightsError(
-        f"{path} is no file of weights that torch.save wrote, or it is damaged; save the "
+        f"{path} is not a file of weights written by torch.save, or it is damaged; save the "
         "state_dict again, best as .safetensors"
     )

@@ -1,8 +1,8 @@
-"""What a file of weights is and claims, found out before torch sees it.
+"""Checks a file of weights before torch reads it: what it is, and how much it claims.
 
-Eight bytes can have a pickle reserve 4 GB, a nest of a million tuples ends the process, and 300,000
-empty tensors take a minute.  So headers, archives and pickles are gone through here first: nothing
-is made of them, only bytes are counted, within bounds that no trained network comes near.
+Eight bytes can make a pickle reserve 4 GB, a million nested tuples end the process, and 300,000
+empty tensors take a minute.  So headers, archives and pickles are scanned here first: no objects
+are created, only bytes are counted, within bounds far above those of any trained network.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_OPERATIONS = 500_000
 """Steps of all pickles of a file."""
 
 MAX_DEPTH = 64
-"""Objects inside each other; Python's own limits are the stack of the process."""
+"""Nesting of objects; Python itself is limited only by the stack of the process."""
 
 _MAX_DIGITS = 1_000
 _PICKLES = 5
@@ -51,17 +51,17 @@ def kind_of(path: Path) -> str:
     if head[8:] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
         return "safetensors"
     if path.suffix == ".safetensors":
-        return "safetensors"  # damaged; what is wrong with it is said
+        return "safetensors"  # damaged; `scan` says what is wrong with it
     return "pickle" if head[:1] == b"\x80" else ""
 
 
 def scan(path: Path, kind: str) -> None:
-    """Refuse a file that would cost more than it holds.
+    """Refuse a file that would need much more memory or time than its size suggests.
 
     Raises
     ------
     WeightsError
-        That says why; also of damaged files.
+        With the reason; also for damaged files.
     """
     try:
         match kind:
@@ -75,8 +75,8 @@ def scan(path: Path, kind: str) -> None:
         raise WeightsError(f"{shown(str(path), 200)} was not read: {error}") from None
     except _DAMAGED as error:
         raise WeightsError(
-            f"{shown(str(path), 200)} is damaged or no file of weights: {shown(str(error), 200)}; "
-            "save the state_dict again, best as .safetensors"
+            f"{shown(str(path), 200)} is damaged or not a file of weights: "
+            f"{shown(str(error), 200)}; save the state_dict again, best as .safetensors"
         ) from None
 
 
@@ -99,7 +99,9 @@ def _scan_safetensors(path: Path) -> None:
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         if length > size - 8:
-            raise ValueError(f"no valid safetensors file: a header of {length:,} bytes is cut off")
+            raise ValueError(
+                f"not a valid safetensors file: a header of {length:,} bytes is incomplete"
+            )
         if length > MAX_HEADER:
             raise _Refused(f"its header has {length:,} bytes; at most {MAX_HEADER:,} are read")
         text = file.read(length)
@@ -108,11 +110,11 @@ def _scan_safetensors(path: Path) -> None:
     try:
         header: Any = json.loads(text)
     except RecursionError:
-        raise ValueError("no valid safetensors file: its header is nested too deep") from None
+        raise ValueError("not a valid safetensors file: its header is nested too deeply") from None
     except ValueError:
-        raise ValueError("no valid safetensors file: its header is no JSON") from None
+        raise ValueError("not a valid safetensors file: its header is not JSON") from None
     if not isinstance(header, dict):
-        raise ValueError("no valid safetensors file: its header holds no tensors")  # noqa: TRY004
+        raise ValueError("not a valid safetensors file: its header holds no tensors")  # noqa: TRY004
     for name, facts in header.items():
         if name == "__metadata__":
             continue
@@ -136,9 +138,9 @@ def _scan_zip(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         found = archive.infolist()
         if any(x.compress_type != zipfile.ZIP_STORED for x in found):
-            raise _Refused("it is packed as torch.save never packs")
+            raise _Refused("it is packed in a way that torch.save never uses")
         if sum(x.file_size for x in found) > size:
-            raise _Refused("its parts lie in each other, as torch.save never packs")
+            raise _Refused("its parts overlap, which torch.save never does")
         for entry in found:
             if not entry.filename.endswith(".pkl"):
                 continue
@@ -156,7 +158,7 @@ class _End(NamedTuple):
 
 
 def _contents_of(path: Path, size: int) -> _End:
-    """Return what the end of an archive says of its table of contents."""
+    """Return the size of an archive's table of contents, from the archive's end."""
     with path.open("rb") as file:
         start = max(size - 65_557 - 20, 0)
         file.seek(start)
@@ -177,7 +179,7 @@ def _contents_of(path: Path, size: int) -> _End:
 
 
 def _scan_pickles(path: Path) -> None:
-    """Go through the pickles at the start of a file in torch's old format."""
+    """Scan the pickles at the start of a file in torch's old format."""
     budget = [MAX_OPERATIONS]
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         head = data[: MAX_HEADER * 2]
@@ -196,7 +198,7 @@ _FIXED = {
     **dict.fromkeys(b"G\x95", 8),
 }
 _COUNTED = {
-    # Bytes of the length of what follows.
+    # How many bytes hold the length of what follows.
     **dict.fromkeys(b"U\x8cC\x8a", 1),
     **dict.fromkeys(b"XTB\x8b", 4),
     **dict.fromkeys(b"\x8d\x8e\x96", 8),
@@ -206,7 +208,7 @@ _PUSHES = frozenset(b"NKMJG\x88\x89]}IFLSUTVX\x8cCB\x8d\x8e\x96\x8a\x8b)\x8f")
 _GATHERS = frozenset(b"ltd\x91")
 _WRAPS = {ord(x): n for x, n in (("\x85", 1), ("\x86", 2), ("\x87", 3))}
 _REFUSED = frozenset(b"\x82\x83\x84\x97\x98")
-"""Registered extensions, and buffers that lie elsewhere."""
+"""Registered extensions, and buffers outside the pickle."""
 
 
 class _Depths:
@@ -242,7 +244,7 @@ class _Depths:
 
 
 def _scan_pickle(data: bytes, place: int, budget: list[int]) -> int:
-    """Go through one pickle; return where it ends."""
+    """Scan one pickle; return where it ends."""
     depths = _Depths()
     size = len(data)
     while True:
@@ -274,7 +276,7 @@ def _scan_pickle(data: bytes, place: int, budget: list[int]) -> int:
 
 
 def _follow(code: int, argument: bytes, depths: _Depths) -> None:
-    """Do to the depths what an operation does to objects."""
+    """Apply an operation on objects to their depths."""
     stack = depths.stack
     if code in _PUSHES:
         depths.push(1 if code in b"]})\x8f" else 0)
@@ -298,7 +300,7 @@ def _follow(code: int, argument: bytes, depths: _Depths) -> None:
 
 
 def _assemble(code: int, depths: _Depths) -> None:
-    """Do what an operation does that puts objects into others."""
+    """Apply an operation that puts objects into others."""
     if code in _WRAPS:
         depths.wrap(_WRAPS[code])
     elif code in _GATHERS:
@@ -318,7 +320,7 @@ def _assemble(code: int, depths: _Depths) -> None:
     elif code in b"cP":
         depths.push(0)
     elif code in _REFUSED:
-        raise _Refused("it refers to what is not in the file")
+        raise _Refused("it refers to something that is not in the file")
     elif code not in b"\x80\x95":
         raise ValueError("a pickle holds an unknown operation")
 

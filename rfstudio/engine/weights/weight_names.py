@@ -1,9 +1,10 @@
-"""Which tensor of a file is which weight of a network, where they are not called alike.
+"""Matches the tensors of a file with the weights of a network if their names differ.
 
-Files name weights after the code that made them.  What they share with a document is the order of
+Files name weights after the code that wrote them.  What they share with a document is the order of
 the layers and the shapes, so weights are matched by these: the first weight of a kind and shape is
-the first one of the file, and so on.  Where their numbers differ, names, neighbours in the same
-layer and the order among layers that are matched already decide; what stays open stays unmatched.
+the first one of the file, and so on.  If their numbers differ, names, neighbours in the same layer
+and the order between layers that are already matched decide; what remains ambiguous stays
+unmatched.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ _KINDS = {
     "weight": "weight",
     "bias": "bias",
     "scale": "scale",
-    "gamma": "scale",  # of layer scale, as timm and the authors of ConvNeXt call it
+    "gamma": "scale",  # layer scale in timm and in the code of ConvNeXt's authors
 }
 
 
 class _Class(NamedTuple):
-    """Weights that could stand for each other."""
+    """The kind and shape of a weight; only weights with equal ones can match."""
 
     kind: str
     shape: Shape
 
 
 def match(own: Shapes, file: Shapes) -> dict[str, str]:
-    """Return for weights of a network their names in a file.
+    """Return the names in a file for the weights of a network.
 
     Parameters
     ----------
@@ -52,16 +53,16 @@ def match(own: Shapes, file: Shapes) -> dict[str, str]:
     if all(name in file and _agree(shape, file[name]) for name, shape in own.items()):
         return {name: name for name in own}
     pairs: dict[str, str] = {}
-    # A fully connected layer may be a convolution as large as its map: other shape, same numbers.
+    # A fully connected layer may be a convolution as large as its map: same numbers, other shape.
     for classify in (_exact_class, _loose_class):
         _Matching(own, file, pairs, classify).run()
     return pairs
 
 
 def _prefix(own: Shapes, file: Shapes) -> str:
-    """Return what stands in front of most of the network's own names in a file, often nothing.
+    """Return the prefix of most of the network's own names in a file, often an empty one.
 
-    Code that wraps a network in another module calls all its weights ``model.…`` or ``module.…``.
+    Code that wraps a network in another module names all its weights ``model.…`` or ``module.…``.
     """
     fitting: Counter[str] = Counter()
     for name, shape in file.items():
@@ -119,7 +120,7 @@ class _Matching:
         self._file = {name: classify(name, shape) for name, shape in file.items()}
 
     def run(self) -> None:
-        """Match what is certain, then what follows from it."""
+        """Match weights that are certain, then those that follow from them."""
         ours, theirs = self._open()
         for kind, names in ours.items():
             if len(names) == len(theirs[kind]):
@@ -144,7 +145,7 @@ class _Matching:
             self._pair(*[[x for x in same if x not in used]] * 2)
 
     def _by_layer(self) -> None:
-        """Match what belongs to a layer of which another weight is matched."""
+        """Match weights of layers that have another matched weight."""
         layers = {_layer(a): _layer(b) for a, b in self._pairs.items()}
         ours, theirs = self._open()
         for kind, names in ours.items():
@@ -155,7 +156,7 @@ class _Matching:
                     theirs[kind].remove(there[0])
 
     def _by_place(self) -> None:
-        """Match what stands alone between two matched weights."""
+        """Match a weight that is the only one between two matched weights."""
         ends = [-1, *(i for i, x in enumerate(self._order) if x in self._pairs), len(self._order)]
         for start, stop in pairwise(ends):
             low = self._place[self._pairs[self._order[start]]] if start >= 0 else -1

@@ -1,4 +1,4 @@
-"""Reading weights from files that may come from anywhere.
+"""Reads weights from files, which may be hostile.
 
 safetensors holds numbers only.  A `.pt` file is read with `weights_only`, which runs no code, but a
 few bytes can claim terabytes; so what it claims is compared with what it holds, before and after.
@@ -34,20 +34,20 @@ _STATISTICS = (".running_mean", ".running_var")
 _NAMED = 5
 
 _LEAST_SHARE = 0.5
-"""Share of a network's weights below which a file is taken to be another network's."""
+"""Share of a network's weights below which a file counts as another network's."""
 
 
 class Loaded(NamedTuple):
-    """What loading did.
+    """The outcome of loading weights.
 
     Attributes
     ----------
     missing
-        Weights of the network that the file does not have; they keep what they were.
+        Weights of the network that the file does not have; they are unchanged.
     unexpected
         Weights of the file that the network does not have.
     renamed
-        Weights that the file calls otherwise, with their names there; matched by order and shape.
+        Weights with other names in the file, and those names; matched by order and shape.
     """
 
     missing: tuple[str, ...]
@@ -68,7 +68,7 @@ class Loaded(NamedTuple):
         drawn
             Names of the weights that are drawn at random.
         instead
-            What batch norms without statistics have, in words.
+            What batch norms without statistics use instead, in words.
         """
         weights = tuple(x for x in self.missing if x in drawn)
         fixed = tuple(x for x in self.missing if x not in drawn and not x.endswith(_STATISTICS))
@@ -76,7 +76,7 @@ class Loaded(NamedTuple):
         if self.renamed:
             examples = tuple(f"{own} from {shown(name)}" for own, name in self.renamed.items())
             notes.append(
-                "the file names weights in its own way; matched by order and shape: "
+                "the file uses other names for weights; matched by order and shape: "
                 + _list(examples, 3)
             )
         if weights:
@@ -100,7 +100,7 @@ def _list(names: tuple[str, ...], most: int = _NAMED) -> str:
 def load_weights(module: GraphModule, path: str | Path) -> Loaded:
     """Replace the weights of a network by those of a file.
 
-    Weights are taken by name; where the file names them in another way, by order and shape
+    Weights are matched by name, and where the file uses other names, by order and shape
     (`rfstudio.engine.weights.weight_names`), over the whole network, of which `module` may be a
     part.
 
@@ -157,14 +157,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     WeightsError
-        If it is no such file, is damaged, or claims more than it holds.
+        If it is not such a file, is damaged, or claims more than it holds.
     """
     try:
         status = path.stat()
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(status.st_mode):  # to open a pipe may never end
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no ordinary file"
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe may block forever
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         raise WeightsError(f"{path} cannot be read: it is {what}")
     size = status.st_size
     if size > MAX_BYTES:
@@ -175,29 +175,29 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
     if not kind:
         raise WeightsError(
-            f"{path} is no file of weights that torch.save or safetensors wrote; weights are read "
-            "from .safetensors, .pt, .pth and other files of theirs"
+            f"{path} is not a file of weights written by torch.save or safetensors; weights are "
+            "read from .safetensors, .pt, .pth and other such files"
         )
     scan(path, kind)
     if kind == "safetensors":
         try:
             state = safetensors.torch.load_file(path)
-            # The file has forgotten the layers' order; that of the names has 10 behind 9.
+            # The file does not have the order of the layers; sorting by numbers puts 10 after 9.
             return {name: _widened(state[name]) for name in sorted(state, key=_by_number)}
         except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
-            told = shown(str(error), 300)
-            raise WeightsError(f"{path} is no valid safetensors file: {told}") from error
+            reason = shown(str(error), 300)
+            raise WeightsError(f"{path} is not a valid safetensors file: {reason}") from error
     return _read_pickled(path)
 
 
 def _widened(tensor: Tensor) -> Tensor:
-    """Return numbers of 8 bits in floating point as float32, since little can be done with them."""
+    """Return 8-bit floating-point numbers as float32, since torch can do little with them."""
     is_narrow = tensor.is_floating_point() and tensor.element_size() == 1
     return tensor.to(torch.float32) if is_narrow else tensor
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    """Return what sorts names by the numbers in them."""
+    """Return a key that sorts names by the numbers in them."""
     parts = re.split(r"(\d+)", name)
     return [(int(x), "") if x.isdigit() else (-1, x) for x in parts]
 
@@ -212,18 +212,18 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
             ".safetensors"
         ) from error
     except Exception as error:
-        told = shown(str(error), 300)
-        raise WeightsError(f"{path} cannot be read as weights: {told}") from error
+        reason = shown(str(error), 300)
+        raise WeightsError(f"{path} cannot be read as weights: {reason}") from error
     state = _tensors(content, path)
     claimed = sum(x.numel() * x.element_size() for x in state.values())
-    # Tensors may share storage, so that a good file claims a little more than it holds.
+    # Tensors may share storage, so that even a good file claims a little more than it holds.
     if claimed > 4 * held + 2**20:
         raise WeightsError(f"{path} claims {claimed:,} bytes of weights but holds {held:,}")
     return {name: _widened(x) for name, x in state.items()}
 
 
 def _held_bytes(path: Path) -> int:
-    """Return the bytes that a file unpacks to; refuse what only a hostile one does."""
+    """Return the bytes that a file unpacks to; refuse what occurs only in hostile files."""
     if not zipfile.is_zipfile(path):
         return held_by_legacy_file(path)
     try:
@@ -233,7 +233,7 @@ def _held_bytes(path: Path) -> int:
         raise WeightsError(f"{path} is damaged: {error}") from error
     held = sum(x.file_size for x in entries)
     if held > MAX_BYTES or any(x.compress_type != zipfile.ZIP_STORED for x in entries):
-        raise WeightsError(f"{path} is packed as torch.save never packs; it was not read")
+        raise WeightsError(f"{path} is packed in a way that torch.save never uses; it was not read")
     return held
 
 
@@ -246,7 +246,7 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if isinstance(content, Mapping) and not _holds_tensors(content):
-        # Others call it `net` or `params`; where there are several, which one is meant is open.
+        # Others call it `net` or `params`; with several, it is unclear which one is meant.
         inner = [x for x in content.values() if _holds_tensors(x)]
         content = inner[0] if len(inner) == 1 else content
     if not isinstance(content, Mapping):

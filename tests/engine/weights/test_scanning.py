@@ -64,19 +64,19 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a long number": (lambda: b"\x80\x02\x8b\x40\x42\x0f\0" + b"\x7f" * 1_000_000 + b".", "digits"),
     "steps": (lambda: b"\x80\x02" + b"N0" * 600_000 + b"N.", "more than 500,000 steps"),
     "empty tensors": (lambda: _safetensors_of(MANY), "tensors|header has"),
-    "a long header": (lambda: struct.pack("<Q", 2**40) + b"{", "no file of weights"),
-    "a deep header": (lambda: _safetensors_of(b"{" + b"[" * 100_000), "nested too deep|no JSON"),
+    "a long header": (lambda: struct.pack("<Q", 2**40) + b"{", "not a file of weights"),
+    "a deep header": (lambda: _safetensors_of(b"{" + b"[" * 100_000), "nested too deep|not JSON"),
     "a kind of number": (
         lambda: _safetensors_of({"a\n": {"dtype": "F4", "shape": [0], "data_offsets": [0, 0]}}),
         r"'a\\n' has numbers of the kind F4",
     ),
     "an archive of a later version": (
         lambda: _zip_of(("a.pkl", b"N.")).replace(b"PK\1\2\x14\x03\x14", b"PK\1\2\x14\x03\xff"),
-        "damaged or no file of weights: zip file version",
+        "damaged or not a file of weights: zip file version",
     ),
     "an archive that is cut": (
         lambda: _zip_of(("a.pkl", b"N.")).replace(b"\2\0\0\0\2\0\0\0\5", b"\2\0\0\0\x70\0\0\0\5"),
-        "damaged|lie in each other",
+        "damaged|parts overlap",
     ),
     "many entries": (
         lambda: b"PK\5\6" + struct.pack("<4H2IH", 0, 0, 41_000, 41_000, 2_000_000, 0, 0),

@@ -141,7 +141,7 @@ def test_that_a_hostile_file_runs_nothing_and_fills_no_memory(tmp_path: Path, ca
         (program, "could run code"),
         (huge, "claims 4,398,046,511,104 bytes"),
         (packed, "packed"),
-        (old, "no file of weights that torch.save wrote"),
+        (old, "not a file of weights written by torch.save"),
         (damaged, "safetensors"),
         (tmp_path / "none.pt", "No such file"),
         (tmp_path / "script.py", "cannot be read"),
@@ -342,7 +342,7 @@ def test_that_a_folder_and_a_pipe_that_nobody_fills_are_refused_at_once(
     os.mkfifo(tmp_path / f"pipe{suffix}")
     with pytest.raises(WeightsError, match="cannot be read: it is a folder"):
         read_weights(tmp_path / f"folder{suffix}")
-    with pytest.raises(WeightsError, match="cannot be read: it is no ordinary file"):
+    with pytest.raises(WeightsError, match="cannot be read: it is not a regular file"):
         read_weights(tmp_path / f"pipe{suffix}")
 
 
