@@ -222,7 +222,7 @@ class _Host(threading.Thread):
         if self._is_stopping:
             return
         self._commands.put(command)
-        # The thread may have ended in this very moment; then nobody listens.
+        # The thread may have just ended; then the command is dropped.
         with suppress(OSError):
             self._rope.send_bytes(b"!")
 
@@ -285,7 +285,7 @@ class _Host(threading.Thread):
                 # Bytes, so that a request that cannot travel fails here and alone.
                 work = pickle.dumps(submitted.work)
                 worker = self._ensure_worker()
-            except Exception as error:  # noqa: BLE001 - the job's owner must hear of it
+            except Exception as error:  # noqa: BLE001 - the job must report it
                 submitted.job.post(_Failure(error))
                 continue
             self._current = submitted.job

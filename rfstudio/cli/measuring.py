@@ -63,7 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--weights",
         default="random",
         metavar="random|uniform|FILE",
-        help="He-initialised, all alike, or a file (.safetensors, .pt); default: random",
+        help="He-initialised, all equal, or a file (.safetensors, .pt); default: random",
     )
     parser.add_argument(
         "--images",

@@ -187,7 +187,7 @@ class ErfSession(QObject):
             return
         is_stopped = self._state == "stopped"
         wanted = earlier.wanted if is_stopped else 2 * earlier.samples
-        # A map by filling may have stopped amid a sample.
+        # A map by filling may have stopped within a sample.
         done = self._fraction if is_stopped else earlier.samples / wanted
         self._run = run._replace(options=replace(run.options, samples=wanted))
         earlier = replace(earlier, wanted=wanted)

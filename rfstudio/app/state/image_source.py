@@ -112,7 +112,7 @@ class ImageSource(QObject):
             result = _read(path)
         except RFStudioError as error:
             result = error
-        except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+        except Exception as error:  # noqa: BLE001 - the slot that waits must get it
             result = RFStudioError(f"'{path}' cannot be read: {error}")
         # The window may have been closed meanwhile.
         with suppress(RuntimeError):

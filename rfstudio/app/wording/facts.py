@@ -104,7 +104,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
 
 def place_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     """Yield the facts of a layer's place in its network: depth, growth, paths, interior."""
-    # Always the same rows: an edit that changes a number must not lay out the window anew.
+    # Always the same rows: an edit that changes a number must not lay out the window again.
     yield Fact(
         "depth",
         "–" if layer.depth is None else f"{layer.depth}",

@@ -68,5 +68,5 @@ class Plane:
         return (float(index), point.y(), point.x())[-len(self.size) :]
 
     def _shown(self, values: Sequence[_T], across: _T) -> tuple[_T, _T]:
-        """Return the values of the two axes shown; `across` stands for the height of a strip."""
+        """Return the values of the two axes shown; `across` is used for the height of a strip."""
         return (across, values[0]) if self.is_strip else (values[-2], values[-1])

@@ -149,7 +149,7 @@ class SwitchBar(QWidget):
         return self._shading
 
     def set_detail(self, key: str, detail: str) -> None:
-        """Show a number or a word behind a label: ``Theoretical 196×196``."""
+        """Show a number or a word after a label: ``Theoretical 196×196``."""
         switch = next(x for x in SWITCHES if x.key == key)
         text = f"{switch.label} {detail}".strip()
         button = self._buttons[key]

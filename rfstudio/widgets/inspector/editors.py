@@ -261,8 +261,8 @@ class PaddingEditor(Editor):
         self._sides = (QLabel("before the first"), QLabel("after the last"))
         for label in self._sides:
             label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        in_front, behind = self._sides
-        for part in (self.mode, self.numbers, in_front, self.before, behind, self.after):
+        first_label, last_label = self._sides
+        for part in (self.mode, self.numbers, first_label, self.before, last_label, self.after):
             layout.addWidget(part)
         self.mode.activated.connect(self._change_mode)
         self.numbers.value_edited.connect(self.value_edited)

@@ -109,7 +109,7 @@ def no_collection() -> Iterator[None]:
 
 
 def is_dark(widget: QWidget | None = None) -> bool:
-    """Whether text is lighter than what is behind it."""
+    """Whether text is lighter than its background."""
     palette = widget.palette() if widget else QGuiApplication.palette()
     return palette.windowText().color().lightness() > palette.window().color().lightness()
 

@@ -160,7 +160,7 @@ class ProblemsPanel(QWidget):
         return [self.file_list.item(i).text() for i in range(self.file_list.count())]
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """Tint the icons anew when light and dark change."""
+        """Tint the icons again when light and dark change."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._tint()

@@ -178,8 +178,8 @@ class StackPanel(QWidget):
         down.setShortcut(Qt.Key.Key_Down)
         down.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         line.addAction(down)
-        for wish in (down.triggered, line.returnPressed):
-            wish.connect(self._go_to_match)
+        for signal in (down.triggered, line.returnPressed):
+            signal.connect(self._go_to_match)
         return line
 
     def _make_tree(self) -> QTreeView:
@@ -382,9 +382,9 @@ class StackPanel(QWidget):
             index = self.model.index(row, 0, parent)
             text = f"{index.data()} {index.data(SUMMARY)}".lower()
             matches = is_inside or self._matches(text)
-            is_kept = self._hide_others(index, matches) or matches
-            self.tree.setRowHidden(row, parent, not is_kept)
-            has_any = has_any or is_kept
+            is_shown = self._hide_others(index, matches) or matches
+            self.tree.setRowHidden(row, parent, not is_shown)
+            has_any = has_any or is_shown
         return has_any
 
     def _matches(self, text: str) -> bool:

@@ -51,8 +51,10 @@ class RecoverDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Recover")
         self.decision = Decision()
-        told = QLabel("RF Studio ended before these networks were saved. Nothing is deleted yet.")
-        told.setWordWrap(True)
+        message = QLabel(
+            "RF Studio ended before these networks were saved. Nothing is deleted yet."
+        )
+        message.setWordWrap(True)
         self.list = QTreeWidget()
         self.list.setAccessibleName("Networks that were not saved")
         self.list.setHeaderLabels(["Network", "Written", "Age", "Changes"])
@@ -80,7 +82,7 @@ class RecoverDialog(QDialog):
         self.list.itemDoubleClicked.connect(self._open)
         self.list.itemSelectionChanged.connect(self._follow)
         layout = QVBoxLayout(self)
-        layout.addWidget(told)
+        layout.addWidget(message)
         layout.addWidget(self.list, 1)
         layout.addWidget(buttons)
         self.resize(760, 320)
