@@ -53,10 +53,10 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             return None
         case ops.Custom(whole=True) | ops.DeformConv(max_offset=None):
             return None
-        case ops.Conv() | ops.DeformConv() | ops.MaxPool() | ops.AvgPool() | ops.Custom():
+        case ops.Windowed():
             k = _axis(op.kernel_size, axis)
             s = k if op.stride is None else _axis(op.stride, axis)
-            d = 1 if isinstance(op, ops.AvgPool) else _axis(op.dilation, axis)
+            d = _axis(op.dilation, axis)
             p = _pads(op.padding, axis, n, k, s, d)[0]
             reach = (op.max_offset or 0) if isinstance(op, ops.DeformConv) else 0
             return lambda i: sorted(
@@ -252,9 +252,9 @@ def jump_on(graph: Graph, path, axis: int) -> Fraction:
         match op:
             case ops.Upsample(mode="nearest" | "linear" | "bilinear" | "trilinear") if n == m:
                 pass
-            case ops.MaxPool(stride=None) | ops.AvgPool(stride=None):
+            case ops.Windowed(stride=None):
                 jump *= _axis(op.kernel_size, axis)
-            case ops.Conv() | ops.DeformConv() | ops.MaxPool() | ops.AvgPool() | ops.Custom():
+            case ops.Windowed():
                 jump *= _axis(op.stride, axis)
             case ops.ConvTranspose():
                 jump /= _axis(op.stride, axis)

@@ -24,7 +24,7 @@ class Sliding(Operation):
     kernel_size: Sizes
     stride: Sizes | None
     """None: that of the kernel."""
-    padding: Padding
+    padding: Padding = 0
     dilation: Sizes = 1
 
     def text(self, axes: int) -> str:
