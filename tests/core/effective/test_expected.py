@@ -485,12 +485,19 @@ def test_that_nothing_comes_from_outside_the_support(part: int) -> None:
             assert (erf.map >= 0).all(), (seed, unit)
             assert not (erf.map[~support]).any(), (seed, unit)
             assert erf.metrics.outside in (0.0, None)
-            if not any(isinstance(x.op, _BLIND) for x in graph.nodes):
+            if not any(isinstance(x.op, _BLIND) for x in graph.nodes) and not _has_zeros(graph):
                 np.testing.assert_array_equal(erf.map > 0, support, err_msg=str((seed, unit)))
 
 
 _BLIND = (ops.DeformConv, ops.GroupNorm, ops.InstanceNorm)
 """Operations that pass back nothing from some places: offsets of 0, a norm of two values."""
+
+
+def _has_zeros(graph: Graph) -> bool:
+    """Return whether a product has a factor that is 0, of padding alone: no gradient passes it."""
+    layers = energy_of(graph).layers
+    factors = [i for x in graph.nodes if isinstance(x.op, ops.Multiply) for i in x.inputs]
+    return any(moments.square == 0 for i in factors for _, moments in layers[i].runs)
 
 
 @pytest.mark.parametrize("name", names())
