@@ -18,7 +18,8 @@ from rfstudio.core.network.graph import Graph, expand
 MAX_SIDE = 26
 
 _WITH_OWN_VALUES = (
-    *(ops.Conv, ops.ConvTranspose, ops.DeformConv, ops.MaxPool, ops.AvgPool, ops.Custom),
+    *(ops.Conv, ops.ConvTranspose, ops.DeformConv, ops.MaxPool, ops.AvgPool, ops.LpPool),
+    ops.Custom,
     *(ops.AdaptiveAvgPool, ops.AdaptiveMaxPool, ops.Upsample, ops.PixelShuffle),
     *(ops.PixelUnshuffle, ops.Pad, ops.Crop, ops.WindowAttention, ops.BatchNorm),
     *(ops.Slice, ops.Roll, ops.Flip, ops.Tile, ops.BlockMix, ops.GridMix),
@@ -128,6 +129,12 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         lambda: ops.Conv(**window, **dilation, groups="depthwise"),
         lambda: ops.MaxPool(**window, **dilation, **ceil_mode),
         lambda: ops.AvgPool(**window, **ceil_mode, count_include_pad=rng.random() < 0.5),
+        lambda: ops.LpPool(
+            norm_type=rng.choice([1, 2, 4]),
+            kernel_size=window["kernel_size"],
+            stride=window["stride"],
+            **ceil_mode,
+        ),
         lambda: ops.ConvTranspose(
             kernel_size=_each(rng, axes, 1, 4),
             stride=_each(rng, axes, 1, 3),

@@ -34,6 +34,7 @@ _SAMPLES: tuple[Op, ...] = (
     ops.AvgPool(kernel_size=3, stride=1, padding=1, count_include_pad=False),
     ops.AvgPool(kernel_size=3, stride=2, padding=1, ceil_mode=True),
     ops.AvgPool(kernel_size=2, stride=2, padding=((0, 1), (1, 0)), ceil_mode=True),
+    ops.LpPool(norm_type=2, kernel_size=3, stride=2, ceil_mode=True),
     ops.Custom(kernel_size=3, padding=1),
     ops.Custom(kernel_size=2, stride=2, out_channels=4),
     ops.Custom(whole=True, kernel_size=1),

@@ -1,10 +1,15 @@
-"""Pools: the maximum or the mean over a window, over windows that are spread, or over the map."""
+"""Pools: maximum or mean over a window, over windows that are spread, or over the map; and others.
+
+References
+----------
+.. [1] PyTorch 2 documentation of `torch.nn.LPPool2d`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import (
@@ -17,6 +22,7 @@ from rfstudio.core.axes.axis_rule import (
 )
 from rfstudio.core.energy import windows
 from rfstudio.core.energy.layer import Layer, Place, Runs
+from rfstudio.core.energy.powers import power_average
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, ToOne
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
@@ -29,6 +35,7 @@ from rfstudio.core.ops.values import (
     Sizes,
     kept_per_axis,
     parameter,
+    per_axis,
     size_parameter,
 )
 from rfstudio.core.ops.window import Windowed, resolved_padding
@@ -124,6 +131,48 @@ class AvgPool(Mean, Windowed):
                 for x, (before, after) in zip(rules, pads, strict=True)
             ]
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LpPool(Pool, Windowed):
+    """The power average over a window, (Σ x^p)^(1/p), p being `norm_type` [1]_.
+
+    With p = 1 it is the sum.  A window that is not complete counts as if the samples that it lacks
+    were like those that it has; where the sum is 0 nothing goes back.  p is finite and at least 1:
+    PyTorch takes others, but infinity is the max pool of sizes, and below 1 the slope at 0 is
+    infinite.  Values below 0 have a result for p = 1 and for even p, otherwise PyTorch gives NaN;
+    that depends on values, so it is no reason to refuse a network.
+    """
+
+    keyword: ClassVar[str] = "lp_pool"
+    title: ClassVar[str] = "Power-average pooling"
+    keeps_weights: ClassVar[bool] = False
+    followed_apart: ClassVar[bool] = True
+
+    norm_type: float = parameter(
+        Kind.NUMBER,
+        "The power p: 1 is the sum, 2 the root of the sum of squares. Values below 0 need 1 or an "
+        "even number.",
+        minimum=1,
+    )
+    kernel_size: Sizes = size_parameter(KERNEL_TEXT)
+    stride: Sizes | None = size_parameter(_POOL_STRIDE, None)
+    ceil_mode: bool = parameter(Kind.BOOLEAN, _CEIL_MODE, False)
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(norm_type=2, kernel_size=2)
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        kernel = per_axis(self.kernel_size, len(sizes))
+        if len(sizes) == 3 and any(k > n for k, n in zip(kernel, sizes, strict=True)):
+            needed, given = ("×".join(map(str, x)) for x in (kernel, sizes))
+            return f"a window of {needed} is larger than its input, {given}"
+        return ""
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        taps = prod(per_axis(self.kernel_size, len(place.rules)))
+        return power_average(self.norm_type, taps, place, runs)
 
 
 class AdaptivePool(Pool):

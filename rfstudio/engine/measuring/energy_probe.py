@@ -91,7 +91,8 @@ class EnergyProbe:
         evaluated = self._forward(images)
         if not bool(torch.isfinite(evaluated[self._needed[-1]].output).all()):
             raise MeasurementError(
-                "gains cannot be measured: the weights hold NaN or infinity, or values overflow"
+                "gains cannot be measured: the weights hold NaN or infinity, values overflow, or a "
+                "power average reads values below 0"
             )
         arriving: dict[int, dict[Edge | None, _Pieces]] = {
             self._module.target: {None: {None: signs}}

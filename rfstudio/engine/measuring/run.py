@@ -355,8 +355,8 @@ class Run:
     def _take_in(self, numbers: Sequence[int], values: Tensor) -> None:
         if not bool(torch.isfinite(values).all()):
             raise MeasurementError(
-                "the result is not a number: the weights hold NaN or infinity, or values overflow; "
-                "check the weights, or measure in float64"
+                "the result is not a number: the weights hold NaN or infinity, values overflow, or "
+                "a power average reads values below 0; check the weights, or measure in float64"
             )
         for number, of_unit in zip(numbers, values, strict=True):
             self.means[number].add(of_unit)

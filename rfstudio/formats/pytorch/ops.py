@@ -196,6 +196,21 @@ def _avg_pool(op: ops.AvgPool, node: Node, sources: Sequence[Node]) -> Written:
     return Written(call, parts=("avg_pool",))
 
 
+@writer_for(ops.LpPool)
+def _lp_pool(op: ops.LpPool, node: Node, __: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    kernel, stride, _ = window_of(op, axes)
+    call = _call(
+        f"F.lp_pool{axes}d",
+        "{0}",
+        repr(float(op.norm_type)),
+        sizes_text(kernel),
+        stride=_unless(_one(stride), _one(kernel)),
+        ceil_mode=_unless(op.ceil_mode, default=False),
+    )
+    return Written(call)
+
+
 @writer_for(ops.Custom)
 def _custom(op: ops.Custom, node: Node, sources: Sequence[Node]) -> Written:
     return _declared(op.label, node, sources)

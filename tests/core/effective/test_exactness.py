@@ -230,6 +230,40 @@ def test_that_an_approximate_field_is_off_by_what_it_says(name: str) -> None:
     assert (np.abs(found.shares) < 4 * found.errors + 1.5 * sum(_stated(erf))).all()
 
 
+def _powers(norm_type: int, **window: Any) -> ops.LpPool:
+    return ops.LpPool(norm_type=norm_type, **window)
+
+
+POWERS: dict[str, tuple[Piece, tuple[int, ...], int]] = {
+    "sums": ([_conv(3, 16), _powers(1, kernel_size=2)], (12,), 2),
+    "roots of squares": ([_conv(1, 16), _powers(2, kernel_size=4)], (12,), 16),
+    "fourth roots": ([_conv(1, 16), _powers(4, kernel_size=3, stride=2)], (12,), 16),
+    "incomplete windows": (
+        [_conv(1, 16), _powers(2, kernel_size=3, stride=2, ceil_mode=True)],
+        (12,),
+        16,
+    ),
+    "of rectified values": ([_conv(1, 16), RELU, _powers(2, kernel_size=2)], (12,), 16),
+    "cubes of rectified values": ([_conv(1, 16), RELU, _powers(3, kernel_size=4)], (12,), 16),
+    "before a gate": ([_conv(1, 16), RELU, _powers(2, kernel_size=2), _conv(), RELU], (12,), 16),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", POWERS)
+def test_that_power_averages_share_energy_as_samples_do(name: str) -> None:
+    items, size, channels = POWERS[name]
+    architecture = _network([*items, HEAD], size, channels)
+    erf = _field(architecture)
+    assert erf is not None
+    assert not erf.exact
+    found = deviations(architecture, erf, 40_000, seed=_seed(name))
+    assert found.errors.max() < 0.01
+    # Each value of a window is a sum of 16 others of its own; of 6 inputs up to 4 % are missing.
+    assert (np.abs(found.shares) < 4 * found.errors + 0.01).all()
+
+
 def _stated(erf: Erf) -> list[float]:
     """Return the sizes of what notes say is left out, as shares."""
     return [float(x) / 100 for note in erf.notes for x in re.findall(r"about ([\d.]+)%", note)]

@@ -277,6 +277,18 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         0.045,
         0.12,
     ),
+    "power averages": (
+        [
+            _conv(),
+            ops.LpPool(norm_type=2, kernel_size=3, stride=2, ceil_mode=True),
+            _conv(),
+            RELU,
+            ops.LpPool(norm_type=3, kernel_size=2),
+            _conv(),
+        ],
+        0.05,
+        0.15,
+    ),
     "tanh, sigmoid and elu": (
         [_conv(), ops.Tanh(), _conv(), ops.Elu(), _conv(), ops.Sigmoid()],
         0.012,

@@ -74,6 +74,36 @@ def test_that_a_norm_over_the_map_gives_some_of_a_gradient_to_all_places() -> No
     assert at_place + everywhere == pytest.approx(energy[3], rel=0.02)
 
 
+@pytest.mark.parametrize("norm_type", [1, 2, 3, 4])
+@pytest.mark.parametrize("rectified", [False, True])
+def test_that_a_power_average_has_the_gradients_of_drawn_windows(
+    norm_type: int, rectified: bool
+) -> None:
+    n, size = 4, 1.3
+    z = size * np.random.default_rng(0).standard_normal((DRAWS, n))
+    x, slopes = (np.maximum(z, 0), z > 0) if rectified else (z, np.ones_like(z))
+    if norm_type == 1:
+        y, u = x.sum(axis=1), np.ones_like(x)
+    else:
+        y = (np.abs(x) ** norm_type).sum(axis=1) ** (1 / norm_type)
+        u = (np.abs(x) / np.maximum(y, 1e-9)[:, None]) ** (norm_type - 1)
+    values = Moments(size**2)
+    if rectified:
+        values = activated(ops.Relu(), values)
+    layer = _layer(ops.LpPool(norm_type=norm_type, kernel_size=n), (8,), 3, values)
+    # Of each of n samples the same share; the gates that samples came through are open in half.
+    wanted = (u**2 * slopes).sum(axis=1).mean() / slopes.mean()
+    assert layer.backward.factor == pytest.approx(wanted / n, rel=0.01)
+    assert layer.open == pytest.approx(wanted / (u**2).sum(axis=1).mean(), rel=0.02)
+    moments = layer.runs[0][1]
+    assert moments.square == pytest.approx((y**2).mean(), rel=0.02)
+    assert moments.mean == pytest.approx(y.mean(), rel=0.01, abs=0.01)
+    if norm_type == 2 and not rectified:
+        assert layer.backward.factor == pytest.approx(1 / n)  # Σ u² is 1
+    if rectified and norm_type > 1:
+        assert moments.distribution().positive == pytest.approx(1 - 0.5**n, abs=0.005)
+
+
 def test_that_softmax_passes_on_the_mean_square_of_its_jacobian() -> None:
     channels = 64
     z = 1.3 * np.random.default_rng(0).standard_normal((4000, channels))

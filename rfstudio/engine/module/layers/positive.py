@@ -49,8 +49,8 @@ class SumOfWindow(WindowModule[WindowT_co]):
         return evaluate
 
 
-@positive_for(ops.MaxPool, ops.AvgPool)
-class SumOfPool(SumOfWindow[ops.MaxPool | ops.AvgPool]):
+@positive_for(ops.MaxPool, ops.AvgPool, ops.LpPool)
+class SumOfPool(SumOfWindow[ops.MaxPool | ops.AvgPool | ops.LpPool]):
     """The sum over the window of a pool."""
 
 

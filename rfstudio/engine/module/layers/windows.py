@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
@@ -281,6 +282,35 @@ class AvgPoolModule(WindowModule[ops.AvgPool]):
             return lambda inputs: pool(cut(inputs[0]), kernel, stride, padding)
         factors = torch.from_numpy(prod(kernel) / np.maximum(counts, 1.0) * (counts > 0))
         return lambda inputs: pool(cut(inputs[0]), kernel, stride, padding) * factors.to(inputs[0])
+
+
+@layer_for(ops.LpPool)
+class LpPoolModule(WindowModule[ops.LpPool]):
+    """The power average over a window, computed as PyTorch does: through the mean of powers."""
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        op = self.op
+        axes, size = len(node.size), sources[0].size
+        kernel, stride, _ = window_of(op, axes)
+        cut, _ = self._fetched(sources[0], target, 0.0)
+        pool: Callable[..., Tensor] = AVG_POOL[axes]
+        counts = _outer(
+            [
+                _counts(span, n, k, s, 1, (0, 0), include=False)
+                for span, n, k, s in zip(target.box, size, kernel, stride, strict=True)
+            ],
+            np.multiply,
+        )
+        taps, power = prod(kernel), float(op.norm_type)
+        # A window that is not complete counts as one full of the samples that it has.
+        factors = torch.from_numpy(taps / counts)
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            mean = pool(cut(inputs[0]).pow(power), kernel, stride) * factors.to(inputs[0])
+            # Unlike a plain root, the gradient is 0 where the sum is 0, and not infinite.
+            return (mean.sign() * functional.relu(mean.abs())).mul(taps).pow(1 / power)
+
+        return evaluate
 
 
 def _counts(

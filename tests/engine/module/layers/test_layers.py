@@ -105,6 +105,18 @@ CASES: list[tuple[ops.Op, tuple[int, ...], Reference]] = [
         (9, 8),
         lambda x, m: functional.avg_pool2d(_pad(x, (0, 1), (1, 0)), (2, 3)),
     ),
+    *(
+        (
+            ops.LpPool(norm_type=power, kernel_size=3, stride=2, ceil_mode=ceil),
+            size,
+            lambda x, m, p=power, c=ceil: getattr(functional, f"lp_pool{x.dim() - 2}d")(
+                x, float(p), 3, 2, c
+            ),
+        )
+        for size in ((10,), (8, 9), (4, 5, 6))
+        for ceil in (False, True)
+        for power in (1, 2, 4)
+    ),
     (
         ops.AdaptiveAvgPool(output_size=5),
         (12, 9),
