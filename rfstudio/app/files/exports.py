@@ -22,9 +22,6 @@ from rfstudio.formats.files import atomic_write
 from rfstudio.formats.networks.network_files import write_network_file
 from rfstudio.formats.tables.writers import TABLE_WRITERS, WRITERS, Writer
 
-PICTURE_SUFFIXES = SUFFIXES
-"""Endings of picture files."""
-
 _WRITERS: tuple[Writer, ...] = (
     *TABLE_WRITERS,
     *(x for x in WRITERS.values() if x not in TABLE_WRITERS),
