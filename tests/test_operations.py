@@ -12,18 +12,17 @@ import torch
 
 from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
-from rfstudio.core.energy.backward import PASS
-from rfstudio.core.energy.layer import Layer as EnergyLayer
 from rfstudio.core.errors import OpError
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import expand
-from rfstudio.core.ops import Activation, Context, Free, KeepsChannels, Op, Patternless
+from rfstudio.core.ops import Activation, Free, Op
 from rfstudio.core.ops.activation import Values
 from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.module.layers import LAYERS, POSITIVE
 from rfstudio.engine.module.layers.pointwise import torch_function
 from rfstudio.formats.pytorch.ops import WRITERS
 from rfstudio.formats.pytorch.source import write_pytorch
+from tests.core.ops.mirror import Mirror
 
 
 def _gaps(op_types: Iterable[type[Op]]) -> list[str]:
@@ -37,30 +36,13 @@ def test_that_every_table_covers_every_operation() -> None:
     assert _gaps(ops.OPS.values()) == []
 
 
-@dataclass(frozen=True, slots=True)
-class _Mirror(Free, KeepsChannels, Patternless):
-    """An operation that was added to the core alone, known to this test alone."""
-
-    keyword: ClassVar[str] = "mirror"
-    title: ClassVar[str] = "Mirror"
-    context: ClassVar[Context] = Context.PATTERN
-    weighted: ClassVar[bool] = False
-    keeps_weights: ClassVar[bool] = False
-
-    def axis_rules(self, sizes):
-        return ops.identity_rules(sizes)
-
-    def energy_model(self, place, runs):
-        return EnergyLayer(PASS, runs)
-
-
 def test_that_a_forgotten_operation_is_named_with_every_table_that_lacks_it() -> None:
-    assert _gaps([_Mirror, ops.Conv]) == [
+    assert _gaps([Mirror, ops.Conv]) == [
         "mirror is missing from modules",
         "mirror is missing from positive linear modules",
         "mirror is missing from PyTorch source",
     ]
-    network = Architecture(input_size=(9, 9), layers=(Layer(_Mirror()),))
+    network = Architecture(input_size=(9, 9), layers=(Layer(Mirror()),))
     with pytest.raises(OpError, match="mirror has no entry in the table of modules"):
         to_torch(network)
     with pytest.raises(OpError, match="mirror has no entry in the table of PyTorch source"):

@@ -10,12 +10,11 @@ from typing import ClassVar
 import pytest
 
 from rfstudio.core import ops
-from rfstudio.core.energy.backward import PASS
-from rfstudio.core.energy.layer import Layer as EnergyLayer
 from rfstudio.core.errors import OpError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.ops import Context, Costs, Free, KeepsChannels, OpTable, Patternless, Pointwise
+from rfstudio.core.ops import Context, Costs, Free, OpTable, Pointwise
+from tests.core.ops.mirror import Mirror
 
 
 def test_that_no_name_hides_a_module_of_the_package() -> None:
@@ -41,23 +40,6 @@ def test_that_a_class_that_leaves_out_an_answer_is_refused() -> None:
             title: ClassVar[str] = "Bent"
 
 
-@dataclass(frozen=True, slots=True)
-class _Mirror(Free, KeepsChannels, Patternless):
-    """An operation that nobody has, known to this test alone."""
-
-    keyword: ClassVar[str] = "mirror"
-    title: ClassVar[str] = "Mirror"
-    context: ClassVar[Context] = Context.PATTERN
-    weighted: ClassVar[bool] = False
-    keeps_weights: ClassVar[bool] = False
-
-    def axis_rules(self, sizes):
-        return ops.identity_rules(sizes)
-
-    def energy_model(self, place, runs):
-        return EnergyLayer(PASS, runs)
-
-
 def test_that_only_operations_of_families_are_offered() -> None:
     assert "mirror" not in ops.OPS
     assert list(ops.OPS) == [x.keyword for x in ops.OPS.values()]
@@ -66,7 +48,7 @@ def test_that_only_operations_of_families_are_offered() -> None:
 
 
 def test_that_an_operation_outside_the_families_is_analysed_like_any_other() -> None:
-    layers = (Layer(ops.Conv(kernel_size=3)), Layer(_Mirror()), Layer(ops.Relu()))
+    layers = (Layer(ops.Conv(kernel_size=3)), Layer(Mirror()), Layer(ops.Relu()))
     network = Architecture(input_size=(9, 9), layers=layers)
     assert [x.output_size for x in analyze(network).layers] == [(7, 7)] * 3
     assert analyze(network)["mirror1"].op == "mirror"
