@@ -24,7 +24,7 @@ from rfstudio.formats.tables.answers import (
     tiles_table,
 )
 from rfstudio.formats.tables.tables import Table, analysis_table, one_line, sizes_text
-from rfstudio.formats.tables.writers import TableWriter
+from rfstudio.formats.tables.writers import Contents, TableWriter
 
 
 def presets(_arguments: argparse.Namespace) -> int:
@@ -60,7 +60,8 @@ def analyze(arguments: argparse.Namespace) -> int:
         sys.stdout.write(writer.table(analysis_table(layers, local=True)))
         return _status(analysis)
     answers = _answers(analysis, arguments)
-    sys.stdout.write(writer.analysis(analysis, layers, unit, arguments.reference, answers))
+    contents = Contents(layers, unit, arguments.reference, answers)
+    sys.stdout.write(writer.analysis(analysis, contents))
     return _status(analysis)
 
 

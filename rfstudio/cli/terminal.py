@@ -13,7 +13,6 @@ from typing import Any
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.fields.diagnostics import Diagnostic
 from rfstudio.core.metrics.registry import METRICS, digits_text
-from rfstudio.core.network.architecture import INPUT
 from rfstudio.formats.tables.tables import (
     MINUS,
     MISSING,
@@ -27,8 +26,8 @@ from rfstudio.formats.tables.tables import (
     sizes_text,
     steps_text,
 )
+from rfstudio.formats.tables.writers import EVERYTHING, Contents, TableWriter, Writer
 from rfstudio.formats.tables.writers import WRITERS as FILE_WRITERS
-from rfstudio.formats.tables.writers import TableWriter, Writer
 
 _GAP = "  "
 # Columns that a narrow terminal leaves out, the first ones first.
@@ -281,20 +280,13 @@ class TerminalTables(TableWriter):
         del caption
         return table_text(table) + "\n"
 
-    def analysis(  # noqa: D102
-        self,
-        analysis: Analysis,
-        layers: Sequence[LayerAnalysis] | None = None,
-        unit: UnitView | None = None,
-        reference: str = INPUT,
-        answers: Mapping[str, object] | None = None,
-    ) -> str:
-        del layers
+    def analysis(self, analysis: Analysis, contents: Contents = EVERYTHING) -> str:  # noqa: D102
+        unit = contents.unit
         if unit is None:
-            text = analysis_text(analysis, reference)
+            text = analysis_text(analysis, contents.reference)
         else:
-            text = unit_text(analysis, unit.layer, unit, reference)
-        return text + _answers(answers or {})
+            text = unit_text(analysis, unit.layer, unit, contents.reference)
+        return text + _answers(contents.answers or {})
 
 
 WRITERS: Mapping[str, Writer] = MappingProxyType({"table": TerminalTables(), **FILE_WRITERS})

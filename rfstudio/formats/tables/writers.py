@@ -6,6 +6,7 @@ A new format is a class here and an entry of `WRITERS`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,6 +29,35 @@ if TYPE_CHECKING:
     from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What is written of an analysis; a format leaves out what it has no place for.
+
+    Attributes
+    ----------
+    layers
+        Which layers are written; None: all of them.
+    unit
+        A unit, of one layer.
+    reference
+        What its fields are given with respect to, as the user called it.
+    answers
+        Records of other things.
+    """
+
+    layers: Sequence[LayerAnalysis] | None = None
+    unit: UnitView | None = None
+    reference: str = INPUT
+    answers: Mapping[str, object] | None = None
+
+    def layers_of(self, analysis: Analysis) -> Sequence[LayerAnalysis]:
+        """Return the layers that are written."""
+        return analysis.layers if self.layers is None else self.layers
+
+
+EVERYTHING = Contents()
+
+
 class Writer:
     """Writes analyses as text.
 
@@ -48,29 +78,8 @@ class Writer:
     file_title: ClassVar[str]
     suffix: ClassVar[str]
 
-    def analysis(
-        self,
-        analysis: Analysis,
-        layers: Sequence[LayerAnalysis] | None = None,
-        unit: UnitView | None = None,
-        reference: str = INPUT,
-        answers: Mapping[str, object] | None = None,
-    ) -> str:
-        """Return an analysis.
-
-        Parameters
-        ----------
-        analysis
-            What was analysed.
-        layers
-            Which layers are written, by formats that can leave out some; None: all of them.
-        unit
-            A requested unit, which formats without a place for it leave out.
-        reference
-            The map that its fields are given with respect to, as the user named it.
-        answers
-            Records of other requested answers, for formats with a place for them.
-        """
+    def analysis(self, analysis: Analysis, contents: Contents = EVERYTHING) -> str:
+        """Return the parts of an analysis for which the format has a place."""
         raise NotImplementedError
 
     def comparison(self, analyses: Mapping[str, Analysis]) -> str:
@@ -96,16 +105,8 @@ class TableWriter(Writer):
         """Return a table, with a caption where the format has a place for it."""
         raise NotImplementedError
 
-    def analysis(  # noqa: D102 - as any writer
-        self,
-        analysis: Analysis,
-        layers: Sequence[LayerAnalysis] | None = None,
-        unit: UnitView | None = None,
-        reference: str = INPUT,
-        answers: Mapping[str, object] | None = None,
-    ) -> str:
-        del unit, reference, answers
-        table = analysis_table(analysis.layers if layers is None else layers)
+    def analysis(self, analysis: Analysis, contents: Contents = EVERYTHING) -> str:  # noqa: D102 - as any writer
+        table = analysis_table(contents.layers_of(analysis))
         return self.table(table, analysis.architecture.name)
 
     def comparison(self, analyses: Mapping[str, Analysis]) -> str:  # noqa: D102
@@ -117,16 +118,8 @@ class Json(Writer):
 
     word, title, file_title, suffix = "json", "JSON", "JSON", ".json"
 
-    def analysis(  # noqa: D102
-        self,
-        analysis: Analysis,
-        layers: Sequence[LayerAnalysis] | None = None,
-        unit: UnitView | None = None,
-        reference: str = INPUT,
-        answers: Mapping[str, object] | None = None,
-    ) -> str:
-        del reference
-        return analysis_json(analysis, unit, layers, answers)
+    def analysis(self, analysis: Analysis, contents: Contents = EVERYTHING) -> str:  # noqa: D102
+        return analysis_json(analysis, contents.unit, contents.layers, contents.answers)
 
     def comparison(self, analyses: Mapping[str, Analysis]) -> str:  # noqa: D102
         return comparison_json(analyses)
@@ -143,16 +136,8 @@ class Csv(TableWriter):
         del caption
         return table_csv(table)
 
-    def analysis(  # noqa: D102
-        self,
-        analysis: Analysis,
-        layers: Sequence[LayerAnalysis] | None = None,
-        unit: UnitView | None = None,
-        reference: str = INPUT,
-        answers: Mapping[str, object] | None = None,
-    ) -> str:
-        del unit, reference, answers
-        return analysis_csv(analysis.layers if layers is None else layers)
+    def analysis(self, analysis: Analysis, contents: Contents = EVERYTHING) -> str:  # noqa: D102
+        return analysis_csv(contents.layers_of(analysis))
 
 
 class Markdown(TableWriter):

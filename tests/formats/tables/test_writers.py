@@ -8,7 +8,7 @@ from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.formats.tables.tables import Table
-from rfstudio.formats.tables.writers import TABLE_WRITERS, WRITERS, TableWriter, Writer
+from rfstudio.formats.tables.writers import TABLE_WRITERS, WRITERS, Contents, TableWriter, Writer
 
 ANALYSIS = analyze(
     Architecture(
@@ -34,7 +34,8 @@ def test_that_a_new_format_writes_analyses_and_comparisons_with_one_method() -> 
     assert lines[0] == "two"
     assert lines[1].startswith("layer\top\t")
     assert [x.split("\t")[0] for x in lines[2:]] == ["a", "b"]
-    assert Tabs().analysis(ANALYSIS, ANALYSIS.layers[1:]).splitlines()[2].startswith("b\trelu\t")
+    contents = Contents(layers=ANALYSIS.layers[1:])
+    assert Tabs().analysis(ANALYSIS, contents).splitlines()[2].startswith("b\trelu\t")
     assert Tabs().comparison({"net": ANALYSIS}).splitlines()[2].startswith("net\t16×16\t2\t")
 
 
