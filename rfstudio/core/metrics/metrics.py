@@ -49,15 +49,6 @@ class Frame(Protocol):
         """First and last pixel that reach it along each axis; None if none does."""
 
 
-@dataclass(frozen=True)
-class FixedFrame:
-    """A frame whose numbers are known."""
-
-    center: tuple[float, ...] | None = None
-    field_size: tuple[int, ...] | None = None
-    visible_region: tuple[Interval, ...] | None = None
-
-
 _LEAST_SQUARE = 1e-100
 """Largest value below which squares might leave what a float64 can hold."""
 

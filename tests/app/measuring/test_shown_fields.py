@@ -19,8 +19,9 @@ from rfstudio.app.measuring.shown_fields import (
 )
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import Analysis, analyze
-from rfstudio.core.metrics.metrics import FixedFrame, Metrics
+from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.network.architecture import Architecture, Layer
+from tests.fixed_frame import FixedFrame
 from tests.measurements import result_of
 from tests.narrowing import instance, present
 

@@ -8,8 +8,9 @@ from math import log, pi, sqrt
 import numpy as np
 import pytest
 
-from rfstudio.core.metrics.metrics import FixedFrame, Metrics, measured_peak
+from rfstudio.core.metrics.metrics import Metrics, measured_peak
 from rfstudio.core.metrics.registry import NAMES
+from tests.fixed_frame import FixedFrame
 from tests.narrowing import present
 
 

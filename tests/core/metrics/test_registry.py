@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rfstudio.core.metrics import registry
-from rfstudio.core.metrics.metrics import FixedFrame, Metrics
+from rfstudio.core.metrics.metrics import Metrics
+from tests.fixed_frame import FixedFrame
 
 
 def _metrics(size: tuple[int, ...]) -> Metrics:
