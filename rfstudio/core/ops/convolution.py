@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 from typing import ClassVar, Self
 
@@ -14,6 +13,7 @@ from rfstudio.core.energy.layer import Layer, Place, Runs, average
 from rfstudio.core.energy.moments import random_sums
 from rfstudio.core.energy.windows import profile_after, shares_on_map, strides
 from rfstudio.core.errors import OpError
+from rfstudio.core.memo import remembered
 from rfstudio.core.ops.geometry import MAX_SIDE
 from rfstudio.core.ops.operation import Context, Costs, Demands
 from rfstudio.core.ops.values import (
@@ -229,7 +229,7 @@ class ConvTranspose(Convolution):
         return Layer(backward, ((place.channels, out),))
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _phases(kernel: int, stride: int, dilation: int, before: int) -> tuple[Taps, ...]:
     """For each phase the j with j·stride − before + dilation·t = phase."""
     return tuple(

@@ -11,13 +11,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from inspect import get_annotations
 from typing import ClassVar, NamedTuple, Self, TypeAlias
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole, Window
 from rfstudio.core.energy.layer import Layer, Place, Runs
 from rfstudio.core.errors import OpError
+from rfstudio.core.memo import remembered
 from rfstudio.core.ops.values import COLLAPSIBLE, Parameter, collapsed, fault
 
 
@@ -350,7 +351,7 @@ class Mixing(Patternless, KeepsChannels):
         return by_position(rules)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def identity_rules(sizes: tuple[int, ...]) -> AxisRules:
     """Return the rules of an operation that works position by position."""
     return tuple(Window(n, n) for n in sizes)

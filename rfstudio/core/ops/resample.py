@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from math import floor, prod
 from typing import ClassVar, Self
 
@@ -21,6 +20,7 @@ from rfstudio.core.energy.layer import Layer, Place, Runs, average
 from rfstudio.core.energy.moments import averaged
 from rfstudio.core.energy.windows import strides
 from rfstudio.core.errors import OpError
+from rfstudio.core.memo import remembered
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, Patternless
 from rfstudio.core.ops.values import (
     Kind,
@@ -141,7 +141,7 @@ def _read_ratio(n: int, m: int, ratio: Fraction, *, align_corners: bool) -> Frac
     return ratio
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _interpolated(n: int, m: int, ratio: Fraction, mode: str, *, align_corners: bool) -> AxisRule:
     """Rule of `interpolate` [1]_: the samples read with a weight that is not zero."""
     if n == 0 or m == 0:
