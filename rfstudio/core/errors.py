@@ -37,6 +37,10 @@ class UnitError(RFStudioError):
     """The layer's feature map does not have the requested unit."""
 
 
+class TooLargeError(UnitError):
+    """What is asked for takes more work or memory than is spent on it; the text says how much."""
+
+
 class Cancelled(RFStudioError):  # noqa: N818 - an outcome, not a fault
     """A background computation stopped because its result is no longer needed."""
 

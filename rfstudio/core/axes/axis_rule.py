@@ -27,6 +27,9 @@ Samples: TypeAlias = NDArray[np.int64]
 Weights: TypeAlias = NDArray[np.float64]
 """Weights with which samples are read."""
 
+MOST_TAPS = 1 << 31
+"""More taps than any output has."""
+
 
 class Window(NamedTuple):
     """Output i reads ``i * stride - before + dilation * t`` for t = 0 … kernel − 1.
@@ -88,11 +91,23 @@ class Window(NamedTuple):
         start = index * self.stride - self.before
         return range(start, start + self.dilation * self.kernel, self.dilation)
 
-    def taps_of_all(self, indices: Samples) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
-        """Yield for each tap which samples many outputs read with it, all of them doing so."""
+    @property
+    def most_taps(self) -> int:
+        """Number of taps of an output."""
+        return self.kernel
+
+    def taps_of_all(
+        self, indices: Samples, outermost: int = MOST_TAPS
+    ) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
+        """Yield for taps which samples many outputs read with them, all of them doing so.
+
+        Of more than twice `outermost` taps only so many at either end.
+        """
         starts = indices * self.stride - self.before
         there = np.ones(len(indices), bool)
-        return ((starts + self.dilation * t, there) for t in range(self.kernel))
+        return (
+            (starts + self.dilation * t, there) for t in outermost_of(range(self.kernel), outermost)
+        )
 
 
 @dataclass(frozen=True)
@@ -157,22 +172,55 @@ class Periodic:
         start = turn * self.advance
         return tuple(start + x for x in self.phases[phase])
 
-    def taps_of_all(self, indices: Samples) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
-        """Yield for each tap which samples many outputs read with it, and which of them do so."""
+    @cached_property
+    def most_taps(self) -> int:
+        """Largest number of taps of an output."""
+        return max(map(len, self.phases))
+
+    def taps_of_all(
+        self, indices: Samples, outermost: int = MOST_TAPS
+    ) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
+        """Yield for taps which samples many outputs read with them, and which of them do so.
+
+        Of more than twice `outermost` taps only so many at either end.
+        """
         turns, phases = np.divmod(indices, len(self.phases))
-        for tap, there in self._columns:
+        for tap, there in self._columns(min(outermost, self.most_taps)):
             yield tap[phases] + turns * self.advance, there[phases]
 
+    def _columns(self, outermost: int) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
+        """Yield for each tap its place in every phase, and which phases have it."""
+        table, there = self._table
+        count = table.shape[1]
+        skipped = max(count - 2 * outermost, 0)
+        for t in range(count - skipped):
+            # The first ones from the front, the others from the back of each phase.
+            at = t if t < outermost else skipped + t
+            yield table[:, at], there[:, at]
+
     @cached_property
-    def _columns(self) -> list[tuple[Samples, NDArray[np.bool_]]]:
-        """Return for each tap its place in every phase, and which phases have it."""
-        return [
-            (
-                np.array([x[t] if t < len(x) else 0 for x in self.phases]),
-                np.array([t < len(x) for x in self.phases]),
-            )
-            for t in range(max(map(len, self.phases)))
-        ]
+    def _table(self) -> tuple[Samples, NDArray[np.bool_]]:
+        """Return the taps of every phase in a row, shorter ones spread to both ends of it."""
+        width = self.most_taps
+        table = np.zeros((len(self.phases), width), np.int64)
+        there = np.zeros((len(self.phases), width), bool)
+        for row, which, taps in zip(table, there, self.phases, strict=True):
+            front = (len(taps) + 1) // 2
+            back = len(taps) - front
+            row[:front], which[:front] = taps[:front], True
+            if back:
+                row[-back:], which[-back:] = taps[front:], True
+        return table, there
+
+    @cached_property
+    def least_tap(self) -> int:
+        """The first input that any output of the first period reads by the formula."""
+        return min((x[0] for x in self.phases if x), default=0)
+
+    @cached_property
+    def greatest_tap(self) -> int:
+        """The last input that any output of the first period reads by the formula."""
+        return max((x[-1] for x in self.phases if x), default=0)
 
     @cached_property
     def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -297,6 +345,11 @@ def shares_of_taps(rule: Window) -> Weights:
     """Return for each tap of a window the share of its placements that are on the map."""
     shares: Weights = _counting(rule, 0, rule.n_read).mean(axis=0)
     return shares
+
+
+def outermost_of(taps: Sequence[int], count: int) -> Sequence[int]:
+    """Return those taps, or so many at either end if there are more than twice as many."""
+    return taps if len(taps) <= 2 * count else (*taps[:count], *taps[-count:])
 
 
 def source_of_padding(index: int, size: int, mode: str) -> int | None:

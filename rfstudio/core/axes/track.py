@@ -114,13 +114,21 @@ class WideTrack:
     _FAR = 1 << 16
 
     def __init__(
-        self, jump: Fraction, period: int, units: int, work_out: Callable[[Units], Bounds]
+        self,
+        jump: Fraction,
+        period: int,
+        units: int,
+        work_out: Callable[[Units], Bounds],
+        *,
+        ahead: bool = True,
     ) -> None:
         self.jump = jump
         self.period = period
         self.units = units
         self._work_out = work_out
         start, stop = -self._MARGIN, units + self._MARGIN
+        if not ahead:
+            stop = start  # worked out around what is asked for
         self._known = start, work_out(np.arange(start, stop))
 
     def interval(self, unit: int) -> Interval | None:
@@ -135,7 +143,7 @@ class WideTrack:
         start, known = self._known
         low, high = int(units.min()), int(units.max()) + 1
         if low < start or high > start + known.shape[1]:
-            if max(-low, high - self.units) > self._FAR:
+            if max(-low, high - self.units) > self._FAR or high - low > 2 * self._FAR:
                 return self._work_out(units)
             start, known = self._widened(low, high)
         found: Bounds = known[:, units - start]
@@ -145,6 +153,11 @@ class WideTrack:
         """Work out those of a wider stretch, with some to spare for the layers behind."""
         start, known = self._known
         stop = start + known.shape[1]
+        if max(high, stop) - min(low, start) > 2 * self._FAR:
+            # Another place of a long map: what is known elsewhere gives way.
+            low, high = low - self._MARGIN, high + self._MARGIN
+            self._known = low, self._work_out(np.arange(low, high))
+            return self._known
         parts = [known]
         if low < start:
             parts.insert(0, self._work_out(np.arange(low - self._MARGIN, start)))
@@ -197,6 +210,13 @@ def reduced(track: Track) -> Track:
 
 def _moved(pixel: int | None, step: int) -> int | None:
     return None if pixel is None else pixel + step
+
+
+def track_of(bounds: Bounds, advance: int) -> Track:
+    """Return the track of the bounds of one period of units."""
+    ends = zip(*bounds.tolist(), strict=True)
+    seen = [(a, b) if a <= b else (None, None) for a, b in ends]
+    return reduced(Track(advance, tuple([a for a, _ in seen]), tuple([b for _, b in seen])))
 
 
 def tabulated(period: int, advance: int, interval: Callable[[int], Interval | None]) -> Track:

@@ -126,7 +126,11 @@ class Energy:
         for node in nodes[len(layers) : target + 1]:
             index, op, inputs = node.index, node.op, node.inputs
             assert op is not None
-            if isinstance(op, ops.Merge):
+            if 0 in node.size or 0 in nodes[inputs[0]].size:
+                # Nothing comes through an empty map, so what its values would be does not matter.
+                layer = Layer(PASS, ((max(node.channels, 1), Moments(1.0)),))
+                counts = tuple([n for n, _ in layer.runs])
+            elif isinstance(op, ops.Merge):
                 sources = tuple([layers[i].runs for i in inputs])
                 layer, counts = merged(op, sources, self._is_apart(node), self._joined)
                 if layer.edges:

@@ -28,11 +28,13 @@ from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.effective.calibration import with_gains
 from rfstudio.core.effective.coherence import NOBODY, coherence_of
 from rfstudio.core.effective.coherence_notes import notes_of_pairs
+from rfstudio.core.effective.demand import check_affordable
 from rfstudio.core.effective.energy import Energy, Gains, energy_of
 from rfstudio.core.effective.flow_back import flow_back, total
 from rfstudio.core.energy.backward import Backward, spreading
 from rfstudio.core.energy.layer import BatchNormMode
 from rfstudio.core.fields.backtrace import check_unit
+from rfstudio.core.fields.reach import check_reached, field_of
 from rfstudio.core.fields.unit_frame import UnitFrame
 from rfstudio.core.metrics.metrics import Frame, Metrics
 from rfstudio.core.network.graph import Graph
@@ -123,11 +125,27 @@ def expected_erf(
     Raises
     ------
     UnitError
-        If there is no such unit.
+        If there is no such unit, or nothing leads to it from the reference.
+    TooLargeError
+        If it would take more time or memory than is spent on it.
     RFStudioError
         If there is no such `batch_norm`.
     """
     check_unit(graph, index, unit)
+    check_reached(graph, index, reference)
+    check_affordable(graph, index, unit, reference)
+    with field_of(graph, index):
+        return _expected(graph, index, unit, reference, gains, batch_norm)
+
+
+def _expected(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    reference: int,
+    gains: Gains | None,
+    batch_norm: BatchNormMode,
+) -> Erf:
     # Gains were measured layer by layer; and a chain of max pools may go past the reference.
     chains = not gains and type(graph.nodes[reference].op) is not ops.MaxPool
     energy = energy_of(graph, batch_norm, index, joined=chains)
@@ -251,9 +269,13 @@ def path_counts(
     Raises
     ------
     UnitError
-        If there is no such unit.
+        If there is no such unit, or nothing leads to it from the reference.
+    TooLargeError
+        If it would take more time or memory than is spent on it.
     """
     check_unit(graph, index, unit)
+    check_reached(graph, index, reference)
+    check_affordable(graph, index, unit, reference)
     nodes = graph.nodes
 
     def back(i: int) -> Backward:
@@ -261,8 +283,9 @@ def path_counts(
         assert node.op is not None
         return counting(node.op, node.rules, keep_means=means)
 
-    flows = flow_back(graph, index, unit, back, reference=reference)
-    values, exponent = total(flows, (1,), nodes[reference].size)
+    with field_of(graph, index):
+        flows = flow_back(graph, index, unit, back, reference=reference)
+        values, exponent = total(flows, (1,), nodes[reference].size)
     return Erf(
         values,
         nodes[index].name,

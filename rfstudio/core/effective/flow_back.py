@@ -82,6 +82,9 @@ def flow_back(
         if visit is not None:
             visit(i)
         node = nodes[i]
+        if len(node.inputs) == 1 and 0 in nodes[node.inputs[0]].size:
+            handed, scale = None, 1.0  # nothing comes through an empty map
+            continue
         if not isinstance(node.op, ops.Merge):
             how = step(i)
             if coherence is not None:

@@ -29,6 +29,7 @@ from rfstudio.core.fields.paths import (
     input_range,
 )
 from rfstudio.core.fields.projective import ProjectiveField, readers_of
+from rfstudio.core.fields.reach import field_of
 from rfstudio.core.fields.recurrence import AllFields, all_fields
 from rfstudio.core.fields.unit_view import UnitView
 from rfstudio.core.network.architecture import INPUT, Architecture
@@ -185,12 +186,13 @@ class Analysis:
         index = self.graph.index(path)
         node = self.graph.nodes[index]
         unit = tuple(n // 2 for n in node.size) if position is None else _whole(position)
-        region = backtrace.region_of_unit(self.graph, index, unit, self.reference)
         size = self.reference_size
-        theoretical = theoretical_region(self.fields[index], unit, size)
         near = self.local[index]
-        positions = not any(x.whole for x in near)
-        local = theoretical_region(near, unit, size) if positions else None
+        with field_of(self.graph, index):
+            region = backtrace.region_of_unit(self.graph, index, unit, self.reference)
+            theoretical = theoretical_region(self.fields[index], unit, size)
+            positions = not any(x.whole for x in near)
+            local = theoretical_region(near, unit, size) if positions else None
         return UnitView(node.name, unit, size, theoretical, region, local)
 
     def projective(

@@ -151,6 +151,8 @@ def read_by(
 ) -> Mapping[int, Region]:
     """Return the region of every map that reaches one unit.
 
+    Nothing comes through an empty map.
+
     Parameters
     ----------
     graph
@@ -254,6 +256,8 @@ def walk_back(
             del needs[i]
         node = nodes[i]
         inputs = node.inputs
+        if 0 in nodes[inputs[0]].size and len(inputs) == 1:
+            continue
         read = products if type(node.op) in _UNCHANGED else _read(products, node.rules)
         if len(inputs) == 1:
             _note(needs, inputs[0], read, node.rules)

@@ -12,8 +12,9 @@ from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Window
 from rfstudio.core.axes.axis_set import AxisSet, union
 from rfstudio.core.axes.track import Track
 from rfstudio.core.fields.backtrace import read_by, read_by_all
-from rfstudio.core.fields.field import AxisField, MergeMisfit
+from rfstudio.core.fields.field import BEYOND, AxisField, MergeMisfit
 from rfstudio.core.fields.merge_remarks import Repairs, misalignments
+from rfstudio.core.fields.reach import cut_off
 from rfstudio.core.fields.remark import AXIS_NAMES, Diagnostic
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Context
@@ -54,8 +55,10 @@ def diagnose(
     for fault in graph.faults:
         index = graph.paths.get(fault.node, 0)
         found.append((index, Diagnostic(fault.node, fault.code, fault.message, "error")))
+    found += _without_field(graph, reference)
     found += misalignments(graph, local, misfits, reference, repairs)
     blind_by_rules: dict[int, int] = {}
+    found += _beyond_counting(graph, fields)
     for node in graph.nodes[1:]:
         assert node.op is not None
         if node.op.context not in _SILENT:
@@ -67,6 +70,44 @@ def diagnose(
             found += _holes(graph, fields, reference)
             found += _dead_pixels(graph, reference)
     return tuple(x for _, x in sorted(found, key=lambda pair: pair[0]))
+
+
+def _without_field(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on the first layer with units, after each empty map, that nothing comes to."""
+    nodes = graph.nodes
+    told: set[int] = set()
+    for index, empty in cut_off(graph, reference).items():
+        if 0 in nodes[index].size or empty in told:
+            continue
+        told.add(empty)
+        name = nodes[index].name
+        yield (
+            index,
+            Diagnostic(
+                name,
+                "no_field",
+                f"'{name}' has no field: the map of '{nodes[empty].name}' before it is empty, so "
+                "nothing comes through to it and to what reads it alone.",
+            ),
+        )
+
+
+def _beyond_counting(
+    graph: Graph, fields: Sequence[tuple[AxisField, ...]]
+) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on the first layer whose field reaches further than is counted."""
+    for node in graph.nodes[1:]:
+        if any(x is BEYOND for x in fields[node.index]):
+            yield (
+                node.index,
+                Diagnostic(
+                    node.name,
+                    "field_too_large",
+                    f"from '{node.name}' on the field reaches more than 10^17 pixels far, beyond "
+                    "what is worked out; use smaller strides, kernels and dilations.",
+                ),
+            )
+            return
 
 
 def _of_layer(

@@ -39,6 +39,7 @@ from rfstudio.core.axes.track import (
     hull_of_bounds,
     sizes_of,
     tabulated,
+    track_of,
 )
 
 
@@ -127,16 +128,40 @@ class AxisField(NamedTuple):
                 0 if a is None or b is None else b - a + 1 for a, b in zip(first, last, strict=True)
             ]
             return min(sizes), max(sizes)
-        everywhere = np.arange(max(units, 1))
-        spans = sizes_of(hull_of_bounds(x.bounds(everywhere) for x in self.tracks))
+        spans = sizes_of(hull_of_bounds(x.bounds(self._looked_at(units)) for x in self.tracks))
         return int(spans.min()), int(spans.max())
 
+    def _looked_at(self, units: int) -> Units:
+        """Return the units over which a range of sizes goes: all, or those at both ends."""
+        if len(self.tracks) == 1:
+            units = min(units, self.tracks[0].period)  # after it sizes come again
+        if units <= MAX_UNITS:
+            return np.arange(max(units, 1))
+        half = MAX_UNITS // 2
+        return np.concatenate([np.arange(half), np.arange(units - half, units)])
+
+    def is_sampled(self, units: int) -> bool:
+        """Whether a range of sizes is over the ends of the map alone, as it is that long."""
+        is_plain = len(self.tracks) == 1 and not (self.by_size and units)
+        if is_plain or not self.tracks:
+            return False
+        return units > MAX_UNITS and (len(self.tracks) > 1 or self.tracks[0].period > MAX_UNITS)
+
+
+MAX_UNITS = 1 << 18
+"""Units of a map that a range of sizes looks at; of a longer one, half of them at either end."""
 
 START = AxisField((Track(1, (0,), (0,)),))
 """Field of the reference with respect to itself: each unit sees its own pixel."""
 
 UNSEEN = AxisField(())
 """Field of a map that does not read the reference at all."""
+
+BEYOND = AxisField((), by_size=True)
+"""Stands for a field that reaches further than positions are counted, and all after it."""
+
+MAX_REACH = 1 << 58
+"""Pixels, from the image to what a field reaches, that are counted; numpy counts to 2^63."""
 
 
 def _simplest(value: Fraction) -> int | Fraction:
@@ -177,17 +202,30 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
             return field
         track = tracks[0]
         if len(tracks) == 1 and type(track) is Track and len(track.first) == 1:
-            return AxisField((_through_window(track, rule),), False, alignment, by_size)
+            behind = _through_window(track, rule)
+            if _is_beyond(behind):
+                return BEYOND
+            return AxisField((behind,), False, alignment, by_size)
         return _seeing([_through_pattern(x, rule, 1, rule.stride) for x in tracks], field, False)
     if type(rule) is Whole or whole:
         return AxisField((), True, alignment)
     assert isinstance(rule, Periodic)
-    behind = [_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]
-    return _seeing(behind, field, rule.by_size)
+    patterns = [_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]
+    return _seeing(patterns, field, rule.by_size)
+
+
+def _is_beyond(track: AnyTrack) -> bool:
+    """Whether a track reaches further than is counted."""
+    if isinstance(track, WideTrack):
+        return track.jump * (track.units + 1) > MAX_REACH
+    reached = [abs(x) for x in (*track.first, *track.last) if x is not None]
+    return max(reached, default=0) > MAX_REACH or track.advance > MAX_REACH
 
 
 def _seeing(behind: list[AnyTrack], field: AxisField, by_size: bool) -> AxisField:
     """Return the field of those tracks in which some unit sees something: others have no say."""
+    if any(map(_is_beyond, behind)):
+        return BEYOND
     wide = any(isinstance(x, WideTrack) for x in behind)
     tracks = tuple([x for x in behind if not x.is_blind])
     return AxisField(tracks, False, field.alignment, field.by_size or by_size or wide)
@@ -215,25 +253,41 @@ def _through_pattern(
     # After `turns` periods of the rule its inputs have moved on by whole periods of the track.
     turns = inner // gcd(advance, inner)
 
+    # Taps of one residue differ by whole periods: only the outermost can be extremes.
+    most = min(inner, _MOST_TAPS)
+    taps_each = min(rule.most_taps, 2 * most)
+
+    def bounds(units: Units) -> Bounds:
+        found = np.repeat([[NEVER], [-NEVER]], len(units), axis=1)
+        for taps, there in rule.taps_of_all(units, most):
+            found[:, there] = hull_of_bounds((found[:, there], track.bounds(taps[there])))
+        return found
+
     if isinstance(track, WideTrack) or period * turns > MAX_PHASES:
-
-        def bounds(units: Units) -> Bounds:
-            found = np.repeat([[NEVER], [-NEVER]], len(units), axis=1)
-            for taps, there in rule.taps_of_all(units):
-                found[:, there] = hull_of_bounds((found[:, there], track.bounds(taps[there])))
-            return found
-
         jump = track.jump * Fraction(advance, period)
-        return WideTrack(jump, period * turns, rule.n_out, bounds)
+        ahead = rule.n_out * taps_each <= _AHEAD
+        return WideTrack(jump, period * turns, rule.n_out, bounds, ahead=ahead)
+    moved_on = turns * advance // inner * track.advance
+    if period * turns * taps_each > _ONE_BY_ONE:
+        return track_of(bounds(np.arange(period * turns)), moved_on)
 
     def interval(unit: int) -> Interval | None:
         taps = rule.taps(unit)
         if len(taps) > 2 * inner:
-            # Taps of one residue differ by whole periods: only the outermost can be extremes.
             taps = (*taps[:inner], *taps[-inner:])
         return hull_of([track.interval(x) for x in taps])
 
-    return tabulated(period * turns, turns * advance // inner * track.advance, interval)
+    return tabulated(period * turns, moved_on, interval)
+
+
+_MOST_TAPS = 2048
+"""Taps at either end of a window that are looked at where a pattern is longer than that."""
+
+_ONE_BY_ONE = 1 << 14
+"""Reads of a period up to which it is worked out unit by unit; more at once are quicker."""
+
+_AHEAD = 1 << 18
+"""Reads of a map up to which a long pattern is worked out before anybody asks."""
 
 
 def closed_form(windows: Iterable[Window]) -> tuple[int, int, int]:
@@ -300,7 +354,7 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
             return aligned, None
     seen = [(i, x) for i, x in enumerate(fields) if x.tracks or x.whole]
     if not seen:
-        return head, None
+        return next((x for x in fields if x is BEYOND), head), None
     if local and any(x.tracks for _, x in seen):
         seen = [(i, x) for i, x in seen if x.tracks]
     worst = max(x.alignment for _, x in seen)
@@ -309,6 +363,8 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
         worst = misfit.alignment
     if any(x.whole for _, x in seen):
         return AxisField((), True, worst), misfit
+    if any(x is BEYOND for x in fields):
+        return BEYOND, misfit
     by_size = any(x.by_size for _, x in seen)
     groups: dict[Fraction, list[AnyTrack]] = {}
     for _, field in seen:

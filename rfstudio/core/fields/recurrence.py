@@ -16,6 +16,7 @@ from rfstudio.core.fields.field import (
     through,
 )
 from rfstudio.core.fields.local import CONTEXT, Fields, local_rules
+from rfstudio.core.fields.reach import cut_off
 from rfstudio.core.network.graph import Graph, Node, unchanged_by
 from rfstudio.core.ops import Op
 
@@ -81,8 +82,12 @@ def all_fields(
         old_nodes, old_fields, old_local, _ = previous
         fields[origin] = old_fields[origin]
     local = list(fields)
+    blocked, unseen = cut_off(graph, origin), (UNSEEN,) * axes
     for node in nodes[origin + 1 :]:
-        index, _, op, inputs, _, _, _, rules = node
+        index, _, op, inputs, size, _, _, rules = node
+        if index in blocked and 0 not in size:
+            fields[index] = local[index] = unseen
+            continue
         if len(inputs) > 1:
             near = [local[x] for x in inputs]
             joined, found = merged(near)

@@ -199,12 +199,16 @@ class Metrics(Mapping[str, Any]):
         values = self._folded.values[tuple(near)].ravel()
         # A pixel is spread over a ring of its own width, so that the sum grows steadily.
         inner = np.maximum(np.sqrt(squares).ravel() - 0.5, 0.0)
+        # The centre of a field may be far outside the image: then nothing is in the first rings.
+        first = max(float(np.floor(inner.min())) - 1, 0.0)
+        inner -= first
         ring = inner.astype(np.intp)
         part = (inner - ring) * values
         count = int(ring.max()) + 2
         rings = np.bincount(ring, values - part, count).astype(np.float64)
         rings += np.bincount(ring + 1, part, count)
-        return _crossing(rings, 0.5 * self.total)
+        half = _crossing(rings, 0.5 * self.total)
+        return None if half is None else first + half
 
     @cached_property
     def participation_side(self) -> float | None:

@@ -1,0 +1,211 @@
+"""How much work and memory an effective field takes, estimated before it begins.
+
+A small file may ask for more than any machine has: eighteen upsamplings make a map of 8 million
+samples a side.  The estimate follows the box of samples that the unit reads from map to map, and
+adds what the layers keep for each axis; it takes microseconds a layer.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
+from rfstudio.core.errors import TooLargeError
+from rfstudio.core.network.graph import Graph
+
+MAX_BYTES = 512 * 2**20
+"""Memory that an effective field may take."""
+
+MAX_SECONDS = 20.0
+"""Estimated time that an effective field may take; the window asks for much less."""
+
+# Measured on one core of a laptop, and rounded up.
+_PER_LAYER = 60e-6
+_PER_CELL = 8e-9
+_PER_READ = 25e-9
+
+_BYTES_A_CELL = 24
+"""The map, the one it is made from, and one between."""
+
+_BYTES_A_READ = 20
+
+
+class Demand(NamedTuple):
+    """What an effective field takes.
+
+    Attributes
+    ----------
+    seconds
+        Time, roughly.
+    bytes
+        Memory at the same time, roughly.
+    """
+
+    seconds: float
+    bytes: int
+
+
+Span = tuple[int, int]
+"""First and last sample."""
+
+
+def demand_of(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0) -> Demand:
+    """Return what the effective field of a unit takes, before anything is worked out.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    index, unit
+        Node and position of the unit.
+    reference
+        Node whose map the field is over.
+    """
+    reads, most_reads, cells, most_cells = _bounds_of(graph)
+    if cells > _FEW_CELLS:
+        cells, most_cells = _cells_on_the_way(graph, index, unit, reference)
+    # The field itself is over the whole map, and its numbers go over it several times.
+    whole = prod(graph.nodes[reference].size)
+    cells, most_cells = cells + 12 * whole, max(most_cells, whole)
+    seconds = _PER_LAYER * index + _PER_CELL * cells + _PER_READ * reads
+    return Demand(seconds, _BYTES_A_CELL * most_cells + _BYTES_A_READ * most_reads)
+
+
+_FEW_CELLS = 3_000_000
+"""Samples of all maps up to which it does not matter how many of them a unit reads."""
+
+
+def check_affordable(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0) -> None:
+    """Refuse an effective field that would fill the memory, or take minutes.
+
+    Raises
+    ------
+    TooLargeError
+        That says how much it would take.
+    """
+    demand = demand_of(graph, index, unit, reference)
+    if demand.bytes <= MAX_BYTES and demand.seconds <= MAX_SECONDS:
+        return
+    name = graph.nodes[index].name
+    what = f"about {demand.bytes / 1e9:,.1f} GB of memory"
+    if demand.bytes <= MAX_BYTES:
+        what = f"about {demand.seconds:,.0f} seconds"
+    raise TooLargeError(
+        f"the effective field of '{name}' over "
+        f"{'×'.join(map(str, graph.nodes[reference].size))} would take {what}; at most "
+        f"{MAX_BYTES / 1e9:.1f} GB and {MAX_SECONDS:.0f} seconds are spent: take a smaller input, "
+        "or a layer nearer to it"
+    )
+
+
+class _Bounds(NamedTuple):
+    """Bounds that hold for all units of a network.
+
+    Attributes
+    ----------
+    reads, most_reads
+        Reads that are listed axis by axis, and the most of one axis.  The copies of a repeat
+        share theirs.
+    cells, most_cells
+        Samples of all maps, and those of the largest.
+    """
+
+    reads: int
+    most_reads: int
+    cells: int
+    most_cells: int
+
+
+_recent: tuple[tuple[Graph, _Bounds], ...] = ()
+
+
+def _bounds_of(graph: Graph) -> _Bounds:
+    """Return the bounds of a network; the last few are kept, for the next unit."""
+    global _recent  # noqa: PLW0603 - a cache by identity; a graph is too large to be hashed
+    for known, bounds in _recent:
+        if known is graph:
+            return bounds
+    by_size: dict[tuple[int, ...], int] = {}
+    by_rules: dict[int, tuple[int, int]] = {}
+    cells = 0
+    for _, _, _, inputs, size, _, _, rules in graph.nodes:
+        count = by_size.get(size)
+        if count is None:
+            count = by_size[size] = prod(size)
+        cells += count * len(inputs)
+        if id(rules) not in by_rules:
+            reads = [_reads(x) for x in rules]
+            by_rules[id(rules)] = sum(reads), max(reads)
+    bounds = _Bounds(
+        sum(x for x, _ in by_rules.values()),
+        max(x for _, x in by_rules.values()),
+        cells,
+        max(by_size.values()),
+    )
+    _recent = ((graph, bounds), *_recent[:2])
+    return bounds
+
+
+def _reads(rule: AxisRule) -> int:
+    if type(rule) is Window:
+        if rule.mode != "zeros":
+            return 40 * rule.n_out  # looked up one by one
+        return rule.n_out * rule.kernel if rule.kernel > 1 else 0
+    if isinstance(rule, Periodic):
+        taps = sum(map(len, rule.phases))
+        return 4 * (-(-rule.n_out // rule.period) * taps)
+    return rule.n_in
+
+
+def _cells_on_the_way(
+    graph: Graph, index: int, unit: tuple[int, ...], reference: int
+) -> tuple[int, int]:
+    """Return the samples of all boxes that a unit reads, and those of the largest."""
+    nodes = graph.nodes
+    boxes: dict[int, tuple[Span, ...]] = {index: tuple([(u, u) for u in unit])}
+    total = most = 0
+    for i in range(index, reference, -1):
+        box = boxes.pop(i, None)
+        if box is None:
+            continue
+        node = nodes[i]
+        cells = prod([b - a + 1 for a, b in box])
+        for source in node.inputs:
+            size = nodes[source].size
+            if 0 in size:
+                continue
+            if len(node.inputs) == 1:
+                read = tuple(
+                    [_read(span, rule) for span, rule in zip(box, node.rules, strict=True)]
+                )
+            else:
+                read = tuple(
+                    [(min(a, n - 1), min(b, n - 1)) for (a, b), n in zip(box, size, strict=True)]
+                )
+            known = boxes.get(source)
+            if known is not None:
+                read = tuple(
+                    [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(read, known, strict=True)]
+                )
+            boxes[source] = read
+            cells = max(cells, prod([b - a + 1 for a, b in read]))
+        total += cells * len(node.inputs)
+        most = max(most, cells)
+    return total, most
+
+
+def _read(span: Span, rule: AxisRule) -> Span:
+    """Return the hull of what a run of outputs reads, cut to the map."""
+    last = rule.n_in - 1
+    if isinstance(rule, Whole):
+        return 0, last
+    if isinstance(rule, Window):
+        low = span[0] * rule.stride - rule.before
+        high = span[1] * rule.stride - rule.before + rule.dilation * (rule.kernel - 1)
+        if rule.mode in ("reflect", "circular") and (low < 0 or high > last):
+            return 0, last
+    else:
+        low = span[0] // rule.period * rule.advance + rule.least_tap
+        high = span[1] // rule.period * rule.advance + rule.greatest_tap
+    return min(max(low, 0), last), min(max(high, 0), last)

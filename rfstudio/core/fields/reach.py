@@ -1,0 +1,99 @@
+"""Which units have a field at all, and the boundary around what drafts provoke.
+
+A network that is being edited need not make sense: a map on the way may be empty, branches may not
+fit.  Nothing comes through an empty map, whatever later padding makes of it; and where a formula
+fails on a network with faults, the fault is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from rfstudio.core.errors import RFStudioError, TooLargeError, UnitError
+from rfstudio.core.network.graph import Graph
+
+
+def cut_off(graph: Graph, reference: int = 0) -> Mapping[int, int]:
+    """Return the layers that nothing reaches since maps before them are empty.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    reference
+        Index of the node from which paths begin.
+
+    Returns
+    -------
+    mapping
+        From the index of such a layer to that of an empty map before it.
+    """
+    found: dict[int, int] = {}
+    if not graph.faults:
+        return found  # the first empty map is always a fault
+    nodes = graph.nodes
+    for node in nodes[reference + 1 :]:
+        blocked = [x if 0 in nodes[x].size else found.get(x, -1) for x in node.inputs]
+        if min(blocked) >= 0:
+            found[node.index] = blocked[0]
+    return found
+
+
+def check_reached(graph: Graph, index: int, reference: int = 0) -> None:
+    """Refuse a layer to which nothing leads from the reference map.
+
+    Raises
+    ------
+    UnitError
+        If it is before the reference, or all maps on the way are empty.
+    """
+    nodes = graph.nodes
+    name = nodes[index].name
+    if reference > index:
+        raise UnitError(
+            f"no field: '{nodes[reference].name}' is after '{name}', so nothing leads from there "
+            "to it; choose a layer after it, or fields relative to the input"
+        )
+    empty = cut_off(graph, reference).get(index)
+    if empty is not None:
+        raise UnitError(
+            f"no field: the map of '{nodes[empty].name}', before '{name}', is empty at this input "
+            "size, so nothing comes through; use a larger input, smaller kernels or more padding"
+        )
+
+
+@contextmanager
+def field_of(graph: Graph, index: int) -> Iterator[None]:
+    """Turn whatever working out a field provokes into words.
+
+    Raises
+    ------
+    UnitError
+        In place of an error that is none of ours, if the network has faults or its numbers leave
+        what a float can hold.  In a network without faults others are mistakes of the program and
+        stay what they are.
+    TooLargeError
+        If memory runs out.
+    """
+    name = graph.nodes[index].name
+    try:
+        yield
+    except RFStudioError:
+        raise
+    except MemoryError:
+        raise TooLargeError(
+            f"there is not enough memory for the field of '{name}'; take a smaller input, or a "
+            "layer nearer to it"
+        ) from None
+    except Exception as error:
+        if graph.faults:
+            raise UnitError(
+                f"no field of '{name}' while the network has faults: {graph.faults[0].message}"
+            ) from error
+        if isinstance(error, ArithmeticError):
+            raise UnitError(
+                f"no field of '{name}': its numbers leave what the program can hold; use factors "
+                "nearer to 1"
+            ) from error
+        raise
