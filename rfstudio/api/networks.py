@@ -11,7 +11,7 @@ from rfstudio.core.errors import RFStudioError, UnitError
 from rfstudio.core.fields.analysis import Analysis, Fields
 from rfstudio.core.fields.analysis import analyze as _analyze
 from rfstudio.core.network.architecture import INPUT, Architecture
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,6 +65,7 @@ def analyze(
     reference: str = INPUT,
     batch_norm_training: bool = False,
     previous: Analysis | None = None,
+    max_layers: int = MAX_LAYERS,
 ) -> Analysis:
     """Return sizes, fields, costs and diagnostics of every layer of a network.
 
@@ -80,6 +81,8 @@ def analyze(
         Whether batch norm takes its statistics from the map and so sees all of it.
     previous
         An earlier analysis; what did not change since is taken from it, which only saves time.
+    max_layers
+        Layers from which on the rest is left out, which is said by a diagnostic.
 
     Raises
     ------
@@ -92,6 +95,7 @@ def analyze(
         reference=reference,
         batch_norm_training=batch_norm_training,
         previous=previous,
+        max_layers=max_layers,
     )
 
 

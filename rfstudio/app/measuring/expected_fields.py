@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from math import prod
 from time import perf_counter
 
 from rfstudio import api
+from rfstudio.core.effective.demand import demand_of
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -13,6 +15,9 @@ from rfstudio.core.memo import Recent
 
 LIVE_PIXELS = 1 << 21
 """Largest map whose expected fields are computed while the pointer moves."""
+
+LIVE_SECONDS = 0.3
+"""Estimated time of a field above which it is too large to show live."""
 
 LIVE_LAYERS = 4000
 """Most layers of a network whose expected fields are computed while the pointer moves."""
@@ -36,7 +41,7 @@ class ExpectedFields:
 
     def __init__(self) -> None:
         self.seconds = self._last = 0.0
-        self._recent: Recent[Analysis, tuple[Erf | None]] = Recent(4)
+        self._recent: Recent[Analysis, tuple[Erf | None, str]] = Recent(4)
 
     def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
         """Return the expected field of a unit; None where there is none or it would take long."""
@@ -44,11 +49,16 @@ class ExpectedFields:
         if known is not None:
             return known[0]
         started = perf_counter()
-        field = _worked_out(analysis, layer, unit)
+        field, reason = _worked_out(analysis, layer, unit)
         took = perf_counter() - started
         self.seconds, self._last = min(took, self._last), took
-        self._recent.put(analysis, (layer, unit), (field,))
+        self._recent.put(analysis, (layer, unit), (field, reason))
         return field
+
+    def why_none(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> str:
+        """Return why a unit that was asked for has no expected field; empty: it has one."""
+        known = self._recent.get(analysis, (layer, unit), None)
+        return "" if known is None else known[1]
 
     def takes_long(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
         """Whether a field is not known yet and would delay the frame, as the last one did."""
@@ -72,10 +82,23 @@ def is_live(analysis: Analysis) -> bool:
     return len(analysis.graph.nodes) <= LIVE_LAYERS and has_small_maps(analysis)
 
 
-def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
-    if not is_live(analysis):
-        return None
+def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> tuple[Erf | None, str]:
+    """Return an expected field, or None and why there is none."""
     try:
-        return api.expected_erf(analysis, layer, unit)
-    except RFStudioError:
-        return None
+        index = analysis.graph.index(layer)
+        if not is_live(analysis) or not is_quick(analysis, index, unit):
+            return None, "The effective field is too large to show live; measure it, or export it."
+        return api.expected_erf(analysis, layer, unit), ""
+    except RFStudioError as error:
+        text = str(error)
+        return None, f"{text[:1].upper()}{text[1:]}."
+    # Whatever a draft provokes, the window goes on without this field.
+    except Exception as error:
+        logging.getLogger(__name__).exception("no expected field of %s", layer)
+        told = f"{type(error).__name__}: {error}"
+        return None, f"The effective field could not be worked out ({told}); please report it."
+
+
+def is_quick(analysis: Analysis, index: int, unit: tuple[int, ...]) -> bool:
+    """Whether the expected field of a unit takes a fraction of a second."""
+    return demand_of(analysis.graph, index, unit, analysis.reference).seconds <= LIVE_SECONDS

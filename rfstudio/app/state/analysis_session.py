@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
+
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio import api
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.outline import Outline
-from rfstudio.core.errors import UnknownLayerError
+from rfstudio.core.errors import GraphError, RFStudioError, UnitError, UnknownLayerError
 from rfstudio.core.fields.analysis import Analysis, UnitView
+from rfstudio.core.fields.diagnostics import Diagnostic
 from rfstudio.core.network.architecture import INPUT, Architecture
+
+MAX_LIVE_LAYERS = 5000
+"""Layers that are shown; a repeat of a hundred thousand would hold the window for minutes."""
 
 _VIEWS = 16
 
@@ -29,7 +36,7 @@ class AnalysisSession(QObject):
         super().__init__(parent)
         self._reference = INPUT
         self._batch_norm_training = False
-        self._analysis = api.analyze(document.architecture)
+        self._analysis = api.analyze(document.architecture, max_layers=MAX_LIVE_LAYERS)
         self._outline = Outline(self._analysis)
         self._views: dict[tuple[str, tuple[int, ...]], UnitView] = {}
         self._document = document
@@ -66,7 +73,17 @@ class AnalysisSession(QObject):
         key = (layer, position)
         view = self._views.get(key)
         if view is None:
-            view = self._analysis.unit(layer, position)
+            try:
+                view = self._analysis.unit(layer, position)
+            except RFStudioError:
+                raise
+            # Whatever a draft provokes, the window goes on without an answer.
+            except Exception as error:
+                logging.getLogger(__name__).exception("no field of unit %s of %s", position, layer)
+                raise UnitError(
+                    f"what this unit of '{layer}' sees could not be worked out "
+                    f"({type(error).__name__}: {error}); please report it"
+                ) from error
             if len(self._views) >= _VIEWS:
                 del self._views[next(iter(self._views))]
             self._views[key] = view
@@ -104,9 +121,27 @@ class AnalysisSession(QObject):
         self.analysis_changed.emit(analysis)
 
     def _analyze(self, architecture: Architecture) -> Analysis:
-        return api.analyze(
-            architecture,
-            reference=self._reference,
-            batch_norm_training=self._batch_norm_training,
-            previous=self._analysis,
-        )
+        try:
+            analysis = api.analyze(
+                architecture,
+                reference=self._reference,
+                batch_norm_training=self._batch_norm_training,
+                previous=self._analysis,
+                max_layers=MAX_LIVE_LAYERS,
+            )
+            _ = analysis.diagnostics
+        except (UnknownLayerError, GraphError):
+            raise
+        # One boundary around whatever a draft provokes: it becomes a remark, never an exception.
+        except Exception as error:
+            logging.getLogger(__name__).exception("the network could not be analysed")
+            remark = Diagnostic(
+                "",
+                "not_worked_out",
+                f"this network could not be worked out ({type(error).__name__}: {error}); undo the "
+                "last edit, and please report it",
+                "error",
+            )
+            empty = api.analyze(replace(architecture, layers=()))
+            return replace(empty, architecture=architecture, remarks=(remark,))
+        return analysis

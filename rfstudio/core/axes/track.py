@@ -102,9 +102,11 @@ class WideTrack:
         Units after which the pattern repeats.
     units
         Number of units of the map.
+    ranges
+        Smallest and largest sizes that were found, for whoever asks again.
     """
 
-    __slots__ = ("_known", "_work_out", "jump", "period", "units")
+    __slots__ = ("_known", "_work_out", "jump", "period", "ranges", "units")
 
     is_plain = False
     is_blind = False
@@ -125,6 +127,7 @@ class WideTrack:
         self.jump = jump
         self.period = period
         self.units = units
+        self.ranges: dict[int, tuple[int, int]] = {}
         self._work_out = work_out
         start, stop = -self._MARGIN, units + self._MARGIN
         if not ahead:

@@ -35,6 +35,10 @@ _MOST_BESIDE = 200_000
 """The same where something else on the way is a model anyway."""
 
 
+_MOST_WEIGHTS = 1 << 23
+"""Entries of all matrices of weights above which nobody looks at pairs: 64 MB."""
+
+
 class Coherence:
     """How pairs of gradients flow back through one network, and what they add to energies.
 
@@ -266,10 +270,13 @@ class Followed(NamedTuple):
         Who follows them; None: nobody does.
     left_out
         What they may add that nobody follows, as a share.
+    too_long
+        Whether the maps are too long to say what they may add.
     """
 
     coherence: Coherence | None
     left_out: float = 0.0
+    too_long: bool = False
 
 
 NOBODY = Followed(None)
@@ -289,6 +296,10 @@ def _worked_out(energy: Energy, target: int) -> Followed:
     is_model = any(energy.layers[node.index].remark for node in nodes)
     if is_model and sum(prod(node.size) for node in nodes) > _MOST_BESIDE // 10:
         return NOBODY
+    # Needs look at the weights of these layers as matrices, outputs times inputs along each axis.
+    matrices = {x for node in nodes if is_fixed(node.op) for x in node.rules}
+    if sum(x.n_in * x.n_out for x in matrices) > _MOST_WEIGHTS:
+        return Followed(None, too_long=True)
     needs = Needs(energy)
     needs.up_to(target)
     count, most = needs.cost(target)

@@ -35,6 +35,11 @@ _LEFT_OUT = (
     "samples: that may add up to {:.0%}, which is left out."
 )
 
+_TOO_LONG = (
+    "A mean over rectified values may give neighbours one gradient; what that adds is left out, as "
+    "the maps are too long to look at."
+)
+
 _SUM_OF_RECTIFIED = (
     "Rectified sources of a sum look at the same samples, which adds about {:.1%} that are left "
     "out ('{}')."
@@ -60,6 +65,8 @@ def notes_of_pairs(
         found = _of_pairs(energy, visited, followed.coherence.needs, added)
     elif followed.left_out > _RESOLUTION:
         found = (_LEFT_OUT.format(followed.left_out),)
+    elif followed.too_long:
+        found = (_TOO_LONG,)
     return found + _of_sums(energy, visited)
 
 

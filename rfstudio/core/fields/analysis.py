@@ -33,7 +33,7 @@ from rfstudio.core.fields.reach import field_of
 from rfstudio.core.fields.recurrence import AllFields, all_fields
 from rfstudio.core.fields.unit_view import UnitView
 from rfstudio.core.network.architecture import INPUT, Architecture
-from rfstudio.core.network.graph import Graph, expand, unchanged_by
+from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand, unchanged_by
 from rfstudio.core.ops import NO_COSTS, Costs
 
 __all__ = ["Analysis", "Fields", "LayerAnalysis", "UnitView", "analyze"]
@@ -61,6 +61,8 @@ class Analysis:
         For each node its learned parameters and multiply-adds.
     misfits
         Merges whose branches do not align.
+    remarks
+        What is to be said of the whole network, before all other diagnostics.
     """
 
     architecture: Architecture
@@ -71,6 +73,7 @@ class Analysis:
     local: tuple[Fields, ...] = field(repr=False)
     costs: tuple[Costs, ...] = field(repr=False)
     misfits: tuple[MergeMisfit, ...] = field(repr=False)
+    remarks: tuple[Diagnostic, ...] = ()
 
     @property
     def input_size(self) -> tuple[int, ...]:
@@ -91,7 +94,8 @@ class Analysis:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Remarks on layers, in the order of the network."""
         repairs = Repairs(self.architecture, self._tried)
-        return diagnose(self.graph, self.fields, self.local, self.misfits, self.reference, repairs)
+        found = diagnose(self.graph, self.fields, self.local, self.misfits, self.reference, repairs)
+        return (*self.remarks, *found)
 
     def _tried(self, architecture: Architecture) -> tuple[Graph, frozenset[int]]:
         """Return the graph of a changed document and which of its merges do not align."""
@@ -289,6 +293,7 @@ def analyze(
     reference: str = INPUT,
     batch_norm_training: bool = False,
     previous: Analysis | None = None,
+    max_layers: int = MAX_LAYERS,
 ) -> Analysis:
     """Analyse a network; total for every document, whatever is wrong becomes a diagnostic.
 
@@ -305,6 +310,8 @@ def analyze(
         all of it.
     previous
         An earlier analysis; what did not change since is taken from it, which only saves time.
+    max_layers
+        Layers from which on the rest is left out, which is a fault.
 
     Raises
     ------
@@ -320,6 +327,7 @@ def analyze(
         input_size,
         batch_norm_training=batch_norm_training,
         previous=None if previous is None else previous.graph,
+        max_layers=max_layers,
     )
     origin = graph.index(reference)
     unchanged = unchanged_by(batch_norm_training=batch_norm_training)

@@ -12,7 +12,7 @@ from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Window
 from rfstudio.core.axes.axis_set import AxisSet, union
 from rfstudio.core.axes.track import Track
 from rfstudio.core.fields.backtrace import read_by, read_by_all
-from rfstudio.core.fields.field import BEYOND, AxisField, MergeMisfit
+from rfstudio.core.fields.field import BEYOND, MAX_UNITS, AxisField, MergeMisfit
 from rfstudio.core.fields.merge_remarks import Repairs, misalignments
 from rfstudio.core.fields.reach import cut_off
 from rfstudio.core.fields.remark import AXIS_NAMES, Diagnostic
@@ -58,18 +58,57 @@ def diagnose(
     found += _without_field(graph, reference)
     found += misalignments(graph, local, misfits, reference, repairs)
     blind_by_rules: dict[int, int] = {}
-    found += _beyond_counting(graph, fields)
+    found += _beyond_counting(graph, fields, local)
+    found += _sampled_ranges(graph, fields, local)
     for node in graph.nodes[1:]:
         assert node.op is not None
         if node.op.context not in _SILENT:
             found += [(node.index, x) for x in _of_layer(node, fields, local, blind_by_rules)]
     if not graph.faults:
         found += _larger_than_input(graph, fields, reference)
-        if max(max(node.size) for node in graph.nodes) <= MAX_SIDE:
-            # Remarks are not worth the memory that walking back over a longer map may take.
+        if _is_quickly_walked(graph):
+            # Remarks are not worth the time and memory that a longer walk back may take.
             found += _holes(graph, fields, reference)
             found += _dead_pixels(graph, reference)
     return tuple(x for _, x in sorted(found, key=lambda pair: pair[0]))
+
+
+def _sampled_ranges(
+    graph: Graph,
+    fields: Sequence[tuple[AxisField, ...]],
+    local: Sequence[tuple[AxisField, ...]],
+) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on the first layer whose map is too long to look at the field of every unit."""
+    for node in graph.nodes[1:]:
+        if max(node.size) <= MAX_UNITS:
+            continue
+        both = (fields[node.index], local[node.index])
+        if any(x.is_sampled(n) for y in both for x, n in zip(y, node.size, strict=True)):
+            yield (
+                node.index,
+                Diagnostic(
+                    node.name,
+                    "range_at_ends",
+                    f"from '{node.name}' on, where fields differ from unit to unit, their smallest "
+                    f"and largest size are those of the first and last {MAX_UNITS // 2:,} units of "
+                    "an axis: the map is too large to look at all of them live.",
+                    "note",
+                ),
+            )
+            return
+
+
+def _is_quickly_walked(graph: Graph) -> bool:
+    """Whether walking back over whole maps takes little time and memory."""
+    patterns = {id(x): x.n_out for node in graph.nodes for x in node.rules if type(x) is Periodic}
+    return (
+        max(max(node.size) for node in graph.nodes) <= MAX_SIDE
+        and sum(patterns.values()) <= _MAX_LISTED
+    )
+
+
+_MAX_LISTED = 1 << 20
+"""Outputs of patterns, along an axis of all maps, that are gone through for a remark."""
 
 
 def _without_field(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic]]:
@@ -93,11 +132,13 @@ def _without_field(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnost
 
 
 def _beyond_counting(
-    graph: Graph, fields: Sequence[tuple[AxisField, ...]]
+    graph: Graph,
+    fields: Sequence[tuple[AxisField, ...]],
+    local: Sequence[tuple[AxisField, ...]],
 ) -> Iterator[tuple[int, Diagnostic]]:
     """Remark on the first layer whose field reaches further than is counted."""
     for node in graph.nodes[1:]:
-        if any(x is BEYOND for x in fields[node.index]):
+        if any(x is BEYOND for x in (*fields[node.index], *local[node.index])):
             yield (
                 node.index,
                 Diagnostic(

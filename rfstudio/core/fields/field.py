@@ -128,8 +128,13 @@ class AxisField(NamedTuple):
                 0 if a is None or b is None else b - a + 1 for a, b in zip(first, last, strict=True)
             ]
             return min(sizes), max(sizes)
-        spans = sizes_of(hull_of_bounds(x.bounds(self._looked_at(units)) for x in self.tracks))
-        return int(spans.min()), int(spans.max())
+        is_wide = len(self.tracks) == 1 and isinstance(track, WideTrack)
+        known = track.ranges if is_wide else {}  # type: ignore[union-attr]  # just asked
+        if units not in known:
+            looked_at = self._looked_at(units)
+            spans = sizes_of(hull_of_bounds(x.bounds(looked_at) for x in self.tracks))
+            known[units] = int(spans.min()), int(spans.max())
+        return known[units]
 
     def _looked_at(self, units: int) -> Units:
         """Return the units over which a range of sizes goes: all, or those at both ends."""
@@ -148,7 +153,7 @@ class AxisField(NamedTuple):
         return units > MAX_UNITS and (len(self.tracks) > 1 or self.tracks[0].period > MAX_UNITS)
 
 
-MAX_UNITS = 1 << 18
+MAX_UNITS = 1 << 14
 """Units of a map that a range of sizes looks at; of a longer one, half of them at either end."""
 
 START = AxisField((Track(1, (0,), (0,)),))
@@ -283,7 +288,7 @@ def _through_pattern(
 _MOST_TAPS = 2048
 """Taps at either end of a window that are looked at where a pattern is longer than that."""
 
-_ONE_BY_ONE = 1 << 14
+_ONE_BY_ONE = 1 << 10
 """Reads of a period up to which it is worked out unit by unit; more at once are quicker."""
 
 _AHEAD = 1 << 18

@@ -34,7 +34,8 @@ def cut_off(graph: Graph, reference: int = 0) -> Mapping[int, int]:
         return found  # the first empty map is always a fault
     nodes = graph.nodes
     for node in nodes[reference + 1 :]:
-        blocked = [x if 0 in nodes[x].size else found.get(x, -1) for x in node.inputs]
+        # The first empty map is the cause of all that are empty after it.
+        blocked = [found.get(x, x if 0 in nodes[x].size else -1) for x in node.inputs]
         if min(blocked) >= 0:
             found[node.index] = blocked[0]
     return found

@@ -153,6 +153,7 @@ def expand(
     *,
     batch_norm_training: bool = False,
     previous: Graph | None = None,
+    max_layers: int = MAX_LAYERS,
 ) -> Graph:
     """Expand a document into its flat graph; total: what is wrong becomes a `Fault`.
 
@@ -170,6 +171,8 @@ def expand(
     previous
         An earlier expansion with the same `batch_norm_training`; what did not change since is
         taken from it, which only saves time.
+    max_layers
+        Layers from which on the rest is left out, which is a fault.
 
     Raises
     ------
@@ -179,10 +182,17 @@ def expand(
     size = architecture.input_size if input_size is None else checked_size(architecture, input_size)
     key = (size, batch_norm_training)
     graph = RECENT_GRAPHS.get(architecture, key, None)
+    if graph is not None and len(graph.nodes) - 1 <= max_layers:
+        return graph
+    # One that was cut off is not that of the document.
+    cut_key = (*key, max_layers)
+    graph = RECENT_GRAPHS.get(architecture, cut_key, None)
     if graph is not None:
         return graph
     known_rules = previous.known_rules if previous is not None else {}
-    expansion = _Expansion(size, architecture.channels, batch_norm_training, known_rules)
+    expansion = _Expansion(
+        size, architecture.channels, batch_norm_training, known_rules, max_layers
+    )
     expansion.given.enter("", architecture.layers)
     expansion.body(architecture.layers, (), ("",), 0)
     graph = Graph(
@@ -191,7 +201,7 @@ def expand(
         tuple(expansion.faults),
         MappingProxyType(expansion.rules),
     )
-    return RECENT_GRAPHS.put(architecture, key, graph)
+    return RECENT_GRAPHS.put(architecture, cut_key if expansion.is_cut else key, graph)
 
 
 RECENT_GRAPHS: Recent[Architecture, Graph] = Recent(4)
@@ -208,6 +218,7 @@ class _Expansion:
         channels: int,
         batch_norm_training: bool,
         known_rules: Mapping[tuple[int, tuple[int, ...]], AxisRules],
+        max_layers: int,
     ) -> None:
         rules = tuple(Window(n, n) for n in size)
         self.nodes = [Node(0, INPUT, None, (), size, channels, None, rules)]
@@ -216,7 +227,8 @@ class _Expansion:
         self._numbers: dict[str, int] = {}
         self.given = GivenNames()
         self._sequences: set[str] = set()
-        self._steps = 4 * MAX_LAYERS
+        self._max_layers = max_layers
+        self._steps = 4 * max_layers
         self._comparisons = MAX_COMPARISONS
         self._batch_norm_training = batch_norm_training
         self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
@@ -230,7 +242,7 @@ class _Expansion:
     ) -> int:
         for i, item in enumerate(items):
             self._steps -= 1
-            if self._steps < 0 or len(self.nodes) > MAX_LAYERS:
+            if self._steps < 0 or len(self.nodes) > self._max_layers:
                 self._too_many((*base, i))
                 return source
             location = (*base, i)
@@ -303,7 +315,7 @@ class _Expansion:
     ) -> int:
         for i in range(item.times):
             self._steps -= 1
-            if self._steps < 0 or len(self.nodes) > MAX_LAYERS:
+            if self._steps < 0 or len(self.nodes) > self._max_layers:
                 self._too_many(location)
                 break
             prefix = f"{scopes[0]}{i}."
@@ -496,13 +508,19 @@ class _Expansion:
                 "name",
             )
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether layers were left out."""
+        return any(x.code == "too_many_layers" for x in self.faults)
+
     def _too_many(self, location: Location) -> None:
-        if not any(x.code == "too_many_layers" for x in self.faults):
+        if not self.is_cut:
             self._fault(
                 location,
                 "",
                 "too_many_layers",
-                f"the network has more than {MAX_LAYERS:,} layers; the rest is left out",
+                f"the network has more than {self._max_layers:,} layers; the rest is left out"
+                + ("" if self._max_layers == MAX_LAYERS else ", as it is too large to show live"),
             )
 
     def _fault(

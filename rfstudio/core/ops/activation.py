@@ -17,7 +17,7 @@ from rfstudio.core.errors import OpError
 from rfstudio.core.memo import remembered
 from rfstudio.core.normal import cdf, density, nodes
 from rfstudio.core.ops.operation import Costs, Free, Pointwise
-from rfstudio.core.ops.values import Kind, parameter
+from rfstudio.core.ops.values import STEEPEST, Kind, parameter
 
 Values = NDArray[np.float64]
 
@@ -179,7 +179,9 @@ class LeakyRelu(Free, Homogeneous):
     title: ClassVar[str] = "Leaky ReLU"
     torch_function: ClassVar[str] = "F.leaky_relu"
 
-    negative_slope: float = parameter(Kind.NUMBER, "Slope below zero.", 0.01)
+    negative_slope: float = parameter(
+        Kind.NUMBER, "Slope below zero.", 0.01, minimum=-STEEPEST, maximum=STEEPEST
+    )
 
     @property
     def slope_below(self) -> float:
@@ -194,7 +196,9 @@ class Elu(Free, Activation):
     title: ClassVar[str] = "ELU"
     torch_function: ClassVar[str] = "F.elu"
 
-    alpha: float = parameter(Kind.NUMBER, "Depth of the negative part.", 1.0)
+    alpha: float = parameter(
+        Kind.NUMBER, "Depth of the negative part.", 1.0, minimum=-STEEPEST, maximum=STEEPEST
+    )
 
     @property
     def is_rising(self) -> bool:
@@ -344,8 +348,12 @@ class Softplus(Free, Activation):
     torch_function: ClassVar[str] = "F.softplus"
     is_rising: ClassVar[bool] = True
 
-    beta: float = parameter(Kind.NUMBER, "Sharpness of the bend.", 1.0, minimum=1e-3)
-    threshold: float = parameter(Kind.NUMBER, "Above it the function is x.", 20.0)
+    beta: float = parameter(
+        Kind.NUMBER, "Sharpness of the bend.", 1.0, minimum=1e-3, maximum=STEEPEST
+    )
+    threshold: float = parameter(
+        Kind.NUMBER, "Above it the function is x.", 20.0, minimum=0, maximum=STEEPEST
+    )
 
     def value(self, x: Values) -> Values:
         bent = np.logaddexp(0.0, x * self.beta) / self.beta
@@ -367,7 +375,9 @@ class Prelu(Homogeneous):
     num_parameters: int = parameter(
         Kind.INTEGER, "One slope for all channels, or one per channel.", 1, minimum=1
     )
-    init: float = parameter(Kind.NUMBER, "Slope at the start.", 0.25)
+    init: float = parameter(
+        Kind.NUMBER, "Slope at the start.", 0.25, minimum=-STEEPEST, maximum=STEEPEST
+    )
 
     @property
     def slope_below(self) -> float:

@@ -160,7 +160,8 @@ class WindowAttention(MultiHead):
         return tuple(rules)
 
     def demands(self, sizes: tuple[int, ...]) -> Demands:
-        return [(0, w * w) for w in per_axis(self.window_size, len(sizes))]
+        # Each sample of a window reads the whole window.
+        return [(0, 8 * w * w) for w in per_axis(self.window_size, len(sizes))]
 
     def costs(
         self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]

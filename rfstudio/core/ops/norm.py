@@ -21,7 +21,7 @@ from rfstudio.core.ops.operation import (
     by_position,
     whole_rules,
 )
-from rfstudio.core.ops.values import Kind, parameter
+from rfstudio.core.ops.values import GREATEST, STEEPEST, Kind, parameter
 
 _EPS = "Added to the variance."
 _AFFINE = "Whether scale and shift are learned."
@@ -57,7 +57,7 @@ class InstanceNorm(MapNorm):
     keyword: ClassVar[str] = "instance_norm"
     title: ClassVar[str] = "Instance normalisation"
 
-    eps: float = parameter(Kind.NUMBER, _EPS, 1e-5, minimum=0)
+    eps: float = parameter(Kind.NUMBER, _EPS, 1e-5, minimum=0, maximum=GREATEST)
     affine: bool = parameter(Kind.BOOLEAN, _AFFINE, False)
 
 
@@ -69,7 +69,7 @@ class GroupNorm(MapNorm):
     title: ClassVar[str] = "Group normalisation"
 
     num_groups: int = parameter(Kind.INTEGER, "Number of channel groups.", minimum=1)
-    eps: float = parameter(Kind.NUMBER, _EPS, 1e-5, minimum=0)
+    eps: float = parameter(Kind.NUMBER, _EPS, 1e-5, minimum=0, maximum=GREATEST)
     affine: bool = parameter(Kind.BOOLEAN, _AFFINE, True)
 
     @classmethod
@@ -93,7 +93,7 @@ class LayerNorm(Pointwise):
     title: ClassVar[str] = "Layer normalisation"
     followed_apart: ClassVar[bool] = True
 
-    eps: float = parameter(Kind.NUMBER, _EPS, 1e-5, minimum=0)
+    eps: float = parameter(Kind.NUMBER, _EPS, 1e-5, minimum=0, maximum=GREATEST)
     elementwise_affine: bool = parameter(Kind.BOOLEAN, _AFFINE, True)
 
     def costs(
@@ -134,7 +134,7 @@ class LayerScale(Pointwise):
     title: ClassVar[str] = "Layer scale"
     followed_apart: ClassVar[bool] = True
 
-    init: float = parameter(Kind.NUMBER, "Factor at the start.", 1e-6, minimum=0)
+    init: float = parameter(Kind.NUMBER, "Factor at the start.", 1e-6, minimum=0, maximum=STEEPEST)
 
     def costs(
         self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
@@ -154,9 +154,11 @@ class LocalResponseNorm(Free, Pointwise):
     title: ClassVar[str] = "Local response normalisation"
 
     size: int = parameter(Kind.INTEGER, "Number of neighbouring channels.", 5, minimum=1)
-    alpha: float = parameter(Kind.NUMBER, "Weight of the energy.", 1e-4)
-    beta: float = parameter(Kind.NUMBER, "Exponent.", 0.75)
-    k: float = parameter(Kind.NUMBER, "Added to the energy.", 1.0)
+    alpha: float = parameter(
+        Kind.NUMBER, "Weight of the energy.", 1e-4, minimum=0, maximum=GREATEST
+    )
+    beta: float = parameter(Kind.NUMBER, "Exponent.", 0.75, minimum=0, maximum=10)
+    k: float = parameter(Kind.NUMBER, "Added to the energy.", 1.0, minimum=1e-6, maximum=GREATEST)
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
         """(E22) Values × f, M_in = f² M, f = (k + α s)^−β, s the mean square of all channels."""
@@ -178,8 +180,10 @@ class BatchNorm(Pointwise):
     mixes_in_training: ClassVar[bool] = True
     followed_apart: ClassVar[bool] = True
 
-    eps: float = parameter(Kind.NUMBER, _EPS, 1e-5, minimum=0)
-    momentum: float = parameter(Kind.NUMBER, "Share of a batch in the statistics.", 0.1, minimum=0)
+    eps: float = parameter(Kind.NUMBER, _EPS, 1e-5, minimum=0, maximum=GREATEST)
+    momentum: float = parameter(
+        Kind.NUMBER, "Share of a batch in the statistics.", 0.1, minimum=0, maximum=1
+    )
     affine: bool = parameter(Kind.BOOLEAN, _AFFINE, True)
     scale: bool = parameter(
         Kind.BOOLEAN, "Whether affine has a learned scale, besides the shift.", True

@@ -269,6 +269,7 @@ def _parameters(op_type: type[Operation]) -> tuple[Parameter, ...]:
             default=None if x.default is MISSING else x.default,
             required=x.default is MISSING,
             minimum=x.metadata["minimum"],
+            maximum=x.metadata["maximum"],
             choices=x.metadata["choices"],
             description=x.metadata["description"],
             word=x.metadata["word"] or x.name,

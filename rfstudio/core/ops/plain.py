@@ -8,7 +8,6 @@ from typing import ClassVar
 from rfstudio.core.energy.backward import PASS, Backward
 from rfstudio.core.energy.layer import Layer, Place, Runs, average
 from rfstudio.core.energy.moments import Moments, concentration
-from rfstudio.core.errors import OpError
 from rfstudio.core.ops.operation import Free, Pointwise
 from rfstudio.core.ops.values import Kind, parameter
 
@@ -59,8 +58,4 @@ class Dropout(Nothing):
     keyword: ClassVar[str] = "dropout"
     title: ClassVar[str] = "Dropout"
 
-    p: float = parameter(Kind.NUMBER, "Share of zeros while training.", 0.5, minimum=0)
-
-    def _check(self) -> None:
-        if self.p > 1:
-            raise OpError(f"p must be at most 1, not {self.p}")
+    p: float = parameter(Kind.NUMBER, "Share of zeros while training.", 0.5, minimum=0, maximum=1)

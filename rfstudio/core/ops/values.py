@@ -29,6 +29,13 @@ LIMIT = 2**31
 """What every whole number of an operation stays below, with either sign."""
 
 
+STEEPEST = 1000
+"""Greatest slope or factor; what formulas make of it stays within a float for many layers."""
+
+GREATEST = 1e6
+"""Greatest number that is added to an energy or a variance."""
+
+
 class Kind(Enum):
     """What sort of value a parameter takes; readers, writers and forms are driven by it."""
 
@@ -60,8 +67,8 @@ class Parameter:
         Its value if it is not given; meaningless if `required`.
     required
         Whether it must be given.
-    minimum
-        The least value of a number or of each entry of a size, if there is one.
+    minimum, maximum
+        The least and the greatest value of a number or of each entry of a size, if there is one.
     choices
         The words of a `Kind.CHOICE`.
     description
@@ -75,6 +82,7 @@ class Parameter:
     default: Any
     required: bool
     minimum: float | None
+    maximum: float | None
     choices: tuple[str, ...]
     description: str
     word: str
@@ -86,6 +94,7 @@ def parameter(
     default: Any = MISSING,
     *,
     minimum: float | None = None,
+    maximum: float | None = None,
     choices: tuple[str, ...] = (),
     word: str = "",
 ) -> Any:
@@ -97,6 +106,7 @@ def parameter(
         "kind": kind,
         "description": description,
         "minimum": minimum,
+        "maximum": maximum,
         "choices": choices,
         "word": word,
     }
@@ -189,8 +199,8 @@ def fault(parameter: Parameter, value: Any) -> str:
     if value is None:
         optional = parameter.default is None and not parameter.required
         return "" if optional else f"{parameter.kind.value}"
-    least = parameter.minimum
-    at_least = "" if least is None else f", at least {least:g}"
+    least, most = parameter.minimum, parameter.maximum
+    allowed = _range_text(least, most)
     entries = value if isinstance(value, tuple | list) else (value,)
     good: bool
     match parameter.kind:
@@ -219,10 +229,18 @@ def fault(parameter: Parameter, value: Any) -> str:
         case Kind.PADDING:
             return "" if _is_padding(value) else f"{parameter.kind.value}"
     if not good:
-        return f"{parameter.kind.value}{at_least}"
+        return f"{parameter.kind.value}{allowed}"
     if least is not None and any(x < least for x in entries):
         return f"at least {least:g}"
+    if most is not None and any(x > most for x in entries):
+        return f"at most {most:g}"
     return ""
+
+
+def _range_text(least: float | None, most: float | None) -> str:
+    if most is None:
+        return "" if least is None else f", at least {least:g}"
+    return f", at most {most:g}" if least is None else f", from {least:g} to {most:g}"
 
 
 def _is_int(value: object) -> bool:

@@ -7,7 +7,7 @@ from time import perf_counter
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from rfstudio import api
-from rfstudio.app.measuring.expected_fields import has_small_maps
+from rfstudio.app.measuring.expected_fields import has_small_maps, is_quick
 from rfstudio.core.effective.expected import source_of_same_field
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -77,6 +77,8 @@ class ErfSizes(QObject):
         if same in self._sizes:
             return self._sizes[same]
         unit = tuple(n // 2 for n in node.size)
+        if not is_quick(analysis, index, unit):
+            return None
         try:
             erf = api.expected_erf(analysis, node.name, unit)
         except RFStudioError:

@@ -13,6 +13,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from rfstudio.app.measuring.erf_view import ErfView
+from rfstudio.app.measuring.expected_fields import EXPECTED
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
@@ -199,7 +200,8 @@ class ProfileChart(QWidget):
         expected, measured = shown.expected, shown.measured
         if view.visible_region is None or shown.field is None:
             late = "The effective field appears when the unit stops moving."
-            self._say(late if shown.is_late else "This unit has no effective field to show.")
+            why = EXPECTED.why_none(analysis, layer, unit)
+            self._say(late if shown.is_late else why or "This unit has no effective field to show.")
             return
         self._say("")
         centre = grid_of(analysis, layer).centre(unit)

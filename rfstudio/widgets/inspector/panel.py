@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLay
 
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.measuring.erf_view import ErfView
+from rfstudio.app.measuring.expected_fields import EXPECTED
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection, Shown
@@ -135,7 +136,8 @@ class Inspector(QScrollArea):
         field = shown.field
         if field is None:
             late = "Appears when the unit stops moving."
-            none = "None: the unit sees nothing, or the input is too large to follow live."
+            none = EXPECTED.why_none(shown.analysis, shown.layer, shown.unit)
+            none = none or "None: the unit sees nothing."
             self._fill_effective("Effective field", (), late if shown.is_late else none)
             return
         title = f"Effective field, {field.label}"
