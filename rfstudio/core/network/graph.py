@@ -359,12 +359,7 @@ class _Expansion:
     def _node(self, name: str, op: Op, sources: tuple[int, ...], location: Location) -> int:
         nodes = self.nodes
         if name in self.paths:
-            self._fault(
-                location,
-                name,
-                "duplicate_name",
-                f"the path '{name}' is used twice; give this layer another name",
-            )
+            self._used_twice(location, name, "layer")
             name = self._distinct(name)
         first = nodes[sources[0]]
         index = self.paths[name] = len(nodes)
@@ -482,14 +477,13 @@ class _Expansion:
 
     def _alias(self, path: str, index: int, location: Location) -> None:
         if path in self.paths:
-            self._fault(
-                location,
-                path,
-                "duplicate_name",
-                f"the path '{path}' is used twice; give this container another name",
-            )
+            self._used_twice(location, path, "container")
             return
         self.paths[path] = index
+
+    def _used_twice(self, location: Location, path: str, what: str) -> None:
+        text = f"the path '{path}' is used twice; give this {what} another name"
+        self._fault(location, path, "duplicate_name", text)
 
     def _distinct(self, name: str) -> str:
         number = self._numbers.get(f"{name}~", 2)
@@ -500,13 +494,8 @@ class _Expansion:
 
     def _check_name(self, name: str, location: Location) -> None:
         if name == INPUT or "." in name:
-            self._fault(
-                location,
-                name,
-                "bad_name",
-                f"'{name}' is not allowed as a name: it must not be 'input' or hold a dot",
-                "name",
-            )
+            text = f"'{name}' is not allowed as a name: it must not be 'input' or hold a dot"
+            self._fault(location, name, "bad_name", text, "name")
 
     @property
     def is_cut(self) -> bool:
