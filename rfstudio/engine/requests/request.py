@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core.errors import shown
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.errors import MeasurementError
 
@@ -143,6 +144,10 @@ def refuse_unknown(names: Iterable[str]) -> None:
 _WHOLE = ("seed", "channel")
 
 
+MAX_NUMBER = 10**9
+"""Largest number of samples and of the like."""
+
+
 def check_numbers(request: Any, at_least_1: Sequence[str], any_whole: Sequence[str]) -> None:
     """Refuse attributes of a request that are not whole numbers, or too small; None is allowed.
 
@@ -161,6 +166,11 @@ def check_numbers(request: Any, at_least_1: Sequence[str], any_whole: Sequence[s
             raise MeasurementError(f"{name} must be a whole number, not {value!r}")
         if name in at_least_1 and value < 1:
             raise MeasurementError(f"{name} must be at least 1, not {value}")
+        if abs(int(value)) > MAX_NUMBER and name != "seed":
+            raise MeasurementError(
+                f"{name} must be at most {MAX_NUMBER:,}, not {shown(str(value), 30)}; "
+                "so many would take years"
+            )
         object.__setattr__(request, name, int(value))
     check_seed(request.seed)
 

@@ -162,7 +162,8 @@ def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
     writer.writerow(headers)
     for layer in layers:
         ranges = layer.rf_size_range
-        cells: list[object] = [layer.name, layer.op, " ".join(layer.inputs)]
+        names = (layer.name, layer.op, " ".join(layer.inputs))
+        cells: list[object] = list(map(no_formula, names))
         cells += [layer.channels, layer.parameters, layer.macs]
         for values in (
             layer.output_size,
@@ -254,6 +255,14 @@ def comparison_json(analyses: Mapping[str, Analysis]) -> str:
     return '{"format": 1,\n "networks": ' + _json_lines(records) + "}\n"
 
 
+def no_formula(text: str) -> str:
+    """Return a text as a cell of CSV that no spreadsheet takes for a formula.
+
+    A network may come from anywhere, and a layer be called ``=HYPERLINK("http://…")``.
+    """
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
 def table_csv(table: Table) -> str:
     """Return any table as CSV, without the separators of thousands."""
     buffer = io.StringIO()
@@ -261,7 +270,7 @@ def table_csv(table: Table) -> str:
     writer.writerow(table.headers)
     for row in table.rows:
         writer.writerow(
-            x.replace(",", "").replace(MINUS, "-") if numeric else x
+            x.replace(",", "").replace(MINUS, "-") if numeric else no_formula(x)
             for x, numeric in zip(row, table.numeric, strict=True)
         )
     return buffer.getvalue()

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from rfstudio.engine.measuring.erf import measure
+from rfstudio.engine.process.errors import MeasurementError
+from rfstudio.engine.requests.request import ErfRequest
+from rfstudio.formats.networks.presets import read_preset
+
 _PROGRAM = """
 import resource, sys
 import numpy, torch
@@ -73,3 +78,16 @@ def test_that_a_full_memory_halves_the_batch_and_ends_in_a_sentence() -> None:
     sentence, halved = done.stdout.splitlines()
     assert halved.startswith("16 True memory ran out; samples at once reduced to 8")
     assert sentence.startswith("memory does not suffice")
+
+
+@pytest.mark.parametrize("size", [(999_999_999, 999_999_999), (2**31 - 1, 4)])
+def test_that_images_beyond_the_memory_are_refused_with_what_they_need(size) -> None:
+    request = ErfRequest(architecture=read_preset("luo_20_layers"), layer="stack", input_size=size)
+    with pytest.raises(MeasurementError, match="GB"):
+        measure(request)
+
+
+def test_that_samples_beyond_reason_are_refused_in_short() -> None:
+    with pytest.raises(MeasurementError, match=r"samples must be at most 1,000,000,000") as caught:
+        ErfRequest(architecture=read_preset("vgg16"), layer="conv1_1", samples=10**400)
+    assert len(str(caught.value)) < 200

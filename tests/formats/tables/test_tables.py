@@ -180,3 +180,13 @@ def test_that_a_field_that_depends_on_the_unit_is_shown_as_a_range() -> None:
     )
     layer = analyze(network)["conv"]
     assert tables.field_text(layer) == "1…2×1…2"
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x")', "@SUM(1)", "+1+1", "-2", "\tx"])
+def test_that_no_name_becomes_a_formula_in_a_spreadsheet(name: str) -> None:
+    layers = (Layer(ops.Relu(), name), Layer(ops.Relu(), "b", (name,)))
+    found = analyze(Architecture("net", "", "", (4, 4), 1, layers))
+    rows = list(csv.reader(tables.analysis_csv(found.layers).splitlines()))
+    assert rows[1][0] == rows[2][2] == f"'{name}"
+    compared = tables.table_csv(tables.comparison_table({name: found}))
+    assert next(csv.reader(compared.splitlines()[1:]))[0] == f"'{name}"
