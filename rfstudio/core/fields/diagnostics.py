@@ -12,7 +12,7 @@ from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Window
 from rfstudio.core.axes.axis_set import AxisSet, union
 from rfstudio.core.axes.track import Track
 from rfstudio.core.fields.backtrace import read_by, read_by_all
-from rfstudio.core.fields.field import BEYOND, MAX_UNITS, AxisField, MergeMisfit
+from rfstudio.core.fields.field import BEYOND, MAX_TRACKS, MAX_UNITS, AxisField, MergeMisfit
 from rfstudio.core.fields.merge_remarks import Repairs, misalignments
 from rfstudio.core.fields.reach import cut_off
 from rfstudio.core.fields.remark import AXIS_NAMES, Diagnostic
@@ -144,8 +144,10 @@ def _beyond_counting(
                 Diagnostic(
                     node.name,
                     "field_too_large",
-                    f"from '{node.name}' on the field reaches more than 10^17 pixels far, beyond "
-                    "what is worked out; use smaller strides, kernels and dilations.",
+                    f"from '{node.name}' on the field is beyond what is worked out: it reaches "
+                    f"more than 10^17 pixels far, or joins more than {MAX_TRACKS} branches of "
+                    "different strides; use smaller strides, kernels and dilations, and the same "
+                    "product of strides in all branches.",
                 ),
             )
             return
@@ -243,6 +245,8 @@ def _blind_in_pattern(rule: Periodic) -> int:
     first, last = min(opening * period, n), min(closing * period, n)
     whole, rest = divmod(last - first, period)
     empty = [not phase for phase in rule.phases]
+    if first + n - last > _MAX_LISTED:
+        return 0  # a remark is not worth the memory
     at_borders = sum(
         stop - start - int(np.unique(rule.pairs_of(start, stop)[0]).size)
         for start, stop in ((0, first), (last, n))

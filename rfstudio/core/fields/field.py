@@ -153,6 +153,9 @@ class AxisField(NamedTuple):
         return units > MAX_UNITS and (len(self.tracks) > 1 or self.tracks[0].period > MAX_UNITS)
 
 
+MAX_TRACKS = 8
+"""Different strides of branches that are followed; each copy of a repeat may add one."""
+
 MAX_UNITS = 1 << 14
 """Units of a map that a range of sizes looks at; of a longer one, half of them at either end."""
 
@@ -163,7 +166,8 @@ UNSEEN = AxisField(())
 """Field of a map that does not read the reference at all."""
 
 BEYOND = AxisField((), by_size=True)
-"""Stands for a field that reaches further than positions are counted, and all after it."""
+"""Stands for a field that reaches further than positions are counted, or in too many different
+strides at the same time; and for all after it."""
 
 MAX_REACH = 1 << 58
 """Pixels, from the image to what a field reaches, that are counted; numpy counts to 2^63."""
@@ -375,6 +379,8 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     for _, field in seen:
         for track in field.tracks:
             groups.setdefault(track.jump, []).append(track)
+    if len(groups) > MAX_TRACKS:
+        return BEYOND, misfit
     tracks = tuple(_hull(groups[jump]) for jump in sorted(groups))
     by_size = by_size or len(tracks) > 1 or any(isinstance(x, WideTrack) for x in tracks)
     return AxisField(tracks, False, worst, by_size), misfit

@@ -15,7 +15,7 @@ from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf, path_counts
 from rfstudio.core.errors import RFStudioError, TooLargeError, UnitError
 from rfstudio.core.fields.analysis import Analysis, analyze
-from rfstudio.core.network.architecture import Architecture, Layer, Repeat
+from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
 from rfstudio.formats.networks.presets import read_preset
 from tests.strategies import drafts
 
@@ -143,3 +143,18 @@ def test_that_only_so_many_layers_are_shown_live() -> None:
     (error,) = [x.message for x in analysis.diagnostics if x.severity == "error"]
     assert "more than 100 layers" in error
     assert "too large to show live" in error
+
+
+def test_that_branches_of_more_and_more_strides_are_given_up_in_words() -> None:
+    """Each copy of a repeat adds a stride of its own: hundreds of them took ten seconds."""
+    body = (Residual((Layer(ops.MaxPool(kernel_size=1, stride=2)),)),)
+    network = Architecture("strides", "", "", (64, 64), 3, (Repeat(400, body),))
+    started = time.process_time()
+    analysis = analyze(network)
+    assert "field_too_large" in {x.code for x in analysis.diagnostics}
+    assert time.process_time() - started < 2
+
+
+def test_that_long_borders_of_a_pattern_take_no_memory() -> None:
+    conv = ops.ConvTranspose(kernel_size=1, stride=2, padding=-(2**30))
+    assert _analysis(Layer(conv), size=(4,)).diagnostics is not None
