@@ -93,7 +93,27 @@ class Law:
     @cached_property
     def positive(self) -> float:
         """Probability of a value above 0."""
-        return float(self.weights[self.points > 0].sum())
+        return float(self.weights @ self.above)
+
+    @cached_property
+    def above(self) -> Points:
+        """Share of the values that each point has the weight of that are above 0.
+
+        Those are the values around it, as far as the middle between it and the nearest other
+        point, so that one point of a density may have values of both signs.  Where no point is
+        below 0, as after a rectifier, those at 0 are 0 itself.
+        """
+        points = self.points
+        above = (points > 0).astype(np.float64)
+        if not 0 < np.count_nonzero(points < 0) < points.size:
+            return above
+        order = np.argsort(points)
+        gaps = np.concatenate([[np.inf], np.diff(points[order]), [np.inf]])
+        width = np.minimum(gaps[:-1], gaps[1:])
+        cut = np.abs(points[order]) < width / 2
+        places = order[cut]
+        above[places] = 0.5 + points[places] / width[cut]
+        return above
 
     @cached_property
     def slope(self) -> float:
@@ -182,10 +202,18 @@ def normal_law(square: float) -> Law:
 
 def _after(curve: Curve, law: Law) -> Law:
     """Return the distribution after an activation."""
-    slopes = curve.slope(law.points) ** 2
+    slopes = _squared_slopes(curve, law)
     if law.slopes is not None:
         slopes = slopes * law.slopes
     return Law(curve.value(law.points), law.weights, slopes)
+
+
+def _squared_slopes(curve: Curve, law: Law) -> Points:
+    """Return φ′² by point; of a rectifier, whose slope jumps at 0, the mean over its values."""
+    if curve.slope_below is not None:
+        return law.above + (1 - law.above) * curve.slope_below**2
+    result: Points = curve.slope(law.points) ** 2
+    return result
 
 
 def random_sums(x: Moments, square: float, shared: float | None = None) -> Moments:
@@ -279,7 +307,7 @@ def mean_squared_slope(curve: Curve, x: Moments) -> float:
         return law.positive + (1 - law.positive) * curve.slope_below**2
     elif law.points.min() >= 0:  # made positive by a rectifier, where it is 0 nothing arrives
         weights = weights * (law.points > 0)
-    return float(weights @ curve.slope(law.points) ** 2) / max(float(weights.sum()), 1e-300)
+    return float(weights @ _squared_slopes(curve, law)) / max(float(weights.sum()), 1e-300)
 
 
 def _mean_slope(curve: Curve, law: Law) -> float:
