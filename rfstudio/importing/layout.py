@@ -236,11 +236,6 @@ def refined(
     return None if left or right else pairs
 
 
-def with_digits(view: View, dims: Iterable[Dim]) -> View:
-    """Return a view with other dimensions."""
-    return replace(view, dims=tuple(dims))
-
-
 def with_channels(dims: Sequence[Dim]) -> tuple[Dim, ...]:
     """Return dimensions whose channel digits number the channels of a map of their own, in order.
 
