@@ -64,9 +64,9 @@ class Studio(QObject):
             self.images.image_changed.connect(self._show_image_to_measurements)
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
         self.erf_export = ErfExport(self.erf)
-        self.select_telling_layer()
+        self.select_informative_layer()
 
-    def select_telling_layer(self) -> None:
+    def select_informative_layer(self) -> None:
         """Choose the centre unit of the deepest layer whose local field is worth seeing.
 
         A convolution with positions, if there is one: that is what people ask about.

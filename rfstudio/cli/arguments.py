@@ -42,7 +42,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     Raises
     ------
     SystemExit
-        After printing, if help was asked for or the usage is wrong.
+        After printing, if help was requested or the usage is wrong.
     """
     argv = _with_joined_numbers(argv)
     if argv and argv[0] in _COMMANDS:

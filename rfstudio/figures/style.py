@@ -95,7 +95,7 @@ def print_settings() -> Iterator[None]:
         "text.usetex": False,
     }
     with mpl.rc_context(settings), warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes; a figure is no place to warn.
+        # A name in a script that the font lacks is drawn as boxes; that needs no warning.
         warnings.filterwarnings("ignore", "(?s)Glyph .* missing")
         yield
 

@@ -53,7 +53,7 @@ def remembered_figure(settings: Settings) -> FigureSettings:
         caption=settings.flag("figure/caption", usual.style.caption),
         legend=settings.flag("figure/legend", usual.style.legend),
     )
-    with suppress(FigureError, ValueError, OverflowError):  # somebody may have edited the file
+    with suppress(FigureError, ValueError, OverflowError):  # the file may have been edited
         style = replace(
             style,
             width_mm=settings.number("figure/width_mm", style.width_mm),

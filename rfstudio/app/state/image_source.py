@@ -77,7 +77,7 @@ class ImageSource(QObject):
         Raises
         ------
         RFStudioError
-            If the file is no image, or too large; the old picture stays.
+            If the file is not an image, or too large; the old picture stays.
         """
         self._number += 1  # an image that is still being decoded is out of date
         self._set(_read(path))
@@ -100,7 +100,7 @@ class ImageSource(QObject):
         self._thread.start()
 
     def wait(self) -> None:
-        """Wait until nothing is decoded any more; its result is dropped."""
+        """Wait until decoding has ended; its result is dropped."""
         self._number += 1
         if self._thread is not None:
             self._thread.join()

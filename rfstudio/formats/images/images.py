@@ -120,7 +120,7 @@ def image_info(path: str | Path) -> ImageInfo:
         width, height = picture.size
         try:
             turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-        except Exception:  # noqa: BLE001 - damaged notes of a camera are no reason to refuse
+        except Exception:  # noqa: BLE001 - damaged metadata is no reason to refuse
             turned = False
         if turned:
             width, height = height, width

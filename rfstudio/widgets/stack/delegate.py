@@ -27,7 +27,7 @@ class Look(NamedTuple):
     Attributes
     ----------
     plain, italic
-        Fonts of items, and of rows that are no items.
+        Fonts of items, and of other rows.
     text, quiet
         Colours of names and numbers, and of summaries.
     is_chosen

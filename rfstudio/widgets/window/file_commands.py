@@ -176,7 +176,7 @@ class FileCommands(QObject):
             return False
         self._preset = ""
         self._studio.document.replace(architecture, path)
-        self._studio.select_telling_layer()
+        self._studio.select_informative_layer()
         self.network_opened.emit()
         return True
 
