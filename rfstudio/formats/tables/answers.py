@@ -102,7 +102,7 @@ def advice_json(advice: Advice) -> str:
 
 def advice_facts(advice: Advice) -> list[tuple[str, str]]:
     """Return advice in words, as pairs of a name and a text."""
-    names = ("sees all of an object", "2 times their size", "3 times their size")
+    names = ("covers all objects", "2 times their size", "3 times their size")
     facts = [
         (name, f"from {layer} on" if layer else "no layer")
         for name, layer in zip(names, advice.first_covering, strict=True)
