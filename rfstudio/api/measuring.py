@@ -87,7 +87,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     position = None if unit is None else whole(unit)
     request, given = _request_of(network, layer, images, unit=position, dtype=dtype, **options)
     if module is None and "weights" not in options:
-        module = _own_module(request)
+        module = own_module(request)
     return measure(request, module=module, images=given)
 
 
@@ -132,7 +132,7 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
     request, given = _request_of(network, layer, images, dtype=dtype, **options)
     if module is None and "weights" not in options:
-        module = _own_module(request)
+        module = own_module(request)
     results = measure_units(request, [whole(x) for x in units], module=module, images=given)
     return _with_frames(results, request, given)
 
@@ -187,7 +187,7 @@ def _request_of(
     return ErfRequest(architecture=architecture, layer=layer, **options), given
 
 
-def _own_module(request: ErfRequest) -> torch.nn.Module | None:
+def own_module(request: ErfRequest) -> torch.nn.Module | None:
     """Return the module from which a network was imported, up to the layer; None: there is none."""
     from rfstudio.importing.imported import Imported
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,6 +13,9 @@ from rfstudio.core.fields.analysis import Analysis, Fields
 from rfstudio.core.fields.analysis import analyze as _analyze
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand
+from rfstudio.engine.process.torch_import import need_torch
+from rfstudio.importing.reference import reference_of
+from rfstudio.importing.report import no_network
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +24,9 @@ Network: TypeAlias = "str | Path | Architecture | nn.Module"
 """A preset's name, the path of a YAML file, a network itself, or a torch module."""
 
 
-def load(network: Network, *, input_size: tuple[int, ...] | None = None) -> Architecture:
+def load(
+    network: Network, *, input_size: tuple[int, ...] | None = None, trust: bool = False
+) -> Architecture:
     """Return a network by the name of a preset, the path of a YAML file, or as a torch module.
 
     Parameters
@@ -30,23 +36,44 @@ def load(network: Network, *, input_size: tuple[int, ...] | None = None) -> Arch
     input_size
         Size of the image along each axis, in pixels, that a module is imported for; others have
         a size of their own.
+    trust
+        Whether Python code may be run to make a module: ``"package.module:callable"`` or
+        ``"file.py:callable"``.
 
     Raises
     ------
     FormatError
         If the file has mistakes; the error lists all of them with their places.
     RFStudioError
-        If there is no such preset or file, or a module comes without a size or cannot be imported.
+        If there is no such preset or file, a module comes without a size or cannot be imported,
+        or code is named that is not trusted.
     """
     if isinstance(network, Architecture):
         return network
     if not isinstance(network, str | Path):
+        if "torch" not in sys.modules:  # without it there are no modules
+            raise RFStudioError(no_network(network))
         from rfstudio.engine.importing.load import load_given
 
         return load_given(network, input_size)
+    if isinstance(network, str) and (code := reference_of(network)) and not _is_file(network):
+        if not trust:
+            raise RFStudioError(
+                f"'{network}' is code: {code.what_would_run()}; "
+                "if you trust it, say so with --trust, or trust=True in Python"
+            )
+        need_torch()
+        from rfstudio.engine.importing.code import module_from
+        from rfstudio.engine.importing.load import load_given
+
+        return load_given(module_from(code), input_size)
     from rfstudio.formats.networks.presets import open_network
 
     return open_network(str(network))
+
+
+def _is_file(name: str) -> bool:
+    return Path(name).exists()
 
 
 def architecture_of(

@@ -14,7 +14,9 @@ from rfstudio.cli.terminal import WRITERS
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
 
-NETWORK is the name of a preset (rfstudio presets) or the path of a YAML file.
+NETWORK is the name of a preset (rfstudio presets) or the path of a YAML file; for commands also
+package.module:callable or file.py:callable, code that makes a torch module, with --trust and
+--input-size.
 """
 
 _EPILOGUE = """\
@@ -187,6 +189,7 @@ def _add_tiles(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
         "--tile", type=_numbers, metavar="H W", help="largest tile that is read, with its overlap"
     )
     parser.add_argument("--image", type=_numbers, metavar="H W", help="size of the image to cut")
+    _add_input_size(parser)
     parser.add_argument(
         "--format", choices=("table", "json"), default="table", help="default: table"
     )
@@ -238,6 +241,7 @@ def _add_compare(
 ) -> None:
     parser = subparsers.add_parser(name, description="Show several networks side by side.")
     parser.add_argument("networks", metavar="NETWORK", nargs="+", help="presets or YAML files")
+    _add_trust(parser)
     _add_input_size(parser)
     parser.add_argument("--format", choices=WRITERS, default="table", help="default: table")
     parser.add_argument(
@@ -256,6 +260,7 @@ def _add_convert(
         name, description="Write a network as a YAML file, or as PyTorch source."
     )
     _add_network(parser)
+    _add_input_size(parser)
     parser.add_argument(
         "--output", type=Path, metavar="FILE", required=True, help="ends in .yaml or .py"
     )
@@ -276,6 +281,15 @@ def _add_erf(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], na
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("network", metavar="NETWORK", help="a preset's name or a YAML file")
+    _add_trust(parser)
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="run the Python code that NETWORK names, as package.module:callable",
+    )
 
 
 def _add_unit(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rfstudio import api, paths
 from rfstudio.cli import terminal
-from rfstudio.cli.resolving import load_network, numbers, position_of, resized, unit_of
+from rfstudio.cli.resolving import load_network, numbers, opened, position_of, unit_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -87,7 +87,9 @@ def _answers(analysis: Analysis, arguments: argparse.Namespace) -> dict[str, obj
 
 def tiles(arguments: argparse.Namespace) -> int:
     """Print how an image may be cut into tiles whose results equal those of the whole."""
-    plan = api.tiles(arguments.network, arguments.layer, tile=arguments.tile, image=arguments.image)
+    size = arguments.image if arguments.input_size is None else arguments.input_size
+    network = opened(arguments.network, size, trust=arguments.trust)
+    plan = api.tiles(network, arguments.layer, tile=arguments.tile, image=arguments.image)
     if arguments.format == "json":
         sys.stdout.write(tiles_json(plan))
         return 0
@@ -99,7 +101,7 @@ def tiles(arguments: argparse.Namespace) -> int:
 
 def advise(arguments: argparse.Namespace) -> int:
     """Print which layers see all of an object, and what could be changed."""
-    found = api.advise(arguments.network, arguments.object, arguments.objects, arguments.input_size)
+    found = api.advise(load_network(arguments), arguments.object, arguments.objects)
     if arguments.format == "json":
         sys.stdout.write(advice_json(found))
         return 0
@@ -157,7 +159,7 @@ def convert(arguments: argparse.Namespace) -> int:
 
     if arguments.output.suffix.lower() not in WRITERS:
         raise UsageError(f"{arguments.output}: a network is written as .yaml or .py (PyTorch)")
-    write_network_file(arguments.output, api.load(arguments.network))
+    write_network_file(arguments.output, load_network(arguments))
     return 0
 
 
@@ -166,7 +168,8 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.output is not None:
         _check_figure(arguments.output)
     analyses = [
-        api.analyze(resized(api.load(name), arguments.input_size)) for name in arguments.networks
+        api.analyze(opened(name, arguments.input_size, trust=arguments.trust))
+        for name in arguments.networks
     ]
     if arguments.output is not None:
         from rfstudio.figures import growth_of, render_growth

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rfstudio import api
 from rfstudio.api.measured import record_of
+from rfstudio.api.measuring import own_module
 from rfstudio.cli import terminal
 from rfstudio.cli.resolving import load_network, position_of
 from rfstudio.cli.usage import UsageError
@@ -61,9 +62,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="0 or more; default: 0")
     parser.add_argument(
         "--weights",
-        default="random",
         metavar="random|uniform|FILE",
-        help="He-initialised, all equal, or a file (.safetensors, .pt); default: random",
+        help="He-initialised, all equal, or a file (.safetensors, .pt); default: "
+        "random, or those of a torch module that is NETWORK",
     )
     parser.add_argument(
         "--images",
@@ -200,7 +201,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         unit=unit,
         estimator=arguments.estimator,
         images=_photos(arguments),
-        weights=arguments.weights,
+        weights=arguments.weights or "random",
         seed=arguments.seed,
         samples=arguments.samples,
         dtype=arguments.dtype,
@@ -209,8 +210,11 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
     )
     if arguments.recipe is not None:
         request = apply_recipe(request, arguments.recipe)
+    own = None
+    if arguments.recipe is None and arguments.weights is None:
+        own = own_module(request)
     try:
-        return api.measure(request, report=_report)
+        return api.measure(request, module=own, report=_report)
     finally:
         _forget_report()
 
@@ -224,7 +228,7 @@ def _photos(arguments: argparse.Namespace) -> Sequence[NDArray[np.uint8]]:
 def _is_given(arguments: argparse.Namespace) -> bool:
     """Whether an option needs a measurement, which no closed form can replace."""
     return (
-        arguments.weights != "random"
+        arguments.weights not in (None, "random")
         or arguments.samples is not None
         or arguments.images is not None
     )
@@ -249,7 +253,7 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         architecture=analysis.architecture,
         layer=arguments.layer,
         images=images,
-        weights=arguments.weights,
+        weights=arguments.weights or "random",
         seed=arguments.seed,
         samples=samples,
         device=arguments.device,

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 
 from rfstudio import api
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.tables.tables import one_line
+from rfstudio.importing.imported import Imported
 
 
 def load_network(arguments: argparse.Namespace) -> Architecture:
     """Return the network that a command names, at the input size that it names."""
-    network = api.load(arguments.network)
-    return resized(network, arguments.input_size)
+    return opened(arguments.network, arguments.input_size, trust=arguments.trust)
+
+
+def opened(name: str, size: tuple[int, ...] | None, *, trust: bool) -> Architecture:
+    """Return a network by its name, at an input size; what an import did goes to standard error."""
+    if size is not None and min(size) < 1:
+        raise UsageError("--input-size must be at least 1 along each axis")
+    network = api.load(name, input_size=size, trust=trust)
+    if isinstance(network, Imported):
+        for remark in network.report:
+            print(one_line(f"rfstudio: import: {remark}"), file=sys.stderr)
+    return resized(network, size)
 
 
 def resized(network: Architecture, size: tuple[int, ...] | None) -> Architecture:

@@ -9,6 +9,11 @@ from typing import Literal
 Sort = Literal["merged", "guessed", "dropped", "global"]
 
 
+def no_network(given: object) -> str:
+    """Return that what was given as a network is none."""
+    return f"a network is a preset's name, a file or a torch module, not {type(given).__name__}"
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """One thing that an import did.

@@ -28,6 +28,47 @@ class Shell:
 
 
 @pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A file that makes a module, and notes when it is run."""
+    target = tmp_path / "my_model.py"
+    target.write_text(_CODE)
+    return target
+
+
+_CODE = """
+from pathlib import Path
+from torch import nn
+Path(__file__).with_suffix(".ran").touch()
+
+def small():
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+
+def broken():
+    raise ValueError("no luck")
+"""
+
+
+def test_that_code_runs_only_where_it_is_trusted(run: Shell, code: Path) -> None:
+    name = f"{code}:small"
+    assert run("analyze", name, "--input-size", 8, 8) == 1
+    assert f"'{name}' is code: this would run the file {code} and call small of it" in run.err
+    assert "--trust" in run.err
+    assert not code.with_suffix(".ran").exists()
+    assert run("analyze", name, "--input-size", 8, 8, "--trust", "--format", "csv") == 0
+    # By hand: 3 pixels of the convolution, and one more of the pool.
+    assert [row["rf_size_y"] for row in csv.DictReader(io.StringIO(run.out))] == ["3", "3", "4"]
+    assert run.err == ""
+    assert run("analyze", name, "--trust") == 1
+    assert "input_size=(224, 224)" in run.err
+    assert run("analyze", f"{code}:broken", "--input-size", 8, 8, "--trust") == 1
+    assert "broken cannot be made: ValueError: no luck" in run.err
+    assert run("analyze", "torch.nn:Nothing", "--input-size", 8, 8, "--trust") == 1
+    assert "torch.nn:Nothing cannot be made: AttributeError" in run.err
+    assert run("analyze", "pathlib:Path.cwd", "--input-size", 8, 8, "--trust") == 1
+    assert "Path.cwd makes no torch module, but something of type PosixPath" in run.err
+
+
+@pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(capsys)
 

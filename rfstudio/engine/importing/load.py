@@ -9,6 +9,7 @@ from torch import nn
 from rfstudio.core.errors import RFStudioError
 from rfstudio.engine.importing.export import ExportError, exported
 from rfstudio.importing.imported import Imported
+from rfstudio.importing.report import no_network
 from rfstudio.importing.tree import network_of
 
 
@@ -54,9 +55,7 @@ def load_given(network: object, input_size: Sequence[int] | None) -> Imported:
         If it is no module, or there is no size.
     """
     if not isinstance(network, nn.Module):
-        raise RFStudioError(
-            f"a network is a preset's name, a file or a torch module, not {type(network).__name__}"
-        )
+        raise RFStudioError(no_network(network))
     if input_size is None:
         raise RFStudioError(
             f"say for which image {type(network).__qualname__} is meant: input_size=(224, 224)"

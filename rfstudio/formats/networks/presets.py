@@ -100,9 +100,9 @@ def open_network(name_or_path: str | Path) -> Architecture:
     """
     if not isinstance(name_or_path, str | Path):
         raise UnknownNetworkError(
-            "a network is a preset's name, the path of a file or an Architecture, not "
-            f"{type(name_or_path).__name__}; a torch module is measured with module=… beside an "
-            "architecture of its layers, with 'custom' for unknown operations"
+            "a network is a preset's name, the path of a file, an Architecture or a torch module, "
+            f"not {type(name_or_path).__name__}; a torch module is measured with module=… beside "
+            "an architecture of its layers, too"
         )
     text = str(name_or_path)
     if isinstance(name_or_path, str) and text in names():

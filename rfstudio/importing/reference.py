@@ -1,0 +1,49 @@
+"""Names of Python code that makes a model: ``package.module:callable`` or ``file.py:callable``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_WORD = r"[^\W\d]\w*"
+_CODE = re.compile(rf"(?P<place>{_WORD}(\.{_WORD})*|.*\.py):(?P<name>{_WORD}(\.{_WORD})*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Something in a module or in a file.
+
+    Attributes
+    ----------
+    place
+        The name of the module, or the path of the file.
+    name
+        What in it; with dots, an attribute of an attribute.
+    """
+
+    place: str
+    name: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is in a file."""
+        return self.place.endswith(".py")
+
+    def what_would_run(self) -> str:
+        """Return a sentence that says which code it takes to make the model."""
+        verb = "run the file" if self.is_file else "import the module"
+        return f"this would {verb} {self.place} and call {self.name} of it"
+
+
+def reference_of(text: str) -> Reference | None:
+    """Return the code that a text names; None: it names none.
+
+    Examples
+    --------
+    >>> reference_of("torchvision.models:resnet18").name
+    'resnet18'
+    >>> reference_of("vgg16") is None
+    True
+    """
+    found = _CODE.fullmatch(text)
+    return None if found is None else Reference(found["place"], found["name"])
