@@ -28,7 +28,11 @@ class MeasuredErf(Erf):
 
 
 def measured_erf(
-    result: ErfResult, frame: Frame | None, *, images: int | None = None
+    result: ErfResult,
+    frame: Frame | None,
+    *,
+    images: int | None = None,
+    weights: str | None = None,
 ) -> MeasuredErf:
     """Return a measurement as a result with metrics.
 
@@ -40,6 +44,8 @@ def measured_erf(
         The theoretical field and visible region that the metrics compare it with.
     images
         How many images were given as an array; None: those that the run knows of.
+    weights
+        Whose weights they were, if not those that the run says.
     """
     facts = {
         "samples": result.samples,
@@ -49,6 +55,8 @@ def measured_erf(
     }
     if images is not None:
         facts["images"] = images
+    if weights is not None:
+        facts["weights"] = weights
     return MeasuredErf(
         map=result.map,
         layer=result.layer,

@@ -134,7 +134,7 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     if module is None and "weights" not in options:
         module = own_module(request)
     results = measure_units(request, [whole(x) for x in units], module=module, images=given)
-    return _with_frames(results, request, given)
+    return _with_frames(results, request, module, given)
 
 
 def _computed(
@@ -227,13 +227,16 @@ def measure(
     from rfstudio.engine.process.running import ignore
 
     result = engine.measure(request, module=module, images=images, report=report or ignore)
-    return _with_frames([result], request, images)[0]
+    return _with_frames([result], request, module, images)[0]
 
 
 def _with_frames(
-    results: Sequence[ErfResult], request: ErfRequest, images: torch.Tensor | None
+    results: Sequence[ErfResult],
+    request: ErfRequest,
+    module: torch.nn.Module | None,
+    images: torch.Tensor | None,
 ) -> list[MeasuredErf]:
-    """Return measurements with their metrics."""
+    """Return measurements with their metrics, and with the weights that they were made with."""
     from rfstudio.api.measured import measured_erf
     from rfstudio.core.fields.unit_frame import UnitFrame
 
@@ -241,4 +244,8 @@ def _with_frames(
     graph = expand(request.architecture, size)
     index = graph.index(request.layer)
     count = None if images is None else len(images)
-    return [measured_erf(x, UnitFrame(graph, index, x.unit), images=count) for x in results]
+    weights = None if module is None else "of a module"
+    return [
+        measured_erf(x, UnitFrame(graph, index, x.unit), images=count, weights=weights)
+        for x in results
+    ]

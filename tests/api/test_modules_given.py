@@ -56,6 +56,7 @@ def test_that_the_module_itself_is_measured_unless_weights_are_given() -> None:
     # By hand: of the window of 5 the middle taps of the first convolution leave 3.
     own = rfstudio.erf(_network(), "b", samples=4)
     assert np.count_nonzero(own.map) == 9
+    assert own.options["weights"] == "of a module"
     drawn = rfstudio.erf(_network(), "b", samples=4, weights="random")
     assert np.count_nonzero(drawn.map) == 25
     with pytest.raises(RFStudioError, match="is no submodule of _Net.*weights='random'"):
