@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
 from rfstudio.core.errors import TooLargeError
+from rfstudio.core.memo import Recent
 from rfstudio.core.network.graph import Graph
 
 MAX_BYTES = 512 * 2**20
@@ -29,6 +30,9 @@ _BYTES_A_CELL = 24
 """The map, the one it is made from, and one between."""
 
 _BYTES_A_READ = 20
+
+_BYTES_A_SAMPLE = 16
+"""Of each axis of each map: how many samples count, and how large their values are."""
 
 
 class Demand(NamedTuple):
@@ -62,14 +66,15 @@ def demand_of(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 
     reference
         Node whose map the field is over.
     """
-    reads, most_reads, cells, most_cells = _bounds_of(graph)
+    reads, most_reads, cells, most_cells, sides = _bounds_of(graph)
     if cells > _FEW_CELLS:
         cells, most_cells = _cells_on_the_way(graph, index, unit, reference)
     # The field itself is over the whole map, and its numbers go over it several times.
     whole = prod(graph.nodes[reference].size)
     cells, most_cells = cells + 12 * whole, max(most_cells, whole)
     seconds = _PER_LAYER * index + _PER_CELL * cells + _PER_READ * reads
-    return Demand(seconds, _BYTES_A_CELL * most_cells + _BYTES_A_READ * most_reads)
+    memory = _BYTES_A_CELL * most_cells + _BYTES_A_READ * most_reads + _BYTES_A_SAMPLE * sides
+    return Demand(seconds, memory)
 
 
 _FEW_CELLS = 3_000_000
@@ -109,42 +114,45 @@ class _Bounds(NamedTuple):
         share theirs.
     cells, most_cells
         Samples of all maps, and those of the largest.
+    sides
+        Samples along the axes of all maps.
     """
 
     reads: int
     most_reads: int
     cells: int
     most_cells: int
-
-
-_recent: tuple[tuple[Graph, _Bounds], ...] = ()
+    sides: int
 
 
 def _bounds_of(graph: Graph) -> _Bounds:
-    """Return the bounds of a network; the last few are kept, for the next unit."""
-    global _recent  # noqa: PLW0603 - a cache by identity; a graph is too large to be hashed
-    for known, bounds in _recent:
-        if known is graph:
-            return bounds
+    """Return the bounds of a network; the last few are remembered, for the next unit."""
+    return _recent.about(graph, None, lambda: _worked_out(graph))
+
+
+_recent: Recent[Graph, _Bounds] = Recent(3)
+
+
+def _worked_out(graph: Graph) -> _Bounds:
     by_size: dict[tuple[int, ...], int] = {}
     by_rules: dict[int, tuple[int, int]] = {}
-    cells = 0
+    cells = sides = 0
     for _, _, _, inputs, size, _, _, rules in graph.nodes:
         count = by_size.get(size)
         if count is None:
             count = by_size[size] = prod(size)
         cells += count * len(inputs)
+        sides += sum(size)
         if id(rules) not in by_rules:
             reads = [_reads(x) for x in rules]
             by_rules[id(rules)] = sum(reads), max(reads)
-    bounds = _Bounds(
+    return _Bounds(
         sum(x for x, _ in by_rules.values()),
         max(x for _, x in by_rules.values()),
         cells,
         max(by_size.values()),
+        sides,
     )
-    _recent = ((graph, bounds), *_recent[:2])
-    return bounds
 
 
 def _reads(rule: AxisRule) -> int:

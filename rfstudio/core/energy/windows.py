@@ -8,6 +8,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from rfstudio.core.axes.axis_rule import (
     AxisRule,
     AxisRules,
@@ -53,11 +55,29 @@ def profile_after(rules: AxisRules, before: Profile) -> Profile | None:
     for rule, values in zip(rules, before.axes, strict=True):
         if not isinstance(rule, Window) or not rule.n_out:
             return None
-        sums = reads(rule) @ values
+        sums = _summed(rule, values)
         if sums.min() <= 0:
             return None
         found.append(sums / sums.mean())
     return Profile(tuple(found))
+
+
+def _summed(rule: Window, values: Any) -> Any:
+    """Return the sums of what the outputs of a window read of values along an axis."""
+    if rule.n_in * rule.n_out <= _MOST_WEIGHTS or rule.mode != "zeros":
+        return reads(rule) @ values
+    # A matrix of a long signal would fill the memory; its windows are short.
+    starts = np.arange(rule.n_out) * rule.stride - rule.before
+    sums = np.zeros(rule.n_out)
+    for tap in range(rule.kernel):
+        read = starts + rule.dilation * tap
+        there = (read >= 0) & (read < rule.n_read)
+        sums[there] += values[read[there]]
+    return sums
+
+
+_MOST_WEIGHTS = 1 << 20
+"""Entries of a matrix of weights up to which it is the quickest way."""
 
 
 def strides(rules: AxisRules) -> tuple[int, ...]:
