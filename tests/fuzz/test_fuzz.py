@@ -1,0 +1,147 @@
+"""Whatever comes in: errors of ours or an answer, within a second and 500 MB.
+
+``RFSTUDIO_FUZZ=10000 pytest tests/fuzz -s`` tries that many inputs and reports what they took;
+``RFSTUDIO_FUZZ_SEED`` begins elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import resource
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save as save_safetensors
+
+from rfstudio.core.effective.expected import expected_erf
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.engine.weights.weights import read_weights
+from rfstudio.formats.images.images import read_image
+from rfstudio.formats.networks.yaml_reader import read_draft, read_yaml
+from tests.fuzz import inputs
+
+COUNT = int(os.environ.get("RFSTUDIO_FUZZ", "0"))
+SEED = int(os.environ.get("RFSTUDIO_FUZZ_SEED", "0"))
+SECONDS = 1.0
+A_LAYER = 10e-6
+KILOBYTES = 500_000
+
+
+def _network(data: bytes) -> int:
+    """Read a network as a file and as a draft, and ask what a window asks; return its layers."""
+    with suppress(RFStudioError):
+        read_yaml(data)
+    architecture = read_draft(data)
+    analysis = analyze(architecture, max_layers=5000)
+    assert analysis.diagnostics is not None
+    layers = analysis.layers
+    for layer in {
+        x.name: x for x in (*layers[:1], *layers[len(layers) // 2 :][:1], *layers[-1:])
+    }.values():
+        assert layer.rf_size is not None
+        assert layer.alignment is not None
+        assert layer.context is not None
+        assert layer.growth is not None
+        assert layer.path_fields is not None
+        assert layer.interior is None or len(layer.interior) == len(layer.output_size)
+        if layer.local is not None:
+            assert layer.local.rf_size is not None
+        if 0 not in layer.output_size:
+            assert analysis.unit(layer.name).coverage >= 0
+    return len(layers)
+
+
+def _field(data: bytes) -> int:
+    """Ask for an effective field, which takes as long as it says."""
+    analysis = analyze(read_draft(data), max_layers=500)
+    layer = analysis.layers[-1] if analysis.layers else None
+    if layer is not None:
+        erf = expected_erf(analysis.graph, layer.index, tuple(n // 2 for n in layer.output_size))
+        assert erf.metrics.as_dict()
+    return len(analysis.layers)
+
+
+class _Figures:
+    """What inputs took, and which failed."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self.slowest = 0.0
+        self.peak = 0
+
+    def take(self, name: str, work: Callable[[], int], *, bounded: bool = True) -> None:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        started = time.process_time()
+        layers = 0
+        try:
+            layers = work()
+            self.outcomes["answered"] += 1
+        except RFStudioError:
+            self.outcomes["refused"] += 1
+        except Exception as error:  # noqa: BLE001 - what is looked for
+            self.failures.append(f"{name}: {type(error).__name__}: {str(error)[:200]}")
+        took = time.process_time() - started
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        self.slowest, self.peak = max(self.slowest, took), max(self.peak, grown)
+        # Machines differ, and other work runs beside; a long run on a quiet one is strict.
+        allowed = (1 if COUNT else 4) * (SECONDS + A_LAYER * layers)
+        if bounded and (took > allowed or grown > KILOBYTES):
+            self.failures.append(f"{name}: {took:.2f} s, {grown / 1000:.0f} MB, {layers} layers")
+
+    def report(self, kind: str) -> None:
+        sys.stdout.write(
+            f"\n{kind}: {dict(self.outcomes)}, slowest {self.slowest:.2f} s, "
+            f"most memory {self.peak / 1000:.0f} MB, {len(self.failures)} failures\n"
+        )
+        assert not self.failures, "\n".join(self.failures[:20])
+
+
+@pytest.mark.timeout(24 * 3600 if COUNT else 180)
+@pytest.mark.parametrize("kind", inputs.NETWORKS)
+def test_that_any_network_is_answered_or_refused_within_bounds(kind: str) -> None:
+    figures = _Figures()
+    for number in range(SEED, SEED + (COUNT or 12)):
+        data = inputs.NETWORKS[kind](random.Random(f"{kind} {number}"))
+        figures.take(f"{kind} {number}", partial(_network, data))
+        figures.take(f"field of {kind} {number}", partial(_field, data), bounded=False)
+    figures.report(kind)
+
+
+@pytest.mark.timeout(24 * 3600 if COUNT else 180)
+def test_that_any_image_is_shown_or_refused_within_bounds(tmp_path: Path) -> None:
+    figures = _Figures()
+    path = tmp_path / "image"
+    for number in range(SEED, SEED + (COUNT or 40)):
+        path.write_bytes(inputs.a_damaged_image(random.Random(f"image {number}")))
+        figures.take(f"image {number}", lambda: len(read_image(path)) * 0)
+    figures.report("images")
+
+
+@pytest.mark.timeout(24 * 3600 if COUNT else 180)
+def test_that_any_file_of_weights_is_read_or_refused_within_bounds(tmp_path: Path) -> None:
+    state = {"a.weight": torch.zeros(4, 3, 3, 3), "a.bias": torch.ones(4), "n": torch.tensor(3)}
+    samples = [save_safetensors(state)]
+    for is_zip in (True, False):
+        buffer = io.BytesIO()
+        torch.save({"state_dict": state}, buffer, _use_new_zipfile_serialization=is_zip)
+        samples.append(buffer.getvalue())
+    figures = _Figures()
+    path = tmp_path / "weights.bin"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of what it meets
+        for number in range(SEED, SEED + (COUNT or 40)):
+            path.write_bytes(inputs.weights(random.Random(f"weights {number}"), tuple(samples)))
+            figures.take(f"weights {number}", lambda: len(read_weights(path)) * 0)
+    figures.report("weights")
