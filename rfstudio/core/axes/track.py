@@ -102,11 +102,13 @@ class WideTrack:
         Units after which the pattern repeats.
     units
         Number of units of the map.
+    depth
+        Number of tracks before it, in a row, that answer only by asking the one before them.
     ranges
         Smallest and largest sizes that were found, for whoever asks again.
     """
 
-    __slots__ = ("_known", "_work_out", "jump", "period", "ranges", "units")
+    __slots__ = ("_known", "_work_out", "depth", "jump", "period", "ranges", "units")
 
     is_plain = False
     is_blind = False
@@ -123,10 +125,12 @@ class WideTrack:
         work_out: Callable[[Units], Bounds],
         *,
         ahead: bool = True,
+        depth: int = 0,
     ) -> None:
         self.jump = jump
         self.period = period
         self.units = units
+        self.depth = depth
         self.ranges: dict[int, tuple[int, int]] = {}
         self._work_out = work_out
         start, stop = -self._MARGIN, units + self._MARGIN

@@ -169,6 +169,9 @@ BEYOND = AxisField((), by_size=True)
 """Stands for a field that reaches further than positions are counted, or in too many different
 strides at the same time; and for all after it."""
 
+MAX_DEPTH = 100
+"""Long patterns in a row, on maps too long to work them out ahead, that are followed."""
+
 MAX_REACH = 1 << 58
 """Pixels, from the image to what a field reaches, that are counted; numpy counts to 2^63."""
 
@@ -226,7 +229,7 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
 def _is_beyond(track: AnyTrack) -> bool:
     """Whether a track reaches further than is counted."""
     if isinstance(track, WideTrack):
-        return track.jump * (track.units + 1) > MAX_REACH
+        return track.depth > MAX_DEPTH or track.jump * (track.units + 1) > MAX_REACH
     reached = [abs(x) for x in (*track.first, *track.last) if x is not None]
     return max(reached, default=0) > MAX_REACH or track.advance > MAX_REACH
 
@@ -275,7 +278,8 @@ def _through_pattern(
     if isinstance(track, WideTrack) or period * turns > MAX_PHASES:
         jump = track.jump * Fraction(advance, period)
         ahead = rule.n_out * taps_each <= _AHEAD
-        return WideTrack(jump, period * turns, rule.n_out, bounds, ahead=ahead)
+        depth = 0 if ahead else 1 + (track.depth if isinstance(track, WideTrack) else 0)
+        return WideTrack(jump, period * turns, rule.n_out, bounds, ahead=ahead, depth=depth)
     moved_on = turns * advance // inner * track.advance
     if period * turns * taps_each > _ONE_BY_ONE:
         return track_of(bounds(np.arange(period * turns)), moved_on)

@@ -30,6 +30,9 @@ MAX_SEARCHES = 4
 MAX_WORK = 50_000
 """Layers that are analysed anew while remedies are tried, at most: about a second."""
 
+MAX_SCANNED = 200_000
+"""Layers between forks and merges that are gone through for reasons, at most."""
+
 _WHY: dict[Reason, str] = {
     "causal": "That is causal by design: no branch reads anything after the unit, so the one "
     "that reads more has its centre further back.",
@@ -90,9 +93,14 @@ def misalignments(
     forks = dominators(graph, reference)
     bad = frozenset(x.index for x in misfits)
     relatives = Relatives(graph)
+    scanned = 0
     for misfit in misfits:
         worst = max(misfit.by_axis.values(), key=lambda x: (x.alignment, x.offset))
         fork = forks[misfit.index]
+        scanned += misfit.index - fork
+        if scanned > MAX_SCANNED:
+            yield misfit.index, _not_looked_at(graph, misfit)
+            return
         cause = cause_of(graph, misfit.index, fork, bad, relatives)
         started = any(local[fork][axis].alignment for axis in misfit.by_axis)
         if cause.reason == "inherited" and started:
@@ -104,6 +112,15 @@ def misalignments(
         if cause.reason == "constant" and repairs is not None and not graph.faults:
             remedy = repairs.find(graph, misfit.index, fork, bad)
         yield misfit.index, _offset(graph, local, misfit, worst, cause, remedy)
+
+
+def _not_looked_at(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
+    name = graph.nodes[misfit.index].name
+    message = (
+        f"from '{name}' on, merges whose branches do not align are not looked at one by one: there "
+        "are too many for so many layers. Align the first ones."
+    )
+    return Diagnostic(name, "too_many_misfits", message, "note")
 
 
 def _strides(graph: Graph, misfit: MergeMisfit, worst: Misfit) -> Diagnostic:
