@@ -27,7 +27,7 @@ from rfstudio.importing.layout import (
 from rfstudio.importing.maps import Reads, reads_of
 from rfstudio.importing.meeting import meet
 from rfstudio.importing.records import Record
-from rfstudio.importing.rules import Rules
+from rfstudio.importing.rules import Rules, rule
 
 CUT = -50.0
 """A constant mask of at most this cuts a connection: exp(−50) is no influence."""
@@ -208,6 +208,7 @@ class Attending(Rules):
         ]
         return View(node, tuple(merged), offsets=met.view.offsets)
 
+    @rule("attention")
     def _attention(self, record: Record) -> View:
         """Scaled dot-product attention: query, key, value; options: mask."""
         views = [self.views.get(x) for x in record.sources[:3]]

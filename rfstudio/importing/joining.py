@@ -17,13 +17,14 @@ from rfstudio.importing.layout import (
 )
 from rfstudio.importing.meeting import meet
 from rfstudio.importing.records import Record
-from rfstudio.importing.rules import Misfit
+from rfstudio.importing.rules import Misfit, rule
 from rfstudio.importing.windows import Windows
 
 
 class Joining(Windows):
     """Part of the tracker: what joins tensors along a dimension."""
 
+    @rule("cat")
     def _cat(self, record: Record) -> View:
         place = record.options["dim"]
         if not all(x in self.views for x in record.sources):

@@ -19,11 +19,13 @@ from rfstudio.importing.layout import (
 )
 from rfstudio.importing.meeting import meet
 from rfstudio.importing.records import Record
+from rfstudio.importing.rules import rule
 
 
 class Products(Attending):
     """Part of the tracker: products that are no attention, and those that begin one."""
 
+    @rule("linear")
     def _linear(self, record: Record) -> View:
         """Multiply the last dimension with a learned matrix; options: out, bias."""
         view = self.view(record)
@@ -68,6 +70,7 @@ class Products(Attending):
         dim = view.dims[place]
         return bool(dim.digits) and not dim.extra and all(x.is_position for x in dim.digits)
 
+    @rule("matmul")
     def _matmul(self, record: Record) -> View:
         left, right = (len(self.shapes[x]) for x in record.sources)
         names = "abcdefgh"
@@ -78,6 +81,7 @@ class Products(Attending):
         second = batch[len(batch) - (right - 2) :] + "kj"
         return self.product(record, Labels(first, second, batch + "ij"))
 
+    @rule("einsum")
     def _einsum(self, record: Record) -> View:
         text = record.options["equation"].replace(" ", "")
         sides, _, result = text.partition("->")

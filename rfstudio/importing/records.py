@@ -26,7 +26,7 @@ class Record:
     Attributes
     ----------
     kind
-        What it does, in the words of `rfstudio.importing.tracker`.
+        What it does: a kind that a `rule` of the tracker is for, or an unknown one.
     output
         Name of its value.
     shape

@@ -14,12 +14,14 @@ from rfstudio.importing.layout import (
     joined,
 )
 from rfstudio.importing.records import Record
+from rfstudio.importing.rules import rule
 from rfstudio.importing.windows import Windows
 
 
 class Resizing(Windows):
     """Part of the tracker: pooling to a size, interpolation, padding, shuffles, unfolding."""
 
+    @rule("adaptive_pool")
     def _adaptive_pool(self, record: Record) -> View:
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
         axes = len(o["size"])
@@ -45,6 +47,7 @@ class Resizing(Windows):
         node = self.maps.add(kind(output_size=tuple(size)), [view.node])
         return self._after_window(view, node, None, spatial, where, 1)
 
+    @rule("upsample")
     def _upsample(self, record: Record) -> View:
         """Interpolation; options: mode, align, scale (or None)."""
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
@@ -79,6 +82,7 @@ class Resizing(Windows):
         node = self.maps.add(op, [view.node], tuple(size))
         return self._after_window(view, node, None, [i for i in spatial if i in where], where, 1)
 
+    @rule("pad")
     def _pad(self, record: Record) -> View:
         """Read padding; options: pads {dimension: (before, after)}, mode."""
         view, o = self.view(record), record.options
@@ -89,6 +93,7 @@ class Resizing(Windows):
             raise ValueError("scores are padded")
         return self.padded(view, pads, o.get("mode", "zeros"))
 
+    @rule("pixel_shuffle")
     def _pixel_shuffle(self, record: Record) -> View:
         view, r = self.maps.unrolled(self.maps.settled(self.view(record))), record.options["factor"]
         view, where = self.placed(view, [2, 3])
@@ -97,6 +102,7 @@ class Resizing(Windows):
         dims += [Dim(joined([Digit(where[i], record.shape[i])])) for i in (2, 3)]
         return View(node, tuple(dims))
 
+    @rule("pixel_unshuffle")
     def _pixel_unshuffle(self, record: Record) -> View:
         view, r = self.maps.unrolled(self.maps.settled(self.view(record))), record.options["factor"]
         view, where = self.placed(view, [2, 3])
@@ -105,6 +111,7 @@ class Resizing(Windows):
         dims += [Dim(joined([Digit(where[i], record.shape[i])])) for i in (2, 3)]
         return View(node, tuple(dims))
 
+    @rule("unfold")
     def _unfold(self, record: Record) -> View:
         """Windows of one dimension as a new last one; options: dim, size, step."""
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
@@ -128,6 +135,7 @@ class Resizing(Windows):
         last = Dim(joined([Digit(CHANNEL, o["size"], view.channels)]))
         return replace(view, dims=(*view.dims, last))
 
+    @rule("im2col")
     def _im2col(self, record: Record) -> View:
         """Windows as columns: (N, C, *size) to (N, C · taps, windows)."""
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
@@ -145,6 +153,7 @@ class Resizing(Windows):
         tokens = [Digit(a, n) for a, n in enumerate(self.maps.nodes[node].size)]
         return View(node, (Dim(), Dim((Digit(CHANNEL, channels),)), Dim(joined(tokens))))
 
+    @rule("fold")
     def _fold(self, record: Record) -> View:
         """Columns summed into a map: the transpose of `im2col`."""
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
@@ -175,6 +184,7 @@ class Resizing(Windows):
         body = [Dim(joined([Digit(a, n)])) for a, n in enumerate(outs)]
         return View(node, (Dim(), Dim(joined([Digit(CHANNEL, record.shape[1])])), *body))
 
+    @rule("deform_conv")
     def _deform_conv(self, record: Record) -> View:
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
         view, where = self.placed(view, [2, 3])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, ClassVar, TypeVar
 
 from rfstudio.core.ops import Op
 from rfstudio.importing.layout import Digit, View
@@ -14,11 +16,29 @@ class Misfit(Exception):  # noqa: N818 - never seen by a user: a layer that read
     """A record that does not fit the layout of its tensors."""
 
 
+Part = TypeVar("Part", bound="Rules")
+
+# The first parameter is the part of the tracker that has the rule, a type of its own in each file.
+Rule = Callable[[Any, Record], View]
+
+
+def rule(kind: str) -> Callable[[Callable[[Part, Record], View]], Callable[[Part, Record], View]]:
+    """Make a method of a part of the tracker the rule of a kind of record."""
+
+    def enter(method: Callable[[Part, Record], View]) -> Callable[[Part, Record], View]:
+        method.__dict__["kind"] = kind
+        return method
+
+    return enter
+
+
 class Rules:
-    """Base of the parts of the tracker; a method ``_kind`` is the rule of a kind of record.
+    """Base of the parts of the tracker.
 
     Attributes
     ----------
+    rules
+        For each kind of record the method that `rule` marks, of this part and its bases.
     program
         What is imported.
     maps
@@ -29,6 +49,17 @@ class Rules:
     shapes
         Shapes of all values.
     """
+
+    rules: ClassVar[dict[str, Rule]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        found = {}
+        for part in reversed(cls.__mro__):
+            for method in vars(part).values():
+                if kind := getattr(method, "__dict__", {}).get("kind"):
+                    found[kind] = method
+        cls.rules = found
 
     def __init__(self, program: Program, maps: Maps, view: View) -> None:
         self.program = program

@@ -19,12 +19,13 @@ from rfstudio.importing.layout import (
 )
 from rfstudio.importing.positions import Indices
 from rfstudio.importing.records import Record
-from rfstudio.importing.rules import Misfit, Rules
+from rfstudio.importing.rules import Misfit, Rules, rule
 
 
 class Slicing(Rules):
     """Part of the tracker: what takes some positions or channels, or moves them."""
 
+    @rule("slice")
     def _slice(self, record: Record) -> View:
         """One dimension: start, step and how many are left."""
         view, o = self.view(record), record.options
@@ -212,6 +213,7 @@ class Slicing(Rules):
             del dims[place]
         return View(node, tuple(dims))
 
+    @rule("roll")
     def _roll(self, record: Record) -> View:
         view = self.view(record)
         if view.scores is not None:
@@ -231,6 +233,7 @@ class Slicing(Rules):
             offsets[digits[0].axis] = (offsets[digits[0].axis] - shift) % n
         return replace(view, offsets=tuple(offsets) if any(offsets) else ())
 
+    @rule("flip")
     def _flip(self, record: Record) -> View:
         view = self.maps.unrolled(self.maps.settled(self.view(record)))
         index: list[Indices] = [np.arange(n) for n in self.size(view)]
@@ -242,6 +245,7 @@ class Slicing(Rules):
                     index[digit.axis] = index[digit.axis][::-1]
         return replace(view, node=self.maps.remapped(view.node, index))
 
+    @rule("gather")
     def _gather(self, record: Record) -> View:
         """Positions or channels at constant indices along one dimension."""
         view, o = self.maps.settled(self.view(record)), record.options

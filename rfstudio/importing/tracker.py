@@ -31,7 +31,7 @@ from rfstudio.importing.meeting import meet
 from rfstudio.importing.products import Products
 from rfstudio.importing.records import Program, Record, Scope
 from rfstudio.importing.resizing import Resizing
-from rfstudio.importing.rules import Misfit
+from rfstudio.importing.rules import Misfit, rule
 from rfstudio.importing.slicing import Slicing
 
 
@@ -86,20 +86,18 @@ class Tracker(Slicing, Joining, Resizing, Products):
             except (Misfit, ValueError, IndexError, ZeroDivisionError, KeyError, TypeError) as e:
                 self.maps.forget(count)
                 view = self._unknown(record, e)
-            if view is not None:
-                if view.shape != record.shape:
-                    self.maps.forget(count)
-                    view = self._unknown(record, None)
-                self.views[record.output] = view
+            if view.shape != record.shape:
+                self.maps.forget(count)
+                view = self._unknown(record, None)
+            self.views[record.output] = view
 
     # --- small things that all rules use --------------------------------------------------------
 
-    def _view_of(self, record: Record) -> View | None:
-        rule = getattr(self, f"_{record.kind}", None)
-        if rule is None:
+    def _view_of(self, record: Record) -> View:
+        found = self.rules.get(record.kind)
+        if found is None:
             raise Misfit(f"no rule for {record.kind}")
-        result: View | None = rule(record)
-        return result
+        return found(self, record)
 
     def _unknown(self, record: Record, error: Exception | None) -> View:
         """Add a layer that reads everything; its layout is guessed from the shape."""
@@ -139,9 +137,11 @@ class Tracker(Slicing, Joining, Resizing, Products):
 
     # --- what makes no layer ---------------------------------------------------------------------
 
+    @rule("same")
     def _same(self, record: Record) -> View:
         return self.view(record)
 
+    @rule("mark")
     def _mark(self, record: Record) -> View:
         view = self.view(record)
         if view.scores is None and not any(view.offsets):
@@ -172,6 +172,7 @@ class Tracker(Slicing, Joining, Resizing, Products):
             self.maps.forget(count)
         return view
 
+    @rule("reshape")
     def _reshape(self, record: Record) -> View:
         view = self.view(record)
         dims = reshaped(view.dims, record.shape)
@@ -179,10 +180,12 @@ class Tracker(Slicing, Joining, Resizing, Products):
             raise Misfit("its positions are regrouped across the borders of axes")
         return replace(view, dims=dims)
 
+    @rule("permute")
     def _permute(self, record: Record) -> View:
         view = self.view(record)
         return replace(view, dims=tuple(view.dims[i] for i in record.options["dims"]))
 
+    @rule("expand")
     def _expand(self, record: Record) -> View:
         view = self.view(record)
         shape = record.shape
@@ -193,6 +196,7 @@ class Tracker(Slicing, Joining, Resizing, Products):
         )
         return replace(view, dims=wide)
 
+    @rule("repeat")
     def _repeat(self, record: Record) -> View:
         view = self.view(record)
         times: Sequence[int] = record.options["times"]
@@ -205,9 +209,11 @@ class Tracker(Slicing, Joining, Resizing, Products):
 
     # --- position by position --------------------------------------------------------------------
 
+    @rule("activation")
     def _activation(self, record: Record) -> View:
         return self.layer(self.view(record), record.options["op"])
 
+    @rule("pointwise")
     def _pointwise(self, record: Record) -> View:
         """Read a function without an op of its own."""
         view = self.view(record)
@@ -228,6 +234,7 @@ class Tracker(Slicing, Joining, Resizing, Products):
         word = "scale" if record.options.get("how") == "multiply" else "shift"
         return replace(view, node=self.maps.custom([view.node], view.channels, f"learned {word}"))
 
+    @rule("merge")
     def _merge(self, record: Record) -> View:
         views = self.sources(record)
         if any(x.scores is not None for x in views):
@@ -256,6 +263,7 @@ class Tracker(Slicing, Joining, Resizing, Products):
 
     # --- whole dimensions ------------------------------------------------------------------------
 
+    @rule("reduce")
     def _reduce(self, record: Record) -> View:
         """Means, maxima, sums and others over dimensions."""
         view, o = self.view(record), record.options
@@ -277,6 +285,7 @@ class Tracker(Slicing, Joining, Resizing, Products):
             result = replace(result, dims=dims)
         return result
 
+    @rule("mix")
     def _mix(self, record: Record) -> View:
         """Softmax, norms, sums over what came before: each value reads whole dimensions."""
         view, o = self.view(record), record.options

@@ -22,7 +22,7 @@ from rfstudio.importing.layout import (
 )
 from rfstudio.importing.positions import Indices
 from rfstudio.importing.records import Record
-from rfstudio.importing.rules import Rules
+from rfstudio.importing.rules import Rules, rule
 
 
 class Windows(Rules):
@@ -90,6 +90,7 @@ class Windows(Rules):
 
     # --- windows ---------------------------------------------------------------------------------
 
+    @rule("conv")
     def _conv(self, record: Record) -> View:
         """Read a convolution; options: kernel, stride, padding, dilation, groups, out, bias."""
         view, o = self.view(record), record.options
@@ -264,6 +265,7 @@ class Windows(Rules):
                 dims[i] = Dim(joined([Digit(axis, size[axis])]))
         return replace(view, node=node, dims=tuple(dims), start=0)
 
+    @rule("conv_transpose")
     def _conv_transpose(self, record: Record) -> View:
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
         axes = len(o["kernel"])
@@ -311,6 +313,7 @@ class Windows(Rules):
             view, node, place, [i for i in spatial if i in where], where, o["out"]
         )
 
+    @rule("pool")
     def _pool(self, record: Record) -> View:
         """Pooling; options: how, kernel, stride, padding, dilation, ceil, count."""
         view, o = self.view(record), record.options
