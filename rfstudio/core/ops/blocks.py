@@ -118,7 +118,7 @@ class GridMix(Mixer):
 
     @classmethod
     def usual(cls) -> Self:
-        return cls(grid=7)
+        return cls(grid=2)
 
     def text(self, axes: int) -> str:
         return f"{self.label or self.keyword} {text_per_axis(self.grid, axes)}"

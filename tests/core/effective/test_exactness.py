@@ -89,7 +89,7 @@ PIECES: dict[str, Piece] = {
     "crop": [ops.Crop(margins=1)],
     "slice": [ops.Slice(start=1, step=2)],
     "roll": [ops.Roll(shift=2)],
-    "flip": [ops.Flip()],
+    "mirror": [ops.Flip()],
     "tile": [ops.Tile(repeats=2)],
     "shuffle": [ops.PixelShuffle(upscale_factor=2)],
     "unshuffle": [ops.PixelUnshuffle(downscale_factor=2)],
