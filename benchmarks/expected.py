@@ -22,7 +22,7 @@ import torch
 
 from rfstudio.core import ops
 from rfstudio.core.editing.edits import set_op
-from rfstudio.core.effective.energy import energy_of
+from rfstudio.core.effective.energy_flow import energy_of
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.memo import forget
 from rfstudio.core.metrics.metrics import Metrics

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from rfstudio.app.measuring.erf_options import ErfOptions
-from rfstudio.app.measuring.measuring_work import Subject
-from rfstudio.app.measuring.shown_fields import NOTHING_MEASURED, Measurement
+from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.measuring_work import Subject
+from rfstudio.app.effective.shown_fields import NOTHING_MEASURED, Measurement
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.engine.requests.request import ErfResult
 

@@ -4,11 +4,11 @@ Nothing here imports Qt; torch is imported only by what measures or builds with 
 large only when it is called for.  Results as values are in `rfstudio.api.measured`.
 """
 
-from rfstudio.api.answers import advise, tiles
 from rfstudio.api.expected import expected_erf, expected_erf_of, path_counts
 from rfstudio.api.measuring import COMPUTED, erf, erfs, measure
 from rfstudio.api.modules import to_torch
 from rfstudio.api.networks import Network, analyze, load
+from rfstudio.api.regions import advise, tiles
 
 __all__ = [
     "COMPUTED",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfstudio.core.effective.expected import Erf
-    from rfstudio.core.energy.layer import BatchNormMode
+    from rfstudio.core.layer_models.layer import BatchNormMode
     from rfstudio.engine.process.running import Report
     from rfstudio.engine.requests.gains_request import GainsRequest, GainsResult
 

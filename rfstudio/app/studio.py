@@ -7,13 +7,13 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.saved_options import remember, remembered
+from rfstudio.app.effective.unit_following import UnitFollowing
 from rfstudio.app.files.erf_export import ErfExport
 from rfstudio.app.files.recent_files import RecentFiles
 from rfstudio.app.jobs import JobRunner
-from rfstudio.app.measuring.erf_session import ErfSession
-from rfstudio.app.measuring.erf_view import ErfView
-from rfstudio.app.measuring.saved_options import remember, remembered
-from rfstudio.app.measuring.unit_following import UnitFollowing
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.image_source import ImageSource

@@ -14,7 +14,8 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.repairing import repaired
 from rfstudio.formats.networks import presets as shipped
-from rfstudio.formats.tables.answers import (
+from rfstudio.formats.tables.analysis_tables import Table, analysis_table, one_line, sizes_text
+from rfstudio.formats.tables.answer_records import (
     advice_facts,
     advice_json,
     block_record,
@@ -23,8 +24,7 @@ from rfstudio.formats.tables.answers import (
     tiles_json,
     tiles_table,
 )
-from rfstudio.formats.tables.tables import Table, analysis_table, one_line, sizes_text
-from rfstudio.formats.tables.writers import Contents, TableWriter
+from rfstudio.formats.tables.table_formats import Contents, TableWriter
 
 
 def presets(_arguments: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from rfstudio.cli.arguments import parse
 from rfstudio.cli.interrupts import INTERRUPTED, MESSAGE, unwinding
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.errors import FormatError, RFStudioError
-from rfstudio.formats.tables.tables import one_line
+from rfstudio.formats.tables.analysis_tables import one_line
 
 DONE, AT_FAULT, USAGE = 0, 1, 2
 

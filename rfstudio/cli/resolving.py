@@ -11,7 +11,7 @@ from rfstudio.cli.usage import UsageError
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.formats.tables.tables import one_line
+from rfstudio.formats.tables.analysis_tables import one_line
 from rfstudio.importing.imported import Imported
 
 

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
-from rfstudio.core.fields.diagnostics import Diagnostic
+from rfstudio.core.fields.remarks.diagnostics import Diagnostic
 from rfstudio.core.metrics.registry import METRICS, digits_text
-from rfstudio.formats.tables.tables import (
+from rfstudio.formats.tables.analysis_tables import (
     MINUS,
     MISSING,
     Number,
@@ -26,8 +26,8 @@ from rfstudio.formats.tables.tables import (
     sizes_text,
     steps_text,
 )
-from rfstudio.formats.tables.writers import EVERYTHING, Contents, TableWriter, Writer
-from rfstudio.formats.tables.writers import WRITERS as FILE_WRITERS
+from rfstudio.formats.tables.table_formats import EVERYTHING, Contents, TableWriter, Writer
+from rfstudio.formats.tables.table_formats import WRITERS as FILE_WRITERS
 
 _GAP = "  "
 # Columns that a narrow terminal leaves out, the first ones first.

@@ -18,7 +18,7 @@ from rfstudio.importing.layout import (
 from rfstudio.importing.meeting import meet
 from rfstudio.importing.records import Record
 from rfstudio.importing.rules import Misfit, rule
-from rfstudio.importing.windows import Windows
+from rfstudio.importing.sliding_window import Windows
 
 
 class Joining(Windows):

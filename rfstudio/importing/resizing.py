@@ -15,7 +15,7 @@ from rfstudio.importing.layout import (
 )
 from rfstudio.importing.records import Record
 from rfstudio.importing.rules import rule
-from rfstudio.importing.windows import Windows
+from rfstudio.importing.sliding_window import Windows
 
 
 class Resizing(Windows):

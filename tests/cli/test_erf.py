@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.state.selection import Selected
 from rfstudio.app.wording.snippets import command_text
 from rfstudio.cli import main

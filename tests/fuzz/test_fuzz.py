@@ -26,7 +26,7 @@ from safetensors.torch import save as save_safetensors
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import analyze
-from rfstudio.engine.weights.weights import read_weights
+from rfstudio.engine.weights.reading import read_weights
 from rfstudio.formats.images.images import read_image
 from rfstudio.formats.networks.yaml_reader import read_draft, read_yaml
 from tests.fuzz import inputs

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from rfstudio.api.measured import record_of
-from rfstudio.app.measuring.erf_numbers import (
+from rfstudio.app.effective.erf_numbers import (
     NUMBER_SUFFIXES,
     NumberRow,
     number_rows,
     numbers_text,
 )
-from rfstudio.app.measuring.erf_view import ErfView
-from rfstudio.app.measuring.measuring_recipes import followed
-from rfstudio.app.measuring.shown_fields import EffectiveField
+from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.measuring_recipes import followed
+from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.tables.erf_files import erf_json, erf_npz
@@ -51,7 +51,7 @@ class ErfExport:
         return number_rows(*(None if x is None else x.metrics for x in fields))
 
     def numbers_text(self, kind: str) -> str:
-        """Return these numbers in one of `rfstudio.app.measuring.erf_numbers.NUMBER_KINDS`."""
+        """Return these numbers in one of `rfstudio.app.effective.erf_numbers.NUMBER_KINDS`."""
         shown = self._view.shown
         name = shown.analysis.architecture.name
         unit = ", ".join(map(str, shown.unit))

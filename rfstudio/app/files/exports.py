@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rfstudio.app.measuring.shown_fields import ShownFields
+from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Architecture
@@ -20,7 +20,7 @@ from rfstudio.figures import (
 )
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.networks.network_files import write_network_file
-from rfstudio.formats.tables.writers import TABLE_WRITERS, WRITERS, Writer
+from rfstudio.formats.tables.table_formats import TABLE_WRITERS, WRITERS, Writer
 
 _WRITERS: tuple[Writer, ...] = (
     *TABLE_WRITERS,

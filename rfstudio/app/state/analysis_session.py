@@ -12,7 +12,7 @@ from rfstudio.app.state.document import Document
 from rfstudio.app.state.outline import Outline
 from rfstudio.core.errors import GraphError, RFStudioError, UnitError, UnknownLayerError
 from rfstudio.core.fields.analysis import Analysis, UnitView
-from rfstudio.core.fields.diagnostics import Diagnostic
+from rfstudio.core.fields.remarks.diagnostics import Diagnostic
 from rfstudio.core.network.architecture import INPUT, Architecture
 
 MAX_LIVE_LAYERS = 5000

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
-from rfstudio.app.state.commands import ReplaceArchitecture
+from rfstudio.app.state.undo_command import ReplaceArchitecture
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.files import atomic_write, read_bounded

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import fields
 from pathlib import Path
 
-from rfstudio.app.measuring.erf_options import ErfOptions
+from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.state.selection import Selected
 from rfstudio.core.network.architecture import INPUT
 from rfstudio.engine.requests.request import BY_FILLING, ErfRequest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfstudio.core.network.architecture import Item, Layer, Parallel, Repeat, Residual
-from rfstudio.formats.tables.tables import (
+from rfstudio.formats.tables.analysis_tables import (
     alignment_text,
     field_text,
     field_with_local_text,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from rfstudio.core.errors import UnitError
-from rfstudio.core.fields.diagnostics import AXIS_NAMES
+from rfstudio.core.fields.remarks.diagnostics import AXIS_NAMES
 
 _BETWEEN = re.compile(r"[\s,;×()\[\]]+")
 

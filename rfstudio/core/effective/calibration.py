@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.core.effective.energy import Energy, Gain, Gains
+from rfstudio.core.effective.energy_flow import Energy, Gain, Gains
 from rfstudio.core.effective.flow import Flow
 from rfstudio.core.effective.flow_back import flow_back
-from rfstudio.core.energy.backward import Backward, Factors
-from rfstudio.core.energy.spread import WindowSpread
+from rfstudio.core.layer_models.backward import Backward, Factors
+from rfstudio.core.layer_models.spread import WindowSpread
 
 Edge: TypeAlias = tuple[int, int]
 """A node and one of its sources."""

@@ -26,16 +26,16 @@ from numpy.typing import NDArray
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.effective.calibration import with_gains
-from rfstudio.core.effective.coherence import NOBODY, coherence_of
-from rfstudio.core.effective.coherence_notes import notes_of_pairs
 from rfstudio.core.effective.demand import check_affordable
-from rfstudio.core.effective.energy import Energy, Gains, energy_of
+from rfstudio.core.effective.energy_flow import Energy, Gains, energy_of
 from rfstudio.core.effective.flow_back import flow_back, total
-from rfstudio.core.energy.backward import Backward, spreading
-from rfstudio.core.energy.layer import BatchNormMode
+from rfstudio.core.effective.pairs.coherence import NOBODY, coherence_of
+from rfstudio.core.effective.pairs.notes import notes_of_pairs
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.fields.reach import check_reached, field_of
 from rfstudio.core.fields.unit_frame import UnitFrame
+from rfstudio.core.layer_models.backward import Backward, spreading
+from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.metrics.metrics import Frame, Metrics
 from rfstudio.core.network.graph import Graph
 

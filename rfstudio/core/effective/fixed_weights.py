@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.energy.pair_tables import reads
-from rfstudio.core.energy.spread import Values
+from rfstudio.core.layer_models.pair_tables import reads
+from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import per_axis
 

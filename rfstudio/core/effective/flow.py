@@ -14,12 +14,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rfstudio.core.energy.autocorrelation import Autocorrelation, blended, unchanged
-from rfstudio.core.energy.backward import Backward, Factors
-from rfstudio.core.energy.gradient_pairs import Pairs
-from rfstudio.core.energy.layer import means_over_runs
-from rfstudio.core.energy.pairs import spread_pairs
-from rfstudio.core.energy.spread import AxisSpread, Spreads, Values, WindowSpread, spread_taps
+from rfstudio.core.layer_models.autocorrelation import Autocorrelation, blended, unchanged
+from rfstudio.core.layer_models.backward import Backward, Factors
+from rfstudio.core.layer_models.gradient_pairs import Pairs
+from rfstudio.core.layer_models.layer import means_over_runs
+from rfstudio.core.layer_models.overlap_sums import spread_pairs
+from rfstudio.core.layer_models.spread import AxisSpread, Spreads, Values, WindowSpread, spread_taps
 
 Profile: TypeAlias = tuple[float, ...] | None
 """For each run of channels its share of a flow, the first being 1; None: all have the same."""

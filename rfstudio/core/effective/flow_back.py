@@ -1,6 +1,6 @@
 """One walk from a unit back to the reference, whatever the numbers mean.
 
-What each layer does on the way is in `rfstudio.core.energy.backward`, what flows in
+What each layer does on the way is in `rfstudio.core.layer_models.backward`, what flows in
 `rfstudio.core.effective.flow`.
 """
 
@@ -14,10 +14,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.effective.coherence import Coherence
 from rfstudio.core.effective.flow import Flow, Profile, box_within, one_unit
-from rfstudio.core.energy.backward import Backward, Factors
-from rfstudio.core.energy.spread import Values
+from rfstudio.core.effective.pairs.coherence import Coherence
+from rfstudio.core.layer_models.backward import Backward, Factors
+from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.network.graph import Graph
 
 Runs: TypeAlias = Sequence[tuple[int, ...]]

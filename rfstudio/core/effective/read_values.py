@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from rfstudio.core import ops
-from rfstudio.core.effective.energy import Energy
+from rfstudio.core.effective.energy_flow import Energy
 from rfstudio.core.effective.fixed_weights import SCALING, amplitudes, is_fixed
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Activation, per_axis

@@ -13,13 +13,11 @@ from math import prod
 
 from rfstudio.core.errors import OpError, UnitError
 from rfstudio.core.fields import backtrace
-from rfstudio.core.fields.answers import Answers
 from rfstudio.core.fields.block import Block, block_of
-from rfstudio.core.fields.diagnostics import Diagnostic, diagnose
 from rfstudio.core.fields.field import MergeMisfit, theoretical_region
 from rfstudio.core.fields.layer import LayerAnalysis
+from rfstudio.core.fields.layer_answers import Answers
 from rfstudio.core.fields.local import Fields
-from rfstudio.core.fields.merge_remarks import Repairs
 from rfstudio.core.fields.paths import (
     PathFields,
     Revision,
@@ -31,6 +29,8 @@ from rfstudio.core.fields.paths import (
 from rfstudio.core.fields.projective import ProjectiveField, readers_of
 from rfstudio.core.fields.reach import field_of
 from rfstudio.core.fields.recurrence import AllFields, all_fields
+from rfstudio.core.fields.remarks.diagnostics import Diagnostic, diagnose
+from rfstudio.core.fields.remarks.merge_remarks import Repairs
 from rfstudio.core.fields.unit_view import UnitView
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand, unchanged_by

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Whole, Window
 from rfstudio.core.axes.axis_set import AxisSet, contains, from_indices, read_back, same, union
-from rfstudio.core.axes.track import Interval
+from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.errors import UnitError
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Op

@@ -9,7 +9,7 @@ from math import floor
 import numpy as np
 
 from rfstudio.core.axes.axis_set import AxisSet
-from rfstudio.core.axes.track import Interval, hull_of, hull_of_bounds
+from rfstudio.core.axes.unit_intervals import Interval, hull_of, hull_of_bounds
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.backtrace import Region, check_unit, walk_back
 from rfstudio.core.fields.field import AxisField

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
-from rfstudio.core.axes.track import (
+from rfstudio.core.axes.unit_intervals import (
     MAX_PHASES,
     NEVER,
     AnyTrack,

@@ -7,7 +7,7 @@ neither padding of any mode nor a clamped border has a say in its value.
 from __future__ import annotations
 
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
-from rfstudio.core.axes.track import Interval
+from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.network.graph import Graph
 
 _NONE: Interval = (0, -1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from rfstudio.core.axes.track import Interval
-from rfstudio.core.fields.answers import Answers
+from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.fields.field import Alignment
+from rfstudio.core.fields.layer_answers import Answers
 from rfstudio.core.fields.local import Fields, LocalField
 from rfstudio.core.fields.paths import PathFields
 from rfstudio.core.network.architecture import INPUT, Location

@@ -27,7 +27,7 @@ from rfstudio.core.axes.axis_set import (
     from_indices,
     from_mask,
 )
-from rfstudio.core.axes.track import Interval
+from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.backtrace import Product, Region, check_unit, united
 from rfstudio.core.network.graph import Graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from rfstudio.core.axes.track import Interval
+from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.fields.backtrace import region_of_unit
 from rfstudio.core.fields.field import theoretical_region
 from rfstudio.core.fields.local import Fields

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.axes.track import Interval
+from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.fields import backtrace
 
 

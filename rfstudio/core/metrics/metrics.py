@@ -22,10 +22,10 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.axes.track import Interval
+from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.metrics.gaussian_fit import GaussianFit, box_of_values, fit_gaussian
 from rfstudio.core.metrics.registry import METRICS, NAMES, SHARES
-from rfstudio.core.metrics.squares import Folded, Squares, folded_around, squares_around
+from rfstudio.core.metrics.square_sums import Folded, Squares, folded_around, squares_around
 
 Values: TypeAlias = NDArray[np.float64]
 

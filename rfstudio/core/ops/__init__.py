@@ -41,13 +41,13 @@ from rfstudio.core.ops.gate import *
 from rfstudio.core.ops.merge import *
 from rfstudio.core.ops.moves import *
 from rfstudio.core.ops.norm import *
+from rfstudio.core.ops.op_table import OpTable as OpTable
 from rfstudio.core.ops.operation import *
 from rfstudio.core.ops.plain import *
 from rfstudio.core.ops.pool import *
 from rfstudio.core.ops.resample import *
-from rfstudio.core.ops.table import OpTable as OpTable
+from rfstudio.core.ops.sliding_window import *
 from rfstudio.core.ops.values import *
-from rfstudio.core.ops.window import *
 
 _FAMILIES = (
     *(convolution, pool, custom, resample, border, moves, blocks),

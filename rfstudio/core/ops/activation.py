@@ -10,12 +10,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.energy.backward import Backward, one_or_each
-from rfstudio.core.energy.layer import Layer, Place, Runs, average
-from rfstudio.core.energy.moments import Moments, activated, mean_squared_slope, open_together
 from rfstudio.core.errors import OpError
+from rfstudio.core.layer_models.backward import Backward, one_or_each
+from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
+from rfstudio.core.layer_models.moments import Moments, activated, mean_squared_slope, open_together
 from rfstudio.core.memo import remembered
-from rfstudio.core.normal import cdf, density, nodes
+from rfstudio.core.normal_distribution import cdf, density, nodes
 from rfstudio.core.ops.operation import Costs, Free, Pointwise
 from rfstudio.core.ops.values import STEEPEST, Kind, parameter
 

@@ -8,10 +8,10 @@ from math import prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, as_mean
-from rfstudio.core.energy.backward import spreading
-from rfstudio.core.energy.layer import Layer, Place, Runs, average
-from rfstudio.core.energy.moments import Moments, concentration, random_sums
 from rfstudio.core.errors import OpError
+from rfstudio.core.layer_models.backward import spreading
+from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
+from rfstudio.core.layer_models.moments import Moments, concentration, random_sums
 from rfstudio.core.ops.operation import Context, Costs, Demands, Mixing, Operation, parameters
 from rfstudio.core.ops.values import (
     Kind,

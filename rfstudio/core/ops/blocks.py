@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Whole, Window
-from rfstudio.core.energy.layer import Layer, Place, Runs
-from rfstudio.core.energy.windows import mean_of_groups
+from rfstudio.core.layer_models.layer import Layer, Place, Runs
+from rfstudio.core.layer_models.pooled_values import mean_of_groups
 from rfstudio.core.ops.operation import Context, Costs, Demands, Operation, by_position
 from rfstudio.core.ops.values import (
     OUT_CHANNELS_TEXT,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Window
-from rfstudio.core.energy.layer import Layer, Place, Runs
-from rfstudio.core.energy.windows import placed
 from rfstudio.core.errors import OpError
+from rfstudio.core.layer_models.layer import Layer, Place, Runs
+from rfstudio.core.layer_models.pooled_values import placed
 from rfstudio.core.ops.operation import Context, Free, KeepsChannels, Patternless
 from rfstudio.core.ops.values import (
     PADDING_TEXT,

@@ -7,15 +7,16 @@ from math import prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Whole
-from rfstudio.core.energy.autocorrelation import compressed, strided
-from rfstudio.core.energy.backward import spreading
-from rfstudio.core.energy.layer import Layer, Place, Runs, average
-from rfstudio.core.energy.moments import random_sums
-from rfstudio.core.energy.windows import profile_after, shares_on_map, strides
 from rfstudio.core.errors import OpError
+from rfstudio.core.layer_models.autocorrelation import compressed, strided
+from rfstudio.core.layer_models.backward import spreading
+from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
+from rfstudio.core.layer_models.moments import random_sums
+from rfstudio.core.layer_models.pooled_values import profile_after, shares_on_map, strides
 from rfstudio.core.memo import remembered
 from rfstudio.core.ops.geometry import MAX_SIDE
 from rfstudio.core.ops.operation import Context, Costs, Demands
+from rfstudio.core.ops.sliding_window import Sliding, Windowed, window_rules
 from rfstudio.core.ops.values import (
     BIAS_TEXT,
     DILATION_TEXT,
@@ -33,7 +34,6 @@ from rfstudio.core.ops.values import (
     per_axis,
     size_parameter,
 )
-from rfstudio.core.ops.window import Sliding, Windowed, window_rules
 
 
 class Convolution(Sliding):

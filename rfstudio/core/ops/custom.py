@@ -7,9 +7,10 @@ from math import prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole
-from rfstudio.core.energy.layer import Layer, Place, Runs
-from rfstudio.core.energy.windows import mean_of_channels
+from rfstudio.core.layer_models.layer import Layer, Place, Runs
+from rfstudio.core.layer_models.pooled_values import mean_of_channels
 from rfstudio.core.ops.operation import Costs, by_position
+from rfstudio.core.ops.sliding_window import Windowed, window_rules
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
     KERNEL_TEXT,
@@ -23,7 +24,6 @@ from rfstudio.core.ops.values import (
     per_axis,
     size_parameter,
 )
-from rfstudio.core.ops.window import Windowed, window_rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

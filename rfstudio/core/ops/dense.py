@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Self
 
-from rfstudio.core.energy.autocorrelation import dropped
-from rfstudio.core.energy.backward import spreading
-from rfstudio.core.energy.layer import Layer, Place, Runs, average
-from rfstudio.core.energy.moments import random_sums
+from rfstudio.core.layer_models.autocorrelation import dropped
+from rfstudio.core.layer_models.backward import spreading
+from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
+from rfstudio.core.layer_models.moments import random_sums
 from rfstudio.core.ops.operation import Costs, Free, ToOne
 from rfstudio.core.ops.values import BIAS_TEXT, Kind, parameter
 

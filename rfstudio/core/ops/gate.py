@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from rfstudio.core.energy.backward import spreading
-from rfstudio.core.energy.layer import Layer, Place, Runs, average
-from rfstudio.core.energy.moments import scaled
 from rfstudio.core.errors import OpError
-from rfstudio.core.normal import quantiles
+from rfstudio.core.layer_models.backward import spreading
+from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
+from rfstudio.core.layer_models.moments import scaled
+from rfstudio.core.normal_distribution import quantiles
 from rfstudio.core.ops.operation import Costs, Mixing
 from rfstudio.core.ops.values import Kind, parameter
 

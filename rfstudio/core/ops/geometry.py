@@ -15,7 +15,7 @@ from rfstudio.core.axes.axis_rule import (
 )
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops.operation import Op, identity_rules
-from rfstudio.core.ops.window import resolved_padding, window_of
+from rfstudio.core.ops.sliding_window import resolved_padding, window_of
 
 __all__ = [
     "AxisRule",

@@ -9,8 +9,8 @@ from math import prod
 from typing import ClassVar
 
 from rfstudio.core.axes.axis_rule import AxisRules
-from rfstudio.core.energy.backward import PASS
-from rfstudio.core.energy.layer import (
+from rfstudio.core.layer_models.backward import PASS
+from rfstudio.core.layer_models.layer import (
     Layer,
     Place,
     Runs,
@@ -18,7 +18,7 @@ from rfstudio.core.energy.layer import (
     concatenated,
     side_by_side,
 )
-from rfstudio.core.energy.moments import Moments, added, profile_of_sum
+from rfstudio.core.layer_models.moments import Moments, added, profile_of_sum
 from rfstudio.core.ops.operation import (
     Context,
     Free,

@@ -10,9 +10,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
-from rfstudio.core.energy.layer import Layer, Place, Runs
-from rfstudio.core.energy.windows import moved
 from rfstudio.core.errors import OpError
+from rfstudio.core.layer_models.layer import Layer, Place, Runs
+from rfstudio.core.layer_models.pooled_values import moved
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels
 from rfstudio.core.ops.values import Kind, Sizes, parameter, per_axis, size_parameter
 

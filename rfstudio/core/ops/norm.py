@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole, Window
-from rfstudio.core.energy.backward import Backward, one_or_each, spreading
-from rfstudio.core.energy.layer import Layer, Place, Runs, average
-from rfstudio.core.energy.moments import Moments, scaled, shifted, standardized
-from rfstudio.core.energy.spread import WindowSpread
 from rfstudio.core.errors import OpError
+from rfstudio.core.layer_models.backward import Backward, one_or_each, spreading
+from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
+from rfstudio.core.layer_models.moments import Moments, scaled, shifted, standardized
+from rfstudio.core.layer_models.spread import WindowSpread
 from rfstudio.core.ops.operation import (
     NO_COSTS,
     Context,

@@ -3,7 +3,7 @@
 An operation is a class of its family's module, and this base says what it has to answer.  A class
 that leaves out one of the answers is refused when it is defined, and by mypy where it is made.
 What runs operations or writes them as source is a table of functions, one for each type of
-operation: see `rfstudio.core.ops.table`.
+operation: see `rfstudio.core.ops.op_table`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from inspect import get_annotations
 from typing import ClassVar, NamedTuple, Self, TypeAlias
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole, Window
-from rfstudio.core.energy.layer import Layer, Place, Runs
 from rfstudio.core.errors import OpError
+from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.memo import remembered
 from rfstudio.core.ops.values import COLLAPSIBLE, Parameter, collapsed, fault
 

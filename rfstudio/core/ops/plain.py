@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rfstudio.core.energy.backward import PASS, Backward
-from rfstudio.core.energy.layer import Layer, Place, Runs, average
-from rfstudio.core.energy.moments import Moments, concentration
+from rfstudio.core.layer_models.backward import PASS, Backward
+from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
+from rfstudio.core.layer_models.moments import Moments, concentration
 from rfstudio.core.ops.operation import Free, Pointwise
 from rfstudio.core.ops.values import Kind, parameter
 

@@ -20,10 +20,11 @@ from rfstudio.core.axes.axis_rule import (
     Window,
     as_mean,
 )
-from rfstudio.core.energy import windows
-from rfstudio.core.energy.layer import Layer, Place, Runs
-from rfstudio.core.energy.powers import power_average
+from rfstudio.core.layer_models import pooled_values
+from rfstudio.core.layer_models.layer import Layer, Place, Runs
+from rfstudio.core.layer_models.powers import power_average
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, ToOne
+from rfstudio.core.ops.sliding_window import Windowed, resolved_padding
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
     KERNEL_TEXT,
@@ -38,7 +39,6 @@ from rfstudio.core.ops.values import (
     per_axis,
     size_parameter,
 )
-from rfstudio.core.ops.window import Windowed, resolved_padding
 
 _POOL_STRIDE = STRIDE_TEXT + " Empty: the kernel size."
 _CEIL_MODE = "Keep a last window that is not complete."
@@ -63,7 +63,7 @@ class Maximum(Pool):
     followed_apart: ClassVar[bool] = True
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
-        return windows.maximum(place, runs)
+        return pooled_values.maximum(place, runs)
 
 
 class Mean(Pool):
@@ -77,7 +77,7 @@ class Mean(Pool):
         return tuple([as_mean(x) for x in rules])
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
-        return windows.mean(self.fixed_rules(place.rules), place, runs)
+        return pooled_values.mean(self.fixed_rules(place.rules), place, runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,12 +14,12 @@ from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
 from rfstudio.core.axes.interpolation import interpolated_at
-from rfstudio.core.energy.autocorrelation import compressed, strided, weighted
-from rfstudio.core.energy.backward import spreading
-from rfstudio.core.energy.layer import Layer, Place, Runs, average
-from rfstudio.core.energy.moments import averaged
-from rfstudio.core.energy.windows import strides
 from rfstudio.core.errors import OpError
+from rfstudio.core.layer_models.autocorrelation import compressed, strided, weighted
+from rfstudio.core.layer_models.backward import spreading
+from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
+from rfstudio.core.layer_models.moments import averaged
+from rfstudio.core.layer_models.pooled_values import strides
 from rfstudio.core.memo import remembered
 from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, Patternless
 from rfstudio.core.ops.values import (

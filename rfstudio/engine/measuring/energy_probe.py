@@ -15,7 +15,7 @@ from rfstudio.core.network.graph import Graph
 from rfstudio.engine.module.boxes import whole
 from rfstudio.engine.module.build import GraphModule
 from rfstudio.engine.module.layers.base import Evaluate
-from rfstudio.engine.module.layers.windows import ConvModule
+from rfstudio.engine.module.layers.sliding_window import ConvModule
 from rfstudio.engine.process import devices
 from rfstudio.engine.process.errors import MeasurementError
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rfstudio.core.errors import Cancelled
-from rfstudio.engine.measuring import ranks
+from rfstudio.engine.measuring import distributed
 from rfstudio.engine.measuring.network_cache import NetworkCache
 from rfstudio.engine.measuring.run import Run, Unit
 from rfstudio.engine.process import devices
@@ -68,7 +68,7 @@ def measure(
         a number.
     """
     token = token or CancelToken()
-    with ranks.joined() as rank, _exact(), _lack_of_memory_in_words():
+    with distributed.joined() as rank, _exact(), _lack_of_memory_in_words():
         run = Run(request, [request.unit], module, images, networks)
         if earlier is not None:
             run.resume(earlier, rank)
@@ -78,7 +78,7 @@ def measure(
                 token.check()
                 run.add(batch, token, report)
                 report(run.fraction(rank), run.result())
-        ranks.add_up(run.means[0], rank, run.device)
+        distributed.add_up(run.means[0], rank, run.device)
         return run.result()
 
 
@@ -110,7 +110,7 @@ def measure_units(
     if not units:
         return []
     token = token or CancelToken()
-    with ranks.joined() as rank, _exact(), _lack_of_memory_in_words():
+    with distributed.joined() as rank, _exact(), _lack_of_memory_in_words():
         run = Run(request, list(units), module, images)
         numbers = range(len(units))
         run.check_photos(token)
@@ -119,7 +119,7 @@ def measure_units(
             run.add(batch, token, ignore)
             report(run.fraction(rank), [run.result(i) for i in numbers])
         for mean in run.means:
-            ranks.add_up(mean, rank, run.device)
+            distributed.add_up(mean, rank, run.device)
         return [run.result(i) for i in numbers]
 
 

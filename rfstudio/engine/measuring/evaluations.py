@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from torch import Tensor
 
+from rfstudio.engine.measuring.backward_pass import Tape, bytes_of
 from rfstudio.engine.measuring.network import HasRoom, Network
 from rfstudio.engine.measuring.subject import ConeSubject
-from rfstudio.engine.measuring.tape import Tape, bytes_of
 from rfstudio.engine.module.boxes import Box
 from rfstudio.engine.module.cone import Plan, input_of
 

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from rfstudio.core.effective.calibration import calibrated
-from rfstudio.core.effective.energy import Gains, energy_of
-from rfstudio.core.energy.layer import BatchNormMode
+from rfstudio.core.effective.energy_flow import Gains, energy_of
 from rfstudio.core.errors import GraphError
+from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.measuring.energy_probe import EnergyProbe
 from rfstudio.engine.measuring.network import set_from_file

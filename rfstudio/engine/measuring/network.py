@@ -7,15 +7,15 @@ from typing import TypeAlias
 
 from torch import Tensor
 
+from rfstudio.engine.measuring.backward_pass import Tape
 from rfstudio.engine.measuring.sampling import Images
-from rfstudio.engine.measuring.tape import Tape
 from rfstudio.engine.module.build import GraphModule
 from rfstudio.engine.module.folding import fold_norms, order_for_speed, part_norms
 from rfstudio.engine.module.initial import draw_weights, level_weights
 from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
 from rfstudio.engine.requests.request import BatchNormMode, ErfRequest
-from rfstudio.engine.weights.weights import load_weights
+from rfstudio.engine.weights.reading import load_weights
 
 HasRoom: TypeAlias = Callable[[int], bool]
 """Whether so many more bytes may be cached."""
@@ -58,7 +58,7 @@ def set_from_file(
     Raises
     ------
     WeightsError
-        As `rfstudio.engine.weights.weights.load_weights`.
+        As `rfstudio.engine.weights.reading.load_weights`.
     """
     draw_weights(module.layers(), seed)
     loaded = load_weights(module, path)

@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from rfstudio import __version__
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.network.graph import Node, expand
-from rfstudio.engine.measuring import ranks
+from rfstudio.engine.measuring import distributed
 from rfstudio.engine.measuring.estimators import Mean
 from rfstudio.engine.measuring.evaluations import Evaluations
-from rfstudio.engine.measuring.filling import Moved, fill_samples, reach
 from rfstudio.engine.measuring.network import Network
 from rfstudio.engine.measuring.network_cache import NetworkCache, key_of
+from rfstudio.engine.measuring.occlusion import Moved, fill_samples, reach
 from rfstudio.engine.measuring.sampling import Images
-from rfstudio.engine.measuring.stacks import gradients, gradients_by, stacked
 from rfstudio.engine.measuring.subject import ConeSubject, Subject, WholeSubject, target_of
+from rfstudio.engine.measuring.unit_batches import gradients, gradients_by, stacked
 from rfstudio.engine.module.build import GraphModule, is_same_network
 from rfstudio.engine.module.foreign_code import told_in_words
 from rfstudio.engine.process import devices
@@ -125,7 +125,7 @@ class Run:
         self._limit = self._affordable()
         self._evaluations = self._evaluations_of_map()
         self._first = self._brought = 0
-        self._rank = ranks.Rank(0, 1)
+        self._rank = distributed.Rank(0, 1)
         self._begun: Moved | None = None
 
     def _check_memory(self, channels: int) -> None:
@@ -138,7 +138,7 @@ class Run:
                 f"memory, but only {free / 1e9:,.1f} GB are free; take a smaller input"
             )
 
-    def resume(self, earlier: ErfResult, rank: ranks.Rank) -> None:
+    def resume(self, earlier: ErfResult, rank: distributed.Rank) -> None:
         """Continue from an earlier result of the only unit.
 
         Parameters
@@ -260,7 +260,7 @@ class Run:
         alone = self.request.batch_norm == "train" or self.request.estimator in BY_FILLING
         return 1 if alone else max(min(by_work, by_memory), 1)
 
-    def batches(self, rank: ranks.Rank) -> Iterator[Batch]:
+    def batches(self, rank: distributed.Rank) -> Iterator[Batch]:
         """Yield the samples of this rank, batch by batch."""
         self._rank = rank
         if not self._is_drawn:
@@ -378,7 +378,7 @@ class Run:
         if self._networks is not None:
             self._networks.drop(self._key)
 
-    def fraction(self, rank: ranks.Rank, of_sample: float = 0.0) -> float:
+    def fraction(self, rank: distributed.Rank, of_sample: float = 0.0) -> float:
         """Return the fraction done, assuming that other ranks are as fast.
 
         Parameters

@@ -11,7 +11,7 @@ from torch import nn
 
 from rfstudio.engine.module.build import GraphModule
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
-from rfstudio.engine.module.layers.windows import ConvModule
+from rfstudio.engine.module.layers.sliding_window import ConvModule
 
 
 @torch.no_grad()

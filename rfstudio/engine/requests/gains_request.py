@@ -12,8 +12,8 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.effective.energy import Gains
-from rfstudio.core.energy.layer import BatchNormMode
+from rfstudio.core.effective.energy_flow import Gains
+from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.requests.request import check_numbers, check_texts

@@ -6,8 +6,8 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QImage, QPalette
 from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
-from rfstudio.app.measuring.erf_view import ErfView
-from rfstudio.app.measuring.shown_fields import EffectiveField
+from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.state.selection import Selection, Shown

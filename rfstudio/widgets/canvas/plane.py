@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from PySide6.QtCore import QPointF, QRectF
 
-from rfstudio.core.axes.track import Interval
+from rfstudio.core.axes.unit_intervals import Interval
 
 _T = TypeVar("_T")
 

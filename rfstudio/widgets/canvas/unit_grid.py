@@ -9,7 +9,7 @@ from math import ceil, floor, isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.axes.track import Interval
+from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.field import AxisField
 

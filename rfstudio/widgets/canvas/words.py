@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.app.wording.texts import short_name
-from rfstudio.core.axes.track import Interval
+from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.widgets.canvas.sight import Sight
 
 _RED = '<span style="color:#d62728">■</span>&nbsp;<b>red frame</b>'

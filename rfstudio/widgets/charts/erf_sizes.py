@@ -7,7 +7,7 @@ from time import perf_counter
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from rfstudio import api
-from rfstudio.app.measuring.expected_fields import has_small_maps, is_quick
+from rfstudio.app.effective.expected_fields import has_small_maps, is_quick
 from rfstudio.core.effective.expected import source_of_same_field
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis

@@ -12,8 +12,8 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from rfstudio.app.measuring.erf_view import ErfView
-from rfstudio.app.measuring.expected_fields import EXPECTED
+from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings

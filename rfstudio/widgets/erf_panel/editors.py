@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.measuring.measuring_options import Option
+from rfstudio.app.effective.measuring_options import Option
 
 ASKS = ("file", "folder")
 """Values that open a dialog."""

@@ -25,10 +25,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from rfstudio.app.effective.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
+from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.app.files.erf_export import ErfExport
-from rfstudio.app.measuring.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
-from rfstudio.app.measuring.erf_view import ErfView
-from rfstudio.app.measuring.shown_fields import ShownFields
 
 _LATER = 120
 """Milliseconds without a change after which numbers are computed: a fit takes too long to follow

@@ -9,9 +9,9 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from rfstudio.app.measuring import measuring_recipes
-from rfstudio.app.measuring.erf_options import ErfOptions
-from rfstudio.app.measuring.measuring_options import OPTIONS, Choice, Option, reason_off
+from rfstudio.app.effective import measuring_recipes
+from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.measuring_options import OPTIONS, Choice, Option, reason_off
 from rfstudio.widgets.erf_panel.editors import ASKS, FileQuestions, OptionEditor
 
 _OWN = "own"

@@ -9,12 +9,12 @@ from PySide6.QtGui import QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from rfstudio.app.editing.layer_edits import LayerEdits
-from rfstudio.app.measuring import measuring_recipes
-from rfstudio.app.measuring.erf_options import ErfOptions
-from rfstudio.app.measuring.erf_session import ErfSession
-from rfstudio.app.measuring.measuring_costs import costs_of
-from rfstudio.app.measuring.shown_fields import words_of
-from rfstudio.app.measuring.unit_following import UnitFollowing
+from rfstudio.app.effective import measuring_recipes
+from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.effective.measuring_costs import costs_of
+from rfstudio.app.effective.shown_fields import words_of
+from rfstudio.app.effective.unit_following import UnitFollowing
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import RFStudioError

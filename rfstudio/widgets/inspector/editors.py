@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.core.fields.diagnostics import AXIS_NAMES
+from rfstudio.core.fields.remarks.diagnostics import AXIS_NAMES
 from rfstudio.core.ops import Kind, Parameter
 from rfstudio.widgets.parts.fields import Choice, Line, Spin
 

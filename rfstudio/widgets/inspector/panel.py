@@ -9,8 +9,8 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from rfstudio.app.editing.layer_edits import LayerEdits
-from rfstudio.app.measuring.erf_view import ErfView
-from rfstudio.app.measuring.expected_fields import EXPECTED
+from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection, Shown

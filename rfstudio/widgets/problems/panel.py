@@ -21,7 +21,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import Problem
-from rfstudio.core.fields.remark import Diagnostic, Remedy
+from rfstudio.core.fields.remarks.remark import Diagnostic, Remedy
 from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
 _LAYER = Qt.ItemDataRole.UserRole

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.files import presets
 from rfstudio.app.files.erf_export import FIELD_FILES
 from rfstudio.app.files.exports import (
@@ -21,7 +22,6 @@ from rfstudio.app.files.exports import (
     save_table,
 )
 from rfstudio.app.files.figure_settings import FigureStyle, remember_figure, remembered_figure
-from rfstudio.app.measuring.erf_options import ErfOptions
 from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
 from rfstudio.app.wording.snippets import command_text, network_word, python_text

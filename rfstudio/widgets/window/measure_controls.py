@@ -7,10 +7,10 @@ from typing import Any
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
+from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.effective.shown_fields import words_of
+from rfstudio.app.effective.unit_following import UnitFollowing
 from rfstudio.app.jobs import JobRunner
-from rfstudio.app.measuring.erf_session import ErfSession
-from rfstudio.app.measuring.shown_fields import words_of
-from rfstudio.app.measuring.unit_following import UnitFollowing
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.window.status import Status
 

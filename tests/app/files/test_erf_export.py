@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rfstudio.app.effective.erf_numbers import HEADERS
+from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.files.erf_export import ErfExport
-from rfstudio.app.measuring.erf_numbers import HEADERS
-from rfstudio.app.measuring.erf_options import ErfOptions
-from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document, write_network
 from rfstudio.app.state.selection import Selection

@@ -9,10 +9,10 @@ import pytest
 
 import rfstudio
 from rfstudio.app.editing.new_items import kinds, matching_kinds, new_item
+from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.shown_fields import NOTHING_MEASURED, shown_fields
 from rfstudio.app.files.exports import save_picture, save_table
 from rfstudio.app.files.presets import preset_families, read_preset
-from rfstudio.app.measuring.erf_options import ErfOptions
-from rfstudio.app.measuring.shown_fields import NOTHING_MEASURED, shown_fields
 from rfstudio.app.state.selection import Selected
 from rfstudio.app.wording.facts import cost_facts, erf_facts, layer_facts, unit_facts
 from rfstudio.app.wording.snippets import python_text

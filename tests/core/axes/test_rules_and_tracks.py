@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rfstudio.core.axes.axis_rule import Periodic, Window, source_of_padding
-from rfstudio.core.axes.track import Track, reduced
+from rfstudio.core.axes.unit_intervals import Track, reduced
 
 
 @pytest.mark.parametrize(

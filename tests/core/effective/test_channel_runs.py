@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from rfstudio.core.energy.layer import Runs, concatenated, means_over_runs, side_by_side
-from rfstudio.core.energy.moments import Moments
+from rfstudio.core.layer_models.layer import Runs, concatenated, means_over_runs, side_by_side
+from rfstudio.core.layer_models.moments import Moments
 
 SMALL, LARGE, OTHER = Moments(1.0), Moments(2.0), Moments(3.0, 1.0)
 

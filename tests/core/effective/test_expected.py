@@ -16,7 +16,7 @@ import pytest
 
 import rfstudio
 from rfstudio.core import ops
-from rfstudio.core.effective.energy import energy_of
+from rfstudio.core.effective.energy_flow import energy_of
 from rfstudio.core.effective.expected import Erf, expected_erf, path_counts, source_of_same_field
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.backtrace import region_of_unit

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rfstudio.core import ops
-from rfstudio.core.effective.energy import energy_of
+from rfstudio.core.effective.energy_flow import energy_of
 from rfstudio.core.effective.expected import expected_erf, source_of_same_field
 from rfstudio.core.network.architecture import Architecture, Item, Layer, Residual
 from rfstudio.core.network.graph import Graph, expand

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from rfstudio.core.effective.calibration import with_gains
-from rfstudio.core.effective.energy import energy_of
+from rfstudio.core.effective.energy_flow import energy_of
 from rfstudio.core.effective.expected import counting
 from rfstudio.core.effective.flow import Flow, one_unit
 from rfstudio.core.effective.flow_back import flow_back, total
-from rfstudio.core.energy.spread import Values
+from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.network.graph import Graph
 from tests.core.random_networks import random_network
 from tests.narrowing import present

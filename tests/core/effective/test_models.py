@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rfstudio.core import ops
-from rfstudio.core.effective.energy import layer_of, merged
-from rfstudio.core.effective.gates import _factor
-from rfstudio.core.energy.layer import Layer
-from rfstudio.core.energy.moments import Moments, activated, added
+from rfstudio.core.effective.activation_dependence import _factor
+from rfstudio.core.effective.energy_flow import layer_of, merged
+from rfstudio.core.layer_models.layer import Layer
+from rfstudio.core.layer_models.moments import Moments, activated, added
 from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import axis_rules
 from tests.narrowing import instance

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from rfstudio.core import ops
-from rfstudio.core.axes.track import WideTrack
+from rfstudio.core.axes.unit_intervals import WideTrack
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from tests.core.oracle import jump_on, paths, seen_on

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules
-from rfstudio.core.energy.backward import PASS
-from rfstudio.core.energy.layer import Layer, Place, Runs
+from rfstudio.core.layer_models.backward import PASS
+from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.ops import Context, Free, KeepsChannels, Patternless
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rfstudio.core import ops
-from rfstudio.engine.measuring import filling
+from rfstudio.engine.measuring import occlusion
 from rfstudio.engine.measuring.erf import measure
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.requests.request import BY_FILLING, CONTINUABLE, ErfRequest, ErfResult
@@ -46,7 +46,7 @@ def test_that_a_measurement_by_filling_goes_on_amid_a_sample(
     estimator: Any, reports: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Patches overlap, so that the map so far is a preview; 49 of them, 8 at once."""
-    monkeypatch.setattr(filling, "_MAX_BATCH", 8)
+    monkeypatch.setattr(occlusion, "_MAX_BATCH", 8)
     request = _request(estimator=estimator, samples=2, patch=3, stride=1)
     heard: list[ErfResult] = []
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from rfstudio.core import ops
-from rfstudio.engine.measuring import ranks
+from rfstudio.engine.measuring import distributed
 from rfstudio.engine.measuring.erf import measure, measure_units
 from rfstudio.engine.measuring.estimators import Mean
 from rfstudio.engine.measuring.gains import measure_gains
@@ -186,6 +186,6 @@ def test_that_a_group_of_gpus_adds_up_on_them(monkeypatch: pytest.MonkeyPatch) -
     mean = Mean("energy", 1, (2, 2))
     mean.add(torch.ones(3, 1, 2, 2))
     with strict_device() as device:
-        ranks.add_up(mean, ranks.Rank(0, 2), device)
+        distributed.add_up(mean, distributed.Rank(0, 2), device)
     assert mean.count == 6
     np.testing.assert_array_equal(mean.sums, np.full((2, 2), 6.0))

@@ -14,7 +14,7 @@ from torch import nn
 import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.effective.calibration import with_gains
-from rfstudio.core.effective.energy import energy_of
+from rfstudio.core.effective.energy_flow import energy_of
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.effective.flow import Flow
 from rfstudio.core.effective.flow_back import flow_back, total
@@ -24,7 +24,7 @@ from rfstudio.engine.measuring.gains import measured_gains
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.module.initial import Stream, generator
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
-from rfstudio.engine.module.layers.windows import ConvModule
+from rfstudio.engine.module.layers.sliding_window import ConvModule
 from rfstudio.engine.process.running import CancelToken, ignore
 from rfstudio.engine.requests.gains_request import GainsRequest
 from rfstudio.engine.requests.jobs import measure_gains

@@ -18,9 +18,9 @@ from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import expand
 from rfstudio.engine.measuring import evaluations, network
 from rfstudio.engine.measuring import network_cache as kept
+from rfstudio.engine.measuring.backward_pass import Tape
 from rfstudio.engine.measuring.erf import measure, measure_units
 from rfstudio.engine.measuring.network_cache import NetworkCache
-from rfstudio.engine.measuring.tape import Tape
 from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.process.running import CancelToken

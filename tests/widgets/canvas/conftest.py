@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.measuring.erf_view import ErfView
+from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.image_source import ImageSource, Picture

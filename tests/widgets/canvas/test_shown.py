@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.measuring.expected_fields import EXPECTED
+from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
 from tests.narrowing import present

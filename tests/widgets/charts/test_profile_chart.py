@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rfstudio.app.measuring.erf_view import ErfView
+from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.network.architecture import Architecture, Layer

@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.effective.erf_numbers import HEADERS
+from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.files.erf_export import ErfExport
-from rfstudio.app.measuring.erf_numbers import HEADERS
-from rfstudio.app.measuring.erf_view import ErfView
 from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
 from tests.measurements import FakeMeasurements
 from tests.narrowing import present

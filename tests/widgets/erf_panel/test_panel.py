@@ -16,10 +16,10 @@ from PySide6.QtWidgets import QApplication, QComboBox, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.effective.measuring_options import OPTIONS
 from rfstudio.app.jobs import JobRunner
-from rfstudio.app.measuring.erf_options import ErfOptions
-from rfstudio.app.measuring.erf_session import ErfSession
-from rfstudio.app.measuring.measuring_options import OPTIONS
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection

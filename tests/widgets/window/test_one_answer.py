@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rfstudio.app.measuring.expected_fields import EXPECTED
+from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.wording.facts import erf_facts
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.figures import FigureStyle

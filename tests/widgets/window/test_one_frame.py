@@ -11,7 +11,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.measuring.expected_fields import EXPECTED
+from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.core.editing.edits import set_op
 from rfstudio.core.ops import Conv
 from rfstudio.widgets.inspector.numbers import ValueLabel

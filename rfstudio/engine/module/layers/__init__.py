@@ -1,8 +1,15 @@
 """The operations of a network as torch modules that can evaluate any box of their map."""
 
 # Each of these enters its modules in the tables.
-from rfstudio.engine.module.layers import mixing, moving, pointwise, positive, resampling, windows
-from rfstudio.engine.module.layers.table import LAYERS, POSITIVE
+from rfstudio.engine.module.layers import (
+    mixing,
+    moving,
+    pointwise,
+    positive,
+    resampling,
+    sliding_window,
+)
+from rfstudio.engine.module.layers.module_table import LAYERS, POSITIVE
 
 __all__ = [
     "LAYERS",
@@ -12,5 +19,5 @@ __all__ = [
     "pointwise",
     "positive",
     "resampling",
-    "windows",
+    "sliding_window",
 ]

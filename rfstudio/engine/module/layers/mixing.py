@@ -23,7 +23,7 @@ from rfstudio.engine.module.layers.base import (
     FromWholeMap,
     LayerModule,
 )
-from rfstudio.engine.module.layers.table import layer_for
+from rfstudio.engine.module.layers.module_table import layer_for
 
 
 @layer_for(ops.GlobalAvgPool)

@@ -11,8 +11,8 @@ from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
 from rfstudio.engine.module.boxes import Part
 from rfstudio.engine.module.layers.base import Evaluate, LayerModule
+from rfstudio.engine.module.layers.module_table import LAYERS, POSITIVE
 from rfstudio.engine.module.layers.positive import as_it_is
-from rfstudio.engine.module.layers.table import LAYERS, POSITIVE
 
 MoveT_co = TypeVar("MoveT_co", bound=ops.Move, covariant=True)
 MixerT_co = TypeVar("MixerT_co", bound=ops.Mixer, covariant=True)

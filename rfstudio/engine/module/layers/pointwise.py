@@ -15,7 +15,7 @@ from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
 from rfstudio.engine.module.boxes import Part, fetch, give_back
 from rfstudio.engine.module.layers.base import Evaluate, Pointwise, Pull
-from rfstudio.engine.module.layers.table import LAYERS, layer_for
+from rfstudio.engine.module.layers.module_table import LAYERS, layer_for
 
 ActivationT_co = TypeVar("ActivationT_co", bound=ops.Activation, covariant=True)
 

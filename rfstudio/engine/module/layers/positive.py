@@ -21,13 +21,13 @@ from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Op, group_count, per_axis, window_of
 from rfstudio.engine.module.boxes import Part, fetch
 from rfstudio.engine.module.layers.base import CONV, Evaluate, FromWholeMap, LayerModule, Pointwise
+from rfstudio.engine.module.layers.module_table import LAYERS, POSITIVE, positive_for
 from rfstudio.engine.module.layers.resampling import (
     UpsampleModule,
     WeightedTaps,
     adaptive_windows,
 )
-from rfstudio.engine.module.layers.table import LAYERS, POSITIVE, positive_for
-from rfstudio.engine.module.layers.windows import WindowModule, WindowT_co, window_bounds
+from rfstudio.engine.module.layers.sliding_window import WindowModule, WindowT_co, window_bounds
 
 
 class SumOfWindow(WindowModule[WindowT_co]):

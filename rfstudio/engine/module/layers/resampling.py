@@ -28,7 +28,7 @@ from rfstudio.engine.module.layers.base import (
     Evaluate,
     LayerModule,
 )
-from rfstudio.engine.module.layers.table import layer_for
+from rfstudio.engine.module.layers.module_table import layer_for
 
 WeightedTaps: TypeAlias = tuple[tuple[int, float], ...]
 """What one output reads along an axis: input index and weight."""

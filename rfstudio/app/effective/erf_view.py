@@ -1,0 +1,111 @@
+"""The effective fields of the chosen unit, for everything in the window that shows them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from PySide6.QtCore import QObject, QTimer, Signal, SignalInstance
+
+from rfstudio.app.effective.expected_fields import EXPECTED, QUIET
+from rfstudio.app.effective.shown_fields import (
+    NOTHING_MEASURED,
+    Measurement,
+    ShownFields,
+    shown_fields,
+)
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
+
+
+class Measurements(Protocol):
+    """Where measurements come from: `rfstudio.app.effective.erf_session.ErfSession`."""
+
+    @property
+    def measurement(self) -> Measurement:
+        """What is measured, and what is known of it so far."""
+        ...
+
+    @property
+    def measurement_changed(self) -> SignalInstance:
+        """Emitted whenever anything about the measurement changes."""
+        ...
+
+
+class ErfView(QObject):
+    """Holds the fields that are shown, and announces when others are.
+
+    What is shown is decided by `rfstudio.app.effective.shown_fields.shown_fields` alone.  It is
+    computed when the first view reads it.  An expected field that takes long is computed after the
+    frame, once nothing has moved for a moment.
+
+    Parameters
+    ----------
+    session, selection
+        What the fields belong to.
+    measurements
+        Where measured fields come from; None: only expected fields are shown.
+
+    Signals
+    -------
+    changed
+        Something else is shown, or nothing.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        session: AnalysisSession,
+        selection: Selection,
+        measurements: Measurements | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._selection = selection
+        self._measurements = measurements
+        self._announced = selection.shown
+        self._shown: ShownFields | None = None
+        self._later = QTimer(self, interval=QUIET, singleShot=True)
+        self._later.timeout.connect(self.complete)
+        session.analysis_changed.connect(self._follow)
+        selection.selection_changed.connect(self._follow)
+        if measurements is not None:
+            measurements.measurement_changed.connect(self._change)
+
+    @property
+    def shown(self) -> ShownFields:
+        """What is shown now."""
+        shown, (analysis, chosen) = self._shown, self._selection.shown
+        if shown is None or not shown.is_of(analysis, chosen.layer, chosen.unit):
+            shown = self._shown = self._look()
+            if shown.is_late:
+                self._later.start()
+        return shown
+
+    def complete(self) -> ShownFields:
+        """Return what is shown, with the expected field however long it takes."""
+        shown = self.shown
+        if shown.is_late:
+            EXPECTED.of(shown.analysis, shown.layer, shown.unit)
+            self._change()
+        return self.shown
+
+    def _look(self) -> ShownFields:
+        analysis, chosen = self._selection.shown
+        unit = (analysis, chosen.layer, chosen.unit)
+        source = self._measurements
+        measurement = NOTHING_MEASURED if source is None else source.measurement
+        is_late = EXPECTED.takes_long(*unit)
+        expected = None if is_late else EXPECTED.of(*unit)
+        return shown_fields(*unit, measurement, expected, is_late=is_late)
+
+    def _follow(self) -> None:
+        # An edit that moves the unit is announced twice.
+        if not self._selection.shown.is_same(self._announced):
+            self._announced = self._selection.shown
+            self._change()
+
+    def _change(self) -> None:
+        self._shown = None
+        self._later.stop()
+        self.changed.emit()

@@ -1,0 +1,218 @@
+"""Which effective fields of a unit are shown: one answer for all views, files and figures.
+
+The measured field is shown as long as it is that of the chosen unit, also the running average while
+samples arrive; otherwise the expected field.  Measured fields are over the input, so with respect
+to another layer there are expected ones only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.api.measured import MeasuredErf, measured_erf
+from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.measuring_work import Subject
+from rfstudio.core.effective.expected import Erf
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.unit_frame import UnitFrame
+from rfstudio.core.metrics.metrics import Metrics, measured_peak
+from rfstudio.engine.requests.request import BY_FILLING, ErfResult
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What is measured, as `rfstudio.app.effective.erf_session.ErfSession` has it.
+
+    Attributes
+    ----------
+    state
+        "idle", "measuring", "stopped" or "done".
+    subject
+        Network, layer and unit; None: nothing is measured.
+    options
+        How it is measured.
+    result
+        What is known of it, complete or so far.
+    fraction
+        How much of the work the result holds, from 0 to 1.
+    """
+
+    state: str = "idle"
+    subject: Subject | None = None
+    options: ErfOptions | None = None
+    result: ErfResult | None = None
+    fraction: float = 0.0
+
+    @property
+    def progress(self) -> str:
+        """How much is in a result that is not complete, in words; empty: all of it."""
+        return "" if self.state == "done" else words_of(self.result, self.fraction)
+
+
+NOTHING_MEASURED = Measurement()
+
+
+@dataclass(frozen=True, eq=False)
+class EffectiveField:
+    """An effective field of one unit, as it is shown.
+
+    Attributes
+    ----------
+    erf
+        The field with its metrics.
+    name
+        What it is called in a caption: "expected", "measured", or "measured, 40%".
+    label
+        What it is called in a heading: "expected (exact)", "measured (energy, 32 samples)".
+    note
+        A remark for below its numbers, such as why it is approximate.
+    """
+
+    erf: Erf
+    name: str
+    label: str
+    note: str = ""
+
+    @property
+    def map(self) -> NDArray[np.float64]:
+        """One number a pixel of the reference map, nowhere negative."""
+        return self.erf.map
+
+    @property
+    def metrics(self) -> Metrics:
+        """Its numbers."""
+        return self.erf.metrics
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it was measured, so that single pixels are noise."""
+        return isinstance(self.erf, MeasuredErf)
+
+    @cached_property
+    def densest(self) -> float:
+        """The value that is drawn densest: the largest, or nearly, if single pixels are noise."""
+        return measured_peak(self.map) if self.is_measured else float(self.map.max())
+
+
+@dataclass(frozen=True, eq=False)
+class ShownFields:
+    """The effective fields of the chosen unit.
+
+    Attributes
+    ----------
+    analysis, layer, unit
+        Whose fields they are, and with respect to what.
+    measured, expected
+        Both fields; None for one that does not exist.
+    measurement
+        The measurement that the measured field comes from.
+    is_late
+        Whether the expected field is not known yet, because it would delay the frame.
+    """
+
+    analysis: Analysis
+    layer: str
+    unit: tuple[int, ...]
+    measured: EffectiveField | None
+    expected: EffectiveField | None
+    measurement: Measurement
+    is_late: bool = False
+
+    def is_of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
+        """Whether these are the fields of a unit, without comparing whole networks."""
+        return self.analysis is analysis and (self.layer, self.unit) == (layer, unit)
+
+    @property
+    def field(self) -> EffectiveField | None:
+        """The field that is shown where there is room for one; None if there is none."""
+        return self.measured or self.expected
+
+
+def shown_fields(
+    analysis: Analysis,
+    layer: str,
+    unit: tuple[int, ...],
+    measurement: Measurement,
+    expected: Erf | None,
+    *,
+    is_late: bool = False,
+) -> ShownFields:
+    """Return what is shown of a unit.
+
+    Parameters
+    ----------
+    analysis
+        The network, and with respect to what fields are given.
+    layer, unit
+        The chosen unit.
+    measurement
+        What is measured, possibly of another unit.
+    expected
+        The unit's expected field, if there is one.
+    is_late
+        Whether it is yet to be computed.
+    """
+    return ShownFields(
+        analysis,
+        layer,
+        unit,
+        _measured_field(analysis, layer, unit, measurement),
+        None if expected is None else _expected_field(expected),
+        measurement,
+        is_late,
+    )
+
+
+def _measured_field(
+    analysis: Analysis, layer: str, unit: tuple[int, ...], measurement: Measurement
+) -> EffectiveField | None:
+    result = measurement.result
+    if (
+        result is None
+        or analysis.reference != 0
+        or measurement.subject != Subject(analysis.architecture, layer, unit)
+        or result.map.shape != analysis.input_size
+    ):
+        return None
+    index = analysis.graph.index(layer)
+    erf = measured_erf(result, UnitFrame(analysis.graph, index, unit, 0, analysis.fields))
+    words = measurement.progress
+    # A caption has less room, and changes all the time.
+    short = f"{measurement.fraction:.0%}" if measurement.state == "measuring" else words
+    return EffectiveField(
+        erf,
+        f"measured, {short}" if short else "measured",
+        f"measured ({erf.estimator}, {words or f'{result.samples} samples'})",
+        _sentences(erf),
+    )
+
+
+def _expected_field(erf: Erf) -> EffectiveField:
+    exactness = "exact" if erf.exact else "approximate"
+    return EffectiveField(erf, "expected", f"expected ({exactness})", _sentences(erf))
+
+
+def _sentences(erf: Erf) -> str:
+    return " ".join(f"{x[:1].upper()}{x[1:].rstrip('.')}." for x in erf.notes)
+
+
+def words_of(so_far: ErfResult | None, fraction: float) -> str:
+    """Return how far a measurement is, in words: ``17 of 32 samples``, or a share of the patches.
+
+    Parameters
+    ----------
+    so_far
+        What is known of it.
+    fraction
+        How much of the work is done, from 0 to 1.
+    """
+    if so_far is None:
+        return ""
+    # A map by filling goes from coarse to fine, so the number of samples says little.
+    if so_far.options.get("estimator") in BY_FILLING:
+        return f"{fraction:.0%}"
+    return f"{so_far.samples} of {so_far.wanted} samples"

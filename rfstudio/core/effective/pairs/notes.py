@@ -1,0 +1,143 @@
+"""What is said of fields whose gradients depend on each other, and by how much they may be off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rfstudio.core import ops
+from rfstudio.core.effective.energy_flow import Energy
+from rfstudio.core.effective.fixed_weights import SCALING, is_fixed
+from rfstudio.core.effective.pairs.coherence import Followed
+from rfstudio.core.effective.pairs.needs import LEAST, Needs
+from rfstudio.core.effective.read_values import fan_in, open_more
+from rfstudio.core.ops import Activation
+
+_RESOLUTION = 0.005
+"""Share of all energy below which a field is called exact."""
+
+_LEFT_AT_FIRST, _LEFT_LATER = 0.02, 0.06
+"""Shares of what pairs add that the first order in 1/n leaves out: where a convolution reads noise,
+and where it reads values that were rectified (sampled with 2 to 48 inputs)."""
+
+_FIRST_ORDER = (
+    "A mean over rectified values gives neighbours one gradient, and their gates look at the same "
+    "samples: that adds {:.0%}, of which about {:.1%} are not modelled."
+)
+
+_PARTED = (
+    "What the sources of a sum under a mean have in common is left out, about {1:.0%} ('{0}')."
+)
+
+_LEFT_OUT = (
+    "A mean over rectified values gives neighbours one gradient, and their gates look at the same "
+    "samples: that may add up to {:.0%}, which is left out."
+)
+
+_TOO_LONG = (
+    "A mean over rectified values may give neighbours one gradient; what that adds is left out, as "
+    "the maps are too long to look at."
+)
+
+_SUM_OF_RECTIFIED = (
+    "Rectified sources of a sum look at the same samples, which adds about {:.1%} that are left "
+    "out ('{}')."
+)
+
+
+def notes_of_pairs(
+    energy: Energy, visited: Sequence[int], followed: Followed, added: float
+) -> tuple[str, ...]:
+    """Return what is not known of gradients that depend on each other on a way.
+
+    Parameters
+    ----------
+    energy, visited
+        The model, and the nodes on the way.
+    followed
+        Who followed pairs.
+    added
+        What these add, as a share of all energy.
+    """
+    found: tuple[str, ...] = ()
+    if followed.coherence is not None:
+        found = _of_pairs(energy, visited, followed.coherence.needs, added)
+    elif followed.left_out > _RESOLUTION:
+        found = (_LEFT_OUT.format(followed.left_out),)
+    elif followed.too_long:
+        found = (_TOO_LONG,)
+    return found + _of_sums(energy, visited)
+
+
+def _of_pairs(
+    energy: Energy, visited: Sequence[int], needs: Needs, added: float
+) -> tuple[str, ...]:
+    """Return what is not known of pairs on a way, which add a share of all energy."""
+    made, order, parted = False, 0.0, ""
+    for i in visited:
+        node = energy.graph.nodes[i]
+        made = made or needs.makes(node)
+        if not made:
+            continue
+        if isinstance(node.op, ops.Conv | ops.ConvTranspose) and needs.of[i].gated >= LEAST:
+            is_first = open_more(energy, node.inputs[0])[1] == 1.0
+            order = max(order, _LEFT_AT_FIRST if is_first else _LEFT_LATER)
+        if isinstance(node.op, ops.Add):
+            count = sum(needs.of[x].most >= LEAST for x in node.inputs)
+            parted = node.name if count > 1 else parted
+    found = []
+    if order * added > _RESOLUTION:
+        found.append(_FIRST_ORDER.format(added, order * added))
+    if parted and 2 * added > _RESOLUTION:
+        found.append(_PARTED.format(parted, 2 * added))
+    return tuple(found)
+
+
+def _of_sums(energy: Energy, visited: Sequence[int]) -> tuple[str, ...]:
+    """Return which sums on a way have sources that have more in common than is modelled.
+
+    Where x and φ(w·h) are added up, E[w φ′(w·h)] is not 0: along h, it depends on the sign of h, so
+    gradients through both sources are of one sign where x is positive, or rectified itself.
+    """
+    nodes = energy.graph.nodes
+    most, where = 0.0, ""
+    for i in visited:
+        node = nodes[i]
+        if not isinstance(node.op, ops.Add):
+            continue
+        fans = [_fan_before_gate(energy, x) for x in node.inputs]
+        gated = [x for x in fans if x is not None]
+        if not gated:
+            continue
+        plain = [
+            energy.moments(x).mean
+            for x, fan in zip(node.inputs, fans, strict=True)
+            if fan is None and energy.moments(x).mean > 0
+        ]
+        share = 0.0
+        if len(gated) > 1:
+            share = (len(gated) - 1) / (np.pi * min(gated))
+        if plain:
+            share = max(share, 1.5 / min(gated))
+        if share > most:
+            most, where = share, node.name
+    if most <= _RESOLUTION:
+        return ()
+    return (_SUM_OF_RECTIFIED.format(most, where),)
+
+
+def _fan_before_gate(energy: Energy, index: int) -> float | None:
+    """Return the fan-in of the convolution whose values, rectified, a map holds; None: of none."""
+    nodes = energy.graph.nodes
+    gate = False
+    while True:
+        node = nodes[index]
+        op = node.op
+        if isinstance(op, ops.Conv | ops.ConvTranspose):
+            return fan_in(energy.graph, node) if gate else None
+        if isinstance(op, Activation):
+            gate = True
+        elif len(node.inputs) != 1 or not (isinstance(op, SCALING) or is_fixed(op)):
+            return None
+        index = node.inputs[0]

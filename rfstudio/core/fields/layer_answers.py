@@ -1,0 +1,65 @@
+"""Answers about all layers of a network, each worked out when it is first asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from rfstudio.core.axes.unit_intervals import Interval
+from rfstudio.core.fields.depth import depths_of, growth_at
+from rfstudio.core.fields.interior import interiors_of
+from rfstudio.core.fields.local import Fields, contexts_of, names_of
+from rfstudio.core.fields.paths import PathFields, path_fields_of
+from rfstudio.core.network.graph import Graph
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What takes a pass over the network, but is not needed after every keystroke.
+
+    Attributes
+    ----------
+    graph
+        The network.
+    local
+        The local field of each node.
+    reference
+        Index of the node with respect to which fields are given.
+    """
+
+    graph: Graph = field(repr=False)
+    local: tuple[Fields, ...] = field(repr=False)
+    reference: int = 0
+
+    @cached_property
+    def _contexts(self) -> tuple[tuple[int, ...], list[int]]:
+        return contexts_of(self.graph, self.local, self.reference)
+
+    def context(self, index: int) -> tuple[str, ...]:
+        """Return the names of the operations on the way to a node that read a whole axis."""
+        nodes, bits = self._contexts
+        return names_of(self.graph, nodes, bits[index])
+
+    @cached_property
+    def depths(self) -> tuple[list[int | None], list[int]]:
+        """The depth of each node, and the input that is on the longest path to it."""
+        return depths_of(self.graph, self.reference)
+
+    def growth(self, index: int) -> tuple[int | None, ...]:
+        """Return how much larger the local field of a node is than that of the one before it."""
+        return growth_at(self.graph, self.local, self.depths[1], index)
+
+    @cached_property
+    def path_fields(self) -> list[PathFields]:
+        """The least and the greatest field over all paths to each node."""
+        return path_fields_of(self.graph, self.reference)
+
+    @cached_property
+    def gateless_path_fields(self) -> list[PathFields]:
+        """The same where operations that read a whole axis are ignored."""
+        return path_fields_of(self.graph, self.reference, ignore_gates=True)
+
+    @cached_property
+    def interiors(self) -> list[tuple[Interval | None, ...]]:
+        """The units of each node that no padding reaches."""
+        return interiors_of(self.graph, self.reference)

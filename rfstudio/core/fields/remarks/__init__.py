@@ -1,0 +1,1 @@
+"""Remarks on layers: what is unusual, why, and a remedy that was tried."""

@@ -1,0 +1,414 @@
+"""Remarks on layers, in words: what is unusual, where, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+import numpy as np
+
+from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Window
+from rfstudio.core.axes.axis_set import AxisSet, union
+from rfstudio.core.axes.unit_intervals import Track
+from rfstudio.core.fields.backtrace import read_by, read_by_all
+from rfstudio.core.fields.field import BEYOND, MAX_TRACKS, MAX_UNITS, AxisField, MergeMisfit
+from rfstudio.core.fields.reach import cut_off
+from rfstudio.core.fields.remarks.merge_remarks import Repairs, misalignments
+from rfstudio.core.fields.remarks.remark import AXIS_NAMES, Diagnostic
+from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.ops import Context
+from rfstudio.core.ops.geometry import MAX_SIDE
+
+__all__ = ["AXIS_NAMES", "Diagnostic", "diagnose"]
+
+_HOLE_CHECKS = 8
+"""Layers whose support is walked back to look for holes, at most: each costs one walk."""
+
+
+def diagnose(
+    graph: Graph,
+    fields: Sequence[tuple[AxisField, ...]],
+    local: Sequence[tuple[AxisField, ...]],
+    misfits: Sequence[MergeMisfit],
+    reference: int,
+    repairs: Repairs | None = None,
+) -> tuple[Diagnostic, ...]:
+    """Return all remarks on a network, in the order of its layers.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    fields
+        Field of each node along each axis.
+    local
+        Local field of each node along each axis.
+    misfits
+        Merges whose branches do not align.
+    reference
+        Index of the node with respect to which fields are given.
+    repairs
+        How changed documents are tried; None: remedies are not looked for.
+    """
+    found: list[tuple[int, Diagnostic]] = []
+    for fault in graph.faults:
+        index = graph.paths.get(fault.node, 0)
+        found.append((index, Diagnostic(fault.node, fault.code, fault.message, "error")))
+    found += _without_field(graph, reference)
+    found += misalignments(graph, local, misfits, reference, repairs)
+    blind_by_rules: dict[int, int] = {}
+    found += _beyond_counting(graph, fields, local)
+    found += _sampled_ranges(graph, fields, local)
+    for node in graph.nodes[1:]:
+        assert node.op is not None
+        if node.op.context not in _SILENT:
+            found += [(node.index, x) for x in _of_layer(node, fields, local, blind_by_rules)]
+    if not graph.faults:
+        found += _larger_than_input(graph, fields, reference)
+        if _is_quickly_walked(graph):
+            # Remarks are not worth the time and memory that a longer walk back may take.
+            found += _holes(graph, fields, reference)
+            found += _dead_pixels(graph, reference)
+    return tuple(x for _, x in sorted(found, key=lambda pair: pair[0]))
+
+
+def _sampled_ranges(
+    graph: Graph,
+    fields: Sequence[tuple[AxisField, ...]],
+    local: Sequence[tuple[AxisField, ...]],
+) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on the first layer whose map is too long to look at the field of every unit."""
+    for node in graph.nodes[1:]:
+        if max(node.size) <= MAX_UNITS:
+            continue
+        both = (fields[node.index], local[node.index])
+        if any(x.is_sampled(n) for y in both for x, n in zip(y, node.size, strict=True)):
+            yield (
+                node.index,
+                Diagnostic(
+                    node.name,
+                    "range_at_ends",
+                    f"from '{node.name}' on, where fields differ from unit to unit, their smallest "
+                    f"and largest size are those of the first and last {MAX_UNITS // 2:,} units of "
+                    "an axis: the map is too large to look at all of them live.",
+                    "note",
+                ),
+            )
+            return
+
+
+def _is_quickly_walked(graph: Graph) -> bool:
+    """Whether walking back over whole maps takes little time and memory."""
+    patterns = {id(x): x.n_out for node in graph.nodes for x in node.rules if type(x) is Periodic}
+    return (
+        max(max(node.size) for node in graph.nodes) <= MAX_SIDE
+        and sum(patterns.values()) <= _MAX_LISTED
+    )
+
+
+_MAX_LISTED = 1 << 20
+"""Outputs of patterns, along an axis of all maps, that are gone through for a remark."""
+
+
+def _without_field(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on the first layer with units, after each empty map, that nothing comes to."""
+    nodes = graph.nodes
+    told: set[int] = set()
+    for index, empty in cut_off(graph, reference).items():
+        if 0 in nodes[index].size or empty in told:
+            continue
+        told.add(empty)
+        name = nodes[index].name
+        yield (
+            index,
+            Diagnostic(
+                name,
+                "no_field",
+                f"'{name}' has no field: the map of '{nodes[empty].name}' before it is empty, so "
+                "nothing comes through to it and to what reads it alone.",
+            ),
+        )
+
+
+def _beyond_counting(
+    graph: Graph,
+    fields: Sequence[tuple[AxisField, ...]],
+    local: Sequence[tuple[AxisField, ...]],
+) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on the first layer whose field reaches further than is counted."""
+    for node in graph.nodes[1:]:
+        if any(x is BEYOND for x in (*fields[node.index], *local[node.index])):
+            yield (
+                node.index,
+                Diagnostic(
+                    node.name,
+                    "field_too_large",
+                    f"from '{node.name}' on the field is beyond what is worked out: it reaches "
+                    f"more than 10^17 pixels far, or joins more than {MAX_TRACKS} branches of "
+                    "different strides; use smaller strides, kernels and dilations, and the same "
+                    "product of strides in all branches.",
+                ),
+            )
+            return
+
+
+def _of_layer(
+    node: Node,
+    fields: Sequence[tuple[AxisField, ...]],
+    local: Sequence[tuple[AxisField, ...]],
+    blind_by_rules: dict[int, int],
+) -> Iterator[Diagnostic]:
+    op = node.op
+    if isinstance(op, ops.Custom):
+        yield _declared(node.name, op)
+    if len(node.inputs) == 1:
+        before, behind = fields[node.inputs[0]], fields[node.index]
+        if behind is not before and any(
+            y.whole and not x.whole and x.tracks for x, y in zip(before, behind, strict=True)
+        ):
+            yield Diagnostic(
+                node.name,
+                "global_op",
+                f"'{node.name}' reads its whole input map: each unit here and after it sees the "
+                f"whole image. {_locally(node, local[node.index])}",
+                "note",
+            )
+        if op is not None and op.context in _MAY_MISS:
+            # The copies of a repeat share their rules.
+            blind = blind_by_rules.get(id(node.rules))
+            if blind is None:
+                blind = max(_blind_units(rule) for rule in node.rules)
+                blind_by_rules[id(node.rules)] = blind
+            if blind:
+                yield Diagnostic(
+                    node.name,
+                    "only_padding",
+                    f"{blind} rows of units at the border of '{node.name}' or between its taps "
+                    "read nothing but padding: the padding is wider than the window reaches, or "
+                    "the stride larger than the kernel.",
+                )
+
+
+def _locally(node: Node, local: tuple[AxisField, ...]) -> str:
+    sizes = [x.size_range(n) for x, n in zip(local, node.size, strict=True)]
+    if all(x is None for x in sizes):
+        return "It leaves no positions: along this path there is no local field any more."
+    words = "×".join("all" if x is None else str(x[1]) for x in sizes)
+    return f"The local field, as if it read one position, is {words}."
+
+
+def _declared(name: str, op: ops.Custom) -> Diagnostic:
+    label = op.label or "an operation that the program does not know"
+    message = f"'{name}' stands for {label}; its geometry is as declared by hand."
+    if op.whole and (op.kernel_size, op.stride, op.padding, op.dilation) != (1, 1, 0, 1):
+        message += (
+            " It is global, so each output reads the whole map: its window says how large the "
+            "output is, not what is read. Without global it would be read by that window."
+        )
+    return Diagnostic(name, "custom_op", message, "note")
+
+
+_SILENT = frozenset({Context.POSITION, Context.MAPS})
+"""Contexts of operations on which there is nothing to remark."""
+
+_MAY_MISS = frozenset({Context.WINDOW, Context.PATTERN})
+"""Contexts of operations that may read padding alone, or leave out samples."""
+
+
+def _blind_units(rule: AxisRule) -> int:
+    """Return the number of outputs along an axis that read no real sample."""
+    if isinstance(rule, Periodic):
+        if rule.clamped or rule.by_size:
+            return 0
+        return _blind_in_pattern(rule)
+    if not isinstance(rule, Window) or rule.mode != "zeros" or rule.n_out == 0:
+        return 0
+    reach = rule.dilation * (rule.kernel - 1)
+    end = (rule.n_out - 1) * rule.stride - rule.before
+    if rule.before <= 0 and end < rule.n_read:
+        return 0
+    if rule.dilation == 1 and rule.before <= reach and end < rule.n_read:
+        return 0
+    return _blind_by_count(rule)
+
+
+def _blind_in_pattern(rule: Periodic) -> int:
+    """Count only the borders one by one: between them the pattern repeats."""
+    taps = [x for phase in rule.phases for x in phase]
+    if not taps:
+        return rule.n_out
+    period, n = rule.period, rule.n_out
+    turns = -(-n // period)
+    opening = min(max(-(min(taps) // rule.advance), 0), turns)
+    closing = min(max((rule.n_in - 1 - max(taps)) // rule.advance + 1, opening), turns)
+    first, last = min(opening * period, n), min(closing * period, n)
+    whole, rest = divmod(last - first, period)
+    empty = [not phase for phase in rule.phases]
+    if first + n - last > _MAX_LISTED:
+        return 0  # a remark is not worth the memory
+    at_borders = sum(
+        stop - start - int(np.unique(rule.pairs_of(start, stop)[0]).size)
+        for start, stop in ((0, first), (last, n))
+        if start < stop
+    )
+    return whole * sum(empty) + sum(empty[:rest]) + at_borders
+
+
+def _blind_by_count(rule: Window) -> int:
+    # Counted, not listed: a map may have thousands of millions of samples.
+    reach = rule.dilation * (rule.kernel - 1)
+
+    def opening_before(place: int) -> int:
+        """Return how many windows have their first tap in front of `place`."""
+        return min(max(-(-(place + rule.before) // rule.stride), 0), rule.n_out)
+
+    in_front, inside = opening_before(-reach), opening_before(0)
+    blind = in_front + rule.n_out - opening_before(rule.n_read)
+    if rule.dilation <= rule.n_read:
+        return blind
+    # The taps of a window that opens in front may step over the whole map: the first one that
+    # does not lie in front of it lies at the window's start modulo the dilation.
+    count, start = inside - in_front, in_front * rule.stride - rule.before + reach
+    beyond = start + rule.dilation - rule.n_read
+    stepped = sum_of_floors(count, rule.dilation, rule.stride, beyond)
+    return blind + stepped - sum_of_floors(count, rule.dilation, rule.stride, start)
+
+
+def sum_of_floors(count: int, divisor: int, step: int, start: int) -> int:
+    """Return Σ (step·i + start) // divisor over i = 0 … count − 1, all numbers from 0 on.
+
+    By the steps of Euclid's algorithm on `step` and `divisor`, so that it does not grow with
+    `count`.
+    """
+    if count <= 0:
+        return 0
+    total = count * (count - 1) // 2 * (step // divisor) + count * (start // divisor)
+    step, start = step % divisor, start % divisor
+    rows, rest = divmod(step * count + start, divisor)
+    return total + (sum_of_floors(rows, step, divisor, rest) if rows else 0)
+
+
+def _larger_than_input(
+    graph: Graph, fields: Sequence[tuple[AxisField, ...]], reference: int
+) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on the first layer whose field is larger than the map that it is given for."""
+    sizes = graph.nodes[reference].size
+    seen: tuple[AxisField, ...] | None = None
+    for node in graph.nodes[1:]:
+        field = fields[node.index]
+        if field is seen:
+            continue
+        seen = field
+        for x, n, units in zip(field, sizes, node.size, strict=True):
+            found = x.size_range(units)
+            if found is not None and found[1] > n:
+                yield (
+                    node.index,
+                    Diagnostic(
+                        node.name,
+                        "larger_than_input",
+                        f"from '{node.name}' on the receptive field, "
+                        f"{found[1]} {_samples(reference)}, is larger "
+                        f"than {_map(graph, reference)}, {n}: units there see padding as well, and "
+                        "border units see less of it. A larger input would show more.",
+                        "note",
+                    ),
+                )
+                return
+
+
+def _map(graph: Graph, reference: int) -> str:
+    return f"the map of '{graph.nodes[reference].name}'" if reference else "the input"
+
+
+def _samples(reference: int) -> str:
+    return "samples" if reference else "pixels"
+
+
+def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic]]:
+    last = graph.nodes[-1]
+    if last.index == reference or 0 in last.size:
+        return
+    sizes = graph.nodes[reference].size
+    dead = prod(sizes) - read_by_all(graph, last.index, reference).count
+    if dead:
+        yield (
+            last.index,
+            Diagnostic(
+                last.name,
+                "dead_pixels",
+                f"{dead} of {prod(sizes)} {_samples(reference)} of "
+                f"{_map(graph, reference)} reach no unit of the last layer '{last.name}': "
+                "windows with a stride larger than their kernel, crops, or rows left over at the "
+                "end skip them.",
+            ),
+        )
+
+
+def _holes(
+    graph: Graph, fields: Sequence[tuple[AxisField, ...]], reference: int
+) -> Iterator[tuple[int, Diagnostic]]:
+    """Remark on layers where holes in the support begin.
+
+    A cheap test shows most supports to be solid: the taps of a window of jump S leave no gap as
+    long as dilation × S is at most the size that one tap sees.  Where it does not, the support of
+    the centre unit is walked back, on a few layers at most.
+    """
+    nodes = graph.nodes
+    solid = [True] * len(nodes)
+    checks = _HOLE_CHECKS
+    for node in nodes[reference + 1 :]:
+        inputs = node.inputs
+        if not (solid[inputs[0]] if len(inputs) == 1 else all(solid[x] for x in inputs)):
+            solid[node.index] = False
+            continue
+        assert node.op is not None
+        if node.op.context not in _MAY_MISS:
+            continue
+        for x, rule in zip(fields[inputs[0]], node.rules, strict=True):
+            if not _stays_solid(x, rule):
+                break
+        else:
+            continue
+        if checks == 0 or 0 in node.size:
+            continue
+        checks -= 1
+        share = _hole_share(graph, node, reference)
+        if share:
+            solid[node.index] = False
+            yield (
+                node.index,
+                Diagnostic(
+                    node.name,
+                    "holes",
+                    f"the support of a unit of '{node.name}' has holes: {share:.0%} of the pixels "
+                    "along an axis of its region are never read (gridding).",
+                ),
+            )
+
+
+def _stays_solid(field: AxisField, rule: AxisRule) -> bool:
+    if field.whole or not field.tracks or not isinstance(rule, Window) or rule.kernel == 1:
+        return True
+    if len(field.tracks) != 1:
+        return False
+    track = field.tracks[0]
+    least = field.size_range(0)
+    if least is None or not isinstance(track, Track):
+        return False
+    return rule.dilation * track.advance <= least[0] * len(track.first)
+
+
+def _hole_share(graph: Graph, node: Node, reference: int) -> float:
+    unit = tuple(n // 2 for n in node.size)
+    region = read_by(graph, node.index, unit, reference).get(reference)
+    if region is None or not region.products:
+        return 0.0
+    worst = 0.0
+    for sets in zip(*region.products, strict=True):
+        joined: AxisSet = sets[0]
+        for x in sets[1:]:
+            joined = union(joined, x)
+        worst = max(worst, 1 - joined.length / (joined.stop - joined.start))
+    return worst

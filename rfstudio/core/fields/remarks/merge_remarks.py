@@ -1,0 +1,186 @@
+"""Remarks on merges whose branches do not align: the reason, and a remedy that was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from rfstudio.core.fields.field import Alignment, MergeMisfit, Misfit
+from rfstudio.core.fields.local import Fields
+from rfstudio.core.fields.remarks.misalignment import (
+    MAX_TRIES,
+    Cause,
+    Reason,
+    Relatives,
+    Spread,
+    Try,
+    cause_of,
+    dominators,
+    remedy_of,
+    spread_of,
+)
+from rfstudio.core.fields.remarks.remark import AXIS_NAMES, Diagnostic, Remedy
+from rfstudio.core.network.architecture import Architecture, Location
+from rfstudio.core.network.graph import Graph
+
+MAX_SEARCHES = 4
+"""Merges of one network for which remedies are tried after an edit."""
+
+MAX_WORK = 50_000
+"""Layers that are analysed anew while remedies are tried, at most: about a second."""
+
+MAX_SCANNED = 200_000
+"""Layers between forks and merges that are gone through for reasons, at most."""
+
+_WHY: dict[Reason, str] = {
+    "causal": "That is causal by design: no branch reads anything after the unit, so the one "
+    "that reads more has its centre further back.",
+    "windows": "The offset belongs to attention windows: a window stays where it is for all the "
+    "units that it holds.",
+    "alternating": "It depends on the phase of the unit, as down- and upsampling by even factors "
+    "make it, so no padding undoes it.",
+    "constant": "No change of a padding, a crop or a kernel that was tried, one on each branch, "
+    "aligns them and keeps all sizes.",
+    "inherited": "It comes with the map at which the branches part, whose field depends on the "
+    "phase of the unit.",
+}
+
+
+@dataclass(slots=True)
+class Repairs:
+    """How changed documents are tried.
+
+    Attributes
+    ----------
+    architecture
+        The document.
+    attempt
+        Analyses a changed one.
+    """
+
+    architecture: Architecture
+    attempt: Try
+    _known: dict[Location | None, Remedy | None] = field(default_factory=dict)
+
+    def find(self, graph: Graph, index: int, fork: int, bad: frozenset[int]) -> Remedy | None:
+        """Return a remedy for a merge; one search serves all copies of it."""
+        location = graph.nodes[index].location
+        if location not in self._known:
+            work = MAX_TRIES * len(graph.nodes) * (len(self._known) + 1)
+            if len(self._known) >= MAX_SEARCHES or work > MAX_WORK * MAX_SEARCHES:
+                return None
+            self._known[location] = remedy_of(
+                self.architecture, graph, index, fork, bad, self.attempt
+            )
+        return self._known[location]
+
+
+def misalignments(
+    graph: Graph,
+    local: Sequence[Fields],
+    misfits: Sequence[MergeMisfit],
+    reference: int,
+    repairs: Repairs | None,
+) -> Iterator[tuple[int, Diagnostic]]:
+    """Yield a remark on each merge that does not align, with its index.
+
+    A merge whose branches fit among themselves, and only inherit what an earlier merge began, has
+    none of its own.
+    """
+    if not misfits:
+        return
+    forks = dominators(graph, reference)
+    bad = frozenset(x.index for x in misfits)
+    relatives = Relatives(graph)
+    scanned = 0
+    for misfit in misfits:
+        worst = max(misfit.by_axis.values(), key=lambda x: (x.alignment, x.offset))
+        fork = forks[misfit.index]
+        scanned += misfit.index - fork
+        if scanned > MAX_SCANNED:
+            yield misfit.index, _not_looked_at(graph, misfit)
+            return
+        cause = cause_of(graph, misfit.index, fork, bad, relatives)
+        started = any(local[fork][axis].alignment for axis in misfit.by_axis)
+        if cause.reason == "inherited" and started:
+            continue
+        if worst.alignment is Alignment.STRIDE_MISMATCH:
+            yield misfit.index, _strides(graph, misfit, worst)
+            continue
+        remedy = None
+        if cause.reason == "constant" and repairs is not None and not graph.faults:
+            remedy = repairs.find(graph, misfit.index, fork, bad)
+        yield misfit.index, _offset(graph, local, misfit, worst, cause, remedy)
+
+
+def _not_looked_at(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
+    name = graph.nodes[misfit.index].name
+    message = (
+        f"from '{name}' on, merges whose branches do not align are not looked at one by one: there "
+        "are too many for so many layers. Align the first ones."
+    )
+    return Diagnostic(name, "too_many_misfits", message, "note")
+
+
+def _strides(graph: Graph, misfit: MergeMisfit, worst: Misfit) -> Diagnostic:
+    node = graph.nodes[misfit.index]
+    a, b = (graph.nodes[node.inputs[x]].name for x in worst.branches)
+    return Diagnostic(
+        node.name,
+        "stride_mismatch",
+        f"'{node.name}' joins branches of different stride along {_axes(graph, misfit)}: '{a}' "
+        f"has a jump of {worst.jumps[0]}, '{b}' of {worst.jumps[1]}; size and place of the field "
+        "depend on the unit.",
+    )
+
+
+def _offset(
+    graph: Graph,
+    local: Sequence[Fields],
+    misfit: MergeMisfit,
+    worst: Misfit,
+    cause: Cause,
+    remedy: Remedy | None,
+) -> Diagnostic:
+    node = graph.nodes[misfit.index]
+    axis = next(x for x, y in misfit.by_axis.items() if y is worst)
+    a, b = (node.inputs[x] for x in worst.branches)
+    spread = spread_of(local[a][axis], local[b][axis]) or Spread(
+        worst.offset, worst.offset, worst.drift
+    )
+    what = (
+        f"'{node.name}' joins branches whose centres lie {_distance(spread)} along "
+        f"{_axes(graph, misfit)}: '{graph.nodes[a].name}' and '{graph.nodes[b].name}'."
+    )
+    if remedy is not None:
+        message = f"{what} Tried, and it aligns them without changing a size: {remedy.text}."
+        return Diagnostic(node.name, "centre_offset", message, "warning", remedy)
+    why = _WHY.get(cause.reason, "")
+    if cause.earlier is not None:
+        why = f"It comes from '{graph.nodes[cause.earlier].name}' before it."
+    return Diagnostic(node.name, "centre_offset", f"{what} {why}", "note")
+
+
+def _axes(graph: Graph, misfit: MergeMisfit) -> str:
+    names = AXIS_NAMES[len(graph.nodes[misfit.index].size)]
+    return " and ".join(names[x] for x in misfit.by_axis)
+
+
+def _distance(spread: Spread) -> str:
+    least, greatest, mean = spread
+    if least == greatest:
+        return f"{_pixels(abs(least))} apart"
+    # Which of the two comes first has no meaning to a reader: the larger side is the positive one.
+    if -least > greatest:
+        least, greatest, mean = -greatest, -least, -mean
+    return f"{_number(least)} to {_pixels(greatest)} apart, {_number(mean)} on average,"
+
+
+def _number(value: Fraction) -> str:
+    text = f"{float(value):g}" if value.denominator in (2, 4, 8) else str(value)
+    return text.replace("-", "−")
+
+
+def _pixels(value: Fraction) -> str:
+    return "1 pixel" if value == 1 else f"{_number(value)} pixels"

@@ -1,0 +1,264 @@
+"""Reads weights from files, which may be hostile.
+
+safetensors holds numbers only.  A `.pt` file is read with `weights_only`, which runs no code, but a
+few bytes can claim terabytes; so what it claims is compared with what it holds, before and after.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import stat
+import zipfile
+from collections.abc import Container, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from rfstudio.core.errors import shown
+from rfstudio.engine.module.build import GraphModule, weight_shapes
+from rfstudio.engine.process.errors import WeightsError
+from rfstudio.engine.weights.legacy_files import held_by_legacy_file
+from rfstudio.engine.weights.matching import match
+from rfstudio.engine.weights.safety_scan import kind_of, scan
+
+MAX_BYTES = 16 * 2**30
+"""Size of the weights above which a file is refused."""
+
+_WRAPPERS = ("state_dict", "model", "model_state_dict", "module")
+_STATISTICS = (".running_mean", ".running_var")
+_NAMED = 5
+
+_LEAST_SHARE = 0.5
+"""Share of a network's weights below which a file counts as another network's."""
+
+
+class Loaded(NamedTuple):
+    """The outcome of loading weights.
+
+    Attributes
+    ----------
+    missing
+        Weights of the network that the file does not have; they are unchanged.
+    unexpected
+        Weights of the file that the network does not have.
+    renamed
+        Weights with other names in the file, and those names; matched by order and shape.
+    """
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    renamed: Mapping[str, str]
+
+    @property
+    def without_statistics(self) -> tuple[str, ...]:
+        """The batch norms whose running statistics the file does not have, or not both."""
+        layers = [x.rpartition(".")[0] for x in self.missing if x.endswith(_STATISTICS)]
+        return tuple(dict.fromkeys(layers))
+
+    def notes(self, drawn: Container[str], instead: str) -> tuple[str, ...]:
+        """Return the same as sentences.
+
+        Parameters
+        ----------
+        drawn
+            Names of the weights that are drawn at random.
+        instead
+            What batch norms without statistics use instead, in words.
+        """
+        weights = tuple(x for x in self.missing if x in drawn)
+        fixed = tuple(x for x in self.missing if x not in drawn and not x.endswith(_STATISTICS))
+        notes = []
+        if self.renamed:
+            examples = tuple(f"{own} from {shown(name)}" for own, name in self.renamed.items())
+            notes.append(
+                "the file uses other names for weights; matched by order and shape: "
+                + _list(examples, 3)
+            )
+        if weights:
+            notes.append(f"not in the file, drawn at random: {_list(weights)}")
+        if fixed:
+            notes.append(f"not in the file, left as before any training: {_list(fixed)}")
+        if self.without_statistics:
+            notes.append(
+                f"no running statistics in the file, {instead}: {_list(self.without_statistics)}"
+            )
+        if self.unexpected:
+            notes.append(f"in the file, not used: {_list(self.unexpected)}")
+        return tuple(notes)
+
+
+def _list(names: tuple[str, ...], most: int = _NAMED) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(shown, names[:most])) + more
+
+
+def load_weights(module: GraphModule, path: str | Path) -> Loaded:
+    """Replace the weights of a network by those of a file.
+
+    Weights are matched by name, and where the file uses other names, by order and shape
+    (`rfstudio.engine.weights.matching`), over the whole network, of which `module` may be a
+    part.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, holds none of the network's weights, or one of another shape.
+    """
+    content = read_weights(Path(path))
+    state = {name: x for name, x in content.items() if x.is_floating_point()}
+    if not state:
+        what = "whole numbers, as quantised networks have them," if content else "no tensors"
+        raise WeightsError(f"{path} holds {what} and no weights of float16, float32 or float64")
+    own = {name: x for name, x in module.state_dict().items() if x.is_floating_point()}
+    shapes = weight_shapes(module.graph)
+    found = match(shapes, {name: tuple(x.shape) for name, x in state.items()})
+    taken = {name: found[name] for name in own if name in found}
+    wrong = [name for name in own if name not in taken and name in state]
+    if wrong:
+        name = wrong[0]
+        raise WeightsError(
+            f"{path}: '{shown(name)}' has the shape {list(state[name].shape)}, but the network "
+            f"needs {list(own[name].shape)}"
+            + (f" ({len(wrong) - 1} more differ)" if wrong[1:] else "")
+        )
+    if own and len(taken) < _LEAST_SHARE * len(own):
+        raise WeightsError(
+            f"{path} holds {len(taken) or 'none'} of this network's weights, by name or by order "
+            f"and shape; {len(own)} are needed; it names them {_list(tuple(state))}, the network "
+            f"{_list(tuple(own))}"
+        )
+    for name, there in taken.items():
+        if not bool(state[there].isfinite().all()):
+            raise WeightsError(
+                f"{path}: '{shown(there)}' holds NaN or infinity; take an earlier checkpoint, from "
+                "before the training diverged"
+            )
+        if name.endswith("running_var") and bool((state[there] < 0).any()):
+            raise WeightsError(f"{path}: '{shown(there)}' holds variances below 0")
+    with torch.no_grad():
+        for name, there in taken.items():
+            own[name].copy_(state[there].reshape(own[name].shape))
+    used = set(found.values())
+    return Loaded(
+        tuple(x for x in own if x not in taken),
+        tuple(x for x in state if x not in used),
+        {name: x for name, x in taken.items() if x != name and not x.endswith(f".{name}")},
+    )
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the named tensors of a `.safetensors`, `.pt` or `.pth` file, on the CPU.
+
+    Raises
+    ------
+    WeightsError
+        If it is not such a file, is damaged, or claims more than it holds.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe may block forever
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise WeightsError(f"{path} cannot be read: it is {what}")
+    size = status.st_size
+    if size > MAX_BYTES:
+        raise WeightsError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
+    try:
+        kind = kind_of(path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if not kind:
+        raise WeightsError(
+            f"{path} is not a file of weights written by torch.save or safetensors; weights are "
+            "read from .safetensors, .pt, .pth and other such files"
+        )
+    scan(path, kind)
+    if kind == "safetensors":
+        try:
+            state = safetensors.torch.load_file(path)
+            # The file does not have the order of the layers; sorting by numbers puts 10 after 9.
+            return {name: _widened(state[name]) for name in sorted(state, key=_by_number)}
+        except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+            reason = shown(str(error), 300)
+            raise WeightsError(f"{path} is not a valid safetensors file: {reason}") from error
+    return _read_pickled(path)
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    """Return 8-bit floating-point numbers as float32, since torch can do little with them."""
+    is_narrow = tensor.is_floating_point() and tensor.element_size() == 1
+    return tensor.to(torch.float32) if is_narrow else tensor
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts names by the numbers in them."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(x), "") if x.isdigit() else (-1, x) for x in parts]
+
+
+def _read_pickled(path: Path) -> dict[str, Tensor]:
+    held = _held_bytes(path)
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} holds more than weights, which could run code; save its state_dict, best as "
+            ".safetensors"
+        ) from error
+    except Exception as error:
+        reason = shown(str(error), 300)
+        raise WeightsError(f"{path} cannot be read as weights: {reason}") from error
+    state = _tensors(content, path)
+    claimed = sum(x.numel() * x.element_size() for x in state.values())
+    # Tensors may share storage, so that even a good file claims a little more than it holds.
+    if claimed > 4 * held + 2**20:
+        raise WeightsError(f"{path} claims {claimed:,} bytes of weights but holds {held:,}")
+    return {name: _widened(x) for name, x in state.items()}
+
+
+def _held_bytes(path: Path) -> int:
+    """Return the bytes that a file unpacks to; refuse what occurs only in hostile files."""
+    if not zipfile.is_zipfile(path):
+        return held_by_legacy_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged: {error}") from error
+    held = sum(x.file_size for x in entries)
+    if held > MAX_BYTES or any(x.compress_type != zipfile.ZIP_STORED for x in entries):
+        raise WeightsError(f"{path} is packed in a way that torch.save never uses; it was not read")
+    return held
+
+
+def _holds_tensors(content: object) -> bool:
+    return isinstance(content, Mapping) and any(isinstance(x, Tensor) for x in content.values())
+
+
+def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if isinstance(content, Mapping) and not _holds_tensors(content):
+        # Others call it `net` or `params`; with several, it is unclear which one is meant.
+        inner = [x for x in content.values() if _holds_tensors(x)]
+        content = inner[0] if len(inner) == 1 else content
+    if not isinstance(content, Mapping):
+        raise WeightsError(f"{path} holds no state dict: names with tensors")
+    state = {
+        str(name).removeprefix("module."): x for name, x in content.items() if isinstance(x, Tensor)
+    }
+    if any(x.is_nested or x.is_quantized for x in state.values()):
+        raise WeightsError(
+            f"{path} holds nested or quantised tensors; only dense weights are read: save each "
+            "tensor of it by itself, in float32"
+        )
+    if any(x.layout != torch.strided or x.is_meta for x in state.values()):
+        raise WeightsError(f"{path} holds sparse or empty tensors; only dense weights are read")
+    return state

@@ -1,0 +1,170 @@
+"""Further answers as JSON and texts: blocks, projective fields, tiles and advice."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from rfstudio.formats.networks.yaml_writer import write_yaml
+from rfstudio.formats.tables.analysis_tables import Table, sizes_text, steps_text
+
+if TYPE_CHECKING:
+    from rfstudio.core.advice.covers import Advice
+    from rfstudio.core.fields.block import Block
+    from rfstudio.core.fields.projective import ProjectiveField
+    from rfstudio.core.fields.tiles import TilePlan
+
+_JSON: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False}
+
+
+def pixel_record(found: ProjectiveField) -> dict[str, object]:
+    """Return the units that read one sample; `units` is their hull, null if none reads it."""
+    return {
+        "position": list(found.pixel),
+        "reference": found.reference,
+        "layer": found.layer,
+        "units": found.region,
+        "count": found.count,
+    }
+
+
+def block_record(block: Block) -> dict[str, object]:
+    """Return what a run of units needs."""
+    return {
+        "layer": block.layer,
+        "first": list(block.first),
+        "last": list(block.last),
+        "theoretical_region": block.theoretical_region,
+        "visible_region": block.visible_region,
+        "context": block.context,
+    }
+
+
+def tiles_record(plan: TilePlan) -> dict[str, object]:
+    """Return a plan of tiles; regions are inclusive [first, last] pairs per axis."""
+    return {
+        "layer": plan.layer,
+        "period": list(plan.period),
+        "overlap": [None if x is None else list(x) for x in plan.overlap],
+        "exact": plan.exact,
+        "reasons": list(plan.reasons),
+        "tile": None if plan.tile is None else list(plan.tile),
+        "plan": [
+            {"read": [list(x) for x in tile.read], "write": [list(x) for x in tile.write]}
+            for tile in plan.plan
+        ],
+    }
+
+
+def advice_record(advice: Advice) -> dict[str, object]:
+    """Return advice; `first_covering` is for one time, `first_covering_context` for two, three."""
+    return {
+        "covers": [
+            {
+                "layer": x.layer,
+                "rf_size": list(x.rf_size),
+                "local": list(x.local),
+                "erf_size": None if x.erf_size is None else round(x.erf_size, 3),
+                "share": x.share,
+            }
+            for x in advice.covers
+        ],
+        "first_covering": advice.first_covering[0],
+        "first_covering_context": list(advice.first_covering[1:]),
+        "critical": list(advice.critical),
+        "border": list(advice.border),
+        "input_range": [None if x is None else [*map(_number, x)] for x in advice.input_range],
+        "proposals": [
+            {
+                "edit": x.edit,
+                "rf_size": list(x.rf_size),
+                "growth": list(x.growth),
+                "parameters": x.parameters,
+                "macs": x.macs,
+                "alignment": list(x.alignment),
+                "network": write_yaml(x.network),
+            }
+            for x in advice.proposals
+        ],
+    }
+
+
+def _number(value: int | Fraction) -> int | str:
+    whole = isinstance(value, int) or value.denominator == 1
+    return int(value) if whole else str(value)
+
+
+def advice_json(advice: Advice) -> str:
+    """Return advice as JSON."""
+    return json.dumps(advice_record(advice), indent=1, **_JSON) + "\n"
+
+
+def advice_facts(advice: Advice) -> list[tuple[str, str]]:
+    """Return advice in words, as pairs of a name and a text."""
+    names = ("covers all objects", "2 times their size", "3 times their size")
+    facts = [
+        (name, f"from {layer} on" if layer else "no layer")
+        for name, layer in zip(names, advice.first_covering, strict=True)
+    ]
+    sizes = [(x.layer, x.erf_size) for x in advice.covers if x.erf_size is not None]
+    facts += [("effective", f"{size:.3g} px at {layer}") for layer, size in sizes]
+    ranges = ["–" if x is None else f"{x[0]} … {x[1]}" for x in advice.input_range]
+    facts += [
+        ("input range", " × ".join(ranges) + " px can be used by all layers"),
+        ("critical", _few(advice.critical)),
+        ("border", _few(advice.border)),
+    ]
+    for x in advice.proposals:
+        cost = f"{x.parameters:+,} parameters, {x.macs:+,} MACs"
+        facts.append(("proposal", f"{x.edit}: local field {sizes_text(x.rf_size)} px, {cost}"))
+    return facts
+
+
+def _few(names: tuple[str, ...]) -> str:
+    if not names:
+        return "none"
+    return f"{len(names)}, from {names[0]} on"
+
+
+def tiles_json(plan: TilePlan) -> str:
+    """Return a plan of tiles as JSON, one line a tile."""
+    record = tiles_record(plan)
+    listed = record.pop("plan")
+    assert isinstance(listed, list)
+    tiles = ",\n  ".join(json.dumps(x, **_JSON) for x in listed)
+    head = ",\n ".join(f'"{key}": {json.dumps(value, **_JSON)}' for key, value in record.items())
+    return f'{{{head},\n "plan": [{tiles}]}}\n'
+
+
+def tiles_facts(plan: TilePlan) -> list[tuple[str, str]]:
+    """Return a plan in words, as pairs of a name and a text."""
+    overlap = [
+        "none: no positions" if x is None else f"{x[0]} before, {x[1]} after" for x in plan.overlap
+    ]
+    same = len(set(overlap)) == 1
+    facts = [
+        ("layer", plan.layer),
+        ("overlap", overlap[0] if same else "; ".join(overlap)),
+        ("period", f"tiles start at multiples of {steps_text(plan.period)}"),
+        (
+            "result",
+            "equals that of the whole image"
+            if plan.exact
+            else "differs from that of the whole image; the overlap is that of the local field",
+        ),
+    ]
+    facts += [("because", x) for x in plan.reasons]
+    if plan.tile is not None:
+        facts.append(("tile", f"{sizes_text(plan.tile)}, {len(plan.plan):,} of them"))
+    return facts
+
+
+def tiles_table(plan: TilePlan) -> Table:
+    """Return the tiles of a plan, one row each."""
+
+    def spans(pairs: tuple[tuple[int, int], ...]) -> str:
+        return " × ".join(f"{a}…{b}" for a, b in pairs)
+
+    rows = tuple((str(i), spans(x.read), spans(x.write)) for i, x in enumerate(plan.plan))
+    return Table(("tile", "reads", "writes"), rows, (True, False, False))
