@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = sorted((ROOT / "rfstudio").rglob("*.py"))
-BESIDE_THE_PACKAGE = {"packaging", "presets"}  # the wheel and its README; architectures/
+BESIDE_THE_PACKAGE = {"fuzz", "packaging", "presets"}  # the wheel and its README; architectures/
 TESTS = [x for x in sorted((ROOT / "tests").rglob("*.py")) if x != Path(__file__).resolve()]
 
 
