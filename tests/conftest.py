@@ -118,6 +118,15 @@ def _workers_end_by_themselves_under_coverage() -> Iterator[None]:
         yield
 
 
+def pytest_sessionfinish() -> None:
+    """Save the lines that have run: a busy process may be killed before it has left by itself."""
+    if "COVERAGE_PROCESS_START" in os.environ:
+        from coverage import Coverage
+
+        if (current := Coverage.current()) is not None:
+            current.save()
+
+
 def _children() -> dict[int, str]:
     """Return the living child processes of this process, with their command lines."""
     found: dict[int, str] = {}
