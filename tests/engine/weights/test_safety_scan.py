@@ -85,6 +85,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_that_a_hostile_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
     make, words = HOSTILE[kind]
