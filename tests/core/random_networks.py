@@ -59,6 +59,8 @@ def random_network(
                 op = _op(rng, axes, global_ops)
             except RFStudioError:
                 continue
+            if rng.random() < 0.12:
+                op = _following(rng, axes, rng.choice(names))
             new = [Layer(op, f"n{index}", (source,))]
             if isinstance(op, ops.PixelShuffle):
                 # A shuffle reads other channels at each position.  Fields are told for all
@@ -98,6 +100,21 @@ def _merge(rng: random.Random, names: list[str], graph: Graph, index: int) -> li
     merges: list[ops.Op] = [ops.Concat(), ops.Concat(), ops.Add(), ops.Multiply()]
     op = rng.choice(merges)
     return [*new, Layer(op, f"n{index}", tuple(sources))]
+
+
+def _following(rng: random.Random, axes: int, name: str) -> ops.Op:
+    """An operation that takes its size from any map before it."""
+    linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[axes]
+    corners = rng.random() < 0.3
+    following: list[ops.Op] = [
+        ops.Upsample(size_of=name),
+        ops.Upsample(size_of=name, mode=linear, align_corners=corners),
+        ops.AdaptiveAvgPool(size_of=name),
+        ops.AdaptiveMaxPool(size_of=name),
+        ops.Crop(size_of=name),
+        ops.Pad(size_of=name, mode=rng.choice(["zeros", "reflect", "replicate"])),
+    ]
+    return rng.choice(following)
 
 
 def _each(rng: random.Random, axes: int, low: int, high: int) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, get_args
 
@@ -27,7 +28,7 @@ from rfstudio.core.network.architecture import (
 )
 from rfstudio.core.network.given_names import GivenNames
 from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
-from rfstudio.core.ops import Merge, Op, Operation
+from rfstudio.core.ops import FollowsSize, Merge, Op, Operation
 from rfstudio.core.ops.geometry import axis_rules, identity_rules
 
 MAX_LAYERS = 100_000
@@ -41,6 +42,16 @@ _MAX_SLIP = 100
 
 _JOINING = {word: ops.OPS[word]() for word in get_args(MergeKind)}
 """The operations at the ends of containers: one object each, since much is kept by identity."""
+
+
+READING = {"from": "reads", "size_of": "takes its size from"}
+"""What a layer does with another one, by the word under which it names it."""
+
+
+@lru_cache(maxsize=4096)
+def _following(op: FollowsSize, size: tuple[int, ...], other: tuple[int, ...]) -> Op:
+    """Return an operation with its size in numbers: one object, since much is kept by identity."""
+    return op.following(size, other)
 
 
 def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
@@ -124,6 +135,8 @@ class Graph:
         What in the document has no meaning.
     known_rules
         The rules of each operation object at each input size, for the next expansion.
+    sized_by
+        For each node that takes the size of its map from another one, the index of that.
     """
 
     nodes: tuple[Node, ...]
@@ -132,6 +145,7 @@ class Graph:
     known_rules: Mapping[tuple[int, tuple[int, ...]], AxisRules] = field(
         default_factory=dict, repr=False, compare=False
     )
+    sized_by: Mapping[int, int] = field(default_factory=dict)
 
     def index(self, path: str) -> int:
         """Return the index of the node that is the output of a layer or container.
@@ -190,6 +204,7 @@ def expand(
         MappingProxyType(expansion.paths),
         tuple(expansion.faults),
         MappingProxyType(expansion.rules),
+        MappingProxyType(expansion.sized_by),
     )
     return RECENT_GRAPHS.put(architecture, key, graph)
 
@@ -220,6 +235,7 @@ class _Expansion:
         self._batch_norm_training = batch_norm_training
         self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
         self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
+        self.sized_by: dict[int, int] = {}
         self._known_rules = known_rules
 
     # Each method takes the node that the item reads and returns the node that is its output.
@@ -247,7 +263,9 @@ class _Expansion:
         else:
             name = scopes[0] + self.given.numbered(scopes[0], op.keyword)
         if item.inputs:
-            sources = tuple(self._source(x, scopes, location, name, source) for x in item.inputs)
+            sources = tuple(
+                self._source(x, scopes, location, name, source, "from") for x in item.inputs
+            )
         else:
             sources = (source,)
             if op.merges:
@@ -257,6 +275,12 @@ class _Expansion:
                     "missing_from",
                     f"{op.keyword} joins several layers; say which with from: [a, b]",
                 )
+        if isinstance(op, FollowsSize) and op.size_of is not None:
+            model = self._source(op.size_of, scopes, location, name, sources[0], "size_of")
+            self.sized_by[len(self.nodes)] = model
+            size, other = self.nodes[sources[0]].size, self.nodes[model].size
+            if 0 not in other:  # an empty map has a fault of its own
+                op = _following(op, size, other)
         return self._node(name, op, sources, location)
 
     def _container(
@@ -422,7 +446,13 @@ class _Expansion:
             )
 
     def _source(
-        self, wanted: str, scopes: tuple[str, ...], location: Location, name: str, fallback: int
+        self,
+        wanted: str,
+        scopes: tuple[str, ...],
+        location: Location,
+        name: str,
+        fallback: int,
+        parameter: str,
     ) -> int:
         if wanted == INPUT:
             return 0
@@ -436,8 +466,9 @@ class _Expansion:
             location,
             name,
             "unknown_source",
-            f"'{name}' reads '{wanted}', but no layer of that name stands before it{hint}",
-            "from",
+            f"'{name}' {READING[parameter]} '{wanted}', but no layer of that name stands before it"
+            + hint,
+            parameter,
         )
         return fallback
 

@@ -44,6 +44,7 @@ class Kind(Enum):
     CHOICE = "one of a few words"
     GROUPS = "a whole number or depthwise"
     TEXT = "a text"
+    LAYER = "the name of a layer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,9 @@ def fault(parameter: Parameter, value: Any) -> str:
         case Kind.TEXT:
             good = isinstance(value, str)
             entries = ()
+        case Kind.LAYER:
+            good = isinstance(value, str) and bool(value)
+            entries = ()
         case Kind.PADDING:
             return "" if _is_padding(value) else f"{parameter.kind.value}"
     if not good:
@@ -247,6 +251,7 @@ def _is_padding(value: object) -> bool:
 
 
 # Descriptions that several operations share.
+SIZE_OF_TEXT = "Layer whose map gives the size of the output, at any size of the input."
 KERNEL_TEXT = "Number of taps of the window along each axis."
 STRIDE_TEXT = "Distance between two placements of the window, in samples of the layer's input."
 DILATION_TEXT = "Distance between two taps of the window; 1 means adjacent."

@@ -87,7 +87,7 @@ def quotes(nodes: Iterable[Node]) -> str:
 
 def _advice(parameter: Parameter, node: Node) -> str:
     """Return the remedy for a value that does not fit, if there is an obvious one."""
-    if parameter.kind is Kind.TEXT:
+    if parameter.kind in (Kind.TEXT, Kind.LAYER):
         return quotes((node,))
     if parameter.kind not in _FINITE and _is_too_large(node):
         return "; the number is too large"

@@ -221,6 +221,10 @@ def _maximum_to_size(_: ops.Pool, node: Node, __: Sequence[Node]) -> Written:
 @writer_for(ops.Upsample)
 def _upsample(op: ops.Upsample, node: Node, _: Sequence[Node]) -> Written:
     axes = len(node.size)
+    return _interpolated(op, axes, None if op.size is None else repr(per_axis(op.size, axes)))
+
+
+def _interpolated(op: ops.Upsample, axes: int, size: str | None) -> Written:
     mode = op.mode
     if mode in ("linear", "bilinear", "trilinear"):
         mode = ("linear", "bilinear", "trilinear")[axes - 1]
@@ -229,12 +233,30 @@ def _upsample(op: ops.Upsample, node: Node, _: Sequence[Node]) -> Written:
         _call(
             "F.interpolate",
             "{0}",
-            size=None if op.size is None else repr(per_axis(op.size, axes)),
+            size=size,
             scale_factor=None if scale is None else repr(scale),
             mode=_unless(mode, "nearest"),
             align_corners=None if mode == "nearest" else repr(op.align_corners),
         )
     )
+
+
+def written_to_size(node: Node) -> Written:
+    """Return the source of a node that reads one map, ``{0}``, and has the size of ``{1}``."""
+    op, axes = node.op, len(node.size)
+    match op:
+        case ops.Upsample():
+            return _interpolated(op, axes, "{1}.shape[2:]")
+        case ops.AdaptiveAvgPool():
+            return Written(f"F.adaptive_avg_pool{axes}d({{0}}, {{1}}.shape[2:])")
+        case ops.AdaptiveMaxPool():
+            return Written(f"F.adaptive_max_pool{axes}d({{0}}, {{1}}.shape[2:])")
+        case ops.Pad():
+            mode = None if op.mode == "zeros" else repr(op.mode)
+            return Written(_call("pad_to", "{0}", "{1}.shape[2:]", mode=mode), parts=("pad_to",))
+        case ops.Crop():
+            return Written("crop_to({0}, {1}.shape[2:])", parts=("crop_to",))
+    raise RFStudioError(f"'{node.name}' cannot be written: it takes its size from another map")
 
 
 @writer_for(ops.PixelShuffle)

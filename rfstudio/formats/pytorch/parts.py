@@ -132,6 +132,19 @@ def avg_pool(x, kernel, stride, padding, extra, count_padding):
     mean = pool(F.pad(F.pad(x, padding), extra), kernel, stride)
     return mean / share.clamp(min=1e-9)
 ''',
+    "pad_to": '''
+def pad_to(x, size, mode="constant"):
+    """Padding on both sides up to a size; an odd sample comes last."""
+    pairs = [((m - n) // 2, m - n - (m - n) // 2) for n, m in zip(x.shape[2:], size)]
+    return F.pad(x, [p for pair in reversed(pairs) for p in pair], mode=mode)
+''',
+    "crop_to": '''
+def crop_to(x, size):
+    """The middle of a map; an odd sample is cut off its end."""
+    for axis, (n, m) in enumerate(zip(x.shape[2:], size), 2):
+        x = x.narrow(axis, (n - m) // 2, m)
+    return x
+''',
     "pixel_shuffle": '''
 def pixel_shuffle(x, r):
     """Channels to positions, for any number of axes."""

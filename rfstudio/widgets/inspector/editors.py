@@ -376,14 +376,25 @@ class TextEditor(Editor):
 
     def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
         """Show a text."""
-        self._shown = value
+        self._shown = value or ""
         self.line.setModified(False)
-        if self.line.text() != value:
-            self.line.setText(value)
+        if self.line.text() != self._shown:
+            self.line.setText(self._shown)
 
     def _announce(self) -> None:
         if self.line.text() != self._shown:
-            self.value_edited.emit(self.line.text())
+            self.value_edited.emit(self.value_of(self.line.text()))
+
+    def value_of(self, text: str) -> str | None:
+        """Return the value that a text means."""
+        return text
+
+
+class LayerEditor(TextEditor):
+    """The name of a layer, or none."""
+
+    def value_of(self, text: str) -> str | None:  # noqa: D102
+        return text.strip() or None
 
 
 class BooleanEditor(Editor):
@@ -440,4 +451,5 @@ _EDITORS: dict[Kind, Any] = {
     Kind.CHOICE: ChoiceEditor,
     Kind.GROUPS: GroupsEditor,
     Kind.TEXT: TextEditor,
+    Kind.LAYER: LayerEditor,
 }
