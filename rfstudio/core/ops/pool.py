@@ -149,7 +149,9 @@ class AdaptivePool(Pool, FollowsSize):
 
     def _check(self) -> None:
         if (self.output_size is None) == (self.size_of is None):
-            raise OpError(f"{self.keyword} needs either output_size or size_of")
+            raise OpError(
+                f"output_size must be {Kind.KEPT_SIZES.value}; or size_of the name of a layer"
+            )
 
     def following(self, sizes: tuple[int, ...], other: tuple[int, ...]) -> Operation:
         changes: dict[str, object] = {"output_size": other, "size_of": None}
