@@ -90,6 +90,8 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             else:
                 before = _pads(op.margins, axis, n, 1, 1, 1)[0]
             return lambda i: [i + before]
+        case ops.Broadcast():
+            return lambda i: [i] if n == m else [0]
         case ops.WindowAttention():
             w, shift = _axis(op.window_size, axis), _axis(op.shift, axis)
 
@@ -225,6 +227,8 @@ def jump_on(graph: Graph, path, axis: int) -> Fraction:
                 jump /= Fraction(str(_axis(op.scale_factor, axis)))
             case ops.Upsample():
                 jump *= Fraction(n, m)
+            case ops.Broadcast() if n != m:
+                jump *= 0
             case ops.PixelShuffle():
                 jump /= op.upscale_factor
             case ops.PixelUnshuffle():

@@ -99,6 +99,15 @@ def _merge(rng: random.Random, names: list[str], graph: Graph, index: int) -> li
         sources.append(new[-1].name)
     merges: list[ops.Op] = [ops.Concat(), ops.Concat(), ops.Add(), ops.Multiply()]
     op = rng.choice(merges)
+    if rng.random() < 0.25 and not isinstance(op, ops.Concat):
+        # One sample along some axes, or one channel, beside many: torch broadcasts.
+        thin = tuple(1 if rng.random() < 0.5 else n for n in least)
+        start = tuple(rng.randint(0, n - m) for n, m in zip(least, thin, strict=True))
+        sides = tuple((a, n - m - a) for a, n, m in zip(start, least, thin, strict=True))
+        cut = Layer(ops.Crop(margins=sides), f"t{index}", (sources[0],))
+        one = Layer(ops.Conv(kernel_size=1, out_channels=1), f"o{index}", (cut.name,))
+        new += [cut, one] if rng.random() < 0.5 else [cut]
+        sources[0] = new[-1].name
     return [*new, Layer(op, f"n{index}", tuple(sources))]
 
 

@@ -55,6 +55,7 @@ _SAMPLES: tuple[Op, ...] = (
     ops.Crop(size=(9, 8)),
     ops.Crop(margins=((1, 0), (2, 1))),
     ops.Pad(size_of="input", mode="replicate"),
+    ops.Broadcast(),
     ops.AdaptiveMaxPool(size_of="input"),
     ops.GlobalAvgPool(),
     ops.GlobalMaxPool(),

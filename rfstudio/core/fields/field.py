@@ -183,6 +183,9 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
         return AxisField((), True, alignment)
     assert isinstance(rule, Periodic)
     behind = [_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]
+    if not rule.advance and len(behind) > 1:  # all units see the same now, whatever the jumps were
+        seeing = [x for x in behind if not x.is_blind]
+        behind = [_hull(seeing)] if seeing else behind
     return _seeing(behind, field, rule.by_size)
 
 
@@ -287,7 +290,8 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     """Return the hull of branches that meet, and what does not fit, if something does not.
 
     Branches that do not read the reference have no say; one that reads the whole axis makes the
-    whole axis of all, or with `local` has no say either beside one that does not.
+    whole axis of all, or with `local` has no say either beside one that does not.  A branch that
+    stands still, all of whose units see the same, is part of the hull, but not out of line.
     """
     head = fields[0]
     if all(x is head for x in fields):
@@ -302,7 +306,8 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     if local and any(x.tracks for _, x in seen):
         seen = [(i, x) for i, x in seen if x.tracks]
     worst = max(x.alignment for _, x in seen)
-    misfit = _misfit([(i, x) for i, x in seen if x.tracks])
+    tracked = [(i, x) for i, x in seen if x.tracks]
+    misfit = _misfit([(i, y) for i, x in tracked if (y := _moving(x)).tracks] or tracked)
     if misfit is not None and misfit.alignment > worst:
         worst = misfit.alignment
     if any(x.whole for _, x in seen):
@@ -315,6 +320,13 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     tracks = tuple(_hull(groups[jump]) for jump in sorted(groups))
     by_size = by_size or len(tracks) > 1 or any(isinstance(x, WideTrack) for x in tracks)
     return AxisField(tracks, False, worst, by_size), misfit
+
+
+def _moving(field: AxisField) -> AxisField:
+    """Return a field without the paths on which all units see the same, as of a broadcast."""
+    if all(x.jump for x in field.tracks):
+        return field
+    return field._replace(tracks=tuple([x for x in field.tracks if x.jump]))
 
 
 def _is_plain(field: AxisField) -> bool:

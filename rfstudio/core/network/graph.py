@@ -54,6 +54,12 @@ def _following(op: FollowsSize, size: tuple[int, ...], other: tuple[int, ...]) -
     return op.following(size, other)
 
 
+@lru_cache(maxsize=4096)
+def _spread_to(channels: int, size: tuple[int, ...]) -> ops.Broadcast:
+    """Return what spreads a map to a shape: one object, too."""
+    return ops.Broadcast(channels=channels, size=size)
+
+
 def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
     """Return the operations that change neither positions nor channels, whatever they read."""
     return frozenset(
@@ -81,7 +87,8 @@ class Node(NamedTuple):
     channels
         Number of channels of its map.
     location
-        The item of the document that it comes from; None for the network's input.
+        The item of the document that it comes from; None for the network's input, and for what
+        an item of a document brings with it, such as the broadcast before a sum.
     rules
         For each axis, how its map depends on the maps that it reads.
     """
@@ -374,7 +381,10 @@ class _Expansion:
             )
             return index
         if len(sources) > 1:
+            sources = self._of_one_shape(op, sources, name)
+            first = nodes[sources[0]]
             self._check_sources(op, sources, location, name)
+            index = self.paths[name] = len(nodes)
         channels = tuple([nodes[x].channels for x in sources])
         rules = self._rules_of(op, first.size, location, name)
         size = tuple([rule.n_out for rule in rules])
@@ -416,6 +426,35 @@ class _Expansion:
             if misfit := op.misfit(sizes):
                 self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")
         return rules
+
+    def _of_one_shape(self, op: Op, sources: tuple[int, ...], name: str) -> tuple[int, ...]:
+        """Return the sources of a sum or a product, spread to one shape as torch does it."""
+        if not isinstance(op, Merge) or op.joins_channels:
+            return sources
+        nodes = self.nodes
+        shapes = [(nodes[x].channels, nodes[x].size) for x in sources]
+        common = None if len(set(shapes)) == 1 else ops.common_shape(shapes)
+        if common is None or 0 in common[1]:
+            return sources
+        found: dict[int, int] = {}
+        for source, shape in zip(sources, shapes, strict=True):
+            if source in found:
+                continue
+            found[source] = source
+            if shape == common:
+                continue
+            spread = _spread_to(*common)
+            path = f"{name}.{spread.keyword}"
+            if path in self.paths:
+                path = self._distinct(path)
+            found[source] = self.paths[path] = len(nodes)
+            rules = spread.axis_rules(shape[1])
+            key = (id(spread), shape[1])
+            rules = self.rules.setdefault(key, self._known_rules.get(key, rules))
+            nodes.append(
+                Node(len(nodes), path, spread, (source,), common[1], common[0], None, rules)
+            )
+        return tuple([found[x] for x in sources])
 
     def _check_sources(
         self, op: Op, sources: tuple[int, ...], location: Location, name: str

@@ -18,6 +18,7 @@ from rfstudio.core.ops import (
     activation,
     attention,
     border,
+    broadcast,
     convolution,
     custom,
     dense,
@@ -31,6 +32,7 @@ from rfstudio.core.ops import (
 from rfstudio.core.ops.activation import *
 from rfstudio.core.ops.attention import *
 from rfstudio.core.ops.border import *
+from rfstudio.core.ops.broadcast import *
 from rfstudio.core.ops.convolution import *
 from rfstudio.core.ops.custom import *
 from rfstudio.core.ops.dense import *
@@ -46,7 +48,7 @@ from rfstudio.core.ops.values import *
 from rfstudio.core.ops.window import *
 
 _FAMILIES = (
-    *(convolution, pool, custom, resample, border),
+    *(convolution, pool, custom, resample, border, broadcast),
     *(activation, plain, dense, norm, gate, attention, merge),
 )
 

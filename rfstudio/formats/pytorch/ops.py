@@ -245,6 +245,8 @@ def written_to_size(node: Node) -> Written:
     """Return the source of a node that reads one map, ``{0}``, and has the size of ``{1}``."""
     op, axes = node.op, len(node.size)
     match op:
+        case ops.Broadcast():
+            return Written(_call("{0}.expand", "-1", node.channels, "*{1}.shape[2:]"))
         case ops.Upsample():
             return _interpolated(op, axes, "{1}.shape[2:]")
         case ops.AdaptiveAvgPool():
@@ -299,6 +301,13 @@ def _crop(_: ops.Crop, node: Node, sources: Sequence[Node]) -> Written:
         for before, n, m in zip(befores, sources[0].size, node.size, strict=True)
     ]
     return _zero_padded(pairs)
+
+
+@writer_for(ops.Broadcast)
+def _broadcast(_: ops.Broadcast, node: Node, __: Sequence[Node]) -> Written:
+    if node.location is None:  # before a sum or product, which does it by itself
+        return Written("{0}")
+    return Written(_call("{0}.expand", "-1", node.channels, *node.size))
 
 
 def _zero_padded(pairs: Sequence[tuple[int, int]]) -> Written:
