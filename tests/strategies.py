@@ -222,6 +222,8 @@ def _value(parameter: Parameter, axes: int) -> st.SearchStrategy[Any]:
             return values.filter(lambda x: x >= at_least)
         case Kind.BOOLEAN:
             return st.booleans()
+        case Kind.FLAGS:
+            return st.one_of(st.booleans(), st.tuples(*[st.booleans()] * axes))
         case Kind.CHOICE:
             return st.sampled_from(parameter.choices)
         case Kind.GROUPS:

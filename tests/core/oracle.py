@@ -51,7 +51,9 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             | ops.Attention()
         ):
             return None
-        case ops.Custom(whole=True) | ops.DeformConv(max_offset=None):
+        case ops.DeformConv(max_offset=None):
+            return None
+        case ops.Custom() if _axis(op.whole, axis):
             return None
         case ops.Conv() | ops.DeformConv() | ops.MaxPool() | ops.AvgPool() | ops.Custom():
             k = _axis(op.kernel_size, axis)

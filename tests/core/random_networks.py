@@ -126,6 +126,13 @@ def _following(rng: random.Random, axes: int, name: str) -> ops.Op:
     return rng.choice(following)
 
 
+def _some_kept(rng: random.Random, axes: int) -> tuple[int | None, ...]:
+    """One cell along one axis, the others as they are or with a few."""
+    size: list[int | None] = [rng.choice([None, 3]) for _ in range(axes)]
+    size[rng.randrange(axes)] = 1
+    return tuple(size)
+
+
 def _each(rng: random.Random, axes: int, low: int, high: int) -> tuple[int, ...]:
     return tuple(rng.randint(low, high) for _ in range(axes))
 
@@ -187,6 +194,9 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
             ops.Attention(heads=1),
             ops.DeformConv(**window, **dilation),
             ops.Custom(whole=True, label="mystery"),
+            ops.Custom(**window, whole=tuple(rng.random() < 0.5 for _ in range(axes))),
+            ops.AdaptiveAvgPool(output_size=_some_kept(rng, axes)),
+            ops.AdaptiveMaxPool(output_size=_some_kept(rng, axes)),
             ops.GlobalAvgPool(),
             ops.GlobalMaxPool(),
             ops.Linear(out_features=4),

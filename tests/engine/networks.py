@@ -37,6 +37,7 @@ _SAMPLES: tuple[Op, ...] = (
     ops.Custom(kernel_size=3, padding=1),
     ops.Custom(kernel_size=2, stride=2, out_channels=4),
     ops.Custom(whole=True, kernel_size=1),
+    ops.Custom(whole=(False, True), kernel_size=(3, 2), stride=(2, 1), padding=1, out_channels=4),
     ops.AdaptiveAvgPool(output_size=(5, 4)),
     ops.AdaptiveMaxPool(output_size=(5, 4)),
     ops.AdaptiveAvgPool(output_size=(6, 10)),

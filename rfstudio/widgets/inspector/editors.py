@@ -413,6 +413,33 @@ class BooleanEditor(Editor):
             self.box.setChecked(value)
 
 
+class FlagsEditor(Editor):
+    """Yes or no for each axis."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        self.boxes = [QCheckBox() for _ in range(3)]
+        row = self._row()
+        for i, box in enumerate(self.boxes):
+            box.setAccessibleName(f"{parameter.name.replace('_', ' ')}, axis {i + 1}")
+            row.addWidget(box)
+            box.toggled.connect(self._announce)
+        self._axes = len(self.boxes)
+
+    def show_value(self, value: Any, axes: int) -> None:
+        """Show a switch for each axis."""
+        self._axes = axes
+        values = value if isinstance(value, tuple) else (value,) * axes
+        for i, box in enumerate(self.boxes):
+            box.setVisible(i < axes)
+            with QSignalBlocker(box):
+                box.setChecked(i < axes and values[i])
+
+    def _announce(self) -> None:
+        values = tuple(box.isChecked() for box in self.boxes[: self._axes])
+        self.value_edited.emit(values[0] if len(set(values)) == 1 else values)
+
+
 class ChoiceEditor(Editor):
     """One of a few words."""
 
@@ -448,6 +475,7 @@ _EDITORS: dict[Kind, Any] = {
     Kind.SCALES: ScalesEditor,
     Kind.NUMBER: NumberEditor,
     Kind.BOOLEAN: BooleanEditor,
+    Kind.FLAGS: FlagsEditor,
     Kind.CHOICE: ChoiceEditor,
     Kind.GROUPS: GroupsEditor,
     Kind.TEXT: TextEditor,

@@ -84,7 +84,7 @@ def test_that_a_map_that_stands_still_is_never_out_of_line() -> None:
     layer = analyze(_sum_with(ops.Crop(margins=((0, 8), (3, 5)))))["sum"]
     assert layer.alignment == ("aligned", "aligned")
     assert layer.jump == (None, None)
-    assert layer.rf_size_range == ((3, 10), (3, 8))
+    assert layer.rf_size_range == ((3, 11), (3, 8))
 
 
 @pytest.mark.parametrize("out_channels", [1, 4])

@@ -27,7 +27,12 @@ from rfstudio.engine.module.layers.resampling import (
     adaptive_windows,
 )
 from rfstudio.engine.module.layers.table import LAYERS, POSITIVE, positive_for
-from rfstudio.engine.module.layers.windows import WindowModule, WindowT_co, window_bounds
+from rfstudio.engine.module.layers.windows import (
+    WindowModule,
+    WindowT_co,
+    beside_whole,
+    window_bounds,
+)
 
 
 class SumOfWindow(WindowModule[WindowT_co]):
@@ -60,7 +65,7 @@ class SumOfCustom(SumOfWindow[ops.Custom]):
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         if self.op.whole:
-            return _sum_of_map(node, target)
+            return beside_whole(self, torch.sum, node, sources[0], target)
         return super().bind(node, sources, target)
 
 

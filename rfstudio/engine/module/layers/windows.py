@@ -314,12 +314,9 @@ class CustomModule(WindowModule[ops.Custom]):
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op = self.op
-        channels, extent, axes = node.channels, target.extent, len(node.size)
+        channels, axes = node.channels, len(node.size)
         if op.whole:
-            dims = tuple(range(2, 2 + axes))
-            return lambda inputs: _to_channels(inputs[0].mean(dims, keepdim=True), channels).expand(
-                -1, -1, *extent
-            )
+            return beside_whole(self, torch.mean, node, sources[0], target)
         cut, padding = self._fetched(sources[0], target, 0.0)
         kernel, stride, dilation = window_of(op, axes)
         conv: Callable[..., Tensor] = CONV[axes]
@@ -331,6 +328,38 @@ class CustomModule(WindowModule[ops.Custom]):
             return _to_channels(mean, channels)
 
         return evaluate
+
+
+def beside_whole(
+    layer: WindowModule[ops.Custom],
+    gather: Callable[..., Tensor],
+    node: Node,
+    source: Part,
+    target: Part,
+) -> Evaluate:
+    """Return how a declared operation is computed of which some axes are read whole.
+
+    Parameters
+    ----------
+    layer
+        Its module, which computes the window along the other axes.
+    gather
+        The mean or the sum over the axes that are read whole.
+    node, source, target
+        As in `LayerModule.bind`.
+    """
+    whole = layer.op.is_whole(len(node.size))
+    dims = tuple(2 + axis for axis, x in enumerate(whole) if x)
+    inner = type(layer)(layer.op.window_beside_whole(source.size), node, ())
+
+    def reduced(part: Part) -> Part:
+        size = tuple(1 if x else n for x, n in zip(whole, part.size, strict=True))
+        box = tuple((0, 1) if x else span for x, span in zip(whole, part.box, strict=True))
+        return Part(size, box)
+
+    window = inner.bind(node, (reduced(source),), reduced(target))
+    extent = target.extent
+    return lambda inputs: window([gather(inputs[0], dims, keepdim=True)]).expand(-1, -1, *extent)
 
 
 def _to_channels(x: Tensor, channels: int) -> Tensor:
