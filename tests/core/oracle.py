@@ -53,6 +53,8 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             return None
         case ops.DeformConv(max_offset=None):
             return None
+        case ops.Recurrent():
+            return None if op.axis == axis else lambda i: [i]
         case ops.Custom() if _axis(op.whole, axis):
             return None
         case ops.Conv() | ops.DeformConv() | ops.MaxPool() | ops.AvgPool() | ops.Custom():
@@ -133,6 +135,13 @@ def _interpolation(op: ops.Upsample, axis: int, n: int, m: int) -> Reader:
 def visible(op, axis: int, n: int, m: int) -> Reader:
     """What output i reads of the samples that are there, on one axis."""
     formula = theoretical(op, axis, n, m)
+    if formula is None and isinstance(op, ops.Recurrent | ops.Attention):
+        backwards = isinstance(op, ops.Recurrent) and op.reverse
+        forwards = op.causal if isinstance(op, ops.Attention) else not op.bidirectional
+        if backwards:
+            return lambda i: list(range(i, n))
+        if forwards:
+            return lambda i: list(range(i + 1))
     if formula is None:
         return lambda _i: list(range(n))
 

@@ -27,6 +27,7 @@ from rfstudio.core.ops import (
     norm,
     plain,
     pool,
+    recurrent,
     resample,
 )
 from rfstudio.core.ops.activation import *
@@ -42,6 +43,7 @@ from rfstudio.core.ops.norm import *
 from rfstudio.core.ops.operation import *
 from rfstudio.core.ops.plain import *
 from rfstudio.core.ops.pool import *
+from rfstudio.core.ops.recurrent import *
 from rfstudio.core.ops.resample import *
 from rfstudio.core.ops.table import OpTable as OpTable
 from rfstudio.core.ops.values import *
@@ -49,7 +51,7 @@ from rfstudio.core.ops.window import *
 
 _FAMILIES = (
     *(convolution, pool, custom, resample, border, broadcast),
-    *(activation, plain, dense, norm, gate, attention, merge),
+    *(activation, plain, dense, norm, gate, attention, recurrent, merge),
 )
 
 

@@ -383,7 +383,24 @@ def _squeeze_excite(op: ops.SqueezeExcite, node: Node, _: Sequence[Node]) -> Wri
 
 @writer_for(ops.Attention)
 def _attention(op: ops.Attention, node: Node, _: Sequence[Node]) -> Written:
-    return Written("{self}({0})", f"Attention({node.channels}, {op.heads})", ("Attention",))
+    causal = _unless(op.causal, default=False)
+    module = _call("Attention", node.channels, op.heads, causal=causal)
+    return Written("{self}({0})", module, ("Attention",))
+
+
+@writer_for(ops.Recurrent)
+def _recurrent(op: ops.Recurrent, node: Node, sources: Sequence[Node]) -> Written:
+    channels = sources[0].channels
+    layer = _call(
+        f"nn.{op.kind.upper()}",
+        channels,
+        op.state(channels),
+        batch_first=True,
+        bidirectional=_unless(op.bidirectional, default=False),
+    )
+    reverse = _unless(op.reverse, default=False)
+    module = _call("Recurrent", layer, 2 + op.along(len(node.size)), reverse=reverse)
+    return Written("{self}({0})", module, ("Recurrent",))
 
 
 @writer_for(ops.WindowAttention)
