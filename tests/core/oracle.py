@@ -151,6 +151,8 @@ def visible(op, axis: int, n: int, m: int) -> Reader:
             return sorted({min(max(x, 0), n - 1) for x in found})
         if isinstance(op, ops.Pad) and op.mode != "zeros":
             return sorted({_reflected(x, n, op.mode) for x in found})
+        if isinstance(op, ops.Conv) and op.padding_mode != "zeros":
+            return sorted({_reflected(x, n, op.padding_mode) for x in found})
         end = n
         if isinstance(op, ops.MaxPool | ops.AvgPool) and not isinstance(op.padding, str):
             end += min(_pads(op.padding, axis, n, 1, 1, 1)[1], 0)  # cropped, so not there

@@ -158,6 +158,9 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         lambda: ops.Conv(**window, **dilation),
         lambda: ops.Conv(**window, **dilation),
         lambda: ops.Conv(**window, **dilation, groups="depthwise"),
+        lambda: ops.Conv(
+            **window, **dilation, padding_mode=rng.choice(["reflect", "replicate", "circular"])
+        ),
         lambda: ops.MaxPool(**window, **dilation, **ceil_mode),
         lambda: ops.AvgPool(**window, **ceil_mode, count_include_pad=rng.random() < 0.5),
         lambda: ops.ConvTranspose(

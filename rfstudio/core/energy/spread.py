@@ -300,10 +300,24 @@ def spread_of(rule: AxisRule, power: int = 0) -> AxisSpread:
         # A window without any sample puts out 0 and passes nothing back.
         weights = (rule.kernel / counts.clip(min=1.0)) ** power * (counts > 0)
         return WindowSpread(rule, float(rule.kernel) ** -power, weights)
-    # Padding that holds real samples adds to them.
-    outputs = np.arange(rule.n_out)
-    found = [source_of_padding(i - rule.before, rule.n_in, rule.mode) for i in range(rule.n_out)]
-    return TableSpread(outputs, np.array(found, np.intp))
+    return _with_real_padding(rule)
+
+
+def _with_real_padding(rule: Window) -> TableSpread:
+    """Return the spread of a window whose padding holds real samples, which get what it gets.
+
+    Taps with weights of their own that read one sample count one by one.
+    """
+    outputs = np.repeat(np.arange(rule.n_out), rule.kernel)
+    taps = np.tile(np.arange(rule.kernel), rule.n_out)
+    inputs = outputs * rule.stride - rule.before + taps * rule.dilation
+    outside = np.flatnonzero((inputs < 0) | (inputs >= rule.n_in))
+    for i in outside:
+        source = source_of_padding(int(inputs[i]), rule.n_in, rule.mode)
+        inputs[i] = -1 if source is None else source
+    places, counts = np.unique(outputs * rule.n_in + inputs, return_counts=True)
+    weights = None if bool((counts == 1).all()) else counts.astype(np.float64)
+    return TableSpread(*np.divmod(places, max(rule.n_in, 1)), weights)
 
 
 def spreads_of(rules: AxisRules, power: int = 0) -> Spreads:

@@ -79,11 +79,8 @@ class Pad(Border, FollowsSize):
 
     def misfit(self, sizes: tuple[int, ...]) -> str:
         pads = self.pads(len(sizes))
-        if self.mode in ("reflect", "circular"):
-            spare = 1 if self.mode == "reflect" else 0
-            for n, pair in zip(sizes, pads, strict=True):
-                if max(pair) > n - spare:
-                    return f"{self.mode} padding of {max(pair)} needs more than {n} samples"
+        if misfit := misfit_of_mode(self.mode, pads, sizes):
+            return misfit
         return _excess_cut("padding", tuple((-before, -after) for before, after in pads), sizes)
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
@@ -151,6 +148,16 @@ class Crop(Border, FollowsSize):
         """Return the margins as (before, after) per axis."""
         assert not isinstance(self.margins, str)
         return padding_per_axis(self.margins or 0, axes)
+
+
+def misfit_of_mode(mode: str, pads: tuple[tuple[int, int], ...], sizes: tuple[int, ...]) -> str:
+    """Return that a map has too few samples to be padded with its own, or an empty text."""
+    if mode in ("reflect", "circular"):
+        spare = 1 if mode == "reflect" else 0
+        for n, pair in zip(sizes, pads, strict=True):
+            if max(pair) > n - spare:
+                return f"{mode} padding of {max(pair)} needs more than {n} samples"
+    return ""
 
 
 def _excess_cut(what: str, cuts: tuple[tuple[int, int], ...], sizes: tuple[int, ...]) -> str:

@@ -73,6 +73,7 @@ def _conv(op: ops.Conv | ops.DeformConv, node: Node, sources: Sequence[Node]) ->
     (source,) = sources
     kernel, stride, dilation = window_of(op, axes)
     padding = padding_of(op, node, source, is_pool=False)
+    mode = op.padding_mode if isinstance(op, ops.Conv) else "zeros"
     module = _call(
         f"nn.Conv{axes}d",
         source.channels,
@@ -83,9 +84,13 @@ def _conv(op: ops.Conv | ops.DeformConv, node: Node, sources: Sequence[Node]) ->
         dilation=_unless(_one(dilation), 1),
         groups=_unless(group_count(op, source.channels), 1),
         bias=_unless(op.bias, default=True),
+        padding_mode=_unless(mode, "zeros") if padding.native else None,
     )
-    call = "{self}({0})" if padding.native else f"{{self}}({padded(padding)})"
-    return Written(call, module)
+    if padding.native:
+        return Written("{self}({0})", module)
+    if mode == "zeros":
+        return Written(f"{{self}}({padded(padding)})", module)
+    return Written(f"{{self}}({_padded_with(mode, padding.pairs)})", module)
 
 
 def _one(values: tuple[int, ...]) -> int | tuple[int, ...]:
@@ -282,15 +287,20 @@ def _pad(op: ops.Pad, node: Node, _: Sequence[Node]) -> Written:
     pairs = op.pads(len(node.size))
     if op.mode == "zeros":
         return _zero_padded(pairs)
+    return Written(_padded_with(op.mode, pairs))
+
+
+def _padded_with(mode: str, pairs: Sequence[tuple[int, int]]) -> str:
+    """Return `{0}` with samples of its own around it."""
     # What is added comes from the whole map, so cropping comes afterwards.
     text = "{0}"
     added = [(max(x, 0), max(y, 0)) for x, y in pairs]
     cropped = [(min(x, 0), min(y, 0)) for x, y in pairs]
     if any(x != (0, 0) for x in added):
-        text = _call("F.pad", text, pads_text(added), mode=repr(op.mode))
+        text = _call("F.pad", text, pads_text(added), mode=repr(mode))
     if any(x != (0, 0) for x in cropped):
         text = _call("F.pad", text, pads_text(cropped))
-    return Written(text)
+    return text
 
 
 @writer_for(ops.Crop)
