@@ -175,14 +175,14 @@ def theoretical_region(
     `size` is that of the reference map.
     """
     intervals = [
-        _whole_of(x, u, n) if x.whole else x.interval(u)
+        whole_of(x, u, n) if x.whole else x.interval(u)
         for x, u, n in zip(fields, unit, size, strict=True)
     ]
     seen = tuple(x for x in intervals if x is not None)
     return seen if len(seen) == len(intervals) else None
 
 
-def _whole_of(field: AxisField, unit: int, size: int) -> Interval:
+def whole_of(field: AxisField, unit: int, size: int) -> Interval:
     """Return what a unit sees of an axis of which it sees all, or all of one side."""
     bound = None if field.one_sided is None else field.one_sided.bound(unit)
     if field.one_sided is None or bound is None:
