@@ -128,3 +128,26 @@ def test_that_a_broadcast_of_its_own_is_torchs_expand() -> None:
     small = to_torch(network, "conv1", seed=1)(image)
     assert torch.equal(to_torch(network, seed=1)(image), small.expand(-1, 5, 6, 7))
     assert "expand(-1, 5, *image_.shape[2:])" in write_pytorch(network)
+
+
+def test_that_a_waveform_becomes_a_spectrogram() -> None:
+    """Frame 50 and its neighbours of torch.stft(wave, 1024, 320, center=True): 1,664 samples.
+
+    All bins of a frame read the same samples, so the axis of one sample is repeated for them.
+    """
+    network = read_yaml("""\
+format: 1
+name: spectrogram of a waveform, then a convolution
+input: {size: [32000, 1], channels: 1}
+layers:
+  - conv: {name: frames, kernel_size: [1024, 1], stride: [320, 1],
+           padding: [512, 0], padding_mode: reflect}
+  - broadcast: {name: bins, size: [null, 513]}
+  - conv: {name: c, kernel_size: 3, padding: 1, out_channels: 8}
+""")
+    analysis = analyze(network)
+    assert analysis["bins"].output_size == (101, 513)
+    view = analysis.unit("c", (50, 100))
+    assert view.visible_region == ((15168, 16831), (0, 0))
+    assert analysis["c"].rf_size[0] == 1664
+    assert analysis["c"].jump[0] == 320
