@@ -41,9 +41,11 @@ def _one_channel(architecture: Architecture) -> Architecture | None:
 
     narrowed = replace(architecture, channels=1, layers=tuple(map(narrow, architecture.layers)))
     graph = expand(narrowed)
-    # One channel that is spread over those of a concat is read several times.
+    # One channel that is spread over those of a concat, or read in both directions, is read
+    # several times.
     spreads = any(
-        isinstance(x.op, ops.Broadcast) and graph.nodes[x.inputs[0]].channels != x.channels
+        isinstance(x.op, ops.Broadcast | ops.Recurrent)
+        and graph.nodes[x.inputs[0]].channels != x.channels
         for x in graph.nodes
     )
     return None if graph.faults or spreads else narrowed
