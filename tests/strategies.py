@@ -77,16 +77,30 @@ def operation(draw: st.DrawFn, op_type: type[Op], axes: int) -> Op:
         if parameter.required or draw(st.booleans()):
             values[parameter.name] = draw(_value(parameter, axes))
     if op_type is ops.Upsample:
-        values.pop(draw(st.sampled_from(("size", "scale_factor"))), None)
-        if "size" not in values and "scale_factor" not in values:
+        ways = ("size", "scale_factor", "size_of")
+        given = [x for x in draw(st.permutations(ways)) if values.get(x) is not None]
+        for way in given[1:]:
+            values.pop(way)
+        if not given:
             values["scale_factor"] = 2
         modes = ("nearest", ("linear", "bilinear", "trilinear")[axes - 1])
         values["mode"] = draw(st.sampled_from(modes))
         if values["mode"] == "nearest":
             values.pop("align_corners", None)
     elif op_type is ops.Crop:
-        values = draw(st.sampled_from(({"size": 2}, {"margins": 1}, {"margins": ((0, 1),) * axes})))
-    elif op_type in (ops.ConvTranspose, ops.Pad) and isinstance(values.get("padding"), str):
+        margins = ({"margins": 1}, {"margins": ((0, 1),) * axes})
+        values = draw(st.sampled_from(({"size": 2}, {"size_of": "input"}, *margins)))
+    elif op_type in (ops.AdaptiveAvgPool, ops.AdaptiveMaxPool):
+        if values.get("size_of") is not None:
+            values.pop("output_size", None)
+        elif "output_size" not in values:
+            values["output_size"] = 2
+    elif op_type is ops.Pad and values.get("size_of") is not None:
+        values.pop("padding", None)
+    elif op_type is ops.Pad:
+        padding = values.get("padding")
+        values["padding"] = 1 if padding is None or isinstance(padding, str) else padding
+    elif op_type is ops.ConvTranspose and isinstance(values.get("padding"), str):
         values["padding"] = 1
     try:
         return op_type(**values)
@@ -208,12 +222,16 @@ def _value(parameter: Parameter, axes: int) -> st.SearchStrategy[Any]:
             return values.filter(lambda x: x >= at_least)
         case Kind.BOOLEAN:
             return st.booleans()
+        case Kind.FLAGS:
+            return st.one_of(st.booleans(), st.tuples(*[st.booleans()] * axes))
         case Kind.CHOICE:
             return st.sampled_from(parameter.choices)
         case Kind.GROUPS:
             return st.sampled_from((1, 2, "depthwise"))
         case Kind.TEXT:
             return texts()
+        case Kind.LAYER:
+            return st.sampled_from((None, "input", "a", "b", "conv1", "relu1", "a.b", "on"))
         case Kind.SCALES:
             return st.sampled_from((1, 2, 0.5, 1.5, (2,) * axes, (0.5, 2, 1.25)[:axes]))
         case Kind.PADDING:

@@ -37,6 +37,13 @@ def _pads(padding, axis, n, k, s, d):
     return value if isinstance(value, tuple) else (value, value)
 
 
+def _margin(op: ops.Crop, axis: int, n: int) -> int:
+    """How many samples a crop takes away before the first that it leaves."""
+    if op.size is not None:
+        return (n - min(_axis(op.size, axis), n)) // 2
+    return _pads(op.margins, axis, n, 1, 1, 1)[0]
+
+
 def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
     """What output i reads by the formula, on one axis; None: the whole axis."""
     match op:
@@ -49,9 +56,12 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             | ops.GroupNorm()
             | ops.SqueezeExcite()
             | ops.Attention()
+            | ops.DeformConv(max_offset=None)
         ):
             return None
-        case ops.Custom(whole=True) | ops.DeformConv(max_offset=None):
+        case ops.Recurrent():
+            return None if op.axis == axis else lambda i: [i]
+        case ops.Custom() if _axis(op.whole, axis):
             return None
         case ops.Windowed():
             k = _axis(op.kernel_size, axis)
@@ -85,11 +95,10 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             before = _pads(op.padding, axis, n, 1, 1, 1)[0]
             return lambda i: [i - before]
         case ops.Crop():
-            if op.size is not None:
-                before = (n - min(_axis(op.size, axis), n)) // 2
-            else:
-                before = _pads(op.margins, axis, n, 1, 1, 1)[0]
-            return lambda i: [i + before]
+            margin = _margin(op, axis, n)
+            return lambda i: [i + margin]
+        case ops.Broadcast():
+            return lambda i: [i] if n == m else [0]
         case ops.WindowAttention():
             w, shift = _axis(op.window_size, axis), _axis(op.shift, axis)
 
@@ -168,6 +177,13 @@ def _interpolation(op: ops.Upsample, axis: int, n: int, m: int) -> Reader:
 def visible(op, axis: int, n: int, m: int) -> Reader:
     """What output i reads of the samples that are there, on one axis."""
     formula = theoretical(op, axis, n, m)
+    if formula is None and isinstance(op, ops.Recurrent | ops.Attention):
+        backwards = isinstance(op, ops.Recurrent) and op.reverse
+        forwards = op.causal if isinstance(op, ops.Attention) else not op.bidirectional
+        if backwards:
+            return lambda i: list(range(i, n))
+        if forwards:
+            return lambda i: list(range(i + 1))
     if formula is None:
         return lambda _i: list(range(n))
 
@@ -179,6 +195,8 @@ def visible(op, axis: int, n: int, m: int) -> Reader:
             return [x % n for x in found]
         if isinstance(op, ops.Pad) and op.mode != "zeros":
             return sorted({_reflected(x, n, op.mode) for x in found})
+        if isinstance(op, ops.Conv) and op.padding_mode != "zeros":
+            return sorted({_reflected(x, n, op.padding_mode) for x in found})
         end = n
         if isinstance(op, ops.MaxPool | ops.AvgPool) and not isinstance(op.padding, str):
             end += min(_pads(op.padding, axis, n, 1, 1, 1)[1], 0)  # cropped, so not there
@@ -266,6 +284,8 @@ def jump_on(graph: Graph, path, axis: int) -> Fraction:
                 jump /= Fraction(str(_axis(op.scale_factor, axis)))
             case ops.Upsample():
                 jump *= Fraction(n, m)
+            case ops.Broadcast() if n != m:
+                jump *= 0
             case ops.PixelShuffle():
                 jump /= op.upscale_factor
             case ops.Slice():

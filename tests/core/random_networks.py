@@ -61,6 +61,8 @@ def random_network(
                 op = _op(rng, axes, global_ops)
             except RFStudioError:
                 continue
+            if rng.random() < 0.12:
+                op = _following(rng, axes, rng.choice(names))
             new = [Layer(op, f"n{index}", (source,))]
             if isinstance(op, ops.PixelShuffle):
                 # A shuffle reads other channels at each position.  Fields are told for all
@@ -99,7 +101,38 @@ def _merge(rng: random.Random, names: list[str], graph: Graph, index: int) -> li
         sources.append(new[-1].name)
     merges: list[ops.Op] = [ops.Concat(), ops.Concat(), ops.Add(), ops.Multiply()]
     op = rng.choice(merges)
+    if rng.random() < 0.25 and not isinstance(op, ops.Concat):
+        # One sample along some axes, or one channel, beside many: torch broadcasts.
+        thin = tuple(1 if rng.random() < 0.5 else n for n in least)
+        start = tuple(rng.randint(0, n - m) for n, m in zip(least, thin, strict=True))
+        sides = tuple((a, n - m - a) for a, n, m in zip(start, least, thin, strict=True))
+        cut = Layer(ops.Crop(margins=sides), f"t{index}", (sources[0],))
+        one = Layer(ops.Conv(kernel_size=1, out_channels=1), f"o{index}", (cut.name,))
+        new += [cut, one] if rng.random() < 0.5 else [cut]
+        sources[0] = new[-1].name
     return [*new, Layer(op, f"n{index}", tuple(sources))]
+
+
+def _following(rng: random.Random, axes: int, name: str) -> ops.Op:
+    """An operation that takes its size from any map before it."""
+    linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[axes]
+    corners = rng.random() < 0.3
+    following: list[ops.Op] = [
+        ops.Upsample(size_of=name),
+        ops.Upsample(size_of=name, mode=linear, align_corners=corners),
+        ops.AdaptiveAvgPool(size_of=name),
+        ops.AdaptiveMaxPool(size_of=name),
+        ops.Crop(size_of=name),
+        ops.Pad(size_of=name, mode=rng.choice(["zeros", "reflect", "replicate"])),
+    ]
+    return rng.choice(following)
+
+
+def _some_kept(rng: random.Random, axes: int) -> tuple[int | None, ...]:
+    """One cell along one axis, the others as they are or with a few."""
+    size: list[int | None] = [rng.choice([None, 3]) for _ in range(axes)]
+    size[rng.randrange(axes)] = 1
+    return tuple(size)
 
 
 def _each(rng: random.Random, axes: int, low: int, high: int) -> tuple[int, ...]:
@@ -127,6 +160,9 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         lambda: ops.Conv(**window, **dilation),
         lambda: ops.Conv(**window, **dilation),
         lambda: ops.Conv(**window, **dilation, groups="depthwise"),
+        lambda: ops.Conv(
+            **window, **dilation, padding_mode=rng.choice(["reflect", "replicate", "circular"])
+        ),
         lambda: ops.MaxPool(**window, **dilation, **ceil_mode),
         lambda: ops.AvgPool(**window, **ceil_mode, count_include_pad=rng.random() < 0.5),
         lambda: ops.LpPool(
@@ -177,8 +213,15 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
             ops.GroupNorm(num_groups=1),
             ops.InstanceNorm(),
             ops.Attention(heads=1),
+            ops.Attention(heads=1, causal=axes == 1),
+            ops.Recurrent(axis=rng.randrange(axes)),
+            ops.Recurrent(axis=rng.randrange(axes), reverse=True),
+            ops.Recurrent(axis=rng.randrange(axes), bidirectional=True),
             ops.DeformConv(**window, **dilation),
             ops.Custom(whole=True, label="mystery"),
+            ops.Custom(**window, whole=tuple(rng.random() < 0.5 for _ in range(axes))),
+            ops.AdaptiveAvgPool(output_size=_some_kept(rng, axes)),
+            ops.AdaptiveMaxPool(output_size=_some_kept(rng, axes)),
             ops.GlobalAvgPool(),
             ops.GlobalMaxPool(),
             ops.Linear(out_features=4),

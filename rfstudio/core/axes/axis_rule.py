@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -269,9 +269,13 @@ class Periodic:
         return outputs, inputs, kept
 
 
+Side: TypeAlias = Literal["both", "before", "after"]
+"""What of an axis an output reads: all, from the first sample to its own, or from its own on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Every output reads the whole axis.
+    """Every output reads the whole axis, or all of it on one side of its own position.
 
     Attributes
     ----------
@@ -279,11 +283,14 @@ class Whole:
         Number of samples of the input and the output map along this axis.
     is_mean
         Whether an output is the mean of the samples.
+    side
+        Which samples; one side only of a map that keeps its size.
     """
 
     n_in: int
     n_out: int
     is_mean: bool = False
+    side: Side = "both"
 
     @property
     def overlaps(self) -> bool:
@@ -292,13 +299,14 @@ class Whole:
 
     @property
     def mean_reads(self) -> float:
-        """Number of samples that an output reads."""
-        return float(self.n_in)
+        """Mean number of samples that an output reads."""
+        return float(self.n_in) if self.side == "both" else (self.n_in + 1) / 2
 
     def taps(self, index: int) -> Taps:
-        """Return every input index."""
-        del index
-        return tuple(range(self.n_in))
+        """Return every input index that an output reads."""
+        first = index if self.side == "after" else 0
+        stop = index + 1 if self.side == "before" else self.n_in
+        return tuple(range(first, stop))
 
 
 AxisRule: TypeAlias = Window | Periodic | Whole

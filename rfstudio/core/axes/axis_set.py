@@ -156,7 +156,8 @@ def read_back(wanted: AxisSet, rule: AxisRule) -> AxisSet:
     if type(rule) is Window:
         return _through_window(wanted, rule)
     if type(rule) is Whole:
-        return AxisSet(0, rule.n_in)
+        first = wanted.start if rule.side == "after" else 0
+        return AxisSet(first, wanted.stop if rule.side == "before" else rule.n_in)
     assert isinstance(rule, Periodic)
     if wanted.stop - wanted.start > _BLOCK:
         return _through_long_pattern(wanted, rule)

@@ -294,7 +294,7 @@ def _release_without(bound: Bound, layers: Items, old: Item) -> Architecture:
 
 def _keys(item: Item) -> Iterable[str]:
     if isinstance(item, Layer):
-        yield from item.inputs
+        yield from item.names_read
     for body in item.bodies:
         for inner in body:
             yield from _keys(inner)

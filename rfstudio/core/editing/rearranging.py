@@ -236,15 +236,16 @@ def _rewired(bound: Bound, layers: Items, gone: Item) -> Items:
     def visit(item: Item) -> Item:
         if not isinstance(item, Layer):
             return with_bodies(item, tuple(tuple(map(visit, body)) for body in item.bodies))
-        inputs: list[str] = []
-        for key in item.inputs:
+        names: list[str] = []
+        for i, key in enumerate(item.names_read):
             link = bound.links.get(key)
             if link is None or link.thing.tag not in tags:
-                inputs.append(key)
+                names.append(key)
                 continue
             instead = explicit or (bound.link(_relative(source, link)),)
-            inputs += instead if item.op.merges else instead[:1]
-        return item if tuple(inputs) == item.inputs else replace(item, inputs=tuple(inputs))
+            joins = item.op.merges and i < len(item.inputs)
+            names += instead if joins else instead[:1]
+        return item if tuple(names) == item.names_read else item.reading(tuple(names))
 
     for tag, thing in list(bound.sources.items()):
         if thing.tag in tags and tag not in tags:

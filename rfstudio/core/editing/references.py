@@ -94,8 +94,8 @@ class Bound:
     Attributes
     ----------
     layers
-        The items; names carry tags, and `inputs` hold keys of `links` where they could be
-        resolved.
+        The items; names carry tags, and names of other layers are keys of `links` where they
+        could be resolved.
     links
         What the keys in `inputs` mean.
     sources
@@ -166,8 +166,8 @@ class Bound:
         return replace(self.architecture, layers=tuple(_mapped(x, name_of) for x in plain))
 
     def _write(self, walk: _Walk, layer: Layer, place: _Place) -> Layer:
-        inputs = tuple(self._written(walk, layer, x, place) for x in layer.inputs)
-        return layer if inputs == layer.inputs else replace(layer, inputs=inputs)
+        names = tuple(self._written(walk, layer, x, place) for x in layer.names_read)
+        return layer if names == layer.names_read else layer.reading(names)
 
     def _written(self, walk: _Walk, layer: Layer, key: str, place: _Place) -> str:
         link = self.links.get(key)
@@ -193,14 +193,14 @@ def bind(architecture: Architecture) -> Bound:
     def resolve(walk: _Walk, layer: Layer, place: _Place) -> Layer:
         around = dict(place.turns)
         keys = []
-        for name in layer.inputs:
+        for name in layer.names_read:
             thing = walk.resolve(name, place.scopes)
             if thing is None:
                 keys.append(name)
                 continue
             turns = tuple((t, None if around.get(t) == n else n) for t, n in thing.turns)
             keys.append(bound.link(thing._replace(turns=turns), name))
-        return replace(layer, inputs=tuple(keys)) if keys else layer
+        return layer.reading(tuple(keys)) if keys else layer
 
     walk = _Walk(resolve)
     bound.layers = walk.all(tagged)
@@ -413,8 +413,9 @@ def _mapped(
 ) -> Item:
     """Return an item with all names in it, and all its links, replaced."""
     if isinstance(item, Layer):
-        inputs = item.inputs if link is None else tuple(map(link, item.inputs))
-        return replace(item, name=name(item.name), inputs=inputs)
+        if link is not None:
+            item = item.reading(tuple(map(link, item.names_read)))
+        return replace(item, name=name(item.name))
     bodies = tuple(tuple(_mapped(x, name, link) for x in body) for body in item.bodies)
     item = replace(with_bodies(item, bodies), name=name(item.name))
     if isinstance(item, Parallel):

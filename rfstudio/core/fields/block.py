@@ -9,10 +9,10 @@ from math import floor
 import numpy as np
 
 from rfstudio.core.axes.axis_set import AxisSet
-from rfstudio.core.axes.unit_intervals import Interval, hull_of, hull_of_bounds
+from rfstudio.core.axes.unit_intervals import AnyTrack, Interval, Units, hull_of, hull_of_bounds
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.backtrace import Region, check_unit, walk_back
-from rfstudio.core.fields.field import AxisField
+from rfstudio.core.fields.field import AxisField, whole_of
 from rfstudio.core.fields.local import Fields
 from rfstudio.core.network.graph import Graph
 
@@ -72,7 +72,7 @@ def block_of(
     found = walk_back(graph, start, reference, only_reference=True)
     size = graph.nodes[reference].size
     seen = [
-        (0, n - 1) if x.whole else _hull_over(x, a, b)
+        _whole_over(x, a, b, n) if x.whole else _hull_over(x, a, b)
         for x, a, b, n in zip(fields[index], first, last, size, strict=True)
     ]
     theoretical = tuple(x for x in seen if x is not None)
@@ -90,15 +90,26 @@ def block_of(
     )
 
 
-def _hull_over(axis: AxisField, first: int, last: int) -> Interval | None:
-    """Return the hull of what units see: those of one period at either end are the outermost."""
-    period = max((x.period for x in axis.tracks), default=1)
+def _outermost(tracks: Sequence[AnyTrack], first: int, last: int) -> Units:
+    """Return the units that see the furthest: those of one period at either end."""
+    period = max((x.period for x in tracks), default=1)
     if last - first < 2 * period:
-        units = np.arange(first, last + 1)
-    else:
-        units = np.concatenate(
-            [np.arange(first, first + period), np.arange(last - period + 1, last + 1)]
-        )
+        return np.arange(first, last + 1)
+    return np.concatenate(
+        [np.arange(first, first + period), np.arange(last - period + 1, last + 1)]
+    )
+
+
+def _whole_over(axis: AxisField, first: int, last: int, size: int) -> Interval | None:
+    """Return the hull of what units see of an axis that they read whole, or one side of it."""
+    tracks = () if axis.one_sided is None else axis.one_sided.tracks
+    units = _outermost(tracks, first, last).tolist()
+    return hull_of([whole_of(axis, unit, size) for unit in units])
+
+
+def _hull_over(axis: AxisField, first: int, last: int) -> Interval | None:
+    """Return the hull of what units see."""
+    units = _outermost(axis.tracks, first, last)
     if not axis.tracks:
         return None
     low, high = hull_of_bounds(x.bounds(units) for x in axis.tracks)

@@ -21,6 +21,7 @@ WEIGHTED: frozenset[type[Op]] = frozenset(
         ops.Linear,
         ops.Attention,
         ops.WindowAttention,
+        ops.Recurrent,
     }
 )
 """Layers that count in the depth of a network as papers state it: ResNet-50 has 50.

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Side, Whole, Window
 from rfstudio.core.axes.unit_intervals import (
     MAX_PHASES,
     NEVER,
@@ -56,6 +56,26 @@ class Alignment(IntEnum):
         return self.name.lower()
 
 
+class OneSided(NamedTuple):
+    """How far a field that reads one side of the whole axis reaches to the other side.
+
+    Attributes
+    ----------
+    side
+        What is read without end: "before" the last sample that `tracks` say, or "after" the first.
+    tracks
+        Intervals whose ends bound what each unit sees.
+    """
+
+    side: Side
+    tracks: tuple[AnyTrack, ...]
+
+    def bound(self, unit: int) -> int | None:
+        """Return the last sample that a unit sees, or of "after" the first; None: it sees none."""
+        seen = hull_of([track.interval(unit) for track in self.tracks])
+        return None if seen is None else seen[1 if self.side == "before" else 0]
+
+
 class AxisField(NamedTuple):
     """Receptive field of a feature map along one axis, in pixels of the reference map.
 
@@ -70,12 +90,15 @@ class AxisField(NamedTuple):
         The worst of all merges between the reference and this map.
     by_size
         Whether sizes depend on the place in the map, so that a range is over its units.
+    one_sided
+        Of a whole axis, how far units see on one side of it; None: to both ends.
     """
 
     tracks: tuple[AnyTrack, ...]
     whole: bool = False
     alignment: Alignment = Alignment.ALIGNED
     by_size: bool = False
+    one_sided: OneSided | None = None
 
     @property
     def jump(self) -> int | Fraction | None:
@@ -189,10 +212,21 @@ def theoretical_region(
     `size` is that of the reference map.
     """
     intervals = [
-        (0, n - 1) if x.whole else x.interval(u) for x, u, n in zip(fields, unit, size, strict=True)
+        whole_of(x, u, n) if x.whole else x.interval(u)
+        for x, u, n in zip(fields, unit, size, strict=True)
     ]
     seen = tuple(x for x in intervals if x is not None)
     return seen if len(seen) == len(intervals) else None
+
+
+def whole_of(field: AxisField, unit: int, size: int) -> Interval:
+    """Return what a unit sees of an axis of which it sees all, or all of one side."""
+    bound = None if field.one_sided is None else field.one_sided.bound(unit)
+    if field.one_sided is None or bound is None:
+        return 0, size - 1
+    if field.one_sided.side == "before":
+        return min(0, bound), bound
+    return bound, max(size - 1, bound)
 
 
 # --- the recurrence -----------------------------------------------------------------------------
@@ -206,12 +240,12 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
     >>> through(START, Window(9, 5, kernel=3, stride=2, before=1)).tracks
     (Track(advance=2, first=(-1,), last=(1,)),)
     """
-    tracks, whole, alignment, by_size = field
+    tracks, whole, alignment, by_size, one_sided = field
     if not tracks and not whole:
         return field
     if type(rule) is Window:
         if whole:
-            return field
+            return field if one_sided is None else _whole_after(field, rule)
         track = tracks[0]
         if len(tracks) == 1 and type(track) is Track and len(track.first) == 1:
             behind = _through_window(track, rule)
@@ -220,9 +254,13 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
             return AxisField((behind,), False, alignment, by_size)
         return _seeing([_through_pattern(x, rule, 1, rule.stride) for x in tracks], field, False)
     if type(rule) is Whole or whole:
-        return AxisField((), True, alignment)
+        return _whole_after(field, rule)
     assert isinstance(rule, Periodic)
     patterns = [_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]
+    if not rule.advance and len(patterns) > 1:
+        # All units see the same now, whatever the jumps were.
+        seeing = [x for x in patterns if not x.is_blind]
+        patterns = [_hull(seeing)] if seeing else patterns
     return _seeing(patterns, field, rule.by_size)
 
 
@@ -232,6 +270,56 @@ def _is_beyond(track: AnyTrack) -> bool:
         return track.depth > MAX_DEPTH or track.jump * (track.units + 1) > MAX_REACH
     reached = [abs(x) for x in (*track.first, *track.last) if x is not None]
     return max(reached, default=0) > MAX_REACH or track.advance > MAX_REACH
+
+
+_MAX_BOUNDS = 16
+"""Tracks up to which the bound of a field of one side is followed."""
+
+
+def _whole_after(field: AxisField, rule: AxisRule) -> AxisField:
+    """Return the field after a rule that reads the whole axis, or of a map that does."""
+    plain = AxisField((), True, field.alignment)
+    known = field.one_sided
+    side = known.side if known else "both"
+    if type(rule) is Whole:
+        if rule.side == "both" or (field.whole and side != rule.side):
+            return plain
+        bounds = [_reaching(x, rule.side) for x in (known.tracks if known else field.tracks)]
+        tracks = tuple([x for x in bounds if x is not None])
+        if len(tracks) < len(bounds):
+            return plain
+        return plain._replace(one_sided=OneSided(rule.side, tracks))
+    if known is None:
+        return plain
+    after = through(AxisField(known.tracks), rule)
+    if after is BEYOND:
+        return plain
+    return plain._replace(one_sided=OneSided(known.side, after.tracks))
+
+
+def _reaching(track: AnyTrack, side: Side) -> Track | None:
+    """Return the furthest that a unit sees with all before it, or after it; None: not known."""
+    if not isinstance(track, Track) or track.advance < 0 or None in track.first:
+        return None
+    period, advance = track.period, track.advance
+    ends = [x for x in (track.last if side == "before" else track.first) if x is not None]
+    if side == "before":
+        found = [max(ends[: p + 1] + [x - advance for x in ends[p + 1 :]]) for p in range(period)]
+    else:
+        found = [min(ends[p:] + [x + advance for x in ends[:p]]) for p in range(period)]
+    return Track(advance, tuple(found), tuple(found))
+
+
+def _joined_sides(fields: Sequence[AxisField]) -> OneSided | None:
+    """Return how far a merge reads on one side, where all branches are bounded there."""
+    sides = {x.one_sided.side if x.one_sided else "both" for x in fields if x.whole}
+    if len(sides) != 1 or "both" in sides:
+        return None
+    (side,) = sides
+    tracks: dict[AnyTrack, None] = {}
+    for field in fields:
+        tracks |= dict.fromkeys(field.one_sided.tracks if field.one_sided else field.tracks)
+    return OneSided(side, tuple(tracks)) if len(tracks) <= _MAX_BOUNDS else None
 
 
 def _seeing(behind: list[AnyTrack], field: AxisField, by_size: bool) -> AxisField:
@@ -356,7 +444,8 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     """Return the hull of branches that meet, and what does not fit, if something does not.
 
     Branches that do not read the reference have no say; one that reads the whole axis makes the
-    whole axis of all, or with `local` has no say either beside one that does not.
+    whole axis of all, or with `local` has no say either beside one that does not.  A branch that
+    stands still, all of whose units see the same, is part of the hull, but not out of line.
     """
     head = fields[0]
     if all(x is head for x in fields):
@@ -371,11 +460,14 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     if local and any(x.tracks for _, x in seen):
         seen = [(i, x) for i, x in seen if x.tracks]
     worst = max(x.alignment for _, x in seen)
-    misfit = _misfit([(i, x) for i, x in seen if x.tracks])
+    tracked = [(i, x) for i, x in seen if x.tracks]
+    misfit = _misfit([(i, y) for i, x in tracked if (y := _moving(x)).tracks] or tracked)
     if misfit is not None and misfit.alignment > worst:
         worst = misfit.alignment
     if any(x.whole for _, x in seen):
-        return AxisField((), True, worst), misfit
+        beyond = any(x is BEYOND for x in fields)
+        sides = None if beyond else _joined_sides([x for _, x in seen])
+        return AxisField((), True, worst, False, sides), misfit
     if any(x is BEYOND for x in fields):
         return BEYOND, misfit
     by_size = any(x.by_size for _, x in seen)
@@ -388,6 +480,13 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     tracks = tuple(_hull(groups[jump]) for jump in sorted(groups))
     by_size = by_size or len(tracks) > 1 or any(isinstance(x, WideTrack) for x in tracks)
     return AxisField(tracks, False, worst, by_size), misfit
+
+
+def _moving(field: AxisField) -> AxisField:
+    """Return a field without the paths on which all units see the same, as of a broadcast."""
+    if all(x.jump for x in field.tracks):
+        return field
+    return field._replace(tracks=tuple([x for x in field.tracks if x.jump]))
 
 
 def _is_plain(field: AxisField) -> bool:

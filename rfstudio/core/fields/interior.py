@@ -60,6 +60,10 @@ def _inside(source: Interval, rule: AxisRule) -> Interval:
         first = -(-(low + rule.before) // rule.stride)
         last = (min(high, rule.n_read - 1) + rule.before - reach) // rule.stride
         return max(first, 0), min(last, rule.n_out - 1)
+    if type(rule) is Whole and rule.side == "before":
+        return (0, high) if low <= 0 else _NONE
+    if type(rule) is Whole and rule.side == "after":
+        return (low, rule.n_out - 1) if high >= rule.n_in - 1 else _NONE
     if type(rule) is Whole:
         return (0, rule.n_out - 1) if low <= 0 and high >= rule.n_in - 1 else _NONE
     assert not isinstance(rule, Window | Whole)

@@ -107,7 +107,8 @@ def forwards(read: AxisSet, rule: AxisRule) -> AxisSet:
     if read.is_empty:
         return NOTHING
     if type(rule) is Whole:
-        return AxisSet(0, rule.n_out)
+        first = read.start if rule.side == "before" else 0
+        return AxisSet(first, read.stop if rule.side == "after" else rule.n_out)
     if type(rule) is Window:
         return _through_window(read, rule)
     assert isinstance(rule, Periodic)

@@ -111,7 +111,7 @@ def tile_plan(
     if graph.faults:
         raise GraphError(graph.faults[0].message)
     nodes = [graph.nodes[x] for x in (0, *nodes_between(graph, 0, index))]
-    reasons = _reasons(local, nodes)
+    reasons = _reasons(graph, local, nodes)
     axes = range(len(graph.nodes[0].size))
     cut = [_AxisCut.of(graph, local, nodes, index, axis) for axis in axes]
     result = TilePlan(
@@ -144,7 +144,7 @@ def tile_plan(
     )
 
 
-def _reasons(local: Sequence[Fields], nodes: Sequence[Node]) -> tuple[str, ...]:
+def _reasons(graph: Graph, local: Sequence[Fields], nodes: Sequence[Node]) -> tuple[str, ...]:
     """Return what makes a part of the image differ from the whole, whatever the overlap."""
     found = []
     for node in nodes[1:]:
@@ -157,7 +157,10 @@ def _reasons(local: Sequence[Fields], nodes: Sequence[Node]) -> tuple[str, ...]:
         ):
             found.append(f"'{node.name}' places its samples by the size of the whole map")
         elif _has_fixed_size(op):
-            if any(x.n_in != x.n_out for x in node.rules):
+            if node.index in graph.sized_by:
+                if any(x.n_out % x.n_in for x in node.rules if x.n_in):
+                    found.append(f"'{node.name}' places its samples by the sizes of two maps")
+            elif any(x.n_in != x.n_out for x in node.rules):
                 found.append(f"'{node.name}' makes a map of a fixed size")
         elif any(isinstance(x, Periodic) and x.advance < 0 for x in node.rules):
             found.append(f"'{node.name}' turns the map round")

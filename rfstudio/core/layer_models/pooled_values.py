@@ -38,7 +38,9 @@ def shares_on_map(rules: AxisRules) -> tuple[float, float, Profile | None]:
     first = second = 1.0
     profile: list[Any] = []
     for rule in rules:
-        if isinstance(rule, Window) and rule.n_out:
+        if isinstance(rule, Window) and rule.n_out and rule.mode != "zeros":
+            profile.append(np.ones(rule.n_out))
+        elif isinstance(rule, Window) and rule.n_out:
             shares, counts = shares_of_taps(rule), samples_in_windows(rule)
             first *= float(shares.mean())
             second *= float((shares**2).mean())

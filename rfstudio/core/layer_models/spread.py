@@ -242,7 +242,43 @@ class WholeSpread:
         return np.repeat(total, self.n_in, axis=axis), 0
 
 
-AxisSpread: TypeAlias = WindowSpread | TableSpread | WholeSpread
+class SideSpread:
+    """Every output adds to all inputs up to its own place, or from there on.
+
+    Attributes
+    ----------
+    rule
+        The rule, of one side.
+    power
+        Of the weights of its taps, which are 1 over their number if it is a mean.
+    """
+
+    factor, bits, is_identity = 1.0, 64.0, False
+
+    def __init__(self, rule: Whole, power: int) -> None:
+        self.rule = rule
+        counts = np.arange(1.0, rule.n_in + 1)
+        if rule.side == "after":
+            counts = counts[::-1]
+        self.weights = counts**-power if rule.is_mean and power else None
+
+    def back(self, values: Values, axis: int, start: int) -> tuple[Values, int]:
+        """Spread a map back along one axis, as `WindowSpread.back` does."""
+        count = values.shape[axis]
+        if self.weights is not None:
+            values = scaled_along(values, axis, self.weights[start : start + count])
+        rows = np.moveaxis(values, axis, 0)
+        if self.rule.side == "before":
+            sums = np.cumsum(rows[::-1], axis=0)[::-1]
+            result = np.concatenate([np.repeat(sums[:1], start, axis=0), sums])
+            return np.moveaxis(result, 0, axis), 0
+        sums = np.cumsum(rows, axis=0)
+        rest = self.rule.n_in - start - count
+        result = np.concatenate([sums, np.repeat(sums[-1:], rest, axis=0)])
+        return np.moveaxis(result, 0, axis), start
+
+
+AxisSpread: TypeAlias = WindowSpread | TableSpread | WholeSpread | SideSpread
 
 Spreads: TypeAlias = tuple[AxisSpread, ...]
 
@@ -250,6 +286,8 @@ Spreads: TypeAlias = tuple[AxisSpread, ...]
 @remembered(4096)
 def spread_of(rule: AxisRule, power: int = 0) -> AxisSpread:
     """Return the spread (E2) along what a rule reads, its weights raised to a power."""
+    if isinstance(rule, Whole) and rule.side != "both":
+        return SideSpread(rule, power)
     if isinstance(rule, Whole):
         return WholeSpread(rule.n_in, 1.0 / rule.n_in**power if rule.is_mean else 1.0)
     if isinstance(rule, Periodic):
@@ -262,10 +300,24 @@ def spread_of(rule: AxisRule, power: int = 0) -> AxisSpread:
         # A window without any sample puts out 0 and passes nothing back.
         weights = (rule.kernel / counts.clip(min=1.0)) ** power * (counts > 0)
         return WindowSpread(rule, float(rule.kernel) ** -power, weights)
-    # Padding that holds real samples adds to them.
-    outputs = np.arange(rule.n_out)
-    found = [source_of_padding(i - rule.before, rule.n_in, rule.mode) for i in range(rule.n_out)]
-    return TableSpread(outputs, np.array(found, np.intp))
+    return _with_real_padding(rule)
+
+
+def _with_real_padding(rule: Window) -> TableSpread:
+    """Return the spread of a window whose padding holds real samples, which get what it gets.
+
+    Taps with weights of their own that read one sample count one by one.
+    """
+    outputs = np.repeat(np.arange(rule.n_out), rule.kernel)
+    taps = np.tile(np.arange(rule.kernel), rule.n_out)
+    inputs = outputs * rule.stride - rule.before + taps * rule.dilation
+    outside = np.flatnonzero((inputs < 0) | (inputs >= rule.n_in))
+    for i in outside:
+        source = source_of_padding(int(inputs[i]), rule.n_in, rule.mode)
+        inputs[i] = -1 if source is None else source
+    places, counts = np.unique(outputs * rule.n_in + inputs, return_counts=True)
+    weights = None if bool((counts == 1).all()) else counts.astype(np.float64)
+    return TableSpread(*np.divmod(places, max(rule.n_in, 1)), weights)
 
 
 def spreads_of(rules: AxisRules, power: int = 0) -> Spreads:

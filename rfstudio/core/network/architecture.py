@@ -14,7 +14,7 @@ from operator import index
 from typing import ClassVar, Literal, TypeAlias
 
 from rfstudio.core.errors import EditError, GraphError
-from rfstudio.core.ops import Op
+from rfstudio.core.ops import Op, layers_named, with_layers_named
 
 Location: TypeAlias = tuple[int, ...]
 """Path of indices from the file to one item; see the module's text."""
@@ -47,6 +47,17 @@ class Layer:
     def bodies(self) -> tuple[tuple[Item, ...], ...]:
         """No bodies: a layer holds no items."""
         return ()
+
+    @property
+    def names_read(self) -> tuple[str, ...]:
+        """All names of other layers in it: `inputs`, then those that are parameters."""
+        return (*self.inputs, *layers_named(self.op))
+
+    def reading(self, names: tuple[str, ...]) -> Layer:
+        """Return it with other names for those of `names_read`."""
+        count = len(names) - len(layers_named(self.op))
+        op = with_layers_named(self.op, names[count:])
+        return replace(self, op=op, inputs=names[:count])
 
 
 @dataclass(frozen=True, slots=True)

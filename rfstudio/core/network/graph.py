@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, get_args
 
@@ -27,7 +28,7 @@ from rfstudio.core.network.architecture import (
 )
 from rfstudio.core.network.given_names import GivenNames
 from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
-from rfstudio.core.ops import Merge, Op, Operation
+from rfstudio.core.ops import FollowsSize, Merge, Op, Operation
 from rfstudio.core.ops.geometry import axis_rules, identity_rules
 
 MAX_LAYERS = 100_000
@@ -41,6 +42,22 @@ _MAX_SLIP = 100
 
 _JOINING = {word: ops.OPS[word]() for word in get_args(MergeKind)}
 """The operations at the ends of containers: one object each, since much is kept by identity."""
+
+
+READING = {"from": "reads", "size_of": "takes its size from"}
+"""What a layer does with another one, by the word under which it names it."""
+
+
+@lru_cache(maxsize=4096)
+def _following(op: FollowsSize, size: tuple[int, ...], other: tuple[int, ...]) -> Op:
+    """Return an operation with its size in numbers: one object, since much is kept by identity."""
+    return op.following(size, other)
+
+
+@lru_cache(maxsize=4096)
+def _spread_to(channels: int, size: tuple[int, ...]) -> ops.Broadcast:
+    """Return what spreads a map to a shape: one object, too."""
+    return ops.Broadcast(channels=channels, size=size)
 
 
 def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
@@ -70,7 +87,8 @@ class Node(NamedTuple):
     channels
         Number of channels of its map.
     location
-        The item of the document that it comes from; None for the network's input.
+        The item of the document that it comes from; None for the network's input, and for what
+        an item of a document brings with it, such as the broadcast before a sum.
     rules
         For each axis, how its map depends on the maps that it reads.
     """
@@ -124,6 +142,8 @@ class Graph:
         What in the document has no meaning.
     known_rules
         The rules of each operation object at each input size, for the next expansion.
+    sized_by
+        For each node that takes the size of its map from another one, the index of that.
     """
 
     nodes: tuple[Node, ...]
@@ -132,6 +152,7 @@ class Graph:
     known_rules: Mapping[tuple[int, tuple[int, ...]], AxisRules] = field(
         default_factory=dict, repr=False, compare=False
     )
+    sized_by: Mapping[int, int] = field(default_factory=dict)
 
     def index(self, path: str) -> int:
         """Return the index of the node that is the output of a layer or container.
@@ -200,6 +221,7 @@ def expand(
         MappingProxyType(expansion.paths),
         tuple(expansion.faults),
         MappingProxyType(expansion.rules),
+        MappingProxyType(expansion.sized_by),
     )
     return RECENT_GRAPHS.put(architecture, cut_key if expansion.is_cut else key, graph)
 
@@ -233,6 +255,7 @@ class _Expansion:
         self._batch_norm_training = batch_norm_training
         self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
         self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
+        self.sized_by: dict[int, int] = {}
         self._known_rules = known_rules
 
     # Each method takes the node that the item reads and returns the node that is its output.
@@ -260,7 +283,9 @@ class _Expansion:
         else:
             name = scopes[0] + self.given.numbered(scopes[0], op.keyword)
         if item.inputs:
-            sources = tuple(self._source(x, scopes, location, name, source) for x in item.inputs)
+            sources = tuple(
+                self._source(x, scopes, location, name, source, "from") for x in item.inputs
+            )
         else:
             sources = (source,)
             if op.merges:
@@ -270,6 +295,12 @@ class _Expansion:
                     "missing_from",
                     f"{op.keyword} joins several layers; say which with from: [a, b]",
                 )
+        if isinstance(op, FollowsSize) and op.size_of is not None:
+            model = self._source(op.size_of, scopes, location, name, sources[0], "size_of")
+            self.sized_by[len(self.nodes)] = model
+            size, other = self.nodes[sources[0]].size, self.nodes[model].size
+            if 0 not in other:  # an empty map has a fault of its own
+                op = _following(op, size, other)
         return self._node(name, op, sources, location)
 
     def _container(
@@ -370,7 +401,10 @@ class _Expansion:
             )
             return index
         if len(sources) > 1:
+            sources = self._of_one_shape(op, sources, name)
+            first = nodes[sources[0]]
             self._check_sources(op, sources, location, name)
+            index = self.paths[name] = len(nodes)
         channels = tuple([nodes[x].channels for x in sources])
         rules = self._rules_of(op, first.size, location, name)
         size = tuple([rule.n_out for rule in rules])
@@ -413,6 +447,35 @@ class _Expansion:
                 self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")
         return rules
 
+    def _of_one_shape(self, op: Op, sources: tuple[int, ...], name: str) -> tuple[int, ...]:
+        """Return the sources of a sum or a product, spread to one shape as torch does it."""
+        if not isinstance(op, Merge) or op.joins_channels:
+            return sources
+        nodes = self.nodes
+        shapes = [(nodes[x].channels, nodes[x].size) for x in sources]
+        common = None if len(set(shapes)) == 1 else ops.common_shape(shapes)
+        if common is None or 0 in common[1]:
+            return sources
+        found: dict[int, int] = {}
+        for source, shape in zip(sources, shapes, strict=True):
+            if source in found:
+                continue
+            found[source] = source
+            if shape == common:
+                continue
+            spread = _spread_to(*common)
+            path = f"{name}.{spread.keyword}"
+            if path in self.paths:
+                path = self._distinct(path)
+            found[source] = self.paths[path] = len(nodes)
+            rules = spread.axis_rules(shape[1])
+            key = (id(spread), shape[1])
+            rules = self.rules.setdefault(key, self._known_rules.get(key, rules))
+            nodes.append(
+                Node(len(nodes), path, spread, (source,), common[1], common[0], None, rules)
+            )
+        return tuple([found[x] for x in sources])
+
     def _check_sources(
         self, op: Op, sources: tuple[int, ...], location: Location, name: str
     ) -> None:
@@ -442,7 +505,13 @@ class _Expansion:
             )
 
     def _source(
-        self, wanted: str, scopes: tuple[str, ...], location: Location, name: str, fallback: int
+        self,
+        wanted: str,
+        scopes: tuple[str, ...],
+        location: Location,
+        name: str,
+        fallback: int,
+        parameter: str,
     ) -> int:
         if wanted == INPUT:
             return 0
@@ -456,8 +525,9 @@ class _Expansion:
             location,
             name,
             "unknown_source",
-            f"'{name}' reads '{wanted}', but no layer of that name stands before it{hint}",
-            "from",
+            f"'{name}' {READING[parameter]} '{wanted}', but no layer of that name stands before it"
+            + hint,
+            parameter,
         )
         return fallback
 

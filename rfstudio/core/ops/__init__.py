@@ -19,6 +19,7 @@ from rfstudio.core.ops import (
     attention,
     blocks,
     border,
+    broadcast,
     convolution,
     custom,
     dense,
@@ -28,12 +29,14 @@ from rfstudio.core.ops import (
     norm,
     plain,
     pool,
+    recurrent,
     resample,
 )
 from rfstudio.core.ops.activation import *
 from rfstudio.core.ops.attention import *
 from rfstudio.core.ops.blocks import *
 from rfstudio.core.ops.border import *
+from rfstudio.core.ops.broadcast import *
 from rfstudio.core.ops.convolution import *
 from rfstudio.core.ops.custom import *
 from rfstudio.core.ops.dense import *
@@ -45,13 +48,14 @@ from rfstudio.core.ops.op_table import OpTable as OpTable
 from rfstudio.core.ops.operation import *
 from rfstudio.core.ops.plain import *
 from rfstudio.core.ops.pool import *
+from rfstudio.core.ops.recurrent import *
 from rfstudio.core.ops.resample import *
 from rfstudio.core.ops.sliding_window import *
 from rfstudio.core.ops.values import *
 
 _FAMILIES = (
-    *(convolution, pool, custom, resample, border, moves, blocks),
-    *(activation, plain, dense, norm, gate, attention, merge),
+    *(convolution, pool, custom, resample, border, broadcast, moves, blocks),
+    *(activation, plain, dense, norm, gate, attention, recurrent, merge),
 )
 
 

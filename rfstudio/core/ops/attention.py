@@ -7,12 +7,20 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, as_mean
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Whole, as_mean
 from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.backward import spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import Moments, concentration, random_sums
-from rfstudio.core.ops.operation import Context, Costs, Demands, Mixing, Operation, parameters
+from rfstudio.core.ops.operation import (
+    Context,
+    Costs,
+    Demands,
+    Mixing,
+    Operation,
+    parameters,
+    whole_rules,
+)
 from rfstudio.core.ops.values import (
     Kind,
     Sizes,
@@ -82,6 +90,19 @@ class Attention(MultiHead, Mixing):
     title: ClassVar[str] = "Self-attention"
 
     heads: int = parameter(Kind.INTEGER, _HEADS, 8, minimum=1)
+    causal: bool = parameter(
+        Kind.BOOLEAN, "Whether a position attends to none after it; of one axis only.", False
+    )
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        if self.causal and len(sizes) == 1:
+            return (Whole(sizes[0], sizes[0], side="before"),)
+        return whole_rules(sizes)
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        if self.causal and len(sizes) > 1:
+            return "causal attention has one axis, in which tokens follow each other; take it away"
+        return ""
 
     def costs(
         self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Window
 from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.layer_models.pooled_values import placed
-from rfstudio.core.ops.operation import Context, Free, KeepsChannels, Patternless
+from rfstudio.core.ops.operation import Context, FollowsSize, Free, KeepsChannels, Patternless
 from rfstudio.core.ops.values import (
     PADDING_TEXT,
+    SIZE_OF_TEXT,
     Kind,
     Padding,
     Sizes,
@@ -35,16 +36,23 @@ class Border(Free, KeepsChannels, Patternless):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pad(Border):
+class Pad(Border, FollowsSize):
     """Padding as a layer of its own."""
 
     keyword: ClassVar[str] = "pad"
     title: ClassVar[str] = "Padding"
 
-    padding: Padding = parameter(Kind.PADDING, PADDING_TEXT)
+    alternatives: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"padding", "size_of"}),)
+
+    padding: Padding | None = parameter(Kind.PADDING, PADDING_TEXT + " This or size_of.", None)
+    size_of: str | None = parameter(
+        Kind.LAYER, SIZE_OF_TEXT + " An odd sample is added at the end.", None
+    )
     mode: str = parameter(Kind.CHOICE, "What the added samples hold.", "zeros", choices=PAD_MODES)
 
     def _check(self) -> None:
+        if (self.padding is None) == (self.size_of is None):
+            raise OpError("pad needs either padding or size_of")
         if isinstance(self.padding, str):
             raise OpError(f"padding of pad must be given in numbers, not {self.padding}")
 
@@ -55,7 +63,13 @@ class Pad(Border):
     def pads(self, axes: int) -> tuple[tuple[int, int], ...]:
         """Return what is added as (before, after) per axis."""
         assert not isinstance(self.padding, str)
-        return padding_per_axis(self.padding, axes)
+        return padding_per_axis(self.padding or 0, axes)
+
+    def following(self, sizes: tuple[int, ...], other: tuple[int, ...]) -> Pad:
+        pads = tuple(
+            ((m - n) // 2, m - n - (m - n) // 2) for n, m in zip(sizes, other, strict=True)
+        )
+        return replace(self, padding=pads, size_of=None)
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         return tuple(
@@ -65,11 +79,8 @@ class Pad(Border):
 
     def misfit(self, sizes: tuple[int, ...]) -> str:
         pads = self.pads(len(sizes))
-        if self.mode in ("reflect", "circular"):
-            spare = 1 if self.mode == "reflect" else 0
-            for n, pair in zip(sizes, pads, strict=True):
-                if max(pair) > n - spare:
-                    return f"{self.mode} padding of {max(pair)} needs more than {n} samples"
+        if misfit := misfit_of_mode(self.mode, pads, sizes):
+            return misfit
         return _excess_cut("padding", tuple((-before, -after) for before, after in pads), sizes)
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
@@ -77,29 +88,35 @@ class Pad(Border):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crop(Border):
+class Crop(Border, FollowsSize):
     """Keeps a part of the map: the middle of a given size, or all but given margins."""
 
     keyword: ClassVar[str] = "crop"
     title: ClassVar[str] = "Crop"
-    alternatives: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"size", "margins"}),)
+    alternatives: ClassVar[tuple[frozenset[str], ...]] = (
+        frozenset({"size", "size_of", "margins"}),
+    )
 
     size: Sizes | None = size_parameter(
         "Size that is kept, from the middle; this or margins.", None
     )
+    size_of: str | None = parameter(Kind.LAYER, SIZE_OF_TEXT, None)
     margins: Padding | None = parameter(
         Kind.PADDING, "Samples cut from the front and the back; this or size.", None
     )
 
     def _check(self) -> None:
-        if (self.size is None) == (self.margins is None):
-            raise OpError("crop needs either size or margins")
+        if [self.size, self.size_of, self.margins].count(None) != 2:
+            raise OpError("crop needs either size or size_of or margins")
         if isinstance(self.margins, str):
             raise OpError(f"margins of crop must be given in numbers, not {self.margins}")
 
     @classmethod
     def usual(cls) -> Self:
         return cls(margins=1)
+
+    def following(self, sizes: tuple[int, ...], other: tuple[int, ...]) -> Crop:
+        return replace(self, size=other, size_of=None)
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         if self.size is not None:
@@ -129,9 +146,18 @@ class Crop(Border):
 
     def _cuts(self, axes: int) -> tuple[tuple[int, int], ...]:
         """Return the margins as (before, after) per axis."""
-        assert self.margins is not None
         assert not isinstance(self.margins, str)
-        return padding_per_axis(self.margins, axes)
+        return padding_per_axis(self.margins or 0, axes)
+
+
+def misfit_of_mode(mode: str, pads: tuple[tuple[int, int], ...], sizes: tuple[int, ...]) -> str:
+    """Return that a map has too few samples to be padded with its own, or an empty text."""
+    if mode in ("reflect", "circular"):
+        spare = 1 if mode == "reflect" else 0
+        for n, pair in zip(sizes, pads, strict=True):
+            if max(pair) > n - spare:
+                return f"{mode} padding of {max(pair)} needs more than {n} samples"
+    return ""
 
 
 def _excess_cut(what: str, cuts: tuple[tuple[int, int], ...], sizes: tuple[int, ...]) -> str:

@@ -14,9 +14,10 @@ from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import random_sums
 from rfstudio.core.layer_models.pooled_values import profile_after, shares_on_map, strides
 from rfstudio.core.memo import remembered
+from rfstudio.core.ops.border import PAD_MODES, misfit_of_mode
 from rfstudio.core.ops.geometry import MAX_SIDE
 from rfstudio.core.ops.operation import Context, Costs, Demands
-from rfstudio.core.ops.sliding_window import Sliding, Windowed, window_rules
+from rfstudio.core.ops.sliding_window import Sliding, Windowed, resolved_padding, window_rules
 from rfstudio.core.ops.values import (
     BIAS_TEXT,
     DILATION_TEXT,
@@ -124,10 +125,22 @@ class Conv(WindowConvolution):
     groups: Groups = parameter(Kind.GROUPS, GROUPS_TEXT, 1, minimum=1)
     out_channels: int | None = parameter(Kind.INTEGER, OUT_CHANNELS_TEXT, None, minimum=1)
     bias: bool = parameter(Kind.BOOLEAN, BIAS_TEXT, True)
+    padding_mode: str = parameter(
+        Kind.CHOICE, "What the padding holds.", "zeros", choices=PAD_MODES
+    )
 
     @classmethod
     def usual(cls) -> Self:
         return cls(kernel_size=3, padding=1)
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        rules = window_rules(self, sizes)
+        if self.padding_mode == "zeros":
+            return rules
+        return tuple([x._replace(mode=self.padding_mode) for x in rules])
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        return misfit_of_mode(self.padding_mode, resolved_padding(self, sizes), sizes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar, Self
 
@@ -10,16 +10,18 @@ from rfstudio.core.axes.axis_rule import AxisRules, Whole
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.layer_models.pooled_values import mean_of_channels
 from rfstudio.core.ops.operation import Costs, by_position
-from rfstudio.core.ops.sliding_window import Windowed, window_rules
+from rfstudio.core.ops.sliding_window import Windowed, resolved_padding, window_of, window_rules
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
     KERNEL_TEXT,
     OUT_CHANNELS_TEXT,
     PADDING_TEXT,
     STRIDE_TEXT,
+    Flags,
     Kind,
     Padding,
     Sizes,
+    flags_per_axis,
     parameter,
     per_axis,
     size_parameter,
@@ -36,10 +38,10 @@ class Custom(Windowed):
     keeps_weights: ClassVar[bool] = False
 
     label: str = parameter(Kind.TEXT, "What the operation is called.", "")
-    whole: bool = parameter(
-        Kind.BOOLEAN,
-        "Whether each output reads the whole input map (`global` in files); kernel, stride and "
-        "padding then only give the size of the output.",
+    whole: Flags = parameter(
+        Kind.FLAGS,
+        "Whether each output reads the whole input map, or all of an axis (`global` in files); "
+        "kernel, stride and padding then only give the size of the output.",
         False,
         word="global",
     )
@@ -57,12 +59,37 @@ class Custom(Windowed):
         return cls(label="custom")
 
     def text(self, axes: int) -> str:
-        words = [] if self.whole else self._window_words(axes)
+        words = [] if self.whole is True else self._window_words(axes)
         return " ".join([self.label or self.keyword, *words])
+
+    def is_whole(self, axes: int) -> tuple[bool, ...]:
+        """Return for each axis whether an output reads all of it."""
+        return flags_per_axis(self.whole, axes)
+
+    def window_beside_whole(self, sizes: tuple[int, ...]) -> Custom:
+        """Return its window where the axes that are read whole have one sample."""
+        axes = len(sizes)
+        whole = self.is_whole(axes)
+        pads = zip(whole, resolved_padding(self, sizes), strict=True)
+        kernel, stride, dilation = (
+            tuple([1 if x else n for x, n in zip(whole, values, strict=True)])
+            for values in window_of(self, axes)
+        )
+        return replace(
+            self,
+            whole=False,
+            kernel_size=kernel,
+            stride=stride,
+            dilation=dilation,
+            padding=tuple([(0, 0) if x else pair for x, pair in pads]),
+        )
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         plain = window_rules(self, sizes)
-        return tuple(Whole(x.n_in, x.n_out) for x in plain) if self.whole else plain
+        return tuple(
+            Whole(x.n_in, x.n_out) if whole else x
+            for x, whole in zip(plain, self.is_whole(len(sizes)), strict=True)
+        )
 
     def local_rules(self, rules: AxisRules) -> AxisRules:
         return by_position(rules)
@@ -77,6 +104,8 @@ class Custom(Windowed):
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
         axes = len(place.rules)
-        taps = prod(place.size_in if self.whole else per_axis(self.kernel_size, axes))
+        kernels = per_axis(self.kernel_size, axes)
+        read = zip(self.is_whole(axes), place.size_in, kernels, strict=True)
+        taps = prod([n if whole else k for whole, n, k in read])
         remark = "a custom operation is taken for the mean over its window"
         return mean_of_channels(taps, place, runs)._replace(remark=remark)

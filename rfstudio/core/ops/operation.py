@@ -9,7 +9,7 @@ operation: see `rfstudio.core.ops.op_table`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from enum import Enum
 from functools import cache
 from inspect import get_annotations
@@ -19,7 +19,7 @@ from rfstudio.core.axes.axis_rule import AxisRules, Whole, Window
 from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.memo import remembered
-from rfstudio.core.ops.values import COLLAPSIBLE, Parameter, collapsed, fault
+from rfstudio.core.ops.values import COLLAPSIBLE, Kind, Parameter, collapsed, fault
 
 
 class Context(Enum):
@@ -278,7 +278,55 @@ def _parameters(op_type: type[Operation]) -> tuple[Parameter, ...]:
     )
 
 
+def layers_named(op: Operation) -> tuple[str, ...]:
+    """Return the names of layers that are parameters of an operation, as `size_of`."""
+    return tuple([x for name in _naming(type(op)) if (x := getattr(op, name)) is not None])  # type: ignore[arg-type]
+
+
+def with_layers_named(op: Operation, names: tuple[str, ...]) -> Operation:
+    """Return an operation with other names for those that `layers_named` gives."""
+    given = [x for x in _naming(type(op)) if getattr(op, x) is not None]  # type: ignore[arg-type]
+    if not given:
+        return op
+    changes: dict[str, str] = dict(zip(given, names, strict=True))
+    return replace(op, **changes)
+
+
+@cache
+def _naming(op_type: type[Operation]) -> tuple[str, ...]:
+    return tuple([x.name for x in parameters(op_type) if x.kind is Kind.LAYER])
+
+
 # --- answers that many operations share ----------------------------------------------------------
+
+
+class FollowsSize(Operation):
+    """An operation that may take the size of its map from another one.
+
+    When a network is expanded it becomes one with that size in numbers, so all other answers are
+    those of an operation with numbers; before that it is taken to keep the size.
+
+    Attributes
+    ----------
+    size_of
+        The layer whose map gives the size; None: it is given in another way.
+    """
+
+    __slots__ = ()
+
+    size_of: str | None
+
+    @abstractmethod
+    def following(self, sizes: tuple[int, ...], other: tuple[int, ...]) -> Operation:
+        """Return the operation with its size in numbers.
+
+        Parameters
+        ----------
+        sizes
+            Size of its input map along each axis, in samples.
+        other
+            Size of the map that `size_of` names.
+        """
 
 
 class Free(Operation):

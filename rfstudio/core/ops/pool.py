@@ -7,7 +7,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor, prod
 from typing import ClassVar, Self
@@ -20,15 +20,25 @@ from rfstudio.core.axes.axis_rule import (
     Window,
     as_mean,
 )
+from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models import pooled_values
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.layer_models.powers import power_average
-from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, ToOne
+from rfstudio.core.ops.operation import (
+    Context,
+    Demands,
+    FollowsSize,
+    Free,
+    KeepsChannels,
+    Operation,
+    ToOne,
+)
 from rfstudio.core.ops.sliding_window import Windowed, resolved_padding
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
     KERNEL_TEXT,
     PADDING_TEXT,
+    SIZE_OF_TEXT,
     STRIDE_TEXT,
     KeptSizes,
     Kind,
@@ -175,24 +185,41 @@ class LpPool(Pool, Windowed):
         return power_average(self.norm_type, taps, place, runs)
 
 
-class AdaptivePool(Pool):
+class AdaptivePool(Pool, FollowsSize):
     """A pool over windows that are spread so that the output has a given size."""
 
     __slots__ = ()
 
     context: ClassVar[Context] = Context.PATTERN
+    alternatives: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"output_size", "size_of"}),)
 
-    output_size: KeptSizes
+    output_size: KeptSizes | None
+    size_of: str | None
+
+    def _check(self) -> None:
+        if (self.output_size is None) == (self.size_of is None):
+            raise OpError(
+                f"output_size must be {Kind.KEPT_SIZES.value}; or size_of the name of a layer"
+            )
+
+    def following(self, sizes: tuple[int, ...], other: tuple[int, ...]) -> Operation:
+        changes: dict[str, object] = {"output_size": other, "size_of": None}
+        return replace(self, **changes)
+
+    def _outs(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        return sizes if self.output_size is None else kept_per_axis(self.output_size, sizes)
 
     def text(self, axes: int) -> str:
         size = self.output_size
+        if self.size_of:
+            return f"{self.keyword} to {self.size_of}"
         sides = size if isinstance(size, tuple) else (size,) * axes
         return f"{self.keyword} to {'×'.join('all' if x is None else str(x) for x in sides)}"
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         rules: list[AxisRule] = []
         kept = self.output_size if isinstance(self.output_size, tuple) else (1,) * len(sizes)
-        outs = kept_per_axis(self.output_size, sizes)
+        outs = self._outs(sizes)
         for n, m, wanted in zip(sizes, outs, kept, strict=True):
             if n == 0:
                 rules.append(Window(0, 0))
@@ -212,7 +239,7 @@ class AdaptivePool(Pool):
         return tuple(rules)
 
     def demands(self, sizes: tuple[int, ...]) -> Demands:
-        outs = kept_per_axis(self.output_size, sizes)
+        outs = self._outs(sizes)
         return [(m, m + n if m and n % m else 0) for n, m in zip(sizes, outs, strict=True)]
 
 
@@ -223,7 +250,8 @@ class AdaptiveAvgPool(Mean, AdaptivePool):
     keyword: ClassVar[str] = "adaptive_avg_pool"
     title: ClassVar[str] = "Adaptive average pooling"
 
-    output_size: KeptSizes = parameter(Kind.KEPT_SIZES, _OUTPUT_SIZE, minimum=1)
+    output_size: KeptSizes | None = parameter(Kind.KEPT_SIZES, _OUTPUT_SIZE, None, minimum=1)
+    size_of: str | None = parameter(Kind.LAYER, SIZE_OF_TEXT, None)
 
     @classmethod
     def usual(cls) -> Self:
@@ -237,7 +265,8 @@ class AdaptiveMaxPool(Maximum, AdaptivePool):
     keyword: ClassVar[str] = "adaptive_max_pool"
     title: ClassVar[str] = "Adaptive max pooling"
 
-    output_size: KeptSizes = parameter(Kind.KEPT_SIZES, _OUTPUT_SIZE, minimum=1)
+    output_size: KeptSizes | None = parameter(Kind.KEPT_SIZES, _OUTPUT_SIZE, None, minimum=1)
+    size_of: str | None = parameter(Kind.LAYER, SIZE_OF_TEXT, None)
 
     @classmethod
     def usual(cls) -> Self:

@@ -7,7 +7,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor, prod
 from typing import ClassVar, Self
@@ -21,8 +21,16 @@ from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import averaged
 from rfstudio.core.layer_models.pooled_values import strides
 from rfstudio.core.memo import remembered
-from rfstudio.core.ops.operation import Context, Demands, Free, KeepsChannels, Patternless
+from rfstudio.core.ops.operation import (
+    Context,
+    Demands,
+    FollowsSize,
+    Free,
+    KeepsChannels,
+    Patternless,
+)
 from rfstudio.core.ops.values import (
+    SIZE_OF_TEXT,
     Kind,
     Scales,
     Sizes,
@@ -37,7 +45,7 @@ UPSAMPLE_MODES = ("nearest", "linear", "bilinear", "trilinear", "bicubic")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upsample(Free, KeepsChannels):
+class Upsample(Free, KeepsChannels, FollowsSize):
     """Interpolation to a larger or smaller map, as `torch.nn.functional.interpolate`."""
 
     keyword: ClassVar[str] = "upsample"
@@ -45,7 +53,9 @@ class Upsample(Free, KeepsChannels):
     context: ClassVar[Context] = Context.PATTERN
     weighted: ClassVar[bool] = False
     keeps_weights: ClassVar[bool] = True
-    alternatives: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"scale_factor", "size"}),)
+    alternatives: ClassVar[tuple[frozenset[str], ...]] = (
+        frozenset({"scale_factor", "size", "size_of"}),
+    )
 
     scale_factor: Scales | None = parameter(
         Kind.SCALES, "Output size over input size; this or size.", None
@@ -53,6 +63,7 @@ class Upsample(Free, KeepsChannels):
     size: Sizes | None = size_parameter(
         "Size of the output map along each axis; this or scale_factor.", None
     )
+    size_of: str | None = parameter(Kind.LAYER, SIZE_OF_TEXT, None)
     mode: str = parameter(
         Kind.CHOICE, "How values between the samples are found.", "nearest", choices=UPSAMPLE_MODES
     )
@@ -61,8 +72,8 @@ class Upsample(Free, KeepsChannels):
     )
 
     def _check(self) -> None:
-        if (self.scale_factor is None) == (self.size is None):
-            raise OpError("upsample needs either scale_factor or size")
+        if [self.scale_factor, self.size, self.size_of].count(None) != 2:
+            raise OpError("upsample needs either scale_factor or size or size_of")
         if self.align_corners and self.mode == "nearest":
             raise OpError("align_corners has no meaning with mode nearest")
 
@@ -73,7 +84,12 @@ class Upsample(Free, KeepsChannels):
     def text(self, axes: int) -> str:
         if self.scale_factor:
             return f"{self.keyword} ×{text_per_axis(self.scale_factor)}"
+        if self.size_of:
+            return f"{self.keyword} to {self.size_of}"
         return f"{self.keyword} to {text_per_axis(self.size)}"
+
+    def following(self, sizes: tuple[int, ...], other: tuple[int, ...]) -> Upsample:
+        return replace(self, size=other, size_of=None)
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         outs, ratios = self._outs_and_ratios(sizes)
@@ -101,7 +117,8 @@ class Upsample(Free, KeepsChannels):
         if self.size is not None:
             outs = per_axis(self.size, axes)
             return outs, tuple(Fraction(n, m) for n, m in zip(sizes, outs, strict=True))
-        assert self.scale_factor is not None
+        if self.scale_factor is None:
+            return sizes, (Fraction(1),) * axes
         scales = scale_per_axis(self.scale_factor, axes)
         outs = tuple(_scaled_size(n, x) for n, x in zip(sizes, scales, strict=True))
         return outs, tuple(1 / x for x in scales)

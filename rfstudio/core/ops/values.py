@@ -15,6 +15,9 @@ Sizes: TypeAlias = int | tuple[int, ...]
 KeptSizes: TypeAlias = int | tuple[int | None, ...]
 """As `Sizes`, with None for an axis whose size stays what it is; not for all of them."""
 
+Flags: TypeAlias = bool | tuple[bool, ...]
+"""Yes or no for all axes, or for each axis in the order of the tensor."""
+
 Scales: TypeAlias = int | float | tuple[int | float, ...]
 """One factor for all axes, or one per axis in the order of the tensor."""
 
@@ -48,9 +51,11 @@ class Kind(Enum):
     INTEGER = "a whole number"
     NUMBER = "a number"
     BOOLEAN = "true or false"
+    FLAGS = "true or false or one per axis"
     CHOICE = "one of a few words"
     GROUPS = "a whole number or depthwise"
     TEXT = "a text"
+    LAYER = "the name of a layer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,11 @@ def per_axis(value: Sizes, axes: int) -> tuple[int, ...]:
     return value
 
 
+def flags_per_axis(value: Flags, axes: int) -> tuple[bool, ...]:
+    """Return `value` as yes or no for each axis."""
+    return tuple([bool(x) for x in per_axis(value, axes)])
+
+
 def kept_per_axis(value: KeptSizes, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """Return `value` as one integer per axis, that of `sizes` where an axis is kept.
 
@@ -187,7 +197,7 @@ def collapsed(value: Any) -> Any:
     return value
 
 
-COLLAPSIBLE = (Kind.SIZES, Kind.KEPT_SIZES, Kind.PADDING, Kind.SCALES)
+COLLAPSIBLE = (Kind.SIZES, Kind.KEPT_SIZES, Kind.PADDING, Kind.SCALES, Kind.FLAGS)
 """Kinds of which a tuple of equal entries is stored as one entry."""
 
 
@@ -217,6 +227,8 @@ def fault(parameter: Parameter, value: Any) -> str:
             good = bool(entries) and all(_is_number(x) and x > 0 for x in entries)
         case Kind.BOOLEAN:
             good = isinstance(value, bool)
+        case Kind.FLAGS:
+            good = bool(entries) and all(isinstance(x, bool) for x in entries)
         case Kind.CHOICE:
             names = ", ".join(parameter.choices)
             return "" if value in parameter.choices else f"one of {names}"
@@ -225,6 +237,9 @@ def fault(parameter: Parameter, value: Any) -> str:
             entries = () if value == "depthwise" else entries
         case Kind.TEXT:
             good = isinstance(value, str)
+            entries = ()
+        case Kind.LAYER:
+            good = isinstance(value, str) and bool(value)
             entries = ()
         case Kind.PADDING:
             return "" if _is_padding(value) else f"{parameter.kind.value}"
@@ -265,6 +280,7 @@ def _is_padding(value: object) -> bool:
 
 
 # Descriptions that several operations share.
+SIZE_OF_TEXT = "Layer whose map gives the size of the output, at any size of the input."
 KERNEL_TEXT = "Number of taps of the window along each axis."
 STRIDE_TEXT = "Distance between two placements of the window, in samples of the layer's input."
 DILATION_TEXT = "Distance between two taps of the window; 1 means adjacent."

@@ -13,7 +13,7 @@ from rfstudio.core.network.architecture import (
     item_at,
     walk,
 )
-from rfstudio.core.network.graph import MAX_LAYERS, Fault, Graph, expand
+from rfstudio.core.network.graph import MAX_LAYERS, READING, Fault, Graph, expand
 from rfstudio.formats.networks.bounded_yaml import Listing, Mark, Problems, Scalar
 from rfstudio.formats.networks.item_reader import ItemReader
 from rfstudio.formats.networks.wording import short
@@ -70,6 +70,7 @@ def _place_of_excess(architecture: Architecture, reader: ItemReader) -> Mark:
 def _uncertain_nodes(architecture: Architecture, graph: Graph, reader: ItemReader) -> set[str]:
     """Return the nodes that are, or read from, an item with a problem of its own."""
     stand_ins = {place for place, x in reader.places.items() if x.is_stand_in}
+    stand_ins |= {x.location for x in graph.faults if x.parameter == "size_of"}
     if not architecture.input_size:
         return {node.name for node in graph.nodes}
     uncertain: set[int] = set()
@@ -82,7 +83,7 @@ def _uncertain_nodes(architecture: Architecture, graph: Graph, reader: ItemReade
 def _missing_name(architecture: Architecture, fault: Fault) -> str:
     """Return the name, among those that a layer reads, to which a fault belongs."""
     layer = item_at(architecture, fault.location)
-    names = layer.inputs if isinstance(layer, Layer) else ()
+    names = layer.names_read if isinstance(layer, Layer) else ()
     return next((x for x in names if f" '{x}'" in fault.message), "")
 
 
@@ -93,8 +94,9 @@ def _message(fault: Fault, graph: Graph, name: str) -> str:
     if fault.node in later:
         return f"'{short(fault.node)}' reads itself; it can only read what comes before it"
     if later:
+        verb = READING[fault.parameter]
         return (
-            f"'{short(fault.node)}' reads '{short(name)}', which comes later in the file;"
+            f"'{short(fault.node)}' {verb} '{short(name)}', which comes later in the file;"
             " a layer can only read what comes before it"
         )
     return fault.message
@@ -111,7 +113,7 @@ def _scopes(path: str) -> Iterator[str]:
 def _mark_of(fault: Fault, reader: ItemReader) -> Mark:
     place = reader.places[fault.location]
     if fault.code in _NAME_CODES or fault.parameter == "from":
-        node = place.fields["from"][1]
+        node = place.fields[fault.parameter][1]
         entries = node.items if isinstance(node, Listing) else (node,)
         for entry in entries:
             if isinstance(entry, Scalar) and f" '{entry.text}'" in fault.message:

@@ -11,8 +11,8 @@ from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Node, Scala
 from rfstudio.formats.networks.scalars import remark, resolved
 from rfstudio.formats.networks.wording import rendered, short, suggestion
 
-_PER_AXIS = (Kind.SIZES, Kind.KEPT_SIZES, Kind.PADDING, Kind.SCALES)
-_FINITE = (Kind.BOOLEAN, Kind.CHOICE)
+_PER_AXIS = (Kind.SIZES, Kind.KEPT_SIZES, Kind.PADDING, Kind.SCALES, Kind.FLAGS)
+_FINITE = (Kind.BOOLEAN, Kind.FLAGS, Kind.CHOICE)
 _WORDS_OF_KIND = {Kind.PADDING: ("same", "same_lower", "valid"), Kind.GROUPS: ("depthwise",)}
 
 
@@ -87,7 +87,7 @@ def quotes(nodes: Iterable[Node]) -> str:
 
 def _advice(parameter: Parameter, node: Node) -> str:
     """Return the remedy for a value that does not fit, if there is an obvious one."""
-    if parameter.kind is Kind.TEXT:
+    if parameter.kind in (Kind.TEXT, Kind.LAYER):
         return quotes((node,))
     if parameter.kind not in _FINITE and _is_too_large(node):
         return "; the number is too large"
@@ -95,7 +95,7 @@ def _advice(parameter: Parameter, node: Node) -> str:
         return ""
     words = parameter.choices or _WORDS_OF_KIND.get(parameter.kind, ())
     near = suggestion(node.value, words)
-    if near or parameter.kind is Kind.BOOLEAN:
+    if near or parameter.kind in (Kind.BOOLEAN, Kind.FLAGS):
         return near
     return advice_for_number(node)
 

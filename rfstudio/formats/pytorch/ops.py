@@ -73,6 +73,7 @@ def _conv(op: ops.Conv | ops.DeformConv, node: Node, sources: Sequence[Node]) ->
     (source,) = sources
     kernel, stride, dilation = window_of(op, axes)
     padding = padding_of(op, node, source, is_pool=False)
+    mode = op.padding_mode if isinstance(op, ops.Conv) else "zeros"
     module = _call(
         f"nn.Conv{axes}d",
         source.channels,
@@ -83,9 +84,13 @@ def _conv(op: ops.Conv | ops.DeformConv, node: Node, sources: Sequence[Node]) ->
         dilation=_unless(_one(dilation), 1),
         groups=_unless(group_count(op, source.channels), 1),
         bias=_unless(op.bias, default=True),
+        padding_mode=_unless(mode, "zeros") if padding.native else None,
     )
-    call = "{self}({0})" if padding.native else f"{{self}}({padded(padding)})"
-    return Written(call, module)
+    if padding.native:
+        return Written("{self}({0})", module)
+    if mode == "zeros":
+        return Written(f"{{self}}({padded(padding)})", module)
+    return Written(f"{{self}}({_padded_with(mode, padding.pairs)})", module)
 
 
 def _one(values: tuple[int, ...]) -> int | tuple[int, ...]:
@@ -245,6 +250,10 @@ def _maximum_to_size(_: ops.Pool, node: Node, __: Sequence[Node]) -> Written:
 @writer_for(ops.Upsample)
 def _upsample(op: ops.Upsample, node: Node, _: Sequence[Node]) -> Written:
     axes = len(node.size)
+    return _interpolated(op, axes, None if op.size is None else repr(per_axis(op.size, axes)))
+
+
+def _interpolated(op: ops.Upsample, axes: int, size: str | None) -> Written:
     mode = op.mode
     if mode in ("linear", "bilinear", "trilinear"):
         mode = ("linear", "bilinear", "trilinear")[axes - 1]
@@ -253,12 +262,32 @@ def _upsample(op: ops.Upsample, node: Node, _: Sequence[Node]) -> Written:
         _call(
             "F.interpolate",
             "{0}",
-            size=None if op.size is None else repr(per_axis(op.size, axes)),
+            size=size,
             scale_factor=None if scale is None else repr(scale),
             mode=_unless(mode, "nearest"),
             align_corners=None if mode == "nearest" else repr(op.align_corners),
         )
     )
+
+
+def written_to_size(node: Node) -> Written:
+    """Return the source of a node that reads one map, ``{0}``, and has the size of ``{1}``."""
+    op, axes = node.op, len(node.size)
+    match op:
+        case ops.Broadcast():
+            return Written(_call("{0}.expand", "-1", node.channels, "*{1}.shape[2:]"))
+        case ops.Upsample():
+            return _interpolated(op, axes, "{1}.shape[2:]")
+        case ops.AdaptiveAvgPool():
+            return Written(f"F.adaptive_avg_pool{axes}d({{0}}, {{1}}.shape[2:])")
+        case ops.AdaptiveMaxPool():
+            return Written(f"F.adaptive_max_pool{axes}d({{0}}, {{1}}.shape[2:])")
+        case ops.Pad():
+            mode = None if op.mode == "zeros" else repr(op.mode)
+            return Written(_call("pad_to", "{0}", "{1}.shape[2:]", mode=mode), parts=("pad_to",))
+        case ops.Crop():
+            return Written("crop_to({0}, {1}.shape[2:])", parts=("crop_to",))
+    raise RFStudioError(f"'{node.name}' cannot be written: it takes its size from another map")
 
 
 @writer_for(ops.PixelShuffle)
@@ -282,15 +311,20 @@ def _pad(op: ops.Pad, node: Node, _: Sequence[Node]) -> Written:
     pairs = op.pads(len(node.size))
     if op.mode == "zeros":
         return _zero_padded(pairs)
+    return Written(_padded_with(op.mode, pairs))
+
+
+def _padded_with(mode: str, pairs: Sequence[tuple[int, int]]) -> str:
+    """Return `{0}` with samples of its own around it."""
     # The added samples come from the uncropped map, so crop afterwards.
     text = "{0}"
     added = [(max(x, 0), max(y, 0)) for x, y in pairs]
     cropped = [(min(x, 0), min(y, 0)) for x, y in pairs]
     if any(x != (0, 0) for x in added):
-        text = _call("F.pad", text, pads_text(added), mode=repr(op.mode))
+        text = _call("F.pad", text, pads_text(added), mode=repr(mode))
     if any(x != (0, 0) for x in cropped):
         text = _call("F.pad", text, pads_text(cropped))
-    return Written(text)
+    return text
 
 
 @writer_for(ops.Crop)
@@ -331,6 +365,13 @@ def _flip(op: ops.Flip, node: Node, _: Sequence[Node]) -> Written:
 def _tile(op: ops.Tile, node: Node, _: Sequence[Node]) -> Written:
     times = ", ".join(map(str, per_axis(op.repeats, len(node.size))))
     return Written(f"{{0}}.repeat(1, 1, {times})")
+
+
+@writer_for(ops.Broadcast)
+def _broadcast(_: ops.Broadcast, node: Node, __: Sequence[Node]) -> Written:
+    if node.location is None:  # before a sum or product, which does it by itself
+        return Written("{0}")
+    return Written(_call("{0}.expand", "-1", node.channels, *node.size))
 
 
 def _zero_padded(pairs: Sequence[tuple[int, int]]) -> Written:
@@ -406,7 +447,24 @@ def _squeeze_excite(op: ops.SqueezeExcite, node: Node, _: Sequence[Node]) -> Wri
 
 @writer_for(ops.Attention)
 def _attention(op: ops.Attention, node: Node, _: Sequence[Node]) -> Written:
-    return Written("{self}({0})", f"Attention({node.channels}, {op.heads})", ("Attention",))
+    causal = _unless(op.causal, default=False)
+    module = _call("Attention", node.channels, op.heads, causal=causal)
+    return Written("{self}({0})", module, ("Attention",))
+
+
+@writer_for(ops.Recurrent)
+def _recurrent(op: ops.Recurrent, node: Node, sources: Sequence[Node]) -> Written:
+    channels = sources[0].channels
+    layer = _call(
+        f"nn.{op.kind.upper()}",
+        channels,
+        op.state(channels),
+        batch_first=True,
+        bidirectional=_unless(op.bidirectional, default=False),
+    )
+    reverse = _unless(op.reverse, default=False)
+    module = _call("Recurrent", layer, 2 + op.along(len(node.size)), reverse=reverse)
+    return Written("{self}({0})", module, ("Recurrent",))
 
 
 @writer_for(ops.WindowAttention)

@@ -52,14 +52,35 @@ class SqueezeExcite(nn.Module):
 class Attention(nn.Module):
     """Self-attention; every position of the map is a token."""
 
-    def __init__(self, channels, heads):
+    def __init__(self, channels, heads, causal=False):
         super().__init__()
         self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
+        self.causal = causal
 
     def forward(self, x):
         tokens = x.flatten(2).mT
-        mixed, _ = self.attention(tokens, tokens, tokens, need_weights=False)
+        mask = None
+        if self.causal:
+            count = tokens.shape[1]
+            mask = torch.ones(count, count, dtype=torch.bool, device=x.device).triu(1)
+        mixed, _ = self.attention(tokens, tokens, tokens, need_weights=False, attn_mask=mask)
         return mixed.mT.reshape(x.shape)
+''',
+    "Recurrent": '''
+class Recurrent(nn.Module):
+    """A recurrent layer along one axis of a map; every other axis is a batch."""
+
+    def __init__(self, layer, axis, reverse=False):
+        super().__init__()
+        self.layer, self.axis, self.reverse = layer, axis, reverse
+
+    def forward(self, x):
+        moved = x.movedim(self.axis, -1).movedim(1, -1)
+        steps = moved.reshape(-1, *moved.shape[-2:])
+        result, _ = self.layer(steps.flip(1) if self.reverse else steps)
+        result = result.flip(1) if self.reverse else result
+        result = result.reshape(*moved.shape[:-2], *result.shape[-2:])
+        return result.movedim(-1, 1).movedim(-1, self.axis)
 ''',
     "WindowAttention": '''
 class WindowAttention(nn.Module):
@@ -131,6 +152,19 @@ def avg_pool(x, kernel, stride, padding, extra, count_padding):
     share = pool(F.pad(counted, extra), kernel, stride)
     mean = pool(F.pad(F.pad(x, padding), extra), kernel, stride)
     return mean / share.clamp(min=1e-9)
+''',
+    "pad_to": '''
+def pad_to(x, size, mode="constant"):
+    """Padding on both sides up to a size; an odd sample comes last."""
+    pairs = [((m - n) // 2, m - n - (m - n) // 2) for n, m in zip(x.shape[2:], size)]
+    return F.pad(x, [p for pair in reversed(pairs) for p in pair], mode=mode)
+''',
+    "crop_to": '''
+def crop_to(x, size):
+    """The middle of a map; an odd sample is cut off its end."""
+    for axis, (n, m) in enumerate(zip(x.shape[2:], size), 2):
+        x = x.narrow(axis, (n - m) // 2, m)
+    return x
 ''',
     "pixel_shuffle": '''
 def pixel_shuffle(x, r):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.core.network.graph import Graph, expand
-from rfstudio.formats.pytorch.ops import Written, written
+from rfstudio.formats.pytorch.ops import Written, written, written_to_size
 from rfstudio.formats.pytorch.parts import PARTS
 
 # Names that `nn.Module` and the source itself use; a test compares them with the installed torch.
@@ -103,6 +103,7 @@ def write_pytorch(architecture: Architecture) -> str:
     operations = {
         node.index: written(node, [graph.nodes[i] for i in node.inputs]) for node in graph.nodes[1:]
     }
+    operations |= {index: written_to_size(graph.nodes[index]) for index in graph.sized_by}
     body = [*_class_lines(architecture, graph, operations)]
     parts = dict.fromkeys(x for operation in operations.values() for x in operation.parts)
     helpers = "".join(f"\n{PARTS[name]}" for name in parts)
@@ -145,11 +146,18 @@ def _class_lines(
     if variables[0] != "x":
         yield f"        {variables[0]} = x"
     for index, operation in operations.items():
-        sources = [variables[i] for i in graph.nodes[index].inputs]
+        sources = [variables[i] for i in _variables_read(graph, index)]
         call = operation.call.format(*sources, self=f"self.{names[index]}")
         if call != variables[index]:
             yield f"        {variables[index]} = {call}"
     yield f"        return {', '.join(variables[x] for x in _outputs(graph))}"
+
+
+def _variables_read(graph: Graph, index: int) -> tuple[int, ...]:
+    """Return the nodes that a line reads: those of its data, then that of its size, if any."""
+    model = graph.sized_by.get(index)
+    inputs = graph.nodes[index].inputs
+    return inputs if model is None else (*inputs, model)
 
 
 def _outputs(graph: Graph) -> tuple[int, ...]:
@@ -164,7 +172,7 @@ def _variables(graph: Graph, names: list[str]) -> list[str]:
     last = len(graph.nodes) - 1
     needed_until = list(range(len(graph.nodes)))
     for node in graph.nodes:
-        for source in node.inputs:
+        for source in _variables_read(graph, node.index):
             needed_until[source] = node.index
     for index in _outputs(graph)[:-1]:
         needed_until[index] = last + 1

@@ -376,14 +376,25 @@ class TextEditor(Editor):
 
     def show_value(self, value: Any, axes: int) -> None:  # noqa: ARG002
         """Show a text."""
-        self._shown = value
+        self._shown = value or ""
         self.line.setModified(False)
-        if self.line.text() != value:
-            self.line.setText(value)
+        if self.line.text() != self._shown:
+            self.line.setText(self._shown)
 
     def _announce(self) -> None:
         if self.line.text() != self._shown:
-            self.value_edited.emit(self.line.text())
+            self.value_edited.emit(self.value_of(self.line.text()))
+
+    def value_of(self, text: str) -> str | None:
+        """Return the value that a text means."""
+        return text
+
+
+class LayerEditor(TextEditor):
+    """The name of a layer, or none."""
+
+    def value_of(self, text: str) -> str | None:  # noqa: D102
+        return text.strip() or None
 
 
 class BooleanEditor(Editor):
@@ -400,6 +411,33 @@ class BooleanEditor(Editor):
         """Show a switch."""
         with QSignalBlocker(self.box):
             self.box.setChecked(value)
+
+
+class FlagsEditor(Editor):
+    """Yes or no for each axis."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        self.boxes = [QCheckBox() for _ in range(3)]
+        row = self._row()
+        for i, box in enumerate(self.boxes):
+            box.setAccessibleName(f"{parameter.name.replace('_', ' ')}, axis {i + 1}")
+            row.addWidget(box)
+            box.toggled.connect(self._announce)
+        self._axes = len(self.boxes)
+
+    def show_value(self, value: Any, axes: int) -> None:
+        """Show a switch for each axis."""
+        self._axes = axes
+        values = value if isinstance(value, tuple) else (value,) * axes
+        for i, box in enumerate(self.boxes):
+            box.setVisible(i < axes)
+            with QSignalBlocker(box):
+                box.setChecked(i < axes and values[i])
+
+    def _announce(self) -> None:
+        values = tuple(box.isChecked() for box in self.boxes[: self._axes])
+        self.value_edited.emit(values[0] if len(set(values)) == 1 else values)
 
 
 class ChoiceEditor(Editor):
@@ -437,7 +475,9 @@ _EDITORS: dict[Kind, Any] = {
     Kind.SCALES: ScalesEditor,
     Kind.NUMBER: NumberEditor,
     Kind.BOOLEAN: BooleanEditor,
+    Kind.FLAGS: FlagsEditor,
     Kind.CHOICE: ChoiceEditor,
     Kind.GROUPS: GroupsEditor,
     Kind.TEXT: TextEditor,
+    Kind.LAYER: LayerEditor,
 }

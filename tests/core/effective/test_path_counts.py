@@ -40,7 +40,15 @@ def _one_channel(architecture: Architecture) -> Architecture | None:
         return layer
 
     narrowed = replace(architecture, channels=1, layers=tuple(map(narrow, architecture.layers)))
-    return None if expand(narrowed).faults else narrowed
+    graph = expand(narrowed)
+    # One channel that is spread over those of a concat, or read in both directions, is read
+    # several times.
+    spreads = any(
+        isinstance(x.op, ops.Broadcast | ops.Recurrent)
+        and graph.nodes[x.inputs[0]].channels != x.channels
+        for x in graph.nodes
+    )
+    return None if graph.faults or spreads else narrowed
 
 
 def _units(seed: int, size: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -98,6 +98,15 @@ def _compare_axis(analysis, graph, node, axis, ways, context) -> None:
     if field.by_size or max((len(x.first) for x in field.tracks), default=1) <= len(here):
         assert (low, high) == (min(here), max(here)), context
     jumps = [jump_on(graph, way, axis) for way in ways]
+    live = [i for i, x in enumerate(seen) if any(x.values())]
+    moving = [i for i in live if jumps[i]]
+    stands = bool(moving) and len(moving) < len(live)
+    if stands:
+        # Where all units see the same, as of a broadcast, there is nothing to be out of line.
+        seen, jumps = [seen[i] for i in moving], [jumps[i] for i in moving]
+        ways = [ways[i] for i in moving]
+        assert field.jump is None, context
+        assert field.by_size, context
     before = [analysis.fields[x][axis].alignment for x in node.inputs]
     branches = [
         {
@@ -108,10 +117,10 @@ def _compare_axis(analysis, graph, node, axis, ways, context) -> None:
         }
         for i in dict.fromkeys(node.inputs)
     ]
-    _compare_alignment(seen, jumps, field, max(before), context, branches)
+    _compare_alignment(seen, jumps, field, max(before), context, branches, stands=stands)
 
 
-def _compare_alignment(seen, jumps, field, before, context, branches) -> None:
+def _compare_alignment(seen, jumps, field, before, context, branches, *, stands) -> None:
     """Do all paths move alike, and do the centres of the branches coincide for every unit?"""
     live = [(x, jump) for x, jump in zip(seen, jumps, strict=True) if any(x.values())]
     if len({jump for _, jump in live}) > 1:
@@ -122,9 +131,10 @@ def _compare_alignment(seen, jumps, field, before, context, branches) -> None:
     # A stride may pick just the phases that agree: what was bad before stays so all the same.
     expected = max(before, Alignment.CENTRE_OFFSET if offset else Alignment.ALIGNED)
     assert field.alignment is expected, context
-    if live and expected is not Alignment.STRIDE_MISMATCH:
+    if live and expected is not Alignment.STRIDE_MISMATCH and not stands:
         assert field.jump == live[0][1], context
-    if all(len(x.first) == 1 for x in field.tracks) and not before:
+    stands = stands or not any(jump for _, jump in live)
+    if all(len(x.first) == 1 for x in field.tracks) and not before and not stands:
         # Without phases a statement about branches is one about all pairs of paths.
         assert _centres_differ([x for x, _ in live]) == offset, context
 

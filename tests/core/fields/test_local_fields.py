@@ -24,7 +24,7 @@ _GATES = (
     ops.Attention(heads=1),
 )
 # One reads the whole axis and keeps its positions; a deformable convolution reads its window.
-_CONTEXT = (ops.SqueezeExcite, ops.InstanceNorm, ops.GroupNorm, ops.Attention)
+_CONTEXT = (ops.SqueezeExcite, ops.InstanceNorm, ops.GroupNorm, ops.Attention, ops.Recurrent)
 
 
 def _gate_network(*, gates: bool = True) -> Architecture:
@@ -143,7 +143,8 @@ class _Judge:
         op = node.op
         if isinstance(op, ops.DeformConv) and op.max_offset is None:
             op = replace(op, max_offset=0)
-        same = isinstance(op, _CONTEXT) or (isinstance(op, ops.Custom) and op.whole and n == m)
+        whole = isinstance(op, ops.Custom) and ops.flags_per_axis(op.whole, 2)[axis]
+        same = isinstance(op, _CONTEXT) or (whole and n == m)
         read = (lambda i: [i]) if same else theoretical(op, axis, n, m)
         if read is None:
             return None

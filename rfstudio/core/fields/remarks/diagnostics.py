@@ -240,6 +240,9 @@ def _blind_in_pattern(rule: Periodic) -> int:
         return rule.n_out
     period, n = rule.period, rule.n_out
     turns = -(-n // period)
+    if not rule.advance:
+        there = [any(0 <= x < rule.n_in for x in phase) for phase in rule.phases]
+        return sum(not there[i % period] for i in range(n))
     opening = min(max(-(min(taps) // rule.advance), 0), turns)
     closing = min(max((rule.n_in - 1 - max(taps)) // rule.advance + 1, opening), turns)
     first, last = min(opening * period, n), min(closing * period, n)

@@ -304,7 +304,10 @@ def _exclusive(graph: Graph, nodes: Sequence[Node], sources: Sequence[int]) -> l
         [
             x
             for x in reversed(nodes)
-            if x.index in mine and not any(x.index in y for y in of_branch if y is not mine)
+            # A map that takes its size from another one is not given numbers instead.
+            if x.index in mine
+            and x.index not in graph.sized_by
+            and not any(x.index in y for y in of_branch if y is not mine)
         ]
         for mine in of_branch
     ]

@@ -22,6 +22,7 @@ from rfstudio.engine.module.layers.base import (
     Evaluate,
     FromWholeMap,
     LayerModule,
+    read_box,
 )
 from rfstudio.engine.module.layers.module_table import layer_for
 
@@ -135,6 +136,10 @@ class AttentionModule(LayerModule[ops.Attention]):
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         cut = fetch(sources[0], target.box)
         channels, extent, heads = node.channels, target.extent, self.heads
+        mask: Tensor | None = None
+        if self.op.causal:
+            asked, known = (torch.arange(*part.box[0]) for part in (target, sources[0]))
+            mask = known <= asked[:, None]
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
             tokens = inputs[0].flatten(2).mT
@@ -143,7 +148,9 @@ class AttentionModule(LayerModule[ops.Attention]):
             query = functional.linear(asking, weight[:channels], bias[:channels])
             pair = functional.linear(tokens, weight[channels:], bias[channels:])
             q, k, v = (_split(x, heads) for x in (query, *pair.chunk(2, -1)))
-            mixed = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+            seen = None if mask is None else mask.to(q.device)
+            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+            mixed = mixed.transpose(1, 2).flatten(2)
             result: Tensor = self.out_proj(mixed)
             return result.mT.reshape(len(tokens), channels, *extent)
 
@@ -157,6 +164,58 @@ class AttentionModule(LayerModule[ops.Attention]):
 def _split(x: Tensor, heads: int) -> Tensor:
     """(…, tokens, channels) becomes (…, heads, tokens, channels of a head)."""
     return x.reshape(*x.shape[:-1], heads, -1).transpose(-3, -2)
+
+
+@layer_for(ops.Recurrent)
+class RecurrentModule(LayerModule[ops.Recurrent]):
+    """An LSTM, GRU or plain recurrent layer, with the weights of those of torch."""
+
+    def __init__(self, op: ops.Recurrent, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        channels = sources[0].channels
+        state = op.state(channels)
+        rows = {"lstm": 4, "gru": 3, "rnn": 1}[op.kind] * state
+        self._shapes = {"weight_ih": channels, "weight_hh": state}
+        self._names: list[str] = []
+        for way in ("_l0", "_l0_reverse")[: 2 if op.bidirectional else 1]:
+            for name, columns in self._shapes.items():
+                self.register_parameter(name + way, nn.Parameter(torch.empty(rows, columns)))
+                self._names.append(name + way)
+            for name in ("bias_ih", "bias_hh"):
+                self.register_parameter(name + way, nn.Parameter(torch.zeros(rows)))
+                self._names.append(name + way)
+        self.states = state
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        op, axes = self.op, len(node.size)
+        along = op.along(axes)
+        read = read_box(node.rules, target.box)
+        cut = fetch(sources[0], read)
+        first = target.box[along][0] - read[along][0]
+        count = target.extent[along]
+        functions: dict[str, Any] = {"lstm": torch.lstm, "gru": torch.gru, "rnn": torch.rnn_tanh}
+        run = functions[op.kind]
+        ways = 2 if op.bidirectional else 1
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            # Every other axis is a batch of sequences: (N, C, …, steps) becomes (N …, steps, C).
+            moved = cut(inputs[0]).movedim(2 + along, -1).movedim(1, -1)
+            steps = moved.reshape(-1, *moved.shape[-2:])
+            steps = steps.flip(1) if op.reverse else steps
+            state = steps.new_zeros(ways, len(steps), self.states)
+            start = (state, state) if op.kind == "lstm" else state
+            weights = [self.get_parameter(x) for x in self._names]
+            result: Tensor
+            result = run(steps, start, weights, True, 1, 0.0, False, ways == 2, True)[0]
+            result = result.flip(1) if op.reverse else result
+            result = result[:, first : first + count]
+            result = result.reshape(*moved.shape[:-2], *result.shape[-2:])
+            return result.movedim(-1, 1).movedim(-1, 2 + along)
+
+        return evaluate
+
+    def fan_in(self) -> dict[str, int]:  # noqa: D102
+        return {x: self.get_parameter(x).shape[1] for x in self._names if x.startswith("weight")}
 
 
 @layer_for(ops.WindowAttention)

@@ -27,7 +27,12 @@ from rfstudio.engine.module.layers.resampling import (
     WeightedTaps,
     adaptive_windows,
 )
-from rfstudio.engine.module.layers.sliding_window import WindowModule, WindowT_co, window_bounds
+from rfstudio.engine.module.layers.sliding_window import (
+    WindowModule,
+    WindowT_co,
+    beside_whole,
+    window_bounds,
+)
 
 
 class SumOfWindow(WindowModule[WindowT_co]):
@@ -60,7 +65,7 @@ class SumOfCustom(SumOfWindow[ops.Custom]):
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         if self.op.whole:
-            return _sum_of_map(node, target)
+            return beside_whole(self, torch.sum, node, sources[0], target)
         return super().bind(node, sources, target)
 
 
@@ -149,7 +154,39 @@ class SumOfMap(LayerModule[Op]):
 
 positive_for(ops.GlobalAvgPool, ops.GlobalMaxPool)(SumOfMap)
 positive_for(ops.InstanceNorm, ops.GroupNorm)(SumOfMap)
-positive_for(ops.SqueezeExcite, ops.Attention)(SumOfMap)
+positive_for(ops.SqueezeExcite)(SumOfMap)
+
+
+@positive_for(ops.Attention, ops.Recurrent)
+class SumOfSide(LayerModule[ops.Attention | ops.Recurrent]):
+    """The sum over the map, or over what is on one side of a position along an axis."""
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        (source,) = sources
+        op = self.op
+        if isinstance(op, ops.Attention):
+            along, side = 0, "before" if op.causal else "both"
+            if side == "both":
+                return _sum_of_map(node, target)
+        else:
+            along, side = op.along(len(node.size)), op.side
+        asked, read = (torch.arange(*part.box[along]) for part in (target, source))
+        table = torch.ones(len(asked), len(read), dtype=torch.bool)
+        if side == "before":
+            table = read <= asked[:, None]
+        elif side == "after":
+            table = read >= asked[:, None]
+        box = tuple(
+            source.box[axis] if axis == along else span for axis, span in enumerate(target.box)
+        )
+        cut = fetch(source, box)
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            rows = torch.movedim(cut(inputs[0]), 2 + along, -1)
+            sums = torch.movedim(rows @ table.to(rows).mT, -1, 2 + along)
+            return _to_channels(sums, node.channels)
+
+        return evaluate
 
 
 def _sum_of_map(node: Node, target: Part) -> Evaluate:
@@ -218,5 +255,5 @@ def as_it_is(op: Op, node: Node, sources: Sequence[Node]) -> LayerModule[Op]:
 
 positive_for(ops.Conv, ops.ConvTranspose, ops.Linear)(as_it_is)
 positive_for(ops.Flatten, ops.PixelShuffle, ops.PixelUnshuffle)(as_it_is)
-positive_for(ops.Pad, ops.Crop)(as_it_is)
+positive_for(ops.Pad, ops.Crop, ops.Broadcast)(as_it_is)
 positive_for(ops.Add, ops.Concat)(as_it_is)

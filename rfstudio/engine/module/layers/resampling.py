@@ -210,6 +210,20 @@ class CropModule(LayerModule[ops.Crop]):
         return lambda inputs: cut(inputs[0])
 
 
+@layer_for(ops.Broadcast)
+class BroadcastModule(LayerModule[ops.Broadcast]):
+    """The one sample of an axis, and the one channel, as often as they are wanted."""
+
+    keeps = "nothing"
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        (source,) = sources
+        kept = zip(source.size, node.size, target.box, source.box, strict=True)
+        cut = fetch(source, tuple(box if n == m else one for n, m, box, one in kept))
+        shape = (node.channels, *target.extent)
+        return lambda inputs: cut(inputs[0]).expand(-1, *shape)
+
+
 def adaptive_windows(n: int, m: int, span: Span) -> list[Span]:
     """Return what the outputs of a span read when `n` samples are pooled to `m`."""
     return [(floor(Fraction(i * n, m)), ceil(Fraction((i + 1) * n, m))) for i in range(*span)]

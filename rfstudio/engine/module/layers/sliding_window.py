@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import source_of_padding
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import group_count, per_axis, resolved_padding, window_of, window_rules
 from rfstudio.engine.module.boxes import Box, Fetch, Part, Span, fetch, give_back, padding_around
@@ -83,6 +84,23 @@ class WindowModule(LayerModule[WindowT_co]):
         return fetch(source, bounds, fill), (0,) * len(pads)
 
 
+def gathered(source: Part, bounds: Box, mode: str) -> Fetch:
+    """Return how to cut bounds from a map around which lie samples of its own."""
+    indices = []
+    for (low, high), n, (start, stop) in zip(bounds, source.size, source.box, strict=True):
+        read = [source_of_padding(i, n, mode) for i in range(low, high)]
+        # Windows with holes span samples that they do not read; any value will do there.
+        inside = [min(max((x or 0) - start, 0), stop - start - 1) for x in read]
+        indices.append(torch.tensor(inside))
+
+    def fetched(x: Tensor) -> Tensor:
+        for axis, index in enumerate(indices):
+            x = x.index_select(2 + axis, index.to(x.device))
+        return x
+
+    return fetched
+
+
 @layer_for(ops.Conv)
 class ConvModule(WindowModule[ops.Conv | ops.DeformConv]):
     """A convolution."""
@@ -93,14 +111,20 @@ class ConvModule(WindowModule[ops.Conv | ops.DeformConv]):
         super().__init__(op, node, sources)
         self.groups = group_count(op, sources[0].channels)
         self.taps = per_axis(op.kernel_size, len(node.size))
+        self.padding_mode = op.padding_mode if isinstance(op, ops.Conv) else "zeros"
+        self.pads_with_samples = self.padding_mode != "zeros"
         fan = sources[0].channels // self.groups
         self.weight = nn.Parameter(torch.empty(node.channels, fan, *self.taps))
         self.bias = nn.Parameter(torch.zeros(node.channels)) if op.bias else None
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op = self.op
-        cut, padding = self._fetched(sources[0], target, 0.0)
         axes = len(node.size)
+        if self.pads_with_samples:
+            bounds = window_bounds(op, sources[0].size, target.box)
+            cut, padding = gathered(sources[0], bounds, self.padding_mode), (0,) * axes
+        else:
+            cut, padding = self._fetched(sources[0], target, 0.0)
         _, stride, dilation = window_of(op, axes)
         conv: Callable[..., Tensor] = CONV[axes]
         groups = self.groups
@@ -111,6 +135,8 @@ class ConvModule(WindowModule[ops.Conv | ops.DeformConv]):
     def bind_pull(  # noqa: D102
         self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
     ) -> Pull:
+        if self.pads_with_samples:
+            return super().bind_pull(node, sources, target, channels)
         (source,) = sources
         op = self.op
         axes = len(node.size)
@@ -344,12 +370,9 @@ class CustomModule(WindowModule[ops.Custom]):
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op = self.op
-        channels, extent, axes = node.channels, target.extent, len(node.size)
+        channels, axes = node.channels, len(node.size)
         if op.whole:
-            dims = tuple(range(2, 2 + axes))
-            return lambda inputs: _to_channels(inputs[0].mean(dims, keepdim=True), channels).expand(
-                -1, -1, *extent
-            )
+            return beside_whole(self, torch.mean, node, sources[0], target)
         cut, padding = self._fetched(sources[0], target, 0.0)
         kernel, stride, dilation = window_of(op, axes)
         conv: Callable[..., Tensor] = CONV[axes]
@@ -361,6 +384,38 @@ class CustomModule(WindowModule[ops.Custom]):
             return _to_channels(mean, channels)
 
         return evaluate
+
+
+def beside_whole(
+    layer: WindowModule[ops.Custom],
+    gather: Callable[..., Tensor],
+    node: Node,
+    source: Part,
+    target: Part,
+) -> Evaluate:
+    """Return how a declared operation is computed of which some axes are read whole.
+
+    Parameters
+    ----------
+    layer
+        Its module, which computes the window along the other axes.
+    gather
+        The mean or the sum over the axes that are read whole.
+    node, source, target
+        As in `LayerModule.bind`.
+    """
+    whole = layer.op.is_whole(len(node.size))
+    dims = tuple(2 + axis for axis, x in enumerate(whole) if x)
+    inner = type(layer)(layer.op.window_beside_whole(source.size), node, ())
+
+    def reduced(part: Part) -> Part:
+        size = tuple(1 if x else n for x, n in zip(whole, part.size, strict=True))
+        box = tuple((0, 1) if x else span for x, span in zip(whole, part.box, strict=True))
+        return Part(size, box)
+
+    window = inner.bind(node, (reduced(source),), reduced(target))
+    extent = target.extent
+    return lambda inputs: window([gather(inputs[0], dims, keepdim=True)]).expand(-1, -1, *extent)
 
 
 def _to_channels(x: Tensor, channels: int) -> Tensor:
