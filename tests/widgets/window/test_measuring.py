@@ -157,7 +157,7 @@ def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
 
     studio.document.edit("Grow", HUGE)
     studio.selection.select_layer("b")
-    assert "Memory does not suffice" in trouble(device="cpu")
+    assert "GB of memory, but only" in trouble(device="cpu")
     assert "One sample takes about" in before_measuring(window)
     studio.document.undo_stack.undo()
 
