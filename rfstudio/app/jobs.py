@@ -340,7 +340,7 @@ class _Host(threading.Thread):
         how = worker.obituary()
         self._drop_worker()
         remedy = (
-            "; a new one is started. Take a smaller input, or a unit with a smaller field, if this "
+            "; a new one is started. Use a smaller input, or a unit with a smaller field, if this "
             "happens again"
             if self._was_ready
             else ", while it was starting. If this happens again, reinstall torch, as the "

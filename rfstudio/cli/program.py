@@ -56,7 +56,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         return _complain(f"rfstudio: {place}: {error.strerror}", AT_FAULT)
     except MemoryError:
         return _complain(
-            "rfstudio: there is not enough memory for this; take a smaller input", AT_FAULT
+            "rfstudio: there is not enough memory for this; use a smaller input", AT_FAULT
         )
     except KeyboardInterrupt:
         return _complain(MESSAGE, INTERRUPTED)

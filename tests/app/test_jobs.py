@@ -101,7 +101,7 @@ def test_that_lack_of_memory_is_told_in_a_sentence(qtbot: QtBot, runner: JobRunn
     for error in (MemoryError("447 GiB"), RuntimeError("CUDA out of memory. Tried to allocate")):
         arrived = _error(qtbot, runner.submit("a", partial(works.fail, error)))
         assert isinstance(arrived, RFStudioError)
-        assert str(arrived).startswith("memory does not suffice; take a smaller input")
+        assert str(arrived).startswith("memory does not suffice; use a smaller input")
 
 
 def test_that_work_that_cannot_travel_fails_alone(qtbot: QtBot, runner: JobRunner) -> None:

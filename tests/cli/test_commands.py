@@ -360,7 +360,7 @@ def test_that_lack_of_memory_is_a_sentence(run: Shell, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("rfstudio.api.analyze", full)
     assert run("analyze", "vgg16") == 1
-    assert run.err == ("rfstudio: there is not enough memory for this; take a smaller input\n")
+    assert run.err == ("rfstudio: there is not enough memory for this; use a smaller input\n")
 
 
 def test_that_a_pixel_and_a_block_of_units_are_answered(run: Shell) -> None:

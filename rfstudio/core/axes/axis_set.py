@@ -113,7 +113,7 @@ def _nothing_of(span: int) -> Mask:
 def _too_many(span: int, most: int) -> UnitError:
     return UnitError(
         f"what this unit reads has holes and spans {span:,} samples along an axis; at most "
-        f"{most:,} are looked through: take a smaller input, or a layer nearer to it"
+        f"{most:,} are searched; use a smaller input or an earlier layer"
     )
 
 

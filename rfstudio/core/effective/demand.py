@@ -99,8 +99,8 @@ def check_affordable(graph: Graph, index: int, unit: tuple[int, ...], reference:
     raise TooLargeError(
         f"the effective field of '{name}' over "
         f"{'×'.join(map(str, graph.nodes[reference].size))} would take {what}; at most "
-        f"{MAX_BYTES / 1e9:.1f} GB and {MAX_SECONDS:.0f} seconds are spent: take a smaller input, "
-        "or a layer nearer to it"
+        f"{MAX_BYTES / 1e9:.1f} GB and {MAX_SECONDS:.0f} seconds are allowed; use a smaller input "
+        "or an earlier layer"
     )
 
 

@@ -143,7 +143,7 @@ def _touched(read: AxisSet, rule: Window, first: int, last: int) -> Mask:
     if count > MAX_LISTED:
         raise UnitError(
             f"{count:,} units may read this sample, at places with gaps; at most {MAX_LISTED:,} "
-            "are looked through: take a smaller input"
+            "are searched; use a smaller input"
         )
     starts = np.arange(first, last + 1) * rule.stride - rule.before
     touched = np.zeros(count, bool)
@@ -196,7 +196,7 @@ def _through_pattern(read: AxisSet, rule: Periodic) -> AxisSet:
     if low >= high:
         return NOTHING
     if (high - low) * len(taps) // rule.period > MAX_LISTED:
-        raise UnitError("too many units may read this sample: take a smaller input")
+        raise UnitError("too many units may read this sample; use a smaller input")
     outputs, inputs = rule.pairs_of(low, high)
     inside = (inputs >= start) & (inputs < stop)
     if mask is not None:

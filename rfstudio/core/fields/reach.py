@@ -84,8 +84,8 @@ def field_of(graph: Graph, index: int) -> Iterator[None]:
         raise
     except MemoryError:
         raise TooLargeError(
-            f"there is not enough memory for the field of '{name}'; take a smaller input, or a "
-            "layer nearer to it"
+            f"there is not enough memory for the field of '{name}'; use a smaller input or an "
+            "earlier layer"
         ) from None
     except Exception as error:
         if graph.faults:

@@ -129,7 +129,7 @@ def tile_plan(
     sides = [x.side(n) for x, n in zip(cut, wanted, strict=True)]
     along = [list(x.parts(n)) for x, n in zip(cut, sides, strict=True)]
     if prod(map(len, along)) > MAX_TILES:
-        raise GraphError(f"that would be more than {MAX_TILES:,} tiles; take larger ones")
+        raise GraphError(f"that would be more than {MAX_TILES:,} tiles; use larger ones")
     plan = tuple(
         Tile(tuple(x[0] for x in parts), tuple(x[1] for x in parts)) for parts in product(*along)
     )

@@ -143,7 +143,7 @@ def _lack_of_memory_in_words() -> Iterator[None]:
         if not devices.is_out_of_memory(error):
             raise
         raise MeasurementError(
-            "memory does not suffice; take a smaller input, an earlier layer or another device"
+            "memory does not suffice; use a smaller input, an earlier layer or another device"
         ) from error
 
 

@@ -219,7 +219,7 @@ def _probe_of(module: GraphModule, size: Sequence[int], *, taps: bool = True) ->
     if needed > free:
         raise MeasurementError(
             f"one gradient of the whole map needs about {needed / 1e9:.1f} GB of memory, but only "
-            f"{free / 1e9:.1f} GB are free; take a smaller input or a layer nearer to it"
+            f"{free / 1e9:.1f} GB are free; use a smaller input or an earlier layer"
         )
     return probe
 

@@ -135,7 +135,7 @@ class Run:
         if needed > free:
             raise MeasurementError(
                 f"images of {'×'.join(map(str, self._size))} need about {needed / 1e9:,.1f} GB of "
-                f"memory, but only {free / 1e9:,.1f} GB are free; take a smaller input"
+                f"memory, but only {free / 1e9:,.1f} GB are free; use a smaller input"
             )
 
     def resume(self, earlier: ErfResult, rank: distributed.Rank) -> None:
@@ -252,7 +252,7 @@ class Run:
         if per_sample > free:
             raise MeasurementError(
                 f"one sample needs about {per_sample / 1e9:.1f} GB of memory, but only "
-                f"{free / 1e9:.1f} GB are free; take a smaller input, a unit with a smaller field, "
+                f"{free / 1e9:.1f} GB are free; use a smaller input, a unit with a smaller field, "
                 "or another device"
             )
         by_work = int(devices.batch_macs(self.device) / (_GRADIENT_COST * max(macs, 1)))
@@ -306,7 +306,7 @@ class Run:
                 raise
             if len(indices) == len(numbers) == 1 and not self._holds_memory():
                 raise MeasurementError(
-                    f"memory does not suffice for one sample on {self.device}; take a smaller "
+                    f"memory does not suffice for one sample on {self.device}; use a smaller "
                     "input, a unit with a smaller field, or another device"
                 ) from error
         else:

@@ -203,7 +203,7 @@ def _in_words(error: Exception) -> Exception:
         and ("can't allocate memory" in text or "out of memory" in text)
     ):
         return MeasurementError(
-            "memory does not suffice; take a smaller input or a unit with a smaller field"
+            "memory does not suffice; use a smaller input or a unit with a smaller field"
         )
     return error
 
