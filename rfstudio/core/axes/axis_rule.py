@@ -43,11 +43,11 @@ class Window(NamedTuple):
     kernel, stride, dilation
         Taps of the window, distance of two placements, distance of two taps.
     before
-        Padding in front; negative: samples cut off.
+        Padding before the first sample; negative: samples cut off.
     mode
-        What stands in the padding: "zeros", or how real samples are read for it.
+        What is in the padding: "zeros", or how real samples are read for it.
     cropped
-        Samples at the back that negative padding cut off: a last window that is not complete
+        Samples at the end that negative padding cut off: a last window that is not complete
         does not read them.
     counted
         Of a mean: the half-open range of positions that count in its divisor; its taps weigh one
@@ -194,7 +194,7 @@ class Periodic:
         count = table.shape[1]
         skipped = max(count - 2 * outermost, 0)
         for t in range(count - skipped):
-            # The first ones from the front, the others from the back of each phase.
+            # The first ones from the start, the others from the end of each phase.
             at = t if t < outermost else skipped + t
             yield table[:, at], there[:, at]
 
@@ -235,17 +235,17 @@ class Periodic:
             return 1.0 / np.bincount(outputs, minlength=self.n_out)[outputs]
         if self.weights is None:
             return np.ones(outputs.size)
-        outputs, _, kept = self._reads(0, self.n_out)
+        outputs, _, is_pair = self._reads(0, self.n_out)
         one_period = [x for phase in self.weights for x in phase]
         found = np.resize(one_period, outputs.size) * (outputs < self.n_out)
         # At a clamped border several taps in a row read one sample: they are one pair.
-        sums: Weights = np.add.reduceat(found, np.flatnonzero(kept))
-        return sums if self.clamped else found[kept]
+        sums: Weights = np.add.reduceat(found, np.flatnonzero(is_pair))
+        return sums if self.clamped else found[is_pair]
 
     def pairs_of(self, start: int, stop: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the pairs of the outputs from `start` to before `stop`."""
-        outputs, inputs, kept = self._reads(start, stop)
-        return outputs[kept], inputs[kept]
+        outputs, inputs, is_pair = self._reads(start, stop)
+        return outputs[is_pair], inputs[is_pair]
 
     def _reads(
         self, start: int, stop: int
@@ -260,13 +260,13 @@ class Periodic:
         outputs = np.repeat(
             np.arange(first, first + len(turns) * period), np.tile(counts, len(turns))
         )
-        kept = (outputs >= start) & (outputs < stop)
+        is_pair = (outputs >= start) & (outputs < stop)
         if self.clamped:
             inputs = inputs.clip(0, self.n_in - 1)
-            kept[1:] &= (outputs[1:] != outputs[:-1]) | (inputs[1:] != inputs[:-1])
+            is_pair[1:] &= (outputs[1:] != outputs[:-1]) | (inputs[1:] != inputs[:-1])
         else:
-            kept &= (inputs >= 0) & (inputs < self.n_in)
-        return outputs, inputs, kept
+            is_pair &= (inputs >= 0) & (inputs < self.n_in)
+        return outputs, inputs, is_pair
 
 
 Side: TypeAlias = Literal["both", "before", "after"]
@@ -366,7 +366,7 @@ def source_of_padding(index: int, size: int, mode: str) -> int | None:
     Parameters
     ----------
     index
-        A position, in samples of the map before padding; may lie outside.
+        A position, in samples of the map before padding; may be outside.
     size
         Number of samples of that map.
     mode

@@ -1,6 +1,6 @@
 """Sets of samples along one axis, and what a rule reads for such a set.
 
-Most sets are solid runs, for which everything is a few integer operations; a mask is kept only
+Most sets are solid runs, for which everything is a few integer operations; there is a mask only
 where there are holes.
 """
 
@@ -75,7 +75,7 @@ _BLOCK = 1 << 22
 """Samples that are gone through at once, where all together would take more memory."""
 
 _MANY = 1 << 16
-"""Reads, from which on they are not listed one by one, or not kept."""
+"""Reads, from which on they are not listed one by one, or not stored."""
 
 
 def from_indices(indices: NDArray[np.intp]) -> AxisSet:
@@ -93,8 +93,8 @@ def from_mask(start: int, mask: Mask) -> AxisSet:
     if not mask.any():
         return NOTHING
     low, high = int(mask.argmax()), len(mask) - int(mask[::-1].argmax())
-    kept = mask[low:high]
-    return AxisSet(start + low, start + high, None if kept.all() else kept)
+    inside = mask[low:high]
+    return AxisSet(start + low, start + high, None if inside.all() else inside)
 
 
 def _nothing_of(span: int) -> Mask:
@@ -236,8 +236,8 @@ def _through_many_taps(wanted: AxisSet, rule: Window) -> AxisSet:
     read = _nothing_of(max(high - low, 0))
     # Windows that begin before the map are moved on by whole dilations, with as many taps less.
     split = min(max(-(origin // stride), 0), stop - start)
-    behind = min(max(-((origin - n) // stride), split), stop - start)
-    for first, last in ((0, split), (split, behind)):
+    end = min(max(-((origin - n) // stride), split), stop - start)
+    for first, last in ((0, split), (split, end)):
         if first == last:
             continue
         skipped = max(-(origin + stride * (last - 1)), 0) // dilation

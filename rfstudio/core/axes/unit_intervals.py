@@ -23,7 +23,7 @@ NEVER = 1 << 60
 """First pixel, and with a minus the last one, of a unit that sees nothing."""
 
 MAX_PHASES = 4096
-"""Longest period that is kept phase by phase.
+"""Longest period that is stored phase by phase.
 
 Chains of adaptive pools and interpolations to sizes without a common factor multiply their
 periods; beyond this bound a map of a few hundred units never sees one period whole.
@@ -58,7 +58,7 @@ class Track(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether all units see alike."""
+        """Whether all units see the same pattern."""
         return len(self.first) == 1 and self.first[0] is not None
 
     @property
@@ -91,8 +91,8 @@ class Track(NamedTuple):
 class WideTrack:
     """The intervals of units whose pattern repeats only after more than `MAX_PHASES`.
 
-    Those of the map and a little around it are worked out at once, so that a question hardly
-    ever has to go back through many layers.
+    Those of the map and a little around it are worked out at once, so that a look-up hardly ever
+    has to go back through many layers.
 
     Attributes
     ----------
@@ -103,9 +103,9 @@ class WideTrack:
     units
         Number of units of the map.
     depth
-        Number of tracks before it, in a row, that answer only by asking the one before them.
+        Number of tracks before it, in a row, each computed only from the one before it.
     ranges
-        Smallest and largest sizes that were found, for whoever asks again.
+        Smallest and largest sizes that were found, for the next look-up.
     """
 
     __slots__ = ("_known", "_work_out", "depth", "jump", "period", "ranges", "units")
@@ -114,7 +114,7 @@ class WideTrack:
     is_blind = False
 
     _MARGIN = 64
-    # What lies further outside the map is worked out anew each time: it is hardly ever asked for.
+    # What is further outside the map is worked out anew each time: it is hardly ever needed.
     _FAR = 1 << 16
 
     def __init__(
@@ -135,7 +135,7 @@ class WideTrack:
         self._work_out = work_out
         start, stop = -self._MARGIN, units + self._MARGIN
         if not ahead:
-            stop = start  # worked out around what is asked for
+            stop = start  # worked out around what is needed
         self._known = start, work_out(np.arange(start, stop))
 
     def interval(self, unit: int) -> Interval | None:
@@ -157,11 +157,11 @@ class WideTrack:
         return found
 
     def _widened(self, low: int, high: int) -> tuple[int, Bounds]:
-        """Work out those of a wider stretch, with some to spare for the layers behind."""
+        """Work out those of a wider stretch, with some to spare for the layers after it."""
         start, known = self._known
         stop = start + known.shape[1]
         if max(high, stop) - min(low, start) > 2 * self._FAR:
-            # Another place of a long map: what is known elsewhere gives way.
+            # Another place of a long map: what is known elsewhere is dropped.
             low, high = low - self._MARGIN, high + self._MARGIN
             self._known = low, self._work_out(np.arange(low, high))
             return self._known

@@ -20,7 +20,7 @@ Location: TypeAlias = tuple[int, ...]
 """Path of indices from the file to one item; see the module's text."""
 
 INPUT = "input"
-"""The name of the network's input, where a layer's name is asked for."""
+"""The name of the network's input, wherever a layer's name is expected."""
 
 MergeKind = Literal["concat", "add", "multiply"]
 
@@ -62,7 +62,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Layers one behind the other, as a named group."""
+    """Layers one after the other, as a named group."""
 
     keyword: ClassVar[str] = "sequence"
 
@@ -117,7 +117,7 @@ class Parallel:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The layers, `times` over, one behind the other."""
+    """The layers, `times` over, one after the other."""
 
     keyword: ClassVar[str] = "repeat"
 

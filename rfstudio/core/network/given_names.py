@@ -1,4 +1,4 @@
-"""Names that authors gave within a scope, to which automatic names give way."""
+"""Names that authors gave within a scope, which automatic names must not repeat."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _MAX_SLIP = 100
 """Length of the longest name for which a nearest one is looked for."""
 
 _JOINING = {word: ops.OPS[word]() for word in get_args(MergeKind)}
-"""The operations at the ends of containers: one object each, since much is kept by identity."""
+"""The operations at the ends of containers: one object each, since much is cached by identity."""
 
 
 READING = {"from": "reads", "size_of": "takes its size from"}
@@ -130,7 +130,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """All layers of a network, in an order in which each stands behind what it reads.
+    """All layers of a network, in an order in which each comes after what it reads.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ def expand(
 ) -> Graph:
     """Expand a document into its flat graph; total: what is wrong becomes a `Fault`.
 
-    The last few graphs are remembered, so that whoever works on the same document object has the
+    The last few graphs are remembered, so that all who work on the same document object have the
     same graph object.
 
     Parameters
@@ -433,7 +433,7 @@ class _Expansion:
         rules = self.rules.get(key)
         if rules is None:
             rules = self._known_rules.get(key)
-            # What may not fit a size though it has rules is said every time.
+            # A layer that has rules may still not fit a size: that is reported every time.
             if rules is not None and type(op).misfit is Operation.misfit:
                 self.rules[key] = rules
                 return rules
@@ -525,7 +525,7 @@ class _Expansion:
             location,
             name,
             "unknown_source",
-            f"'{name}' {READING[parameter]} '{wanted}', but no layer of that name stands before it"
+            f"'{name}' {READING[parameter]} '{wanted}', but no layer of that name comes before it"
             + hint,
             parameter,
         )
@@ -564,7 +564,7 @@ class _Expansion:
 
     def _check_name(self, name: str, location: Location) -> None:
         if name == INPUT or "." in name:
-            text = f"'{name}' is not allowed as a name: it must not be 'input' or hold a dot"
+            text = f"'{name}' is not allowed as a name: it must not be 'input' or contain a dot"
             self._fault(location, name, "bad_name", text, "name")
 
     @property

@@ -14,7 +14,7 @@ def shape_text(channels: int, size: tuple[int, ...]) -> str:
 def unknown_layer_text(path: str, paths: Iterable[str]) -> str:
     """Return that there is no layer of that path, with the nearest one of those that there are."""
     known = list(paths)
-    # A layer is often asked for by how its path begins, or by its last name alone.
+    # People often give only the beginning of a layer's path, or only its last name.
     near = (
         [x for x in known if path and x.startswith(path)][:1]
         or get_close_matches(path, known, n=1)
