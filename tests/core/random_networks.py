@@ -65,7 +65,7 @@ def random_network(
                 op = _following(rng, axes, rng.choice(names))
             new = [Layer(op, f"n{index}", (source,))]
             if isinstance(op, ops.PixelShuffle):
-                # A shuffle reads other channels at each position.  Fields are told for all
+                # A shuffle reads other channels at each position.  Fields are stated for all
                 # channels of a map, so what it reads has to be mixed over channels.
                 mix = Layer(ops.Conv(kernel_size=1), f"m{index}", (source,))
                 new = [mix, Layer(op, f"n{index}", (mix.name,))]

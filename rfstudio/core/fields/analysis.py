@@ -62,7 +62,7 @@ class Analysis:
     misfits
         Merges whose branches do not align.
     remarks
-        What is to be said of the whole network, before all other diagnostics.
+        Those on the whole network, which come before all other diagnostics.
     """
 
     architecture: Architecture
@@ -110,7 +110,7 @@ class Analysis:
 
     @cached_property
     def answers(self) -> Answers:
-        """What is worked out for all layers when it is first asked for."""
+        """Answers about all layers, each computed at its first use."""
         return Answers(self.graph, self.local, self.reference)
 
     @property
@@ -145,7 +145,7 @@ class Analysis:
         return sum(x.macs for x in self.costs)
 
     def at(self, index: int) -> LayerAnalysis:
-        """Return what is known of the node with that index in the graph."""
+        """Return the results for the node with that index in the graph."""
         nodes = self.graph.nodes
         node = nodes[index]
         names = tuple(nodes[x].name for x in node.inputs)

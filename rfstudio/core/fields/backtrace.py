@@ -1,6 +1,6 @@
 """From one unit back to the input: which samples of every map really reach it.
 
-The walk goes backwards through the graph and keeps, for each map, a *region*: a union of
+The walk goes backwards through the graph and has, for each map, a *region*: a union of
 products of axis sets.  Operations act axis by axis, so a product stays a product; branches make
 unions.  Products inside others are dropped and products that differ on one axis only are joined,
 so that most networks need one product per map.  Where branches of different shape pile up (cross
@@ -76,7 +76,7 @@ class Region:
         if prod(self.size) > DENSE_CELLS:
             raise UnitError(
                 f"a map of {'×'.join(map(str, self.size))} is too large for one array; "
-                "ask for it slab by slab"
+                "read it slab by slab"
             )
         result = np.zeros(self.size, bool)
         for product in self.products:
@@ -105,7 +105,7 @@ class Region:
             return prod(x.length for x in self.products[0])
         if prod(self.size) <= DENSE_CELLS:
             return int(np.count_nonzero(self.mask()))
-        # Between two neighbouring borders of the first axis all slabs are alike, if sets are
+        # Between two neighbouring borders of the first axis all slabs are equal, if sets are
         # solid; with holes every slab is counted for itself.
         firsts = [x[0] for x in self.products]
         if all(x.mask is None for x in firsts):
@@ -200,7 +200,7 @@ def _walk_from(
 def read_by_all(graph: Graph, index: int, reference: int = 0) -> Region:
     """Return what at least one unit of node `index` reads of the reference map.
 
-    Most maps are plainly read in full; only what lies behind the others is walked.
+    Most maps are plainly read in full; the walk only follows the others.
     """
     nodes = graph.nodes
     size = nodes[reference].size
@@ -246,8 +246,8 @@ def walk_back(
     soon as they are read, since those of long maps with holes fill the memory.
     """
     nodes = graph.nodes
-    # A node outside the reference's reach cannot contribute, but its own region is still asked
-    # for when a cone is evaluated; so the walk visits everything that the unit reads.
+    # A node outside the reference's reach cannot contribute, but its own region is needed
+    # to evaluate a cone; so the walk visits everything that the unit reads.
     for i in range(max(needs, default=0), 0, -1):
         products = needs.get(i)
         if products is None or i == reference:

@@ -67,7 +67,7 @@ def block_of(
     check_unit(graph, index, first)
     check_unit(graph, index, last)
     if any(a > b for a, b in zip(first, last, strict=True)):
-        raise UnitError(f"the first unit of a block, {first}, lies after the last, {last}")
+        raise UnitError(f"the first unit of a block, {first}, is after the last, {last}")
     start = {index: [tuple([AxisSet(a, b + 1) for a, b in zip(first, last, strict=True)])]}
     found = walk_back(graph, start, reference, only_reference=True)
     size = graph.nodes[reference].size

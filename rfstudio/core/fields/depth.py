@@ -11,7 +11,7 @@ from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Op
 
 Counting = Literal["weights", "windows"]
-"""What makes a layer count: learned weights that mix samples or channels, or a window."""
+"""Which layers count: those whose learned weights mix samples or channels, or with a window."""
 
 WEIGHTED: frozenset[type[Op]] = frozenset(
     {

@@ -4,10 +4,10 @@ For a plain chain of windows the field of unit u is ``[u·S − P, u·S − P + 
 
     size r = 1 + Σ d (k − 1) jump_in,    jump S = Π s,    padding P = Σ p·jump_in          [1]_
 
-Upsampling makes the pattern repeat only after several units, so a field keeps the interval of
+Upsampling makes the pattern repeat only after several units, so a field holds the interval of
 each *phase*: unit u of phase ``u % q`` sees its phase's interval, moved by ``u // q`` times the
-advance.  Branches of different jump are kept side by side, so that the hull of every unit stays
-exact behind a stride mismatch.
+advance.  Branches of different jump have a track each, so that the hull of every unit stays
+exact after a stride mismatch.
 
 References
 ----------
@@ -44,7 +44,7 @@ from rfstudio.core.axes.unit_intervals import (
 
 
 class Alignment(IntEnum):
-    """How the branches of all merges in front of a layer fit; the larger, the worse."""
+    """How the branches of all merges before a layer fit; the larger, the worse."""
 
     ALIGNED = 0
     CENTRE_OFFSET = 1
@@ -82,7 +82,7 @@ class AxisField(NamedTuple):
     Attributes
     ----------
     tracks
-        One for each jump, by rising jump; several behind a stride mismatch, none if the map does
+        One for each jump, by rising jump; several after a stride mismatch, none if the map does
         not read the reference or reads all of the axis.
     whole
         Whether every unit sees the whole axis.
@@ -102,7 +102,7 @@ class AxisField(NamedTuple):
 
     @property
     def jump(self) -> int | Fraction | None:
-        """Effective stride in pixels; None for a whole axis and behind a stride mismatch."""
+        """Effective stride in pixels; None for a whole axis and after a stride mismatch."""
         if len(self.tracks) != 1:
             return None
         track = self.tracks[0]
@@ -152,7 +152,7 @@ class AxisField(NamedTuple):
             ]
             return min(sizes), max(sizes)
         is_wide = len(self.tracks) == 1 and isinstance(track, WideTrack)
-        known = track.ranges if is_wide else {}  # type: ignore[union-attr]  # just asked
+        known = track.ranges if is_wide else {}  # type: ignore[union-attr]  # just checked
         if units not in known:
             looked_at = self._looked_at(units)
             spans = sizes_of(hull_of_bounds(x.bounds(looked_at) for x in self.tracks))
@@ -189,7 +189,7 @@ UNSEEN = AxisField(())
 """Field of a map that does not read the reference at all."""
 
 BEYOND = AxisField((), by_size=True)
-"""Stands for a field that reaches further than positions are counted, or in too many different
+"""Marks a field that reaches further than positions are counted, or in too many different
 strides at the same time; and for all after it."""
 
 MAX_DEPTH = 100
@@ -233,7 +233,7 @@ def whole_of(field: AxisField, unit: int, size: int) -> Interval:
 
 
 def through(field: AxisField, rule: AxisRule) -> AxisField:
-    """Return the field behind an operation, given the field in front of it and its rule.
+    """Return the field after an operation, given the field before it and its rule.
 
     Examples
     --------
@@ -248,10 +248,10 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
             return field if one_sided is None else _whole_after(field, rule)
         track = tracks[0]
         if len(tracks) == 1 and type(track) is Track and len(track.first) == 1:
-            behind = _through_window(track, rule)
-            if _is_beyond(behind):
+            after = _through_window(track, rule)
+            if _is_beyond(after):
                 return BEYOND
-            return AxisField((behind,), False, alignment, by_size)
+            return AxisField((after,), False, alignment, by_size)
         return _seeing([_through_pattern(x, rule, 1, rule.stride) for x in tracks], field, False)
     if type(rule) is Whole or whole:
         return _whole_after(field, rule)
@@ -322,17 +322,17 @@ def _joined_sides(fields: Sequence[AxisField]) -> OneSided | None:
     return OneSided(side, tuple(tracks)) if len(tracks) <= _MAX_BOUNDS else None
 
 
-def _seeing(behind: list[AnyTrack], field: AxisField, by_size: bool) -> AxisField:
-    """Return the field of those tracks in which some unit sees something: others have no say."""
-    if any(map(_is_beyond, behind)):
+def _seeing(found: list[AnyTrack], field: AxisField, by_size: bool) -> AxisField:
+    """Return the field of those tracks in which some unit sees something; others do not matter."""
+    if any(map(_is_beyond, found)):
         return BEYOND
-    wide = any(isinstance(x, WideTrack) for x in behind)
-    tracks = tuple([x for x in behind if not x.is_blind])
+    wide = any(isinstance(x, WideTrack) for x in found)
+    tracks = tuple([x for x in found if not x.is_blind])
     return AxisField(tracks, False, field.alignment, field.by_size or by_size or wide)
 
 
 def _through_window(track: Track, window: Window) -> Track:
-    """Apply the recurrence of [1]_ in the plain case, in which all units see alike."""
+    """Apply the recurrence of [1]_ in the plain case, in which all units see the same pattern."""
     jump, (first,), (last,) = track
     start = -window.before * jump
     stop = start + window.dilation * (window.kernel - 1) * jump
@@ -388,7 +388,7 @@ _ONE_BY_ONE = 1 << 10
 """Reads of a period up to which it is worked out unit by unit; more at once are quicker."""
 
 _AHEAD = 1 << 18
-"""Reads of a map up to which a long pattern is worked out before anybody asks."""
+"""Reads of a map up to which a long pattern is worked out in advance."""
 
 
 def closed_form(windows: Iterable[Window]) -> tuple[int, int, int]:
@@ -421,7 +421,7 @@ class Misfit(NamedTuple):
         Largest distance of the two centres over all units, in pixels; 0 for a stride mismatch.
     drift
         Mean distance with its sign, in pixels: 0 where the offset only alternates with the phase
-        of the unit, as behind upsampling.
+        of the unit, as after upsampling.
     jumps
         The jumps of the two branches, in pixels.
     """
@@ -441,11 +441,11 @@ class MergeMisfit(NamedTuple):
 
 
 def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisField, Misfit | None]:
-    """Return the hull of branches that meet, and what does not fit, if something does not.
+    """Return the hull of branches that meet, and their misfit, if they do not align.
 
-    Branches that do not read the reference have no say; one that reads the whole axis makes the
-    whole axis of all, or with `local` has no say either beside one that does not.  A branch that
-    stands still, all of whose units see the same, is part of the hull, but not out of line.
+    Branches that do not read the reference are ignored.  One that reads the whole axis makes the
+    result the whole axis; with `local` it is ignored beside one that does not.  A branch all of
+    whose units see the same, as of a broadcast, is part of the hull, but cannot be misaligned.
     """
     head = fields[0]
     if all(x is head for x in fields):
@@ -490,7 +490,7 @@ def _moving(field: AxisField) -> AxisField:
 
 
 def _is_plain(field: AxisField) -> bool:
-    """Whether all units see alike: one track of one phase."""
+    """Whether all units see the same pattern: one track of one phase."""
     return (
         len(field.tracks) == 1
         and type(field.tracks[0]) is Track

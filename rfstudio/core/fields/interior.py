@@ -1,7 +1,7 @@
 """The interior of a map: the units that no padding reaches.
 
 A unit is interior if what it reads by the formulas stays inside every map on the way, so that
-neither padding of any mode nor a clamped border has a say in its value.
+neither padding of any mode nor a clamped border affects its value.
 """
 
 from __future__ import annotations

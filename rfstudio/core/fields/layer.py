@@ -1,4 +1,4 @@
-"""What is known of one layer of an analysed network."""
+"""One layer of an analysed network, with everything that is known of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LayerAnalysis:
     costs
         Its learned parameters and multiply-adds.
     answers
-        What is worked out for the whole network when it is first asked for.
+        Answers about the whole network, each computed at its first use.
     """
 
     node: Node
@@ -138,7 +138,7 @@ class LayerAnalysis:
 
     @property
     def context(self) -> tuple[str, ...]:
-        """Names of the operations on the way that read a whole axis, but keep its positions."""
+        """Names of the operations on the way that read a whole axis, but preserve its positions."""
         return self.answers.context(self.index)
 
     @property

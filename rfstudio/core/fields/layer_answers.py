@@ -1,4 +1,4 @@
-"""Answers about all layers of a network, each worked out when it is first asked for."""
+"""Answers about all layers of a network, each computed at its first use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rfstudio.core.network.graph import Graph
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What takes a pass over the network, but is not needed after every keystroke.
+    """Answers that take a pass over the network and are not needed after every keystroke.
 
     Attributes
     ----------

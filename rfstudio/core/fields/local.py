@@ -36,7 +36,7 @@ def local_rules(op: Op | None, rules: AxisRules) -> AxisRules:
 
 
 def is_context(op: Op | None, rules: AxisRules) -> bool:
-    """Whether an operation reads a whole axis and keeps its positions."""
+    """Whether an operation reads a whole axis and preserves its positions."""
     return local_rules(op, rules) is not rules
 
 
@@ -102,7 +102,7 @@ def contexts_of(
     nodes = graph.nodes
     bits: list[int] = []
     context = [0] * len(nodes)
-    # Where a node has no positions (any more), what took them: it comes to count when the branch
+    # Where a node has no positions (any more), what removed them: it counts once the branch
     # meets one that has positions.
     pooled = [0] * len(nodes)
     for node in nodes[reference + 1 :]:

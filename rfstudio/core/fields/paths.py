@@ -32,7 +32,7 @@ bounds of the size instead of the exact one."""
 
 
 class _State(NamedTuple):
-    """Where some path stands: the size of its field and its jump."""
+    """The state of a path: the size of its field and its jump."""
 
     size: Size
     jump: Size

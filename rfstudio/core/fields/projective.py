@@ -1,6 +1,6 @@
 """The projective field: the units of a layer that read a sample of a map before it.
 
-The walk back from a unit, turned round: forwards through the graph, with the same unions of
+The reverse of the walk back from a unit: forwards through the graph, with the same unions of
 products of axis sets, so that a unit is in the projective field of a pixel exactly if the pixel
 is in the support of the unit.
 """
@@ -182,7 +182,7 @@ def _through_pattern(read: AxisSet, rule: Periodic) -> AxisSet:
     taps = [x for phase in rule.phases for x in phase]
     if not taps or rule.n_out == 0:
         return NOTHING
-    # Outputs whose turn may reach the samples; at a clamped border all that lie beyond.
+    # Outputs whose turn may reach the samples; at a clamped border all those beyond it.
     low, high = 0, rule.n_out
     if rule.advance > 0:
         first = -(-(start - max(taps)) // rule.advance) * rule.period

@@ -1,4 +1,4 @@
-"""Which units have a field at all, and the boundary around what drafts provoke.
+"""Which units have a field at all, and which errors explain why a draft has none.
 
 A network that is being edited need not make sense: a map on the way may be empty, branches may not
 fit.  Nothing comes through an empty map, whatever later padding makes of it; and where a formula
@@ -66,14 +66,14 @@ def check_reached(graph: Graph, index: int, reference: int = 0) -> None:
 
 @contextmanager
 def field_of(graph: Graph, index: int) -> Iterator[None]:
-    """Turn whatever working out a field provokes into words.
+    """Turn any error while a field is computed into one that explains it.
 
     Raises
     ------
     UnitError
-        In place of an error that is none of ours, if the network has faults or its numbers leave
-        what a float can hold.  In a network without faults others are mistakes of the program and
-        stay what they are.
+        In place of another error, if the network has faults or its numbers exceed the range of a
+        float.  In a network without faults other errors are mistakes of the program and pass
+        unchanged.
     TooLargeError
         If memory runs out.
     """
@@ -94,7 +94,7 @@ def field_of(graph: Graph, index: int) -> Iterator[None]:
             ) from error
         if isinstance(error, ArithmeticError):
             raise UnitError(
-                f"no field of '{name}': its numbers leave what the program can hold; use factors "
+                f"no field of '{name}': its numbers exceed the range of a float; use factors "
                 "nearer to 1"
             ) from error
         raise

@@ -130,9 +130,9 @@ def behind(source: Fields, rules: AxisRules) -> Fields:
     first = through(source[0], rules[0])
     result = [first]
     for field_in, rule in zip(source[1:], rules[1:], strict=True):
-        # Both axes are alike in most networks: then they share one field.
-        alike = field_in is source[0] and rule == rules[0]
-        result.append(first if alike else through(field_in, rule))
+        # Both axes are the same in most networks: then they share one field.
+        is_same = field_in is source[0] and rule == rules[0]
+        result.append(first if is_same else through(field_in, rule))
     return tuple(result)
 
 

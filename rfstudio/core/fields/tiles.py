@@ -163,7 +163,7 @@ def _reasons(graph: Graph, local: Sequence[Fields], nodes: Sequence[Node]) -> tu
             elif any(x.n_in != x.n_out for x in node.rules):
                 found.append(f"'{node.name}' makes a map of a fixed size")
         elif any(isinstance(x, Periodic) and x.advance < 0 for x in node.rules):
-            found.append(f"'{node.name}' turns the map round")
+            found.append(f"'{node.name}' mirrors the map")
         elif any(isinstance(x, Window) and x.mode == "circular" for x in node.rules):
             found.append(f"'{node.name}' reads the other end of the map at its border")
         elif len(node.inputs) > 1:

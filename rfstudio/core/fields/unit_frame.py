@@ -1,4 +1,4 @@
-"""What the effective field of a unit is compared with: its theoretical field and visible region."""
+"""The theoretical field and visible region of a unit, to which its effective field is compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rfstudio.core.network.graph import Graph
 
 @dataclass(frozen=True, eq=False)
 class UnitFrame:
-    """The theoretical field and the visible region of one unit, found when they are asked for.
+    """The theoretical field and the visible region of one unit, found at their first use.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What one unit sees of the reference map."""
+"""What one unit sees of the reference map: its theoretical, visible and local region."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _compare_axis(analysis, graph, node, axis, ways, context) -> None:
         together: set[int] = set().union(*(present(x[u]) for x in seen))
         hulls[u] = (min(together), max(together)) if together else None
         assert field.interval(u) == hulls[u], (*context, u)
-    # Over the map's own units the range of the sizes lies within what is told, and if the
+    # Over the map's own units the range of the sizes is within the stated one, and if the
     # pattern repeats inside the map it is attained.
     own = [hulls[u] for u in units if u >= 0]
     sizes = [0 if hull is None else hull[1] - hull[0] + 1 for hull in own]
@@ -121,7 +121,7 @@ def _compare_axis(analysis, graph, node, axis, ways, context) -> None:
 
 
 def _compare_alignment(seen, jumps, field, before, context, branches, *, stands) -> None:
-    """Do all paths move alike, and do the centres of the branches coincide for every unit?"""
+    """Do all paths have one jump, and do the centres of the branches coincide for every unit?"""
     live = [(x, jump) for x, jump in zip(seen, jumps, strict=True) if any(x.values())]
     if len({jump for _, jump in live}) > 1:
         assert field.alignment is Alignment.STRIDE_MISMATCH, context

@@ -1,4 +1,4 @@
-"""Supports of large 3-D maps stay within memory: they are kept as products of axis sets."""
+"""Supports of large 3-D maps stay within memory: they are stored as products of axis sets."""
 
 from __future__ import annotations
 

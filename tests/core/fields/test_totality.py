@@ -69,7 +69,7 @@ def test_that_a_document_without_layers_has_an_analysis() -> None:
 def test_that_a_reference_in_the_middle_gives_the_field_from_there() -> None:
     vgg = read_preset("vgg16")
     analysis = analyze(vgg, reference="pool2")
-    # Two 3×3 convolutions see 5 samples of the pool in front of them.
+    # Two 3×3 convolutions see 5 samples of the pool before them.
     assert analysis["conv3_2"].rf_size == (5, 5)
     assert analysis["conv3_2"].jump == (1, 1)
     assert analysis.unit("conv3_2", (0, 0)).visible_region == ((0, 2), (0, 2))

@@ -38,7 +38,7 @@ RESIDUAL = Architecture(
     input_size=(32, 32),
     layers=(conv("a"), Residual((conv("b"), conv("c")), (conv("d", 1),)), conv("e")),
 )
-# Taps of 2 without padding in front, beside the identity: the centres lie half a pixel apart.
+# Taps of 2 without padding before, beside the identity: the centres are half a pixel apart.
 MISALIGNED = Architecture(
     name="misaligned",
     input_size=(32, 32),

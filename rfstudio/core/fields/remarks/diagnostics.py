@@ -91,7 +91,7 @@ def _sampled_ranges(
                     "range_at_ends",
                     f"from '{node.name}' on, where fields differ from unit to unit, their smallest "
                     f"and largest size are those of the first and last {MAX_UNITS // 2:,} units of "
-                    "an axis: the map is too large to look at all of them live.",
+                    "an axis: the map is too large to examine all while editing.",
                     "note",
                 ),
             )
@@ -112,13 +112,13 @@ _MAX_LISTED = 1 << 20
 
 
 def _without_field(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic]]:
-    """Remark on the first layer with units, after each empty map, that nothing comes to."""
+    """Remark on the first layer with units, after each empty map, that nothing reaches."""
     nodes = graph.nodes
-    told: set[int] = set()
+    named: set[int] = set()
     for index, empty in cut_off(graph, reference).items():
-        if 0 in nodes[index].size or empty in told:
+        if 0 in nodes[index].size or empty in named:
             continue
-        told.add(empty)
+        named.add(empty)
         name = nodes[index].name
         yield (
             index,
@@ -126,7 +126,7 @@ def _without_field(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnost
                 name,
                 "no_field",
                 f"'{name}' has no field: the map of '{nodes[empty].name}' before it is empty, so "
-                "nothing comes through to it and to what reads it alone.",
+                "nothing reaches it or the layers that read only it.",
             ),
         )
 
@@ -144,8 +144,8 @@ def _beyond_counting(
                 Diagnostic(
                     node.name,
                     "field_too_large",
-                    f"from '{node.name}' on the field is beyond what is worked out: it reaches "
-                    f"more than 10^17 pixels far, or joins more than {MAX_TRACKS} branches of "
+                    f"from '{node.name}' on the field is too large to compute: it reaches "
+                    f"further than 10^17 pixels, or joins more than {MAX_TRACKS} branches of "
                     "different strides; use smaller strides, kernels and dilations, and the same "
                     "product of strides in all branches.",
                 ),
@@ -200,7 +200,7 @@ def _locally(node: Node, local: tuple[AxisField, ...]) -> str:
 
 def _declared(name: str, op: ops.Custom) -> Diagnostic:
     label = op.label or "an operation that the program does not know"
-    message = f"'{name}' stands for {label}; its geometry is as declared by hand."
+    message = f"'{name}' is a placeholder for {label}; its geometry is as declared by hand."
     if op.whole and (op.kernel_size, op.stride, op.padding, op.dilation) != (1, 1, 0, 1):
         message += (
             " It is global, so each output reads the whole map: its window says how large the "
@@ -263,16 +263,16 @@ def _blind_by_count(rule: Window) -> int:
     reach = rule.dilation * (rule.kernel - 1)
 
     def opening_before(place: int) -> int:
-        """Return how many windows have their first tap in front of `place`."""
+        """Return how many windows have their first tap before `place`."""
         return min(max(-(-(place + rule.before) // rule.stride), 0), rule.n_out)
 
-    in_front, inside = opening_before(-reach), opening_before(0)
-    blind = in_front + rule.n_out - opening_before(rule.n_read)
+    outside, inside = opening_before(-reach), opening_before(0)
+    blind = outside + rule.n_out - opening_before(rule.n_read)
     if rule.dilation <= rule.n_read:
         return blind
-    # The taps of a window that opens in front may step over the whole map: the first one that
-    # does not lie in front of it lies at the window's start modulo the dilation.
-    count, start = inside - in_front, in_front * rule.stride - rule.before + reach
+    # The taps of a window that opens before the map may step over all of it: the first tap that
+    # is not before the map is at the window's start modulo the dilation.
+    count, start = inside - outside, outside * rule.stride - rule.before + reach
     beyond = start + rule.dilation - rule.n_read
     stepped = sum_of_floors(count, rule.dilation, rule.stride, beyond)
     return blind + stepped - sum_of_floors(count, rule.dilation, rule.stride, start)

@@ -36,13 +36,13 @@ MAX_SCANNED = 200_000
 _WHY: dict[Reason, str] = {
     "causal": "That is causal by design: no branch reads anything after the unit, so the one "
     "that reads more has its centre further back.",
-    "windows": "The offset belongs to attention windows: a window stays where it is for all the "
-    "units that it holds.",
-    "alternating": "It depends on the phase of the unit, as down- and upsampling by even factors "
-    "make it, so no padding undoes it.",
+    "windows": "The offset comes from attention windows: all units in a window see the same "
+    "region.",
+    "alternating": "It depends on the phase of the unit, as after down- and upsampling by even "
+    "factors, so no padding can remove it.",
     "constant": "No change of a padding, a crop or a kernel that was tried, one on each branch, "
     "aligns them and keeps all sizes.",
-    "inherited": "It comes with the map at which the branches part, whose field depends on the "
+    "inherited": "It comes from the map at which the branches part, whose field depends on the "
     "phase of the unit.",
 }
 
@@ -117,7 +117,7 @@ def misalignments(
 def _not_looked_at(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
     name = graph.nodes[misfit.index].name
     message = (
-        f"from '{name}' on, merges whose branches do not align are not looked at one by one: there "
+        f"from '{name}' on, merges whose branches do not align are not examined one by one: there "
         "are too many for so many layers. Align the first ones."
     )
     return Diagnostic(name, "too_many_misfits", message, "note")
@@ -150,7 +150,7 @@ def _offset(
         worst.offset, worst.offset, worst.drift
     )
     what = (
-        f"'{node.name}' joins branches whose centres lie {_distance(spread)} along "
+        f"'{node.name}' joins branches whose centres are {_distance(spread)} along "
         f"{_axes(graph, misfit)}: '{graph.nodes[a].name}' and '{graph.nodes[b].name}'."
     )
     if remedy is not None:

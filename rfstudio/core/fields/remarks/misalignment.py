@@ -44,7 +44,7 @@ class Spread(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """What is the matter with a merge.
+    """Why the branches of one merge do not align.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ Try = Callable[[Architecture], tuple[Graph, frozenset[int]]]
 
 
 def dominators(graph: Graph, reference: int = 0) -> list[int]:
-    """Return for each node the last one before it that lies on all paths from the reference."""
+    """Return for each node the last one before it that is on all paths from the reference."""
     nodes = graph.nodes
     above = [-1] * len(nodes)
     depth = [0] * len(nodes)
@@ -144,7 +144,7 @@ def cause_of(
     bad
         Indices of all merges that do not align.
     relatives
-        Keeps what was worked out, for the next merge.
+        Stores what was worked out, for the next merge.
     """
     nodes = _between(graph, fork, index)
     fields = relatives.fields(fork, index)
@@ -221,7 +221,7 @@ def remedy_of(
 
     Tried are other paddings, kernels with one tap more or less, and other crops, of one layer on
     each branch that has to move.  A change counts if it aligns the merge, spoils no other one,
-    and keeps the size of every map.
+    and preserves the size of every map.
 
     Parameters
     ----------
@@ -355,7 +355,7 @@ def _repadded(
         total = before + after + rule.dilation * more
         first = int(moved)
         kernels.append(kernel)
-        # The same total keeps the size; with a stride a little more may keep it, too.
+        # The same total preserves the size; with a stride a little more may do so, too.
         spare = [x for x in range(total - first, total - first + rule.stride) if x >= 0]
         spare.sort(key=lambda x: abs(x - first))
         if step == 0 and not more:

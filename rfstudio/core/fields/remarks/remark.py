@@ -40,7 +40,7 @@ class Diagnostic:
     code
         A word for programs.
     message
-        What is the matter and what can be done, for people.
+        What is unusual and what can be done about it, for people.
     severity
         "error": the network would not run; "warning": probably not what was meant; "note".
     remedy

@@ -53,7 +53,7 @@ def test_that_only_the_first_layer_with_a_field_beyond_the_input_is_named() -> N
 @pytest.mark.parametrize(
     ("op", "rows"),
     [
-        (ops.Conv(kernel_size=3, padding=4), 4),  # two rows in front and two behind
+        (ops.Conv(kernel_size=3, padding=4), 4),  # two rows before and two after
         (ops.MaxPool(kernel_size=2, stride=1, padding=((3, 0), (0, 0))), 2),
         (ops.ConvTranspose(kernel_size=1, stride=2), 63),  # every second row of 127
     ],

@@ -84,7 +84,7 @@ def test_that_a_remedy_of_a_preset_was_tried() -> None:
 @pytest.mark.parametrize(
     ("branch", "remedy"),
     [
-        # Padding on one side only: as much in front as behind.
+        # Padding on one side only: as much before as after.
         ((_conv(3, 1, ((0, 2), (1, 1)), name="left"),), "padding 1 in 'sum.left'"),
         # A crop that takes from one side what a valid window takes from both.
         ((_conv(1, 1, 0), Layer(ops.Crop(margins=((0, 2), (0, 2))), "cut")), "margins"),
