@@ -1,10 +1,9 @@
 """The expected effective receptive field of a unit in closed form, and its path counts.
 
 One walk from the unit back to the input (`rfstudio.core.effective.flow_back`), in numpy alone, for
-any network.
-The expected field is E[Σ_i g²] of the gradient g of all the unit's channels, over random weights
-and images: what the measured `energy` tends to (Luo et al. [1]_, section 2).  Where that is exact
-and where it is a model is said by the result and derived in docs/expected-erf.md.
+any network.  The expected field is E[Σ_i g²] of the gradient g of all the unit's channels, over
+random weights and images: what the measured `energy` tends to (Luo et al. [1]_, section 2).  The
+result says where that is exact and where it is a model; docs/expected-erf.md derives both.
 
 References
 ----------
@@ -83,7 +82,7 @@ class Erf:
         return Metrics(self.map, self.frame)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the map, so that numpy takes the field for it."""
+        """Return the map, so that numpy can use the field as an array."""
         return np.array(self.map, dtype=dtype, copy=bool(copy))
 
 
@@ -127,7 +126,7 @@ def expected_erf(
     UnitError
         If there is no such unit, or nothing leads to it from the reference.
     TooLargeError
-        If it would take more time or memory than is spent on it.
+        If it would take more time or memory than is allowed.
     RFStudioError
         If there is no such `batch_norm`.
     """
@@ -190,8 +189,8 @@ def _expected(
 def source_of_same_field(graph: Graph, index: int) -> int | None:
     """Return the node whose units have the same expected fields, but for a factor.
 
-    That is what a layer reads which only scales what flows back, all channels by one factor: then
-    whoever wants the sizes of all fields need not work this one out.  None: there is no such node.
+    That is what a layer reads which only scales what flows back, all channels by one factor: to get
+    the sizes of all fields, this one need not be worked out.  None: there is no such node.
     """
     node, energy = graph.nodes[index], energy_of(graph, target=index, joined=True)
     how = energy.layers[index].backward
@@ -227,7 +226,7 @@ _MEASURED = (
     "modelled with weights that are independent of each other, which trained ones are not."
 )
 
-_CORRELATED = "gradients that overlapping windows add up are taken to be independent"
+_CORRELATED = "gradients that overlapping windows add up are assumed to be independent"
 
 
 def _sentence(reason: str, names: list[str]) -> str:
@@ -257,7 +256,7 @@ def path_counts(
     reference
         Node whose map the counts are over.
     means
-        Whether means and interpolations keep their own weights (of which the absolute value
+        Whether means and interpolations have their own weights (of which the absolute value
         counts), so that a path through an average pool counts 1 over its taps; otherwise all
         paths count 1 and the values are whole numbers.
 
@@ -305,7 +304,7 @@ def counting(op: ops.Op, rules: AxisRules, *, keep_means: bool = True) -> Backwa
     op, rules
         The layer.
     keep_means
-        Whether means and interpolations keep their own weights (of which the absolute value
+        Whether means and interpolations have their own weights (of which the absolute value
         counts); otherwise all taps of all layers count 1.
     """
     if keep_means and op.keeps_weights:

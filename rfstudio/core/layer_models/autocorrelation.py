@@ -1,13 +1,13 @@
 """How gradients at neighbouring positions depend on each other: a correlation for each lag.
 
-A convolution of random weights lets gradients add up without memory, but a mean over a window
+After a convolution of random weights gradients are independent, but a mean over a window
 gives all its samples the same gradient.  Where a later overlapping window adds them up again, the
 energy is more than the sum of energies, by what the two-point map E[g(q) g(q′)] says.  Of that the
 sum over all places is carried, by lag q′ − q and over that of the energies,
 
     R(lag) = Σ_q E[g(q) g(q + lag)] / Σ_q E[g(q)²],
 
-so that it costs next to nothing; lags up to `REACH` each for itself, farther ones as one number.
+so that it costs next to nothing; lags up to `REACH` one by one, farther ones as one number.
 A layer with fixed weights w makes of it
 
 (E3) R_in(a) ∝ Σ_b T(a, b) R_out(b), T(a, b) = Σ w(i, q) w(i + b, q + a),
@@ -100,7 +100,7 @@ def blended(
 ) -> Autocorrelation | None:
     """Return the correlations of a sum of independent gradients, the first with that share."""
     if a is None or b is None:
-        # Beside what does not depend on each other, all correlations are so much less.
+        # Beside gradients that do not depend on each other, all correlations are so much less.
         if a is not None:
             return a.gated(share)
         return None if b is None else b.gated(1 - share)
@@ -305,7 +305,7 @@ def _reach(rule: Window) -> int:
 
 @remembered(512)
 def _ways(rule: Window, lags: range, reach: int) -> Values:
-    """Return T of (E3): in how many ways two windows hold samples that lie a lag apart.
+    """Return T of (E3): in how many ways two windows hold samples that are a lag apart.
 
     A row for each lag of inputs, a column for each lag of outputs up to `reach`.
     """

@@ -13,7 +13,7 @@ from rfstudio.core.layer_models.spread import Values
 
 
 class Kind(Enum):
-    """Which products of gradients pairs are; the first three are of one channel."""
+    """The kinds of pairs, by their products of gradients; the first three are of one channel."""
 
     SAME = 1
     """Of one channel, at two places."""

@@ -1,4 +1,4 @@
-"""What is known of one layer of a random network: how energy flows back, how large values are.
+"""A layer of a random network as a model: how energy flows back, how large its values are.
 
 A model of an operation is its method `energy_model`: of the place of the layer and the runs of
 channels of the map that it reads it returns a `Layer`.

@@ -32,7 +32,7 @@ Points: TypeAlias = NDArray[np.float64]
 
 
 class Curve(Hashable, Protocol):
-    """One function φ that is applied to every value for itself: an activation."""
+    """One function φ that is applied to every value by itself: an activation."""
 
     @property
     def slope_below(self) -> float | None:
@@ -169,7 +169,7 @@ class Moments(NamedTuple):
     def norm_variance(self) -> float:
         """What a warmed batch norm divides squares by, but for its eps.
 
-        A channel without any variance keeps the statistics of a fresh norm.
+        A channel without any variance has the statistics of a fresh norm.
         """
         return self.variance if self.variance > 1e-12 * self.square else 1.0
 
@@ -258,7 +258,7 @@ def averaged(x: Moments, count: float) -> Moments:
     spread = x.square - x.mean**2
     if spread <= 0:
         return x
-    # The distribution keeps its form around its mean, which is enough to tell signs.
+    # The distribution keeps its form around its mean, which is accurate enough for signs.
     law = x.distribution()
     centred = law.points - law.mean
     shrink = ((square - x.mean**2) / spread) ** 0.5

@@ -3,7 +3,7 @@
 Where g(q) and g(q′) are not independent, a sample that both read gets 2 E[g(q) g(q′)] on top of
 both energies.  Of that two-point map the sum over all places is known for each lag (see
 `rfstudio.core.layer_models.autocorrelation`).  Where in the map it is follows from the energies M:
-a correlation has no more than √(M(q) M(q′)), so it is taken for a share of that which is the same
+a correlation has no more than √(M(q) M(q′)), so it is modelled as a share of that which is the same
 everywhere:
 
 (E4) E[g(q) g(q + lag)] = ρ(lag) √(M(q) M(q + lag)), ρ(lag) = R(lag) Σ_q M / Σ_q √(M(q) M(q + lag)).
@@ -60,7 +60,7 @@ def spread_pairs(
             lows.append(low)
         return common, tuple(lows)
 
-    # The energies themselves, pairs of one place, reach everything; all others lie within.
+    # The energies themselves, pairs of one place, reach everything; all others reach less.
     result, lows = read_by_both(weighted, (0,) * values.ndim)
     if result is weighted:
         result = result.copy()
@@ -85,7 +85,7 @@ def spread_pairs(
 
 @remembered(256)
 def _steps(rule: Window, most: int, count: int) -> tuple[int, ...]:
-    """Return by how many outputs two windows may lie apart and still read one sample both."""
+    """Return by how many outputs two windows may be apart and still read a common sample."""
     reach = rule.dilation * (rule.kernel - 1) // rule.stride
     steps = range(min(reach, most, count - 1) + 1)
     return tuple([x for x in steps if x * rule.stride % rule.dilation == 0])
@@ -110,7 +110,7 @@ def _lags(
     """Return the lags that reach so far, one of each two that are opposite.
 
     Each is an index of an array of that shape with no lag in its middle; with it come the places
-    where the two ends of its pairs lie.
+    where the two ends of its pairs are.
     """
     return [
         (

@@ -1,4 +1,4 @@
-"""What models of windows have in common: how much of them is on the map, what pools do to values.
+"""Shared parts of models of windows: their share on the map, and what pools do to values.
 
 Derivations are in docs/expected-erf.md.
 """
@@ -33,7 +33,7 @@ def shares_on_map(rules: AxisRules) -> tuple[float, float, Profile | None]:
 
     (E13) s → f̄ s, k → mean of f² over taps · k.  A tap is on the map at a share f of all
     positions; two distant values have it in common at f² of all pairs.  So padding makes a
-    channel's mean depend on the position, which a norm takes for variance.
+    channel's mean depend on the position, which a norm counts as variance.
     """
     first = second = 1.0
     profile: list[Any] = []
@@ -116,7 +116,7 @@ def maximum(place: Place, runs: Runs) -> Layer:
     return Layer(
         backward,
         tuple([(n, x) for n, x, _ in found]),
-        "max pooling is taken to choose each sample of its window equally often, "
+        "max pooling is assumed to choose each sample of its window equally often, "
         "whatever the gradient",
         sums=_overlaps(rules),
         open=gate,
@@ -138,7 +138,7 @@ def mean(rules: AxisRules, place: Place, runs: Runs) -> Layer:
 
 
 def mean_of_channels(taps: int, place: Place, runs: Runs) -> Layer:
-    """Return the layer of what is taken for a mean over taps and, if need be, channels."""
+    """Return the layer of what is modelled as a mean over taps and, if need be, channels."""
     share, out = _of_all_channels(place, tuple([(n, averaged(x, taps)) for n, x in runs]))
     factor = share / max(taps, 1) ** 2
     correlation = pooled(tuple([as_mean(x) for x in place.rules]))
@@ -148,7 +148,7 @@ def mean_of_channels(taps: int, place: Place, runs: Runs) -> Layer:
 
 
 def mean_of_groups(place: Place, runs: Runs) -> Layer:
-    """Return the layer of what is taken for a mean over groups of positions, as of (E18).
+    """Return the layer of what is modelled as a mean over groups of positions, as of (E18).
 
     With another number of channels, each of them gets the mean over all as well.
     """

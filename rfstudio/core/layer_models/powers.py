@@ -77,8 +77,8 @@ def power_average(exponent: float, taps: int, place: Place, runs: Runs) -> Layer
     return Layer(
         backward,
         tuple([(n, x.moments) for n, x in found]),
-        "power-average pooling is taken to read values that depend neither on each other nor on "
-        "the gradient",
+        "power-average pooling is assumed to read values that depend neither on each other nor "
+        "on the gradient",
         correlates=together > 0.02,
         sums=any(x.overlaps for x in place.rules),
         open=energy / alone if alone > 0 else 1.0,

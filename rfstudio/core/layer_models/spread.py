@@ -34,7 +34,7 @@ from rfstudio.core.memo import remembered
 Values: TypeAlias = NDArray[np.float64]
 
 _PRODUCTS = 45_000
-"""Multiplications for each tap and one more, up to which a product with a small matrix is faster
+"""Multiplications per tap, plus one, up to which a product with a small matrix is faster
 than adding up shifted maps (measured)."""
 
 _ENTRIES = 20_000

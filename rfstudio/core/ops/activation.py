@@ -72,12 +72,12 @@ class Activation(Pointwise):
         remark = ""
         if self.slope_below is None:
             remark = (
-                "slopes of activations are taken at the values of wide layers; with skips, few "
+                "slopes of activations are modelled for values of wide layers; with skips, few "
                 "channels and no norms a map was 5 % off"
             )
         elif not all(x.is_normal for _, x in runs):
             remark = (
-                "gates behind values that are mostly positive are taken from a model of them; "
+                "gates after values that are mostly positive follow a model of those values; "
                 "after 14 blocks a map was 3 % off"
             )
         backward = Backward(one_or_each([x for x, _ in found]), gate=_opened(self, average(runs)))

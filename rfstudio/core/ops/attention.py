@@ -72,8 +72,8 @@ class MultiHead(Operation):
                 keep=through_logits / tokens,
             ),
             ((place.channels, random_sums(Moments(mixed, x.shared), 4.0)),),
-            "attention is taken to mix all its tokens alike; after two blocks maps were 5 to 19 % "
-            "off",
+            "attention is assumed to mix all its tokens equally; after two blocks maps were 5 to "
+            "19 % off",
             correlates=True,
         )
 
@@ -122,8 +122,8 @@ class WindowAttention(MultiHead):
     """Self-attention among the positions of one window of a grid of windows.
 
     `shift_size` is Swin's: the map is rolled by it and cut at the border by a mask, so windows
-    start at it plus multiples of the window.  `shift`, with which they start at multiples of the
-    window minus it, is what files said before; it may still be given instead.
+    start at it plus multiples of the window.  Older files have `shift` instead, with which windows
+    start at multiples of the window minus it; it is still accepted.
     """
 
     keyword: ClassVar[str] = "window_attention"

@@ -56,7 +56,7 @@ class Mixer(Operation):
         return by_position(rules)
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
-        remark = "mixing in blocks is taken for the mean over them"
+        remark = "mixing in blocks is modelled as the mean over them"
         return mean_of_groups(place, runs)._replace(remark=remark)
 
 

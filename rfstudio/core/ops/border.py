@@ -89,7 +89,7 @@ class Pad(Border, FollowsSize):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop(Border, FollowsSize):
-    """Keeps a part of the map: the middle of a given size, or all but given margins."""
+    """Cuts a part out of the map: the middle of a given size, or all but given margins."""
 
     keyword: ClassVar[str] = "crop"
     title: ClassVar[str] = "Crop"
@@ -98,11 +98,11 @@ class Crop(Border, FollowsSize):
     )
 
     size: Sizes | None = size_parameter(
-        "Size that is kept, from the middle; this or margins.", None
+        "Size of the middle part to cut out; this or margins.", None
     )
     size_of: str | None = parameter(Kind.LAYER, SIZE_OF_TEXT, None)
     margins: Padding | None = parameter(
-        Kind.PADDING, "Samples cut from the front and the back; this or size.", None
+        Kind.PADDING, "Samples cut from the start and the end; this or size.", None
     )
 
     def _check(self) -> None:

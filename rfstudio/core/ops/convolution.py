@@ -97,7 +97,7 @@ class WindowConvolution(Convolution, Windowed):
         channels = max(place.channels_in, 1)
         factor = 2.0 * place.channels / (channels * prod(per_axis(self.kernel_size, len(rules))))
         if place.channels % channels == 0 and group_count(self, channels) == channels:
-            times = place.channels // channels  # of a depthwise one, channels keep their values
+            times = place.channels // channels  # of a depthwise one, channels stay separate
         else:
             runs, times = ((1, average(runs)),), place.channels
         square, shared, profile = shares_on_map(rules)
@@ -157,12 +157,12 @@ class ConvTranspose(Convolution):
     )
     padding: Padding = parameter(
         Kind.PADDING,
-        "Samples cut from the front and the back of the output; same: so many that it has stride "
+        "Samples cut from the start and the end of the output; same: so many that it has stride "
         "times the size.",
         0,
     )
     output_padding: Sizes = parameter(
-        Kind.SIZES, "Samples added to the back of the output.", 0, minimum=0
+        Kind.SIZES, "Samples added to the end of the output.", 0, minimum=0
     )
     dilation: Sizes = size_parameter(DILATION_TEXT, 1)
     groups: Groups = parameter(Kind.GROUPS, GROUPS_TEXT, 1, minimum=1)
@@ -312,6 +312,6 @@ class DeformConv(WindowConvolution):
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
         still = place._replace(rules=window_rules(self, place.size_in))
-        remark = "deformable convolutions are taken with offsets of 0, as before any training"
+        remark = "deformable convolutions are modelled with offsets of 0, as before any training"
         # The class is named since dataclasses with slots are made twice.
         return super(DeformConv, self).energy_model(still, runs)._replace(remark=remark)

@@ -107,5 +107,5 @@ class Custom(Windowed):
         kernels = per_axis(self.kernel_size, axes)
         read = zip(self.is_whole(axes), place.size_in, kernels, strict=True)
         taps = prod([n if whole else k for whole, n, k in read])
-        remark = "a custom operation is taken for the mean over its window"
+        remark = "a custom operation is modelled as the mean over its window"
         return mean_of_channels(taps, place, runs)._replace(remark=remark)

@@ -71,6 +71,6 @@ class SqueezeExcite(Mixing):
         return Layer(
             spreading(place.rules, each, keep=open_square),
             tuple([(n, scaled(y, open_square**0.5)) for n, y in runs]),
-            "squeeze-and-excite is taken with gates that are independent of what they scale",
+            "squeeze-and-excite is modelled with gates independent of what they scale",
             correlates=True,
         )

@@ -54,8 +54,8 @@ def axis_rules(op: Op, sizes: tuple[int, ...], *, batch_norm_training: bool = Fa
     Raises
     ------
     OpError
-        If a parameter of `op` is given for another number of axes, or its map would be beyond
-        what is worked out.
+        If a parameter of `op` is given for another number of axes, or its map would be too large
+        to work out.
     """
     if excess := excess_of(op, sizes):
         raise OpError(excess)
@@ -63,9 +63,9 @@ def axis_rules(op: Op, sizes: tuple[int, ...], *, batch_norm_training: bool = Fa
 
 
 def excess_of(op: Op, sizes: tuple[int, ...]) -> str:
-    """Return why `op` is beyond what is worked out for a map of that size, or an empty text.
+    """Return why `op` is too large to work out for a map of that size, or an empty text.
 
-    A slip of the hand, such as a factor of a million, would keep the program busy for hours.
+    A typing mistake, such as a factor of a million, would keep the program busy for hours.
     """
     for n, (side, pattern) in zip(sizes, op.demands(sizes), strict=True):
         if side > max(MAX_SIDE, n):

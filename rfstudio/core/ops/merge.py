@@ -76,7 +76,7 @@ class Add(KeepsChannels, Merge):
     joins_channels: ClassVar[bool] = False
 
     def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
-        remark = "sources of a sum that share what they come from are taken to be independent"
+        remark = "sources of a sum with a common origin are assumed to be independent"
         return Layer(PASS, _combined(sources, _sum), "" if apart else remark)
 
 
@@ -92,7 +92,7 @@ class Multiply(KeepsChannels, Merge):
         """(E28) A product passes on to a source the mean squares of all others."""
         squares = [average(runs).square for runs in sources]
         edges = [prod(squares[:k] + squares[k + 1 :]) for k in range(len(squares))]
-        remark = "factors of a product are taken to be independent"
+        remark = "factors of a product are assumed to be independent"
         return Layer(PASS, _combined(sources, _product), remark, edges=tuple(edges))
 
 

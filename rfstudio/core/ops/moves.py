@@ -39,7 +39,7 @@ class Move(Free, KeepsChannels):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice(Move):
-    """Keeps the positions start, start + step … before stop, along each axis."""
+    """Reads the positions start, start + step … before stop, along each axis."""
 
     keyword: ClassVar[str] = "slice"
     title: ClassVar[str] = "Slice"
@@ -50,7 +50,7 @@ class Slice(Move):
     stop: Sizes | None = parameter(
         Kind.SIZES, "Position before which to stop; negative: from the end; empty: the end.", None
     )
-    step: Sizes = size_parameter("Distance of two positions that are kept.", 1)
+    step: Sizes = size_parameter("Distance between two positions that remain.", 1)
 
     @classmethod
     def usual(cls) -> Self:
@@ -58,7 +58,7 @@ class Slice(Move):
 
     @property
     def depends_on_size(self) -> bool:
-        """Whether where it starts, or how much it keeps, does not move with the ends of the map."""
+        """Whether its start or its length does not move with the ends of the map."""
         stops = () if self.stop is None else self.stop
         return bool(np.min(self.start) < 0 or np.max(stops, initial=-1) >= 0)
 
@@ -102,7 +102,7 @@ class Roll(Move):
 
 
 def _least_turn(shift: int, n: int) -> int:
-    """Return the shift of the least size that moves `n` samples alike."""
+    """Return the shift of the least size with the same effect on `n` samples."""
     turn = shift % max(n, 1)
     return turn - n if 2 * turn > n else turn
 

@@ -122,7 +122,7 @@ class LayerNorm(Pointwise):
         out: Runs = ((channels, _standard(x, x.mean**2, variance)),)
         if len(runs) > 1 and variance > 0:
             out = tuple([(n, shifted(y, x.mean, variance**-0.5)) for n, y in runs])
-        remark = "layer norm is taken with the expected variance over its channels"
+        remark = "layer norm is modelled with the expected variance over its channels"
         return Layer(backward, out, remark)
 
 
@@ -166,7 +166,7 @@ class LocalResponseNorm(Free, Pointwise):
         return Layer(
             Backward(factor**2),
             tuple([(n, scaled(x, factor)) for n, x in runs]),
-            "local response norm is taken with the expected energy of its channels",
+            "local response norm is modelled with the expected energy of its channels",
         )
 
 
@@ -215,7 +215,7 @@ class BatchNorm(Pointwise):
         out: Runs = tuple([(n, standardized(x)) for n, x in runs])
         if all(x == out[0][1] for _, x in out):
             out = ((place.channels, out[0][1]),)  # from here on all have the same moments
-        remark = "batch norm is taken to divide by the expected variance of its channels"
+        remark = "batch norm is assumed to divide by the expected variance of its channels"
         return Layer(Backward(gains), out, remark)
 
 
@@ -250,7 +250,7 @@ def _over_map(groups: int, eps: float, place: Place, runs: Runs) -> Layer:
     return Layer(
         spreading(everywhere, each, keep=keep),
         tuple(out),
-        "norms over the map are taken with their expected statistics",
+        "norms over the map are modelled with their expected statistics",
         correlates=True,
     )
 

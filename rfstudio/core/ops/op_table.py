@@ -1,4 +1,4 @@
-"""Tables of functions of operations, one for each type: how other parts of the program know them.
+"""Tables of functions of operations, one for each type, by which other parts support operations.
 
 An entry is made by a decorator and typed: the function of `ops.Conv` is given an `ops.Conv`.  An
 entry of a base class is that of all its operations without one of their own.

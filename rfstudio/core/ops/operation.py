@@ -1,4 +1,4 @@
-"""What every operation is: words, parameters, traits, positions, channels, costs and energy.
+"""The base of every operation: words, parameters, traits, positions, channels, costs and energy.
 
 An operation is a class of its family's module, and this base says what it has to answer.  A class
 that leaves out one of the answers is refused when it is defined, and by mypy where it is made.
@@ -66,7 +66,7 @@ class Operation:
     weighted
         Whether learned weights mix its channels.
     keeps_weights
-        Whether its taps have fixed weights, as those of a mean, which a count of paths keeps;
+        Whether its taps have fixed weights, as those of a mean, which a count of paths uses;
         otherwise every tap counts 1.
     merges
         Whether it joins several maps.
@@ -84,7 +84,7 @@ class Operation:
         Whether it has no learned parameters and no multiply-adds.
     followed_apart
         Whether gradients that come to it from several layers are to be followed apart from each
-        other when energy is measured: it is a gate, or keeps channels and places.  Weights mix
+        other when energy is measured: it is a gate, or preserves channels and places.  Weights mix
         channels, after which it does not matter.
     alternatives
         Groups of parameters of which one excludes the others.
@@ -136,7 +136,7 @@ class Operation:
 
     @classmethod
     def usual(cls) -> Self:
-        """Return what a newly added layer has: the usual choice, which keeps sizes if it can."""
+        """Return what a newly added layer has: the usual one, with the same sizes if possible."""
         return cls()
 
     def text(self, axes: int) -> str:
@@ -243,7 +243,7 @@ Op: TypeAlias = Operation
 
 
 def _missing(cls: type[Operation]) -> list[str]:
-    """Return the names of what a type of operation would have to say."""
+    """Return the names of the answers that a type of operation does not give."""
     declared = [
         name
         for base in cls.__mro__
@@ -256,7 +256,7 @@ def _missing(cls: type[Operation]) -> list[str]:
 
 def parameters(op_type: type[Operation]) -> tuple[Parameter, ...]:
     """Return the parameters of a type of operation, in the order of the file format."""
-    # mypy takes the class for one of its instances when it asks whether it has a hash.
+    # mypy mistakes the class for one of its instances when it checks for a hash.
     return _parameters(op_type)  # type: ignore[arg-type]
 
 
@@ -386,7 +386,7 @@ class ToOne(Patternless):
 
 
 class Mixing(Patternless, KeepsChannels):
-    """An operation that keeps the size of the map, and of which each position reads all of it."""
+    """An operation that leaves the size of the map, and of which each position reads all of it."""
 
     __slots__ = ()
 

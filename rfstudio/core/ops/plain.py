@@ -27,7 +27,7 @@ class Softmax(Free, Pointwise):
         return Layer(
             Backward(moved / channels**2),
             ((channels, out),),
-            "softmax is taken with normal inputs to all channels",
+            "softmax is modelled with normal inputs to all channels",
         )
 
 

@@ -218,7 +218,7 @@ class PixelShuffle(Free):
         return Layer(
             spreading(place.rules, factor, correlation=correlation),
             ((place.channels, x._replace(shared=shared)),),
-            "" if place.apart else "a shuffle is taken to read channels that are all alike",
+            "" if place.apart else "a shuffle is assumed to read channels of equal statistics",
         )
 
 

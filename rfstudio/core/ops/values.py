@@ -146,7 +146,7 @@ def flags_per_axis(value: Flags, axes: int) -> tuple[bool, ...]:
 
 
 def kept_per_axis(value: KeptSizes, sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return `value` as one integer per axis, that of `sizes` where an axis is kept.
+    """Return `value` as one integer per axis, that of `sizes` where an axis is unchanged.
 
     Raises
     ------
@@ -284,7 +284,7 @@ SIZE_OF_TEXT = "Layer whose map gives the size of the output, at any size of the
 KERNEL_TEXT = "Number of taps of the window along each axis."
 STRIDE_TEXT = "Distance between two placements of the window, in samples of the layer's input."
 DILATION_TEXT = "Distance between two taps of the window; 1 means adjacent."
-PADDING_TEXT = "Samples added in front of the first and behind the last; negative values crop."
+PADDING_TEXT = "Samples added before the first and after the last; negative values crop."
 OUT_CHANNELS_TEXT = "Number of output channels; empty: as many as the input has."
 GROUPS_TEXT = "Channel groups that do not mix; depthwise: one group per channel."
 BIAS_TEXT = "Whether a learned constant is added to every output channel."

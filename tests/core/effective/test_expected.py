@@ -169,7 +169,7 @@ def test_that_exact_maps_are_what_samples_tend_to(name: str) -> None:
     assert np.sqrt((surprise**2).mean()) < 1.6
 
 
-# Distance of the maps at which the model itself stands, and share of the total it may be off.
+# Distance of the maps that the model itself has, and share of the total it may be off.
 APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
     "post-activation skips": (
         [_conv(), RELU, *_times(3, _residual(_conv(), RELU, _conv()), RELU)],
@@ -194,7 +194,7 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         0.012,
         0.15,
     ),
-    "skips behind a concat of unlike branches": (
+    "skips after a concat of unlike branches": (
         [
             _conv(),
             RELU,
@@ -206,7 +206,7 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         0.012,
         0.15,
     ),
-    "a gate behind the norm of gated values": (
+    "a gate after the norm of gated values": (
         [
             _conv(),
             NORM,
@@ -219,7 +219,7 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         0.012,
         0.1,
     ),
-    "a mean behind an overlapping max pool": (
+    "a mean after an overlapping max pool": (
         [
             _conv(),
             RELU,
@@ -232,7 +232,7 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         0.03,
         0.15,
     ),
-    "shuffled channels behind a norm": (
+    "shuffled channels after a norm": (
         [
             _conv(),
             NORM,
@@ -267,7 +267,7 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         0.015,
         0.1,
     ),
-    "max pooling in front of relu": (
+    "max pooling before relu": (
         [_conv(), ops.MaxPool(kernel_size=3, stride=2), RELU, _conv()],
         0.012,
         0.1,
@@ -369,7 +369,7 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
         0.25,
     ),
     "softmax": ([_conv(), ops.Softmax(), _conv()], 0.02, 0.3),
-    "overlapping means one behind the other": (
+    "overlapping means one after the other": (
         [_conv(), RELU, *_times(2, ops.AvgPool(kernel_size=3, stride=1, padding=1), _conv(), RELU)],
         0.045,
         0.4,
@@ -403,7 +403,7 @@ def test_that_attention_stays_within_its_stated_floor(windowed: bool) -> None:
         [patches, _residual(norm, mix), mlp, _residual(norm, shifted), mlp], (32, 32), 8
     )
     erf = _expected(architecture)
-    assert any("mix all its tokens alike" in x for x in erf.notes)
+    assert any("mix all its tokens equally" in x for x in erf.notes)
     sampled = sampled_energy(architecture, erf.layer, erf.unit, 800)
     assert distance(sampled.mean, erf.map) < 0.11
     assert sampled.total / erf.map.sum() == pytest.approx(1, abs=0.3)
@@ -437,7 +437,7 @@ def test_that_what_batch_norm_divides_by_can_be_chosen() -> None:
     sampled = sampled_energy(architecture, fresh.layer, fresh.unit, 2400, batch_norm="fresh")
     assert distance(sampled.mean, fresh.map) < 1.5 / 2400**0.5
     warmed = _expected(architecture)
-    # Behind warmed norms the branch is small against the skip, so the field is narrower.
+    # After warmed norms the branch is small against the skip, so the field is narrower.
     assert _sigma(warmed) < _sigma(fresh)
     train = _expected(architecture, batch_norm="train")
     assert (train.map > 0).all()
@@ -558,7 +558,7 @@ def test_that_a_layer_that_only_scales_has_the_field_of_what_it_reads(name: str)
 
 
 def test_that_a_unit_of_a_sum_sees_what_its_terms_see() -> None:
-    # The rectifier behind the sum, which makes gates depend on each other, is not passed.
+    # The rectifier after the sum, which makes gates depend on each other, is not passed.
     block = _residual(_conv(), RELU, _conv())
     graph = expand(_network([_conv(), RELU, block, RELU]))
     merge = len(graph.nodes) - 2
