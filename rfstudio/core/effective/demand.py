@@ -1,8 +1,8 @@
 """How much work and memory an effective field takes, estimated before it begins.
 
-A small file may ask for more than any machine has: eighteen upsamplings make a map of 8 million
+A small file may need more than any machine has: eighteen upsamplings make a map of 8 million
 samples a side.  The estimate follows the box of samples that the unit reads from map to map, and
-adds what the layers keep for each axis; it takes microseconds a layer.
+adds what the layers store for each axis; it takes microseconds a layer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_BYTES = 512 * 2**20
 """Memory that an effective field may take."""
 
 MAX_SECONDS = 20.0
-"""Estimated time that an effective field may take; the window asks for much less."""
+"""Estimated time that an effective field may take; the window allows much less."""
 
 # Measured on one core of a laptop, and rounded up.
 _PER_LAYER = 60e-6

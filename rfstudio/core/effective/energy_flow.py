@@ -152,7 +152,7 @@ class Energy:
                 if found is not None and isinstance(op, ops.Activation):
                     self._add_skips(index, op, found)
             self.runs.append(counts)
-            layers.append(layer)  # the last, since its length says how far all is there
+            layers.append(layer)  # the last, since its length says how many nodes are done
 
     def _add_skips(self, index: int, op: ops.Activation, found: GatedSum) -> None:
         eps: float | None = None
@@ -226,7 +226,7 @@ def energy_of(
         The last node that is wanted; None: that of the network.
     joined
         Whether max pools that follow each other are one, and so are channels of neighbouring
-        sources of a concat with the same moments.  Otherwise each layer is modelled for itself, as
+        sources of a concat with the same moments.  Otherwise each layer is modelled by itself, as
         it must be to be compared with what is measured layer by layer.
 
     Raises

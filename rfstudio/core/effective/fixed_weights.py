@@ -54,7 +54,7 @@ def blends(node: Node) -> bool:
 
 
 def extent(a: Values) -> int:
-    """Return how far apart two samples lie at most that one output reads."""
+    """Return the largest distance of two samples that one output reads."""
     there = a != 0
     first = there.argmax(axis=1)
     last = a.shape[1] - 1 - there[:, ::-1].argmax(axis=1)

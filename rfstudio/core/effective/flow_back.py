@@ -21,7 +21,7 @@ from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.network.graph import Graph
 
 Runs: TypeAlias = Sequence[tuple[int, ...]]
-"""For each node the number of channels in each of its runs of like channels."""
+"""For each node the number of channels in each of its runs of equal channels."""
 
 Edges: TypeAlias = Mapping[tuple[int, int], Factors]
 """Factors of what a node (first) passes on to a source (second)."""
@@ -71,7 +71,7 @@ def flow_back(
     adjusting = adjust.adjust if isinstance(adjust, Coherence) else adjust
     send = _Sending(arriving, edges or {}, adjusting)
     step = backward if callable(backward) else backward.__getitem__
-    # What the node before this one gets and nobody else, but for a factor: most layers have one
+    # What only the node before this one gets, but for a factor: most layers have one
     # reader, the next node, and many only scale.
     handed: list[Flow] | None = None
     scale = 1.0
@@ -115,7 +115,7 @@ def flow_back(
 
 
 def _is_number(how: Backward, flows: list[Flow]) -> bool:
-    """Return whether a layer that keeps positions multiplies all of these flows by one number."""
+    """Return whether a layer of one position each multiplies all of these flows by one number."""
     if type(how.keep) is tuple:
         return False
     return how.gate == 1.0 or all([x.correlation is None for x in flows])  # noqa: C419 - half the time
@@ -227,7 +227,7 @@ def total(flows: list[Flow], runs: tuple[int, ...], size: tuple[int, ...]) -> tu
     *lead, last = parts
     shape = tuple([n for x in (*lead, last) for n in x.shape])
     if shape == size and not lead:
-        last *= mantissa  # nobody else has it any more
+        last *= mantissa  # nothing else uses it any more
         return last, exponent
     result = np.zeros(size)
     box = result[box_within(flow.start, shape, (0,) * len(size))]

@@ -173,8 +173,8 @@ def _sums(expected: np.ndarray) -> tuple[list[str], np.ndarray]:
     sums = np.stack(found).reshape(len(found), -1)
     seen = expected.ravel() > 0
     # What is constant where anything is seen says nothing more than the total.
-    kept = [i for i, x in enumerate(sums) if i == 0 or np.ptp(x[seen]) > 1e-9]
-    return [names[i] for i in kept], sums[kept]
+    chosen = [i for i, x in enumerate(sums) if i == 0 or np.ptp(x[seen]) > 1e-9]
+    return [names[i] for i in chosen], sums[chosen]
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:

@@ -32,13 +32,13 @@ def _graph(items: list[Op | Item], channels: int = 3) -> Graph:
 
 
 def test_that_a_map_between_two_gates_does_not_know_the_first() -> None:
-    # What arrives at the rectified map has passed the gate behind the sum alone.
+    # What arrives at the rectified map has passed only the gate after the sum.
     graph = _graph([_conv(), RELU, _residual(_conv(), RELU, _conv()), RELU])
     last = len(graph.nodes) - 1
-    behind, sum_itself = (expected_erf(graph, i, (8, 8), reference=2).map for i in (last, last - 1))
+    gated, sum_itself = (expected_erf(graph, i, (8, 8), reference=2).map for i in (last, last - 1))
     keep = energy_of(graph).layers[last].backward.keep
-    np.testing.assert_allclose(behind, keep * sum_itself, rtol=1e-12)
-    # In front of that gate the skip, at the unit's own place, has more than its share.
+    np.testing.assert_allclose(gated, keep * sum_itself, rtol=1e-12)
+    # Before that gate the skip, at the unit's own place, has more than its share.
     whole, plain = (expected_erf(graph, i, (8, 8), reference=1).map for i in (last, last - 1))
     assert whole[8, 8] / whole.sum() > 1.05 * plain[8, 8] / plain.sum()
 
@@ -109,10 +109,10 @@ def test_that_a_gate_behind_the_norm_of_a_sum_has_a_field_of_its_own() -> None:
     assert energy_of(graph).gates[merge, 2] == (gate, 2)
     assert source_of_same_field(graph, gate) is None
     assert source_of_same_field(graph, norm) == merge
-    at_norm, at_sum, behind = (expected_erf(graph, i, (8, 8)).map for i in (norm, merge, gate))
+    at_norm, at_sum, gated = (expected_erf(graph, i, (8, 8)).map for i in (norm, merge, gate))
     np.testing.assert_allclose(at_norm / at_norm.sum(), at_sum / at_sum.sum(), rtol=1e-12)
     # More comes over the skip, so less from the rim that the branch alone sees.
-    assert behind[6, 8] / behind.sum() < 0.95 * at_sum[6, 8] / at_sum.sum()
+    assert gated[6, 8] / gated.sum() < 0.95 * at_sum[6, 8] / at_sum.sum()
 
 
 @pytest.mark.parametrize("count", [60, 66, 67, 68, 69, 120])

@@ -1,4 +1,4 @@
-"""The walk back is the same however what flows is kept."""
+"""The walk back gives the same in whatever form what flows is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Max pools directly behind each other: one pool of all that they read."""
+"""Max pools directly after each other: one pool of all that they read."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _MOST_BESIDE = 200_000
 
 
 _MOST_WEIGHTS = 1 << 23
-"""Entries of all matrices of weights above which nobody looks at pairs: 64 MB."""
+"""Entries of all matrices of weights above which pairs are ignored: 64 MB."""
 
 
 class Coherence:
@@ -267,9 +267,9 @@ class Followed(NamedTuple):
     Attributes
     ----------
     coherence
-        Who follows them; None: nobody does.
+        What follows them; None: nothing does.
     left_out
-        What they may add that nobody follows, as a share.
+        What they may add without being followed, as a share.
     too_long
         Whether the maps are too long to say what they may add.
     """
@@ -285,7 +285,7 @@ _recent: Recent[Energy, Followed] = Recent(12)
 
 
 def coherence_of(energy: Energy, target: int) -> Followed:
-    """Return who follows pairs of gradients on the way from a layer."""
+    """Return what follows pairs of gradients on the way from a layer, if they are followed."""
     return _recent.about(energy, target, lambda: _worked_out(energy, target))
 
 

@@ -1,10 +1,10 @@
 """Gradients at two places of a map that depend on each other, place by place.
 
-A mean gives neighbouring samples the same gradient.  A convolution of random weights keeps the
-product of two such gradients apart, since they pass through different weights; but a rectifier in
-front of the mean (in the order of the graph: between the convolution and the mean) looks at the
-weights as well.  With u = w·h and v = w·h′ the values of one filter at two places, whose windows
-both read the sample x of the map in front, with the weights w_t and w_t′,
+A mean gives neighbouring samples the same gradient.  After a convolution of random weights
+two such gradients are independent, since they pass through different weights; but a rectifier
+before the mean (in graph order: between the convolution and the mean) depends on the weights as
+well.  With u = w·h and v = w·h′ the values of one filter at two places, whose windows
+both read the sample x of the map before, with the weights w_t and w_t′,
 
     (E30) E[w_t w_t′ φ′(u) φ′(v)] = σ² V/T · E[z φ′(z)]² / (T √(1 − ρ²)) · N/n,
           N = e₂ + c(2s) − 2 e₁ ρ c(s)
@@ -12,8 +12,8 @@ both read the sample x of the map in front, with the weights w_t and w_t′,
 to first order in 1/n (integrate over w by parts, the inputs being fixed).  Here n is the fan-in,
 σ² the variance of a weight, V and T the mean squares of what the convolution puts out and of what
 the activation gets (the same number, unless something is added between), ρ the correlation of u
-and v, c(s) that of two samples in front at lag s, the places being s apart; e₁ and e₂ say how much
-larger x and x² are where the gate of the activation that made x is open (2 behind a rectifier).
+and v, c(s) that of two samples before at lag s, the places being s apart; e₁ and e₂ say how much
+larger x and x² are where the gate of the activation that made x is open (2 after a rectifier).
 Of rectified white noise this is σ² / (2π (n + 2)), to be compared with σ² / 2 of one place.
 """
 

@@ -1,4 +1,4 @@
-"""What is said of fields whose gradients depend on each other, and by how much they may be off."""
+"""Notes on fields whose gradients depend on each other: by how much they may be off."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ _SUM_OF_RECTIFIED = (
 def notes_of_pairs(
     energy: Energy, visited: Sequence[int], followed: Followed, added: float
 ) -> tuple[str, ...]:
-    """Return what is not known of gradients that depend on each other on a way.
+    """Return notes on gradients that depend on each other on a way and are not modelled.
 
     Parameters
     ----------
     energy, visited
         The model, and the nodes on the way.
     followed
-        Who followed pairs.
+        What followed pairs, and where.
     added
         What these add, as a share of all energy.
     """
@@ -73,7 +73,7 @@ def notes_of_pairs(
 def _of_pairs(
     energy: Energy, visited: Sequence[int], needs: Needs, added: float
 ) -> tuple[str, ...]:
-    """Return what is not known of pairs on a way, which add a share of all energy."""
+    """Return notes on pairs on a way that are not modelled, and add a share of all energy."""
     made, order, parted = False, 0.0, ""
     for i in visited:
         node = energy.graph.nodes[i]
