@@ -69,7 +69,7 @@ def test_that_a_module_with_images_is_taken_at_their_size() -> None:
 
 
 def test_that_what_cannot_be_imported_is_said_in_a_sentence() -> None:
-    with pytest.raises(RFStudioError, match=r"for which image _Net is meant: input_size="):
+    with pytest.raises(RFStudioError, match=r"for which size of image _Net is: input_size="):
         rfstudio.load(_module())
     given: Any = 3
     with pytest.raises(RFStudioError, match="a preset's name, a file or a torch module, not int"):

@@ -16,7 +16,7 @@ from rfstudio.importing.reference import Reference
 
 
 def module_from(reference: Reference) -> nn.Module:
-    """Return the torch module that a name in Python code stands for, or makes when it is called.
+    """Return the torch module that a name in Python code refers to, or makes when it is called.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def _imported(name: str) -> ModuleType:
 
 
 def _run_file(path: str) -> ModuleType:
-    """Return a file as a module, which may import what lies beside it, as a script may."""
+    """Return a file as a module, which may import files of its folder, as a script may."""
     file = Path(path).resolve()
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None:

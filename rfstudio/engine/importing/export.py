@@ -93,7 +93,7 @@ def _words(module: nn.Module, shape: Sequence[int], error: Exception) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch's warnings and logs to itself: they are about its own insides."""
+    """Silence torch's warnings and logs, which are about its own internals."""
     logger = logging.getLogger("torch")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -455,7 +455,7 @@ class _Scopes:
             if not path or path == before:
                 continue
             if before and not path.startswith(before + "."):
-                scope, before = (), ""  # a module that lies elsewhere in the model
+                scope, before = (), ""  # a module elsewhere in the model
             own = path.removeprefix(before + ".") if before else path
             keys = (*keys, key)
             name = self._names.get(keys)

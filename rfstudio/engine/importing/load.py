@@ -16,7 +16,7 @@ from rfstudio.importing.tree import network_of
 def load_module(
     module: nn.Module, input_size: Sequence[int], channels: int | None = None, name: str = ""
 ) -> Imported:
-    """Return a module as a network that keeps the module.
+    """Return a module as a network that holds the module.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def load_given(network: object, input_size: Sequence[int] | None) -> Imported:
         raise RFStudioError(no_network(network))
     if input_size is None:
         raise RFStudioError(
-            f"say for which image {type(network).__qualname__} is meant: input_size=(224, 224)"
+            f"say for which size of image {type(network).__qualname__} is: input_size=(224, 224)"
         )
     return load_module(network, input_size)
 

@@ -34,7 +34,7 @@ WARMING_IMAGES = 4
 """Images from which the running statistics of batch norm are taken."""
 
 _WARMING_SIDE = 256
-"""Side of the images for that; statistics of larger ones are no different."""
+"""Side of the images for that; statistics of larger ones are about the same."""
 
 _WARMING_MACS = 3e10
 """Multiply-adds that all of them may cost."""
@@ -50,7 +50,7 @@ class Scope(nn.Module):
         """Return the scope of that name, made if it is not there."""
         found = self._modules.get(name)
         if found is not None and not isinstance(found, Scope):
-            # A layer may be called as the scope of an unnamed repeat is: both keep their weights.
+            # A layer may have the name of the scope of an unnamed repeat: both hold weights.
             return self.child(f"{name}~")
         if found is None:
             found = Scope()
@@ -59,7 +59,7 @@ class Scope(nn.Module):
         return found
 
     def hold(self, name: str, module: nn.Module) -> None:
-        """Keep `module` under `name`; any name, unlike `add_module`."""
+        """Add `module` as `name`; any name, unlike `add_module`."""
         while name in self._modules:
             name += "~"
         self._modules[name] = module
@@ -78,7 +78,7 @@ class GraphModule(Scope):
         Path of the layer or container whose map is computed; None: the last layer.
     input_size
         Size of the images that it is built for, along each axis; the document's own if None.
-        Images of other sizes are taken as well, unless a fully connected layer is in the way.
+        Images of other sizes are accepted as well, unless a fully connected layer prevents it.
     positive
         Build the positive linear network of `rfstudio.engine.module.layers.positive`.
 
@@ -107,7 +107,7 @@ class GraphModule(Scope):
         self.needed = ancestors(self.graph, self.target)
         _refuse_faults(self.graph, self.needed)
         table = POSITIVE if positive else LAYERS
-        # Weights have no memory before all of them are known to fit.
+        # Weights get no memory before all of them are known to fit.
         with torch.device("meta"):
             _refuse_size([*_place(Scope(), self.graph, self.needed, table).values()])
         self.by_index = _place(self, self.graph, self.needed, table)
@@ -158,9 +158,9 @@ class GraphModule(Scope):
         small = images[(slice(None), slice(None), *middle)]
         try:
             plan = self.plan(tuple(small.shape[2:]))
-        except GraphError:  # the network does not take smaller images
+        except GraphError:  # the network does not accept smaller images
             small, plan = images, self.plan(tuple(images.shape[2:]))
-        # Of a large map a single image holds values enough.
+        # A single image has values enough if the map is large.
         small = small[: max(1, int(_WARMING_MACS / max(plan.macs, 1)))]
         for norm in norms:
             norm.warming = True
@@ -318,7 +318,7 @@ def to_torch(
     seed
         Of random weights; the same seed gives the same weights.
     weights
-        "random": He's normal initialisation; "uniform": all alike, 1 / fan-in; "ones".
+        "random": He's normal initialisation; "uniform": all 1 / fan-in; "ones".
     input_size
         Size of the images along each axis; the document's own if None.
     positive

@@ -37,7 +37,7 @@ class Step:
     shape
         Channels and extent of the box.
     release
-        Nodes that nobody reads after this one.
+        Nodes that no step reads after this one.
     """
 
     index: int
@@ -64,7 +64,7 @@ class Plan:
     macs
         Multiply-adds of one image.
     numbers
-        Values in all the boxes together, of one image: what a gradient keeps in memory.
+        Values in all the boxes together, of one image: what a gradient holds in memory.
     """
 
     input: Part
@@ -98,9 +98,9 @@ class Plan:
 
 
 class _BoundLate:
-    """Computes a box; binds the layer's function when it is first asked to.
+    """Computes a box; binds the layer's function at its first use.
 
-    Of many cones only the boxes are wanted.
+    Of many cones only the boxes are needed.
     """
 
     def __init__(

@@ -46,7 +46,7 @@ def part_norms(module: GraphModule) -> None:
 
 
 def order_for_speed(module: GraphModule) -> torch.memory_format:
-    """Lay weights out as the device's kernels like them best; return that layout, for images.
+    """Lay weights out as the device's kernels are fastest; return that layout, for images.
 
     The CPU's kernels for single precision are up to 1.4 times as fast with channels last; those
     for double precision know only the usual order.

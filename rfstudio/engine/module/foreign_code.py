@@ -1,4 +1,4 @@
-"""Errors of a user's own module, told with the line of their code instead of a page of torch's."""
+"""Errors of a user's own module, shown with the line of their code instead of a page of torch's."""
 
 from __future__ import annotations
 

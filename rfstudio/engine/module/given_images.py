@@ -42,14 +42,14 @@ def given_images(images: object, channels: int, axes: int) -> Tensor:
 
 def _as_tensor(images: object, channels: int, axes: int) -> Tensor:
     if isinstance(images, np.ndarray) and images.dtype.kind in "fiu":
-        # Neither negative strides nor another byte order are for torch.
+        # torch accepts neither negative strides nor another byte order.
         images = torch.from_numpy(np.array(images, images.dtype.newbyteorder("=")))
     if not isinstance(images, Tensor):
         what = f"an array of {images.dtype}" if isinstance(images, np.ndarray) else type(images)
-        told = what if isinstance(what, str) else f"a {what.__name__}"
+        found = what if isinstance(what, str) else f"a {what.__name__}"
         raise MeasurementError(
             f"images must be a tensor of torch or an array of numpy, N×{channels}×{_AXES[axes]} "
-            f"real numbers, not {told}; torch.stack and numpy.stack make one of several"
+            f"real numbers, not {found}; torch.stack and numpy.stack make one of several"
         )
     if images.layout != torch.strided or images.is_meta or images.is_complex():
         raise MeasurementError("images must be dense and hold real numbers")
@@ -57,7 +57,7 @@ def _as_tensor(images: object, channels: int, axes: int) -> Tensor:
 
 
 def _remedy(shape: tuple[int, ...], channels: int, axes: int) -> str:
-    """Return what helps if the channels stand last, as in files."""
+    """Return a hint for images whose channels come last, as in files."""
     if len(shape) in (axes + 1, axes + 2) and shape[-1] == channels:
-        return "; channels stand in front of the size: move the last axis there"
+        return "; channels come before the size: move the last axis there"
     return ""

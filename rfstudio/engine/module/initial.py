@@ -1,4 +1,4 @@
-"""The weights of a network before any training: drawn from a seed, or all alike.
+"""The weights of a network before any training: drawn from a seed, or all equal.
 
 References
 ----------
@@ -48,7 +48,7 @@ def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:
     """
     check_seed(seed)
     words = [seed % 2**32, int(stream), index % 2**32, index >> 32, seed >> 32]
-    # Those behind the third are left out where they are 0: numpy fills up with zeros.
+    # Those after the third are left out where they are 0: numpy fills up with zeros.
     while len(words) > 3 and words[-1] == 0:
         words.pop()
     sequence = np.random.SeedSequence(words)

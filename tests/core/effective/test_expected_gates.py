@@ -43,7 +43,7 @@ def test_that_a_map_between_two_gates_does_not_know_the_first() -> None:
     assert whole[8, 8] / whole.sum() > 1.05 * plain[8, 8] / plain.sum()
 
 
-def test_that_only_terms_behind_a_gate_depend_on_the_gate_behind_a_sum() -> None:
+def test_that_only_terms_after_a_gate_depend_on_the_gate_after_a_sum() -> None:
     # relu → x; s = x + F(x); t = s + G(s); relu: of the terms of both sums x alone is rectified.
     layers = (
         Layer(_conv(), "stem"),
@@ -93,7 +93,7 @@ def test_that_sums_that_share_a_term_are_not_called_exact(sums: list[tuple[str, 
         for name, *sources in sums
     ]
     graph = expand(Architecture("shared", "", "", (9, 9), 3, tuple(layers)))
-    assert "share what they come from" in expected_erf(graph, graph.index("t"), (4, 4)).notes[0]
+    assert "with a common origin" in expected_erf(graph, graph.index("t"), (4, 4)).notes[0]
 
 
 def test_that_a_shuffle_of_an_unshuffled_map_is_not_called_exact() -> None:
@@ -103,7 +103,7 @@ def test_that_a_shuffle_of_an_unshuffled_map_is_not_called_exact() -> None:
         assert expected_erf(graph, len(graph.nodes) - 1, (8, 8)).exact is exact
 
 
-def test_that_a_gate_behind_the_norm_of_a_sum_has_a_field_of_its_own() -> None:
+def test_that_a_gate_after_the_norm_of_a_sum_has_a_field_of_its_own() -> None:
     graph = _graph([_conv(), RELU, _residual(_conv()), ops.BatchNorm(), RELU])
     *_, merge, norm, gate = [x.index for x in graph.nodes]
     assert energy_of(graph).gates[merge, 2] == (gate, 2)

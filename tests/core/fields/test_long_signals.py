@@ -102,7 +102,7 @@ def test_that_holes_that_would_fill_the_memory_are_refused_in_words(layers) -> N
     analysis = _analysis(2**31 - 1, *layers)
     tracemalloc.start()
     try:
-        with pytest.raises(UnitError, match="samples along an axis; at most [0-9,]+ are looked"):
+        with pytest.raises(UnitError, match="samples along an axis; at most [0-9,]+ are searched"):
             analysis.unit(f"n{len(layers) - 1}")
         assert tracemalloc.get_traced_memory()[1] < 1e9
     finally:

@@ -32,7 +32,7 @@ NETWORKS = {
         channels=8,
         layers=(Layer(_CONV), Residual((Layer(ops.BatchNorm()), Layer(ops.Relu()), Layer(_CONV)))),
     ),
-    "a norm behind a pool": networks.stack(
+    "a norm after a pool": networks.stack(
         _CONV, ops.MaxPool(kernel_size=2, stride=2), ops.BatchNorm(), ops.Relu(), _CONV
     ),
 }

@@ -1,4 +1,4 @@
-"""A module of the user that fails is told by its name and the line of their code."""
+"""The error of a module of the user that fails has its name and the line of their code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Broken(torch.autograd.Function):
 
     @staticmethod
     def backward(_context: Any, _gradient: Tensor) -> Tensor:
-        raise KeyError("backward")  # the line that is told
+        raise KeyError("backward")  # the line that is named
 
 
 class _Fails(nn.Module):
@@ -36,9 +36,9 @@ class _Fails(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         match self.how:
             case "its own error":
-                raise ValueError("no such thing")  # the line that is told
+                raise ValueError("no such thing")  # the line that is named
             case "a layer":
-                return self.conv(x)  # the line that is told
+                return self.conv(x)  # the line that is named
             case "the gradient":
                 return _Broken.apply(x)
             case "memory":
@@ -49,7 +49,7 @@ class _Fails(nn.Module):
 _TOLD = [
     number
     for number, text in enumerate(Path(__file__).read_text().splitlines(), 1)
-    if text.endswith("# the line that is told")
+    if text.endswith("# the line that is named")
 ]
 
 

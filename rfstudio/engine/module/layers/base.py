@@ -1,4 +1,4 @@
-"""What every operation has in common as a torch module."""
+"""The base of every operation as a torch module."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Evaluate: TypeAlias = Callable[[list[Tensor]], Tensor]
 """Computes one box of a map from the boxes of the maps that it reads."""
 
 Pull: TypeAlias = Callable[[Tensor, list[Tensor]], "list[Tensor | None]"]
-"""Turns the gradient of one box of a map, and what was kept, into those of the boxes it reads."""
+"""Turns the gradient of one box of a map, and what was stored, into those of the boxes it reads."""
 
 Keeps: TypeAlias = Literal["nothing", "inputs", "gates"]
-"""What has to be known of an evaluation to go back through it: nothing, where the operation is
+"""What has to be stored of an evaluation to go back through it: nothing, where the operation is
 linear; the boxes that it read; or which outputs move with their input, the others being fixed."""
 
 OpT_co = TypeVar("OpT_co", bound=Op, covariant=True)
@@ -43,7 +43,7 @@ class LayerModule(nn.Module, Generic[OpT_co]):
     Attributes
     ----------
     keeps
-        What has to be known of an evaluation for `bind_pull`.
+        What has to be stored of an evaluation for `bind_pull`.
     """
 
     keeps: Keeps = "inputs"
@@ -89,11 +89,11 @@ class LayerModule(nn.Module, Generic[OpT_co]):
         evaluate = self.bind(node, sources, target)
         shapes = [(c, *part.extent) for c, part in zip(channels, sources, strict=True)]
 
-        def pull(gradient: Tensor, kept: list[Tensor]) -> list[Tensor | None]:
-            if not kept:
+        def pull(gradient: Tensor, stored: list[Tensor]) -> list[Tensor | None]:
+            if not stored:
                 zero = gradient.new_zeros(())
-                kept = [zero.expand(len(gradient), *shape) for shape in shapes]
-            inputs = [x.detach().requires_grad_() for x in kept]
+                stored = [zero.expand(len(gradient), *shape) for shape in shapes]
+            inputs = [x.detach().requires_grad_() for x in stored]
             with torch.enable_grad():
                 result = evaluate(inputs)
             if not result.requires_grad:
@@ -105,7 +105,7 @@ class LayerModule(nn.Module, Generic[OpT_co]):
     def gates(self, result: Tensor) -> Tensor:
         """Return which values of a result move as their inputs do; all others do not move.
 
-        Asked only of operations whose `keeps` is "gates".
+        Called only for operations whose `keeps` is "gates".
         """
         raise NotImplementedError
 

@@ -143,9 +143,9 @@ class AttentionModule(LayerModule[ops.Attention]):
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
             tokens = inputs[0].flatten(2).mT
-            asking = tokens if target.is_whole else cut(inputs[0]).flatten(2).mT
+            positions = tokens if target.is_whole else cut(inputs[0]).flatten(2).mT
             weight, bias = self.in_proj_weight, self.in_proj_bias
-            query = functional.linear(asking, weight[:channels], bias[:channels])
+            query = functional.linear(positions, weight[:channels], bias[:channels])
             pair = functional.linear(tokens, weight[channels:], bias[channels:])
             q, k, v = (_split(x, heads) for x in (query, *pair.chunk(2, -1)))
             seen = None if mask is None else mask.to(q.device)

@@ -54,7 +54,7 @@ class ReluModule(ActivationModule[ops.Relu | ops.Relu6]):
     ) -> Pull:
         del node, channels
         back = give_back(sources[0], target.box, sources[0])
-        return lambda gradient, kept: [back(gradient * kept[0])]
+        return lambda gradient, stored: [back(gradient * stored[0])]
 
 
 @layer_for(ops.Relu6)

@@ -218,10 +218,10 @@ class SumOfGridWindow(FromWholeMap[ops.WindowAttention]):
         for axis, (w, shift) in enumerate(
             zip(per_axis(op.window_size, axes), per_axis(op.shift, axes), strict=True)
         ):
-            asking, read = (
+            written, read = (
                 (torch.arange(*part.box[axis]) + shift) // w for part in (target, source)
             )
-            tables.append((asking[:, None] == read[None, :]).double())
+            tables.append((written[:, None] == read[None, :]).double())
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
             x = inputs[0]

@@ -196,7 +196,7 @@ class PadModule(LayerModule[ops.Pad]):
 
 @layer_for(ops.Crop)
 class CropModule(LayerModule[ops.Crop]):
-    """Keeps a part of the map."""
+    """Cuts a part out of the map."""
 
     keeps = "nothing"
 

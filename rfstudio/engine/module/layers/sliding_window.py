@@ -1,6 +1,6 @@
 """Convolutions, pools and other operations that slide a window over the map.
 
-All padding is resolved before the window slides: samples in front of and behind the map are added
+All padding is resolved before the window slides: samples before and after the map are added
 by hand where they are not the same on both sides, so that asymmetric, negative and `same` padding
 and windows cut by a box are one case.
 """
@@ -69,8 +69,8 @@ class WindowModule(LayerModule[WindowT_co]):
         after = [x for _, x in resolved_padding(op, source.size)]
         held, source = source, _without_cropped_end(source, after)
         if held != source:  # another layer may read what this one does not
-            kept, inner = fetch(held, source.box), fetch(source, bounds, fill)
-            return lambda x: inner(kept(x)), (0,) * len(after)
+            outer, inner = fetch(held, source.box), fetch(source, bounds, fill)
+            return lambda x: inner(outer(x)), (0,) * len(after)
         pads = padding_around(source, bounds)
         symmetric = all(x == y for x, y in pads)
         fits = at_most is None or all(x <= y for (x, _), y in zip(pads, at_most, strict=True))
@@ -144,8 +144,8 @@ class ConvModule(WindowModule[ops.Conv | ops.DeformConv]):
         bounds = window_bounds(op, source.size, target.box)
         cut, padding = self._fetched(source, target, 0.0)
         after = [x for _, x in resolved_padding(op, source.size)]
-        kept = _without_cropped_end(source, after)
-        back = give_back(kept, bounds, source, pad=not any(padding))
+        uncropped = _without_cropped_end(source, after)
+        back = give_back(uncropped, bounds, source, pad=not any(padding))
         # Of what the convolution reads only the shape counts.
         with torch.device("meta"):
             read = tuple(cut(torch.empty((1, channels[0], *source.extent))).shape[1:])

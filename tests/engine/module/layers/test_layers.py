@@ -30,7 +30,7 @@ Reference = Callable[[Tensor, Any], Tensor]
 CASES: list[tuple[ops.Op, tuple[int, ...], Reference]] = [
     (
         ops.Conv(kernel_size=3, stride=2, padding="same"),
-        (12, 9),  # the odd sample behind, as TensorFlow's SAME
+        (12, 9),  # the odd sample after, as TensorFlow's SAME
         lambda x, m: functional.conv2d(_pad(x, (0, 1), (1, 1)), m.weight, m.bias, 2),
     ),
     (
