@@ -1,7 +1,7 @@
 """Rules of attention.
 
 It is a product of two sides (the scores), a softmax, and a product with values.  The scores
-make no layer: they wait until they meet the values, so that all of it becomes one.
+make no layer of their own: with the values, all of it becomes one layer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CUT = -50.0
 
 
 class Labels(NamedTuple):
-    """What the dimensions of a product of two tensors are called."""
+    """Labels of the dimensions of a product of two tensors."""
 
     left: str
     right: str
@@ -88,7 +88,7 @@ class Attending(Rules):
             scores = _turned(scores)
             sides = Scores(sides.key, sides.query, sides.others, sides.cut, sides.masked)
         elif any(not x.is_key for x in met):
-            raise ValueError("scores are summed over something else than keys")
+            raise ValueError("scores are summed over something other than keys")
         over = [value_text.index(x) for x in gone]
         return self._attended(scores, sides, values, score_text, value_text, labels.result, over)
 
@@ -153,7 +153,7 @@ class Attending(Rules):
         sides: Scores,
     ) -> View:
         if sides.masked:
-            self.maps.remark("merged", "a mask of the attention is not followed")
+            self.maps.remark("merged", "a mask of the attention is ignored")
         if any(offsets):
             blocks = all(x in ("block", "same") for x, _ in reads)
             if sides.cut and blocks:
@@ -228,17 +228,17 @@ class Attending(Rules):
         if record.options.get("mask"):
             scores = self._masked(scores, record.options["mask"])
         if record.options.get("causal"):
-            self.maps.remark("merged", "the causal mask of an attention is not followed")
+            self.maps.remark("merged", "the causal mask of an attention is ignored")
         return self._with_values(scores, values, Labels(batch + "ij", texts[2], batch + "id"))
 
     def _plain_attention(self, values: View, texts: Sequence[str]) -> View:
-        """Attention over what are no positions, or with one query for all."""
+        """Attention over something other than positions, or with one query for all."""
         where = dict(zip(texts[2], values.dims, strict=True))
         if any(y.is_position for y in where["j"].digits) or where["j"].extra:
             values = self.maps.settled(values)
             place = texts[2].index("j")
-            kept = [x for i, d in enumerate(values.dims) if i != place for x in d.digits]
-            rest = prod(x.size for x in kept if x.axis == CHANNEL)
+            remaining = [x for i, d in enumerate(values.dims) if i != place for x in d.digits]
+            rest = prod(x.size for x in remaining if x.axis == CHANNEL)
             return self.maps.reduced(values, [place], rest, "other")
         raise ValueError("an attention over channels")
 

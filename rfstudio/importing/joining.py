@@ -83,10 +83,10 @@ class Joining(Windows):
         return replace(views[0], node=node, dims=tuple(dims))
 
     def _cat_tokens(self, record: Record, views: Sequence[View], place: int) -> View:
-        """Put tokens without a position in front of those of a map."""
+        """Put tokens without a position before those of a map."""
         body = views[-1]
         if not any(x.is_position for x in body.dims[place].digits):
-            raise Misfit("tokens are put behind those of a map")
+            raise Misfit("tokens are put after those of a map")
         if any(x.is_position for v in views[:-1] for x in v.dims[place].digits):
             raise Misfit("two maps of tokens are concatenated")
         extra = sum(v.dims[place].size for v in views[:-1]) + body.dims[place].extra
@@ -102,10 +102,10 @@ class Joining(Windows):
         views = [self.views.get(x) for x in record.sources]
         real = [x for x in views if x is not None]
         if len(real) != 1:
-            kept = [x for x in record.sources if x in self.views]
-            if not kept:
+            tracked = [x for x in record.sources if x in self.views]
+            if not tracked:
                 raise Misfit("only constants are concatenated")
-            inner = self._cat(replace(record, sources=tuple(kept)))
+            inner = self._cat(replace(record, sources=tuple(tracked)))
             real = [inner]
         view = real[0]
         at = next(i for i, x in enumerate(views) if x is not None)

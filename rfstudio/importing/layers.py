@@ -29,7 +29,7 @@ class MapNode:
     size, channels
         Of its map.
     scope
-        The modules that it lies in.
+        The modules that it is in.
     weights
         Names of its learned tensors in a state dict.
     label
@@ -131,8 +131,8 @@ class Layers:
         return distinct[0] if len(distinct) == 1 else self.add(ops.Concat(), distinct)
 
     def unknown(self, sources: Sequence[int], size: Sizes, channels: int, label: str) -> int:
-        """Add a layer of an operation that is not known: it is taken to read everything."""
-        self.remark("global", f"'{label}' is not known; it is taken to read all of its input")
+        """Add a layer of an operation that is not known: it is assumed to read everything."""
+        self.remark("global", f"'{label}' is not known; it is assumed to read all of its input")
         return self.whole(sources, size, channels, label)
 
     def whole(self, sources: Sequence[int], size: Sizes, channels: int, label: str) -> int:

@@ -1,4 +1,4 @@
-"""The maps of a network while it is imported: what a tensor's layout asks for becomes layers here.
+"""The maps of a network while it is imported: changes of a tensor's layout become layers here.
 
 Reductions use positions up, mixings let each position read blocks, grids or whole axes.
 """
@@ -90,7 +90,7 @@ class Maps(Positions):
                 step[axis] = (outer.size, 1, outer.stride)
                 left += mine[:-1]
             else:
-                # In between: outputs read with gaps on both sides, which is taken as all of it.
+                # In between: outputs read with gaps on both sides, which is treated as all of it.
                 self.remark("global", "positions in the middle of blocks are mixed")
                 step[axis] = (n, n, 1)
                 view = replace(view, dims=without_axis(view.dims, axis))
@@ -217,7 +217,7 @@ class Maps(Positions):
                 size,
                 channels,
             )
-        self.remark("global", f"'{label}' mixes blocks and grids; it is taken to read everything")
+        self.remark("global", f"'{label}' mixes blocks and grids; it is assumed to read all")
         return self.whole([node], size, channels, label)
 
 

@@ -52,7 +52,7 @@ def meet(maps: Maps, views: Sequence[View], *, channels: bool = True) -> Met | N
     views
         The tensors, all of one rank or broadcast from the right.
     channels
-        Whether channels are broadcast, too; otherwise maps keep theirs.
+        Whether channels are broadcast, too; otherwise maps have their own.
     """
     if channels:
         views = [maps.settled(x) for x in views]
@@ -148,7 +148,7 @@ def _better(
     pairs = refined([x for x, _ in found], [x for x, _ in mine])
     if pairs is None:
         return None
-    # Splitting keeps the axis and the order, so that each part's view is that of its whole.
+    # Splitting preserves the axis and the order, so that each part's view is that of its whole.
     owners, others = _owners(found), _owners(mine)
     result = []
     done_a = done_b = 1

@@ -21,7 +21,7 @@ class Leaf:
     node
         The map that it makes; of an alias a number of its own.
     output
-        The map that it stands for: `node`, or for an alias what it repeats.
+        The map whose values it has: `node`, or for an alias what it repeats.
     name
         Its name; empty: its op and a running number.
     path

@@ -121,7 +121,7 @@ class Positions(Layers):
         if kind == "tile":
             times = tuple(m // n for m, n in zip(out, size, strict=True))
             return self.add(ops.Tile(repeats=times), [node], out)
-        self.remark("global", "positions are moved at will; it is taken to read everything")
+        self.remark("global", "positions are moved without a pattern; it is assumed to read all")
         return self.whole([node], out, self.nodes[node].channels, kind)
 
     def unrolled(self, view: View) -> View:

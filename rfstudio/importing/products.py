@@ -111,8 +111,8 @@ class Products(Attending):
         gone = [i for i, x in enumerate(labels) if x not in result]
         if gone:
             view = self.maps.settled(view)
-            kept = [x for i, d in enumerate(view.dims) if i not in gone for x in d.digits]
-            rest = prod(x.size for x in kept if x.axis == CHANNEL)
+            remaining = [x for i, d in enumerate(view.dims) if i not in gone for x in d.digits]
+            rest = prod(x.size for x in remaining if x.axis == CHANNEL)
             view = self.maps.reduced(view, gone, rest, "other")
         return replace(view, dims=tuple(view.dims[labels.index(x)] for x in result))
 
@@ -193,8 +193,8 @@ class Products(Attending):
                 view.dims[i].extra for i in reads
             ):
                 sizes = [view.dims[i].size for i in own]
-                kept = [x for i, d in enumerate(view.dims) if i not in reads for x in d.digits]
-                rest = prod(x.size for x in kept if x.axis == CHANNEL)
+                remaining = [x for i, d in enumerate(view.dims) if i not in reads for x in d.digits]
+                rest = prod(x.size for x in remaining if x.axis == CHANNEL)
                 view = self.maps.reduced(view, reads, rest, "other")
                 if clash:
                     dims = list(view.dims)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Shape = tuple[int, ...]
 
 Scope = tuple[str, ...]
-"""Names of the modules that a record lies in, from the outside in; empty: the model itself."""
+"""Names of the modules that a record is in, from the outside in; empty: the model itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Record:
     options
         What else the kind needs.
     scope
-        The modules that it lies in.
+        The modules that it is in.
     label
         The front end's own word for it, for reports.
     weights

@@ -21,7 +21,7 @@ class Remark:
     Attributes
     ----------
     sort
-        "merged", "guessed", "dropped", or "global": taken to read all of its input.
+        "merged", "guessed", "dropped", or "global": assumed to read all of its input.
     place
         Path of the module or layer that it is about; empty: the whole model.
     message

@@ -117,7 +117,7 @@ class Resizing(Windows):
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
         place = o["dim"]
         if not any(x.is_position for x in view.dims[place].digits):
-            raise ValueError("windows of what is no axis")
+            raise ValueError("windows over something other than an axis")
         view, where = self.placed(view, [place])
         axis = where[place]
         if self._step_of(view, place, axis) != 1:
@@ -159,7 +159,7 @@ class Resizing(Windows):
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
         tokens = list(view.dims[-1].digits)
         if any(not x.is_position for x in tokens):
-            raise ValueError("columns that are no positions")
+            raise ValueError("columns that are not positions")
         outs = list(record.shape[2:])
         op = ops.ConvTranspose(
             kernel_size=tuple(o["kernel"]),

@@ -1,4 +1,4 @@
-"""What the rules of all operations use: the tensors so far, and the maps that they are views of."""
+"""The base of the rules of all operations: the tensors so far, and the maps that they view."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rfstudio.importing.maps import Maps
 from rfstudio.importing.records import Program, Record
 
 
-class Misfit(Exception):  # noqa: N818 - never seen by a user: a layer that reads all takes over
+class Misfit(Exception):  # noqa: N818 - never seen by a user: a layer that reads all replaces it
     """A record that does not fit the layout of its tensors."""
 
 

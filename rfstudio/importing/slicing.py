@@ -47,7 +47,7 @@ class Slicing(Rules):
                 del dims[place]
             return replace(view, dims=tuple(dims))
         digits = list(dim.digits)
-        kept: list[Digit] = []
+        inner: list[Digit] = []
         # Only the outermost digit may be cut; inner ones are taken whole or at one value.
         if step == 1 or len(digits) == 1:
             rest: list[Digit] = []
@@ -58,7 +58,7 @@ class Slicing(Rules):
             if count == 1 and len(digits) > 1:
                 return self._at(view, place, digits, rest, start, drop=drop)
             if len(digits) != 1:
-                # A run that lies inside one inner digit.
+                # A run inside one inner digit.
                 lead = prod(x.size for x in digits[:-1])
                 last = digits[-1]
                 at, first = divmod(start, last.size)
@@ -67,10 +67,10 @@ class Slicing(Rules):
                 view, digits = self._fixed(view, place, digits, at, rest)
                 start = first
             digit = digits[0]
-            kept = rest
+            inner = rest
         else:
             raise Misfit("a slice with steps crosses the borders of axes")
-        return self._cut(view, place, digit, start, step, count, kept, drop=drop)
+        return self._cut(view, place, digit, start, step, count, inner, drop=drop)
 
     def _at(
         self, view: View, place: int, digits: list[Digit], rest: list[Digit], at: int, *, drop: bool
@@ -114,7 +114,7 @@ class Slicing(Rules):
         before: int = 0,
         drop: bool = False,
     ) -> View:
-        """Keep some values of one digit of a dimension."""
+        """Select some values of one digit of a dimension."""
         dims = list(view.dims)
         if digit.axis == FREE:
             new = Digit(FREE, count, 0)

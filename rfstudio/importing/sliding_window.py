@@ -166,7 +166,7 @@ class Windows(Rules):
         for i in moving:
             j = i - place - 1
             if i not in where:
-                raise ValueError("a window slides over what is no axis")
+                raise ValueError("a window slides over something other than an axis")
             axis = where[i]
             step = self._step_of(view, i, axis)
             kernel[axis], dilation[axis] = o["kernel"][j], o["dilation"][j] * step
@@ -288,7 +288,7 @@ class Windows(Rules):
             if i not in where:
                 if o["kernel"][j] == 1 and o["stride"][j] == 1:
                     continue
-                raise ValueError("a window slides over what is no axis")
+                raise ValueError("a window slides over something other than an axis")
             if self._step_of(view, i, where[i]) != 1:
                 raise ValueError("a window slides inside blocks")
             axis = where[i]

@@ -41,7 +41,7 @@ class Mark(NamedTuple):
     Attributes
     ----------
     scope
-        The module and those that it lies in.
+        The module and those that it is in.
     node
         The map that is its output.
     time
@@ -104,7 +104,7 @@ class Tracker(Slicing, Joining, Resizing, Products):
         views = [self.maps.settled(replace(x, scores=None)) for x in self.sources(record)]
         self.maps.remark(
             "global",
-            f"'{record.label}' is taken to read all of its input"
+            f"'{record.label}' is assumed to read all of its input"
             + (f" ({error})" if isinstance(error, Misfit) else ""),
         )
         dims, size, channels = self._guessed(record.shape, views)

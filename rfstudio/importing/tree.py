@@ -23,7 +23,7 @@ def network_of(program: Program, module: object | None = None) -> Imported:
     program
         The model as records.
     module
-        What it came from, to be kept.
+        What it came from, stored with the network.
     """
     tracker = Tracker(program)
     tracker.run()
@@ -78,7 +78,7 @@ class _Planting:
         return wanted
 
     def leaves(self) -> list[tuple[Scope, Leaf]]:
-        """Return all layers in order, each with the containers that it lies in."""
+        """Return all layers in order, each with the containers that it is in."""
         counts: dict[Scope, int] = {}
         deeper: set[Scope] = set()
         for i, node in enumerate(self._nodes):

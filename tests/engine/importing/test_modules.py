@@ -156,7 +156,7 @@ def test_that_what_is_not_known_is_global_and_said_with_its_place() -> None:
     network = load_module(_Sorted(), (12, 12))
     remarks = network.report.of("global")
     assert remarks
-    assert "is taken to read all of its input" in str(remarks[0])
+    assert "is assumed to read all of its input" in str(remarks[0])
     analysis = analyze(network)
     assert analysis["a"].rf_size == (3, 3)
     assert analysis["b"].is_global == (True, True)
