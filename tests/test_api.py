@@ -228,7 +228,7 @@ def test_that_options_may_be_numbers_of_numpy_and_names_of_torch() -> None:
 def test_that_computed_fields_leave_no_option_out_of_account(estimator) -> None:
     with pytest.raises(rfstudio.RFStudioError, match="did you mean 'channel'"):
         rfstudio.erf(_network(), "b", estimator=estimator, chanel=1)
-    with pytest.raises(rfstudio.RFStudioError, match=f"'{estimator}' knows no channel"):
+    with pytest.raises(rfstudio.RFStudioError, match=f"'{estimator}' has no option 'channel'"):
         rfstudio.erf(_network(), "b", estimator=estimator, channel=1)
 
 

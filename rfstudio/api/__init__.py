@@ -1,7 +1,7 @@
 """The Python interface, which window and command line use too, for notebooks and scripts.
 
-Nothing here imports Qt; torch is imported only by what measures or builds with it, and what is
-large only when it is called for.  Results as values are in `rfstudio.api.measured`.
+Nothing here imports Qt; torch is imported only by what measures or builds with it, and large
+modules only at their first use.  Results as values are in `rfstudio.api.measured`.
 """
 
 from rfstudio.api.expected import expected_erf, expected_erf_of, path_counts

@@ -148,7 +148,7 @@ def expected_erf_of(
     unit
         Position in the layer's map.
     report
-        Hears of the fraction done.
+        Receives the fraction done.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def path_counts(
     network, layer, unit, input_size
         As in `expected_erf`.
     means
-        Whether means and interpolations keep their own weights; otherwise the counts are whole
+        Whether means and interpolations have their own weights; otherwise the counts are whole
         numbers.
 
     Raises

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def size_for(images: object, input_size: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """Return the size that is given, or else that of images (N, C, H, W) or (C, H, W).
+    """Return the given size, or else that of images (N, C, H, W) or (C, H, W).
 
     Only modules need to know it before they are networks; those take two axes here.
     """

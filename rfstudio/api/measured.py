@@ -1,4 +1,4 @@
-"""A measurement as a result with metrics, and a result as a record: the same for everybody."""
+"""A measurement as a result with metrics, and a result as a record, for all interfaces."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def measured_erf(
     frame
         The theoretical field and visible region that the metrics compare it with.
     images
-        How many images were given as an array; None: those that the run knows of.
+        How many images were given as an array; None: those that the run states.
     weights
-        Whose weights they were, if not those that the run says.
+        The origin of the weights, if not the one that the run states.
     """
     facts = {
         "samples": result.samples,
@@ -87,11 +87,11 @@ def record_of(
     analysis, erf
         The network, and the field of one of its units.
     layer, estimator
-        What the user called them, if that is not what the field calls them.
+        Their names in the user's words, if these differ from those of the field.
     recipe
         The published recipe that a measurement followed.
     seconds
-        How long a field took that is not measured; None: nobody has looked.
+        How long a field took that is not measured; None: it is not known.
     notes
         What a reader should know besides the notes of the field.
     """

@@ -148,7 +148,7 @@ def _computed(
     Raises
     ------
     RFStudioError
-        If one channel or another map is asked for, since the field of all would pass for that.
+        If one channel or another map is requested, since the result would be the field of all.
     """
     from rfstudio.engine.requests.request import refuse_unknown
 
@@ -156,7 +156,7 @@ def _computed(
     estimator = options["estimator"]
     for name, usual in (("channel", None), ("activation", "as_is")):
         if options.get(name, usual) != usual:
-            raise RFStudioError(f"'{estimator}' knows no {name}; leave it out, or measure")
+            raise RFStudioError(f"'{estimator}' has no option '{name}'; leave it out, or measure")
     if estimator == "expected":
         taken = ("samples", "seed", "module", "images", "device", "batch_norm", "weights")
         chosen = {name: options[name] for name in (*taken, "input_size") if name in options}
@@ -215,7 +215,7 @@ def measure(
     module, images
         As in `rfstudio.engine.measuring.erf.measure`.
     report
-        Hears of the fraction done.
+        Receives the fraction done.
 
     Raises
     ------

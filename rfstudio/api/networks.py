@@ -1,4 +1,4 @@
-"""Networks by name or file, their analysis, and one unit of them as everything else takes it."""
+"""Networks by name or file, their analysis, and one unit of them as a value."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def analyze(
     previous
         An earlier analysis; what did not change since is taken from it, which only saves time.
     max_layers
-        Layers from which on the rest is left out, which is said by a diagnostic.
+        Layers from which on the rest is left out, which a diagnostic reports.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def whole(unit: tuple[int, ...]) -> tuple[int, ...]:
     Raises
     ------
     UnitError
-        If it has other than whole ones: the unit beside the one that is meant is no answer.
+        If it has entries that are not whole: rounding would give the field of another unit.
     """
     try:
         return tuple(map(operator.index, unit))

@@ -1,4 +1,4 @@
-"""Questions about regions the other way round, answered for a network by name, file or value."""
+"""Tiles and advice on object sizes for a network by name, file or value."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tiles(
     image
         Size of the image; with it, or with `tile`, the tiles are listed.
     input_size
-        Size at which the network is looked at where there is no image; its own if None.
+        Size at which the network is analysed if there is no image; its own if None.
 
     Raises
     ------
@@ -84,8 +84,7 @@ def advise(
     network
         What `load` takes or returns, or an analysis.
     object_size
-        Size of the objects, in pixels of the network's input; 32 along each axis if nothing else
-        is given.
+        Size of the objects, in pixels of the network's input; 32 along each axis by default.
     objects
         The size of each object along each axis; or a COCO file, whose boxes are (height, width) of
         its images as they are.
@@ -124,7 +123,7 @@ def advise(
 def _given(size: Size | None) -> tuple[int, ...] | None:
     """Return the size of the image that a module is imported for; one number is that of a 2-D one.
 
-    Other networks say themselves how many axes they have.
+    Other networks define how many axes they have.
     """
     return _per_axis(size, 2)
 

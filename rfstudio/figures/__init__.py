@@ -1,4 +1,4 @@
-"""Values become publication figures with matplotlib; no Qt, for window and command line."""
+"""Publication figures, drawn with matplotlib and without Qt, for window and command line."""
 
 from rfstudio.figures.growth import Growth, growth_of, render_growth
 from rfstudio.figures.render import render

@@ -298,7 +298,7 @@ def _view(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return the part of the plane that is drawn, per axis, in pixels.
 
     The image and the whole theoretical region, but at most one image beyond a border: a huge
-    region would leave the image a stamp.  A region that extends further is drawn as an open frame.
+    region would make the image tiny.  A region that extends further is drawn as an open frame.
     """
     regions: Region | tuple[None, None] = scene.theoretical or (None, None)
     return (

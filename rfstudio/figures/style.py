@@ -1,4 +1,4 @@
-"""How figures are drawn, apart from their content: sizes, fonts and file formats for print."""
+"""The style of figures, apart from their content: sizes, fonts and file formats for print."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEXT_POINTS = 7.0
-"""Size of the letters; journals ask for 6 to 8 points."""
+"""Size of the letters; journals require 6 to 8 points."""
 
 SUFFIXES = (".png", ".svg", ".pdf")
 """The formats of a figure, as endings of a file's name."""
@@ -37,7 +37,7 @@ class FigureStyle:
     dpi
         Dots per inch of a PNG, and of the pixel images inside SVG and PDF.
     colour
-        Whether the photo keeps its colours; on gray the blue of an effective field is easier to
+        Whether the photo is in colour; on gray the blue of an effective field is easier to
         see.
     dim
         How much of what the unit does not see fades, from 0 (nothing) to 1 (to white).

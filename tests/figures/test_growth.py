@@ -18,7 +18,7 @@ def test_that_depth_counts_the_windows_on_the_longest_path() -> None:
     block = Residual((_conv(3), Layer(ops.Relu()), _conv(3)), (_conv(1),))
     network = Architecture(input_size=(32, 32), layers=(_conv(3, 2), block, _conv(5)))
     growth = growth_of("net", analyze(network))
-    # Sizes 3; + 2·2; + 2·2; + 4·2, jump 2. The block's 1×1 shortcut stands at depth 2 as well.
+    # Sizes 3; + 2·2; + 2·2; + 4·2, jump 2. The block's 1×1 shortcut is at depth 2 as well.
     assert growth.depths == (1, 2, 3, 4)
     assert growth.sizes == (3, 7, 11, 19)
 

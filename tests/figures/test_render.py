@@ -32,7 +32,7 @@ def _pixels(data: bytes) -> np.ndarray:
 
 
 def _at(pixel: float) -> float:
-    """Return where a coordinate of the 60 pixels of the scene lies in a bare figure, in dots.
+    """Return where a coordinate of the 60 pixels of the scene is in a bare figure, in dots.
 
     60 mm at 254 dpi are 600 dots, less 0.1 inch on each side; the view goes from −1.22 to 60.22.
     """
