@@ -115,7 +115,7 @@ _STACK = np.random.default_rng(0).normal(size=(3, 2, 20, 24))
 
 
 @pytest.mark.parametrize(
-    ("images", "told"),
+    ("images", "message"),
     [
         (torch.zeros(3, 3), "shape N×2×H×W, not 3×3"),
         (torch.zeros(1, 3, 20, 24), "shape N×2×20×24, not 1×3×20×24"),
@@ -131,8 +131,8 @@ _STACK = np.random.default_rng(0).normal(size=(3, 2, 20, 24))
     ],
 )
 @pytest.mark.parametrize("estimator", ["energy", "expected", "path-count"])
-def test_that_images_that_do_not_fit_are_refused_in_words(estimator, images, told) -> None:
-    with pytest.raises(rfstudio.RFStudioError, match=told):
+def test_that_images_that_do_not_fit_are_refused_in_words(estimator, images, message) -> None:
+    with pytest.raises(rfstudio.RFStudioError, match=message):
         rfstudio.erf(_network(), "b", estimator=estimator, images=images)
 
 
@@ -186,7 +186,7 @@ def test_that_many_units_at_once_have_the_fields_that_each_has_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("samples", 2.5, "samples must be a whole number, not 2.5"),
         ("samples", "2", "samples must be a whole number"),
@@ -202,8 +202,8 @@ def test_that_many_units_at_once_have_the_fields_that_each_has_alone() -> None:
         ("unit", 3, "one whole number per axis"),
     ],
 )
-def test_that_an_option_of_another_kind_is_refused_in_words(name, value, told) -> None:
-    with pytest.raises(rfstudio.RFStudioError, match=told):
+def test_that_an_option_of_another_kind_is_refused_in_words(name, value, message) -> None:
+    with pytest.raises(rfstudio.RFStudioError, match=message):
         rfstudio.erf(_network(), "b", **{"samples": 1, name: value})
 
 

@@ -285,12 +285,12 @@ _UNCHANGED: frozenset[type[Op]] = frozenset({*ops.ELEMENTWISE, *ops.MERGES})
 
 def _clipped(products: list[Product], size: tuple[int, ...]) -> list[Product]:
     """Cut off what a branch of a faulty merge does not have."""
-    kept: list[Product] = []
+    clipped: list[Product] = []
     for product in products:
         cut = tuple(_cut(x, n) for x, n in zip(product, size, strict=True))
         if not any(x.is_empty for x in cut):
-            kept.append(cut)
-    return kept
+            clipped.append(cut)
+    return clipped
 
 
 def _cut(wanted: AxisSet, size: int) -> AxisSet:
@@ -323,28 +323,28 @@ def _read(products: list[Product], rules: tuple[AxisRule, ...]) -> list[Product]
 
 def united(products: Iterable[Product], size: tuple[int, ...]) -> list[Product]:
     """Return the union of products with as few of them as is easily found."""
-    kept: list[Product] = []
+    union: list[Product] = []
     for product in products:
-        _add(kept, product)
-    if len(kept) > MAX_PRODUCTS and prod(size) <= DENSE_CELLS:
-        return _by_rows(kept, size)
-    return kept
+        _add(union, product)
+    if len(union) > MAX_PRODUCTS and prod(size) <= DENSE_CELLS:
+        return _by_rows(union, size)
+    return union
 
 
-def _add(kept: list[Product], product: Product) -> None:
+def _add(union: list[Product], product: Product) -> None:
     """Add a product to a union, joining it with those that differ on one axis only."""
     i = 0
-    while i < len(kept):
-        joined = _joined(kept[i], product)
+    while i < len(union):
+        joined = _joined(union[i], product)
         if joined is None:
             i += 1
             continue
-        if joined is kept[i]:
+        if joined is union[i]:
             return
         # The joined product may now fit with one that did not fit before.
-        del kept[i]
+        del union[i]
         product, i = joined, 0
-    kept.append(product)
+    union.append(product)
 
 
 def _joined(a: Product, b: Product) -> Product | None:

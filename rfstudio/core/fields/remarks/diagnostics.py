@@ -163,9 +163,9 @@ def _of_layer(
     if isinstance(op, ops.Custom):
         yield _declared(node.name, op)
     if len(node.inputs) == 1:
-        before, behind = fields[node.inputs[0]], fields[node.index]
-        if behind is not before and any(
-            y.whole and not x.whole and x.tracks for x, y in zip(before, behind, strict=True)
+        before, after = fields[node.inputs[0]], fields[node.index]
+        if after is not before and any(
+            y.whole and not x.whole and x.tracks for x, y in zip(before, after, strict=True)
         ):
             yield Diagnostic(
                 node.name,
