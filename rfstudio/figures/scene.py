@@ -1,4 +1,4 @@
-"""What a figure of one unit shows: plain values on the plane of the input's last two axes."""
+"""The content of a figure of one unit: plain values on the plane of the input's last two axes."""
 
 from __future__ import annotations
 

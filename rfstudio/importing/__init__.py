@@ -1,1 +1,1 @@
-"""Existing models in: records of operations become a network that a person could have written."""
+"""The importer: records of operations become a network that a person could have written."""

@@ -1,4 +1,4 @@
-"""Which positions and channels of a map each dimension of a tensor runs through.
+"""The layout of a tensor: which positions and channels of a map each dimension runs through.
 
 A dimension of size n is a list of digits, the outermost first: each runs through a part of one
 axis of a map.  Reshaping splits and joins digits, permuting moves them; neither computes

@@ -1,4 +1,4 @@
-"""What an import merged, guessed, dropped or took as global, in sentences with their places."""
+"""The report of an import: what was merged, guessed, dropped or taken as global, and where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layout tracker: records of operations in, layers out.
+"""The layout tracker, which turns records of operations into layers.
 
 Each tensor is a view of a map (see `rfstudio.importing.layout`).  Operations that only rearrange
 change the view and make no layer; a layer arises where positions or channels are read.  Whatever

@@ -1,1 +1,1 @@
-"""Along one axis: which samples are read, as rules, as sets and as intervals."""
+"""The samples that are read along one axis, as rules, as sets and as intervals."""

@@ -1,4 +1,4 @@
-"""Which samples of its input an operation reads along one axis: the rules, as values.
+"""Axis rules, as values: which samples of its input an operation reads along one axis.
 
 A rule says two things: what an output index reads *by the formula*, as if the map went on for ever
 (the theoretical view), and what it reads of the samples that are really there (the visible view).

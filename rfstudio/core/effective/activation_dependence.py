@@ -1,4 +1,4 @@
-"""How activations before a sum and after it depend on each other.
+"""The dependence of activations before a sum on those after it.
 
 Around a skip both see the same channel and position: z = x + F(x) is mostly positive where x is.
 So of what goes back through the skip more gets through than if their slopes were independent, by

@@ -1,4 +1,4 @@
-"""How much work and memory an effective field takes, estimated before it begins.
+"""The time and memory that an effective field takes, estimated before it begins.
 
 A small file may need more than any machine has: eighteen upsamplings make a map of 8 million
 samples a side.  The estimate follows the box of samples that the unit reads from map to map, and

@@ -1,4 +1,4 @@
-"""What flows from one unit back through a network: a positive map over the box that it reaches.
+"""Flows from one unit back through a network: positive maps over the box that it reaches.
 
 A flow is a box of values, a factor and a power of two, so that a layer that only scales
 costs one multiplication, and no depth overflows.

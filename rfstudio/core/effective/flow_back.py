@@ -1,4 +1,4 @@
-"""One walk from a unit back to the reference, whatever the numbers mean.
+"""The walk from a unit back to the reference, for energies as for path counts.
 
 What each layer does on the way is in `rfstudio.core.layer_models.backward`, what flows in
 `rfstudio.core.effective.flow`.

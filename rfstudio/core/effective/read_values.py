@@ -1,4 +1,4 @@
-"""What a layer with weights reads: how many values, and how large they are where gradients pass."""
+"""The values that a layer with weights reads: their number, and their size where gradients pass."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every layer and every unit sees: the recurrence, the walk back, remarks."""
+"""Receptive fields of every layer and every unit: the recurrence, the walk back, remarks."""

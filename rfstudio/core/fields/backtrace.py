@@ -1,4 +1,4 @@
-"""From one unit back to the input: which samples of every map really reach it.
+"""The walk back from one unit to the input: which samples of every map really reach it.
 
 The walk goes backwards through the graph and has, for each map, a *region*: a union of
 products of axis sets.  Operations act axis by axis, so a product stays a product; branches make

@@ -1,7 +1,7 @@
-"""Which units have a field at all, and which errors explain why a draft has none.
+"""Layers that have no field, and the errors that explain why.
 
 A network that is being edited need not make sense: a map on the way may be empty, branches may not
-fit.  Nothing comes through an empty map, whatever later padding makes of it; and where a formula
+fit.  Nothing passes through an empty map, even if later padding enlarges it; and where a formula
 fails on a network with faults, the fault is the answer.
 """
 

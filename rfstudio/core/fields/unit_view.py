@@ -1,4 +1,4 @@
-"""What one unit sees of the reference map: its theoretical, visible and local region."""
+"""The view of one unit: its theoretical, visible and local region of the reference map."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What one layer of a random network does to gradients and to values; networks are elsewhere."""
+"""Models of one layer of a random network: what it does to gradients and to values."""

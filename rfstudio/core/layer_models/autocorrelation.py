@@ -1,4 +1,4 @@
-"""How gradients at neighbouring positions depend on each other: a correlation for each lag.
+"""Correlations of gradients at neighbouring positions, one for each lag.
 
 After a convolution of random weights gradients are independent, but a mean over a window
 gives all its samples the same gradient.  Where a later overlapping window adds them up again, the

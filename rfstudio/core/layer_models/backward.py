@@ -1,4 +1,4 @@
-"""What each layer does to something that flows from its output back to its input.
+"""The way back through a layer: what it does to a flow from its output to its input.
 
 Two algebras share this form.  Counting paths gives every tap the weight 1.  The expected energy
 E[g²] of a gradient gets the squared weights, averaged over random draws of them: the variance

@@ -1,4 +1,4 @@
-"""How large the values of a random network are: second moments carried from the input forward.
+"""Moments of the values of a random network, carried from the input forward.
 
 For wide layers of independent zero-mean weights, what a convolution puts out is normally
 distributed over draws of the weights, and two numbers say all: the mean square of a value, and

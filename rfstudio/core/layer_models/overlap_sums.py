@@ -1,4 +1,4 @@
-"""How overlapping windows add up gradients that depend on each other.
+"""Sums over overlapping windows of gradients that depend on each other.
 
 Where g(q) and g(q′) are not independent, a sample that both read gets 2 E[g(q) g(q′)] on top of
 both energies.  Of that two-point map the sum over all places is known for each lag (see

@@ -1,4 +1,4 @@
-"""Along one axis: how pairs of outputs, a lag apart, add to pairs of the inputs that they read.
+"""Tables along one axis of how pairs of outputs, a lag apart, add to pairs of their inputs.
 
 A pair is a lag and the place of its first member; along one axis of an array lag comes after lag,
 from the most negative one, and within each the places.

@@ -1,4 +1,4 @@
-"""Along one axis: how a map over outputs is spread back onto the inputs that they read.
+"""Spreading a map over outputs back onto the inputs that they read, along one axis.
 
 The transpose of reading.  A value at output i is added to every sample that i reads, times the
 weight w of that tap, or a power of it; samples that are not there (padding) get nothing:

@@ -1,4 +1,4 @@
-"""Along one axis: which input samples output sample i reads; the entry to every operation's rules.
+"""The entry to every operation's rules: which input samples an output reads along each axis.
 
 Sizes, fields, regions, supports and gradients all come from these rules.
 """

@@ -1,4 +1,4 @@
-"""How arguments of operations of ATen become options of records; `aten` says which is which."""
+"""Rules that turn arguments of ATen operations into options of records; `aten` has the table."""
 
 from __future__ import annotations
 

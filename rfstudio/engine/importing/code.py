@@ -1,4 +1,4 @@
-"""Models that Python code makes: runs it, so only code that is trusted may come here."""
+"""Models made by Python code, which is run here: only for code that the user trusts."""
 
 from __future__ import annotations
 

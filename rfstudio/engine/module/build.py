@@ -1,4 +1,4 @@
-"""From a document to a torch module that computes any map of the network, or any box of one."""
+"""Builds a torch module from a document: it computes any map of the network, or any box of one."""
 
 from __future__ import annotations
 

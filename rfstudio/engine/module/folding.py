@@ -1,4 +1,4 @@
-"""Makes a network quicker to differentiate without changing what it computes.
+"""Folding of batch norms into convolutions, so that a network is quicker to differentiate.
 
 Batch norm with fixed statistics is a factor and a shift of each channel.  They are moved into the
 convolution before it, which spares a pass over the map forwards and a slower one backwards.

@@ -1,4 +1,4 @@
-"""The energy of gradients of random networks, sampled: what the closed form has to meet."""
+"""The energy of gradients of random networks, sampled, as a reference for the closed form."""
 
 from __future__ import annotations
 

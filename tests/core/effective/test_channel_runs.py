@@ -1,4 +1,4 @@
-"""Runs of like channels: cut where another map's end, joined where sources of a concat meet."""
+"""Runs of equal channels: cut where another map's end, joined where sources of a concat meet."""
 
 from __future__ import annotations
 

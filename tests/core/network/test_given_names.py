@@ -1,4 +1,4 @@
-"""Automatic names give way to given ones, wherever in their scope those are given."""
+"""Automatic names never repeat given ones, wherever in their scope those are given."""
 
 from __future__ import annotations
 

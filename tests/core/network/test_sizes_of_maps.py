@@ -1,4 +1,4 @@
-"""Sizes of maps are PyTorch's, and what does not fit a map is said with the layer's name."""
+"""Sizes of maps are PyTorch's, and errors of layers that do not fit a map name the layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every operation answers all that is asked of one, and its sets follow from its traits."""
+"""Every operation gives all answers that its base requires, and its sets follow from its traits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operations and their parameters: what a file or a form knows of them is all there is."""
+"""Operations and their parameters: files and forms know all of them and no others."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where pairs of gradients still count on their way to the image, and how far apart they may be."""
+"""The need for pairs of gradients: where they still count on their way back, and to which lag."""
 
 from __future__ import annotations
 

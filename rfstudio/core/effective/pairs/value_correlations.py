@@ -1,4 +1,4 @@
-"""How the values of a map at two places of one channel depend on each other, lag by lag."""
+"""Correlations of the values of a map at two places of one channel, lag by lag."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The operations of a network as torch modules that can evaluate any box of their map."""
 
-# Each of these enters its modules in the tables.
+# Each of these adds its modules to the tables.
 from rfstudio.engine.module.layers import (
     mixing,
     moving,

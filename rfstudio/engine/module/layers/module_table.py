@@ -1,4 +1,4 @@
-"""Which module computes which operation: tables that the modules beside this one enter."""
+"""Tables of the module that computes each operation; the other files of this folder fill them."""
 
 from __future__ import annotations
 
