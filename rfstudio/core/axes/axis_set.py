@@ -262,6 +262,7 @@ def _paint(
     else:
         room = len(range(0, len(found), rule.stride))
         found[:: rule.stride][:count] = which[:room]
+    # `found` holds the first tap of each window, then the first two, four and so on.
     width = 1
     while width < kernel:
         step = min(width, kernel - width)

@@ -205,6 +205,7 @@ def reduced(track: Track) -> Track:
     for shorter in range(1, period // 2 + 1):
         if period % shorter or advance * shorter % period:
             continue
+        # Each phase must be the one a shorter period before it, moved by its share of the advance.
         step = advance * shorter // period
         if all(
             _moved(first[i], step) == first[i + shorter]

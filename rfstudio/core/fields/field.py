@@ -363,11 +363,13 @@ def _through_pattern(
             found[:, there] = hull_of_bounds((found[:, there], track.bounds(taps[there])))
         return found
 
+    # Too many phases for a table: units are computed at once only where that is cheap.
     if isinstance(track, WideTrack) or period * turns > MAX_PHASES:
         jump = track.jump * Fraction(advance, period)
         ahead = rule.n_out * taps_each <= _AHEAD
         depth = 0 if ahead else 1 + (track.depth if isinstance(track, WideTrack) else 0)
         return WideTrack(jump, period * turns, rule.n_out, bounds, ahead=ahead, depth=depth)
+    # Pixels by which a unit a whole period later sees further on.
     moved_on = turns * advance // inner * track.advance
     if period * turns * taps_each > _ONE_BY_ONE:
         return track_of(bounds(np.arange(period * turns)), moved_on)
@@ -540,6 +542,7 @@ def _centre_distance(a: AnyTrack, b: AnyTrack) -> tuple[Fraction, Fraction]:
     both = (one[0] <= one[1]) & (other[0] <= other[1])
     if not both.any():
         return Fraction(0), Fraction(0)
+    # First plus last pixel is twice the centre: whole numbers until the division at the end.
     twice = (one.sum(axis=0) - other.sum(axis=0))[both]
     return Fraction(int(abs(twice).max()), 2), Fraction(int(twice.sum()), 2 * len(twice))
 

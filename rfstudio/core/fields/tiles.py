@@ -229,6 +229,7 @@ class _AxisCut:
             wanted = 2 * (max(before, 0) + max(after, 0)) + 2 * self.period
         if wanted >= self.samples:
             return self.samples
+        # As few whole periods less than the image as make it no larger than wanted.
         return self.samples - -(-(self.samples - wanted) // self.period) * self.period
 
     def parts(self, side: int) -> Iterator[tuple[Interval, Interval]]:
@@ -267,6 +268,8 @@ def _period(local: Sequence[Fields], nodes: Sequence[Node], axis: int) -> int:
         for source in node.inputs:
             field = local[source][axis]
             for track in field.tracks:
+                # A whole number of pixels is a multiple of a fraction in lowest terms exactly if it
+                # is one of its numerator.
                 period = lcm(period, (track.jump * advance).numerator or 1)
     return period
 

@@ -310,6 +310,8 @@ def _ways(rule: Window, lags: range, reach: int) -> Values:
     A row for each lag of inputs, a column for each lag of outputs up to `reach`.
     """
     apart = np.asarray(lags)[:, None] - rule.stride * np.arange(-reach, reach + 1)
+    # Taps of both can only meet where the dilation divides the distance; each step of it between
+    # the windows leaves one pair of taps less.
     ways = np.maximum(rule.kernel - np.abs(apart) // rule.dilation, 0)
     result: Values = np.where(apart % rule.dilation == 0, ways, 0).astype(np.float64)
     return result

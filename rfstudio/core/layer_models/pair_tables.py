@@ -61,10 +61,12 @@ def pair_table(a: Values, reach: int, new: int, link: tuple[int, int] | None = N
         low = max(0, -far)
         if n - abs(far) <= 0:
             continue
+        # Row by row the weights of both members of all pairs of outputs `far` apart.
         one, two = a[low : n - max(0, far)], a[max(0, far) : n + min(0, far)]
         for lag in range(-new, new + 1):
             if (link and link[0] * far != link[1] * lag) or m - abs(lag) <= 0:
                 continue
+            # Column p of the first meets column p + lag of the second.
             left = max(0, -lag)
             both = one[:, left : m - max(0, lag)] * two[:, max(0, lag) : m + min(0, lag)]
             q, p = np.nonzero(both)

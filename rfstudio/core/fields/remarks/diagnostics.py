@@ -286,6 +286,9 @@ def sum_of_floors(count: int, divisor: int, step: int, start: int) -> int:
     """
     if count <= 0:
         return 0
+    # Whole multiples of the divisor leave the sum as closed forms.  The rest counts points of a
+    # grid below a line: counted by rows instead of columns, it is the same sum with step and
+    # divisor exchanged.
     total = count * (count - 1) // 2 * (step // divisor) + count * (start // divisor)
     step, start = step % divisor, start % divisor
     rows, rest = divmod(step * count + start, divisor)

@@ -76,6 +76,8 @@ def dominators(graph: Graph, reference: int = 0) -> list[int]:
         if not sources:
             continue
         common = sources[0]
+        # Nodes come in graph order, so those above all sources are known: of two of them the one
+        # with more nodes above it goes up by one until both are the same node.
         for other in sources[1:]:
             while common != other:
                 if depth[common] >= depth[other]:
