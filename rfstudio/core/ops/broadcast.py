@@ -64,7 +64,7 @@ class Broadcast(Free, FollowsSize):
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         rules: list[AxisRule] = []
         for n, m in zip(sizes, self._outs(sizes), strict=True):
-            # Every output reads sample 0, so the map stands still: it advances by nothing.
+            # Every output reads sample 0, so its position does not move with i.
             spreads = n == 1 and m != 1
             rules.append(Periodic(1, m, 0, ((0,),)) if spreads else Window(n, n))
         return tuple(rules)

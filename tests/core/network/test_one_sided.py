@@ -68,8 +68,8 @@ def test_that_a_window_after_it_moves_the_bound(op, region) -> None:
 def test_that_both_directions_together_see_everything() -> None:
     layers = (
         Layer(ops.Recurrent(), "to"),
-        Layer(ops.Recurrent(reverse=True), "fro", ("input",)),
-        Layer(ops.Add(), "sum", ("to", "fro")),
+        Layer(ops.Recurrent(reverse=True), "back", ("input",)),
+        Layer(ops.Add(), "sum", ("to", "back")),
     )
     analysis = analyze(Architecture(input_size=(20,), channels=4, layers=layers))
     assert analysis.unit("sum", (7,)).theoretical_region == ((0, 19),)

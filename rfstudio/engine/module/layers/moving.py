@@ -73,7 +73,7 @@ class GroupModule(LayerModule[MixerT_co]):
 
 @LAYERS.family(ops.Mixer)
 class MixerModule(GroupModule[ops.Mixer]):
-    """A mixing within blocks or grids, taken for the mean over them."""
+    """A mixing within blocks or grids, modelled as the mean over them."""
 
 
 @POSITIVE.family(ops.Mixer)
