@@ -110,6 +110,11 @@ class Maps(Positions):
             if all(pooled):
                 op: Op = ops.GlobalAvgPool() if how == "mean" else ops.GlobalMaxPool()
                 return self.add(op, [node], channels=channels)
+            if all(k in (1, n) for k, n in zip(kernel, have.size, strict=True)):
+                # Some axes are pooled to one sample and the others stay, at any size.
+                outs = tuple(None if k == 1 else 1 for k in kernel)
+                pool = ops.AdaptiveAvgPool if how == "mean" else ops.AdaptiveMaxPool
+                return self.add(pool(output_size=outs), [node])
             if how == "max":
                 op = ops.MaxPool(kernel_size=kernel, stride=stride, dilation=dilation)
                 return self.add(op, [node])

@@ -30,6 +30,7 @@ from rfstudio.importing.maps import Maps
 from rfstudio.importing.meeting import meet
 from rfstudio.importing.products import Products
 from rfstudio.importing.records import Program, Record, Scope
+from rfstudio.importing.recurring import Recurring
 from rfstudio.importing.resizing import Resizing
 from rfstudio.importing.rules import Misfit, rule
 from rfstudio.importing.slicing import Slicing
@@ -56,7 +57,7 @@ class Mark(NamedTuple):
     op: Op | None
 
 
-class Tracker(Slicing, Joining, Resizing, Products):
+class Tracker(Slicing, Joining, Resizing, Recurring, Products):
     """Follows the tensors of a program.
 
     Attributes

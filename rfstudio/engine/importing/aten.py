@@ -30,6 +30,9 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
     "im2col": rules.im2col("im2col"),
     "col2im": rules.im2col("fold"),
     "deform_conv2d": rules.deform,
+    "lstm": rules.recurrent("lstm"),
+    "gru": rules.recurrent("gru"),
+    **dict.fromkeys(("rnn_tanh", "rnn_relu"), rules.recurrent("rnn")),
     "relu": rules.activation(lambda _c: ops.Relu()),
     "relu6": rules.activation(lambda _c: ops.Relu6()),
     "leaky_relu": rules.activation(

@@ -295,6 +295,22 @@ def merge(how: str) -> Callable[[Call], Kind]:
     return lambda _c: ("merge", {"how": how})
 
 
+def recurrent(op: str) -> Callable[[Call], Kind]:
+    """Return the rule of a recurrent layer, whose first result has a state for each step."""
+
+    def rule(c: Call) -> Kind:
+        ways = 2 if c.get("bidirectional", False) else 1
+        return "recurrent", {
+            "op": op,
+            "hidden": c.out[-1] // ways,
+            "layers": c["num_layers"],
+            "bidirectional": ways == 2,
+            "time": 1 if c.get("batch_first", False) else 0,
+        }
+
+    return rule
+
+
 def plain(kind: str) -> Callable[[Call], Kind]:
     """Return the record of `plain`."""
     return lambda _c: (kind, {})

@@ -253,6 +253,8 @@ class _Reader:
         if which == 0 and self._at(parent) in self._depends:
             self._now[node.name] = self._at(parent)
             return
+        if not node.users:
+            return
         # A second result, such as the indices of a pooling: something that reads the same.
         self._depends.add(node.name)
         self._records.append(
