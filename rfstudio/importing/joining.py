@@ -39,6 +39,14 @@ class Joining(Windows):
         positions = [any(y.is_position for y in x.dims[place].digits) for x in views]
         if any(positions) or any(x.dims[place].extra for x in views):
             return self._cat_positions(record, views, place)
+        axis = place - 2
+        if (
+            len(record.shape) == self.maps.axes + 2
+            and axis >= 0
+            and all(self.size(x)[axis] == 1 == x.dims[place].size for x in views)
+        ):
+            # Rows or columns that were taken one by one.
+            return self._cat_positions(record, views, place, axis)
         return self._cat_channels(views, place)
 
     def _cat_channels(self, views: Sequence[View], place: int) -> View:
@@ -61,10 +69,14 @@ class Joining(Windows):
         dims[place] = Dim(joined([Digit(CHANNEL, sizes, inner)]))
         return View(node, tuple(dims), offsets=met.view.offsets)
 
-    def _cat_positions(self, record: Record, views: Sequence[View], place: int) -> View:
-        """Join along an axis of the map."""
+    def _cat_positions(
+        self, record: Record, views: Sequence[View], place: int, single: int | None = None
+    ) -> View:
+        """Join along an axis of the map; `single` is the axis if all have one position."""
         views = [self.maps.unrolled(self.maps.settled(x)) for x in views]
         axes = {x.axis for v in views for x in v.dims[place].digits if x.is_position}
+        if single is not None:
+            axes = {single}
         if len(axes) != 1 or any(d.extra for v in views for d in v.dims):
             return self._cat_tokens(record, views, place)
         (axis,) = axes

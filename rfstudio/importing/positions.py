@@ -19,6 +19,9 @@ Indices = NDArray[np.int64]
 Pattern = tuple[str, int, int]
 """A word, and two numbers that depend on it."""
 
+_MAX_RUNS = 64
+"""Most runs of even steps that positions at any indices are put together from."""
+
 
 class Positions(Layers):
     """Layers that move positions."""
@@ -121,8 +124,39 @@ class Positions(Layers):
         if kind == "tile":
             times = tuple(m // n for m, n in zip(out, size, strict=True))
             return self.add(ops.Tile(repeats=times), [node], out)
-        self.remark("global", "positions are moved without a pattern; it is assumed to read all")
-        return self.whole([node], out, self.nodes[node].channels, kind)
+        for axis, (index, own) in enumerate(zip(maps, mine, strict=True)):
+            if own:
+                node = self._in_runs(node, axis, index)
+        return node
+
+    def _in_runs(self, node: int, axis: int, index: Indices) -> int:
+        """Return positions at any indices along an axis: runs of even steps, one after another."""
+        runs = runs_of(index)
+        size = list(self.nodes[node].size)
+        if len(runs) > _MAX_RUNS:
+            self.remark("global", "positions are moved without a pattern; it is assumed to read all")
+            size[axis] = len(index)
+            return self.whole([node], tuple(size), self.nodes[node].channels, "gather")
+        total, done, parts = len(index), 0, []
+        for run in runs:
+            starts, steps, counts = [0] * self.axes, [1] * self.axes, list(size)
+            step = run[1] - run[0] if len(run) > 1 else 1
+            starts[axis], steps[axis], counts[axis] = min(run), abs(step) or 1, len(set(run))
+            part = self.sliced(node, starts, steps, counts)
+            if step < 0:
+                along = [0] * self.axes
+                along[axis] = 1
+                part = self.add(ops.Flip(along=tuple(along)), [part])
+            if step == 0:
+                counts[axis] = len(run)
+                part = self.add(ops.Upsample(size=tuple(counts)), [part])
+            if len(runs) == 1:
+                return part
+            pads = [(0, 0)] * self.axes
+            pads[axis] = (done, total - done - len(run))
+            parts.append(self.add(ops.Pad(padding=tuple(pads)), [part]))
+            done += len(run)
+        return self.add(ops.Add(), parts)
 
     def unrolled(self, view: View) -> View:
         """Return a view that is not rolled."""
@@ -141,9 +175,15 @@ class Positions(Layers):
             maps: list[Indices] = [np.arange(n) for n in self.nodes[node].size]
             maps[axis] = index
             return self.remapped(node, maps)
-        size = list(self.nodes[nodes[0]].size)
-        size[axis] = sum(self.nodes[x].size[axis] for x in nodes)
-        return self.unknown(nodes, tuple(size), self.nodes[nodes[0]].channels, "concat")
+        # The sum of all, each with zeros in the place of the others, reads exactly the same.
+        total, done, parts = sum(self.nodes[x].size[axis] for x in nodes), 0, []
+        for node in nodes:
+            n = self.nodes[node].size[axis]
+            pads = [(0, 0)] * self.axes
+            pads[axis] = (done, total - done - n)
+            parts.append(self.add(ops.Pad(padding=tuple(pads)), [node]))
+            done += n
+        return self.add(ops.Add(), parts)
 
     def _as_one_source(self, nodes: Sequence[int], axis: int) -> tuple[int, Indices] | None:
         """Return the one map that all are slices of along an axis, and what they read of it."""
@@ -201,3 +241,21 @@ def indices_of(digits: Sequence[tuple[Digit, int]], n: int) -> Indices:
     for digit, stride in digits:
         result += where // digit.stride % digit.size * stride
     return result
+
+
+def runs_of(indices: Indices) -> list[list[int]]:
+    """Return indices cut into runs of even steps.
+
+    Examples
+    --------
+    >>> runs_of(np.array([2, 1, 0, 1, 2, 3, 3]))
+    [[2, 1, 0], [1, 2, 3], [3]]
+    """
+    runs: list[list[int]] = []
+    for x in indices.tolist():
+        last = runs[-1] if runs else []
+        if last and (len(last) == 1 or x - last[-1] == last[-1] - last[-2]):
+            last.append(x)
+        else:
+            runs.append([x])
+    return runs

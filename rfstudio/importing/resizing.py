@@ -12,13 +12,15 @@ from rfstudio.importing.layout import (
     Dim,
     View,
     joined,
+    reshaped,
 )
 from rfstudio.importing.records import Record
 from rfstudio.importing.rules import rule
+from rfstudio.importing.slicing import Slicing
 from rfstudio.importing.sliding_window import Windows
 
 
-class Resizing(Windows):
+class Resizing(Slicing, Windows):
     """Part of the tracker: pooling to a size, interpolation, padding, shuffles, unfolding."""
 
     @rule("adaptive_pool")
@@ -40,12 +42,12 @@ class Resizing(Windows):
         view, where = self.placed(view, spatial)
         size = list(self.size(view))
         for i in spatial:
-            if i not in where or self._step_of(view, i, where[i]) != 1:
+            if i not in where or self.step_of(view, i, where[i]) != 1:
                 raise ValueError("pooling inside blocks")
             size[where[i]] = o["size"][i - rank + axes]
         kind = ops.AdaptiveAvgPool if o["how"] == "mean" else ops.AdaptiveMaxPool
         node = self.maps.add(kind(output_size=tuple(size)), [view.node])
-        return self._after_window(view, node, None, spatial, where, 1)
+        return self.after_window(view, node, None, spatial, where, 1)
 
     @rule("upsample")
     def _upsample(self, record: Record) -> View:
@@ -59,7 +61,7 @@ class Resizing(Windows):
         size, scales = list(self.size(view)), [1.0] * self.maps.axes
         given = o.get("scale")
         for i in spatial:
-            if i not in where or self._step_of(view, i, where[i]) != 1:
+            if i not in where or self.step_of(view, i, where[i]) != 1:
                 if view.dims[i].size == record.shape[i]:
                     continue
                 raise ValueError("interpolation inside blocks")
@@ -80,7 +82,7 @@ class Resizing(Windows):
         else:
             op = ops.Upsample(size=tuple(size), mode=mode, align_corners=align)
         node = self.maps.add(op, [view.node], tuple(size))
-        return self._after_window(view, node, None, [i for i in spatial if i in where], where, 1)
+        return self.after_window(view, node, None, [i for i in spatial if i in where], where, 1)
 
     @rule("pad")
     def _pad(self, record: Record) -> View:
@@ -114,13 +116,16 @@ class Resizing(Windows):
     @rule("unfold")
     def _unfold(self, record: Record) -> View:
         """Windows of one dimension as a new last one; options: dim, size, step."""
-        view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
+        view, o = self.view(record), record.options
         place = o["dim"]
+        if o["size"] == o["step"]:
+            return self._in_blocks(view, place, o["size"])
+        view = self.maps.unrolled(self.maps.settled(view))
         if not any(x.is_position for x in view.dims[place].digits):
             raise ValueError("windows over something other than an axis")
         view, where = self.placed(view, [place])
         axis = where[place]
-        if self._step_of(view, place, axis) != 1:
+        if self.step_of(view, place, axis) != 1:
             raise ValueError("windows inside blocks")
         kernel, stride = [1] * self.maps.axes, [1] * self.maps.axes
         kernel[axis], stride[axis] = o["size"], o["step"]
@@ -131,9 +136,21 @@ class Resizing(Windows):
             kernel_size=tuple(kernel),
             stride=tuple(stride),
         )
-        view = self._after_window(view, node, None, [place], where, 1)
+        view = self.after_window(view, node, None, [place], where, 1)
         last = Dim(joined([Digit(CHANNEL, o["size"], view.channels)]))
         return replace(view, dims=(*view.dims, last))
+
+    def _in_blocks(self, view: View, place: int, size: int) -> View:
+        """Return blocks of one dimension as a new last one, which is a view."""
+        n = view.dims[place].size
+        if n % size:
+            view = self.taken(view, place, 0, 1, n - n % size)
+        shape = view.shape
+        dims = reshaped(view.dims, (*shape[:place], n // size, size, *shape[place + 1 :]))
+        if dims is None:
+            raise ValueError("blocks across the borders of axes")
+        inner = dims[place + 1]
+        return replace(view, dims=(*dims[: place + 1], *dims[place + 2 :], inner))
 
     @rule("im2col")
     def _im2col(self, record: Record) -> View:
@@ -197,7 +214,7 @@ class Resizing(Windows):
             out_channels=record.shape[1],
         )
         node = self.maps.add(op, [view.node])
-        return self._after_window(view, node, 1, [2, 3], where, record.shape[1])
+        return self.after_window(view, node, 1, [2, 3], where, record.shape[1])
 
 
 def _transposed(n: int, k: int, s: int, d: int, p: tuple[int, int]) -> int:

@@ -31,11 +31,12 @@ class Slicing(Rules):
         view, o = self.view(record), record.options
         place, start, step = o["dim"], o["start"], o.get("step", 1)
         count = record.shape[place] if not o.get("select") else 1
-        return self._taken(view, place, start, step, count, drop=bool(o.get("select")))
+        return self.taken(view, place, start, step, count, drop=bool(o.get("select")))
 
-    def _taken(
+    def taken(
         self, view: View, place: int, start: int, step: int, count: int, *, drop: bool = False
     ) -> View:
+        """Return a slice of one dimension; `drop`: a single position, without its dimension."""
         dim = view.dims[place]
         if start == 0 and step == 1 and count == dim.size and not drop:
             return view

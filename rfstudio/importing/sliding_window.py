@@ -24,6 +24,8 @@ from rfstudio.importing.positions import Indices
 from rfstudio.importing.records import Record
 from rfstudio.importing.rules import Rules, rule
 
+_GEOMETRY = ("kernel", "stride", "padding", "dilation")
+
 
 class Windows(Rules):
     """Part of the tracker: convolutions, pools and windows that are laid out."""
@@ -109,12 +111,53 @@ class Windows(Rules):
         every_axis = len(moving) == len(spatial) == self.maps.axes
         if not every_axis and self._are_channels(view, moving):
             return self._across_channels(view, record)
+        stacked = [] if every_axis else [i for i in moving if self._are_channels(view, [i])]
+        if stacked:
+            return self._over_stack(view, record, place, stacked)
         used = [i for i in spatial if i in moving or view.dims[i].digits]
         view, where = self.placed(view, used if moving else [])
         if any(x.is_position for x in view.dims[place].digits):
             mixed = [x.size for x in view.dims[place].digits if x.is_position]
             view = self._to_channels(view, place, prod(mixed))
         return self._windowed(view, record, place, moving, where)
+
+    def _over_stack(self, view: View, record: Record, place: int, stacked: Sequence[int]) -> View:
+        """Read a convolution that slides over channels, such as stacked maps, and over axes."""
+        deep = [place, *stacked]
+        out = prod(record.shape[i] for i in deep)
+        others = [d for i, d in enumerate(view.dims) if i not in deep]
+        if any(x.axis == CHANNEL for d in others for x in d.digits):
+            raise ValueError("a convolution over some of several groups of channels")
+        dims = list(view.dims)
+        for i in stacked:
+            dims[i] = Dim()
+        dims[place] = Dim(joined([Digit(CHANNEL, view.channels)]))
+        o = record.options
+        flat = {x: _without(o[x], [i - place - 1 for i in stacked]) for x in _GEOMETRY}
+        rest = [d for i, d in enumerate(dims) if i not in stacked]
+        shape = tuple(n for i, n in enumerate(record.shape) if i not in stacked)
+        options = {**o, **flat, "out": out, "groups": 1, "bias": False}
+        inner = replace(record, shape=(*shape[:place], out, *shape[place + 1 :]), options=options)
+        result = self._windowed(
+            *self._ready(replace(view, dims=tuple(rest)), inner, place), label=record.label
+        )
+        found, stride = list(result.dims), out
+        for i in stacked:
+            found.insert(i, Dim())
+        for i in deep:
+            stride //= record.shape[i]
+            found[i] = Dim(joined([Digit(CHANNEL, record.shape[i], stride)]))
+        return replace(result, dims=tuple(found))
+
+    def _ready(
+        self, view: View, record: Record, place: int
+    ) -> tuple[View, Record, int, list[int], dict[int, int]]:
+        """Return a view whose dimensions after one of channels are axes, and what slides."""
+        spatial = range(place + 1, len(view.dims))
+        moving = [i for i in spatial if _moves(record.options, i - place - 1)]
+        used = [i for i in spatial if i in moving or view.dims[i].digits]
+        view, where = self.placed(view, used if moving else [])
+        return view, record, place, moving, where
 
     def _to_channels(self, view: View, place: int, factor: int) -> View:
         """Turn positions of one dimension into channels, as patches are by a view."""
@@ -159,6 +202,7 @@ class Windows(Rules):
         place: int,
         moving: Sequence[int],
         where: Mapping[int, int],
+        label: str = "",
     ) -> View:
         o, size = record.options, self.size(view)
         kernel, stride, dilation = [1] * len(size), [1] * len(size), [1] * len(size)
@@ -168,7 +212,7 @@ class Windows(Rules):
             if i not in where:
                 raise ValueError("a window slides over something other than an axis")
             axis = where[i]
-            step = self._step_of(view, i, axis)
+            step = self.step_of(view, i, axis)
             kernel[axis], dilation[axis] = o["kernel"][j], o["dilation"][j] * step
             stride[axis] = o["stride"][j]
             if step > 1 and stride[axis] > 1:
@@ -202,7 +246,7 @@ class Windows(Rules):
             out_channels=None if out == have.channels else out,
             bias=o["bias"],
         )
-        if shared > 1:
+        if shared > 1 or label:
             op = ops.Custom(
                 label=record.label,
                 out_channels=out,
@@ -210,14 +254,14 @@ class Windows(Rules):
                 **geometry,  # type: ignore[arg-type]  # sizes are given for sizes
             )
         node = self.maps.add(op, [view.node], channels=out)
-        return self._after_window(view, node, place, moving, where, o["out"])
+        return self.after_window(view, node, place, moving, where, o["out"])
 
     def _divides_blocks(self, view: View, place: int, axis: int, kernel: int) -> bool:
         """Whether windows that do not overlap fit into the blocks that a dimension runs through."""
         digits = [x for x in view.dims[place].digits if x.axis == axis]
         return len(digits) == 1 and digits[0].stride == 1 and digits[0].size % kernel == 0
 
-    def _step_of(self, view: View, place: int, axis: int) -> int:
+    def step_of(self, view: View, place: int, axis: int) -> int:
         """Return the distance of neighbours of a dimension, in samples of the map."""
         digits = [x for x in view.dims[place].digits if x.axis == axis]
         n = self.size(view)[axis]
@@ -228,7 +272,7 @@ class Windows(Rules):
             raise ValueError("a window slides inside blocks")
         return digit.stride
 
-    def _after_window(
+    def after_window(
         self,
         view: View,
         node: int,
@@ -237,6 +281,23 @@ class Windows(Rules):
         where: Mapping[int, int],
         out: int,
     ) -> View:
+        """Return what a view becomes after a window.
+
+        Parameters
+        ----------
+        view
+            The tensor before it.
+        node
+            The map after it.
+        place
+            The dimension of channels; None: channels stay as they are.
+        moving
+            The dimensions that the window moves along.
+        where
+            Which axis each of them is.
+        out
+            Number of channels of `place` after it.
+        """
         size = self.maps.nodes[node].size
         dims = list(with_channels(view.dims))
         if place is not None:
@@ -289,7 +350,7 @@ class Windows(Rules):
                 if o["kernel"][j] == 1 and o["stride"][j] == 1:
                     continue
                 raise ValueError("a window slides over something other than an axis")
-            if self._step_of(view, i, where[i]) != 1:
+            if self.step_of(view, i, where[i]) != 1:
                 raise ValueError("a window slides inside blocks")
             axis = where[i]
             values["kernel_size"][axis] = o["kernel"][j]
@@ -309,7 +370,7 @@ class Windows(Rules):
             bias=o["bias"],
         )
         node = self.maps.add(op, [view.node], channels=o["out"])
-        return self._after_window(
+        return self.after_window(
             view, node, place, [i for i in spatial if i in where], where, o["out"]
         )
 
@@ -335,7 +396,7 @@ class Windows(Rules):
             axis = where[i]
             tiles = o["padding"][j] == (0, 0) and o["kernel"][j] == o["stride"][j]
             fits = tiles and self._divides_blocks(view, i, axis, o["kernel"][j])
-            if not fits and self._step_of(view, i, axis) != 1:
+            if not fits and self.step_of(view, i, axis) != 1:
                 raise ValueError("a window slides inside blocks")
             kernel[axis], stride[axis] = o["kernel"][j], o["stride"][j]
             dilation[axis], padding[axis] = o["dilation"][j], o["padding"][j]
@@ -351,10 +412,29 @@ class Windows(Rules):
         else:
             op = ops.AvgPool(**common, count_include_pad=bool(o.get("count", True)))  # type: ignore[arg-type]
         node = self.maps.add(op, [view.node])
-        return self._after_window(view, node, None, moving, where, 1)
+        return self.after_window(view, node, None, moving, where, 1)
 
-    def padded(self, view: View, pads: Mapping[int, tuple[int, int]], mode: str) -> View:
-        """Return a view with samples added or cut at the ends of some dimensions."""
+    def padded(
+        self,
+        view: View,
+        pads: Mapping[int, tuple[int, int]],
+        mode: str,
+        known: Mapping[int, int] | None = None,
+    ) -> View:
+        """Return a view with samples added or cut at the ends of some dimensions.
+
+        Parameters
+        ----------
+        view
+            The tensor.
+        pads
+            For each dimension what is added before and after.
+        mode
+            What the added samples hold.
+        known
+            Axes of dimensions of one position, which do not show it.
+        """
+        known = known or {}
         view = self.maps.unrolled(self.maps.settled(view))
         tokens = [
             i for i in pads if len({x.axis for x in view.dims[i].digits if x.is_position}) > 1
@@ -366,20 +446,25 @@ class Windows(Rules):
                 dims[i] = Dim(dims[i].digits, dims[i].extra + pads[i][0])
             view = replace(view, dims=tuple(dims))
             pads = {i: x for i, x in pads.items() if i not in tokens}
-        inner = [i for i in pads if all(x.axis in (CHANNEL, FREE) for x in view.dims[i].digits)]
+        inner = [
+            i
+            for i in pads
+            if i not in known and all(x.axis in (CHANNEL, FREE) for x in view.dims[i].digits)
+        ]
         spatial = [i for i in pads if i not in inner]
         if len(pads) == self.maps.axes and len(inner) == len(pads):
             spatial, inner = list(pads), []
         if spatial:
             view, where = self.placed(view, spatial)
+            where = {**known, **where}
             amounts = [(0, 0)] * self.maps.axes
             for i in spatial:
-                if i not in where or self._step_of(view, i, where[i]) != 1:
+                if i not in where or self.step_of(view, i, where[i]) != 1:
                     raise ValueError("padding inside blocks")
                 amounts[where[i]] = pads[i]
             op = ops.Pad(padding=tuple(amounts), mode=mode)
             node = self.maps.add(op, [view.node])
-            view = self._after_window(view, node, None, spatial, where, 1)
+            view = self.after_window(view, node, None, spatial, where, 1)
         for i in inner:
             before, after = pads[i]
             have = view.dims[i].size
@@ -409,3 +494,7 @@ class Windows(Rules):
 def _moves(o: Mapping[str, Sequence[object]], j: int) -> bool:
     """Whether a window does anything along an axis."""
     return o["kernel"][j] != 1 or o["stride"][j] != 1 or o["padding"][j] != (0, 0)
+
+
+def _without(values: Sequence[object], places: Sequence[int]) -> tuple[object, ...]:
+    return tuple(x for i, x in enumerate(values) if i not in places)

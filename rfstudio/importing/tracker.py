@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from rfstudio.core import ops
 from rfstudio.core.ops import Op
-from rfstudio.importing.joining import Joining
 from rfstudio.importing.layout import (
     CHANNEL,
     FREE,
@@ -33,7 +32,7 @@ from rfstudio.importing.records import Program, Record, Scope
 from rfstudio.importing.recurring import Recurring
 from rfstudio.importing.resizing import Resizing
 from rfstudio.importing.rules import Misfit, rule
-from rfstudio.importing.slicing import Slicing
+from rfstudio.importing.writing import Writing
 
 
 class Mark(NamedTuple):
@@ -57,7 +56,7 @@ class Mark(NamedTuple):
     op: Op | None
 
 
-class Tracker(Slicing, Joining, Resizing, Recurring, Products):
+class Tracker(Writing, Resizing, Recurring, Products):
     """Follows the tensors of a program.
 
     Attributes

@@ -143,6 +143,7 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
     "constant_pad_nd": rules.pad,
     **{f"reflection_pad{n}d": rules.padding("reflect") for n in (1, 2, 3)},
     **{f"replication_pad{n}d": rules.padding("replicate") for n in (1, 2, 3)},
+    "glu": rules.glu,
     "roll": rules.roll,
     "flip": rules.flip,
     "linear": rules.linear,

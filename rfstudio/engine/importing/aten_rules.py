@@ -324,7 +324,15 @@ def linear(c: Call) -> Kind:
 def roll(c: Call) -> Kind:
     """Return the record of `roll`."""
     rank = len(c.shape("self"))
-    return "roll", {"dims": [x % rank for x in c["dims"]], "shifts": list(c["shifts"])}
+    dims, shifts = c.get("dims") or [], c["shifts"]
+    dims = list(dims) if isinstance(dims, list | tuple) else [dims]
+    shifts = list(shifts) if isinstance(shifts, list | tuple) else [shifts]
+    return "roll", {"dims": [x % rank for x in dims], "shifts": shifts}
+
+
+def glu(c: Call) -> Kind:
+    """Return the record of `glu`."""
+    return "gated", {"dim": c.get("dim", -1) % len(c.out)}
 
 
 def flip(c: Call) -> Kind:

@@ -24,6 +24,9 @@ from rfstudio.importing.records import Program, Record, Scope
 _MAX_CONSTANT = 1 << 26
 """Largest constant, in values, that is worked out: masks and indices are far smaller."""
 
+_OVERWRITE = ("copy", "fill", "zero")
+"""Operations that write over what was there, without reading it."""
+
 
 class ExportError(RFStudioError):
     """A module that torch cannot export; the text says why, in torch's or the module's words."""
@@ -120,6 +123,7 @@ class _Reader:
         self._depends: set[str] = set()
         self._now: dict[str, str] = {}
         self._lists: dict[str, list[str]] = {}
+        self._parts: dict[str, tuple[fx.Node, list[dict[str, Any]]]] = {}
         self._scopes = _Scopes()
         self._learned: dict[str, tuple[str, int]] = {}
         self._values: dict[str, Any] = {}
@@ -185,6 +189,10 @@ class _Reader:
         if not depending:
             self._constant(node, sources)
             return
+        if in_place and word in _OVERWRITE and not self._reads_image(node):
+            self._constant(node, ())
+            self._written(node, node.name, scope)
+            return
         if word == "getitem":
             self._item(node)
             return
@@ -195,8 +203,48 @@ class _Reader:
             return
         self._depends.add(node.name)
         self._records.append(self._record(node, word, scope))
-        if in_place and node.args and isinstance(node.args[0], fx.Node):
-            self._now[node.args[0].name] = node.name
+        if in_place:
+            self._written(node, node.name, scope)
+
+    def _reads_image(self, node: fx.Node) -> bool:
+        """Whether what an operation writes over its first argument depends on the image."""
+        return any(isinstance(x, fx.Node) and self._at(x) in self._depends for x in node.args[1:])
+
+    def _written(self, node: fx.Node, value: str, scope: Scope) -> None:
+        """Note that an operation has changed its first argument, and whatever that is a view of."""
+        changed = node.args[0] if node.args else None
+        while isinstance(changed, fx.Node):
+            self._now[changed.name] = value
+            change = self._change_of(changed)
+            if change is None:
+                return
+            base, kind, options = change
+            name = f"{node.name}>{base.name}"
+            sources = (self._at(base), value) if kind == "write" else (value,)
+            self._records.append(
+                Record(kind, name, shape_of(base), sources, options, scope, "write")
+            )
+            self._depends.add(name)
+            changed, value = base, name
+
+    def _change_of(self, view: fx.Node) -> tuple[fx.Node, str, dict[str, Any]] | None:
+        """Return what a value is a view of, and the record that puts a changed view back there."""
+        if view.op != "call_function" or not view.args or not isinstance(view.args[0], fx.Node):
+            return None
+        word, base = _word(view)[0], view.args[0]
+        if word in ("slice", "narrow", "select"):
+            _, options = RULES[word](Call(view, _arguments(view)))
+            return base, "write", options
+        if word in ("permute", "transpose"):
+            options = RULES[word](Call(view, _arguments(view)))[1]
+            dims: list[int] = options["dims"]
+            return base, "permute", {"dims": [dims.index(i) for i in range(len(dims))]}
+        if word in ("view", "unsqueeze", "squeeze"):
+            return base, "reshape", {}
+        if word == "getitem" and base.name in self._parts and isinstance(view.args[1], int):
+            source, slices = self._parts[base.name]
+            return source, "write", slices[view.args[1]]
+        return None
 
     def _constant(self, node: fx.Node, sources: Sequence[fx.Node]) -> None:
         self._constants[node.name] = shape_of(node)
@@ -213,8 +261,10 @@ class _Reader:
             kind, options = "mark", {"op": self._marks.get(str(node.args[1]))}
         if word == "index":
             kind, options = self._index(call)
+        if word == "index_select":
+            kind, options = self._selected(call)
         if word == "copy":
-            kind, options = "same", {}
+            kind, options = "expand", {}
         names = [self._at(x) for x in _tensors(node)]
         if word == "copy":
             names = names[1:]
@@ -242,6 +292,13 @@ class _Reader:
                 return "gather", {"dim": place, "index": value}
         return "unknown", {}
 
+    def _selected(self, call: Call) -> tuple[str, dict[str, Any]]:
+        value = self._value_of(call["index"].name)
+        if value is None:
+            return "unknown", {}
+        rank = len(call.shape("self"))
+        return "gather", {"dim": call["dim"] % rank, "index": value.reshape(-1)}
+
     def _item(self, node: fx.Node) -> None:
         parent, which = node.args
         assert isinstance(parent, fx.Node)
@@ -268,7 +325,10 @@ class _Reader:
         dim = call.get("dim", 0) % len(shape)
         values = node.meta["val"]
         names, start = [], 0
-        source = self._at(node.args[0])  # type: ignore[arg-type]  # the value that is split
+        given = node.args[0]
+        assert isinstance(given, fx.Node)
+        source = self._at(given)
+        slices = []
         for i, value in enumerate(values):
             name = f"{node.name}#{i}"
             out = tuple(int(x) for x in value.shape)
@@ -279,7 +339,9 @@ class _Reader:
             self._records.append(Record("slice", name, out, (source,), options, scope, word))
             self._depends.add(name)
             names.append(name)
+            slices.append(options)
         self._lists[node.name] = names
+        self._parts[node.name] = given, slices
 
     # --- constants -------------------------------------------------------------------------------
 

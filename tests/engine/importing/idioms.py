@@ -1,0 +1,266 @@
+"""Small modules as people write them who never thought of an importer, one idiom each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.engine.handwritten_modules import conv
+
+IDIOMS: dict[type[nn.Module], tuple[int, ...]] = {}
+"""Each module with the shape of its image."""
+
+
+def idiom(*shape: int) -> Callable[[type[nn.Module]], type[nn.Module]]:
+    """Enter a module with the channels and the size of its image."""
+
+    def enter(kind: type[nn.Module]) -> type[nn.Module]:
+        IDIOMS[kind] = shape
+        return kind
+
+    return enter
+
+
+class Pair(nn.Module):
+    """Two convolutions, with something between them."""
+
+    inner = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = conv(3, 8), conv(self.inner, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.b(self.between(self.a(x)))
+        return result
+
+    def between(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+@idiom(3, 16, 20)
+class ShiftsByWriting(Pair):
+    def between(self, x: Tensor) -> Tensor:
+        y = torch.zeros_like(x)
+        y[:, :2, 1:] = x[:, :2, :-1]
+        y[:, 2:4, :-3] = x[:, 2:4, 3:]
+        y[:, 4:] = x[:, 4:]
+        return y
+
+
+@idiom(3, 16, 20)
+class WritesSomeChannels(Pair):
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = conv(2, 2, 5, 1, 2)
+
+    def between(self, x: Tensor) -> Tensor:
+        x = x.clone()
+        x[:, :2] = self.part(x[:, :2])
+        return x
+
+
+@idiom(3, 16, 20)
+class WritesOverViews(Pair):
+    def between(self, x: Tensor) -> Tensor:
+        x = x.clone()
+        left, right = x.chunk(2, 1)
+        left += right.roll(3, 2)
+        x.transpose(2, 3)[:, :, 4:8] = 0
+        return x
+
+
+@idiom(3, 9, 12)
+class Inserts(Pair):
+    def between(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        y = x.new_zeros(n, c, 2 * h, 2 * w)
+        y[:, :, ::2, 1::2] = x
+        y[:, :, 1::2, ::2] = x.flip(2)
+        return y
+
+
+@idiom(3, 16, 20)
+class Gated(Pair):
+    inner = 2
+
+    def between(self, x: Tensor) -> Tensor:
+        x = functional.glu(x, 1)
+        x, gate = x.split([2, 2], 1)
+        return x * torch.sigmoid(functional.avg_pool2d(gate, 5, 1, 2))
+
+
+@idiom(3, 16, 24)
+class Patches(nn.Module):
+    """Blocks by unfold on tensors, in attention and as tokens of a matrix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.qkv, self.b = conv(3, 8), nn.Linear(8, 24), conv(8, 8)
+        self.matrix, self.c = nn.Linear(32, 5), conv(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        n, c, h, w = x.shape
+        y = x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 4, 5, 1).reshape(-1, 16, c)
+        q, k, v = self.qkv(y).view(-1, 16, 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
+        y = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, 16, c)
+        y = y.view(n, h // 4, w // 4, 4, 4, c).permute(0, 5, 1, 3, 2, 4).reshape(n, c, h, w)
+        x = self.b(x + y)
+        p = x.unfold(2, 2, 2).unfold(3, 2, 2).permute(0, 2, 3, 1, 4, 5)
+        result: Tensor = self.c(self.matrix(p.reshape(n, h // 2, w // 2, -1)).permute(0, 3, 1, 2))
+        return result
+
+
+@idiom(3, 16, 20)
+class StacksMaps(Pair):
+    def __init__(self) -> None:
+        super().__init__()
+        self.deep = nn.Conv3d(8, 8, 3, padding=(0, 1, 1))
+
+    def between(self, x: Tensor) -> Tensor:
+        frames: Tensor = self.deep(torch.stack([x, x.flip(-1), x.roll(2, -2)], 2))
+        return frames.squeeze(2)
+
+
+@idiom(3, 16, 20)
+class Halves(Pair):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = conv(8, 8), conv(8, 8, 5, 1, 2)
+
+    def between(self, x: Tensor) -> Tensor:
+        half = x.shape[3] // 2
+        return torch.cat([self.left(x[..., :half]), self.right(x[..., half:])], 3)
+
+
+@idiom(3, 6, 8)
+class RowByRow(Pair):
+    """Each row takes in the one before, as in spatial CNNs for lanes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = nn.Conv2d(8, 8, (1, 3), padding=(0, 1))
+
+    def between(self, x: Tensor) -> Tensor:
+        rows = list(x.split(1, 2))
+        for i in range(1, len(rows)):
+            rows[i] = rows[i] + torch.relu(self.step(rows[i - 1]))
+        return torch.cat(rows, 2)
+
+
+@idiom(3, 16, 20)
+class Indexed(Pair):
+    order: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("order", torch.tensor([3, 1, 0, 2, 7, 6, 5, 4]))
+
+    def between(self, x: Tensor) -> Tensor:
+        x = x[:, self.order][:, :, torch.tensor([0, 2, 4, 6, 7, 8, 8, 8, 3])]
+        return torch.index_select(x, 3, torch.arange(x.shape[3] - 1, -1, -1))
+
+
+@idiom(2, 6, 12, 10)
+class ShiftsInTime(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv3d(2, 8, (1, 3, 3), padding=(0, 1, 1))
+        self.b = nn.Conv3d(8, 8, (1, 3, 3), padding=(0, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x).transpose(1, 2)
+        y = torch.zeros_like(x)
+        y[:, :-1, :2] = x[:, 1:, :2]
+        y[:, 1:, 2:4] = x[:, :-1, 2:4]
+        y[:, :, 4:] = x[:, :, 4:]
+        result: Tensor = self.b(y.transpose(1, 2))
+        return result
+
+
+@idiom(3, 17, 23)
+class Pyramid(nn.Module):
+    """Odd sizes: interpolation to the size of a skip, padding of what is short, pooled levels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.up = conv(3, 8), conv(8, 8, 3, 2), nn.ConvTranspose2d(8, 8, 2, 2)
+        self.c, self.d = conv(16, 8), conv(24, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.a(x)
+        b = self.b(functional.max_pool2d(a, 2))
+        up = self.up(b)
+        y, x_ = a.shape[2] - up.shape[2], a.shape[3] - up.shape[3]
+        c = self.c(
+            torch.cat([a, functional.pad(up, [x_ // 2, x_ - x_ // 2, y // 2, y - y // 2])], 1)
+        )
+        levels = [functional.adaptive_avg_pool2d(c, k) for k in (1, 3)]
+        wide = [functional.interpolate(y, c.shape[2:], mode="bilinear") for y in levels]
+        result: Tensor = self.d(torch.cat([c, *wide], 1))
+        return result
+
+
+@idiom(3, 16, 24)
+class FoldsBack(Pair):
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Linear(72, 72)
+
+    def between(self, x: Tensor) -> Tensor:
+        columns = self.matrix(functional.unfold(x, 3, padding=1).transpose(1, 2)).transpose(1, 2)
+        return functional.fold(columns, x.shape[2:], 3, padding=1)
+
+
+@idiom(3, 16, 24)
+class Involution(Pair):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = conv(8, 9, 1, 1, 0)
+
+    def between(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        taps = functional.unfold(x, 3, padding=1).view(n, c, 9, h, w)
+        return (taps * self.kernel(x).view(n, 1, 9, h, w)).sum(2)
+
+
+@idiom(3, 16, 24)
+class Blurred(Pair):
+    taps: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        line = torch.tensor([1.0, 2, 1])
+        self.register_buffer("taps", (line[:, None] * line).repeat(8, 1, 1, 1) / 16)
+
+    def between(self, x: Tensor) -> Tensor:
+        x = functional.pad(x, (1, 1, 1, 1), mode="reflect")
+        x = functional.conv2d(x, self.taps, stride=2, groups=8)
+        n, c, h, w = x.shape
+        box = torch.ones(1, 1, 3, 3)
+        return functional.conv2d(x.reshape(n * c, 1, h, w), box, padding=1).view(n, c, h, w)
+
+
+@idiom(3, 16, 24)
+class Waves(nn.Module):
+    """A tuple of skips between modules, and outputs in a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = conv(3, 8)
+        self.steps = nn.ModuleList(nn.Conv1d(8, 16, 2, dilation=2**k) for k in range(3))
+        self.heads = nn.ModuleDict({"one": conv(8, 4), "two": conv(8, 4, 5, 1, 2)})
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = self.first(x)
+        n, c, h, w = x.shape
+        rows = x.transpose(1, 2).reshape(n * h, c, w)
+        for k, step in enumerate(self.steps):
+            a, b = step(functional.pad(rows, (2**k, 0))).chunk(2, 1)
+            rows = rows + torch.tanh(a) * torch.sigmoid(b)
+        x = rows.view(n, h, c, w).transpose(1, 2)
+        return {k: head(x) for k, head in self.heads.items()}
