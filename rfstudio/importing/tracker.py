@@ -72,12 +72,16 @@ class Tracker(Writing, Resizing, Recurring, Products):
         maps = Maps(size, program.shape[1])
         super().__init__(program, maps, View(0, (*head, *axes)))
         self.marks: list[Mark] = []
+        self._blank: dict[tuple[int, ...], int] = {}
+        self._constant: dict[str, int] = {}
 
     def run(self) -> None:
         """Follow all records."""
         for record in self.program.records:
             self.maps.record = record
             self.shapes[record.output] = record.shape
+            if record.kind == "constant_output":
+                self._mark_constant(record)
             if not any(x in self.views for x in record.sources):
                 continue
             count = len(self.maps.nodes)
@@ -151,6 +155,31 @@ class Tracker(Writing, Resizing, Recurring, Products):
             )
             return settled
         return view
+
+    def _mark_constant(self, record: Record) -> None:
+        """Note the output of a module that does not depend on the image, such as of positions.
+
+        If it may be a map, it becomes one that sees nothing: all of it is padding.
+        """
+        shape, axes = record.shape, self.maps.axes
+        if len(shape) != axes + 2 or shape[0] != 1 or max(shape[1:-1]) == 1:
+            return
+        last = len(set(shape[1:-1])) == 1  # as many rows as columns, then channels
+        size, channels = (shape[1:-1], shape[-1]) if last else (shape[2:], shape[1])
+        inner = next((x for x in record.sources if x in self._constant), None)
+        if inner is not None:  # the last module within this one
+            self._constant[record.output] = node = self._constant[inner]
+            self.marks.append(Mark(record.scope, node, len(self.maps.nodes), None))
+            return
+        source = self._blank.get(size)
+        if source is None:
+            one = self.maps.add(ops.Crop(size=(1,) * axes), [0])
+            pads = tuple((n, -1) for n in size)
+            source = self._blank[size] = self.maps.add(ops.Pad(padding=pads), [one], size)
+        node = self.maps.custom([source], channels, "constant")
+        self._constant[record.output] = node
+        self.maps.remark("merged", "its output does not depend on the image")
+        self.marks.append(Mark(record.scope, node, len(self.maps.nodes), None))
 
     def _as_map(self, view: View) -> View:
         """Return the output of a module as (N, C, *size), if a view has rearranged it like that."""

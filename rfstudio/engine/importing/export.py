@@ -188,6 +188,11 @@ class _Reader:
             depending = False
         if not depending:
             self._constant(node, sources)
+            if word == "mark":
+                names = tuple(x.name for x in sources)
+                self._records.append(
+                    Record("constant_output", node.name, shape_of(node), names, {}, scope, word)
+                )
             return
         if in_place and word in _OVERWRITE and not self._reads_image(node):
             self._constant(node, ())

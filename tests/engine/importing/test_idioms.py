@@ -59,7 +59,7 @@ def test_that_all_units_see_what_nan_in_the_image_says(kind) -> None:
         assert size == tuple(reached[0].shape[1:])
         step = max(1, max(size) // 6)
         for unit in product(*[range(0, n, step) for n in size]):
-            lines = [x[(slice(None), *unit)].nonzero().flatten() for x in reached]
+            lines = [x.movedim(0, -1)[unit].nonzero().flatten() for x in reached]
             wanted = tuple((int(x[0]), int(x[-1])) for x in lines) if all(map(len, lines)) else None
             assert analysis.unit(path, unit).visible_region == wanted, (path, unit)
     again = analyze(read_yaml(write_yaml(network)))

@@ -162,6 +162,38 @@ def test_that_what_is_not_known_is_global_and_said_with_its_place() -> None:
     assert analysis["b"].is_global == (True, True)
 
 
+class _Biased(nn.Module):
+    """A bias of positions that a network of its own works out, whatever the image is."""
+
+    table: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3)
+        self.bias = nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Linear(6, 8))
+        self.register_buffer("table", torch.rand(1, 5, 5, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        bias: torch.Tensor = self.bias(self.table).mean((1, 2))
+        return self.b(self.a(x) + bias[:, :, None, None])
+
+
+def test_that_a_module_that_does_not_depend_on_the_image_is_there_and_sees_nothing() -> None:
+    network = load_module(_Biased(), (20, 24))
+    assert "bias: its output does not depend on the image" not in str(network.report)
+    assert "bias.2: its output does not depend on the image" in str(network.report)
+    for size in ((20, 24), (4, 5)):
+        analysis = analyze(network, input_size=size)
+        assert not analysis.graph.faults
+        for path, channels in (("bias.0", 6), ("bias.1", 6), ("bias.2", 8), ("bias", 8)):
+            assert analysis[path].output_size == (5, 5)
+            assert analysis[path].channels == channels
+            assert analysis.unit(path, (2, 3)).visible_region is None
+        assert analysis["b"].rf_size == (5, 5)
+    again = analyze(read_yaml(write_yaml(network)))
+    assert again["bias"].name == analyze(network)["bias"].name == "bias.2"
+
+
 def test_that_a_training_module_is_left_in_training() -> None:
     module = Residuals().train()
     load_module(module, (32, 32))
