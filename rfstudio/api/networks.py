@@ -6,7 +6,7 @@ import operator
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 from rfstudio.core.errors import RFStudioError, UnitError
 from rfstudio.core.fields.analysis import Analysis, Fields
@@ -20,8 +20,25 @@ from rfstudio.importing.report import no_network
 if TYPE_CHECKING:
     from torch import nn
 
+    from rfstudio.importing.imported import Imported
+
 Network: TypeAlias = "str | Path | Architecture | nn.Module"
 """A preset's name, the path of a YAML file, a network itself, or a torch module."""
+
+
+@overload
+def load(
+    network: Imported | nn.Module,
+    *,
+    input_size: tuple[int, ...] | None = None,
+    trust: bool = False,
+) -> Imported: ...
+
+
+@overload
+def load(
+    network: Network, *, input_size: tuple[int, ...] | None = None, trust: bool = False
+) -> Architecture: ...
 
 
 def load(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import rfstudio
 from rfstudio.core.errors import RFStudioError
+from rfstudio.importing.imported import Imported
 
 SIZE = (20, 20)
 
@@ -38,7 +39,7 @@ def _module() -> nn.Module:
 
 
 @cache
-def _network() -> Any:
+def _network() -> Imported:  # what type checkers take a module to give
     return rfstudio.load(_module(), input_size=SIZE)
 
 
