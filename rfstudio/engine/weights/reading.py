@@ -19,17 +19,22 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from rfstudio.core import ops
 from rfstudio.core.errors import shown
 from rfstudio.engine.module.build import GraphModule, weight_shapes
 from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.legacy_files import held_by_legacy_file
-from rfstudio.engine.weights.matching import match
+from rfstudio.engine.weights.matching import Shapes, match
+from rfstudio.engine.weights.parametrizations import AxisOf, folded
 from rfstudio.engine.weights.safety_scan import kind_of, scan
 
 MAX_BYTES = 16 * 2**30
 """Size of the weights above which a file is refused."""
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "module")
+_PREFERRED = ("params_ema", "state_dict_ema", "model_ema", "params")
+"""Names of weights of which a file may hold several versions, the best one first."""
+
 _STATISTICS = (".running_mean", ".running_var")
 _NAMED = 5
 
@@ -109,15 +114,21 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
     WeightsError
         If the file cannot be read, holds none of the network's weights, or one of another shape.
     """
-    content = read_weights(Path(path))
+    shapes = weight_shapes(module.graph)
+    content, unfolded = folded(read_weights(Path(path)), _axis_of_outputs(module, shapes))
     state = {name: x for name, x in content.items() if x.is_floating_point()}
     if not state:
         what = "whole numbers, as quantised networks have them," if content else "no tensors"
         raise WeightsError(f"{path} holds {what} and no weights of float16, float32 or float64")
     own = {name: x for name, x in module.state_dict().items() if x.is_floating_point()}
-    shapes = weight_shapes(module.graph)
-    found = match(shapes, {name: tuple(x.shape) for name, x in state.items()})
+    found = _matched(shapes, {name: tuple(x.shape) for name, x in state.items()})
     taken = {name: found[name] for name in own if name in found}
+    if unfolded and not all(x in taken for x in own if not x.endswith(_STATISTICS)):
+        raise WeightsError(
+            f"{path} holds weights as other tensors, from which they cannot be computed: "
+            f"{_list(unfolded)}; save the state_dict again after remove_parametrizations, "
+            "remove_weight_norm or remove_spectral_norm"
+        )
     wrong = [name for name in own if name not in taken and name in state]
     if wrong:
         name = wrong[0]
@@ -149,6 +160,33 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
         tuple(x for x in state if x not in used),
         {name: x for name, x in taken.items() if x != name and not x.endswith(f".{name}")},
     )
+
+
+def _axis_of_outputs(module: GraphModule, shapes: Mapping[str, tuple[int, ...]]) -> AxisOf:
+    """Return what gives the axis of the outputs of a weight by its shape."""
+    transposed = {x.name for x in module.graph.nodes if isinstance(x.op, ops.ConvTranspose)}
+
+    def axis_of(shape: tuple[int, ...]) -> int | None:
+        axes = {
+            int(name.removesuffix(".weight") in transposed)
+            for name, own in shapes.items()
+            if own == shape
+        }
+        return axes.pop() if len(axes) == 1 else None
+
+    return axis_of
+
+
+def _matched(own: Shapes, file: Shapes) -> dict[str, str]:
+    """Return the names in a file for weights, which may be those of one of its networks only."""
+    found = match(own, file)
+    if len(found) == len(own):
+        return found
+    parts: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, shape in file.items():
+        parts.setdefault(name.partition(".")[0], {})[name] = shape
+    fitting = [x for part in parts.values() if len(x := match(own, part)) == len(own)]
+    return fitting[0] if len(fitting) == 1 else found
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -241,6 +279,20 @@ def _holds_tensors(content: object) -> bool:
     return isinstance(content, Mapping) and any(isinstance(x, Tensor) for x in content.values())
 
 
+def _side_by_side(content: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return the weights of several networks, each with the name of its network before it."""
+    for wrapper in _PREFERRED:
+        if _holds_tensors(content.get(wrapper)):
+            return content[wrapper]  # type: ignore[no-any-return]  # of a file: anything
+    found = {
+        f"{outer}.{name}": x
+        for outer, inner in content.items()
+        if _holds_tensors(inner)
+        for name, x in inner.items()
+    }
+    return found or content
+
+
 def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
@@ -248,7 +300,7 @@ def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
     if isinstance(content, Mapping) and not _holds_tensors(content):
         # Others call it `net` or `params`; with several, it is unclear which one is meant.
         inner = [x for x in content.values() if _holds_tensors(x)]
-        content = inner[0] if len(inner) == 1 else content
+        content = inner[0] if len(inner) == 1 else _side_by_side(content)
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds no state dict: names with tensors")
     state = {
