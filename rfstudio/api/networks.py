@@ -14,7 +14,7 @@ from rfstudio.core.fields.analysis import analyze as _analyze
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand
 from rfstudio.engine.process.torch_import import need_torch
-from rfstudio.importing.reference import reference_of
+from rfstudio.importing.reference import is_exported_program, reference_of
 from rfstudio.importing.report import no_network
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from rfstudio.importing.imported import Imported
 
 Network: TypeAlias = "str | Path | Architecture | nn.Module"
-"""A preset's name, the path of a YAML file, a network itself, or a torch module."""
+"""A preset's name, the path of a file, a network itself, or a torch module.
+
+Files are architecture files (YAML) and exported programs (``.pt2``).
+"""
 
 
 @overload
@@ -44,7 +47,7 @@ def load(
 def load(
     network: Network, *, input_size: tuple[int, ...] | None = None, trust: bool = False
 ) -> Architecture:
-    """Return a network by the name of a preset, the path of a YAML file, or as a torch module.
+    """Return a network by the name of a preset, the path of a file, or as a torch module.
 
     Parameters
     ----------
@@ -84,6 +87,11 @@ def load(
         from rfstudio.engine.importing.load import load_given
 
         return load_given(module_from(code), input_size)
+    if is_exported_program(network) and _is_file(str(network)):
+        need_torch()
+        from rfstudio.engine.importing.pt2 import load_pt2
+
+        return load_pt2(Path(network))
     from rfstudio.formats.networks.presets import open_network
 
     return open_network(str(network))

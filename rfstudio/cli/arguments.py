@@ -14,9 +14,9 @@ from rfstudio.cli.terminal import WRITERS
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
 
-NETWORK is the name of a preset (rfstudio presets) or the path of a YAML file; for commands also
-package.module:callable or file.py:callable, code that makes a torch module, with --trust and
---input-size.
+NETWORK is the name of a preset (rfstudio presets) or the path of a YAML file or of an exported
+program (.pt2); for commands also package.module:callable or file.py:callable, code that makes a
+torch module, with --trust and --input-size.
 """
 
 _EPILOGUE = """\
@@ -280,7 +280,7 @@ def _add_erf(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], na
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("network", metavar="NETWORK", help="a preset's name or a YAML file")
+    parser.add_argument("network", metavar="NETWORK", help="a preset's name, a YAML file or a .pt2")
     _add_trust(parser)
 
 

@@ -1,12 +1,20 @@
-"""Names of Python code that makes a model: ``package.module:callable`` or ``file.py:callable``."""
+"""Names of what is imported: exported programs, and Python code that makes a model.
+
+Code is ``package.module:callable`` or ``file.py:callable``.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 _WORD = r"[^\W\d]\w*"
 _CODE = re.compile(rf"(?P<place>{_WORD}(\.{_WORD})*|.*\.py):(?P<name>{_WORD}(\.{_WORD})*)")
+
+
+PT2 = ".pt2"
+"""How names of exported programs end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +55,8 @@ def reference_of(text: str) -> Reference | None:
     """
     found = _CODE.fullmatch(text)
     return None if found is None else Reference(found["place"], found["name"])
+
+
+def is_exported_program(path: str | Path) -> bool:
+    """Whether a path is that of an exported program, by its name."""
+    return Path(path).suffix.lower() == PT2

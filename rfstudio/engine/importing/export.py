@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,76 @@ class ExportError(RFStudioError):
     """A module that torch cannot export; the text says why, in torch's or the module's words."""
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A graph of ATen operations, wherever it comes from.
+
+    Attributes
+    ----------
+    nodes
+        Its nodes in order, with the shapes of values as `torch.export` notes them.
+    inputs
+        Names of the placeholders that are given when it is called.
+    parameters
+        For each placeholder of a parameter its name in the state dict.
+    given
+        Returns the value of any other placeholder.
+    compute
+        Runs one operation on constants.
+    """
+
+    nodes: Sequence[fx.Node]
+    inputs: frozenset[str]
+    parameters: Mapping[str, str]
+    given: Callable[[str], Any]
+    compute: Callable[[fx.Node, tuple[Any, ...], dict[str, Any]], Any]
+
+
+def records_of(source: Source, name: str, marks: Mapping[str, Op]) -> Program:
+    """Return a graph as records.
+
+    Parameters
+    ----------
+    source
+        The graph.
+    name
+        What the network is to be called.
+    marks
+        Operations of modules, by path, that leave nothing in the graph but a mark.
+
+    Raises
+    ------
+    ExportError
+        If it takes no image.
+    """
+    return _Reader(source, name, marks).program()
+
+
+def _source(exported: torch.export.ExportedProgram) -> Source:
+    """Return the graph of a program that torch exported in this process."""
+    signature = exported.graph_signature
+
+    def given(name: str) -> Tensor:
+        for table in (signature.inputs_to_parameters, signature.inputs_to_buffers):
+            if name in table:
+                key, state = table[name], exported.state_dict
+                value: Tensor = state[key] if key in state else exported.constants[key]
+                return value.detach().clone() if value.numel() < 1 << 22 else value.detach()
+        found: Tensor = exported.constants[signature.inputs_to_lifted_tensor_constants[name]]
+        return found.clone()
+
+    def compute(node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        return node.target(*arguments, **options)  # type: ignore[operator]  # it is a function
+
+    return Source(
+        _flat(exported.graph_module),
+        frozenset(map(str, signature.user_inputs)),
+        dict(signature.inputs_to_parameters),
+        given,
+        compute,
+    )
+
+
 def exported(module: nn.Module, shape: Sequence[int], name: str = "") -> Program:
     """Return a module as records.
 
@@ -52,7 +123,7 @@ def exported(module: nn.Module, shape: Sequence[int], name: str = "") -> Program
     program = _export(module, shape)
     silent = {path: _silent(part) for path, part in module.named_modules()}
     marks = {path: op for path, op in silent.items() if op is not None}
-    return _Reader(program, name or type(module).__name__, marks).program()
+    return records_of(_source(program), name or type(module).__name__, marks)
 
 
 def _silent(part: nn.Module) -> Op | None:
@@ -111,13 +182,11 @@ def _quiet() -> Iterator[None]:
 class _Reader:
     """Reads the graph of an exported program."""
 
-    def __init__(
-        self, exported: torch.export.ExportedProgram, name: str, marks: Mapping[str, Op]
-    ) -> None:
-        self._exported = exported
+    def __init__(self, source: Source, name: str, marks: Mapping[str, Op]) -> None:
+        self._source = source
         self._marks = marks
         self._name = name
-        self._nodes = _flat(exported.graph_module)
+        self._nodes = source.nodes
         self._records: list[Record] = []
         self._constants: dict[str, tuple[int, ...]] = {}
         self._depends: set[str] = set()
@@ -131,12 +200,11 @@ class _Reader:
 
     def program(self) -> Program:
         """Return all of it as records."""
-        signature = self._exported.graph_signature
-        parameters = dict(signature.inputs_to_parameters)
+        parameters = self._source.parameters
         source = shape = None
         for node in self._nodes:
             if node.op == "placeholder":
-                if str(node.target) in signature.user_inputs and source is None:
+                if str(node.target) in self._source.inputs and source is None:
                     source, shape = node.name, shape_of(node)
                     self._depends.add(node.name)
                     continue
@@ -372,12 +440,12 @@ class _Reader:
             if node.name not in wanted or node.name in self._values:
                 continue
             if node.op == "placeholder":
-                self._values[node.name] = self._given(node.name)
+                self._values[node.name] = self._source.given(node.name)
             elif node.op == "call_function":
                 with torch.no_grad():
                     arguments = fx.node.map_arg(node.args, self._value)
                     options = fx.node.map_arg(node.kwargs, self._value)
-                    self._values[node.name] = node.target(*arguments, **options)  # type: ignore[operator]
+                    self._values[node.name] = self._source.compute(node, arguments, options)
         return self._values[name]
 
     def _needed(self, last: int) -> set[str]:
@@ -395,18 +463,6 @@ class _Reader:
         if isinstance(value, Tensor):  # of the image, whose values do not matter: new_zeros
             return torch.zeros(value.shape, dtype=value.dtype)
         return value
-
-    def _given(self, name: str) -> Tensor:
-        signature = self._exported.graph_signature
-        state = self._exported.state_dict
-        for table in (signature.inputs_to_parameters, signature.inputs_to_buffers):
-            if name in table:
-                key = table[name]
-                value: Tensor = state[key] if key in state else self._exported.constants[key]
-                return value.detach().clone() if value.numel() < 1 << 22 else value.detach()
-        constants = signature.inputs_to_lifted_tensor_constants
-        found: Tensor = self._exported.constants[constants[name]]
-        return found.clone()
 
 
 def _flat(module: fx.GraphModule) -> list[fx.Node]:
@@ -479,7 +535,7 @@ def _arguments(node: fx.Node) -> Mapping[str, Any]:
     """Return arguments by name, with those that have a default."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
-        return dict(enumerate(node.args))  # type: ignore[arg-type]
+        return {**{str(i): x for i, x in enumerate(node.args)}, **node.kwargs}
     found: dict[str, Any] = {}
     for i, argument in enumerate(schema.arguments):
         if i < len(node.args):

@@ -26,7 +26,9 @@ from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.legacy_files import held_by_legacy_file
 from rfstudio.engine.weights.matching import Shapes, match
 from rfstudio.engine.weights.parametrizations import AxisOf, folded
+from rfstudio.engine.weights.pt2_archive import Archive
 from rfstudio.engine.weights.safety_scan import kind_of, scan
+from rfstudio.importing.reference import is_exported_program
 
 MAX_BYTES = 16 * 2**30
 """Size of the weights above which a file is refused."""
@@ -216,6 +218,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{path} is not a file of weights written by torch.save or safetensors; weights are "
             "read from .safetensors, .pt, .pth and other such files"
         )
+    if kind == "zip" and is_exported_program(path):
+        return _read_exported(path)
     scan(path, kind)
     if kind == "safetensors":
         try:
@@ -258,6 +262,17 @@ def _read_pickled(path: Path) -> dict[str, Tensor]:
     if claimed > 4 * held + 2**20:
         raise WeightsError(f"{path} claims {claimed:,} bytes of weights but holds {held:,}")
     return {name: _widened(x) for name, x in state.items()}
+
+
+def _read_exported(path: Path) -> dict[str, Tensor]:
+    """Return the weights of an exported program; its graph is not read."""
+    try:
+        archive = Archive(path)
+        return {name: _widened(archive.tensor(name)) for name in archive.names}
+    # Damaged bytes can break any assumption about the tables.
+    except Exception as error:
+        reason = shown(str(error), 300)
+        raise WeightsError(f"{path} cannot be read as an exported program: {reason}") from error
 
 
 def _held_bytes(path: Path) -> int:

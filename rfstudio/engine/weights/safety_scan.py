@@ -131,7 +131,7 @@ def _scan_safetensors(path: Path) -> None:
 
 def _scan_zip(path: Path) -> None:
     size = path.stat().st_size
-    entries, length = _contents_of(path, size)
+    entries, length = contents_of(path, size)
     if entries > 2 * MAX_TENSORS or length > MAX_HEADER:
         raise _Refused(f"its table of contents has {entries:,} entries and {length:,} bytes")
     budget = [MAX_OPERATIONS]
@@ -157,7 +157,7 @@ class _End(NamedTuple):
     length: int
 
 
-def _contents_of(path: Path, size: int) -> _End:
+def contents_of(path: Path, size: int) -> _End:
     """Return the size of an archive's table of contents, from the archive's end."""
     with path.open("rb") as file:
         start = max(size - 65_557 - 20, 0)
