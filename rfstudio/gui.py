@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -141,6 +142,10 @@ def make_window(
     if opening.why_not_last:
         window.status.tell(opening.why_not_last)
     _keep_recovery(window, questions or Questions())
+    if opening.program is not None:
+        QTimer.singleShot(0, window, partial(window.files.open_path, opening.program))
+    elif opening.code:
+        QTimer.singleShot(0, window, partial(window.files.open_model, opening.code))
     QTimer.singleShot(_WARM_AFTER, window, runner.warm)
     return window
 

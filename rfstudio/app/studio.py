@@ -12,6 +12,7 @@ from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.saved_options import remember, remembered
 from rfstudio.app.effective.unit_following import UnitFollowing
 from rfstudio.app.files.erf_export import ErfExport
+from rfstudio.app.files.importing import Importing
 from rfstudio.app.files.recent_files import RecentFiles
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
@@ -56,6 +57,7 @@ class Studio(QObject):
         self.images = ImageSource(self)
         self.recent = RecentFiles(self.settings, self)
         self.runner = runner
+        self.importing = Importing(runner, self)
         self.erf_session: ErfSession | None = None
         self.following: UnitFollowing | None = None
         if runner is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rfstudio.core.fields.remarks.remark import Diagnostic
 from rfstudio.core.network.architecture import Architecture, Item
 from rfstudio.importing.report import Report
 
@@ -34,3 +35,18 @@ class Imported(Architecture):
     def is_unedited(self) -> bool:
         """Whether the items are still those that were imported."""
         return self.layers is self.original
+
+
+def import_remarks(network: Architecture) -> tuple[Diagnostic, ...]:
+    """Return what the import of a network did as remarks on its layers; none if there was none."""
+    if not isinstance(network, Imported):
+        return ()
+    return tuple(
+        Diagnostic(
+            x.place,
+            f"import-{x.sort}",
+            f"import: {x.message}",
+            "warning" if x.sort in ("guessed", "global") else "note",
+        )
+        for x in network.report
+    )

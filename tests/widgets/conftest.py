@@ -19,6 +19,7 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
+from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.window.questions import Questions
 
 
@@ -30,6 +31,7 @@ class Answers:
         self.path: Path | None = None
         self.overwrite = False
         self.chosen_figure: FigureSettings | None = None
+        self.chosen_model: ImportRequest | None = None
         self.offered_figures: list[FigureSettings] = []
         self.asked: list[str] = []
         self.reports: list[tuple[str, str]] = []
@@ -51,6 +53,10 @@ class Answers:
     def figure(self, parent, figure: FigureSettings) -> FigureSettings | None:
         self.offered_figures.append(figure)
         return self.chosen_figure or figure
+
+    def model(self, parent, text: str) -> ImportRequest | None:
+        self.asked.append(f"model {text}".strip())
+        return self.chosen_model
 
     def recover(self, parent, left) -> None:
         self.asked += [x.name for x in left]

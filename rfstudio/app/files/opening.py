@@ -11,6 +11,7 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.core.errors import FormatError, Problem, RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks.presets import names
+from rfstudio.importing.reference import is_exported_program, reference_of
 
 LAST = "session/network"
 """Setting of the network that was open last: a path, or a preset's name."""
@@ -46,6 +47,10 @@ class Opening(NamedTuple):
         A requested file that could not be opened, and why.
     why_not_last
         Why it is not the network that was open last; empty if it is, or if there was none.
+    program
+        An exported program to import as soon as the window is shown.
+    code
+        Code that makes a model, about which the window must ask first.
     """
 
     architecture: Architecture
@@ -54,6 +59,8 @@ class Opening(NamedTuple):
     wanted: Path | None = None
     problems: tuple[Problem, ...] = ()
     why_not_last: str = ""
+    program: Path | None = None
+    code: str = ""
 
 
 def opening_for(network: str | None, settings: Settings) -> Opening:
@@ -78,7 +85,11 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
         return Opening(read_preset(network), preset=network)
     path = Path(network)
     if not _is_there(path):
+        if reference_of(network):
+            return Opening(read_preset(START), preset=START, code=network)
         return Opening(read_preset(network))  # which says what the nearest name is
+    if is_exported_program(path):
+        return Opening(read_preset(START), preset=START, program=path)
     try:
         return Opening(read_network(path), path)
     except FormatError as error:
@@ -88,7 +99,7 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
 def _last(settings: Settings) -> Opening:
     known = settings.text(LAST)
     why_not_last = ""
-    if known:
+    if known and not reference_of(known):  # code is never run without being named
         try:
             return opening_for(known, settings)
         except RFStudioError as error:  # it was moved, deleted or locked since

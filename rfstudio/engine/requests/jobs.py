@@ -1,13 +1,20 @@
-"""Measurements as work for the worker process: importing this imports no torch."""
+"""Measurements and imports as work for the worker process: importing this imports no torch."""
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from rfstudio.engine.process.running import CancelToken, Report
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.gains_request import GainsRequest, GainsResult
 from rfstudio.engine.requests.request import ErfRequest, ErfResult
+from rfstudio.importing.imported import Imported
+from rfstudio.importing.report import Remark
+from rfstudio.importing.report import Report as Remarks
+from rfstudio.importing.request import ImportRequest
 
 
 def measure_erf(
@@ -32,3 +39,45 @@ def measure_gains(request: GainsRequest, token: CancelToken, report: Report) -> 
     gains = importlib.import_module("rfstudio.engine.measuring.gains")
     result: GainsResult = gains.measure_gains(request, report=report, token=token)
     return result
+
+
+def import_network(request: ImportRequest, token: CancelToken, report: Report) -> Imported:
+    """Return a network without the module that it came from, which stays in this process.
+
+    Parameters
+    ----------
+    request
+        What to import.
+    token
+        Polled between the steps.
+    report
+        Receives what is done now, in words.
+
+    Raises
+    ------
+    RFStudioError
+        If it cannot be imported; the text says why.
+    """
+    report(0.1, "starting torch")
+    need_torch()
+    token.check()
+    engine = "rfstudio.engine.importing."
+    if isinstance(request.source, Path):
+        report(0.5, "reading the program")
+        read: Any = importlib.import_module(engine + "pt2").load_pt2
+        program: Imported = read(request.source)
+        return program
+    report(0.2, "running the code")
+    module: Any = importlib.import_module(engine + "code").module_from(request.source)
+    token.check()
+    report(0.6, "following the image through the module")
+    load: Any = importlib.import_module(engine + "load").load_given
+    found: Imported = load(module, request.input_size)
+    remark = Remark(
+        "dropped",
+        "",
+        "the weights of the module are not taken over; the window measures with random ones or "
+        "with those of a file",
+    )
+    remarks = Remarks((*found.report.remarks, remark), found.report.layers)
+    return replace(found, module=None, report=remarks)

@@ -22,6 +22,7 @@ from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import Problem
 from rfstudio.core.fields.remarks.remark import Diagnostic, Remedy
+from rfstudio.importing.imported import import_remarks
 from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
 _LAYER = Qt.ItemDataRole.UserRole
@@ -119,11 +120,16 @@ class ProblemsPanel(QWidget):
     def summary(self) -> tuple[str, str]:
         """How many remarks there are, in words, and the worst severity."""
         counts = dict.fromkeys(_WORDS, 0)
-        for remark in self._session.analysis.diagnostics:
+        for remark in self._remarks():
             counts[remark.severity] += 1
         words = [f"{n} {_WORDS[kind][n != 1]}" for kind, n in counts.items() if n]
         worst = next((kind for kind, n in counts.items() if n), "")
         return ", ".join(words) or "no remarks", worst
+
+    def _remarks(self) -> tuple[Diagnostic, ...]:
+        """Return remarks on the network, and those of its import."""
+        analysis = self._session.analysis
+        return (*analysis.diagnostics, *import_remarks(analysis.architecture))
 
     def show_file_problems(self, path: Path, problems: Sequence[Problem]) -> None:
         """Show why a file was not opened; the open network stays."""
@@ -171,7 +177,7 @@ class ProblemsPanel(QWidget):
 
     def _follow(self) -> None:
         dark = is_dark(self)
-        remarks = self._session.analysis.diagnostics
+        remarks = self._remarks()
         if self._listed == (remarks, dark):
             return  # most edits do not change the remarks
         self._listed = (remarks, dark)

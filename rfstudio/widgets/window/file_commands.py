@@ -28,13 +28,18 @@ from rfstudio.app.wording.snippets import command_text, network_word, python_tex
 from rfstudio.core.errors import FormatError, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.importing.imported import Imported
+from rfstudio.importing.reference import PT2, is_exported_program
+from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.parts.fields import take_over_typed
+from rfstudio.widgets.window.import_progress import ImportProgress
 from rfstudio.widgets.window.questions import Questions
 
-NETWORK_SUFFIXES = (".yaml", ".yml")
+NETWORK_SUFFIXES = (".yaml", ".yml", PT2)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
-_NETWORKS = "Networks (*.yaml *.yml);;All files (*)"
+_NETWORKS = "Networks (*.yaml *.yml *.pt2);;All files (*)"
+_SAVED = "Networks (*.yaml *.yml);;All files (*)"
 _SOURCES = "Network (*.yaml *.yml);;PyTorch source (*.py)"
 _IMAGES = "Images (" + " ".join(f"*{x}" for x in IMAGE_SUFFIXES) + ");;All files (*)"
 _PICTURES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF document (*.pdf)"
@@ -71,6 +76,8 @@ class FileCommands(QObject):
         self.compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
         studio.images.opened.connect(lambda path: studio.settings.set("image", str(path)))
         studio.images.failed.connect(self._report_image)
+        studio.importing.succeeded.connect(self._show_imported)
+        studio.importing.failed.connect(self._report_import)
 
     def remember_preset(self, name: str) -> None:
         """Remember which preset the window began with."""
@@ -89,6 +96,42 @@ class FileCommands(QObject):
         """The file or preset that opens this network again at the next start."""
         path = self._studio.document.path
         return str(path.absolute()) if path else self._preset
+
+    def open_model(self, text: str = "") -> None:
+        """Ask which Python code makes a model and whether it may run, then import the model.
+
+        Parameters
+        ----------
+        text
+            The code that is suggested.
+        """
+        request = self.questions.model(self._window, text)
+        if request is not None:
+            self._import(request)
+
+    def _import(self, request: ImportRequest) -> None:
+        """Import a model beside the window, with a dialog that shows progress and can cancel."""
+        importing = self._studio.importing
+        try:
+            importing.start(request)
+        except RFStudioError as error:
+            self._report_import(request, str(error))
+            return
+        ImportProgress(request.name, importing, self._window).open()
+
+    def _show_imported(self, request: ImportRequest, network: Imported) -> None:
+        if not self._replace(lambda: (network, None)):
+            return
+        if isinstance(request.source, Path):  # data; code is never opened again without asking
+            self._preset = str(request.source.absolute())
+            self._studio.recent.add(request.source)
+            self._remember_folder("network", request.source)
+        count = len(network.report)
+        remarks = "1 remark" if count == 1 else f"{count} remarks"
+        self.announced.emit(f"Imported {request.name}, with {remarks} in the list of problems")
+
+    def _report_import(self, request: ImportRequest, why: str) -> None:
+        self.questions.report(self._window, f"“{request.name}” was not imported.", why)
 
     def may_leave(self) -> bool:
         """Whether the open network may be closed: it is saved, or the user does not want that."""
@@ -114,6 +157,9 @@ class FileCommands(QObject):
 
     def open_path(self, path: Path) -> None:
         """Show a network file; a broken one changes nothing and its problems are listed."""
+        if is_exported_program(path):
+            self._import(ImportRequest(path))
+            return
         from_file = self._try_reading(path)
         if from_file is not None and self._replace(lambda: (from_file, path)):
             self._studio.recent.add(path)
@@ -141,7 +187,7 @@ class FileCommands(QObject):
         suggestion = document.path or (
             self._folder("network") / f"{_file_name(document.architecture.name)}.yaml"
         )
-        path = self.questions.path_to_save(self._window, "Save network", suggestion, _NETWORKS)
+        path = self.questions.path_to_save(self._window, "Save network", suggestion, _SAVED)
         if path is None:
             return False
         return self._save(path if path.suffix else path.with_suffix(".yaml"))

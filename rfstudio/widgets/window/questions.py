@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.recovery import LeftOver
+from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.window.figure_dialog import FigureDialog
+from rfstudio.widgets.window.model_dialog import ModelDialog
 from rfstudio.widgets.window.recover_dialog import Decision, RecoverDialog
 
 Answer = Literal["save", "discard", "cancel"]
@@ -112,6 +114,11 @@ class Questions:
         """Ask what a figure should show and how, starting from the last answer."""
         dialog = FigureDialog(chosen, parent)
         return dialog.chosen if dialog.exec() else None
+
+    def model(self, parent: QWidget, text: str) -> ImportRequest | None:
+        """Ask which Python code makes a model, and whether that code may run."""
+        dialog = ModelDialog(text, parent)
+        return dialog.request if dialog.exec() else None
 
     def recover(self, parent: QWidget, left: Sequence[LeftOver]) -> Decision | None:
         """Ask what to do with networks that were not saved when the program ended."""

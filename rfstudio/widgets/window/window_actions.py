@@ -88,6 +88,10 @@ class WindowActions(QObject):
         files = self._files
         self.new = self._action("New network", files.new, key.New)
         self.open = self._action("Open…", files.open, key.Open, "open")
+        self.open_model = self._action("Open model…", files.open_model, "Ctrl+Shift+O")
+        self.open_model.setToolTip(
+            "Import a torch module that Python code makes; the code is shown before it runs"
+        )
         self.save = self._action("Save", files.save, key.Save, "save")
         self.save_as = self._action("Save as…", files.save_as, "Ctrl+Shift+S")
         self.open_image = self._action("Open image…", files.open_image, "Ctrl+I", "image")
@@ -174,7 +178,7 @@ class WindowActions(QObject):
     def fill_menu_bar(self, bar: QMenuBar, views: list[QAction], focus: list[QAction]) -> None:
         """Put everything into the menu bar."""
         file = bar.addMenu("&File")
-        file.addActions([self.new, self.open])
+        file.addActions([self.new, self.open, self.open_model])
         recent = file.addMenu("Open recent")
         recent.setToolTipsVisible(True)
         recent.aboutToShow.connect(partial(self._fill_recent, recent))

@@ -1,0 +1,135 @@
+"""Imports of models beside the window, and what the code of one says before it is run."""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from PySide6.QtCore import QObject, Signal
+
+from rfstudio.app.jobs import Job, JobRunner
+from rfstudio.core.errors import RFStudioError
+from rfstudio.engine.requests.jobs import import_network
+from rfstudio.importing.reference import Reference
+from rfstudio.importing.request import ImportRequest
+
+_LINES = 30
+_MAX_LINES = 100_000
+_MAX_WIDTH = 160
+
+
+class Preview(NamedTuple):
+    """The code that would run.
+
+    Attributes
+    ----------
+    path
+        Its file; None: there is none, or none that was found.
+    text
+        Its first lines, and those where the model is made.
+    """
+
+    path: Path | None
+    text: str
+
+
+def preview(reference: Reference) -> Preview:
+    """Return where code is and how it begins; nothing is imported for that."""
+    path = Path(reference.place) if reference.is_file else _file_of_module(reference.place)
+    if path is None:
+        return Preview(None, "")
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            lines = [x.rstrip()[:_MAX_WIDTH] for x in islice(file, _MAX_LINES)]
+    except (OSError, ValueError):
+        return Preview(None, "")
+    name = re.escape(reference.name.partition(".")[0])
+    made = re.compile(rf"(async )?(def|class) {name}\b|{name}\s*[:=]")
+    start = next((i for i, x in enumerate(lines) if made.match(x)), 0)
+    shown = lines[:_LINES]
+    if start + _LINES // 2 > _LINES:
+        shown = [*lines[: _LINES // 2], "…", *lines[start : start + _LINES]]
+    elif len(lines) > _LINES:
+        shown = [*shown, "…"]
+    return Preview(path.absolute(), "\n".join(shown))
+
+
+def _file_of_module(name: str) -> Path | None:
+    """Return the file of a module without importing its packages, as Python's own search would."""
+    inner = Path(*name.split("."))
+    for folder in (str(Path.cwd()), *sys.path):
+        for path in (Path(folder, inner, "__init__.py"), Path(folder, inner).with_suffix(".py")):
+            if path.is_file():
+                return path
+    return None
+
+
+class Importing(QObject):
+    """Imports one model at a time in the worker process.
+
+    Parameters
+    ----------
+    runner
+        Runs it; None: nothing can be imported.
+
+    Signals
+    -------
+    progressed
+        The fraction done and what is done now.
+    succeeded
+        The request and the network.
+    failed
+        The request and why, in words.
+    ended
+        An import has ended, in whatever way.
+    """
+
+    progressed = Signal(float, str)
+    succeeded = Signal(object, object)
+    failed = Signal(object, str)
+    ended = Signal()
+
+    def __init__(self, runner: JobRunner | None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._job: Job | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether an import runs or waits."""
+        return self._job is not None and self._job.is_running
+
+    def start(self, request: ImportRequest) -> None:
+        """Import a model; one that is being imported is dropped.
+
+        Raises
+        ------
+        RFStudioError
+            If this window has no process for that.
+        """
+        if self._runner is None:
+            raise RFStudioError("this window has no process that could import it")
+        job = self._runner.submit("import", partial(import_network, request))
+        self._job = job
+        job.progressed.connect(lambda done, words: self.progressed.emit(done, str(words or "")))
+        job.succeeded.connect(lambda network: self.succeeded.emit(request, network))
+        job.failed.connect(lambda error: self.failed.emit(request, _words(error)))
+        job.finished.connect(partial(self._end, job))
+
+    def cancel(self) -> None:
+        """Drop the import that runs; its process is killed if it does not stop at once."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def _end(self, job: Job) -> None:
+        if self._job is job:
+            self._job = None
+            self.ended.emit()
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, RFStudioError) else f"{type(error).__name__}: {error}"
