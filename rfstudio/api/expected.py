@@ -129,6 +129,25 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
     return _with_gains(target, gains.measure_gains(request, images=images), batch_norm)
 
 
+def live_erf(analysis: Analysis, layer: str, unit: tuple[int, ...], seconds: float) -> Erf:
+    """Return the expected field of a unit if it takes about so many seconds at most.
+
+    Raises
+    ------
+    UnknownLayerError, UnitError
+        If there is no such layer or unit.
+    TooLargeError
+        If it would take longer.
+    """
+    from rfstudio.core.effective import expected
+
+    target = unit_of(analysis, layer, unit, None, training=False)
+    erf = expected.expected_erf(
+        target.graph, target.index, target.position, reference=target.reference, seconds=seconds
+    )
+    return _framed(erf, target)
+
+
 def _default(samples: int | None, images: torch.Tensor | None, noise: int) -> int:
     """Return how many samples are meant: as many as there are images, or so many of noise."""
     if samples is not None:

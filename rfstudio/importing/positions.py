@@ -134,7 +134,7 @@ class Positions(Layers):
         runs = runs_of(index)
         size = list(self.nodes[node].size)
         if len(runs) > _MAX_RUNS:
-            self.remark("global", "positions are moved without a pattern; it is assumed to read all")
+            self.remark("global", "positions are moved without a pattern; assumed to read all")
             size[axis] = len(index)
             return self.whole([node], tuple(size), self.nodes[node].channels, "gather")
         total, done, parts = len(index), 0, []

@@ -6,10 +6,10 @@ import logging
 from math import prod
 from time import perf_counter
 
-from rfstudio import api
+from rfstudio.api.expected import live_erf
 from rfstudio.core.effective.demand import demand_of
 from rfstudio.core.effective.expected import Erf
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import RFStudioError, TooLargeError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.memo import Recent
 
@@ -21,6 +21,8 @@ LIVE_SECONDS = 0.3
 
 LIVE_LAYERS = 4000
 """Most layers of a network whose expected fields are computed while the pointer moves."""
+
+_TOO_LARGE = "The effective field is too large to show live; measure it, or export it."
 
 _SLOW = 0.05
 """Seconds of work above which a field is computed after the frame, not before it."""
@@ -87,8 +89,10 @@ def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> tuple[
     try:
         index = analysis.graph.index(layer)
         if not is_live(analysis) or not is_quick(analysis, index, unit):
-            return None, "The effective field is too large to show live; measure it, or export it."
-        return api.expected_erf(analysis, layer, unit), ""
+            return None, _TOO_LARGE
+        return live_erf(analysis, layer, unit, LIVE_SECONDS), ""
+    except TooLargeError:  # what cannot be estimated shows on the way
+        return None, _TOO_LARGE
     except RFStudioError as error:
         text = str(error)
         return None, f"{text[:1].upper()}{text[1:]}."

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rfstudio.core.advice.proposals import Proposal, proposals_for
 from rfstudio.core.effective.expected import expected_erf
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import RFStudioError, UnitError
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.fields.paths import Size, is_window_layer
 
@@ -132,5 +132,8 @@ def _effective_size(analysis: Analysis, layer: LayerAnalysis) -> float | None:
     if 0 in layer.output_size:
         return None
     unit = tuple(n // 2 for n in layer.output_size)
-    size = expected_erf(analysis.graph, layer.index, unit).metrics.luo_size
+    try:
+        size = expected_erf(analysis.graph, layer.index, unit).metrics.luo_size
+    except UnitError:  # nothing comes to it, or it is too large
+        return None
     return None if size is None else float(size)

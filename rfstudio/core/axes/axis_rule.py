@@ -153,8 +153,8 @@ class Periodic:
     @property
     def overlaps(self) -> bool:
         """Whether two outputs read one sample."""
-        inputs = self.pairs[1]
-        return bool(np.unique(inputs).size < inputs.size)
+        inputs = np.sort(self.pairs[1])
+        return bool((inputs[1:] == inputs[:-1]).any())
 
     @property
     def mean_reads(self) -> float:
@@ -202,15 +202,28 @@ class Periodic:
     def _table(self) -> tuple[Samples, NDArray[np.bool_]]:
         """Return the taps of every phase in a row, shorter ones spread to both ends of it."""
         width = self.most_taps
+        counts = np.array([len(x) for x in self.phases])
+        rows = np.repeat(np.arange(len(counts)), counts)
+        number = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        is_front = number < ((counts + 1) // 2)[rows]
+        columns = np.where(is_front, number, width - counts[rows] + number)
         table = np.zeros((len(self.phases), width), np.int64)
         there = np.zeros((len(self.phases), width), bool)
-        for row, which, taps in zip(table, there, self.phases, strict=True):
-            front = (len(taps) + 1) // 2
-            back = len(taps) - front
-            row[:front], which[:front] = taps[:front], True
-            if back:
-                row[-back:], which[-back:] = taps[front:], True
+        table[rows, columns] = [x for phase in self.phases for x in phase]
+        there[rows, columns] = True
         return table, there
+
+    @cached_property
+    def outer_taps(self) -> tuple[Samples, Samples, Samples]:
+        """The phases that read anything, and the first and the last input that each reads."""
+        phases = [(i, x[0], x[-1]) for i, x in enumerate(self.phases) if x]
+        numbers, first, last = np.array(phases, np.int64).reshape(-1, 3).T
+        return numbers, first, last
+
+    @cached_property
+    def taps_of_period(self) -> int:
+        """Number of taps of all phases together."""
+        return sum(map(len, self.phases))
 
     @cached_property
     def least_tap(self) -> int:

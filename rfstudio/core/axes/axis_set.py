@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window, source_of_padding
-from rfstudio.core.errors import UnitError
+from rfstudio.core.axes.unit_intervals import Interval
+from rfstudio.core.errors import TooLargeError
+from rfstudio.core.work import A_CALL, spend
 
 Mask = NDArray[np.bool_]
 
@@ -47,7 +49,7 @@ class AxisSet(NamedTuple):
 
         Raises
         ------
-        UnitError
+        TooLargeError
             If there are more than `MAX_LISTED`.
         """
         if self.length > MAX_LISTED:
@@ -73,6 +75,9 @@ MAX_LISTED = 1 << 26
 
 _BLOCK = 1 << 22
 """Samples that are gone through at once, where all together would take more memory."""
+
+_A_READ = 8
+"""Work for a read that is listed, in entries of a mask (measured)."""
 
 _MANY = 1 << 16
 """Reads, from which on they are not listed one by one, or not stored."""
@@ -102,16 +107,17 @@ def _nothing_of(span: int) -> Mask:
 
     Raises
     ------
-    UnitError
+    TooLargeError
         If that would fill the memory.
     """
     if span > MAX_SPAN:
         raise _too_many(span, MAX_SPAN)
+    spend(span)
     return np.zeros(span, bool)
 
 
-def _too_many(span: int, most: int) -> UnitError:
-    return UnitError(
+def _too_many(span: int, most: int) -> TooLargeError:
+    return TooLargeError(
         f"what this unit reads has holes and spans {span:,} samples along an axis; at most "
         f"{most:,} are searched; use a smaller input or an earlier layer"
     )
@@ -123,6 +129,7 @@ def same(a: AxisSet, b: AxisSet) -> bool:
         return False
     if a.mask is b.mask:
         return True
+    spend(a.stop - a.start)
     return a.mask is not None and b.mask is not None and bool((a.mask == b.mask).all())
 
 
@@ -134,6 +141,7 @@ def contains(a: AxisSet, b: AxisSet) -> bool:
         return False
     if a.mask is None:
         return True
+    spend(b.stop - b.start)
     part = a.mask[b.start - a.start : b.stop - a.start]
     return bool(part.all()) if b.mask is None else bool((part >= b.mask).all())
 
@@ -159,7 +167,9 @@ def read_back(wanted: AxisSet, rule: AxisRule) -> AxisSet:
         first = wanted.start if rule.side == "after" else 0
         return AxisSet(first, wanted.stop if rule.side == "before" else rule.n_in)
     assert isinstance(rule, Periodic)
-    if wanted.stop - wanted.start > _BLOCK:
+    span = wanted.stop - wanted.start
+    spend(A_CALL + _A_READ * (span * rule.taps_of_period // rule.period + rule.taps_of_period))
+    if span > _BLOCK:
         return _through_long_pattern(wanted, rule)
     if rule.n_out > _MANY:
         outputs, inputs = rule.pairs_of(wanted.start, wanted.stop)
@@ -171,6 +181,22 @@ def read_back(wanted: AxisSet, rule: AxisRule) -> AxisSet:
     if wanted.mask is not None:
         inputs = inputs[wanted.mask[outputs[low:high] - wanted.start]]
     return from_indices(inputs)
+
+
+def hull_read_back(span: Interval, rule: AxisRule) -> Interval:
+    """Return first and last sample of what a run of outputs reads at most, cut to the map."""
+    last = rule.n_in - 1
+    if isinstance(rule, Whole):
+        return 0, last
+    if isinstance(rule, Window):
+        low = span[0] * rule.stride - rule.before
+        high = span[1] * rule.stride - rule.before + rule.dilation * (rule.kernel - 1)
+        if rule.mode in ("reflect", "circular") and (low < 0 or high > last):
+            return 0, last
+    else:
+        turns = sorted(x // rule.period * rule.advance for x in span)
+        low, high = turns[0] + rule.least_tap, turns[1] + rule.greatest_tap
+    return min(max(low, 0), last), min(max(high, 0), last)
 
 
 def _through_long_pattern(wanted: AxisSet, rule: Periodic) -> AxisSet:
@@ -200,11 +226,13 @@ def _through_window(wanted: AxisSet, rule: Window) -> AxisSet:
     if plain and mask is None and gapless:
         low, high = max(first, 0), min(last + 1, n)
         return AxisSet(low, high) if low < high else NOTHING
+    spend(A_CALL + stop - start)
     count = wanted.length
     if mode == "zeros" and count * kernel > _MANY:
         return _through_many_taps(wanted, rule)
     if count * kernel > MAX_LISTED:
         raise _too_many(count * kernel, MAX_LISTED)
+    spend(_A_READ * count * kernel)
     starts = wanted.indices() * stride - before
     read = (starts[:, None] + dilation * np.arange(kernel)).ravel()
     outside = (read < 0) | (read >= n)
@@ -268,6 +296,7 @@ def _paint(
         step = min(width, kernel - width)
         if step * dilation >= len(found):
             break
+        spend(len(found))
         _add_moved(found, step * dilation)
         width += step
     low = max(origin, 0)

@@ -7,13 +7,17 @@ adds what the layers store for each axis; it takes microseconds a layer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from typing import NamedTuple
 
-from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Window
+from rfstudio.core.axes.axis_set import hull_read_back
 from rfstudio.core.errors import TooLargeError
 from rfstudio.core.memo import Recent
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.work import at_most
 
 MAX_BYTES = 512 * 2**20
 """Memory that an effective field may take."""
@@ -25,6 +29,9 @@ MAX_SECONDS = 20.0
 _PER_LAYER = 60e-6
 _PER_CELL = 8e-9
 _PER_READ = 25e-9
+
+_ROUNDED_UP = 3.0
+"""How much more work is counted on the way than the time of most networks would suggest."""
 
 _BYTES_A_CELL = 24
 """The map, the one it is made from, and one between."""
@@ -81,8 +88,25 @@ _FEW_CELLS = 3_000_000
 """Samples of all maps up to which it does not matter how many of them a unit reads."""
 
 
-def check_affordable(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0) -> None:
-    """Refuse an effective field that would fill the memory, or take minutes.
+@contextmanager
+def affordable(
+    graph: Graph,
+    index: int,
+    unit: tuple[int, ...],
+    reference: int = 0,
+    seconds: float = MAX_SECONDS,
+) -> Iterator[None]:
+    """Refuse an effective field that would fill the memory or take long, before it begins.
+
+    Some of the work shows on the way only, such as how many flows of different channels meet: it
+    is counted within the context.
+
+    Parameters
+    ----------
+    graph, index, unit, reference
+        As in `demand_of`.
+    seconds
+        Time that it may take, on the machine on which `demand_of` was measured.
 
     Raises
     ------
@@ -90,16 +114,23 @@ def check_affordable(graph: Graph, index: int, unit: tuple[int, ...], reference:
         That says how much it would take.
     """
     demand = demand_of(graph, index, unit, reference)
-    if demand.bytes <= MAX_BYTES and demand.seconds <= MAX_SECONDS:
-        return
     name = graph.nodes[index].name
+    if demand.bytes <= MAX_BYTES and demand.seconds <= seconds:
+        refusal = (
+            f"the effective field of '{name}' takes more work than is spent on it, about "
+            f"{seconds:g} seconds: too many flows of different channels meet on the way; take a "
+            "smaller input, or a layer nearer to it, or measure the field"
+        )
+        with at_most(min(_ROUNDED_UP * seconds, MAX_SECONDS) / _PER_CELL, refusal):
+            yield
+        return
     what = f"about {demand.bytes / 1e9:,.1f} GB of memory"
     if demand.bytes <= MAX_BYTES:
         what = f"about {demand.seconds:,.0f} seconds"
     raise TooLargeError(
         f"the effective field of '{name}' over "
         f"{'×'.join(map(str, graph.nodes[reference].size))} would take {what}; at most "
-        f"{MAX_BYTES / 1e9:.1f} GB and {MAX_SECONDS:.0f} seconds are allowed; use a smaller input "
+        f"{MAX_BYTES / 1e9:.1f} GB and {seconds:g} seconds are allowed; use a smaller input "
         "or an earlier layer"
     )
 
@@ -185,7 +216,7 @@ def _cells_on_the_way(
                 continue
             if len(node.inputs) == 1:
                 read = tuple(
-                    [_read(span, rule) for span, rule in zip(box, node.rules, strict=True)]
+                    [hull_read_back(span, rule) for span, rule in zip(box, node.rules, strict=True)]
                 )
             else:
                 read = tuple(
@@ -201,19 +232,3 @@ def _cells_on_the_way(
         total += cells * len(node.inputs)
         most = max(most, cells)
     return total, most
-
-
-def _read(span: Span, rule: AxisRule) -> Span:
-    """Return the hull of what a run of outputs reads, cut to the map."""
-    last = rule.n_in - 1
-    if isinstance(rule, Whole):
-        return 0, last
-    if isinstance(rule, Window):
-        low = span[0] * rule.stride - rule.before
-        high = span[1] * rule.stride - rule.before + rule.dilation * (rule.kernel - 1)
-        if rule.mode in ("reflect", "circular") and (low < 0 or high > last):
-            return 0, last
-    else:
-        low = span[0] // rule.period * rule.advance + rule.least_tap
-        high = span[1] // rule.period * rule.advance + rule.greatest_tap
-    return min(max(low, 0), last), min(max(high, 0), last)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.effective.calibration import with_gains
-from rfstudio.core.effective.demand import check_affordable
+from rfstudio.core.effective.demand import MAX_SECONDS, affordable
 from rfstudio.core.effective.energy_flow import Energy, Gains, energy_of
 from rfstudio.core.effective.flow_back import flow_back, total
 from rfstudio.core.effective.pairs.coherence import NOBODY, coherence_of
@@ -37,6 +37,10 @@ from rfstudio.core.layer_models.backward import Backward, spreading
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.metrics.metrics import Frame, Metrics
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.work import spend
+
+_A_RUN = 200
+"""Work for the moments of a run of channels, in entries of an array."""
 
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
@@ -94,6 +98,7 @@ def expected_erf(
     reference: int = 0,
     gains: Gains | None = None,
     batch_norm: BatchNormMode = "warmed",
+    seconds: float = MAX_SECONDS,
 ) -> Erf:
     """Return the expected energy E[Σ_i g²] of a unit's gradient, for random weights.
 
@@ -120,6 +125,9 @@ def expected_erf(
         "warmed": batch norm divides by the variance of what comes in, as after a few images;
         "fresh": by 1; "train": by the variance over the map itself, as for a graph that was
         expanded with `batch_norm_training`.
+    seconds
+        Time that it may take, roughly: work is counted, not measured, so that what is refused does
+        not depend on the machine.
 
     Raises
     ------
@@ -132,8 +140,7 @@ def expected_erf(
     """
     check_unit(graph, index, unit)
     check_reached(graph, index, reference)
-    check_affordable(graph, index, unit, reference)
-    with field_of(graph, index):
+    with field_of(graph, index), affordable(graph, index, unit, reference, seconds):
         return _expected(graph, index, unit, reference, gains, batch_norm)
 
 
@@ -148,6 +155,7 @@ def _expected(
     # Gains were measured layer by layer; and a chain of max pools may go past the reference.
     chains = not gains and type(graph.nodes[reference].op) is not ops.MaxPool
     energy = energy_of(graph, batch_norm, index, joined=chains)
+    spend(_A_RUN * sum(map(len, energy.runs[: index + 1])))
     gained = with_gains(energy, gains, index, reference)
     visited: list[int] = []
     walk = partial(
@@ -274,7 +282,6 @@ def path_counts(
     """
     check_unit(graph, index, unit)
     check_reached(graph, index, reference)
-    check_affordable(graph, index, unit, reference)
     nodes = graph.nodes
 
     def back(i: int) -> Backward:
@@ -282,7 +289,7 @@ def path_counts(
         assert node.op is not None
         return counting(node.op, node.rules, keep_means=means)
 
-    with field_of(graph, index):
+    with field_of(graph, index), affordable(graph, index, unit, reference):
         flows = flow_back(graph, index, unit, back, reference=reference)
         values, exponent = total(flows, (1,), nodes[reference].size)
     return Erf(

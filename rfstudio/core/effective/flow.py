@@ -20,12 +20,16 @@ from rfstudio.core.layer_models.gradient_pairs import Pairs
 from rfstudio.core.layer_models.layer import means_over_runs
 from rfstudio.core.layer_models.overlap_sums import spread_pairs
 from rfstudio.core.layer_models.spread import AxisSpread, Spreads, Values, WindowSpread, spread_taps
+from rfstudio.core.work import A_CALL, spend
 
 Profile: TypeAlias = tuple[float, ...] | None
 """For each run of channels its share of a flow, the first being 1; None: all have the same."""
 
 _MANY_TAPS = 64
 """Taps of a window above which their mean is taken where gradients depend on each other."""
+
+_A_SHARE = 20
+"""Work for a share of a profile, in entries of an array (measured)."""
 
 _LARGE = 400.0
 """Bits from which on values or factors are brought back to a middle size."""
@@ -77,13 +81,16 @@ class Flow:
         if not isinstance(self.parts, tuple):
             return self.parts
         if self._map is None:
+            spend(prod([x.size for x in self.parts]))
             self._map = reduce(np.multiply.outer, self.parts)
         return self._map
 
     def times(self, factors: Factors, scale: float = 1.0) -> Flow:
         """Return `scale` times the flow, its channels by a factor, or by one for each run."""
         profile = self.profile
+        spend(A_CALL)
         if isinstance(factors, tuple):
+            spend(_A_SHARE * len(factors))
             shares = factors if profile is None else tuple(map(mul, profile, factors))
             first, profile = _normalized(shares)
         else:
@@ -102,6 +109,7 @@ class Flow:
 
     def with_shares(self, shares: tuple[float, ...]) -> Flow:
         """Return the flow with other shares of the channels."""
+        spend(_A_SHARE * len(shares))
         first, profile = _normalized(shares)
         result = self.times(first)
         result.profile = profile
@@ -111,6 +119,7 @@ class Flow:
         """Return what of `scale` times the flow spreads back; None if it goes nowhere."""
         spreads, factor, correlation = how.spreads, how.factor * scale, self.correlation
         assert spreads is not None
+        spend(2 * A_CALL)
         gain: float | Values | None = None
         pairs: Values | None = None
         if how.correlation is not None and how.correlation is not unchanged:
@@ -183,10 +192,12 @@ class Flow:
         """
         if self.profile is None:
             return self
+        spend(_A_SHARE * len(runs))
         return self.with_shares(means_over_runs(zip(runs, self.profile, strict=True), wider))
 
     def cut(self, size: tuple[int, ...]) -> Flow | None:
         """Return what of the flow is on a map of that size, as a faulty merge may not have."""
+        spend(2 * A_CALL)
         slices = tuple([slice(0, max(n - x, 0)) for x, n in zip(self.start, size, strict=True)])
         values = self.values[slices]
         if values.size == 0:
@@ -210,6 +221,7 @@ class Flow:
         mine, values = a.values, b.values
         ratio = ldexp(b.factor / a.factor, max(b.exponent - a.exponent, -3000))
         values = values if ratio == 1.0 else values * ratio
+        spend(2 * A_CALL + 2 * (mine.size + values.size))
         bits = max(a.bits, b.bits) + 1
         correlation = a.correlation
         if correlation is not b.correlation:

@@ -19,6 +19,7 @@ from rfstudio.core.effective.pairs.coherence import Coherence
 from rfstudio.core.layer_models.backward import Backward, Factors
 from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.work import A_CALL, spend
 
 Runs: TypeAlias = Sequence[tuple[int, ...]]
 """For each node the number of channels in each of its runs of equal channels."""
@@ -144,6 +145,7 @@ class _Sending(NamedTuple):
                 self.arriving[source] = list(flows)
             return
         for flow in flows:
+            spend(A_CALL * (1 + len(known) // 8))
             for j, other in enumerate(known):
                 if _is_same(flow.profile, other.profile):
                     known[j] = other.plus(flow)

@@ -69,20 +69,18 @@ def _inside(source: Interval, rule: AxisRule) -> Interval:
     assert not isinstance(rule, Window | Whole)
     if rule.advance < 0:
         return _inside_mirrored(source, rule)
-    first, last = 0, rule.n_out - 1
-    for phase, taps in enumerate(rule.phases):
-        if not taps:
-            continue
-        if not rule.advance:
-            if taps[0] < low or taps[-1] > high:
-                return _NONE
-            continue
-        # The last unit of this phase that reaches before the interior, the first one that
-        # reaches beyond it.
-        turn = -(-(low - taps[0]) // rule.advance) - 1
-        first = max(first, turn * rule.period + phase + 1)
-        turn = (high - taps[-1]) // rule.advance + 1
-        last = min(last, turn * rule.period + phase - 1)
+    phases, leftmost, rightmost = rule.outer_taps
+    if not phases.size:
+        return 0, rule.n_out - 1
+    if not rule.advance:
+        is_inside = leftmost.min() >= low and rightmost.max() <= high
+        return (0, rule.n_out - 1) if is_inside else _NONE
+    # Of each phase the last unit that reaches before the interior, and the first one that reaches
+    # beyond it.
+    before = (-(-(low - leftmost) // rule.advance) - 1) * rule.period + phases
+    beyond = ((high - rightmost) // rule.advance + 1) * rule.period + phases
+    first = max(int(before.max()) + 1, 0)
+    last = min(int(beyond.min()) - 1, rule.n_out - 1)
     return (first, last) if first <= last else _NONE
 
 

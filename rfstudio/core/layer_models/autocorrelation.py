@@ -31,8 +31,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from rfstudio.core.axes.axis_rule import AxisRules, Periodic, Whole, Window
+from rfstudio.core.errors import TooLargeError
 from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.memo import remembered
+from rfstudio.core.work import A_CALL, spend
 
 REACH = 4
 """Largest lag along each axis that has a correlation of its own."""
@@ -208,6 +210,8 @@ def _of_windows(windows: tuple[Window, ...], *, largest: bool) -> Rule:
     there.  A window never passes on to two samples, and any other two have a chance of 1/n each.
     """
     reaches = [_reach(x) for x in windows]
+    _check(max([x.kernel * (2 * r + 1) for x, r in zip(windows, reaches, strict=True)]))
+    _check(prod([2 * r + 1 for r in reaches]))
     ways = [_ways(x, _LAGS, r) for x, r in zip(windows, reaches, strict=True)]
     covers = [_covers(x, r) for x, r in zip(windows, reaches, strict=True)]
     overlaps = any(x.overlaps for x in windows)
@@ -279,6 +283,7 @@ def _normalized(pairs: Values, far: float) -> Autocorrelation:
 
 def _contracted(values: Values, matrices: Sequence[Values]) -> Values:
     """Return the values with a matrix applied along each axis."""
+    spend(A_CALL * len(matrices) + values.size * (2 * REACH + 1))
     if len(matrices) == 2:
         result: Values = matrices[0].dot(values).dot(matrices[1].T)
         return result
@@ -291,6 +296,7 @@ def _extended(values: Values, far: float, reaches: Sequence[int]) -> Values:
     """Return the correlations up to other lags, the far ones filled in."""
     if all(reach == REACH for reach in reaches):
         return values
+    _check(prod([2 * reach + 1 for reach in reaches]))
     result = np.full([2 * reach + 1 for reach in reaches], far)
     inner = tuple(slice(max(r - REACH, 0), r + min(r, REACH) + 1) for r in reaches)
     outer = tuple(slice(max(REACH - r, 0), REACH + min(r, REACH) + 1) for r in reaches)
@@ -301,6 +307,19 @@ def _extended(values: Values, far: float, reaches: Sequence[int]) -> Values:
 def _reach(rule: Window) -> int:
     """Return the largest lag of outputs whose windows come within `REACH` of each other."""
     return (REACH + rule.dilation * (rule.kernel - 1)) // rule.stride
+
+
+MOST_ENTRIES = 1 << 23
+"""Entries of an array of correlations, or of how windows overlap, above which there is none."""
+
+
+def _check(entries: int) -> None:
+    """Refuse an array that would fill the memory."""
+    if entries > MOST_ENTRIES:
+        raise TooLargeError(
+            "gradients that depend on each other over so many samples are too much to follow: take "
+            "pools and scale factors of less than a thousand samples along an axis"
+        )
 
 
 @remembered(512)

@@ -20,6 +20,7 @@ import numpy as np
 from rfstudio.core.axes.axis_rule import Window
 from rfstudio.core.layer_models.spread import AxisSpread, Values, WindowSpread, spread_of
 from rfstudio.core.memo import remembered
+from rfstudio.core.work import A_CALL, spend
 
 
 def spread_pairs(
@@ -68,6 +69,7 @@ def spread_pairs(
         found: Values | None = None
         for lag, first, second in _lags(apart, shares.shape):
             share = float(shares[lag])
+            spend(4 * (A_CALL + values.size))
             plane = root[first] * root[second]
             whole = float(plane.sum())
             if whole <= 0 or share == 0:

@@ -30,6 +30,7 @@ from rfstudio.core.axes.axis_rule import (
     source_of_padding,
 )
 from rfstudio.core.memo import remembered
+from rfstudio.core.work import A_CALL, spend
 
 Values: TypeAlias = NDArray[np.float64]
 
@@ -39,6 +40,9 @@ than adding up shifted maps (measured)."""
 
 _ENTRIES = 20_000
 """Entries of a matrix up to which that is so for a map with one axis (measured)."""
+
+_LARGEST = 1 << 20
+"""Entries of a matrix above which there is none: windows of very many taps."""
 
 _READINGS = 512
 """Matrices that are remembered for one window."""
@@ -115,6 +119,7 @@ class WindowSpread:
         reading = self._readings.get((start, count)) or self._read_by(start, count)
         is_small = values.ndim > 1 or reading.matrix.size <= _ENTRIES
         if is_small and values.size <= reading.most:
+            spend(A_CALL + values.size * self.rule.kernel)
             return _multiplied(values, axis, reading.matrix), reading.low
         return self._tap_by_tap(self.weighted(values, axis, start), axis, start)
 
@@ -138,7 +143,7 @@ class WindowSpread:
         first, low, high = self.extent(start, count)
         length = (count - 1) * rule.stride + rule.dilation * (rule.kernel - 1) + 1
         most = _PRODUCTS * (rule.kernel + 1) / length
-        if most < count:
+        if most < count or length * count > _LARGEST:
             return _Reading(np.zeros((0, 0)), low, -1.0)
         matrix = _reading(count, rule.kernel, rule.stride, rule.dilation)
         matrix = matrix[:, low - first : high - first]
@@ -160,7 +165,14 @@ class WindowSpread:
         shape[axis] = high - low
         result = np.zeros(shape)
         rows, into = np.moveaxis(values, axis, 0), np.moveaxis(result, axis, 0)
-        for tap in range(rule.kernel):
+        # Of many taps only those that some output has on the map.
+        before = low - first - (len(rows) - 1) * stride
+        taps = range(
+            max(-(-before // rule.dilation), 0),
+            min(-((first - high) // rule.dilation), rule.kernel),
+        )
+        spend(A_CALL + len(taps) * (A_CALL + values.size))
+        for tap in taps:
             place = first + tap * rule.dilation - low  # of the first row; it may be off the map
             skipped = max(-(place // stride), 0)
             stop = min(len(rows), (high - low - 1 - place) // stride + 1)
@@ -193,6 +205,7 @@ class TableSpread:
     def back(self, values: Values, axis: int, start: int) -> tuple[Values, int]:
         """Spread a map back along one axis, as `WindowSpread.back` does."""
         outputs, inputs, weights = self.outputs, self.inputs, self.weights
+        spend(2 * A_CALL + len(outputs) * (1 + 4 * values.size // max(values.shape[axis], 1)))
         inside = (outputs >= start) & (outputs < start + values.shape[axis])
         if not inside.all():
             outputs, inputs = outputs[inside], inputs[inside]
@@ -236,6 +249,7 @@ class WholeSpread:
     def back(self, values: Values, axis: int, start: int) -> tuple[Values, int]:
         """Spread a map back along one axis, as `WindowSpread.back` does."""
         del start
+        spend(A_CALL + values.size + values.size // max(values.shape[axis], 1) * self.n_in)
         total = values.sum(axis=axis, keepdims=True)
         if self.weight != 1.0:
             total = total * self.weight
@@ -344,6 +358,7 @@ def spread_taps(
     rules = [how.rule for how in spreads]
     spans = [(n - 1) * r.stride + 1 for n, r in zip(values.shape, rules, strict=True)]
     result = np.zeros([n + r.dilation * (r.kernel - 1) for n, r in zip(spans, rules, strict=True)])
+    spend(gains.size * (A_CALL + values.size))
     for taps in np.ndindex(*gains.shape):
         places = zip(taps, spans, rules, strict=True)
         where = tuple([slice(t * r.dilation, t * r.dilation + n, r.stride) for t, n, r in places])

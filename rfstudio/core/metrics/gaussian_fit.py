@@ -19,6 +19,13 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 _STEPS = 60
+"""Most steps of a fit; a map that is like a Gaussian takes fewer than 12."""
+
+_LEAST_STEPS = 12
+
+_CELLS = 1 << 25
+"""Pixels that all steps together go through, from `_LEAST_STEPS` on."""
+
 _ENOUGH = 1e-10
 """Relative change of the error below which the fit is done."""
 
@@ -72,7 +79,7 @@ def fit_gaussian(
     theta = np.array([1.0, *center, *np.log(np.maximum(sigma, 0.3))])
     error, slope, curvature = problem.state(theta)
     damping = 1e-3
-    for _ in range(_STEPS):
+    for _ in range(min(max(_CELLS // problem.cells, _LEAST_STEPS), _STEPS)):
         damped = curvature.copy()
         damped.flat[:: len(theta) + 1] += damping * curvature.diagonal() + 1e-300
         # One step moves the centre by a sigma and the sigma by a factor of e, at most.
@@ -102,6 +109,8 @@ class _Problem:
 
     Attributes
     ----------
+    cells
+        Pixels in the box of all that are not zero.
     energy
         Sum of the squares of the map, over its largest value.
     whole
@@ -114,6 +123,7 @@ class _Problem:
         self._box = box_of_values(values)
         self._values = values[self._box] / peak
         flat = self._values.ravel()
+        self.cells = flat.size
         self.energy = float(flat @ flat)
         mean = float(flat.sum()) / values.size
         flat = flat - mean

@@ -6,8 +6,8 @@ from time import perf_counter
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from rfstudio import api
-from rfstudio.app.effective.expected_fields import has_small_maps, is_quick
+from rfstudio.api.expected import live_erf
+from rfstudio.app.effective.expected_fields import LIVE_SECONDS, has_small_maps, is_quick
 from rfstudio.core.effective.expected import source_of_same_field
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -80,7 +80,7 @@ class ErfSizes(QObject):
         if not is_quick(analysis, index, unit):
             return None
         try:
-            erf = api.expected_erf(analysis, node.name, unit)
+            erf = live_erf(analysis, node.name, unit, LIVE_SECONDS)
         except RFStudioError:
             return None
         return erf.metrics.luo_size

@@ -1,0 +1,62 @@
+"""Fields that cost far more than their maps are large: refused by the work that they take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import Window
+from rfstudio.core.effective.demand import demand_of
+from rfstudio.core.effective.expected import expected_erf
+from rfstudio.core.errors import TooLargeError
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.layer_models.spread import WindowSpread
+from rfstudio.core.memo import forget
+from rfstudio.core.metrics.metrics import Metrics
+from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.core.work import at_most, spend
+from rfstudio.formats.networks.presets import read_preset
+
+
+def test_that_work_is_counted_to_its_limit() -> None:
+    spend(1e30)  # nobody set a limit
+    with at_most(10, "too much"):
+        spend(10)
+        with pytest.raises(TooLargeError, match="too much"):
+            spend(1)
+    spend(1e30)
+
+
+def test_that_a_field_is_refused_by_what_shows_on_the_way_each_time() -> None:
+    """Gates give channels shares of their own, which the estimate beforehand does not see."""
+    analysis = analyze(read_preset("mobilenet_v3_small"))
+    layer = analysis["fc2"]
+    unit = tuple(n // 2 for n in layer.output_size)
+    estimated = demand_of(analysis.graph, layer.index, unit).seconds
+    whole = expected_erf(analysis.graph, layer.index, unit, seconds=1.0)
+    for _ in range(2):  # the second time much is remembered
+        with pytest.raises(TooLargeError, match=r"takes more work than .* smaller input"):
+            expected_erf(analysis.graph, layer.index, unit, seconds=estimated)
+    forget()
+    again = expected_erf(analysis.graph, layer.index, unit, seconds=1.0)
+    assert np.array_equal(again.map, whole.map)
+
+
+def test_that_windows_of_more_taps_than_their_map_cost_no_more() -> None:
+    """Of 2^31 taps each was looked at, one by one."""
+    rule = Window(n_in=5, n_out=1, kernel=2**31 - 1, before=2**30)
+    values, start = WindowSpread(rule).back(np.ones(1), 0, 0)
+    assert (values.tolist(), start) == ([1.0] * 5, 0)
+
+
+def test_that_a_pool_over_very_many_samples_takes_no_memory() -> None:
+    pool = Layer(ops.AvgPool(kernel_size=65_537, stride=1))
+    analysis = analyze(Architecture("pool", "", "", (10**6,), 3, (pool, pool)))
+    with pytest.raises(TooLargeError):
+        expected_erf(analysis.graph, 2, (9,))
+
+
+def test_that_a_map_that_is_no_gaussian_is_fitted_in_few_steps() -> None:
+    values = np.random.default_rng(0).random((1500, 1500))
+    assert Metrics(values).gaussian is not None
