@@ -141,15 +141,17 @@ def _steps(values: Sequence[Number | None], unit: str) -> str:
 
 def _unit_facts(unit: UnitView) -> list[tuple[str, str]]:
     holes = "none" if unit.gridding == 0 else f"{100 * unit.gridding:.3g} % of the visible region"
+    read = f"{'at most ' if unit.is_bound else ''}{_count(unit.support_count, 'pixel')}"
     return [
         ("theoretical", _region(unit.theoretical_region)),
         ("visible", _region(unit.visible_region)),
         *_local_facts(unit),
         (
             "contributing",
-            f"{_count(unit.support_count, 'pixel')}, {100 * unit.coverage:.3g} % of the image",
+            f"{read}, {100 * unit.coverage:.3g} % of the image",
         ),
-        ("holes", holes),
+        ("holes", "unknown" if unit.is_bound else holes),
+        *([("remark", unit.remark)] if unit.is_bound else []),
     ]
 
 

@@ -159,8 +159,9 @@ def unit_facts(unit: UnitView) -> Iterator[Fact]:
     )
     yield Fact(
         "pixels",
-        f"{unit.support_count:,}",
-        "Contributing pixels: the number of input pixels in the support.",
+        f"at most {unit.support_count:,}" if unit.is_bound else f"{unit.support_count:,}",
+        "Contributing pixels: the number of input pixels in the support."
+        + (f"\n{unit.remark}" if unit.is_bound else ""),
     )
     yield Fact(
         "coverage",

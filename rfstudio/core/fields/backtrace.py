@@ -6,6 +6,9 @@ unions.  Products inside others are dropped and products that differ on one axis
 so that most networks need one product per map.  Where branches of different shape pile up (cross
 shaped Inception branches) the union is turned into a dense mask as long as that fits in memory.
 
+A walk has a budget of work.  Where that is not enough, such as through long patterns with holes,
+the region is the box of all that the unit can read, and says that it is no more than a bound.
+
 The result equals the non-zero pattern of the input gradient of the same network with positive
 weights, no non-linearity and max pooling that reads its whole window.
 """
@@ -24,11 +27,20 @@ from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Whole, Window
-from rfstudio.core.axes.axis_set import AxisSet, contains, from_indices, read_back, same, union
+from rfstudio.core.axes.axis_set import (
+    AxisSet,
+    contains,
+    from_indices,
+    hull_read_back,
+    read_back,
+    same,
+    union,
+)
 from rfstudio.core.axes.unit_intervals import Interval
-from rfstudio.core.errors import UnitError
+from rfstudio.core.errors import TooLargeError, UnitError
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Op
+from rfstudio.core.work import A_CALL, at_most, spend
 
 Product: TypeAlias = tuple[AxisSet, ...]
 """All positions whose coordinate along each axis is in that axis' set; never empty."""
@@ -38,6 +50,10 @@ DENSE_CELLS = 1 << 25
 
 MAX_PRODUCTS = 24
 """Products of a union from which on a dense mask is cheaper, if it fits."""
+
+
+MAX_WORK = 1 << 26
+"""Work of a walk, as `rfstudio.core.work` counts it, above which only the hull is followed."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +66,13 @@ class Region:
         Size of the map along each axis, in samples.
     products
         None contains another one; empty where nothing is in the region.
+    is_bound
+        Whether the region was too much to follow: it is the box of all that can be in it.
     """
 
     size: tuple[int, ...]
     products: tuple[Product, ...] = ()
+    is_bound: bool = False
 
     @property
     def hull(self) -> tuple[Interval, ...] | None:
@@ -95,6 +114,19 @@ class Region:
                 else:
                     result[...] = True
         return result
+
+    @property
+    def work_to_count(self) -> int:
+        """How many samples `count` goes through."""
+        if len(self.products) < 2:
+            return 0
+        if prod(self.size) <= DENSE_CELLS:
+            return prod(self.size) * len(self.products) // 8
+        firsts = [x[0] for x in self.products]
+        slabs = 2 * len(firsts)
+        if any(x.mask is not None for x in firsts):
+            slabs = max(x.stop for x in firsts) - min(x.start for x in firsts)
+        return slabs * (A_CALL + prod(self.size[1:]) * len(firsts) // 8)
 
     @cached_property
     def count(self) -> int:
@@ -174,14 +206,54 @@ def read_by(
     UnitError
         If there is no such unit.
     """
-    found = _walk_from(graph, index, unit, reference)
+    check_unit(graph, index, unit)
+    try:
+        found = _walk_from(graph, index, unit, reference)
+    except TooLargeError:
+        return _boxes_read_by(graph, index, unit, reference)
     return {i: Region(graph.nodes[i].size, tuple(x)) for i, x in found.items()}
 
 
 def region_of_unit(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 0) -> Region:
     """Return what one unit reads of the reference map alone; see `read_by`."""
-    found = _walk_from(graph, index, unit, reference, only_reference=True)
-    return Region(graph.nodes[reference].size, tuple(found.get(reference, ())))
+    size = graph.nodes[reference].size
+    try:
+        found = _walk_from(graph, index, unit, reference, only_reference=True)
+        region = Region(size, tuple(found.get(reference, ())))
+        if region.work_to_count <= MAX_WORK:
+            return region
+    except TooLargeError:
+        pass
+    return _boxes_read_by(graph, index, unit, reference).get(reference, Region(size))
+
+
+def _boxes_read_by(
+    graph: Graph, index: int, unit: tuple[int, ...], reference: int
+) -> dict[int, Region]:
+    """Return the box of what a unit can read of every map, in a few steps a layer."""
+    nodes = graph.nodes
+    boxes: dict[int, tuple[Interval, ...]] = {index: tuple([(u, u) for u in unit])}
+    for i in range(index, reference, -1):
+        box = boxes.get(i)
+        if box is None:
+            continue
+        node = nodes[i]
+        for source in dict.fromkeys(node.inputs):
+            size = nodes[source].size
+            if 0 in size:
+                continue
+            if len(node.inputs) == 1:
+                read = [hull_read_back(x, rule) for x, rule in zip(box, node.rules, strict=True)]
+            else:  # a faulty merge may have a branch that is smaller
+                read = [(min(a, n - 1), min(b, n - 1)) for (a, b), n in zip(box, size, strict=True)]
+            known = boxes.get(source, read)
+            boxes[source] = tuple(
+                [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(read, known, strict=True)]
+            )
+    return {
+        i: Region(nodes[i].size, (tuple([AxisSet(a, b + 1) for a, b in box]),), is_bound=True)
+        for i, box in boxes.items()
+    }
 
 
 def _walk_from(
@@ -194,7 +266,9 @@ def _walk_from(
 ) -> dict[int, list[Product]]:
     check_unit(graph, index, unit)
     start = {index: [tuple([AxisSet(u, u + 1) for u in unit])]}
-    return walk_back(graph, start, reference, only_reference=only_reference)
+    name = graph.nodes[index].name
+    with at_most(MAX_WORK, f"what this unit of '{name}' reads is too much to follow"):
+        return walk_back(graph, start, reference, only_reference=only_reference)
 
 
 def read_by_all(graph: Graph, index: int, reference: int = 0) -> Region:
@@ -216,8 +290,12 @@ def read_by_all(graph: Graph, index: int, reference: int = 0) -> Region:
                 needs[node.index] = [tuple([AxisSet(0, n) for n in node.size])]
     if full[reference]:
         return Region(size, (tuple([AxisSet(0, n) for n in size]),))
-    found = walk_back(graph, needs, reference)
-    return Region(size, tuple(found.get(reference, ())))
+    refusal = f"what the units of '{nodes[index].name}' read is too much to follow"
+    with at_most(MAX_WORK, refusal):
+        found = walk_back(graph, needs, reference)
+        region = Region(size, tuple(found.get(reference, ())))
+        spend(region.work_to_count)
+        return region
 
 
 def _reads_all(rule: AxisRule) -> bool:
@@ -335,6 +413,7 @@ def _add(union: list[Product], product: Product) -> None:
     """Add a product to a union, joining it with those that differ on one axis only."""
     i = 0
     while i < len(union):
+        spend(A_CALL)
         joined = _joined(union[i], product)
         if joined is None:
             i += 1
@@ -368,6 +447,7 @@ def _by_rows(products: list[Product], size: tuple[int, ...]) -> list[Product]:
 
     A canonical form: never more products than the first axis has samples, however many went in.
     """
+    spend(prod(size) * (4 + len(products)) // 8)
     return _products_of(Region(size, tuple(products)).mask())
 
 
@@ -376,6 +456,7 @@ def _products_of(mask: NDArray[np.bool_]) -> list[Product]:
         return [(from_indices(np.flatnonzero(mask)),)]
     rows: dict[bytes, list[int]] = {}
     for i in np.flatnonzero(mask.any(axis=tuple(range(1, mask.ndim)))):
+        spend(A_CALL)
         rows.setdefault(np.packbits(mask[i]).tobytes(), []).append(int(i))
     return [
         (from_indices(np.array(indices, np.intp)), *rest)

@@ -11,10 +11,11 @@ import numpy as np
 from rfstudio.core.axes.axis_set import AxisSet
 from rfstudio.core.axes.unit_intervals import AnyTrack, Interval, Units, hull_of, hull_of_bounds
 from rfstudio.core.errors import UnitError
-from rfstudio.core.fields.backtrace import Region, check_unit, walk_back
+from rfstudio.core.fields.backtrace import MAX_WORK, Region, check_unit, walk_back
 from rfstudio.core.fields.field import AxisField, whole_of
 from rfstudio.core.fields.local import Fields
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.work import at_most
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def block_of(
     if any(a > b for a, b in zip(first, last, strict=True)):
         raise UnitError(f"the first unit of a block, {first}, is after the last, {last}")
     start = {index: [tuple([AxisSet(a, b + 1) for a, b in zip(first, last, strict=True)])]}
-    found = walk_back(graph, start, reference, only_reference=True)
+    refusal = f"what these units of '{graph.nodes[index].name}' read is too much to follow"
+    with at_most(MAX_WORK, f"{refusal}; take a smaller block or input"):
+        found = walk_back(graph, start, reference, only_reference=True)
     size = graph.nodes[reference].size
     seen = [
         _whole_over(x, a, b, n) if x.whole else _hull_over(x, a, b)

@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.fields import backtrace
 
+_TOO_MUCH_TO_FOLLOW = (
+    "What reaches this unit is too large to follow: the visible region is the box of all that can, "
+    "and its pixels are counted as if all did. Take a smaller input, or a layer nearer to it."
+)
+"""What is said of a unit whose region is no more than a bound."""
+
 
 @dataclass(frozen=True)
 class UnitView:
@@ -40,6 +46,16 @@ class UnitView:
     theoretical_region: tuple[Interval, ...] | None
     region: backtrace.Region = field(repr=False)
     local_region: tuple[Interval, ...] | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the region was too much to follow, and is the box of all that can be read."""
+        return self.region.is_bound
+
+    @property
+    def remark(self) -> str:
+        """What is to be said of the region; empty: it is exact."""
+        return _TOO_MUCH_TO_FOLLOW if self.is_bound else ""
 
     @property
     def visible_region(self) -> tuple[Interval, ...] | None:

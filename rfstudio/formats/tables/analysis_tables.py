@@ -468,6 +468,7 @@ def unit_record(unit: UnitView) -> dict[str, Any]:
         "coverage": unit.coverage,
         "coverage_per_axis": list(unit.coverage_per_axis),
         "gridding": unit.gridding,
+        **({"remark": unit.remark} if unit.is_bound else {}),
     }
 
 

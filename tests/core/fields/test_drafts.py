@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rfstudio.core import ops
@@ -56,8 +56,20 @@ def test_that_a_branch_around_an_empty_map_is_seen() -> None:
     assert erf.map[0, 0] > 0
 
 
+@settings(max_examples=3)
 @given(drafts(), st.booleans())
 def test_that_a_draft_provokes_nothing_but_errors_in_words(architecture, training) -> None:
+    _check_draft(architecture, training=training)
+
+
+@pytest.mark.slow
+@settings(max_examples=300)
+@given(drafts(), st.booleans())
+def test_that_many_drafts_provoke_nothing_but_errors_in_words(architecture, training) -> None:
+    _check_draft(architecture, training=training)
+
+
+def _check_draft(architecture: Architecture, *, training: bool) -> None:
     analysis = analyze(architecture, batch_norm_training=training)
     assert analysis.diagnostics is not None
     for layer in analysis.layers[:: max(len(analysis.layers) // 4, 1)]:
@@ -104,7 +116,15 @@ UP = (
 )
 
 
-@pytest.mark.parametrize("operations", UP, ids=["shuffle 7", "shuffle 4", "nearest", "bilinear"])
+@pytest.mark.parametrize(
+    "operations",
+    [
+        pytest.param(UP[0], id="shuffle 7"),
+        pytest.param(UP[1], id="shuffle 4", marks=pytest.mark.slow),
+        pytest.param(UP[2], id="nearest", marks=pytest.mark.slow),
+        pytest.param(UP[3], id="bilinear", marks=pytest.mark.slow),
+    ],
+)
 def test_that_maps_of_millions_a_side_stay_within_time_and_memory(operations) -> None:
     """Minutes and gigabytes, before long patterns were worked out where they are asked for."""
     layers = [Layer(op) for op in operations]

@@ -11,6 +11,7 @@ from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Window
 from rfstudio.core.axes.axis_set import AxisSet, union
 from rfstudio.core.axes.unit_intervals import Track
+from rfstudio.core.errors import TooLargeError
 from rfstudio.core.fields.backtrace import read_by, read_by_all
 from rfstudio.core.fields.field import BEYOND, MAX_TRACKS, MAX_UNITS, AxisField, MergeMisfit
 from rfstudio.core.fields.reach import cut_off
@@ -337,7 +338,10 @@ def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic
     if last.index == reference or 0 in last.size:
         return
     sizes = graph.nodes[reference].size
-    dead = prod(sizes) - read_by_all(graph, last.index, reference).count
+    try:
+        dead = prod(sizes) - read_by_all(graph, last.index, reference).count
+    except TooLargeError:
+        return  # a remark is not worth the work
     if dead:
         yield (
             last.index,
@@ -409,7 +413,7 @@ def _stays_solid(field: AxisField, rule: AxisRule) -> bool:
 def _hole_share(graph: Graph, node: Node, reference: int) -> float:
     unit = tuple(n // 2 for n in node.size)
     region = read_by(graph, node.index, unit, reference).get(reference)
-    if region is None or not region.products:
+    if region is None or not region.products or region.is_bound:
         return 0.0
     worst = 0.0
     for sets in zip(*region.products, strict=True):

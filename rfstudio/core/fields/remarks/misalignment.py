@@ -358,8 +358,7 @@ def _repadded(
         first = int(moved)
         kernels.append(kernel)
         # The same total preserves the size; with a stride a little more may do so, too.
-        spare = [x for x in range(total - first, total - first + rule.stride) if x >= 0]
-        spare.sort(key=lambda x: abs(x - first))
+        spare = _nearest(first, max(total - first, 0), total - first + rule.stride)
         if step == 0 and not more:
             spare = [after]
         choices.append([(first, x) for x in spare])
@@ -371,6 +370,17 @@ def _repadded(
             yield replace(op, **changed)
         except RFStudioError:
             continue
+
+
+_MAX_SPARE = 16
+"""Paddings after the map that are tried with one before it: a stride may be very long."""
+
+
+def _nearest(wanted: int, start: int, stop: int) -> list[int]:
+    """Return the numbers from `start` to before `stop` nearest to `wanted`, and not too many."""
+    middle = min(max(wanted, start), stop - 1)
+    around = range(max(middle - _MAX_SPARE, start), min(middle + _MAX_SPARE + 1, stop))
+    return sorted(around, key=lambda x: abs(x - wanted))[:_MAX_SPARE]
 
 
 def _recropped(op: ops.Pad | ops.Crop, node: Node, steps: Sequence[Fraction]) -> Iterator[Op]:
