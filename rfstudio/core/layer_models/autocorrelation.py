@@ -39,6 +39,9 @@ from rfstudio.core.work import A_CALL, spend
 REACH = 4
 """Largest lag along each axis that has a correlation of its own."""
 
+_MOST_OPEN = 1e100
+"""Largest factor of gates: after very many of them it would leave what a float holds."""
+
 _LAGS = range(-REACH, REACH + 1)
 
 
@@ -62,7 +65,7 @@ class Autocorrelation:
 
     def gated(self, factor: float) -> Autocorrelation:
         """Return the correlations before gates that are open together that often."""
-        return Autocorrelation(self.values, self.far, self.gates * factor)
+        return Autocorrelation(self.values, self.far, min(self.gates * factor, _MOST_OPEN))
 
     def settled(self) -> tuple[Values, float]:
         """Return the correlations with the gates in them."""
