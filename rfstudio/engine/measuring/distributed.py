@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +13,12 @@ import torch.distributed
 
 from rfstudio.engine.measuring.estimators import Mean
 from rfstudio.engine.process.errors import MeasurementError
+
+PATIENCE = timedelta(seconds=60)
+"""How long the processes wait for each other before the first measurement."""
+
+_USUAL_PATIENCE = timedelta(minutes=30)
+"""How long they wait afterwards: what torch has for its own exchanges."""
 
 
 class Rank(NamedTuple):
@@ -76,7 +83,9 @@ def _meet(wanted: Rank) -> None:
     try:
         _Meeting.count += 1
         if _Meeting.store is None:
-            _Meeting.store = next(rendezvous("env://"))[0]
+            _Meeting.store = next(rendezvous("env://", timeout=PATIENCE))[0]
+            # All are there; a later measurement may begin at very different times.
+            _Meeting.store.set_timeout(_USUAL_PATIENCE)
         # The sums are few, small and on the CPU, so gloo is good enough even with GPUs.
         torch.distributed.init_process_group(
             "gloo",
@@ -86,6 +95,11 @@ def _meet(wanted: Rank) -> None:
         )
     except (RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
+        if "timed out" in reason.lower():
+            raise _alone(
+                f"waited {PATIENCE.seconds} seconds for the other {wanted.total - 1} of the "
+                f"{wanted.total} processes that WORLD_SIZE announces, and not all came"
+            ) from error
         raise _alone(f"the {wanted.total} processes do not find each other ({reason})") from error
 
 

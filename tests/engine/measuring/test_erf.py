@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from rfstudio.core import ops
 from rfstudio.core.errors import Cancelled, UnitError, UnknownLayerError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.measuring import distributed
 from rfstudio.engine.measuring.erf import measure
 from rfstudio.engine.measuring.sampling import signs
 from rfstudio.engine.module.build import to_torch
@@ -486,6 +488,23 @@ def test_that_an_environment_that_names_no_processes_is_told(
         monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
         monkeypatch.setenv("MASTER_PORT", "1")
     with pytest.raises(MeasurementError, match=words):
+        measure(_request())
+
+
+def test_that_processes_that_do_not_come_are_waited_for_so_long_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setattr(distributed, "PATIENCE", timedelta(seconds=1))
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_PORT", str(port))
+    with pytest.raises(
+        MeasurementError,
+        match="waited 1 seconds for the other 1 of the 2 processes .* start them with torchrun",
+    ):
         measure(_request())
 
 
