@@ -6,10 +6,12 @@ import argparse
 import difflib
 import re
 from pathlib import Path
+from typing import NoReturn
 
 from rfstudio import __version__
 from rfstudio.cli import commands, measuring, window
 from rfstudio.cli.terminal import WRITERS
+from rfstudio.core.errors import shown
 
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
@@ -36,6 +38,29 @@ rfstudio COMMAND --help shows more.  Exit status: 0 done, 1 a problem in the inp
 
 _NUMBERS = ("--unit", "--input-size", "--pixel", "--units", "--tile", "--image", "--object")
 _POSITION = r"-?\d+([,x×:]-?\d+)*,?"
+
+
+_LONGEST_LINE = 2000
+"""Characters of a message that are printed: what it quotes may be a megabyte long."""
+
+
+def fit_to_print(line: str) -> str:
+    """Return a line of a message without its middle if it is very long.
+
+    Text from a file or an argument, such as the name of a layer, must not control the terminal:
+    what cannot be printed is shown as Python writes it.
+    """
+    if len(line) > _LONGEST_LINE:
+        half = _LONGEST_LINE // 2
+        line = f"{line[:half]} … {line[-half:]}"
+    return shown(line, len(line))
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose messages are fit to print, whatever they quote."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(fit_to_print(message))
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -98,7 +123,7 @@ def _runs(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _window_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="rfstudio",
         usage="rfstudio [NETWORK] [--image FILE]\n       rfstudio COMMAND …",
         description=_DESCRIPTION,
@@ -113,7 +138,7 @@ def _window_parser() -> argparse.ArgumentParser:
 
 
 def _command_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rfstudio", description=_DESCRIPTION)
+    parser: argparse.ArgumentParser = _Parser(prog="rfstudio", description=_DESCRIPTION)
     subparsers = parser.add_subparsers(dest="command", required=True)
     for name, add in _COMMANDS.items():
         add(subparsers, name)

@@ -11,11 +11,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rfstudio.cli.arguments import parse
+from rfstudio.cli.arguments import fit_to_print, parse
 from rfstudio.cli.interrupts import INTERRUPTED, MESSAGE, unwinding
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.errors import FormatError, RFStudioError
-from rfstudio.formats.tables.analysis_tables import one_line
 
 DONE, AT_FAULT, USAGE = 0, 1, 2
 
@@ -64,6 +63,5 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, status: int) -> int:
-    # Text from a file, such as the name of a layer, must not control the terminal.
-    print(*map(one_line, message.split("\n")), sep="\n", file=sys.stderr)
+    print(*map(fit_to_print, message.split("\n")), sep="\n", file=sys.stderr)
     return status

@@ -443,3 +443,15 @@ def test_that_advice_is_given_for_a_size_or_a_file_of_boxes(run: Shell, tmp_path
     path.write_text("{}")
     assert run("advise", "vgg16", "--objects", path) == 1
     assert "no boxes" in run.err
+
+
+def test_that_messages_are_short_and_do_not_control_the_terminal(run: Shell) -> None:
+    name = "x\x1b[31m" * 200_000  # a megabyte
+    assert run("analyze", name) == 1
+    assert len(run.err) < 5000
+    assert run("figure", "vgg16", "--layer", name, "--output", "a.png") == 1
+    assert r"x\x1b[31m" in run.err
+    assert len(run.err) < 5000
+    assert run("analyze", "vgg16", "--format", name) == 2
+    assert len(run.err) < 9000
+    assert "\x1b" not in run.err

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from rfstudio.core.errors import shown
+
 
 def shape_text(channels: int, size: tuple[int, ...]) -> str:
     """Return a shape in words: ``64 channels of 56×56``."""
@@ -20,4 +22,4 @@ def unknown_layer_text(path: str, paths: Iterable[str]) -> str:
         or get_close_matches(path, known, n=1)
         or [x for x in known if x.rpartition(".")[2] == path][:1]
     )
-    return f"there is no layer '{path}'" + (f"; did you mean '{near[0]}'?" if near else "")
+    return f"there is no layer '{shown(path)}'" + (f"; did you mean '{near[0]}'?" if near else "")

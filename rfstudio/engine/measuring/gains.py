@@ -163,6 +163,7 @@ def measure_gains(
     wanted = request.input_size if images is None else tuple(images.shape[2:])
     module = GraphModule(request.architecture, request.layer, input_size=wanted)
     size = module.graph.nodes[0].size
+    devices.check_memory(device, module.graph.nodes[0].channels, size, torch.float32)
     photos = request.images if images is None else images
     source = Images(module.graph.nodes[0].channels, size, request.seed, photos)
     source.check(request.samples, token)

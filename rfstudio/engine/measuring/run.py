@@ -7,7 +7,6 @@ import platform
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -100,7 +99,7 @@ class Run:
                 f"{node.channels - 1}"
             )
         self._size = graph.nodes[0].size
-        self._check_memory(graph.nodes[0].channels)
+        devices.check_memory(self.device, graph.nodes[0].channels, self._size, self._dtype)
         self.layer = node.name
         photos: Any = request.images if images is None else images
         self._images = Images(graph.nodes[0].channels, self._size, request.seed, photos)
@@ -127,16 +126,6 @@ class Run:
         self._first = self._brought = 0
         self._rank = distributed.Rank(0, 1)
         self._begun: Moved | None = None
-
-    def _check_memory(self, channels: int) -> None:
-        """Refuse images that do not fit into memory, before anything is made of them."""
-        needed = 3 * channels * prod(self._size) * self._dtype.itemsize
-        free = devices.free_memory(self.device)
-        if needed > free:
-            raise MeasurementError(
-                f"images of {'×'.join(map(str, self._size))} need about {needed / 1e9:,.1f} GB of "
-                f"memory, but only {free / 1e9:,.1f} GB are free; use a smaller input"
-            )
 
     def resume(self, earlier: ErfResult, rank: distributed.Rank) -> None:
         """Continue from an earlier result of the only unit.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from rfstudio.engine.process.errors import DeviceError
+from rfstudio.engine.process.errors import DeviceError, MeasurementError
 
 _UNKNOWN_MEMORY = 2**40
 
@@ -112,3 +114,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and (
         "can't allocate memory" in text or "out of memory" in text
     )
+
+
+def check_memory(
+    device: torch.device, channels: int, size: Sequence[int], dtype: torch.dtype
+) -> None:
+    """Refuse images that do not fit into memory, before anything is made of them.
+
+    Raises
+    ------
+    MeasurementError
+        That says how much they would take.
+    """
+    needed = 3 * channels * prod(size) * dtype.itemsize
+    free = free_memory(device)
+    if needed > free:
+        raise MeasurementError(
+            f"images of {'×'.join(map(str, size))} need about {needed / 1e9:,.1f} GB of "
+            f"memory, but only {free / 1e9:,.1f} GB are free; use a smaller input"
+        )
