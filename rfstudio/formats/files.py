@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import RFStudioError, shown
 
 _REMEDIES = {
     errno.ENOENT: "there is no such file or folder",
@@ -33,6 +33,11 @@ class FileAccessError(RFStudioError):
     """A file could not be read or written; the text says which, why, and what to do."""
 
 
+def _quoted(path: Path | str) -> str:
+    """Return a path as messages quote it: a name may be very long, or hold control characters."""
+    return f"'{shown(str(path), 300)}'"
+
+
 def read_bounded(path: str | Path, limit: int) -> bytes:
     """Return the content of a file that has at most `limit` bytes.
 
@@ -50,13 +55,13 @@ def read_bounded(path: str | Path, limit: int) -> bytes:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-                raise FileAccessError(f"'{path}' cannot be read: it is {what}")
+                raise FileAccessError(f"{_quoted(path)} cannot be read: it is {what}")
             data = _read(file, status.st_size, limit)
     except (OSError, ValueError) as error:
-        raise FileAccessError(f"'{path}' cannot be read: {_reason(error)}") from None
+        raise FileAccessError(f"{_quoted(path)} cannot be read: {_reason(error)}") from None
     if len(data) > limit:
         size = max(status.st_size, len(data))
-        raise FileAccessError(f"'{path}' has {size:,} bytes; at most {limit:,} are read")
+        raise FileAccessError(f"{_quoted(path)} has {size:,} bytes; at most {limit:,} are read")
     return data
 
 
@@ -105,7 +110,7 @@ def atomic_write(path: str | Path, data: bytes) -> None:
         temporary = None
         _sync_folder(target.parent)
     except (OSError, ValueError) as error:
-        raise FileAccessError(f"'{path}' cannot be saved: {_reason(error)}") from None
+        raise FileAccessError(f"{_quoted(path)} cannot be saved: {_reason(error)}") from None
     finally:
         if temporary is not None:
             with suppress(OSError):

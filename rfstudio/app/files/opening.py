@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rfstudio.app.files.presets import START, read_preset
 from rfstudio.app.state.document import read_network
 from rfstudio.app.state.settings import Settings
-from rfstudio.core.errors import FormatError, Problem, RFStudioError
+from rfstudio.core.errors import FormatError, Problem, RFStudioError, shown
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks.presets import names
 from rfstudio.importing.reference import is_exported_program, reference_of
@@ -103,7 +103,7 @@ def _last(settings: Settings) -> Opening:
         try:
             return opening_for(known, settings)
         except RFStudioError as error:  # it was moved, deleted or locked since
-            why_not_last = f"what was open last is not shown: {error}"
+            why_not_last = f"what was open last is not shown: {shown(str(error), 500)}"
     return Opening(read_preset(START), preset=START, why_not_last=why_not_last)
 
 

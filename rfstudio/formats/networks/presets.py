@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 
 from rfstudio import paths
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.files import FileAccessError, read_bounded
 from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
-from rfstudio.formats.networks.wording import short, suggestion
+from rfstudio.formats.networks.wording import suggestion
 from rfstudio.formats.networks.yaml_reader import read_yaml
 
 _SUFFIXES = (".yaml", ".yml")
@@ -57,7 +57,7 @@ def preset_path(name: str) -> Path:
     known = names()
     if name not in known:
         near = suggestion(name, known) or "; 'rfstudio presets' lists them"
-        raise UnknownNetworkError(f"there is no preset '{short(name)}'{near}")
+        raise UnknownNetworkError(f"there is no preset '{shown(name)}'{near}")
     return paths.architectures() / f"{name}.yaml"
 
 
@@ -113,7 +113,7 @@ def open_network(name_or_path: str | Path) -> Architecture:
         if not _looks_like_a_name(name_or_path):
             raise
         near = suggestion(text, names()) or "; 'rfstudio presets' lists the presets"
-        message = f"there is no preset and no file '{short(text)}'{near}"
+        message = f"there is no preset and no file '{shown(text)}'{near}"
         raise UnknownNetworkError(message) from None
     return read_yaml(data, text)
 

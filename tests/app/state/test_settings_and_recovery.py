@@ -62,7 +62,9 @@ def test_that_a_broken_file_at_the_start_is_told_and_something_is_open(tmp_path:
     assert opening.problems
 
 
-@pytest.mark.parametrize("kind", ["locked folder", "long name", "null", "folder", "gone"])
+@pytest.mark.parametrize(
+    "kind", ["locked folder", "long name", "longest name", "null", "folder", "gone"]
+)
 def test_that_a_last_network_that_cannot_be_read_gives_way_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -73,13 +75,20 @@ def test_that_a_last_network_that_cannot_be_read_gives_way_and_is_told(
         for name in ("lstat", "stat"):
             monkeypatch.setattr(Path, name, _refused(getattr(Path, name), path))
     settings = Settings(tmp_path / "settings.ini")
-    names = {"long name": "n" * 300 + ".yaml", "null": "a\0b.yaml", "folder": "."}
+    names = {
+        "long name": "n" * 300 + ".yaml",
+        "longest name": "n" * 10**6,
+        "null": "a\0b.yaml",
+        "folder": ".",
+    }
     last = str(tmp_path / names[kind]) if kind in names else str(path)
     settings.set(LAST, last)
     settings.set("recent/networks", [last, str(path)])
     opening = opening_for(None, settings)
     assert opening.architecture.name == "VGG-16"
     assert opening.why_not_last.startswith("what was open last is not shown: ")
+    assert len(opening.why_not_last) < 600
+    assert opening.why_not_last.isprintable()
     assert RecentFiles(settings).paths == []
 
 
