@@ -58,6 +58,10 @@ class Writing(Slicing, Joining):
         views = [x for x, _ in parts if x is not None]
         like = views if base is None else [*views, base]
         axes = {y.axis for x in like for y in x.dims[place].digits if y.is_position}
+        axis = place - 2
+        if not axes and len(views[0].dims) == self.maps.axes + 2 and axis >= 0:
+            # A row or a column that was taken from a map, which has one of them left.
+            axes = {axis} if all(self.size(x)[axis] == 1 for x in views) else set()
         if not axes:
             view = views[0] if len(views) == 1 else self._cat_channels(views, place)
             return self._among_constants(view, place, sum(n for _, n in parts))

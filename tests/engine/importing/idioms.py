@@ -152,6 +152,19 @@ class RowByRow(Pair):
         return torch.cat(rows, 2)
 
 
+@idiom(3, 6, 8)
+class WritesRowByRow(Pair):
+    def __init__(self) -> None:
+        super().__init__()
+        self.row = nn.Conv1d(8, 8, 3, padding=1)
+
+    def between(self, x: Tensor) -> Tensor:
+        y = torch.zeros_like(x)
+        for i in range(x.shape[2]):
+            y[:, :, i] = self.row(x[:, :, i])
+        return y
+
+
 @idiom(3, 16, 20)
 class Indexed(Pair):
     order: Tensor
