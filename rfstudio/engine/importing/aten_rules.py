@@ -268,6 +268,13 @@ def group_norm(c: Call) -> Kind:
     return "mix", {"dims": list(range(2, rank)), "whole_op": op}
 
 
+def native_group_norm(c: Call) -> Kind:
+    """Return the record of `native_group_norm`."""
+    affine = c.get("weight") is not None
+    op = ops.GroupNorm(num_groups=c["group"], eps=c.get("eps", 1e-5), affine=affine)
+    return "mix", {"dims": list(range(2, len(c.out))), "whole_op": op}
+
+
 def instance_norm(c: Call) -> Kind:
     """Return the record of `instance_norm`."""
     op = ops.InstanceNorm(eps=c.get("eps", 1e-5), affine=c.get("weight") is not None)

@@ -22,11 +22,11 @@ _HARMLESS = frozenset(
         *("permute", "transpose", "t", "movedim", "contiguous", "clone", "alias", "detach", "to"),
         *("_to_copy", "lift_fresh_copy", "type_as", "slice", "select", "narrow", "index", "copy"),
         *("fill", "masked_fill", "where", "cat", "stack", "repeat", "roll", "flip", "meshgrid"),
-        *("add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "neg", "abs", "sign"),
+        *("add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "neg", "abs"),
         *("eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and", "logical_or"),
         *("bitwise_not", "bitwise_and", "bitwise_or", "tril", "triu", "clamp", "round", "floor"),
         *("exp", "log", "log2", "sqrt", "rsqrt", "sin", "cos", "pow", "sigmoid", "reciprocal"),
-        *("sum", "mean", "cumsum", "softmax", "unbind", "split", "chunk", "index_select"),
+        *("sign", "sum", "mean", "cumsum", "softmax", "unbind", "split", "chunk", "index_select"),
     )
 )
 """Operations that read nothing but their arguments, write nothing else, and take little time."""

@@ -335,12 +335,14 @@ class _Reader:
         if word == "index":
             kind, options = self._index(call)
         if word == "index_select":
-            kind, options = self._selected(call)
+            kind, options = self._index_select(call)
         if word == "copy":
             kind, options = "expand", {}
         names = [self._at(x) for x in _tensors(node)]
         if word == "copy":
             names = names[1:]
+        if word == "addmm":  # what is added comes first
+            names = [*names[1:], *names[:1]]
         learned = [self._learned[x] for x in dict.fromkeys(names) if x in self._learned]
         return Record(
             kind,
@@ -365,12 +367,16 @@ class _Reader:
                 return "gather", {"dim": place, "index": value}
         return "unknown", {}
 
-    def _selected(self, call: Call) -> tuple[str, dict[str, Any]]:
+    def _index_select(self, call: Call) -> tuple[str, dict[str, Any]]:
         value = self._value_of(call["index"].name)
         if value is None:
             return "unknown", {}
-        rank = len(call.shape("self"))
-        return "gather", {"dim": call["dim"] % rank, "index": value.reshape(-1)}
+        value = value.reshape(-1)
+        dim, count = call["dim"] % len(call.shape("self")), len(value)
+        first = int(value[0]) if count else 0
+        if first and np.array_equal(value, (np.arange(count) + first) % count):
+            return "roll", {"dims": [dim], "shifts": [-first]}
+        return "gather", {"dim": dim, "index": value}
 
     def _item(self, node: fx.Node) -> None:
         parent, which = node.args

@@ -332,6 +332,8 @@ class _Body:
             self._enter(names[0], made)
             return
         for i, name in enumerate(names):
+            if name not in self._last:
+                continue  # such as the statistics beside a norm
             part = self._building.node("call_function", operator.getitem, (made, i), {})
             part.meta["val"] = values[i]
             part.meta["nn_module_stack"] = _stack(stack)
