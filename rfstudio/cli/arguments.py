@@ -1,4 +1,7 @@
-"""What the command line accepts."""
+"""What the command line accepts.
+
+Nothing that computes is imported here, so that help and the version cost nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rfstudio import __version__
-from rfstudio.cli import commands, measuring, window
-from rfstudio.cli.terminal import WRITERS
+from rfstudio.cli import erf_arguments
 from rfstudio.core.errors import shown
 
 _DESCRIPTION = """\
@@ -35,6 +37,9 @@ commands that need no display:
 rfstudio COMMAND --help shows more.  Exit status: 0 done, 1 a problem in the input, 2 wrong usage,
 130 interrupted.
 """
+
+FORMATS = ("table", "json", "csv", "markdown", "latex")
+"""The words of the formats of a table."""
 
 _NUMBERS = ("--unit", "--input-size", "--pixel", "--units", "--tile", "--image", "--object")
 _POSITION = r"-?\d+([,x×:]-?\d+)*,?"
@@ -64,7 +69,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Return the arguments, with `run` being the function of the command.
+    """Return the arguments, with `command` being its word, or None for the window.
 
     Raises
     ------
@@ -72,12 +77,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
         After printing, if help was requested or the usage is wrong.
     """
     argv = _with_joined_numbers(argv)
-    if argv and argv[0] in _COMMANDS:
+    if argv and argv[0] in COMMANDS:
         return _command_parser().parse_args(argv)
     parser = _window_parser()
     arguments, rest = parser.parse_known_args(argv)
     if rest:
-        near = difflib.get_close_matches(argv[0], _COMMANDS, n=1)
+        near = difflib.get_close_matches(argv[0], COMMANDS, n=1)
         if near and not argv[0].startswith("-"):
             parser.error(f"there is no command '{argv[0]}'; did you mean '{near[0]}'?")
         parser.error(f"unexpected: {' '.join(rest)}")
@@ -133,14 +138,14 @@ def _window_parser() -> argparse.ArgumentParser:
     parser.add_argument("network", metavar="NETWORK", nargs="?", help="opened in the window")
     parser.add_argument("--image", type=Path, metavar="FILE", help="the photo to draw on")
     parser.add_argument("--version", action="version", version=f"rfstudio {__version__}")
-    parser.set_defaults(run=window.open_window)
+    parser.set_defaults(command=None)
     return parser
 
 
 def _command_parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _Parser(prog="rfstudio", description=_DESCRIPTION)
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for name, add in _COMMANDS.items():
+    for name, add in COMMANDS.items():
         add(subparsers, name)
     return parser
 
@@ -148,8 +153,7 @@ def _command_parser() -> argparse.ArgumentParser:
 def _add_presets(
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
 ) -> None:
-    parser = subparsers.add_parser(name, description="List the networks that come with RF Studio.")
-    parser.set_defaults(run=commands.presets)
+    subparsers.add_parser(name, description="List the networks that come with RF Studio.")
 
 
 def _add_analyze(
@@ -198,8 +202,7 @@ def _add_analyze(
         help="always show the local field beside the field: that of the convolutions, where gates "
         "and norms over the map read one position",
     )
-    parser.add_argument("--format", choices=WRITERS, default="table", help="default: table")
-    parser.set_defaults(run=commands.analyze)
+    parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
 
 
 def _add_tiles(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
@@ -218,7 +221,6 @@ def _add_tiles(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
     parser.add_argument(
         "--format", choices=("table", "json"), default="table", help="default: table"
     )
-    parser.set_defaults(run=commands.tiles)
 
 
 def _add_advise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
@@ -238,7 +240,6 @@ def _add_advise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
     parser.add_argument(
         "--format", choices=("table", "json"), default="table", help="default: table"
     )
-    parser.set_defaults(run=commands.advise)
 
 
 def _add_figure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
@@ -258,7 +259,6 @@ def _add_figure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
         "--width", type=float, default=120.0, metavar="MM", help="in millimetres; default: 120"
     )
     parser.add_argument("--colour", action="store_true", help="keep the colours of the photo")
-    parser.set_defaults(run=commands.figure)
 
 
 def _add_compare(
@@ -268,14 +268,13 @@ def _add_compare(
     parser.add_argument("networks", metavar="NETWORK", nargs="+", help="presets or YAML files")
     _add_trust(parser)
     _add_input_size(parser)
-    parser.add_argument("--format", choices=WRITERS, default="table", help="default: table")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
         help="also draw size against depth, as .svg, .pdf or .png",
     )
-    parser.set_defaults(run=commands.compare)
 
 
 def _add_convert(
@@ -289,7 +288,6 @@ def _add_convert(
     parser.add_argument(
         "--output", type=Path, metavar="FILE", required=True, help="ends in .yaml or .py"
     )
-    parser.set_defaults(run=commands.convert)
 
 
 def _add_erf(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
@@ -300,8 +298,7 @@ def _add_erf(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], na
     parser.add_argument("--layer", metavar="PATH", required=True, help="a layer or container")
     _add_unit(parser)
     _add_input_size(parser)
-    measuring.add_options(parser)
-    parser.set_defaults(run=measuring.erf)
+    erf_arguments.add_options(parser)
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -335,7 +332,7 @@ def _add_input_size(parser: argparse.ArgumentParser) -> None:
     )
 
 
-_COMMANDS = {
+COMMANDS = {
     "presets": _add_presets,
     "analyze": _add_analyze,
     "erf": _add_erf,

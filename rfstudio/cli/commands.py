@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from rfstudio import api, paths
 from rfstudio.cli import terminal
@@ -183,3 +185,17 @@ def compare(arguments: argparse.Namespace) -> int:
     named = dict(zip(arguments.networks, analyses, strict=True))
     sys.stdout.write(terminal.WRITERS[arguments.format].comparison(named))
     return max(map(_status, analyses), default=0)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
+    {
+        "presets": presets,
+        "analyze": analyze,
+        "tiles": tiles,
+        "advise": advise,
+        "figure": figure,
+        "compare": compare,
+        "convert": convert,
+    }
+)
+"""The functions of these commands, by their words."""

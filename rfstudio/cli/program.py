@@ -9,12 +9,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rfstudio.cli.arguments import fit_to_print, parse
 from rfstudio.cli.interrupts import INTERRUPTED, MESSAGE, unwinding
-from rfstudio.cli.usage import UsageError
-from rfstudio.core.errors import FormatError, RFStudioError
+
+if TYPE_CHECKING:
+    import argparse
 
 DONE, AT_FAULT, USAGE = 0, 1, 2
 
@@ -35,12 +37,22 @@ def run(argv: Sequence[str] | None = None) -> int:
             # A terminal that cannot show × or … gets a question mark, not a traceback.
             stream.reconfigure(errors="replace")
     try:
-        with unwinding():
-            arguments = parse(sys.argv[1:] if argv is None else list(argv))
-            status: int = arguments.run(arguments)
-            sys.stdout.flush()
+        arguments = parse(sys.argv[1:] if argv is None else list(argv))
     except SystemExit as stop:  # argparse has printed help or a usage error
         return stop.code if isinstance(stop.code, int) else USAGE
+    return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # Imported late: help and the version need none of it.
+    from rfstudio.cli.usage import UsageError
+    from rfstudio.core.errors import FormatError, RFStudioError
+
+    try:
+        command = _command(arguments.command)
+        with unwinding():
+            status = command(arguments)
+            sys.stdout.flush()
     except UsageError as error:
         return _complain(f"rfstudio: {error}", USAGE)
     except FormatError as error:
@@ -60,6 +72,21 @@ def run(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain(MESSAGE, INTERRUPTED)
     return status
+
+
+def _command(word: str | None) -> Callable[[argparse.Namespace], int]:
+    """Return the function of a command, which imports all that the command needs."""
+    if word is None:
+        from rfstudio.cli.window import open_window
+
+        return open_window
+    if word == "erf":
+        from rfstudio.cli.measuring import erf
+
+        return erf
+    from rfstudio.cli.commands import COMMANDS
+
+    return COMMANDS[word]
 
 
 def _complain(message: str, status: int) -> int:

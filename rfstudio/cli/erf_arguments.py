@@ -1,0 +1,105 @@
+"""The options of `rfstudio erf`, besides network, layer and unit.
+
+Nothing that computes is imported here, so that help costs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+ESTIMATORS = (
+    "energy",
+    "rms",
+    "abs",
+    "signed",
+    "positive",
+    "occlusion",
+    "perturbation",
+    "expected",
+    "path-count",
+)
+"""All estimators, those of a measurement first."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command, besides network, layer and unit."""
+    parser.add_argument(
+        "--estimator",
+        choices=ESTIMATORS,
+        default="energy",
+        help="what is averaged over samples, or what is computed without any; default: energy",
+    )
+    parser.add_argument(
+        "--recipe",
+        metavar="luo2016|replknet|slak|openerf",
+        help="measure as published work does: sets every other option but images and device",
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        metavar="N",
+        help="default: 32, or one an image; 8 for the gains of an expected field",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="0 or more; default: 0")
+    parser.add_argument(
+        "--weights",
+        metavar="random|uniform|FILE",
+        help="He-initialised, all equal, or a file (.safetensors, .pt); default: "
+        "random, or those of a torch module that is NETWORK",
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FILE|FOLDER",
+        help="measure on these images instead of noise",
+    )
+    parser.add_argument(
+        "--gains",
+        choices=("modelled", "measured"),
+        help="for --estimator expected: how much of a gradient each layer passes on, modelled for "
+        "random weights or measured with torch; default: measured if --weights, --images or "
+        "--samples is given",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="map.npz, or a figure: .png, .svg, .pdf"
+    )
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    _add_fine_options(parser)
+
+
+def _add_fine_options(parser: argparse.ArgumentParser) -> None:
+    """Add the finer options, which have the defaults of a measurement."""
+    group = parser.add_argument_group("finer options of a measurement")
+    group.add_argument("--channel", type=int, metavar="N", help="one channel; default: all")
+    group.add_argument(
+        "--activation",
+        choices=("as_is", "before", "after"),
+        help="take the map of the layer, or that before or after its activation; default: as_is",
+    )
+    group.add_argument(
+        "--batch-norm",
+        choices=("warmed", "fresh", "train"),
+        help="statistics of a few images, of none, or of the sample itself; default: warmed",
+    )
+    group.add_argument(
+        "--images-per-weights",
+        type=int,
+        metavar="N",
+        help="samples that share a draw of random weights; default: 4",
+    )
+    for name in ("patch", "stride"):
+        group.add_argument(
+            f"--{name}", type=int, metavar="PX", help="of occlusion and perturbation; default: 1"
+        )
+    group.add_argument(
+        "--fill", type=float, metavar="X", help="what occlusion puts in a patch; default: 0"
+    )
+    group.add_argument(
+        "--amplitude",
+        type=float,
+        metavar="X",
+        help="standard deviation of the noise of perturbation; default: 1",
+    )

@@ -1,0 +1,34 @@
+"""Help and the version: what they cost, and that the words in them are those of the program."""
+
+import subprocess
+import sys
+
+import pytest
+
+from rfstudio.api import COMPUTED
+from rfstudio.cli import commands
+from rfstudio.cli.arguments import COMMANDS, FORMATS
+from rfstudio.cli.erf_arguments import ESTIMATORS
+from rfstudio.cli.terminal import WRITERS
+from rfstudio.engine.requests import request
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "analyze --help", "erf --help"])
+def test_that_help_and_version_import_nothing_that_computes(words: str) -> None:
+    script = (
+        "import sys; from rfstudio.cli import main; status = main(sys.argv[1:]);"
+        "ours = {x for x in sys.modules if x.startswith('rfstudio.')};"
+        "heavy = {x for x in ours if not x.startswith('rfstudio.cli')};"
+        "heavy |= {'numpy', 'yaml', 'PySide6', 'dataclasses', 'asyncio'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words.split()], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_that_the_words_of_the_help_are_those_of_the_program() -> None:
+    assert set(FORMATS) == set(WRITERS)
+    assert (*request.ESTIMATORS, *COMPUTED) == ESTIMATORS
+    assert set(COMMANDS) == {*commands.COMMANDS, "erf"}
