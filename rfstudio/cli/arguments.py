@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
 
 from rfstudio import __version__
 from rfstudio.cli import erf_arguments
-from rfstudio.core.errors import shown
+from rfstudio.cli.parser import CommandParser
 
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
@@ -45,29 +45,6 @@ _NUMBERS = ("--unit", "--input-size", "--pixel", "--units", "--tile", "--image",
 _POSITION = r"-?\d+([,x×:]-?\d+)*,?"
 
 
-_LONGEST_LINE = 2000
-"""Characters of a message that are printed: what it quotes may be a megabyte long."""
-
-
-def fit_to_print(line: str) -> str:
-    """Return a line of a message without its middle if it is very long.
-
-    Text from a file or an argument, such as the name of a layer, must not control the terminal:
-    what cannot be printed is shown as Python writes it.
-    """
-    if len(line) > _LONGEST_LINE:
-        half = _LONGEST_LINE // 2
-        line = f"{line[:half]} … {line[-half:]}"
-    return shown(line, len(line))
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose messages are fit to print, whatever they quote."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(fit_to_print(message))
-
-
 def parse(argv: list[str]) -> argparse.Namespace:
     """Return the arguments, with `command` being its word, or None for the window.
 
@@ -78,15 +55,27 @@ def parse(argv: list[str]) -> argparse.Namespace:
     """
     argv = _with_joined_numbers(argv)
     if argv and argv[0] in COMMANDS:
-        return _command_parser().parse_args(argv)
+        return _command_parser(argv[0]).parse(argv[1:])
     parser = _window_parser()
-    arguments, rest = parser.parse_known_args(argv)
-    if rest:
-        near = difflib.get_close_matches(argv[0], COMMANDS, n=1)
-        if near and not argv[0].startswith("-"):
-            parser.error(f"there is no command '{argv[0]}'; did you mean '{near[0]}'?")
-        parser.error(f"unexpected: {' '.join(rest)}")
-    return arguments
+    if argv and _is_mistyped_command(argv):
+        parser.refuse("command", argv[0], [*COMMANDS])
+    return parser.parse(argv)
+
+
+def _is_mistyped_command(argv: list[str]) -> bool:
+    """Whether the first word is like a command, and cannot be the network of a window."""
+    word = argv[0]
+    if word.startswith("-") or not difflib.get_close_matches(word, COMMANDS, n=1):
+        return False
+    others = [x for x in argv[1:] if not x.startswith("-")]
+    if others and not any(x.partition("=")[0] == "--image" for x in argv):
+        return True
+    if Path(word).exists():
+        return False
+    from rfstudio import paths
+
+    presets = [x.stem for x in paths.architectures().glob("*.yaml")]
+    return difflib.get_close_matches(word, [*presets, *COMMANDS], n=1)[0] in COMMANDS
 
 
 def _with_joined_numbers(argv: list[str]) -> list[str]:
@@ -127,8 +116,8 @@ def _runs(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(runs)
 
 
-def _window_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _window_parser() -> CommandParser:
+    parser = CommandParser(
         prog="rfstudio",
         usage="rfstudio [NETWORK] [--image FILE]\n       rfstudio COMMAND …",
         description=_DESCRIPTION,
@@ -142,28 +131,19 @@ def _window_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command_parser() -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = _Parser(prog="rfstudio", description=_DESCRIPTION)
-    subparsers = parser.add_subparsers(dest="command", required=True)
-    for name, add in COMMANDS.items():
-        add(subparsers, name)
+def _command_parser(word: str) -> CommandParser:
+    description, add = COMMANDS[word]
+    parser = CommandParser(prog=f"rfstudio {word}", description=description)
+    parser.set_defaults(command=word)
+    add(parser)
     return parser
 
 
-def _add_presets(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
-) -> None:
-    subparsers.add_parser(name, description="List the networks that come with RF Studio.")
+def _add_presets(_parser: argparse.ArgumentParser) -> None:
+    """Add nothing: the command takes no arguments."""
 
 
-def _add_analyze(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
-) -> None:
-    parser = subparsers.add_parser(
-        name,
-        description="Show size, jump, padding, centre and alignment of the receptive field of "
-        "every layer, and what one unit sees.",
-    )
+def _add_analyze(parser: argparse.ArgumentParser) -> None:
     _add_network(parser)
     parser.add_argument("--layer", metavar="PATH", help="a layer or container: only this one")
     _add_unit(parser)
@@ -205,12 +185,7 @@ def _add_analyze(
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
 
 
-def _add_tiles(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
-    parser = subparsers.add_parser(
-        name,
-        description="Show the overlap and the period of tiles whose results equal those of the "
-        "whole image, and the tiles of an image.",
-    )
+def _add_tiles(parser: argparse.ArgumentParser) -> None:
     _add_network(parser)
     parser.add_argument("--layer", metavar="PATH", help="default: the last layer")
     parser.add_argument(
@@ -223,12 +198,7 @@ def _add_tiles(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], 
     )
 
 
-def _add_advise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
-    parser = subparsers.add_parser(
-        name,
-        description="Show which layers see all of an object of a given size, which layers add "
-        "nothing at this input size, and changes that let more layers see the objects.",
-    )
+def _add_advise(parser: argparse.ArgumentParser) -> None:
     _add_network(parser)
     parser.add_argument(
         "--object", type=_numbers, metavar="H W", help="size of the objects; default: 32 each"
@@ -242,10 +212,7 @@ def _add_advise(subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
     )
 
 
-def _add_figure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
-    parser = subparsers.add_parser(
-        name, description="Draw what one unit sees, ready for print, as SVG, PDF or PNG."
-    )
+def _add_figure(parser: argparse.ArgumentParser) -> None:
     _add_network(parser)
     parser.add_argument("--layer", metavar="PATH", required=True, help="a layer or container")
     _add_unit(parser)
@@ -261,10 +228,7 @@ def _add_figure(subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
     parser.add_argument("--colour", action="store_true", help="keep the colours of the photo")
 
 
-def _add_compare(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
-) -> None:
-    parser = subparsers.add_parser(name, description="Show several networks side by side.")
+def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("networks", metavar="NETWORK", nargs="+", help="presets or YAML files")
     _add_trust(parser)
     _add_input_size(parser)
@@ -277,12 +241,7 @@ def _add_compare(
     )
 
 
-def _add_convert(
-    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str
-) -> None:
-    parser = subparsers.add_parser(
-        name, description="Write a network as a YAML file, or as PyTorch source."
-    )
+def _add_convert(parser: argparse.ArgumentParser) -> None:
     _add_network(parser)
     _add_input_size(parser)
     parser.add_argument(
@@ -290,10 +249,7 @@ def _add_convert(
     )
 
 
-def _add_erf(subparsers: argparse._SubParsersAction[argparse.ArgumentParser], name: str) -> None:
-    parser = subparsers.add_parser(
-        name, description="Compute or measure the effective receptive field of one unit."
-    )
+def _add_erf(parser: argparse.ArgumentParser) -> None:
     _add_network(parser)
     parser.add_argument("--layer", metavar="PATH", required=True, help="a layer or container")
     _add_unit(parser)
@@ -332,13 +288,47 @@ def _add_input_size(parser: argparse.ArgumentParser) -> None:
     )
 
 
-COMMANDS = {
-    "presets": _add_presets,
-    "analyze": _add_analyze,
-    "erf": _add_erf,
-    "tiles": _add_tiles,
-    "advise": _add_advise,
-    "figure": _add_figure,
-    "compare": _add_compare,
-    "convert": _add_convert,
+COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "presets": (
+        "List the networks that come with RF Studio.",
+        _add_presets,
+    ),
+    "analyze": (
+        (
+            "Show size, jump, padding, centre and alignment of the receptive field of "
+            "every layer, and what one unit sees."
+        ),
+        _add_analyze,
+    ),
+    "erf": (
+        "Compute or measure the effective receptive field of one unit.",
+        _add_erf,
+    ),
+    "tiles": (
+        (
+            "Show the overlap and the period of tiles whose results equal those of the "
+            "whole image, and the tiles of an image."
+        ),
+        _add_tiles,
+    ),
+    "advise": (
+        (
+            "Show which layers see all of an object of a given size, which layers add "
+            "nothing at this input size, and changes that let more layers see the objects."
+        ),
+        _add_advise,
+    ),
+    "figure": (
+        "Draw what one unit sees, ready for print, as SVG, PDF or PNG.",
+        _add_figure,
+    ),
+    "compare": (
+        "Show several networks side by side.",
+        _add_compare,
+    ),
+    "convert": (
+        "Write a network as a YAML file, or as PyTorch source.",
+        _add_convert,
+    ),
 }
+"""The commands by their words: what each does, and what adds its arguments."""

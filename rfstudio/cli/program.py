@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from rfstudio.cli.arguments import fit_to_print, parse
+from rfstudio.cli.arguments import parse
 from rfstudio.cli.interrupts import INTERRUPTED, MESSAGE, unwinding
+from rfstudio.cli.parser import fit_to_print
 
 if TYPE_CHECKING:
     import argparse
