@@ -139,8 +139,14 @@ def _command_parser(word: str) -> CommandParser:
     return parser
 
 
-def _add_presets(_parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the command takes no arguments."""
+def _add_presets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        metavar="WORD",
+        nargs="*",
+        help="only networks whose name, title, description or source have all these words",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
 
 
 def _add_analyze(parser: argparse.ArgumentParser) -> None:

@@ -16,12 +16,14 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.repairing import repaired
 from rfstudio.formats.networks import presets as shipped
-from rfstudio.formats.tables.analysis_tables import Table, analysis_table, one_line, sizes_text
+from rfstudio.formats.tables.analysis_tables import analysis_table, one_line
 from rfstudio.formats.tables.answer_records import (
     advice_facts,
     advice_json,
     block_record,
     pixel_record,
+    presets_json,
+    presets_table,
     tiles_facts,
     tiles_json,
     tiles_table,
@@ -29,14 +31,21 @@ from rfstudio.formats.tables.answer_records import (
 from rfstudio.formats.tables.table_formats import Contents, TableWriter
 
 
-def presets(_arguments: argparse.Namespace) -> int:
-    """List the networks that come with the program."""
-    rows = []
+def presets(arguments: argparse.Namespace) -> int:
+    """List the networks that come with the program, or those that have all the given words."""
+    found = []
     for name in shipped.names():
         network = shipped.read_preset(name)
-        rows.append((name, network.name, sizes_text(network.input_size), network.reference))
-    table = Table(("preset", "network", "input", "reference"), tuple(rows), (False,) * 4)
-    sys.stdout.write(terminal.TerminalTables().table(table))
+        text = f"{name} {network.name} {network.description} {network.reference}".casefold()
+        if all(word.casefold() in text for word in arguments.words):
+            found.append((name, network))
+    if not found:
+        raise RFStudioError(f"no preset has the words: {' '.join(arguments.words)}")
+    writer = terminal.WRITERS[arguments.format]
+    if isinstance(writer, TableWriter):
+        sys.stdout.write(writer.table(presets_table(found), "Presets"))
+    else:
+        sys.stdout.write(presets_json(found))
     return 0
 
 

@@ -103,6 +103,23 @@ def test_that_presets_lists_every_file_that_ships(run: Shell) -> None:
     assert listed == sorted(x.stem for x in paths.architectures().glob("*.yaml"))
 
 
+def test_that_presets_are_found_by_their_words_in_every_format(run: Shell) -> None:
+    assert run("presets", "ResNet", "1512.03385", "--format", "json") == 0
+    records = json.loads(run.out)["presets"]
+    by_name = {x["preset"]: x for x in records}
+    assert {"resnet18", "resnet50", "resnet152"} <= set(by_name)
+    assert "vgg16" not in by_name
+    assert by_name["resnet50"]["input"] == {"size": [224, 224], "channels": 3}
+    run("presets", "resnet", "1512.03385", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(run.out)))
+    assert [x["preset"] for x in rows] == [x["preset"] for x in records]
+    for form, start in (("markdown", "| preset"), ("latex", "% needs"), ("table", "preset ")):
+        assert run("presets", "vgg", "--format", form) == 0
+        assert run.out.startswith(start)
+    assert run("presets", "vgg", "nosuch") == 1
+    assert run.err == "rfstudio: no preset has the words: vgg nosuch\n"
+
+
 def test_that_the_table_of_vgg16_shows_the_published_field(run: Shell) -> None:
     # RECEPTIVE_FIELD_TABLE.md of google-research/receptive_field: 212, jump 32, padding 90.
     assert run("analyze", "vgg16") == 0

@@ -1,8 +1,9 @@
-"""Further answers as JSON and texts: blocks, projective fields, tiles and advice."""
+"""Further answers as JSON and texts: presets, blocks, projective fields, tiles and advice."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,31 @@ if TYPE_CHECKING:
     from rfstudio.core.fields.block import Block
     from rfstudio.core.fields.projective import ProjectiveField
     from rfstudio.core.fields.tiles import TilePlan
+    from rfstudio.core.network.architecture import Architecture
 
 _JSON: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False}
+
+
+def presets_table(found: Iterable[tuple[str, Architecture]]) -> Table:
+    """Return networks with their names as presets, one row each."""
+    rows = tuple((name, x.name, sizes_text(x.input_size), x.reference) for name, x in found)
+    return Table(("preset", "network", "input", "reference"), rows, (False,) * 4)
+
+
+def presets_json(found: Iterable[tuple[str, Architecture]]) -> str:
+    """Return networks with their names as presets as JSON, one line each."""
+    records = [
+        {
+            "preset": name,
+            "name": x.name,
+            "description": x.description,
+            "reference": x.reference,
+            "input": {"size": list(x.input_size), "channels": x.channels},
+        }
+        for name, x in found
+    ]
+    lines = ",\n  ".join(json.dumps(x, **_JSON) for x in records)
+    return f'{{"format": 1,\n "presets": [{lines}]}}\n'
 
 
 def pixel_record(found: ProjectiveField) -> dict[str, object]:
