@@ -294,3 +294,10 @@ def test_that_a_copied_command_measures_with_the_options_of_the_window() -> None
         assert getattr(said, name) == getattr(options, name)
     assert (said.channel, said.batch_norm, said.patch, said.stride) == (2, "fresh", 4, 2)
     assert said.activation is said.fill is said.amplitude is None
+
+
+def test_that_rounding_is_printed_as_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("luo_20_layers", "--layer", "stack.19", "--estimator", "expected")
+    assert _json(capsys, *words)["metrics"]["offset"] == [0.0, 0.0]
+    assert main(["erf", *words]) == 0
+    assert ["offset", "0,", "0"] in [x.split() for x in capsys.readouterr().out.splitlines()]

@@ -137,10 +137,12 @@ class Metrics(Mapping[str, Any]):
 
     @cached_property
     def offset(self) -> tuple[float, ...] | None:
-        """Centroid minus centre along each axis, in pixels."""
+        """Centroid minus centre along each axis, in pixels; 0 where it is only rounding."""
         if self.centroid is None or self.center is None:
             return None
-        return tuple(a - b for a, b in zip(self.centroid, self.center, strict=True))
+        pairs = zip(self.centroid, self.center, self.map.shape, strict=True)
+        # A mean of positions up to n is off by some units of n · 2⁻⁵² from rounding alone.
+        return tuple(a - b if abs(a - b) > 1e-12 * n else 0.0 for a, b, n in pairs)
 
     # --- sizes ----------------------------------------------------------------------------------
 
@@ -305,6 +307,8 @@ class Metrics(Mapping[str, Any]):
         (yy, xy), (_, xx) = self.covariance
         if max(abs(xx - yy), abs(xy)) <= 1e-9 * (xx + yy):
             return None
+        if abs(xy) <= 1e-12 * (xx + yy):
+            xy = 0.0  # only rounding, which must not turn 90° into −90°
         angle = degrees(0.5 * atan2(2 * xy, xx - yy))
         return angle + 180 if angle <= -90 else angle
 

@@ -27,8 +27,8 @@ Compute: TypeAlias = Callable[[Any], float | None]
 
 
 def digits_text(value: float, digits: int = DIGITS) -> str:
-    """Return a number with a given number of significant digits."""
-    return f"{value:.{digits}g}"
+    """Return a number with a given number of significant digits; zero has no sign."""
+    return f"{value + 0.0:.{digits}g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,8 @@ def _pixels(value: float) -> str:
 
 
 def _pixels_by_axis(values: tuple[float, ...]) -> str:
-    return " × ".join(f"{x:.1f}".replace("-", _MINUS) for x in values) + " px"
+    # z: what rounds to zero has no sign.
+    return " × ".join(f"{x:z.1f}".replace("-", _MINUS) for x in values) + " px"
 
 
 def _ratios(value: Mapping[str, float]) -> str:

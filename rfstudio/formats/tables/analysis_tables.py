@@ -66,7 +66,7 @@ def number_text(value: Number | None) -> str:
     """Return a number as a reader expects it: ``3``, ``1/2``, ``111.5``, or a dash for None."""
     if value is None:
         return MISSING
-    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    text = f"{value + 0.0:.10g}" if isinstance(value, float) else str(value)  # no "-0"
     return text.replace("-", MINUS, 1) if value < 0 else text
 
 

@@ -45,3 +45,18 @@ def test_that_every_metric_is_computed_explained_and_shown_in_short_where_it_say
         assert metric.sentence.endswith(".")
         assert metric.is_known(metric.value(metrics))
         assert (metric.brief is not None) == (metric.name in registry.IN_SHORT)
+
+
+def test_that_what_is_only_rounding_is_zero_without_a_sign() -> None:
+    assert registry.digits_text(-0.0) == "0"
+    short = registry.BY_NAME["offset"].brief
+    assert short is not None
+    assert short.text((-1e-14, -0.04, -0.06)) == "0.0 × 0.0 × −0.1 px"
+    # A map that is the same from both sides has its centroid in its middle, whatever its values.
+    for n in (5, 50, 501):
+        half = np.random.default_rng(n).random(n)
+        row = np.concatenate([half, half[::-1]])
+        assert Metrics(np.outer(row, row), FixedFrame((n - 0.5,) * 2, (2 * n,) * 2)).offset == (
+            0,
+            0,
+        )
