@@ -67,7 +67,8 @@ def analyze(arguments: argparse.Namespace) -> int:
     if unit is not None and arguments.layer is not None:
         layers = (analysis[arguments.layer],)
     writer = terminal.WRITERS[arguments.format]
-    if arguments.local and unit is None and isinstance(writer, TableWriter):
+    in_words = unit is not None and isinstance(writer, terminal.TerminalTables)
+    if arguments.local and isinstance(writer, TableWriter) and not in_words:
         sys.stdout.write(writer.table(analysis_table(layers, local=True)))
         return _status(analysis)
     answers = _answers(analysis, arguments)

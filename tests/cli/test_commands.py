@@ -144,6 +144,22 @@ def test_that_a_layer_narrows_every_format_to_itself(run: Shell) -> None:
     assert record["unit"]["support_count"] == 4
 
 
+def test_that_a_layer_narrows_remarks_and_the_column_of_local_fields_too(run: Shell) -> None:
+    words = ("analyze", "resnet50", "--layer", "conv1", "--format")
+    run(*words, "json")
+    assert {x["layer"] for x in json.loads(run.out)["diagnostics"]} <= {"conv1"}
+    run("analyze", "resnet50", "--format", "json")
+    assert {x["layer"] for x in json.loads(run.out)["diagnostics"]} - {"conv1"}
+    for form, lines in (("csv", 2), ("markdown", 3)):
+        run(*words, form, "--local")
+        assert "local field" in run.out
+        assert len(run.out.splitlines()) == lines
+    # The table of one layer is in words, which say its local field where it differs.
+    run(*words, "table", "--local")
+    assert "3×3 px" not in run.out
+    assert "7×7 px" in run.out
+
+
 def test_that_the_unit_defaults_to_the_centre(run: Shell) -> None:
     run("analyze", "vgg16", "--format", "json", "--layer", "conv3_3")
     unit = json.loads(run.out)["unit"]

@@ -369,7 +369,7 @@ def analysis_json(
     unit
         A requested unit, or None.
     layers
-        The layers that are listed; None: all.
+        The layers that are listed, with the diagnostics of theirs and the unit's; None: all.
     answers
         Records of other requested answers, by their key.
     """
@@ -403,10 +403,17 @@ def analysis_record(
     if unit is not None:
         record["unit"] = unit_record(unit)
     record |= {key: _plain(value) for key, value in (answers or {}).items()}
+    listed = None if layers is None or len(layers) == len(analysis.layers) else _paths(layers, unit)
     record["diagnostics"] = [
-        {"layer": x.layer, "code": x.code, "message": x.message} for x in analysis.diagnostics
+        {"layer": x.layer, "code": x.code, "message": x.message}
+        for x in analysis.diagnostics
+        if listed is None or x.layer in listed
     ]
     return record
+
+
+def _paths(layers: Iterable[LayerAnalysis], unit: UnitView | None) -> set[str | None]:
+    return {*(x.name for x in layers), *(() if unit is None else (unit.layer,))}
 
 
 def _input_record(analysis: Analysis) -> dict[str, Any]:
