@@ -14,6 +14,7 @@ from pathlib import Path
 from rfstudio import __version__
 from rfstudio.cli import erf_arguments
 from rfstudio.cli.parser import CommandParser
+from rfstudio.cli.words import FORMATS
 
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
@@ -37,9 +38,6 @@ commands that need no display:
 rfstudio COMMAND --help shows more.  Exit status: 0 done, 1 a problem in the input, 2 wrong usage,
 130 interrupted.
 """
-
-FORMATS = ("table", "json", "csv", "markdown", "latex")
-"""The words of the formats of a table."""
 
 _NUMBERS = ("--unit", "--input-size", "--pixel", "--units", "--tile", "--image", "--object")
 _POSITION = r"-?\d+([,x×:]-?\d+)*,?"

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rfstudio.cli.words import FORMATS
+
 ESTIMATORS = (
     "energy",
     "rms",
@@ -66,7 +68,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="map.npz, or a figure: .png, .svg, .pdf"
     )
-    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="of what is printed; default: table; csv, markdown and latex have one number a row",
+    )
     _add_fine_options(parser)
 
 

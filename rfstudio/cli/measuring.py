@@ -26,7 +26,8 @@ from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
 from rfstudio.engine.requests.recipes import apply_recipe, recipe
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
-from rfstudio.formats.tables.erf_files import erf_json, erf_npz
+from rfstudio.formats.tables.erf_files import erf_json, erf_npz, numbers_table
+from rfstudio.formats.tables.table_formats import TableWriter
 
 _FIGURES = (".png", ".svg", ".pdf")
 
@@ -75,11 +76,19 @@ def erf(arguments: argparse.Namespace) -> int:
     )
     if output is not None:
         _write(output, arguments, analysis, found, record)
-    if arguments.format == "json":
-        print(erf_json(record))
-    else:
-        sys.stdout.write(terminal.erf_text(record))
+    sys.stdout.write(_text(arguments.format, found, record))
     return 0
+
+
+def _text(form: str, erf: Erf, record: Mapping[str, Any]) -> str:
+    """Return what is printed: all of the record, or its numbers as a table."""
+    writer = terminal.WRITERS[form]
+    if isinstance(writer, terminal.TerminalTables):
+        return terminal.erf_text(record)
+    if isinstance(writer, TableWriter):
+        caption = f"{record['name']}, {record['layer']}, {record['estimator']}"
+        return writer.table(numbers_table(erf.metrics, writer.digits, writer.missing), caption)
+    return erf_json(record) + "\n"
 
 
 def _fine_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`rfstudio erf`: its numbers, its record of the run, and what it writes."""
 
+import csv
 import errno
 import io
 import json
@@ -139,6 +140,21 @@ def test_that_the_table_tells_estimator_and_size(
     lines = [x.split() for x in capsys.readouterr().out.splitlines()]
     assert ["estimator", "energy"] in lines
     assert any(x[:1] == ["luo_size"] for x in lines)
+
+
+def test_that_the_numbers_are_a_table_in_every_format(
+    capsys: pytest.CaptureFixture[str], network: Path
+) -> None:
+    words = ("--layer", "b", "--estimator", "expected")
+    metrics = _json(capsys, network, *words)["metrics"]
+    assert main(["erf", str(network), *words, "--format", "csv"]) == 0
+    rows = {x["number"]: x for x in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+    assert float(rows["sigma.x"]["value"]) == metrics["sigma"][1]
+    assert float(rows["luo_size"]["value"]) == metrics["luo_size"]
+    assert (rows["sigma.x"]["unit"], rows["angle"]["value"]) == ("px", "")
+    for form, line in (("markdown", "| sigma.x "), ("latex", "sigma.x & px & 1.155")):
+        assert main(["erf", str(network), *words, "--format", form]) == 0
+        assert any(x.startswith(line) for x in capsys.readouterr().out.splitlines())
 
 
 @pytest.mark.parametrize(

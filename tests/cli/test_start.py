@@ -7,10 +7,13 @@ import pytest
 
 from rfstudio.api import COMPUTED
 from rfstudio.cli import commands
-from rfstudio.cli.arguments import COMMANDS, FORMATS
+from rfstudio.cli.arguments import COMMANDS
 from rfstudio.cli.erf_arguments import ESTIMATORS
 from rfstudio.cli.terminal import WRITERS
+from rfstudio.cli.words import FIGURES, FORMATS, NETWORKS
 from rfstudio.engine.requests import request
+from rfstudio.figures import SUFFIXES
+from rfstudio.formats.networks import network_files
 
 
 @pytest.mark.parametrize("words", ["--version", "--help", "analyze --help", "erf --help"])
@@ -30,5 +33,7 @@ def test_that_help_and_version_import_nothing_that_computes(words: str) -> None:
 
 def test_that_the_words_of_the_help_are_those_of_the_program() -> None:
     assert set(FORMATS) == set(WRITERS)
+    assert {f".{x}" for x in FIGURES} == set(SUFFIXES)
+    assert {f".{x}" for x in NETWORKS} <= set(network_files.WRITERS)
     assert (*request.ESTIMATORS, *COMPUTED) == ESTIMATORS
     assert set(COMMANDS) == {*commands.COMMANDS, "erf"}

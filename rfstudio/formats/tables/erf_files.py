@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.metrics.metrics import Metrics
+from rfstudio.core.metrics.registry import digits_text, numbers
+from rfstudio.formats.tables.analysis_tables import Table
 
 
 class Run(Protocol):
@@ -135,6 +138,26 @@ def erf_npz(field: NDArray[np.float64], record: Mapping[str, Any]) -> bytes:
 def erf_json(record: Mapping[str, Any]) -> str:
     """Return a record as JSON text."""
     return json.dumps(record, ensure_ascii=False, indent=1)
+
+
+def numbers_table(metrics: Metrics, digits: int, missing: str) -> Table:
+    """Return all numbers of a field, one row each.
+
+    Parameters
+    ----------
+    metrics
+        The numbers.
+    digits
+        How many significant digits they get.
+    missing
+        The text where a number has no meaning.
+    """
+    rows = []
+    for number in numbers(metrics.map.ndim):
+        value = number.of(metrics)
+        text = missing if value is None else digits_text(value, digits)
+        rows.append((number.name, number.unit, text))
+    return Table(("number", "unit", "value"), tuple(rows), (False, False, True))
 
 
 def plain(value: object) -> Any:

@@ -1,0 +1,16 @@
+"""Words that several commands accept, written out so that help need not import the formats."""
+
+FORMATS = ("table", "json", "csv", "markdown", "latex")
+"""Of what is printed."""
+
+FIGURES = ("svg", "pdf", "png")
+"""Of figures."""
+
+MAPS = ("npz", *FIGURES)
+"""Of effective fields."""
+
+NETWORKS = ("yaml", "py")
+"""Of networks."""
+
+STREAM = "-"
+"""Standard input or standard output instead of a file."""
