@@ -14,7 +14,7 @@ from pathlib import Path
 from rfstudio import __version__
 from rfstudio.cli import erf_arguments
 from rfstudio.cli.parser import CommandParser
-from rfstudio.cli.words import FORMATS
+from rfstudio.cli.words import FIGURES, FORMATS, MAPS, NETWORKS
 
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
@@ -222,9 +222,8 @@ def _add_figure(parser: argparse.ArgumentParser) -> None:
     _add_unit(parser)
     _add_input_size(parser)
     parser.add_argument("--image", type=Path, metavar="FILE", help="default: a sample photo")
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", required=True, help="ends in .svg, .pdf or .png"
-    )
+    _add_output(parser, "ends in .svg, .pdf or .png, or has a --format", required=True)
+    parser.add_argument("--format", choices=FIGURES, help="of the figure; default: by its ending")
     parser.add_argument("--dpi", type=int, default=300, metavar="N", help="default: 300")
     parser.add_argument(
         "--width", type=float, default=120.0, metavar="MM", help="in millimetres; default: 120"
@@ -236,21 +235,20 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("networks", metavar="NETWORK", nargs="+", help="presets or YAML files")
     _add_trust(parser)
     _add_input_size(parser)
-    parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
     parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="also draw size against depth, as .svg, .pdf or .png",
+        "--format",
+        choices=(*FORMATS, *FIGURES),
+        default="table",
+        help="of what is printed, default: table; or of the figure, default: by its ending",
     )
+    _add_output(parser, "also draw size against depth, as .svg, .pdf or .png")
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
     _add_network(parser)
     _add_input_size(parser)
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", required=True, help="ends in .yaml or .py"
-    )
+    _add_output(parser, "ends in .yaml or .py, or has a --format", required=True)
+    parser.add_argument("--format", choices=NETWORKS, help="default: by the ending")
 
 
 def _add_erf(parser: argparse.ArgumentParser) -> None:
@@ -259,10 +257,28 @@ def _add_erf(parser: argparse.ArgumentParser) -> None:
     _add_unit(parser)
     _add_input_size(parser)
     erf_arguments.add_options(parser)
+    _add_output(parser, "map.npz, or a figure: .png, .svg, .pdf")
+    parser.add_argument(
+        "--format",
+        choices=(*FORMATS, *MAPS),
+        default="table",
+        help="of what is printed, default: table (csv, markdown and latex have one number a row); "
+        "or of the file, default: by its ending",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
+    parser.add_argument(
+        *("-o", "--output"), metavar="FILE", required=required, help=f"{text}; - is standard output"
+    )
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("network", metavar="NETWORK", help="a preset's name, a YAML file or a .pt2")
+    parser.add_argument(
+        "network",
+        metavar="NETWORK",
+        help="a preset's name, a YAML file or a .pt2; - is standard input",
+    )
     _add_trust(parser)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from rfstudio import api, paths
 from rfstudio.cli import terminal
+from rfstudio.cli.output import output_of
 from rfstudio.cli.resolving import load_network, numbers, opened, position_of, unit_of
 from rfstudio.cli.usage import UsageError
+from rfstudio.cli.words import FIGURES, NETWORKS, STREAM
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.repairing import repaired
@@ -132,10 +133,10 @@ def _status(analysis: Analysis) -> int:
 def figure(arguments: argparse.Namespace) -> int:
     """Draw what one unit sees into a file."""
     from rfstudio.figures import FigureStyle, render, scene_of
-    from rfstudio.formats.files import atomic_write
     from rfstudio.formats.images.images import read_image
 
-    _check_figure(arguments.output)
+    output = output_of(arguments, FIGURES, "a figure")
+    assert output is not None
     try:
         style = FigureStyle(width_mm=arguments.width, dpi=arguments.dpi, colour=arguments.colour)
     except RFStudioError as error:
@@ -151,49 +152,41 @@ def figure(arguments: argparse.Namespace) -> int:
     scene = scene_of(
         analysis, arguments.layer, unit.position, title=analysis.architecture.name, image=image
     )
-    atomic_write(arguments.output, render(scene, arguments.output.suffix, style))
+    output.write(render(scene, output.suffix, style))
     return 0
-
-
-def _check_figure(output: Path) -> None:
-    """Refuse a file that cannot be written before anything is computed."""
-    from rfstudio.figures import figure_kind
-
-    try:
-        figure_kind(output.suffix)
-    except RFStudioError as error:
-        raise UsageError(f"{output}: {error}") from None
 
 
 def convert(arguments: argparse.Namespace) -> int:
     """Write a network in the format of its output file."""
-    from rfstudio.formats.networks.network_files import WRITERS, write_network_file
+    from rfstudio.formats.networks.network_files import WRITERS
 
-    if arguments.output.suffix.lower() not in WRITERS:
-        raise UsageError(f"{arguments.output}: a network is written as .yaml or .py (PyTorch)")
-    write_network_file(arguments.output, load_network(arguments))
+    output = output_of(arguments, NETWORKS, "a network")
+    assert output is not None
+    output.write(WRITERS[output.suffix](load_network(arguments)).encode())
     return 0
 
 
 def compare(arguments: argparse.Namespace) -> int:
     """Print one row a network, and draw how their fields grow."""
-    if arguments.output is not None:
-        _check_figure(arguments.output)
+    output = output_of(arguments, FIGURES, "a figure")
+    if arguments.networks.count(STREAM) > 1:
+        raise UsageError("standard input can be read once: - may be one of the networks")
     analyses = [
         api.analyze(opened(name, arguments.input_size, trust=arguments.trust))
         for name in arguments.networks
     ]
-    if arguments.output is not None:
+    if output is not None:
         from rfstudio.figures import growth_of, render_growth
-        from rfstudio.formats.files import atomic_write
 
         curves = [
             growth_of(name, analysis)
             for name, analysis in zip(arguments.networks, analyses, strict=True)
         ]
-        atomic_write(arguments.output, render_growth(curves, arguments.output.suffix))
-    named = dict(zip(arguments.networks, analyses, strict=True))
-    sys.stdout.write(terminal.WRITERS[arguments.format].comparison(named))
+        output.write(render_growth(curves, output.suffix))
+    if output is None or output.path is not None:
+        writer = terminal.WRITERS.get(arguments.format, terminal.TABLES)
+        named = dict(zip(arguments.networks, analyses, strict=True))
+        sys.stdout.write(writer.comparison(named))
     return max(map(_status, analyses), default=0)
 
 

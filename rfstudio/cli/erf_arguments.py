@@ -1,4 +1,4 @@
-"""The options of `rfstudio erf`, besides network, layer and unit.
+"""The options of `rfstudio erf`, besides network, layer, unit and output.
 
 Nothing that computes is imported here, so that help costs nothing.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-from rfstudio.cli.words import FORMATS
 
 ESTIMATORS = (
     "energy",
@@ -65,15 +63,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="map.npz, or a figure: .png, .svg, .pdf"
-    )
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="table",
-        help="of what is printed; default: table; csv, markdown and latex have one number a row",
-    )
     _add_fine_options(parser)
 
 

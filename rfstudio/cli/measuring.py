@@ -18,8 +18,10 @@ from rfstudio import api
 from rfstudio.api.measured import record_of
 from rfstudio.api.measuring import own_module
 from rfstudio.cli import terminal
+from rfstudio.cli.output import Output, output_of
 from rfstudio.cli.resolving import load_network, position_of
 from rfstudio.cli.usage import UsageError
+from rfstudio.cli.words import MAPS
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.engine.process.torch_import import need_torch
@@ -28,8 +30,6 @@ from rfstudio.engine.requests.recipes import apply_recipe, recipe
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
 from rfstudio.formats.tables.erf_files import erf_json, erf_npz, numbers_table
 from rfstudio.formats.tables.table_formats import TableWriter
-
-_FIGURES = (".png", ".svg", ".pdf")
 
 _FINE = ("channel", "activation", "batch_norm", "images_per_weights")
 _OF_PATCHES = {
@@ -43,11 +43,9 @@ _OF_PATCHES = {
 
 def erf(arguments: argparse.Namespace) -> int:
     """Print the metrics of an effective field, and write its map."""
-    output = arguments.output
-    if output is not None and output.suffix.lower() not in (".npz", *_FIGURES):
-        raise UsageError(f"{output}: a map is written as .npz, .png, .svg or .pdf")
-    if output is not None:
-        check_place(output)
+    output = output_of(arguments, MAPS, "a map")
+    if output is not None and output.path is not None:
+        check_place(output.path)
     if arguments.gains is not None and arguments.estimator != "expected":
         raise UsageError("--gains is for --estimator expected")
     if arguments.estimator == "path-count" and _is_given(arguments):
@@ -76,13 +74,14 @@ def erf(arguments: argparse.Namespace) -> int:
     )
     if output is not None:
         _write(output, arguments, analysis, found, record)
-    sys.stdout.write(_text(arguments.format, found, record))
+    if output is None or output.path is not None:
+        sys.stdout.write(_text(arguments.format, found, record))
     return 0
 
 
 def _text(form: str, erf: Erf, record: Mapping[str, Any]) -> str:
     """Return what is printed: all of the record, or its numbers as a table."""
-    writer = terminal.WRITERS[form]
+    writer = terminal.WRITERS.get(form, terminal.TABLES)  # or the format is that of the file
     if isinstance(writer, terminal.TerminalTables):
         return terminal.erf_text(record)
     if isinstance(writer, TableWriter):
@@ -224,17 +223,14 @@ def check_place(output: Path) -> None:
 
 
 def _write(
-    output: Path,
+    output: Output,
     arguments: argparse.Namespace,
     analysis: Analysis,
     erf: Erf,
     record: Mapping[str, Any],
 ) -> None:
-    from rfstudio.formats.files import atomic_write
-
-    suffix = output.suffix.lower()
-    if suffix == ".npz":
-        atomic_write(output, erf_npz(erf.map, record))
+    if output.suffix == ".npz":
+        output.write(erf_npz(erf.map, record))
         return
     from rfstudio.core.metrics.metrics import measured_peak
     from rfstudio.figures import render, scene_of
@@ -251,4 +247,4 @@ def _write(
     )
     if (size := erf.metrics.luo_size) is not None:
         scene = replace(scene, numbers=(*scene.numbers, f"effective size {size:.3g} px"))
-    atomic_write(output, render(scene, suffix))
+    output.write(render(scene, output.suffix))

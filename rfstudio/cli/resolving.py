@@ -8,9 +8,12 @@ import sys
 
 from rfstudio import api
 from rfstudio.cli.usage import UsageError
+from rfstudio.cli.words import STREAM
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
+from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.tables.analysis_tables import one_line
 from rfstudio.importing.imported import Imported
 
@@ -24,11 +27,23 @@ def opened(name: str, size: tuple[int, ...] | None, *, trust: bool) -> Architect
     """Return a network by its name, at an input size; what an import did goes to standard error."""
     if size is not None and min(size) < 1:
         raise UsageError("--input-size must be at least 1 along each axis")
+    if name == STREAM:
+        return resized(_from_standard_input(), size)
     network = api.load(name, input_size=size, trust=trust)
     if isinstance(network, Imported):
         for remark in network.report:
             print(one_line(f"rfstudio: import: {remark}"), file=sys.stderr)
     return resized(network, size)
+
+
+def _from_standard_input() -> Architecture:
+    """Return the network that standard input describes as YAML."""
+    if sys.stdin is None:
+        raise UsageError("there is no standard input to read the network from")
+    data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise RFStudioError(f"standard input has more than {MAX_BYTES:,} bytes")
+    return read_yaml(data, "<stdin>")
 
 
 def resized(network: Architecture, size: tuple[int, ...] | None) -> Architecture:

@@ -291,5 +291,7 @@ class TerminalTables(TableWriter):
         return text + _answers(contents.answers or {})
 
 
-WRITERS: Mapping[str, Writer] = MappingProxyType({"table": TerminalTables(), **FILE_WRITERS})
+TABLES = TerminalTables()
+
+WRITERS: Mapping[str, Writer] = MappingProxyType({"table": TABLES, **FILE_WRITERS})
 """All formats of the command line: the terminal's own, and those of files."""

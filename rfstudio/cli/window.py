@@ -11,6 +11,7 @@ from pathlib import Path
 from rfstudio import system_libraries
 from rfstudio.cli import interrupts
 from rfstudio.cli.usage import UsageError
+from rfstudio.cli.words import STREAM
 
 _WITHOUT_WINDOW = (
     "Without a window, use `rfstudio analyze NETWORK`, `rfstudio presets`, `rfstudio erf`, "
@@ -20,6 +21,8 @@ _WITHOUT_WINDOW = (
 
 def open_window(arguments: argparse.Namespace) -> int:
     """Open the main window and return when it is closed."""
+    if arguments.network == STREAM:
+        raise UsageError("The window opens files; only commands read standard input.")
     if reason := _why_no_window():
         raise UsageError(f"{reason} {_WITHOUT_WINDOW}")
     # Qt loses exceptions in its callbacks, and crashes if one comes while it is imported.

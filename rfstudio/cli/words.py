@@ -3,7 +3,7 @@
 FORMATS = ("table", "json", "csv", "markdown", "latex")
 """Of what is printed."""
 
-FIGURES = ("svg", "pdf", "png")
+FIGURES = ("png", "svg", "pdf")
 """Of figures."""
 
 MAPS = ("npz", *FIGURES)
