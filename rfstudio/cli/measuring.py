@@ -19,6 +19,7 @@ from rfstudio.api.measured import record_of
 from rfstudio.api.measuring import own_module
 from rfstudio.cli import terminal
 from rfstudio.cli.output import Output, output_of
+from rfstudio.cli.progress import Progress
 from rfstudio.cli.resolving import load_network, position_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import MAPS
@@ -138,10 +139,8 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
     own = None
     if arguments.recipe is None and arguments.weights is None:
         own = own_module(request)
-    try:
-        return api.measure(request, module=own, report=_report)
-    finally:
-        _forget_report()
+    with Progress() as report:
+        return api.measure(request, module=own, report=report)
 
 
 def _photos(arguments: argparse.Namespace) -> Sequence[NDArray[np.uint8]]:
@@ -183,21 +182,8 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         samples=samples,
         device=arguments.device,
     )
-    try:
-        return api.expected_erf_of(request, unit, report=_report)
-    finally:
-        _forget_report()
-
-
-def _report(fraction: float, _partial: object) -> None:
-    """Show the progress of the measurement on a terminal; standard output stays clean."""
-    if sys.stderr.isatty():
-        print(f"\rmeasuring {100 * fraction:3.0f} %", end="", file=sys.stderr, flush=True)
-
-
-def _forget_report() -> None:
-    if sys.stderr.isatty():
-        print("\r" + " " * 20 + "\r", end="", file=sys.stderr, flush=True)
+    with Progress() as report:
+        return api.expected_erf_of(request, unit, report=report)
 
 
 def check_place(output: Path) -> None:
