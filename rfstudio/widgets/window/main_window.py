@@ -108,7 +108,7 @@ class MainWindow(QMainWindow):
         self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks], focus)
         self.palette_ = CommandPalette(self)
         IconTinter(self)
-        self.measuring = MeasureControls(
+        MeasureControls(
             studio.erf_session,
             studio.runner,
             self.status,
