@@ -121,8 +121,15 @@ def items(axes: int, depth: int = 3) -> st.SearchStrategy[Item]:
         st.builds(Sequence, body, names()),
         st.builds(Residual, body, bodies(axes, 0), names()),
         st.builds(Parallel, branches, st.sampled_from(("concat", "add", "multiply")), names()),
-        st.builds(Repeat, st.integers(1, 3), body, names()),
+        st.builds(Repeat, st.integers(1, 3), body, names(), _scales()),
     )
+
+
+@cache
+def _scales() -> st.SearchStrategy[tuple[tuple[str, int], ...]]:
+    """What a repeat multiplies at each turn: mostly nothing."""
+    some = ((), (), (("dilation", 2),), (("padding", 2), ("dilation", 2)), (("out_channels", 3),))
+    return st.sampled_from(some)
 
 
 @cache

@@ -55,7 +55,8 @@ def item_text(item: Item, axes: int) -> str:
         case Layer(op=op):
             return op.text(axes)
         case Repeat():
-            return f"repeat ×{item.times}"
+            growing = "".join(f", {word} ×{factor}" for word, factor in item.scale)
+            return f"repeat ×{item.times}{growing}"
         case Parallel():
             return f"parallel, {item.merge}"
         case Residual():

@@ -94,6 +94,8 @@ def _changes(analysis: Analysis) -> Iterator[tuple[LayerAnalysis, Op, str]]:
             continue
         if any(x.whole for x in layer.local_fields) or op.kernel_size == 1:
             continue
+        if layer.node.index in analysis.graph.grown:
+            continue  # what one turn of a repeat has is not what all of them can have
         seen.add(layer.location)
         axes = len(layer.output_size)
         kernels, dilations = per_axis(op.kernel_size, axes), per_axis(op.dilation, axes)

@@ -57,6 +57,7 @@ from rfstudio.core.network.architecture import (
     Repeat,
     item_at,
 )
+from rfstudio.core.network.growth import Scale, factor_fault, growing_words
 from rfstudio.core.ops import Op, parameters
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "set_network",
     "set_op",
     "set_parameter",
+    "set_scale",
     "set_times",
     "step",
     "unwrap",
@@ -112,7 +114,7 @@ def set_parameter(
     architecture
         The document.
     location
-        The layer; or a `repeat` for its ``times``, a `parallel` for its ``merge``.
+        The layer; or a `repeat` for its ``times`` or ``scale``, a `parallel` for its ``merge``.
     name
         Name of the parameter as in a file.
     value
@@ -126,6 +128,8 @@ def set_parameter(
     item = item_at(architecture, location)
     if isinstance(item, Repeat) and name == "times":
         return set_times(architecture, location, value)
+    if isinstance(item, Repeat) and name == "scale":
+        return set_scale(architecture, location, value)
     if isinstance(item, Parallel) and name == "merge":
         return set_merge(architecture, location, value)
     if not isinstance(item, Layer):
@@ -147,6 +151,30 @@ def set_times(architecture: Architecture, location: Location, times: int) -> Arc
     bound = bind(architecture)
     return bound.release(
         changed(bound.layers, location, lambda x: replace(as_kind(Repeat, x), times=times))
+    )
+
+
+def set_scale(architecture: Architecture, location: Location, scale: Scale) -> Architecture:
+    """Return the document with what a `repeat` multiplies at each turn changed.
+
+    Raises
+    ------
+    EditError
+        If no operation has a parameter of such a word, or a factor is out of range.
+    """
+    item = item_at(architecture, location)
+    if not isinstance(item, Repeat):
+        raise EditError(f"{called(item)} is not a repeat")
+    words = growing_words()
+    for word, factor in scale:
+        if word not in words:
+            raise EditError(f"no layer has a '{word}' that can grow{nearest_name(word, words)}")
+        if expected := factor_fault(factor):
+            raise EditError(f"the factor of {word} must be {expected}, not {factor!r}")
+    if len(dict(scale)) < len(scale):
+        raise EditError("a parameter has one factor")
+    return with_item(
+        architecture, location, lambda x: replace(as_kind(Repeat, x), scale=tuple(scale))
     )
 
 

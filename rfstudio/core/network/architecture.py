@@ -117,13 +117,21 @@ class Parallel:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The layers, `times` over, one after the other."""
+    """The layers, `times` over, one after the other.
+
+    Attributes
+    ----------
+    scale
+        Words of parameters with the factors by which they are multiplied at each turn, in all
+        layers inside that have them: the turns of ``(("dilation", 2),)`` have dilations 1, 2, 4 …
+    """
 
     keyword: ClassVar[str] = "repeat"
 
     times: int = 1
     layers: tuple[Item, ...] = ()
     name: str = ""
+    scale: tuple[tuple[str, int], ...] = ()
 
     @property
     def bodies(self) -> tuple[tuple[Item, ...], ...]:

@@ -28,6 +28,7 @@ from rfstudio.core.network.architecture import (
 )
 from rfstudio.core.network.given_names import GivenNames
 from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
+from rfstudio.core.network.growth import grown, times_over
 from rfstudio.core.ops import FollowsSize, Merge, Op, Operation
 from rfstudio.core.ops.geometry import axis_rules, identity_rules
 
@@ -144,6 +145,8 @@ class Graph:
         The rules of each operation object at each input size, for the next expansion.
     sized_by
         For each node that takes the size of its map from another one, the index of that.
+    grown
+        The nodes whose operation is not that of their item, as a `repeat` multiplies its numbers.
     """
 
     nodes: tuple[Node, ...]
@@ -153,6 +156,7 @@ class Graph:
         default_factory=dict, repr=False, compare=False
     )
     sized_by: Mapping[int, int] = field(default_factory=dict)
+    grown: frozenset[int] = frozenset()
 
     def index(self, path: str) -> int:
         """Return the index of the node that is the output of a layer or container.
@@ -222,6 +226,7 @@ def expand(
         tuple(expansion.faults),
         MappingProxyType(expansion.rules),
         MappingProxyType(expansion.sized_by),
+        frozenset(expansion.grown),
     )
     return RECENT_GRAPHS.put(architecture, cut_key if expansion.is_cut else key, graph)
 
@@ -256,6 +261,8 @@ class _Expansion:
         self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
         self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
         self.sized_by: dict[int, int] = {}
+        self.grown: set[int] = set()
+        self._factors: dict[str, int] = {}
         self._known_rules = known_rules
 
     # Each method takes the node that the item reads and returns the node that is its output.
@@ -295,6 +302,8 @@ class _Expansion:
                     "missing_from",
                     f"{op.keyword} joins several layers; say which with from: [a, b]",
                 )
+        if self._factors:
+            op = self._grown(op, location, name)
         if isinstance(op, FollowsSize) and op.size_of is not None:
             model = self._source(op.size_of, scopes, location, name, sources[0], "size_of")
             self.sized_by[len(self.nodes)] = model
@@ -302,6 +311,17 @@ class _Expansion:
             if 0 not in other:  # an empty map has a fault of its own
                 op = _following(op, size, other)
         return self._node(name, op, sources, location)
+
+    def _grown(self, op: Op, location: Location, name: str) -> Op:
+        """Return an operation with what the repeats around it have multiplied so far."""
+        try:
+            found = grown(op, tuple(self._factors.items()))
+        except OpError as error:
+            self._fault(location, name, "too_large", f"{op.keyword} '{name}': {error}")
+            return op
+        if found is not op:
+            self.grown.add(len(self.nodes))
+        return found
 
     def _container(
         self, item: Item, location: Location, scopes: tuple[str, ...], source: int
@@ -344,16 +364,20 @@ class _Expansion:
     def _repeat(
         self, item: Repeat, location: Location, scopes: tuple[str, ...], source: int
     ) -> int:
+        around = self._factors
         for i in range(item.times):
             self._steps -= 1
             if self._steps < 0 or len(self.nodes) > self._max_layers:
                 self._too_many(location)
                 break
+            if item.scale:
+                self._factors = times_over(item.scale, i, around)
             prefix = f"{scopes[0]}{i}."
             self.given.enter(prefix, item.layers)
             source = self.body(item.layers, (*location, 0), (prefix, *scopes), source)
             if item.name:
                 self._alias(prefix[:-1], source, location)
+        self._factors = around
         return source
 
     def _parallel(

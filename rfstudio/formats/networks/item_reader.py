@@ -24,6 +24,7 @@ from rfstudio.core.network.architecture import (
     Sequence,
 )
 from rfstudio.core.network.graph import MAX_LAYERS
+from rfstudio.core.network.growth import Scale, factor_fault, growing_words
 from rfstudio.core.ops import OPS, Identity, Op, Parameter
 from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Mark, Node, Problems, Scalar
 from rfstudio.formats.networks.values import described, name_fault, plain, quotes, value_fault
@@ -41,7 +42,7 @@ _CONTAINER_KEYS = {
     "sequence": ("name", "layers"),
     "residual": ("name", "layers", "shortcut"),
     "parallel": ("name", "merge", "branches"),
-    "repeat": ("name", "times", "layers"),
+    "repeat": ("name", "times", "scale", "layers"),
 }
 _KEYWORDS = (*OPS, *(x.keyword for x in CONTAINERS))
 
@@ -224,7 +225,7 @@ class ItemReader:
             return Parallel(branches, self._merge(place), name)
         layers = self._body("layers", keyword, place, (*location, 0))
         if keyword == "repeat":
-            return Repeat(self._times(place), layers, name)
+            return Repeat(self._times(place), layers, name, self._scale(place))
         if keyword == "residual":
             shortcut: tuple[Item, ...] = ()
             if "shortcut" in place.fields:
@@ -287,6 +288,28 @@ class ItemReader:
         expected = f"times must be a whole number from 1 to {MAX_LAYERS}"
         self._fail(place, node.mark, f"{expected}, not {rendered(node)}")
         return 1
+
+    def _scale(self, place: Place) -> Scale:
+        if "scale" not in place.fields:
+            return ()
+        node = place.fields["scale"][1]
+        if not isinstance(node, Mapping):
+            expected = "scale must be parameters with their factors, as in {dilation: 2}"
+            self._fail(place, node.mark, f"{expected}, not {rendered(node)}")
+            return ()
+        found = []
+        for key, value in node.entries:
+            factor = plain(value)
+            if key.text not in growing_words():
+                near = suggestion(key.text, growing_words())
+                message = f"no layer has a '{short(key.text)}' that can grow{near}"
+                self._fail(place, key.mark, message)
+            elif expected := factor_fault(factor):
+                message = f"the factor of {key.text} must be {expected}, not {rendered(value)}"
+                self._fail(place, value.mark, message)
+            else:
+                found.append((key.text, factor))
+        return tuple(found)
 
     # --- what both have --------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from rfstudio.core.network.architecture import (
     Residual,
     Sequence,
 )
+from rfstudio.core.network.growth import scale_text
 from rfstudio.core.ops import Op
 from rfstudio.formats.networks.bounded_yaml import MAX_DEPTH, Problems, parse
 from rfstudio.formats.networks.scalars import is_text_everywhere
@@ -115,6 +116,8 @@ def _container_lines(item: Sequence | Residual | Parallel | Repeat, indent: int)
                 yield from _body_lines("shortcut", item.shortcut, indent)
         case Repeat():
             yield f"{pad}times: {item.times}"
+            if item.scale:
+                yield f"{pad}scale: {{{scale_text(item.scale)}}}"
             yield from _body_lines("layers", item.layers, indent)
         case Parallel():
             if item.merge != "concat":

@@ -30,6 +30,7 @@ from rfstudio.core.network.architecture import (
     Repeat,
     item_at,
 )
+from rfstudio.core.network.growth import scale_of_text, scale_text
 from rfstudio.core.ops import parameters
 from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor, typed_in
 from rfstudio.widgets.parts.fields import Choice, Line, Spin
@@ -127,6 +128,7 @@ class ItemForm(QWidget):
                     self._add_parameter(make_editor(parameter), parameter.name)
             elif isinstance(item, Repeat):
                 self._build_times()
+                self._build_scale()
             elif isinstance(item, Parallel):
                 self._build_merge()
         self._layout.addRow(self._fault)
@@ -269,6 +271,30 @@ class ItemForm(QWidget):
         spin.valueChanged.connect(
             lambda n: self._try(lambda: self._edits.set_parameter(self._location(), "times", n))
         )
+        self._shows.append(show)
+
+    def _build_scale(self) -> None:
+        line = Line()
+        line.setAccessibleName("scale")
+        line.setPlaceholderText("nothing")
+        tip = "What is multiplied at each turn, as in `dilation: 2, padding: 2`; empty: nothing."
+        self._add("grows", "scale", line, tip)
+
+        def show() -> None:
+            item = self._item()
+            if isinstance(item, Repeat):
+                line.setText(scale_text(item.scale))
+
+        def edit() -> None:
+            item = self._item()
+            if isinstance(item, Repeat) and line.text().strip() != scale_text(item.scale):
+                self._try(
+                    lambda: self._edits.set_parameter(
+                        self._location(), "scale", scale_of_text(line.text())
+                    )
+                )
+
+        line.editingFinished.connect(edit)
         self._shows.append(show)
 
     def _build_merge(self) -> None:

@@ -15,6 +15,7 @@ from rfstudio.core.network.architecture import (
     Layer,
     Location,
     Parallel,
+    Repeat,
     Residual,
     item_at,
 )
@@ -111,6 +112,25 @@ def test_that_a_value_that_does_not_fit_is_refused_in_words(
     qtbot.keyClick(line, Qt.Key.Key_Return)
     assert "the name 'head' is taken" in window.statusBar().currentMessage()
     assert line.text() == "stem"
+
+
+def test_that_what_grows_from_turn_to_turn_is_shown_and_edited(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    place = names(window).index("stage")
+    choose(window, qtbot, (place,))
+    line = instance(QLineEdit, window.inspector.form.editors["scale"])
+    assert line.text() == ""
+    qtbot.keyClicks(line, "dilation:2")
+    qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert line.text() == "dilation: 2"
+    repeat = instance(Repeat, window.studio.document.architecture.layers[place])
+    assert repeat.scale == (("dilation", 2),)
+    line.selectAll()
+    qtbot.keyClicks(line, "dilation: 0")
+    qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert "from 1 to 1000, not 0" in window.statusBar().currentMessage()
+    assert line.text() == "dilation: 2"
 
 
 def test_that_a_layer_is_added_by_typing_its_name_and_enter(

@@ -238,6 +238,8 @@ def remedy_of(
     """
     sizes = [x.size for x in graph.nodes]
     for _, edits in zip(range(MAX_TRIES), _candidates(graph, index, fork), strict=False):
+        if any(node.index in graph.grown for node, _ in edits):
+            continue  # what one turn of a repeat needs is not what all of them have
         try:
             changed = architecture
             for node, op in edits:
