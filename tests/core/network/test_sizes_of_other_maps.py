@@ -133,7 +133,7 @@ def test_that_a_missing_map_is_named_with_its_place() -> None:
     with pytest.raises(FormatError) as caught:
         read_yaml(wrong, "p.yaml")
     assert str(caught.value) == (
-        "p.yaml:11:36: 'up3' takes its size from 'c22', but no layer of that name stands before "
+        "p.yaml:11:36: 'up3' takes its size from 'c22', but no layer of that name comes before "
         "it; did you mean 'c2'?"
     )
     late = PYRAMID.replace("size_of: c3", "size_of: p2")
