@@ -111,8 +111,12 @@ def test_that_gains_need_no_double_precision() -> None:
     assert there[2] == pytest.approx(here[2], rel=1e-4)
 
 
+# A recurrent layer of torch is one kernel of the real device, which a stand-in for it cannot have.
+_WITH_KERNELS_OF_ALL_DEVICES = [x for x in networks.SAMPLES if not isinstance(x, ops.Recurrent)]
+
+
 @pytest.mark.usefixtures("_strict")
-@pytest.mark.parametrize("op", networks.SAMPLES, ids=networks.NAMES)
+@pytest.mark.parametrize("op", _WITH_KERNELS_OF_ALL_DEVICES, ids=lambda x: x.keyword)
 def test_that_every_operation_stays_on_its_device(op: ops.Op) -> None:
     request = _request(architecture=networks.stack(op), layer="l0", input_size=None, samples=1)
     _same(lambda device: [measure(replace(request, method="cone", device=device)).map])
