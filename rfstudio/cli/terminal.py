@@ -31,7 +31,12 @@ from rfstudio.formats.tables.table_formats import WRITERS as FILE_WRITERS
 
 _GAP = "  "
 # Columns that a narrow terminal leaves out, the first ones first.
-_DISPENSABLE = ("MACs", "op", "parameters", "alignment", "centre", "channels", "padding")
+_DISPENSABLE = (
+    *("MACs", "op", "parameters", "alignment", "centre", "channels", "padding"),
+    *("reference", "layers", "whole image from"),
+)
+_NARROWEST = 8  # columns of a text that is cut
+_UNLIMITED = sys.maxsize
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
@@ -44,10 +49,11 @@ def analysis_text(analysis: Analysis, reference: str) -> str:
     ]
     if architecture.reference:
         heading.append(architecture.reference)
-    lines = [_bold(one_line(" · ".join(heading)))]
+    lines = [_title(" · ".join(heading))]
     if reference != "input":
         lines.append(f"fields with respect to the map of {reference}")
-    lines += ["", table_text(analysis_table(analysis.layers)), "", _totals(analysis)]
+    lines += ["", table_text(analysis_table(analysis.layers)), ""]
+    lines += _wrapped(_totals(analysis), len(_GAP))
     return "\n".join([*lines, *_diagnostics(analysis.diagnostics)]) + "\n"
 
 
@@ -57,7 +63,7 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
     title = path if path == layer.name else f"{path} (its output is {layer.name})"
     inputs = ", ".join(layer.inputs)
     lines = [
-        _bold(one_line(f"{analysis.architecture.name}, {title}")),
+        _title(f"{analysis.architecture.name}, {title}"),
         facts_text(
             [
                 ("op", f"{layer.op}, reads {inputs}" if inputs else layer.op),
@@ -85,13 +91,14 @@ def erf_text(record: Mapping[str, Any]) -> str:
     facts += [(key, str(options[key])) for key in ("seed", "weights", "dtype") if key in options]
     metrics = [(x.name, _value(record["metrics"][x.name])) for x in METRICS]
     lines = [
-        _bold(one_line(f"{record['name']}, {record['layer']}, unit ({position})")),
+        _title(f"{record['name']}, {record['layer']}, unit ({position})"),
         facts_text(facts),
         "",
         _bold("effective field"),
         facts_text(metrics),
     ]
-    lines += [f"note: {note}" for note in record["notes"]]
+    for note in record["notes"]:
+        lines += _wrapped(f"note: {note}", len("note: "))
     return "\n".join(lines) + "\n"
 
 
@@ -183,7 +190,7 @@ def _answers(answers: Mapping[str, object]) -> str:
                 ("visible", _region(record["visible_region"])),
                 ("context", " × ".join(context) + " samples before + after"),
             ]
-        lines += ["", _bold(one_line(title)), facts_text(facts)]
+        lines += ["", _title(title), facts_text(facts)]
     return "\n".join([*lines, ""]) if lines else ""
 
 
@@ -195,10 +202,30 @@ def _region(region: Sequence[tuple[int, int]] | None) -> str:
 
 
 def facts_text(facts: Iterable[tuple[str, str]]) -> str:
-    """Return pairs of a name and a text, one a line."""
+    """Return pairs of a name and a text, one a line, or more in a narrow terminal."""
     facts = list(facts)
     width = max(12, *(len(name) for name, _ in facts)) + 2 if facts else 0
-    return "\n".join(f"{_GAP}{name:<{width}}{one_line(value)}" for name, value in facts)
+    lines: list[str] = []
+    for name, value in facts:
+        lines += _wrapped(f"{_GAP}{name:<{width}}{value}", len(_GAP) + width)
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    """Return a text as lines that fit the terminal, all but the first indented."""
+    text = one_line(text)
+    if len(text) <= _width():
+        return [text]
+    return textwrap.wrap(
+        text,
+        max(_width(), indent + 12),
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+    )
+
+
+def _title(text: str) -> str:
+    return "\n".join(map(_bold, _wrapped(text, len(_GAP))))
 
 
 def _totals(analysis: Analysis) -> str:
@@ -222,7 +249,10 @@ def _diagnostics(diagnostics: Sequence[Diagnostic]) -> list[str]:
 
 
 def table_text(table: Table) -> str:
-    """Return a table with aligned columns; a terminal that is too narrow gets fewer of them."""
+    """Return a table with aligned columns.
+
+    A terminal that is too narrow gets fewer of them, and then texts that are cut at an ellipsis.
+    """
     columns = list(range(len(table.headers)))
     grid = [tuple(map(one_line, row)) for row in (table.headers, *table.rows)]
     widths = [max(len(row[i]) for row in grid) for i in columns]
@@ -237,9 +267,14 @@ def table_text(table: Table) -> str:
         if name in table.headers:
             columns.remove(table.headers.index(name))
             left_out.append(name)
+    texts = [i for i in columns if not table.numeric[i]]
+    while total() > _width() and max((widths[i] for i in texts), default=0) > _NARROWEST:
+        widths[max(texts, key=lambda i: widths[i])] -= 1
+    while total() > _width() and len(columns) > 1:
+        left_out.append(table.headers[columns.pop()])
     lines = [
         _GAP.join(
-            row[i].rjust(widths[i]) if table.numeric[i] else row[i].ljust(widths[i])
+            row[i].rjust(widths[i]) if table.numeric[i] else _cut(row[i], widths[i])
             for i in columns
         ).rstrip()
         for row in grid
@@ -247,8 +282,17 @@ def table_text(table: Table) -> str:
     lines[0] = _bold(lines[0])
     lines.insert(1, _dim("─" * total()))
     if left_out:
-        lines.append(_dim(f"(this terminal is too narrow for: {', '.join(left_out)})"))
+        remark = f"(this terminal is too narrow for: {', '.join(left_out)})"
+        lines += map(_dim, _wrapped(remark, 1))
     return "\n".join(lines)
+
+
+def _cut(text: str, width: int) -> str:
+    """Return a text of exactly a width; a cut one loses its middle, since paths end differently."""
+    if len(text) <= width:
+        return text.ljust(width)
+    start = (width - 1) // 3
+    return f"{text[:start]}…{text[len(text) - (width - 1 - start) :]}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -257,7 +301,7 @@ def _count(number: int, noun: str) -> str:
 
 def _width() -> int:
     """Return the columns of the terminal; a file or a pipe has room for everything."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
 
 
 def _bold(text: str) -> str:
