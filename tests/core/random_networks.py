@@ -192,7 +192,7 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         lambda: ops.WindowAttention(
             window_size=_each(rng, axes, 2, 4), shift=_each(rng, axes, 0, 2), heads=1
         ),
-        lambda: rng.choice([x for x in ops.ELEMENTWISE if x is not ops.Prelu])(),
+        lambda: rng.choice([x for x in ops.ELEMENTWISE if x is not ops.Prelu]).usual(),
         lambda: ops.BatchNorm(),
         lambda: ops.Custom(**window, **dilation, label="mystery"),
         lambda: ops.Slice(

@@ -100,6 +100,7 @@ _SAMPLES: tuple[Op, ...] = (
     ops.Prelu(num_parameters=8),
     ops.Softmax(),
     ops.Identity(),
+    ops.ChannelShuffle(groups=4),
     ops.Dropout(),
     ops.BatchNorm(),
     ops.BatchNorm(affine=False),

@@ -17,8 +17,9 @@ SCALING = (
     ops.Dropout,
     ops.BatchNorm,
     ops.LayerScale,
+    ops.ChannelShuffle,
 )
-"""Operations that only scale values, where they are."""
+"""Operations that only scale values, where they are, or exchange whole channels."""
 
 
 def is_fixed(op: ops.Op | None) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from math import isclose
+from typing import ClassVar, Self
 
+from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.backward import PASS, Backward
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import Moments, concentration
@@ -59,3 +61,41 @@ class Dropout(Nothing):
     title: ClassVar[str] = "Dropout"
 
     p: float = parameter(Kind.NUMBER, "Share of zeros while training.", 0.5, minimum=0, maximum=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelShuffle(Free, Pointwise):
+    """A permutation of channels that deals those of each group out to all groups, as in ShuffleNet.
+
+    Channel i of group g, of n groups, becomes channel i·n + g.
+    """
+
+    keyword: ClassVar[str] = "channel_shuffle"
+    title: ClassVar[str] = "Channel shuffle"
+    keeps_map: ClassVar[bool] = False  # not of any number of channels
+    followed_apart: ClassVar[bool] = True
+
+    groups: int = parameter(
+        Kind.INTEGER, "Groups of channels whose members are dealt out in turn.", minimum=1
+    )
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(groups=2)
+
+    def text(self, axes: int) -> str:
+        return f"{self.keyword} {self.groups}"
+
+    def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
+        if channels[0] % self.groups:
+            raise OpError(f"{channels[0]} channels cannot be divided into {self.groups} groups")
+        return channels[0]
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """Pass energy on as it is; channels of unequal statistics alternate, in the mean one."""
+        if len(runs) == 1 or self.groups == 1:
+            return Layer(PASS, runs)
+        remark = "a shuffle is assumed to mix channels of equal statistics"
+        mixed = average(runs)
+        alike = all(isclose(x.square, mixed.square) for _, x in runs)
+        return Layer(PASS, ((place.channels, mixed),), "" if alike else remark)

@@ -494,6 +494,11 @@ def _softmax(_: ops.Softmax, __: Node, ___: Sequence[Node]) -> Written:
     return Written("torch.softmax({0}, 1)")
 
 
+@writer_for(ops.ChannelShuffle)
+def _channel_shuffle(op: ops.ChannelShuffle, _: Node, __: Sequence[Node]) -> Written:
+    return Written("{self}({0})", f"nn.ChannelShuffle({op.groups})")
+
+
 @writer_for(ops.Identity)
 def _identity(_: ops.Identity, __: Node, ___: Sequence[Node]) -> Written:
     return Written("{0}")

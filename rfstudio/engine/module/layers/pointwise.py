@@ -73,6 +73,19 @@ class SoftmaxModule(Pointwise[ops.Softmax]):
         return torch.softmax(inputs[0], 1)
 
 
+@layer_for(ops.ChannelShuffle)
+class ChannelShuffleModule(Pointwise[ops.ChannelShuffle]):
+    """The channels of all groups in turn."""
+
+    keeps = "nothing"
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        (x,) = inputs
+        batch, channels, *size = x.shape
+        groups = self.op.groups
+        return x.reshape(batch, groups, channels // groups, *size).transpose(1, 2).reshape(x.shape)
+
+
 @layer_for(ops.Identity)
 class IdentityModule(Pointwise[ops.Identity]):
     """Nothing."""
