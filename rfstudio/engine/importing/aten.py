@@ -34,6 +34,10 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
     "lstm": rules.recurrent("lstm"),
     "gru": rules.recurrent("gru"),
     **dict.fromkeys(("rnn_tanh", "rnn_relu"), rules.recurrent("rnn")),
+    **dict.fromkeys(
+        ("channel_shuffle", "native_channel_shuffle"),
+        rules.activation(lambda c: ops.ChannelShuffle(groups=c["groups"])),
+    ),
     "relu": rules.activation(lambda _c: ops.Relu()),
     "relu6": rules.activation(lambda _c: ops.Relu6()),
     "leaky_relu": rules.activation(

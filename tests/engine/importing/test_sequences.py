@@ -1,4 +1,4 @@
-"""Recurrent layers and means over one axis in imported modules, against their gradients."""
+"""Recurrent layers, means over one axis and channel shuffles in imported modules."""
 
 from __future__ import annotations
 
@@ -73,3 +73,11 @@ def test_that_columns_are_read_from_the_left_and_rows_all_at_once() -> None:
         "adaptive_avg_pool",
         "recurrent",
     ]
+
+
+def test_that_a_channel_shuffle_is_an_operation_of_its_own() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ChannelShuffle(4), nn.Conv2d(8, 8, 3, groups=4))
+    network = rfstudio.load(module, input_size=(12, 12))
+    assert not network.report.remarks
+    nodes = rfstudio.analyze(network).graph.nodes
+    assert [x.op.keyword for x in nodes if x.op is not None] == ["conv", "channel_shuffle", "conv"]
