@@ -8,8 +8,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from rfstudio.core.errors import shown
-
 _NEGATIVE = re.compile(r"-\.?\d")
 
 _LONGEST_LINE = 2000
@@ -22,6 +20,8 @@ def fit_to_print(line: str) -> str:
     Text from a file or an argument, such as the name of a layer, must not control the terminal:
     what cannot be printed is shown as Python writes it.
     """
+    from rfstudio.core.errors import shown  # late: help does without
+
     if len(line) > _LONGEST_LINE:
         half = _LONGEST_LINE // 2
         line = f"{line[:half]} … {line[-half:]}"

@@ -377,6 +377,7 @@ APPROXIMATE: dict[str, tuple[list[Op | Item], float, float]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", APPROXIMATE)
 def test_that_models_stay_within_their_stated_floor(name: str) -> None:
     items, floor, share = APPROXIMATE[name]
@@ -392,6 +393,7 @@ def test_that_models_stay_within_their_stated_floor(name: str) -> None:
     assert sampled.total / erf.map.sum() == pytest.approx(1, abs=share)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("windowed", [False, True])
 def test_that_attention_stays_within_its_stated_floor(windowed: bool) -> None:
     norm = ops.LayerNorm()
