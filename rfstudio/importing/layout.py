@@ -291,16 +291,36 @@ def without_axis(dims: Sequence[Dim], axis: int) -> tuple[Dim, ...]:
     )
 
 
-def in_order(dims: Sequence[Dim]) -> tuple[Dim, ...]:
-    """Return dimensions whose channels are numbered in the order of the dimensions."""
+def numbered(dims: Sequence[Dim], axis: int) -> tuple[Dim, ...]:
+    """Return dimensions in which one axis is numbered in the order of the dimensions."""
     stride = 1
     result = []
     for dim in reversed(dims):
         digits = []
         for digit in reversed(dim.digits):
-            if digit.axis == CHANNEL:
+            if digit.axis == axis:
                 digit = digit._replace(stride=stride)
                 stride *= digit.size
             digits.append(digit)
-        result.append(replace(dim, digits=joined(reversed(digits))))
+        result.append(replace(dim, digits=tuple(reversed(digits))))
     return tuple(reversed(result))
+
+
+def in_order(dims: Sequence[Dim]) -> tuple[Dim, ...]:
+    """Return dimensions whose channels are numbered in their order, with joined digits."""
+    return tuple(replace(x, digits=joined(x.digits)) for x in numbered(dims, CHANNEL))
+
+
+def with_inner_channels(dims: Sequence[Dim], place: int, count: int) -> tuple[Dim, ...]:
+    """Return dimensions of which one runs through new channels, inside of all that there are."""
+    result = [
+        replace(
+            dim,
+            digits=tuple(
+                x._replace(stride=x.stride * count) if x.axis == CHANNEL else x for x in dim.digits
+            ),
+        )
+        for dim in dims
+    ]
+    result[place] = Dim(joined([Digit(CHANNEL, count)]))
+    return tuple(result)

@@ -21,6 +21,7 @@ from rfstudio.importing.layout import (
     Dims,
     View,
     joined,
+    numbered,
     refined,
 )
 from rfstudio.importing.maps import Maps
@@ -113,31 +114,14 @@ def _united(views: Sequence[View], sizes: Sequence[tuple[int, ...]]) -> Dims | N
             if x.axis == axis
         ]
         if any(x != leaders[axis] for x in mine):
-            dims = _numbered(dims, axis)
+            # Parts come from several maps: windows from one, positions inside them from another.
+            dims = list(numbered(dims, axis))
     dims = [replace(d, digits=joined(d.digits)) for d in dims]
     for axis in range(axes):
         have = prod(y.size for d in dims for y in d.digits if y.axis == axis)
         if have < max(prod(y.size for y in x.of_axis(axis)) for x in views):
             return None
     return _renumbered(dims)
-
-
-def _numbered(dims: Sequence[Dim], axis: int) -> list[Dim]:
-    """Return dimensions in which one axis is numbered in their order.
-
-    Parts of it come from several maps: windows from one, positions within a window from another.
-    """
-    stride = 1
-    result = []
-    for dim in reversed(dims):
-        digits = []
-        for x in reversed(dim.digits):
-            if x.axis == axis:
-                x = x._replace(stride=stride)
-                stride *= x.size
-            digits.append(x)
-        result.append(replace(dim, digits=tuple(reversed(digits))))
-    return result[::-1]
 
 
 def _better(
@@ -195,17 +179,7 @@ def _renumbered(dims: Sequence[Dim]) -> Dims:
         expected *= size
     else:
         return tuple(dims)
-    stride = 1
-    result = []
-    for dim in reversed(dims):
-        digits = []
-        for digit in reversed(dim.digits):
-            if digit.axis == CHANNEL:
-                digit = digit._replace(stride=stride)
-                stride *= digit.size
-            digits.append(digit)
-        result.append(replace(dim, digits=tuple(reversed(digits))))
-    return tuple(reversed(result))
+    return numbered(dims, CHANNEL)
 
 
 def _resized(maps: Maps, views: Sequence[View], out: Dims, channels: int | None) -> Met | None:

@@ -16,6 +16,7 @@ from rfstudio.importing.layout import (
     in_order,
     joined,
     with_channels,
+    with_inner_channels,
 )
 from rfstudio.importing.meeting import meet
 from rfstudio.importing.records import Record
@@ -54,17 +55,7 @@ class Products(Attending):
             if x.axis == CHANNEL
         )
         result = self.maps.reduced(replace_free(view, places), places, rest * out, "linear")
-        dims = [
-            replace(
-                d,
-                digits=tuple(
-                    x._replace(stride=x.stride * out) if x.axis == CHANNEL else x for x in d.digits
-                ),
-            )
-            for d in result.dims
-        ]
-        dims[places[-1]] = Dim(joined([Digit(CHANNEL, out, 1)]))
-        return replace(result, dims=tuple(dims))
+        return replace(result, dims=with_inner_channels(result.dims, places[-1], out))
 
     def _is_of_positions(self, view: View, place: int) -> bool:
         dim = view.dims[place]

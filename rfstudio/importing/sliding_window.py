@@ -19,6 +19,7 @@ from rfstudio.importing.layout import (
     coarser,
     joined,
     with_channels,
+    with_inner_channels,
 )
 from rfstudio.importing.positions import Indices
 from rfstudio.importing.records import Record
@@ -302,18 +303,7 @@ class Windows(Rules):
         dims = list(with_channels(view.dims))
         if place is not None:
             dims[place] = Dim()
-            dims = list(with_channels(dims))
-            dims = [
-                replace(
-                    d,
-                    digits=tuple(
-                        x._replace(stride=x.stride * out) if x.axis == CHANNEL else x
-                        for x in d.digits
-                    ),
-                )
-                for d in dims
-            ]
-            dims[place] = Dim(joined([Digit(CHANNEL, out, 1)]))
+            dims = list(with_inner_channels(with_channels(dims), place, out))
         for i in moving:
             axis = where[i]
             digit = next((x for x in view.dims[i].digits if x.axis == axis), None)
@@ -474,20 +464,8 @@ class Windows(Rules):
             )
             dims = list(view.dims)
             dims[i] = Dim()
-            dims = list(with_channels(dims))
-            dims = [
-                replace(
-                    d,
-                    digits=tuple(
-                        x._replace(stride=x.stride * total) if x.axis == CHANNEL else x
-                        for x in d.digits
-                    ),
-                )
-                for d in dims
-            ]
-            dims[i] = Dim(joined([Digit(CHANNEL, total, 1)]))
             node = self.maps.custom([view.node], channels * total, "pad channels")
-            view = replace(view, node=node, dims=tuple(dims))
+            view = replace(view, node=node, dims=with_inner_channels(with_channels(dims), i, total))
         return view
 
 
