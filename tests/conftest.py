@@ -23,7 +23,7 @@ if _complaint := system_libraries.complaint(window=False):
     # Before pytest's plugin for Qt imports Qt, which would end in an internal error of pytest.
     pytest.exit(f"{_complaint}\nOr run ./start test, which does all of this.", returncode=2)
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
     "repeatable",
@@ -31,6 +31,8 @@ settings.register_profile(
     max_examples=30,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    # Not to explain: up to Python 3.11 it traces every line of a failing test, for minutes.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
 settings.register_profile("explore", settings.get_profile("repeatable"), derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
