@@ -238,14 +238,18 @@ def _boxes_read_by(
         if box is None:
             continue
         node = nodes[i]
+        taken = list(box)
+        if type(node.op) not in _UNCHANGED:
+            taken = [hull_read_back(x, rule) for x, rule in zip(box, node.rules, strict=True)]
         for source in dict.fromkeys(node.inputs):
             size = nodes[source].size
-            if 0 in size:
+            if 0 in size or any(last < 0 for _, last in taken):
                 continue
-            if len(node.inputs) == 1:
-                read = [hull_read_back(x, rule) for x, rule in zip(box, node.rules, strict=True)]
-            else:  # a faulty merge may have a branch that is smaller
-                read = [(min(a, n - 1), min(b, n - 1)) for (a, b), n in zip(box, size, strict=True)]
+            read = taken
+            if len(node.inputs) > 1:  # a faulty merge may have a branch that is smaller
+                read = [
+                    (min(a, n - 1), min(b, n - 1)) for (a, b), n in zip(read, size, strict=True)
+                ]
             known = boxes.get(source, read)
             boxes[source] = tuple(
                 [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(read, known, strict=True)]

@@ -42,6 +42,13 @@ def test_that_a_bound_holds_all_that_is_exactly_read(architecture) -> None:
             assert d <= b
 
 
+def test_that_a_bound_follows_a_draft_that_gives_a_layer_two_inputs() -> None:
+    pool = Layer(ops.AdaptiveAvgPool(output_size=1), "", ("input", "input"))
+    graph = analyze(Architecture("draft", "", "", (2,), 1, (pool,))).graph
+    with patch.object(backtrace, "_walk_from", side_effect=TooLargeError("")):
+        assert backtrace.read_by(graph, 1, (0,))[0].hull == ((0, 1),)
+
+
 def test_that_a_bound_is_said() -> None:
     analysis = analyze(read_preset("inception_v3"))
     exact = analysis.unit("Mixed_6a")
