@@ -356,9 +356,14 @@ def _unit_ball(axes: int) -> float:
     return float(pi ** (axes / 2) / gamma(axes / 2 + 1))
 
 
-def _crossing(rings: Values, wanted: float) -> float:
-    """Return the radius at which the sum of rings of width 1 reaches a value."""
+def _crossing(rings: Values, wanted: float) -> float | None:
+    """Return the radius at which the sum of rings of width 1 reaches a value.
+
+    None: it never does, as values near the smallest or largest numbers are lost in rounding.
+    """
     held = np.cumsum(rings)
     i = int(np.searchsorted(held, wanted))
+    if i == len(rings):
+        return None
     before = held[i - 1] if i else 0.0
     return i + float((wanted - before) / rings[i])
