@@ -478,7 +478,7 @@ class _Expansion:
         nodes = self.nodes
         shapes = [(nodes[x].channels, nodes[x].size) for x in sources]
         common = None if len(set(shapes)) == 1 else ops.common_shape(shapes)
-        if common is None or 0 in common[1]:
+        if common is None or 0 in (common[0], *common[1]):
             return sources
         found: dict[int, int] = {}
         for source, shape in zip(sources, shapes, strict=True):
