@@ -159,7 +159,7 @@ def union(a: AxisSet, b: AxisSet) -> AxisSet:
 
 def read_back(wanted: AxisSet, rule: AxisRule) -> AxisSet:
     """Return the input samples, of those that are really there, that the outputs `wanted` read."""
-    if wanted.is_empty:
+    if wanted.is_empty or not rule.n_in:
         return NOTHING
     if type(rule) is Window:
         return _through_window(wanted, rule)
