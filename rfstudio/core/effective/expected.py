@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from math import prod
 from types import MappingProxyType
 from typing import Any
 
@@ -27,8 +28,9 @@ from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.effective.calibration import with_gains
 from rfstudio.core.effective.demand import MAX_SECONDS, affordable
 from rfstudio.core.effective.energy_flow import Energy, Gains, energy_of
+from rfstudio.core.effective.fixed_weights import is_fixed, most_added
 from rfstudio.core.effective.flow_back import flow_back, total
-from rfstudio.core.effective.pairs.coherence import NOBODY, coherence_of
+from rfstudio.core.effective.pairs.coherence import NOBODY, Followed, carries_pairs, coherence_of
 from rfstudio.core.effective.pairs.notes import notes_of_pairs
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.fields.reach import check_reached, field_of
@@ -174,7 +176,7 @@ def _expected(
     origin = graph.nodes[reference]
     values, exponent = total(flows, energy.runs[reference], origin.size)
     values *= origin.channels
-    notes = _reasons(energy, visited, gains or {})
+    notes = _reasons(energy, visited, gains or {}, followed)
     if not gains:
         added = 0.0
         if followed.coherence is not None:
@@ -210,22 +212,34 @@ def source_of_same_field(graph: Graph, index: int) -> int | None:
     return source if how.keep > 0 and graph.nodes[source].size == node.size else None
 
 
-def _reasons(energy: Energy, visited: Sequence[int], gains: Gains) -> tuple[str, ...]:
+def _reasons(
+    energy: Energy, visited: Sequence[int], gains: Gains, followed: Followed
+) -> tuple[str, ...]:
     """Return why the result is approximate: each reason once, with the layers it is about."""
     nodes = energy.graph.nodes
     edges = {key[0] for key in gains if isinstance(key, tuple)}
     found: dict[str, list[str]] = {}
     correlated: set[int] = set()
+    more: list[float | None] = []
+    # Those of them about whose gradients no pairs say all that they have in common.
+    unknown: set[int] = set()
     for i in visited:
         layer = energy.layers[i]
         is_model = layer.backward.spreads is not None or (i not in gains and i not in edges)
         if layer.remark and is_model:
             found.setdefault(layer.remark, []).append(nodes[i].name)
-        if layer.sums and i in correlated:
+        if layer.sums and (i in unknown or (i in correlated and not followed.adds_up(i))):
             found.setdefault(_CORRELATED, []).append(nodes[i].name)
+            more.append(most_added(nodes[i]))
         if layer.correlates or i in correlated:
             correlated.update(nodes[i].inputs)
-    reasons = tuple(_sentence(reason, names) for reason, names in found.items())
+            made = layer.correlates and not is_fixed(nodes[i].op)
+            if made or i in unknown or not carries_pairs(nodes[i].op):
+                unknown.update(nodes[i].inputs)
+    reasons = tuple(
+        _sentence(reason, names) + (_at_most(more) if reason == _CORRELATED else "")
+        for reason, names in found.items()
+    )
     return (_MEASURED, *reasons) if gains else reasons
 
 
@@ -235,6 +249,18 @@ _MEASURED = (
 )
 
 _CORRELATED = "gradients that overlapping windows add up are assumed to be independent"
+
+
+def _at_most(more: Sequence[float | None]) -> str:
+    """Return what gradients that are not independent may add at such layers, if it is known."""
+    if any(x is None for x in more):
+        return ""
+    added = prod([1 + x for x in more if x is not None]) - 1
+    return f" That may add up to {added:.0%}." if added < _NO_BOUND else ""
+
+
+_NO_BOUND = 10.0
+"""Share from which on a bound says nothing."""
 
 
 def _sentence(reason: str, names: list[str]) -> str:

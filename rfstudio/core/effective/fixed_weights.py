@@ -60,3 +60,21 @@ def extent(a: Values) -> int:
     first = there.argmax(axis=1)
     last = a.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
     return int((last - first)[there.any(axis=1)].max(initial=0))
+
+
+_MOST_WEIGHTS = 1 << 20
+"""Entries of a matrix of weights above which no bound is worked out."""
+
+
+def most_added(node: Node) -> float | None:
+    """Return by how much equal gradients of all outputs exceed independent ones, as a share.
+
+    That is the most that a layer of fixed weights can add of what its outputs' gradients have in
+    common, in the total of a map whose outputs all count the same; None: it is not worked out.
+    """
+    if not is_fixed(node.op) or any(x.n_in * x.n_out > _MOST_WEIGHTS for x in node.rules):
+        return None
+    result = 1.0
+    for a in amplitudes(node):
+        result *= float((np.abs(a).sum(axis=0) ** 2).sum() / max(float((a**2).sum()), 1e-300))
+    return result - 1.0

@@ -207,4 +207,4 @@ def placed(place: Place, runs: Runs, *, repeats: bool) -> Layer:
     if not repeats:
         share = prod([min(x.n_in / x.n_out, 1.0) for x in place.rules if x.n_out])
     out = tuple([(n, x if share == 1 else scaled(x, share**0.5)) for n, x in runs])
-    return Layer(spreading(place.rules), out, correlates=repeats, sums=repeats)
+    return Layer(spreading(place.rules), out, sums=repeats)

@@ -131,7 +131,7 @@ class Upsample(Free, KeepsChannels, FollowsSize):
         return Layer(
             spreading(rules, power=2, correlation=weighted(rules)),
             tuple([(n, averaged(x, 1 / squares) if blends else x) for n, x in runs]),
-            correlates=self.mode != "nearest",
+            correlates=blends,
             sums=True,
         )
 

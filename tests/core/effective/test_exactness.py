@@ -184,6 +184,19 @@ KINDS: dict[str, tuple[Piece, tuple[int, ...], int]] = {
         (8, 8),
         3,
     ),
+    "overlap before": ([*PIECES["overlapping pool"], _conv(), RELU, MEAN], (16,), 1),
+    "overlap before, strided": (
+        [*PIECES["overlapping pool"], _conv(stride=2), RELU, MEAN],
+        (20,),
+        2,
+    ),
+    "overlap before, 2-D": (
+        [*PIECES["overlapping pool"], _conv(), RELU, *PIECES["overlapping pool"]],
+        (9, 9),
+        3,
+    ),
+    "interpolated before": ([*PIECES["linear upsampling"], _conv(), RELU, MEAN], (8,), 2),
+    "to corners before": ([*PIECES["linear upsampling to corners"], _conv(), RELU, MEAN], (8,), 2),
     "volume": ([_conv(), RELU, ops.AvgPool(kernel_size=2)], (4, 4, 4), 1),
 }
 
@@ -213,6 +226,21 @@ APPROXIMATE: dict[str, tuple[Piece, tuple[int, ...], int]] = {
     "transposed": ([_conv(), RELU, *PIECES["transposed convolution"], RELU, MEAN], (12,), 1),
     "sum of gates": ([*PIECES["sum of gates"]], (12,), 4),
     "skip around a gate": ([_conv(), RELU, _residual(_conv(), RELU)], (12,), 1),
+    "overlap between": (
+        [_conv(), RELU, *PIECES["overlapping pool"], _conv(), RELU, MEAN],
+        (16,),
+        2,
+    ),
+    "interpolation between": (
+        [_conv(), RELU, *PIECES["linear upsampling"], _conv(), RELU, MEAN],
+        (8,),
+        2,
+    ),
+    "two overlaps between": (
+        [*(*PIECES["overlapping pool"], _conv(), RELU) * 2, *PIECES["overlapping pool"]],
+        (18,),
+        2,
+    ),
     "skip under a mean": ([_conv(), _residual(RELU, _conv()), RELU, MEAN], (16,), 1),
 }
 

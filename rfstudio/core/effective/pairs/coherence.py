@@ -52,6 +52,7 @@ class Coherence:
         self.energy, self.needs = energy, needs
         self._nodes = energy.graph.nodes
         self._tables: dict[object, list[Table]] = {}
+        self._complete: dict[int, bool] = {}
         values = Correlations(energy, tuple([min(2 * x, 24) for x in needs.reach]))
         self._filters = FilterPairs(energy, values)
 
@@ -68,7 +69,12 @@ class Coherence:
             if pairs is not None and need.most >= LEAST:
                 passed.pairs = self._at_place(node, pairs, how)
             return [passed]
-        result = flow.spread(how)
+        op = node.op
+        # Pairs say exactly what overlaps add up; what autocorrelations say would count twice.
+        exact = pairs is not None and flow.correlation is not None and self._has_all(node)
+        result = (_uncorrelated(flow) if exact else flow).spread(how)
+        if exact and result is not None and how.correlation is not None:
+            result.correlation = how.correlation(flow.correlation).correlation
         found = [] if how.keep == 0.0 else [flow.times(how.keep)]
         for x in found:
             x.pairs = None
@@ -77,7 +83,6 @@ class Coherence:
         result.pairs = None
         levelled = result.bits == 0.0 and flow.bits > 0.0
         if not levelled and (pairs is not None or self.needs.makes(node)):
-            op = node.op
             if is_fixed(op):
                 result = self._fixed(node, flow, result, how.factor)
             elif pairs is not None and isinstance(op, ops.Conv | ops.ConvTranspose):
@@ -87,6 +92,16 @@ class Coherence:
         if result.pairs is not None and not self._is_followed(node.inputs[0]):
             result.pairs = None
         return [result, *found]
+
+    def adds_up(self, index: int) -> bool:
+        """Return whether a layer of fixed weights adds up pairs that are followed to it."""
+        node = self._nodes[index]
+        return self._is_followed(index) and self._has_all(node)
+
+    def _has_all(self, node: Node) -> bool:
+        if node.index not in self._complete:
+            self._complete[node.index] = is_fixed(node.op) and self.needs.has_all(node)
+        return self._complete[node.index]
 
     def _is_followed(self, index: int) -> bool:
         return self.needs.of[index].most >= LEAST
@@ -249,6 +264,12 @@ def _with_diagonal(flow: Flow, size: Lag, reach: Lag, pairs: Values | None) -> V
     return pairs
 
 
+def _uncorrelated(flow: Flow) -> Flow:
+    result = flow.times(1.0)
+    result.correlation = None
+    return result
+
+
 def _with_values(flow: Flow, values: Values) -> Flow:
     return Flow(
         flow.start,
@@ -259,6 +280,23 @@ def _with_values(flow: Flow, values: Values) -> Flow:
         flow.profile,
         flow.correlation,
     )
+
+
+def carries_pairs(op: ops.Op | None) -> bool:
+    """Return whether pairs of gradients are followed through a layer, where they count."""
+    return is_fixed(op) or isinstance(op, _CARRIERS)
+
+
+_CARRIERS = (
+    *SCALING,
+    Activation,
+    ops.Conv,
+    ops.ConvTranspose,
+    ops.PixelShuffle,
+    ops.PixelUnshuffle,
+    ops.Add,
+    ops.Concat,
+)
 
 
 class Followed(NamedTuple):
@@ -277,6 +315,10 @@ class Followed(NamedTuple):
     coherence: Coherence | None
     left_out: float = 0.0
     too_long: bool = False
+
+    def adds_up(self, index: int) -> bool:
+        """Return whether a layer of fixed weights adds up pairs that are followed to it."""
+        return self.coherence is not None and self.coherence.adds_up(index)
 
 
 NOBODY = Followed(None)

@@ -12,6 +12,7 @@ from rfstudio.core.effective.energy_flow import Energy
 from rfstudio.core.effective.fixed_weights import SCALING, amplitudes, blends, extent, is_fixed
 from rfstudio.core.effective.read_values import fan_in, open_more
 from rfstudio.core.layer_models.pair_tables import Lag
+from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Activation, per_axis
 
@@ -39,16 +40,25 @@ class Need(NamedTuple):
         The same of those that did.
     radial
         The same of pairs along the values, over their number.
+    sums
+        By how much more overlapping windows of fixed weights add up, at most, of equal gradients
+        than of independent ones.
     """
 
     reach: Lag
     open: float
     gated: float
     radial: float
+    sums: float = 0.0
 
     @property
     def most(self) -> float:
         """About the largest share that they add."""
+        return max(self.of_gates, self.sums)
+
+    @property
+    def of_gates(self) -> float:
+        """About the largest share that they add since gates read the same samples."""
         return max(self.open, self.gated, _RADIAL * self.radial)
 
     @property
@@ -92,6 +102,11 @@ class Needs:
             self._makers[node.index] = blends(node)
         return self._makers[node.index]
 
+    def has_all(self, node: Node) -> bool:
+        """Return whether pairs are followed to all lags that a fixed layer adds up."""
+        reach = self.of[node.index].reach
+        return all(extent(a.T) <= r for a, r in zip(amplitudes(node), reach, strict=True))
+
     def cost(self, target: int) -> tuple[int, float]:
         """Return how many pairs are followed on the way from a layer, and what they may add.
 
@@ -112,7 +127,7 @@ class Needs:
                     if need.most < LEAST:
                         continue
                     if made:
-                        most = max(most, need.most)
+                        most = max(most, need.of_gates)
                     if source not in followed:
                         followed.add(source)
                         sides = zip(need.reach, self._nodes[source].size, strict=True)
@@ -133,13 +148,14 @@ class Needs:
                 max(s.open for s in sources),
                 max(s.gated for s in sources),
                 max(s.radial for s in sources),
+                max(s.sums for s in sources),
             )
         below = sources[0]
         if isinstance(op, Activation):
             x = self._energy.moments(node.inputs[0])
             passed = 0.6 * below.open
             most = max(passed, below.gated if x.square > 0 else 0.0)
-            return Need(below.reach, most, 0.0, below.radial)
+            return Need(below.reach, most, 0.0, below.radial, below.sums)
         if isinstance(op, ops.Conv | ops.ConvTranspose):
             return self._need_of_weights(node, below)
         if isinstance(op, ops.PixelShuffle):
@@ -149,14 +165,19 @@ class Needs:
             r = op.downscale_factor
             return below._replace(reach=tuple([x // r for x in below.reach]))
         if is_fixed(op):
-            if below.most < LEAST:
+            matrices = amplitudes(node)
+            more = prod([_most_sum(a) for a in matrices]) - 1
+            # Copies that are farther apart than any lag are left to autocorrelations.
+            near = max([extent(a.T) for a in matrices], default=0) <= _MOST_REACH
+            sums = max(more if near else 0.0, below.sums)
+            if max(below.most, sums) < LEAST:
                 return none
             found: list[int] = []
-            for a, far, rule in zip(amplitudes(node), below.reach, node.rules, strict=True):
+            for a, far, rule in zip(matrices, below.reach, node.rules, strict=True):
                 step = max(rule.n_in / max(rule.n_out, 1), 1e-9)
-                apart = int((far + extent(a)) / step) + 1
+                apart = max(int((far + extent(a)) / step) + 1, extent(a.T) if near else 0)
                 found.append(min(apart, _MOST_REACH, rule.n_out - 1))
-            return Need(tuple(found), below.open, below.gated, below.radial)
+            return Need(tuple(found), below.open, below.gated, below.radial, sums)
         if isinstance(op, SCALING):
             return below
         return none
@@ -168,10 +189,10 @@ class Needs:
         dilation = per_axis(op.dilation, axes)
         apart = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         forward = isinstance(op, ops.Conv)
-        radial = below.radial > LEAST
+        wide = below.radial > LEAST or below.sums > LEAST
         reach = []
         for far, r, s, n in zip(apart, below.reach, stride, node.size, strict=True):
-            more = r + far if radial else r
+            more = r + far if wide else r
             own = max(far, more) // s if forward else max(far, more * s)
             reach.append(min(own, _MOST_REACH, n - 1))
         fan = fan_in(self._energy.graph, node)
@@ -179,4 +200,11 @@ class Needs:
         shared = prod(kernel) / (prod(stride) if forward else 1)
         gated = max((shared - 1) * e2 / (np.pi * (fan + 2)), _RADIAL * below.radial)
         spread_out = 2 / max(prod(kernel), 2)
-        return Need(tuple(reach), below.open, gated, max(1 / fan, below.radial * spread_out))
+        radial = max(1 / fan, below.radial * spread_out)
+        return Need(tuple(reach), below.open, gated, radial, below.sums)
+
+
+def _most_sum(a: Values) -> float:
+    """Return how many times what independent gradients add equal ones do, at most."""
+    squares = (a**2).sum(axis=0)
+    return float((np.abs(a).sum(axis=0) ** 2 / np.where(squares > 0, squares, 1.0)).max(initial=0))

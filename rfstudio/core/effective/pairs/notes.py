@@ -8,18 +8,20 @@ import numpy as np
 
 from rfstudio.core import ops
 from rfstudio.core.effective.energy_flow import Energy
-from rfstudio.core.effective.fixed_weights import SCALING, is_fixed
+from rfstudio.core.effective.fixed_weights import SCALING, blends, is_fixed
 from rfstudio.core.effective.pairs.coherence import Followed
 from rfstudio.core.effective.pairs.needs import LEAST, Needs
 from rfstudio.core.effective.read_values import fan_in, open_more
+from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Activation
 
 _RESOLUTION = 0.005
 """Share of all energy below which a field is called exact."""
 
-_LEFT_AT_FIRST, _LEFT_LATER = 0.02, 0.06
-"""Shares of what pairs add that the first order in 1/n leaves out: where a convolution reads noise,
-and where it reads values that were rectified (sampled with 2 to 48 inputs)."""
+_LEFT_AT_FIRST, _LEFT_LATER, _LEFT_OF_OVERLAPS = 0.02, 0.06, 0.13
+"""Shares of what pairs add that the first order in 1/n leaves out: where a convolution reads noise;
+where it reads values that were rectified (sampled with 2 to 48 inputs); and where overlapping
+windows add these up once more, or what it reads was interpolated (0.07 to 0.14 in samples)."""
 
 _FIRST_ORDER = (
     "A mean over rectified values gives neighbours one gradient, and their gates look at the same "
@@ -74,15 +76,21 @@ def _of_pairs(
     energy: Energy, visited: Sequence[int], needs: Needs, added: float
 ) -> tuple[str, ...]:
     """Return notes on pairs on a way that are not modelled, and add a share of all energy."""
-    made, order, parted = False, 0.0, ""
+    made, gated, order, parted = False, False, 0.0, ""
     for i in visited:
         node = energy.graph.nodes[i]
         made = made or needs.makes(node)
         if not made:
             continue
-        if isinstance(node.op, ops.Conv | ops.ConvTranspose) and needs.of[i].gated >= LEAST:
+        gated = gated or isinstance(node.op, Activation)
+        if gated and isinstance(node.op, _WEIGHTED) and needs.of[i].gated >= LEAST:
             is_first = open_more(energy, node.inputs[0])[1] == 1.0
-            order = max(order, _LEFT_AT_FIRST if is_first else _LEFT_LATER)
+            overlaps = needs.of[node.inputs[0]].sums >= LEAST
+            if _depends_on_place(energy, node) or (overlaps and not is_first):
+                left = _LEFT_OF_OVERLAPS
+            else:
+                left = _LEFT_AT_FIRST if is_first else _LEFT_LATER
+            order = max(order, left)
         if isinstance(node.op, ops.Add):
             count = sum(needs.of[x].most >= LEAST for x in node.inputs)
             parted = node.name if count > 1 else parted
@@ -92,6 +100,23 @@ def _of_pairs(
     if parted and 2 * added > _RESOLUTION:
         found.append(_PARTED.format(parted, 2 * added))
     return tuple(found)
+
+
+_WEIGHTED = ops.Conv | ops.ConvTranspose
+
+
+def _depends_on_place(energy: Energy, node: Node) -> bool:
+    """Return whether neighbours of a layer's map have more in common in some places than others.
+
+    That is so after an interpolation and the like; gates are modelled by the distance alone.
+    """
+    nodes = energy.graph.nodes
+    source = nodes[node.inputs[0]]
+    while isinstance(source.op, (*SCALING, ops.Pad, ops.Crop)):
+        source = nodes[source.inputs[0]]
+    blended = is_fixed(source.op) and blends(source)
+    transposed = isinstance(node.op, ops.ConvTranspose) and blended
+    return transposed or (blended and isinstance(source.op, ops.Upsample | ops.AdaptiveAvgPool))
 
 
 def _of_sums(energy: Energy, visited: Sequence[int]) -> tuple[str, ...]:

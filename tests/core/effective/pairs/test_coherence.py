@@ -12,6 +12,7 @@ from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import Window
 from rfstudio.core.effective.energy_flow import energy_of
 from rfstudio.core.effective.expected import Erf, expected_erf
+from rfstudio.core.effective.fixed_weights import amplitudes
 from rfstudio.core.effective.pairs.coherence import NOBODY, coherence_of
 from rfstudio.core.layer_models.pair_tables import pair_table, read_by_both, reads, through_tables
 from rfstudio.core.network.architecture import Architecture, Layer, Residual
@@ -105,3 +106,37 @@ def test_that_pairs_of_outputs_add_to_all_pairs_that_they_read(op: Op) -> None:
                     wanted[apart + new, p] += value * weights[q + lag, p + apart]
     np.testing.assert_allclose(found.reshape(wanted.shape), wanted, atol=1e-12)
     np.testing.assert_allclose(both.reshape(same.shape), same, atol=1e-12)
+
+
+FIXED: dict[str, Op] = {
+    "overlap": ops.AvgPool(kernel_size=3, stride=1, padding=1),
+    "strided": ops.AvgPool(kernel_size=3, stride=2, ceil_mode=True, count_include_pad=False),
+    "adaptive": ops.AdaptiveAvgPool(output_size=5),
+    "linear": ops.Upsample(scale_factor=2, mode="linear"),
+    "corners": ops.Upsample(size=11, mode="linear", align_corners=True),
+    "nearest": ops.Upsample(scale_factor=2),
+    "reflection": ops.Pad(padding=2, mode="reflect"),
+}
+
+
+@pytest.mark.parametrize("second", FIXED)
+@pytest.mark.parametrize("first", FIXED)
+def test_that_means_around_a_convolution_add_up_what_its_weights_have_in_common(
+    first: str, second: str
+) -> None:
+    # Without gates the gradient is linear in the weights w_t of variance 2/3: its energy at pixel i
+    # is the sum over t of 2/3 (B S_t A)², A and B being the two means, S_t the shift of one tap.
+    channels = 5
+    layers = [FIXED[first], _conv(3, channels, padding=1), FIXED[second]]
+    items = tuple(map(Layer, layers))
+    graph = expand(Architecture("test", "", "", (8,), 1, items))
+    before, conv, after = graph.nodes[1:]
+    unit = after.size[0] // 2
+    erf = expected_erf(graph, 3, (unit,))
+    energy = np.zeros(8)
+    for tap in range(3):
+        shift = np.eye(conv.size[0], before.size[0], tap - 1)
+        row = amplitudes(after)[0][unit] @ shift @ amplitudes(before)[0]
+        energy += channels * 2 / 3 * row**2
+    np.testing.assert_allclose(erf.map, energy, rtol=1e-9, atol=1e-12)
+    assert erf.exact
