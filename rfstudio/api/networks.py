@@ -14,7 +14,7 @@ from rfstudio.core.fields.analysis import analyze as _analyze
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand
 from rfstudio.engine.process.torch_import import need_torch
-from rfstudio.importing.reference import is_exported_program, reference_of
+from rfstudio.importing.reference import is_exported_program, is_onnx, reference_of
 from rfstudio.importing.report import no_network
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Network: TypeAlias = "str | Path | Architecture | nn.Module"
 """A preset's name, the path of a file, a network itself, or a torch module.
 
-Files are architecture files (YAML) and exported programs (``.pt2``).
+Files are architecture files (YAML), exported programs (``.pt2``) and ONNX files.
 """
 
 
@@ -54,8 +54,8 @@ def load(
     network
         What is meant; a network itself is returned as it is.
     input_size
-        Size of the image along each axis, in pixels, that a module is imported for; others have
-        a size of their own.
+        Size of the image along each axis, in pixels, that a module is imported for, or an ONNX
+        file that leaves it open; others have a size of their own.
     trust
         Whether Python code may be run to make a module: ``"package.module:callable"`` or
         ``"file.py:callable"``.
@@ -92,6 +92,10 @@ def load(
         from rfstudio.engine.importing.pt2 import load_pt2
 
         return load_pt2(Path(network))
+    if is_onnx(network) and _is_file(str(network)):
+        from rfstudio.formats.onnx.load import load_onnx
+
+        return load_onnx(Path(network), input_size)
     from rfstudio.formats.networks.presets import open_network
 
     return open_network(str(network))

@@ -19,9 +19,9 @@ from rfstudio.cli.words import FIGURES, FORMATS, MAPS, NETWORKS
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
 
-NETWORK is the name of a preset (rfstudio presets) or the path of a YAML file or of an exported
-program (.pt2); for commands also package.module:callable or file.py:callable, code that makes a
-torch module, with --trust and --input-size.
+NETWORK is the name of a preset (rfstudio presets) or the path of a YAML file, of an exported
+program (.pt2) or of an ONNX file; for commands also package.module:callable or file.py:callable,
+code that makes a torch module, with --trust and --input-size.
 """
 
 _EPILOGUE = """\
@@ -277,7 +277,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "network",
         metavar="NETWORK",
-        help="a preset's name, a YAML file or a .pt2; - is standard input",
+        help="a preset's name, a YAML file, a .pt2 or a .onnx; - is standard input",
     )
     _add_trust(parser)
 

@@ -1,4 +1,4 @@
-"""Names of what is imported: exported programs, and Python code that makes a model.
+"""Names of what is imported: exported programs, ONNX files, and Python code that makes a model.
 
 Code is ``package.module:callable`` or ``file.py:callable``.
 """
@@ -15,6 +15,9 @@ _CODE = re.compile(rf"(?P<place>{_WORD}(\.{_WORD})*|.*\.py):(?P<name>{_WORD}(\.{
 
 PT2 = ".pt2"
 """How names of exported programs end."""
+
+ONNX = ".onnx"
+"""How names of ONNX files end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +63,13 @@ def reference_of(text: str) -> Reference | None:
 def is_exported_program(path: str | Path) -> bool:
     """Whether a path is that of an exported program, by its name."""
     return Path(path).suffix.lower() == PT2
+
+
+def is_onnx(path: str | Path) -> bool:
+    """Whether a path is that of an ONNX file, by its name."""
+    return Path(path).suffix.lower() == ONNX
+
+
+def is_model_file(path: str | Path) -> bool:
+    """Whether a path is that of a model that is imported as data, by its name."""
+    return is_exported_program(path) or is_onnx(path)

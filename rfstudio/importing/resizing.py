@@ -5,19 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
+import numpy as np
+
 from rfstudio.core import ops
 from rfstudio.importing.layout import (
     CHANNEL,
+    FREE,
     Digit,
     Dim,
     View,
     joined,
     reshaped,
 )
+from rfstudio.importing.positions import Indices
 from rfstudio.importing.records import Record
-from rfstudio.importing.rules import rule
+from rfstudio.importing.rules import Misfit, rule
 from rfstudio.importing.slicing import Slicing
 from rfstudio.importing.sliding_window import Windows
+
+_MAX_TAPS = 16
+"""Samples that an interpolation without an op of its own blends; those of more read all."""
 
 
 class Resizing(Slicing, Windows):
@@ -83,6 +90,71 @@ class Resizing(Slicing, Windows):
             op = ops.Upsample(size=tuple(size), mode=mode, align_corners=align)
         node = self.maps.add(op, [view.node], tuple(size))
         return self.after_window(view, node, None, [i for i in spatial if i in where], where, 1)
+
+    @rule("resample")
+    def _resample(self, record: Record) -> View:
+        """Interpolation of any kind; options: taps {dimension: (first, last) sample of each}."""
+        view, taps = (
+            self.maps.unrolled(self.maps.settled(self.view(record))),
+            record.options["taps"],
+        )
+        places = sorted(taps)
+        if any(x.axis in (CHANNEL, FREE) for i in places for x in view.dims[i].digits):
+            raise Misfit("channels are interpolated")
+        view, where = self.placed(view, places)
+        if any(i not in where or self.step_of(view, i, where[i]) != 1 for i in places):
+            raise Misfit("interpolation inside blocks")
+        both = {where[i]: taps[i] for i in places}
+        if all((low == high).all() for low, high in both.values()):
+            size = self.size(view)
+            maps = [both[a][0] if a in both else np.arange(n) for a, n in enumerate(size)]
+            node = self.maps.remapped(view.node, maps)
+        else:
+            node = view.node
+            for axis, (low, high) in both.items():
+                node = self._blended(node, axis, low, high)
+        return self.after_window(view, node, None, places, where, 1)
+
+    def _blended(self, node: int, axis: int, low: Indices, high: Indices) -> int:
+        """Return a map each of whose positions along an axis reads a run of positions."""
+        have = self.maps.nodes[node]
+        found = _as_window(low, high, have.size[axis])
+        if found is not None:  # the map gets smaller, by a whole factor
+            return self._window_along(node, axis, *found)
+        n, m = have.size[axis], len(low)
+        maps: list[Indices] = [np.arange(k) for k in have.size]
+        if m % n == 0:  # it gets larger: each sample is repeated, then a window blends neighbours
+            factor, where = m // n, np.arange(m)
+            repeated = where // factor
+            last = repeated[(where + factor - 1).clip(0, m - 1)]
+            if (low == repeated).all() and (high == last).all():
+                maps[axis] = repeated
+                node = self.maps.remapped(node, maps)
+                return self._window_along(node, axis, factor, 1, (0, factor - 1))
+        spread = int((high - low).max()) + 1
+        if spread > _MAX_TAPS:
+            self.maps.remark("global", "an interpolation of many samples is assumed to read all")
+            size = tuple(m if a == axis else k for a, k in enumerate(have.size))
+            return self.maps.whole([node], size, have.channels, "resize")
+        parts = []
+        for k in range(spread):
+            maps[axis] = np.minimum(low + k, high)
+            parts.append(self.maps.remapped(node, maps))
+        return self.maps.add(ops.Add(), parts)
+
+    def _window_along(
+        self, node: int, axis: int, kernel: int, stride: int, padding: tuple[int, int]
+    ) -> int:
+        """Add a window of fixed weights that slides along one axis."""
+        mine = [a == axis for a in range(self.maps.axes)]
+        return self.maps.custom(
+            [node],
+            self.maps.nodes[node].channels,
+            "resize",
+            kernel_size=tuple(kernel if x else 1 for x in mine),
+            stride=tuple(stride if x else 1 for x in mine),
+            padding=tuple(padding if x else (0, 0) for x in mine),
+        )
 
     @rule("pad")
     def _pad(self, record: Record) -> View:
@@ -215,6 +287,32 @@ class Resizing(Slicing, Windows):
         )
         node = self.maps.add(op, [view.node])
         return self.after_window(view, node, 1, [2, 3], where, record.shape[1])
+
+
+def _as_window(low: Indices, high: Indices, n: int) -> tuple[int, int, tuple[int, int]] | None:
+    """Return kernel, stride and padding of a window that reads from `low` to `high`, if one does.
+
+    Examples
+    --------
+    >>> _as_window(np.array([0, 1, 3]), np.array([2, 4, 5]), 6)
+    (4, 2, (1, 0))
+    """
+    places = np.arange(len(low))
+    inner = np.flatnonzero((low > 0) & (high < n - 1))
+    if len(low) < 2 or not len(inner):
+        return None
+    at = int(inner[0])
+    other = at + 1 if at + 1 < len(low) else at - 1
+    kernel = int(high[at] - low[at]) + 1
+    for stride in {abs(int(x[other] - x[at])) for x in (low, high)} - {0}:
+        starts = (places - at) * stride + int(low[at])
+        before, after = max(-int(starts[0]), 0), int(starts[-1]) + kernel - n
+        same = (low == starts.clip(0)).all() and (
+            high == (starts + kernel - 1).clip(0, n - 1)
+        ).all()
+        if same and -int(starts[0]) == before:
+            return kernel, stride, (before, after)
+    return None
 
 
 def _transposed(n: int, k: int, s: int, d: int, p: tuple[int, int]) -> int:
