@@ -1,4 +1,4 @@
-"""What the window imports: an exported program, or code that its user agreed to run."""
+"""What the window imports: a file of a model, or code that its user agreed to run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class ImportRequest:
     Attributes
     ----------
     source
-        An exported program; or code, which is run, so the user must have agreed.
+        An exported program or an ONNX file; or code, which is run, so the user must have agreed.
     input_size
-        Size of the image that a module is imported for.
+        Size of the image that a module is imported for; None: as the file has it.
     """
 
     source: Path | Reference
-    input_size: tuple[int, ...] = (224, 224)
+    input_size: tuple[int, ...] | None = None
 
     @property
     def name(self) -> str:

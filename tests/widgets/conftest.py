@@ -32,6 +32,7 @@ class Answers:
         self.overwrite = False
         self.chosen_figure: FigureSettings | None = None
         self.chosen_model: ImportRequest | None = None
+        self.chosen_size: tuple[int, ...] | None = None
         self.offered_figures: list[FigureSettings] = []
         self.asked: list[str] = []
         self.reports: list[tuple[str, str]] = []
@@ -57,6 +58,10 @@ class Answers:
     def model(self, parent, text: str) -> ImportRequest | None:
         self.asked.append(f"model {text}".strip())
         return self.chosen_model
+
+    def image_size(self, parent, text: str) -> tuple[int, ...] | None:
+        self.asked.append(text)
+        return self.chosen_size
 
     def recover(self, parent, left) -> None:
         self.asked += [x.name for x in left]

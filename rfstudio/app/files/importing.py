@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
+from rfstudio.app.files.model_import import import_model
 from rfstudio.app.jobs import Job, JobRunner
 from rfstudio.core.errors import RFStudioError
-from rfstudio.engine.requests.jobs import import_network
+from rfstudio.formats.onnx.model_file import SizeUnknownError
 from rfstudio.importing.reference import Reference
 from rfstudio.importing.request import ImportRequest
 
@@ -84,6 +85,8 @@ class Importing(QObject):
         The request and the network.
     failed
         The request and why, in words.
+    size_needed
+        The request, and that it needs a size of the image, in words.
     ended
         An import has ended, in whatever way.
     """
@@ -91,6 +94,7 @@ class Importing(QObject):
     progressed = Signal(float, str)
     succeeded = Signal(object, object)
     failed = Signal(object, str)
+    size_needed = Signal(object, str)
     ended = Signal()
 
     def __init__(self, runner: JobRunner | None, parent: QObject | None = None) -> None:
@@ -113,17 +117,21 @@ class Importing(QObject):
         """
         if self._runner is None:
             raise RFStudioError("this window has no process that could import it")
-        job = self._runner.submit("import", partial(import_network, request))
+        job = self._runner.submit("import", partial(import_model, request))
         self._job = job
         job.progressed.connect(lambda done, words: self.progressed.emit(done, str(words or "")))
         job.succeeded.connect(lambda network: self.succeeded.emit(request, network))
-        job.failed.connect(lambda error: self.failed.emit(request, _words(error)))
+        job.failed.connect(lambda error: self._fail(request, error))
         job.finished.connect(partial(self._end, job))
 
     def cancel(self) -> None:
         """Drop the import that runs; its process is killed if it does not stop at once."""
         if self._job is not None:
             self._job.cancel()
+
+    def _fail(self, request: ImportRequest, error: Exception) -> None:
+        signal = self.size_needed if isinstance(error, SizeUnknownError) else self.failed
+        signal.emit(request, _words(error))
 
     def _end(self, job: Job) -> None:
         if self._job is job:

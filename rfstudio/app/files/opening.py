@@ -11,7 +11,7 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.core.errors import FormatError, Problem, RFStudioError, shown
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks.presets import names
-from rfstudio.importing.reference import is_exported_program, reference_of
+from rfstudio.importing.reference import is_model_file, reference_of
 
 LAST = "session/network"
 """Setting of the network that was open last: a path, or a preset's name."""
@@ -48,7 +48,7 @@ class Opening(NamedTuple):
     why_not_last
         Why it is not the network that was open last; empty if it is, or if there was none.
     program
-        An exported program to import as soon as the window is shown.
+        A file of a model to import as soon as the window is shown.
     code
         Code that makes a model, about which the window must ask first.
     """
@@ -88,7 +88,7 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
         if reference_of(network):
             return Opening(read_preset(START), preset=START, code=network)
         return Opening(read_preset(network))  # which says what the nearest name is
-    if is_exported_program(path):
+    if is_model_file(path):
         return Opening(read_preset(START), preset=START, program=path)
     try:
         return Opening(read_network(path), path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,16 +30,16 @@ from rfstudio.core.errors import FormatError, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.importing.imported import Imported
-from rfstudio.importing.reference import PT2, is_exported_program
+from rfstudio.importing.reference import ONNX, PT2, is_model_file
 from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.parts.fields import take_over_typed
 from rfstudio.widgets.window.import_progress import ImportProgress
 from rfstudio.widgets.window.questions import Questions
 
-NETWORK_SUFFIXES = (".yaml", ".yml", PT2)
+NETWORK_SUFFIXES = (".yaml", ".yml", PT2, ONNX)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
-_NETWORKS = "Networks (*.yaml *.yml *.pt2);;All files (*)"
+_NETWORKS = "Networks (*.yaml *.yml *.pt2 *.onnx);;All files (*)"
 _SAVED = "Networks (*.yaml *.yml);;All files (*)"
 _SOURCES = "Network (*.yaml *.yml);;PyTorch source (*.py)"
 _IMAGES = "Images (" + " ".join(f"*{x}" for x in IMAGE_SUFFIXES) + ");;All files (*)"
@@ -78,6 +79,7 @@ class FileCommands(QObject):
         studio.images.failed.connect(self._report_image)
         studio.importing.succeeded.connect(self._show_imported)
         studio.importing.failed.connect(self._report_import)
+        studio.importing.size_needed.connect(self._ask_for_size)
 
     def remember_preset(self, name: str) -> None:
         """Remember which preset the window began with."""
@@ -130,6 +132,12 @@ class FileCommands(QObject):
         remarks = "1 remark" if count == 1 else f"{count} remarks"
         self.announced.emit(f"Imported {request.name}, with {remarks} in the list of problems")
 
+    def _ask_for_size(self, request: ImportRequest, why: str) -> None:
+        """Import a file again at the size that the user names."""
+        size = self.questions.image_size(self._window, f"“{request.name}” {why}")
+        if size is not None:
+            self._import(replace(request, input_size=size))
+
     def _report_import(self, request: ImportRequest, why: str) -> None:
         self.questions.report(self._window, f"“{request.name}” was not imported.", why)
 
@@ -157,7 +165,7 @@ class FileCommands(QObject):
 
     def open_path(self, path: Path) -> None:
         """Show a network file; a broken one changes nothing and its problems are listed."""
-        if is_exported_program(path):
+        if is_model_file(path):
             self._import(ImportRequest(path))
             return
         from_file = self._try_reading(path)

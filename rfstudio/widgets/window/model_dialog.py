@@ -97,7 +97,8 @@ class ModelDialog(QDialog):
 
     def _follow(self) -> None:
         """Show what would run; it can run only when the question is complete."""
-        reference, size = reference_of(self.model.text().strip()), self._size()
+        reference = reference_of(self.model.text().strip())
+        size = size_of(self.image_size.text())
         found = None if reference is None else preview(reference)
         is_there = found is not None and found.path is not None
         self.code.setPlainText(found.text if found else "")
@@ -119,11 +120,13 @@ class ModelDialog(QDialog):
         )
         self.run.setEnabled(is_complete)
 
-    def _size(self) -> tuple[int, ...] | None:
-        words = [x for x in re.split(r"[\s×x,]+", self.image_size.text().strip()) if x]
-        if not 1 <= len(words) <= 3 or not all(_NUMBER.fullmatch(x) for x in words):
-            return None
-        return tuple(map(int, words))
+
+def size_of(text: str) -> tuple[int, ...] | None:
+    """Return the size of an image as it is typed, one to three whole numbers; None: it is none."""
+    words = [x for x in re.split(r"[\s×x,]+", text.strip()) if x]
+    if not 1 <= len(words) <= 3 or not all(_NUMBER.fullmatch(x) for x in words):
+        return None
+    return tuple(map(int, words))
 
 
 def _warning(reference: Reference, path: str) -> str:

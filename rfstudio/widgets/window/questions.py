@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.recovery import LeftOver
 from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.window.figure_dialog import FigureDialog
-from rfstudio.widgets.window.model_dialog import ModelDialog
+from rfstudio.widgets.window.model_dialog import ModelDialog, size_of
 from rfstudio.widgets.window.recover_dialog import Decision, RecoverDialog
 
 Answer = Literal["save", "discard", "cancel"]
@@ -119,6 +119,17 @@ class Questions:
         """Ask which Python code makes a model, and whether that code may run."""
         dialog = ModelDialog(text, parent)
         return dialog.request if dialog.exec() else None
+
+    def image_size(self, parent: QWidget, text: str) -> tuple[int, ...] | None:
+        """Ask for the size of the image that a model is imported for."""
+        found: tuple[int, ...] | None = None
+        typed, goes_on = "224 × 224", True
+        while goes_on and found is None:
+            typed, goes_on = QInputDialog.getText(
+                parent, "Open model", f"{text}\n\nHeight × width in pixels:", text=typed
+            )
+            found = size_of(typed)
+        return found if goes_on else None
 
     def recover(self, parent: QWidget, left: Sequence[LeftOver]) -> Decision | None:
         """Ask what to do with networks that were not saved when the program ended."""

@@ -243,3 +243,25 @@ def test_that_a_program_is_what_a_window_may_begin_with(settings: Settings, tmp_
     assert opening_for(str(path), settings).program == path
     settings.set(LAST, str(path))
     assert opening_for(None, settings).program == path
+
+
+@pytest.mark.slow
+def test_that_an_onnx_file_that_leaves_its_size_open_is_asked_about(
+    window: MainWindow, answers, qtbot: QtBot, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx")
+    from tests.formats.onnx.onnx_models import model, node, saved, weights
+
+    conv = model([node("Conv", "x w")], {"w": weights(3, 2, 3, 3)}, shape=("N", 2, "H", "W"))
+    path = saved(conv, tmp_path)
+    answers.chosen_size = (20, 16)
+    files, importing = window.files, window.studio.importing
+    with qtbot.waitSignal(importing.succeeded, timeout=60_000):
+        files.open_dropped(path)
+    assert "takes images of any size" in answers.asked[-1]
+    assert window.studio.document.architecture.input_size == (20, 16)
+    assert files.reopening_name == str(path)
+    answers.chosen_size = None
+    with qtbot.waitSignal(importing.ended, timeout=60_000):
+        files.open_dropped(path)
+    assert answers.reports == []
