@@ -295,7 +295,7 @@ def _as_window(low: Indices, high: Indices, n: int) -> tuple[int, int, tuple[int
     Examples
     --------
     >>> _as_window(np.array([0, 1, 3]), np.array([2, 4, 5]), 6)
-    (4, 2, (1, 0))
+    (4, 2, (1, 1))
     """
     places = np.arange(len(low))
     inner = np.flatnonzero((low > 0) & (high < n - 1))
@@ -311,7 +311,7 @@ def _as_window(low: Indices, high: Indices, n: int) -> tuple[int, int, tuple[int
             high == (starts + kernel - 1).clip(0, n - 1)
         ).all()
         if same and -int(starts[0]) == before:
-            return kernel, stride, (before, after)
+            return kernel, stride, (before, 0 if -stride < after < 0 else after)
     return None
 
 
