@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rfstudio.core.fields.remarks.remark import Diagnostic
 from rfstudio.core.network.architecture import Architecture, Item
+from rfstudio.importing.layout import Dims
 from rfstudio.importing.report import Report
 
 
@@ -24,12 +25,15 @@ class Imported(Architecture):
         The items as imported, by which an edit is noticed.
     weights
         For each layer with learned tensors their names in the module's state dict.
+    layouts
+        For each submodule what the dimensions of its output run through.
     """
 
     report: Report = field(default_factory=Report, compare=False)
     module: object | None = field(default=None, compare=False, repr=False)
     original: tuple[Item, ...] = field(default=(), compare=False, repr=False)
     weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    layouts: Mapping[str, Dims] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_unedited(self) -> bool:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 CHANNEL = -1
 """The "axis" of digits that run through channels."""
 
@@ -140,6 +143,49 @@ class Scores:
     others: tuple[int, ...] = ()
     cut: bool = False
     masked: bool = False
+
+
+def places_of(dims: Dims, size: Sequence[int], channels: int) -> NDArray[np.int64] | None:
+    """Return where in a tensor the values of a map are.
+
+    Parameters
+    ----------
+    dims
+        What the dimensions of the tensor run through.
+    size, channels
+        Of the map.
+
+    Returns
+    -------
+    (channels, *size) array
+        Indices into the flattened tensor; None if it does not hold all values of the map.
+
+    Examples
+    --------
+    >>> rows = Dim((Digit(0, 2),))
+    >>> places_of((rows, Dim((Digit(CHANNEL, 3),))), (2,), 3).tolist()
+    [[0, 3], [1, 4], [2, 5]]
+    """
+    shape = (channels, *size)
+    result: NDArray[np.int64] = np.zeros((1,) * len(shape), np.int64)
+    covered = [1] * len(shape)
+    stride = 1
+    for dim in reversed(dims):
+        step = stride
+        result = result + dim.extra * stride
+        for digit in reversed(dim.digits):
+            if digit.is_key:
+                return None
+            place = 0 if digit.axis == CHANNEL else digit.axis + 1
+            if digit.axis != FREE and place < len(shape):
+                where = np.arange(shape[place]) // digit.stride % digit.size * step
+                result = result + where.reshape(
+                    [-1 if i == place else 1 for i in range(len(shape))]
+                )
+                covered[place] *= digit.size
+            step *= digit.size
+        stride *= dim.size
+    return np.broadcast_to(result, shape) if covered == list(shape) else None
 
 
 def joined(digits: Iterable[Digit]) -> tuple[Digit, ...]:

@@ -48,12 +48,15 @@ class Mark(NamedTuple):
         Number of maps when it ended.
     op
         What it is, if it does nothing at inference.
+    dims
+        What the dimensions of its output run through; empty: it does not depend on the image.
     """
 
     scope: Scope
     node: int
     time: int
     op: Op | None
+    dims: Dims = ()
 
 
 class Tracker(Writing, Resizing, Recurring, Products):
@@ -150,9 +153,9 @@ class Tracker(Writing, Resizing, Recurring, Products):
         view = self.view(record)
         if view.scores is None and not any(view.offsets):
             settled = self._as_map(self.maps.settled(view))
-            self.marks.append(
-                Mark(record.scope, settled.node, len(self.maps.nodes), record.options.get("op"))
-            )
+            op = record.options.get("op")
+            count = len(self.maps.nodes)
+            self.marks.append(Mark(record.scope, settled.node, count, op, settled.dims))
             return settled
         return view
 

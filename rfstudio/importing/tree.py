@@ -48,6 +48,7 @@ def network_of(program: Program, module: object | None = None) -> Imported:
         module=module,
         original=items,
         weights=weights,
+        layouts={".".join(x.scope): x.dims for x in tracker.marks if x.scope and x.dims},
     )
 
 

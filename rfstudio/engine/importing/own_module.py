@@ -12,11 +12,13 @@ from difflib import get_close_matches
 from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from rfstudio.core.network.graph import expand
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.importing.imported import Imported
+from rfstudio.importing.layout import Dims, places_of
 
 _CALL = re.compile(r"@(\d+)")
 
@@ -40,6 +42,8 @@ class LayerOfModule(nn.Module):
         Path of the submodule; ``path@1`` is its second call.
     channels, size
         Of its map.
+    layout
+        What the dimensions of its output run through; empty: not known.
 
     Raises
     ------
@@ -47,7 +51,14 @@ class LayerOfModule(nn.Module):
         If there is no such submodule.
     """
 
-    def __init__(self, module: nn.Module, layer: str, channels: int, size: Sequence[int]) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        layer: str,
+        channels: int,
+        size: Sequence[int],
+        layout: Dims = (),
+    ) -> None:
         super().__init__()
         path = _CALL.sub("", layer)
         known = dict(module.named_modules())
@@ -56,6 +67,8 @@ class LayerOfModule(nn.Module):
         self.module = copy.deepcopy(module).eval()
         self._path, self._call = path, sum(map(int, _CALL.findall(layer)))
         self._channels, self._size = channels, tuple(size)
+        self._shape = tuple(x.size for x in layout)
+        self._places = places_of(layout, self._size, channels) if layout else None
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the map of the submodule."""
@@ -69,15 +82,20 @@ class LayerOfModule(nn.Module):
         try:
             self.module(image)
         except _Reached as reached:
-            return self._as_map(reached.output)
+            return self._as_map(reached.output, len(image))
         finally:
             handle.remove()
         raise MeasurementError(f"'{self._path}' was not called for this image")
 
-    def _as_map(self, output: object) -> Tensor:
+    def _as_map(self, output: object, images: int) -> Tensor:
         tensor = next(_tensors(output), None)
         if tensor is None:
             raise MeasurementError(f"'{self._path}' returns no tensor")
+        known = (images * self._shape[0], *self._shape[1:]) if self._shape else ()
+        if self._places is not None and tuple(tensor.shape) == known:
+            # In any order: tokens may be those of one window after the other, windows be images.
+            places = torch.from_numpy(self._places.copy()).to(tensor.device)
+            return tensor.reshape(images, -1)[:, places]
         found = as_map(tensor, self._channels, self._size)
         if found is None:
             shape = "×".join(map(str, tensor.shape))
@@ -102,7 +120,8 @@ def layer_of(network: Imported, layer: str, input_size: Sequence[int] | None) ->
         return None
     graph = expand(network, None if input_size is None else tuple(input_size))
     node = graph.nodes[graph.index(layer)]
-    return LayerOfModule(network.module, layer, node.channels, node.size).eval()
+    layout = network.layouts.get(layer, ())
+    return LayerOfModule(network.module, layer, node.channels, node.size, layout).eval()
 
 
 def as_map(x: Tensor, channels: int, size: tuple[int, ...]) -> Tensor | None:

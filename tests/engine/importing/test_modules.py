@@ -13,6 +13,7 @@ from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.network.architecture import Repeat, Residual, Sequence, walk
 from rfstudio.engine.importing.export import ExportError
 from rfstudio.engine.importing.load import load_module
+from rfstudio.engine.importing.own_module import layer_of
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.importing.imported import Imported
@@ -199,3 +200,35 @@ def test_that_a_training_module_is_left_in_training() -> None:
     load_module(module, (32, 32))
     assert all(x.training for x in module.modules())
     assert not module.stem._forward_hooks
+
+
+class _InBlocks(nn.Module):
+    """Tokens in the order of blocks, first with one image a block, then with one token a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.blocks, self.order = nn.Conv2d(3, 4, 3, 2, 1), nn.Linear(4, 4), nn.LayerNorm(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.a(x)
+        n, c, h, w = x.shape
+        x = x.view(n, c, h // 2, 2, w // 4, 4).permute(0, 2, 4, 3, 5, 1)
+        x = self.blocks(x.reshape(-1, 8, c))
+        result: torch.Tensor = self.order(x.reshape(n, h * w, c))
+        return result
+
+
+@pytest.mark.parametrize("layer", ["blocks", "order"])
+def test_that_tokens_in_any_order_are_measured_as_the_map_that_is_shown(layer: str) -> None:
+    torch.manual_seed(1)
+    module = _InBlocks().eval()
+    network = load_module(module, (16, 16))
+    assert analyze(network)[layer].output_size == (8, 8)
+    measured = layer_of(network, layer, None)
+    assert measured is not None
+    images = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        found = measured(images)
+        wanted = module.blocks(module.a(images).movedim(1, -1))
+        wanted = wanted if layer == "blocks" else module.order(wanted)
+    torch.testing.assert_close(found, wanted.movedim(-1, 1))
