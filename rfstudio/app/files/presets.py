@@ -14,8 +14,11 @@ _FAMILIES = (
     ("Inception", ("googlenet", "inception", "xception")),
     ("Mobile and dense", ("mobilenet", "efficientnet", "densenet")),
     ("Segmentation", ("unet", "fcn", "deeplab")),
+    ("Detection", ("darknet", "fpn", "yolo")),
+    ("Pictures that are made", ("cyclegan", "patchgan")),
     ("Large kernels and attention", ("convnext", "replknet", "vit", "swin")),
-    ("Sequences and theory", ("tcn", "wavenet", "luo")),
+    ("Sound, text and other sequences", ("crnn", "hifigan", "spliceai", "tcn", "wav")),
+    ("Theory", ("luo",)),
 )
 
 
