@@ -289,6 +289,7 @@ def test_that_bounds_of_the_other_file_hold(tmp_path: Path, entries: dict[str, i
     assert "is not imported" in str(network.report)
 
 
+@pytest.mark.slow
 def test_that_mutations_of_a_file_end_in_a_sentence_or_a_network(tmp_path: Path) -> None:
     nodes = [
         *(node("Conv", "x w", "a", pads=[1, 1, 1, 1]), node("Shape", "a", "s")),
