@@ -100,6 +100,8 @@ def operation(draw: st.DrawFn, op_type: type[Op], axes: int) -> Op:
     elif op_type is ops.Pad:
         padding = values.get("padding")
         values["padding"] = 1 if padding is None or isinstance(padding, str) else padding
+    elif op_type is ops.Split and values.get("channels") is not None:
+        values.pop("parts", None)
     elif op_type is ops.ConvTranspose and isinstance(values.get("padding"), str):
         values["padding"] = 1
     try:
@@ -221,6 +223,9 @@ def _value(parameter: Parameter, axes: int) -> st.SearchStrategy[Any]:
                 if parameter.required or parameter.default is not None
                 else st.one_of(st.none(), small)
             )
+        case Kind.INTEGERS:
+            some = st.lists(st.integers(max(least, 1), 8), min_size=1, max_size=3).map(tuple)
+            return some if parameter.required else st.one_of(st.none(), some)
         case Kind.NUMBER if parameter.name == "eps":  # less, and nothing but rounding is left
             return st.sampled_from((1e-5, 1e-3, 0.1, 1))
         case Kind.NUMBER:

@@ -104,8 +104,8 @@ def test_that_shapes_and_parameters_are_those_of_the_module(op_type: type[Op]) -
     op = op_type.usual()
     layer = Layer(op, "tried", ("input", "input") if op.merges else ())
     network = Architecture(input_size=(14, 14), channels=16, layers=(layer,))
-    source, node = expand(network).nodes
-    module = to_torch(network)
+    source, node, *_ = expand(network).nodes
+    module = to_torch(network, "tried")
     assert module(torch.zeros(1, 16, 14, 14)).shape == (1, node.channels, *node.size)
     count = sum(x.numel() for x in module.parameters())
     assert op.costs(16, node.channels, source.size, node.size).parameters == count

@@ -101,6 +101,8 @@ _SAMPLES: tuple[Op, ...] = (
     ops.Softmax(),
     ops.Identity(),
     ops.ChannelShuffle(groups=4),
+    ops.ChannelSlice(start=2, stop=-2, step=3),
+    ops.Split(channels=(3, 5)),
     ops.Dropout(),
     ops.BatchNorm(),
     ops.BatchNorm(affine=False),

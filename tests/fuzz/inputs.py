@@ -152,6 +152,8 @@ def _value(rng: random.Random, parameter: Parameter, axes: int):
             return rng.choice(_MODES if rng.random() < 0.03 else parameter.choices)
         case Kind.INTEGER:
             return small
+        case Kind.INTEGERS:
+            return rng.choice(([1, 2], [4, 4], [small], small, []))
         case Kind.GROUPS:
             return rng.choice((1, 2, "depthwise", small))
         case Kind.TEXT:

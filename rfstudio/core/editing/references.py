@@ -28,9 +28,11 @@ from rfstudio.core.network.architecture import (
 )
 from rfstudio.core.network.given_names import GivenNames
 from rfstudio.core.network.graph import MAX_LAYERS
+from rfstudio.core.ops import Split
 
 _MARK = "\0"
 _INPUT_TAG = 0
+_PART = "part"
 
 Items: TypeAlias = tuple[Item, ...]
 
@@ -46,7 +48,8 @@ class Thing(NamedTuple):
         For each repeat around it, outermost first, its tag and the turn; None: the reader's own
         turn.
     part
-        Empty: the item's output; "merge": the node that joins it; otherwise a turn of a repeat.
+        Empty: the item's output; "merge": the node that joins it; "part" and a number: that part
+        of a split; otherwise a turn of a repeat.
     """
 
     tag: int
@@ -313,6 +316,10 @@ class _Walk:
             thing = Thing(tag, place.turns)
             path = name_of(item.name) or self._given.numbered(place.scopes[0], item.op.keyword)
             self._name(thing, place.scopes[0] + path)
+            if isinstance(item.op, Split):
+                for number in range(min(item.op.count, MAX_LAYERS)):
+                    part = thing._replace(part=f"{_PART}{number}")
+                    self._name(part, f"{place.scopes[0]}{path}.{number}")
             return item, thing
         return self._container(item, tag, place, source)
 

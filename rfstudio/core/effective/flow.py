@@ -23,7 +23,8 @@ from rfstudio.core.layer_models.spread import AxisSpread, Spreads, Values, Windo
 from rfstudio.core.work import A_CALL, spend
 
 Profile: TypeAlias = tuple[float, ...] | None
-"""For each run of channels its share of a flow, the first being 1; None: all have the same."""
+"""For each run of channels its share of a flow, the first that is not 0 being 1; None: all have
+the same."""
 
 _MANY_TAPS = 64
 """Taps of a window above which their mean is taken where gradients depend on each other."""
@@ -195,6 +196,23 @@ class Flow:
         spend(_A_SHARE * len(runs))
         return self.with_shares(means_over_runs(zip(runs, self.profile, strict=True), wider))
 
+    def among(self, counts: tuple[int, ...], runs: tuple[int, ...]) -> Flow:
+        """Return the flow of a slice of channels as one of all of them, with mean shares.
+
+        Parameters
+        ----------
+        counts
+            For each run of all channels how many the slice has; those that it has none of are not
+            runs of the slice.
+        runs
+            Number of channels in each run.
+        """
+        spend(_A_SHARE * len(runs))
+        shares = iter(self.profile or (1.0,) * len(runs))
+        return self.with_shares(
+            tuple([k / n * next(shares) if k else 0.0 for k, n in zip(counts, runs, strict=True)])
+        )
+
     def cut(self, size: tuple[int, ...]) -> Flow | None:
         """Return what of the flow is on a map of that size, as a faulty merge may not have."""
         spend(2 * A_CALL)
@@ -277,10 +295,12 @@ def box_within(
 
 
 def _normalized(shares: tuple[float, ...]) -> tuple[float, Profile]:
-    """Return the first share and the shares over it; no profile if all are the same."""
+    """Return the first share that is not 0 and the shares over it; no profile if all are equal."""
     first = shares[0]
     if first <= 0:
-        return first, None
+        first = next((x for x in shares if x > 0), 0.0)
+        if first <= 0:
+            return 0.0, None
     nearly = 1e-12 * first
     if abs(shares[-1] - first) <= nearly and max(shares) - min(shares) <= nearly:
         return first, None

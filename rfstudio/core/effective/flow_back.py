@@ -94,6 +94,9 @@ def flow_back(
                 scale *= how.keep  # type: ignore[operator]
             else:
                 flows, scale = _through(flows, how, scale), 1.0
+            if runs is not None and isinstance(node.op, ops.ChannelSlice):
+                wider = runs[node.inputs[0]]
+                flows = [x.among(node.op.counts(wider), wider) for x in flows]
         source = node.inputs[0]
         is_next = source == i - 1 and len(node.inputs) == 1
         if is_next and flows and source not in arriving and send.is_plain(i, source):

@@ -61,6 +61,12 @@ def _spread_to(channels: int, size: tuple[int, ...]) -> ops.Broadcast:
     return ops.Broadcast(channels=channels, size=size)
 
 
+@lru_cache(maxsize=4096)
+def _part_of(start: int, stop: int) -> ops.ChannelSlice:
+    """Return what takes one part of a split: one object, too."""
+    return ops.ChannelSlice(start=start, stop=stop)
+
+
 def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
     """Return the operations that change neither positions nor channels, whatever they read."""
     return frozenset(
@@ -310,7 +316,27 @@ class _Expansion:
             size, other = self.nodes[sources[0]].size, self.nodes[model].size
             if 0 not in other:  # an empty map has a fault of its own
                 op = _following(op, size, other)
-        return self._node(name, op, sources, location)
+        index = self._node(name, op, sources, location)
+        if isinstance(op, ops.Split):
+            self._parts(op, index, location)
+        return index
+
+    def _parts(self, op: ops.Split, index: int, location: Location) -> None:
+        """Add a layer for each part of a split, that reads the split alone."""
+        nodes, whole = self.nodes, self.nodes[index]
+        rules = identity_rules(whole.size)
+        for number, (start, stop) in enumerate(op.slices(whole.channels)):
+            if len(nodes) > self._max_layers:
+                self._too_many(location)
+                return
+            path = f"{whole.name}.{number}"
+            if path in self.paths:
+                self._used_twice(location, path, "layer")
+                path = self._distinct(path)
+            self.paths[path] = len(nodes)
+            part = _part_of(start, stop)
+            channels = max(stop - start, 1)
+            nodes.append(Node(len(nodes), path, part, (index,), whole.size, channels, None, rules))
 
     def _grown(self, op: Op, location: Location, name: str) -> Op:
         """Return an operation with what the repeats around it have multiplied so far."""

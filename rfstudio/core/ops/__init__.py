@@ -20,6 +20,7 @@ from rfstudio.core.ops import (
     blocks,
     border,
     broadcast,
+    channels,
     convolution,
     custom,
     dense,
@@ -37,6 +38,7 @@ from rfstudio.core.ops.attention import *
 from rfstudio.core.ops.blocks import *
 from rfstudio.core.ops.border import *
 from rfstudio.core.ops.broadcast import *
+from rfstudio.core.ops.channels import *
 from rfstudio.core.ops.convolution import *
 from rfstudio.core.ops.custom import *
 from rfstudio.core.ops.dense import *
@@ -55,7 +57,7 @@ from rfstudio.core.ops.values import *
 
 _FAMILIES = (
     *(convolution, pool, custom, resample, border, broadcast, moves, blocks),
-    *(activation, plain, dense, norm, gate, attention, recurrent, merge),
+    *(activation, plain, channels, dense, norm, gate, attention, recurrent, merge),
 )
 
 

@@ -124,6 +124,9 @@ class Operation:
                 if value == "valid":
                     value = 0
                 object.__setattr__(self, parameter.name, value)
+            elif parameter.kind is Kind.INTEGERS and isinstance(value, list):
+                value = tuple(value)
+                object.__setattr__(self, parameter.name, value)
             message = fault(parameter, value)
             if message:
                 raise OpError(f"{parameter.name} must be {message}, not {value!r}")

@@ -49,6 +49,7 @@ class Kind(Enum):
     )
     SCALES = "a positive number or one per axis"
     INTEGER = "a whole number"
+    INTEGERS = "a list of whole numbers"
     NUMBER = "a number"
     BOOLEAN = "true or false"
     FLAGS = "true or false or one per axis"
@@ -216,6 +217,8 @@ def fault(parameter: Parameter, value: Any) -> str:
     match parameter.kind:
         case Kind.INTEGER:
             good = _is_int(value)
+        case Kind.INTEGERS:
+            good = isinstance(value, tuple | list) and bool(value) and all(map(_is_int, value))
         case Kind.SIZES:
             good = bool(entries) and all(map(_is_int, entries))
         case Kind.KEPT_SIZES:

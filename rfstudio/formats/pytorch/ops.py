@@ -499,8 +499,16 @@ def _channel_shuffle(op: ops.ChannelShuffle, _: Node, __: Sequence[Node]) -> Wri
     return Written("{self}({0})", f"nn.ChannelShuffle({op.groups})")
 
 
-@writer_for(ops.Identity)
-def _identity(_: ops.Identity, __: Node, ___: Sequence[Node]) -> Written:
+@writer_for(ops.ChannelSlice)
+def _channel_slice(op: ops.ChannelSlice, _: Node, __: Sequence[Node]) -> Written:
+    start = op.start or ""
+    stop = "" if op.stop is None else op.stop
+    step = "" if op.step == 1 else f":{op.step}"
+    return Written(f"{{0}}[:, {start}:{stop}{step}]")
+
+
+@writer_for(ops.Identity, ops.Split)
+def _identity(_: ops.Identity | ops.Split, __: Node, ___: Sequence[Node]) -> Written:
     return Written("{0}")
 
 

@@ -397,6 +397,24 @@ class LayerEditor(TextEditor):
         return text.strip() or None
 
 
+class IntegersEditor(TextEditor):
+    """A list of whole numbers, with commas between them."""
+
+    def show_value(self, value: Any, axes: int) -> None:
+        """Show the numbers."""
+        super().show_value(", ".join(map(str, value or ())), axes)
+
+    def _announce(self) -> None:
+        entries = self.line.text().replace(",", " ").split()
+        if all(x.removeprefix("-").isdecimal() for x in entries):
+            super()._announce()
+        else:
+            self.line.setText(self._shown)
+
+    def value_of(self, text: str) -> Any:  # noqa: D102
+        return tuple(int(x) for x in text.replace(",", " ").split()) or None
+
+
 class BooleanEditor(Editor):
     """Yes or no."""
 
@@ -469,6 +487,7 @@ def _spread(values: tuple[int | None, ...], axes: int) -> tuple[int, ...]:
 
 _EDITORS: dict[Kind, Any] = {
     Kind.INTEGER: IntegerEditor,
+    Kind.INTEGERS: IntegersEditor,
     Kind.SIZES: _sizes_editor,
     Kind.KEPT_SIZES: KeptAxesEditor,
     Kind.PADDING: PaddingEditor,

@@ -86,8 +86,20 @@ class ChannelShuffleModule(Pointwise[ops.ChannelShuffle]):
         return x.reshape(batch, groups, channels // groups, *size).transpose(1, 2).reshape(x.shape)
 
 
-@layer_for(ops.Identity)
-class IdentityModule(Pointwise[ops.Identity]):
+@layer_for(ops.ChannelSlice)
+class ChannelSliceModule(Pointwise[ops.ChannelSlice]):
+    """Some of the channels."""
+
+    keeps = "nothing"
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        (x,) = inputs
+        read = self.op.indices(x.shape[1])
+        return x[:, read.start : read.stop : read.step]
+
+
+@layer_for(ops.Identity, ops.Split)
+class IdentityModule(Pointwise[ops.Identity | ops.Split]):
     """Nothing."""
 
     keeps = "nothing"
