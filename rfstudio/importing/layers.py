@@ -53,6 +53,7 @@ class Layers:
         self.remarks: list[Remark] = []
         self.record = Record("input", "", ())
         self._splits: dict[tuple[int, int, int], int] = {}
+        self._cut_in: dict[tuple[int, int, int], Scope] = {}
 
     @property
     def axes(self) -> int:
@@ -166,9 +167,21 @@ class Layers:
         key = (view.node, view.start, view.channels)
         split = self._splits.get(key)
         if split is None:
-            split = self.custom([view.node], view.channels, "split")
+            part = ops.ChannelSlice(start=view.start, stop=view.start + view.channels)
+            split = self.add(part, [view.node], channels=view.channels)
+            made_in = self._cut_in.get(key)
+            if made_in == self.record.scope[: len(made_in or ())]:
+                self.nodes[split].scope = made_in or ()
             self._splits[key] = split
         return replace(view, node=split, start=0, dims=with_channels(view.dims))
+
+    def note_cut(self, view: View) -> View:
+        """Return a view of some channels, noting that it was made in the current module.
+
+        Their slice becomes a layer only when it is read, which may be further inside.
+        """
+        self._cut_in.setdefault((view.node, view.start, view.channels), self.record.scope)
+        return view
 
     def with_depth(self, node: int, channels: int, label: str) -> int:
         """Return a map of that many channels, by repeating or merging those of `node`."""

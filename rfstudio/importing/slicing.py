@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from rfstudio.core import ops
 from rfstudio.importing.layout import (
     CHANNEL,
     FREE,
@@ -121,7 +122,7 @@ class Slicing(Rules):
             new = Digit(FREE, count, 0)
         elif digit.axis == CHANNEL:
             if step != 1:
-                return self._mixed_channels(view, place, digit, count, rest)
+                return self._mixed_channels(view, place, digit, (start, step, count), rest)
             view = replace(view, start=view.start + start * digit.stride)
             new = digit._replace(size=count)
         elif digit.is_key:
@@ -132,16 +133,27 @@ class Slicing(Rules):
         dims[place] = Dim(joined([*rest[:before], new, *rest[before:]]))
         if drop and dims[place].size == 1:
             del dims[place]
-        return replace(view, dims=tuple(dims))
+        return self.maps.note_cut(replace(view, dims=tuple(dims)))
 
     def _mixed_channels(
-        self, view: View, place: int, digit: Digit, count: int, rest: list[Digit]
+        self,
+        view: View,
+        place: int,
+        digit: Digit,
+        taken: tuple[int, int, int],
+        rest: list[Digit],
     ) -> View:
+        """Select channels by a start, a step and a number."""
+        start, step, count = taken
         dims = list(view.dims)
         dims[place] = Dim(joined([digit._replace(size=count), *rest]))
         view = self.maps.settled(view)
         channels = view.channels // digit.size * count
-        node = self.maps.custom([view.node], channels, "slice of channels")
+        if channels == count:
+            part = ops.ChannelSlice(start=start, stop=start + step * (count - 1) + 1, step=step)
+            node = self.maps.add(part, [view.node], channels=channels)
+        else:
+            node = self.maps.custom([view.node], channels, "slice of channels")
         return replace(view, node=node, dims=with_channels(dims))
 
     def _cut_positions(
