@@ -37,8 +37,10 @@ def _pads(padding, axis, n, k, s, d):
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _margin(op: ops.Crop, axis: int, n: int) -> int:
-    """How many samples a crop takes away before the first that it leaves."""
+def _margin(op: ops.Crop | ops.Inset, axis: int, n: int) -> int:
+    """How many samples are taken away before the first that is left; negative: added."""
+    if isinstance(op, ops.Inset):
+        return -_axis(op.before, axis)
     if op.size is not None:
         return (n - min(_axis(op.size, axis), n)) // 2
     return _pads(op.margins, axis, n, 1, 1, 1)[0]
@@ -94,9 +96,11 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
         case ops.Pad():
             before = _pads(op.padding, axis, n, 1, 1, 1)[0]
             return lambda i: [i - before]
-        case ops.Crop():
-            margin = _margin(op, axis, n)
-            return lambda i: [i + margin]
+        case ops.Crop() | ops.Inset():
+            first = _margin(op, axis, n)
+            # By the formula a crop goes on beyond its map, an inset does not.
+            goes_on = isinstance(op, ops.Crop)
+            return lambda i: [i + first] if goes_on or 0 <= i + first < n else []
         case ops.Broadcast():
             return lambda i: [i] if n == m else [0]
         case ops.WindowAttention():

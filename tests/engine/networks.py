@@ -58,6 +58,7 @@ _SAMPLES: tuple[Op, ...] = (
     ops.Pad(padding=((3, 0), (2, -2)), mode="replicate"),
     ops.Pad(padding=((1, 2), (3, 1)), mode="circular"),
     ops.Crop(size=(9, 8)),
+    ops.Inset(before=(2, 0), after=(1, 3)),
     ops.Crop(margins=((1, 0), (2, 1))),
     ops.Slice(start=(1, -8), stop=(-1, 9), step=(2, 1)),
     ops.Roll(shift=(3, -2)),

@@ -32,6 +32,7 @@ def is_fixed(op: ops.Op | None) -> bool:
         | ops.Upsample
         | ops.Pad
         | ops.Crop
+        | ops.Inset
         | ops.Move,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple, get_args
 
@@ -59,6 +60,18 @@ def _following(op: FollowsSize, size: tuple[int, ...], other: tuple[int, ...]) -
 def _spread_to(channels: int, size: tuple[int, ...]) -> ops.Broadcast:
     """Return what spreads a map to a shape: one object, too."""
     return ops.Broadcast(channels=channels, size=size)
+
+
+@lru_cache(maxsize=4096)
+def _known_inset(op: ops.Inset) -> ops.Inset:
+    """Return an inset: one object for all that are equal."""
+    return op
+
+
+@lru_cache(maxsize=4096)
+def _joined_along(axis: int) -> ops.Joined:
+    """Return what joins maps along an axis: one object, too."""
+    return ops.Joined(axis)
 
 
 @lru_cache(maxsize=4096)
@@ -451,7 +464,10 @@ class _Expansion:
             )
             return index
         if len(sources) > 1:
-            sources = self._of_one_shape(op, sources, name)
+            if isinstance(op, ops.Concat) and op.axis is not None:
+                op, sources = self._along_axis(op, op.axis, sources, location, name)
+            else:
+                sources = self._of_one_shape(op, sources, name)
             first = nodes[sources[0]]
             self._check_sources(op, sources, location, name)
             index = self.paths[name] = len(nodes)
@@ -511,20 +527,48 @@ class _Expansion:
             if source in found:
                 continue
             found[source] = source
-            if shape == common:
-                continue
-            spread = _spread_to(*common)
-            path = f"{name}.{spread.keyword}"
-            if path in self.paths:
-                path = self._distinct(path)
-            found[source] = self.paths[path] = len(nodes)
-            rules = spread.axis_rules(shape[1])
-            key = (id(spread), shape[1])
-            rules = self.rules.setdefault(key, self._known_rules.get(key, rules))
-            nodes.append(
-                Node(len(nodes), path, spread, (source,), common[1], common[0], None, rules)
-            )
+            if shape != common:
+                found[source] = self._before(name, _spread_to(*common), source, common[0])
         return tuple([found[x] for x in sources])
+
+    def _along_axis(
+        self, op: ops.Concat, axis: int, sources: tuple[int, ...], location: Location, name: str
+    ) -> tuple[Op, tuple[int, ...]]:
+        """Return what joins maps along an axis, and the insets through which it reads them."""
+        shapes = [(self.nodes[x].channels, self.nodes[x].size) for x in sources]
+        found = op.insets(shapes)
+        if isinstance(found, str):
+            first, other = next(
+                ((a, b) for a, b in pairwise(sources) if self.nodes[a][4:6] != self.nodes[b][4:6]),
+                sources[:2],
+            )
+            shown = [
+                f"'{x.name}' has {shape_text(x.channels, x.size)}"
+                for x in (self.nodes[first], self.nodes[other])
+            ]
+            message = f"{op.keyword} '{name}': {found}; {shown[0]}, {shown[1]}"
+            self._fault(location, name, "shape_mismatch", message)
+            return op, sources
+        insets = [_known_inset(x) for x in found]
+        parts = [
+            self._before(name, inset, source, self.nodes[source].channels)
+            for inset, source in zip(insets, sources, strict=True)
+        ]
+        return _joined_along(axis), tuple(parts)
+
+    def _before(self, name: str, op: Op, source: int, channels: int) -> int:
+        """Add what an item brings with it between a source and itself, and return its index."""
+        nodes, size = self.nodes, self.nodes[source].size
+        path = f"{name}.{op.keyword}"
+        if path in self.paths:
+            path = self._distinct(path)
+        index = self.paths[path] = len(nodes)
+        key = (id(op), size)
+        rules = self._known_rules.get(key) or axis_rules(op, size)
+        rules = self.rules.setdefault(key, rules)
+        out = tuple([x.n_out for x in rules])
+        nodes.append(Node(index, path, op, (source,), out, channels, None, rules))
+        return index
 
     def _check_sources(
         self, op: Op, sources: tuple[int, ...], location: Location, name: str

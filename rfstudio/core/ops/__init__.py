@@ -67,7 +67,7 @@ def _defined_in(family: ModuleType) -> Iterator[type[Op]]:
         is_op = (
             isinstance(thing, type) and issubclass(thing, Operation) and "keyword" in vars(thing)
         )
-        if is_op and thing.__module__ == family.__name__:
+        if is_op and not thing.expanded_only and thing.__module__ == family.__name__:
             yield thing
 
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRules, Window
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
 from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.layer_models.pooled_values import placed
-from rfstudio.core.ops.operation import Context, FollowsSize, Free, KeepsChannels, Patternless
+from rfstudio.core.memo import remembered
+from rfstudio.core.ops.operation import (
+    Context,
+    Demands,
+    FollowsSize,
+    Free,
+    KeepsChannels,
+    Patternless,
+)
 from rfstudio.core.ops.values import (
     PADDING_TEXT,
     SIZE_OF_TEXT,
@@ -21,6 +29,9 @@ from rfstudio.core.ops.values import (
     per_axis,
     size_parameter,
 )
+
+_BEYOND = 64
+"""Positions at least, beside the end of an inset, that windows may read and which hold nothing."""
 
 PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -148,6 +159,57 @@ class Crop(Border, FollowsSize):
         """Return the margins as (before, after) per axis."""
         assert not isinstance(self.margins, str)
         return padding_per_axis(self.margins or 0, axes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inset(Border):
+    """Puts the map into a larger one that holds zeros elsewhere, where nothing is read.
+
+    The values are those of a padding with zeros, but by the formula, too, a position beside the map
+    reads nothing: it belongs to another map.  A concat along an axis reads its maps through such
+    operations, which are put in when a network is expanded.
+    """
+
+    keyword: ClassVar[str] = "inset"
+    title: ClassVar[str] = "Inset"
+
+    before: Sizes = parameter(Kind.SIZES, "Samples before the map along each axis.", 0, minimum=0)
+    after: Sizes = parameter(Kind.SIZES, "Samples after the map along each axis.", 0, minimum=0)
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(after=1)
+
+    def pads(self, axes: int) -> tuple[tuple[int, int], ...]:
+        """Return what is added as (before, after) per axis."""
+        before, after = per_axis(self.before, axes), per_axis(self.after, axes)
+        return tuple(zip(before, after, strict=True))
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        pads = self.pads(len(sizes))
+        return tuple([_inset_rule(n, *pair) for n, pair in zip(sizes, pads, strict=True)])
+
+    def demands(self, sizes: tuple[int, ...]) -> Demands:
+        pads = self.pads(len(sizes))
+        sides = [n + before + after for n, (before, after) in zip(sizes, pads, strict=True)]
+        return [
+            (m, 0 if m == n else m + max(m, _BEYOND)) for n, m in zip(sizes, sides, strict=True)
+        ]
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        return placed(place, runs, repeats=False)
+
+
+@remembered(1024)
+def _inset_rule(n: int, before: int, after: int) -> AxisRule:
+    if n == 0 or not (before or after):
+        return Window(n, n + before + after, before=before)
+    total = n + before + after
+    # At least as much again of nothing, so that what reads beyond the end finds no second turn.
+    # There are as many inputs as outputs to a period, so that the jump stays what it is.
+    beyond = max(total, _BEYOND)
+    phases = ((),) * before + tuple([(i,) for i in range(n)]) + ((),) * (after + beyond)
+    return Periodic(n, total, total + beyond, phases, by_size=True)
 
 
 def misfit_of_mode(mode: str, pads: tuple[tuple[int, int], ...], sizes: tuple[int, ...]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from rfstudio.core.layer_models.layer import (
     side_by_side,
 )
 from rfstudio.core.layer_models.moments import Moments, added, profile_of_sum
+from rfstudio.core.ops.border import Inset
 from rfstudio.core.ops.operation import (
     Context,
     Free,
@@ -26,6 +28,7 @@ from rfstudio.core.ops.operation import (
     Patternless,
     identity_rules,
 )
+from rfstudio.core.ops.values import Kind, parameter
 
 
 class Merge(Free, Patternless):
@@ -97,13 +100,70 @@ class Multiply(KeepsChannels, Merge):
 
 
 @dataclass(frozen=True, slots=True)
+class Joined(Add):
+    """Maps one after the other along an axis, of which each is already an inset with zeros.
+
+    A concat with an axis becomes it when a network is expanded.
+    """
+
+    keyword: ClassVar[str] = "concat"
+    title: ClassVar[str] = "Concatenate"
+    expanded_only: ClassVar[bool] = True
+
+    axis: int = parameter(Kind.INTEGER, "The axis, from 0.", 0, minimum=0)
+
+    def text(self, axes: int) -> str:
+        return f"{self.keyword} axis {self.axis}"
+
+    def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
+        return Layer(PASS, _combined(sources, _sum))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Concat(Merge):
-    """The channels of maps of one size, one after the other."""
+    """The channels of maps of one size, one after the other; or their positions along an axis."""
 
     keyword: ClassVar[str] = "concat"
     title: ClassVar[str] = "Concatenate"
     joins_channels: ClassVar[bool] = True
     followed_apart: ClassVar[bool] = True
+
+    axis: int | None = parameter(
+        Kind.INTEGER,
+        "Axis along which the maps follow each other, from 0; empty: their channels do.",
+        None,
+        minimum=0,
+    )
+
+    def text(self, axes: int) -> str:
+        return self.keyword if self.axis is None else f"{self.keyword} axis {self.axis}"
+
+    def insets(self, shapes: Sequence[tuple[int, tuple[int, ...]]]) -> list[Inset] | str:
+        """Return for each map what puts it into the joint one; or why they do not fit together.
+
+        Parameters
+        ----------
+        shapes
+            Channels of each map, and its size along each axis.
+        """
+        axes = len(shapes[0][1])
+        axis = self.axis
+        assert axis is not None
+        if axis >= axes:
+            return f"axis must be below {axes}, the number of axes"
+        if len({(channels, *n[:axis], *n[axis + 1 :]) for channels, n in shapes}) > 1:
+            return "only along its axis may maps differ; all others, and the channels, must be one"
+        lengths = [n[axis] for _, n in shapes]
+        ends = accumulate(lengths)
+        total = sum(lengths)
+
+        def along(samples: int) -> tuple[int, ...]:
+            return tuple([samples if i == axis else 0 for i in range(axes)])
+
+        return [
+            Inset(before=along(end - n), after=along(total - end))
+            for n, end in zip(lengths, ends, strict=True)
+        ]
 
     def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
         return sum(channels)

@@ -86,6 +86,8 @@ class Operation:
         Whether gradients that come to it from several layers are to be followed apart from each
         other when energy is measured: it is a gate, or preserves channels and places.  Weights mix
         channels, after which it does not matter.
+    expanded_only
+        Whether no document holds it: an item becomes it when a network is expanded.
     alternatives
         Groups of parameters of which one excludes the others.
     other_words
@@ -107,6 +109,7 @@ class Operation:
     does_nothing: ClassVar[bool] = False
     is_free: ClassVar[bool] = False
     followed_apart: ClassVar[bool] = False
+    expanded_only: ClassVar[bool] = False
     alternatives: ClassVar[tuple[frozenset[str], ...]] = ()
     other_words: ClassVar[frozenset[str]] = frozenset()
 

@@ -374,6 +374,13 @@ def _broadcast(_: ops.Broadcast, node: Node, __: Sequence[Node]) -> Written:
     return Written(_call("{0}.expand", "-1", node.channels, *node.size))
 
 
+@writer_for(ops.Inset)
+def _inset(op: ops.Inset, node: Node, _: Sequence[Node]) -> Written:
+    if node.location is None:  # before a concat along an axis, which does it by itself
+        return Written("{0}")
+    return _zero_padded(op.pads(len(node.size)))
+
+
 def _zero_padded(pairs: Sequence[tuple[int, int]]) -> Written:
     return Written(f"F.pad({{0}}, {pads_text(pairs)})" if any(map(any, pairs)) else "{0}")
 
@@ -550,5 +557,14 @@ def _joined(sign: str, sources: Sequence[Node]) -> Written:
 
 @writer_for(ops.Concat)
 def _concat(_: ops.Concat, __: Node, sources: Sequence[Node]) -> Written:
+    return _concatenated(sources, 1)
+
+
+@writer_for(ops.Joined)
+def _along_axis(op: ops.Joined, _: Node, sources: Sequence[Node]) -> Written:
+    return _concatenated(sources, 2 + op.axis)
+
+
+def _concatenated(sources: Sequence[Node], dim: int) -> Written:
     names = ", ".join(f"{{{i}}}" for i in range(len(sources)))
-    return Written(f"torch.cat([{names}], 1)")
+    return Written(f"torch.cat([{names}], {dim})")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.graph import Graph, Node, expand
+from rfstudio.core.ops import Split
 from rfstudio.formats.pytorch.ops import Written, written, written_to_size
 from rfstudio.formats.pytorch.parts import PARTS
 
@@ -142,11 +143,13 @@ def _class_lines(
             yield f"        self.{names[index]} = {operation.module}"
     yield ""
     yield "    def forward(self, x):"
-    variables = _variables(graph, names)
+    variables = _variables(graph, names, operations)
     if variables[0] != "x":
         yield f"        {variables[0]} = x"
     for index, operation in operations.items():
         sources = [variables[i] for i in _variables_read(graph, index)]
+        if _is_passed(graph.nodes[index], operation):
+            continue
         call = operation.call.format(*sources, self=f"self.{names[index]}")
         if call != variables[index]:
             yield f"        {variables[index]} = {call}"
@@ -167,16 +170,35 @@ def _outputs(graph: Graph) -> tuple[int, ...]:
     return tuple(x for x in range(last + 1) if x == last or (x and x not in read))
 
 
-def _variables(graph: Graph, names: list[str]) -> list[str]:
+def _is_passed(node: Node, operation: Written) -> bool:
+    """Whether a node is what it reads, of no interest to a reader of the source."""
+    return operation.call == "{0}" and (node.location is None or isinstance(node.op, Split))
+
+
+def _variables(graph: Graph, names: list[str], operations: dict[int, Written]) -> list[str]:
     """Return the variable of every node: `x`, unless it is used after the next node."""
     last = len(graph.nodes) - 1
-    needed_until = list(range(len(graph.nodes)))
+    # For each node the one whose variable it has: its own, unless it is passed on as it is.
+    held_by = list(range(last + 1))
+    needed_until = list(range(last + 1))
     for node in graph.nodes:
+        if node.index and _is_passed(node, operations[node.index]):
+            held_by[node.index] = held_by[node.inputs[0]]
+            continue
         for source in _variables_read(graph, node.index):
-            needed_until[source] = node.index
-    for index in _outputs(graph)[:-1]:
-        needed_until[index] = last + 1
-    return ["x" if needed_until[index] <= index + 1 else name for index, name in enumerate(names)]
+            needed_until[held_by[source]] = node.index
+    for index in _outputs(graph):
+        if index < last:
+            needed_until[held_by[index]] = last + 1
+    # For each node the next one that has a line.
+    following = [last + 1] * (last + 1)
+    for index in range(last, 0, -1):
+        following[index - 1] = index if held_by[index] == index else following[index]
+    named = [
+        "x" if until <= after else name
+        for until, after, name in zip(needed_until, following, names, strict=True)
+    ]
+    return [named[x] for x in held_by]
 
 
 def _identifiers(graph: Graph) -> list[str]:

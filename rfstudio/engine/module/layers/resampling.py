@@ -210,6 +210,23 @@ class CropModule(LayerModule[ops.Crop]):
         return lambda inputs: cut(inputs[0])
 
 
+@layer_for(ops.Inset)
+class InsetModule(LayerModule[ops.Inset]):
+    """The map with zeros around it."""
+
+    keeps = "nothing"
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        bounds = tuple(
+            (start - before, stop - before)
+            for (start, stop), (before, _) in zip(
+                target.box, self.op.pads(len(node.size)), strict=True
+            )
+        )
+        cut = fetch(sources[0], bounds)
+        return lambda inputs: cut(inputs[0])
+
+
 @layer_for(ops.Broadcast)
 class BroadcastModule(LayerModule[ops.Broadcast]):
     """The one sample of an axis, and the one channel, as often as they are wanted."""
