@@ -37,10 +37,18 @@ def _pads(padding, axis, n, k, s, d):
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _margin(op: ops.Crop | ops.Inset, axis: int, n: int) -> int:
-    """How many samples are taken away before the first that is left; negative: added."""
-    if isinstance(op, ops.Inset):
-        return -_axis(op.before, axis)
+def _placed(op: ops.Crop | ops.Inset, axis: int, n: int, m: int) -> Reader:
+    if isinstance(op, ops.Crop):
+        margin = _margin(op, axis, n)
+        return lambda i: [i + margin]
+    # Nothing beside the map, until it comes again after at least as much of nothing.
+    before = _axis(op.before, axis)
+    period = m if n == m else m + max(m, 64)
+    return lambda i: [i - before] if n == m or 0 <= i % period - before < n else []
+
+
+def _margin(op: ops.Crop, axis: int, n: int) -> int:
+    """How many samples a crop takes away before the first that it leaves."""
     if op.size is not None:
         return (n - min(_axis(op.size, axis), n)) // 2
     return _pads(op.margins, axis, n, 1, 1, 1)[0]
@@ -97,10 +105,7 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             before = _pads(op.padding, axis, n, 1, 1, 1)[0]
             return lambda i: [i - before]
         case ops.Crop() | ops.Inset():
-            first = _margin(op, axis, n)
-            # By the formula a crop goes on beyond its map, an inset does not.
-            goes_on = isinstance(op, ops.Crop)
-            return lambda i: [i + first] if goes_on or 0 <= i + first < n else []
+            return _placed(op, axis, n, m)
         case ops.Broadcast():
             return lambda i: [i] if n == m else [0]
         case ops.WindowAttention():

@@ -134,7 +134,7 @@ def _compare_alignment(seen, jumps, field, before, context, branches, *, stands)
     if live and expected is not Alignment.STRIDE_MISMATCH and not stands:
         assert field.jump == live[0][1], context
     stands = stands or not any(jump for _, jump in live)
-    if all(len(x.first) == 1 for x in field.tracks) and not before and not stands:
+    if all(x.period == 1 for x in field.tracks) and not before and not stands:
         # Without phases a statement about branches is one about all pairs of paths.
         assert _centres_differ([x for x, _ in live]) == offset, context
 
