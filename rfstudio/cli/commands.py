@@ -22,6 +22,7 @@ from rfstudio.formats.tables.answer_records import (
     advice_facts,
     advice_json,
     block_record,
+    closed_form_record,
     pixel_record,
     presets_json,
     presets_table,
@@ -79,8 +80,10 @@ def analyze(arguments: argparse.Namespace) -> int:
 
 
 def _answers(analysis: Analysis, arguments: argparse.Namespace) -> dict[str, object]:
-    """Return the requested extras: which units read a pixel, what a block of units needs."""
+    """Return the extras: of a layer its closed form; and what was asked of a pixel or a block."""
     found: dict[str, object] = {}
+    if arguments.layer is not None:
+        found["closed_form"] = closed_form_record(analysis[arguments.layer].closed_form)
     if arguments.pixel is None and arguments.units is None:
         return found
     if arguments.layer is None and not analysis.layers:

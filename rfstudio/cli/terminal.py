@@ -174,7 +174,9 @@ def _answers(answers: Mapping[str, object]) -> str:
     for key, record in answers.items():
         if not isinstance(record, Mapping):
             continue
-        if key == "pixel":
+        if key == "closed_form":
+            title, facts = "closed form", _closed_form_facts(record["axes"])
+        elif key == "pixel":
             place = ", ".join(map(str, record["position"]))
             title = f"pixel ({place}) of {record['reference']}"
             facts = [
@@ -192,6 +194,15 @@ def _answers(answers: Mapping[str, object]) -> str:
             ]
         lines += ["", _title(title), facts_text(facts)]
     return "\n".join([*lines, ""]) if lines else ""
+
+
+def _closed_form_facts(axes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    facts = []
+    for form in axes:
+        of = f" ({form['axes']})" if len(axes) > 1 else ""
+        facts += [(f"{name}{of}", text) for name, text in form["equations"]]
+        facts += [(f"note{of}", text) for text in form["notes"]]
+    return facts
 
 
 def _region(region: Sequence[tuple[int, int]] | None) -> str:

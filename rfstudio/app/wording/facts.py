@@ -129,6 +129,25 @@ def place_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     )
 
 
+_FORM_MEANINGS = {
+    "size": "Sum over the layers on the path; d dilation, k kernel, S jump of the map it reads.\n"
+    "Grouped by jump: jump·(d·(k − 1) of each layer); 6×2 is six layers of 2.",
+    "jump": "Product of the strides on the path.",
+    "padding": "Sum of padding·jump over the layers on the path.",
+    "unit u": "First pixel that unit u sees, before the image where it is negative.",
+    "centre": "Centre of what unit u sees; pixel i has its centre at i.",
+    "path": "The layers with a window on the path that gives the size.",
+    "recurrence": "The same numbers from those of the layer before: one step.",
+    "walk back": "First … last sample read of each map, from the unit back to the input.",
+}
+
+
+def form_facts(layer: LayerAnalysis) -> Iterator[Fact]:
+    """Yield the equations of a layer's field with the numbers of its network put in."""
+    for name, text in layer.closed_form.facts():
+        yield Fact(name, text, _FORM_MEANINGS.get(name.partition(" (")[0], ""))
+
+
 def _path_size(sizes: tuple[int | Fraction | None, ...]) -> str:
     return "whole input" if None in sizes else sizes_text(sizes)
 

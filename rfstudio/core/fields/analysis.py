@@ -111,7 +111,7 @@ class Analysis:
     @cached_property
     def answers(self) -> Answers:
         """Answers about all layers, each computed at its first use."""
-        return Answers(self.graph, self.local, self.reference)
+        return Answers(self.graph, self.fields, self.local, self.reference)
 
     @property
     def largest_field(self) -> LayerAnalysis | None:

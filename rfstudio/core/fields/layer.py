@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from rfstudio.core.axes.unit_intervals import Interval
+from rfstudio.core.fields.closed_form import ClosedForm
 from rfstudio.core.fields.field import Alignment
 from rfstudio.core.fields.layer_answers import Answers
 from rfstudio.core.fields.local import Fields, LocalField
@@ -158,6 +159,11 @@ class LayerAnalysis:
     def path_fields(self) -> PathFields:
         """The least and the greatest field over all paths to it."""
         return self.answers.path_fields[self.index]
+
+    @property
+    def closed_form(self) -> ClosedForm:
+        """The closed form of its (local) field, with the numbers of this network put in."""
+        return self.answers.closed_form(self.index)
 
     @property
     def interior(self) -> tuple[Interval, ...] | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rfstudio.core.axes.unit_intervals import Interval
+from rfstudio.core.fields.closed_form import ClosedForm, closed_form_of
 from rfstudio.core.fields.depth import depths_of, growth_at
 from rfstudio.core.fields.interior import interiors_of
 from rfstudio.core.fields.local import Fields, contexts_of, names_of
@@ -21,13 +22,14 @@ class Answers:
     ----------
     graph
         The network.
-    local
-        The local field of each node.
+    fields, local
+        The field and the local field of each node.
     reference
         Index of the node with respect to which fields are given.
     """
 
     graph: Graph = field(repr=False)
+    fields: tuple[Fields, ...] = field(repr=False)
     local: tuple[Fields, ...] = field(repr=False)
     reference: int = 0
 
@@ -63,3 +65,8 @@ class Answers:
     def interiors(self) -> list[tuple[Interval | None, ...]]:
         """The units of each node that no padding reaches."""
         return interiors_of(self.graph, self.reference)
+
+    def closed_form(self, index: int) -> ClosedForm:
+        """Return the closed form of the field of a node."""
+        context = self.context(index)
+        return closed_form_of(self.graph, self.fields, self.local, index, self.reference, context)

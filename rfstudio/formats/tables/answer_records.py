@@ -13,6 +13,7 @@ from rfstudio.formats.tables.analysis_tables import Table, sizes_text, steps_tex
 if TYPE_CHECKING:
     from rfstudio.core.advice.covers import Advice
     from rfstudio.core.fields.block import Block
+    from rfstudio.core.fields.closed_form import ClosedForm
     from rfstudio.core.fields.projective import ProjectiveField
     from rfstudio.core.fields.tiles import TilePlan
     from rfstudio.core.network.architecture import Architecture
@@ -62,6 +63,25 @@ def block_record(block: Block) -> dict[str, object]:
         "theoretical_region": block.theoretical_region,
         "visible_region": block.visible_region,
         "context": block.context,
+    }
+
+
+def closed_form_record(form: ClosedForm) -> dict[str, object]:
+    """Return a closed form: for each axis, or several, its terms and its equations."""
+    return {
+        "layer": form.layer,
+        "axes": [
+            {
+                "axes": x.axes,
+                "kind": x.kind,
+                "terms": [y._asdict() for y in x.steps],
+                "terms_to_last": [y._asdict() for y in x.others],
+                "reads": [y._asdict() for y in x.reads],
+                "equations": [list(y) for y in x.equations],
+                "notes": list(x.notes),
+            }
+            for x in form.axes
+        ],
     }
 
 

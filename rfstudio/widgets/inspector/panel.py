@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
@@ -14,16 +15,19 @@ from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection, Shown
+from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.facts import (
     Fact,
     cost_facts,
     erf_facts,
+    form_facts,
     layer_facts,
     place_facts,
     unit_facts,
 )
 from rfstudio.app.wording.texts import item_text
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.inspector.fold import Fold
 from rfstudio.widgets.inspector.form import ItemForm
 from rfstudio.widgets.inspector.numbers import NumberBlock
 from rfstudio.widgets.parts.elided_label import ElidedLabel
@@ -41,6 +45,8 @@ class Inspector(QScrollArea):
         edits: LayerEdits,
         erf_view: ErfView,
         parent: QWidget | None = None,
+        *,
+        settings: Settings | None = None,
     ) -> None:
         super().__init__(parent)
         self._document = document
@@ -61,6 +67,12 @@ class Inspector(QScrollArea):
         self.subtitle.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.form = ItemForm(document, selection, edits)
         self.field = NumberBlock("Receptive field")
+        self.closed_form = Fold(
+            "Closed form",
+            "The sums of Araujo, Norris and Sim (Distill 2019) with the numbers of this network",
+            "closed_form",
+            settings,
+        )
         self.unit = NumberBlock("Unit")
         self.effective = NumberBlock("Effective field")
         self.costs = NumberBlock("Layer")
@@ -78,7 +90,14 @@ class Inspector(QScrollArea):
         layout.addWidget(self.title)
         layout.addWidget(self.subtitle)
         layout.addWidget(self.form)
-        for block in (self.field, self.unit, self.effective, self._note, self.costs):
+        for block in (
+            self.field,
+            self.closed_form,
+            self.unit,
+            self.effective,
+            self._note,
+            self.costs,
+        ):
             if isinstance(block, NumberBlock):
                 layout.addWidget(_line())
             layout.addWidget(block)
@@ -110,6 +129,8 @@ class Inspector(QScrollArea):
         self.title.setToolTip(chosen.layer)
         self.subtitle.setText(self._describe())
         self.field.show_facts((*layer_facts(layer), *place_facts(layer)))
+        title = f"{chosen.layer}, with its numbers"
+        self.closed_form.show_facts(title, partial(form_facts, layer))
         self.costs.show_facts(cost_facts(layer))
         self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
         try:

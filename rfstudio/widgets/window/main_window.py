@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
         self.files = FileCommands(studio, questions or Questions(), self)
         state = (studio.document, studio.analysis, studio.selection, studio.edits)
         self.stack = StackPanel(*state)
-        self.inspector = Inspector(*state, studio.erf)
+        self.inspector = Inspector(*state, studio.erf, settings=studio.settings)
         self.table = TablePanel(studio.analysis, studio.selection)
         self.problems = ProblemsPanel(studio.document, studio.analysis, studio.selection)
         self.growth = GrowthChart(studio.analysis, studio.selection, settings=studio.settings)

@@ -1,0 +1,22 @@
+"""Parts of the inspector that are closed at first."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+
+def test_that_a_click_opens_the_closed_form_and_the_next_start_remembers_it(
+    qtbot: QtBot, open_window, settings
+) -> None:
+    window = open_window()
+    fold = window.inspector.closed_form
+    assert not fold.block.isVisible()
+    qtbot.mouseClick(fold.button, Qt.MouseButton.LeftButton)
+    assert fold.block.isVisible()
+    window.studio.selection.select_layer("head")
+    # By hand: six 3×3 layers of stride 1.
+    assert fold.block.texts()["size"] == "r = 1 + Σ d·(k − 1)·S = 1 + 1·(6×2) = 13"
+    assert settings.flag("inspector/closed_form", False)
+    qtbot.keyClick(fold.button, Qt.Key.Key_Space)
+    assert not fold.block.isVisible()
