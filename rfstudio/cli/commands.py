@@ -14,7 +14,7 @@ from rfstudio.cli.resolving import load_network, numbers, opened, position_of, u
 from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import FIGURES, NETWORKS, STREAM
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.fields.repairing import repaired
 from rfstudio.formats.networks import presets as shipped
 from rfstudio.formats.tables.analysis_tables import analysis_table, one_line
@@ -23,6 +23,7 @@ from rfstudio.formats.tables.answer_records import (
     advice_json,
     block_record,
     closed_form_record,
+    other_numbers_record,
     pixel_record,
     presets_json,
     presets_table,
@@ -73,31 +74,36 @@ def analyze(arguments: argparse.Namespace) -> int:
     if arguments.local and isinstance(writer, TableWriter) and not in_words:
         sys.stdout.write(writer.table(analysis_table(layers, local=True)))
         return _status(analysis)
-    answers = _answers(analysis, arguments)
+    answers = _answers(analysis, unit, arguments)
     contents = Contents(layers, unit, arguments.reference, answers)
     sys.stdout.write(writer.analysis(analysis, contents))
     return _status(analysis)
 
 
-def _answers(analysis: Analysis, arguments: argparse.Namespace) -> dict[str, object]:
+def _answers(
+    analysis: Analysis, unit: UnitView | None, arguments: argparse.Namespace
+) -> dict[str, object]:
     """Return the extras: of a layer its closed form; and what was asked of a pixel or a block."""
     found: dict[str, object] = {}
     if arguments.layer is not None:
-        found["closed_form"] = closed_form_record(analysis[arguments.layer].closed_form)
+        layer = analysis[arguments.layer]
+        found["closed_form"] = closed_form_record(layer.closed_form)
+        others = (*layer.other_numbers, *(() if unit is None else unit.other_numbers))
+        found["other_numbers"] = other_numbers_record(others)
     if arguments.pixel is None and arguments.units is None:
         return found
     if arguments.layer is None and not analysis.layers:
         raise RFStudioError(f"'{analysis.architecture.name}' has no layers")
-    layer = arguments.layer or analysis.layers[-1].name
+    path = arguments.layer or analysis.layers[-1].name
     axes = len(analysis.input_size)
     for option, values in (("--pixel", arguments.pixel), ("--units", arguments.units)):
         if values is not None and len(values) != axes:
-            raise UsageError(f"{option} takes {numbers(axes)} for '{layer}', not {len(values)}")
+            raise UsageError(f"{option} takes {numbers(axes)} for '{path}', not {len(values)}")
     if arguments.pixel is not None:
-        found["pixel"] = pixel_record(analysis.projective(layer, arguments.pixel))
+        found["pixel"] = pixel_record(analysis.projective(path, arguments.pixel))
     if arguments.units is not None:
         first, last = zip(*arguments.units, strict=True)
-        found["block"] = block_record(analysis.block(layer, first, last))
+        found["block"] = block_record(analysis.block(path, first, last))
     return found
 
 

@@ -172,6 +172,8 @@ def _answers(answers: Mapping[str, object]) -> str:
     """Return the requested answers besides the analysis, in words."""
     lines = []
     for key, record in answers.items():
+        if key == "other_numbers" and isinstance(record, Sequence):
+            lines += _other_numbers(record)
         if not isinstance(record, Mapping):
             continue
         if key == "closed_form":
@@ -194,6 +196,13 @@ def _answers(answers: Mapping[str, object]) -> str:
             ]
         lines += ["", _title(title), facts_text(facts)]
     return "\n".join([*lines, ""]) if lines else ""
+
+
+def _other_numbers(others: Sequence[Mapping[str, str]]) -> list[str]:
+    if not others:
+        return []
+    facts = [(x["about"], f"{x['value']}: {x['reason']}") for x in others]
+    return ["", _title("another number elsewhere?"), facts_text(facts)]
 
 
 def _closed_form_facts(axes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -51,6 +51,11 @@ class Shown(NamedTuple):
             and other.selected == self.selected
         )
 
+    def is_of(self, other: Shown) -> bool:
+        """Whether another one shows the same layer, perhaps another unit of it."""
+        is_same = other.analysis is self.analysis
+        return is_same and other.selected.layer == self.selected.layer
+
 
 class Selection(QObject):
     """Holds the choice, and adapts it when the network changes.

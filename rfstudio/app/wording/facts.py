@@ -148,6 +148,16 @@ def form_facts(layer: LayerAnalysis) -> Iterator[Fact]:
         yield Fact(name, text, _FORM_MEANINGS.get(name.partition(" (")[0], ""))
 
 
+def other_facts(layer: LayerAnalysis) -> Iterator[Fact]:
+    """Yield the numbers that pages and tools have for a layer, and why they differ."""
+    others = layer.other_numbers
+    for other in others:
+        text = f"{other.value}: {other.reason}"
+        yield Fact(other.about, text, "A number that is found elsewhere, and why it differs.")
+    if not others:
+        yield Fact("none", "no common mistake leads to another number here", "")
+
+
 def _path_size(sizes: tuple[int | Fraction | None, ...]) -> str:
     return "whole input" if None in sizes else sizes_text(sizes)
 

@@ -10,6 +10,7 @@ from rfstudio.core.fields.closed_form import ClosedForm
 from rfstudio.core.fields.field import Alignment
 from rfstudio.core.fields.layer_answers import Answers
 from rfstudio.core.fields.local import Fields, LocalField
+from rfstudio.core.fields.other_numbers import OtherNumber, other_numbers_of
 from rfstudio.core.fields.paths import PathFields
 from rfstudio.core.network.architecture import INPUT, Location
 from rfstudio.core.network.graph import Node
@@ -164,6 +165,13 @@ class LayerAnalysis:
     def closed_form(self) -> ClosedForm:
         """The closed form of its (local) field, with the numbers of this network put in."""
         return self.answers.closed_form(self.index)
+
+    @property
+    def other_numbers(self) -> tuple[OtherNumber, ...]:
+        """Other numbers for its field that pages and tools have, and why they differ."""
+        return other_numbers_of(
+            self.answers.graph, self.fields, self.local_fields, self.closed_form, self.index
+        )
 
     @property
     def interior(self) -> tuple[Interval, ...] | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.fields import backtrace
+from rfstudio.core.fields.other_numbers import OtherNumber, other_coverages
 
 _TOO_MUCH_TO_FOLLOW = (
     "What reaches this unit is too large to follow: the visible region is the box of all that can, "
@@ -83,6 +84,11 @@ class UnitView:
         if hull is None:
             return (0.0,) * len(self.size)
         return tuple((b - a + 1) / n for (a, b), n in zip(hull, self.size, strict=True))
+
+    @property
+    def other_numbers(self) -> tuple[OtherNumber, ...]:
+        """Other values of the coverage that are found elsewhere, and why they differ."""
+        return other_coverages(self.coverage, self.coverage_per_axis)
 
     @property
     def gridding(self) -> float:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rfstudio.core.advice.covers import Advice
     from rfstudio.core.fields.block import Block
     from rfstudio.core.fields.closed_form import ClosedForm
+    from rfstudio.core.fields.other_numbers import OtherNumber
     from rfstudio.core.fields.projective import ProjectiveField
     from rfstudio.core.fields.tiles import TilePlan
     from rfstudio.core.network.architecture import Architecture
@@ -83,6 +84,11 @@ def closed_form_record(form: ClosedForm) -> dict[str, object]:
             for x in form.axes
         ],
     }
+
+
+def other_numbers_record(others: Iterable[OtherNumber]) -> list[dict[str, str]]:
+    """Return values that are found elsewhere, with the reasons why they differ."""
+    return [{"about": x.about, "value": x.value, "reason": x.reason} for x in others]
 
 
 def tiles_record(plan: TilePlan) -> dict[str, object]:

@@ -22,6 +22,7 @@ from rfstudio.app.wording.facts import (
     erf_facts,
     form_facts,
     layer_facts,
+    other_facts,
     place_facts,
     unit_facts,
 )
@@ -73,6 +74,12 @@ class Inspector(QScrollArea):
             "closed_form",
             settings,
         )
+        self.other_numbers = Fold(
+            "Another number elsewhere?",
+            "What widely read pages and other tools have for this layer, and why it differs",
+            "other_numbers",
+            settings,
+        )
         self.unit = NumberBlock("Unit")
         self.effective = NumberBlock("Effective field")
         self.costs = NumberBlock("Layer")
@@ -122,15 +129,17 @@ class Inspector(QScrollArea):
         shown = self._selection.shown
         if shown.is_same(self._shown):
             return
-        self._shown = shown
+        before, self._shown = self._shown, shown
         chosen = self._selection.value
         layer = self._session.analysis[chosen.layer]
         self.title.setText(chosen.layer)
         self.title.setToolTip(chosen.layer)
         self.subtitle.setText(self._describe())
         self.field.show_facts((*layer_facts(layer), *place_facts(layer)))
-        title = f"{chosen.layer}, with its numbers"
-        self.closed_form.show_facts(title, partial(form_facts, layer))
+        if before is None or not before.is_of(shown):  # another unit changes nothing in them
+            title = f"{chosen.layer}, with its numbers"
+            self.closed_form.show_facts(title, partial(form_facts, layer))
+            self.other_numbers.show_facts(chosen.layer, partial(other_facts, layer))
         self.costs.show_facts(cost_facts(layer))
         self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
         try:
