@@ -13,6 +13,8 @@ from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
 from rfstudio.widgets.canvas.composer import SceneComposer, surroundings
+from rfstudio.widgets.canvas.map_inset import MapInset
+from rfstudio.widgets.canvas.modes import BlockMode, CanvasMode, ModeButton, PixelMode, TilesMode
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight, Sight, sight_of
@@ -25,6 +27,10 @@ from rfstudio.widgets.parts.column import Caption, Column
 
 _FEWEST_POINTS = 5.0
 """Least distance between two centres on the screen; closer ones are not drawn."""
+
+
+_LEFT_AXIS = 40
+"""Points at the left of the view that hold the numbers of its rows."""
 
 
 class Canvas(Column):
@@ -76,6 +82,7 @@ class Canvas(Column):
         self._pointer: QPointF | None = None
         self._sliced: Plane | None = None
         self._framed: tuple[Plane, str] | None = None
+        self._mode: CanvasMode | None = None
         self._build(settings or Settings())
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow)
@@ -136,6 +143,14 @@ class Canvas(Column):
         self.empty.hide()
         over = QVBoxLayout(self.view.viewport())
         over.addWidget(self.empty, 0, Qt.AlignmentFlag.AlignCenter)
+        self.modes: dict[str, CanvasMode] = {
+            "pixel": PixelMode(self._session, self._selection, self),
+            "block": BlockMode(self._session, self._selection, self),
+            "tiles": TilesMode(self._session, self._selection, self),
+        }
+        self.mode_button = ModeButton(self.view.viewport())
+        self.mode_button.move(_LEFT_AXIS, 6)
+        self.inset = MapInset(self.view.viewport())
         self.slices = SliceBar()
         self.stack(self.caption, self.view, self.slices, self.switches, rest=self.view)
         self.unit_line = UnitLine(self._session, self._selection, self)
@@ -146,6 +161,11 @@ class Canvas(Column):
         self.setFocusProxy(self.view)
         self.setAccessibleName("Canvas: what the unit sees")
         self.addActions(list(self.switches.actions_by_key.values()))
+        self.addActions(list(self.mode_button.actions_by_key.values()))
+        self.mode_button.chosen.connect(self._choose_mode)
+        for mode in self.modes.values():
+            mode.changed.connect(self._show_mode)
+        self.view.resized.connect(self.inset.place)
         self.slices.slice_chosen.connect(self._show_slice)
         self.switches.switched.connect(self._refresh)
         self.view.pointed.connect(self._point)
@@ -165,7 +185,7 @@ class Canvas(Column):
         """Draw another effective field, of the unit that is drawn already or of another one."""
         if not self._selection.shown.is_same(self._shown):
             self._refresh()
-        elif self._sight is not None:
+        elif self._sight is not None and self._mode is None:
             self._erf = self._field_to_draw()
             item, composer = self.view.item, self._composer
             shade = composer.shade(self._sight, self._slice, self._erf)
@@ -186,10 +206,21 @@ class Canvas(Column):
         self._prepare_slices()
         self._draw()
 
+    def _choose_mode(self, key: str) -> None:
+        self._mode = self.modes.get(key)
+        self._refresh()
+
+    def _show_mode(self) -> None:
+        """Draw another answer of the mode."""
+        if self._mode is not None and self.sender() is self._mode:
+            self._draw()
+
     def _draw(self) -> None:
         sight = self._sight
         if sight is None:
             return
+        if self._mode is not None:
+            self._mode.follow(self._layer)
         self._erf = self._field_to_draw()
         self.view.item.show_scene(self._scene(sight))
         plane = sight.layer.plane
@@ -200,17 +231,29 @@ class Canvas(Column):
         self._tell_pointer()
 
     def _scene(self, sight: Sight) -> Scene:
+        if self._mode is not None:
+            return self._mode.scene(self._composer.plain(sight.layer.plane))
         return self._composer.scene(sight, self._slice, self._erf, has_room=self._has_room())
 
     def _field_to_draw(self) -> EffectiveField | None:
         """Return the field to shade; None while there is none or it is switched off."""
         if not self.switches.is_on("erf") or self._sight is None or self._sight.view is None:
             return None
+        if self._mode is not None:
+            return None
         return self._erf_view.shown.field
 
     # --- words ----------------------------------------------------------------------------------
 
     def _tell(self, sight: Sight) -> None:
+        self.inset.show_inset(None if self._mode is None else self._mode.inset())
+        if self._mode is not None:
+            self.caption.setText(self._mode.caption())
+            self.empty.hide()
+            for key in ("theoretical", "local", "visible", "erf"):
+                self.switches.set_detail(key, "")  # those of the unit are not what is drawn
+            self._tell_room()
+            return
         shading = self.switches.shading.colours
         name = "" if self._erf is None else self._erf.name
         text = caption(sight, name, shading)
@@ -252,7 +295,11 @@ class Canvas(Column):
 
     # --- mouse and keys -------------------------------------------------------------------------
 
-    def _point(self, point: QPointF) -> None:
+    def _point(self, point: QPointF, is_dragged: bool) -> None:
+        if self._mode is not None and self._layer.is_of(self._session, self._selection.layer):
+            position = self._layer.plane.position_of(point, self._slice)
+            (self._mode.drag if is_dragged else self._mode.press)(position)
+            return
         if self._sight is None or self._sight.view is None:
             return
         position = self._layer.plane.position_of(point, self._slice)
@@ -260,12 +307,18 @@ class Canvas(Column):
 
     def _hover(self, point: QPointF | None) -> None:
         self._pointer = point
+        if self._mode is not None:
+            plane = self._layer.plane
+            self._mode.hover(None if point is None else plane.position_of(point, self._slice))
         if point is None:
             self.hovered.emit("")
         else:
             self._tell_pointer()
 
-    def _step(self, down: int, right: int) -> None:
+    def _step(self, down: int, right: int, is_extended: bool) -> None:
+        if self._mode is not None:
+            self._mode.step(down, right, is_extended=is_extended)
+            return
         *front, y, x = (0, *self._selection.unit)
         if self._layer.plane.is_strip:
             self._selection.select_unit((x + (right or down),))
@@ -298,6 +351,8 @@ class Canvas(Column):
         menu.addAction("Fit the image\t0").triggered.connect(self.fit)
         menu.addAction("Copy picture").triggered.connect(self.copy_picture)
         menu.addAction(self.go_to_unit)
+        menu.addSeparator()
+        menu.addActions(list(self.mode_button.actions_by_key.values()))
         menu.addSeparator()
         menu.addActions(list(self.switches.actions_by_key.values()))
         menu.popup(at)

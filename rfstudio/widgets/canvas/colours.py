@@ -34,5 +34,8 @@ HALO: Final = QColor(255, 255, 255, 215)
 DIM: Final = QColor(10, 12, 16, 150)
 """Veil over what the unit does not see."""
 
+TILE: Final = QColor(18, 82, 217, 46)
+"""Veil over what a tile reads; where two overlap it is darker."""
+
 SERIES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Curves of several networks (Okabe and Ito); each also has its own symbol."""

@@ -55,6 +55,12 @@ class SceneComposer:
         colour = image.pixelColor(column, row)
         return colour.red(), colour.green(), colour.blue()
 
+    def plain(self, plane: Plane) -> Scene:
+        """Return the photo alone, on which modes draw; `lit` is None if nothing is dimmed."""
+        image, veiled = self._current_photo(plane)
+        lit = plane.rect if self._switches.is_on("dim") else None
+        return Scene(plane.rect, image, veiled, lit=lit)
+
     def scene(
         self, sight: Sight, index: int, erf: EffectiveField | None, *, has_room: bool
     ) -> Scene:

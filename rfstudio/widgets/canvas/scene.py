@@ -103,6 +103,10 @@ class Scene:
         Rows and columns of the centres of the units.
     marker
         Centre of the unit.
+    tiles
+        What each tile of an image reads; overlaps are darker.
+    cells
+        The units of a block, from centre to centre.
     """
 
     area: QRectF = field(default_factory=lambda: QRectF(0, 0, 1, 1))
@@ -119,6 +123,8 @@ class Scene:
     nested: tuple[QRectF, ...] = ()
     centres: tuple[Centres, Centres] | None = None
     marker: QPointF | None = None
+    tiles: tuple[QRectF, ...] = ()
+    cells: QRectF | None = None
 
     def with_erf(self, erf: Layered | None, contour: QPainterPath | None) -> Scene:
         """Return this scene with another effective field."""

@@ -25,6 +25,7 @@ from rfstudio.widgets.canvas.colours import (
     NESTED,
     SUPPORT,
     THEORETICAL,
+    TILE,
     VISIBLE,
 )
 from rfstudio.widgets.canvas.scene import Layered, Scene
@@ -91,7 +92,9 @@ class SceneItem(QGraphicsItem):
         self._draw_support(painter, scale, down)
         self._draw_centres(painter)
         self._draw_nested(painter)
+        self._draw_tiles(painter)
         self._draw_regions(painter)
+        self._draw_cells(painter)
         self._draw_marker(painter)
 
     def _draw_photo(self, painter: QPainter) -> None:
@@ -184,6 +187,29 @@ class SceneItem(QGraphicsItem):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(_line_pen(painter, NESTED, 1.0))
         painter.drawRects(list(self._scene.nested))
+
+    def _draw_tiles(self, painter: QPainter) -> None:
+        """Shade what each tile reads, so that what two of them read is darker."""
+        scene = self._scene
+        if not scene.tiles:
+            return
+        for tile in scene.tiles:
+            painter.fillRect(tile & scene.area, TILE)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(_line_pen(painter, HALO, 1.0))
+        painter.drawRects(list(scene.tiles))
+
+    def _draw_cells(self, painter: QPainter) -> None:
+        """Draw the units of a block."""
+        cells = self._scene.cells
+        if cells is None:
+            return
+        painter.setBrush(QBrush(SUPPORT, Qt.BrushStyle.Dense5Pattern))
+        painter.setPen(_line_pen(painter, HALO, 4.0))
+        painter.drawRect(cells)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(_line_pen(painter, SUPPORT, 2.0))
+        painter.drawRect(cells)
 
     def _draw_regions(self, painter: QPainter) -> None:
         """Draw red as a solid line with the dashes on top, so that both show where they overlap.

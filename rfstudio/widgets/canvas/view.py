@@ -42,25 +42,28 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
     Signals
     -------
     pointed
-        A point of the plane was clicked or dragged to, as QPointF.
+        A point of the plane was clicked or dragged to, as QPointF, and whether it was dragged to.
     hovered_over
         The pointer is over a point of the plane, as QPointF; None when it left.
     stepped
-        Arrow keys: by how many units (down, right).
+        Arrow keys: by how many units (down, right), and whether Shift was down.
     jumped
         Home, End, Page Up or Page Down, as its key and whether Ctrl was down.
     menu_wanted
         A context menu is requested at a global position.
     scale_changed
         The zoom changed.
+    resized
+        The view has another size.
     """
 
-    pointed = Signal(QPointF)
+    pointed = Signal(QPointF, bool)
     hovered_over = Signal(object)
-    stepped = Signal(int, int)
+    stepped = Signal(int, int, bool)
     jumped = Signal(object, bool)
     menu_wanted = Signal(object)
     scale_changed = Signal()
+    resized = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=None)
@@ -188,7 +191,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
             self._grip = event.position()
             self.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
         elif button == Qt.MouseButton.LeftButton:
-            self.pointed.emit(self.plane_point(event.position()))
+            self.pointed.emit(self.plane_point(event.position()), False)
         event.accept()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
@@ -204,7 +207,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
                 padding=0,
             )
         elif event.buttons() & Qt.MouseButton.LeftButton:
-            self.pointed.emit(self.plane_point(position))
+            self.pointed.emit(self.plane_point(position), True)
         self._hover = position
         self.hovered_over.emit(self.plane_point(position))
         event.accept()
@@ -260,7 +263,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         if key in _ARROWS and (is_plain or is_shifted):
             by = _BY_TEN if is_shifted else 1
             down, right = _ARROWS[key]
-            self.stepped.emit(down * by, right * by)
+            self.stepped.emit(down * by, right * by, is_shifted)
         elif key in _JUMPS and (is_plain or is_control):
             self.jumped.emit(key, is_control)
         elif key == Qt.Key.Key_0 and is_plain:
@@ -309,6 +312,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         super().resizeEvent(event)
         if getattr(self, "_is_fitted", False):
             self.fit()
+        self.resized.emit()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Follow light and dark."""

@@ -12,10 +12,10 @@ from rfstudio.app.wording.texts import short_name
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.widgets.canvas.sight import Sight
 
-_RED = '<span style="color:#d62728">■</span>&nbsp;<b>red frame</b>'
+RED = '<span style="color:#d62728">■</span>&nbsp;<b>red frame</b>'
 _PURPLE = '<span style="color:#8c3fd1">■</span>&nbsp;<b>purple frame</b>'
-_DASHED = "<b>Dashed</b>"
-_BLUE = '<span style="color:#1252d9">■</span>&nbsp;<b>Blue</b>'
+DASHED = "<b>Dashed</b>"
+BLUE = '<span style="color:#1252d9">■</span>&nbsp;<b>Blue</b>'
 
 
 def extent(region: Sequence[Interval]) -> str:
@@ -42,7 +42,7 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
         return who
     region, visible = view.theoretical_region, view.visible_region
     is_global = all(sight.layer.analysis[sight.layer.layer].is_global)
-    what = "whole input" if is_global else f"{_RED}, {extent(region)}&nbsp;px"
+    what = "whole input" if is_global else f"{RED}, {extent(region)}&nbsp;px"
     near = view.local_region
     if near is not None and near != region:
         through = escape(short_name(sight.layer.analysis[sight.layer.layer].context[-1]))
@@ -53,10 +53,10 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
         words.append(
             f"All of it reaches the unit{read}."
             if visible == region and not read
-            else f"{_DASHED}: what really reaches it, {extent(visible)}{read}."
+            else f"{DASHED}: what really reaches it, {extent(visible)}{read}."
         )
     if erf_name:
-        tone = _BLUE if shading == "blue" else f"<b>{escape(shading.capitalize())}</b>"
+        tone = BLUE if shading == "blue" else f"<b>{escape(shading.capitalize())}</b>"
         words.append(f"{tone}: how strongly each pixel moves it ({erf_name}).")
     analysis = sight.layer.analysis
     if analysis.reference != 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -45,6 +45,12 @@ _LINES = 14
 
 _STATE = 1
 """Version of the arrangement of docks; another one is not restored."""
+
+
+def _separator(parent: QWidget) -> QAction:
+    action = QAction(parent)
+    action.setSeparator(True)
+    return action
 
 
 class MainWindow(QMainWindow):
@@ -105,7 +111,9 @@ class MainWindow(QMainWindow):
             }
         )
         focus.append(self.canvas.go_to_unit)
-        self.actions_.fill_menu_bar(self.menuBar(), [x.toggleViewAction() for x in docks], focus)
+        modes = list(self.canvas.mode_button.actions_by_key.values())
+        views = [*(x.toggleViewAction() for x in docks), _separator(self), *modes]
+        self.actions_.fill_menu_bar(self.menuBar(), views, focus)
         self.palette_ = CommandPalette(self)
         IconTinter(self)
         MeasureControls(

@@ -1,0 +1,590 @@
+"""What the canvas answers: a unit, a pixel, a block of units, or tiles; and the button for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
+
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.texts import short_name
+from rfstudio.core.axes.unit_intervals import Interval
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.block import Block
+from rfstudio.core.fields.projective import ProjectiveField
+from rfstudio.core.fields.tiles import TilePlan, tile_plan
+from rfstudio.widgets.canvas.scene import Scene
+from rfstudio.widgets.canvas.sight import LayerSight
+from rfstudio.widgets.canvas.words import DASHED, RED, extent
+
+_AFTER = 120
+"""Milliseconds without an edit after which tiles are worked out."""
+
+_MOST_DRAWN = 3000
+"""Tiles that are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeKind:
+    """One thing that the canvas can answer.
+
+    Attributes
+    ----------
+    key
+        Its name in settings and code.
+    label
+        Its label on the button.
+    title
+        Its entry in menus.
+    meaning
+        What it answers and how, for the menu's tooltip.
+    shortcut
+        The key that chooses it while the canvas has the focus.
+    """
+
+    key: str
+    label: str
+    title: str
+    meaning: str
+    shortcut: str
+
+
+MODES = (
+    ModeKind(
+        "unit",
+        "Unit",
+        "Unit: what it sees",
+        "What one unit of the chosen layer sees: click, drag or arrow keys choose it.",
+        "1",
+    ),
+    ModeKind(
+        "pixel",
+        "Pixel",
+        "Pixel: which units read it",
+        "Which units of the chosen layer read one pixel (its projective field): move the pointer; "
+        "a click or an arrow key holds the pixel, another click lets it go.",
+        "2",
+    ),
+    ModeKind(
+        "block",
+        "Block",
+        "Block of units: what it needs",
+        "What a block of units needs of the input: drag over it, or use Shift and arrow keys.",
+        "3",
+    ),
+    ModeKind(
+        "tiles",
+        "Tiles",
+        "Tiles of the image",
+        "How the image can be processed in tiles that equal the whole: click a tile; Up and Down "
+        "change the size of all, Left and Right go to the next.",
+        "4",
+    ),
+)
+
+
+class ModeButton(QToolButton):
+    """Shows the mode, and its menu chooses another one.
+
+    Signals
+    -------
+    chosen
+        Another mode was chosen; its key.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("canvas_mode")
+        self.setAccessibleName("What the canvas shows")
+        self.setToolTip("What the canvas shows: a unit, a pixel, a block or tiles (keys 1 to 4)")
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.ArrowCursor)
+        self.setAutoFillBackground(True)
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        group = QActionGroup(self)
+        self.actions_by_key: dict[str, QAction] = {}
+        for kind in MODES:
+            action = menu.addAction(kind.title)
+            action.setCheckable(True)
+            action.setToolTip(kind.meaning)
+            action.setShortcut(kind.shortcut)
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.toggled.connect(lambda is_on, x=kind: self._choose(x) if is_on else None)
+            group.addAction(action)
+            self.actions_by_key[kind.key] = action
+        self.setMenu(menu)
+        self.actions_by_key["unit"].setChecked(True)
+
+    def _choose(self, kind: ModeKind) -> None:
+        self.setText(kind.label)
+        self.setAccessibleDescription(kind.meaning)
+        self.adjustSize()
+        self.chosen.emit(kind.key)
+
+
+@dataclass(frozen=True, eq=False)
+class Inset:
+    """A small picture of a layer's map.
+
+    Attributes
+    ----------
+    title
+        What it is of.
+    mask
+        (H, W): the units that are marked.
+    """
+
+    title: str
+    mask: NDArray[np.bool_]
+
+
+class CanvasMode(QObject):
+    """What a mode has in common: where it is asked, and that its answer may change.
+
+    Signals
+    -------
+    changed
+        There is something else to draw.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, session: AnalysisSession, selection: Selection, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._selection = selection
+        self.layer = LayerSight(session, selection.layer)
+
+    def follow(self, layer: LayerSight) -> None:
+        """Answer for another layer or network."""
+        self.layer = layer
+
+    @property
+    def _analysis(self) -> Analysis:
+        return self._session.analysis
+
+    @property
+    def _name(self) -> str:
+        return f"<b>{escape(short_name(self._selection.layer))}</b>"
+
+    def press(self, position: Sequence[float]) -> None:
+        """Take a click at a position of the map that fields are given of."""
+
+    def drag(self, position: Sequence[float]) -> None:
+        """Take the pointer at a position, with the button down."""
+
+    def hover(self, position: Sequence[float] | None) -> None:
+        """Take the pointer at a position; None when it has left."""
+
+    def step(self, down: int, right: int, *, is_extended: bool = False) -> None:
+        """Take an arrow key, perhaps with Shift."""
+
+    def scene(self, plain: Scene) -> Scene:
+        """Return what is drawn on the photo."""
+        return plain
+
+    def caption(self) -> str:
+        """Return the answer in a sentence or two of rich text."""
+        return ""
+
+    def inset(self) -> Inset | None:
+        """Return the picture of the layer's map, if there is one."""
+        return None
+
+
+class PixelMode(CanvasMode):
+    """Which units of the layer read a pixel of the input (or of the reference map)."""
+
+    def __init__(
+        self, session: AnalysisSession, selection: Selection, parent: QObject | None = None
+    ) -> None:
+        super().__init__(session, selection, parent)
+        self._wanted: tuple[int, ...] = ()
+        self._is_held = False
+        self._found: tuple[object, ProjectiveField | str] | None = None
+
+    @property
+    def pixel(self) -> tuple[int, ...]:
+        """The pixel; the middle one until the pointer was somewhere."""
+        size = self._analysis.reference_size
+        if len(self._wanted) != len(size):
+            return tuple(n // 2 for n in size)
+        return tuple(max(0, min(p, n - 1)) for p, n in zip(self._wanted, size, strict=True))
+
+    def press(self, position: Sequence[float]) -> None:  # noqa: D102 - as of any mode
+        pixel = _pixel_at(position)
+        self._is_held = not (self._is_held and pixel == self._wanted)
+        self._go(pixel)
+
+    def drag(self, position: Sequence[float]) -> None:  # noqa: D102
+        self._is_held = True
+        self._go(_pixel_at(position))
+
+    def hover(self, position: Sequence[float] | None) -> None:  # noqa: D102
+        if position is None or self._is_held:
+            return
+        pixel = _pixel_at(position)
+        size = self._analysis.reference_size
+        if all(0 <= p < n for p, n in zip(pixel, size, strict=True)):
+            self._go(pixel)
+
+    def step(self, down: int, right: int, *, is_extended: bool = False) -> None:  # noqa: D102
+        del is_extended
+        self._is_held = True
+        self._go(_moved(self.pixel, down, right))
+
+    def _go(self, pixel: tuple[int, ...]) -> None:
+        if pixel != self._wanted:
+            self._wanted = pixel
+            self._wanted = self.pixel
+            self.changed.emit()
+
+    @property
+    def found(self) -> ProjectiveField | str:
+        """The units that read the pixel; or why there is no answer."""
+        key = (self._analysis, self._selection.layer, self.pixel)
+        if self._found is None or self._found[0] != key:
+            answer: ProjectiveField | str
+            try:
+                answer = self._analysis.projective(self._selection.layer, self.pixel)
+            except RFStudioError as error:
+                answer = str(error)
+            self._found = key, answer
+        return self._found[1]
+
+    def scene(self, plain: Scene) -> Scene:  # noqa: D102
+        return replace(plain, marker=self.layer.plane.point_of(self.pixel))
+
+    def caption(self) -> str:  # noqa: D102
+        found = self.found
+        where = ", ".join(map(str, self.pixel))
+        of = "" if self._session.reference == "input" else f" of {escape(self._session.reference)}"
+        who = f"Pixel ({where}){of}"
+        if isinstance(found, str):
+            return f"{who}: {escape(found, quote=False)}."
+        size = self._analysis[self._selection.layer].output_size
+        total = "×".join(map(str, size))
+        if found.region is None:
+            return f"{who} is read by no unit of {self._name} ({total})."
+        spans = " × ".join(f"{a}…{b}" for a, b in found.region)
+        units = "1 unit" if found.count == 1 else f"{found.count:,} units"
+        exact = int(np.prod([b - a + 1 for a, b in found.region])) == found.count
+        holes = "" if exact else ", with holes"
+        held = "" if self._is_held else " Click to hold the pixel."
+        return (
+            f"{who} is read by <b>{units}</b> of {self._name}: {spans} "
+            f"({extent(found.region)}{holes}), of {total}.{held}"
+        )
+
+    def inset(self) -> Inset | None:  # noqa: D102
+        found = self.found
+        size = self._analysis[self._selection.layer].output_size
+        if isinstance(found, str) or 0 in size or int(np.prod(size)) > 1 << 24:
+            return None
+        mask = found.mask()
+        if mask.ndim == 3:
+            mask = np.logical_or.reduce(mask, axis=0)
+        total = "×".join(map(str, size))
+        return Inset(f"{short_name(self._selection.layer, 24)}, {total}", np.atleast_2d(mask))
+
+
+class BlockMode(CanvasMode):
+    """What a block of units needs: from the chosen unit to one that it was dragged to."""
+
+    def __init__(
+        self, session: AnalysisSession, selection: Selection, parent: QObject | None = None
+    ) -> None:
+        super().__init__(session, selection, parent)
+        self._to: tuple[int, ...] = ()
+        self._found: tuple[object, Block | str] | None = None
+
+    @property
+    def ends(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """First and last unit of the block, both included."""
+        unit = self._selection.unit
+        size = self._analysis[self._selection.layer].output_size
+        to = self._to if len(self._to) == len(unit) else (0,) * len(unit)
+        other = tuple(max(0, min(u + d, n - 1)) for u, d, n in zip(unit, to, size, strict=True))
+        pairs = [sorted(x) for x in zip(unit, other, strict=True)]
+        return tuple(x[0] for x in pairs), tuple(x[1] for x in pairs)
+
+    def press(self, position: Sequence[float]) -> None:  # noqa: D102
+        self._to = ()
+        self._selection.select_unit(self.layer.grid.nearest(position))
+        self.changed.emit()
+
+    def drag(self, position: Sequence[float]) -> None:  # noqa: D102
+        unit = self._selection.unit
+        other = self.layer.grid.nearest(position)
+        self._extend(tuple(b - a for a, b in zip(unit, other, strict=True)))
+
+    def step(self, down: int, right: int, *, is_extended: bool = False) -> None:  # noqa: D102
+        if not is_extended:
+            self._selection.select_unit(_moved(self._selection.unit, down, right))
+            return
+        unit = self._selection.unit
+        size = self._analysis[self._selection.layer].output_size
+        to = self._to if len(self._to) == len(unit) else (0,) * len(unit)
+        moved = _moved(tuple(u + d for u, d in zip(unit, to, strict=True)), down, right)
+        inside = [max(0, min(x, n - 1)) for x, n in zip(moved, size, strict=True)]
+        self._extend(tuple(x - u for x, u in zip(inside, unit, strict=True)))
+
+    def _extend(self, to: tuple[int, ...]) -> None:
+        if to != self._to:
+            self._to = to
+            self.changed.emit()
+
+    @property
+    def found(self) -> Block | str:
+        """What the block needs; or why there is no answer."""
+        key = (self._analysis, self._selection.layer, self.ends)
+        if self._found is None or self._found[0] != key:
+            answer: Block | str
+            try:
+                answer = self._analysis.block(self._selection.layer, *self.ends)
+            except RFStudioError as error:
+                answer = str(error)
+            self._found = key, answer
+        return self._found[1]
+
+    def scene(self, plain: Scene) -> Scene:  # noqa: D102
+        found = self.found
+        if isinstance(found, str):
+            return replace(plain, lit=None)
+        plane, grid = self.layer.plane, self.layer.grid
+        region, visible = found.theoretical_region, found.visible_region
+        ends = [plane.point_of(grid.centre(x)) for x in self.ends]
+        cells = QRectF(*ends).normalized()
+        return replace(
+            plain,
+            theoretical=plane.rect_of(region) if region else None,
+            visible=plane.rect_of(visible) if visible else None,
+            lit=None if plain.lit is None else plane.rect_of(visible) if visible else QRectF(),
+            cells=cells.adjusted(-0.5, -0.5, 0.5, 0.5),
+        )
+
+    def caption(self) -> str:  # noqa: D102
+        first, last = self.ends
+        of = " … ".join(f"({', '.join(map(str, x))})" for x in (first, last))
+        units = extent([*zip(first, last, strict=True)])
+        who = f"Units {of} of {self._name}, {units},"
+        found = self.found
+        if isinstance(found, str):
+            return f"{who} have no answer: {escape(found, quote=False)}."
+        if found.visible_region is None and found.theoretical_region is None:
+            return f"{who} read nothing of the input."
+        words = [who]
+        if found.theoretical_region is not None:
+            words.append(f"need the {RED}, {extent(found.theoretical_region)}&nbsp;px.")
+        else:
+            words.append("need no one rectangle.")
+        if any(x is None for x in found.context):
+            words.append("No margin around them can be given along every axis: they have no jump.")
+        else:
+            margins = list(dict.fromkeys(f"{x[0]} + {x[1]}" for x in found.context if x))
+            words.append(f"That is {' × '.join(margins)}&nbsp;px before and after their own cells.")
+        if found.visible_region is None:
+            words.append("Only padding reaches them.")
+        elif found.visible_region != found.theoretical_region:
+            words.append(f"{DASHED}: what there is of it, {extent(found.visible_region)}.")
+        return " ".join(words)
+
+    def inset(self) -> Inset | None:  # noqa: D102
+        size = self._analysis[self._selection.layer].output_size
+        if 0 in size or int(np.prod(size)) > 1 << 24:
+            return None
+        shape = (1, *size)[-2:]
+        mask = np.zeros(shape, bool)
+        first, last = ((0, *x)[-2:] for x in self.ends)
+        mask[first[0] : last[0] + 1, first[1] : last[1] + 1] = True
+        total = "×".join(map(str, size))
+        return Inset(f"{short_name(self._selection.layer, 24)}, {total}", mask)
+
+
+class TilesMode(CanvasMode):
+    """How the image is processed in tiles whose results equal those of the whole image."""
+
+    def __init__(
+        self, session: AnalysisSession, selection: Selection, parent: QObject | None = None
+    ) -> None:
+        super().__init__(session, selection, parent)
+        self._periods = 0
+        self._chosen = 0
+        self._found: tuple[tuple[Analysis, str, int], TilePlan | str] | None = None
+        self._timer = QTimer(self, singleShot=True, interval=_AFTER)
+        self._timer.timeout.connect(self._work_out)
+
+    @property
+    def _key(self) -> tuple[Analysis, str, int]:
+        return self._analysis, self._selection.layer, self._periods
+
+    @property
+    def plan(self) -> TilePlan | str | None:
+        """The plan; why there is none; or None while it is not worked out."""
+        key, found = self._key, self._found
+        if found is not None and found[0] == key:
+            return found[1]
+        if not self._timer.isActive():
+            self._timer.start()
+        # While another size of the tiles is worked out, those of the size before stay.
+        return found[1] if found is not None and found[0][:2] == key[:2] else None
+
+    @property
+    def chosen(self) -> int:
+        """Which tile is described."""
+        plan = self.plan
+        count = len(plan.plan) if isinstance(plan, TilePlan) else 0
+        return max(0, min(self._chosen, count - 1))
+
+    def _work_out(self) -> None:
+        analysis, layer, periods = self._key
+        answer: TilePlan | str
+        try:
+            answer = _plan_for(analysis, layer, periods)
+        except RFStudioError as error:
+            answer = str(error)
+            if periods < 0:  # tiles of that size have no middle; those of the one before stay
+                self._periods += 1
+                return
+        self._found = self._key, answer
+        self.changed.emit()
+
+    def press(self, position: Sequence[float]) -> None:  # noqa: D102
+        plan = self.plan
+        if not isinstance(plan, TilePlan):
+            return
+        unit = self.layer.grid.nearest(position)
+        for number, tile in enumerate(plan.plan):
+            if all(a <= u <= b for u, (a, b) in zip(unit, tile.write, strict=True)):
+                self._chosen = number
+                self.changed.emit()
+                return
+
+    def step(self, down: int, right: int, *, is_extended: bool = False) -> None:  # noqa: D102
+        del is_extended
+        plan = self.plan
+        if right:
+            self._chosen = self.chosen + (1 if right > 0 else -1)
+        elif down > 0:
+            self._periods -= 1
+        elif not isinstance(plan, TilePlan) or len(plan.plan) > 1:
+            self._periods += 1
+        self.changed.emit()
+
+    def scene(self, plain: Scene) -> Scene:  # noqa: D102
+        plan = self.plan
+        if not isinstance(plan, TilePlan) or not plan.plan:
+            return replace(plain, lit=None)
+        plane = self.layer.plane
+        shown = plan.plan[:_MOST_DRAWN]
+        tile = plan.plan[self.chosen]
+        return replace(
+            plain,
+            lit=None,
+            tiles=tuple(plane.rect_of(x.read) for x in shown),
+            theoretical=plane.rect_of(tile.read),
+            visible=plane.rect_of(self._cells(tile.write)),
+        )
+
+    def _cells(self, units: Sequence[Interval]) -> tuple[Interval, ...]:
+        """Return the part of the image that belongs to units, by their shares of it."""
+        size = self._analysis.input_size
+        count = self._analysis[self._selection.layer].output_size
+        return tuple(
+            (a * n // m, max((b + 1) * n // m - 1, a * n // m))
+            for (a, b), n, m in zip(units, size, count, strict=True)
+        )
+
+    def caption(self) -> str:  # noqa: D102
+        plan = self.plan
+        if self._session.reference != "input":
+            return "Tiles are cut from the input: choose View › Fields relative to the input."
+        if plan is None:
+            return f"Working out the tiles of {self._name} …"
+        if isinstance(plan, str):
+            return f"No tiles: {escape(plan, quote=False)}."
+        reason = escape("; ".join(plan.reasons), quote=False)
+        if not plan.plan or plan.tile is None:
+            return f"No tiles of {self._name} can be put together: {reason or 'no positions'}."
+        overlaps = list(dict.fromkeys(f"{x[0]} + {x[1]}" for x in plan.overlap if x))
+        tile = plan.plan[self.chosen]
+        periods = list(dict.fromkeys(map(str, plan.period)))
+        size = "×".join(map(str, plan.tile))
+        margins = " × ".join(overlaps)
+        how = (
+            f"{len(plan.plan):,} tiles of <b>{size}</b>&nbsp;px, {_strides(plan)}, with an overlap "
+            f"of <b>{margins}</b>&nbsp;px before and after (shaded), from multiples of "
+            f"{' × '.join(periods)}."
+        )
+        same = f"Put together they equal the whole map of {self._name}."
+        if not plan.exact:
+            same = f"They differ from the whole, as {reason}; the overlap is the local field's."
+        tile_text = (
+            f"Tile {self.chosen + 1} reads the {RED}; {DASHED}: the {extent(tile.write)} units "
+            "that it writes."
+        )
+        words = [how, same, tile_text]
+        if len(plan.plan) == 1:
+            words[0] = (
+                f"One tile: the image is smaller than two with their overlap of "
+                f"<b>{margins}</b>&nbsp;px before and after."
+            )
+        return " ".join(words)
+
+
+def _plan_for(analysis: Analysis, layer: str, periods: int) -> TilePlan:
+    """Return the plan of the network's own input; `periods` more or less than usual in a tile."""
+    index = analysis.graph.index(layer)
+    plan = tile_plan(analysis.graph, analysis.local, index)
+    if any(x is None for x in plan.overlap):
+        return plan
+    sides = []
+    for n, period, overlap in zip(analysis.input_size, plan.period, plan.overlap, strict=True):
+        before, after = overlap or (0, 0)
+        margins = max(before, 0) + max(after, 0)
+        usual = 2 * margins + 2 * period
+        if usual >= n:  # at least two tiles, if there can be two
+            usual = min(max(margins + 2 * period, (n + margins) // 2), n)
+        sides.append(max(usual + periods * period, 1))
+    try:
+        return tile_plan(analysis.graph, analysis.local, index, tile=tuple(sides), with_plan=True)
+    except RFStudioError:
+        if periods:
+            raise
+        whole = analysis.input_size
+        return tile_plan(analysis.graph, analysis.local, index, tile=whole, with_plan=True)
+
+
+def _strides(plan: TilePlan) -> str:
+    """Return how far tiles are apart along each axis, in words."""
+    texts = []
+    for axis in range(len(plan.period)):
+        starts = sorted({x.read[axis][0] for x in plan.plan})
+        texts.append(str(starts[1] - starts[0]) if len(starts) > 1 else "–")
+    texts = list(dict.fromkeys(texts))
+    return "in one row" if texts == ["–"] else f"every {' × '.join(texts)}&nbsp;px"
+
+
+def _pixel_at(position: Sequence[float]) -> tuple[int, ...]:
+    return tuple(int(np.floor(x + 0.5)) for x in position)
+
+
+def _moved(place: Sequence[int], down: int, right: int) -> tuple[int, ...]:
+    if len(place) == 1:
+        return (place[0] + (right or down),)
+    return (*place[:-2], place[-2] + down, place[-1] + right)
