@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         expected_erf,
         load,
         path_counts,
+        path_shares,
         tiles,
         to_torch,
     )
@@ -39,6 +40,7 @@ __all__ = [
     "expected_erf",
     "load",
     "path_counts",
+    "path_shares",
     "tiles",
     "to_torch",
 ]

@@ -8,6 +8,7 @@ from rfstudio.api.expected import expected_erf, expected_erf_of, path_counts
 from rfstudio.api.measuring import COMPUTED, erf, erfs, measure
 from rfstudio.api.modules import to_torch
 from rfstudio.api.networks import Network, analyze, load
+from rfstudio.api.path_energies import path_shares
 from rfstudio.api.regions import advise, tiles
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "load",
     "measure",
     "path_counts",
+    "path_shares",
     "tiles",
     "to_torch",
 ]

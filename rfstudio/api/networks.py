@@ -120,6 +120,7 @@ def analyze(
     input_size: tuple[int, ...] | None = None,
     reference: str = INPUT,
     batch_norm_training: bool = False,
+    ignore_gates: bool = False,
     previous: Analysis | None = None,
     max_layers: int = MAX_LAYERS,
 ) -> Analysis:
@@ -135,6 +136,9 @@ def analyze(
         Layer or container path with respect to whose map all fields are given.
     batch_norm_training
         Whether batch norm takes its statistics from the map and so sees all of it.
+    ignore_gates
+        Whether gates and other operations that read a whole axis, but have a position for each
+        position they read, count as one position in `path_fields` of layers.
     previous
         An earlier analysis; what did not change since is taken from it, which only saves time.
     max_layers
@@ -150,6 +154,7 @@ def analyze(
         input_size=input_size,
         reference=reference,
         batch_norm_training=batch_norm_training,
+        ignore_gates=ignore_gates,
         previous=previous,
         max_layers=max_layers,
     )

@@ -176,6 +176,17 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
         help="batch norm takes its statistics from the map, and so sees all of it",
     )
     parser.add_argument(
+        "--paths",
+        action="store_true",
+        help="also: the paths to the layer by length and field, and the share of a unit's expected "
+        "energy through each branch and each skip",
+    )
+    parser.add_argument(
+        "--ignore-gates",
+        action="store_true",
+        help="fields of paths leave out what gates, norms over the map and attention read",
+    )
+    parser.add_argument(
         "--repair",
         action="store_true",
         help="apply the remedies that the remarks offer, and analyse the result",

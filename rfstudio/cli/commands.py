@@ -24,6 +24,7 @@ from rfstudio.formats.tables.answer_records import (
     block_record,
     closed_form_record,
     other_numbers_record,
+    paths_record,
     pixel_record,
     presets_json,
     presets_table,
@@ -58,6 +59,7 @@ def analyze(arguments: argparse.Namespace) -> int:
     options = {
         "reference": arguments.reference,
         "batch_norm_training": arguments.batch_norm_training,
+        "ignore_gates": arguments.ignore_gates,
     }
     analysis = api.analyze(network, **options)
     if arguments.repair:
@@ -90,7 +92,7 @@ def _answers(
         found["closed_form"] = closed_form_record(layer.closed_form)
         others = (*layer.other_numbers, *(() if unit is None else unit.other_numbers))
         found["other_numbers"] = other_numbers_record(others)
-    if arguments.pixel is None and arguments.units is None:
+    if arguments.pixel is None and arguments.units is None and not arguments.paths:
         return found
     if arguments.layer is None and not analysis.layers:
         raise RFStudioError(f"'{analysis.architecture.name}' has no layers")
@@ -99,6 +101,9 @@ def _answers(
     for option, values in (("--pixel", arguments.pixel), ("--units", arguments.units)):
         if values is not None and len(values) != axes:
             raise UsageError(f"{option} takes {numbers(axes)} for '{path}', not {len(values)}")
+    if arguments.paths:
+        position = None if unit is None else unit.position
+        found["paths"] = paths_record(api.path_shares(analysis, path, position))
     if arguments.pixel is not None:
         found["pixel"] = pixel_record(analysis.projective(path, arguments.pixel))
     if arguments.units is not None:

@@ -26,6 +26,7 @@ from rfstudio.formats.tables.analysis_tables import (
     sizes_text,
     steps_text,
 )
+from rfstudio.formats.tables.answer_records import paths_facts
 from rfstudio.formats.tables.table_formats import EVERYTHING, Contents, TableWriter, Writer
 from rfstudio.formats.tables.table_formats import WRITERS as FILE_WRITERS
 
@@ -178,6 +179,8 @@ def _answers(answers: Mapping[str, object]) -> str:
             continue
         if key == "closed_form":
             title, facts = "closed form", _closed_form_facts(record["axes"])
+        elif key == "paths":
+            title, facts = f"paths to {record['layer']}", paths_facts(record)
         elif key == "pixel":
             place = ", ".join(map(str, record["position"]))
             title = f"pixel ({place}) of {record['reference']}"

@@ -36,6 +36,7 @@ class AnalysisSession(QObject):
         super().__init__(parent)
         self._reference = INPUT
         self._batch_norm_training = False
+        self._ignore_gates = False
         self._analysis = api.analyze(document.architecture, max_layers=MAX_LIVE_LAYERS)
         self._outline = Outline(self._analysis)
         self._views: dict[tuple[str, tuple[int, ...]], UnitView] = {}
@@ -108,6 +109,12 @@ class AnalysisSession(QObject):
             self._batch_norm_training = is_on
             self._refresh(self._document.architecture)
 
+    def set_ignore_gates(self, is_on: bool) -> None:
+        """Let fields of paths leave out what gates, norms over the map and attention read."""
+        if is_on != self._ignore_gates:
+            self._ignore_gates = is_on
+            self._refresh(self._document.architecture)
+
     def _refresh(self, architecture: Architecture) -> None:
         try:
             analysis = self._analyze(architecture)
@@ -126,6 +133,7 @@ class AnalysisSession(QObject):
                 architecture,
                 reference=self._reference,
                 batch_norm_training=self._batch_norm_training,
+                ignore_gates=self._ignore_gates,
                 previous=self._analysis,
                 max_layers=MAX_LIVE_LAYERS,
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from rfstudio.api import path_shares
 from rfstudio.app.wording.texts import (
     alignment_text,
     amount_text,
@@ -16,9 +17,11 @@ from rfstudio.app.wording.texts import (
     sizes_text,
     steps_text,
 )
-from rfstudio.core.fields.analysis import LayerAnalysis, UnitView
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.registry import BY_NAME, IN_SHORT
+from rfstudio.formats.tables.answer_records import paths_facts, paths_record
 
 
 class Fact(NamedTuple):
@@ -156,6 +159,37 @@ def other_facts(layer: LayerAnalysis) -> Iterator[Fact]:
         yield Fact(other.about, text, "A number that is found elsewhere, and why it differs.")
     if not others:
         yield Fact("none", "no common mistake leads to another number here", "")
+
+
+def paths_facts_of(analysis: Analysis, layer: str) -> Iterator[Fact]:
+    """Yield the paths to a layer by length and field, and the shares of its branches."""
+    try:
+        record = paths_record(path_shares(analysis, layer))
+    except RFStudioError as error:
+        yield Fact("none", str(error), "")
+        return
+    facts = paths_facts(record)
+    forks = [x for x in facts if x[0].startswith("from ")]
+    for name, text in facts[: len(facts) - len(forks)]:
+        word = name.partition(",")[0]
+        yield Fact(word, text, _PATH_MEANINGS[word])
+    # Labels are as narrow as the panel, so the names of layers are in the texts.
+    for name, text in forks[-_MOST_FORKS:]:
+        yield Fact("fork", f"{name}: {text}", _BRANCH_MEANING)
+    if len(forks) > _MOST_FORKS:
+        yield Fact("forks", f"and {len(forks) - _MOST_FORKS} before them", _BRANCH_MEANING)
+
+
+_MOST_FORKS = 8
+"""Maps with several readers that the inspector lists: those next to the layer."""
+
+_PATH_MEANINGS = {
+    "paths": "Number of paths from the input, and their length in layers with weights,\n"
+    "weighted with the expected energy of the centre unit.",
+    "lengths": "Share of the expected energy that takes paths of a length, and how many there are.",
+    "fields": "Share of the expected energy that takes paths with a field of that size.",
+}
+_BRANCH_MEANING = "Share of the energy that comes to this map by each layer that reads it."
 
 
 def _path_size(sizes: tuple[int | Fraction | None, ...]) -> str:

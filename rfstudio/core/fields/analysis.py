@@ -61,6 +61,9 @@ class Analysis:
         For each node its learned parameters and multiply-adds.
     misfits
         Merges whose branches do not align.
+    ignore_gates
+        Whether operations that read a whole axis, but have a position for each position they read,
+        count as one position in `LayerAnalysis.path_fields`.
     remarks
         Those on the whole network, which come before all other diagnostics.
     """
@@ -74,6 +77,7 @@ class Analysis:
     costs: tuple[Costs, ...] = field(repr=False)
     misfits: tuple[MergeMisfit, ...] = field(repr=False)
     remarks: tuple[Diagnostic, ...] = ()
+    ignore_gates: bool = False
 
     @property
     def input_size(self) -> tuple[int, ...]:
@@ -111,7 +115,7 @@ class Analysis:
     @cached_property
     def answers(self) -> Answers:
         """Answers about all layers, each computed at its first use."""
-        return Answers(self.graph, self.fields, self.local, self.reference)
+        return Answers(self.graph, self.fields, self.local, self.reference, self.ignore_gates)
 
     @property
     def largest_field(self) -> LayerAnalysis | None:
@@ -245,7 +249,8 @@ class Analysis:
         ignore_gates
             Whether operations that read a whole axis count as if they read one position.
         """
-        found = self.answers.gateless_path_fields if ignore_gates else self.answers.path_fields
+        answers = self.answers
+        found = answers.gateless_path_fields if ignore_gates else answers.path_fields
         return {x.name: found[x.index] for x in self.graph.nodes[1:]}
 
     @property
@@ -292,6 +297,7 @@ def analyze(
     input_size: tuple[int, ...] | None = None,
     reference: str = INPUT,
     batch_norm_training: bool = False,
+    ignore_gates: bool = False,
     previous: Analysis | None = None,
     max_layers: int = MAX_LAYERS,
 ) -> Analysis:
@@ -308,6 +314,8 @@ def analyze(
     batch_norm_training
         Whether batch norm takes its statistics from the map, as in training mode, and so sees
         all of it.
+    ignore_gates
+        Whether operations that read a whole axis count as one position in the fields of paths.
     previous
         An earlier analysis; what did not change since is taken from it, which only saves time.
     max_layers
@@ -345,6 +353,7 @@ def analyze(
         found.local,
         costs_of_all,
         found.misfits,
+        ignore_gates=ignore_gates,
     )
 
 

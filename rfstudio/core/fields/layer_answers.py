@@ -26,12 +26,15 @@ class Answers:
         The field and the local field of each node.
     reference
         Index of the node with respect to which fields are given.
+    ignore_gates
+        Whether operations that read a whole axis count as one position in the fields of paths.
     """
 
     graph: Graph = field(repr=False)
     fields: tuple[Fields, ...] = field(repr=False)
     local: tuple[Fields, ...] = field(repr=False)
     reference: int = 0
+    ignore_gates: bool = False
 
     @cached_property
     def _contexts(self) -> tuple[tuple[int, ...], list[int]]:
@@ -54,6 +57,8 @@ class Answers:
     @cached_property
     def path_fields(self) -> list[PathFields]:
         """The least and the greatest field over all paths to each node."""
+        if self.ignore_gates:
+            return self.gateless_path_fields
         return path_fields_of(self.graph, self.reference)
 
     @cached_property

@@ -155,7 +155,7 @@ def _along(source: _Axis, rule: AxisRule) -> _Axis:
     low, high, whole = source
     if type(rule) is Whole:
         return _Axis(whole=whole or bool(low))
-    reach, factor = _reach_and_factor(rule)
+    reach, factor = reach_and_factor(rule)
     least = tuple([_State(size + reach * jump, jump * factor) for size, jump in low])
     if high is low or high == low:
         return _Axis(least, least, whole)
@@ -163,7 +163,7 @@ def _along(source: _Axis, rule: AxisRule) -> _Axis:
     return _Axis(least, most, whole)
 
 
-def _reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
+def reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
     """Return d (k − 1), the distance of the outermost taps, and the stride."""
     if type(rule) is Window:
         return rule.dilation * (rule.kernel - 1), rule.stride
@@ -174,13 +174,14 @@ def _reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
 
 def _summary(axes: tuple[_Axis, ...]) -> PathFields:
     return PathFields(
-        tuple([_plain(min(x.low).size) if x.low else None for x in axes]),
-        tuple([None if x.whole or not x.high else _plain(max(x.high).size) for x in axes]),
+        tuple([plain(min(x.low).size) if x.low else None for x in axes]),
+        tuple([None if x.whole or not x.high else plain(max(x.high).size) for x in axes]),
     )
 
 
-def _plain(value: Size) -> Size:
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+def plain(value: Size) -> Size:
+    """Return a whole number as such."""
+    return value.numerator if type(value) is Fraction and value.denominator == 1 else value
 
 
 # --- layers and input sizes ---------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from rfstudio.formats.tables.analysis_tables import Table, sizes_text, steps_tex
 
 if TYPE_CHECKING:
     from rfstudio.core.advice.covers import Advice
+    from rfstudio.core.effective.path_shares import PathGroup, Paths
     from rfstudio.core.fields.block import Block
     from rfstudio.core.fields.closed_form import ClosedForm
     from rfstudio.core.fields.other_numbers import OtherNumber
@@ -89,6 +90,75 @@ def closed_form_record(form: ClosedForm) -> dict[str, object]:
 def other_numbers_record(others: Iterable[OtherNumber]) -> list[dict[str, str]]:
     """Return values that are found elsewhere, with the reasons why they differ."""
     return [{"about": x.about, "value": x.value, "reason": x.reason} for x in others]
+
+
+def paths_record(paths: Paths) -> dict[str, object]:
+    """Return paths by length and field, and the shares of branches; a null size is a whole axis."""
+    return {
+        "layer": paths.layer,
+        "unit": list(paths.unit),
+        "count": paths.count,
+        "mean_length": round(paths.mean_length, 6),
+        "lengths": [_group(x, "length") for x in paths.lengths],
+        "fields": [[_group(x, "size") for x in axis] for axis in paths.fields],
+        "branches": [
+            {
+                "source": x.source,
+                "reader": x.reader,
+                "skip": x.is_skip,
+                "share": round(x.share, 9),
+                "of_all": round(x.of_all, 9),
+            }
+            for x in paths.branches
+        ],
+    }
+
+
+def _group(group: PathGroup, name: str) -> dict[str, object]:
+    value = None if group.value is None else _number(group.value)
+    return {name: value, "count": group.count, "share": round(group.share, 9)}
+
+
+def paths_facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the record of paths in words: pairs of a name and a text, most energy only."""
+    lengths, fields = record["lengths"], record["fields"]
+    amount = _amount(record["count"])
+    facts = [("paths", f"{amount}, {record['mean_length']:.3g} layers long in the mean")]
+    texts = [
+        f"{_share(x)} with {x['length']} layers ({_amount(x['count'])})" for x in _most(lengths)
+    ]
+    facts.append((_listed("lengths", lengths), ", ".join(texts)))
+    for axis in fields[:1] if all(x == fields[0] for x in fields) else fields:
+        seen = ["all" if x["size"] is None else f"{x['size']} px" for x in _most(axis)]
+        texts = [f"{_share(x)} see {y}" for x, y in zip(_most(axis), seen, strict=True)]
+        facts.append((_listed("fields", axis), ", ".join(texts)))
+    by_source: dict[str, list[str]] = {}
+    for x in record["branches"]:
+        way = f"the skip to {x['reader']}" if x["skip"] else x["reader"]
+        by_source.setdefault(x["source"], []).append(f"{_share(x)} by {way}")
+    return [*facts, *((f"from {source}", ", ".join(x)) for source, x in by_source.items())]
+
+
+_FEW = 6
+"""Groups of paths that are said in words."""
+
+
+def _most(groups: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the groups with most energy, in their order."""
+    least = sorted((x["share"] for x in groups), reverse=True)[:_FEW][-1]
+    return [x for x in groups if x["share"] >= least][:_FEW]
+
+
+def _listed(name: str, groups: Sequence[object]) -> str:
+    return f"{name}, of {len(groups)}" if len(groups) > _FEW else name
+
+
+def _share(group: Mapping[str, Any]) -> str:
+    return f"{100 * group['share']:.3g} %"
+
+
+def _amount(count: int) -> str:
+    return f"{count:,}" if count < 10**7 else f"{float(count):.3g}"
 
 
 def tiles_record(plan: TilePlan) -> dict[str, object]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from rfstudio.app.wording.texts import field_text
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.ops import Context, Op
-from rfstudio.widgets.canvas.colours import THEORETICAL
+from rfstudio.widgets.canvas.colours import ERF, THEORETICAL
 from rfstudio.widgets.graph_view.layout import Layout
 from rfstudio.widgets.parts.theme import muted
 
@@ -26,6 +28,9 @@ _TEXT_SCALE = 0.5
 
 _FORM_SCALE = 0.12
 """Zoom above which the curves of edges can be distinguished."""
+
+_LABEL_AT = 62.0
+"""Distance of the label of an edge from the node that it reads."""
 
 _MANY = 4000
 """Nodes on the screen above which no more are drawn than there are points."""
@@ -46,6 +51,21 @@ def kind_colour(op: Op | None) -> QColor:
             if op.is_pool:
                 return QColor("#009e73")
             return QColor("#0072b2" if op.slides else "#e69f00")
+
+
+class Share(NamedTuple):
+    """What energy takes an edge.
+
+    Attributes
+    ----------
+    of_all
+        Its share of all energy that reaches the input, 0 to 1.
+    at_fork
+        Its share of what reaches the map that it reads; None if nothing else reads that.
+    """
+
+    of_all: float
+    at_fork: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +113,7 @@ class GraphItem(QGraphicsItem):
         self._drawing: Drawing | None = None
         self._selected = -1
         self._palette = QPalette()
+        self._shares: Mapping[tuple[int, int], Share] = {}
         self._bounds = QRectF()
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption)
 
@@ -109,6 +130,16 @@ class GraphItem(QGraphicsItem):
         self._bounds = QRectF(
             -30, -60, (layout.columns - 1) * STEP_X + WIDTH + 60, layout.rows * STEP_Y + 90
         )
+        self.update()
+
+    @property
+    def shares(self) -> Mapping[tuple[int, int], Share]:
+        """Shares of the energy of the edges, by reader and source."""
+        return self._shares
+
+    def show_shares(self, shares: Mapping[tuple[int, int], Share]) -> None:
+        """Draw edges as wide as their share of all energy, with the share at each fork."""
+        self._shares = shares
         self.update()
 
     def select(self, index: int) -> None:
@@ -141,6 +172,7 @@ class GraphItem(QGraphicsItem):
         scale = abs(painter.worldTransform().m11())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, scale >= _FORM_SCALE)
         self._draw_edges(painter, drawing, exposed, scale)
+        self._draw_shares(painter, drawing, exposed, scale)
         for index in self._shown(drawing, exposed):
             self._draw_node(painter, drawing, int(index), scale)
         if self._selected >= 0:
@@ -181,6 +213,38 @@ class GraphItem(QGraphicsItem):
         for i in shown:
             _add_edge(path, drawing, int(a[i]), int(b[i]), scale)
         painter.drawPath(path)
+
+    def _draw_shares(
+        self, painter: QPainter, drawing: Drawing, exposed: QRectF, scale: float
+    ) -> None:
+        """Draw what energy takes: edges by their share of all, and labels where they part."""
+        ratio = painter.device().devicePixelRatio()
+        font = QFont(painter.font())
+        font.setPixelSize(10)
+        painter.setFont(font)
+        metrics = QFontMetricsF(font)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        labels: list[tuple[QPointF, str]] = []
+        for (reader, source), share in self._shares.items():
+            path = QPainterPath()
+            _add_edge(path, drawing, source, reader, scale)
+            if not path.boundingRect().adjusted(-9, -9, 9, 9).intersects(exposed):
+                continue
+            pen = QPen(ERF, (0.6 + 5 * share.of_all) * ratio)
+            pen.setCosmetic(True)
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+            painter.setPen(pen)
+            painter.drawPath(path)
+            if share.at_fork is not None and scale >= _TEXT_SCALE:
+                length = path.length()
+                at = path.percentAtLength(min(_LABEL_AT, length / 2))
+                labels.append((path.pointAtPercent(at), f"{100 * share.at_fork:.2g} %"))
+        painter.setPen(self._palette.color(QPalette.ColorRole.Text))
+        for point, text in labels:
+            width = metrics.horizontalAdvance(text) + 4
+            place = QRectF(point.x() - width / 2, point.y() - 6.5, width, 13)
+            painter.fillRect(place, self._palette.color(QPalette.ColorRole.Base))
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
 
     def _draw_node(self, painter: QPainter, drawing: Drawing, index: int, scale: float) -> None:
         rect = drawing.rect_of(index)

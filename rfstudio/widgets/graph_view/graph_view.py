@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import (
     QBrush,
     QHelpEvent,
@@ -13,13 +13,15 @@ from PySide6.QtGui import (
     QShowEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QToolTip, QWidget
+from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QToolButton, QToolTip, QWidget
 
+from rfstudio.api import path_shares
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.texts import alignment_text, field_text, steps_text
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
-from rfstudio.widgets.graph_view.graph_item import Drawing, GraphItem
+from rfstudio.widgets.graph_view.graph_item import Drawing, GraphItem, Share
 from rfstudio.widgets.graph_view.layout import layout_of
 from rfstudio.widgets.parts.focus_ring import FocusRing
 
@@ -27,13 +29,17 @@ _PER_NOTCH = 1.2
 _NOTCH = 120
 _CLOSEST, _WIDEST = 4.0, 0.002
 _STILL = 4
+_AFTER = 150
+"""Milliseconds without a change after which shares of energy are worked out."""
+
 _ROUND = 1.0
 
 
 class GraphView(QGraphicsView):
     """Shows the layers in columns by depth; a click or an arrow key chooses one.
 
-    The wheel zooms, dragging pans, 0 shows everything, 1 goes to the chosen layer in full size.
+    The wheel zooms, dragging pans, 0 shows everything, 1 goes to the chosen layer in full size, S
+    shows the share of the expected energy that takes each edge.
 
     Parameters
     ----------
@@ -72,6 +78,20 @@ class GraphView(QGraphicsView):
         self.setAccessibleName("Graph of the layers")
         FocusRing(self)
         self._follow_palette()
+        self.shares_button = QToolButton(self)  # not in what scrolls
+        self.shares_button.setText("Energy")
+        self.shares_button.setCheckable(True)
+        self.shares_button.setAutoFillBackground(True)
+        self.shares_button.setToolTip(
+            "Edges as wide as the share of the expected energy that takes them from the chosen "
+            "layer to the input, with the share of each branch and skip (key S)"
+        )
+        self.shares_button.setAccessibleName("Show the share of energy of each edge")
+        self.shares_button.move(6, 6)
+        self.shares_button.toggled.connect(self._follow_shares)
+        self._shared: tuple[Analysis, str] | None = None
+        self._timer = QTimer(self, singleShot=True, interval=_AFTER)
+        self._timer.timeout.connect(self._work_out_shares)
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._mark)
 
@@ -106,10 +126,44 @@ class GraphView(QGraphicsView):
     def _mark(self, _selected: object = None) -> None:
         if self._laid_out is not self._session.analysis:
             return
+        self._follow_shares()
         index = self._session.analysis.graph.paths.get(self._selection.layer, -1)
         self.item.select(index)  # which repaints nothing while only the unit moves
         if index >= 0 and not self._is_own_choice and self._was_shown:
             self._bring_into_view(index)
+
+    # --- shares of energy -----------------------------------------------------------------------
+
+    def _follow_shares(self, _is_on: bool = False) -> None:
+        """Let the shares be worked out when nothing has changed for a moment."""
+        if not self.shares_button.isChecked():
+            self._shared = None
+            if self.item.shares:
+                self.item.show_shares({})
+            return
+        if self._shared != (self._session.analysis, self._selection.layer):
+            self._timer.start()
+
+    def _work_out_shares(self) -> None:
+        analysis, layer = self._session.analysis, self._selection.layer
+        if not self.isVisible() or not self.shares_button.isChecked():
+            return
+        self._shared = analysis, layer
+        self.shares_button.setText("Energy")
+        try:
+            found = path_shares(analysis, layer)
+        except RFStudioError as error:
+            self.item.show_shares({})
+            self.shares_button.setText(f"Energy: {error}"[:80])
+        else:
+            paths = analysis.graph.paths
+            forks = {(paths[x.reader], paths[x.source]): x.share for x in found.branches}
+            self.item.show_shares(
+                {edge: Share(of_all, forks.get(edge)) for edge, of_all in found.edges.items()}
+            )
+        self.shares_button.adjustSize()
+
+    # --- going to places ------------------------------------------------------------------------
 
     def fit(self) -> None:
         """Show the whole graph."""
@@ -191,6 +245,8 @@ class GraphView(QGraphicsView):
         key = event.key()
         if key == Qt.Key.Key_0:
             self.fit()
+        elif key == Qt.Key.Key_S:
+            self.shares_button.toggle()
         elif key == Qt.Key.Key_1:
             self.show_selected()
         elif key in {Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down}:

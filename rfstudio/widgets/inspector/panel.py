@@ -23,6 +23,7 @@ from rfstudio.app.wording.facts import (
     form_facts,
     layer_facts,
     other_facts,
+    paths_facts_of,
     place_facts,
     unit_facts,
 )
@@ -68,18 +69,7 @@ class Inspector(QScrollArea):
         self.subtitle.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.form = ItemForm(document, selection, edits)
         self.field = NumberBlock("Receptive field")
-        self.closed_form = Fold(
-            "Closed form",
-            "The sums of Araujo, Norris and Sim (Distill 2019) with the numbers of this network",
-            "closed_form",
-            settings,
-        )
-        self.other_numbers = Fold(
-            "Another number elsewhere?",
-            "What widely read pages and other tools have for this layer, and why it differs",
-            "other_numbers",
-            settings,
-        )
+        self.closed_form, self.other_numbers, self.paths = _folds(settings)
         self.unit = NumberBlock("Unit")
         self.effective = NumberBlock("Effective field")
         self.costs = NumberBlock("Layer")
@@ -97,14 +87,8 @@ class Inspector(QScrollArea):
         layout.addWidget(self.title)
         layout.addWidget(self.subtitle)
         layout.addWidget(self.form)
-        for block in (
-            self.field,
-            self.closed_form,
-            self.unit,
-            self.effective,
-            self._note,
-            self.costs,
-        ):
+        folds = (self.closed_form, self.other_numbers, self.paths)
+        for block in (self.field, *folds, self.unit, self.effective, self._note, self.costs):
             if isinstance(block, NumberBlock):
                 layout.addWidget(_line())
             layout.addWidget(block)
@@ -140,6 +124,8 @@ class Inspector(QScrollArea):
             title = f"{chosen.layer}, with its numbers"
             self.closed_form.show_facts(title, partial(form_facts, layer))
             self.other_numbers.show_facts(chosen.layer, partial(other_facts, layer))
+            paths = partial(paths_facts_of, self._session.analysis, chosen.layer)
+            self.paths.show_facts(f"Paths to {chosen.layer}", paths)
         self.costs.show_facts(cost_facts(layer))
         self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
         try:
@@ -183,6 +169,29 @@ class Inspector(QScrollArea):
         self._note.setText(note)
         self._note.setToolTip(reasons.replace(". ", ".\n"))
         self._note.setVisible(bool(note))
+
+
+def _folds(settings: Settings | None) -> tuple[Fold, Fold, Fold]:
+    """Return what is closed at first: the closed form, other numbers, and paths."""
+    closed_form = Fold(
+        "Closed form",
+        "The sums of Araujo, Norris and Sim (Distill 2019) with the numbers of this network",
+        "closed_form",
+        settings,
+    )
+    other_numbers = Fold(
+        "Another number elsewhere?",
+        "What widely read pages and other tools have for this layer, and why it differs",
+        "other_numbers",
+        settings,
+    )
+    paths = Fold(
+        "Paths",
+        "How many paths lead here, how long they are, and the energy that takes them",
+        "paths",
+        settings,
+    )
+    return closed_form, other_numbers, paths
 
 
 def _line() -> QFrame:

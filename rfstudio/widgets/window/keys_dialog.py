@@ -34,6 +34,7 @@ GRAPH: tuple[Keys, ...] = (
     ("Arrow keys", "Along the edges, and to the layer above or below"),
     ("0", "The whole graph"),
     ("1", "The chosen layer in full size"),
+    ("S", "The share of the expected energy that takes each edge"),
 )
 CHARTS: tuple[Keys, ...] = (("0", "All curves"),)
 

@@ -133,6 +133,12 @@ class WindowActions(QObject):
         self.training.setCheckable(True)
         self.training.setToolTip("In training, batch norm takes its statistics from the whole map")
         self.training.toggled.connect(analysis.set_batch_norm_training)
+        self.ignore_gates = self._action("Ignore gates in paths", None)
+        self.ignore_gates.setCheckable(True)
+        self.ignore_gates.setToolTip(
+            "Fields of paths leave out what gates, norms over the map and attention read"
+        )
+        self.ignore_gates.toggled.connect(analysis.set_ignore_gates)
 
     def focus_actions(self, targets: dict[str, Callable[[], None]]) -> list[QAction]:
         """Return actions that move the focus to a panel, with Ctrl and a digit."""
@@ -201,6 +207,7 @@ class WindowActions(QObject):
         view.addActions(focus)
         view.addSeparator()
         view.addActions([self.fields_from_here, self.fields_from_input, self.training])
+        view.addAction(self.ignore_gates)
         view.addSeparator()
         self._add_schemes(view.addMenu("Appearance"))
         help_menu = bar.addMenu("&Help")

@@ -20,3 +20,15 @@ def test_that_a_click_opens_the_closed_form_and_the_next_start_remembers_it(
     assert settings.flag("inspector/closed_form", False)
     qtbot.keyClick(fold.button, Qt.Key.Key_Space)
     assert not fold.block.isVisible()
+
+
+def test_that_every_fold_is_in_the_panel_and_follows_the_layer(qtbot: QtBot, open_window) -> None:
+    window = open_window()
+    inspector = window.inspector
+    for fold in (inspector.closed_form, inspector.other_numbers, inspector.paths):
+        assert inspector.widget().isAncestorOf(fold)
+        qtbot.mouseClick(fold.button, Qt.MouseButton.LeftButton)
+        assert fold.block.isVisible()
+    window.studio.selection.select_layer("stem")
+    assert inspector.paths.block.texts()["paths"] == "1, 1 layers long in the mean"
+    assert "centre" in inspector.other_numbers.block.texts()

@@ -1,0 +1,30 @@
+"""The share of energy that takes each edge, drawn on the graph."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+
+
+def test_that_a_click_draws_the_share_of_each_branch_and_skip(qtbot, open_window) -> None:
+    window = open_window()
+    window.tabs.setCurrentWidget(window.graph)
+    item, button = window.graph.item, window.graph.shares_button
+    assert not item.shares
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(item.shares))
+    forks = {k: x.at_fork for k, x in item.shares.items() if x.at_fork is not None}
+    # Each of the two blocks has a branch and a skip, and nothing else is read twice.
+    assert len(forks) == 4
+    assert all(0 < x < 1 for x in forks.values())
+    by_source: dict[int, float] = {}
+    for (_, source), share in forks.items():
+        by_source[source] = by_source.get(source, 0) + share
+    assert list(by_source.values()) == pytest.approx([1, 1])
+    before = item.shares
+    window.studio.selection.select_layer("stem")
+    qtbot.waitUntil(lambda: item.shares is not before)
+    assert [x.of_all for x in item.shares.values()] == [1.0]
+    window.graph.setFocus()
+    qtbot.keyClick(window.graph, Qt.Key.Key_S)
+    assert not item.shares
