@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         load,
         path_counts,
         path_shares,
+        presets,
         tiles,
         to_torch,
     )
@@ -41,6 +42,7 @@ __all__ = [
     "load",
     "path_counts",
     "path_shares",
+    "presets",
     "tiles",
     "to_torch",
 ]

@@ -180,7 +180,7 @@ def test_that_many_units_at_once_have_the_fields_that_each_has_alone() -> None:
             assert erf.metrics["outside"] == 0
     assert rfstudio.erfs(_network(), "b", []) == []
     with pytest.raises(rfstudio.RFStudioError, match="call erf for each"):
-        rfstudio.erfs(_network(), "b", units, estimator="expected")
+        rfstudio.erfs(_network(), "b", units, estimator="expected")  # type: ignore[arg-type]
     with pytest.raises(rfstudio.RFStudioError, match="0…9, 0…11"):
         rfstudio.erfs(_network(), "b", [(0, 0), (10, 0)])
 

@@ -7,9 +7,11 @@ modules only at their first use.  Results as values are in `rfstudio.api.measure
 from rfstudio.api.expected import expected_erf, expected_erf_of, path_counts
 from rfstudio.api.measuring import COMPUTED, erf, erfs, measure
 from rfstudio.api.modules import to_torch
-from rfstudio.api.networks import Network, analyze, load
+from rfstudio.api.networks import Network, analyze, load, presets
+from rfstudio.api.notebook import NotebookPresenter
 from rfstudio.api.path_energies import path_shares
 from rfstudio.api.regions import advise, tiles
+from rfstudio.core.shown import register
 
 __all__ = [
     "COMPUTED",
@@ -24,6 +26,9 @@ __all__ = [
     "measure",
     "path_counts",
     "path_shares",
+    "presets",
     "tiles",
     "to_torch",
 ]
+
+register(NotebookPresenter())

@@ -79,6 +79,12 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
         If there is no such layer or unit.
     RFStudioError
         If there is no such `batch_norm`, or gains cannot be measured; the text says why.
+
+    Examples
+    --------
+    >>> erf = expected_erf("luo_20_layers", "stack.19")
+    >>> round(erf.metrics.luo_size, 1), erf.exact
+    (16.2, True)
     """
     from rfstudio.core.effective import expected
 
@@ -242,6 +248,11 @@ def path_counts(
     ------
     UnknownLayerError, UnitError
         If there is no such layer or unit.
+
+    Examples
+    --------
+    >>> path_counts("luo_20_layers", "stack.1").map[48:53, 50].astype(int).tolist()
+    [3, 6, 9, 6, 3]
     """
     from rfstudio.core.effective import expected
 

@@ -14,7 +14,7 @@ from rfstudio.engine.requests.request import ErfResult
 from rfstudio.formats.tables.erf_files import computed_facts, erf_record, measured_facts
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MeasuredErf(Erf):
     """An effective receptive field that was measured.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from rfstudio.api.expected import expected_erf, path_counts
 from rfstudio.api.images import images_of, size_for
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
     from rfstudio.engine.process.running import Report
     from rfstudio.engine.requests.request import ErfRequest, ErfResult
 
+Computed: TypeAlias = Literal["expected", "path-count"]
+Measured: TypeAlias = Literal[
+    "energy", "rms", "abs", "signed", "positive", "occlusion", "perturbation"
+]
+Precision: TypeAlias = Literal["float32", "float64"]
 
-COMPUTED = ("expected", "path-count")
+COMPUTED: tuple[str, ...] = get_args(Computed)
 """Estimators of `erf` that are not measured."""
 
 
@@ -31,13 +36,13 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     layer: str,
     unit: tuple[int, ...] | None = None,
     *,
-    estimator: str = "energy",
+    estimator: Measured | Computed = "energy",
     samples: int | None = None,
     seed: int = 0,
     module: torch.nn.Module | None = None,
     images: torch.Tensor | NDArray[Any] | None = None,
-    dtype: str = "float32",
-    device: str = "auto",
+    dtype: Precision | torch.dtype = "float32",
+    device: str | torch.device = "auto",
     **options: Any,
 ) -> Erf:
     """Measure the effective receptive field of a unit with torch.
@@ -79,7 +84,14 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     ------
     RFStudioError
         If layer, unit, an option, the device or the weights do not fit; the text says which.
+
+    Examples
+    --------
+    >>> measured = erf("vgg16", "pool2", samples=2, seed=0)
+    >>> measured.map.shape, measured.options["samples"], measured.metrics.outside
+    ((224, 224), 2, 0.0)
     """
+    _check_estimator(estimator)
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
     if estimator in COMPUTED:
         return _computed(network, layer, unit, module=module, images=images, **options)
@@ -96,13 +108,13 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     layer: str,
     units: Sequence[tuple[int, ...]],
     *,
-    estimator: str = "energy",
+    estimator: Measured = "energy",
     samples: int | None = None,
     seed: int = 0,
     module: torch.nn.Module | None = None,
     images: torch.Tensor | NDArray[Any] | None = None,
-    dtype: str = "float32",
-    device: str = "auto",
+    dtype: Precision | torch.dtype = "float32",
+    device: str | torch.device = "auto",
     **options: Any,
 ) -> list[MeasuredErf]:
     """Measure the effective receptive fields of many units of one map, in the order of `units`.
@@ -123,7 +135,14 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     ------
     RFStudioError
         As `erf` does.
+
+    Examples
+    --------
+    >>> both = erfs("vgg16", "pool2", [(28, 28), (28, 29)], samples=2, seed=0)
+    >>> [x.unit for x in both]
+    [(28, 28), (28, 29)]
     """
+    _check_estimator(estimator)
     if estimator in COMPUTED:
         raise RFStudioError(f"'{estimator}' is computed, unit by unit: call erf for each of them")
     need_torch()
@@ -135,6 +154,12 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
         module = own_module(request)
     results = measure_units(request, [whole(x) for x in units], module=module, images=given)
     return _with_frames(results, request, module, given)
+
+
+def _check_estimator(estimator: str) -> None:
+    known = (*get_args(Measured), *COMPUTED)
+    if estimator not in known:
+        raise RFStudioError(f"estimator must be one of {', '.join(known)}, not {estimator!r}")
 
 
 def _computed(

@@ -40,6 +40,13 @@ def to_torch(
         If there is no such layer.
     GraphError
         If the network has faults before the layer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = to_torch("vgg16", layer="pool2")
+    >>> tuple(module(torch.zeros(1, 3, 32, 32)).shape)
+    (1, 128, 8, 8)
     """
     need_torch()
     from rfstudio.engine.module import build

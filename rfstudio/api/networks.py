@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, overload
@@ -13,6 +14,7 @@ from rfstudio.core.fields.analysis import Analysis, Fields
 from rfstudio.core.fields.analysis import analyze as _analyze
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand
+from rfstudio.core.shown import Shown
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.importing.reference import is_exported_program, is_onnx, reference_of
 from rfstudio.importing.report import no_network
@@ -67,6 +69,12 @@ def load(
     RFStudioError
         If there is no such preset or file, a module comes without a size or cannot be imported,
         or code is named that is not trusted.
+
+    Examples
+    --------
+    >>> network = load("vgg16")
+    >>> network.name, network.input_size
+    ('VGG-16', (224, 224))
     """
     if isinstance(network, Architecture):
         return network
@@ -99,6 +107,40 @@ def load(
     from rfstudio.formats.networks.presets import open_network
 
     return open_network(str(network))
+
+
+def presets() -> Presets:
+    """Return the networks that come with the program: what each is, by the name for `load`.
+
+    Examples
+    --------
+    >>> presets()["vgg16"].partition(".")[0]
+    'Simonyan and Zisserman 2014, configuration D, without batch normalisation'
+    """
+    return Presets()
+
+
+class Presets(Mapping[str, str], Shown):
+    """What each network is that comes with the program, read when it is looked up."""
+
+    def __getitem__(self, name: str) -> str:
+        from rfstudio.formats.networks.presets import UnknownNetworkError, read_preset
+
+        try:
+            return read_preset(name).description
+        except UnknownNetworkError as error:
+            raise KeyError(str(error)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        from rfstudio.formats.networks.presets import names
+
+        return iter(names())
+
+    def __len__(self) -> int:
+        return len(tuple(iter(self)))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} networks: {', '.join(self)}>"
 
 
 def _is_file(name: str) -> bool:
@@ -148,6 +190,14 @@ def analyze(
     ------
     UnknownLayerError
         If there is no layer `reference`.
+
+    Examples
+    --------
+    >>> analysis = analyze("resnet50")
+    >>> analysis["layer3"].rf_size, analysis["layer3"].jump
+    ((267, 267), (16, 16))
+    >>> len(analysis), analysis[0].name, [x.name for x in analysis[1:3]]
+    (174, 'conv1', ['bn1', 'relu1'])
     """
     return _analyze(
         load(network, input_size=input_size),

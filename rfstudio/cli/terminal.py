@@ -10,23 +10,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.fields.remarks.diagnostics import Diagnostic
 from rfstudio.core.metrics.registry import METRICS, digits_text
 from rfstudio.formats.tables.analysis_tables import (
-    MINUS,
     MISSING,
-    Number,
     Table,
-    alignment_text,
     analysis_table,
-    field_text,
-    local_text,
     one_line,
     sizes_text,
-    steps_text,
 )
 from rfstudio.formats.tables.answer_records import paths_facts
+from rfstudio.formats.tables.facts import (
+    count_text,
+    layer_facts,
+    region_text,
+    totals_text,
+    unit_facts,
+)
 from rfstudio.formats.tables.table_formats import EVERYTHING, Contents, TableWriter, Writer
 from rfstudio.formats.tables.table_formats import WRITERS as FILE_WRITERS
 
@@ -46,7 +47,7 @@ def analysis_text(analysis: Analysis, reference: str) -> str:
     architecture = analysis.architecture
     heading = [
         architecture.name,
-        f"input {sizes_text(analysis.input_size)}, {_count(architecture.channels, 'channel')}",
+        f"input {sizes_text(analysis.input_size)}, {count_text(architecture.channels, 'channel')}",
     ]
     if architecture.reference:
         heading.append(architecture.reference)
@@ -54,7 +55,7 @@ def analysis_text(analysis: Analysis, reference: str) -> str:
     if reference != "input":
         lines.append(f"fields with respect to the map of {reference}")
     lines += ["", table_text(analysis_table(analysis.layers)), ""]
-    lines += _wrapped(_totals(analysis), len(_GAP))
+    lines += _wrapped(totals_text(analysis), len(_GAP))
     return "\n".join([*lines, *_diagnostics(analysis.diagnostics)]) + "\n"
 
 
@@ -62,21 +63,12 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
     """Return one layer and one of its units in words."""
     layer = analysis[path]
     title = path if path == layer.name else f"{path} (its output is {layer.name})"
-    inputs = ", ".join(layer.inputs)
     lines = [
         _title(f"{analysis.architecture.name}, {title}"),
-        facts_text(
-            [
-                ("op", f"{layer.op}, reads {inputs}" if inputs else layer.op),
-                ("output", f"{sizes_text(layer.output_size)}, {_count(layer.channels, 'channel')}"),
-                *_field_facts(layer, reference),
-                ("parameters", f"{layer.parameters:,}"),
-                ("MACs", f"{layer.macs:,}"),
-            ]
-        ),
+        facts_text(layer_facts(layer, reference)),
         "",
         _bold(f"unit ({', '.join(map(str, unit.position))})"),
-        facts_text(_unit_facts(unit)),
+        facts_text(unit_facts(unit)),
     ]
     remarks = [x for x in analysis.diagnostics if x.layer in (layer.name, path)]
     return "\n".join([*lines, *_diagnostics(remarks)]) + "\n"
@@ -113,62 +105,6 @@ def _value(value: object) -> str:
     return digits_text(value) if isinstance(value, float) else str(value)
 
 
-def _field_facts(layer: LayerAnalysis, reference: str) -> list[tuple[str, str]]:
-    of = "" if reference == "input" else f" of {reference}"
-    if not any(x.tracks or x.whole for x in layer.fields):
-        return [("field", f"none: no path from {reference} leads here")]
-    if all(layer.is_global):
-        facts = [("field", f"every unit sees everything{of}")]
-        if layer.local is None:
-            return [*facts, ("alignment", alignment_text(layer))]
-        return [
-            *facts,
-            ("local field", f"{local_text(layer)} px{of}"),
-            ("context", ", ".join(layer.context)),
-            *_steps_facts(layer),
-        ]
-    return [
-        ("field", f"{field_text(layer)} px{of}"),
-        *_steps_facts(layer),
-    ]
-
-
-def _steps_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
-    return [
-        ("jump", _steps(layer.jump, "px")),
-        ("padding", _steps(layer.padding, "px")),
-        ("centre", _steps(layer.center, "(of unit 0)")),
-        ("alignment", alignment_text(layer)),
-    ]
-
-
-def _steps(values: Sequence[Number | None], unit: str) -> str:
-    text = steps_text(values)
-    return text if text == MISSING else f"{text} {unit}"
-
-
-def _unit_facts(unit: UnitView) -> list[tuple[str, str]]:
-    holes = "none" if unit.gridding == 0 else f"{100 * unit.gridding:.3g} % of the visible region"
-    read = f"{'at most ' if unit.is_bound else ''}{_count(unit.support_count, 'pixel')}"
-    return [
-        ("theoretical", _region(unit.theoretical_region)),
-        ("visible", _region(unit.visible_region)),
-        *_local_facts(unit),
-        (
-            "contributing",
-            f"{read}, {100 * unit.coverage:.3g} % of the image",
-        ),
-        ("holes", "unknown" if unit.is_bound else holes),
-        *([("remark", unit.remark)] if unit.is_bound else []),
-    ]
-
-
-def _local_facts(unit: UnitView) -> list[tuple[str, str]]:
-    if unit.local_region in (None, unit.theoretical_region):
-        return []
-    return [("local", _region(unit.local_region))]
-
-
 def _answers(answers: Mapping[str, object]) -> str:
     """Return the requested answers besides the analysis, in words."""
     lines = []
@@ -185,7 +121,7 @@ def _answers(answers: Mapping[str, object]) -> str:
             place = ", ".join(map(str, record["position"]))
             title = f"pixel ({place}) of {record['reference']}"
             facts = [
-                (f"read in {record['layer']}", _region(record["units"])),
+                (f"read in {record['layer']}", region_text(record["units"])),
                 ("units", f"{record['count']:,}"),
             ]
         else:
@@ -193,8 +129,8 @@ def _answers(answers: Mapping[str, object]) -> str:
             title = f"units ({first}) to ({last}) of {record['layer']}"
             context = ["all" if x is None else f"{x[0]} + {x[1]}" for x in record["context"]]
             facts = [
-                ("theoretical", _region(record["theoretical_region"])),
-                ("visible", _region(record["visible_region"])),
+                ("theoretical", region_text(record["theoretical_region"])),
+                ("visible", region_text(record["visible_region"])),
                 ("context", " × ".join(context) + " samples before + after"),
             ]
         lines += ["", _title(title), facts_text(facts)]
@@ -215,13 +151,6 @@ def _closed_form_facts(axes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str
         facts += [(f"{name}{of}", text) for name, text in form["equations"]]
         facts += [(f"note{of}", text) for text in form["notes"]]
     return facts
-
-
-def _region(region: Sequence[tuple[int, int]] | None) -> str:
-    if region is None:
-        return "nothing"
-    spans = " × ".join(f"{first}…{last}" for first, last in region).replace("-", MINUS)
-    return f"{spans}  ({sizes_text([last - first + 1 for first, last in region])} px)"
 
 
 def facts_text(facts: Iterable[tuple[str, str]]) -> str:
@@ -249,13 +178,6 @@ def _wrapped(text: str, indent: int) -> list[str]:
 
 def _title(text: str) -> str:
     return "\n".join(map(_bold, _wrapped(text, len(_GAP))))
-
-
-def _totals(analysis: Analysis) -> str:
-    return (
-        f"{_count(len(analysis.layers), 'layer')} · {_count(analysis.parameters, 'parameter')} · "
-        f"{analysis.macs:,} MACs (multiply-adds for one input)"
-    )
 
 
 def _diagnostics(diagnostics: Sequence[Diagnostic]) -> list[str]:
@@ -316,10 +238,6 @@ def _cut(text: str, width: int) -> str:
         return text.ljust(width)
     start = (width - 1) // 3
     return f"{text[:start]}…{text[len(text) - (width - 1 - start) :]}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _width() -> int:

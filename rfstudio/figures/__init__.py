@@ -1,8 +1,9 @@
 """Publication figures, drawn with matplotlib and without Qt, for window and command line."""
 
-from rfstudio.figures.growth import Growth, growth_of, render_growth
-from rfstudio.figures.render import render
-from rfstudio.figures.scene import Scene, scene_of
+from rfstudio.figures.growth import Growth, draw_growth, growth_of, render_growth
+from rfstudio.figures.plots import new_axes
+from rfstudio.figures.render import draw, render
+from rfstudio.figures.scene import Scene, scene_of, scene_of_map, scene_of_view
 from rfstudio.figures.style import SUFFIXES, FigureError, FigureStyle, figure_kind
 
 __all__ = [
@@ -11,9 +12,14 @@ __all__ = [
     "FigureStyle",
     "Growth",
     "Scene",
+    "draw",
+    "draw_growth",
     "figure_kind",
     "growth_of",
+    "new_axes",
     "render",
     "render_growth",
     "scene_of",
+    "scene_of_map",
+    "scene_of_view",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rfstudio.figures.style import FigureStyle, figure_bytes, figure_kind, print_settings
 from rfstudio.figures.wrapping import one_line
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 
+
+_CURVE = "growth"
+"""Marks the lines of networks among all lines of a figure."""
 
 _WIDE = 6
 """How many times one curve may end above another before both need a logarithmic axis."""
@@ -79,40 +84,49 @@ def render_growth(curves: Sequence[Growth], suffix: str, style: FigureStyle | No
     style = style or FigureStyle()
     with print_settings():
         from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
 
         width = style.width_mm / 25.4
         figure = Figure(figsize=(width, 0.62 * width), layout="constrained")
-        axes = figure.add_subplot()
-        lines = [
-            axes.plot(
-                curve.depths,
-                curve.sizes,
-                drawstyle="steps-post",
-                color=_COLOURS[i % len(_COLOURS)],
-                linestyle=_DASHES[i // len(_COLOURS) % len(_DASHES)],
-                linewidth=1.2,
-            )[0]
-            for i, curve in enumerate(curves)
-        ]
-        _draw_input_sizes(axes, sorted({curve.input_size for curve in curves}))
-        axes.set_xlabel("depth (convolutions and pools on the longest path)")
-        axes.set_ylabel("theoretical field (px)")
-        axes.set_xlim(left=0)
-        ends = [max(curve.sizes, default=1) for curve in curves]
-        if max(ends, default=1) > _WIDE * min(ends, default=1):
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter("{x:g}")
-        else:
-            axes.set_ylim(bottom=0)
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(length=2.0, width=0.5)
-        if lines:
-            legend = axes.legend(lines, [one_line(curve.name) for curve in curves], frameon=False)
-            for text in legend.get_texts():
-                text.set_parse_math(False)
+        draw_growth(figure.add_subplot(), curves)
         return figure_bytes(figure, kind, style.dpi, "Growth of receptive fields")
+
+
+def draw_growth(axes: Axes, curves: Sequence[Growth]) -> None:
+    """Draw some curves into the axes of any figure, after those that are there."""
+    from matplotlib.ticker import MaxNLocator
+
+    there = [x for x in axes.get_lines() if x.get_gid() == _CURVE]
+    lines = [
+        axes.plot(
+            curve.depths,
+            curve.sizes,
+            drawstyle="steps-post",
+            color=_COLOURS[i % len(_COLOURS)],
+            linestyle=_DASHES[i // len(_COLOURS) % len(_DASHES)],
+            linewidth=1.2,
+            label=one_line(curve.name),
+            gid=_CURVE,
+        )[0]
+        for i, curve in enumerate(curves, len(there))
+    ]
+    _draw_input_sizes(axes, sorted({curve.input_size for curve in curves}))
+    axes.set_xlabel("depth (convolutions and pools on the longest path)")
+    axes.set_ylabel("theoretical field (px)")
+    axes.set_xlim(left=0)
+    drawn = [*there, *lines]
+    ends = [max(map(float, np.ravel(x.get_ydata())), default=1) for x in drawn]
+    if max(ends, default=1) > _WIDE * min(ends, default=1):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(length=2.0, width=0.5)
+    if drawn:
+        legend = axes.legend(drawn, [str(x.get_label()) for x in drawn], frameon=False)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
 
 
 def _draw_input_sizes(axes: Axes, sizes: list[int]) -> None:

@@ -14,7 +14,7 @@ from rfstudio.figures.style import (
     figure_kind,
     print_settings,
 )
-from rfstudio.figures.wrapping import wrapped
+from rfstudio.figures.wrapping import one_line, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,12 +88,7 @@ def _draw(scene: Scene, style: FigureStyle) -> Figure:
     figure.set_size_inches(width, height)
 
     axes = figure.add_axes((left / width, below / height, plot_width / width, plot_height / height))
-    _draw_plane(axes, scene, style)
-    _draw_marks(axes, scene, points_per_pixel=72 * plot_width / (horizontal[1] - horizontal[0]))
-    axes.set_xlim(horizontal)
-    axes.set_ylim(vertical[1], vertical[0])
-    axes.set_aspect("auto" if scene.strip else "equal")
-    _draw_ticks(axes, scene, style)
+    _draw_scene(axes, scene, style, plot_width)
 
     at = below - (_TICKS_BELOW if style.axes else 0.0) - 0.04
     if handles:
@@ -122,6 +117,36 @@ def _draw(scene: Scene, style: FigureStyle) -> Figure:
                 parse_math=False,
             )
     return figure
+
+
+def draw(axes: Axes, scene: Scene, style: FigureStyle | None = None) -> None:
+    """Draw a scene into the axes of any figure, with its title and the key to the lines."""
+    style = style or FigureStyle()
+    figure = axes.figure
+    width = axes.get_position().width * figure.get_figure(root=True).get_figwidth()
+    _draw_scene(axes, scene, style, width)
+    if style.caption:
+        axes.set_title(one_line(scene.title), fontsize=TEXT_POINTS + 1, parse_math=False)
+    if style.legend and (handles := _handles(scene)):
+        axes.legend(
+            handles=handles,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.06),
+            ncols=2,
+            frameon=False,
+            fontsize=TEXT_POINTS,
+        )
+
+
+def _draw_scene(axes: Axes, scene: Scene, style: FigureStyle, width: float) -> None:
+    """Draw everything on the plane of the image; `width` is that of the axes, in inches."""
+    vertical, horizontal = _view(scene)
+    _draw_plane(axes, scene, style)
+    _draw_marks(axes, scene, points_per_pixel=72 * width / (horizontal[1] - horizontal[0]))
+    axes.set_xlim(horizontal)
+    axes.set_ylim(vertical[1], vertical[0])
+    axes.set_aspect("auto" if scene.strip else "equal")
+    _draw_ticks(axes, scene, style)
 
 
 def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:

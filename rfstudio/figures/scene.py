@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rfstudio.core.fields.analysis import Analysis
+    from rfstudio.core.fields.analysis import Analysis, UnitView
+    from rfstudio.core.metrics.metrics import Frame
 
 Interval: TypeAlias = tuple[int, int]
 """First and last pixel, inclusive."""
@@ -125,8 +126,31 @@ def scene_of(
     RFStudioError
         If there is no such layer or unit.
     """
-    unit = analysis.unit(layer, tuple(position))
-    found = analysis[layer]
+    return scene_of_view(
+        analysis.unit(layer, tuple(position)),
+        title=f"{title}, {layer}, unit ({', '.join(map(str, position))})",
+        jump=analysis[layer].jump,
+        image=image,
+        erf=erf,
+        erf_label=erf_label,
+        erf_peak=erf_peak,
+    )
+
+
+def scene_of_view(
+    unit: UnitView,
+    *,
+    title: str,
+    jump: Sequence[object] = (None,),
+    image: NDArray[np.uint8] | None = None,
+    erf: NDArray[np.floating[Any]] | None = None,
+    erf_label: str = "effective field",
+    erf_peak: float | None = None,
+) -> Scene:
+    """Return the scene of one unit whose view is known; `title` is the whole of it.
+
+    `jump` is that of its layer, None where it has none; the others are as in `scene_of`.
+    """
     theoretical, visible = unit.theoretical_region, unit.visible_region
     numbers = [] if theoretical is None else [_size_text("theoretical field", theoretical)]
     near = None if unit.local_region == theoretical else unit.local_region
@@ -139,25 +163,24 @@ def scene_of(
         numbers.append(f"coverage {100 * unit.coverage:.3g} % of the image")
     if unit.gridding:
         numbers.append(f"holes {100 * unit.gridding:.3g} %")
-    if None not in found.jump:
-        numbers.append(f"jump {_by(dict.fromkeys(found.jump))} px")
-    axes = len(analysis.input_size)
+    if None not in jump:
+        numbers.append(f"jump {_by(dict.fromkeys(jump))} px")
+    axes = len(unit.size)
     if axes == 3:
-        first, last = visible[0] if visible else (0, analysis.input_size[0] - 1)
+        first, last = visible[0] if visible else (0, unit.size[0] - 1)
         middle = (first + last) // 2
         support = unit.region.slab(middle)  # the full volume may be too large for one array
         erf = None if erf is None else erf[middle]
-        numbers.append(f"slice {middle} of {analysis.input_size[0]}")
+        numbers.append(f"slice {middle} of {unit.size[0]}")
     elif axes == 1:
         support = unit.support()[np.newaxis]
         erf = None if erf is None else erf[np.newaxis]
     else:
         support = unit.support()
-    where = ", ".join(map(str, position))
     return Scene(
-        title=f"{title}, {layer}, unit ({where})",
+        title=title,
         numbers=tuple(numbers),
-        input_size=_plane(analysis.input_size, 1),
+        input_size=_plane(unit.size, 1),
         image=image,
         theoretical=None if theoretical is None else _plane(theoretical, (0, 0)),
         local=None if near is None else _plane(near, (0, 0)),
@@ -167,6 +190,46 @@ def scene_of(
         erf_label=erf_label,
         erf_peak=erf_peak,
         strip=axes == 1,
+    )
+
+
+def scene_of_map(
+    values: NDArray[np.floating[Any]],
+    frame: Frame | None,
+    *,
+    title: str,
+    image: NDArray[np.uint8] | None = None,
+    label: str = "effective field",
+    peak: float | None = None,
+) -> Scene:
+    """Return the scene of an effective field by itself, in the frame that it is compared with."""
+    theoretical = visible = None
+    if frame is not None:
+        visible = frame.visible_region
+        if frame.center is not None and frame.field_size is not None:
+            starts = (c - (n - 1) / 2 for c, n in zip(frame.center, frame.field_size, strict=True))
+            theoretical = tuple(
+                (round(first), round(first) + n - 1)
+                for first, n in zip(starts, frame.field_size, strict=True)
+            )
+    numbers = [] if theoretical is None else [_size_text("theoretical field", theoretical)]
+    size = values.shape
+    if len(size) == 3:
+        first, last = visible[0] if visible else (0, size[0] - 1)
+        middle = (first + last) // 2
+        values = values[middle]
+        numbers.append(f"slice {middle} of {size[0]}")
+    return Scene(
+        title=title,
+        numbers=tuple(numbers),
+        input_size=_plane(size, 1),
+        image=image,
+        theoretical=None if theoretical is None else _plane(theoretical, (0, 0)),
+        visible=None if visible is None else _plane(visible, (0, 0)),
+        erf=values[np.newaxis] if len(size) == 1 else values,
+        erf_label=label,
+        erf_peak=peak,
+        strip=len(size) == 1,
     )
 
 

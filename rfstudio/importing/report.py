@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from rfstudio.core.shown import Shown
+
 Sort = Literal["merged", "guessed", "dropped", "global"]
 
 
@@ -37,7 +39,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Shown):
     """All remarks of an import, in the order of execution.
 
     Attributes

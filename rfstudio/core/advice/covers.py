@@ -16,6 +16,7 @@ from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import RFStudioError, UnitError
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.fields.paths import Size, is_window_layer
+from rfstudio.core.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Cover:
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Shown):
     """Advice for objects of some sizes.
 
     Attributes

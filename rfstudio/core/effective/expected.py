@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from math import prod
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -39,16 +38,15 @@ from rfstudio.core.layer_models.backward import Backward, spreading
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.metrics.metrics import Frame, Metrics
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.shown import Pictured
 from rfstudio.core.work import spend
 
 _A_RUN = 200
 """Work for the moments of a run of channels, in entries of an array."""
 
-_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
-
-@dataclass(frozen=True, eq=False)
-class Erf:
+@dataclass(frozen=True, eq=False, repr=False)
+class Erf(Pictured):
     """An effective receptive field: how strongly each pixel moves one unit.
 
     Attributes
@@ -78,7 +76,7 @@ class Erf:
     estimator: str = "expected"
     exact: bool = True
     notes: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=lambda: _NO_OPTIONS)
+    options: Mapping[str, Any] = field(default_factory=dict)
     exponent: int = 0
     frame: Frame | None = field(default=None, repr=False)
 
@@ -86,6 +84,12 @@ class Erf:
     def metrics(self) -> Metrics:
         """Size, form and place of the field in numbers."""
         return Metrics(self.map, self.frame)
+
+    def __repr__(self) -> str:
+        unit, size = ", ".join(map(str, self.unit)), "×".join(map(str, self.map.shape))
+        how = "exact" if self.exact else "approximate"
+        what = f"{type(self).__name__} of '{self.layer}' ({unit})"
+        return f"<{what}: {self.estimator}, {size}, {how}>"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the map, so that numpy can use the field as an array."""

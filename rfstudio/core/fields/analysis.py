@@ -7,11 +7,13 @@ topological order, and what did not change since the previous analysis is taken 
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
+from typing import TYPE_CHECKING, overload
 
-from rfstudio.core.errors import OpError, UnitError
+from rfstudio.core.errors import OpError, UnitError, UnknownLayerError
 from rfstudio.core.fields import backtrace
 from rfstudio.core.fields.block import Block, block_of
 from rfstudio.core.fields.field import MergeMisfit, theoretical_region
@@ -35,13 +37,20 @@ from rfstudio.core.fields.unit_view import UnitView
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand, unchanged_by
 from rfstudio.core.ops import NO_COSTS, Costs
+from rfstudio.core.shown import Shown, presenter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
 
 __all__ = ["Analysis", "Fields", "LayerAnalysis", "UnitView", "analyze"]
 
 
-@dataclass(frozen=True)
-class Analysis:
+@dataclass(frozen=True, repr=False)
+class Analysis(Shown):
     """Everything that is known of a network at one input size.
+
+    It is a sequence of its layers, which are also found by their paths.
 
     Attributes
     ----------
@@ -162,15 +171,46 @@ class Analysis:
             self.answers,
         )
 
-    def __getitem__(self, path: str) -> LayerAnalysis:
-        """Return a layer, or the output of a container, by its path.
+    def __repr__(self) -> str:
+        size = "×".join(map(str, self.input_size))
+        counts = f"{len(self)} layers, {self.parameters:,} parameters"
+        return f"<Analysis of '{self.architecture.name}': input {size}, {counts}>"
+
+    def __len__(self) -> int:
+        """Return the number of layers, without the network's input."""
+        return len(self.graph.nodes) - 1
+
+    def __bool__(self) -> bool:
+        """Return True: an analysis without layers is one, too."""
+        return True
+
+    def __iter__(self) -> Iterator[LayerAnalysis]:
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, path: str | int) -> LayerAnalysis: ...
+
+    @overload
+    def __getitem__(self, path: slice) -> tuple[LayerAnalysis, ...]: ...
+
+    def __getitem__(self, path: str | int | slice) -> LayerAnalysis | tuple[LayerAnalysis, ...]:
+        """Return a layer, or the output of a container, by its path, or layers by their numbers.
+
+        Numbers count from 0, as in `layers`.
 
         Raises
         ------
         UnknownLayerError
             If there is none; the message names the nearest path.
+        IndexError
+            If there is no layer of that number.
         """
-        return self.at(self.graph.index(path))
+        if isinstance(path, str):
+            return self.at(self.graph.index(path))
+        try:
+            return self.layers[path]
+        except TypeError:
+            raise UnknownLayerError(f"a layer has a path or a number, not {path!r}") from None
 
     def __contains__(self, path: object) -> bool:
         """Whether there is a layer or container of that path."""
@@ -252,6 +292,27 @@ class Analysis:
         answers = self.answers
         found = answers.gateless_path_fields if ignore_gates else answers.path_fields
         return {x.name: found[x.index] for x in self.graph.nodes[1:]}
+
+    def plot(self, *, axes: Axes | None = None) -> Axes:
+        """Draw how the field grows with depth, with matplotlib, and return the axes.
+
+        Parameters
+        ----------
+        axes
+            Where it is drawn, beside what is there; None: a new figure, which is ``.figure`` of the
+            result.
+        """
+        return presenter().plot(self, axes, None)
+
+    def to_dataframe(self) -> DataFrame:
+        """Return a table of pandas with one row per layer, and one column per value and axis.
+
+        Raises
+        ------
+        RFStudioError
+            If pandas is not installed.
+        """
+        return presenter().dataframe(self)
 
     @property
     def critical_layers(self) -> tuple[str, ...]:

@@ -15,10 +15,11 @@ from rfstudio.core.fields.paths import PathFields
 from rfstudio.core.network.architecture import INPUT, Location
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Costs, Op
+from rfstudio.core.shown import Shown
 
 
-@dataclass(frozen=True, slots=True)
-class LayerAnalysis:
+@dataclass(frozen=True, slots=True, repr=False)
+class LayerAnalysis(Shown):
     """What is known of one layer; all tuples have one entry per axis, in tensor order.
 
     Attributes
@@ -43,6 +44,11 @@ class LayerAnalysis:
     local_fields: Fields
     costs: Costs
     answers: Answers = field(repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        size = "×".join(map(str, self.output_size))
+        field = "×".join("all" if x is None else str(x) for x in self.rf_size)
+        return f"<LayerAnalysis '{self.name}': {self.op}, output {size}, field {field}>"
 
     @property
     def index(self) -> int:

@@ -24,6 +24,7 @@ from rfstudio.core.errors import GraphError
 from rfstudio.core.fields.local import Fields, is_context, local_rules
 from rfstudio.core.fields.projective import nodes_between
 from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.shown import Shown
 
 MAX_TILES = 1_000_000
 """Tiles that a plan lists."""
@@ -49,7 +50,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class TilePlan:
+class TilePlan(Shown):
     """How an image may be cut into tiles; all tuples have one entry per axis.
 
     Attributes

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.fields import backtrace
 from rfstudio.core.fields.other_numbers import OtherNumber, other_coverages
+from rfstudio.core.shown import Pictured
 
 _TOO_MUCH_TO_FOLLOW = (
     "What reaches this unit is too large to follow: the visible region is the box of all that can, "
@@ -20,7 +21,7 @@ _TOO_MUCH_TO_FOLLOW = (
 
 
 @dataclass(frozen=True)
-class UnitView:
+class UnitView(Pictured):
     """What one unit sees of the reference map (definitions, section 3).
 
     Attributes

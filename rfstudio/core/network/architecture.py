@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from rfstudio.core.errors import EditError, GraphError
 from rfstudio.core.ops import Op, layers_named, with_layers_named
+from rfstudio.core.shown import Shown
 
 Location: TypeAlias = tuple[int, ...]
 """Path of indices from the file to one item; see the module's text."""
@@ -146,7 +147,7 @@ CONTAINERS: tuple[type[Container], ...] = (Sequence, Residual, Parallel, Repeat)
 
 
 @dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(Shown):
     """A network as its author wrote it.
 
     Attributes

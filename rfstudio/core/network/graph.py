@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
@@ -189,6 +189,25 @@ class Graph:
             return self.paths[path]
         except KeyError:
             raise UnknownLayerError(unknown_layer_text(path, self.paths)) from None
+
+    def __reduce__(self) -> tuple[Callable[..., Graph], tuple[object, ...]]:
+        # Read-only mappings cannot be pickled.  Known rules are left out, since their keys are
+        # identities of operations, which are others in another process.
+        plain = dict(self.paths), self.faults, dict(self.sized_by), self.grown
+        return _graph_again, (self.nodes, *plain)
+
+
+def _graph_again(
+    nodes: tuple[Node, ...],
+    paths: dict[str, int],
+    faults: tuple[Fault, ...],
+    sized_by: dict[int, int],
+    grown: frozenset[int],
+) -> Graph:
+    """Return a graph from what was pickled of it."""
+    return Graph(
+        nodes, MappingProxyType(paths), faults, sized_by=MappingProxyType(sized_by), grown=grown
+    )
 
 
 def expand(

@@ -153,17 +153,32 @@ def analysis_table(layers: Iterable[LayerAnalysis], *, local: bool | None = None
 
 def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
     """Return the table that programs read: one column per value and axis, no separators."""
+    headers, rows = analysis_cells(layers)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(headers)
+    writer.writerows(map(_csv_cell, row) for row in rows)
+    return buffer.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, str):
+        return no_formula(value)
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def analysis_cells(layers: Sequence[LayerAnalysis]) -> tuple[list[str], list[list[object]]]:
+    """Return the names of the columns that programs read, and a row of values for each layer."""
     axes = _AXES[len(layers[0].output_size)] if layers else ()
     headers = ["name", "op", "inputs", "channels", "parameters", "macs"]
     headers += [f"{name}_{axis}" for name in (*_PER_AXIS, "local_rf_size") for axis in axes]
     headers.append("depth")
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(headers)
+    rows = []
     for layer in layers:
         ranges = layer.rf_size_range
-        names = (layer.name, layer.op, " ".join(layer.inputs))
-        cells: list[object] = list(map(no_formula, names))
+        cells: list[object] = [layer.name, layer.op, " ".join(layer.inputs)]
         cells += [layer.channels, layer.parameters, layer.macs]
         for values in (
             layer.output_size,
@@ -173,14 +188,13 @@ def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
             layer.jump,
             layer.padding,
             layer.center,
-            [str(x).lower() for x in layer.is_global],
+            layer.is_global,
             layer.alignment,
             layer.local.rf_size if layer.local else [None] * len(axes),
         ):
             cells += values
-        cells.append(layer.depth)
-        writer.writerow("" if x is None else x for x in cells)
-    return buffer.getvalue()
+        rows.append([*cells, layer.depth])
+    return headers, rows
 
 
 def local_text(layer: LayerAnalysis) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -73,7 +73,7 @@ _TOLD = [
 )
 @pytest.mark.parametrize("estimator", ["abs", "occlusion"])
 def test_that_an_error_of_a_module_names_it_and_the_line_and_stays_as_the_cause(
-    how: str, words: str, line: int, cause: type[Exception], estimator: str
+    how: str, words: str, line: int, cause: type[Exception], estimator: Literal["abs", "occlusion"]
 ) -> None:
     if how == "the gradient" and estimator == "occlusion":
         return  # which takes none

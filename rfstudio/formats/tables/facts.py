@@ -1,0 +1,111 @@
+"""Networks, layers and units in words, as pairs of a name and a text, for terminal and notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rfstudio.formats.tables.analysis_tables import (
+    MINUS,
+    MISSING,
+    Number,
+    alignment_text,
+    field_text,
+    local_text,
+    sizes_text,
+    steps_text,
+)
+
+if TYPE_CHECKING:
+    from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+
+
+def totals_text(analysis: Analysis) -> str:
+    """Return how large a network is."""
+    layers = count_text(len(analysis), "layer")
+    return (
+        f"{layers} · {count_text(analysis.parameters, 'parameter')} · "
+        f"{analysis.macs:,} MACs (multiply-adds for one input)"
+    )
+
+
+def layer_facts(layer: LayerAnalysis, reference: str = "input") -> list[tuple[str, str]]:
+    """Return what is known of a layer; `reference` is what its fields are given with respect to."""
+    inputs = ", ".join(layer.inputs)
+    return [
+        ("op", f"{layer.op}, reads {inputs}" if inputs else layer.op),
+        ("output", f"{sizes_text(layer.output_size)}, {count_text(layer.channels, 'channel')}"),
+        *_field_facts(layer, reference),
+        ("parameters", f"{layer.parameters:,}"),
+        ("MACs", f"{layer.macs:,}"),
+    ]
+
+
+def _field_facts(layer: LayerAnalysis, reference: str) -> list[tuple[str, str]]:
+    of = "" if reference == "input" else f" of {reference}"
+    if not any(x.tracks or x.whole for x in layer.fields):
+        return [("field", f"none: no path from {reference} leads here")]
+    if all(layer.is_global):
+        facts = [("field", f"every unit sees everything{of}")]
+        if layer.local is None:
+            return [*facts, ("alignment", alignment_text(layer))]
+        return [
+            *facts,
+            ("local field", f"{local_text(layer)} px{of}"),
+            ("context", ", ".join(layer.context)),
+            *_steps_facts(layer),
+        ]
+    return [
+        ("field", f"{field_text(layer)} px{of}"),
+        *_steps_facts(layer),
+    ]
+
+
+def _steps_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
+    return [
+        ("jump", _steps(layer.jump, "px")),
+        ("padding", _steps(layer.padding, "px")),
+        ("centre", _steps(layer.center, "(of unit 0)")),
+        ("alignment", alignment_text(layer)),
+    ]
+
+
+def _steps(values: Sequence[Number | None], unit: str) -> str:
+    text = steps_text(values)
+    return text if text == MISSING else f"{text} {unit}"
+
+
+def unit_facts(unit: UnitView) -> list[tuple[str, str]]:
+    """Return what one unit sees, as pairs of a name and a text."""
+    holes = "none" if unit.gridding == 0 else f"{100 * unit.gridding:.3g} % of the visible region"
+    read = f"{'at most ' if unit.is_bound else ''}{count_text(unit.support_count, 'pixel')}"
+    return [
+        ("theoretical", region_text(unit.theoretical_region)),
+        ("visible", region_text(unit.visible_region)),
+        *_local_facts(unit),
+        (
+            "contributing",
+            f"{read}, {100 * unit.coverage:.3g} % of the image",
+        ),
+        ("holes", "unknown" if unit.is_bound else holes),
+        *([("remark", unit.remark)] if unit.is_bound else []),
+    ]
+
+
+def _local_facts(unit: UnitView) -> list[tuple[str, str]]:
+    if unit.local_region in (None, unit.theoretical_region):
+        return []
+    return [("local", region_text(unit.local_region))]
+
+
+def region_text(region: Sequence[tuple[int, int]] | None) -> str:
+    """Return the first and last sample along each axis, and the size."""
+    if region is None:
+        return "nothing"
+    spans = " × ".join(f"{first}…{last}" for first, last in region).replace("-", MINUS)
+    return f"{spans}  ({sizes_text([last - first + 1 for first, last in region])} px)"
+
+
+def count_text(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural but for one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
