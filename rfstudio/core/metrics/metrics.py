@@ -30,7 +30,7 @@ from rfstudio.core.metrics.square_sums import Folded, Squares, folded_around, sq
 Values: TypeAlias = NDArray[np.float64]
 
 LUO_SHARE = 1 - 0.9545
-"""Share of the centre's value above which a pixel counts for `luo_size`: two sigmas [1]_."""
+"""Share of the centre's value above which a pixel counts for `luo_size`: two sigmas [1]."""
 
 
 class Frame(Protocol):
@@ -163,7 +163,7 @@ class Metrics(Mapping[str, Any]):
 
     @cached_property
     def luo_count(self) -> int | None:
-        """Number of pixels above 1 − 0.9545 of the centre's value [1]_."""
+        """Number of pixels above 1 − 0.9545 of the centre's value [1]."""
         level = self.center_value or self._peak
         return self._count_above(LUO_SHARE * level) if level > 0 else None
 
@@ -235,7 +235,7 @@ class Metrics(Mapping[str, Any]):
 
     @cached_property
     def area_ratio_replknet(self) -> dict[str, float | None]:
-        """The same as in RepLKNet's script [2]_: of log10(map + 1), around the image's middle.
+        """The same as in RepLKNet's script [2]: of log10(map + 1), around the image's middle.
 
         It depends on the scale of the map, so compare it only with numbers of the same recipe.
         """

@@ -1,0 +1,120 @@
+"""The documentation tells the truth: all of its code runs, and its pages are found and shipped."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+
+from rfstudio import paths
+from rfstudio.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+MADE = ("changelog", "command-line", "contributing")  # by docs/conf.py
+PAGES = sorted(x for x in DOCS.rglob("*.md") if x.stem not in MADE)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RUN = ("python", "pycon", "console", "sh")
+# The commands of the gallery are run by Sphinx: see docs/conf.py.
+WITH_CODE = [
+    page
+    for page in [*PAGES, ROOT / "README.md"]
+    if page.stem != "gallery" and any(kind in RUN for kind, _ in BLOCK.findall(page.read_text()))
+]
+MY_MODEL = """
+from torch import nn
+make = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work where the files are that pages call photo.jpg and my_model.py."""
+    shutil.copy(paths.sample_images() / "cat.jpg", tmp_path / "photo.jpg")
+    (tmp_path / "my_model.py").write_text(MY_MODEL)
+    shutil.copy(paths.architectures() / "vgg11.yaml", tmp_path / "my_network.yaml")
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield tmp_path
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", WITH_CODE, ids=[x.relative_to(ROOT).as_posix() for x in WITH_CODE])
+def test_that_all_code_of_a_page_runs_and_shows_what_it_says(
+    page: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, object] = {"__name__": "page"}
+    for kind, text in BLOCK.findall(page.read_text()):
+        if "torchvision" in text and find_spec("torchvision") is None:
+            continue  # an extra of the slow tests, which the hosted checks have
+        capsys.readouterr()
+        if kind == "python":
+            exec(compile(text, str(page), "exec"), names)
+        elif kind == "pycon":
+            _check_session(text, names, page)
+        elif kind == "console":
+            _check_console(text, capsys)
+        elif kind == "sh":
+            for line in text.splitlines():
+                _run(line)
+
+
+def _check_session(text: str, names: dict[str, object], page: Path) -> None:
+    example = doctest.DocTestParser().get_doctest(text, names, page.name, str(page), 0)
+    shown: list[str] = []
+    runner = doctest.DocTestRunner(verbose=False)
+    runner.run(example, out=shown.append, clear_globs=False)
+    names |= example.globs
+    assert not runner.failures, "".join(shown)
+
+
+def _check_console(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, expected = session.partition("\n")
+        _run(command)
+        printed = capsys.readouterr().out
+        at = 0
+        # A line with an ellipsis alone stands for lines that are left out.
+        for part in re.split(r"^…\n", expected, flags=re.MULTILINE):
+            at = printed.find(part, at)
+            assert at >= 0, part
+            at += len(part)
+
+
+def _run(line: str) -> None:
+    """Run a line of a shell if it is a command of the program by itself."""
+    words = shlex.split(line, comments=True)
+    if words[:1] != ["rfstudio"] or "|" in words:
+        return  # torchrun, ./start …
+    assert main(words[1:]) == 0, line
+
+
+def test_that_no_page_shows_code_in_words_that_no_test_knows() -> None:
+    kinds = {kind for x in PAGES for kind, _ in BLOCK.findall(x.read_text())}
+    assert kinds <= {*RUN, "", "yaml", "text"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[x.relative_to(DOCS).as_posix() for x in PAGES])
+def test_that_links_of_a_page_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        if "gallery/" in target:  # drawn when the site is built, by a command on the same page
+            assert f"--output {Path(target).name}" in page.read_text()
+        else:
+            assert (page.parent / target).exists(), target
+
+
+def test_that_every_page_is_in_the_table_of_contents() -> None:
+    index = (DOCS / "index.md").read_text()
+    listed = re.findall(r"^([\w/-]+)$", index, flags=re.MULTILINE)
+    there = {x.relative_to(DOCS).with_suffix("").as_posix() for x in PAGES} - {"index"}
+    assert set(listed) == there | {f"site/{x}" for x in MADE}
