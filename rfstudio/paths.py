@@ -1,7 +1,7 @@
 """Paths of the files that ship with the program.
 
-In a checkout, ``architectures/`` and ``resources/`` are beside the package; a wheel maps them
-into it.
+In a checkout, ``architectures/``, ``resources/`` and ``docs/`` are beside the package; a wheel
+maps them into it.
 """
 
 from pathlib import Path
@@ -22,6 +22,11 @@ def resources() -> Path:
 def sample_images() -> Path:
     """Return the folder of the sample photos; its README names their origin and licence."""
     return resources() / "images"
+
+
+def documentation() -> Path:
+    """Return the folder of the documentation's pages, in Markdown."""
+    return _shipped("docs")
 
 
 def _shipped(name: str) -> Path:

@@ -55,6 +55,9 @@ def test_that_the_wheel_holds_presets_resources_and_every_module(wheel: Path) ->
         for path in (ROOT / folder).rglob("*"):
             if path.is_file():
                 assert f"rfstudio/{path.relative_to(ROOT).as_posix()}" in names
+    for path in (ROOT / "docs").rglob("*.md"):
+        is_shipped = f"rfstudio/{path.relative_to(ROOT).as_posix()}" in names
+        assert is_shipped == (path.parent.name != "site")
     for path in (ROOT / "rfstudio").rglob("*.py"):
         assert path.relative_to(ROOT).as_posix() in names
     assert "rfstudio/py.typed" in names

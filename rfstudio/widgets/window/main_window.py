@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio import __version__
+from rfstudio.app.files.help_pages import help_pages
 from rfstudio.app.files.opening import LAST, remember_choice
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
@@ -27,6 +28,7 @@ from rfstudio.widgets.charts.profile_chart import ProfileChart
 from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
 from rfstudio.widgets.erf_panel.panel import ErfPanel
 from rfstudio.widgets.graph_view.graph_view import GraphView
+from rfstudio.widgets.help.help_window import HelpWindow
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.parts.theme import IconTinter, Scheme, apply_scheme, icon
 from rfstudio.widgets.problems.panel import ProblemsPanel
@@ -238,6 +240,7 @@ class MainWindow(QMainWindow):
         self.actions_.copy_picture.triggered.connect(self.canvas.copy_picture)
         self.actions_.copy_panel.triggered.connect(self._copy_panel)
         self.actions_.keys.triggered.connect(self._show_keys)
+        self.actions_.documentation.triggered.connect(self._show_documentation)
         self.actions_.about.triggered.connect(self._show_about)
 
     # --- doing ----------------------------------------------------------------------------------
@@ -284,6 +287,13 @@ class MainWindow(QMainWindow):
     def _show_keys(self) -> None:
         switches = list(self.canvas.switches.actions_by_key.values())
         KeysDialog(self.menuBar(), switches, self).open()
+
+    def _show_documentation(self) -> None:
+        known = self.findChild(HelpWindow)
+        shown = known or HelpWindow(help_pages(), self)
+        shown.show()
+        shown.raise_()
+        shown.activateWindow()
 
     def _show_about(self) -> None:
         self.files.questions.tell(

@@ -57,6 +57,7 @@ class WindowActions(QObject):
         )
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.keys = self._action("Keys…", None, "F1")
+        self.documentation = self._action("Documentation", None, "Shift+F1")
         self.about = self._action("About RF Studio", None)
         self._make_analysis_actions()
 
@@ -211,7 +212,7 @@ class WindowActions(QObject):
         view.addSeparator()
         self._add_schemes(view.addMenu("Appearance"))
         help_menu = bar.addMenu("&Help")
-        help_menu.addActions([self.palette, self.keys, self.about])
+        help_menu.addActions([self.documentation, self.palette, self.keys, self.about])
 
     def fill_toolbar(self, bar: QToolBar) -> None:
         """Put the most used actions into the toolbar."""

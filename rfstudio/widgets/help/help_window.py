@@ -1,0 +1,155 @@
+"""The documentation, offline: its contents on the left, a page on the right, a search below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QTextDocument, QTextTable
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSplitter,
+    QTextBrowser,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rfstudio.app.files.help_pages import START, HelpPage
+
+_PATH = Qt.ItemDataRole.UserRole
+
+
+class HelpWindow(QDialog):
+    """Shows pages of Markdown.
+
+    Parameters
+    ----------
+    pages
+        All of them, in the order of the contents.
+    parent
+        The window that it belongs to.
+    """
+
+    def __init__(self, pages: Sequence[HelpPage], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Documentation")
+        self.setWindowFlag(Qt.WindowType.WindowMinMaxButtonsHint)
+        self.resize(980, 680)
+        self._pages = {x.path.resolve(): x for x in pages}
+        self.contents = QTreeWidget()
+        self.contents.setHeaderHidden(True)
+        self.contents.setRootIsDecorated(False)
+        self.contents.setAccessibleName("Contents of the documentation")
+        self.page = QTextBrowser(openLinks=False)
+        self.page.setAccessibleName("Page of the documentation")
+        self.search = QLineEdit(placeholderText="Find on all pages", clearButtonEnabled=True)
+        self.search.setAccessibleName("Find on all pages")
+        self.found = QLabel()
+        self._fill(pages)
+        self._lay_out()
+        self.contents.currentItemChanged.connect(self._open_chosen)
+        self.page.anchorClicked.connect(self._follow)
+        self.search.returnPressed.connect(self._find_next)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Find), self, self.search.setFocus)
+        first = next((x.path for x in pages if x.path.name == START), None)
+        if first is not None:
+            self.open_page(first)
+
+    def open_page(self, path: Path) -> None:
+        """Show a page, and mark it in the contents."""
+        for item in self._items():
+            if item.data(0, _PATH) == path.resolve():
+                self.contents.setCurrentItem(item)
+
+    # --- making ---------------------------------------------------------------------------------
+
+    def _fill(self, pages: Sequence[HelpPage]) -> None:
+        sections: dict[str, QTreeWidgetItem] = {}
+        for page in pages:
+            if page.section not in sections:
+                heading = QTreeWidgetItem(self.contents, [page.section])
+                heading.setFlags(Qt.ItemFlag.ItemIsEnabled)
+                font = heading.font(0)
+                font.setBold(True)
+                heading.setFont(0, font)
+                sections[page.section] = heading
+            item = QTreeWidgetItem(sections[page.section], [page.title])
+            item.setToolTip(0, page.title)
+            item.setData(0, _PATH, page.path.resolve())
+        self.contents.expandAll()
+
+    def _lay_out(self) -> None:
+        parts = QSplitter()
+        parts.addWidget(self.contents)
+        parts.addWidget(self.page)
+        parts.setSizes([250, 730])
+        parts.setStretchFactor(1, 1)
+        foot = QHBoxLayout()
+        foot.addWidget(self.search, 1)
+        foot.addWidget(self.found, 2)
+        layout = QVBoxLayout(self)
+        layout.addWidget(parts, 1)
+        layout.addLayout(foot)
+
+    def _items(self) -> list[QTreeWidgetItem]:
+        tops = [self.contents.topLevelItem(i) for i in range(self.contents.topLevelItemCount())]
+        return [x.child(i) for x in tops if x is not None for i in range(x.childCount())]
+
+    # --- doing ----------------------------------------------------------------------------------
+
+    def _open_chosen(self, item: QTreeWidgetItem | None) -> None:
+        path = None if item is None else item.data(0, _PATH)
+        if path is None:
+            return
+        self.page.setSource(
+            QUrl.fromLocalFile(str(path)), QTextDocument.ResourceType.MarkdownResource
+        )
+        self._draw_borders_of_tables()
+
+    def _draw_borders_of_tables(self) -> None:
+        for frame in self.page.document().rootFrame().childFrames():
+            if isinstance(frame, QTextTable):
+                form = frame.format()
+                form.setBorder(1)
+                form.setBorderCollapse(True)
+                form.setCellPadding(4)
+                frame.setFormat(form)
+
+    def _follow(self, url: QUrl) -> None:
+        """Open a page of ours here, and what is on the web in the browser."""
+        if url.scheme() in ("http", "https"):
+            QDesktopServices.openUrl(url)
+            return
+        here = Path(self.page.source().toLocalFile())
+        target = here.parent / url.toLocalFile() if url.isLocalFile() else here.parent / url.path()
+        known = self._pages.get(target.resolve())
+        if known is None:
+            self.found.setText(f"{target.name} is only in the source of the program")
+        else:
+            self.found.clear()
+            self.open_page(known.path)
+
+    def _find_next(self) -> None:
+        """Find the text further down, then on the following pages, then from the start."""
+        text = self.search.text()
+        if not text or self.page.find(text):
+            self.found.clear()
+            return
+        items = self._items()
+        current = self.contents.currentItem()
+        at = items.index(current) if current in items else -1
+        for item in (*items[at + 1 :], *items[: at + 1]):
+            if text.casefold() in item.data(0, _PATH).read_text(encoding="utf-8").casefold():
+                if item is current:
+                    self.page.moveCursor(self.page.textCursor().MoveOperation.Start)
+                self.contents.setCurrentItem(item)
+                if self.page.find(text):
+                    self.found.clear()
+                    return
+        self.found.setText("Not found on any page")
