@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -59,6 +60,10 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
     # Ctrl+C in the terminal ends the program, as it does any other.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window.show()
+    if folder := os.environ.get("RFSTUDIO_SELF_TEST"):
+        from rfstudio.widgets.window import self_test
+
+        QTimer.singleShot(_WARM_AFTER, window, partial(self_test.start, window, Path(folder)))
     QTimer.singleShot(_WARM_AFTER, window, exempt_from_collection)
     return application.exec()
 

@@ -6,11 +6,17 @@ Importing this module does not import torch.
 from __future__ import annotations
 
 import importlib
+import sys
 
 from rfstudio.engine.process.errors import TorchMissingError
 
 _PARTS = ("torch", "torch.nn.functional", "safetensors.torch")
 _USED = ("Tensor", "nn", "autograd")
+_REMEDY = (
+    "this packed program comes without it"
+    if getattr(sys, "frozen", False)
+    else "pip install 'rfstudio[measure]' adds it, and the README says how large it is"
+)
 
 
 class _Import:
@@ -34,8 +40,7 @@ def need_torch() -> None:
         _Import.is_done = True
     if _Import.failure:
         raise TorchMissingError(
-            f"measuring needs torch, which cannot be used here ({_Import.failure}); "
-            "pip install 'rfstudio[measure]' adds it, and the README says how large it is. "
+            f"measuring needs torch, which cannot be used here ({_Import.failure}); {_REMEDY}. "
             "Fields, figures and the expected effective field work without it"
         )
 
