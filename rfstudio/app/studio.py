@@ -107,4 +107,6 @@ class Studio(QObject):
             self.following.switch(False)
         if self.runner is not None:
             self.runner.shutdown()
+        if self.erf_session is not None:
+            self.erf_session.close()
         self.settings.sync()

@@ -19,8 +19,8 @@ measured."""
 class UnitFollowing(QObject):
     """While it is on, moves and edits start a measurement: a single one after many in a row.
 
-    The `ErfSession` has dropped the earlier result by then, as it drops everything stale.  The
-    switch is off at the start of the program, since it keeps a processor busy.
+    A unit whose complete result waits on the shelf is not measured again.  The switch is off at
+    the start of the program, since it keeps a processor busy.
 
     Signals
     -------
@@ -42,7 +42,7 @@ class UnitFollowing(QObject):
         self._is_on = False
         self._rest = QTimer(self, singleShot=True)
         self._rest.timeout.connect(erf_session.measure)
-        # `erf_session` was connected first, so it has dropped what is stale by now.
+        # `erf_session` was connected first, so it knows the chosen unit by now.
         selection.selection_changed.connect(lambda: self._follow(UNIT_RESTS))
         session.analysis_changed.connect(lambda: self._follow(NETWORK_RESTS))
         erf_session.options_changed.connect(lambda: self._wait(NETWORK_RESTS))

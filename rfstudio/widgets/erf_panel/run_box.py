@@ -79,7 +79,7 @@ class RunBox(QWidget):
         super().__init__(parent)
         self._clock = QElapsedTimer()
         self._left: float | None = None
-        self._samples = ""
+        self._samples, self._before = "", 0.0
         self._state = "idle"
         self._is_error = self._is_trouble = False
         self._make_buttons()
@@ -170,17 +170,18 @@ class RunBox(QWidget):
         self._mark(is_error=False)
         if is_measuring:
             self._clock.start()
-            self._left, self._samples = None, ""
+            self._left, self._samples, self._before = None, "", 0.0
             self.progress.setValue(0)
             self._ticker.start()
             self._tell_time()
             return
         self._ticker.stop()
-        if state == "stopped":
+        if state == "stopped" and self._samples:
             self.line.setText(f"Stopped after {self._samples}.")
         elif state == "idle":
+            self._samples = ""
             dropped = _FOLLOWS if self.follow.isChecked() else _DROPPED
-            texts = {"measuring": "Stopped.", "done": dropped, "stopped": dropped}
+            texts = {"done": dropped, "stopped": dropped}
             self.line.setText(texts.get(before, _IDLE))
 
     def show_following(self, is_on: bool, is_waiting: bool = False) -> None:
@@ -218,7 +219,7 @@ class RunBox(QWidget):
         """Show the progress of the measurement, as a share and in words."""
         self.progress.setValue(round(1000 * fraction))
         if so_far is not None:
-            self._samples = words
+            self._samples, self._before = words, so_far.seconds
             if fraction > 0:
                 self._left = so_far.seconds * (1 - fraction) / fraction
         self._tell_time()
@@ -229,6 +230,8 @@ class RunBox(QWidget):
             self.line.setText(
                 f"Measured {result.samples} samples in {result.seconds:.2f} s on {result.device}."
             )
+        elif not self._samples:  # it comes from the shelf
+            self.line.setText(f"Stopped after {result.samples} of {result.wanted} samples.")
         self._say("\n".join(facts_of(result, recipe)))
 
     def show_remark(self, text: str) -> None:
@@ -247,7 +250,8 @@ class RunBox(QWidget):
         self._say(text[:1].upper() + text[1:])
 
     def _tell_time(self) -> None:
-        elapsed = self._clock.elapsed() / 1000
+        # One comes back to a measurement that began before.
+        elapsed = max(self._clock.elapsed() / 1000, self._before)
         parts = [self._samples or "starting", f"{_duration(elapsed)} elapsed"]
         if self._left is not None:
             parts.append(f"about {_duration(self._left)} left")

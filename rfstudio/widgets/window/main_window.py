@@ -32,6 +32,7 @@ from rfstudio.widgets.help.help_window import HelpWindow
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.parts.theme import IconTinter, Scheme, apply_scheme, icon
 from rfstudio.widgets.problems.panel import ProblemsPanel
+from rfstudio.widgets.shelf.panel import ShelfPanel
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.table.panel import TablePanel
 from rfstudio.widgets.window.command_palette import CommandPalette
@@ -150,6 +151,11 @@ class MainWindow(QMainWindow):
                 following=self.studio.following,
             )
             self.tabs.addTab(self.measure_panel, "Measure")
+            self.results = ShelfPanel(
+                self.studio.erf_session, self.studio.document, self.studio.selection
+            )
+            self.results.save_wanted.connect(self.files.export_field)
+            self.tabs.addTab(self.results, "Results")
         self.numbers = NumbersPanel(self.studio.erf, self.studio.erf_export)
         self.tabs.addTab(self.numbers, "Numbers")
         self.tabs.addTab(self.problems, "Problems")

@@ -8,9 +8,12 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
 from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.effective.measuring_work import Subject
+from rfstudio.app.effective.shelf import Shelved
 from rfstudio.app.effective.shown_fields import words_of
 from rfstudio.app.effective.unit_following import UnitFollowing
 from rfstudio.app.jobs import JobRunner
+from rfstudio.app.wording.texts import short_name
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.window.status import Status
 
@@ -40,6 +43,7 @@ class MeasureControls(QObject):
         self._status = status
         self._erf_session = erf_session
         self._cancel = cancel
+        self._last: tuple[float, Any] = 0.0, None
         self._more = more or QAction(self)
         self._more.setEnabled(False)
         measure.setEnabled(erf_session is not None)
@@ -56,25 +60,54 @@ class MeasureControls(QObject):
         self._more.triggered.connect(erf_session.measure_more)
         status.cancel_wanted.connect(erf_session.cancel)
         erf_session.state_changed.connect(self._follow_state)
-        erf_session.progressed.connect(self._follow_progress)
+        erf_session.running_changed.connect(self._follow_running)
+        erf_session.advanced.connect(self._follow_progress)
+        erf_session.finished_elsewhere.connect(self._tell_finished)
+        erf_session.failed_elsewhere.connect(self._tell_failed_elsewhere)
         erf_session.erf_changed.connect(self._follow_result)
         erf_session.failed.connect(self._tell_failure)
         if runner is not None:
             runner.worker_changed.connect(self._follow_worker)
 
-    def _follow_state(self, state: str) -> None:
-        is_measuring = state == "measuring"
-        self._cancel.setEnabled(is_measuring)
+    def _follow_state(self) -> None:
         self._show_more()
-        self._status.show_progress(0.0 if is_measuring else None, "starting")
+        session = self._erf_session
+        if session is None or session.running is None:
+            return
+        self._follow_progress(*self._last)
+        if not session.is_measuring:
+            self._status.tell(
+                f"{_unit_text(session.running)} is still being measured; its result goes to the "
+                "shelf, and is shown when you come back"
+            )
+
+    def _follow_running(self, subject: Subject | None) -> None:
+        is_running = subject is not None
+        self._last = 0.0, None
+        self._cancel.setEnabled(is_running)
+        self._status.show_progress(0.0 if is_running else None, "starting")
+        self._status.progress.setToolTip("" if subject is None else f"{_unit_text(subject)}")
 
     def _show_more(self) -> None:
         session = self._erf_session
         self._more.setEnabled(session is not None and not session.why_no_more)
 
     def _follow_progress(self, fraction: float, so_far: Any) -> None:
-        words = words_of(so_far, fraction)
-        self._status.show_progress(fraction, words.removesuffix(" samples"))
+        self._last = fraction, so_far
+        words = words_of(so_far, fraction).removesuffix(" samples") or "starting"
+        session = self._erf_session
+        if session is not None and not session.is_measuring:
+            words = f"elsewhere, {words}"
+        self._status.show_progress(fraction, words)
+
+    def _tell_finished(self, shelved: Shelved) -> None:
+        self._status.tell(
+            f"{_unit_text(shelved.subject)} is measured, {shelved.progress}; its result is on the "
+            "shelf"
+        )
+
+    def _tell_failed_elsewhere(self, subject: Subject, error: Exception) -> None:
+        self._status.tell(f"{_unit_text(subject)} was not measured: {_words(error)}")
 
     def _follow_result(self, result: Any) -> None:
         self._show_more()
@@ -90,7 +123,12 @@ class MeasureControls(QObject):
         self._status.show_device(_WORKER.get(state, state))
 
     def _tell_failure(self, error: Exception) -> None:
-        text = (
-            str(error) if isinstance(error, RFStudioError) else f"{type(error).__name__}: {error}"
-        )
-        self._status.tell(f"Not measured: {text}")
+        self._status.tell(f"Not measured: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, RFStudioError) else f"{type(error).__name__}: {error}"
+
+
+def _unit_text(subject: Subject) -> str:
+    return f"Unit ({', '.join(map(str, subject.unit))}) of {short_name(subject.layer)}"

@@ -1,0 +1,217 @@
+"""The shelf of results: shows, names, saves and deletes what was measured in this session."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence, QPalette
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QToolButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.effective.shelf import Shelved
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selection
+from rfstudio.widgets.parts.focus_ring import FocusRing
+
+_TITLES = ("Name", "Layer", "Unit", "Samples", "How", "Network")
+_NAME = 0
+_EMPTY = (
+    "No results yet. Every measurement of this session is listed here, and is shown again when you "
+    "come back to its unit."
+)
+_NUMBER = Qt.ItemDataRole.UserRole
+
+
+class ShelfPanel(QWidget):
+    """Lists the results on the shelf, the newest first.
+
+    Signals
+    -------
+    save_wanted
+        The user wants to write the result that is shown now to a file.
+    """
+
+    save_wanted = Signal()
+
+    def __init__(
+        self,
+        erf_session: ErfSession,
+        document: Document,
+        selection: Selection,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = erf_session
+        self._document = document
+        self._selection = selection
+        self._listed: list[Shelved] = []
+        self.tree = self._make_tree()
+        self.empty = QLabel(_EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
+        self.empty.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.empty.setContentsMargins(16, 16, 16, 16)
+        self.show_ = self._button(
+            "Show", "Go to the network, layer and unit of this result, and show it (Enter)"
+        )
+        self.rename = self._button("Rename", "Give this result a name (F2)")
+        self.save = self._button("Save…", "Write the map and its numbers to a file")
+        self.delete = self._button("Delete", "Drop this result (Delete)")
+        self._lay_out()
+        self.tree.itemActivated.connect(self._show_chosen)
+        self.tree.itemChanged.connect(self._take_name)
+        self.tree.currentItemChanged.connect(self._offer)
+        self.show_.clicked.connect(self._show_chosen)
+        self.rename.clicked.connect(self._edit_name)
+        self.save.clicked.connect(self._save)
+        self.delete.clicked.connect(self._delete)
+        erf_session.shelf_changed.connect(self._fill)
+        erf_session.measurement_changed.connect(self._mark)
+        document.architecture_changed.connect(self._fill)
+        self.setAccessibleName("Results")
+        self._fill()
+
+    def _make_tree(self) -> QTreeWidget:
+        tree = QTreeWidget()
+        tree.setHeaderLabels(list(_TITLES))
+        tree.setRootIsDecorated(False)
+        tree.setUniformRowHeights(True)
+        tree.setAccessibleName("Results of measurements")
+        tree.setFrameShape(QTreeWidget.Shape.NoFrame)
+        tree.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        FocusRing(tree)
+        header = tree.header()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        width = self.fontMetrics().averageCharWidth()
+        for column, characters in enumerate((18, 26, 12, 20, 26)):
+            header.resizeSection(column, characters * width)
+        header.setStretchLastSection(True)
+        delete = QAction(tree)
+        delete.setShortcut(QKeySequence(Qt.Key.Key_Delete))
+        delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.triggered.connect(self._delete)
+        tree.addAction(delete)
+        return tree
+
+    def _button(self, text: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setAutoRaise(True)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setContentsMargins(6, 2, 6, 2)
+        for button in (self.show_, self.rename, self.save, self.delete):
+            row.addWidget(button)
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.tree, 1)
+        column.addWidget(self.empty, 1)
+        column.addLayout(row)
+
+    # --- what is listed -------------------------------------------------------------------------
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """Return the rows as they are shown."""
+        rows = (self.tree.topLevelItem(i) for i in range(self.tree.topLevelItemCount()))
+        return [tuple(row.text(i) for i in range(len(_TITLES))) for row in rows if row is not None]
+
+    def _fill(self) -> None:
+        chosen = self._chosen()
+        self._listed = list(self._session.shelf)
+        with QSignalBlocker(self.tree):
+            self.tree.clear()
+            for shelved in self._listed:
+                row = QTreeWidgetItem(self._cells(shelved))
+                row.setFlags(row.flags() | Qt.ItemFlag.ItemIsEditable)
+                row.setData(_NAME, _NUMBER, shelved.number)
+                self.tree.addTopLevelItem(row)
+                if shelved is chosen:
+                    self.tree.setCurrentItem(row)
+        has_any = bool(self._listed)
+        self.tree.setVisible(has_any)
+        self.empty.setVisible(not has_any)
+        self._mark()
+        self._offer()
+
+    def _cells(self, shelved: Shelved) -> list[str]:
+        options, subject = shelved.options, shelved.subject
+        inputs = {"noise": "noise", "image": "the photo", "folder": "a folder of photos"}
+        is_now = subject.architecture == self._document.architecture
+        network = subject.architecture.name or "unnamed"
+        return [
+            shelved.name or f"result {shelved.number}",
+            subject.layer,
+            ", ".join(map(str, subject.unit)),
+            shelved.progress,
+            f"{options.estimator}, {inputs[options.inputs]}",
+            network if is_now else f"{network}, before an edit or another network",
+        ]
+
+    def _mark(self) -> None:
+        """Write the result that is shown now in bold."""
+        shown = self._session.shown
+        for i, shelved in enumerate(self._listed):
+            row = self.tree.topLevelItem(i)
+            if row is None or row.font(_NAME).bold() == (shelved is shown):
+                continue
+            font = row.font(_NAME)
+            font.setBold(shelved is shown)
+            with QSignalBlocker(self.tree):
+                row.setFont(_NAME, font)
+
+    def _chosen(self) -> Shelved | None:
+        row: QTreeWidgetItem | None = self.tree.currentItem()
+        number = None if row is None else row.data(_NAME, _NUMBER)
+        return next((x for x in self._listed if x.number == number), None)
+
+    def _offer(self) -> None:
+        has_chosen = self._chosen() is not None
+        for button in (self.show_, self.rename, self.save, self.delete):
+            button.setEnabled(has_chosen)
+
+    # --- doing ----------------------------------------------------------------------------------
+
+    def _show_chosen(self) -> None:
+        shelved = self._chosen()
+        if shelved is None:
+            return
+        network, layer, unit = shelved.subject
+        if network != self._document.architecture:
+            self._document.edit("Back to a measured network", network)
+        self._selection.select_layer(layer, unit)
+        self._session.show(shelved)
+
+    def _save(self) -> None:
+        if self._chosen() is not None:
+            self._show_chosen()
+            self.save_wanted.emit()
+
+    def _delete(self) -> None:
+        shelved = self._chosen()
+        if shelved is not None:
+            self._session.remove(shelved)
+
+    def _edit_name(self) -> None:
+        row: QTreeWidgetItem | None = self.tree.currentItem()
+        if row is not None:
+            self.tree.editItem(row, _NAME)
+
+    def _take_name(self, row: QTreeWidgetItem, column: int) -> None:
+        shelved = self._chosen()
+        if shelved is None or column != _NAME:
+            self._fill()
+            return
+        self._session.rename(shelved, row.text(_NAME).strip())
