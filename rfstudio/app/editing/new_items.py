@@ -25,42 +25,131 @@ class Kind(NamedTuple):
         As in a file: ``conv``, ``residual``.
     title
         In words: "Convolution".
+    others
+        Names that it has elsewhere, or what it is set up as: "deconv", "dilated".
     """
 
     keyword: str
     title: str
+    others: tuple[str, ...] = ()
+
+    def other_name(self, words: str) -> str:
+        """Return the other name that a search has found; empty: it is found by its own name."""
+        wanted = _plain(words)
+        own = (_plain(self.keyword), _plain(self.title))
+        if not wanted or any(wanted in x for x in own):
+            return ""
+        return next((x for x in self.others if wanted in _plain(x)), "")
+
+
+OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "conv": (
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "dilated convolution",
+        "atrous convolution",
+        "depthwise convolution",
+        "grouped convolution",
+        "pointwise convolution",
+        "strided",
+    ),
+    "deform_conv": ("deformconv", "dcn"),
+    "max_pool": ("maxpool", "maxpool2d", "downsample"),
+    "avg_pool": ("avgpool", "mean pool", "average pool", "subsampling"),
+    "lp_pool": ("lppool",),
+    "conv_transpose": (
+        "deconv",
+        "deconvolution",
+        "transposed conv",
+        "up-convolution",
+        "fractionally strided",
+    ),
+    "adaptive_avg_pool": ("adaptiveavgpool", "spatial pyramid"),
+    "adaptive_max_pool": ("adaptivemaxpool",),
+    "upsample": ("interpolate", "resize", "bilinear", "nearest", "unpool"),
+    "pixel_shuffle": ("depth to space", "sub-pixel convolution"),
+    "pixel_unshuffle": ("space to depth", "focus", "patch merging"),
+    "pad": ("zero padding", "reflection padding"),
+    "slice": ("strided slice", "subsample"),
+    "roll": ("cyclic shift",),
+    "window_attention": ("swin", "shifted windows"),
+    "global_avg_pool": ("gap", "globalavgpool", "squeeze", "mean"),
+    "global_max_pool": ("globalmaxpool",),
+    "flatten": ("reshape",),
+    "linear": ("dense", "fc", "fully-connected", "mlp", "inner product", "classifier"),
+    "instance_norm": ("instancenorm", "instance normalization"),
+    "group_norm": ("groupnorm", "group normalization"),
+    "squeeze_excite": ("se block", "senet", "channel attention", "gate"),
+    "attention": ("transformer", "mhsa", "multi-head", "non-local"),
+    "recurrent": ("lstm", "gru", "rnn"),
+    "relu": ("rectifier", "activation"),
+    "gelu": ("activation",),
+    "silu": ("swish", "activation"),
+    "sigmoid": ("logistic", "gate"),
+    "dropout": ("drop path", "stochastic depth"),
+    "layer_norm": ("layernorm", "layer normalization"),
+    "local_response_norm": ("lrn",),
+    "batch_norm": ("batchnorm", "bn", "batch normalization"),
+    "add": ("sum", "plus", "skip connection", "shortcut", "merge"),
+    "multiply": ("gate", "product", "hadamard"),
+    "concat": ("cat", "merge", "join"),
+}
+"""Names under which operations are known elsewhere, and in which people look for them."""
+
+
+def _plain(text: str) -> str:
+    return text.strip().lower().replace(" ", "_").replace("-", "_")
 
 
 _CONTAINERS = (
-    Kind("sequence", "Group of layers"),
-    Kind("residual", "Residual block"),
-    Kind("parallel", "Parallel branches"),
-    Kind("repeat", "Repeated layers"),
+    Kind("sequence", "Group of layers", ("block", "sequential", "module", "stage")),
+    Kind(
+        "residual",
+        "Residual block",
+        ("resblock", "resnet block", "skip connection", "shortcut", "bottleneck"),
+    ),
+    Kind("parallel", "Parallel branches", ("inception", "split", "aspp", "pyramid")),
+    Kind("repeat", "Repeated layers", ("loop", "stack", "times")),
 )
 
 
 def kinds() -> tuple[Kind, ...]:
     """Return everything that can be added: the operations, then the containers."""
-    return (*(Kind(x.keyword, x.title) for x in ops.OPS.values()), *_CONTAINERS)
+    operations = (
+        Kind(x.keyword, x.title, OTHER_NAMES.get(x.keyword, ())) for x in ops.OPS.values()
+    )
+    return (*operations, *_CONTAINERS)
 
 
 def matching_kinds(words: str) -> list[Kind]:
-    """Return what a search finds, the best first: an exact keyword, a beginning, any part."""
-    wanted = words.strip().lower().replace(" ", "_")
+    """Return what a search finds, the best first.
+
+    An exact keyword, a beginning, any part, then the same of its other names.
+    """
+    wanted = _plain(words)
     if not wanted:
         return list(kinds())
 
     def rank(kind: Kind) -> int:
-        title = kind.title.lower().replace(" ", "_")
-        if kind.keyword == wanted:
-            return 0
-        if kind.keyword.startswith(wanted):
-            return 1
-        if title.startswith(wanted):
-            return 2
-        return 3 if wanted in kind.keyword or wanted in title else 4
+        title, others = _plain(kind.title), [_plain(x) for x in kind.others]
+        found = (
+            kind.keyword == wanted,
+            kind.keyword.startswith(wanted),
+            title.startswith(wanted),
+            wanted in others,
+            wanted in kind.keyword or wanted in title,
+            any(x.startswith(wanted) for x in others),
+            any(wanted in x for x in others),
+        )
+        return found.index(True) if any(found) else len(found)
 
-    return sorted((x for x in kinds() if rank(x) < 4), key=rank)
+    ranked = [(rank(x), x) for x in kinds()]
+    return [kind for place, kind in sorted(ranked, key=lambda x: x[0]) if place < _NOTHING]
+
+
+_NOTHING = 7
+"""Rank of what a search does not find."""
 
 
 def new_item(keyword: str) -> Item:

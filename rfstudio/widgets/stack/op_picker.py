@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from rfstudio.app.editing.new_items import matching_kinds
 from rfstudio.widgets.parts.list_keys import ListKeys
@@ -30,11 +38,15 @@ class OpPicker(QFrame):
         self.list = QListWidget(self)
         self.list.setAccessibleName("Operations")
         self.list.setUniformItemSizes(True)
+        self.empty = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.empty.setContentsMargins(10, 10, 10, 10)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
         layout.addWidget(self.search)
-        layout.addWidget(self.list)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(self.empty, 1)
         self.resize(320, 360)
         self.search.textChanged.connect(self._show)
         self.search.returnPressed.connect(self._take)
@@ -53,10 +65,19 @@ class OpPicker(QFrame):
     def _show(self, words: str) -> None:
         self.list.clear()
         for kind in matching_kinds(words):
-            item = QListWidgetItem(f"{kind.keyword}   {kind.title}")
+            other = kind.other_name(words)
+            also = f"  ({other})" if other else ""
+            item = QListWidgetItem(f"{kind.keyword}   {kind.title}{also}")
             item.setData(Qt.ItemDataRole.UserRole, kind.keyword)
             self.list.addItem(item)
         self.list.setCurrentRow(0)
+        has_any = self.list.count() > 0
+        self.list.setVisible(has_any)
+        self.empty.setVisible(not has_any)
+        self.empty.setText(
+            f"Nothing is called “{words.strip()}” here.\n\nTry a part of the name: conv, pool, "
+            "norm, attention. What is not in the list may be a custom layer."
+        )
 
     def _take(self) -> None:
         item: QListWidgetItem | None = self.list.currentItem()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rfstudio
-from rfstudio.app.editing.new_items import kinds, matching_kinds, new_item
+from rfstudio.app.editing.new_items import OTHER_NAMES, kinds, matching_kinds, new_item
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.shown_fields import NOTHING_MEASURED, shown_fields
 from rfstudio.app.files.exports import save_picture, save_table
@@ -52,6 +52,32 @@ def test_that_typing_conv_finds_conv_first() -> None:
     assert matching_kinds("max pool")[0].keyword == "max_pool"
     assert matching_kinds("resid")[0].keyword == "residual"
     assert matching_kinds("nonsense") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "keyword"),
+    [
+        ("dilated", "conv"),
+        ("atrous", "conv"),
+        ("depthwise", "conv"),
+        ("maxpool", "max_pool"),
+        ("batchnorm", "batch_norm"),
+        ("deconv", "conv_transpose"),
+        ("dense", "linear"),
+        ("skip", "residual"),
+        ("resblock", "residual"),
+        ("swish", "hardswish"),
+        ("lstm", "recurrent"),
+    ],
+)
+def test_that_operations_are_found_by_the_names_they_have_elsewhere(words, keyword) -> None:
+    assert keyword in [x.keyword for x in matching_kinds(words)][:2]
+
+
+def test_that_every_other_name_belongs_to_something_that_can_be_added() -> None:
+    assert set(OTHER_NAMES) <= {x.keyword for x in kinds()}
+    for kind in kinds():
+        assert all(kind in matching_kinds(x) for x in kind.others), kind
 
 
 def test_that_everything_on_offer_can_be_made() -> None:
