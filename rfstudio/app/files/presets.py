@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks import presets
 
@@ -20,6 +22,10 @@ _FAMILIES = (
     ("Sound, text and other sequences", ("crnn", "hifigan", "spliceai", "tcn", "wav")),
     ("Theory", ("luo",)),
 )
+
+
+_END = re.compile(r"(?<!\bal)\.\s")
+"""The end of a sentence; "et al." is none."""
 
 
 def preset_families() -> list[tuple[str, list[str]]]:
@@ -46,3 +52,10 @@ def read_preset(name: str) -> Architecture:
     """
     architecture: Architecture = presets.read_preset(name)
     return architecture
+
+
+def preset_sentence(name: str) -> str:
+    """Return a preset's name in print, and what it is in a sentence."""
+    title, description = presets.preset_title(name)
+    first = _END.split(description, maxsplit=1)[0].rstrip(".")
+    return f"{title}: {first}" if first else title

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import yaml
 
 from rfstudio import paths
 from rfstudio.core.errors import RFStudioError, shown
@@ -72,6 +75,24 @@ def read_preset(name: str) -> Architecture:
     """
     path = preset_path(name)
     return read_yaml(read_bounded(path, MAX_BYTES), path.name)
+
+
+@cache
+def preset_title(name: str) -> tuple[str, str]:
+    """Return a preset's name in print and what it is, without reading its layers.
+
+    Raises
+    ------
+    UnknownNetworkError
+        If there is no such preset.
+    """
+    text = read_bounded(preset_path(name), MAX_BYTES).decode()
+    head = yaml.safe_load(_INPUT.split(text, maxsplit=1)[0])  # one of our own files
+    fields = head if isinstance(head, dict) else {}
+    return str(fields.get("name", name)), str(fields.get("description", ""))
+
+
+_INPUT = re.compile(r"^(?:input|layers):", re.MULTILINE)
 
 
 def presets() -> tuple[Preset, ...]:

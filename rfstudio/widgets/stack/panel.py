@@ -137,7 +137,7 @@ class StackPanel(QWidget):
         layout.addWidget(self.copies)
 
         self.filter_line.textChanged.connect(self._apply_filter)
-        self.picker.op_chosen.connect(self._add)
+        self.picker.op_chosen.connect(self.add)
         self.model.refused.connect(self.refused)
         self.model.numbers_changed.connect(self.tree.viewport().update)
         self.model.rowsInserted.connect(self._expand_new)
@@ -268,7 +268,8 @@ class StackPanel(QWidget):
         """Offer what can be added."""
         self.picker.pop_up(self.filter_line.mapToGlobal(QPoint(0, self.filter_line.height() + 4)))
 
-    def _add(self, keyword: str) -> None:
+    def add(self, keyword: str) -> None:
+        """Add a new layer or container after the chosen item."""
         self._try(lambda: self._edits.add(keyword, self._place()))
         self.tree.setFocus()
 
@@ -380,15 +381,27 @@ class StackPanel(QWidget):
         has_any = False
         for row in range(self.model.rowCount(parent)):
             index = self.model.index(row, 0, parent)
-            text = f"{index.data()} {index.data(SUMMARY)}".lower()
-            matches = is_inside or self._matches(text)
+            matches = is_inside or self._matches(index)
             is_shown = self._hide_others(index, matches) or matches
             self.tree.setRowHidden(row, parent, not is_shown)
             has_any = has_any or is_shown
         return has_any
 
-    def _matches(self, text: str) -> bool:
+    def _matches(self, index: QModelIndex) -> bool:
+        text = f"{index.data()} {index.data(SUMMARY)}".lower()
+        return self._has_words(text) or bool(self._paths_found(index, text))
+
+    def _has_words(self, text: str) -> bool:
         return all(word in text for word in self._words)
+
+    def _paths_found(self, index: QModelIndex, text: str) -> list[str]:
+        """Return the full paths of a row, one for each copy by repeats, that the filter finds."""
+        location = self.model.location_of(index)
+        if location is None or not self._words:
+            return []
+        nodes = self._session.analysis.graph.nodes
+        paths = (nodes[x].name for x in self._session.outline.outputs(location))
+        return [x for x in paths if self._has_words(f"{text} {x.lower()}")]
 
     def _go_to_match(self) -> None:
         """Choose the first layer that matches, and move the focus to it."""
@@ -397,13 +410,16 @@ class StackPanel(QWidget):
             return
         flags = QItemSelectionModel.SelectionFlag
         self.tree.selectionModel().setCurrentIndex(found, flags.ClearAndSelect | flags.Rows)
+        text = f"{found.data()} {found.data(SUMMARY)}".lower()
+        if not self._has_words(text):
+            # The filter names a copy by a repeat: that one is chosen, not the one beside.
+            self._selection.select_layer(self._paths_found(found, text)[0])
         self.tree.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _first_match(self, parent: QModelIndex) -> QModelIndex | None:
         for row in range(self.model.rowCount(parent)):
             index = self.model.index(row, 0, parent)
-            is_item = self.model.location_of(index) is not None
-            if is_item and self._matches(f"{index.data()} {index.data(SUMMARY)}".lower()):
+            if self.model.location_of(index) is not None and self._matches(index):
                 return index
             found = self._first_match(index)
             if found is not None:

@@ -36,6 +36,13 @@ from rfstudio.widgets.shelf.panel import ShelfPanel
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.table.panel import TablePanel
 from rfstudio.widgets.window.command_palette import CommandPalette
+from rfstudio.widgets.window.destinations import (
+    Destination,
+    additions,
+    layers_of,
+    presets_of,
+    switches_of,
+)
 from rfstudio.widgets.window.file_commands import FileCommands
 from rfstudio.widgets.window.keys_dialog import KeysDialog
 from rfstudio.widgets.window.measure_controls import MeasureControls
@@ -117,7 +124,7 @@ class MainWindow(QMainWindow):
         modes = list(self.canvas.mode_button.actions_by_key.values())
         views = [*(x.toggleViewAction() for x in docks), _separator(self), *modes]
         self.actions_.fill_menu_bar(self.menuBar(), views, focus)
-        self.palette_ = CommandPalette(self)
+        self.palette_ = CommandPalette(self, self._destinations)
         IconTinter(self)
         MeasureControls(
             studio.erf_session,
@@ -243,6 +250,7 @@ class MainWindow(QMainWindow):
         status.show_remarks(*self.problems.summary)
         status.problems_wanted.connect(self.show_problems)
         self.actions_.palette.triggered.connect(self.palette_.pop_up)
+        self.actions_.anything.triggered.connect(self.palette_.go_to_anything)
         self.actions_.copy_picture.triggered.connect(self.canvas.copy_picture)
         self.actions_.copy_panel.triggered.connect(self._copy_panel)
         self.actions_.keys.triggered.connect(self._show_keys)
@@ -255,6 +263,15 @@ class MainWindow(QMainWindow):
         """Bring the list of problems to the front."""
         self.tabs.setCurrentWidget(self.problems)
         self._uncover(self.tabs)
+
+    def _destinations(self) -> list[Destination]:
+        """Return what "Go to anything" finds beside the commands of the menus."""
+        return [
+            *layers_of(self.studio),
+            *switches_of(list(self.canvas.switches.actions_by_key.values())),
+            *additions(self.stack.add),
+            *presets_of(self.files.open_preset),
+        ]
 
     def _go_to(self, part: QWidget) -> None:
         """Move the focus to a part, whose panel may be closed."""

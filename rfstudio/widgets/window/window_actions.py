@@ -55,6 +55,10 @@ class WindowActions(QObject):
             "Follow the unit: measure the chosen unit whenever it stops moving, and "
             "after each edit (Ctrl+Shift+M)"
         )
+        self.anything = self._action("Go to anything…", None, "Ctrl+K")
+        self.anything.setToolTip(
+            "Find a layer by its path, an operation, a command, a preset or a setting (Ctrl+K)"
+        )
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.keys = self._action("Keys…", None, "F1")
         self.documentation = self._action("Documentation", None, "Shift+F1")
@@ -212,7 +216,8 @@ class WindowActions(QObject):
         view.addSeparator()
         self._add_schemes(view.addMenu("Appearance"))
         help_menu = bar.addMenu("&Help")
-        help_menu.addActions([self.documentation, self.palette, self.keys, self.about])
+        helps = [self.anything, self.documentation, self.palette, self.keys, self.about]
+        help_menu.addActions(helps)
 
     def fill_toolbar(self, bar: QToolBar) -> None:
         """Put the most used actions into the toolbar."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 
+import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.files.presets import preset_sentence, read_preset
 from rfstudio.widgets.window.keys_dialog import KeysDialog
 from rfstudio.widgets.window.main_window import MainWindow
 
@@ -36,3 +39,66 @@ def test_that_menus_survive_being_listed(window: MainWindow, qtbot: QtBot) -> No
         assert [x.text() for x in recent.actions()] == ["No files yet"]
         recent.close()
         file_menu.close()
+
+
+@pytest.fixture
+def deep(open_window: Callable[..., MainWindow]) -> MainWindow:
+    return open_window(read_preset("resnet152"))
+
+
+def test_that_filter_and_go_to_anything_find_copies_of_a_repeat_by_their_paths(
+    deep: MainWindow, qtbot: QtBot
+) -> None:
+    panel, selection = deep.stack, deep.studio.selection
+    for words in ("20.conv2", "layer3.rest.20.conv2"):
+        selection.select_layer("conv1")
+        panel.filter_line.setText(words)
+        assert not panel._empty.isVisible()
+        qtbot.keyClick(panel.filter_line, Qt.Key.Key_Return)
+        assert selection.layer == "layer3.rest.20.conv2"
+    panel.filter_line.setText("layer3.rest.20")
+    assert not panel._empty.isVisible()
+    panel.filter_line.clear()
+
+    selection.select_layer("conv1")
+    palette = deep.palette_
+    qtbot.keyClick(deep, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    assert palette.isVisible()
+    qtbot.keyClicks(palette.search, "rest.20.conv2")
+    qtbot.keyClick(palette.search, Qt.Key.Key_Return)
+    assert not palette.isVisible()
+    assert selection.layer == "layer3.rest.20.conv2"
+
+
+def test_that_go_to_anything_adds_by_other_names_opens_presets_and_switches(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    palette = window.palette_
+
+    def go(words: str) -> None:
+        qtbot.keyClick(window, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+        qtbot.keyClicks(palette.search, words)
+        qtbot.keyClick(palette.search, Qt.Key.Key_Return)
+
+    window.studio.selection.select_layer("stem")
+    go("batchnorm")
+    assert window.studio.selection.layer == "batch_norm1"
+    nested = window.canvas.switches.is_on("nested")
+    go("all layers")
+    assert window.canvas.switches.is_on("nested") is not nested
+    window.actions_.undo.trigger()
+    go("long et al.")  # a part of the sentence of presets
+    assert window.studio.document.architecture.name.startswith("FCN")
+    qtbot.keyClick(window, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(palette.search, "no such thing")
+    assert palette.empty.isVisible()
+    qtbot.keyClick(palette.search, Qt.Key.Key_Return)
+    qtbot.keyClick(palette.search, Qt.Key.Key_Escape)
+    assert not palette.isVisible()
+
+
+def test_that_the_sentences_of_presets_are_those_of_their_files() -> None:
+    for name in ("vgg16", "wavenet"):
+        network = read_preset(name)
+        assert preset_sentence(name).startswith(f"{network.name}: ")
+        assert preset_sentence(name).split(": ", 1)[1] in network.description
