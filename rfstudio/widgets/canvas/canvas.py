@@ -12,7 +12,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
-from rfstudio.widgets.canvas.composer import SceneComposer, surroundings
+from rfstudio.widgets.canvas.composer import SceneComposer, field_of, surroundings
 from rfstudio.widgets.canvas.map_inset import MapInset
 from rfstudio.widgets.canvas.modes import BlockMode, CanvasMode, ModeButton, PixelMode, TilesMode
 from rfstudio.widgets.canvas.plane import Plane
@@ -158,6 +158,12 @@ class Canvas(Column):
         self.go_to_unit.setShortcut("Ctrl+L")
         self.go_to_unit.setToolTip("Type the position of a unit (Ctrl+L)")
         self.go_to_unit.triggered.connect(self._ask_for_unit)
+        self.fit_field = QAction("Fit the field", self)
+        self.fit_field.setShortcut("F")
+        self.fit_field.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.fit_field.setToolTip("Bring what the unit sees into view, as large as possible (F)")
+        self.fit_field.triggered.connect(self.view.fit_field)
+        self.addAction(self.fit_field)
         self.setFocusProxy(self.view)
         self.setAccessibleName("Canvas: what the unit sees")
         self.addActions(list(self.switches.actions_by_key.values()))
@@ -226,7 +232,9 @@ class Canvas(Column):
         plane = sight.layer.plane
         is_new = self._framed != (plane, sight.layer.layer)
         self._framed = (plane, sight.layer.layer)
-        self.view.set_all(surroundings(sight), is_strip=plane.is_strip, is_new=is_new)
+        self.view.set_all(
+            surroundings(sight), field_of(sight), is_strip=plane.is_strip, is_new=is_new
+        )
         self._tell(sight)
         self._tell_pointer()
 
@@ -348,7 +356,8 @@ class Canvas(Column):
     def _show_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Fit the image\t0").triggered.connect(self.fit)
+        menu.addAction(self.fit_field)
+        menu.addAction("Show everything\t0").triggered.connect(self.fit)
         menu.addAction("Copy picture").triggered.connect(self.copy_picture)
         menu.addAction(self.go_to_unit)
         menu.addSeparator()

@@ -107,6 +107,7 @@ class SceneComposer:
             ),
             centres=sight.layer.centres if on("centres") and has_room else None,
             marker=sight.marker,
+            field=plane.rect_of(near or region) if region and not plane.is_strip else None,
         )
 
     def _current_photo(self, plane: Plane) -> tuple[QImage | None, QImage | None]:
@@ -158,11 +159,14 @@ def affordable(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def surroundings(sight: Sight) -> QRectF:
-    """Return the image and the region around it, up to a sensible size."""
+    """Return the image and the whole region around it, which may make the image a stamp."""
     area = sight.layer.plane.rect
-    region = None if sight.view is None else sight.view.theoretical_region
-    if region is None:
-        return area
-    # A field of thousands of pixels must not make the image a dot.
-    room = area.adjusted(-area.width(), -area.height(), area.width(), area.height())
-    return area | (sight.layer.plane.rect_of(region) & room)
+    field = field_of(sight)
+    return area if field is None else area | field
+
+
+def field_of(sight: Sight) -> QRectF | None:
+    """Return what the unit sees, the local field where it is another; None: nothing."""
+    view = sight.view
+    region = None if view is None else view.local_region or view.theoretical_region
+    return None if region is None else sight.layer.plane.rect_of(region)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from math import log2
 from typing import Any
 
@@ -32,7 +33,7 @@ class Layered:
     values: NDArray[Any]
     draw: Callable[[NDArray[Any]], QImage]
     rect: QRectF
-    _pictures: dict[tuple[int, int], QImage] = field(default_factory=dict, repr=False)
+    _pictures: dict[tuple[int, int], QImage] = dataclass_field(default_factory=dict, repr=False)
 
     @property
     def image(self) -> QImage:
@@ -107,9 +108,11 @@ class Scene:
         What each tile of an image reads; overlaps are darker.
     cells
         The units of a block, from centre to centre.
+    field
+        What the unit sees, whether or not its frame is drawn; a tiny one is magnified.
     """
 
-    area: QRectF = field(default_factory=lambda: QRectF(0, 0, 1, 1))
+    area: QRectF = dataclass_field(default_factory=lambda: QRectF(0, 0, 1, 1))
     photo: QImage | None = None
     dimmed: QImage | None = None
     erf: Layered | None = None
@@ -125,6 +128,7 @@ class Scene:
     marker: QPointF | None = None
     tiles: tuple[QRectF, ...] = ()
     cells: QRectF | None = None
+    field: QRectF | None = None
 
     def with_erf(self, erf: Layered | None, contour: QPainterPath | None) -> Scene:
         """Return this scene with another effective field."""

@@ -37,6 +37,16 @@ _CELL = 5.0
 _CELL_COLOUR = 0xC0007D7D
 """The colour of the support at three quarters of its opacity, premultiplied."""
 
+_TINY = 26.0
+"""Size of a field on the screen, in points, below which it is drawn again, magnified."""
+
+_INSET, _INSET_SHARE, _GAP = 150.0, 0.36, 10.0
+"""Side of the magnified part in points, its share of the view at most, and its distance from the
+border."""
+
+_AROUND = 1.6
+"""Side of what is magnified, as a multiple of the field."""
+
 _PLAIN = QColor(128, 128, 128)
 
 
@@ -79,6 +89,10 @@ class SceneItem(QGraphicsItem):
     ) -> None:
         """Draw from the photo at the bottom to the marker of the unit on top."""
         del option, widget
+        self._draw(painter)
+        self._draw_inset(painter)
+
+    def _draw(self, painter: QPainter) -> None:
         scene = self._scene
         transform = painter.worldTransform()
         scale, down = abs(transform.m11()), abs(transform.m22())
@@ -96,6 +110,74 @@ class SceneItem(QGraphicsItem):
         self._draw_regions(painter)
         self._draw_cells(painter)
         self._draw_marker(painter)
+
+    def inset(self, transform: QTransform) -> tuple[QRectF, QRectF] | None:
+        """Return where a tiny field is drawn magnified, on the screen, and the part that is.
+
+        Parameters
+        ----------
+        transform
+            From the plane to the screen.
+
+        Returns
+        -------
+        pair of QRectF or None
+            A square in the corner that is farthest from the field; None where the field is large
+            enough to be seen.
+        """
+        field, screen = self._scene.field, transform.mapRect(self._reach)
+        if field is None:
+            return None
+        seen = transform.mapRect(field)
+        side = min(_INSET, _INSET_SHARE * min(screen.width(), screen.height()))
+        around = _AROUND * max(field.width(), field.height(), 1.0)
+        part = QRectF(0, 0, around, around)
+        part.moveCenter(field.center())
+        is_tiny = max(seen.width(), seen.height()) < _TINY
+        if not is_tiny or transform.mapRect(part).width() > side or not screen.intersects(seen):
+            return None
+        is_left = seen.center().x() > screen.center().x()
+        is_top = seen.center().y() > screen.center().y()
+        left = screen.left() + _GAP if is_left else screen.right() - side - _GAP
+        top = screen.top() + _GAP if is_top else screen.bottom() - side - _GAP
+        return QRectF(left, top, side, side), part
+
+    def _draw_inset(self, painter: QPainter) -> None:
+        """Draw a tiny field again, magnified, with lines to where it is."""
+        transform = painter.worldTransform()
+        found = self.inset(transform)
+        if found is None:
+            return
+        place, part = found
+        seen = transform.mapRect(part)
+        painter.save()
+        painter.setWorldTransform(QTransform())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        lines = [
+            QLineF(QPointF(seen.left(), seen.top()), QPointF(place.left(), place.top())),
+            QLineF(QPointF(seen.right(), seen.bottom()), QPointF(place.right(), place.bottom())),
+        ]
+        for colour, width in ((HALO, 2.6), (VISIBLE, 1.0)):
+            painter.setPen(QPen(colour, width))
+            painter.drawLines(lines)
+            painter.drawRect(seen)
+        painter.fillRect(place, _PLAIN)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setClipRect(place)
+        scale = place.width() / part.width()
+        painter.setWorldTransform(
+            QTransform.fromTranslate(place.left(), place.top())
+            .scale(scale, scale)
+            .translate(-part.left(), -part.top())
+        )
+        self._draw(painter)
+        painter.setWorldTransform(QTransform())
+        painter.setClipping(False)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, width in ((HALO, 3.0), (VISIBLE, 1.4)):
+            painter.setPen(QPen(colour, width))
+            painter.drawRect(place)
+        painter.restore()
 
     def _draw_photo(self, painter: QPainter) -> None:
         scene = self._scene

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -27,6 +29,10 @@ _CLOSEST = 3.0
 _WIDEST = 40.0
 _BY_TEN = 10
 _MARGIN = 0.04
+_FIELD_MARGIN = 0.15
+
+Fitted: TypeAlias = Literal["all", "field", "none"]
+"""What the view was fitted to, and is again when something else is shown; "none" after a zoom."""
 
 _ARROWS = {
     Qt.Key.Key_Left: (0, -1),
@@ -85,7 +91,8 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self.plot.getAxis("bottom").setHeight(20)
         self._wanted = QRectF(-0.5, -0.5, 1, 1)
         self._is_strip = False
-        self._is_fitted = True
+        self._field: QRectF | None = None
+        self._fitted: Fitted = "all"
         self._space = False
         self._grip: QPointF | None = None
         self._hover: QPointF | None = None
@@ -104,15 +111,24 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
     @property
     def is_fitted(self) -> bool:
         """Whether the view still shows everything, since the user has not zoomed or panned."""
-        return self._is_fitted
+        return self._fitted == "all"
 
-    def set_all(self, rect: QRectF, *, is_strip: bool = False, is_new: bool = False) -> None:
+    def set_all(
+        self,
+        rect: QRectF,
+        field: QRectF | None = None,
+        *,
+        is_strip: bool = False,
+        is_new: bool = False,
+    ) -> None:
         """Set what the view shows when it shows everything.
 
         Parameters
         ----------
         rect
             The image and what should be seen of its surroundings.
+        field
+            What the unit sees, for `fit_field`.
         is_strip
             Whether only the width is zoomed: the input has one axis.
         is_new
@@ -123,16 +139,35 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
             self._is_strip = is_strip
             self.box.setAspectLocked(not is_strip)
             self.plot.showAxis("left", not is_strip)
-            self._is_fitted = True
-        self._wanted = QRectF(rect)
-        if is_new and self._is_fitted:
-            self.fit()
+            self._fitted = "all"
+        self._wanted, self._field = QRectF(rect), field
+        if is_new:
+            self._fit_again()
 
     def fit(self) -> None:
         """Bring everything into view."""
-        self._is_fitted = True
-        rect = self._wanted
-        margin = _MARGIN * max(rect.width(), 1.0)
+        self._fitted = "all"
+        self._show(self._wanted, _MARGIN)
+
+    def fit_field(self) -> None:
+        """Bring what the unit sees into view, as large as possible."""
+        field = self._field
+        if field is None:
+            self.fit()
+            return
+        self._fitted = "field"
+        short = _CLOSEST * 2 - min(field.width(), field.height())
+        around = max(short / 2, 0.0)
+        self._show(field.adjusted(-around, -around, around, around), _FIELD_MARGIN)
+
+    def _fit_again(self) -> None:
+        if self._fitted == "all":
+            self.fit()
+        elif self._fitted == "field":
+            self.fit_field()
+
+    def _show(self, rect: QRectF, share: float) -> None:
+        margin = share * max(rect.width(), 1.0)
         if self._is_strip:
             # The strip takes the middle fifth of the height.
             self.box.setRange(
@@ -154,7 +189,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         height = shown.height() * shrink
         if self._is_strip:
             top, height = shown.top(), shown.height()
-        self._is_fitted = False
+        self._fitted = "none"
         self.box.setRange(QRectF(left, top, width, height), padding=0)
 
     def plane_point(self, point: QPointF) -> QPointF:
@@ -200,7 +235,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         if self._grip is not None:
             moved = self.plane_point(self._grip) - self.plane_point(position)
             self._grip = position
-            self._is_fitted = False
+            self._fitted = "none"
             # Exact for aspect-locked views too, since both sides keep their length.
             self.box.setRange(
                 self.box.viewRect().translated(moved.x(), 0 if self._is_strip else moved.y()),
@@ -268,6 +303,8 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
             self.jumped.emit(key, is_control)
         elif key == Qt.Key.Key_0 and is_plain:
             self.fit()
+        elif key == Qt.Key.Key_F and is_plain:
+            self.fit_field()
         elif key in {Qt.Key.Key_Plus, Qt.Key.Key_Equal} and (is_plain or is_shifted):
             self.zoom(_PER_NOTCH, self._zoom_centre())
         elif key == Qt.Key.Key_Minus and is_plain:
@@ -310,8 +347,8 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Keep everything in view if everything was."""
         super().resizeEvent(event)
-        if getattr(self, "_is_fitted", False):
-            self.fit()
+        if hasattr(self, "_fitted"):
+            self._fit_again()
         self.resized.emit()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name

@@ -27,7 +27,8 @@ CANVAS: tuple[Keys, ...] = (
     ("Home, End", "First and last unit of the row; with Ctrl, of the map"),
     ("Page Up, Page Down", "First and last unit of the column; with three axes, the next slice"),
     ("+, −", "Zoom at the unit"),
-    ("0", "Fit the image"),
+    ("0", "Show everything: the image and the field"),
+    ("F", "Fit the field, as large as possible"),
     ("Space and drag", "Pan, as with the middle button"),
 )
 GRAPH: tuple[Keys, ...] = (

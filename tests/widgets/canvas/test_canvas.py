@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
+from tests.narrowing import present
 
 LEFT = Qt.MouseButton.LeftButton
 MIDDLE = Qt.MouseButton.MiddleButton
@@ -292,3 +293,49 @@ def test_that_only_the_overlay_changes_when_the_unit_moves(bench) -> None:
     assert made.scene.photo is photo
     assert all(a is b for a, b in zip(made.scene.centres, centres, strict=True))
     assert made.canvas.view.scene().items() == items
+
+
+FIVE = "\n".join(
+    f"  - conv: {{name: c{i}, kernel_size: 3, padding: 1, out_channels: 2}}" for i in range(1, 6)
+)
+
+
+def test_that_f_fits_the_field_and_zero_shows_everything(bench, qtbot: QtBot) -> None:
+    made = bench(FIVE, size="[64, 64]")
+    made.selection.select_layer("c5", (10, 40))
+    view = made.canvas.view
+    qtbot.keyClick(view, Qt.Key.Key_F)
+    shown = view.box.viewRect()
+    field = made.scene.theoretical  # 11×11
+    assert shown.contains(field)
+    assert min(shown.width(), shown.height()) < 2 * field.width()
+    made.selection.select_layer("c1", (10, 40))  # another layer is fitted too
+    assert view.box.viewRect().contains(made.scene.theoretical)
+    assert min(view.box.viewRect().width(), view.box.viewRect().height()) < 8
+    qtbot.keyClick(view, Qt.Key.Key_0)
+    assert view.box.viewRect().contains(made.scene.area)
+
+
+def test_that_a_huge_field_is_shown_whole_with_the_image_as_a_stamp(bench) -> None:
+    made = bench("  - conv: {name: c, kernel_size: 1001, padding: 500, out_channels: 1}")
+    made.selection.select_layer("c")
+    shown = made.canvas.view.box.viewRect()
+    assert made.scene.theoretical.width() == 1001
+    assert shown.contains(made.scene.theoretical)
+    assert shown.contains(made.scene.area)
+
+
+def test_that_a_tiny_field_is_magnified_in_the_corner_away_from_it(bench, qtbot: QtBot) -> None:
+    made = bench(FIVE, size="[512, 512]")
+    made.selection.select_layer("c1", (100, 80))
+    view, item = made.canvas.view, made.canvas.view.item
+    place, part = present(item.inset(item.deviceTransform(view.viewportTransform())))
+    assert part.contains(made.scene.theoretical)
+    centre = QPointF(view.viewport().rect().center())
+    assert place.left() > centre.x()
+    assert place.top() > centre.y()
+    red = (np.abs(made.pixels() - (214, 39, 40)).sum(axis=2) < 60).nonzero()
+    inside = (red[1] > place.left()) & (red[0] > place.top())
+    assert inside.sum() > 100  # its frame, large enough to be seen
+    qtbot.keyClick(view, Qt.Key.Key_F)
+    assert item.inset(item.deviceTransform(view.viewportTransform())) is None
