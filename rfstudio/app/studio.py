@@ -17,7 +17,7 @@ from rfstudio.app.files.recent_files import RecentFiles
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
-from rfstudio.app.state.image_source import ImageSource
+from rfstudio.app.state.image_source import SHAPES, ImageSource, Shape
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.network.architecture import Architecture, Layer
@@ -55,6 +55,12 @@ class Studio(QObject):
         self.selection = Selection(self.analysis, self)
         self.edits = LayerEdits(self.document, self.analysis, self.selection, self)
         self.images = ImageSource(self)
+        self.images.set_size(architecture.input_size)
+        shape = self.settings.text("image_shape", "crop")
+        self.images.set_shape(next((x for x in SHAPES if x == shape), "crop"))
+        self.document.architecture_changed.connect(
+            lambda changed: self.images.set_size(changed.input_size)
+        )
         self.recent = RecentFiles(self.settings, self)
         self.runner = runner
         self.importing = Importing(runner, self)
@@ -87,6 +93,11 @@ class Studio(QObject):
             )
         elif any(isinstance(x, Layer) for x in self.document.architecture.layers):
             self.selection.select_layer(analysis.layers[-1].name)
+
+    def set_image_shape(self, shape: Shape) -> None:
+        """Crop, pad or stretch photos of another shape than the input, and remember that."""
+        self.settings.set("image_shape", shape)
+        self.images.set_shape(shape)
 
     def _make_erf_session(self, runner: JobRunner) -> ErfSession:
         options = remembered(self.settings)

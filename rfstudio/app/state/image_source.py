@@ -6,6 +6,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,66 @@ class Picture:
     path
         Its file.
     pixels
-        (H, W, 3) array of bytes, in the image's own size; views stretch it over the input.
+        (H, W, 3) array of bytes, in the image's own size.
     """
 
     name: str
     path: Path
     pixels: NDArray[np.uint8] = field(repr=False)
+
+
+Shape: TypeAlias = Literal["crop", "pad", "stretch"]
+"""How a photo of another shape than the input is brought to that shape."""
+
+SHAPES: dict[Shape, str] = {
+    "crop": "cropped",
+    "pad": "padded",
+    "stretch": "stretched",
+}
+"""What was done to the photo, in a word."""
+
+_GRAY = np.array([124, 116, 104], np.uint8)
+"""The mean colour of photos, beside a padded one."""
+
+
+def shaped(pixels: NDArray[np.uint8], size: tuple[int, ...], shape: Shape) -> NDArray[np.uint8]:
+    """Return a photo with the proportions of an input, not scaled.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) bytes.
+    size
+        Size of the input; the last two axes count.  A signal takes a photo as it is.
+    shape
+        Cut off what is too much, add a border, or leave it to be stretched.
+    """
+    if shape == "stretch" or len(size) < 2 or not has_other_shape(pixels, size):
+        return pixels
+    (height, width), (down, across) = pixels.shape[:2], size[-2:]
+    is_wide = width * down > height * across
+    if shape == "crop":
+        rows = height if is_wide else max(round(width * down / across), 1)
+        columns = max(round(height * across / down), 1) if is_wide else width
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return np.ascontiguousarray(pixels[top : top + rows, left : left + columns])
+    rows = round(width * down / across) if is_wide else height
+    columns = width if is_wide else round(height * across / down)
+    if rows * columns > MOST_PIXELS:
+        return pixels  # an input of a million to one
+    padded = np.empty((rows, columns, 3), np.uint8)
+    padded[:] = _GRAY
+    top, left = (rows - height) // 2, (columns - width) // 2
+    padded[top : top + height, left : left + width] = pixels
+    return padded
+
+
+def has_other_shape(pixels: NDArray[np.uint8], size: tuple[int, ...]) -> bool:
+    """Whether a photo has other proportions than an input, by more than rounding."""
+    if len(size) < 2 or 0 in size or 0 in pixels.shape:
+        return False
+    ratio = pixels.shape[1] * size[-2] / (pixels.shape[0] * size[-1])
+    return not 0.99 < ratio < 1.01
 
 
 class ImageSource(QObject):
@@ -57,6 +112,9 @@ class ImageSource(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._picture: Picture | None = None
+        self._size: tuple[int, ...] = ()
+        self._shape: Shape = "crop"
+        self._shaped: NDArray[np.uint8] | None = None
         self._number = 0
         self._thread: threading.Thread | None = None
         self._decoded.connect(self._take, Qt.ConnectionType.QueuedConnection)
@@ -68,8 +126,41 @@ class ImageSource(QObject):
 
     @property
     def pixels(self) -> NDArray[np.uint8] | None:
-        """The pixels of the current picture, (H, W, 3) bytes."""
-        return None if self._picture is None else self._picture.pixels
+        """The pixels that are shown, (H, W, 3) bytes: views stretch them over the input."""
+        return self._shaped
+
+    @property
+    def shape(self) -> Shape:
+        """How a photo is brought to the shape of the input."""
+        return self._shape
+
+    @property
+    def change(self) -> str:
+        """What was done to the photo to fit the input: "cropped" …; empty: nothing."""
+        if self._picture is None or not has_other_shape(self._picture.pixels, self._size):
+            return ""
+        return SHAPES[self._shape]
+
+    def set_size(self, size: tuple[int, ...]) -> None:
+        """Set the size of the input, whose proportions the photo takes."""
+        if size != self._size:
+            self._size = size
+            self._reshape()
+
+    def set_shape(self, shape: Shape) -> None:
+        """Crop photos of another shape than the input, pad them, or stretch them."""
+        if shape != self._shape:
+            self._shape = shape
+            self._reshape()
+
+    def _reshape(self) -> None:
+        picture, before = self._picture, self._shaped
+        if picture is None or before is None:
+            return
+        after = shaped(picture.pixels, self._size, self._shape)
+        if after is not before and (after.shape != before.shape or (after != before).any()):
+            self._shaped = after
+            self.image_changed.emit(picture)
 
     def open(self, path: Path) -> None:
         """Show an image file.
@@ -134,8 +225,12 @@ class ImageSource(QObject):
 
     def _set(self, picture: Picture | None) -> None:
         self._picture = picture
+        self._shaped = None if picture is None else shaped(picture.pixels, self._size, self._shape)
         self.image_changed.emit(picture)
 
+
+MOST_PIXELS = 1 << 26
+"""Largest photo with its border, in pixels."""
 
 _AT_ONCE = 1_000_000
 """Pixels up to which a picture is decoded before the next frame."""

@@ -75,7 +75,7 @@ class FileCommands(QObject):
         self._window = window
         self._preset = ""
         self.compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
-        studio.images.opened.connect(lambda path: studio.settings.set("image", str(path)))
+        studio.images.opened.connect(self._follow_image)
         studio.images.failed.connect(self._report_image)
         studio.importing.succeeded.connect(self._show_imported)
         studio.importing.failed.connect(self._report_import)
@@ -247,6 +247,24 @@ class FileCommands(QObject):
     def open_image_path(self, path: Path) -> None:
         """Show an image file, as soon as it is decoded."""
         self._studio.images.open_later(path)
+
+    def _follow_image(self, path: Path) -> None:
+        self._studio.settings.set("image", str(path))
+        if self._studio.images.change:
+            self.tell_shape()
+
+    def tell_shape(self) -> None:
+        """Say what was done with a photo that has not the shape of the input."""
+        images, size = self._studio.images, self._studio.document.architecture.input_size
+        picture = images.picture
+        if picture is None:
+            return
+        height, width = picture.pixels.shape[:2]
+        target = "×".join(map(str, reversed(size[-2:])))
+        done = f"is {images.change} to the shape of" if images.change else "has the shape of"
+        self.announced.emit(
+            f"“{picture.name}”, {width}×{height}, {done} the input, {target} (Image menu)"
+        )
 
     def _report_image(self, path: Path, error: RFStudioError) -> None:
         self.questions.report(self._window, f"“{path.name}” cannot be shown.", str(error))

@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolBar, QToolButton, QWidget
 
 from rfstudio.app.files.presets import preset_families
-from rfstudio.app.state.image_source import sample_images
+from rfstudio.app.state.image_source import Shape, sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.core.network.architecture import INPUT
 from rfstudio.widgets.parts.fields import take_over_typed
@@ -169,7 +169,30 @@ class WindowActions(QObject):
         menu.addSeparator()
         menu.addAction(self.open_image)
         menu.addAction(self._action("No image", self._clear_image))
+        menu.addSeparator()
+        self._add_shapes(menu)
         return menu
+
+    def _add_shapes(self, menu: QMenu) -> None:
+        """Offer what is done with a photo of another shape than the input."""
+        group = QActionGroup(self._window)
+        self.shapes: dict[Shape, QAction] = {}
+        texts: dict[Shape, str] = {
+            "crop": "Crop photos to the shape of the input",
+            "pad": "Pad photos to the shape of the input",
+            "stretch": "Stretch photos over the input",
+        }
+        for shape, text in texts.items():
+            action = self._action(text, partial(self._set_shape, shape))
+            action.setCheckable(True)
+            action.setChecked(shape == self._studio.images.shape)
+            group.addAction(action)
+            menu.addAction(action)
+            self.shapes[shape] = action
+
+    def _set_shape(self, shape: Shape) -> None:
+        self._studio.set_image_shape(shape)
+        self._files.tell_shape()
 
     def _clear_image(self) -> None:
         self._studio.images.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from PIL import Image as Pillow
 from pytestqt.qtbot import QtBot
 
@@ -45,3 +46,35 @@ def test_that_what_cannot_be_decoded_is_told(qtbot: QtBot, tmp_path: Path) -> No
     source.wait()
     with qtbot.waitSignal(source.failed):
         source.open_later(tmp_path / "none.png")
+
+
+def test_that_a_wide_photo_is_cropped_padded_or_stretched_to_the_input(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    # A red square in the middle of a 16:9 photo stays a square, unless it is stretched.
+    pixels = np.zeros((90, 160, 3), np.uint8)
+    pixels[40:50, 75:85] = (255, 0, 0)
+    path = tmp_path / "wide.png"
+    Pillow.fromarray(pixels).save(path)
+    source = ImageSource()
+    source.set_size((32, 32))
+    source.open(path)
+    assert source.change == "cropped"
+    assert np.array_equal(present(source.pixels), pixels[:, 35:125])
+    with qtbot.waitSignal(source.image_changed):
+        source.set_shape("pad")
+    padded = present(source.pixels)
+    assert padded.shape == (160, 160, 3)
+    assert np.array_equal(padded[35:125], pixels)
+    assert not np.array_equal(padded[0, 0], (0, 0, 0))
+    source.set_shape("stretch")
+    assert np.array_equal(present(source.pixels), pixels)
+    assert source.change == "stretched"
+    source.set_shape("crop")
+    source.set_size((90, 160))
+    assert source.change == ""
+    assert np.array_equal(present(source.pixels), pixels)
+    source.set_size((64, 16))  # a tall input
+    assert present(source.pixels).shape == (90, 22, 3)
+    source.set_size((100,))  # a signal takes the photo as it is
+    assert np.array_equal(present(source.pixels), pixels)
