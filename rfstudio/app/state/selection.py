@@ -77,9 +77,11 @@ class Selection(QObject):
         self._session = session
         self._index = 0
         self._size: tuple[int, ...] = ()
+        self._seen: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
         self._copy = -1
         self._value = self._choice(len(session.analysis.graph.nodes) - 1, None, None)
         self._left = self._value
+        self._note(self._value)
         session.analysis_changed.connect(self._follow)
 
     @property
@@ -171,7 +173,7 @@ class Selection(QObject):
         """Return the choice of a node, and remember what is derived from it."""
         node = self._session.analysis.graph.nodes[index]
         if unit is None:
-            unit = _scaled(self._value.unit, self._size, node.size) if self._size else ()
+            unit = _scaled(*self._seen, node.size) if self._size else ()
         outline = self._session.outline
         if item is None or index not in outline.outputs(item):
             item = node.location
@@ -192,7 +194,7 @@ class Selection(QObject):
                 index = min(self._index, len(analysis.graph.nodes) - 1)
         index, item = self._still(index, old.item)
         size = analysis.graph.nodes[index].size
-        unit = _scaled(old.unit, self._size, size)
+        unit = _scaled(*self._seen, size)
         chosen = self._choice(index, unit, item)
         self._set(chosen if item is None else chosen._replace(item=item))
 
@@ -221,7 +223,13 @@ class Selection(QObject):
             return outputs[self._copy if 0 <= self._copy < len(outputs) else -1], item
         return index, None
 
+    def _note(self, value: Selected) -> None:
+        """Remember the unit in its map, unless the map is empty, as after an edit gone wrong."""
+        if 0 not in self._size:
+            self._seen = value.unit, self._size
+
     def _set(self, value: Selected) -> None:
+        self._note(value)
         if value != self._value:
             self._value = value
             self.selection_changed.emit(value)
