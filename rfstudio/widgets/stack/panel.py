@@ -159,6 +159,7 @@ class StackPanel(QWidget):
         self.tree.expandAll()
         if len(self._session.analysis.graph.nodes) > 120:
             self.tree.collapseAll()
+            self.tree.scrollTo(self.tree.currentIndex())  # opens what is around it
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Hide the sizes of maps if names would not fit beside them."""
@@ -400,7 +401,9 @@ class StackPanel(QWidget):
         if location is None or not self._words:
             return []
         nodes = self._session.analysis.graph.nodes
-        paths = (nodes[x].name for x in self._session.outline.outputs(location))
+        outputs = self._session.outline.outputs(location)
+        # The output of a group or a repeat is that of a layer in it, which is found by itself.
+        paths = (nodes[x].name for x in outputs if nodes[x].location == location)
         return [x for x in paths if self._has_words(f"{text} {x.lower()}")]
 
     def _go_to_match(self) -> None:

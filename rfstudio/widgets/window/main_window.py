@@ -53,6 +53,9 @@ from rfstudio.widgets.window.window_actions import WindowActions
 _LINES = 14
 """Least height of the bottom panel at the first start, in lines of text."""
 
+_FRAME = QSize(16, 48)
+"""Points that the frame and the title of a window may take; Qt knows them only once it is shown."""
+
 _STATE = 1
 """Version of the arrangement of docks; another one is not restored."""
 
@@ -214,8 +217,11 @@ class MainWindow(QMainWindow):
         self.setCorner(Qt.Corner.BottomRightCorner, area.BottomDockWidgetArea)
         settings = self.studio.settings
         if not self.restoreGeometry(settings.bytes("window/geometry")):
-            screen = self.screen().availableGeometry().size()
-            self.resize(screen.boundedTo(QSize(1440, 900)))
+            # Room for the frame that the desktop puts around the window.
+            screen = self.screen().availableGeometry()
+            room = screen.size() - _FRAME
+            self.resize(room.boundedTo(QSize(1440, 900)))
+            self.move(screen.topLeft())
         titles = [self.tabs.tabText(i) for i in range(self.tabs.count())]
         shown = settings.text("window/tab")
         self.tabs.setCurrentIndex(titles.index(shown) if shown in titles else 0)
