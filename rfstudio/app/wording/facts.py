@@ -52,7 +52,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     else:
         yield Fact(
             "size",
-            f"{field_text(layer)} px",
+            _px(field_text(layer)),
             "Size of what one unit sees, in pixels of the input.\n"
             "Along one path: r = 1 + Σ dilation · (kernel − 1) · jump before the layer.\n"
             + (
@@ -64,7 +64,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     if any(layer.is_global) and layer.local is not None:
         yield Fact(
             "local",
-            f"{local_text(layer)} px",
+            _px(local_text(layer)),
             "Local field: what the convolutions see, where operations that read the whole map\n"
             "(gates, norms over the map, attention) are taken to read one position.",
         )
@@ -257,6 +257,10 @@ def erf_facts(metrics: Metrics) -> Iterator[Fact]:
         value, brief = metric.value(metrics), metric.brief
         if brief is not None and metric.is_known(value):
             yield Fact(brief.label, brief.text(value), brief.sentence or metric.sentence)
+
+
+def _px(size: str) -> str:
+    return "none: no path leads to it" if size == "none" else f"{size} px"
 
 
 def _steps(values: tuple[Any, ...], unit: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QImage, QPalette
 from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
@@ -12,6 +14,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.canvas.composer import SceneComposer, field_of, surroundings
 from rfstudio.widgets.canvas.map_inset import MapInset
 from rfstudio.widgets.canvas.modes import BlockMode, CanvasMode, ModeButton, PixelMode, TilesMode
@@ -83,6 +86,8 @@ class Canvas(Column):
         self._sliced: Plane | None = None
         self._framed: tuple[Plane, str] | None = None
         self._mode: CanvasMode | None = None
+        self._good: Scene | None = None
+        self._broken = ""
         self._build(settings or Settings())
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow)
@@ -105,6 +110,9 @@ class Canvas(Column):
 
     def settle(self) -> None:
         """Let the texts shrink to the room that they need for another network."""
+        if self._good is not None and self.view.item.scene_shown.is_stale:
+            self._good = None  # that of another network
+            self._draw()
         self.caption.forget()
         self.switches.forget_widths()
         self.arrange()
@@ -191,7 +199,11 @@ class Canvas(Column):
         """Draw another effective field, of the unit that is drawn already or of another one."""
         if not self._selection.shown.is_same(self._shown):
             self._refresh()
-        elif self._sight is not None and self._mode is None:
+        elif (
+            self._sight is not None
+            and self._mode is None
+            and not self.view.item.scene_shown.is_stale
+        ):
             self._erf = self._field_to_draw()
             item, composer = self.view.item, self._composer
             shade = composer.shade(self._sight, self._slice, self._erf)
@@ -227,8 +239,18 @@ class Canvas(Column):
             return
         if self._mode is not None:
             self._mode.follow(self._layer)
+        self._broken = _first_error(sight.layer.analysis)
+        if self._broken and self._good is not None and self._mode is None:
+            # What would be drawn now looks right, but the network is not what its author means.
+            self._erf = None
+            self.view.item.show_scene(replace(self._good, is_stale=True))
+            self._tell_broken()
+            return
         self._erf = self._field_to_draw()
-        self.view.item.show_scene(self._scene(sight))
+        scene = self._scene(sight)
+        self.view.item.show_scene(scene)
+        if not self._broken and not sight.trouble and self._mode is None:
+            self._good = scene
         plane = sight.layer.plane
         is_new = self._framed != (plane, sight.layer.layer)
         self._framed = (plane, sight.layer.layer)
@@ -237,6 +259,14 @@ class Canvas(Column):
         )
         self._tell(sight)
         self._tell_pointer()
+
+    def _tell_broken(self) -> None:
+        self.caption.setText(
+            "The last edit broke the network; this is the picture of before. Ctrl+Z takes the edit "
+            "back."
+        )
+        self.empty.setText(self._broken)
+        self.empty.show()
 
     def _scene(self, sight: Sight) -> Scene:
         if self._mode is not None:
@@ -406,7 +436,7 @@ class Canvas(Column):
         if self._sight is None:
             return
         self._tell_room()
-        if self.switches.is_on("centres"):
+        if self.switches.is_on("centres") and not self.view.item.scene_shown.is_stale:
             shown = self.view.item.scene_shown.centres is not None
             if shown != self._has_room():
                 self.view.item.show_scene(self._scene(self._sight))
@@ -426,3 +456,11 @@ class Canvas(Column):
             f"#canvas_empty {{ background: {base}; color: {text}; border: 1px solid {line};"
             " border-radius: 6px; padding: 12px 18px; }"
         )
+
+
+def _first_error(analysis: Analysis) -> str:
+    """Return why a network does not work, in a sentence; empty: it does."""
+    for remark in analysis.diagnostics:
+        if remark.severity == "error":
+            return f"{remark.layer}: {remark.message}" if remark.layer else remark.message
+    return ""

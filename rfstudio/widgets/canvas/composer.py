@@ -13,7 +13,7 @@ from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.state.image_source import ImageSource
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Layered, Scene
-from rfstudio.widgets.canvas.shading import dimmed, outline, photo, shaded
+from rfstudio.widgets.canvas.shading import dimmed, outline, photo, shaded, waveform
 from rfstudio.widgets.canvas.sight import Sight
 from rfstudio.widgets.canvas.switches import SwitchBar
 
@@ -40,6 +40,7 @@ class SceneComposer:
         self._switches = switches
         self._source: object = None
         self._key: object = None
+        self._signal: tuple[QImage, QImage] | None = None
         self._photo: tuple[QImage | None, QImage | None] = (None, None)
 
     def colour_at(self, plane: Plane, y: float, x: float) -> tuple[int, int, int] | None:
@@ -81,7 +82,9 @@ class SceneComposer:
         view = sight.view
         image, veiled = self._current_photo(plane)
         if view is None:
-            return Scene(plane.rect, image, veiled, lit=QRectF() if on("dim") else None)
+            return Scene(
+                plane.rect, image, veiled, self._signal, lit=QRectF() if on("dim") else None
+            )
         region, visible = view.theoretical_region, view.visible_region
         near = None if view.local_region == region else view.local_region
         is_faint = region is not None and not plane.is_in_slice(region, index)
@@ -92,6 +95,7 @@ class SceneComposer:
             area=plane.rect,
             photo=image,
             dimmed=veiled,
+            signal=self._signal,
             erf=self.shade(sight, index, erf),
             contour=self.contour(sight, index, erf),
             theoretical=plane.rect_of(region) if region and on("theoretical") else None,
@@ -115,11 +119,14 @@ class SceneComposer:
         pixels = self._pictures.pixels
         key = (plane.shape, self._switches.is_on("gray"))
         if pixels is None or 0 in plane.shape:
+            self._source = self._signal = None
             return None, None
         if self._source is not pixels or self._key != key:
             self._source, self._key = pixels, key
             image = photo(pixels, affordable(plane.shape), gray=key[1])
             self._photo = (image, dimmed(image))
+            wave = waveform(image) if plane.is_strip else None
+            self._signal = None if wave is None else (wave, dimmed(wave))
         return self._photo
 
     def shade(self, sight: Sight, index: int, erf: EffectiveField | None) -> Layered | None:

@@ -86,6 +86,8 @@ class Scene:
         The image.
     photo, dimmed
         The image itself, and the same under a veil.
+    signal
+        For an input of one axis: its row of the photo drawn as a signal, plain and dimmed.
     erf
         Shading of the effective field.
     contour
@@ -110,11 +112,14 @@ class Scene:
         The units of a block, from centre to centre.
     field
         What the unit sees, whether or not its frame is drawn; a tiny one is magnified.
+    is_stale
+        Whether all of it is greyed, since it is that of before an edit that broke the network.
     """
 
     area: QRectF = dataclass_field(default_factory=lambda: QRectF(0, 0, 1, 1))
     photo: QImage | None = None
     dimmed: QImage | None = None
+    signal: tuple[QImage, QImage] | None = None
     erf: Layered | None = None
     contour: QPainterPath | None = None
     theoretical: QRectF | None = None
@@ -129,6 +134,7 @@ class Scene:
     tiles: tuple[QRectF, ...] = ()
     cells: QRectF | None = None
     field: QRectF | None = None
+    is_stale: bool = False
 
     def with_erf(self, erf: Layered | None, contour: QPainterPath | None) -> Scene:
         """Return this scene with another effective field."""

@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QColor,
     QPainter,
     QPainterPath,
+    QPalette,
     QPen,
     QTransform,
 )
@@ -43,6 +44,9 @@ _TINY = 26.0
 _INSET, _INSET_SHARE, _GAP = 150.0, 0.36, 10.0
 """Side of the magnified part in points, its share of the view at most, and its distance from the
 border."""
+
+_VEIL = 175
+"""Opacity of what greys a picture that is out of date, up to 255."""
 
 _AROUND = 1.6
 """Side of what is magnified, as a multiple of the field."""
@@ -88,9 +92,13 @@ class SceneItem(QGraphicsItem):
         widget: QWidget | None = None,
     ) -> None:
         """Draw from the photo at the bottom to the marker of the unit on top."""
-        del option, widget
+        del option
         self._draw(painter)
         self._draw_inset(painter)
+        if self._scene.is_stale and widget is not None:
+            veil = QColor(widget.palette().color(QPalette.ColorRole.Base))
+            veil.setAlpha(_VEIL)
+            painter.fillRect(self._reach, veil)
 
     def _draw(self, painter: QPainter) -> None:
         scene = self._scene
@@ -183,7 +191,8 @@ class SceneItem(QGraphicsItem):
         scene = self._scene
         area = scene.area
         lit = area if scene.lit is None else scene.lit & area
-        if scene.photo is None or scene.dimmed is None:
+        plain, dimmed = scene.signal or (scene.photo, scene.dimmed)
+        if plain is None or dimmed is None:
             painter.fillRect(area, _PLAIN)
             if lit != area:
                 painter.fillRect(area, DIM)
@@ -191,15 +200,15 @@ class SceneItem(QGraphicsItem):
             return
         # Two opaque pictures are drawn faster than one and a veil.
         if lit != area:
-            painter.drawImage(area, scene.dimmed)
+            painter.drawImage(area, dimmed)
         if not lit.isEmpty():
             # The picture of a huge input is smaller than the input.
-            down, across = scene.photo.height() / area.height(), scene.photo.width() / area.width()
+            down, across = plain.height() / area.height(), plain.width() / area.width()
             part = lit.translated(-area.topLeft())
             source = QRectF(
                 part.x() * across, part.y() * down, part.width() * across, part.height() * down
             )
-            painter.drawImage(lit, scene.photo, source)
+            painter.drawImage(lit, plain, source)
 
     def _draw_contour(self, painter: QPainter) -> None:
         contour = self._scene.contour

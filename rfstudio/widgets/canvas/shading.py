@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -130,6 +131,36 @@ def photo(pixels: NDArray[np.uint8], shape: tuple[int, int], *, gray: bool) -> Q
     )
     # numpy owns the pixels, so a picture that outlives this call must be a copy.
     return scaled.copy()
+
+
+def signal_value(colour: tuple[int, int, int]) -> float:
+    """Return the value of a signal, -1 to 1, at a place where a photo has this colour."""
+    return 2 * sum(colour) / (3 * 255) - 1
+
+
+def waveform(strip: QImage) -> QImage:
+    """Return a row of a photo drawn as a signal: the range of its values in every column."""
+    image = strip.convertToFormat(QImage.Format.Format_RGB888)
+    row = np.frombuffer(image.constBits(), np.uint8)[: 3 * image.width()].reshape(-1, 3)
+    values = row.mean(axis=1) / 255
+    starts = np.arange(0, values.size, max(ceil(values.size / _COLUMNS), 1))
+    top, bottom = np.maximum.reduceat(values, starts), np.minimum.reduceat(values, starts)
+    # Neighbouring columns join, and a line is never thinner than it can be seen.
+    top[1:] = np.maximum(top[1:], bottom[:-1])
+    bottom[1:] = np.minimum(bottom[1:], top[:-1])
+    rows = np.linspace(1.06, -0.06, _ROWS)[:, np.newaxis]
+    is_line = (rows <= top + _LINE) & (rows >= bottom - _LINE)
+    pixels = np.where(is_line[..., np.newaxis], _SIGNAL, _PAPER).astype(np.uint8)
+    picture = QImage(
+        pixels.data, pixels.shape[1], _ROWS, 3 * pixels.shape[1], QImage.Format.Format_RGB888
+    )
+    return picture.convertToFormat(QImage.Format.Format_RGB32)
+
+
+_COLUMNS, _ROWS, _LINE = 4096, 128, 0.012
+"""Size of the picture of a signal, and half the thickness of its line as a share of the range."""
+
+_SIGNAL, _PAPER = (70, 70, 70), (238, 238, 238)
 
 
 def outline(mask: NDArray[np.bool_]) -> QPainterPath:

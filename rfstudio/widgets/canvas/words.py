@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.app.wording.texts import short_name
+from rfstudio.app.wording.units import units_of
 from rfstudio.core.axes.unit_intervals import Interval
+from rfstudio.widgets.canvas.shading import signal_value
 from rfstudio.widgets.canvas.sight import Sight
 
 RED = '<span style="color:#d62728">■</span>&nbsp;<b>red frame</b>'
@@ -41,12 +43,13 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     if sight.trouble or view is None or view.theoretical_region is None:
         return who
     region, visible = view.theoretical_region, view.visible_region
+    units = units_of(sight.layer.analysis)
     is_global = all(sight.layer.analysis[sight.layer.layer].is_global)
-    what = "whole input" if is_global else f"{RED}, {extent(region)}&nbsp;px"
+    what = "whole input" if is_global else f"{RED}, {extent(region)}&nbsp;{units.short}"
     near = view.local_region
     if near is not None and near != region:
         through = escape(short_name(sight.layer.analysis[sight.layer.layer].context[-1]))
-        what += f" through <b>{through}</b>; locally {_PURPLE}, {extent(near)}&nbsp;px"
+        what += f" through <b>{through}</b>; locally {_PURPLE}, {extent(near)}&nbsp;{units.short}"
     words = [f"{who} can see the {what}."]
     if visible is not None:
         read = "" if not sight.has_holes else f": {_percent(1 - view.gridding)} of it, the dots"
@@ -57,7 +60,7 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
         )
     if erf_name:
         tone = BLUE if shading == "blue" else f"<b>{escape(shading.capitalize())}</b>"
-        words.append(f"{tone}: how strongly each pixel moves it ({erf_name}).")
+        words.append(f"{tone}: how strongly each {units.one} moves it ({erf_name}).")
     analysis = sight.layer.analysis
     if analysis.reference != 0:
         name = escape(short_name(analysis.graph.nodes[analysis.reference].name))
@@ -88,12 +91,18 @@ def under_pointer(
     pixel = tuple(int(np.floor(x + 0.5)) for x in position)
     axes = ("z", "y", "x")[-len(size) :]
     words = [", ".join(f"{axis} {p}" for axis, p in zip(axes, pixel, strict=True))]
+    units = units_of(sight.layer.analysis)
     if not all(0 <= p < n for p, n in zip(pixel, size, strict=True)):
         is_padding = _is_in(pixel, sight)
-        words.append("outside the image" + (", padding of the field" if is_padding else ""))
+        words.append(
+            f"outside the {units.whole}" + (", padding of the field" if is_padding else "")
+        )
         return "  ·  ".join(words)
     if colour is not None:
-        words.append("RGB {} {} {}".format(*colour))
+        is_signal = sight.layer.plane.is_strip
+        words.append(
+            f"value {signal_value(colour):+.2f}" if is_signal else "RGB {} {} {}".format(*colour)
+        )
     if erf is not None and erf.shape == size:
         peak = float(erf.max())
         if peak > 0:

@@ -76,6 +76,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         FocusRing(self)
         self.follow_palette()
 
+    def set_across(self, text: str) -> None:
+        """Give the axis at the bottom another title."""
+        if self._texts["bottom"] != text:
+            self._texts["bottom"] = text
+            self.follow_palette()
+
     def line(
         self, colour: QColor | str, width: float = 1.6, dashes: tuple[float, ...] = ()
     ) -> QPen:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, floor
+from math import ceil, floor, inf, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QPalette, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from rfstudio.app.effective.erf_view import ErfView
@@ -17,6 +17,7 @@ from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
+from rfstudio.app.wording.units import PIXELS, Units, units_of
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.metrics.gaussian_fit import GaussianFit, fit_gaussian
@@ -145,7 +146,11 @@ class ProfileChart(QWidget):
         self.legend = QLabel(textFormat=Qt.TextFormat.RichText)
         row = QHBoxLayout()
         row.setContentsMargins(8, 3, 8, 3)
+        self.beyond = QLabel("The theoretical region reaches beyond this axis.")
+        self.beyond.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.beyond.hide()
         row.addWidget(self.legend, 1)
+        row.addWidget(self.beyond)
         row.addWidget(self.log)
         self._row = QHBoxLayout()
         self._row.setContentsMargins(0, 0, 0, 0)
@@ -206,7 +211,9 @@ class ProfileChart(QWidget):
         self._say("")
         centre = grid_of(analysis, layer).centre(unit)
         beside = None if expected is None else expected.map
+        units, sigmas = units_of(analysis), shown.field.metrics.sigma
         for axis, plot in enumerate(self._plots):
+            plot.show_units(units, None if sigmas is None else sigmas[axis])
             plot.show_range(*_range(analysis, layer, axis))
             plot.show_sections(
                 view,
@@ -214,6 +221,8 @@ class ProfileChart(QWidget):
                 None if measured is None else section(measured.map, centre, axis, beside),
             )
         self._explain("" if measured is None else measured.name)
+        is_beyond = any(x.has_borders_beyond for x in self._plots)
+        self.beyond.setVisible(is_beyond)
 
     def _prepare(self, axes: int) -> None:
         if len(self._plots) == axes:
@@ -257,6 +266,9 @@ class _SectionPlot:
 
     def __init__(self, axis: int, name: str) -> None:
         self._axis = axis
+        self._name = name
+        self._units = PIXELS
+        self._by_moments: float | None = None
         self._is_log = False
         self.plot = Plot(f"{name}, in pixels", "of the peak", counts=True)
         self.plot.setAccessibleName(f"Section through the effective field along {name}")
@@ -301,10 +313,31 @@ class _SectionPlot:
             if region is not None
             for side in (0, 1)
         ]
-        self._fit_text = "" if fit is None else f"σ {fit.sigma[0]:.2f} px, R² {fit.r_squared:.3f}"
+        self._fit_text = "" if fit is None else self._words_of(fit)
         self._note = self._fit_text
         self._show_height(max([1.0, *(float(x.values.max()) for x in (expected, measured) if x)]))
         self._draw()
+
+    def _words_of(self, fit: GaussianFit) -> str:
+        # Two estimators of one width: people compare this number with that of the inspector.
+        by_moments = "" if self._by_moments is None else f" (by moments {self._by_moments:.1f})"
+        return (
+            f"σ of the fitted Gaussian {fit.sigma[0]:.2f}{by_moments} {self._units.short}, "
+            f"R² {fit.r_squared:.3f}"
+        )
+
+    def show_units(self, units: Units, by_moments: float | None) -> None:
+        """Show what the axis counts, and remember the other estimate of σ."""
+        self._units = units
+        is_known = by_moments is not None and isfinite(by_moments)
+        self._by_moments = by_moments if is_known else None
+        self.plot.set_across(f"{self._name}, in {units.many}")
+
+    @property
+    def has_borders_beyond(self) -> bool:
+        """Whether a border of the region is outside the part of the axis that is shown."""
+        low, high = self._range or (-inf, inf)
+        return any(not low <= place <= high for _, place in self.borders)
 
     def _show_height(self, highest: float) -> None:
         """Show all of a curve that rises above the peak of the other one."""
@@ -356,7 +389,7 @@ class _SectionPlot:
             pixel = round(point.x())
             if 0 <= pixel < self._shown.values.size:
                 share = float(self._shown.values[pixel])
-                text = f"pixel {pixel}: {100 * share:.3g} %   {text}"
+                text = f"{self._units.one} {pixel}: {100 * share:.3g} %   {text}"
         if text != self._note:
             self._note = text
             self._draw()

@@ -28,6 +28,7 @@ from rfstudio.app.wording.facts import (
     unit_facts,
 )
 from rfstudio.app.wording.texts import item_text
+from rfstudio.app.wording.units import in_units, units_of
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.inspector.fold import Fold
 from rfstudio.widgets.inspector.form import ItemForm
@@ -119,7 +120,8 @@ class Inspector(QScrollArea):
         self.title.setText(chosen.layer)
         self.title.setToolTip(chosen.layer)
         self.subtitle.setText(self._describe())
-        self.field.show_facts((*layer_facts(layer), *place_facts(layer)))
+        units = units_of(shown.analysis)
+        self.field.show_facts(in_units((*layer_facts(layer), *place_facts(layer)), units))
         if before is None or not before.is_of(shown):  # another unit changes nothing in them
             title = f"{chosen.layer}, with its numbers"
             self.closed_form.show_facts(title, partial(form_facts, layer))
@@ -129,7 +131,8 @@ class Inspector(QScrollArea):
         self.costs.show_facts(cost_facts(layer))
         self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
         try:
-            self.unit.show_facts(unit_facts(self._session.unit(chosen.layer, chosen.unit)))
+            view = self._session.unit(chosen.layer, chosen.unit)
+            self.unit.show_facts(in_units(unit_facts(view), units))
         except RFStudioError:
             self.unit.show_facts(())  # an empty map has no units; the list of problems says why
 
@@ -159,7 +162,8 @@ class Inspector(QScrollArea):
         title = f"Effective field, {field.label}"
         first, dot, rest = field.note.partition(". ")
         note = f"{first}. Hover here for more reasons." if rest else first + dot
-        self._fill_effective(title, erf_facts(field.metrics), note, field.note)
+        facts = in_units(erf_facts(field.metrics), units_of(shown.analysis))
+        self._fill_effective(title, facts, note, field.note)
 
     def _fill_effective(
         self, title: str, facts: Iterable[Fact], note: str, reasons: str = ""

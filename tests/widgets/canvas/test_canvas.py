@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -339,3 +341,22 @@ def test_that_a_tiny_field_is_magnified_in_the_corner_away_from_it(bench, qtbot:
     assert inside.sum() > 100  # its frame, large enough to be seen
     qtbot.keyClick(view, Qt.Key.Key_F)
     assert item.inset(item.deviceTransform(view.viewportTransform())) is None
+
+
+def test_that_an_edit_that_breaks_the_network_leaves_the_last_picture_greyed(bench) -> None:
+    made = bench(FIVE)
+    made.selection.select_layer("c5", (10, 40))
+    good, before = made.scene, made.pixels()
+    too_large = Layer(ops.Conv(kernel_size=200), "c2")
+    layers = made.document.architecture.layers
+    broken = replace(made.document.architecture, layers=(layers[0], too_large, *layers[2:]))
+    made.document.edit("Break", broken)
+    assert made.scene.is_stale
+    assert made.scene.theoretical == good.theoretical
+    assert "broke the network" in made.canvas.caption.text()
+    assert "c2" in made.canvas.empty.text()
+    assert made.pixels().std() < before.std() / 2  # greyed
+    made.document.undo_stack.undo()
+    assert not made.scene.is_stale
+    assert made.scene.theoretical == good.theoretical
+    assert made.pixels().std() > 0.9 * before.std()

@@ -421,3 +421,15 @@ def test_that_a_field_that_takes_long_is_drawn_behind_the_frames(
     qtbot.waitUntil(lambda: made.scene.erf is not None, timeout=2000)
     assert present(made.scene.erf).rect == made.scene.visible
     assert "Blue" in made.canvas.caption.text()
+
+
+def test_that_one_axis_shows_a_signal_without_the_colours_of_the_photo(bench) -> None:
+    made = bench(LINE, "[100]")
+    made.switch("erf", "theoretical", "visible", "dim", on=False)
+    shown = made.pixels()
+    top = made.at(-0.4, 20).y()
+    bottom = made.at(0.4, 20).y()
+    strip = shown[top:bottom, made.at(0, 5).x() : made.at(0, 40).x()]
+    assert np.ptp(strip, axis=2).max() == 0  # gray
+    dark = (strip[..., 0] < 120).any(axis=1)
+    assert 0 < dark.sum() < 0.1 * strip.shape[0]  # a flat photo is a level line
