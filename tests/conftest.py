@@ -40,6 +40,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 _homes = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let random actions in the window be many."""
+    parser.addoption(
+        "--monkey", type=int, default=150, help="random actions in the window for each seed"
+    )
+
+
 @pytest.fixture(scope="session")
 def _homes_of_tests() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="rfstudio-tests-") as folder:

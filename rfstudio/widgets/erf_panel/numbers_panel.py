@@ -54,7 +54,8 @@ class NumberTable(QAbstractTableModel):
         """Show other rows."""
         if [x.name for x in rows] == [x.name for x in self.rows]:
             self.rows = rows  # the selection of cells stays
-            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(_TITLES) - 1))
+            if rows:
+                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(_TITLES) - 1))
             return
         self.beginResetModel()
         self.rows = rows

@@ -1,0 +1,352 @@
+"""A monkey: random actions in the real window, repeatable by their seed.
+
+``python -m tests.widgets.window.monkey SEED ACTIONS`` runs many, prints what went wrong and how
+long the slowest actions took.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+if __name__ == "__main__":
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    home = tempfile.mkdtemp()
+    for place in ("CONFIG", "DATA", "CACHE", "STATE"):
+        os.environ[f"XDG_{place}_HOME"] = f"{home}/{place}"
+
+import numpy as np
+from PySide6.QtCore import QEventLoop, QPoint, QPointF, Qt, QTimer, qInstallMessageHandler
+from PySide6.QtGui import QGuiApplication, QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QSpinBox
+
+from rfstudio.app.editing.new_items import kinds
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.widgets.window.main_window import MainWindow
+from tests.measurements import FakeRunner, result_of
+from tests.narrowing import present
+
+PRESETS = ("alexnet", "resnet18", "wavenet", "unet", "luo_conv")
+"""Networks that are opened, if they are there: small ones, and one of another number of axes."""
+
+PASTES = (
+    "- conv: {name: x, kernel_size: 3}\n",
+    "- conv: {kernel_size: 0}\n",
+    "- conv: {kernel_size: 999999, stride: 999999}\n",
+    "- relu\n- relu\n",
+    "- add: {from: [nothing, input]}\n",
+    "- repeat: {times: 100000, layers: [relu]}\n",
+    "- repeat: {times: 3, layers: [{conv: {kernel_size: [3, 5], dilation: 2}}]}\n",
+    "- parallel: {branches: [], merge: concat}\n",
+    "&a [*a]",
+    "{",
+    "\x00\x07",
+    "🦆" * 2000,
+    "- upsample: {scale_factor: 1000}\n",
+    "- crop: {margins: 30}\n",
+    "- slice: {start: 0, stop: null, step: -1}\n",
+)
+
+WORDS = ("conv", "relu", "3", "layer", "pool", "", "zzz", "show", "theoretical")
+
+_SIZES = ((1440, 900), (1024, 700), (700, 500), (1800, 400))
+_KEYS = tuple(
+    Qt.Key(x)
+    for x in (
+        Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down,
+        Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown,
+        Qt.Key.Key_0, Qt.Key.Key_F, Qt.Key.Key_Plus, Qt.Key.Key_Minus,
+    )
+)  # fmt: skip
+_TREE = (
+    Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home,
+    Qt.Key.Key_End,
+)  # fmt: skip
+_MODIFIERS = (
+    Qt.KeyboardModifier.NoModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+    Qt.KeyboardModifier.ControlModifier,
+)
+
+Action = Callable[[], object]
+
+
+def turn_event_loop() -> None:
+    """Let Qt deliver what it has posted, paint, and fire timers that are due."""
+    loop = QEventLoop()
+    QTimer.singleShot(0, loop.quit)
+    loop.exec()
+
+
+class Monkey:
+    """Does one thing after another in a window.
+
+    Parameters
+    ----------
+    window, runner
+        The window, whose measurements are played by `runner`.
+    seed
+        Of all choices.
+    """
+
+    def __init__(self, window: MainWindow, runner: FakeRunner, seed: int) -> None:
+        self.window = window
+        self._runner = runner
+        self._random = Random(seed)
+        self.done: list[str] = []
+        self.slow: list[tuple[float, str]] = []
+        self.start: Architecture = window.studio.document.architecture
+        common: dict[str, Action] = {
+            "tree": self._key_in_tree,
+            "canvas key": self._key_on_canvas,
+            "click": self._click_canvas,
+            "wheel": self._wheel,
+            "add": self._add,
+            "spin": self._spin,
+            "change": self._change,
+            "undo": lambda: window.actions_.undo.trigger(),
+            "redo": lambda: window.actions_.redo.trigger(),
+            "tab": self._tab,
+            "switch": self._switch,
+            "measure": lambda: window.actions_.measure.trigger(),
+            "progress": self._progress,
+        }
+        rare: dict[str, Action] = {
+            "paste": self._paste,
+            "cut": lambda: window.stack.actions_.cut.trigger(),
+            "cancel": lambda: window.actions_.cancel.trigger(),
+            "more": lambda: window.actions_.measure_more.trigger(),
+            "training": lambda: window.actions_.training.trigger(),
+            "reference": lambda: window.actions_.fields_from_here.trigger(),
+            "input": lambda: window.actions_.fields_from_input.trigger(),
+            "filter": self._filter,
+            "palette": self._palette,
+            "shape": self._shape,
+            "resize": lambda: window.resize(*self._random.choice(_SIZES)),
+            "results": self._results,
+            "undo all": self._undo_all,
+            "image": lambda: window.studio.images.clear(),
+            "drop": lambda: window.files.open_dropped(Path("/no/such.yaml")),
+        }
+        self._common, self._rare = list(common.items()), list(rare.items())
+
+    def step(self) -> None:
+        """Do one thing, and let the window follow."""
+        name, action = self._random.choice(
+            self._common if self._random.random() < 0.75 else self._rare
+        )
+        self.done.append(name)
+        started = time.perf_counter()
+        action()
+        turn_event_loop()
+        self.slow.append((time.perf_counter() - started, name))
+        self.check()
+
+    def check(self) -> None:
+        """Check what must always hold."""
+        studio = self.window.studio
+        analysis, chosen = studio.selection.shown
+        assert analysis.architecture is studio.document.architecture
+        assert chosen.layer in analysis
+        node = analysis.graph.nodes[analysis.graph.index(chosen.layer)]
+        assert len(chosen.unit) == len(node.size)
+        assert all(0 <= u < max(n, 1) for u, n in zip(chosen.unit, node.size, strict=True))
+        assert not [x for x in self._open_dialogs() if x.isModal()]
+
+    def open_preset(self, name: str) -> None:
+        """Open another network; what can be undone begins with it."""
+        self.window.files.open_preset(name)
+        self.start = self.window.studio.document.architecture
+
+    # --- actions --------------------------------------------------------------------------------
+
+    def _open_dialogs(self) -> list[Any]:
+        return [x for x in QApplication.topLevelWidgets() if x.isVisible() and x != self.window]
+
+    def _key_in_tree(self) -> None:
+        QTest.keyClick(self.window.stack.tree, self._random.choice(_TREE))
+
+    def _key_on_canvas(self) -> None:
+        modifier = self._random.choice(_MODIFIERS)
+        QTest.keyClick(self.window.canvas.view, self._random.choice(_KEYS), modifier)
+
+    def _somewhere(self) -> QPoint:
+        area = self.window.canvas.view.viewport().rect()
+        return QPoint(
+            self._random.randrange(max(area.width(), 1)),
+            self._random.randrange(max(area.height(), 1)),
+        )
+
+    def _click_canvas(self) -> None:
+        view = self.window.canvas.view.viewport()
+        button = Qt.MouseButton.LeftButton
+        QTest.mouseClick(view, button, Qt.KeyboardModifier.NoModifier, self._somewhere())
+
+    def _wheel(self) -> None:
+        view = self.window.canvas.view.viewport()
+        at = QPointF(self._somewhere())
+        turned = self._random.choice((-1200, -120, 120, 1200))
+        event = QWheelEvent(
+            at, QPointF(view.mapToGlobal(at.toPoint())), QPoint(), QPoint(0, turned),
+            Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(view, event)
+
+    def _add(self) -> None:
+        self.window.stack.add(self._random.choice(kinds()).keyword)
+
+    def _change(self) -> None:
+        actions = self.window.stack.actions_
+        self._random.choice(
+            (
+                actions.delete, actions.duplicate, actions.move_up, actions.move_down,
+                actions.move_in, actions.move_out, actions.unwrap, actions.add_branch,
+                actions.copy, *actions.wraps,
+            )
+        ).trigger()  # fmt: skip
+
+    def _spin(self) -> None:
+        spins = [x for x in self.window.inspector.findChildren(QSpinBox) if x.isVisible()]
+        if spins:
+            spin = self._random.choice(spins)
+            key = self._random.choice((Qt.Key.Key_Up, Qt.Key.Key_Up, Qt.Key.Key_Down))
+            QTest.keyClick(spin, key)
+
+    def _paste(self) -> None:
+        QGuiApplication.clipboard().setText(self._random.choice(PASTES))
+        self.window.stack.actions_.paste.trigger()
+
+    def _tab(self) -> None:
+        self.window.tabs.setCurrentIndex(self._random.randrange(self.window.tabs.count()))
+
+    def _switch(self) -> None:
+        self._random.choice(list(self.window.canvas.switches.actions_by_key.values())).trigger()
+
+    def _progress(self) -> None:
+        session = self.window.studio.erf_session
+        if session is None or session.running is None:
+            return
+        layer, unit = session.running.layer, session.running.unit
+        size = session.running.architecture.input_size
+        if int(np.prod(size)) > 1 << 20 or 0 in size:
+            return
+        job, share = self._runner.jobs[-1], self._random.choice((0.25, 0.5, 1.0))
+        values = np.random.default_rng(len(self.done)).random(size)
+        samples = int(32 * share)
+        result = result_of(layer, unit, values, samples, wanted=32)
+        if share < 1:
+            job.progressed.emit(share, result)
+        elif self._random.random() < 0.2:
+            job.failed.emit(RuntimeError("the worker has ended"))
+        else:
+            job.succeeded.emit(result)
+
+    def _results(self) -> None:
+        panel = self.window.results
+        count = panel.tree.topLevelItemCount()
+        if count:
+            row = panel.tree.topLevelItem(self._random.randrange(count))
+            panel.tree.setCurrentItem(present(row))
+            self._random.choice((panel.show_, panel.show_, panel.delete)).click()
+
+    def _filter(self) -> None:
+        line = self.window.stack.filter_line
+        line.setText(self._random.choice(WORDS))
+        if self._random.random() < 0.5:
+            QTest.keyClick(line, Qt.Key.Key_Return)
+        line.clear()
+
+    def _palette(self) -> None:
+        palette = self.window.palette_
+        if self._random.random() < 0.5:
+            palette.pop_up()
+        else:
+            palette.go_to_anything()
+        QTest.keyClicks(palette.search, self._random.choice(WORDS))
+        QTest.keyClick(palette.search, Qt.Key.Key_Down)
+        QTest.keyClick(palette.search, Qt.Key.Key_Escape)
+        palette.hide()
+
+    def _shape(self) -> None:
+        self._random.choice(list(self.window.actions_.shapes.values())).trigger()
+
+    def _undo_all(self) -> None:
+        """Go back to the start, which must be the start, and forward again."""
+        stack = self.window.studio.document.undo_stack
+        index = stack.index()
+        now = self.window.studio.document.architecture
+        stack.setIndex(0)
+        assert self.window.studio.document.architecture == self.start
+        stack.setIndex(index)
+        assert self.window.studio.document.architecture == now
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main(seed: int, actions: int) -> int:
+    """Run many actions; return how many went wrong."""
+    from rfstudio.app.files.presets import preset_families
+    from rfstudio.app.jobs import JobRunner
+    from rfstudio.app.state.image_source import sample_images
+    from rfstudio.app.state.settings import Settings
+    from rfstudio.app.studio import Studio
+    from rfstudio.widgets.window.questions import Questions
+    from tests.widgets.conftest import SMALL, Answers
+
+    wrong: list[str] = []
+    application = QApplication([])
+    assert application is not None
+    sys.excepthook = lambda *error: wrong.append("".join(traceback.format_exception(*error)))
+    quiet = ("propagateSizeHints", "does not support")
+
+    def hear(_kind: Any, _context: Any, text: str) -> None:
+        if not any(x in text for x in quiet):
+            wrong.append(f"Qt: {text}")
+
+    qInstallMessageHandler(hear)
+    runner, answers = FakeRunner(), Answers()
+    answers.save = "discard"
+    settings = Settings(Path(tempfile.mkdtemp()) / "settings.ini")
+    studio = Studio(SMALL, settings=settings, runner=cast("JobRunner", runner))
+    studio.images.open(sample_images()[0])
+    window = MainWindow(studio, cast("Questions", answers))
+    window.show()
+    monkey = Monkey(window, runner, seed)
+    known = [name for _, names in preset_families() for name in names]
+    there = [x for x in PRESETS if x in known]
+    memory: list[int] = []
+    for number in range(actions):
+        count = len(wrong)
+        try:
+            if number % 400 == 399:
+                monkey.open_preset(there[(number // 400) % len(there)])
+            if studio.document.architecture and len(studio.analysis.analysis.graph.nodes) > 700:
+                studio.document.undo_stack.setIndex(0)
+            monkey.step()
+        except Exception:  # noqa: BLE001 - whatever it is, it is reported
+            wrong.append(traceback.format_exc())
+        if len(wrong) > count:
+            _say(f"--- seed {seed}, action {number}: {monkey.done[-4:]}\n{wrong[-1]}")
+        if number % 500 == 0:
+            memory.append(int(Path("/proc/self/statm").read_text().split()[1]) // 256)
+            _say(f"{number}: {memory[-1]} MiB, {len(wrong)} wrong")
+    slowest = sorted(monkey.slow, reverse=True)[:8]
+    _say("slowest: " + ", ".join(f"{name} {took:.2f} s" for took, name in slowest))
+    _say(f"seed {seed}: {actions} actions, {len(wrong)} wrong, memory in MiB {memory}")
+    return len(wrong)
+
+
+if __name__ == "__main__":
+    raise SystemExit(min(main(int(sys.argv[1]), int(sys.argv[2])), 1))
