@@ -177,9 +177,10 @@ def _branch_name(row: Row) -> str:
 def _item_name(row: Row, layer: LayerAnalysis | None) -> str:
     item = row.item
     assert item is not None
-    if item.name or item.bodies:
-        return item.name or item.keyword  # type: ignore[union-attr]
-    assert isinstance(item, Layer)
+    if not isinstance(item, Layer):  # also a parallel without branches
+        return item.name or item.keyword
+    if item.name:
+        return item.name
     return item.op.keyword if layer is None else layer.name.rpartition(".")[2]
 
 

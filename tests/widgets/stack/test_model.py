@@ -16,7 +16,7 @@ from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.network.architecture import walk
+from rfstudio.core.network.architecture import Architecture, Parallel, walk
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from tests.widgets.conftest import SMALL
 
@@ -94,3 +94,9 @@ def test_that_a_changed_number_keeps_every_row_where_it_is(qtbot: QtBot, tmp_pat
     studio.edits.rename((4,), "first_stage")
     assert all(row.isValid() for row in rows)
     assert [model.location_of(row) for row in rows] == places
+
+
+def test_that_a_parallel_without_branches_has_a_name(qtbot: QtBot, tmp_path: Path) -> None:
+    empty = Architecture(input_size=(8, 8), layers=(Parallel((), "concat"),))
+    model = model_of(Studio(empty, settings=Settings(tmp_path / "settings.ini")))
+    assert model.index(1, 0).data() == "parallel"
