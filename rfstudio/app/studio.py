@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.pins import Pins
 from rfstudio.app.effective.saved_options import remember, remembered
 from rfstudio.app.effective.unit_following import UnitFollowing
 from rfstudio.app.files.erf_export import ErfExport
@@ -71,6 +72,7 @@ class Studio(QObject):
             self.following = UnitFollowing(self.erf_session, self.analysis, self.selection, self)
             self.images.image_changed.connect(self._show_image_to_measurements)
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
+        self.pins = Pins(self.document, self.analysis, self.selection, self.erf, self)
         self.erf_export = ErfExport(self.erf)
         self.select_informative_layer()
 

@@ -90,6 +90,14 @@ class AnalysisSession(QObject):
             self._views[key] = view
         return view
 
+    def analyze_beside(self, architecture: Architecture) -> Analysis:
+        """Return the analysis of another network, in the same mode, over its input."""
+        return api.analyze(
+            architecture,
+            batch_norm_training=self._batch_norm_training,
+            max_layers=MAX_LIVE_LAYERS,
+        )
+
     def set_reference(self, reference: str) -> None:
         """Give all fields with respect to another layer's map.
 

@@ -67,6 +67,14 @@ class Document(QObject):
         now = _stamp(self._path)
         return now is not None and now != self._stamp
 
+    def before_edit(self) -> tuple[Architecture | None, str]:
+        """Return the architecture before the last edit and what the edit did; None: no edit."""
+        index = self.undo_stack.index()
+        command = self.undo_stack.command(index - 1) if index > 0 else None
+        if not isinstance(command, ReplaceArchitecture):
+            return None, ""
+        return command.before, command.text()
+
     def edit(self, text: str, architecture: Architecture, *, merge_key: str = "") -> None:
         """Replace the architecture, undoably.
 

@@ -40,6 +40,11 @@ class ReplaceArchitecture(QUndoCommand):
         self._after = after
         self._merge_key = merge_key
 
+    @property
+    def before(self) -> Architecture:
+        """The architecture before the edit."""
+        return self._before
+
     def redo(self) -> None:
         """Show the architecture after the edit."""
         self._show(self._after)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QGuiApplication, QImage, QPalette
 from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
 from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.pins import Pins
 from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.image_source import ImageSource
@@ -107,6 +108,11 @@ class Canvas(Column):
     def effective_field(self) -> EffectiveField | None:
         """The effective field that is drawn; None while there is none or it is switched off."""
         return self._erf
+
+    def show_pins(self, pins: Pins) -> None:
+        """Draw the frames of pins as well, and follow them."""
+        self._composer.pins = lambda: pins
+        pins.changed.connect(self._refresh)
 
     def settle(self) -> None:
         """Let the texts shrink to the room that they need for another network."""

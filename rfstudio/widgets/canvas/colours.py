@@ -39,3 +39,9 @@ TILE: Final = QColor(18, 82, 217, 46)
 
 SERIES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Curves of several networks (Okabe and Ito); each also has its own symbol."""
+
+PIN = QColor(0, 110, 80)
+"""Frames and letters of pins."""
+
+PIN_DASHES = ([9.0, 3.0], [2.0, 2.0], [9.0, 3.0, 2.0, 3.0], [5.0, 5.0])
+"""The dashes of each pin, so that they are told apart without colours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import sqrt
 
@@ -9,10 +10,11 @@ import numpy as np
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QImage, QPainterPath
 
+from rfstudio.app.effective.pins import Pin
 from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.state.image_source import ImageSource
 from rfstudio.widgets.canvas.plane import Plane
-from rfstudio.widgets.canvas.scene import Layered, Scene
+from rfstudio.widgets.canvas.scene import Layered, Pinned, Scene
 from rfstudio.widgets.canvas.shading import dimmed, outline, photo, shaded, waveform
 from rfstudio.widgets.canvas.sight import Sight
 from rfstudio.widgets.canvas.switches import SwitchBar
@@ -38,6 +40,7 @@ class SceneComposer:
     def __init__(self, pictures: ImageSource, switches: SwitchBar) -> None:
         self._pictures = pictures
         self._switches = switches
+        self.pins: Callable[[], Iterable[Pin]] = tuple
         self._source: object = None
         self._key: object = None
         self._signal: tuple[QImage, QImage] | None = None
@@ -111,8 +114,20 @@ class SceneComposer:
             ),
             centres=sight.layer.centres if on("centres") and has_room else None,
             marker=sight.marker,
+            pins=self._pinned(plane, index),
             field=plane.rect_of(near or region) if region and not plane.is_strip else None,
         )
+
+    def _pinned(self, plane: Plane, index: int) -> tuple[Pinned, ...]:
+        """Return the frames of the pins that see the same plane."""
+        found = []
+        for place, pin in enumerate(self.pins()):
+            region = None if pin.view is None else pin.view.local_region
+            region = region or (None if pin.view is None else pin.view.theoretical_region)
+            is_same = pin.analysis.reference_size == plane.size
+            if region is not None and is_same and plane.is_in_slice(region, index):
+                found.append(Pinned(pin.letter, plane.rect_of(region), place))
+        return tuple(found)
 
     def _current_photo(self, plane: Plane) -> tuple[QImage | None, QImage | None]:
         """Return the photo at the size of the input, plain and dimmed."""

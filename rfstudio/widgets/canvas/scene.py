@@ -17,6 +17,25 @@ from rfstudio.widgets.canvas.unit_grid import Centres
 
 
 @dataclass(frozen=True, eq=False)
+class Pinned:
+    """The frame of a pin.
+
+    Attributes
+    ----------
+    letter
+        Its name on the canvas.
+    rect
+        What its unit sees.
+    place
+        Counts the pins from 0; each has its own dashes.
+    """
+
+    letter: str
+    rect: QRectF
+    place: int
+
+
+@dataclass(frozen=True, eq=False)
 class Layered:
     """A map that is drawn as a picture, and the part of the canvas that it covers.
 
@@ -112,6 +131,8 @@ class Scene:
         The units of a block, from centre to centre.
     field
         What the unit sees, whether or not its frame is drawn; a tiny one is magnified.
+    pins
+        Frames of the pins.
     is_stale
         Whether all of it is greyed, since it is that of before an edit that broke the network.
     """
@@ -134,6 +155,7 @@ class Scene:
     tiles: tuple[QRectF, ...] = ()
     cells: QRectF | None = None
     field: QRectF | None = None
+    pins: tuple[Pinned, ...] = ()
     is_stale: bool = False
 
     def with_erf(self, erf: Layered | None, contour: QPainterPath | None) -> Scene:

@@ -24,6 +24,8 @@ from rfstudio.widgets.canvas.colours import (
     HALO,
     LOCAL,
     NESTED,
+    PIN,
+    PIN_DASHES,
     SUPPORT,
     THEORETICAL,
     TILE,
@@ -115,6 +117,7 @@ class SceneItem(QGraphicsItem):
         self._draw_centres(painter)
         self._draw_nested(painter)
         self._draw_tiles(painter)
+        self._draw_pins(painter)
         self._draw_regions(painter)
         self._draw_cells(painter)
         self._draw_marker(painter)
@@ -301,6 +304,27 @@ class SceneItem(QGraphicsItem):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(_line_pen(painter, SUPPORT, 2.0))
         painter.drawRect(cells)
+
+    def _draw_pins(self, painter: QPainter) -> None:
+        """Draw the frame of each pin with its own dashes, and its letter at a corner."""
+        transform = painter.worldTransform()
+        for pin in self._scene.pins:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(_line_pen(painter, HALO, 4.0))
+            painter.drawRect(pin.rect)
+            pen = _line_pen(painter, PIN, 1.8)
+            pen.setDashPattern(PIN_DASHES[pin.place % len(PIN_DASHES)])
+            painter.setPen(pen)
+            painter.drawRect(pin.rect)
+            corner = transform.mapRect(pin.rect).topLeft()
+            painter.save()
+            painter.setWorldTransform(QTransform())
+            # Letters of pins that share a corner are side by side.
+            tag = QRectF(corner.x() + 2 + 18 * pin.place, corner.y() + 2, 16, 16)
+            painter.fillRect(tag, PIN)
+            painter.setPen(HALO)
+            painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, pin.letter)
+            painter.restore()
 
     def _draw_regions(self, painter: QPainter) -> None:
         """Draw red as a solid line with the dashes on top, so that both show where they overlap.

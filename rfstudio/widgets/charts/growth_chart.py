@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
@@ -66,6 +68,7 @@ class GrowthChart(QWidget):
         self._settings = settings or Settings()
         self._growth = growth_of(self._name(), session.analysis)
         self._others: dict[str, Growth] = {}
+        self._pinned: set[str] = set()
         self._erf_sizes = ErfSizes(self)
         self._sizes: dict[int, float] = {}
         self._is_stale = True
@@ -101,6 +104,20 @@ class GrowthChart(QWidget):
         """Stop drawing a network; nothing happens if it is not drawn."""
         if self._others.pop(name, None) is not None:
             self._draw()
+
+    def show_pinned(self, pinned: Mapping[str, Analysis]) -> None:
+        """Draw the networks of pins, and no longer those of earlier ones.
+
+        One that is the document's own is drawn already.
+        """
+        own = self._session.analysis
+        wanted = {name: x for name, x in pinned.items() if x is not own}
+        for name in [x for x in self._pinned if x not in wanted]:
+            self.remove_network(name)
+        for name, analysis in wanted.items():
+            if name not in self._others:
+                self.add_network(name, analysis)
+        self._pinned = set(wanted)
 
     # --- parts ----------------------------------------------------------------------------------
 

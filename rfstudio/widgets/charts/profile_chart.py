@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, inf, isfinite
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.expected_fields import EXPECTED
+from rfstudio.app.effective.pins import LETTERS, Pins
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
@@ -21,7 +23,7 @@ from rfstudio.app.wording.units import PIXELS, Units, units_of
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.metrics.gaussian_fit import GaussianFit, fit_gaussian
-from rfstudio.widgets.canvas.colours import ERF, SERIES, THEORETICAL
+from rfstudio.widgets.canvas.colours import ERF, PIN, PIN_DASHES, SERIES, THEORETICAL
 from rfstudio.widgets.canvas.unit_grid import grid_of
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values
 from rfstudio.widgets.charts.plot import Plot
@@ -139,6 +141,7 @@ class ProfileChart(QWidget):
         self._selection = selection
         self._settings = settings or Settings()
         self._plots: list[_SectionPlot] = []
+        self._pins: Pins | None = None
         self.message = QLabel(alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.log = QCheckBox("Log")
         self.log.setToolTip("Logarithmic axis, four decades")
@@ -174,6 +177,23 @@ class ProfileChart(QWidget):
     def plots(self) -> tuple[Plot, ...]:
         """One plot for each axis, in tensor order."""
         return tuple(x.plot for x in self._plots)
+
+    def show_pins(self, pins: Pins) -> None:
+        """Draw the sections of pins as well, and follow them."""
+        self._pins = pins
+        pins.changed.connect(self._refresh)
+
+    def _pinned(self, axis: int, size: tuple[int, ...]) -> dict[str, Section]:
+        """Return the sections of the pins over the same map, by their letters."""
+        found = {}
+        for pin in () if self._pins is None else self._pins:
+            if pin.field is None or pin.field.map.shape != size:
+                continue
+            centre = grid_of(pin.analysis, pin.layer).centre(pin.unit)
+            part = section(pin.field.map, centre, axis)
+            if part is not None:
+                found[f"pin {pin.letter}"] = part
+        return found
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Catch up with what changed while the chart was hidden."""
@@ -219,6 +239,7 @@ class ProfileChart(QWidget):
                 view,
                 None if expected is None else section(expected.map, centre, axis),
                 None if measured is None else section(measured.map, centre, axis, beside),
+                self._pinned(axis, analysis.reference_size),
             )
         self._explain("" if measured is None else measured.name)
         is_beyond = any(x.has_borders_beyond for x in self._plots)
@@ -249,6 +270,8 @@ class ProfileChart(QWidget):
         parts = [f'<span style="color:{ERF.name()}">▬</span> expected']
         if measured:
             parts.append(f'<span style="color:{_MEASURED}">▬ ▬</span> {measured}')
+        pins = () if self._pins is None else self._pins
+        parts += [f'<span style="color:{PIN.name()}">▬ ▬</span> {x.letter}' for x in pins]
         parts.append("▪▪▪ fitted Gaussian")
         parts.append(f'<span style="color:{THEORETICAL.name()}">▏</span> theoretical')
         parts.append("┆ visible")
@@ -293,7 +316,11 @@ class _SectionPlot:
         item.setYRange(low, 0.3 if is_log else self._height, padding=0)
 
     def show_sections(
-        self, view: UnitView, expected: Section | None, measured: Section | None
+        self,
+        view: UnitView,
+        expected: Section | None,
+        measured: Section | None,
+        pinned: Mapping[str, Section],
     ) -> None:
         """Draw the sections of one unit."""
         self._shown = measured or expected
@@ -301,6 +328,7 @@ class _SectionPlot:
         found = {
             "expected": None if expected is None else expected.values,
             "measured": None if measured is None else measured.values,
+            **{name: x.values for name, x in pinned.items()},
             "fit": self._fit_curve(fit),  # drawn last, since a jagged field would hide it
         }
         self.values = {name: values for name, values in found.items() if values is not None}
@@ -352,6 +380,10 @@ class _SectionPlot:
         pens = {
             "expected": plot.line(ERF, 2.0),
             "measured": plot.line(_MEASURED, 1.6, _MEASURED_DASHES),
+            **{
+                f"pin {letter}": plot.line(PIN, 1.6, tuple(dashes))
+                for letter, dashes in zip(LETTERS, PIN_DASHES, strict=True)
+            },
             "fit": plot.line(plot.text_colour, 1.0, _FIT_DASHES),
             "theoretical": plot.line(THEORETICAL, 2.0),
             "visible": plot.line(plot.text_colour, 1.0, _VISIBLE_DASHES),

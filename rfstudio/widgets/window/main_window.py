@@ -25,6 +25,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.canvas.canvas import Canvas
 from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.charts.profile_chart import ProfileChart
+from rfstudio.widgets.comparison.panel import ComparisonPanel
 from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
 from rfstudio.widgets.erf_panel.panel import ErfPanel
 from rfstudio.widgets.graph_view.graph_view import GraphView
@@ -168,6 +169,8 @@ class MainWindow(QMainWindow):
             self.tabs.addTab(self.results, "Results")
         self.numbers = NumbersPanel(self.studio.erf, self.studio.erf_export)
         self.tabs.addTab(self.numbers, "Numbers")
+        self.comparison = ComparisonPanel(self.studio.pins, self.studio.selection, self.studio.erf)
+        self.tabs.addTab(self.comparison, "Compare")
         self.tabs.addTab(self.problems, "Problems")
 
     def _put_together(self) -> list[QDockWidget]:
@@ -245,6 +248,14 @@ class MainWindow(QMainWindow):
         studio.document.modified_changed.connect(self._show_title)
         studio.document.architecture_changed.connect(self._show_title)
         self.stack.refused.connect(status.tell)
+        self.comparison.refused.connect(status.tell)
+        self.canvas.show_pins(studio.pins)
+        self.profile.show_pins(studio.pins)
+        studio.pins.changed.connect(self._follow_pins)
+        self.actions_.pin.triggered.connect(self.comparison.add)
+        self.actions_.pin_before.triggered.connect(self.comparison.add_before_edit)
+        for part in (self.canvas, self.stack.tree, self.table):
+            part.addActions([self.actions_.pin, self.actions_.pin_before])
         self.inspector.form.refused.connect(status.tell)
         self.canvas.hovered.connect(status.show_hover)
         self.numbers.save_wanted.connect(self.files.export_field)
@@ -331,6 +342,13 @@ class MainWindow(QMainWindow):
             "Its numbers follow Araujo, Norris, Sim (Distill 2019) and "
             "Luo, Li, Urtasun, Zemel (NIPS 2016).",
         )
+
+    def _follow_pins(self) -> None:
+        """Draw the growth of pinned networks, and say what is pinned."""
+        pins = list(self.studio.pins)
+        self.growth.show_pinned({x.text: x.analysis for x in pins})
+        if pins:
+            self.status.tell("Pinned – " + "; ".join(x.text for x in pins))
 
     def _show_new_network(self) -> None:
         self.problems.clear_file_problems()

@@ -55,6 +55,12 @@ class WindowActions(QObject):
             "Follow the unit: measure the chosen unit whenever it stops moving, and "
             "after each edit (Ctrl+Shift+M)"
         )
+        self.pin = self._action("Pin this unit", None, "P")
+        self.pin_before = self._action("Pin the network before my edit", None, "Shift+P")
+        for action in (self.pin, self.pin_before):
+            # Single letters belong to the parts that take no text.
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.unpin = self._action("Remove all pins", self._studio.pins.clear)
         self.anything = self._action("Go to anything…", None, "Ctrl+K")
         self.anything.setToolTip(
             "Find a layer by its path, an operation, a command, a preset or a setting (Ctrl+K)"
@@ -233,6 +239,8 @@ class WindowActions(QObject):
         view.addActions(views)
         view.addSeparator()
         view.addActions(focus)
+        view.addSeparator()
+        view.addActions([self.pin, self.pin_before, self.unpin])
         view.addSeparator()
         view.addActions([self.fields_from_here, self.fields_from_input, self.training])
         view.addAction(self.ignore_gates)

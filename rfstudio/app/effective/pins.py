@@ -1,0 +1,160 @@
+"""Pins: units, layers and network states that stay in view beside the chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Signal
+
+from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.expected_fields import EXPECTED
+from rfstudio.app.effective.shown_fields import NOTHING_MEASURED, EffectiveField, shown_fields
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.document import Document
+from rfstudio.app.state.selection import Selection
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis, UnitView
+
+LETTERS = "ABCD"
+"""At most so many pins, each with its letter."""
+
+
+class PinError(RFStudioError):
+    """Nothing more can be pinned."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pin:
+    """One unit of one state of a network.
+
+    Attributes
+    ----------
+    letter
+        One of `LETTERS`.
+    title
+        What it is besides its layer and unit: "VGG-16", "before: Set stride".
+    analysis, layer, unit
+        The unit.
+    view
+        What it sees; None where it has no answer.
+    field
+        Its effective field as it was shown when it was pinned; None: it had none.
+    """
+
+    letter: str
+    title: str
+    analysis: Analysis
+    layer: str
+    unit: tuple[int, ...]
+    view: UnitView | None
+    field: EffectiveField | None
+
+    @property
+    def text(self) -> str:
+        """What is pinned, in a line."""
+        unit = ", ".join(map(str, self.unit))
+        return f"{self.letter}: {self.layer} ({unit}), {self.title}"
+
+
+class Pins(QObject):
+    """Holds up to four pins.
+
+    Signals
+    -------
+    changed
+        There are other pins.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        document: Document,
+        session: AnalysisSession,
+        selection: Selection,
+        erf: ErfView,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._session = session
+        self._selection = selection
+        self._erf = erf
+        self._pins: list[Pin] = []
+
+    def __iter__(self) -> Iterator[Pin]:
+        """Go through the pins in the order of their letters."""
+        return iter(self._pins)
+
+    def __len__(self) -> int:
+        """Return how many pins there are."""
+        return len(self._pins)
+
+    def add(self) -> Pin:
+        """Pin the chosen unit with what is shown of it.
+
+        Raises
+        ------
+        PinError
+            If there are four pins.
+        """
+        analysis, chosen = self._selection.shown
+        title = analysis.architecture.name or "this network"
+        field = self._erf.complete().field
+        return self._put(title, analysis, chosen.layer, chosen.unit, field)
+
+    def add_before_edit(self) -> Pin:
+        """Pin the network of before the last edit, at the same layer and place.
+
+        Raises
+        ------
+        PinError
+            If nothing was edited, the layer was not there before, or there are four pins.
+        """
+        before, text = self._document.before_edit()
+        if before is None:
+            raise PinError("nothing was edited yet")
+        analysis = self._session.analyze_beside(before)
+        chosen = self._selection.value
+        if chosen.layer not in analysis:
+            raise PinError(f"'{chosen.layer}' was not there before the last edit")
+        size = analysis.graph.nodes[analysis.graph.index(chosen.layer)].size
+        unit = tuple(min(u, max(n - 1, 0)) for u, n in zip(chosen.unit, size, strict=False))
+        if len(unit) != len(size):
+            unit = tuple(n // 2 for n in size)
+        expected = EXPECTED.of(analysis, chosen.layer, unit)
+        shown = shown_fields(analysis, chosen.layer, unit, NOTHING_MEASURED, expected)
+        return self._put(f"before: {text}", analysis, chosen.layer, unit, shown.field)
+
+    def remove(self, letter: str) -> None:
+        """Take a pin out."""
+        self._pins = [x for x in self._pins if x.letter != letter]
+        self.changed.emit()
+
+    def clear(self) -> None:
+        """Take all pins out."""
+        if self._pins:
+            self._pins = []
+            self.changed.emit()
+
+    def _put(
+        self,
+        title: str,
+        analysis: Analysis,
+        layer: str,
+        unit: tuple[int, ...],
+        field: EffectiveField | None,
+    ) -> Pin:
+        taken = {x.letter for x in self._pins}
+        letter = next((x for x in LETTERS if x not in taken), None)
+        if letter is None:
+            raise PinError("four units are pinned already; take one out first")
+        try:
+            view = analysis.unit(layer, unit)
+        except RFStudioError:
+            view = None
+        pin = Pin(letter, title, analysis, layer, unit, view, field)
+        self._pins = sorted([*self._pins, pin], key=lambda x: x.letter)
+        self.changed.emit()
+        return pin

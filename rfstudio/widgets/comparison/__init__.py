@@ -1,0 +1,1 @@
+"""The panel that compares the chosen unit with pins."""

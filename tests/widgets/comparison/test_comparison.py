@@ -1,0 +1,57 @@
+"""Pins: a second outline, a second column, and the network of before an edit."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from rfstudio.widgets.window.main_window import MainWindow
+
+
+def test_that_a_pinned_unit_stays_on_the_canvas_and_beside_the_next_one(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    studio, panel = window.studio, window.comparison
+    window.tabs.setCurrentWidget(panel)
+    assert panel.empty.isVisible()
+    studio.selection.select_layer("stem", (16, 16))
+    window.canvas.view.setFocus()
+    qtbot.keyClick(window.canvas.view, Qt.Key.Key_P)
+    assert [x.text for x in studio.pins] == ["A: stem (16, 16), small"]
+    studio.selection.select_layer("head", (8, 8))
+    (frame,) = window.canvas.view.item.scene_shown.pins
+    # The stem is a convolution of 3×3: rows and columns 15 to 17.
+    assert (frame.letter, frame.rect.left(), frame.rect.width()) == ("A", 14.5, 3)
+    texts = panel.texts()
+    # The head sees 3 + 4 · 2 + 2 = 13 pixels, after the stem and two blocks of two.
+    assert texts["field size"] == ["13×13", "3×3   (−10)"]
+    assert texts["jump"] == ["1", "1   (same)"]
+    assert texts["unit"] == ["8, 8", "16, 16"]
+    window.tabs.setCurrentWidget(window.profile)
+    assert "pin A" in window.profile._plots[0].values
+
+    window.actions_.unpin.trigger()
+    assert window.canvas.view.item.scene_shown.pins == ()
+
+
+def test_that_the_network_before_an_edit_is_pinned_with_one_key(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    studio, panel = window.studio, window.comparison
+    window.tabs.setCurrentWidget(panel)
+    window.canvas.view.setFocus()
+    shift = Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window.canvas.view, Qt.Key.Key_P, shift)
+    assert window.status.currentMessage() == "Nothing was edited yet."
+    studio.selection.select_layer("stem", (16, 16))
+    studio.edits.set_parameter((0,), "kernel_size", 5)
+    qtbot.keyClick(window.canvas.view, Qt.Key.Key_P, shift)
+    assert panel.texts()["field size"] == ["5×5", "3×3   (−2)"]
+    assert panel.texts()["network"][1].startswith("before: ")
+    assert [x[:2] for x in window.growth.networks] == ["A:"]
+    for _ in range(4):
+        window.actions_.pin.trigger()
+    assert [x.letter for x in studio.pins] == ["A", "B", "C", "D"]
+    assert "four units are pinned" in window.status.currentMessage().lower()
+    panel.clear.click()
+    assert not window.growth.networks
