@@ -54,6 +54,10 @@ from rfstudio.widgets.window.window_actions import WindowActions
 _LINES = 14
 """Least height of the bottom panel at the first start, in lines of text."""
 
+_LOW = 660
+"""Height of the window, in points, below which panels share their places at the first start: that
+of a screen of 1440×900 at a scale of 150 %, for example."""
+
 _FRAME = QSize(16, 48)
 """Points that the frame and the title of a window may take; Qt knows them only once it is shown."""
 
@@ -237,6 +241,14 @@ class MainWindow(QMainWindow):
         docks, self._unshared = self._unshared, []
         if docks:
             width, height = self.width(), self.height()
+            if height < _LOW:
+                # The canvas keeps more than half of the area: the inspector is a tab beside the
+                # layers, and the details open with View › Details or their keys.
+                self.tabifyDockWidget(docks[0], docks[1])
+                docks[0].raise_()
+                docks[2].hide()
+                self.resizeDocks(docks[:1], [width // 4], Qt.Orientation.Horizontal)
+                return
             sides = [min(400, 27 * width // 100), min(330, width // 4)]
             self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
             low = max(height // 4, _LINES * self.fontMetrics().lineSpacing())
@@ -386,6 +398,7 @@ class MainWindow(QMainWindow):
         settings.set(LAST, self.files.reopening_name)
         chosen = self.studio.selection.value
         remember_choice(settings, chosen.layer, chosen.unit)
+        self.files.writing.wait()
         try:
             self.studio.shutdown()
         except RFStudioError as error:

@@ -117,3 +117,12 @@ def test_that_recent_files_of_one_name_are_told_apart(
     window.actions_._fill_recent(menu)
     texts = [x.text() for x in menu.actions()][:2]
     assert texts == ["a&&b.yaml  –  second", "a&&b.yaml  –  first"]
+
+
+def test_that_the_canvas_has_half_of_a_window_that_is_scaled_up(open_window: Callable) -> None:
+    # 1440×900 at a scale of 150 %.
+    window = open_window(read_preset("resnet50"), (960, 600))
+    share = window.canvas.width() * window.canvas.height() / (960 * 600)
+    assert share > 0.5
+    assert window.stack.isVisible()
+    assert not window.tabs.isVisible()
