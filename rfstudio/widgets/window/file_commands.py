@@ -23,6 +23,7 @@ from rfstudio.app.files.exports import (
     save_table,
 )
 from rfstudio.app.files.figure_settings import FigureStyle, remember_figure, remembered_figure
+from rfstudio.app.files.writing import Writing
 from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
 from rfstudio.app.wording.snippets import command_text, network_word, python_text
@@ -75,6 +76,9 @@ class FileCommands(QObject):
         self._window = window
         self._preset = ""
         self.compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
+        self.writing = Writing(self)
+        self.writing.written.connect(self._tell_written)
+        self.writing.failed.connect(self._report_writing)
         studio.images.opened.connect(self._follow_image)
         studio.images.failed.connect(self._report_image)
         studio.importing.succeeded.connect(self._show_imported)
@@ -295,7 +299,8 @@ class FileCommands(QObject):
             "Export picture",
             self._folder("export") / f"{stem}.png",
             _PICTURES,
-            partial(self._write_growth if is_growth else self._write_picture, figure.style),
+            self._growth_writer(figure.style) if is_growth else self._picture_writer(figure.style),
+            beside=True,
         )
 
     def export_field(self) -> None:
@@ -329,28 +334,49 @@ class FileCommands(QObject):
             lambda path: save_network(path, self._studio.document.architecture),
         )
 
-    def _write_growth(self, style: FigureStyle, path: Path) -> None:
+    def _growth_writer(self, style: FigureStyle) -> Callable[[Path], object]:
         name = self._studio.document.architecture.name or "this network"
-        save_growth(path, ((name, self._studio.analysis.analysis), *self.compared()), style)
+        networks = ((name, self._studio.analysis.analysis), *self.compared())
+        return partial(save_growth, networks=networks, style=style)
+
+    def _picture_writer(self, style: FigureStyle) -> Callable[[Path], object]:
+        """Return what writes the picture as it is now, also when the window shows another one."""
+        shown = self._studio.erf.complete()
+        return partial(save_picture, shown=shown, image=self._studio.images.pixels, style=style)
 
     def _write_picture(self, style: FigureStyle, path: Path) -> None:
-        shown = self._studio.erf.complete()
-        save_picture(path, shown, image=self._studio.images.pixels, style=style)
+        self._picture_writer(style)(path)
 
     def _export(
-        self, title: str, suggestion: Path, kinds: str, write: Callable[[Path], Any]
+        self,
+        title: str,
+        suggestion: Path,
+        kinds: str,
+        write: Callable[[Path], Any],
+        *,
+        beside: bool = False,
     ) -> None:
         path = self.questions.path_to_save(self._window, title, suggestion, kinds)
         if path is None:
             return
         path = path if path.suffix else path.with_suffix(suggestion.suffix)
+        if beside:
+            self.announced.emit(f"Drawing {path.name} …")
+            self.writing.start(path, write)
+            return
         try:
             write(path)
         except RFStudioError as error:
-            self.questions.report(self._window, f"“{path.name}” was not written.", str(error))
+            self._report_writing(path, error)
             return
+        self._tell_written(path)
+
+    def _tell_written(self, path: Path) -> None:
         self._remember_folder("export", path)
         self.announced.emit(f"Wrote {path.name}")
+
+    def _report_writing(self, path: Path, error: RFStudioError) -> None:
+        self.questions.report(self._window, f"“{path.name}” was not written.", str(error))
 
     # --- copies ---------------------------------------------------------------------------------
 

@@ -73,14 +73,16 @@ def png_size(path: Path) -> tuple[int, int]:
 
 
 def test_that_a_figure_is_as_wide_and_as_fine_as_was_asked_for_and_so_the_next_one(
-    window: MainWindow, answers, settings: Settings, tmp_path: Path
+    window: MainWindow, answers, settings: Settings, qtbot: QtBot, tmp_path: Path
 ) -> None:
     answers.path = tmp_path / "figure.png"
     answers.chosen_figure = FigureSettings("fields", FigureStyle(width_mm=85, dpi=100, scale="log"))
-    window.actions_.export_picture.trigger()
+    with qtbot.waitSignal(window.files.writing.written, timeout=60_000):
+        window.actions_.export_picture.trigger()
     assert png_size(answers.path)[0] == pytest.approx(85 / 25.4 * 100, abs=1)
     answers.chosen_figure = None
-    window.actions_.export_picture.trigger()
+    with qtbot.waitSignal(window.files.writing.written, timeout=60_000):
+        window.actions_.export_picture.trigger()
     assert answers.offered_figures[-1].style.width_mm == 85
     assert remembered_figure(settings) == FigureSettings(
         "fields", FigureStyle(width_mm=85, dpi=100, scale="log")
@@ -88,24 +90,26 @@ def test_that_a_figure_is_as_wide_and_as_fine_as_was_asked_for_and_so_the_next_o
 
 
 def test_that_the_growth_of_all_networks_in_the_chart_is_exported(
-    window: MainWindow, answers, tmp_path: Path
+    window: MainWindow, answers, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.growth.add_network("alexnet", analyze(read_preset("alexnet")))
     answers.path = tmp_path / "growth.svg"
     answers.chosen_figure = FigureSettings("growth")
-    window.actions_.export_picture.trigger()
+    with qtbot.waitSignal(window.files.writing.written, timeout=60_000):
+        window.actions_.export_picture.trigger()
     text = answers.path.read_text()
     assert "alexnet" in text
     assert "small" in text
 
 
 def test_that_the_growth_of_an_empty_network_is_exported(
-    open_window: Callable, answers, tmp_path: Path
+    open_window: Callable, answers, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window = open_window(Architecture())
     answers.path = tmp_path / "growth.pdf"
     answers.chosen_figure = FigureSettings("growth")
-    window.actions_.export_picture.trigger()
+    with qtbot.waitSignal(window.files.writing.written, timeout=60_000):
+        window.actions_.export_picture.trigger()
     assert answers.path.exists()
 
 
@@ -154,3 +158,12 @@ def test_that_the_panel_below_is_copied_as_a_picture(window: MainWindow) -> None
     picture = QGuiApplication.clipboard().image()
     assert picture.size() == window.growth.size()
     assert "Picture of Growth copied" in window.statusBar().currentMessage()
+
+
+def test_that_a_figure_that_cannot_be_written_is_reported(
+    window: MainWindow, answers, qtbot: QtBot, tmp_path: Path
+) -> None:
+    answers.path = tmp_path / "none" / "figure.png"
+    with qtbot.waitSignal(window.files.writing.failed, timeout=60_000):
+        window.actions_.export_picture.trigger()
+    assert "was not written" in answers.reports[-1][0]

@@ -433,10 +433,11 @@ def test_that_a_file_that_cannot_be_written_is_reported_and_the_window_stays(
     ("suffix", "magic"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")]
 )
 def test_that_the_picture_is_exported(
-    window: MainWindow, answers, tmp_path: Path, suffix: str, magic: bytes
+    window: MainWindow, answers, qtbot: QtBot, tmp_path: Path, suffix: str, magic: bytes
 ) -> None:
     answers.path = tmp_path / f"picture{suffix}"
-    window.actions_.export_picture.trigger()
+    with qtbot.waitSignal(window.files.writing.written, timeout=60_000):
+        window.actions_.export_picture.trigger()
     assert answers.path.read_bytes().startswith(magic)
     assert "Wrote" in window.statusBar().currentMessage()
 
