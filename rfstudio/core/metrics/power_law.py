@@ -32,7 +32,7 @@ class PowerLaw:
 
     def at(self, x: float) -> float:
         """Return what the law predicts at `x`."""
-        return self.factor * float(x) ** self.exponent
+        return float(self.factor * x**self.exponent)
 
 
 def fit_power_law(xs: Sequence[float], ys: Sequence[float]) -> PowerLaw:
