@@ -19,6 +19,11 @@ def resources() -> Path:
     return _shipped("resources")
 
 
+def experiments() -> Path:
+    """Return the folder of the recipes of experiments, YAML files."""
+    return resources() / "experiments"
+
+
 def sample_images() -> Path:
     """Return the folder of the sample photos; its README names their origin and licence."""
     return resources() / "images"

@@ -79,9 +79,22 @@ def read_items(data: str | bytes, axes: int | None = None) -> tuple[Item, ...]:
     return items
 
 
+def network_of(root: Node, problems: Problems) -> Architecture:
+    """Return the network that a node of some file describes, as `read_yaml` does that of a file.
+
+    What is wrong with it is added to `problems`; the network that is returned then means nothing.
+    """
+    architecture, reader = _network(root, problems)
+    add_graph_problems(architecture, reader, problems)
+    return architecture
+
+
 def _read(data: str | bytes, path: str) -> tuple[Architecture, ItemReader, Problems]:
     problems = Problems(path)
-    root = parse(data, problems)
+    return *_network(parse(data, problems), problems), problems
+
+
+def _network(root: Node, problems: Problems) -> tuple[Architecture, ItemReader]:
     fields = _top_level(root, problems)
     texts = {key: _text(fields[key], key, problems) for key in _TEXTS if key in fields}
     size: tuple[int, ...] = ()
@@ -91,7 +104,7 @@ def _read(data: str | bytes, path: str) -> tuple[Architecture, ItemReader, Probl
     reader = ItemReader(problems, len(size) or None)
     layers = reader.items(fields["layers"]) if "layers" in fields else ()
     architecture = Architecture(**texts, input_size=size, channels=channels, layers=layers)
-    return architecture, reader, problems
+    return architecture, reader
 
 
 # --- the head of the file ------------------------------------------------------------------------

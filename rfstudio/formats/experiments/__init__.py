@@ -1,0 +1,1 @@
+"""Experiments as files: recipes, and the ledger of what was found."""

@@ -1,0 +1,53 @@
+"""Experiments by name or path: the recipes that come with the program, and files.
+
+The recipes are in ``resources/experiments``: a folder there is an experiment of several parts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rfstudio import paths
+from rfstudio.core.errors import RFStudioError, shown
+from rfstudio.formats.experiments.recipe import Recipe
+from rfstudio.formats.experiments.recipe_reader import read_recipe
+from rfstudio.formats.files import read_bounded
+from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
+from rfstudio.formats.networks.wording import suggestion
+
+
+class UnknownExperimentError(RFStudioError):
+    """There is no such experiment, neither a shipped one nor a file."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all recipes, such as ``luo2016/fig2``, in the order of the alphabet."""
+    folder = paths.experiments()
+    found = (x.relative_to(folder).with_suffix("") for x in folder.rglob("*.yaml"))
+    return tuple(sorted(x.as_posix() for x in found))
+
+
+def recipes_of(name: str | Path) -> tuple[Recipe, ...]:
+    """Return the recipes that a user names: one, the parts of a folder, or a file's.
+
+    Raises
+    ------
+    UnknownExperimentError
+        If there is neither; the nearest name is given.
+    FileAccessError, FormatError
+        If a file cannot be read, or is not a recipe.
+    """
+    text = str(name)
+    known = names()
+    parts = [x for x in known if x == text or x.startswith(f"{text}/")]
+    if parts:
+        return tuple(_read(paths.experiments() / f"{x}.yaml", x) for x in parts)
+    if Path(text).suffix in (".yaml", ".yml"):
+        return (_read(Path(text), Path(text).stem),)
+    groups = sorted({x.partition("/")[0] for x in known})
+    near = suggestion(text, [*known, *groups]) or "; 'rfstudio experiment' lists them"
+    raise UnknownExperimentError(f"there is no experiment '{shown(text)}'{near}")
+
+
+def _read(path: Path, name: str) -> Recipe:
+    return read_recipe(read_bounded(path, MAX_BYTES), name, str(path))
