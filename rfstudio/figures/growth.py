@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from rfstudio.core.fields.analysis import Analysis
 
-# Okabe and Ito's colours, which the colour-blind can distinguish, each with a dash pattern.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-_DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Okabe and Ito's colours, which the colour-blind can distinguish."""
+
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+"""Patterns of lines, for more curves than colours."""
 
 
 _CURVE = "growth"
@@ -101,8 +103,8 @@ def draw_growth(axes: Axes, curves: Sequence[Growth]) -> None:
             curve.depths,
             curve.sizes,
             drawstyle="steps-post",
-            color=_COLOURS[i % len(_COLOURS)],
-            linestyle=_DASHES[i // len(_COLOURS) % len(_DASHES)],
+            color=COLOURS[i % len(COLOURS)],
+            linestyle=DASHES[i // len(COLOURS) % len(DASHES)],
             linewidth=1.2,
             label=one_line(curve.name),
             gid=_CURVE,

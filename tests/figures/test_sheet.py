@@ -1,0 +1,45 @@
+"""Sheets of experiments: plots and pictures in any number."""
+
+import numpy as np
+import pytest
+
+from rfstudio.figures import Curve, FigureError, Picture, Plot, Sheet, render_sheet
+
+PLOT = Plot(
+    title="growth",
+    x_label="layers",
+    y_label="size",
+    log=True,
+    curves=(
+        Curve(label="ours: 0.5", xs=[4, 16], ys=[2, 4], law=([4, 16], [2, 4])),
+        Curve(label="theirs $: 0.6", xs=[4, 16], ys=[2, 5], is_published=True),
+    ),
+)
+LINE = ("a series", (Picture(title="step 0", map=np.eye(5), ring=2.0),))
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        Sheet(title="plots", plots=(PLOT, PLOT)),
+        Sheet(title="pictures", pictures=(LINE, LINE)),
+        Sheet(title="both", plots=(PLOT,), pictures=(LINE,), note="how it was made"),
+    ],
+    ids=lambda x: x.title,
+)
+def test_that_a_sheet_has_its_texts(sheet: Sheet) -> None:
+    drawn = render_sheet(sheet, ".svg").decode()
+    assert sheet.title in drawn
+    assert sheet.note in drawn
+    assert all(curve.label in drawn for plot in sheet.plots for curve in plot.curves)
+    assert all(name in drawn for name, _ in sheet.pictures)
+
+
+def test_that_equal_sheets_are_equal_files() -> None:
+    sheet = Sheet(title="same", plots=(PLOT,))
+    assert render_sheet(sheet, ".svg") == render_sheet(sheet, ".svg")
+
+
+def test_that_an_unknown_format_is_refused() -> None:
+    with pytest.raises(FigureError):
+        render_sheet(Sheet(title="x"), ".gif")
