@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -52,7 +53,15 @@ class GrowthChart(QWidget):
         The widget around it.
     settings
         Where the switches are remembered; the user's own settings if None.
+
+    Signals
+    -------
+    before_wanted, file_wanted
+        The user wants to compare with the network before the last edit, or with a file.
     """
+
+    before_wanted = Signal()
+    file_wanted = Signal()
 
     def __init__(
         self,
@@ -71,6 +80,8 @@ class GrowthChart(QWidget):
         self._pinned: set[str] = set()
         self._erf_sizes = ErfSizes(self)
         self._sizes: dict[int, float] = {}
+        self._sizes_of: dict[str, dict[int, float]] = {}
+        self._work_of: dict[str, ErfSizes] = {}
         self._is_stale = True
         self._marked = ""
         self._labelled = 0
@@ -95,6 +106,7 @@ class GrowthChart(QWidget):
     def add_network(self, name: str, analysis: Analysis) -> None:
         """Draw another network as well."""
         self._others[name] = growth_of(name, analysis)
+        self._measure(name)
         self._is_stale = True
         if self.isVisible():
             self._follow(self._session.analysis)
@@ -103,7 +115,25 @@ class GrowthChart(QWidget):
     def remove_network(self, name: str) -> None:
         """Stop drawing a network; nothing happens if it is not drawn."""
         if self._others.pop(name, None) is not None:
+            self._sizes_of.pop(name, None)
+            if (work := self._work_of.pop(name, None)) is not None:
+                work.stop()
+                work.deleteLater()
             self._draw()
+
+    def _measure(self, name: str) -> None:
+        """Compute the effective sizes of another network, if they are drawn."""
+        if not self.erf.isChecked() or name in self._work_of:
+            return
+        work = self._work_of[name] = ErfSizes(self)
+
+        def take(sizes: dict[int, float]) -> None:
+            self._sizes_of[name] = sizes
+            if self.isVisible():
+                self._draw()
+
+        work.grown.connect(take)
+        work.start(self._others[name].analysis)
 
     def show_pinned(self, pinned: Mapping[str, Analysis]) -> None:
         """Draw the networks of pins, and no longer those of earlier ones.
@@ -122,7 +152,7 @@ class GrowthChart(QWidget):
     # --- parts ----------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.plot = Plot("depth, in layers", "pixels", counts=True)
+        self.plot = Plot("depth, in layers with weights on the longest path", "pixels", counts=True)
         self.plot.setAccessibleName("Growth of the receptive field with depth")
         self.readout = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.readout.setMinimumWidth(80)
@@ -138,7 +168,7 @@ class GrowthChart(QWidget):
         self.erf.setChecked(self._settings.flag("growth/erf", False))
         self.compare = QToolButton()
         self.compare.setText("Compare with")
-        self.compare.setToolTip("Draw the curves of a preset beside those of this network")
+        self.compare.setToolTip("Draw the curves of another network beside those of this one")
         self.compare.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.compare.setMenu(self._compare_menu())
         row = QHBoxLayout()
@@ -168,6 +198,13 @@ class GrowthChart(QWidget):
 
     def _compare_menu(self) -> QMenu:
         menu = QMenu(self)
+        self.before = menu.addAction("The network before my edit")
+        self.before.triggered.connect(self.before_wanted)
+        self.file = menu.addAction("A file…")
+        self.file.triggered.connect(self.file_wanted)
+        self.none = menu.addAction("Nothing")
+        self.none.triggered.connect(self._remove_all)
+        menu.addSeparator()
         for title, names in preset_families():
             family = menu.addMenu(title)
             for name in names:
@@ -175,6 +212,14 @@ class GrowthChart(QWidget):
                 action.setCheckable(True)
                 action.toggled.connect(lambda is_on, name=name: self._compare(name, is_on))
         return menu
+
+    def _remove_all(self) -> None:
+        for name in tuple(self._others):
+            self.remove_network(name)
+        for family in self.compare.menu().actions():
+            inner = cast("QMenu | None", QMenu.menuInAction(family))
+            for action in [] if inner is None else inner.actions():
+                action.setChecked(False)
 
     def _compare(self, name: str, is_on: bool) -> None:
         if is_on:
@@ -232,16 +277,19 @@ class GrowthChart(QWidget):
         self._curve(key, "size", growth.name, growth.size, pen, mark)
         pen = self.plot.line(colour, 1.4, _JUMP)
         self._curve(key, "jump", "jump" if place == 0 else "", growth.jump, pen)
-        if place == 0 and self.erf.isChecked():
+        if self.erf.isChecked():
             pen = self.plot.line(colour, 1.6, _ERF)
-            self._curve(key, "erf", "ERF size", growth.erf_curve(self._sizes), pen)
+            sizes = self._sizes if place == 0 else self._sizes_of.get(growth.name, {})
+            label = "ERF size" if place == 0 else ""
+            self._curve(key, "erf", label, growth.erf_curve(sizes), pen)
 
     def _curve(
         self, key: str, kind: str, label: str, values: Values, pen: QPen, mark: str = ""
     ) -> None:
         """Draw a curve over depth, and name it in the legend."""
-        depth = np.arange(1, values.size + 1, dtype=float)
-        self._curves[key, kind] = Curve(depth, self._up(values), pen, mark)
+        growth = self._others.get(key, self._growth)
+        depth, largest = growth.over_depth(values)
+        self._curves[key, kind] = Curve(depth, self._up(largest), pen, mark)
         if (key, kind) not in self._keys:
             self._keys[key, kind] = pg.PlotDataItem([0.0], [0.0], antialias=True)
             if label:
@@ -281,15 +329,18 @@ class GrowthChart(QWidget):
         index = self._session.analysis.graph.paths.get(self._selection.layer, 0)
         if index <= 0:
             return tuple(lines), None
-        lines.append(Line(index, self.plot.line(quiet, 1.0)))
         if index > self._growth.size.size:
             return tuple(lines), None
+        depth = float(self._growth.depth[index - 1])
+        if np.isnan(depth):
+            return tuple(lines), None
+        lines.append(Line(depth, self.plot.line(quiet, 1.0)))
         size = float(self._growth.size[index - 1])
         height = float(reach) if np.isnan(size) else size
         if height <= 0:
             return tuple(lines), None
         pen = self.plot.line(self.plot.text_colour, 1.8)
-        return tuple(lines), Spot(QPointF(index, self._height(height)), pen, QColor(SERIES[0]))
+        return tuple(lines), Spot(QPointF(depth, self._height(height)), pen, QColor(SERIES[0]))
 
     def _height(self, pixels: float) -> float:
         return float(np.log10(pixels)) if self.log.isChecked() else float(pixels)
@@ -307,7 +358,8 @@ class GrowthChart(QWidget):
 
     def _nearest(self, point: QPointF) -> int:
         """Return the index in the graph of the layer nearest to a point of the plot."""
-        return int(min(max(round(point.x()), 1), self._growth.size.size))
+        size = 10 ** min(point.y(), 300.0) if self.log.isChecked() else point.y()
+        return self._growth.nearest(point.x(), size)
 
     def _choose(self, point: QPointF) -> None:
         if self._growth.size.size:
@@ -326,7 +378,8 @@ class GrowthChart(QWidget):
             return
         layer = self._growth.analysis.at(index)
         size, jump = field_text(layer), steps_text(layer.jump)
-        text = f"{index} · {short_name(layer.name)}: size {size}, jump {jump}"
+        depth = "–" if layer.depth is None else layer.depth
+        text = f"{depth} · {short_name(layer.name)}: size {size}, jump {jump}"
         if index in self._sizes and self.erf.isChecked():
             text += f", ERF {self._sizes[index]:.1f}"
         self.readout.setText(text)
@@ -345,6 +398,8 @@ class GrowthChart(QWidget):
         self._sizes = {}
         if is_on:
             self._erf_sizes.start(self._session.analysis)
+            for name in self._others:
+                self._measure(name)
         else:
             self._erf_sizes.stop()
         self._draw()

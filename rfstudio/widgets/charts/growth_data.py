@@ -28,6 +28,9 @@ class Growth:
         Largest size of the theoretical field over both axes, in pixels; NaN where it is global.
     jump
         Largest jump, in pixels; NaN where there is none.
+    depth
+        Layers with weights on the longest path to each layer, itself included: element-wise layers
+        and norms count with the layer that they follow, and branches are side by side.
     reach
         Size of the input, which is what a global layer sees.
     """
@@ -36,12 +39,31 @@ class Growth:
     analysis: Analysis
     size: Curve
     jump: Curve
+    depth: Curve
     reach: int
 
     @property
     def is_global(self) -> NDArray[np.bool_]:
         """Which layers see a whole axis."""
         return np.isnan(self.size)
+
+    def over_depth(self, values: Curve) -> tuple[Curve, Curve]:
+        """Return depths, and the largest value at each of them; NaN where there is none."""
+        depths = np.unique(self.depth[~np.isnan(self.depth)])
+        largest = np.full(depths.shape, np.nan)
+        places = np.searchsorted(depths, self.depth)
+        is_known = ~np.isnan(values) & ~np.isnan(self.depth)
+        np.fmax.at(largest, places[is_known], values[is_known])
+        return depths, largest
+
+    def nearest(self, depth: float, size: float) -> int:
+        """Return the index in the graph of the layer nearest to a point of the chart."""
+        away = np.abs(np.nan_to_num(self.depth, nan=np.inf) - round(depth))
+        if not np.isfinite(away).any():
+            return 1
+        there = np.flatnonzero(away == away.min())
+        heights = np.nan_to_num(self.size[there], nan=float(self.reach))
+        return int(there[np.argmin(np.abs(heights - size))]) + 1
 
     def erf_curve(self, sizes: Mapping[int, float]) -> Curve:
         """Return effective sizes by layer; NaN where there is none yet."""
@@ -55,7 +77,7 @@ class Growth:
 def growth_of(name: str, analysis: Analysis) -> Growth:
     """Return the curves of a network."""
     layers = analysis.layers
-    size, jump = np.empty(len(layers)), np.empty(len(layers))
+    size, jump, depth = np.empty(len(layers)), np.empty(len(layers)), np.empty(len(layers))
     known: dict[int, tuple[float, float]] = {}
     for i, layer in enumerate(layers):
         # Element-wise layers share the field of what they read.
@@ -64,7 +86,8 @@ def growth_of(name: str, analysis: Analysis) -> Growth:
             pair = (_largest(layer.rf_size), _largest(layer.jump))
             known[id(layer.fields)] = pair
         size[i], jump[i] = pair
-    return Growth(name, analysis, size, jump, max(analysis.reference_size, default=0))
+        depth[i] = np.nan if layer.depth is None else layer.depth
+    return Growth(name, analysis, size, jump, depth, max(analysis.reference_size, default=0))
 
 
 def _largest(values: Sequence[int | Fraction | None]) -> float:

@@ -167,6 +167,14 @@ class FileCommands(QObject):
         if path is not None:
             self.open_path(path)
 
+    def network_to_compare(self) -> tuple[str, Architecture] | None:
+        """Ask for a network file and return its name and network; the open one stays."""
+        path = self.questions.path_to_open(
+            self._window, "Compare with a network", self._folder("network"), _SAVED
+        )
+        found = None if path is None else self._try_reading(path)
+        return None if path is None or found is None else (path.stem, found)
+
     def open_path(self, path: Path) -> None:
         """Show a network file; a broken one changes nothing and its problems are listed."""
         if is_model_file(path):

@@ -264,6 +264,8 @@ class MainWindow(QMainWindow):
         self.canvas.show_pins(studio.pins)
         self.profile.show_pins(studio.pins)
         studio.pins.changed.connect(self._follow_pins)
+        self.growth.before_wanted.connect(self.comparison.add_before_edit)
+        self.growth.file_wanted.connect(self._compare_with_file)
         self.actions_.pin.triggered.connect(self.comparison.add)
         self.actions_.pin_before.triggered.connect(self.comparison.add_before_edit)
         for part in (self.canvas, self.stack.tree, self.table):
@@ -361,6 +363,12 @@ class MainWindow(QMainWindow):
         self.growth.show_pinned({x.text: x.analysis for x in pins})
         if pins:
             self.status.tell("Pinned – " + "; ".join(x.text for x in pins))
+
+    def _compare_with_file(self) -> None:
+        found = self.files.network_to_compare()
+        if found is not None:
+            name, architecture = found
+            self.growth.add_network(name, self.studio.analysis.analyze_beside(architecture))
 
     def _show_new_network(self) -> None:
         self.problems.clear_file_problems()

@@ -152,3 +152,34 @@ def test_that_an_empty_network_has_neither_marks_nor_a_legend(state, shown, sett
     assert not any(x.isVisible() for x in parts)
     made.document.edit("Fill", CHAIN)
     assert all(x.isVisible() for x in parts)
+
+
+def test_that_depth_counts_layers_with_weights_so_that_branches_are_no_saw_teeth(state) -> None:
+    analysis = state("inception_v3").session.analysis
+    growth = growth_of("inception_v3", analysis)
+    depth, size = growth.over_depth(growth.size)
+    deepest = max(x.depth for x in analysis.layers if x.depth is not None)
+    assert depth.tolist() == list(range(1, deepest + 1))
+
+    def falls(values: np.ndarray) -> int:
+        return int((np.diff(values[~np.isnan(values)]) < 0).sum())
+
+    # In the order of the file each branch begins anew; by depth, one narrow branch is deeper than
+    # the wide one beside it.
+    assert falls(growth.size) > 10
+    assert falls(size) == 1
+
+
+def test_that_the_erf_sizes_of_other_networks_are_drawn_too(
+    state, shown, settings, qtbot: QtBot
+) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    chart.erf.setChecked(True)
+    other = analyze(Architecture(name="other", input_size=(40, 40), layers=(conv("x", 3),)))
+    chart.add_network("other", other)
+    qtbot.waitUntil(lambda: bool(chart._sizes_of.get("other")), timeout=5000)
+    assert chart._sizes_of["other"][1] == pytest.approx(3)
+    assert ("other", "erf") in chart._curves
+    chart.none.trigger()
+    assert chart.networks == ()

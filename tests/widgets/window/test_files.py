@@ -167,3 +167,15 @@ def test_that_a_figure_that_cannot_be_written_is_reported(
     with qtbot.waitSignal(window.files.writing.failed, timeout=60_000):
         window.actions_.export_picture.trigger()
     assert "was not written" in answers.reports[-1][0]
+
+
+def test_that_a_file_is_compared_with_in_the_growth_chart(
+    window: MainWindow, answers, tmp_path: Path
+) -> None:
+    answers.path = tmp_path / "other.yaml"
+    answers.path.write_text(
+        "format: 1\nname: other\ninput: {size: [9, 9], channels: 1}\nlayers:\n  - relu\n"
+    )
+    window.growth.file.trigger()
+    assert window.growth.networks == ("other",)
+    assert window.studio.document.architecture.name == "small"
