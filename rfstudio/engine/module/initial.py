@@ -26,6 +26,8 @@ class Stream(IntEnum):
     NOISE = 1
     SIGNS = 2
     WARMING = 3
+    TRAINING = 4
+    TESTING = 5
 
 
 def generator(seed: int, stream: Stream, index: int = 0) -> np.random.Generator:

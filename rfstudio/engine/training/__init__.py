@@ -1,0 +1,1 @@
+"""Training networks on a task whose answer needs context, to see where their fields go."""

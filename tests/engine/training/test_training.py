@@ -1,0 +1,108 @@
+"""Training on the context task: labels by brute force, and fields that go to the ring."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rfstudio.core.errors import Cancelled
+from rfstudio.core.metrics.rings import ring_mask
+from rfstudio.engine.module.initial import Stream
+from rfstudio.engine.process.errors import MeasurementError
+from rfstudio.engine.process.running import CancelToken
+from rfstudio.engine.requests.training_request import TrainingRequest
+from rfstudio.engine.training.context_task import ContextTask, with_shortcut
+from rfstudio.engine.training.training import Training
+from rfstudio.formats.networks.yaml_reader import read_yaml
+
+SMALL = read_yaml("""\
+format: 1
+input: {size: [11, 11], channels: 1}
+layers:
+  - conv: {name: stem, kernel_size: 3, padding: 1, out_channels: 4, bias: false}
+  - batch_norm: {}
+  - conv: {name: head, kernel_size: 1, out_channels: 2}
+""")
+
+
+REQUEST = TrainingRequest(architecture=SMALL, distance=1.0, steps=60, rate=0.05, film=(0, 60))
+
+
+def _request(**changes) -> TrainingRequest:
+    return replace(REQUEST, **changes)
+
+
+def test_that_a_label_is_the_sign_of_the_sum_over_the_ring() -> None:
+    images, labels = ContextTask(2.0, (7, 8)).batch(3, Stream.TRAINING, 0, 2)
+    for n, y, x in np.ndindex(2, 7, 8):
+        total = sum(
+            float(images[n, 0, v, u])
+            for v, u in np.ndindex(7, 8)
+            if abs(np.hypot(v - y, u - x) - 2.0) < 0.75
+        )
+        assert int(labels[n, y, x]) == (total > 0)
+
+
+def test_that_batches_differ_and_come_again() -> None:
+    task = ContextTask(1.0, (5, 5), 2)
+    first, again = (task.batch(0, Stream.TRAINING, 4, 3)[0] for _ in range(2))
+    assert first.shape == (3, 2, 5, 5)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, task.batch(0, Stream.TRAINING, 5, 3)[0])
+    assert not torch.equal(first, task.batch(0, Stream.TESTING, 4, 3)[0])
+
+
+def test_that_a_shortcut_is_the_label_in_the_pixel() -> None:
+    labels = torch.tensor([[[0, 1]]])
+    shown = with_shortcut(torch.zeros(1, 1, 1, 2), labels, 0.5)
+    assert shown.tolist() == [[[[-0.5, 0.5]]]]
+
+
+def test_that_training_finds_labels_and_takes_the_field_to_the_ring() -> None:
+    first, last = Training(_request()).frames()
+    assert (first.step, last.step) == (0, 60)
+    assert first.loss is None
+    assert last.accuracy > 0.75 > first.accuracy
+    # Of 3×3 pixels the ring of radius 1 has all but the middle, and all of them count the same.
+    ring = ring_mask((11, 11), (5, 5), 1.0)
+    spreads = [float(np.std(x.map[ring]) / np.mean(x.map[ring])) for x in (first, last)]
+    assert spreads[1] < 0.3 < spreads[0]
+    assert last.map[5, 5] < 0.02 * last.map.sum()
+    assert np.count_nonzero(last.map) == 9
+
+
+def test_that_the_same_seed_trains_the_same_network() -> None:
+    request = _request(steps=3, film=(3,))
+    (first,), (again,) = (Training(request).frames() for _ in range(2))
+    assert np.array_equal(first.map, again.map)
+
+
+@pytest.mark.slow
+def test_that_a_student_learns_from_its_teacher_alone() -> None:
+    teacher = Training(_request())
+    assert len(list(teacher.frames())) == 2
+    student = Training(_request(seed=1, distance=4.0), teacher.module)
+    # Its own labels are those of a ring that it cannot see.
+    *_, _last = student.frames()
+    images, labels = ContextTask(1.0, (11, 11)).batch(7, Stream.TESTING, 0, 16)
+    right = (student.module(images).argmax(1) == labels).double().mean()
+    assert right > 0.75
+
+
+def test_that_a_network_without_two_outputs_a_pixel_is_refused() -> None:
+    three = read_yaml("""\
+format: 1
+input: {size: [8, 8], channels: 1}
+layers:
+  - conv: {name: wide, kernel_size: 2, stride: 2, out_channels: 3}
+""")
+    with pytest.raises(MeasurementError, match="'wide' has 3 at 4×4 of 8×8"):
+        Training(_request(architecture=three))
+
+
+def test_that_a_cancelled_training_stops() -> None:
+    token = CancelToken()
+    with pytest.raises(Cancelled):
+        for _ in Training(_request()).frames(token, lambda *_: token.cancel()):
+            pass
