@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         to_torch,
     )
     from rfstudio.core.errors import RFStudioError
+    from rfstudio.experiments.interface import experiment
 
 __version__ = "0.1.0"
 
@@ -39,6 +40,7 @@ __all__ = [
     "erf",
     "erfs",
     "expected_erf",
+    "experiment",
     "load",
     "path_counts",
     "path_shares",
@@ -54,6 +56,10 @@ def __getattr__(name: str) -> object:
         from rfstudio.core.errors import RFStudioError
 
         return RFStudioError
+    if name == "experiment":
+        from rfstudio.experiments.interface import experiment
+
+        return experiment
     if name in __all__:
         from rfstudio import api
 

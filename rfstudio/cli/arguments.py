@@ -34,6 +34,7 @@ commands that need no display:
   rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png
   rfstudio compare NETWORK NETWORK …   several networks side by side
   rfstudio convert NETWORK --output FILE.yaml|.py
+  rfstudio experiment [NAME]           published findings: list them, or reproduce one
 
 rfstudio COMMAND --help shows more.  Exit status: 0 done, 1 a problem in the input, 2 wrong usage,
 130 interrupted.
@@ -278,6 +279,30 @@ def _add_erf(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_experiment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="a shipped experiment, or the path of a recipe; without it, they are listed",
+    )
+    parser.add_argument(
+        *("-o", "--output"),
+        metavar="FOLDER",
+        help="for every row at once, and for results as JSON, CSV, SVG and PNG",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="the same seed gives the same rows"
+    )
+    parser.add_argument("--quick", action="store_true", help="few samples and steps, for a look")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with what an earlier run left in FOLDER"
+    )
+    parser.add_argument(
+        "--format", choices=("table", "json"), default="table", help="default: table"
+    )
+
+
 def _add_output(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
     parser.add_argument(
         *("-o", "--output"), metavar="FILE", required=required, help=f"{text}; - is standard output"
@@ -360,6 +385,10 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = 
     "convert": (
         "Write a network as a YAML file, or as PyTorch source.",
         _add_convert,
+    ),
+    "experiment": (
+        "List experiments that reproduce published findings, or run one.",
+        _add_experiment,
     ),
 }
 """The commands by their words: what each does, and what adds its arguments."""

@@ -1,4 +1,4 @@
-"""The commands, except the window and the effective field."""
+"""The commands, except the window, the effective field and experiments."""
 
 from __future__ import annotations
 

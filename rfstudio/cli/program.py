@@ -85,6 +85,10 @@ def _command(word: str | None) -> Callable[[argparse.Namespace], int]:
         from rfstudio.cli.measuring import erf
 
         return erf
+    if word == "experiment":
+        from rfstudio.cli.experimenting import experiment
+
+        return experiment
     from rfstudio.cli.commands import COMMANDS
 
     return COMMANDS[word]

@@ -1,0 +1,118 @@
+"""The charts of an experiment, as a sheet that `rfstudio.figures` draws."""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfstudio.core.metrics.power_law import fit_power_law
+from rfstudio.core.metrics.registry import digits_text
+from rfstudio.experiments.outcome import Outcome, curves_of
+from rfstudio.figures import Curve, Picture, Plot, Sheet, render_sheet
+from rfstudio.formats.experiments.ledger import Row
+from rfstudio.formats.experiments.recipe import CurveChart, PictureChart
+
+_LABELS = {
+    "layers": "layers",
+    "step": "step",
+    "luo_size": "size of the effective field (px)",
+    "ratio": "effective / theoretical size",
+    "sigma": "σ (px)",
+    "depth": "depth (layers with weights)",
+    "accuracy": "accuracy",
+    "ring_share": "share of the ring",
+}
+"""How axes call columns."""
+
+_SMALLEST = 1e-3
+"""Share of the largest value below which the border of a picture is cut off."""
+
+
+def sheet_of(outcome: Outcome) -> Sheet:
+    """Return all charts of the rows so far."""
+    recipe = outcome.recipe
+    names = list(dict.fromkeys(str(x.cells["series"]) for x in outcome.rows))
+    colours = {name: i for i, name in enumerate(names)}
+    plots = [_plot(outcome, x, colours) for x in recipe.charts if isinstance(x, CurveChart)]
+    pictures = []
+    for chart in recipe.charts:
+        if isinstance(chart, PictureChart):
+            for name in [x for x in names if not chart.series or x in chart.series]:
+                rows = [x for x in outcome.rows if x.cells["series"] == name]
+                line = tuple(_picture(x, chart) for x in rows if x.map is not None)
+                if line:
+                    pictures.append((name, line))
+    return Sheet(
+        title=recipe.title, plots=tuple(plots), pictures=tuple(pictures), note=outcome.command
+    )
+
+
+def chart_files(outcome: Outcome) -> dict[str, bytes]:
+    """Return the charts as PNG and SVG, by the endings of their files; none without charts."""
+    sheet = sheet_of(outcome)
+    if not sheet.plots and not sheet.pictures:
+        return {}
+    return {x: render_sheet(sheet, x) for x in (".svg", ".png")}
+
+
+def _plot(outcome: Outcome, chart: CurveChart, colours: dict[str, int]) -> Plot:
+    curves = []
+    for series, xs, ys in curves_of(outcome.rows, chart):
+        label, law = series, None
+        if chart.log:
+            fit = fit_power_law(xs, ys)
+            label = f"{series}: {digits_text(fit.exponent, 3)}"
+            ends = (min(xs), max(xs))
+            law = (ends, [fit.at(x) for x in ends])
+        curves.append(Curve(label=label, xs=xs, ys=ys, colour=colours[series], law=law))
+    if curves:
+        curves += [_published(x.label, x.exponent, curves) for x in chart.published]
+    return Plot(
+        title=chart.title,
+        x_label=_LABELS.get(chart.x, chart.x),
+        y_label=_LABELS.get(chart.y, chart.y),
+        log=chart.log,
+        curves=tuple(curves),
+    )
+
+
+def _published(label: str, exponent: float, curves: list[Curve]) -> Curve:
+    """Return a line of a published slope through the middle of all points.
+
+    Papers print the slope alone, so the height is ours.
+    """
+    xs = [x for curve in curves for x in curve.xs]
+    ys = [y for curve in curves for y in curve.ys]
+    middle = sum(map(log, ys)) / len(ys) - exponent * sum(map(log, xs)) / len(xs)
+    ends = (min(xs), max(xs))
+    return Curve(
+        label=f"{label}: {digits_text(exponent, 3)}",
+        xs=ends,
+        ys=[exp(middle) * x**exponent for x in ends],
+        is_published=True,
+    )
+
+
+def _picture(row: Row, chart: PictureChart) -> Picture:
+    assert row.map is not None
+    value = row.cells.get(chart.label)
+    sigma = row.cells.get("sigma")
+    # A word needs no name beside it.
+    words = [] if value is None else [value if isinstance(value, str) else f"{chart.label} {value}"]
+    words += [f"σ {digits_text(sigma, 3)}"] if isinstance(sigma, float) else []
+    distance = row.cells.get("distance")
+    if isinstance(distance, int | float):
+        return Picture(title=", ".join(words), map=row.map, ring=float(distance))
+    return Picture(title=", ".join(words), map=_cut(row.map))
+
+
+def _cut(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the middle of a map that holds all that can be seen."""
+    seen = np.argwhere(values >= _SMALLEST * values.max(initial=0.0))
+    if values.ndim != 2 or not len(seen):
+        return values
+    reach = int(np.abs(seen - np.array(values.shape) // 2).max()) + 1
+    box = tuple(slice(max(n // 2 - reach, 0), n // 2 + reach + 1) for n in values.shape)
+    return values[box]

@@ -1,0 +1,176 @@
+"""What an experiment has found: its rows, the power laws through them, and its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from rfstudio import __version__
+from rfstudio.core.metrics.power_law import fit_power_law
+from rfstudio.core.metrics.registry import ALL_DIGITS, DIGITS, digits_text
+from rfstudio.formats.experiments.ledger import Cell, Row
+from rfstudio.formats.experiments.recipe import CurveChart, Recipe
+from rfstudio.formats.tables.analysis_tables import MISSING, Table, table_csv
+
+
+class Fit(TypedDict):
+    """A power law through the points of one curve of a chart."""
+
+    series: str
+    x: str
+    y: str
+    exponent: float
+    factor: float
+    r_squared: float
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The rows of one recipe, complete or so far.
+
+    Attributes
+    ----------
+    recipe
+        What was run.
+    rows
+        Its rows, with their fields, in the order in which they were found.
+    seed, quick
+        How it was run.
+    is_complete
+        Whether all items are done.
+    """
+
+    recipe: Recipe
+    rows: tuple[Row, ...]
+    seed: int
+    quick: bool
+    is_complete: bool
+
+    @property
+    def command(self) -> str:
+        """The command that gives the same rows."""
+        quick = " --quick" if self.quick else ""
+        return f"rfstudio experiment {self.recipe.name} --seed {self.seed}{quick}"
+
+    @property
+    def fits(self) -> list[Fit]:
+        """The power law through each curve of the charts with logarithmic axes."""
+        return [
+            Fit(
+                series=series,
+                x=chart.x,
+                y=chart.y,
+                exponent=law.exponent,
+                factor=law.factor,
+                r_squared=law.r_squared,
+            )
+            for chart in self.recipe.charts
+            if isinstance(chart, CurveChart) and chart.log
+            for series, xs, ys in curves_of(self.rows, chart)
+            for law in [fit_power_law(xs, ys)]
+        ]
+
+    def records(self) -> list[dict[str, Cell]]:
+        """Return the cells of each row."""
+        return [dict(x.cells) for x in self.rows]
+
+    def record(self) -> dict[str, Any]:
+        """Return everything but the fields as JSON can hold it."""
+        recipe = self.recipe
+        return {
+            "format": 1,
+            "experiment": recipe.name,
+            "title": recipe.title,
+            "reference": recipe.reference,
+            "command": self.command,
+            "seed": self.seed,
+            "quick": self.quick,
+            "complete": self.is_complete,
+            "versions": {"rfstudio": __version__},
+            "rows": self.records(),
+            "fits": self.fits,
+        }
+
+    def json_text(self) -> str:
+        """Return everything but the fields as JSON."""
+        return _json(self.record())
+
+    def csv_text(self) -> str:
+        """Return all columns of all rows as CSV."""
+        names = list(dict.fromkeys(name for x in self.rows for name in x.cells))
+        return table_csv(cells_table([x.cells for x in self.rows], names, ALL_DIGITS, ""))
+
+    def table(self) -> Table:
+        """Return the columns that the recipe names, for people."""
+        cells = [x.cells for x in self.rows]
+        columns = [x for x in self.recipe.columns if any(x in y for y in cells)]
+        return cells_table(cells, columns)
+
+    def fits_table(self) -> Table:
+        """Return the power laws and what papers print, one row each."""
+        rows = [
+            (x["series"], f"{x['y']} over {x['x']}", digits_text(x["exponent"], 3))
+            for x in self.fits
+        ]
+        for chart in self.recipe.charts:
+            if isinstance(chart, CurveChart):
+                rows += [
+                    (x.label, f"{chart.y} over {chart.x}", digits_text(x.exponent, 3))
+                    for x in chart.published
+                ]
+        return Table(("power law", "of", "exponent"), tuple(rows), (False, False, True))
+
+
+def summary_json(entries: Sequence[Outcome | Mapping[str, Cell]]) -> str:
+    """Return several outcomes, or rows of a list, as JSON; one outcome alone is not in a list."""
+    records = [x.record() if isinstance(x, Outcome) else dict(x) for x in entries]
+    alone = len(entries) == 1 and isinstance(entries[0], Outcome)
+    return _json(records[0] if alone else records)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def cells_table(
+    cells: Sequence[Mapping[str, Cell]],
+    columns: Sequence[str],
+    digits: int = DIGITS,
+    missing: str = MISSING,
+) -> Table:
+    """Return some columns of rows as texts."""
+
+    def text(value: Cell) -> str:
+        if value is None:
+            return missing
+        return digits_text(value, digits) if isinstance(value, float) else str(value)
+
+    numeric = tuple(
+        all(isinstance(x.get(name), int | float | None) for x in cells) for name in columns
+    )
+    rows = tuple(tuple(text(x.get(name)) for name in columns) for x in cells)
+    return Table(tuple(columns), rows, numeric)
+
+
+def curves_of(
+    rows: Sequence[Row], chart: CurveChart
+) -> Iterator[tuple[str, list[float], list[float]]]:
+    """Yield the points of each series that has two at least.
+
+    A logarithmic chart shows positive numbers only.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        x, y, series = (row.cells.get(name) for name in (chart.x, chart.y, "series"))
+        if not isinstance(x, int | float) or not isinstance(y, int | float):
+            continue
+        if chart.log and min(x, y) <= 0:
+            continue
+        if not chart.series or series in chart.series:
+            found.setdefault(str(series), []).append((float(x), float(y)))
+    for series, points in found.items():
+        xs, ys = (list(x) for x in zip(*points, strict=True))
+        if len(set(xs)) > 1:
+            yield series, xs, ys

@@ -1,0 +1,95 @@
+"""Experiments from recipe to files: rows at once, stopping, resuming, and the same rows again."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+import rfstudio
+from rfstudio.core.errors import Cancelled, RFStudioError
+from rfstudio.engine.process.running import CancelToken
+from rfstudio.experiments.running import run
+from rfstudio.formats.experiments.ledger import LedgerError, Row
+from rfstudio.formats.experiments.recipe import Recipe
+from rfstudio.formats.experiments.recipe_reader import read_recipe
+from tests.experiments.own_recipe import CHARTS, TEXT
+
+# By hand: a kernel of ones of 3 has the variance 2/3, and variances add up.
+SIGMAS = [(2 * n / 3) ** 0.5 for n in (2, 3, 4)]
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return read_recipe(TEXT, "own/part")
+
+
+def test_that_rows_have_the_numbers_of_each_field(recipe: Recipe) -> None:
+    found = run(recipe).records()
+    assert [x["layers"] for x in found] == [2, 3, 4]
+    assert [x["sigma"] for x in found] == pytest.approx(SIGMAS)
+    assert [x["trf"] for x in found] == [5, 7, 9]
+    assert [x["parameters"] for x in found] == [18, 27, 36]
+    assert {x["estimator"] for x in found} == {"expected"}
+
+
+def test_that_an_exponent_is_fitted_to_each_curve() -> None:
+    (fit,) = run(read_recipe(TEXT + CHARTS, "own/part")).fits
+    assert (fit["series"], fit["x"], fit["y"]) == ("expected", "layers", "sigma")
+    assert fit["exponent"] == pytest.approx(0.5)
+
+
+def test_that_results_are_written_as_json_csv_and_figures(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    outcome = run(read_recipe(TEXT + CHARTS, "own/part"), output=folder)
+    assert {x.suffix for x in folder.iterdir()} == {".jsonl", ".json", ".csv", ".svg", ".png"}
+    assert {x.stem for x in folder.iterdir()} == {"own-part"}
+    record = json.loads((folder / "own-part.json").read_text())
+    assert record["command"] == "rfstudio experiment own/part --seed 0"
+    assert record["complete"]
+    assert record["rows"] == outcome.records()
+    with (folder / "own-part.csv").open() as file:
+        assert [float(x["sigma"]) for x in csv.DictReader(file)] == pytest.approx(SIGMAS)
+    assert "theory: 0.5" in (folder / "own-part.svg").read_text()
+
+
+def test_that_a_stopped_run_goes_on_and_ends_the_same(recipe: Recipe, tmp_path: Path) -> None:
+    token = CancelToken()
+    seen: list[Row] = []
+
+    def stop_at_the_second(_fraction: float, row: Row | None) -> None:
+        if row is not None:
+            seen.append(row)
+        if len(seen) == 2:
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        run(recipe, output=tmp_path, report=stop_at_the_second, token=token)
+    assert len(seen) == 2
+    computed: list[float] = []
+
+    def note(fraction: float, row: Row | None) -> None:
+        if row is not None and fraction > 0:
+            computed.append(fraction)
+
+    again = run(recipe, output=tmp_path, resume=True, report=note)
+    assert len(computed) == 1  # the third; the first two were there
+    assert again.records() == run(recipe).records()
+
+
+def test_that_rows_of_another_recipe_are_not_mixed_in(recipe: Recipe, tmp_path: Path) -> None:
+    run(recipe, output=tmp_path)
+    other = read_recipe(TEXT.replace("layers: 4", "layers: 5"), "own/part")
+    with pytest.raises(LedgerError, match="another run"):
+        run(other, output=tmp_path, resume=True)
+
+
+def test_that_a_seed_is_checked_before_anything_is_written(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(RFStudioError, match="seed"):
+        run(recipe, output=tmp_path / "x", seed=-1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_that_the_python_interface_runs_one_part() -> None:
+    with pytest.raises(RFStudioError, match="has several parts; run one of luo2016/fig1a"):
+        rfstudio.experiment("luo2016")
