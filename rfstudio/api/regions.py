@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rfstudio.api.networks import Network, analyze, architecture_of
 from rfstudio.core.advice.covers import Advice, advice_for
+from rfstudio.core.advice.task_rules import Task
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.tiles import TilePlan, tile_plan
@@ -76,6 +77,9 @@ def advise(
     object_size: Size | None = None,
     objects: Sequence[Sequence[int]] | str | Path | None = None,
     input_size: Size | None = None,
+    *,
+    task: Task | None = None,
+    layers: Sequence[str] | None = None,
 ) -> Advice:
     """Return which layers see objects whole, and changes that let more layers do so.
 
@@ -87,9 +91,14 @@ def advise(
         Size of the objects, in pixels of the network's input; 32 along each axis by default.
     objects
         The size of each object along each axis; or a COCO file, whose boxes are (height, width) of
-        its images as they are.
+        its images as they are; or a folder of masks, in which connected pixels of one colour, but
+        black, are an object.
     input_size
         Size of the input; the network's own if None.
+    task
+        What the network is for: the rules of that task are checked.
+    layers
+        Paths of the layers to look at; None: all convolutions and pools.
 
     Raises
     ------
@@ -117,7 +126,7 @@ def advise(
         one = _per_axis(32 if object_size is None else object_size, architecture.axes)
         assert one is not None
         objects = [one]
-    return advice_for(analysis, objects)
+    return advice_for(analysis, objects, task=task, layers=layers)
 
 
 def _given(size: Size | None) -> tuple[int, ...] | None:

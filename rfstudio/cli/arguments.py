@@ -220,7 +220,22 @@ def _add_advise(parser: argparse.ArgumentParser) -> None:
         "--object", type=_numbers, metavar="H W", help="size of the objects; default: 32 each"
     )
     parser.add_argument(
-        "--objects", type=Path, metavar="FILE", help="a COCO file with boxes instead"
+        "--objects",
+        type=Path,
+        metavar="FILE|FOLDER",
+        help="a COCO file with boxes, or a folder of masks, instead",
+    )
+    parser.add_argument(
+        "--task",
+        choices=("detection", "segmentation", "classification"),
+        help="check the rules of this task",
+    )
+    parser.add_argument(
+        "--layer",
+        dest="layers",
+        metavar="PATH",
+        nargs="+",
+        help="look at these layers only; default: all convolutions and pools",
     )
     _add_input_size(parser)
     parser.add_argument(

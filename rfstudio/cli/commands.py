@@ -21,6 +21,7 @@ from rfstudio.formats.tables.analysis_tables import analysis_table, one_line
 from rfstudio.formats.tables.answer_records import (
     advice_facts,
     advice_json,
+    advice_tables,
     block_record,
     closed_form_record,
     other_numbers_record,
@@ -128,11 +129,19 @@ def tiles(arguments: argparse.Namespace) -> int:
 
 def advise(arguments: argparse.Namespace) -> int:
     """Print which layers see all of an object, and what could be changed."""
-    found = api.advise(load_network(arguments), arguments.object, arguments.objects)
+    found = api.advise(
+        load_network(arguments),
+        arguments.object,
+        arguments.objects,
+        task=arguments.task,
+        layers=arguments.layers,
+    )
     if arguments.format == "json":
         sys.stdout.write(advice_json(found))
         return 0
     sys.stdout.write(terminal.facts_text(advice_facts(found)) + "\n")
+    for title, table in advice_tables(found):
+        sys.stdout.write(f"\n{title}\n" + terminal.TerminalTables().table(table))
     return 0
 
 

@@ -11,12 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rfstudio.core.advice.effective_sizes import effective_size
 from rfstudio.core.advice.proposals import Proposal, proposals_for
-from rfstudio.core.effective.expected import expected_erf
-from rfstudio.core.errors import RFStudioError, UnitError
+from rfstudio.core.advice.task_rules import Level, Rule, rules_for
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.fields.paths import Size, is_window_layer
 from rfstudio.core.shown import Shown
+
+_MOST_LEVELS = 12
+"""Jumps of which the last layer is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,11 @@ class Advice(Shown):
         Input sizes that all layers can use, per axis.
     proposals
         Changes that were analysed, cheapest first; empty if some layer sees three times the size of
-        every object.
+        every object, and effectively the objects themselves.
+    levels
+        The last layer of each jump, from the finest on.
+    rules
+        Those of the task, with what they find.
     """
 
     covers: tuple[Cover, ...]
@@ -71,9 +79,17 @@ class Advice(Shown):
     border: tuple[str, ...]
     input_range: tuple[tuple[Size, Size] | None, ...]
     proposals: tuple[Proposal, ...]
+    levels: tuple[Level, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
-def advice_for(analysis: Analysis, objects: Sequence[Sequence[int]]) -> Advice:
+def advice_for(
+    analysis: Analysis,
+    objects: Sequence[Sequence[int]],
+    *,
+    task: str | None = None,
+    layers: Sequence[str] | None = None,
+) -> Advice:
     """Return which layers cover objects, and what could be changed.
 
     Parameters
@@ -82,59 +98,91 @@ def advice_for(analysis: Analysis, objects: Sequence[Sequence[int]]) -> Advice:
         The network at the size of its input.
     objects
         Size of each object along each axis, in pixels of the input.
+    task
+        Detection, segmentation or classification: its rules are checked; None: no rules.
+    layers
+        Paths of the layers to look at; None: all convolutions and pools.
 
     Raises
     ------
     RFStudioError
-        If there are no objects, or one has no size.
+        If there are no objects, one has no size, or there is no such task.
+    UnknownLayerError
+        If there is no such layer.
     """
     axes = len(analysis.input_size)
     if not objects or any(len(x) != axes or min(x) < 1 for x in objects):
         raise RFStudioError(f"objects have {axes} sizes each, of at least one pixel")
     longest = [max(x) for x in objects]
-    layers = [
+    chosen = [
         x
-        for x in analysis.layers
-        if is_window_layer(x.node) and not any(y.whole for y in x.local_fields)
+        for x in (analysis.layers if layers is None else map(analysis.__getitem__, layers))
+        if (layers is not None or is_window_layer(x.node))
+        and not any(y.whole for y in x.local_fields)
     ]
-    sizes = [_shorter_side(x) for x in layers]
+    sizes = [_shorter_side(x) for x in chosen]
     firsts = []
     for times in (1, 2, 3):
         wanted = times * max(longest)
-        found = (x.name for x, size in zip(layers, sizes, strict=True) if size >= wanted)
+        found = (x.name for x, size in zip(chosen, sizes, strict=True) if size >= wanted)
         firsts.append(next(found, None))
-    shown = {firsts[0], layers[-1].name if layers else None}
+    lasts = _last_of_each_jump(chosen)
+    effective = {x.name: effective_size(analysis, x) for x in lasts}
+    if firsts[0] is not None and firsts[0] not in effective:
+        effective[firsts[0]] = effective_size(analysis, analysis[firsts[0]])
     covers = tuple(
         Cover(
             x.name,
             x.rf_size,
             () if x.local is None else x.local.rf_size,
-            _effective_size(analysis, x) if x.name in shown else None,
+            effective.get(x.name),
             sum(n <= size for n in longest) / len(longest),
         )
-        for x, size in zip(layers, sizes, strict=True)
+        for x, size in zip(chosen, sizes, strict=True)
     )
+    levels = tuple(
+        Level(
+            x.name,
+            x.jump,
+            () if x.local is None else x.local.rf_size,
+            effective[x.name],
+            _shares(longest, _shorter_side(x)),
+            None if (size := effective[x.name]) is None else _shares(longest, size),
+        )
+        for x in lasts
+    )
+    known = [x.erf_size for x in levels if x.erf_size is not None]
+    is_enough = firsts[2] is not None and max(known, default=max(longest)) >= max(longest)
     return Advice(
         covers,
         (firsts[0], firsts[1], firsts[2]),
         analysis.critical_layers,
         analysis.border_layers(),
         analysis.input_range,
-        () if firsts[2] is not None else proposals_for(analysis),
+        () if is_enough else proposals_for(analysis),
+        levels,
+        () if task is None else rules_for(task, analysis, levels, longest),
     )
+
+
+def _last_of_each_jump(layers: Sequence[LayerAnalysis]) -> list[LayerAnalysis]:
+    """Return the last layer of each jump, by rising jump: the levels of a pyramid."""
+    found: dict[float, LayerAnalysis] = {}
+    for layer in layers:
+        jumps = [float(x) for x in layer.jump if x is not None]
+        if len(jumps) == len(layer.jump):
+            found[max(jumps)] = layer
+    return [found[x] for x in sorted(found)][:_MOST_LEVELS]
+
+
+def _shares(longest: Sequence[int], size: float) -> tuple[float, float, float]:
+    """Return the shares of objects of which a size is 1, 2 and 3 times the longer side."""
+    one, two, three = (
+        sum(times * n <= size for n in longest) / len(longest) for times in (1, 2, 3)
+    )
+    return one, two, three
 
 
 def _shorter_side(layer: LayerAnalysis) -> int:
     assert layer.local is not None
     return min(x or 0 for x in layer.local.rf_size)
-
-
-def _effective_size(analysis: Analysis, layer: LayerAnalysis) -> float | None:
-    if 0 in layer.output_size:
-        return None
-    unit = tuple(n // 2 for n in layer.output_size)
-    try:
-        size = expected_erf(analysis.graph, layer.index, unit).metrics.luo_size
-    except UnitError:  # nothing comes to it, or it is too large
-        return None
-    return None if size is None else float(size)

@@ -203,11 +203,33 @@ def advice_record(advice: Advice) -> dict[str, object]:
                 "parameters": x.parameters,
                 "macs": x.macs,
                 "alignment": list(x.alignment),
+                "erf_size": _rounded(x.erf_size),
+                "erf_growth": _rounded(x.erf_growth),
+                "sees_all": x.sees_all,
                 "network": write_yaml(x.network),
             }
             for x in advice.proposals
         ],
+        "levels": [
+            {
+                "layer": x.layer,
+                "jump": [None if y is None else _number(y) for y in x.jump],
+                "local": list(x.local),
+                "erf_size": _rounded(x.erf_size),
+                "shares": list(x.shares),
+                "erf_shares": None if x.erf_shares is None else list(x.erf_shares),
+            }
+            for x in advice.levels
+        ],
+        "rules": [
+            {"rule": x.rule, "finding": x.finding, "met": x.is_met, "source": x.source}
+            for x in advice.rules
+        ],
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def _number(value: int | Fraction) -> int | str:
@@ -227,7 +249,12 @@ def advice_facts(advice: Advice) -> list[tuple[str, str]]:
         (name, f"from {layer} on" if layer else "no layer")
         for name, layer in zip(names, advice.first_covering, strict=True)
     ]
-    sizes = [(x.layer, x.erf_size) for x in advice.covers if x.erf_size is not None]
+    levels = {x.layer for x in advice.levels}  # which have a table of their own
+    sizes = [
+        (x.layer, x.erf_size)
+        for x in advice.covers
+        if x.erf_size is not None and x.layer not in levels
+    ]
     facts += [("effective", f"{size:.3g} px at {layer}") for layer, size in sizes]
     ranges = ["–" if x is None else f"{x[0]} … {x[1]}" for x in advice.input_range]
     facts += [
@@ -235,10 +262,62 @@ def advice_facts(advice: Advice) -> list[tuple[str, str]]:
         ("critical", _few(advice.critical)),
         ("border", _few(advice.border)),
     ]
-    for x in advice.proposals:
-        cost = f"{x.parameters:+,} parameters, {x.macs:+,} MACs"
-        facts.append(("proposal", f"{x.edit}: local field {sizes_text(x.rf_size)} px, {cost}"))
+    for rule in advice.rules:
+        met = {True: "yes", False: "no", None: "cannot be said"}[rule.is_met]
+        facts.append((f"rule: {met}", f"{rule.rule}: {rule.finding} [{rule.source}]"))
     return facts
+
+
+def levels_table(advice: Advice) -> Table:
+    """Return the levels of a pyramid, with the shares of objects that each covers."""
+
+    def percents(shares: tuple[float, float, float] | None) -> tuple[str, str, str]:
+        if shares is None:
+            return "–", "–", "–"
+        one, two, three = (f"{100 * x:.3g} %" for x in shares)
+        return one, two, three
+
+    headers = ("level", "jump", "field", "1×", "2×", "3×", "effective", "1×", "2×", "3×")
+    rows = tuple(
+        (
+            x.layer,
+            steps_text(x.jump),
+            sizes_text(x.local),
+            *percents(x.shares),
+            "–" if x.erf_size is None else f"{x.erf_size:.3g}",
+            *percents(x.erf_shares),
+        )
+        for x in advice.levels
+    )
+    return Table(headers, rows, (False,) + (True,) * 9)
+
+
+def proposals_table(advice: Advice) -> Table:
+    """Return the proposals with all that they change."""
+    headers = ("change", "field", "Δ", "effective", "Δ", "Δ parameters", "Δ MACs", "alignment")
+    rows = tuple(
+        (
+            x.edit,
+            "all" if x.sees_all else sizes_text(x.rf_size),
+            "–" if x.sees_all else steps_text([y for y in x.growth if y is not None]),
+            "–" if x.erf_size is None else f"{x.erf_size:.3g}",
+            "–" if x.erf_growth is None else f"{x.erf_growth:+.3g}",
+            f"{x.parameters:+,}",
+            f"{x.macs:+,}",
+            max(x.alignment, key=_ALIGNMENTS.index).replace("_", " "),
+        )
+        for x in advice.proposals
+    )
+    return Table(headers, rows, (False, *(True,) * 6, False))
+
+
+_ALIGNMENTS = ("aligned", "centre_offset", "stride_mismatch")
+
+
+def advice_tables(advice: Advice) -> list[tuple[str, Table]]:
+    """Return the tables of advice that have rows, with their titles."""
+    tables = [("levels", levels_table(advice)), ("proposals", proposals_table(advice))]
+    return [(title, table) for title, table in tables if table.rows]
 
 
 def _few(names: tuple[str, ...]) -> str:

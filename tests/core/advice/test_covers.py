@@ -39,16 +39,75 @@ def test_that_proposals_enlarge_the_field_and_keep_all_sizes() -> None:
     assert analysis.layers[-1].rf_size == (15, 15)
     advice = advice_for(analysis, [(32, 32)])
     assert advice.first_covering == (None, None, None)
-    assert advice.proposals
+    edits = " ".join(x.edit for x in advice.proposals)
+    for kind in ("dilation", "kernel_size", "stride", "one more", "max pool", "large-kernel"):
+        assert kind in edits
+    assert "attention" in edits
     for proposal in advice.proposals:
         changed = analyze(proposal.network)
-        assert changed.layers[-1].rf_size == proposal.rf_size
-        assert proposal.rf_size == (17, 17)
+        largest = changed.largest_local_field
+        assert largest is not None
+        assert largest.local is not None
+        assert largest.local.rf_size == proposal.rf_size
+        assert proposal.sees_all or min(x or 0 for x in proposal.rf_size) >= 17
         assert changed.parameters - analysis.parameters == proposal.parameters
-        assert [x.output_size for x in changed.layers] == [x.output_size for x in analysis.layers]
-    # A dilation costs nothing, so it comes first.
-    assert advice.proposals[0].parameters == 0
-    assert "dilation 2" in advice.proposals[0].edit
+        assert changed.macs - analysis.macs == proposal.macs
+        assert not changed.misfits
+        old = {x.name: x.output_size for x in analysis.layers}
+        sizes = {x.name: x.output_size for x in changed.layers if x.name in old}
+        assert (
+            "stride" in proposal.edit.split("'")[0].split()
+            or sizes == old
+            or ("max pool" in proposal.edit)
+        )
+    # By hand: two more samples of reach with twice the dilation or two more taps, and no cost of
+    # a dilation.
+    dilated = next(x for x in advice.proposals if x.edit.startswith("dilation"))
+    assert (dilated.rf_size, dilated.parameters, dilated.macs) == ((17, 17), 0, 0)
+    assert dilated.erf_size is not None
+    assert dilated.erf_growth is not None
+    assert dilated.erf_growth > 0
+
+
+def test_that_decoders_are_changed_where_the_jump_is_largest() -> None:
+    advice = advice_for(rfstudio.analyze("unet"), [(100, 100)])
+    best = next(x for x in advice.proposals if x.edit == "dilation 2 in 'bottom.conv2'")
+    # By hand: two taps of jump 16 further on either side.
+    assert best.growth == (32, 32)
+
+
+def test_that_levels_have_the_shares_of_objects_by_both_fields() -> None:
+    advice = advice_for(rfstudio.analyze("vgg16"), [(40, 40), (100, 20)])
+    assert [x.jump for x in advice.levels] == [(n, n) for n in (1, 2, 4, 8, 16, 32)]
+    level = advice.levels[3]
+    # The last layer of jump 8 is conv4_3, of field 92; pool4 has jump 16 already.
+    assert (level.layer, level.local) == ("conv4_3", (92, 92))
+    assert level.shares == (0.5, 0.5, 0.0)
+    assert level.erf_size is not None
+    assert 40 < level.erf_size < 92
+    assert level.erf_shares is not None
+    assert level.erf_shares[0] == 0.5
+
+
+def test_that_rules_of_a_task_are_checked_with_their_sources() -> None:
+    vgg16 = rfstudio.analyze("vgg16", input_size=(32, 32))
+    rules = advice_for(vgg16, [(32, 32)], task="classification").rules
+    # Known: at 32 pixels 10 layers of vgg16 begin with a field that covers all, from conv3_3 on.
+    assert rules[0].is_met is False
+    assert "10 of its layers do, from 'conv3_3' on" in rules[0].finding
+    assert "Richter" in rules[0].source
+    rules = advice_for(rfstudio.analyze("vgg16"), [(8, 8)], task="detection").rules
+    # A quarter of 8 pixels is jump 2.
+    assert "need a jump of 2 px" in rules[0].finding
+    assert rules[0].is_met
+    with pytest.raises(RFStudioError, match="'dreaming' is no task; there are detection"):
+        advice_for(vgg16, [(8, 8)], task="dreaming")
+
+
+def test_that_advice_can_be_about_some_layers_only() -> None:
+    advice = advice_for(rfstudio.analyze("vgg16"), [(8, 8)], layers=["pool1", "conv5_3"])
+    assert [x.layer for x in advice.covers] == ["pool1", "conv5_3"]
+    assert advice.first_covering == ("conv5_3", "conv5_3", "conv5_3")
 
 
 def test_that_objects_without_a_size_are_refused() -> None:
