@@ -13,7 +13,16 @@ from typing import Literal
 from rfstudio.core import ops
 from rfstudio.core.ops import Op
 from rfstudio.importing.layers import Sizes
-from rfstudio.importing.layout import Digit, Dim, View, coarser, with_channels, without_axis
+from rfstudio.importing.layout import (
+    CHANNEL,
+    Digit,
+    Dim,
+    View,
+    coarser,
+    with_channels,
+    with_inner_channels,
+    without_axis,
+)
 from rfstudio.importing.positions import Positions
 
 How = Literal["linear", "mean", "max", "unshuffle", "other"]
@@ -63,6 +72,16 @@ class Maps(Positions):
             view = replace(view, node=node, start=0)
             first = False
         return replace(view, dims=with_channels(view.dims))
+
+    def used_up(self, view: View, places: Sequence[int], total: int) -> View:
+        """Return a view in which dimensions are read as a whole by each of so many new channels.
+
+        The last of them runs through these channels, and the others are empty.
+        """
+        others = [x for i, d in enumerate(view.dims) if i not in places for x in d.digits]
+        rest = prod(x.size for x in others if x.axis == CHANNEL)
+        result = self.reduced(view, places, rest * total, "other")
+        return replace(result, dims=with_inner_channels(result.dims, places[-1], total))
 
     def _step(
         self, view: View, gone: list[Digit]

@@ -39,7 +39,7 @@ class Resizing(Slicing, Windows):
         if not any(x.is_position for i in spatial for x in view.dims[i].digits):
             if all(view.dims[i].size == m for i, m in zip(spatial, o["size"], strict=True)):
                 return view
-            if len(spatial) != self.maps.axes:
+            if len(spatial) != self.maps.axes or self._has_places(view):
                 return self._across_channels(view, record)
         if all(m == 1 for m in o["size"]):
             channels = prod(

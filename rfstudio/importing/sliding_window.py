@@ -110,7 +110,8 @@ class Windows(Rules):
         if moving and any(view.offsets):
             view = self.maps.unrolled(view)
         every_axis = len(moving) == len(spatial) == self.maps.axes
-        if not every_axis and self._are_channels(view, moving):
+        inside = not every_axis or self._has_places(view)
+        if inside and self._are_channels(view, moving):
             return self._across_channels(view, record)
         stacked = [] if every_axis else [i for i in moving if self._are_channels(view, [i])]
         if stacked:
@@ -181,6 +182,10 @@ class Windows(Rules):
         """Whether dimensions run through channels, and through no positions."""
         digits = [x for i in places for x in view.dims[i].digits]
         return bool(digits) and not any(x.is_position for x in digits)
+
+    def _has_places(self, view: View) -> bool:
+        """Whether a tensor runs through positions at all."""
+        return any(x.is_position for x in view.digits)
 
     def _across_channels(self, view: View, record: Record) -> View:
         """Read a window that slides over channels: position by position."""
@@ -375,7 +380,8 @@ class Windows(Rules):
         if not moving:
             return view
         view = self.maps.unrolled(self.maps.settled(view))
-        if len(spatial) != self.maps.axes and self._are_channels(view, moving):
+        other = len(spatial) != self.maps.axes or self._has_places(view)
+        if other and self._are_channels(view, moving):
             return self._across_channels(view, record)
         view, where = self.placed(view, moving)
         n = self.maps.axes
@@ -436,6 +442,11 @@ class Windows(Rules):
                 dims[i] = Dim(dims[i].digits, dims[i].extra + pads[i][0])
             view = replace(view, dims=tuple(dims))
             pads = {i: x for i, x in pads.items() if i not in tokens}
+        for i in pads:
+            kinds = {x.is_position for x in view.dims[i].digits}
+            if i not in known and len(kinds) > 1 and not view.dims[i].extra:
+                # Positions and channels in one dimension, which are no longer told apart.
+                view = self.maps.used_up(view, [i], view.dims[i].size)
         inner = [
             i
             for i in pads

@@ -7,7 +7,7 @@ is not understood becomes a layer that reads everything, with a remark; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from typing import NamedTuple
@@ -208,9 +208,34 @@ class Tracker(Writing, Resizing, Recurring, Products):
     def _reshape(self, record: Record) -> View:
         view = self.view(record)
         dims = reshaped(view.dims, record.shape)
-        if dims is None:
+        if dims is not None:
+            return replace(view, dims=dims)
+        if view.scores is not None or any(x.extra for x in view.dims):
             raise Misfit("its positions are regrouped across the borders of axes")
-        return replace(view, dims=dims)
+        return self._regrouped(view, record.shape)
+
+    def _regrouped(self, view: View, shape: Sequence[int]) -> View:
+        """Return a reshape that no digits can follow, with positions that it breaks up used up.
+
+        Dimensions that are regrouped among themselves are found by products of their sizes; only
+        positions of those that cannot be followed are read by all that comes out.
+        """
+        view = self.maps.settled(view)
+        groups = list(_groups(view.shape, shape))
+        for places, sizes in groups:
+            if reshaped(tuple(view.dims[i] for i in places), sizes) is None:
+                view = self.maps.used_up(view, places, prod(sizes))
+                self.maps.remark(
+                    "merged",
+                    "positions are regrouped across the borders of axes; what comes out is "
+                    "assumed to read all of these",
+                )
+        made: list[Dim] = []
+        for places, sizes in groups:
+            found = reshaped(tuple(view.dims[i] for i in places), sizes)
+            assert found is not None
+            made += found
+        return replace(view, dims=tuple(made))
 
     @rule("permute")
     def _permute(self, record: Record) -> View:
@@ -344,6 +369,30 @@ class Tracker(Writing, Resizing, Recurring, Products):
         if whole is not None and full:
             return replace(view, node=self.maps.add(whole, [view.node]))
         return self.maps.mixed(view, places, record.label, view.channels)
+
+
+def _groups(
+    before: Sequence[int], after: Sequence[int]
+) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Yield dimensions before a reshape and sizes after it that have one product.
+
+    Examples
+    --------
+    >>> list(_groups((2, 3, 4), (6, 2, 2)))
+    [((0, 1), (6,)), ((2,), (2, 2))]
+    """
+    i = j = 0
+    while i < len(before) or j < len(after):
+        first, start = i, j
+        i, j = min(i + 1, len(before)), min(j + 1, len(after))
+        while (have := prod(before[first:i])) != (wanted := prod(after[start:j])):
+            if i < len(before) and (have < wanted or j == len(after)):
+                i += 1
+            elif j < len(after):
+                j += 1
+            else:
+                break
+        yield tuple(range(first, i)), tuple(after[start:j])
 
 
 def renumbered_free(view: View) -> View:

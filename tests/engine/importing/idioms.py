@@ -277,3 +277,35 @@ class Waves(nn.Module):
             rows = rows + torch.tanh(a) * torch.sigmoid(b)
         x = rows.view(n, h, c, w).transpose(1, 2)
         return {k: head(x) for k, head in self.heads.items()}
+
+
+@idiom(3, 16, 24)
+class RelativeLogits(Pair):
+    """Products with relative positions, shifted by padding rows and laying them out anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relative = nn.Parameter(torch.rand(7, 8))
+
+    def between(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        rows = x.view(n, c, h, w // 4, 4).permute(0, 2, 3, 4, 1).reshape(-1, 4, c)
+        y = functional.pad((rows @ self.relative.t()).reshape(-1, 4, 7), [0, 1]).flatten(1)
+        y = functional.pad(y, [0, 3]).reshape(-1, 5, 7)[:, :4, 3:]
+        return x + y.reshape(n, 1, h, w // 4, 16).sum(4).repeat_interleave(4, 3)
+
+
+@idiom(3, 16, 20)
+class ConvolvesPatches(Pair):
+    """A convolution inside each patch, which takes patches for images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch, self.mix = conv(8, 4), nn.Linear(4 * 16, 8)
+
+    def between(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        patches = functional.unfold(x, 4, stride=4).transpose(1, 2).reshape(-1, c, 4, 4)
+        y = self.mix(functional.avg_pool2d(self.patch(patches), 3, 1, 1).flatten(1))
+        result: Tensor = y.view(n, h // 4, w // 4, 8).permute(0, 3, 1, 2)
+        return result
