@@ -49,6 +49,9 @@ def analysis_text(analysis: Analysis, reference: str) -> str:
         architecture.name,
         f"input {sizes_text(analysis.input_size)}, {count_text(architecture.channels, 'channel')}",
     ]
+    for given in architecture.further_inputs:
+        size = sizes_text(analysis[given.name].output_size)
+        heading.append(f"{given.name} {size}, {_count(given.channels, 'channel')}")
     if architecture.reference:
         heading.append(architecture.reference)
     lines = [_title(" · ".join(heading))]

@@ -111,6 +111,12 @@ class AnalysisSession(QObject):
             self._reference = reference
             self._refresh(self._document.architecture)
 
+    def take_next_input(self) -> None:
+        """Give fields relative to the input; of several, if they are so already, to the next."""
+        names = [INPUT, *(x.name for x in self._document.architecture.further_inputs)]
+        at = names.index(self._reference) + 1 if self._reference in names else 0
+        self.set_reference(names[at % len(names)])
+
     def set_batch_norm_training(self, is_on: bool) -> None:
         """Let batch norm count as in training mode, or in evaluation mode."""
         if is_on != self._batch_norm_training:

@@ -161,7 +161,7 @@ class Bound:
         EditError
             If a layer would come before what it reads, or a path would be used twice.
         """
-        walk = _Walk(self._write)
+        walk = _Walk(self._write, self.architecture)
         plain = walk.all(layers)
         news = sorted(walk.twice - self.twice)
         if news:
@@ -205,7 +205,7 @@ def bind(architecture: Architecture) -> Bound:
             keys.append(bound.link(thing._replace(turns=turns), name))
         return layer.reading(tuple(keys)) if keys else layer
 
-    walk = _Walk(resolve)
+    walk = _Walk(resolve, architecture)
     bound.layers = walk.all(tagged)
     bound.sources = walk.sources
     bound.prefixes = walk.prefixes
@@ -227,7 +227,7 @@ def readable_names(bound: Bound, tag: int) -> tuple[str, ...]:
                         break
         return layer
 
-    _Walk(collect).all(bound.layers)
+    _Walk(collect, bound.architecture).all(bound.layers)
     return tuple(found)
 
 
@@ -254,7 +254,7 @@ class _Walk:
     item that replaces the layer.
     """
 
-    def __init__(self, visit: _Visit) -> None:
+    def __init__(self, visit: _Visit, architecture: Architecture) -> None:
         self._visit = visit
         self._given = GivenNames(name_of)
         self._steps = 4 * MAX_LAYERS
@@ -263,6 +263,10 @@ class _Walk:
         self.paths: dict[str, Thing] = {INPUT: Thing(_INPUT_TAG)}
         self.names: dict[Thing, str] = {Thing(_INPUT_TAG): INPUT}
         self.twice: set[str] = set()
+        if architecture.input_name:
+            self.paths.setdefault(architecture.input_name, Thing(_INPUT_TAG))
+        for given in architecture.further_inputs:
+            self._name(Thing(_INPUT_TAG, part=f"{INPUT} {given.name}"), given.name)
         self.sources: dict[int, Thing] = {}
         self.prefixes: dict[tuple[int, int], str] = {(0, 0): ""}
 

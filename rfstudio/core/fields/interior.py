@@ -9,6 +9,7 @@ from __future__ import annotations
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.ops import FurtherInput
 
 _NONE: Interval = (0, -1)
 
@@ -24,6 +25,8 @@ def interiors_of(graph: Graph, reference: int = 0) -> list[tuple[Interval | None
     found: list[tuple[Interval, ...] | None] = [None] * len(nodes)
     found[reference] = tuple((0, n - 1) for n in nodes[reference].size)
     for node in nodes[reference + 1 :]:
+        if isinstance(node.op, FurtherInput):
+            continue
         sources = [found[x] for x in node.inputs]
         live = [x for x in sources if x is not None]
         if not live:

@@ -155,6 +155,8 @@ def _along(source: _Axis, rule: AxisRule) -> _Axis:
     low, high, whole = source
     if type(rule) is Whole:
         return _Axis(whole=whole or bool(low))
+    if isinstance(rule, Periodic) and not rule.taps_of_period:
+        return _Axis()
     reach, factor = reach_and_factor(rule)
     least = tuple([_State(size + reach * jump, jump * factor) for size, jump in low])
     if high is low or high == low:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from rfstudio.core.errors import RFStudioError, TooLargeError, UnitError
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.ops import FurtherInput
 
 
 def cut_off(graph: Graph, reference: int = 0) -> Mapping[int, int]:
@@ -41,6 +42,18 @@ def cut_off(graph: Graph, reference: int = 0) -> Mapping[int, int]:
     return found
 
 
+def _leads(graph: Graph, reference: int, index: int) -> bool:
+    """Whether there is a path, in a network of several inputs; in others there is one."""
+    nodes = graph.nodes
+    if len(nodes) < 2 or not isinstance(nodes[1].op, FurtherInput):
+        return True
+    reached = {reference}
+    for node in nodes[reference + 1 : index + 1]:
+        if not isinstance(node.op, FurtherInput) and not reached.isdisjoint(node.inputs):
+            reached.add(node.index)
+    return index in reached
+
+
 def check_reached(graph: Graph, index: int, reference: int = 0) -> None:
     """Refuse a layer to which nothing leads from the reference map.
 
@@ -55,6 +68,11 @@ def check_reached(graph: Graph, index: int, reference: int = 0) -> None:
         raise UnitError(
             f"no field: '{nodes[reference].name}' is after '{name}', so nothing leads from there "
             "to it; choose a layer after it, or fields relative to the input"
+        )
+    if not _leads(graph, reference, index):
+        raise UnitError(
+            f"no field: nothing leads from '{nodes[reference].name}' to '{name}', which reads "
+            "other inputs alone; choose fields relative to one of these"
         )
     empty = cut_off(graph, reference).get(index)
     if empty is not None:

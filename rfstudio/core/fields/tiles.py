@@ -150,7 +150,9 @@ def _reasons(graph: Graph, local: Sequence[Fields], nodes: Sequence[Node]) -> tu
     found = []
     for node in nodes[1:]:
         op = node.op
-        if any(type(x) is Whole for x in node.rules):
+        if isinstance(op, ops.FurtherInput):
+            found.append(f"'{node.name}' is an input of its own, which is not cut into these tiles")
+        elif any(type(x) is Whole for x in node.rules):
             what = "" if is_context(op, node.rules) else " and has no positions"
             found.append(f"'{node.name}' reads the whole map{what}")
         elif isinstance(op, ops.AdaptiveAvgPool | ops.AdaptiveMaxPool) or any(

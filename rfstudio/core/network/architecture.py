@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from operator import index
 from typing import ClassVar, Literal, TypeAlias
 
@@ -147,6 +148,25 @@ CONTAINERS: tuple[type[Container], ...] = (Sequence, Residual, Parallel, Repeat)
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """An input of a network beside its first one.
+
+    Attributes
+    ----------
+    name
+        What layers call it in `from`.
+    size
+        Size along each spatial axis, at the network's own input size.
+    channels
+        Number of its channels.
+    """
+
+    name: str
+    size: tuple[int, ...]
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
 class Architecture(Shown):
     """A network as its author wrote it.
 
@@ -160,6 +180,10 @@ class Architecture(Shown):
         Number of input channels.
     layers
         The items, each reading the one before it unless it says otherwise.
+    input_name
+        A name of the input beside "input"; empty: it has none.
+    further_inputs
+        Inputs beside the first one, which is what the first item reads.
     """
 
     name: str = "untitled"
@@ -168,11 +192,23 @@ class Architecture(Shown):
     input_size: tuple[int, ...] = (224, 224)
     channels: int = 3
     layers: tuple[Item, ...] = ()
+    input_name: str = ""
+    further_inputs: tuple[Input, ...] = ()
 
     @property
     def axes(self) -> int:
         """Number of spatial axes: 1, 2 or 3."""
         return len(self.input_size)
+
+    def sizes_of_inputs(self, size: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """Return the sizes of the further inputs where the first one has `size`: in proportion."""
+        return tuple(
+            tuple(
+                max(round(Fraction(n * new, own)), 1)
+                for n, new, own in zip(x.size, size, self.input_size, strict=True)
+            )
+            for x in self.further_inputs
+        )
 
 
 def with_bodies(item: Item, bodies: tuple[tuple[Item, ...], ...]) -> Item:

@@ -75,6 +75,12 @@ def _joined_along(axis: int) -> ops.Joined:
 
 
 @lru_cache(maxsize=4096)
+def _input_of(size: tuple[int, ...], channels: int) -> ops.FurtherInput:
+    """Return what stands for an input beside the first: one object, too."""
+    return ops.FurtherInput(size=size, channels=channels)
+
+
+@lru_cache(maxsize=4096)
 def _part_of(start: int, stop: int) -> ops.ChannelSlice:
     """Return what takes one part of a split: one object, too."""
     return ops.ChannelSlice(start=start, stop=stop)
@@ -256,6 +262,7 @@ def expand(
     expansion = _Expansion(
         size, architecture.channels, batch_norm_training, known_rules, max_layers
     )
+    expansion.inputs(architecture)
     expansion.given.enter("", architecture.layers)
     expansion.body(architecture.layers, (), ("",), 0)
     graph = Graph(
@@ -302,6 +309,18 @@ class _Expansion:
         self.grown: set[int] = set()
         self._factors: dict[str, int] = {}
         self._known_rules = known_rules
+
+    def inputs(self, architecture: Architecture) -> None:
+        """Name the first input, and add the others."""
+        first = self.nodes[0]
+        if architecture.input_name:
+            self.paths.setdefault(architecture.input_name, 0)
+        sizes = architecture.sizes_of_inputs(first.size)
+        for given, size in zip(architecture.further_inputs, sizes, strict=True):
+            op = _input_of(size, given.channels)
+            rules = self.rules.setdefault((id(op), first.size), op.axis_rules(first.size))
+            index = self.paths[given.name] = len(self.nodes)
+            self.nodes.append(Node(index, given.name, op, (0,), size, given.channels, None, rules))
 
     # Each method takes the node that the item reads and returns the node that is its output.
 

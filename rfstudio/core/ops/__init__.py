@@ -42,6 +42,7 @@ from rfstudio.core.ops.channels import *
 from rfstudio.core.ops.convolution import *
 from rfstudio.core.ops.custom import *
 from rfstudio.core.ops.dense import *
+from rfstudio.core.ops.further_input import *
 from rfstudio.core.ops.gate import *
 from rfstudio.core.ops.merge import *
 from rfstudio.core.ops.moves import *

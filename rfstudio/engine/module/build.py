@@ -26,6 +26,7 @@ from rfstudio.engine.module.initial import (
 from rfstudio.engine.module.layers import LAYERS, POSITIVE
 from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.module.layers.mixing import LinearModule
+from rfstudio.engine.module.layers.moving import FurtherInputModule
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
 
 _PLANS_KEPT = 64
@@ -128,10 +129,43 @@ class GraphModule(Scope):
         """Yield the module of every node, in order."""
         yield from self.by_index.values()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Compute the layer's map of `images`, (N, C, *size)."""
+    def forward(self, images: Tensor, *others: Tensor) -> Tensor:
+        """Compute the layer's map of `images`, (N, C, *size).
+
+        Parameters
+        ----------
+        images
+            The first input.
+        others
+            All further inputs, in their order; none: noise, the same each time.
+        """
         plan = self.plan(tuple(images.shape[2:]))
-        return plan.run(input_of(plan, images))
+        further = [x for x in self.layers() if isinstance(x, FurtherInputModule)]
+        if others:
+            self._give(further, others, images)
+        try:
+            return plan.run(input_of(plan, images))
+        finally:
+            for layer in further:
+                layer.given = None
+
+    def _give(
+        self, further: Sequence[FurtherInputModule], others: Sequence[Tensor], images: Tensor
+    ) -> None:
+        names = [x.name for x in self.architecture.further_inputs]
+        if len(others) != len(names):
+            raise GraphError(f"the network has {len(names)} further inputs, not {len(others)}")
+        graph = self.graph_at(tuple(images.shape[2:]))
+        for layer in further:
+            node = graph.nodes[graph.index(layer.label)]
+            given = others[names.index(layer.label)]
+            wanted = (len(images), node.channels, *node.size)
+            if tuple(given.shape) != wanted:
+                raise GraphError(
+                    f"the input '{node.name}' must have the shape {list(wanted)}, "
+                    f"not {list(given.shape)}"
+                )
+            layer.given = given
 
     @torch.no_grad()
     def warm(self, images: Tensor, norms: Sequence[BatchNormModule] | None = None) -> bool:
@@ -261,7 +295,7 @@ def weight_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 def is_same_network(a: Architecture, b: Architecture) -> bool:
     """Whether two documents are of one network, for images of whatever size."""
-    return (a.channels, a.layers) == (b.channels, b.layers)
+    return (a.channels, a.layers, a.further_inputs) == (b.channels, b.layers, b.further_inputs)
 
 
 def ancestors(graph: Graph, target: int) -> tuple[int, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rfstudio.core.network.architecture import Architecture, Item
+from rfstudio.core.network.architecture import INPUT, Architecture, Input, Item
 from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Node, Problems, Scalar, parse
 from rfstudio.formats.networks.graph_problems import add_graph_problems
 from rfstudio.formats.networks.item_reader import ItemReader
-from rfstudio.formats.networks.values import advice_for_number
+from rfstudio.formats.networks.values import advice_for_number, name_fault
 from rfstudio.formats.networks.wording import rendered, short, suggestion
 
 FORMAT = 1
@@ -14,10 +14,11 @@ FORMAT = 1
 
 CLIPBOARD = "<clipboard>"
 
-_KEYS = ("format", "name", "description", "reference", "input", "layers")
+_KEYS = ("format", "name", "description", "reference", "input", "inputs", "layers")
 _TEXTS = ("name", "description", "reference")
 _INPUT_KEYS = ("size", "channels")
 _MAX_AXES = 3
+_MOST_INPUTS = 64
 _MAX_INTEGER = 2**31 - 1
 
 
@@ -99,11 +100,24 @@ def _network(root: Node, problems: Problems) -> tuple[Architecture, ItemReader]:
     texts = {key: _text(fields[key], key, problems) for key in _TEXTS if key in fields}
     size: tuple[int, ...] = ()
     channels = 1
+    name, further = "", tuple[Input, ...]()
     if "input" in fields:
         size, channels = _input(fields["input"], problems)
+    elif "inputs" in fields:
+        found = _inputs(fields["inputs"], problems)
+        if found:
+            (name, size, channels), *others = found
+            further = tuple([Input(*x) for x in others])
     reader = ItemReader(problems, len(size) or None)
     layers = reader.items(fields["layers"]) if "layers" in fields else ()
-    architecture = Architecture(**texts, input_size=size, channels=channels, layers=layers)
+    architecture = Architecture(
+        **texts,
+        input_size=size,
+        channels=channels,
+        layers=layers,
+        input_name=name,
+        further_inputs=further,
+    )
     return architecture, reader
 
 
@@ -126,8 +140,10 @@ def _top_level(root: Node, problems: Problems) -> dict[str, Node]:
         ("input", "input: {size: [224, 224], channels: 3}"),
         ("layers", "layers: []"),
     ):
-        if required not in fields:
+        if required not in fields and not (required == "input" and "inputs" in fields):
             problems.add(root.mark, f"{required} is missing; write {example}")
+    if "input" in fields and "inputs" in fields:
+        problems.add(fields["inputs"].mark, "a network has either input or inputs, not both")
     return fields
 
 
@@ -152,6 +168,29 @@ def _text(node: Node, key: str, problems: Problems) -> str:
     quotes = f"; put it in quotes: '{short(node.text)}'" if isinstance(node, Scalar) else ""
     problems.add(node.mark, f"{key} must be a text, not {rendered(node)}{quotes}")
     return ""
+
+
+def _inputs(node: Node, problems: Problems) -> list[tuple[str, tuple[int, ...], int]]:
+    """Return the name, the size and the channels of each of several inputs."""
+    if not isinstance(node, Mapping) or not node.entries:
+        expected = "inputs must be names, each with {size: [224, 224], channels: 3}"
+        problems.add(node.mark, f"{expected}, not {rendered(node)}")
+        return []
+    if len(node.entries) > _MOST_INPUTS:
+        problems.add(node.mark, f"a network has at most {_MOST_INPUTS} inputs")
+        return []
+    found: list[tuple[str, tuple[int, ...], int]] = []
+    for key, value in node.entries:
+        # A name of an input follows the rules of a name of a layer, but may be "input".
+        message = "" if key.text == INPUT and not found else name_fault(key)
+        if message:
+            problems.add(key.mark, message)
+        size, channels = _input(value, problems)
+        if found and size and found[0][1] and len(size) != len(found[0][1]):
+            problems.add(value.mark, "all inputs of a network have the same number of axes")
+            size = found[0][1]
+        found.append((key.text, size or (found[0][1] if found else ()), channels))
+    return found
 
 
 def _input(node: Node, problems: Problems) -> tuple[tuple[int, ...], int]:

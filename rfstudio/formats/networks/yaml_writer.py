@@ -46,16 +46,30 @@ def write_yaml(architecture: Architecture) -> str:
         If the network exceeds the format: too large, nested too deeply, or with a text that no file
         can hold.
     """
-    sizes = ", ".join(map(str, architecture.input_size))
     lines = [
         f"format: {FORMAT}",
         *_text_lines("name", architecture.name),
         *(_text_lines("description", architecture.description) if architecture.description else ()),
         *(_text_lines("reference", architecture.reference) if architecture.reference else ()),
-        f"input: {{size: [{sizes}], channels: {architecture.channels}}}",
+        *_input_lines(architecture),
         *_body_lines("layers", architecture.layers, 0),
     ]
     return _checked(lines)
+
+
+def _input_lines(architecture: Architecture) -> Iterator[str]:
+    first = _input(architecture.input_size, architecture.channels)
+    if not architecture.input_name:
+        yield f"input: {first}"
+        return
+    yield "inputs:"
+    yield f"  {_plain_or_quoted(architecture.input_name, _PLAIN_IN_FLOW)}: {first}"
+    for x in architecture.further_inputs:
+        yield f"  {_plain_or_quoted(x.name, _PLAIN_IN_FLOW)}: {_input(x.size, x.channels)}"
+
+
+def _input(size: tuple[int, ...], channels: int) -> str:
+    return f"{{size: [{', '.join(map(str, size))}], channels: {channels}}}"
 
 
 def write_items(items: Iterable[Item]) -> str:

@@ -374,6 +374,11 @@ def _broadcast(_: ops.Broadcast, node: Node, __: Sequence[Node]) -> Written:
     return Written(_call("{0}.expand", "-1", node.channels, *node.size))
 
 
+@writer_for(ops.FurtherInput)
+def _further_input(_: ops.FurtherInput, __: Node, ___: Sequence[Node]) -> Written:
+    return Written("{0}")  # an argument of the module
+
+
 @writer_for(ops.Inset)
 def _inset(op: ops.Inset, node: Node, _: Sequence[Node]) -> Written:
     if node.location is None:  # before a concat along an axis, which does it by itself

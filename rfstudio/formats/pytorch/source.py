@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.core.network.graph import Graph, Node, expand
-from rfstudio.core.ops import Split
+from rfstudio.core.ops import FurtherInput, Split
 from rfstudio.formats.pytorch.ops import Written, written, written_to_size
 from rfstudio.formats.pytorch.parts import PARTS
 
@@ -142,8 +142,9 @@ def _class_lines(
         if operation.module:
             yield f"        self.{names[index]} = {operation.module}"
     yield ""
-    yield "    def forward(self, x):"
     variables = _variables(graph, names, operations)
+    further = [names[i] for i in range(len(names)) if _is_input(graph.nodes[i]) and i]
+    yield f"    def forward({', '.join(['self', 'x', *further])}):"
     if variables[0] != "x":
         yield f"        {variables[0]} = x"
     for index, operation in operations.items():
@@ -165,14 +166,21 @@ def _variables_read(graph: Graph, index: int) -> tuple[int, ...]:
 
 def _outputs(graph: Graph) -> tuple[int, ...]:
     """Return the nodes that no other reads; the last node is always one of them."""
-    read = {x for node in graph.nodes for x in node.inputs}
+    read = {x for node in graph.nodes if not _is_input(node) for x in node.inputs}
     last = len(graph.nodes) - 1
-    return tuple(x for x in range(last + 1) if x == last or (x and x not in read))
+    inputs = {x.index for x in graph.nodes if _is_input(x)}
+    return tuple(x for x in range(last + 1) if x == last or x not in inputs | read)
+
+
+def _is_input(node: Node) -> bool:
+    return node.op is None or isinstance(node.op, FurtherInput)
 
 
 def _is_passed(node: Node, operation: Written) -> bool:
     """Whether a node is what it reads, of no interest to a reader of the source."""
-    return operation.call == "{0}" and (node.location is None or isinstance(node.op, Split))
+    return _is_input(node) or (
+        operation.call == "{0}" and (node.location is None or isinstance(node.op, Split))
+    )
 
 
 def _variables(graph: Graph, names: list[str], operations: dict[int, Written]) -> list[str]:
@@ -182,7 +190,9 @@ def _variables(graph: Graph, names: list[str], operations: dict[int, Written]) -
     held_by = list(range(last + 1))
     needed_until = list(range(last + 1))
     for node in graph.nodes:
-        if node.index and _is_passed(node, operations[node.index]):
+        if _is_input(node):
+            continue
+        if _is_passed(node, operations[node.index]):
             held_by[node.index] = held_by[node.inputs[0]]
             continue
         for source in _variables_read(graph, node.index):
@@ -193,10 +203,13 @@ def _variables(graph: Graph, names: list[str], operations: dict[int, Written]) -
     # For each node the next one that has a line.
     following = [last + 1] * (last + 1)
     for index in range(last, 0, -1):
-        following[index - 1] = index if held_by[index] == index else following[index]
+        has_line = held_by[index] == index and not _is_input(graph.nodes[index])
+        following[index - 1] = index if has_line else following[index]
     named = [
-        "x" if until <= after else name
-        for until, after, name in zip(needed_until, following, names, strict=True)
+        "x" if until <= after and not isinstance(node.op, FurtherInput) else name
+        for until, after, name, node in zip(
+            needed_until, following, names, graph.nodes, strict=True
+        )
     ]
     return [named[x] for x in held_by]
 

@@ -431,7 +431,19 @@ def _paths(layers: Iterable[LayerAnalysis], unit: UnitView | None) -> set[str | 
 
 
 def _input_record(analysis: Analysis) -> dict[str, Any]:
-    return {"size": list(analysis.input_size), "channels": analysis.architecture.channels}
+    architecture, nodes = analysis.architecture, analysis.graph.nodes
+    record: dict[str, Any] = {
+        "size": list(analysis.input_size),
+        "channels": architecture.channels,
+    }
+    if architecture.input_name:
+        record["name"] = architecture.input_name
+    if architecture.further_inputs:
+        record["further"] = [
+            {"name": x.name, "size": list(nodes[i].size), "channels": x.channels}
+            for i, x in enumerate(architecture.further_inputs, 1)
+        ]
+    return record
 
 
 def layer_record(layer: LayerAnalysis) -> dict[str, Any]:

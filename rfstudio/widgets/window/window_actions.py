@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolBar, QToolButto
 from rfstudio.app.files.presets import preset_families
 from rfstudio.app.state.image_source import Shape, sample_images
 from rfstudio.app.studio import Studio
-from rfstudio.core.network.architecture import INPUT
 from rfstudio.widgets.parts.fields import take_over_typed
 from rfstudio.widgets.parts.theme import Scheme, icon
 from rfstudio.widgets.stack.panel import StackPanel
@@ -138,8 +137,9 @@ class WindowActions(QObject):
             "Fields relative to this layer", lambda: analysis.set_reference(selection.layer)
         )
         self.fields_from_input = self._action(
-            "Fields relative to the input", lambda: analysis.set_reference(INPUT)
+            "Fields relative to the input", analysis.take_next_input
         )
+        self.fields_from_input.setToolTip("Again: to the next one of several inputs")
         self.training = self._action("Batch norm as in training", None)
         self.training.setCheckable(True)
         self.training.setToolTip("In training, batch norm takes its statistics from the whole map")

@@ -175,7 +175,7 @@ def _of_layer(
                 f"whole image. {_locally(node, local[node.index])}",
                 "note",
             )
-        if op is not None and op.context in _MAY_MISS:
+        if op is not None and op.context in _MAY_MISS and not isinstance(op, ops.FurtherInput):
             # The copies of a repeat share their rules.
             blind = blind_by_rules.get(id(node.rules))
             if blind is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TypeVar
+from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch import Tensor
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
 from rfstudio.engine.module.boxes import Part
-from rfstudio.engine.module.layers.base import Evaluate, LayerModule
+from rfstudio.engine.module.layers.base import Evaluate, LayerModule, Pull
 from rfstudio.engine.module.layers.module_table import LAYERS, POSITIVE
 from rfstudio.engine.module.layers.positive import as_it_is
 
@@ -83,4 +84,38 @@ class SumOfGroup(GroupModule[ops.Mixer]):
     is_mean = False
 
 
+@LAYERS.entry(ops.FurtherInput)
+class FurtherInputModule(LayerModule[ops.FurtherInput]):
+    """An input beside the first one: the images that are given, or noise, the same each time.
+
+    Attributes
+    ----------
+    given
+        The images, (N, C, *size); None: noise.
+    """
+
+    keeps = "nothing"
+    given: Tensor | None = None
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        del sources
+        where = (slice(None), slice(None), *(slice(*span) for span in target.box))
+        source = torch.Generator().manual_seed(crc32(self.label.encode()))
+        noise = torch.randn((1, node.channels, *node.size), generator=source)
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            images = noise if self.given is None else self.given
+            found = images[where].to(inputs[0])
+            return found.expand(len(inputs[0]), *found.shape[1:])
+
+        return evaluate
+
+    def bind_pull(  # noqa: D102
+        self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
+    ) -> Pull:
+        del node, sources, target, channels
+        return lambda _gradient, _stored: [None]
+
+
 POSITIVE.family(ops.Move)(as_it_is)
+POSITIVE.entry(ops.FurtherInput)(as_it_is)
