@@ -15,13 +15,14 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from rfstudio import __version__
+from rfstudio.app.files.log_file import LOGGER, end_log, start_log
 from rfstudio.app.files.opening import Opening, opening_for, remembered_choice
 from rfstudio.app.files.recovery import Recovery
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.theme import apply_scheme
-from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text
+from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text, versions_text
 from rfstudio.widgets.window.main_window import MainWindow
 from rfstudio.widgets.window.questions import Questions
 
@@ -54,8 +55,10 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
         If there is no such network or image, or this Qt is known to crash.
     """
     application = make_application()
+    log = start_log(versions_text())
     check_references()
     window = make_window(network, image)
+    window.closed.connect(partial(end_log, log))
     sys.excepthook = _reporter(window)
     # Ctrl+C in the terminal ends the program, as it does any other.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -214,6 +217,7 @@ def _reporter(window: MainWindow) -> _Hook:
         if isinstance(error, RFStudioError):
             window.status.tell(str(error))
         elif isinstance(error, Exception):
+            LOGGER.error("unexpected error", exc_info=(kind, error, trace))
             text = report_text(kind, error, trace)
             shown = window.findChild(CrashDialog)
             if shown is not None and shown.isVisible():

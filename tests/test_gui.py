@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QUrl
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from rfstudio import gui
+from rfstudio import __version__, gui
+from rfstudio.app.files.log_file import end_log, log_file, start_log
 from rfstudio.core.errors import RFStudioError, UnknownLayerError
+from rfstudio.widgets.window.about_dialog import AboutDialog
 from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text
 from tests.narrowing import present
 
@@ -145,3 +148,35 @@ def test_that_neither_torch_nor_matplotlib_is_loaded_for_the_first_window() -> N
     )
     assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
     assert done.returncode == 0
+
+
+def test_that_errors_are_in_the_log_file_whose_folder_a_menu_opens(
+    window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = start_log("version 0")
+    report = gui._reporter(window)
+    report(ZeroDivisionError, ZeroDivisionError("oops"), None)
+    window.findChild(CrashDialog).close()
+    end_log(log)
+    text = log_file().read_text()
+    assert "started: version 0" in text
+    assert "ZeroDivisionError: oops" in text
+    opened: list[str] = []
+
+    def open_url(url: QUrl) -> bool:
+        opened.append(url.toLocalFile())
+        return True
+
+    monkeypatch.setattr("rfstudio.widgets.window.main_window.QDesktopServices.openUrl", open_url)
+    window.actions_.logs.trigger()
+    assert opened == [str(log_file().parent)]
+
+
+def test_that_the_about_box_has_versions_to_copy(window) -> None:
+    window.actions_.about.trigger()
+    dialog = window.findChild(AboutDialog)
+    dialog.copy.click()
+    copied = QApplication.clipboard().text()
+    assert __version__ in copied
+    assert str(log_file()) in copied
+    dialog.close()

@@ -51,7 +51,7 @@ def analysis_text(analysis: Analysis, reference: str) -> str:
     ]
     for given in architecture.further_inputs:
         size = sizes_text(analysis[given.name].output_size)
-        heading.append(f"{given.name} {size}, {_count(given.channels, 'channel')}")
+        heading.append(f"{given.name} {size}, {count_text(given.channels, 'channel')}")
     if architecture.reference:
         heading.append(architecture.reference)
     lines = [_title(" · ".join(heading))]

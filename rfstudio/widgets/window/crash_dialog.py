@@ -18,18 +18,24 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio import __version__
+from rfstudio.app.files.log_file import log_file
 
 _MOST = 5
 """Most reports that the dialog shows."""
+
+
+def versions_text() -> str:
+    """Return the versions in use and the platform, in a line."""
+    versions = f"RF Studio {__version__}, Python {platform.python_version()}, Qt {qVersion()}"
+    return f"{versions}, {platform.platform()}"
 
 
 def report_text(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> str:
     """Return the traceback with the versions in use."""
-    versions = f"RF Studio {__version__}, Python {platform.python_version()}, Qt {qVersion()}"
     lines = "".join(traceback.format_exception(kind, error, trace))
-    return f"{versions}, {platform.platform()}\n\n{lines}"
+    return f"{versions_text()}\n\n{lines}"
 
 
 class CrashDialog(QDialog):
@@ -42,7 +48,7 @@ class CrashDialog(QDialog):
         message = QLabel(
             "<b>An unexpected error occurred in the program.</b><br>"
             "Your network is still open; save it to be safe. "
-            "The text below helps to find the cause."
+            f"The text below helps to find the cause; it is also in {log_file()}."
         )
         message.setWordWrap(True)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

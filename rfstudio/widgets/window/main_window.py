@@ -6,8 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtCore import QSize, Qt, QUrl, Signal
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -17,8 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio import __version__
 from rfstudio.app.files.help_pages import help_pages
+from rfstudio.app.files.log_file import log_file
 from rfstudio.app.files.opening import LAST, remember_choice
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
@@ -36,6 +43,7 @@ from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.shelf.panel import ShelfPanel
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.table.panel import TablePanel
+from rfstudio.widgets.window.about_dialog import AboutDialog
 from rfstudio.widgets.window.command_palette import CommandPalette
 from rfstudio.widgets.window.destinations import (
     Destination,
@@ -287,6 +295,7 @@ class MainWindow(QMainWindow):
         self.actions_.keys.triggered.connect(self._show_keys)
         self.actions_.documentation.triggered.connect(self._show_documentation)
         self.actions_.about.triggered.connect(self._show_about)
+        self.actions_.logs.triggered.connect(self._open_logs)
 
     # --- doing ----------------------------------------------------------------------------------
 
@@ -350,12 +359,13 @@ class MainWindow(QMainWindow):
         shown.activateWindow()
 
     def _show_about(self) -> None:
-        self.files.questions.tell(
-            self,
-            f"RF Studio {__version__} shows exactly what a unit of a vision network sees.\n\n"
-            "Its numbers follow Araujo, Norris, Sim (Distill 2019) and "
-            "Luo, Li, Urtasun, Zemel (NIPS 2016).",
-        )
+        AboutDialog(self).open()
+
+    def _open_logs(self) -> None:
+        folder = log_file().parent
+        folder.mkdir(parents=True, exist_ok=True)
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self.status.tell(f"The log files are in {folder}")
 
     def _follow_pins(self) -> None:
         """Draw the growth of pinned networks, and say what is pinned."""

@@ -67,6 +67,7 @@ class WindowActions(QObject):
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.keys = self._action("Keys…", None, "F1")
         self.documentation = self._action("Documentation", None, "Shift+F1")
+        self.logs = self._action("Open the folder of log files", None)
         self.about = self._action("About RF Studio", None)
         self._make_analysis_actions()
 
@@ -247,8 +248,9 @@ class WindowActions(QObject):
         view.addSeparator()
         self._add_schemes(view.addMenu("Appearance"))
         help_menu = bar.addMenu("&Help")
-        helps = [self.anything, self.documentation, self.palette, self.keys, self.about]
-        help_menu.addActions(helps)
+        help_menu.addActions([self.anything, self.documentation, self.palette, self.keys])
+        help_menu.addSeparator()
+        help_menu.addActions([self.logs, self.about])
 
     def fill_toolbar(self, bar: QToolBar) -> None:
         """Put the most used actions into the toolbar."""
