@@ -11,6 +11,8 @@ from rfstudio.core.advice.task_rules import Task
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.tiles import TilePlan, tile_plan
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.process.running import CancelToken, Report
 
 Size = int | tuple[int, ...]
 """One number for all axes, or one per axis."""
@@ -127,6 +129,29 @@ def advise(
         assert one is not None
         objects = [one]
     return advice_for(analysis, objects, task=task, layers=layers)
+
+
+def advice_work(
+    architecture: Architecture,
+    objects: Sequence[Sequence[int]] | Path,
+    task: Task | None,
+    token: CancelToken,
+    report: Report,
+) -> Advice:
+    """Return advice, as work for a worker process; see `advise`.
+
+    Parameters
+    ----------
+    architecture, objects, task
+        As for `advise`.
+    token
+        Polled before the work begins.
+    report
+        Receives what is done now, in words.
+    """
+    token.check()
+    report(0.1, "trying changes")
+    return advise(architecture, objects=objects, task=task)
 
 
 def _given(size: Size | None) -> tuple[int, ...] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
+from rfstudio.app.advising import Advising
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.effective.erf_view import ErfView
@@ -19,6 +20,7 @@ from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.image_source import SHAPES, ImageSource, Shape
+from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.network.architecture import Architecture, Layer
@@ -65,6 +67,8 @@ class Studio(QObject):
         self.recent = RecentFiles(self.settings, self)
         self.runner = runner
         self.importing = Importing(runner, self)
+        self.boxes = ObjectBoxes(self)
+        self.advising = Advising(self.document, self.analysis, runner, self)
         self.erf_session: ErfSession | None = None
         self.following: UnitFollowing | None = None
         if runner is not None:

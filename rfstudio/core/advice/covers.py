@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from rfstudio.core.advice.effective_sizes import effective_size
 from rfstudio.core.advice.proposals import Proposal, proposals_for
@@ -121,11 +122,7 @@ def advice_for(
         and not any(y.whole for y in x.local_fields)
     ]
     sizes = [_shorter_side(x) for x in chosen]
-    firsts = []
-    for times in (1, 2, 3):
-        wanted = times * max(longest)
-        found = (x.name for x, size in zip(chosen, sizes, strict=True) if size >= wanted)
-        firsts.append(next(found, None))
+    firsts = _firsts([x.name for x in chosen], sizes, max(longest))
     lasts = _last_of_each_jump(chosen)
     effective = {x.name: effective_size(analysis, x) for x in lasts}
     if firsts[0] is not None and firsts[0] not in effective:
@@ -155,7 +152,7 @@ def advice_for(
     is_enough = firsts[2] is not None and max(known, default=max(longest)) >= max(longest)
     return Advice(
         covers,
-        (firsts[0], firsts[1], firsts[2]),
+        firsts,
         analysis.critical_layers,
         analysis.border_layers(),
         analysis.input_range,
@@ -163,6 +160,28 @@ def advice_for(
         levels,
         () if task is None else rules_for(task, analysis, levels, longest),
     )
+
+
+Firsts: TypeAlias = tuple[str | None, str | None, str | None]
+"""The first layers that see one, two and three times a size; None where no layer does."""
+
+
+def first_covering(analysis: Analysis, size: int) -> Firsts:
+    """Return the first convolutions and pools whose local field is 1, 2 and 3 times a size."""
+    layers = [
+        x
+        for x in analysis.layers
+        if is_window_layer(x.node) and not any(y.whole for y in x.local_fields)
+    ]
+    return _firsts([x.name for x in layers], [*map(_shorter_side, layers)], size)
+
+
+def _firsts(names: Sequence[str], sizes: Sequence[int], size: int) -> Firsts:
+    one, two, three = (
+        next((x for x, n in zip(names, sizes, strict=True) if n >= times * size), None)
+        for times in (1, 2, 3)
+    )
+    return one, two, three
 
 
 def _last_of_each_jump(layers: Sequence[LayerAnalysis]) -> list[LayerAnalysis]:

@@ -13,7 +13,7 @@ from rfstudio.core.fields.analysis import Analysis
 Task = Literal["detection", "segmentation", "classification"]
 """What a network is for."""
 
-TASKS: tuple[str, ...] = get_args(Task)
+TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)

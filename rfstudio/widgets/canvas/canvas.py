@@ -13,12 +13,14 @@ from rfstudio.app.effective.pins import Pins
 from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.image_source import ImageSource
+from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.canvas.composer import SceneComposer, field_of, surroundings
 from rfstudio.widgets.canvas.map_inset import MapInset
 from rfstudio.widgets.canvas.modes import BlockMode, CanvasMode, ModeButton, PixelMode, TilesMode
+from rfstudio.widgets.canvas.objects_mode import ObjectsMode
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight, Sight, sight_of
@@ -54,6 +56,8 @@ class Canvas(Column):
         The widget around it.
     settings
         Where the switches are remembered; the user's own settings if None.
+    boxes
+        The boxes around objects that are drawn here.
 
     Signals
     -------
@@ -72,6 +76,7 @@ class Canvas(Column):
         parent: QWidget | None = None,
         *,
         settings: Settings | None = None,
+        boxes: ObjectBoxes | None = None,
     ) -> None:
         super().__init__(parent)
         self._session = session
@@ -89,6 +94,7 @@ class Canvas(Column):
         self._mode: CanvasMode | None = None
         self._good: Scene | None = None
         self._broken = ""
+        self._boxes = boxes or ObjectBoxes(self)
         self._build(settings or Settings())
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow)
@@ -161,6 +167,7 @@ class Canvas(Column):
             "pixel": PixelMode(self._session, self._selection, self),
             "block": BlockMode(self._session, self._selection, self),
             "tiles": TilesMode(self._session, self._selection, self),
+            "objects": ObjectsMode(self._session, self._selection, self._boxes, self),
         }
         self.mode_button = ModeButton(self.view.viewport())
         self.mode_button.move(_LEFT_AXIS, 6)
@@ -189,6 +196,7 @@ class Canvas(Column):
         self.slices.slice_chosen.connect(self._show_slice)
         self.switches.switched.connect(self._refresh)
         self.view.pointed.connect(self._point)
+        self.view.released.connect(self._release)
         self.view.hovered_over.connect(self._hover)
         self.view.stepped.connect(self._step)
         self.view.jumped.connect(self._jump)
@@ -232,7 +240,9 @@ class Canvas(Column):
 
     def _choose_mode(self, key: str) -> None:
         self._mode = self.modes.get(key)
+        self.caption.forget()
         self._refresh()
+        self.arrange()
 
     def _show_mode(self) -> None:
         """Draw another answer of the mode."""
@@ -348,6 +358,10 @@ class Canvas(Column):
             return
         position = self._layer.plane.position_of(point, self._slice)
         self._selection.select_unit(self._layer.grid.nearest(position))
+
+    def _release(self) -> None:
+        if self._mode is not None:
+            self._mode.release()
 
     def _hover(self, point: QPointF | None) -> None:
         self._pointer = point

@@ -88,6 +88,14 @@ MODES = (
         "change the size of all, Left and Right go to the next.",
         "4",
     ),
+    ModeKind(
+        "objects",
+        "Objects",
+        "Objects: which layers see them whole",
+        "Which layers see objects whole: drag a box around each, click one to remove it; "
+        "Measure › Advise… says more.",
+        "5",
+    ),
 )
 
 
@@ -106,7 +114,9 @@ class ModeButton(QToolButton):
         super().__init__(parent)
         self.setObjectName("canvas_mode")
         self.setAccessibleName("What the canvas shows")
-        self.setToolTip("What the canvas shows: a unit, a pixel, a block or tiles (keys 1 to 4)")
+        self.setToolTip(
+            "What the canvas shows: a unit, a pixel, units, tiles, objects (keys 1 to 5)"
+        )
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -188,6 +198,9 @@ class CanvasMode(QObject):
     def drag(self, position: Sequence[float]) -> None:
         """Take the pointer at a position, with the button down."""
 
+    def release(self) -> None:
+        """Take the end of a click or a drag."""
+
     def hover(self, position: Sequence[float] | None) -> None:
         """Take the pointer at a position; None when it has left."""
 
@@ -227,18 +240,18 @@ class PixelMode(CanvasMode):
         return tuple(max(0, min(p, n - 1)) for p, n in zip(self._wanted, size, strict=True))
 
     def press(self, position: Sequence[float]) -> None:  # noqa: D102 - as of any mode
-        pixel = _pixel_at(position)
+        pixel = pixel_at(position)
         self._is_held = not (self._is_held and pixel == self._wanted)
         self._go(pixel)
 
     def drag(self, position: Sequence[float]) -> None:  # noqa: D102
         self._is_held = True
-        self._go(_pixel_at(position))
+        self._go(pixel_at(position))
 
     def hover(self, position: Sequence[float] | None) -> None:  # noqa: D102
         if position is None or self._is_held:
             return
-        pixel = _pixel_at(position)
+        pixel = pixel_at(position)
         size = self._analysis.reference_size
         if all(0 <= p < n for p, n in zip(pixel, size, strict=True)):
             self._go(pixel)
@@ -580,7 +593,8 @@ def _strides(plan: TilePlan) -> str:
     return "in one row" if texts == ["–"] else f"every {' × '.join(texts)}&nbsp;px"
 
 
-def _pixel_at(position: Sequence[float]) -> tuple[int, ...]:
+def pixel_at(position: Sequence[float]) -> tuple[int, ...]:
+    """Return the pixel under a position."""
     return tuple(int(np.floor(x + 0.5)) for x in position)
 
 

@@ -127,6 +127,8 @@ class Scene:
         Centre of the unit.
     tiles
         What each tile of an image reads; overlaps are darker.
+    boxes
+        Boxes around objects.
     cells
         The units of a block, from centre to centre.
     field
@@ -153,6 +155,7 @@ class Scene:
     centres: tuple[Centres, Centres] | None = None
     marker: QPointF | None = None
     tiles: tuple[QRectF, ...] = ()
+    boxes: tuple[QRectF, ...] = ()
     cells: QRectF | None = None
     field: QRectF | None = None
     pins: tuple[Pinned, ...] = ()

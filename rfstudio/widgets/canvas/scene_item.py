@@ -120,6 +120,7 @@ class SceneItem(QGraphicsItem):
         self._draw_pins(painter)
         self._draw_regions(painter)
         self._draw_cells(painter)
+        self._draw_boxes(painter)
         self._draw_marker(painter)
 
     def inset(self, transform: QTransform) -> tuple[QRectF, QRectF] | None:
@@ -292,6 +293,15 @@ class SceneItem(QGraphicsItem):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(_line_pen(painter, HALO, 1.0))
         painter.drawRects(list(scene.tiles))
+
+    def _draw_boxes(self, painter: QPainter) -> None:
+        """Draw the boxes around objects."""
+        if not self._scene.boxes:
+            return
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, width in ((HALO, 4.0), (NESTED, 2.2)):
+            painter.setPen(_line_pen(painter, colour, width))
+            painter.drawRects(list(self._scene.boxes))
 
     def _draw_cells(self, painter: QPainter) -> None:
         """Draw the units of a block."""

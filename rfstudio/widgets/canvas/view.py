@@ -51,6 +51,8 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         A point of the plane was clicked or dragged to, as QPointF, and whether it was dragged to.
     hovered_over
         The pointer is over a point of the plane, as QPointF; None when it left.
+    released
+        The left button was released.
     stepped
         Arrow keys: by how many units (down, right), and whether Shift was down.
     jumped
@@ -65,6 +67,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
 
     pointed = Signal(QPointF, bool)
     hovered_over = Signal(object)
+    released = Signal()
     stepped = Signal(int, int, bool)
     jumped = Signal(object, bool)
     menu_wanted = Signal(object)
@@ -252,6 +255,8 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         if self._grip is not None:
             self._grip = None
             self._show_cursor()
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self.released.emit()
         event.accept()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name

@@ -44,6 +44,7 @@ from rfstudio.widgets.shelf.panel import ShelfPanel
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.table.panel import TablePanel
 from rfstudio.widgets.window.about_dialog import AboutDialog
+from rfstudio.widgets.window.advise_dialog import AdviseDialog
 from rfstudio.widgets.window.command_palette import CommandPalette
 from rfstudio.widgets.window.destinations import (
     Destination,
@@ -101,6 +102,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.studio = studio
         self._unshared: list[QDockWidget] = []
+        self.advice: AdviseDialog | None = None
         self.setWindowIcon(icon("rfstudio"))
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
@@ -121,6 +123,7 @@ class MainWindow(QMainWindow):
             studio.images,
             studio.erf,
             settings=studio.settings,
+            boxes=studio.boxes,
         )
         self.status = Status()
         self.tabs = QTabWidget()
@@ -292,6 +295,7 @@ class MainWindow(QMainWindow):
         self.actions_.anything.triggered.connect(self.palette_.go_to_anything)
         self.actions_.copy_picture.triggered.connect(self.canvas.copy_picture)
         self.actions_.copy_panel.triggered.connect(self._copy_panel)
+        self.actions_.advise.triggered.connect(self.show_advice)
         self.actions_.keys.triggered.connect(self._show_keys)
         self.actions_.documentation.triggered.connect(self._show_documentation)
         self.actions_.about.triggered.connect(self._show_about)
@@ -312,6 +316,15 @@ class MainWindow(QMainWindow):
             *additions(self.stack.add),
             *presets_of(self.files.open_preset),
         ]
+
+    def show_advice(self) -> None:
+        """Open the dialog for advice, or bring it to the front."""
+        if self.advice is None:
+            studio = self.studio
+            self.advice = AdviseDialog(studio.advising, studio.analysis, studio.boxes, self)
+        self.advice.show()
+        self.advice.raise_()
+        self.advice.activateWindow()
 
     def _go_to(self, part: QWidget) -> None:
         """Move the focus to a part, whose panel may be closed."""

@@ -64,6 +64,11 @@ class WindowActions(QObject):
         self.anything.setToolTip(
             "Find a layer by its path, an operation, a command, a preset or a setting (Ctrl+K)"
         )
+        self.advise = self._action("Advise…", None, "Ctrl+Shift+A")
+        self.advise.setToolTip(
+            "Which layers see objects of a size, rules of a task, and changes that help "
+            "(Ctrl+Shift+A)"
+        )
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.keys = self._action("Keys…", None, "F1")
         self.documentation = self._action("Documentation", None, "Shift+F1")
@@ -236,6 +241,8 @@ class WindowActions(QObject):
         self._stack.fill_menu(edit)
         measure = bar.addMenu("&Measure")
         measure.addActions([self.measure, self.follow, self.measure_more, self.cancel])
+        measure.addSeparator()
+        measure.addAction(self.advise)
         view = bar.addMenu("&View")
         view.addActions(views)
         view.addSeparator()
