@@ -121,7 +121,31 @@ class Windows(Rules):
         if any(x.is_position for x in view.dims[place].digits):
             mixed = [x.size for x in view.dims[place].digits if x.is_position]
             view = self._to_channels(view, place, prod(mixed))
+        if self._stays_in_blocks(view, record, moving, where):
+            return self._over_blocks(view, record, place, moving)
         return self._windowed(view, record, place, moving, where)
+
+    def _stays_in_blocks(
+        self, view: View, record: Record, moving: Sequence[int], where: Mapping[int, int]
+    ) -> bool:
+        """Whether a window keeps sizes and slides inside blocks, at whose borders it is padded."""
+        if any(record.shape[i] != view.dims[i].size or i not in where for i in moving):
+            return False
+        found = [(i, x) for i in moving for x in view.dims[i].digits if x.axis == where[i]]
+        whole = all(x.stride * x.size == self.size(view)[x.axis] for _, x in found)
+        return not whole and len({i for i, _ in found}) == len(found)
+
+    def _over_blocks(self, view: View, record: Record, place: int, moving: Sequence[int]) -> View:
+        """Read all of each block in place of a window that slides inside it."""
+        out = record.options["out"]
+        others = [x for i, d in enumerate(view.dims) if i != place for x in d.digits]
+        total = out * prod(x.size for x in others if x.axis == CHANNEL)
+        self.maps.remark(
+            "guessed", "a window slides inside blocks; it is assumed to read all of its block"
+        )
+        view = self.maps.mixed(view, moving, record.label, total)
+        dims = [Dim() if i == place else d for i, d in enumerate(view.dims)]
+        return replace(view, dims=with_inner_channels(with_channels(dims), place, out))
 
     def _over_stack(self, view: View, record: Record, place: int, stacked: Sequence[int]) -> View:
         """Read a convolution that slides over channels, such as stacked maps, and over axes."""

@@ -309,3 +309,22 @@ class ConvolvesPatches(Pair):
         y = self.mix(functional.avg_pool2d(self.patch(patches), 3, 1, 1).flatten(1))
         result: Tensor = y.view(n, h // 4, w // 4, 8).permute(0, 3, 1, 2)
         return result
+
+
+@idiom(3, 16, 24)
+class Stripes(Pair):
+    """Attention in stripes with a convolution inside each, as CSWin has it."""
+
+    def between(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        y = x.view(n, c, h // 8, 8, w // 4, 4).permute(0, 2, 4, 1, 3, 5).reshape(-1, c, 8, 4)
+        near = self.near(y)
+        y = y.flatten(2).transpose(1, 2)
+        y = functional.scaled_dot_product_attention(y, y, y).transpose(1, 2).view_as(near) + near
+        y = y.view(n, h // 8, w // 4, c, 8, 4).permute(0, 3, 1, 4, 2, 5)
+        result: Tensor = y.reshape(n, c, h, w)
+        return result
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.near = nn.Conv2d(8, 8, 3, padding=1, groups=8)
