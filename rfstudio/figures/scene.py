@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from rfstudio.core.network.physical import sized_text
 from rfstudio.figures.style import FigureError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from rfstudio.core.fields.analysis import Analysis, UnitView
     from rfstudio.core.metrics.metrics import Frame
+    from rfstudio.core.network.physical import Axis
 
 Interval: TypeAlias = tuple[int, int]
 """First and last pixel, inclusive."""
@@ -152,14 +154,16 @@ def scene_of_view(
     `jump` is that of its layer, None where it has none; the others are as in `scene_of`.
     """
     theoretical, visible = unit.theoretical_region, unit.visible_region
-    numbers = [] if theoretical is None else [_size_text("theoretical field", theoretical)]
+    numbers = (
+        [] if theoretical is None else [_size_text("theoretical field", theoretical, unit.axes)]
+    )
     near = None if unit.local_region == theoretical else unit.local_region
     if near is not None:
-        numbers.append(_size_text("local field", near))
+        numbers.append(_size_text("local field", near, unit.axes))
     if visible is None:
         numbers.append("nothing visible")
     else:
-        numbers.append(_size_text("visible", visible))
+        numbers.append(_size_text("visible", visible, unit.axes))
         numbers.append(f"coverage {100 * unit.coverage:.3g} % of the image")
     if unit.gridding:
         numbers.append(f"holes {100 * unit.gridding:.3g} %")
@@ -212,7 +216,7 @@ def scene_of_map(
                 (round(first), round(first) + n - 1)
                 for first, n in zip(starts, frame.field_size, strict=True)
             )
-    numbers = [] if theoretical is None else [_size_text("theoretical field", theoretical)]
+    numbers = [] if theoretical is None else [_size_text("theoretical field", theoretical, ())]
     size = values.shape
     if len(size) == 3:
         first, last = visible[0] if visible else (0, size[0] - 1)
@@ -238,10 +242,11 @@ def _plane(values: Sequence[Any], missing: object) -> Any:
     return (missing, *values)[-2:]
 
 
-def _size_text(name: str, region: Sequence[Interval]) -> str:
-    sizes = _by([last - first + 1 for first, last in region])
+def _size_text(name: str, region: Sequence[Interval], axes: Sequence[Axis]) -> str:
+    sizes = [last - first + 1 for first, last in region]
+    text = sized_text(_by(sizes), axes, sizes)
     spans = " × ".join(f"{first} … {last}" for first, last in region)
-    return f"{name} {sizes} px ({spans})".replace("-", "−")
+    return f"{name} {text} ({spans})".replace("-", "−")
 
 
 def _by(sizes: Iterable[object]) -> str:

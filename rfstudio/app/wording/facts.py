@@ -21,6 +21,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.registry import BY_NAME, IN_SHORT
+from rfstudio.core.network.physical import sized_text
 from rfstudio.formats.tables.answer_records import paths_facts, paths_record
 
 
@@ -52,7 +53,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     else:
         yield Fact(
             "size",
-            _px(field_text(layer)),
+            sized_text(field_text(layer), layer.axes, layer.rf_size),
             "Size of what one unit sees, in pixels of the input.\n"
             "Along one path: r = 1 + Σ dilation · (kernel − 1) · jump before the layer.\n"
             + (
@@ -64,7 +65,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     if any(layer.is_global) and layer.local is not None:
         yield Fact(
             "local",
-            _px(local_text(layer)),
+            sized_text(local_text(layer), layer.axes, layer.local.rf_size),
             "Local field: what the convolutions see, where operations that read the whole map\n"
             "(gates, norms over the map, attention) are taken to read one position.",
         )

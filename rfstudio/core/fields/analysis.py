@@ -36,6 +36,7 @@ from rfstudio.core.fields.remarks.merge_remarks import Repairs
 from rfstudio.core.fields.unit_view import UnitView
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand, unchanged_by
+from rfstudio.core.network.physical import Axis
 from rfstudio.core.ops import NO_COSTS, Costs
 from rfstudio.core.shown import Shown, presenter
 
@@ -92,6 +93,14 @@ class Analysis(Shown):
     def input_size(self) -> tuple[int, ...]:
         """Size of the network's input along each axis, in pixels."""
         return self.graph.nodes[0].size
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """What each axis measures of that with respect to which fields are given, if it is known.
+
+        Empty for fields relative to a map, whose samples lie as far apart as its jump.
+        """
+        return () if self.reference else self.architecture.input_axes
 
     @property
     def reference_size(self) -> tuple[int, ...]:
@@ -169,6 +178,7 @@ class Analysis(Shown):
             self.local[index],
             self.costs[index],
             self.answers,
+            self.axes,
         )
 
     def __repr__(self) -> str:
@@ -241,7 +251,7 @@ class Analysis(Shown):
             theoretical = theoretical_region(self.fields[index], unit, size)
             positions = not any(x.whole for x in near)
             local = theoretical_region(near, unit, size) if positions else None
-        return UnitView(node.name, unit, size, theoretical, region, local)
+        return UnitView(node.name, unit, size, theoretical, region, local, self.axes)
 
     def projective(
         self, path: str, pixel: tuple[int, ...], reference: str | None = None

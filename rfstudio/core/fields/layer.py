@@ -14,6 +14,7 @@ from rfstudio.core.fields.other_numbers import OtherNumber, other_numbers_of
 from rfstudio.core.fields.paths import PathFields
 from rfstudio.core.network.architecture import INPUT, Location
 from rfstudio.core.network.graph import Node
+from rfstudio.core.network.physical import Axis, extents
 from rfstudio.core.ops import Costs, Op
 from rfstudio.core.shown import Shown
 
@@ -36,6 +37,9 @@ class LayerAnalysis(Shown):
         Its learned parameters and multiply-adds.
     answers
         Answers about the whole network, each computed at its first use.
+    axes
+        What each axis of the input measures; empty: nothing is known, or fields are relative to
+        another map.
     """
 
     node: Node
@@ -44,6 +48,7 @@ class LayerAnalysis(Shown):
     local_fields: Fields
     costs: Costs
     answers: Answers = field(repr=False, compare=False)
+    axes: tuple[Axis, ...] = ()
 
     def __repr__(self) -> str:
         size = "×".join(map(str, self.output_size))
@@ -99,6 +104,11 @@ class LayerAnalysis(Shown):
     def rf_size(self) -> tuple[int | None, ...]:
         """Largest size of the theoretical field over units, in pixels; None on a global axis."""
         return tuple(None if x is None else x[1] for x in self.rf_size_range)
+
+    @property
+    def rf_extent(self) -> tuple[float | None, ...] | None:
+        """Its size in the units of the input's axes; None without them, or on a global axis."""
+        return extents(self.axes, self.rf_size) if self.axes else None
 
     @property
     def rf_size_range(self) -> tuple[tuple[int, int] | None, ...]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.fields import backtrace
 from rfstudio.core.fields.other_numbers import OtherNumber, other_coverages
+from rfstudio.core.network.physical import Axis
 from rfstudio.core.shown import Pictured
 
 _TOO_MUCH_TO_FOLLOW = (
@@ -40,6 +41,8 @@ class UnitView(Pictured):
     local_region
         As `theoretical_region`, of the local field: operations that read a whole axis are taken
         to read one position.  None if the layer has no positions along some axis.
+    axes
+        What each axis of the reference map measures; empty: it is not known.
     """
 
     layer: str
@@ -48,6 +51,7 @@ class UnitView(Pictured):
     theoretical_region: tuple[Interval, ...] | None
     region: backtrace.Region = field(repr=False)
     local_region: tuple[Interval, ...] | None = None
+    axes: tuple[Axis, ...] = ()
 
     @property
     def is_bound(self) -> bool:

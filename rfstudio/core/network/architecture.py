@@ -15,6 +15,7 @@ from operator import index
 from typing import ClassVar, Literal, TypeAlias
 
 from rfstudio.core.errors import EditError, GraphError
+from rfstudio.core.network.physical import Axis
 from rfstudio.core.ops import Op, layers_named, with_layers_named
 from rfstudio.core.shown import Shown
 
@@ -184,6 +185,8 @@ class Architecture(Shown):
         A name of the input beside "input"; empty: it has none.
     further_inputs
         Inputs beside the first one, which is what the first item reads.
+    input_axes
+        What each axis of the input measures; empty: nothing is known of it.
     """
 
     name: str = "untitled"
@@ -194,6 +197,7 @@ class Architecture(Shown):
     layers: tuple[Item, ...] = ()
     input_name: str = ""
     further_inputs: tuple[Input, ...] = ()
+    input_axes: tuple[Axis, ...] = ()
 
     @property
     def axes(self) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rfstudio.core.network.architecture import INPUT, Architecture, Input, Item
+from rfstudio.core.network.physical import Axis
 from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Node, Problems, Scalar, parse
 from rfstudio.formats.networks.graph_problems import add_graph_problems
 from rfstudio.formats.networks.item_reader import ItemReader
@@ -16,7 +19,8 @@ CLIPBOARD = "<clipboard>"
 
 _KEYS = ("format", "name", "description", "reference", "input", "inputs", "layers")
 _TEXTS = ("name", "description", "reference")
-_INPUT_KEYS = ("size", "channels")
+_INPUT_KEYS = ("size", "channels", "axes")
+_AXIS_KEYS = ("name", "unit", "spacing", "window")
 _MAX_AXES = 3
 _MOST_INPUTS = 64
 _MAX_INTEGER = 2**31 - 1
@@ -108,6 +112,7 @@ def _network(root: Node, problems: Problems) -> tuple[Architecture, ItemReader]:
         if found:
             (name, size, channels), *others = found
             further = tuple([Input(*x) for x in others])
+    axes = _axes_of_first(fields, len(size), problems)
     reader = ItemReader(problems, len(size) or None)
     layers = reader.items(fields["layers"]) if "layers" in fields else ()
     architecture = Architecture(
@@ -117,6 +122,7 @@ def _network(root: Node, problems: Problems) -> tuple[Architecture, ItemReader]:
         layers=layers,
         input_name=name,
         further_inputs=further,
+        input_axes=axes,
     )
     return architecture, reader
 
@@ -201,9 +207,9 @@ def _input(node: Node, problems: Problems) -> tuple[tuple[int, ...], int]:
     fields = {key.text: value for key, value in node.entries}
     for key, _ in node.entries:
         if key.text not in _INPUT_KEYS:
-            near = suggestion(key.text, _INPUT_KEYS) or "; it has size, channels"
+            near = suggestion(key.text, _INPUT_KEYS) or f"; it has {', '.join(_INPUT_KEYS)}"
             problems.add(key.mark, f"input has no '{short(key.text)}'{near}")
-    for required in _INPUT_KEYS:
+    for required in ("size", "channels"):
         if required not in fields:
             problems.add(node.mark, f"input needs {required}")
     size = _size(fields["size"], problems) if "size" in fields else ()
@@ -213,6 +219,52 @@ def _input(node: Node, problems: Problems) -> tuple[tuple[int, ...], int]:
         if not channels:
             _note_number(fields["channels"], "channels", problems)
     return size, channels or 1
+
+
+def _axes_of_first(fields: dict[str, Node], count: int, problems: Problems) -> tuple[Axis, ...]:
+    """Return what the axes of the first input measure."""
+    node = fields.get("input")
+    if node is None:
+        inputs = fields.get("inputs")
+        if not isinstance(inputs, Mapping) or not inputs.entries:
+            return ()
+        (_, node), *others = inputs.entries
+        for _, other in others:
+            for key, _ in other.entries if isinstance(other, Mapping) else ():
+                if key.text == "axes":
+                    problems.add(key.mark, "only the first input has axes")
+    entries = node.entries if isinstance(node, Mapping) else ()
+    given = next((value for key, value in entries if key.text == "axes"), None)
+    if given is None:
+        return ()
+    if not isinstance(given, Listing) or (count and len(given.items) != count):
+        expected = "axes must be a list with {name, unit, spacing, window} for each axis"
+        problems.add(given.mark, f"{expected}, not {rendered(given)}")
+        return ()
+    return tuple([_axis(x, problems) for x in given.items])
+
+
+def _axis(node: Node, problems: Problems) -> Axis:
+    if not isinstance(node, Mapping):
+        expected = "an axis must be a mapping, as in {name: time, unit: ms, spacing: 20}"
+        problems.add(node.mark, f"{expected}, not {rendered(node)}")
+        return Axis()
+    found: dict[str, Any] = {}
+    for key, value in node.entries:
+        content = value.value if isinstance(value, Scalar) else None
+        if key.text not in _AXIS_KEYS:
+            near = suggestion(key.text, _AXIS_KEYS) or f"; it has {', '.join(_AXIS_KEYS)}"
+            problems.add(key.mark, f"an axis has no '{short(key.text)}'{near}")
+        elif key.text in ("name", "unit"):
+            found[key.text] = _text(value, key.text, problems)
+        elif isinstance(content, int | float) and not isinstance(content, bool):
+            if 0 < content < _MAX_INTEGER:
+                found[key.text] = content
+            else:
+                problems.add(value.mark, f"{key.text} must be above 0, and below 2^31")
+        else:
+            problems.add(value.mark, f"{key.text} must be a number, not {rendered(value)}")
+    return Axis(**found)
 
 
 def _size(node: Node, problems: Problems) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from typing import Any
 
 from rfstudio.core.errors import FormatError, RFStudioError
@@ -24,6 +25,7 @@ from rfstudio.core.network.architecture import (
     Sequence,
 )
 from rfstudio.core.network.growth import scale_text
+from rfstudio.core.network.physical import Axis
 from rfstudio.core.ops import Op
 from rfstudio.formats.networks.bounded_yaml import MAX_DEPTH, Problems, parse
 from rfstudio.formats.networks.scalars import is_text_everywhere
@@ -58,7 +60,7 @@ def write_yaml(architecture: Architecture) -> str:
 
 
 def _input_lines(architecture: Architecture) -> Iterator[str]:
-    first = _input(architecture.input_size, architecture.channels)
+    first = _input(architecture.input_size, architecture.channels, architecture.input_axes)
     if not architecture.input_name:
         yield f"input: {first}"
         return
@@ -68,8 +70,15 @@ def _input_lines(architecture: Architecture) -> Iterator[str]:
         yield f"  {_plain_or_quoted(x.name, _PLAIN_IN_FLOW)}: {_input(x.size, x.channels)}"
 
 
-def _input(size: tuple[int, ...], channels: int) -> str:
-    return f"{{size: [{', '.join(map(str, size))}], channels: {channels}}}"
+def _input(size: tuple[int, ...], channels: int, axes: tuple[Axis, ...] = ()) -> str:
+    measured = f", axes: [{', '.join(map(_axis, axes))}]" if axes else ""
+    return f"{{size: [{', '.join(map(str, size))}], channels: {channels}{measured}}}"
+
+
+def _axis(axis: Axis) -> str:
+    entries = {x.name: (getattr(axis, x.name), x.default) for x in fields(Axis)}
+    given = [f"{key}: {_value(value)}" for key, (value, usual) in entries.items() if value != usual]
+    return f"{{{', '.join(given)}}}"
 
 
 def write_items(items: Iterable[Item]) -> str:

@@ -11,9 +11,11 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rfstudio.core.network.physical import extent_text, extents
 
 if TYPE_CHECKING:
     from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
@@ -117,12 +119,14 @@ def analysis_table(layers: Iterable[LayerAnalysis], *, local: bool | None = None
     layers = list(layers)
     if local is None:
         local = any(any(x.is_global) and x.local is not None for x in layers)
+    measured = any(extent_text(x.axes, x.rf_size) for x in layers[:1])
     headers = (
         "layer",
         "op",
         "output",
         "channels",
         "field",
+        *(("extent",) if measured else ()),
         *(("local field",) if local else ()),
         "jump",
         "padding",
@@ -138,6 +142,7 @@ def analysis_table(layers: Iterable[LayerAnalysis], *, local: bool | None = None
             sizes_text(layer.output_size),
             str(layer.channels),
             field_text(layer),
+            *((_extent_cell(layer),) if measured else ()),
             *((local_text(layer),) if local else ()),
             steps_text(layer.jump),
             steps_text(layer.padding),
@@ -149,6 +154,12 @@ def analysis_table(layers: Iterable[LayerAnalysis], *, local: bool | None = None
         for layer in layers
     )
     return Table(headers, rows, tuple(x not in ("layer", "op", "alignment") for x in headers))
+
+
+def _extent_cell(layer: LayerAnalysis) -> str:
+    if all(x is None for x in layer.rf_size) or field_text(layer) == "none":
+        return MISSING
+    return extent_text(layer.axes, layer.rf_size)
 
 
 def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
@@ -175,6 +186,8 @@ def analysis_cells(layers: Sequence[LayerAnalysis]) -> tuple[list[str], list[lis
     headers = ["name", "op", "inputs", "channels", "parameters", "macs"]
     headers += [f"{name}_{axis}" for name in (*_PER_AXIS, "local_rf_size") for axis in axes]
     headers.append("depth")
+    if layers and layers[0].axes:
+        headers += [f"rf_extent_{axis}" for axis in axes]
     rows = []
     for layer in layers:
         ranges = layer.rf_size_range
@@ -193,7 +206,7 @@ def analysis_cells(layers: Sequence[LayerAnalysis]) -> tuple[list[str], list[lis
             layer.local.rf_size if layer.local else [None] * len(axes),
         ):
             cells += values
-        rows.append([*cells, layer.depth])
+        rows.append([*cells, layer.depth, *(layer.rf_extent or ())])
     return headers, rows
 
 
@@ -436,6 +449,8 @@ def _input_record(analysis: Analysis) -> dict[str, Any]:
         "size": list(analysis.input_size),
         "channels": architecture.channels,
     }
+    if architecture.input_axes:
+        record["axes"] = [asdict(x) for x in architecture.input_axes]
     if architecture.input_name:
         record["name"] = architecture.input_name
     if architecture.further_inputs:
@@ -472,6 +487,7 @@ def layer_record(layer: LayerAnalysis) -> dict[str, Any]:
             "min": _plain(layer.path_fields.min),
             "max": _plain(layer.path_fields.max),
         },
+        **({"rf_extent": list(layer.rf_extent)} if layer.rf_extent is not None else {}),
     }
 
 
@@ -501,8 +517,24 @@ def unit_record(unit: UnitView) -> dict[str, Any]:
         "coverage": unit.coverage,
         "coverage_per_axis": list(unit.coverage_per_axis),
         "gridding": unit.gridding,
+        **(
+            {
+                "theoretical_extent": _extent_of(unit, unit.theoretical_region),
+                "visible_extent": _extent_of(unit, unit.visible_region),
+            }
+            if unit.axes
+            else {}
+        ),
         **({"remark": unit.remark} if unit.is_bound else {}),
     }
+
+
+def _extent_of(
+    unit: UnitView, region: Sequence[tuple[int, int]] | None
+) -> list[float | None] | None:
+    if region is None:
+        return None
+    return list(extents(unit.axes, [last - first + 1 for first, last in region]))
 
 
 def _plain(value: object) -> object:

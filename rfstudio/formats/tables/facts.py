@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rfstudio.core.network.physical import Axis, sized_text
 from rfstudio.formats.tables.analysis_tables import (
     MINUS,
     MISSING,
@@ -51,12 +52,12 @@ def _field_facts(layer: LayerAnalysis, reference: str) -> list[tuple[str, str]]:
             return [*facts, ("alignment", alignment_text(layer))]
         return [
             *facts,
-            ("local field", f"{local_text(layer)} px{of}"),
+            ("local field", sized_text(local_text(layer), layer.axes, layer.local.rf_size) + of),
             ("context", ", ".join(layer.context)),
             *_steps_facts(layer),
         ]
     return [
-        ("field", f"{field_text(layer)} px{of}"),
+        ("field", sized_text(field_text(layer), layer.axes, layer.rf_size) + of),
         *_steps_facts(layer),
     ]
 
@@ -80,8 +81,8 @@ def unit_facts(unit: UnitView) -> list[tuple[str, str]]:
     holes = "none" if unit.gridding == 0 else f"{100 * unit.gridding:.3g} % of the visible region"
     read = f"{'at most ' if unit.is_bound else ''}{count_text(unit.support_count, 'pixel')}"
     return [
-        ("theoretical", region_text(unit.theoretical_region)),
-        ("visible", region_text(unit.visible_region)),
+        ("theoretical", region_text(unit.theoretical_region, unit.axes)),
+        ("visible", region_text(unit.visible_region, unit.axes)),
         *_local_facts(unit),
         (
             "contributing",
@@ -95,15 +96,16 @@ def unit_facts(unit: UnitView) -> list[tuple[str, str]]:
 def _local_facts(unit: UnitView) -> list[tuple[str, str]]:
     if unit.local_region in (None, unit.theoretical_region):
         return []
-    return [("local", region_text(unit.local_region))]
+    return [("local", region_text(unit.local_region, unit.axes))]
 
 
-def region_text(region: Sequence[tuple[int, int]] | None) -> str:
-    """Return the first and last sample along each axis, and the size."""
+def region_text(region: Sequence[tuple[int, int]] | None, axes: Sequence[Axis] = ()) -> str:
+    """Return the first and last sample along each axis, and the size, in units of the axes too."""
     if region is None:
         return "nothing"
     spans = " × ".join(f"{first}…{last}" for first, last in region).replace("-", MINUS)
-    return f"{spans}  ({sizes_text([last - first + 1 for first, last in region])} px)"
+    sizes = [last - first + 1 for first, last in region]
+    return f"{spans}  ({sized_text(sizes_text(sizes), axes, sizes)})"
 
 
 def count_text(number: int, noun: str) -> str:
