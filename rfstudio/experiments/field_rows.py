@@ -84,14 +84,11 @@ def _field(
 
 
 def _sizes(metrics: Metrics, layer: LayerAnalysis) -> dict[str, Cell]:
-    field = layer.rf_size
-    if None in field and layer.local is not None:
-        field = layer.local.rf_size
-    sides = [x for x in field if x is not None]
     size, sigma, fit = metrics.luo_size, metrics.sigma, metrics.gaussian
     side = metrics.participation_side
     return {
-        "trf": max(sides) if len(sides) == len(field) else None,
+        "trf": _largest(layer.rf_size),
+        "local_trf": None if layer.local is None else _largest(layer.local.rf_size),
         "luo_size": size,
         "pixels": metrics.luo_count,
         "sigma": None if sigma is None else float(np.mean(sigma)),
@@ -99,6 +96,12 @@ def _sizes(metrics: Metrics, layer: LayerAnalysis) -> dict[str, Cell]:
         "ratio": metrics.erf_trf_ratio["side"],
         "contributing": None if side is None else side**metrics.map.ndim,
     }
+
+
+def _largest(sizes: tuple[int | None, ...]) -> int | None:
+    """Return the largest side of a field; None if it is the whole image along some axis."""
+    sides = [x for x in sizes if x is not None]
+    return max(sides) if len(sides) == len(sizes) else None
 
 
 def _costs(analysis: Analysis, layer: LayerAnalysis) -> dict[str, Cell]:
