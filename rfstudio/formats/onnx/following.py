@@ -180,9 +180,14 @@ class Following:
         """Follow the branch of a condition that is constant."""
         constant = self.constants.get(inputs[0]) if inputs else None
         value = None if constant is None else value_of(constant, self._model.folder)
-        if value is None or value.size != 1:
-            self._drop(node, [], names, "which branch is taken depends on values")
+        if constant is None:
+            self._drop(node, [], names, "which branch is taken depends on the image")
             return
+        if value is None or value.size != 1:
+            # It depends on another input, such as the sampling rate of sound.
+            text = "which branch is taken is not known; the first one is shown"
+            self.remarks.append(Remark("guessed", ".".join(_scope(node)), text))
+            value = np.array([True])
         graph = attributes["then_branch" if bool(value.reshape(-1)[0]) else "else_branch"]
         inner: Names = ChainMap({}, names)
         self._body(graph, inner, {}, depth + 1)

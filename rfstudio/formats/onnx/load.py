@@ -154,7 +154,8 @@ def _image(model: Model, inputs: Sequence[Any], input_size: Sequence[int] | None
         rank = len(kind.shape.dim)
         first = next((y for y in model.graph.node if x.name in y.input), None)
         op = "" if first is None else str(first.op_type)
-        if 3 <= rank <= 5 or (rank == 2 and op in ("Unsqueeze", "Reshape", "Pad")):
+        # Sound comes as (1, samples); a matrix reads its numbers as channels.
+        if 3 <= rank <= 5 or (rank == 2 and op not in ("Gemm", "MatMul", "Gather")):
             return _sized(str(x.name), kind, _order(kind, first), input_size)
     count = "no input" if not inputs else f"{len(inputs)} inputs, none of which is an image"
     raise OnnxError(f"it has {count} of the shape (1, channels, …)")

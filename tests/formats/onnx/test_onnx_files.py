@@ -126,6 +126,30 @@ def test_that_functions_and_constant_conditions_are_followed(tmp_path: Path) -> 
     assert layers[-1].rf_size == (5, 5)
 
 
+def test_that_the_first_branch_is_shown_where_another_input_decides(tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info("o", onnx.TensorProto.FLOAT, None)
+    first = onnx.helper.make_graph([node("Conv", "x w", "o")], "then", [], [value])
+    other = onnx.helper.make_graph([node("Relu", "x", "o")], "else", [], [value])
+    nodes = [
+        node("Equal", "rate k", "c"),
+        node("If", "c", "y", then_branch=first, else_branch=other),
+    ]
+    proto = model(nodes, {**_W, "k": np.array(16000, np.int64)})
+    rate = onnx.helper.make_tensor_value_info("rate", onnx.TensorProto.INT64, [])
+    proto.graph.input.append(rate)
+    network = load_onnx(saved(proto, tmp_path))
+    assert [x.op for x in rfstudio.analyze(network).layers] == ["conv"]
+    assert "the first one is shown" in str(network.report)
+
+
+def test_that_sound_without_channels_is_one_channel(tmp_path: Path) -> None:
+    nodes = [node("Unsqueeze", "x one", "a"), node("Conv", "a w", strides=[2])]
+    constants = {"one": np.array([1], np.int64), "w": weights(3, 1, 4)}
+    network = load_onnx(saved(model(nodes, constants, shape=(1, 30)), tmp_path))
+    assert (network.input_size, network.channels) == ((30,), 1)
+    assert rfstudio.analyze(network)["conv1"].rf_size == (4,)
+
+
 # --- files that are not as they should be ---------------------------------------------------------
 
 
