@@ -14,7 +14,7 @@ from pathlib import Path
 from rfstudio import __version__
 from rfstudio.cli import erf_arguments
 from rfstudio.cli.parser import CommandParser
-from rfstudio.cli.words import FIGURES, FORMATS, MAPS, NETWORKS
+from rfstudio.cli.words import FIGURES, FORMATS, MAPS, NETWORKS, SHELLS
 
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
@@ -35,6 +35,7 @@ commands that need no display:
   rfstudio compare NETWORK NETWORK …   several networks side by side
   rfstudio convert NETWORK --output FILE.yaml|.py
   rfstudio experiment [NAME]           published findings: list them, or reproduce one
+  rfstudio completion bash|zsh|fish    what makes Tab complete commands, options and presets
 
 rfstudio COMMAND --help shows more.  Exit status: 0 done, 1 a problem in the input, 2 wrong usage,
 130 interrupted.
@@ -318,6 +319,15 @@ def _add_experiment(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=SHELLS, help="the shell that is to read it")
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """Return the parser of each command, and that of the window by the empty word."""
+    return {"": _window_parser(), **{word: _command_parser(word) for word in COMMANDS}}
+
+
 def _add_output(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
     parser.add_argument(
         *("-o", "--output"), metavar="FILE", required=required, help=f"{text}; - is standard output"
@@ -404,6 +414,13 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = 
     "experiment": (
         "List experiments that reproduce published findings, or run one.",
         _add_experiment,
+    ),
+    "completion": (
+        (
+            "Print a script with which a shell completes commands, options and presets: for bash, "
+            "source <(rfstudio completion bash)."
+        ),
+        _add_completion,
     ),
 }
 """The commands by their words: what each does, and what adds its arguments."""

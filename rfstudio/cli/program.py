@@ -89,9 +89,20 @@ def _command(word: str | None) -> Callable[[argparse.Namespace], int]:
         from rfstudio.cli.experimenting import experiment
 
         return experiment
+    if word == "completion":
+        return _completion
     from rfstudio.cli.commands import COMMANDS
 
     return COMMANDS[word]
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    """Print the script for a shell."""
+    from rfstudio.cli.arguments import parsers
+    from rfstudio.cli.completion import script
+
+    sys.stdout.write(script(arguments.shell, parsers()))
+    return DONE
 
 
 def _complain(message: str, status: int) -> int:

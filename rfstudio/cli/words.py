@@ -12,5 +12,8 @@ MAPS = ("npz", *FIGURES)
 NETWORKS = ("yaml", "py")
 """Of networks."""
 
+SHELLS = ("bash", "zsh", "fish")
+"""For which there is a script of completions."""
+
 STREAM = "-"
 """Standard input or standard output instead of a file."""
