@@ -44,6 +44,8 @@ _OF_PATCHES = {
 
 def erf(arguments: argparse.Namespace) -> int:
     """Print the metrics of an effective field, and write its map."""
+    # Before torch is imported: its threads would spin while they wait, on machines that are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     output = output_of(arguments, MAPS, "a map")
     if output is not None and output.path is not None:
         check_place(output.path)

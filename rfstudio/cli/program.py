@@ -35,8 +35,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that cannot show × or … gets a question mark, not a traceback.
-            stream.reconfigure(errors="replace")
+            # A terminal that cannot show × or … gets a question mark, not a traceback.  A file has
+            # all of them: Windows would write it in the code page of the country.
+            is_for_file = sys.platform == "win32" and not stream.isatty()
+            stream.reconfigure(errors="replace", encoding="utf-8" if is_for_file else None)
     try:
         arguments = parse(sys.argv[1:] if argv is None else list(argv))
     except SystemExit as stop:  # argparse has printed help or a usage error

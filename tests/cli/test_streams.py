@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,3 +92,13 @@ def test_that_streams_without_a_meaning_are_wrong_usage(
 ) -> None:
     assert main(words.split()) == 2
     assert told in capsys.readouterr().err
+
+
+def test_that_a_file_has_every_letter_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert main(["analyze", "vgg16", "--layer", "pool5"]) == 0
+    stream.flush()
+    assert "212×212 px" in written.getvalue().decode("utf-8")

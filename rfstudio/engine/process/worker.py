@@ -40,6 +40,10 @@ REPORT_INTERVAL = 0.04
 """Least seconds between two reports; those in between are dropped."""
 
 
+_WINDOWS_FAULT = 0xC0000000
+"""The exit status with which Windows ends a process for a fault is this or more."""
+
+
 class WorkerProcess:
     """A running worker, seen from the window's process.
 
@@ -88,8 +92,17 @@ class WorkerProcess:
         if code == -getattr(signal, "SIGKILL", 9):
             return "was killed, as the system does when memory runs out"
         if code < 0:
-            return f"crashed ({signal.Signals(-code).name})"
+            return f"crashed ({_signal_name(-code)})"
+        if code >= _WINDOWS_FAULT:
+            return f"crashed (0x{code:08X})"
         return f"ended by itself (exit status {code})"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # of real time, or of another system
+        return f"signal {number}"
 
 
 @contextlib.contextmanager
