@@ -285,7 +285,13 @@ def test_that_facts_of_the_network_are_set() -> None:
 BREAKS = {"unknown_source", "later_source", "duplicate_name", "bad_name"}
 
 
-@pytest.mark.parametrize("preset", ["unet", "googlenet", "resnet18", "densenet121"])
+_PRESETS = [
+    "resnet18",
+    *(pytest.param(x, marks=pytest.mark.slow) for x in ("unet", "googlenet", "densenet121")),
+]
+
+
+@pytest.mark.parametrize("preset", _PRESETS)
 def test_that_random_edits_of_a_preset_leave_no_name_dangling(preset: str) -> None:
     text = (paths.architectures() / f"{preset}.yaml").read_bytes()
     architecture = read_yaml(text, Path(preset).name)

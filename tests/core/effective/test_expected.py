@@ -24,9 +24,10 @@ from rfstudio.core.memo import forget
 from rfstudio.core.network.architecture import Architecture, Branch, Item, Layer, Parallel, Residual
 from rfstudio.core.network.graph import Graph, expand
 from rfstudio.core.ops import Op
-from rfstudio.formats.networks.presets import names, read_preset
+from rfstudio.formats.networks.presets import read_preset
 from tests.core.effective.sampled_energy import distance, sampled_energy
 from tests.core.random_networks import random_network
+from tests.each_preset import each_preset
 from tests.narrowing import instance, present
 
 
@@ -514,7 +515,7 @@ def _has_zeros(graph: Graph) -> bool:
     return any(moments.square == 0 for i in factors for _, moments in layers[i].runs)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", each_preset())
 def test_that_every_preset_has_an_expected_field(name: str) -> None:
     graph = expand(read_preset(name))
     for index in sorted({len(graph.nodes) - 1, len(graph.nodes) // 2}):

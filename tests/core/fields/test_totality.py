@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer, Repeat
-from rfstudio.formats.networks.presets import names, read_preset
+from rfstudio.formats.networks.presets import read_preset
+from tests.each_preset import each_preset
 from tests.narrowing import instance
 from tests.strategies import architectures, drafts
 
@@ -47,7 +48,7 @@ def test_that_every_map_can_be_the_reference(architecture, choice) -> None:
         assert layer.rf_size == (0,) * architecture.axes
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", each_preset())
 def test_that_presets_answer_at_sizes_that_they_were_not_made_for(name: str) -> None:
     architecture = read_preset(name)
     axes = architecture.axes

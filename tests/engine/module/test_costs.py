@@ -21,8 +21,9 @@ from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import padding_per_axis, per_axis
 from rfstudio.core.ops.geometry import resolved_padding
-from rfstudio.formats.networks.presets import names, read_preset
+from rfstudio.formats.networks.presets import read_preset
 from tests.core.random_networks import random_network
+from tests.each_preset import each_preset
 
 
 def _padded(image: torch.Tensor, pads: tuple[tuple[int, int], ...]) -> torch.Tensor:
@@ -125,7 +126,7 @@ def _compare(layer: LayerAnalysis, source: Node) -> bool:
 _NOT_IN_TORCH = (ops.Custom, ops.WindowAttention, ops.DeformConv, ops.BatchNorm)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", each_preset())
 def test_that_costs_of_presets_are_those_that_torch_counts(name: str) -> None:
     analysis = analyze(read_preset(name))
     nodes = analysis.graph.nodes

@@ -6,10 +6,11 @@ import torch
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.module.cone import input_of, scatter, unit_box
-from rfstudio.formats.networks.presets import names, read_preset
+from rfstudio.formats.networks.presets import read_preset
+from tests.each_preset import each_preset
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", each_preset())
 def test_that_a_preset_has_the_parameters_that_are_counted(name: str) -> None:
     architecture = read_preset(name)
     with torch.device("meta"):

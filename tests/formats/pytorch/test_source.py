@@ -13,9 +13,10 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture, Layer, walk
 from rfstudio.core.network.graph import Graph, expand
 from rfstudio.engine.module.build import GraphModule
-from rfstudio.formats.networks.presets import names, read_preset
+from rfstudio.formats.networks.presets import read_preset
 from rfstudio.formats.pytorch import source as pytorch_source
 from rfstudio.formats.pytorch.source import write_pytorch
+from tests.each_preset import each_preset
 from tests.strategies import architectures
 
 
@@ -51,7 +52,7 @@ TWINS = {
 }
 
 
-@pytest.mark.parametrize("preset", sorted(set(names()) - TWINS))
+@pytest.mark.parametrize("preset", each_preset(TWINS))
 def test_that_the_source_of_a_preset_has_the_shapes_and_counts_of_the_analysis(
     preset: str,
 ) -> None:

@@ -34,7 +34,10 @@ def shown(model: StackModel, parent: QModelIndex | None = None) -> list:
     return rows
 
 
-@pytest.mark.parametrize("preset", ["googlenet", "resnet18", "unet"])
+_PRESETS = ["resnet18", *(pytest.param(x, marks=pytest.mark.slow) for x in ("googlenet", "unet"))]
+
+
+@pytest.mark.parametrize("preset", _PRESETS)
 def test_that_the_rows_are_those_of_a_new_tree_after_any_edits(
     qtbot: QtBot, tmp_path: Path, preset: str
 ) -> None:
