@@ -33,6 +33,7 @@ class Answers:
         self.chosen_figure: FigureSettings | None = None
         self.chosen_model: ImportRequest | None = None
         self.chosen_size: tuple[int, ...] | None = None
+        self.suggested_size: tuple[int, ...] | None = None
         self.offered_figures: list[FigureSettings] = []
         self.asked: list[str] = []
         self.reports: list[tuple[str, str]] = []
@@ -55,8 +56,9 @@ class Answers:
         self.offered_figures.append(figure)
         return self.chosen_figure or figure
 
-    def model(self, parent, text: str) -> ImportRequest | None:
+    def model(self, parent, text: str, size: tuple[int, ...] | None) -> ImportRequest | None:
         self.asked.append(f"model {text}".strip())
+        self.suggested_size = size
         return self.chosen_model
 
     def image_size(self, parent, text: str) -> tuple[int, ...] | None:

@@ -63,11 +63,14 @@ class FileCommands(QObject):
         Another network is shown.
     announced
         A line for the status bar.
+    source_changed
+        What the open network was imported from, in short; empty if it was not.
     """
 
     problems_found = Signal(object, object)
     network_opened = Signal()
     announced = Signal(str)
+    source_changed = Signal(str)
 
     def __init__(self, studio: Studio, questions: Questions, window: QWidget) -> None:
         super().__init__(window)
@@ -75,6 +78,7 @@ class FileCommands(QObject):
         self.questions = questions
         self._window = window
         self._preset = ""
+        self._imported: ImportRequest | None = None
         self.compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
         self.writing = Writing(self)
         self.writing.written.connect(self._tell_written)
@@ -103,17 +107,27 @@ class FileCommands(QObject):
         path = self._studio.document.path
         return str(path.absolute()) if path else self._preset
 
-    def open_model(self, text: str = "") -> None:
+    def open_model(self, text: str = "", size: tuple[int, ...] | None = None) -> None:
         """Ask which Python code makes a model and whether it may run, then import the model.
 
         Parameters
         ----------
-        text
-            The code that is suggested.
+        text, size
+            The code and the size of the image that are suggested.
         """
-        request = self.questions.model(self._window, text)
+        request = self.questions.model(self._window, text, size)
         if request is not None:
             self._import(request)
+
+    def reload(self) -> None:
+        """Import again what the open network was imported from; code is asked about again."""
+        request = self._imported
+        if request is None:
+            return
+        if isinstance(request.source, Path):
+            self._import(request)
+            return
+        self.open_model(request.name, request.input_size)
 
     def _import(self, request: ImportRequest) -> None:
         """Import a model beside the window, with a dialog that shows progress and can cancel."""
@@ -128,6 +142,8 @@ class FileCommands(QObject):
     def _show_imported(self, request: ImportRequest, network: Imported) -> None:
         if not self._replace(lambda: (network, None)):
             return
+        self._imported = request
+        self.source_changed.emit(request.name)
         if isinstance(request.source, Path):  # data; code is never opened again without asking
             self._preset = str(request.source.absolute())
             self._studio.recent.add(request.source)
@@ -241,6 +257,8 @@ class FileCommands(QObject):
             self.questions.report(self._window, "The network was not opened.", str(error))
             return False
         self._preset = ""
+        self._imported = None
+        self.source_changed.emit("")
         self._studio.document.replace(architecture, path)
         self._studio.select_informative_layer()
         self.network_opened.emit()

@@ -31,8 +31,8 @@ class ModelDialog(QDialog):
 
     Parameters
     ----------
-    text
-        What is in the line at first.
+    text, size
+        What is in the lines at first; None: a usual size.
 
     Attributes
     ----------
@@ -40,7 +40,12 @@ class ModelDialog(QDialog):
         What is to be imported; None until it is complete.
     """
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        text: str = "",
+        parent: QWidget | None = None,
+        size: tuple[int, ...] | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Open model")
         self.request: ImportRequest | None = None
@@ -49,7 +54,7 @@ class ModelDialog(QDialog):
         self.model.setPlaceholderText("package.module:callable, or file.py:callable")
         self.browse = QPushButton("File…")
         self.browse.setAutoDefault(False)
-        self.image_size = QLineEdit("224 × 224")
+        self.image_size = QLineEdit(" × ".join(map(str, size or (224, 224))))
         self.image_size.setAccessibleName("Size of the image")
         self.image_size.setToolTip(
             "Size of the input: height × width in pixels; one number for 1-D"

@@ -115,9 +115,11 @@ class Questions:
         dialog = FigureDialog(chosen, parent)
         return dialog.chosen if dialog.exec() else None
 
-    def model(self, parent: QWidget, text: str) -> ImportRequest | None:
+    def model(
+        self, parent: QWidget, text: str, size: tuple[int, ...] | None
+    ) -> ImportRequest | None:
         """Ask which Python code makes a model, and whether that code may run."""
-        dialog = ModelDialog(text, parent)
+        dialog = ModelDialog(text, parent, size)
         return dialog.request if dialog.exec() else None
 
     def image_size(self, parent: QWidget, text: str) -> tuple[int, ...] | None:

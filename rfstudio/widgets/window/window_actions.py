@@ -108,6 +108,9 @@ class WindowActions(QObject):
         self.open_model.setToolTip(
             "Import a torch module that Python code makes; the code is shown before it runs"
         )
+        self.reload = self._action("Import again", files.reload)
+        self._show_source("")
+        files.source_changed.connect(self._show_source)
         self.save = self._action("Save", files.save, key.Save, "save")
         self.save_as = self._action("Save as…", files.save_as, "Ctrl+Shift+S")
         self.open_image = self._action("Open image…", files.open_image, "Ctrl+I", "image")
@@ -219,12 +222,21 @@ class WindowActions(QObject):
         menu.addActions([self.copy_python, self.copy_command])
         return menu
 
+    def _show_source(self, name: str) -> None:
+        """Offer to import again what the open network was imported from."""
+        self.reload.setEnabled(bool(name))
+        self.reload.setToolTip(
+            f"Import {name} again, as it is now; code is shown before it runs"
+            if name
+            else "Nothing was imported, so there is nothing to import again"
+        )
+
     # --- menus and toolbar ----------------------------------------------------------------------
 
     def fill_menu_bar(self, bar: QMenuBar, views: list[QAction], focus: list[QAction]) -> None:
         """Put everything into the menu bar."""
         file = bar.addMenu("&File")
-        file.addActions([self.new, self.open, self.open_model])
+        file.addActions([self.new, self.open, self.open_model, self.reload])
         recent = file.addMenu("Open recent")
         recent.setToolTipsVisible(True)
         recent.aboutToShow.connect(partial(self._fill_recent, recent))

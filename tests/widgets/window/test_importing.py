@@ -171,6 +171,11 @@ def _a_module_is_shown_with_its_remarks(window, answers, qtbot: QtBot, code: Pat
     assert "note" in window.status.remarks.text()
     assert window.files.reopening_name == ""
     assert window.studio.recent.paths == []
+    answers.chosen_model = None  # code is asked about again
+    window.actions_.reload.trigger()
+    assert answers.asked[-1] == f"model {code}:Net"
+    assert answers.suggested_size == (32, 24)
+    assert not window.studio.importing.is_running
 
 
 def _write_program(path: Path) -> None:
@@ -220,7 +225,12 @@ def _a_program_is_opened_like_any_file(window, answers, qtbot: QtBot, path: Path
     assert window.studio.document.path is None  # saving must not write YAML over a program
     assert window.files.reopening_name == str(path)
     assert window.studio.recent.paths == [path]
+    asked = list(answers.asked)
+    with qtbot.waitSignal(window.studio.importing.succeeded, timeout=60_000):
+        window.actions_.reload.trigger()
+    assert answers.asked == asked
     window.files.open_preset("vgg16")
+    assert not window.actions_.reload.isEnabled()
 
 
 def test_that_code_is_asked_about_at_a_start_that_names_it_and_else_never(
