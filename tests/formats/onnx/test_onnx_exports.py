@@ -1,0 +1,54 @@
+"""Modules that torch exports to ONNX: the same regions as the modules themselves have.
+
+The exporter does not know `mT`, which the module of tokens uses, so that one is not among them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import rfstudio
+from rfstudio.engine.importing.load import load_module
+from rfstudio.formats.onnx.load import load_onnx
+from tests.engine.handwritten_modules import (
+    MODULES,
+    Gates,
+    Interleaved,
+    Pieces,
+    Residuals,
+    Signal,
+    Volume,
+    Windows,
+)
+
+pytest.importorskip("onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [Residuals, Pieces, Interleaved, Windows, Gates, Volume, Signal])
+def test_that_an_export_has_the_regions_of_its_module(kind: Any, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module, size = kind().eval(), MODULES[kind][2:]
+    original = load_module(module, size)
+    path = tmp_path / "net.onnx"
+    image = torch.zeros(1, original.channels, *size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter that needs no other package is deprecated
+        torch.onnx.export(module, (image,), path, dynamo=False, opset_version=17)
+    expected, found = rfstudio.analyze(original), rfstudio.analyze(load_onnx(path))
+    known = {x.name for x in found.layers}
+    # Exports have no norms that are folded into convolutions, nor modules that do nothing.
+    modules = dict(module.named_modules())
+    shared = [x.name for x in expected.layers if x.name in known and x.name in modules]
+    assert len(shared) >= 2
+    for name in shared:
+        size = expected[name].output_size
+        assert found[name].output_size == size
+        for unit in ((0,) * len(size), tuple(n // 2 for n in size), tuple(n - 1 for n in size)):
+            region = found.unit(name, unit).visible_region
+            assert region == expected.unit(name, unit).visible_region, (name, unit)
