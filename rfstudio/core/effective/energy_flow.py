@@ -147,6 +147,9 @@ class Energy:
                     layers[read].runs,
                     apart,
                 )
+            if index in self.graph.weights_of and not layer.remark:
+                remark = "layers that share weights are assumed to be independent"
+                layer = layer._replace(remark=remark)
             if index in ends:
                 found = self._gates.before(index)
                 if found is not None and isinstance(op, ops.Activation):

@@ -445,7 +445,8 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
         cost = known.get(key)
         if cost is None and previous is not None and node.index < len(old_nodes):
             old = old_nodes[node.index]
-            if old.op is op and old_nodes[old.inputs[0]][4:6] == source[4:6]:
+            shares = node.index in graph.weights_of or node.index in previous.graph.weights_of
+            if not shares and old.op is op and old_nodes[old.inputs[0]][4:6] == source[4:6]:
                 cost = previous.costs[node.index]
                 known[key] = cost
         if cost is None:
@@ -455,4 +456,6 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
                 cost = NO_COSTS
             known[key] = cost
         result.append(cost)
+    for index in graph.weights_of:
+        result[index] = result[index]._replace(parameters=0)
     return tuple(result)

@@ -40,11 +40,14 @@ class Layer:
         Its own name; empty: its op and a running number within its scope.
     inputs
         Names of what it reads (`from` in a file); empty: the item before it.
+    weights_of
+        The earlier layer whose weights it has; empty: weights of its own.
     """
 
     op: Op
     name: str = ""
     inputs: tuple[str, ...] = ()
+    weights_of: str = ""
 
     @property
     def bodies(self) -> tuple[tuple[Item, ...], ...]:
@@ -53,14 +56,17 @@ class Layer:
 
     @property
     def names_read(self) -> tuple[str, ...]:
-        """All names of other layers in it: `inputs`, then those that are parameters."""
-        return (*self.inputs, *layers_named(self.op))
+        """All names of other layers in it: `inputs`, parameters, and that of `weights_of`."""
+        shared = (self.weights_of,) if self.weights_of else ()
+        return (*self.inputs, *layers_named(self.op), *shared)
 
     def reading(self, names: tuple[str, ...]) -> Layer:
         """Return it with other names for those of `names_read`."""
+        shared = names[-1] if self.weights_of else ""
+        names = names[:-1] if self.weights_of else names
         count = len(names) - len(layers_named(self.op))
         op = with_layers_named(self.op, names[count:])
-        return replace(self, op=op, inputs=names[:count])
+        return replace(self, op=op, inputs=names[:count], weights_of=shared)
 
 
 @dataclass(frozen=True, slots=True)

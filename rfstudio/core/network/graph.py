@@ -46,7 +46,11 @@ _JOINING = {word: ops.OPS[word]() for word in get_args(MergeKind)}
 """The operations at the ends of containers: one object each, since much is cached by identity."""
 
 
-READING = {"from": "reads", "size_of": "takes its size from"}
+READING = {
+    "from": "reads",
+    "size_of": "takes its size from",
+    "weights_of": "takes its weights from",
+}
 """What a layer does with another one, by the word under which it names it."""
 
 
@@ -84,6 +88,13 @@ def _input_of(size: tuple[int, ...], channels: int) -> ops.FurtherInput:
 def _part_of(start: int, stop: int) -> ops.ChannelSlice:
     """Return what takes one part of a split: one object, too."""
     return ops.ChannelSlice(start=start, stop=stop)
+
+
+def _has_sized_weights(nodes: list[Node], node: Node, other: Node) -> bool:
+    """Whether the shapes of weights depend on the sizes of two maps, which differ."""
+    if not isinstance(node.op, ops.Linear):
+        return False
+    return nodes[node.inputs[0]].size != nodes[other.inputs[0]].size
 
 
 def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
@@ -170,6 +181,8 @@ class Graph:
         The rules of each operation object at each input size, for the next expansion.
     sized_by
         For each node that takes the size of its map from another one, the index of that.
+    weights_of
+        For each node that has the weights of another one, the index of that.
     grown
         The nodes whose operation is not that of their item, as a `repeat` multiplies its numbers.
     """
@@ -181,6 +194,7 @@ class Graph:
         default_factory=dict, repr=False, compare=False
     )
     sized_by: Mapping[int, int] = field(default_factory=dict)
+    weights_of: Mapping[int, int] = field(default_factory=dict)
     grown: frozenset[int] = frozenset()
 
     def index(self, path: str) -> int:
@@ -271,6 +285,7 @@ def expand(
         tuple(expansion.faults),
         MappingProxyType(expansion.rules),
         MappingProxyType(expansion.sized_by),
+        MappingProxyType(expansion.weights_of),
         frozenset(expansion.grown),
     )
     return RECENT_GRAPHS.put(architecture, cut_key if expansion.is_cut else key, graph)
@@ -306,6 +321,7 @@ class _Expansion:
         self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
         self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
         self.sized_by: dict[int, int] = {}
+        self.weights_of: dict[int, int] = {}
         self.grown: set[int] = set()
         self._factors: dict[str, int] = {}
         self._known_rules = known_rules
@@ -368,9 +384,33 @@ class _Expansion:
             if 0 not in other:  # an empty map has a fault of its own
                 op = _following(op, size, other)
         index = self._node(name, op, sources, location)
+        if item.weights_of:
+            self._share(item.weights_of, index, scopes, location)
         if isinstance(op, ops.Split):
             self._parts(op, index, location)
         return index
+
+    def _share(self, wanted: str, index: int, scopes: tuple[str, ...], location: Location) -> None:
+        """Note that a node has the weights of another one, which must be of the same shapes."""
+        nodes = self.nodes
+        node = nodes[index]
+        model = self._source(wanted, scopes, location, node.name, index, "weights_of")
+        model = self.weights_of.get(model, model)
+        if model == index:  # there is none, or it is itself
+            return
+        other = nodes[model]
+        shapes = [(nodes[x.inputs[0]].channels, x.channels) for x in (node, other) if x.inputs]
+        if node.op != other.op or len(set(shapes)) > 1 or _has_sized_weights(nodes, node, other):
+            self._fault(
+                location,
+                node.name,
+                "other_weights",
+                f"'{node.name}' cannot have the weights of '{other.name}': both must be the same "
+                "operation with the same parameters and channels",
+                "weights_of",
+            )
+            return
+        self.weights_of[index] = model
 
     def _parts(self, op: ops.Split, index: int, location: Location) -> None:
         """Add a layer for each part of a split, that reads the split alone."""

@@ -110,7 +110,7 @@ class GraphModule(Scope):
         table = POSITIVE if positive else LAYERS
         # Weights get no memory before all of them are known to fit.
         with torch.device("meta"):
-            _refuse_size([*_place(Scope(), self.graph, self.needed, table).values()])
+            _refuse_size([*dict.fromkeys(_place(Scope(), self.graph, self.needed, table).values())])
         self.by_index = _place(self, self.graph, self.needed, table)
         self._graphs: dict[tuple[tuple[int, ...], bool], Graph] = {}
         self._plans: dict[object, Plan] = {}
@@ -126,8 +126,8 @@ class GraphModule(Scope):
         self.graph = expand(self.architecture, self._input_size)
 
     def layers(self) -> Iterator[LayerModule[Op]]:
-        """Yield the module of every node, in order."""
-        yield from self.by_index.values()
+        """Yield the module of every node, in order; one that several nodes share, once."""
+        yield from dict.fromkeys(self.by_index.values())
 
     def forward(self, images: Tensor, *others: Tensor) -> Tensor:
         """Compute the layer's map of `images`, (N, C, *size).
@@ -261,12 +261,20 @@ def _place(
 ) -> dict[int, LayerModule[Op]]:
     """Make the modules of some nodes, held by `scope` under their layers' paths."""
     made: dict[int, LayerModule[Op]] = {}
+    owners: dict[int, LayerModule[Op]] = {}
     for index in indices:
         node = graph.nodes[index]
         if node.op is None:
             continue
-        made[index] = table(node.op, node, [graph.nodes[i] for i in node.inputs])
-        *containers, name = node.name.split(".")
+        # Weights that are shared are held once, under the name of the layer that they are of.
+        owner = graph.weights_of.get(index, index)
+        known = owners.get(owner)
+        if known is not None:
+            made[index] = known
+            continue
+        owned = graph.nodes[owner]
+        made[index] = owners[owner] = table(node.op, owned, [graph.nodes[i] for i in owned.inputs])
+        *containers, name = owned.name.split(".")
         place = scope
         for container in containers:
             place = place.child(container)

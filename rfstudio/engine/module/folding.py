@@ -6,6 +6,8 @@ convolution before it, which spares a pass over the map forwards and a slower on
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 from torch import nn
 
@@ -72,12 +74,15 @@ def _pairs(module: GraphModule) -> list[tuple[ConvModule, BatchNormModule]]:
     for index in module.by_index:
         for source in nodes[index].inputs:
             readers.setdefault(source, []).append(index)
+    # What several layers share must stay as it is.
+    uses = Counter(map(id, module.by_index.values()))
     pairs = []
     for index, layer in module.by_index.items():
         if not isinstance(layer, BatchNormModule):
             continue
         (source,) = nodes[index].inputs
         conv = module.by_index.get(source)
-        if isinstance(conv, ConvModule) and readers[source] == [index]:
+        shared = uses[id(layer)] > 1 or uses[id(conv)] > 1
+        if isinstance(conv, ConvModule) and not shared and readers[source] == [index]:
             pairs.append((conv, layer))
     return pairs

@@ -164,7 +164,7 @@ class ItemReader:
         known = parameters_by_word(op_type)
         is_known_op = keyword in OPS
         older = op_type.other_words
-        words = ("name", "from", *known, *older)
+        words = ("name", "from", "weights_of", *known, *older)
         self._read_fields(keyword, body, words, place, report=is_known_op)
         values = {
             known[key].name: self._value(known[key], node, place)
@@ -175,7 +175,7 @@ class ItemReader:
         if is_known_op:
             self._note_missing(keyword, known, place)
         op = self._operation(op_type, values, place)
-        return Layer(op, self._name(place), self._sources(place))
+        return Layer(op, self._name(place), self._sources(place), self._weights_of(place))
 
     def _note_missing(self, keyword: str, known: dict[str, Parameter], place: Place) -> None:
         for word, parameter in known.items():
@@ -203,6 +203,16 @@ class ItemReader:
         if message:
             self._fail(place, node.mark, message)
         return value
+
+    def _weights_of(self, place: Place) -> str:
+        if "weights_of" not in place.fields:
+            return ""
+        _, node = place.fields["weights_of"]
+        if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
+            return node.value
+        message = f"weights_of must be the name of a layer, not {rendered(node)}{quotes((node,))}"
+        self._fail(place, node.mark, message)
+        return ""
 
     def _sources(self, place: Place) -> tuple[str, ...]:
         if "from" not in place.fields:

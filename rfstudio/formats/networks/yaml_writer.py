@@ -169,6 +169,8 @@ def _layer(layer: Layer) -> str:
         entries.append(f"from: {_value(layer.inputs[0])}")
     elif layer.inputs:
         entries.append(f"from: {_value(layer.inputs)}")
+    if layer.weights_of:
+        entries.append(f"weights_of: {_value(layer.weights_of)}")
     entries.extend(f"{key}: {_value(value)}" for key, value in _given(layer.op))
     keyword = layer.op.keyword
     return f"{keyword}: {{{', '.join(entries)}}}" if entries else keyword

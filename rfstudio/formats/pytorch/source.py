@@ -139,7 +139,7 @@ def _class_lines(
     yield "    def __init__(self):"
     yield "        super().__init__()"
     for index, operation in operations.items():
-        if operation.module:
+        if operation.module and index not in graph.weights_of:
             yield f"        self.{names[index]} = {operation.module}"
     yield ""
     variables = _variables(graph, names, operations)
@@ -151,7 +151,8 @@ def _class_lines(
         sources = [variables[i] for i in _variables_read(graph, index)]
         if _is_passed(graph.nodes[index], operation):
             continue
-        call = operation.call.format(*sources, self=f"self.{names[index]}")
+        owner = names[graph.weights_of.get(index, index)]
+        call = operation.call.format(*sources, self=f"self.{owner}")
         if call != variables[index]:
             yield f"        {variables[index]} = {call}"
     yield f"        return {', '.join(variables[x] for x in _outputs(graph))}"
