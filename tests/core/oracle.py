@@ -43,7 +43,7 @@ def _placed(op: ops.Crop | ops.Inset, axis: int, n: int, m: int) -> Reader:
         return lambda i: [i + margin]
     # Nothing beside the map, until it comes again after at least as much of nothing.
     before = _axis(op.before, axis)
-    period = m if n == m else m + max(m, 64)
+    period = m if n == m else 2 ** math.ceil(math.log2(m + max(m, 64)))
     return lambda i: [i - before] if n == m or 0 <= i % period - before < n else []
 
 

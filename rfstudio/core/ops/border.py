@@ -192,12 +192,19 @@ class Inset(Border):
     def demands(self, sizes: tuple[int, ...]) -> Demands:
         pads = self.pads(len(sizes))
         sides = [n + before + after for n, (before, after) in zip(sizes, pads, strict=True)]
-        return [
-            (m, 0 if m == n else m + max(m, _BEYOND)) for n, m in zip(sizes, sides, strict=True)
-        ]
+        return [(m, 0 if m == n else _inset_period(m)) for n, m in zip(sizes, sides, strict=True)]
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
         return placed(place, runs, repeats=False)
+
+
+def _inset_period(total: int) -> int:
+    """Return after how many positions an inset map comes again by the formula.
+
+    There is at least as much again of nothing, so that what reads beyond the end finds no second
+    turn.  It is a power of two, so that the periods of several insets have a small multiple.
+    """
+    return 1 << (total + max(total, _BEYOND) - 1).bit_length()
 
 
 @remembered(1024)
@@ -205,11 +212,11 @@ def _inset_rule(n: int, before: int, after: int) -> AxisRule:
     if n == 0 or not (before or after):
         return Window(n, n + before + after, before=before)
     total = n + before + after
-    # At least as much again of nothing, so that what reads beyond the end finds no second turn.
     # There are as many inputs as outputs to a period, so that the jump stays what it is.
-    beyond = max(total, _BEYOND)
+    period = _inset_period(total)
+    beyond = period - total
     phases = ((),) * before + tuple([(i,) for i in range(n)]) + ((),) * (after + beyond)
-    return Periodic(n, total, total + beyond, phases, by_size=True)
+    return Periodic(n, total, period, phases, by_size=True)
 
 
 def misfit_of_mode(mode: str, pads: tuple[tuple[int, int], ...], sizes: tuple[int, ...]) -> str:
