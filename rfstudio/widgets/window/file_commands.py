@@ -206,6 +206,10 @@ class FileCommands(QObject):
         if self._replace(lambda: (presets.read_preset(name), None)):
             self._preset = name
 
+    def open_lesson(self, architecture: Architecture) -> bool:
+        """Show the network of a lesson; return whether the open one could be left."""
+        return self._replace(lambda: (architecture, None))
+
     def save(self) -> bool:
         """Write the network to its file; return whether it was written."""
         document = self._studio.document

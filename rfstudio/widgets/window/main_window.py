@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from rfstudio.app.files.help_pages import help_pages
 from rfstudio.app.files.log_file import log_file
 from rfstudio.app.files.opening import LAST, remember_choice
+from rfstudio.app.learning.lessons import LESSONS
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.canvas.canvas import Canvas
@@ -38,6 +39,7 @@ from rfstudio.widgets.erf_panel.panel import ErfPanel
 from rfstudio.widgets.graph_view.graph_view import GraphView
 from rfstudio.widgets.help.help_window import HelpWindow
 from rfstudio.widgets.inspector.panel import Inspector
+from rfstudio.widgets.lessons.panel import LessonPanel
 from rfstudio.widgets.parts.theme import IconTinter, Scheme, apply_scheme, icon
 from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.shelf.panel import ShelfPanel
@@ -187,6 +189,8 @@ class MainWindow(QMainWindow):
         self.comparison = ComparisonPanel(self.studio.pins, self.studio.selection, self.studio.erf)
         self.tabs.addTab(self.comparison, "Compare")
         self.tabs.addTab(self.problems, "Problems")
+        self.lesson = LessonPanel(self.studio.selection)
+        self.tabs.addTab(self.lesson, "Lesson")
 
     def _put_together(self) -> list[QDockWidget]:
         """Put the parts into the window in the order in which Tab goes through them."""
@@ -275,6 +279,10 @@ class MainWindow(QMainWindow):
         self.canvas.show_pins(studio.pins)
         self.profile.show_pins(studio.pins)
         studio.pins.changed.connect(self._follow_pins)
+        self.lesson.lesson_wanted.connect(self.begin_lesson)
+        studio.analysis.analysis_changed.connect(self.lesson.follow)
+        for number, action in enumerate(self.actions_.lessons):
+            action.triggered.connect(partial(self.begin_lesson, number))
         self.growth.before_wanted.connect(self.comparison.add_before_edit)
         self.growth.file_wanted.connect(self._compare_with_file)
         self.actions_.pin.triggered.connect(self.comparison.add)
@@ -386,6 +394,15 @@ class MainWindow(QMainWindow):
         self.growth.show_pinned({x.text: x.analysis for x in pins})
         if pins:
             self.status.tell("Pinned – " + "; ".join(x.text for x in pins))
+
+    def begin_lesson(self, number: int, _is_checked: bool = False) -> None:
+        """Open the network of a lesson, and show what to do."""
+        lesson = LESSONS[number]
+        if self.files.open_lesson(lesson.architecture()):
+            self.studio.selection.select_layer(lesson.layer)
+            self.lesson.begin(number)
+            self._uncover(self.tabs)
+            self.tabs.setCurrentWidget(self.lesson)
 
     def _compare_with_file(self) -> None:
         found = self.files.network_to_compare()

@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolBar, QToolButton, QWidget
 
 from rfstudio.app.files.presets import preset_families
+from rfstudio.app.learning.lessons import LESSONS
 from rfstudio.app.state.image_source import Shape, sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.parts.fields import take_over_typed
@@ -72,6 +73,7 @@ class WindowActions(QObject):
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.keys = self._action("Keys…", None, "F1")
         self.documentation = self._action("Documentation", None, "Shift+F1")
+        self.lessons = [self._action(f"{i}. {x.title}", None) for i, x in enumerate(LESSONS, 1)]
         self.logs = self._action("Open the folder of log files", None)
         self.about = self._action("About RF Studio", None)
         self._make_analysis_actions()
@@ -268,6 +270,7 @@ class WindowActions(QObject):
         self._add_schemes(view.addMenu("Appearance"))
         help_menu = bar.addMenu("&Help")
         help_menu.addActions([self.anything, self.documentation, self.palette, self.keys])
+        help_menu.addMenu("Lessons").addActions(self.lessons)
         help_menu.addSeparator()
         help_menu.addActions([self.logs, self.about])
 

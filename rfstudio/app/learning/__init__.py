@@ -1,0 +1,1 @@
+"""Lessons and the glossary: how receptive fields are understood by changing networks."""

@@ -1,0 +1,1 @@
+"""The panel of the lesson that is being taken."""

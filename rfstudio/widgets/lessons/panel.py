@@ -1,0 +1,121 @@
+"""The lesson: what to see, what to change, and why; it notices by itself when that is done."""
+
+from __future__ import annotations
+
+import logging
+from html import escape
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from rfstudio.app.learning.lessons import LESSONS, Lesson
+from rfstudio.app.state.selection import Selection
+from rfstudio.core.errors import RFStudioError
+
+_NONE = "Help › Lessons has ten lessons of a minute or two."
+
+
+class LessonPanel(QWidget):
+    """Shows one lesson.
+
+    Signals
+    -------
+    lesson_wanted
+        The number of a lesson that the user wants to begin.
+    """
+
+    lesson_wanted = Signal(int)
+
+    def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._selection = selection
+        self._number = -1
+        self._is_done = False
+        self.text = QLabel(_NONE, wordWrap=True, textFormat=Qt.TextFormat.RichText)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.text.setContentsMargins(12, 8, 12, 8)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        area = QScrollArea()
+        area.setWidget(self.text)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.again = QPushButton("Begin again")
+        self.next = QPushButton("Next lesson")
+        row = QHBoxLayout()
+        row.setContentsMargins(12, 2, 12, 6)
+        row.addStretch(1)
+        row.addWidget(self.again)
+        row.addWidget(self.next)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(area, 1)
+        column.addLayout(row)
+        self.again.clicked.connect(lambda: self.lesson_wanted.emit(self._number))
+        self.next.clicked.connect(
+            lambda: self.lesson_wanted.emit((self._number + 1) % len(LESSONS))
+        )
+        selection.selection_changed.connect(self._check)
+        self.setAccessibleName("Lesson")
+        self._offer()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the change of the lesson was made."""
+        return self._is_done
+
+    def begin(self, number: int) -> None:
+        """Show a lesson, whose network is open."""
+        self._number, self._is_done = number, False
+        self._show()
+
+    def _go_on(self) -> None:
+        self.lesson_wanted.emit((self._number + 1) % len(LESSONS))
+
+    def follow(self) -> None:
+        """Look at the network again, after an edit."""
+        self._check()
+
+    @property
+    def _lesson(self) -> Lesson | None:
+        return LESSONS[self._number] if self._number >= 0 else None
+
+    def _check(self) -> None:
+        lesson = self._lesson
+        if lesson is None or self._is_done:
+            return
+        analysis, chosen = self._selection.shown
+        if chosen.layer not in analysis:
+            return  # the selection is updated in a moment
+        try:
+            self._is_done = lesson.is_done(analysis, chosen)
+        except RFStudioError:
+            return  # a network in the making
+        # Whatever a draft provokes, the lesson goes on.
+        except Exception:
+            logging.getLogger(__name__).exception("the lesson could not be checked")
+            return
+        if self._is_done:
+            self._show()
+
+    def _offer(self) -> None:
+        has_lesson = self._lesson is not None
+        self.again.setEnabled(has_lesson)
+        self.next.setText("Next lesson" if has_lesson else "Begin")
+
+    def _show(self) -> None:
+        lesson = self._lesson
+        self._offer()
+        if lesson is None:
+            self.text.setText(_NONE)
+            return
+        parts = [
+            f"<h3>{self._number + 1}. {escape(lesson.title)}</h3>",
+            f"<p><b>See:</b> {escape(lesson.look)}</p>",
+            f"<p><b>Change:</b> {escape(lesson.change)}</p>",
+        ]
+        if self._is_done:
+            parts.append(
+                f"<p><b>✓ Done.</b> {escape(lesson.why)} <i>({escape(lesson.source)})</i></p>"
+            )
+        self.text.setText("".join(parts))
