@@ -179,6 +179,8 @@ def _measured_field(
     ):
         return None
     index = analysis.graph.index(layer)
+    if 0 in analysis.graph.nodes[index].size:
+        return None  # an empty map has no units
     erf = measured_erf(result, UnitFrame(analysis.graph, index, unit, 0, analysis.fields))
     words = measurement.progress
     # A caption has less room, and changes all the time.

@@ -137,7 +137,9 @@ class Curves(QGraphicsItem):
         orthoRange: tuple[float, float] | None = None,  # noqa: ARG002, N803
     ) -> tuple[float | None, float | None]:
         """Return the least and the largest value along an axis."""
-        parts = [x.y if axis else x.x for x in self._drawing.curves]
+        # A curve without a single value has no place along the other axis either.
+        drawn = [x for x in self._drawing.curves if not np.isnan(x.y).all()]
+        parts = [x.y if axis else x.x for x in drawn]
         ends = [(float(np.nanmin(x)), float(np.nanmax(x))) for x in parts if not np.isnan(x).all()]
         if not ends:
             return None, None

@@ -183,3 +183,12 @@ def test_that_the_erf_sizes_of_other_networks_are_drawn_too(
     assert ("other", "erf") in chart._curves
     chart.none.trigger()
     assert chart.networks == ()
+
+
+def test_that_a_network_of_global_layers_alone_is_no_problem(state, shown, settings) -> None:
+    made = state(CHAIN)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    whole = (Layer(ops.GlobalAvgPool(), "g"), conv("a", 1))
+    made.document.edit("All global", Architecture(input_size=(40, 40), layers=whole))
+    assert chart._drawn.dataBounds(0) == (None, None)
+    assert chart._drawn.dataBounds(1) == (None, None)
