@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVB
 from rfstudio.app.learning.lessons import LESSONS, Lesson
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.parts.focus_ring import FocusRing
 
 _NONE = "Help › Lessons has ten lessons of a minute or two."
 
@@ -39,6 +40,8 @@ class LessonPanel(QWidget):
         area.setWidget(self.text)
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setAccessibleName("Text of the lesson")
+        FocusRing(area)
         self.again = QPushButton("Begin again")
         self.next = QPushButton("Next lesson")
         row = QHBoxLayout()
