@@ -29,6 +29,7 @@ from rfstudio.app.effective.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.app.files.erf_export import ErfExport
+from rfstudio.app.wording.units import units_of
 
 _LATER = 120
 """Milliseconds without a change after which numbers are computed: a fit takes too long to follow
@@ -148,8 +149,11 @@ class NumbersPanel(QWidget):
         self._later.stop()
         self._is_stale = False
         self.table.setEnabled(True)
-        self.numbers.show_rows(rows)
         shown = self._shown = self._view.shown
+        units = units_of(shown.analysis)
+        self.numbers.show_rows(
+            tuple(x._replace(unit=units.said(x.unit), meaning=units.said(x.meaning)) for x in rows)
+        )
         fields = (shown.measured, shown.expected)
         self.title.setText("Effective field: " + ", ".join(x.label for x in fields if x))
         for widget in (self.title, self.table, self.save, *self.copies.values()):

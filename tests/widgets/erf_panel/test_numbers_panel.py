@@ -20,7 +20,8 @@ from tests.narrowing import present
 class Bench:
     def __init__(self, state: Any, shown: Any) -> None:
         made = state("alexnet")
-        self.document, self.selection = made.document, made.selection
+        self.document, self.session = made.document, made.session
+        self.selection = made.selection
         self.selection.select_layer("conv3")
         self.measured = FakeMeasurements(made.session)
         self.view = ErfView(made.session, made.selection, self.measured)
@@ -84,3 +85,10 @@ def test_that_a_unit_without_a_field_has_a_sentence(bench: Bench, qtbot: QtBot) 
     assert not bench.panel.save.isVisible()
     bench.document.undo_stack.undo()
     qtbot.waitUntil(bench.panel.table.isVisible)
+
+
+def test_that_numbers_over_another_map_are_in_its_samples(bench: Bench, qtbot: QtBot) -> None:
+    assert bench.cell("luo_size", "unit") == "px"
+    bench.session.set_reference("conv1")
+    bench.panel.refresh()
+    assert bench.cell("luo_size", "unit") == "samples"
