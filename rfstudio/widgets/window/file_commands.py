@@ -206,9 +206,9 @@ class FileCommands(QObject):
         if self._replace(lambda: (presets.read_preset(name), None)):
             self._preset = name
 
-    def open_lesson(self, architecture: Architecture) -> bool:
-        """Show the network of a lesson; return whether the open one could be left."""
-        return self._replace(lambda: (architecture, None))
+    def open_network(self, network: Architecture) -> bool:
+        """Show a network that has no file, and return whether it is shown."""
+        return self._replace(lambda: (network, None))
 
     def save(self) -> bool:
         """Write the network to its file; return whether it was written."""

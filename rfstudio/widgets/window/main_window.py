@@ -36,6 +36,7 @@ from rfstudio.widgets.charts.profile_chart import ProfileChart
 from rfstudio.widgets.comparison.panel import ComparisonPanel
 from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
 from rfstudio.widgets.erf_panel.panel import ErfPanel
+from rfstudio.widgets.experiments.entry import ExperimentsEntry
 from rfstudio.widgets.graph_view.graph_view import GraphView
 from rfstudio.widgets.help.help_window import HelpWindow
 from rfstudio.widgets.inspector.panel import Inspector
@@ -157,6 +158,9 @@ class MainWindow(QMainWindow):
             following=studio.following,
             more=self.actions_.measure_more,
             follow=self.actions_.follow,
+        )
+        self.experiments = ExperimentsEntry(
+            self.actions_.experiments, studio.runner, self.files.open_network, self
         )
         self._connect()
         self._arrange(docks)
@@ -398,7 +402,7 @@ class MainWindow(QMainWindow):
     def begin_lesson(self, number: int, _is_checked: bool = False) -> None:
         """Open the network of a lesson, and show what to do."""
         lesson = LESSONS[number]
-        if self.files.open_lesson(lesson.architecture()):
+        if self.files.open_network(lesson.architecture()):
             self.studio.selection.select_layer(lesson.layer)
             self.lesson.begin(number)
             self._uncover(self.tabs)

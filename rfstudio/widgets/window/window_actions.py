@@ -70,6 +70,8 @@ class WindowActions(QObject):
             "Which layers see objects of a size, rules of a task, and changes that help "
             "(Ctrl+Shift+A)"
         )
+        self.experiments = self._action("Experiments…", None)
+        self.experiments.setToolTip("Reproduce published findings, and watch a training")
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.keys = self._action("Keys…", None, "F1")
         self.documentation = self._action("Documentation", None, "Shift+F1")
@@ -257,6 +259,7 @@ class WindowActions(QObject):
         measure.addActions([self.measure, self.follow, self.measure_more, self.cancel])
         measure.addSeparator()
         measure.addAction(self.advise)
+        measure.addAction(self.experiments)
         view = bar.addMenu("&View")
         view.addActions(views)
         view.addSeparator()
