@@ -109,10 +109,13 @@ def _picture(row: Row, chart: PictureChart) -> Picture:
 
 
 def _cut(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the middle of a map that holds all that can be seen."""
+    """Return the square around all that can be seen of a map, with a margin of a pixel."""
     seen = np.argwhere(values >= _SMALLEST * values.max(initial=0.0))
     if values.ndim != 2 or not len(seen):
         return values
-    reach = int(np.abs(seen - np.array(values.shape) // 2).max()) + 1
-    box = tuple(slice(max(n // 2 - reach, 0), n // 2 + reach + 1) for n in values.shape)
-    return values[box]
+    low, high = seen.min(0), seen.max(0)
+    side = int((high - low).max()) + 3
+    starts = [(int(a) + int(b) + 1 - side) // 2 for a, b in zip(low, high, strict=True)]
+    # Moved back into the map where it would leave it.
+    starts = [max(min(x, n - side), 0) for x, n in zip(starts, values.shape, strict=True)]
+    return values[tuple(slice(x, x + side) for x in starts)]

@@ -45,7 +45,7 @@ def field_row(number: int, item: FieldItem, seed: int, report: Report = ignore) 
         "series": item.series,
         **item.parameters,
         "network": item.network.name,
-        "layer": layer.name,
+        "layer": item.layer or layer.name,
         "estimator": item.estimator,
         "exact": exact,
     }

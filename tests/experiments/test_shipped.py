@@ -6,14 +6,9 @@ import rfstudio
 from rfstudio.formats.experiments.ledger import Cell
 
 
-def _rows(name: str) -> dict[tuple[Cell, Cell], dict[str, Cell]]:
-    found = rfstudio.experiment(name).records()
-    return {(x["series"], x.get("layer")): x for x in found}
-
-
 @pytest.mark.slow
 def test_that_three_small_kernels_are_not_one_large_kernel() -> None:
-    found = {series: row for (series, _), row in _rows("techniques").items()}
+    found = {x["technique"]: x for x in rfstudio.experiment("techniques").records()}
     three, one = found["3 × 3×3"], found["1 × 7×7"]
     assert (three["trf"], one["trf"]) == (7, 7)
     # √(3 · 2/3) and √((49 − 1) / 12).
@@ -32,10 +27,9 @@ def test_that_three_small_kernels_are_not_one_large_kernel() -> None:
 
 @pytest.mark.slow
 def test_that_transformers_have_windows_that_grow_and_attention_that_sees_everything() -> None:
-    found = _rows("transformers")
     by_series: dict[Cell, list[dict[str, Cell]]] = {}
-    for (series, _), row in found.items():
-        by_series.setdefault(series, []).append(row)
+    for row in rfstudio.experiment("transformers").records():
+        by_series.setdefault(row["series"], []).append(row)
     assert all(x["trf"] is None and x["local_trf"] == 16 for x in by_series["ViT-B/16"])
     for series in ("Swin-T", "ConvNeXt-T", "RepLKNet-31B", "ResNet-50"):
         sigmas = [float(x["sigma"] or 0) for x in by_series[series]]
