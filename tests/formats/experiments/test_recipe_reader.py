@@ -1,5 +1,6 @@
 """Recipes of experiments: what they hold, and where their mistakes are."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,11 @@ def test_that_an_own_recipe_is_run_by_its_path(tmp_path: Path) -> None:
 def test_that_an_unknown_experiment_names_the_nearest() -> None:
     with pytest.raises(RFStudioError, match="did you mean 'luo2016'"):
         shipped.recipes_of("lou2016")
+
+
+def test_that_the_recipe_of_the_documentation_has_no_mistakes() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "experiments.md").read_text()
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    items = read_recipe(recipe, "documented").items
+    assert [x.series for x in items] == ["relu", "relu", "ResNet-50", "ResNet-50"]
+    assert all(name.partition("/")[0] in text for name in shipped.names())
