@@ -22,6 +22,7 @@ _WITH_OWN_VALUES = (
     ops.Custom,
     *(ops.AdaptiveAvgPool, ops.AdaptiveMaxPool, ops.Upsample, ops.PixelShuffle),
     *(ops.PixelUnshuffle, ops.Pad, ops.Crop, ops.WindowAttention, ops.BatchNorm),
+    ops.Gather,  # has tests of its own
     *(ops.Slice, ops.Roll, ops.Flip, ops.Tile, ops.BlockMix, ops.GridMix),
 )
 # Of a new operation there is one with its usual parameters, until it has values of its own below.

@@ -136,6 +136,52 @@ class Flip(Move):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gather(Move):
+    """Reads given positions along one axis, in any order and as often as they are given."""
+
+    keyword: ClassVar[str] = "gather"
+    title: ClassVar[str] = "Gather"
+
+    index: tuple[int, ...] = parameter(
+        Kind.INTEGERS, "The positions that are read, from 0.", minimum=0
+    )
+    axis: int | None = parameter(
+        Kind.INTEGER, "Axis along which they are, from 0; empty: the last.", None, minimum=0
+    )
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(index=(0,))
+
+    def text(self, axes: int) -> str:
+        return f"{self.keyword} {len(self.index)} along axis {self.along(axes)}"
+
+    def along(self, axes: int) -> int:
+        """Return the axis along which it reads, in a network of so many."""
+        return axes - 1 if self.axis is None else min(self.axis, axes - 1)
+
+    def indices(self, axis: int, sizes: tuple[int, ...]) -> Sequence[int]:
+        return self.index if axis == self.along(len(sizes)) else range(sizes[axis])
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        count, along = len(self.index), self.along(len(sizes))
+        phases = tuple([(x,) for x in self.index])
+        return tuple(
+            Periodic(n, count, sizes[along], phases, by_size=True) if i == along else Window(n, n)
+            for i, n in enumerate(sizes)
+        )
+
+    def demands(self, sizes: tuple[int, ...]) -> Demands:
+        count, along = len(self.index), self.along(len(sizes))
+        return [(count, count) if i == along else (0, 0) for i in range(len(sizes))]
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        n = sizes[self.along(len(sizes))]
+        far = max(self.index)
+        return f"position {far} is not on an axis of {n} samples" if far >= n else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tile(Move):
     """Repeats the map next to itself along each axis."""
 

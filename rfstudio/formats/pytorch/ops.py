@@ -361,6 +361,12 @@ def _flip(op: ops.Flip, node: Node, _: Sequence[Node]) -> Written:
     return Written(f"{{0}}.flip({dims})")
 
 
+@writer_for(ops.Gather)
+def _gather(op: ops.Gather, node: Node, _: Sequence[Node]) -> Written:
+    skipped = ":, " * (2 + op.along(len(node.size)))
+    return Written(f"{{0}}[{skipped}{list(op.index)}]")
+
+
 @writer_for(ops.Tile)
 def _tile(op: ops.Tile, node: Node, _: Sequence[Node]) -> Written:
     times = ", ".join(map(str, per_axis(op.repeats, len(node.size))))
