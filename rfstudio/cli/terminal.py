@@ -12,6 +12,7 @@ from typing import Any
 
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.fields.remarks.diagnostics import Diagnostic
+from rfstudio.core.metrics.phases import phase_remark
 from rfstudio.core.metrics.registry import METRICS, digits_text
 from rfstudio.formats.tables.analysis_tables import (
     MISSING,
@@ -93,6 +94,10 @@ def erf_text(record: Mapping[str, Any]) -> str:
         _bold("effective field"),
         facts_text(metrics),
     ]
+    contrasts = record["metrics"].get("phase_contrast", {})
+    remark = phase_remark(contrasts) if any(contrasts.values()) else ""
+    if remark:
+        lines += _wrapped(f"phases: {remark}", len("phases: "))
     for note in record["notes"]:
         lines += _wrapped(f"note: {note}", len("note: "))
     return "\n".join(lines) + "\n"

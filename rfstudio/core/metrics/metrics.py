@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import atan2, degrees, gamma, pi, prod, sqrt
+from math import atan2, degrees, gamma, isfinite, pi, prod, sqrt
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.metrics.gaussian_fit import GaussianFit, box_of_values, fit_gaussian
-from rfstudio.core.metrics.registry import METRICS, NAMES, SHARES
+from rfstudio.core.metrics.phases import phase_contrast
+from rfstudio.core.metrics.registry import METRICS, MODULI, NAMES, SHARES
 from rfstudio.core.metrics.square_sums import Folded, Squares, folded_around, squares_around
 
 Values: TypeAlias = NDArray[np.float64]
@@ -221,6 +222,16 @@ class Metrics(Mapping[str, Any]):
         if not _LEAST_SQUARE < self._peak < 1 / _LEAST_SQUARE:
             values = values / self._peak
         return self._side(float(values.sum() ** 2 / (values @ values)))
+
+    @cached_property
+    def phase_contrast(self) -> dict[str, float | None]:
+        """Largest over smallest share of the map by residue class of the pixel, for each modulus.
+
+        None where some class has none of the map; see `rfstudio.core.metrics.phases`.
+        """
+        # Pixels outside the box have nothing, and where it begins only renames the classes.
+        found = {m: phase_contrast(self._inner, m) for m in MODULI}
+        return {f"{m}": x if isfinite(x) else None for m, x in found.items()}
 
     # --- areas ----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
@@ -64,3 +65,31 @@ def phase_contrast(values: NDArray[np.float64], modulus: int) -> float:
     if high == 0:
         return float("nan")
     return high / low if low > 0 else float("inf")
+
+
+_UNEVEN = 1.5
+"""Contrast from which on a remark is made."""
+
+
+def phase_remark(contrasts: Mapping[str, float | None]) -> str:
+    """Return what is to be said of phase contrasts by modulus; empty if they are even enough.
+
+    Examples
+    --------
+    >>> phase_remark({"2": 1.0, "4": 1.02})
+    ''
+    """
+    for modulus, contrast in contrasts.items():
+        if contrast is None:
+            return (
+                f"some pixels modulo {modulus} have no effect at all: a stride skips them "
+                "(dead pixels, Kim et al. 2021)"
+            )
+    modulus, largest = max(contrasts.items(), key=lambda x: x[1] or 0.0, default=("", 0.0))
+    if largest is None or largest < _UNEVEN:
+        return ""
+    return (
+        f"pixels of one place modulo {modulus} have {largest:.3g} times the effect of those of "
+        "another: windows with a stride read some rows and columns more often than others "
+        "(Kim et al. 2021); a kernel that is a multiple of its stride reads them evenly"
+    )

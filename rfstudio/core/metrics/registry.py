@@ -13,6 +13,9 @@ from typing import Any, TypeAlias
 SHARES = (0.2, 0.3, 0.5, 0.99)
 """Shares of the map for which area ratios are given, those of RepLKNet's paper."""
 
+MODULI = (2, 4)
+"""Moduli by which pixels are classed for the phase contrast: usual strides of a stem."""
+
 DIGITS = 4
 """Significant digits of a number that people read."""
 
@@ -242,6 +245,10 @@ def _shares(value: Mapping[str, float]) -> str:
     return " · ".join(f"{100 * x:.3g}" for x in value.values()) + " % of the image"
 
 
+def _contrasts(value: Mapping[str, float]) -> str:
+    return " · ".join(f"{x:.3g} (mod {modulus})" for modulus, x in value.items())
+
+
 def _plain_number(value: float) -> str:
     return f"{value:.3g}"
 
@@ -341,6 +348,21 @@ METRICS: tuple[Metric, ...] = (
         sentence="Largest over smallest standard deviation in any direction; 1 is round.",
         brief=Brief("anisotropy", _plain_number),
     ),
+    PartsMetric(
+        name="phase_contrast",
+        sentence=(
+            "Largest over smallest share of the map by residue class of the pixel modulo {}: 1 is "
+            "even. Nothing where some class has none of it."
+        ),
+        parts={f"{modulus}": f"{modulus}" for modulus in MODULI},
+        brief=Brief(
+            "phases",
+            _contrasts,
+            "Phase contrast: largest over smallest share of the map by residue class of the\n"
+            f"pixel, modulo {' and '.join(map(str, MODULI))}. 1 is even; large values are the "
+            "“dead pixels” of Kim et al. 2021.",
+        ),
+    ),
     Metric(
         name="angle",
         unit="°",
@@ -379,6 +401,7 @@ IN_SHORT = (
     "area_ratio",
     "offset",
     "anisotropy",
+    "phase_contrast",
 )
 """Metrics that are shown where there is room for a few, the most informative first."""
 

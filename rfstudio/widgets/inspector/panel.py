@@ -33,6 +33,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.inspector.fold import Fold
 from rfstudio.widgets.inspector.form import ItemForm
 from rfstudio.widgets.inspector.numbers import NumberBlock
+from rfstudio.widgets.inspector.phase_fold import PhaseFold
 from rfstudio.widgets.parts.elided_label import ElidedLabel
 from rfstudio.widgets.parts.focus_ring import FocusRing
 
@@ -57,13 +58,7 @@ class Inspector(QScrollArea):
         self._selection = selection
         self._erf_view = erf_view
         self._shown: Shown | None = None
-        self.title = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
-        self.title.setContentsMargins(12, 10, 12, 0)
-        self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        font = self.title.font()
-        font.setBold(True)
-        font.setPointSizeF(font.pointSizeF() * 1.15)
-        self.title.setFont(font)
+        self.title = _title()
         self.subtitle = QLabel()
         self.subtitle.setContentsMargins(12, 0, 12, 4)
         self.subtitle.setWordWrap(True)
@@ -73,6 +68,7 @@ class Inspector(QScrollArea):
         self.closed_form, self.other_numbers, self.paths = _folds(settings)
         self.unit = NumberBlock("Unit")
         self.effective = NumberBlock("Effective field")
+        self.phases = PhaseFold(settings)
         self.costs = NumberBlock("Layer")
         self._note = QLabel()
         self._note.setContentsMargins(12, 0, 12, 6)
@@ -88,8 +84,9 @@ class Inspector(QScrollArea):
         layout.addWidget(self.title)
         layout.addWidget(self.subtitle)
         layout.addWidget(self.form)
+        last = (self.phases, self.costs)
         folds = (self.closed_form, self.other_numbers, self.paths)
-        for block in (self.field, *folds, self.unit, self.effective, self._note, self.costs):
+        for block in (self.field, *folds, self.unit, self.effective, self._note, *last):
             if isinstance(block, NumberBlock):
                 layout.addWidget(_line())
             layout.addWidget(block)
@@ -153,6 +150,7 @@ class Inspector(QScrollArea):
     def _show_effective(self) -> None:
         shown = self._erf_view.shown
         field = shown.field
+        self.phases.show_field(None if field is None else field.metrics)
         if field is None:
             late = "Appears when the unit stops moving."
             none = EXPECTED.why_none(shown.analysis, shown.layer, shown.unit)
@@ -173,6 +171,18 @@ class Inspector(QScrollArea):
         self._note.setText(note)
         self._note.setToolTip(reasons.replace(". ", ".\n"))
         self._note.setVisible(bool(note))
+
+
+def _title() -> ElidedLabel:
+    """Return the label of the layer's path."""
+    title = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+    title.setContentsMargins(12, 10, 12, 0)
+    title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    font = title.font()
+    font.setBold(True)
+    font.setPointSizeF(font.pointSizeF() * 1.15)
+    title.setFont(font)
+    return title
 
 
 def _folds(settings: Settings | None) -> tuple[Fold, Fold, Fold]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
+
+from rfstudio.core import ops
+from rfstudio.core.network.architecture import Architecture, Layer
 
 
 def test_that_a_click_opens_the_closed_form_and_the_next_start_remembers_it(
@@ -32,3 +36,20 @@ def test_that_every_fold_is_in_the_panel_and_follows_the_layer(qtbot: QtBot, ope
     window.studio.selection.select_layer("stem")
     assert inspector.paths.block.texts()["paths"] == "1, 1 layers long in the mean"
     assert "centre" in inspector.other_numbers.block.texts()
+
+
+def test_that_phases_are_a_chart_of_shares_with_a_remark(qtbot: QtBot, open_window) -> None:
+    stem = ops.Conv(kernel_size=3, stride=2, padding=1, out_channels=4)
+    layers = (Layer(stem, "stem"), Layer(ops.Conv(kernel_size=3, out_channels=4), "b"))
+    window = open_window(Architecture(name="n", input_size=(32, 32), layers=layers))
+    fold = window.inspector.phases
+    assert not fold.grid.isVisible()
+    qtbot.mouseClick(fold.button, Qt.MouseButton.LeftButton)
+    assert fold.grid.isVisible()
+    # By hand: a window of 3 at stride 2 reads one class of rows twice as often as the other, so
+    # 4 : 2 : 2 : 1 of the pixels, and the energy of every tap is the same.
+    assert fold.grid.tables[0].max() == pytest.approx(4 / 9)
+    assert fold.grid.tables[0].sum() == pytest.approx(1)
+    assert fold.grid.tables[1].shape == (4, 4)
+    assert fold.block.texts()["modulo 2"] == "4"
+    assert "times the effect" in fold.block.texts()["remark"]
