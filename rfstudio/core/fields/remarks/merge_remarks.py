@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 from rfstudio.core.fields.field import Alignment, MergeMisfit, Misfit
 from rfstudio.core.fields.local import Fields
@@ -86,8 +87,56 @@ def misalignments(
     """Yield a remark on each merge that does not align, with its index.
 
     A merge whose branches fit among themselves, and only inherit what an earlier merge began, has
-    none of its own.
+    none of its own.  Of many notes that have the same reason the first is followed by one on all
+    others, at the merge where the distance is largest.
     """
+    by_reason: dict[str, list[_Note]] = {}
+    for note in _each(graph, local, misfits, reference, repairs):
+        by_reason.setdefault(note.reason or str(note.index), []).append(note)
+    found = [x for notes in by_reason.values() for x in _grouped(notes)]
+    yield from sorted(found, key=lambda x: x[0])
+
+
+class _Note(NamedTuple):
+    """A remark on the merge at an index; its reason is empty where it stands for itself."""
+
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
+    remark: Diagnostic
+    reason: str = ""
+    why: str = ""
+    offset: Fraction = Fraction(0)
+    distance: str = ""
+
+
+_MOST_NOTES = 4
+"""Notes with the same reason up to which each merge has its own."""
+
+
+def _grouped(notes: list[_Note]) -> list[tuple[int, Diagnostic]]:
+    """Return notes with the same reason, or the first and one on all others if they are many."""
+    if len(notes) <= _MOST_NOTES:
+        return [(x.index, x.remark) for x in notes]
+    first, *others = notes
+    largest = max(others, key=lambda x: x.offset)
+    message = (
+        f"{len(others)} more merges, from '{others[0].remark.layer}' to "
+        f"'{others[-1].remark.layer}', join branches with an offset for the same reason as "
+        f"'{first.remark.layer}'. The largest is that of '{largest.remark.layer}', whose branches "
+        f"are {largest.distance.rstrip(',')}. {first.why}"
+    )
+    code = first.remark.code
+    summary = Diagnostic(largest.remark.layer, code, message, "note")
+    return [(first.index, first.remark), (largest.index, summary)]
+
+
+def _each(
+    graph: Graph,
+    local: Sequence[Fields],
+    misfits: Sequence[MergeMisfit],
+    reference: int,
+    repairs: Repairs | None,
+) -> Iterator[_Note]:
+    """Yield a remark on each merge that does not align."""
     if not misfits:
         return
     forks = dominators(graph, reference)
@@ -99,19 +148,19 @@ def misalignments(
         fork = forks[misfit.index]
         scanned += misfit.index - fork
         if scanned > MAX_SCANNED:
-            yield misfit.index, _not_looked_at(graph, misfit)
+            yield _Note(misfit.index, _not_looked_at(graph, misfit))
             return
         cause = cause_of(graph, misfit.index, fork, bad, relatives)
         started = any(local[fork][axis].alignment for axis in misfit.by_axis)
         if cause.reason == "inherited" and started:
             continue
         if worst.alignment is Alignment.STRIDE_MISMATCH:
-            yield misfit.index, _strides(graph, misfit, worst)
+            yield _Note(misfit.index, _strides(graph, misfit, worst))
             continue
         remedy = None
         if cause.reason == "constant" and repairs is not None and not graph.faults:
             remedy = repairs.find(graph, misfit.index, fork, bad)
-        yield misfit.index, _offset(graph, local, misfit, worst, cause, remedy)
+        yield _offset(graph, local, misfit, worst, cause, remedy)
 
 
 def _not_looked_at(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
@@ -142,7 +191,7 @@ def _offset(
     worst: Misfit,
     cause: Cause,
     remedy: Remedy | None,
-) -> Diagnostic:
+) -> _Note:
     node = graph.nodes[misfit.index]
     axis = next(x for x, y in misfit.by_axis.items() if y is worst)
     a, b = (node.inputs[x] for x in worst.branches)
@@ -155,11 +204,15 @@ def _offset(
     )
     if remedy is not None:
         message = f"{what} Tried, and it aligns them without changing a size: {remedy.text}."
-        return Diagnostic(node.name, "centre_offset", message, "warning", remedy)
+        warning = Diagnostic(node.name, "centre_offset", message, "warning", remedy)
+        return _Note(misfit.index, warning)
     why = _WHY.get(cause.reason, "")
     if cause.earlier is not None:
         why = f"It comes from '{graph.nodes[cause.earlier].name}' before it."
-    return Diagnostic(node.name, "centre_offset", f"{what} {why}", "note")
+    note = Diagnostic(node.name, "centre_offset", f"{what} {why}", "note")
+    if cause.earlier is not None:
+        why = "It comes from merges before them."
+    return _Note(misfit.index, note, cause.reason, why, worst.offset, _distance(spread))
 
 
 def _axes(graph: Graph, misfit: MergeMisfit) -> str:

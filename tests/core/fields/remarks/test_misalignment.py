@@ -69,6 +69,32 @@ def test_that_the_offset_of_windows_is_said_to_be_theirs() -> None:
         assert "attention windows" in remark.message
 
 
+@pytest.mark.parametrize(
+    ("network", "notes", "first", "others", "all_merges"),
+    [
+        # As many merges as had a note of their own each before notes were grouped.
+        ("hrnet_w32", 4, "stage2.module0.fuse0.sum", 12, 20),
+        ("wavenet", 2, "stack0.layer0.sum", 29, 30),
+        ("unet", 4, "up4.skip", 0, 4),
+    ],
+)
+def test_that_many_notes_of_one_reason_are_two(
+    network: str, notes: int, first: str, others: int, all_merges: int
+) -> None:
+    analysis = rfstudio.analyze(network)
+    found = [x for x in analysis.diagnostics if x.code == "centre_offset"]
+    assert len(found) == notes
+    assert found[0].layer == first
+    summaries = [x.message for x in found if "more merges, from" in x.message]
+    if not others:
+        assert summaries == []
+        return
+    assert summaries[0].startswith(f"{others} more merges, from ")
+    assert f"for the same reason as '{first}'. The largest is that of" in summaries[0]
+    counts = [int(x.split()[0]) for x in summaries]
+    assert sum(counts) + notes - len(counts) == all_merges
+
+
 def test_that_a_remedy_of_a_preset_was_tried() -> None:
     analysis = rfstudio.analyze("xception")
     (remark,) = (x for x in analysis.diagnostics if x.code == "centre_offset")
