@@ -42,7 +42,7 @@ class Growth:
     depths
         For each point the number of windows (convolutions, pools) on the longest path to it.
     sizes
-        For each point the size of the theoretical field, in pixels, of its larger side.
+        For each point the size of the (local) theoretical field, in pixels, of its larger side.
     input_size
         The larger side of the input, in pixels.
     """
@@ -54,14 +54,20 @@ class Growth:
 
 
 def growth_of(name: str, analysis: Analysis) -> Growth:
-    """Return how the field of a network grows; layers with a global axis are left out."""
+    """Return how the field of a network grows; where it is the whole image, the local field.
+
+    Layers without positions are left out.
+    """
     nodes = analysis.graph.nodes
     depths = [0] * len(nodes)
     largest: dict[int, int] = {}
     for node in nodes[1:]:
         windowed = node.op is not None and node.op.slides
         depths[node.index] = max(depths[x] for x in node.inputs) + windowed
-        sizes = [x for x in analysis.at(node.index).rf_size if x is not None]
+        layer = analysis.at(node.index)
+        local = layer.local
+        found = layer.rf_size if local is None else local.rf_size
+        sizes = [x for x in found if x is not None]
         if len(sizes) == len(node.size):
             depth = depths[node.index]
             largest[depth] = max(largest.get(depth, 0), *sizes)

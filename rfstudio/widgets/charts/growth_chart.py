@@ -37,6 +37,7 @@ _MANY = 400
 """Number of layers above which single points are not marked."""
 
 _JUMP = (1.0, 2.5)
+_LOCAL = (7.0, 2.0, 1.5, 2.0)
 _ERF = (6.0, 2.5)
 
 
@@ -275,6 +276,9 @@ class GrowthChart(QWidget):
         key = "" if place == 0 else growth.name
         pen = self.plot.line(colour, 1.8)
         self._curve(key, "size", growth.name, growth.size, pen, mark)
+        if not np.isnan(growth.local).all():
+            pen = self.plot.line(colour, 1.8, _LOCAL)
+            self._curve(key, "local", "local field" if place == 0 else "", growth.local, pen)
         pen = self.plot.line(colour, 1.4, _JUMP)
         self._curve(key, "jump", "jump" if place == 0 else "", growth.jump, pen)
         if self.erf.isChecked():
@@ -336,7 +340,8 @@ class GrowthChart(QWidget):
             return tuple(lines), None
         lines.append(Line(depth, self.plot.line(quiet, 1.0)))
         size = float(self._growth.size[index - 1])
-        height = float(reach) if np.isnan(size) else size
+        near = float(self._growth.local[index - 1])
+        height = size if not np.isnan(size) else float(reach) if np.isnan(near) else near
         if height <= 0:
             return tuple(lines), None
         pen = self.plot.line(self.plot.text_colour, 1.8)

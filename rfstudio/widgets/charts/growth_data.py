@@ -33,6 +33,8 @@ class Growth:
         and norms count with the layer that they follow, and branches are side by side.
     reach
         Size of the input, which is what a global layer sees.
+    local
+        Largest size of the local field, where a gate sees the whole image; NaN elsewhere.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Growth:
     jump: Curve
     depth: Curve
     reach: int
+    local: Curve
 
     @property
     def is_global(self) -> NDArray[np.bool_]:
@@ -78,6 +81,7 @@ def growth_of(name: str, analysis: Analysis) -> Growth:
     """Return the curves of a network."""
     layers = analysis.layers
     size, jump, depth = np.empty(len(layers)), np.empty(len(layers)), np.empty(len(layers))
+    near = np.full(len(layers), np.nan)
     known: dict[int, tuple[float, float]] = {}
     for i, layer in enumerate(layers):
         # Element-wise layers share the field of what they read.
@@ -87,7 +91,10 @@ def growth_of(name: str, analysis: Analysis) -> Growth:
             known[id(layer.fields)] = pair
         size[i], jump[i] = pair
         depth[i] = np.nan if layer.depth is None else layer.depth
-    return Growth(name, analysis, size, jump, depth, max(analysis.reference_size, default=0))
+        if np.isnan(size[i]) and layer.local is not None:
+            near[i] = _largest(layer.local.rf_size)
+    reach = max(analysis.reference_size, default=0)
+    return Growth(name, analysis, size, jump, depth, reach, near)
 
 
 def _largest(values: Sequence[int | Fraction | None]) -> float:

@@ -192,3 +192,15 @@ def test_that_a_network_of_global_layers_alone_is_no_problem(state, shown, setti
     made.document.edit("All global", Architecture(input_size=(40, 40), layers=whole))
     assert chart._drawn.dataBounds(0) == (None, None)
     assert chart._drawn.dataBounds(1) == (None, None)
+
+
+def test_that_the_local_field_is_a_curve_where_a_gate_sees_the_whole_image() -> None:
+    gate = Layer(ops.SqueezeExcite(reduction=1), "gate")
+    conv3 = Layer(ops.Conv(kernel_size=3, padding=1, out_channels=4))
+    network = Architecture(name="n", input_size=(32, 32), layers=(conv3, gate, conv3))
+    curves = growth_of("n", analyze(network))
+    # By hand: 3 pixels before the gate; 5 after it, locally.
+    assert curves.size[0] == 3
+    assert np.isnan(curves.size[1:]).all()
+    assert np.isnan(curves.local[0])
+    assert curves.local[1:].tolist() == [3, 5]
