@@ -87,9 +87,9 @@ def erf(  # noqa: PLR0913 - the options of a measurement
 
     Examples
     --------
-    >>> measured = erf("vgg16", "pool2", samples=2, seed=0)
+    >>> measured = erf("luo_20_layers", "stack.3", samples=2, seed=0)
     >>> measured.map.shape, measured.options["samples"], measured.metrics.outside
-    ((224, 224), 2, 0.0)
+    ((101, 101), 2, 0.0)
     """
     _check_estimator(estimator)
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
@@ -138,7 +138,7 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
 
     Examples
     --------
-    >>> both = erfs("vgg16", "pool2", [(28, 28), (28, 29)], samples=2, seed=0)
+    >>> both = erfs("luo_20_layers", "stack.1", [(28, 28), (28, 29)], samples=2, seed=0)
     >>> [x.unit for x in both]
     [(28, 28), (28, 29)]
     """

@@ -89,6 +89,7 @@ def test_that_the_sign_is_there_in_each_size(size: int) -> None:
         assert icon.getpixel((0, 0)) == (0, 0, 0, 0)  # round corners
 
 
+@pytest.mark.slow
 def test_that_notices_name_all_that_a_packed_program_holds() -> None:
     rows = re.findall(
         r"^\| (\S+) \| (\S+) \| (.+?) \| (\S+) \|$", NOTICES.read_text(), re.MULTILINE
