@@ -145,13 +145,17 @@ def cells_table(
     def text(value: Cell) -> str:
         if value is None:
             return missing
+        if isinstance(value, bool):
+            return "yes" if value else "no"
         return digits_text(value, digits) if isinstance(value, float) else str(value)
 
-    numeric = tuple(
-        all(isinstance(x.get(name), int | float | None) for x in cells) for name in columns
-    )
+    numeric = tuple(all(_is_number(x.get(name)) for x in cells) for name in columns)
     rows = tuple(tuple(text(x.get(name)) for name in columns) for x in cells)
     return Table(tuple(columns), rows, numeric)
+
+
+def _is_number(value: Cell) -> bool:
+    return not isinstance(value, str | bool)
 
 
 def curves_of(
