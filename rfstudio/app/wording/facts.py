@@ -260,10 +260,6 @@ def erf_facts(metrics: Metrics) -> Iterator[Fact]:
             yield Fact(brief.label, brief.text(value), brief.sentence or metric.sentence)
 
 
-def _px(size: str) -> str:
-    return "none: no path leads to it" if size == "none" else f"{size} px"
-
-
 def _steps(values: tuple[Any, ...], unit: str) -> str:
     if all(x is None for x in values):
         return "–"

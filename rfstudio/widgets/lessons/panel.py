@@ -55,9 +55,7 @@ class LessonPanel(QWidget):
         column.addWidget(area, 1)
         column.addLayout(row)
         self.again.clicked.connect(lambda: self.lesson_wanted.emit(self._number))
-        self.next.clicked.connect(
-            lambda: self.lesson_wanted.emit((self._number + 1) % len(LESSONS))
-        )
+        self.next.clicked.connect(self._go_on)
         selection.selection_changed.connect(self._check)
         self.setAccessibleName("Lesson")
         self._offer()
