@@ -8,7 +8,6 @@ import sys
 import pytest
 
 import rfstudio
-from rfstudio import api
 
 PUBLIC = [x for x in rfstudio.__all__ if x not in ("RFStudioError", "__version__")]
 FINDER = doctest.DocTestFinder(recurse=False)
@@ -18,7 +17,7 @@ FINDER = doctest.DocTestFinder(recurse=False)
 def test_that_the_example_of_a_public_function_is_true(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    function = getattr(api, name)
+    function = getattr(rfstudio, name)
     (found,) = FINDER.find(function, name, module=sys.modules[function.__module__])
     assert found.examples, f"{name} has no example"
     failures = doctest.DocTestRunner(verbose=False).run(found).failed

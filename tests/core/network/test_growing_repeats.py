@@ -151,9 +151,13 @@ def test_that_no_advice_sets_what_grows_to_the_numbers_of_one_turn() -> None:
     found = proposals_for(analyze(Architecture(input_size=(64, 64), layers=layers)))
     assert found
     assert all(analyze(x.network)["r"].rf_size for x in found)
-    repeats = [instance(Repeat, x.network.layers[1]) for x in found]
+    # A proposal may put a layer of its own before the repeat.
+    places = [
+        next(i for i, y in enumerate(x.network.layers) if isinstance(y, Repeat)) for x in found
+    ]
+    repeats = [instance(Repeat, x.network.layers[i]) for x, i in zip(found, places, strict=True)]
     assert {x.scale for x in repeats} == {(("dilation", 2),)}
-    dilations = {conv_at(x.network, (1, 0, 0)).dilation for x in found}
+    dilations = {conv_at(x.network, (i, 0, 0)).dilation for x, i in zip(found, places, strict=True)}
     assert dilations <= {1, 2}  # twice that of the first turn, which all turns double
 
 
