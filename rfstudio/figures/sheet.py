@@ -16,9 +16,11 @@ from rfstudio.figures.wrapping import one_line
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# In millimetres: heights of parts, and the width of a letter of the title.
 _PLOT = 58.0
 _PICTURE = 24.0
 _TITLE = 9.0
+_LETTER = 1.75
 _PER_INCH = 25.4
 
 
@@ -125,7 +127,8 @@ def render_sheet(sheet: Sheet, suffix: str, style: FigureStyle | None = None) ->
 
         columns = max((len(x) for _, x in sheet.pictures), default=0)
         lines = len(sheet.pictures)
-        width = max(80.0, 1.25 * _PLOT * len(sheet.plots), _PICTURE * columns + 14)
+        of_title = _LETTER * len(one_line(sheet.title))
+        width = max(of_title, 1.25 * _PLOT * len(sheet.plots), _PICTURE * columns + 14)
         heights = ([_PLOT] if sheet.plots else []) + [_PICTURE + 4.0] * lines
         figure = Figure(
             figsize=(width / _PER_INCH, (sum(heights) + 2 * _TITLE) / _PER_INCH),

@@ -1,5 +1,7 @@
 """Sheets of experiments: plots and pictures in any number."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -43,3 +45,12 @@ def test_that_equal_sheets_are_equal_files() -> None:
 def test_that_an_unknown_format_is_refused() -> None:
     with pytest.raises(FigureError):
         render_sheet(Sheet(title="x"), ".gif")
+
+
+def test_that_a_narrow_sheet_has_room_for_its_title() -> None:
+    title = "M" + "a long title of an experiment " * 3
+    drawn = render_sheet(Sheet(title=title, pictures=(LINE,)), ".svg").decode()
+    width = re.search(r'width="([0-9.]+)pt"', drawn)
+    assert width
+    # Letters of 8.5 points are about half as wide as high.
+    assert float(width[1]) > 8.5 * 0.55 * len(title)
