@@ -47,7 +47,8 @@ def _why_no_window() -> str:
         return ""
     platform = os.environ.get("QT_QPA_PLATFORM", "").partition(":")[0]
     if platform not in ("", "xcb", "wayland"):
-        return system_libraries.complaint(window=False)  # offscreen, vnc … need no display
+        reason = system_libraries.complaint(window=False)  # offscreen, vnc … need no display
+        return f"{reason}." if reason else ""
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         return (
             "There is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set)."
