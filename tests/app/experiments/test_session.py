@@ -1,8 +1,10 @@
 """Experiments of the window: run in the worker, stopped, gone on with."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.experiments.session import ExperimentSession
@@ -21,6 +23,14 @@ NAME = "luo2016/fig4"
 def recipe() -> Recipe:
     (found,) = shipped.recipes_of(NAME)
     return found
+
+
+@pytest.fixture
+def runner(qapp: QCoreApplication) -> Iterator[JobRunner]:
+    runner = JobRunner(preload=())
+    yield runner
+    runner.shutdown()
+    qapp.processEvents()
 
 
 @pytest.fixture
