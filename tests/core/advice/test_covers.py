@@ -32,6 +32,22 @@ def test_that_shares_count_objects() -> None:
     assert advice.first_covering[0] is None
 
 
+# By hand, from a field of 15 at jump 1: a dilation of 2, two more taps and one more layer add 2;
+# a stride of 2 adds 2 for each layer after it; of a window of k taps at the end come k − 1.
+_SIZES = {
+    **{f"dilation 2 in 'conv{i}'": 17 for i in (4, 5, 6, 7)},
+    **{f"kernel_size 5 in 'conv{i}'": 17 for i in (4, 5, 6, 7)},
+    **{
+        f"stride 2 in 'conv{i}' (maps after it are half as large)": 15 + 2 * (7 - i)
+        for i in (4, 5, 6)
+    },
+    "one more convolution of 3 after 'conv7'": 17,
+    "max pool of 5, stride 1 after 'conv7'": 19,
+    "large-kernel block (13, depthwise, with a skip) after 'conv7'": 27,
+    "attention block of 8 heads, with a skip after 'conv7'": 15,
+}
+
+
 def test_that_proposals_enlarge_the_field_and_keep_all_sizes() -> None:
     # Seed of the task: 32-pixel objects, a field of 15.
     conv = Layer(ops.Conv(kernel_size=3, padding=1))
@@ -49,17 +65,29 @@ def test_that_proposals_enlarge_the_field_and_keep_all_sizes() -> None:
         assert largest is not None
         assert largest.local is not None
         assert largest.local.rf_size == proposal.rf_size
-        assert proposal.sees_all or min(x or 0 for x in proposal.rf_size) >= 17
+        assert proposal.rf_size == (_SIZES[proposal.edit],) * 2
         assert changed.parameters - analysis.parameters == proposal.parameters
         assert changed.macs - analysis.macs == proposal.macs
         assert not changed.misfits
-        old = {x.name: x.output_size for x in analysis.layers}
-        sizes = {x.name: x.output_size for x in changed.layers if x.name in old}
-        assert (
-            "stride" in proposal.edit.split("'")[0].split()
-            or sizes == old
-            or ("max pool" in proposal.edit)
-        )
+        if proposal.sees_all:
+            assert changed.layers[-1].rf_size == (None, None)
+        else:
+            assert changed.layers[-1].rf_size == proposal.rf_size
+        sizes = {x.output_size for x in changed.layers}
+        if proposal.edit.startswith("stride"):
+            assert sizes == {(64, 64), (32, 32)}
+        else:
+            assert sizes == {(64, 64)}
+        names = [x.name for x in changed.layers]
+        assert names[:7] == [x.name for x in analysis.layers]
+        assert len(names) == 7 or " after 'conv7'" in proposal.edit
+    assert {x.edit for x in advice.proposals} == set(_SIZES)
+    # A stride saves something and a dilation costs nothing, so they come first.
+    costs = [(x.parameters, x.macs) for x in advice.proposals]
+    assert costs == sorted(costs)
+    assert advice.proposals[0].macs < 0
+    free = [x.edit for x in advice.proposals if (x.parameters, x.macs) == (0, 0)]
+    assert free[0] == "dilation 2 in 'conv7'"
     # By hand: two more samples of reach with twice the dilation or two more taps, and no cost of
     # a dilation.
     dilated = next(x for x in advice.proposals if x.edit.startswith("dilation"))
