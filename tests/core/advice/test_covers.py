@@ -97,6 +97,7 @@ def test_that_proposals_enlarge_the_field_and_keep_all_sizes() -> None:
     assert dilated.erf_growth > 0
 
 
+@pytest.mark.slow
 def test_that_decoders_are_changed_where_the_jump_is_largest() -> None:
     advice = advice_for(rfstudio.analyze("unet"), [(100, 100)])
     best = next(x for x in advice.proposals if x.edit == "dilation 2 in 'bottom.conv2'")

@@ -117,6 +117,7 @@ def _nodes(architecture):
     return expand(architecture).nodes
 
 
+@pytest.mark.slow
 def test_that_tiles_are_drawn_with_their_overlap_and_said_in_words(qtbot, bench) -> None:
     made = bench(read_preset("unet"))
     made.selection.select_layer("classifier")
@@ -158,7 +159,10 @@ def test_that_a_layer_without_positions_says_why_there_are_no_tiles(qtbot, bench
     assert "read by <b>1 unit</b> of <b>pool</b>" in made.canvas.caption.text()
 
 
-@pytest.mark.parametrize("key", ["2", "3", "4"])
+@pytest.mark.parametrize(
+    "key",
+    ["2", pytest.param("3", marks=pytest.mark.slow), pytest.param("4", marks=pytest.mark.slow)],
+)
 def test_that_modes_work_on_a_signal_and_on_a_block(qtbot, bench, key: str) -> None:
     row = "  - conv: {name: a, kernel_size: 5, padding: 2, stride: 2, out_channels: 2}\n"
     for size in ("[200]", "[24, 24, 24]"):

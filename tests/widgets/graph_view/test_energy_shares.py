@@ -21,6 +21,15 @@ def test_that_a_click_draws_the_share_of_each_branch_and_skip(qtbot, open_window
     for (_, source), share in forks.items():
         by_source[source] = by_source.get(source, 0) + share
     assert list(by_source.values()) == pytest.approx([1, 1])
+
+
+@pytest.mark.slow
+def test_that_shares_follow_the_chosen_layer_and_go_with_a_key(qtbot, open_window) -> None:
+    window = open_window()
+    window.tabs.setCurrentWidget(window.graph)
+    item = window.graph.item
+    qtbot.mouseClick(window.graph.shares_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(item.shares))
     before = item.shares
     window.studio.selection.select_layer("stem")
     qtbot.waitUntil(lambda: item.shares is not before)

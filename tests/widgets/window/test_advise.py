@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
@@ -22,6 +23,7 @@ def _opened(window):
     return dialog
 
 
+@pytest.mark.slow
 def test_that_a_proposal_is_applied_with_one_click_and_undone(
     qtbot: QtBot, open_window: Callable
 ) -> None:
@@ -50,6 +52,7 @@ def test_that_a_proposal_is_applied_with_one_click_and_undone(
     dialog.close()
 
 
+@pytest.mark.slow
 def test_that_boxes_drawn_on_the_canvas_are_the_objects(
     qtbot: QtBot, open_window: Callable
 ) -> None:
