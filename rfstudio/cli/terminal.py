@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rfstudio.core.fields.analysis import Analysis, UnitView
-from rfstudio.core.fields.remarks.diagnostics import Diagnostic
+from rfstudio.core.fields.remarks.remark import Diagnostic, remarks_on
 from rfstudio.core.metrics.phases import phase_remark
 from rfstudio.core.metrics.registry import METRICS, digits_text
 from rfstudio.formats.tables.analysis_tables import (
@@ -74,7 +74,7 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
         _bold(f"unit ({', '.join(map(str, unit.position))})"),
         facts_text(unit_facts(unit)),
     ]
-    remarks = [x for x in analysis.diagnostics if x.layer in (layer.name, path)]
+    remarks = remarks_on(analysis.diagnostics, (layer.name, path))
     return "\n".join([*lines, *_diagnostics(remarks)]) + "\n"
 
 

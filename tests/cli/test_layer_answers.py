@@ -41,3 +41,13 @@ def test_that_paths_are_printed_on_demand_and_gates_ignored(capsys) -> None:
     assert record["layers"][0]["path_fields"]["max"] == [67, 67]
     assert record["paths"]["fields"][0][-1]["size"] == 67
     assert "by the skip to" in _run(capsys, *words[:-2])
+
+
+def test_that_a_merge_that_is_summed_up_with_others_has_its_own_remark(capsys) -> None:
+    words = ("analyze", "wavenet", "--layer", "stack1.layer4.sum")
+    (remark,) = json.loads(_run(capsys, *words, "--format", "json"))["diagnostics"]
+    assert remark["layer"] == "stack1.layer4.sum"
+    assert "'stack1.layer4.sum' joins branches whose centres are" in remark["message"]
+    assert "It is one of 29 such merges: see the remark on" in remark["message"]
+    text = " ".join(_run(capsys, *words).split())
+    assert "It is one of 29 such merges: see the remark on" in text

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from rfstudio.core.fields.remarks.remark import remarks_on
 from rfstudio.core.network.physical import extent_text, extents
 
 if TYPE_CHECKING:
@@ -431,10 +432,10 @@ def analysis_record(
         record["unit"] = unit_record(unit)
     record |= {key: _plain(value) for key, value in (answers or {}).items()}
     listed = None if layers is None or len(layers) == len(analysis.layers) else _paths(layers, unit)
+    remarks = analysis.diagnostics
     record["diagnostics"] = [
         {"layer": x.layer, "code": x.code, "message": x.message}
-        for x in analysis.diagnostics
-        if listed is None or x.layer in listed
+        for x in (remarks if listed is None else remarks_on(remarks, listed))
     ]
     return record
 

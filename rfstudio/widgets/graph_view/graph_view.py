@@ -21,6 +21,7 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.texts import alignment_text, field_text, steps_text
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.remarks.remark import remarks_on
 from rfstudio.widgets.graph_view.graph_item import Drawing, GraphItem, Share
 from rfstudio.widgets.graph_view.layout import layout_of
 from rfstudio.widgets.parts.focus_ring import FocusRing
@@ -323,7 +324,8 @@ class GraphView(QGraphicsView):
             f"field {field_text(layer)}, jump {steps_text(layer.jump)}, {alignment_text(layer)}",
         ]
         if index in drawing.misaligned:
-            lines += [x.message for x in drawing.analysis.diagnostics if x.layer == layer.name]
+            remarks = remarks_on(drawing.analysis.diagnostics, (layer.name,))
+            lines += [x.message for x in remarks]
         return "\n".join(lines)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name

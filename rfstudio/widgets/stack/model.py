@@ -20,6 +20,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selected, Selection
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.remarks.remark import each_remark
 from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
 from rfstudio.widgets.stack.row_texts import RowTexts, is_named_branch, own_name
 from rfstudio.widgets.stack.rows import Row, children_of, new_row
@@ -56,6 +57,9 @@ _HEADER_TIPS = (
     "Size of what one unit sees, in pixels of the input: 1 + Σ dilation·(kernel − 1)·jump.",
     "Distance between what two neighbouring units see, in pixels: the product of the strides.",
 )
+_MOST_TEXTS = 4
+"""Remarks on one item that its tip has at most: copies in a repeat have many of a kind."""
+
 _RANK = {"error": 3, "warning": 2, "note": 1, "": 0}
 
 
@@ -415,13 +419,13 @@ class StackModel(QAbstractItemModel):
     def _collect_remarks(self) -> None:
         self._remarks = {}
         analysis = self._session.analysis
-        for remark in analysis.diagnostics:
+        for remark in each_remark(analysis.diagnostics):
             node = analysis.graph.paths.get(remark.layer)
             location = None if node is None else analysis.graph.nodes[node].location
             if location is None:
                 continue
             worst, texts = self._remarks.get(location, ("", []))
-            if remark.message not in texts:
+            if len(texts) < _MOST_TEXTS and remark.message not in texts:
                 texts.append(remark.message)
             severity = max(worst, str(remark.severity), key=_RANK.__getitem__)
             self._remarks[location] = (severity, texts)

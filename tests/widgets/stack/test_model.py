@@ -8,15 +8,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
+from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.network.architecture import Architecture, Parallel, walk
+from rfstudio.core.network.architecture import Architecture, Layer, Parallel, Residual, walk
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from tests.widgets.conftest import SMALL
 
@@ -103,3 +104,20 @@ def test_that_a_parallel_without_branches_has_a_name(qtbot: QtBot, tmp_path: Pat
     empty = Architecture(input_size=(8, 8), layers=(Parallel((), "concat"),))
     model = model_of(Studio(empty, settings=Settings(tmp_path / "settings.ini")))
     assert model.index(1, 0).data() == "parallel"
+
+
+def test_that_merges_that_are_summed_up_have_their_own_badges_and_tips(qtbot, tmp_path) -> None:
+    # Causal blocks: of eight notes of one reason the first is given, and one on the other seven.
+    conv = Layer(ops.Conv(kernel_size=3, padding=((2, 0),)))
+    blocks = tuple(Residual((conv,), (), f"block{i}") for i in range(8))
+    network = Architecture("causal", "", "", (64,), 4, blocks)
+    studio = Studio(network, settings=Settings(tmp_path / "settings.ini"))
+    assert len(studio.analysis.analysis.diagnostics) == 2
+    model = model_of(studio)
+    assert [model.severity((i,)) for i in range(8)] == ["note"] * 8
+    tips = [
+        model.index(i + 1, 0, QModelIndex()).data(Qt.ItemDataRole.ToolTipRole) for i in range(8)
+    ]
+    assert all(f"'block{i}.add' joins branches" in tips[i] for i in (0, 2, 7))
+    assert "7 more merges, from 'block1.add'" in tips[1]
+    assert "such merges: see the remark on 'block1.add'" in tips[2]

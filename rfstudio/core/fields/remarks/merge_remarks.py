@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ def misalignments(
 
     A merge whose branches fit among themselves, and only inherit what an earlier merge began, has
     none of its own.  Of many notes that have the same reason the first is followed by one on all
-    others, at the merge where the distance is largest.
+    others, at the merge where the distance is largest; it has them as its members.
     """
     by_reason: dict[str, list[_Note]] = {}
     for note in _each(graph, local, misfits, reference, repairs):
@@ -124,8 +124,14 @@ def _grouped(notes: list[_Note]) -> list[tuple[int, Diagnostic]]:
         f"'{first.remark.layer}'. The largest is that of '{largest.remark.layer}', whose branches "
         f"are {largest.distance.rstrip(',')}. {first.why}"
     )
-    code = first.remark.code
-    summary = Diagnostic(largest.remark.layer, code, message, "note")
+    place = largest.remark.layer
+    reference = f"It is one of {len(others)} such merges: see the remark on '{place}'."
+    members = tuple(
+        replace(x.remark, message=f"{x.remark.message} {reference}")
+        for x in others
+        if x is not largest
+    )
+    summary = Diagnostic(place, first.remark.code, message, "note", members=members)
     return [(first.index, first.remark), (largest.index, summary)]
 
 

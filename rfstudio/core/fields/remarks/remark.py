@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -45,6 +46,8 @@ class Diagnostic:
         "error": the network would not run; "warning": probably not what was meant; "note".
     remedy
         A change that was tried and makes the remark disappear, if there is one.
+    members
+        Remarks on other layers that this one sums up, each of which refers to it.
     """
 
     layer: str
@@ -52,3 +55,16 @@ class Diagnostic:
     message: str
     severity: Severity = "warning"
     remedy: Remedy | None = None
+    members: tuple[Diagnostic, ...] = field(default=(), repr=False)
+
+
+def each_remark(remarks: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield remarks, after those that sum up others also the others."""
+    for remark in remarks:
+        yield remark
+        yield from remark.members
+
+
+def remarks_on(remarks: Iterable[Diagnostic], layers: Container[str | None]) -> list[Diagnostic]:
+    """Return the remarks on some layers, also those that are summed up by one on another layer."""
+    return [x for x in each_remark(remarks) if x.layer in layers]

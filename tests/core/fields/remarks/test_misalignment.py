@@ -10,7 +10,7 @@ import pytest
 import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
-from rfstudio.core.fields.remarks.remark import Diagnostic
+from rfstudio.core.fields.remarks.remark import Diagnostic, each_remark, remarks_on
 from rfstudio.core.network.architecture import Architecture, Branch, Layer, Parallel, Residual
 
 
@@ -93,6 +93,14 @@ def test_that_many_notes_of_one_reason_are_two(
     assert f"for the same reason as '{first}'. The largest is that of" in summaries[0]
     counts = [int(x.split()[0]) for x in summaries]
     assert sum(counts) + notes - len(counts) == all_merges
+    # Each merge has a remark of its own, which names it and the one on all of them.
+    assert len({x.layer for x in each_remark(found)}) == all_merges
+    for remark in found:
+        for member in remark.members:
+            assert member.severity == "note"
+            assert member.message.startswith(f"'{member.layer}' joins branches")
+            assert f"such merges: see the remark on '{remark.layer}'." in member.message
+            assert remarks_on(found, (member.layer,)) == [member]
 
 
 def test_that_a_remedy_of_a_preset_was_tried() -> None:
