@@ -23,7 +23,7 @@ from rfstudio.app.wording.units import PIXELS, Units, units_of
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.metrics.gaussian_fit import GaussianFit, fit_gaussian
-from rfstudio.widgets.canvas.colours import ERF, PIN, PIN_DASHES, SERIES, THEORETICAL
+from rfstudio.widgets.canvas.colours import ERF, LOCAL, PIN, PIN_DASHES, SERIES, THEORETICAL
 from rfstudio.widgets.canvas.unit_grid import grid_of
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values
 from rfstudio.widgets.charts.plot import Plot
@@ -39,6 +39,7 @@ _MEASURED = SERIES[1]
 _FIT_DASHES = (2.0, 2.0)
 _MEASURED_DASHES = (7.0, 2.0)
 _VISIBLE_DASHES = (4.0, 3.5)
+_LOCAL_DASHES = (7.0, 2.5, 1.5, 2.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,11 @@ def _range(analysis: Analysis, layer: str, axis: int) -> tuple[float, float]:
     high = pixels - 1 if last is None else min(max(last[1], pixels - 1), pixels + pixels // 2)
     step = max(pixels // _STEPS, 1)
     return step * floor(low / step) - 0.5, step * ceil((high + 1) / step) - 0.5
+
+
+def _has_local(view: UnitView) -> bool:
+    """Whether a unit has a local field that is not its whole field, as after a gate."""
+    return view.local_region not in (None, view.theoretical_region)
 
 
 class ProfileChart(QWidget):
@@ -241,7 +247,7 @@ class ProfileChart(QWidget):
                 None if measured is None else section(measured.map, centre, axis, beside),
                 self._pinned(axis, analysis.reference_size),
             )
-        self._explain("" if measured is None else measured.name)
+        self._explain("" if measured is None else measured.name, has_local=_has_local(view))
         is_beyond = any(x.has_borders_beyond for x in self._plots)
         self.beyond.setVisible(is_beyond)
 
@@ -266,7 +272,7 @@ class ProfileChart(QWidget):
         for plot in self._plots:
             plot.plot.setVisible(not text)
 
-    def _explain(self, measured: str) -> None:
+    def _explain(self, measured: str, *, has_local: bool) -> None:
         parts = [f'<span style="color:{ERF.name()}">▬</span> expected']
         if measured:
             parts.append(f'<span style="color:{_MEASURED}">▬ ▬</span> {measured}')
@@ -274,6 +280,8 @@ class ProfileChart(QWidget):
         parts += [f'<span style="color:{PIN.name()}">▬ ▬</span> {x.letter}' for x in pins]
         parts.append("▪▪▪ fitted Gaussian")
         parts.append(f'<span style="color:{THEORETICAL.name()}">▏</span> theoretical')
+        if has_local:
+            parts.append(f'<span style="color:{LOCAL.name()}">┇</span> local')
         parts.append("┆ visible")
         self.legend.setText("&nbsp;&nbsp; ".join(parts))
 
@@ -336,6 +344,7 @@ class _SectionPlot:
             (kind, region[self._axis][side] + (0.5 if side else -0.5))
             for kind, region in (
                 ("theoretical", view.theoretical_region),
+                ("local", view.local_region if _has_local(view) else None),
                 ("visible", view.visible_region),
             )
             if region is not None
@@ -386,6 +395,7 @@ class _SectionPlot:
             },
             "fit": plot.line(plot.text_colour, 1.0, _FIT_DASHES),
             "theoretical": plot.line(THEORETICAL, 2.0),
+            "local": plot.line(LOCAL, 2.0, _LOCAL_DASHES),
             "visible": plot.line(plot.text_colour, 1.0, _VISIBLE_DASHES),
         }
         curves = tuple(

@@ -76,6 +76,22 @@ def test_that_the_borders_are_those_of_the_regions(state, shown, settings) -> No
         places = [place for _, place in plot.borders]
         (first, last), (low, high) = view.theoretical_region[axis], view.visible_region[axis]
         assert places == [first - 0.5, last + 0.5, low - 0.5, high + 0.5]
+    assert "local" not in chart.legend.text()
+
+
+def test_that_a_unit_that_sees_all_has_the_borders_of_its_local_field(
+    state, shown, settings
+) -> None:
+    gate = Layer(ops.SqueezeExcite(reduction=1), "gate")
+    made = state(Architecture(input_size=(40, 30), layers=(conv("a"), gate, conv("b"))))
+    made.selection.select_layer("b", (20, 15))
+    chart = shown(chart_of(made, settings))
+    # By hand: two layers of 3×3 see 2 pixels to each side; through the gate all.
+    for plot, unit, size in zip(chart._plots, (20, 15), (40, 30), strict=True):
+        borders = {kind: [y for x, y in plot.borders if x == kind] for kind, _ in plot.borders}
+        assert borders["theoretical"] == [-0.5, size - 0.5]
+        assert borders["local"] == [unit - 2.5, unit + 2.5]
+    assert "local" in chart.legend.text()
 
 
 def test_that_a_measured_field_is_drawn_beside_the_expected_one(state, shown, settings) -> None:
