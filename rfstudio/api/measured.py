@@ -99,12 +99,15 @@ def record_of(
         facts = measured_facts(erf.run, recipe)
     else:
         facts = computed_facts(erf, __version__, seconds)
+    name, size = layer or erf.layer, erf.metrics.luo_size
+    others = () if size is None else analysis[name].other_effective_sizes(size)
     return erf_record(
         analysis,
-        layer or erf.layer,
+        name,
         erf.unit,
         estimator or erf.estimator,
         facts,
         (*erf.notes, *notes),
         erf.metrics.as_dict(),
+        others,
     )

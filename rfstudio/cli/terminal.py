@@ -100,6 +100,7 @@ def erf_text(record: Mapping[str, Any]) -> str:
         lines += _wrapped(f"phases: {remark}", len("phases: "))
     for note in record["notes"]:
         lines += _wrapped(f"note: {note}", len("note: "))
+    lines += _other_numbers(record["other_numbers"])
     return "\n".join(lines) + "\n"
 
 

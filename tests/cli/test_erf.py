@@ -71,6 +71,20 @@ def test_that_the_expected_field_of_a_linear_stack_is_exact_and_has_the_known_wi
     assert record["metrics"]["offset"] == pytest.approx([0, 0], abs=1e-9)
 
 
+def test_that_sizes_by_other_rules_are_in_the_record_and_in_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ("vgg16", "--layer", "conv3_1", "--estimator", "expected")
+    others = {x["value"]: x["reason"] for x in _json(capsys, *words)["other_numbers"]}
+    # Golden: conv3_1 of vgg16 has field 24; its pools are no plain stack.
+    assert "the effects of layers add up to a bell" in others["24"]
+    assert any("by growth with √depth" in x for x in others.values())
+    assert main(["erf", *words]) == 0
+    text = capsys.readouterr().out
+    assert "another number elsewhere?" in text
+    assert "24: the theoretical field, as if the effective one grew with depth as fast" in text
+
+
 def test_that_gains_of_an_expected_field_can_be_measured_and_are_recorded(
     capsys: pytest.CaptureFixture[str], network: Path
 ) -> None:

@@ -162,6 +162,17 @@ def other_facts(layer: LayerAnalysis) -> Iterator[Fact]:
         yield Fact("none", "no common mistake leads to another number here", "")
 
 
+def other_erf_facts(layer: LayerAnalysis, metrics: Metrics | None) -> Iterator[Fact]:
+    """Yield the sizes that rules and snippets give an effective field, and why they differ."""
+    size = None if metrics is None else metrics.luo_size
+    if size is None:
+        yield Fact("none", "there is no effective field", "")
+        return
+    for other in layer.other_effective_sizes(size):
+        text = f"{other.value}: {other.reason}"
+        yield Fact(other.about, text, "A number that is found elsewhere, and why it differs.")
+
+
 def paths_facts_of(analysis: Analysis, layer: str) -> Iterator[Fact]:
     """Yield the paths to a layer by length and field, and the shares of its branches."""
     try:

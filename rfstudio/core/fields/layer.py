@@ -10,6 +10,7 @@ from rfstudio.core.fields.closed_form import ClosedForm
 from rfstudio.core.fields.field import Alignment
 from rfstudio.core.fields.layer_answers import Answers
 from rfstudio.core.fields.local import Fields, LocalField
+from rfstudio.core.fields.other_effective import other_effective_sizes
 from rfstudio.core.fields.other_numbers import OtherNumber, other_numbers_of
 from rfstudio.core.fields.paths import PathFields
 from rfstudio.core.network.architecture import INPUT, Location
@@ -188,6 +189,18 @@ class LayerAnalysis(Shown):
         return other_numbers_of(
             self.answers.graph, self.fields, self.local_fields, self.closed_form, self.index
         )
+
+    def other_effective_sizes(self, size: float) -> tuple[OtherNumber, ...]:
+        """Return other sizes that are found for an effective field of its units, and why.
+
+        Parameters
+        ----------
+        size
+            The size of the effective field as Luo et al. measure it.
+        """
+        local = self.local
+        sides = (None,) * len(self.node.size) if local is None else local.rf_size
+        return other_effective_sizes(self.closed_form, sides, size)
 
     @property
     def interior(self) -> tuple[Interval, ...] | None:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.other_numbers import OtherNumber
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.registry import digits_text, numbers
 from rfstudio.formats.tables.analysis_tables import Table
+from rfstudio.formats.tables.answer_records import other_numbers_record
 
 
 class Run(Protocol):
@@ -95,6 +97,7 @@ def erf_record(
     facts: Mapping[str, Any],
     notes: Sequence[str],
     metrics: Mapping[str, Any],
+    others: Iterable[OtherNumber] = (),
 ) -> dict[str, Any]:
     """Return everything of a field except its map, as JSON can hold it.
 
@@ -110,6 +113,8 @@ def erf_record(
         What a reader of the numbers should know.
     metrics
         The numbers of the map, by their standard names.
+    others
+        Other sizes that are found for the field, and why they differ.
     """
     return {
         "format": 1,
@@ -124,6 +129,7 @@ def erf_record(
         **{key: plain(value) for key, value in facts.items()},
         "notes": list(notes),
         "metrics": plain(metrics),
+        "other_numbers": other_numbers_record(others),
     }
 
 

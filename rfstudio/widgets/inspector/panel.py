@@ -22,6 +22,7 @@ from rfstudio.app.wording.facts import (
     erf_facts,
     form_facts,
     layer_facts,
+    other_erf_facts,
     other_facts,
     paths_facts_of,
     place_facts,
@@ -68,6 +69,7 @@ class Inspector(QScrollArea):
         self.closed_form, self.other_numbers, self.paths = _folds(settings)
         self.unit = NumberBlock("Unit")
         self.effective = NumberBlock("Effective field")
+        self.other_sizes = _other_sizes(settings)
         self.phases = PhaseFold(settings)
         self.costs = NumberBlock("Layer")
         self._note = QLabel()
@@ -84,7 +86,7 @@ class Inspector(QScrollArea):
         layout.addWidget(self.title)
         layout.addWidget(self.subtitle)
         layout.addWidget(self.form)
-        last = (self.phases, self.costs)
+        last = (self.other_sizes, self.phases, self.costs)
         folds = (self.closed_form, self.other_numbers, self.paths)
         for block in (self.field, *folds, self.unit, self.effective, self._note, *last):
             if isinstance(block, NumberBlock):
@@ -150,7 +152,10 @@ class Inspector(QScrollArea):
     def _show_effective(self) -> None:
         shown = self._erf_view.shown
         field = shown.field
-        self.phases.show_field(None if field is None else field.metrics)
+        metrics = None if field is None else field.metrics
+        self.phases.show_field(metrics)
+        others = partial(other_erf_facts, shown.analysis[shown.layer], metrics)
+        self.other_sizes.show_facts("Other sizes of the effective field", others)
         if field is None:
             late = "Appears when the unit stops moving."
             none = EXPECTED.why_none(shown.analysis, shown.layer, shown.unit)
@@ -206,6 +211,16 @@ def _folds(settings: Settings | None) -> tuple[Fold, Fold, Fold]:
         settings,
     )
     return closed_form, other_numbers, paths
+
+
+def _other_sizes(settings: Settings | None) -> Fold:
+    """Return the effective sizes by other rules, closed at first."""
+    return Fold(
+        "Another effective size elsewhere?",
+        "What growth with depth or its root, and common snippets, make of it, and why it differs",
+        "other_sizes",
+        settings,
+    )
 
 
 def _line() -> QFrame:

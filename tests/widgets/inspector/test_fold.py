@@ -29,13 +29,21 @@ def test_that_a_click_opens_the_closed_form_and_the_next_start_remembers_it(
 def test_that_every_fold_is_in_the_panel_and_follows_the_layer(qtbot: QtBot, open_window) -> None:
     window = open_window()
     inspector = window.inspector
-    for fold in (inspector.closed_form, inspector.other_numbers, inspector.paths):
+    for fold in (
+        inspector.closed_form,
+        inspector.other_numbers,
+        inspector.paths,
+        inspector.other_sizes,
+    ):
         assert inspector.widget().isAncestorOf(fold)
         qtbot.mouseClick(fold.button, Qt.MouseButton.LeftButton)
         assert fold.block.isVisible()
     window.studio.selection.select_layer("stem")
     assert inspector.paths.block.texts()["paths"] == "1, 1 layers long in the mean"
     assert "centre" in inspector.other_numbers.block.texts()
+    window.studio.selection.select_layer("head")
+    # By hand: six 3×3 layers see 13 pixels, and the effective field is smaller.
+    assert inspector.other_sizes.block.texts()["ERF size"].startswith("13: the theoretical field")
 
 
 def test_that_phases_are_a_chart_of_shares_with_a_remark(qtbot: QtBot, open_window) -> None:
