@@ -19,8 +19,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
     QMainWindow,
-    QTabWidget,
-    QToolButton,
     QWidget,
 )
 
@@ -56,6 +54,7 @@ from rfstudio.widgets.window.destinations import (
     presets_of,
     switches_of,
 )
+from rfstudio.widgets.window.details import DetailsTabs
 from rfstudio.widgets.window.file_commands import FileCommands
 from rfstudio.widgets.window.keys_dialog import KeysDialog
 from rfstudio.widgets.window.measure_controls import MeasureControls
@@ -66,9 +65,9 @@ from rfstudio.widgets.window.window_actions import WindowActions
 _LINES = 14
 """Least height of the bottom panel at the first start, in lines of text."""
 
-_LOW = 660
-"""Height of the window, in points, below which panels share their places at the first start: that
-of a screen of 1440×900 at a scale of 150 %, for example."""
+_ROOMY = QSize(1360, 800)
+"""Least size of the window, in points, in which all panels are open side by side at the first
+start: in a smaller one, as of a screen of 1920×1080 at a scale of 150 %, they share places."""
 
 _FRAME = QSize(16, 48)
 """Points that the frame and the title of a window may take; Qt knows them only once it is shown."""
@@ -129,7 +128,7 @@ class MainWindow(QMainWindow):
             boxes=studio.boxes,
         )
         self.status = Status()
-        self.tabs = QTabWidget()
+        self.tabs = DetailsTabs()
         self._fill_tabs()
         self.actions_ = WindowActions(self, studio, self.files, self.stack, self.set_scheme)
         docks = self._put_together()
@@ -169,7 +168,6 @@ class MainWindow(QMainWindow):
     # --- making ---------------------------------------------------------------------------------
 
     def _fill_tabs(self) -> None:
-        self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.table, "Table")
         self.tabs.addTab(self.growth, "Growth")
         self.tabs.addTab(self.profile, "Profile")
@@ -215,16 +213,13 @@ class MainWindow(QMainWindow):
         """Let the row of tabs be the title, since the panel is low and every line counts."""
         dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
         dock.setTitleBarWidget(QWidget())
-        close = QToolButton()
-        close.setIcon(icon("close"))
-        close.setProperty("icon_name", "close")
-        close.setIconSize(QSize(12, 12))
-        close.setAutoRaise(True)
-        close.setToolTip("Close the panel; View › Details or Ctrl+5 opens it again")
-        close.setAccessibleName("Close the panel")
-        close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        close.clicked.connect(dock.close)
-        self.tabs.setCornerWidget(close)
+        self.tabs.close_wanted.connect(dock.close)
+        self.tabs.unfolded.connect(partial(self._raise_details, dock))
+
+    def _raise_details(self, dock: QDockWidget) -> None:
+        """Give the panel at the bottom its height."""
+        low = max(self.height() // 4, _LINES * self.fontMetrics().lineSpacing())
+        self.resizeDocks([dock], [low], Qt.Orientation.Vertical)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -251,6 +246,8 @@ class MainWindow(QMainWindow):
         titles = [self.tabs.tabText(i) for i in range(self.tabs.count())]
         shown = settings.text("window/tab")
         self.tabs.setCurrentIndex(titles.index(shown) if shown in titles else 0)
+        if settings.flag("window/folded", False):
+            self.tabs.fold()
         if not self.restoreState(settings.bytes("window/state"), _STATE):
             self._unshared = docks
 
@@ -259,19 +256,18 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         docks, self._unshared = self._unshared, []
         if docks:
-            width, height = self.width(), self.height()
-            if height < _LOW:
+            width = self.width()
+            if self.size().boundedTo(_ROOMY) != _ROOMY:
                 # The canvas keeps more than half of the area: the inspector is a tab beside the
-                # layers, and the details open with View › Details or their keys.
+                # layers, and of the details only the titles are seen, until one is clicked.
                 self.tabifyDockWidget(docks[0], docks[1])
                 docks[0].raise_()
-                docks[2].hide()
-                self.resizeDocks(docks[:1], [width // 4], Qt.Orientation.Horizontal)
+                self.tabs.fold()
+                self.resizeDocks(docks[:1], [max(width // 4, 280)], Qt.Orientation.Horizontal)
                 return
             sides = [min(400, 27 * width // 100), min(330, width // 4)]
             self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
-            low = max(height // 4, _LINES * self.fontMetrics().lineSpacing())
-            self.resizeDocks(docks[2:], [low], Qt.Orientation.Vertical)
+            self._raise_details(docks[2])
 
     def _connect(self) -> None:
         studio, status = self.studio, self.status
@@ -353,6 +349,8 @@ class MainWindow(QMainWindow):
             if dock.isAncestorOf(part):
                 dock.show()
                 dock.raise_()
+        if part is self.tabs or self.tabs.isAncestorOf(part):
+            self.tabs.unfold()
 
     def set_scheme(self, scheme: Scheme) -> None:
         """Look light, dark, or like the system."""
@@ -446,6 +444,7 @@ class MainWindow(QMainWindow):
         settings = self.studio.settings
         settings.set("window/geometry", self.saveGeometry())
         settings.set("window/state", self.saveState(_STATE))
+        settings.set("window/folded", self.tabs.is_folded)
         settings.set("window/tab", self.tabs.tabText(self.tabs.currentIndex()))
         settings.set(LAST, self.files.reopening_name)
         chosen = self.studio.selection.value

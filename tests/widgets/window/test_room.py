@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.jobs import JobRunner
+from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.texts import short_name
 from rfstudio.core.network.architecture import Architecture, Residual
 from tests.widgets.conftest import conv
@@ -40,9 +41,10 @@ def test_that_a_small_window_shows_five_rows_of_options_and_two_of_switches(
     qtbot.waitUntil(lambda: rows_in_sight(form.area.viewport(), cells) >= 5)
     buttons = list(window.canvas.switches._buttons.values())
     assert len({x.y() for x in buttons}) == 2
-    assert buttons[0].text() == "Theoretical"
     # 171: layer3's second block of ResNet-50, as the published tables have it
     assert buttons[0].accessibleName() == "Theoretical 171×171"
+    # The inspector is a tab beside the layers, so that the canvas has the width for numbers.
+    assert buttons[0].text() == "Theoretical 171×171"
     assert window.size().toTuple() == (1024, 700)
 
 
@@ -119,10 +121,44 @@ def test_that_recent_files_of_one_name_are_told_apart(
     assert texts == ["a&&b.yaml  –  second", "a&&b.yaml  –  first"]
 
 
-def test_that_the_canvas_has_half_of_a_window_that_is_scaled_up(open_window: Callable) -> None:
-    # 1440×900 at a scale of 150 %.
-    window = open_window(read_preset("resnet50"), (960, 600))
-    share = window.canvas.width() * window.canvas.height() / (960 * 600)
+# 1440×900 at a scale of 150 %, the smallest window that is supported, and two usual laptops.
+@pytest.mark.parametrize(
+    "size",
+    [
+        (960, 600),
+        (1024, 700),
+        pytest.param((1280, 760), marks=pytest.mark.slow),
+        pytest.param((1366, 720), marks=pytest.mark.slow),
+    ],
+)
+def test_that_the_canvas_has_half_of_a_small_window(
+    open_window: Callable, size: tuple[int, int]
+) -> None:
+    window = open_window(read_preset("resnet50"), size)
+    share = window.canvas.width() * window.canvas.height() / (size[0] * size[1])
     assert share > 0.5
     assert window.stack.isVisible()
-    assert not window.tabs.isVisible()
+    assert window.tabs.isVisible()  # its titles, so that it is seen that there is more
+    assert not window.table.isVisible()
+    assert window.size().toTuple() == size
+
+
+def test_that_a_title_unfolds_the_panel_and_an_arrow_folds_it(
+    open_window: Callable, qtbot: QtBot, settings: Settings
+) -> None:
+    window = open_window(size=(1024, 700))
+    high = window.canvas.height()
+    bar = window.tabs.tabBar()
+    # The tab that is chosen already, so that nothing but the click can unfold it.
+    qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(0).center())
+    assert window.table.isVisible()
+    qtbot.waitUntil(lambda: window.canvas.height() < high - 100)
+    assert window.table.height() > 100
+    window.tabs.fold_button.click()
+    assert not window.table.isVisible()
+    qtbot.waitUntil(lambda: window.canvas.height() == high)
+    window.show_problems()
+    assert window.problems.isVisible()
+    window.tabs.fold_button.click()
+    window.close()
+    assert open_window(size=(1024, 700)).tabs.is_folded
