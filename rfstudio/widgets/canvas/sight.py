@@ -84,17 +84,19 @@ class Sight:
 
     @property
     def point(self) -> tuple[float, ...] | None:
-        """The middle of the theoretical region, in pixels of the input."""
+        """The middle of the theoretical region, in pixels of the input; of a causal one its end."""
         if self.view is None:
             return None
+        grid = self.layer.grid
         region = self.view.theoretical_region
         if region is None:
-            return self.layer.grid.centre(self.unit)
+            return grid.centre(self.unit)
         return tuple(
-            (a + b) / 2 if not is_global else centre
-            for (a, b), centre, is_global in zip(
+            centre if is_global or centres.is_causal else (a + b) / 2
+            for (a, b), centre, centres, is_global in zip(
                 region,
-                self.layer.grid.centre(self.unit),
+                grid.centre(self.unit),
+                grid.centres,
                 self.layer.analysis[self.layer.layer].is_global,
                 strict=True,
             )

@@ -29,12 +29,16 @@ class Centres:
         Centre of the first unit, and distance between two.
     values
         All centres by rising position, where they are not evenly spaced.
+    is_causal
+        Whether a unit sits at the last sample that it sees, as in networks over time, and not in
+        the middle; `first` and `step` then say where.
     """
 
     size: int
     first: float = 0.0
     step: float = 1.0
     values: NDArray[np.float64] | None = None
+    is_causal: bool = False
 
     def at(self, unit: int) -> float:
         """Return the centre of a unit."""
@@ -99,6 +103,7 @@ class UnitGrid:
 def grid_of(analysis: Analysis, layer: str) -> UnitGrid:
     """Return the grid of the units of a layer on the reference map.
 
+    Units of a causal layer of a signal are at the last sample that they see: that one is theirs.
     Units that all see the whole axis, or see nothing of it, have no centre of their own: they are
     spread evenly over the axis, so that they can still be pointed at.
 
@@ -109,9 +114,10 @@ def grid_of(analysis: Analysis, layer: str) -> UnitGrid:
     """
     index = analysis.graph.index(layer)
     node = analysis.graph.nodes[index]
+    is_signal = len(node.size) == 1
     return UnitGrid(
         tuple(
-            _centres(field, units, pixels)
+            _centres(field, units, pixels, is_signal=is_signal)
             for field, units, pixels in zip(
                 analysis.fields[index], node.size, analysis.reference_size, strict=True
             )
@@ -119,12 +125,14 @@ def grid_of(analysis: Analysis, layer: str) -> UnitGrid:
     )
 
 
-def _centres(field: AxisField, units: int, pixels: int) -> Centres:
+def _centres(field: AxisField, units: int, pixels: int, *, is_signal: bool) -> Centres:
     share = pixels / max(units, 1)
     spread = Centres(units, 0.5 * share - 0.5, share)
     if field.whole or not field.tracks:
         return spread
     jump, first = field.jump, field.center
+    if is_signal and jump is not None and _is_causal(field, units, pixels):
+        return Centres(units, 0.0, float(jump), is_causal=True)
     if jump is not None and first is not None and field.tracks[0].period == 1:
         return Centres(units, first, float(jump))
     looked_at = range(units) if units <= _MOST else (0, units - 1)
@@ -132,6 +140,20 @@ def _centres(field: AxisField, units: int, pixels: int) -> Centres:
     if units > _MOST:
         return Centres(units, seen[0], (seen[1] - seen[0]) / (units - 1))
     return Centres(units, values=np.array(seen, np.float64))
+
+
+def _is_causal(field: AxisField, units: int, pixels: int) -> bool:
+    """Whether the first unit ends with the first sample, and the last one not after the last.
+
+    The second condition tells causal padding, all of it before the signal, from one that adds as
+    much after it.
+    """
+    if field.tracks[0].period != 1 or not units:
+        return False
+    first, last = field.interval(0), field.interval(units - 1)
+    if first is None or last is None:
+        return False
+    return first[0] < first[1] == 0 and last[1] < pixels
 
 
 def _middle(interval: Interval | None, otherwise: float) -> float:
@@ -152,6 +174,7 @@ class FieldsOnTheWay:
     def __init__(self, analysis: Analysis, layer: str) -> None:
         self._layers: list[tuple[_AxisUnits, ...]] = []
         known: dict[tuple[int, int, int], _AxisUnits] = {}
+        is_signal = len(analysis.reference_size) == 1
         for index in _ancestors(analysis, analysis.graph.index(layer)):
             fields, size = analysis.fields[index], analysis.graph.nodes[index].size
             if not all(x.whole or x.tracks for x in fields) or 0 in size:
@@ -161,7 +184,7 @@ class FieldsOnTheWay:
                 # Element-wise layers share the field of what they read.
                 key = (id(field), units, pixels)
                 if key not in known:
-                    known[key] = _AxisUnits(field, units, pixels)
+                    known[key] = _AxisUnits(field, units, pixels, is_signal=is_signal)
                 axes.append(known[key])
             if tuple(axes) not in self._layers[-1:]:
                 self._layers.append(tuple(axes))
@@ -183,7 +206,7 @@ class FieldsOnTheWay:
 class _AxisUnits:
     """The units of one map along one axis, to find the one nearest to a point."""
 
-    def __init__(self, field: AxisField, units: int, pixels: int) -> None:
+    def __init__(self, field: AxisField, units: int, pixels: int, *, is_signal: bool) -> None:
         self._field = field
         self._whole = (0, pixels - 1) if field.whole else None
         self._last = units - 1
@@ -191,10 +214,11 @@ class _AxisUnits:
         self._first = 0.0
         self._centres: Centres | None = None
         jump, first = field.jump, field.center
-        if jump and first is not None and field.tracks[0].period == 1:
+        is_causal = is_signal and not field.whole and _is_causal(field, units, pixels)
+        if jump and first is not None and field.tracks[0].period == 1 and not is_causal:
             self._jump, self._first = float(jump), first
         else:
-            self._centres = _centres(field, units, pixels)
+            self._centres = _centres(field, units, pixels, is_signal=is_signal)
 
     def interval_near(self, point: float) -> Interval | None:
         """Return what the unit nearest to a point sees."""

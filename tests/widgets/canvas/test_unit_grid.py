@@ -20,7 +20,7 @@ NETWORKS = [
     ("googlenet", "inception4a"),
     ("unet", "classifier"),
     ("fcn_resnet50", None),
-    ("tcn_1d", None),
+    ("spliceai_10k", None),
     ("unet_3d", None),
 ]
 
@@ -49,6 +49,31 @@ def test_that_centres_are_the_middles_of_the_theoretical_regions(
         for axis, is_global in enumerate(found.is_global):
             if not is_global:
                 assert grid.centre(unit)[axis] == sum(region[axis]) / 2
+
+
+@pytest.mark.parametrize("name", ["tcn_1d", "wavenet"])
+def test_that_a_causal_unit_is_at_its_own_sample(name: str) -> None:
+    # Causal convolutions read no later sample (WaveNet, arXiv:1609.03499, section 2.1), and with a
+    # jump of 1 output t is about sample t.
+    analysis = analyze(read_preset(name))
+    path = analysis.layers[-1].name
+    grid = grid_of(analysis, path)
+    for unit in (0, 100, analysis[path].output_size[0] - 1):
+        assert grid.centre((unit,)) == (unit,)
+        assert grid.nearest((unit + 0.2,)) == (unit,)
+        regions = FieldsOnTheWay(analysis, path).regions((unit,))
+        assert {last for ((_, last),) in regions} == {unit}
+
+
+@pytest.mark.parametrize(
+    ("padding", "first"), [((4, 0), 0), ((2, 2), 0), ((4, 4), -2), ((0, 0), 2)]
+)
+def test_that_only_padding_before_the_signal_makes_a_unit_causal(
+    padding: tuple[int, int], first: float
+) -> None:
+    op = ops.Conv(kernel_size=5, padding=(padding,), out_channels=1)
+    network = Architecture(input_size=(40,), layers=(Layer(op, "a"),))
+    assert grid_of(analyze(network), "a").centre((0,)) == (first,)
 
 
 def test_that_centres_behind_upsampling_are_exact_though_they_are_not_evenly_spaced() -> None:
