@@ -208,6 +208,13 @@ def test_that_the_sentence_above_says_what_the_marks_mean(bench) -> None:
         assert part in text, part
 
 
+def test_that_a_signal_has_samples_and_an_image_pixels(bench) -> None:
+    for size, word in (("[64]", "13&nbsp;samples"), ("[64, 64]", "13×13&nbsp;px")):
+        made = bench(CHAIN, size=size)
+        made.selection.select_layer("c")
+        assert word in made.canvas.caption.text()
+
+
 def test_that_hovering_tells_pixel_colour_strength_and_whether_it_is_read(
     bench, qtbot: QtBot
 ) -> None:
