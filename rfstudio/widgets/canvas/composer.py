@@ -94,6 +94,8 @@ class SceneComposer:
         lit = QRectF() if visible is None or is_faint else plane.rect_of(visible)
         has_support = on("support") and sight.has_holes
         nested = on("nested") and sight.point is not None
+        # A message about what is wrong is not to be covered.
+        is_magnified = not plane.is_strip and not sight.trouble
         return Scene(
             area=plane.rect,
             photo=image,
@@ -115,7 +117,7 @@ class SceneComposer:
             centres=sight.layer.centres if on("centres") and has_room else None,
             marker=sight.marker,
             pins=self._pinned(plane, index),
-            field=plane.rect_of(near or region) if region and not plane.is_strip else None,
+            field=plane.rect_of(near or region) if region and is_magnified else None,
         )
 
     def _pinned(self, plane: Plane, index: int) -> tuple[Pinned, ...]:

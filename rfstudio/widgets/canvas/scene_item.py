@@ -47,6 +47,9 @@ _INSET, _INSET_SHARE, _GAP = 150.0, 0.36, 10.0
 """Side of the magnified part in points, its share of the view at most, and its distance from the
 border."""
 
+_BUTTON = 38.0
+"""Points from the upper border that the button of the modes takes, in the corner at the left."""
+
 _VEIL = 175
 """Opacity of what greys a picture that is out of date, up to 255."""
 
@@ -151,7 +154,8 @@ class SceneItem(QGraphicsItem):
         is_left = seen.center().x() > screen.center().x()
         is_top = seen.center().y() > screen.center().y()
         left = screen.left() + _GAP if is_left else screen.right() - side - _GAP
-        top = screen.top() + _GAP if is_top else screen.bottom() - side - _GAP
+        above = _BUTTON if is_left else _GAP
+        top = screen.top() + above if is_top else screen.bottom() - side - _GAP
         return QRectF(left, top, side, side), part
 
     def _draw_inset(self, painter: QPainter) -> None:

@@ -343,6 +343,22 @@ def test_that_a_tiny_field_is_magnified_in_the_corner_away_from_it(bench, qtbot:
     assert item.inset(item.deviceTransform(view.viewportTransform())) is None
 
 
+def test_that_the_magnified_part_leaves_the_button_of_the_modes_free(bench) -> None:
+    made = bench(FIVE, size="[512, 512]")
+    made.selection.select_layer("c1", (400, 420))
+    view, item = made.canvas.view, made.canvas.view.item
+    place, _ = present(item.inset(item.deviceTransform(view.viewportTransform())))
+    assert place.left() < view.viewport().rect().center().x()
+    assert place.top() > made.canvas.mode_button.geometry().bottom()
+
+
+def test_that_nothing_is_magnified_while_a_message_says_what_is_wrong(bench) -> None:
+    made = bench(FIVE, size="[512, 512]")
+    made.document.replace(Architecture(input_size=(512, 512)))
+    assert "no layers yet" in made.canvas.empty.text()
+    assert made.scene.field is None
+
+
 def test_that_an_edit_that_breaks_the_network_leaves_the_last_picture_greyed(bench) -> None:
     made = bench(FIVE)
     made.selection.select_layer("c5", (10, 40))
