@@ -118,7 +118,7 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             return window
         case ops.Move():
             return _copied(op, axis, n, m)
-        case ops.Mixer():
+        case ops.Mixer() | ops.GridAttention():
             return _mixed(op, axis, n)
     by_position = (ops.Context.POSITION, ops.Context.STATISTICS, ops.Context.MAPS)
     assert op is None or op.context in by_position, f"what {op.keyword} reads is to be added here"
@@ -142,7 +142,7 @@ def _copied(op: ops.Move, axis: int, n: int, m: int) -> Reader:
     return lambda i: [i // m * m + i % m % n]  # the whole map goes on beyond its end
 
 
-def _mixed(op: ops.Mixer, axis: int, n: int) -> Reader | None:
+def _mixed(op: ops.Mixer | ops.GridAttention, axis: int, n: int) -> Reader | None:
     if isinstance(op, ops.BlockMix):
         w, start = _axis(op.size, axis), _axis(op.shift, axis)
 
@@ -151,7 +151,7 @@ def _mixed(op: ops.Mixer, axis: int, n: int) -> Reader | None:
             return list(range(first, first + w))
 
         return block
-    assert isinstance(op, ops.GridMix)
+    assert isinstance(op, ops.GridMix | ops.GridAttention)
     apart = n // _axis(op.grid, axis)
     if apart == n:
         return lambda i: [i]

@@ -23,7 +23,7 @@ _WITH_OWN_VALUES = (
     *(ops.AdaptiveAvgPool, ops.AdaptiveMaxPool, ops.Upsample, ops.PixelShuffle),
     *(ops.PixelUnshuffle, ops.Pad, ops.Crop, ops.WindowAttention, ops.BatchNorm),
     ops.Gather,  # has tests of its own
-    *(ops.Slice, ops.Roll, ops.Flip, ops.Tile, ops.BlockMix, ops.GridMix),
+    *(ops.Slice, ops.Roll, ops.Flip, ops.Tile, ops.BlockMix, ops.GridMix, ops.GridAttention),
 )
 # Of a new operation there is one with its usual parameters, until it has values of its own below.
 _OTHERS = [
@@ -144,6 +144,11 @@ def _padding(rng: random.Random, axes: int, low: int = -1, high: int = 3):
     return tuple((rng.randint(low, high), rng.randint(low, high)) for _ in range(axes))
 
 
+def _across_grid(grid: tuple[int, ...]) -> ops.Op:
+    """Either operation that joins positions of one remainder."""
+    return ops.GridAttention(grid=grid, heads=1) if sum(grid) % 2 else ops.GridMix(grid=grid)
+
+
 def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
     window: dict[str, Any] = {
         "kernel_size": _each(rng, axes, 1, 4),
@@ -205,7 +210,7 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         lambda: ops.Flip(along=_each(rng, axes, 0, 1)),
         lambda: ops.Tile(repeats=_each(rng, axes, 1, 2)),
         lambda: ops.BlockMix(size=_each(rng, axes, 1, 4), shift=_each(rng, axes, 0, 3)),
-        lambda: ops.GridMix(grid=_each(rng, axes, 1, 3)),
+        lambda: _across_grid(_each(rng, axes, 1, 3)),
         *(x.usual for x in _OTHERS),
     ]
     if global_ops and rng.random() < 0.06:

@@ -110,11 +110,17 @@ _SAMPLES: tuple[Op, ...] = (
     ops.LayerNorm(),
     ops.LocalResponseNorm(),
 )
-_SAMPLED = {type(x) for x in _SAMPLES}
-SAMPLES = (
+# Random networks hold none of these: with more to draw from, all of them would be other ones.
+_ALONE: tuple[Op, ...] = (
+    ops.GridAttention(grid=(3, 5), heads=2),
+    ops.GridAttention(grid=(12, 1), heads=4),
+)
+_SAMPLED = {type(x) for x in (*_SAMPLES, *_ALONE)}
+_DRAWN = (
     *_SAMPLES,
     *(x.usual() for x in ops.OPS.values() if not x.merges and x not in _SAMPLED),
 )
+SAMPLES = (*_DRAWN, *_ALONE)
 
 NAMES = tuple(f"{i}-{op.keyword}" for i, op in enumerate(SAMPLES))
 
@@ -154,7 +160,7 @@ def _item(source: random.Random) -> Item:
             Branch((Layer(ops.Conv(kernel_size=(1, 5), padding=((0, 0), (3, 1)))),)),
         )
         return Parallel(branches[: source.randint(1, 3)], merge="add")
-    op = source.choice(SAMPLES)
+    op = source.choice(_DRAWN)
     if kind < 0.75 and isinstance(op, (*ops.GLOBAL, ops.DeformConv)):
         op = ops.Conv(kernel_size=3, stride=2, padding=1)
     return Layer(op)

@@ -21,6 +21,7 @@ WEIGHTED: frozenset[type[Op]] = frozenset(
         ops.Linear,
         ops.Attention,
         ops.WindowAttention,
+        ops.GridAttention,
         ops.Recurrent,
     }
 )

@@ -1,4 +1,4 @@
-"""Self-attention: over the whole map, or within the windows of a grid."""
+"""Self-attention: over the whole map, within the windows of a grid, or across a grid."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.backward import spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import Moments, concentration, random_sums
+from rfstudio.core.ops.blocks import Gridded
 from rfstudio.core.ops.operation import (
     Context,
     Costs,
@@ -202,6 +203,47 @@ class WindowAttention(MultiHead):
 
     def _tokens(self, place: Place) -> float:
         return float(prod(per_axis(self.window_size, len(place.rules))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridAttention(Gridded, MultiHead):
+    """Self-attention among positions as far apart as the cells of a grid, as in MaxViT.
+
+    Of a grid of g along an axis of n samples, a position attends to those that differ from it by a
+    multiple of n/g; a bias is learned for each offset of two cells.
+    """
+
+    keyword: ClassVar[str] = "grid_attention"
+    title: ClassVar[str] = "Grid attention"
+
+    grid: Sizes = size_parameter("Number of positions that attend to each other along each axis.")
+    heads: int = parameter(Kind.INTEGER, _HEADS, 8, minimum=1)
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(grid=2)
+
+    def text(self, axes: int) -> str:
+        return f"{self.keyword} {text_per_axis(self.grid, axes)}"
+
+    def cells(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return how many positions attend to each other along each axis."""
+        return tuple([n // self.distance(axis, sizes) for axis, n in enumerate(sizes)])
+
+    def costs(
+        self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
+    ) -> Costs:
+        grids = per_axis(self.grid, len(sizes))
+        bias = prod(2 * g - 1 for g in grids) * self.heads
+        tokens = prod(sizes)
+        pairs = tokens * prod(self.cells(sizes))
+        return Costs(
+            4 * channels**2 + 4 * channels + bias,
+            4 * tokens * channels**2 + 2 * pairs * channels,
+        )
+
+    def _tokens(self, place: Place) -> float:
+        return float(prod(per_axis(self.grid, len(place.rules))))
 
 
 def _complement(window: Sizes, shift: Sizes) -> Sizes:

@@ -52,9 +52,6 @@ class Mixer(Operation):
     ) -> Costs:
         return Costs(self.parameters, 0)
 
-    def local_rules(self, rules: AxisRules) -> AxisRules:
-        return by_position(rules)
-
     def energy_model(self, place: Place, runs: Runs) -> Layer:
         remark = "mixing in blocks is modelled as the mean over them"
         return mean_of_groups(place, runs)._replace(remark=remark)
@@ -104,8 +101,59 @@ class BlockMix(Mixer):
         return [(0, w * w) for w in per_axis(self.size, len(sizes))]
 
 
+class Gridded(Operation):
+    """An operation that joins positions which lie as far apart as the cells of a grid.
+
+    Attributes
+    ----------
+    grid
+        Number of positions that are joined along each axis.
+    """
+
+    __slots__ = ()
+
+    context: ClassVar[Context] = Context.PATTERN
+
+    grid: Sizes
+
+    def distance(self, axis: int, sizes: tuple[int, ...]) -> int:
+        """Return the distance of two neighbours of a group along an axis."""
+        return max(sizes[axis] // per_axis(self.grid, len(sizes))[axis], 1)
+
+    def groups(self, axis: int, sizes: tuple[int, ...]) -> NDArray[np.int64]:
+        """Return for each position along an axis the number of its group."""
+        return np.arange(sizes[axis]) % self.distance(axis, sizes)
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        rules: list[AxisRule] = []
+        for axis, n in enumerate(sizes):
+            distance = self.distance(axis, sizes)
+            if n in (0, distance):
+                rules.append(Window(n, n))
+                continue
+            if distance == 1:
+                rules.append(Whole(n, n))
+                continue
+            phases = tuple(tuple(range(i % distance, n, distance)) for i in range(n))
+            rules.append(Periodic(n, n, n, phases, by_size=True))
+        return tuple(rules)
+
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        return by_position(rules)
+
+    def demands(self, sizes: tuple[int, ...]) -> Demands:
+        grids = per_axis(self.grid, len(sizes))
+        return [(0, n * g) for n, g in zip(sizes, grids, strict=True)]
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        grids = per_axis(self.grid, len(sizes))
+        if any(n % g for n, g in zip(sizes, grids, strict=True)):
+            return f"a grid of {text_per_axis(self.grid)} does not divide {text_per_axis(sizes)}"
+        return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GridMix(Mixer):
+class GridMix(Gridded, Mixer):
     """Mixes positions that lie as far apart as the cells of a grid, as grid attention does."""
 
     keyword: ClassVar[str] = "grid_mix"
@@ -122,34 +170,3 @@ class GridMix(Mixer):
 
     def text(self, axes: int) -> str:
         return f"{self.label or self.keyword} {text_per_axis(self.grid, axes)}"
-
-    def groups(self, axis: int, sizes: tuple[int, ...]) -> NDArray[np.int64]:
-        return np.arange(sizes[axis]) % self._distance(axis, sizes)
-
-    def _distance(self, axis: int, sizes: tuple[int, ...]) -> int:
-        """Return the distance of two positions that are mixed."""
-        return max(sizes[axis] // per_axis(self.grid, len(sizes))[axis], 1)
-
-    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
-        rules: list[AxisRule] = []
-        for axis, n in enumerate(sizes):
-            distance = self._distance(axis, sizes)
-            if n in (0, distance):
-                rules.append(Window(n, n))
-                continue
-            if distance == 1:
-                rules.append(Whole(n, n))
-                continue
-            phases = tuple(tuple(range(i % distance, n, distance)) for i in range(n))
-            rules.append(Periodic(n, n, n, phases, by_size=True))
-        return tuple(rules)
-
-    def demands(self, sizes: tuple[int, ...]) -> Demands:
-        grids = per_axis(self.grid, len(sizes))
-        return [(0, n * g) for n, g in zip(sizes, grids, strict=True)]
-
-    def misfit(self, sizes: tuple[int, ...]) -> str:
-        grids = per_axis(self.grid, len(sizes))
-        if any(n % g for n, g in zip(sizes, grids, strict=True)):
-            return f"a grid of {text_per_axis(self.grid)} does not divide {text_per_axis(sizes)}"
-        return ""

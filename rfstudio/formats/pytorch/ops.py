@@ -493,6 +493,12 @@ def _window_attention(op: ops.WindowAttention, node: Node, _: Sequence[Node]) ->
     return Written("{self}({0})", module, ("WindowAttention",))
 
 
+@writer_for(ops.GridAttention)
+def _grid_attention(op: ops.GridAttention, node: Node, _: Sequence[Node]) -> Written:
+    module = f"GridAttention({node.channels}, {op.heads}, {per_axis(op.grid, len(node.size))})"
+    return Written("{self}({0})", module, ("WindowAttention", "GridAttention"))
+
+
 # --- position by position ------------------------------------------------------------------------
 
 

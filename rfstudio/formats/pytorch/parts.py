@@ -133,6 +133,25 @@ class WindowAttention(nn.Module):
         x = x.permute(0, 1 + 2 * axes, *(i for a in range(axes) for i in (1 + a, 1 + axes + a)))
         return x.reshape(*x.shape[:2], *(c * w for c, w in zip(counts, self.window)))
 ''',
+    "GridAttention": '''
+class GridAttention(WindowAttention):
+    """Self-attention among positions as far apart as the cells of a grid, biased by offset."""
+
+    def __init__(self, channels, heads, grid):
+        super().__init__(channels, heads, grid, (0,) * len(grid))
+
+    def forward(self, x):
+        # Positions of one cell come next to each other, so that a group is a window.
+        apart = [n // g for n, g in zip(x.shape[2:], self.window)]
+        return _regrouped(super().forward(_regrouped(x, apart)), self.window)
+
+
+def _regrouped(x, steps):
+    """Return a map with positions i, i + step, i + 2 step … of each axis next to each other."""
+    for axis, step in enumerate(steps, 2):
+        x = x.unflatten(axis, (-1, step)).transpose(axis, axis + 1).flatten(axis, axis + 1)
+    return x
+''',
     "Custom": '''
 class Custom(nn.Module):
     """An operation that only its author knows; fill in `forward`."""

@@ -161,5 +161,13 @@ def test_that_window_attention_costs_its_projections_and_the_pairs_in_its_window
     assert layer.parameters == 4 * 96 * 96 + 4 * 96 + 13 * 13 * 3
 
 
+def test_that_grid_attention_costs_as_windows_of_its_grid_do() -> None:
+    # Tu et al. 2022, arXiv:2204.01697, section 3.2: a grid of G×G costs what windows of G×G do.
+    of_grid = analyze(_one(ops.GridAttention(grid=7, heads=3), (56, 56), 96))["grid_attention1"]
+    of_windows = analyze(_one(ops.WindowAttention(window_size=7, heads=3), (56, 56), 96))
+    of_window = of_windows["window_attention1"]
+    assert (of_grid.macs, of_grid.parameters) == (of_window.macs, of_window.parameters)
+
+
 def _one(op, size, channels):
     return Architecture("one", "", "", size, channels, (Layer(op),))

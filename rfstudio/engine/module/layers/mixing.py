@@ -14,7 +14,7 @@ from torch.nn import functional
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import per_axis
-from rfstudio.engine.module.boxes import Part, fetch
+from rfstudio.engine.module.boxes import Box, Part, fetch
 from rfstudio.engine.module.layers.base import (
     ADAPTIVE_AVG_POOL,
     ADAPTIVE_MAX_POOL,
@@ -287,6 +287,59 @@ class WindowAttentionModule(LayerModule[ops.WindowAttention]):
         here = here.permute([*range(0, 2 * axes, 2), *range(1, 2 * axes, 2)])
         here = here.reshape(prod(counts), 1, 1, prod(self.window))
         return torch.zeros(here.shape).masked_fill(~here, -inf)
+
+    def fan_in(self) -> dict[str, int]:  # noqa: D102
+        channels = self.proj.in_features
+        return {"qkv.weight": channels, "proj.weight": channels}
+
+
+@layer_for(ops.GridAttention)
+class GridAttentionModule(LayerModule[ops.GridAttention]):
+    """Self-attention among positions as far apart as the cells of a grid.
+
+    A learned bias for each offset between two cells is added.
+    """
+
+    def __init__(self, op: ops.GridAttention, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        axes, channels = len(node.size), node.channels
+        self.heads = op.heads
+        self.qkv = Affine(channels, 3 * channels)
+        self.proj = Affine(channels, channels)
+        grid = per_axis(op.grid, axes)
+        offsets = prod(2 * g - 1 for g in grid)
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(offsets, op.heads))
+        self._offset = _offsets(grid)
+
+    def reads(self, node: Node, box: Box) -> Box:  # noqa: D102
+        # Groups span the map; it is computed whole, then cut.
+        del box
+        return tuple([(0, n) for n in node.size])
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        del sources
+        axes = len(node.size)
+        cells = self.op.cells(node.size)
+        apart = [self.op.distance(axis, node.size) for axis in range(axes)]
+        # Position c·apart + k along an axis is cell c of group k.
+        split = list(chain.from_iterable(zip(cells, apart, strict=True)))
+        into = [0, *(3 + 2 * i for i in range(axes)), *(2 + 2 * i for i in range(axes)), 1]
+        back = [0, 1 + 2 * axes, *chain.from_iterable((1 + axes + i, 1 + i) for i in range(axes))]
+        cut = fetch(Part(node.size, tuple((0, n) for n in node.size)), target.box)
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            n, channels = inputs[0].shape[:2]
+            tokens = inputs[0].reshape(n, channels, *split).permute(into)
+            tokens = tokens.reshape(n, prod(apart), prod(cells), channels)
+            q, k, v = (_split(x, self.heads) for x in self.qkv(tokens).chunk(3, -1))
+            table = self.relative_position_bias_table
+            bias = table[self._offset.to(table.device)].permute(2, 0, 1)
+            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+            result = self.proj(mixed.transpose(-3, -2).flatten(-2))
+            result = result.reshape(n, *apart, *cells, channels).permute(back)
+            return cut(result.reshape(n, channels, *node.size))
+
+        return evaluate
 
     def fan_in(self) -> dict[str, int]:  # noqa: D102
         channels = self.proj.in_features

@@ -16,7 +16,7 @@ from rfstudio.engine.module.layers.module_table import LAYERS, POSITIVE
 from rfstudio.engine.module.layers.positive import as_it_is
 
 MoveT_co = TypeVar("MoveT_co", bound=ops.Move, covariant=True)
-MixerT_co = TypeVar("MixerT_co", bound=ops.Mixer, covariant=True)
+MixerT_co = TypeVar("MixerT_co", bound=ops.Mixer | ops.GridAttention, covariant=True)
 
 
 @LAYERS.family(ops.Move)
@@ -77,11 +77,18 @@ class MixerModule(GroupModule[ops.Mixer]):
     """A mixing within blocks or grids, modelled as the mean over them."""
 
 
+class _SumOfGroup(GroupModule[MixerT_co]):
+    is_mean = False
+
+
 @POSITIVE.family(ops.Mixer)
-class SumOfGroup(GroupModule[ops.Mixer]):
+class SumOfGroup(_SumOfGroup[ops.Mixer]):
     """The sum over a block or a grid."""
 
-    is_mean = False
+
+@POSITIVE.entry(ops.GridAttention)
+class SumOfGridGroup(_SumOfGroup[ops.GridAttention]):
+    """The sum over what attends to each other."""
 
 
 @LAYERS.entry(ops.FurtherInput)

@@ -228,6 +228,30 @@ def test_that_window_attention_is_attention_within_each_window() -> None:
             torch.testing.assert_close(result[:, :, rows, columns], wanted, rtol=1e-12, atol=1e-12)
 
 
+def test_that_grid_attention_is_attention_among_positions_of_one_remainder() -> None:
+    """A grid of 2×3 on 6×6: steps of 3 and 2, so 6 groups of 6 positions."""
+    op = ops.GridAttention(grid=(2, 3), heads=2)
+    module = to_torch(networks.stack(op, size=(6, 6)), dtype=torch.float64)
+    layer = _layer(module)
+    theirs = nn.MultiheadAttention(8, 2, batch_first=True, dtype=torch.float64)
+    state = {
+        "in_proj_weight": layer.qkv.weight,
+        "in_proj_bias": layer.qkv.bias,
+        "out_proj.weight": layer.proj.weight,
+        "out_proj.bias": layer.proj.bias,
+    }
+    theirs.load_state_dict(state)
+    images = torch.randn((1, 8, 6, 6), dtype=torch.float64)
+    result = module(images)
+    for row in range(3):
+        for column in range(2):
+            part = images[:, :, row::3, column::2]
+            tokens = part.flatten(2).mT
+            wanted = theirs(tokens, tokens, tokens, need_weights=False)[0].mT.reshape(part.shape)
+            found = result[:, :, row::3, column::2]
+            torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+
+
 def test_that_a_seed_gives_the_same_weights_again_and_leaves_torchs_own_alone() -> None:
     network = networks.stack(ops.Conv(kernel_size=3), ops.SqueezeExcite(reduction=2))
     torch.manual_seed(0)
