@@ -65,12 +65,12 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             | ops.InstanceNorm()
             | ops.GroupNorm()
             | ops.SqueezeExcite()
-            | ops.Attention()
             | ops.DeformConv(max_offset=None)
         ):
             return None
-        case ops.Recurrent():
-            return None if op.axis == axis else lambda i: [i]
+        case ops.Attention() | ops.Recurrent():
+            along = op.axes if isinstance(op, ops.Attention) else (op.axis,)
+            return None if along is None or axis in along else lambda i: [i]
         case ops.Custom() if _axis(op.whole, axis):
             return None
         case ops.Windowed():

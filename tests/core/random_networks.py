@@ -219,7 +219,7 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
             ops.GroupNorm(num_groups=1),
             ops.InstanceNorm(),
             ops.Attention(heads=1),
-            ops.Attention(heads=1, causal=axes == 1),
+            ops.Attention(heads=1, causal=True, axes=None if axes == 1 else (1,)),
             ops.Recurrent(axis=rng.randrange(axes)),
             ops.Recurrent(axis=rng.randrange(axes), reverse=True),
             ops.Recurrent(axis=rng.randrange(axes), bidirectional=True),

@@ -114,6 +114,8 @@ _SAMPLES: tuple[Op, ...] = (
 _ALONE: tuple[Op, ...] = (
     ops.GridAttention(grid=(3, 5), heads=2),
     ops.GridAttention(grid=(12, 1), heads=4),
+    ops.Attention(heads=2, axes=(1,)),
+    ops.Attention(heads=2, axes=(0,), causal=True),
 )
 _SAMPLED = {type(x) for x in (*_SAMPLES, *_ALONE)}
 _DRAWN = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Whole, as_mean
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Side, Whole, as_mean
 from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.backward import spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
@@ -20,7 +20,13 @@ from rfstudio.core.ops.operation import (
     Mixing,
     Operation,
     parameters,
-    whole_rules,
+)
+from rfstudio.core.ops.some_axes import (
+    axes_of,
+    axes_text,
+    distinct_axes,
+    misfit_of_axes,
+    rules_along,
 )
 from rfstudio.core.ops.values import (
     Kind,
@@ -85,37 +91,64 @@ class MultiHead(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention(MultiHead, Mixing):
-    """Self-attention in which every position of the map is a token."""
+    """Self-attention in which every position of the map, or of some of its axes, is a token.
+
+    Positions that differ along an axis that is left out do not attend to each other: axial
+    attention, of arXiv:1912.12180.  What a causal one reads must be a product of what it reads
+    along each axis, so it runs along one axis; in the order of rows, a position reads all of the
+    rows before its own and a part of that, which is no such product.
+    """
 
     keyword: ClassVar[str] = "attention"
     title: ClassVar[str] = "Self-attention"
 
     heads: int = parameter(Kind.INTEGER, _HEADS, 8, minimum=1)
     causal: bool = parameter(
-        Kind.BOOLEAN, "Whether a position attends to none after it; of one axis only.", False
+        Kind.BOOLEAN, "Whether a position attends to none after it; along one axis only.", False
+    )
+    axes: tuple[int, ...] | None = parameter(
+        Kind.INTEGERS,
+        "Axes along which positions attend to each other, from 0; empty: all.",
+        None,
+        minimum=0,
     )
 
+    def _check(self) -> None:
+        if self.axes is not None:
+            object.__setattr__(self, "axes", distinct_axes(self.axes))
+
+    def text(self, axes: int) -> str:
+        return self.keyword if self.axes is None else f"{self.keyword} {axes_text(self.axes)}"
+
+    def along(self, axes: int) -> tuple[int, ...]:
+        """Return the axes along which positions attend to each other, of so many."""
+        return axes_of(self.axes, axes)
+
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
-        if self.causal and len(sizes) == 1:
-            return (Whole(sizes[0], sizes[0], side="before"),)
-        return whole_rules(sizes)
+        along = self.along(len(sizes))
+        side: Side = "before" if self.causal and len(along) == 1 else "both"
+        return rules_along(sizes, along, lambda n: Whole(n, n, side=side))
 
     def misfit(self, sizes: tuple[int, ...]) -> str:
-        if self.causal and len(sizes) > 1:
-            return "causal attention has one axis, in which tokens follow each other; take it away"
-        return ""
+        if self.causal and len(self.along(len(sizes))) > 1:
+            return (
+                "causal attention has one axis, in which tokens follow each other; say which with "
+                "axes: [0], or take causal away"
+            )
+        return misfit_of_axes(self.axes, len(sizes))
 
     def costs(
         self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
     ) -> Costs:
         tokens = prod(sizes)
+        pairs = tokens * prod([sizes[x] for x in self.along(len(sizes))])
         return Costs(
             4 * channels**2 + 4 * channels,
-            4 * tokens * channels**2 + 2 * tokens**2 * channels,
+            4 * tokens * channels**2 + 2 * pairs * channels,
         )
 
     def _tokens(self, place: Place) -> float:
-        return float(place.positions_in)
+        return float(max(prod([place.size_in[x] for x in self.along(len(place.rules))]), 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, init=False)

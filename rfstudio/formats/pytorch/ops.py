@@ -466,7 +466,8 @@ def _squeeze_excite(op: ops.SqueezeExcite, node: Node, _: Sequence[Node]) -> Wri
 @writer_for(ops.Attention)
 def _attention(op: ops.Attention, node: Node, _: Sequence[Node]) -> Written:
     causal = _unless(op.causal, default=False)
-    module = _call("Attention", node.channels, op.heads, causal=causal)
+    axes = None if op.axes is None else repr(op.along(len(node.size)))
+    module = _call("Attention", node.channels, op.heads, causal=causal, axes=axes)
     return Written("{self}({0})", module, ("Attention",))
 
 

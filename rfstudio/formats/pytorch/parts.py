@@ -50,21 +50,25 @@ class SqueezeExcite(nn.Module):
 ''',
     "Attention": '''
 class Attention(nn.Module):
-    """Self-attention; every position of the map is a token."""
+    """Self-attention; positions of the map, or along some of its axes, are tokens."""
 
-    def __init__(self, channels, heads, causal=False):
+    def __init__(self, channels, heads, causal=False, axes=None):
         super().__init__()
         self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
-        self.causal = causal
+        self.causal, self.axes = causal, axes
 
     def forward(self, x):
-        tokens = x.flatten(2).mT
+        axes = range(x.dim() - 2) if self.axes is None else self.axes
+        others = [i for i in range(x.dim() - 2) if i not in axes]
+        into = [0, *(2 + i for i in others), *(2 + i for i in axes), 1]
+        moved = x.permute(into)
+        tokens = moved.flatten(1 + len(others), -2).flatten(0, len(others))
         mask = None
         if self.causal:
             count = tokens.shape[1]
             mask = torch.ones(count, count, dtype=torch.bool, device=x.device).triu(1)
         mixed, _ = self.attention(tokens, tokens, tokens, need_weights=False, attn_mask=mask)
-        return mixed.mT.reshape(x.shape)
+        return mixed.reshape(moved.shape).permute([into.index(i) for i in range(x.dim())])
 ''',
     "Recurrent": '''
 class Recurrent(nn.Module):

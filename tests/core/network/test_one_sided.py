@@ -13,6 +13,7 @@ from torch import nn
 
 import rfstudio
 from rfstudio.core import ops
+from rfstudio.core.errors import OpError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import expand
@@ -124,6 +125,43 @@ def test_that_causal_attention_over_two_axes_is_refused_with_a_remedy() -> None:
     layers = (Layer(ops.Attention(heads=1, causal=True), "a"),)
     (fault,) = expand(Architecture(input_size=(4, 4), channels=4, layers=layers)).faults
     assert "causal attention has one axis" in fault.message
+    layers = (Layer(ops.Attention(heads=1, causal=True, axes=(0, 1)), "a"),)
+    (fault,) = expand(Architecture(input_size=(4, 4), channels=4, layers=layers)).faults
+    assert "causal attention has one axis" in fault.message
+    layers = (Layer(ops.Attention(heads=1, axes=(2,)), "a"),)
+    (fault,) = expand(Architecture(input_size=(4, 4), channels=4, layers=layers)).faults
+    assert "axis 2 is not there; axes count from 0 to 1" in fault.message
+    with pytest.raises(OpError, match="axes must be"):
+        ops.Attention(axes=(1, 1))
     layers = (Layer(ops.Recurrent(axis=2), "r"),)
     (fault,) = expand(Architecture(input_size=(4, 4), channels=4, layers=layers)).faults
     assert "axis 2 is not there; axes count from 0 to 1" in fault.message
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_that_attention_along_an_axis_is_that_of_torch_on_each_row(axis, causal) -> None:
+    layers = (Layer(ops.Attention(heads=2, axes=(axis,), causal=causal), "a"),)
+    network = Architecture(input_size=(5, 4), channels=6, layers=layers)
+    module = to_torch(network, seed=3)
+    theirs = nn.MultiheadAttention(6, 2, batch_first=True)
+    theirs.load_state_dict({k.removeprefix("a."): v for k, v in module.state_dict().items()})
+    image = torch.randn(2, 6, 5, 4, generator=torch.Generator().manual_seed(0))
+    found = module(image)
+    count = (5, 4)[axis]
+    mask = torch.ones(count, count, dtype=torch.bool).triu(1) if causal else None
+    for row, wanted in zip(image.unbind(3 - axis), found.unbind(3 - axis), strict=True):
+        mixed, _ = theirs(row.mT, row.mT, row.mT, attn_mask=mask)
+        torch.testing.assert_close(wanted, mixed.mT)
+
+
+def test_that_attention_along_an_axis_sees_the_row_of_a_unit_alone() -> None:
+    layers = (Layer(ops.Attention(heads=1, axes=(1,), causal=True), "a"),)
+    network = Architecture(input_size=(5, 7), channels=4, layers=layers)
+    view = analyze(network).unit("a", (2, 4))
+    assert view.visible_region == ((2, 2), (0, 4))
+    image = torch.randn(1, 4, 5, 7, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    to_torch(network)(image)[0, :, 2, 4].square().sum().backward()
+    assert image.grad is not None
+    np.testing.assert_array_equal((image.grad[0] != 0).any(0).numpy(), view.support())
+    assert read_yaml(write_yaml(network)) == network

@@ -63,7 +63,11 @@ def _transposed(op, source: Node, image):
 
 def _attention(op, source: Node, image):
     module = nn.MultiheadAttention(source.channels, op.heads, batch_first=True)
-    tokens = image.flatten(2).transpose(1, 2)
+    if op.axes is None:
+        tokens = image.flatten(2).transpose(1, 2)
+    else:
+        (axis,) = op.axes
+        tokens = image.movedim(1, -1).movedim(1 + axis, -2).flatten(0, -3)
     # In training mode torch takes the plain path, of which all products are counted.
     return module.train(), lambda: module(tokens, tokens, tokens)
 

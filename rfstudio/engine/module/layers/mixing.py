@@ -123,7 +123,7 @@ class SqueezeExciteModule(LayerModule[ops.SqueezeExcite]):
 
 @layer_for(ops.Attention)
 class AttentionModule(LayerModule[ops.Attention]):
-    """Multi-head self-attention; every position of the map is a token."""
+    """Multi-head self-attention; positions of the map, or along some axes, are tokens."""
 
     def __init__(self, op: ops.Attention, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(op, node, sources)
@@ -134,16 +134,30 @@ class AttentionModule(LayerModule[ops.Attention]):
         self.out_proj = Affine(channels, channels)
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
-        cut = fetch(sources[0], target.box)
+        (source,) = sources
         channels, extent, heads = node.channels, target.extent, self.heads
+        axes = len(node.size)
+        along = self.op.along(axes)
+        others = [x for x in range(axes) if x not in along]
+        # Along the other axes every position is a batch of its own.
+        read = tuple([(source if x in along else target).box[x] for x in range(axes)])
+        cut, cut_read = fetch(source, target.box), fetch(source, read)
+        into = [0, *(2 + x for x in others), *(2 + x for x in along), 1]
+        back = [0, axes + 1, *(1 + [*others, *along].index(x) for x in range(axes))]
+        asked_extent = [extent[x] for x in (*others, *along)]
         mask: Tensor | None = None
         if self.op.causal:
-            asked, known = (torch.arange(*part.box[0]) for part in (target, sources[0]))
+            (axis,) = along
+            asked, known = (torch.arange(*box[axis]) for box in (target.box, read))
             mask = known <= asked[:, None]
 
+        def tokens_of(x: Tensor) -> Tensor:
+            moved = x.permute(into)
+            return moved.reshape(prod(moved.shape[: 1 + len(others)]), -1, channels)
+
         def evaluate(inputs: list[Tensor]) -> Tensor:
-            tokens = inputs[0].flatten(2).mT
-            positions = tokens if target.is_whole else cut(inputs[0]).flatten(2).mT
+            tokens = tokens_of(cut_read(inputs[0]))
+            positions = tokens if target.is_whole else tokens_of(cut(inputs[0]))
             weight, bias = self.in_proj_weight, self.in_proj_bias
             query = functional.linear(positions, weight[:channels], bias[:channels])
             pair = functional.linear(tokens, weight[channels:], bias[channels:])
@@ -152,7 +166,7 @@ class AttentionModule(LayerModule[ops.Attention]):
             mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen)
             mixed = mixed.transpose(1, 2).flatten(2)
             result: Tensor = self.out_proj(mixed)
-            return result.mT.reshape(len(tokens), channels, *extent)
+            return result.reshape(len(inputs[0]), *asked_extent, channels).permute(back)
 
         return evaluate
 

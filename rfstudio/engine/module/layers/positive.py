@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import Whole
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Op, group_count, per_axis, window_of
 from rfstudio.engine.module.boxes import Part, fetch
@@ -159,31 +160,31 @@ positive_for(ops.SqueezeExcite)(SumOfMap)
 
 @positive_for(ops.Attention, ops.Recurrent)
 class SumOfSide(LayerModule[ops.Attention | ops.Recurrent]):
-    """The sum over the map, or over what is on one side of a position along an axis."""
+    """The sum over the map or some of its axes, or what is on one side of a position along one."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         (source,) = sources
-        op = self.op
-        if isinstance(op, ops.Attention):
-            along, side = 0, "before" if op.causal else "both"
-            if side == "both":
-                return _sum_of_map(node, target)
-        else:
-            along, side = op.along(len(node.size)), op.side
-        asked, read = (torch.arange(*part.box[along]) for part in (target, source))
-        table = torch.ones(len(asked), len(read), dtype=torch.bool)
-        if side == "before":
-            table = read <= asked[:, None]
-        elif side == "after":
-            table = read >= asked[:, None]
-        box = tuple(
-            source.box[axis] if axis == along else span for axis, span in enumerate(target.box)
-        )
-        cut = fetch(source, box)
+        tables, box = [], list(target.box)
+        for axis, rule in enumerate(node.rules):
+            if not isinstance(rule, Whole):
+                continue
+            box[axis] = source.box[axis]
+            asked, read = (torch.arange(*part.box[axis]) for part in (target, source))
+            table = torch.ones(len(asked), len(read), dtype=torch.bool)
+            if rule.side == "before":
+                table = read <= asked[:, None]
+            elif rule.side == "after":
+                table = read >= asked[:, None]
+            tables.append((axis, table))
+        if all(isinstance(x, Whole) and x.side == "both" for x in node.rules):
+            return _sum_of_map(node, target)
+        cut = fetch(source, tuple(box))
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
-            rows = torch.movedim(cut(inputs[0]), 2 + along, -1)
-            sums = torch.movedim(rows @ table.to(rows).mT, -1, 2 + along)
+            sums = cut(inputs[0])
+            for axis, table in tables:
+                rows = torch.movedim(sums, 2 + axis, -1)
+                sums = torch.movedim(rows @ table.to(rows).mT, -1, 2 + axis)
             return _to_channels(sums, node.channels)
 
         return evaluate
