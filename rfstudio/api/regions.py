@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rfstudio.api.networks import Network, analyze, architecture_of
@@ -65,13 +66,14 @@ def tiles(
     if not analysis.layers:
         raise RFStudioError(f"'{architecture.name}' has no layers to put together")
     index = len(analysis.graph.nodes) - 1 if layer is None else analysis.graph.index(layer)
-    return tile_plan(
+    plan = tile_plan(
         analysis.graph,
         analysis.local,
         index,
         tile=_per_axis(tile, axes),
         with_plan=image is not None or tile is not None,
     )
+    return replace(plan, axes=analysis.axes)
 
 
 def advise(

@@ -18,6 +18,7 @@ from rfstudio.core.advice.task_rules import Level, Rule, rules_for
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.fields.paths import Size, is_window_layer
+from rfstudio.core.network.physical import Axis
 from rfstudio.core.shown import Shown
 
 _MOST_LEVELS = 12
@@ -72,6 +73,8 @@ class Advice(Shown):
         The last layer of each jump, from the finest on.
     rules
         Those of the task, with what they find.
+    axes
+        What each axis of the input measures; empty: it is not known.
     """
 
     covers: tuple[Cover, ...]
@@ -82,6 +85,7 @@ class Advice(Shown):
     proposals: tuple[Proposal, ...]
     levels: tuple[Level, ...] = ()
     rules: tuple[Rule, ...] = ()
+    axes: tuple[Axis, ...] = ()
 
 
 def advice_for(
@@ -159,6 +163,7 @@ def advice_for(
         () if is_enough else proposals_for(analysis),
         levels,
         () if task is None else rules_for(task, analysis, levels, longest),
+        analysis.axes,
     )
 
 

@@ -24,6 +24,7 @@ from rfstudio.core.errors import GraphError
 from rfstudio.core.fields.local import Fields, is_context, local_rules
 from rfstudio.core.fields.projective import nodes_between
 from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.network.physical import Axis
 from rfstudio.core.shown import Shown
 
 MAX_TILES = 1_000_000
@@ -69,6 +70,8 @@ class TilePlan(Shown):
         Size of a tile with its overlap; None without a plan.
     plan
         The tiles, row by row; empty where no image was given.
+    axes
+        What each axis of the input measures; empty: it is not known.
     """
 
     layer: str
@@ -78,6 +81,7 @@ class TilePlan(Shown):
     reasons: tuple[str, ...]
     tile: tuple[int, ...] | None = None
     plan: tuple[Tile, ...] = ()
+    axes: tuple[Axis, ...] = ()
 
 
 def tile_plan(

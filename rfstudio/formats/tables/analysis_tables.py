@@ -228,8 +228,16 @@ def _largest_text(layer: LayerAnalysis) -> str:
     return f"{local_text(layer)} local" if any(layer.is_global) else field_text(layer)
 
 
+def _largest_extent(layer: LayerAnalysis) -> str:
+    """Return a largest local field in the units of the input; empty if they are not known."""
+    sizes = layer.rf_size if layer.local is None else layer.local.rf_size
+    return extent_text(layer.axes, sizes)
+
+
 def comparison_table(analyses: Mapping[str, Analysis]) -> Table:
     """Return one row per network; the keys are the names that the user gave."""
+    largest = [x.largest_local_field for x in analyses.values()]
+    measured = any(x is not None and _largest_extent(x) for x in largest)
     headers = (
         "network",
         "input",
@@ -237,6 +245,7 @@ def comparison_table(analyses: Mapping[str, Analysis]) -> Table:
         "parameters",
         "MACs",
         "largest field",
+        *(("extent",) if measured else ()),
         "jump",
         "at layer",
         "alignment",
@@ -253,6 +262,7 @@ def comparison_table(analyses: Mapping[str, Analysis]) -> Table:
                 f"{analysis.parameters:,}",
                 f"{analysis.macs:,}",
                 _largest_text(deepest) if deepest else MISSING,
+                *(((_largest_extent(deepest) if deepest else "") or MISSING,) if measured else ()),
                 steps_text(deepest.jump) if deepest else MISSING,
                 deepest.name if deepest else MISSING,
                 alignment_text(deepest) if deepest else MISSING,

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from rfstudio.core.network.physical import extent_text, extents, samples_word, sized_text
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.formats.tables.analysis_tables import Table, sizes_text, steps_text
 
 if TYPE_CHECKING:
     from rfstudio.core.advice.covers import Advice
+    from rfstudio.core.advice.proposals import Proposal
     from rfstudio.core.effective.path_shares import PathGroup, Paths
     from rfstudio.core.fields.block import Block
     from rfstudio.core.fields.closed_form import ClosedForm
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from rfstudio.core.fields.projective import ProjectiveField
     from rfstudio.core.fields.tiles import TilePlan
     from rfstudio.core.network.architecture import Architecture
+    from rfstudio.core.network.physical import Axis
 
 _JSON: dict[str, Any] = {"ensure_ascii": False, "allow_nan": False}
 
@@ -163,7 +166,7 @@ def _amount(count: int) -> str:
 
 def tiles_record(plan: TilePlan) -> dict[str, object]:
     """Return a plan of tiles; regions are inclusive [first, last] pairs per axis."""
-    return {
+    record: dict[str, object] = {
         "layer": plan.layer,
         "period": list(plan.period),
         "overlap": [None if x is None else list(x) for x in plan.overlap],
@@ -175,16 +178,28 @@ def tiles_record(plan: TilePlan) -> dict[str, object]:
             for tile in plan.plan
         ],
     }
+    if plan.axes:
+        record["overlap_distance"] = [
+            None if x is None else [round(n * axis.spacing, 9) for n in x]
+            for x, axis in zip(plan.overlap, plan.axes, strict=True)
+        ]
+        record["tile_extent"] = None if plan.tile is None else extents(plan.axes, plan.tile)
+    return record
 
 
 def advice_record(advice: Advice) -> dict[str, object]:
     """Return advice; `first_covering` is for one time, `first_covering_context` for two, three."""
+
+    def measured(name: str, sizes: Sequence[int | None]) -> dict[str, object]:
+        return {name: extents(advice.axes, sizes)} if advice.axes and sizes else {}
+
     return {
         "covers": [
             {
                 "layer": x.layer,
                 "rf_size": list(x.rf_size),
                 "local": list(x.local),
+                **measured("local_extent", x.local),
                 "erf_size": None if x.erf_size is None else round(x.erf_size, 3),
                 "share": x.share,
             }
@@ -199,6 +214,7 @@ def advice_record(advice: Advice) -> dict[str, object]:
             {
                 "edit": x.edit,
                 "rf_size": list(x.rf_size),
+                **measured("rf_extent", x.rf_size),
                 "growth": list(x.growth),
                 "parameters": x.parameters,
                 "macs": x.macs,
@@ -215,6 +231,7 @@ def advice_record(advice: Advice) -> dict[str, object]:
                 "layer": x.layer,
                 "jump": [None if y is None else _number(y) for y in x.jump],
                 "local": list(x.local),
+                **measured("local_extent", x.local),
                 "erf_size": _rounded(x.erf_size),
                 "shares": list(x.shares),
                 "erf_shares": None if x.erf_shares is None else list(x.erf_shares),
@@ -255,10 +272,22 @@ def advice_facts(advice: Advice) -> list[tuple[str, str]]:
         for x in advice.covers
         if x.erf_size is not None and x.layer not in levels
     ]
-    facts += [("effective", f"{size:.3g} px at {layer}") for layer, size in sizes]
-    ranges = ["–" if x is None else f"{x[0]} … {x[1]}" for x in advice.input_range]
+    axes = advice.axes
     facts += [
-        ("input range", " × ".join(ranges) + " px can be used by all layers"),
+        ("effective", f"{sized_text(f'{size:.3g}', axes, (size,) * len(axes))} at {layer}")
+        for layer, size in sizes
+    ]
+    ranges = ["–" if x is None else f"{x[0]} … {x[1]}" for x in advice.input_range]
+    least, most = (
+        extent_text(axes, [None if x is None else float(x[i]) for x in advice.input_range])
+        for i in (0, 1)
+    )
+    physical = f" = {least} … {most}" if least else ""
+    facts += [
+        (
+            "input range",
+            f"{' × '.join(ranges)} {samples_word(axes)}{physical} can be used by all layers",
+        ),
         ("critical", _few(advice.critical)),
         ("border", _few(advice.border)),
     ]
@@ -277,28 +306,37 @@ def levels_table(advice: Advice) -> Table:
         one, two, three = (f"{100 * x:.3g} %" for x in shares)
         return one, two, three
 
-    headers = ("level", "jump", "field", "1×", "2×", "3×", "effective", "1×", "2×", "3×")
+    has_extents = bool(extent_text(advice.axes, (1,) * len(advice.axes)))
+    extent = ("extent",) if has_extents else ()
+    shares = ("1×", "2×", "3×")
+    headers = ("level", "jump", "field", *extent, *shares, "effective", *shares)
     rows = tuple(
         (
             x.layer,
             steps_text(x.jump),
             sizes_text(x.local),
+            *((extent_text(advice.axes, x.local),) if has_extents else ()),
             *percents(x.shares),
             "–" if x.erf_size is None else f"{x.erf_size:.3g}",
             *percents(x.erf_shares),
         )
         for x in advice.levels
     )
-    return Table(headers, rows, (False,) + (True,) * 9)
+    return Table(headers, rows, tuple(x != "level" for x in headers))
 
 
 def proposals_table(advice: Advice) -> Table:
     """Return the proposals with all that they change."""
-    headers = ("change", "field", "Δ", "effective", "Δ", "Δ parameters", "Δ MACs", "alignment")
+    has_extents = bool(extent_text(advice.axes, (1,) * len(advice.axes)))
+    headers = (
+        *("change", "field", *(("extent",) if has_extents else ()), "Δ", "effective", "Δ"),
+        *("Δ parameters", "Δ MACs", "alignment"),
+    )
     rows = tuple(
         (
             x.edit,
             "all" if x.sees_all else sizes_text(x.rf_size),
+            *((_extent_cell(x, advice.axes),) if has_extents else ()),
             "–" if x.sees_all else steps_text([y for y in x.growth if y is not None]),
             "–" if x.erf_size is None else f"{x.erf_size:.3g}",
             "–" if x.erf_growth is None else f"{x.erf_growth:+.3g}",
@@ -308,7 +346,11 @@ def proposals_table(advice: Advice) -> Table:
         )
         for x in advice.proposals
     )
-    return Table(headers, rows, (False, *(True,) * 6, False))
+    return Table(headers, rows, tuple(x not in ("change", "alignment") for x in headers))
+
+
+def _extent_cell(proposal: Proposal, axes: Sequence[Axis]) -> str:
+    return "all" if proposal.sees_all else extent_text(axes, proposal.rf_size)
 
 
 _ALIGNMENTS = ("aligned", "centre_offset", "stride_mismatch")
@@ -338,9 +380,7 @@ def tiles_json(plan: TilePlan) -> str:
 
 def tiles_facts(plan: TilePlan) -> list[tuple[str, str]]:
     """Return a plan in words, as pairs of a name and a text."""
-    overlap = [
-        "none: no positions" if x is None else f"{x[0]} before, {x[1]} after" for x in plan.overlap
-    ]
+    overlap = [_overlap_text(plan, axis) for axis in range(len(plan.overlap))]
     same = len(set(overlap)) == 1
     facts = [
         ("layer", plan.layer),
@@ -355,8 +395,25 @@ def tiles_facts(plan: TilePlan) -> list[tuple[str, str]]:
     ]
     facts += [("because", x) for x in plan.reasons]
     if plan.tile is not None:
-        facts.append(("tile", f"{sizes_text(plan.tile)}, {len(plan.plan):,} of them"))
+        physical = extent_text(plan.axes, plan.tile)
+        size = sizes_text(plan.tile)
+        if physical:
+            size = sized_text(size, plan.axes, plan.tile)
+        facts.append(("tile", f"{size}, {len(plan.plan):,} of them"))
     return facts
+
+
+def _overlap_text(plan: TilePlan, axis: int) -> str:
+    """Return the overlap along an axis, as a distance of so many steps too if they have a unit."""
+    overlap = plan.overlap[axis]
+    if overlap is None:
+        return "none: no positions"
+    before, after = overlap
+    text = f"{before} before, {after} after"
+    if not plan.axes or not plan.axes[axis].is_measured:
+        return text
+    spacing, unit = plan.axes[axis].spacing, plan.axes[axis].unit
+    return f"{text} = {before * spacing:.4g} + {after * spacing:.4g} {unit}".rstrip()
 
 
 def tiles_table(plan: TilePlan) -> Table:

@@ -24,7 +24,9 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.texts import field_text, short_name, steps_text
+from rfstudio.app.wording.units import units_of
 from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.network.physical import samples_word
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Spot, Values
 from rfstudio.widgets.charts.erf_sizes import ErfSizes
@@ -39,6 +41,17 @@ _MANY = 400
 _JUMP = (1.0, 2.5)
 _LOCAL = (7.0, 2.0, 1.5, 2.0)
 _ERF = (6.0, 2.5)
+
+
+def _counted(analysis: Analysis) -> str:
+    """Return what sizes are counted in, with the physical distance if it is one for all axes."""
+    axes = analysis.axes
+    many = units_of(analysis).many
+    if axes and samples_word(axes) != "px":
+        many = samples_word(axes)
+    if len(set(axes)) != 1 or not axes[0].is_measured:
+        return many
+    return f"{many}, {axes[0].spacing:g} {axes[0].unit}".rstrip() + " apart"
 
 
 class GrowthChart(QWidget):
@@ -246,6 +259,7 @@ class GrowthChart(QWidget):
             self._erf_sizes.stop()
             return
         self._growth = growth_of(self._name(), analysis)
+        self.plot.set_up(_counted(analysis))
         if self.erf.isChecked():
             self._erf_sizes.start(analysis)
         self._sizes = {}

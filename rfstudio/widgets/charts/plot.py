@@ -82,6 +82,12 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
             self._texts["bottom"] = text
             self.follow_palette()
 
+    def set_up(self, text: str) -> None:
+        """Give the axis at the left another title."""
+        if self._texts["left"] != text:
+            self._texts["left"] = text
+            self.follow_palette()
+
     def line(
         self, colour: QColor | str, width: float = 1.6, dashes: tuple[float, ...] = ()
     ) -> QPen:

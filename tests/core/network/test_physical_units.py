@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+import rfstudio
 from rfstudio.app.wording.facts import layer_facts
 from rfstudio.cli.terminal import unit_text
 from rfstudio.core.errors import FormatError
@@ -16,7 +17,19 @@ from rfstudio.core.network.physical import Axis, extent_text, sized_text
 from rfstudio.figures.scene import scene_of
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
-from rfstudio.formats.tables.analysis_tables import analysis_csv, analysis_json, analysis_table
+from rfstudio.formats.tables.analysis_tables import (
+    analysis_csv,
+    analysis_json,
+    analysis_table,
+    comparison_table,
+)
+from rfstudio.formats.tables.answer_records import (
+    advice_facts,
+    levels_table,
+    proposals_table,
+    tiles_facts,
+    tiles_record,
+)
 
 SPECTROGRAM = """\
 format: 1
@@ -72,12 +85,42 @@ def test_that_programs_read_extents_and_axes() -> None:
     assert (row["rf_extent_y"], row["rf_extent_x"]) == ("1664", "3")
 
 
+def test_that_comparisons_tiles_and_advice_have_extents() -> None:
+    text = MICROSCOPE.replace("kernel_size: 267, padding: 133", "kernel_size: 9, padding: 4")
+    network = read_yaml(text)
+    analysis = analyze(network)
+    compared = comparison_table({"a": analysis, "b": analyze(read_yaml(_without_axes(text)))})
+    # By hand: 9 pixels of 0.05 mm; an overlap of 4 steps of it to either side.
+    column = compared.headers.index("extent")
+    assert [x[column] for x in compared.rows] == ["0.45×0.45 mm", "–"]
+    plan = rfstudio.tiles(network, tile=100)
+    facts = dict(tiles_facts(plan))
+    assert facts["overlap"] == "4 before, 4 after = 0.2 + 0.2 mm"
+    assert facts["tile"].startswith("100×100 px = 5×5 mm, ")
+    record = tiles_record(plan)
+    assert record["overlap_distance"] == [[0.2, 0.2]] * 2
+    assert record["tile_extent"] == (5, 5)
+    advice = rfstudio.advise(network, 20)
+    usable = dict(advice_facts(advice))["input range"]
+    assert usable.startswith("1 … 9 × 1 … 9 px = 0.05×0.05 mm … 0.45×0.45 mm can be used")
+    levels, proposals = levels_table(advice), proposals_table(advice)
+    assert levels.rows[0][levels.headers.index("extent")] == "0.45×0.45 mm"
+    fields = {x[1]: x[2] for x in proposals.rows}
+    assert fields["17×17"] == "0.85×0.85 mm"  # dilation 2
+    assert all(len(x) == len(proposals.headers) == len(proposals.numeric) for x in proposals.rows)
+
+
+def _without_axes(text: str) -> str:
+    return text.partition(", axes")[0] + "}\n" + text[text.index("layers:") :]
+
+
 def test_that_networks_without_units_are_as_before() -> None:
     analysis = analyze(read_yaml(MICROSCOPE.partition(", axes")[0] + "}\n" + "layers: [relu]\n"))
     record = json.loads(analysis_json(analysis))
     assert "axes" not in record["input"]
     assert "rf_extent" not in record["layers"][0]
     assert "extent" not in analysis_table(analysis.layers).headers
+    assert "extent" not in comparison_table({"a": analysis}).headers
 
 
 @pytest.mark.parametrize(

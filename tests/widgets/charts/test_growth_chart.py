@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.core.network.physical import Axis
 from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.charts.growth_data import growth_of
 
@@ -204,3 +205,18 @@ def test_that_the_local_field_is_a_curve_where_a_gate_sees_the_whole_image() -> 
     assert np.isnan(curves.size[1:]).all()
     assert np.isnan(curves.local[0])
     assert curves.local[1:].tolist() == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("size", "axes", "text"),
+    [
+        ((40, 40), (), "pixels"),
+        ((40, 40), (Axis(unit="mm", spacing=0.05),) * 2, "pixels, 0.05 mm apart"),
+        ((40,), (Axis(unit="samples", spacing=320, window=1024),), "frames, 320 samples apart"),
+        ((40, 40), (Axis(name="time", unit="ms"), Axis(name="mel")), "samples"),
+    ],
+)
+def test_that_the_axis_of_sizes_says_what_a_sample_is(state, shown, settings, size, axes, text):
+    made = state(Architecture(input_size=size, layers=(conv("a", 3),), input_axes=axes))
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    assert chart.plot.getPlotItem().getAxis("left").labelText == text
