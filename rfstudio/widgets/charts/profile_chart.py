@@ -111,6 +111,10 @@ def _range(analysis: Analysis, layer: str, axis: int) -> tuple[float, float]:
     return step * floor(low / step) - 0.5, step * ceil((high + 1) / step) - 0.5
 
 
+_HEADROOM = 0.25
+"""Share of the peak left free above it, for the line of words."""
+
+
 def _has_local(view: UnitView) -> bool:
     """Whether a unit has a local field that is not its whole field, as after a gate."""
     return view.local_region not in (None, view.theoretical_region)
@@ -310,7 +314,7 @@ class _SectionPlot:
         self._shown: Section | None = None
         self._fit_text = ""
         self._note = ""
-        self._height = 1.05
+        self._height = 1.0 + _HEADROOM
         self._range: tuple[float, float] | None = None
         self.plot.colours_changed.connect(self._draw)
 
@@ -379,7 +383,7 @@ class _SectionPlot:
     def _show_height(self, highest: float) -> None:
         """Show all of a curve that rises above the peak of the other one."""
         # In steps, so that the axis does not tremble during a measurement.
-        height = 0.05 + ceil(4 * highest) / 4
+        height = _HEADROOM + ceil(4 * highest) / 4
         if not self._is_log and height != self._height:
             self.plot.getPlotItem().setYRange(0.0, height, padding=0)
         self._height = height

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PySide6.QtCore import QPointF
 
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.core import ops
@@ -133,6 +134,15 @@ def test_that_the_axis_stays_while_the_unit_moves(state, shown, settings) -> Non
     assert chart.plots[0].getPlotItem().viewRange() == before
     assert before[0][0] < -4  # unit 0 sees from −4 on
     assert before[0][1] > 39
+
+
+def test_that_the_words_do_not_cover_the_peak(state, shown, settings) -> None:
+    made = state(chain((40, 30)))
+    chart = shown(chart_of(made, settings), (800, 170))
+    plot = chart.plots[0]
+    assert "fitted Gaussian" in chart._plots[0]._note
+    top = plot.viewport_point(QPointF(0, plot.getPlotItem().viewRange()[1][1])).y()
+    assert plot.viewport_point(QPointF(0, 1)).y() - top > plot.fontMetrics().lineSpacing() + 2
 
 
 def test_that_the_logarithmic_axis_spans_four_decades(state, shown, settings) -> None:
