@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -234,6 +235,23 @@ class Periodic:
     def greatest_tap(self) -> int:
         """The last input that any output of the first period reads by the formula."""
         return max((x[-1] for x in self.phases if x), default=0)
+
+    @cached_property
+    def rising_runs(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """First and last input that each phase reads, if all that lies between is read as well.
+
+        None if some phase has no taps or holes, or the ends fall from one output to the next.
+        """
+        if self.advance <= 0 or not all(self.phases):
+            return None
+        first, last = (tuple([x[i] for x in self.phases]) for i in (0, -1))
+        is_solid = all(x[-1] - x[0] + 1 == len(x) for x in self.phases)
+        # The phase after the last one is the first one of the next turn.
+        rises = all(
+            all(a <= b for a, b in pairwise((*ends, ends[0] + self.advance)))
+            for ends in (first, last)
+        )
+        return (first, last) if is_solid and rises else None
 
     @cached_property
     def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -7,6 +7,8 @@ is in the support of the unit.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -179,14 +181,15 @@ def _padded(read: AxisSet, rule: Window) -> tuple[AxisSet, Window]:
 
 def _through_pattern(read: AxisSet, rule: Periodic) -> AxisSet:
     start, stop, mask = read
-    taps = [x for phase in rule.phases for x in phase]
-    if not taps or rule.n_out == 0:
+    if rule.taps_of_period == 0 or rule.n_out == 0:
         return NOTHING
+    if mask is None and rule.rising_runs is not None:
+        return _through_runs(read, rule, *rule.rising_runs)
     # Outputs whose turn may reach the samples; at a clamped border all those beyond it.
     low, high = 0, rule.n_out
     if rule.advance > 0:
-        first = -(-(start - max(taps)) // rule.advance) * rule.period
-        last = ((stop - 1 - min(taps)) // rule.advance + 1) * rule.period
+        first = -(-(start - rule.greatest_tap) // rule.advance) * rule.period
+        last = ((stop - 1 - rule.least_tap) // rule.advance + 1) * rule.period
         low = min(max(first, 0), rule.n_out)
         high = min(max(last, 0), rule.n_out)
         if rule.clamped and start == 0:
@@ -195,10 +198,29 @@ def _through_pattern(read: AxisSet, rule: Periodic) -> AxisSet:
             high = rule.n_out
     if low >= high:
         return NOTHING
-    if (high - low) * len(taps) // rule.period > MAX_LISTED:
+    if (high - low) * rule.taps_of_period // rule.period > MAX_LISTED:
         raise UnitError("too many units may read this sample; use a smaller input")
     outputs, inputs = rule.pairs_of(low, high)
     inside = (inputs >= start) & (inputs < stop)
     if mask is not None:
         inside[inside] = mask[inputs[inside] - start]
     return from_indices(outputs[inside])
+
+
+def _through_runs(
+    read: AxisSet, rule: Periodic, first: Sequence[int], last: Sequence[int]
+) -> AxisSet:
+    """Return the outputs that read a run of samples, where each of them reads a run.
+
+    Both ends of what an output reads rise with it, so these outputs are a run as well: from the
+    first whose last sample is not before the run, to the last whose first one is not after it.
+    """
+    low, high = 0, rule.n_out
+    if not (rule.clamped and read.start == 0):
+        turn = -(-(read.start - last[-1]) // rule.advance)
+        low = turn * rule.period + bisect_left(last, read.start - turn * rule.advance)
+    if not (rule.clamped and read.stop == rule.n_in):
+        turn = (read.stop - 1 - first[0]) // rule.advance
+        high = turn * rule.period + bisect_right(first, read.stop - 1 - turn * rule.advance)
+    low, high = max(low, 0), min(high, rule.n_out)
+    return AxisSet(low, high) if low < high else NOTHING

@@ -10,8 +10,11 @@ import pytest
 
 import rfstudio
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import Periodic
+from rfstudio.core.axes.axis_set import AxisSet
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.fields.projective import forwards
 from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
 from tests.core.oracle import seen_by, theoretical
 from tests.core.random_networks import random_network
@@ -176,3 +179,24 @@ def test_that_the_projective_field_of_a_u_net_takes_milliseconds() -> None:
 def test_that_a_pixel_outside_the_map_is_refused() -> None:
     with pytest.raises(UnitError):
         rfstudio.analyze("unet").projective("classifier", (9_999, 0))
+
+
+def test_that_outputs_of_any_pattern_that_read_a_run_are_those_of_its_list() -> None:
+    chance = random.Random(5)
+    by_runs = 0
+    for _ in range(600):
+        first, phases = chance.randint(-4, 2), []
+        for _ in range(chance.randint(1, 5)):
+            phases.append(tuple(range(first, first + chance.randint(1, 4))))
+            first += chance.randint(0, 2)
+        n_in, n_out = chance.randint(1, 14), chance.randint(1, 16)
+        advance, clamped = chance.randint(1, 5), chance.random() < 0.5
+        rule = Periodic(n_in, n_out, advance, tuple(phases), clamped=clamped)
+        start = chance.randrange(n_in)
+        stop = chance.randint(start + 1, n_in)
+        outputs, inputs = rule.pairs
+        wanted = sorted(set(outputs[(inputs >= start) & (inputs < stop)].tolist()))
+        found = forwards(AxisSet(start, stop), rule)
+        assert ([] if found.is_empty else found.indices().tolist()) == wanted, (rule, start, stop)
+        by_runs += rule.rising_runs is not None
+    assert 100 < by_runs < 500  # both ways are taken
