@@ -55,8 +55,12 @@ _NO_LAYERS = (
 )
 _NO_MATCH = "No layer matches.\n\nAn empty filter shows all layers."
 
-_ROOM = 52
+_ROOM, _ROOM_3D = 52, 72
 """Least width of the panel for all columns, in characters."""
+
+_SAMPLES = ("224×224", "188…204", "Jump ")
+_SAMPLES_3D = ("16×112×112", "109×219×219", "8×16×16")
+"""Texts for which the columns are wide enough, for up to two axes and for three."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,9 @@ class StackPanel(QWidget):
         self.model = StackModel(document, session, selection, edits)
         self.model.setParent(self)
         self._words: list[str] = []
+        self._axes = 0
         self.tree = self._make_tree()
+        self._fit_columns()
         self.picker = OpPicker(self)
         self.filter_line = self._make_filter()
         self.copies = CopyChooser(session, selection)
@@ -143,6 +149,7 @@ class StackPanel(QWidget):
         self.model.rowsInserted.connect(self._expand_new)
         selection.selection_changed.connect(self._follow)
         session.analysis_changed.connect(self._follow)
+        session.analysis_changed.connect(self._fit_columns)
         self.expand_sensibly()
         self._follow()
 
@@ -162,9 +169,9 @@ class StackPanel(QWidget):
             self.tree.scrollTo(self.tree.currentIndex())  # opens what is around it
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Hide the sizes of maps if names would not fit beside them."""
+        """Leave room for names."""
         super().resizeEvent(event)
-        self.tree.setColumnHidden(1, self.width() < _ROOM * self.fontMetrics().averageCharWidth())
+        self._hide_sizes()
 
     # --- making ---------------------------------------------------------------------------------
 
@@ -203,11 +210,26 @@ class StackPanel(QWidget):
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(30)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        metrics = tree.fontMetrics()
-        for column, sample in ((1, "224×224"), (2, "188…204"), (3, "Jump ")):
+        for column in (1, 2, 3):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
-            header.resizeSection(column, metrics.horizontalAdvance(sample) + 14)
         return tree
+
+    def _fit_columns(self) -> None:
+        """Make the columns wide enough for the numbers of another count of axes."""
+        axes = len(self._session.analysis.reference_size)
+        if axes == self._axes:
+            return  # a width that the user has set stays
+        self._axes = axes
+        metrics = self.tree.fontMetrics()
+        for column, sample in enumerate(_SAMPLES_3D if axes == 3 else _SAMPLES, 1):
+            width = metrics.horizontalAdvance(sample) + 14
+            self.tree.header().resizeSection(column, width)
+        self._hide_sizes()
+
+    def _hide_sizes(self) -> None:
+        """Hide the sizes of maps if names would not fit beside them."""
+        room = _ROOM_3D if self._axes == 3 else _ROOM
+        self.tree.setColumnHidden(1, self.width() < room * self.fontMetrics().averageCharWidth())
 
     def _make_actions(self) -> StackActions:
         def action(

@@ -39,6 +39,16 @@ _SAMPLES = (
 )
 """Texts for which the columns are wide enough."""
 
+_SAMPLES_3D = {
+    2: "16×112×112",
+    4: "109×219×219",
+    5: "109×219×219",
+    6: "16×32×32",
+    7: "109×219×219",
+    8: "−0.5×−0.5×−0.5",
+}
+"""The same for numbers of three axes, by column; three ranges in a row are cut."""
+
 _MARGIN = 9
 """Pixels beside a text in its cell."""
 
@@ -80,7 +90,8 @@ class TablePanel(QTableView):
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.horizontalHeader().setStretchLastSection(True)
-        self._fit_columns()
+        self._axes = 0
+        self._follow_axes()
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._open_menu)
         self.copy = QAction("Copy rows", self)
@@ -91,6 +102,7 @@ class TablePanel(QTableView):
         self.selectionModel().currentRowChanged.connect(self._choose)
         selection.selection_changed.connect(self._follow)
         self.layers.modelReset.connect(self._follow)
+        session.analysis_changed.connect(self._follow_axes)
         self._follow()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
@@ -196,7 +208,15 @@ class TablePanel(QTableView):
             model.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
             self.scrollTo(index)
 
-    def _fit_columns(self) -> None:
+    def _follow_axes(self) -> None:
+        """Make the columns wide enough for the numbers of another count of axes."""
+        axes = len(self._session.analysis.reference_size)
+        if axes == self._axes:
+            return  # a width that the user has set stays
+        self._axes = axes
         metrics = self.fontMetrics()
-        for column, sample in zip(range(len(COLUMNS)), _SAMPLES, strict=True):
-            self.setColumnWidth(column, metrics.horizontalAdvance(sample) + 18)
+        wider = _SAMPLES_3D if axes == 3 else {}
+        for column, sample in enumerate(_SAMPLES):
+            texts = (sample, wider.get(column, ""))
+            width = max(metrics.horizontalAdvance(x) for x in texts)
+            self.setColumnWidth(column, width + 2 * _MARGIN)

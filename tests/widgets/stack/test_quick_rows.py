@@ -56,3 +56,19 @@ def test_that_rows_of_the_table_look_as_qt_paints_them(
     quick = picture(panel.viewport())
     panel.is_quick = False
     assert picture(panel.viewport()) == quick
+
+
+@pytest.mark.slow
+def test_that_no_number_of_three_axes_is_cut(studio: Studio, qtbot: QtBot) -> None:
+    panel = StackPanel(studio.document, studio.analysis, studio.selection, studio.edits)
+    shown(qtbot, panel)
+    studio.document.replace(read_preset("r3d_18"))
+    metrics, header = panel.tree.fontMetrics(), panel.tree.header()
+    index = panel.model.index(1, 0)
+    while (index := panel.tree.indexBelow(index)).isValid():
+        for column in (1, 2, 3):
+            text = str(index.siblingAtColumn(column).data() or "")
+            assert metrics.horizontalAdvance(text) + 14 <= header.sectionSize(column), text
+    panel.resize(420, 460)
+    assert panel.tree.isColumnHidden(1)
+    assert header.sectionSize(0) > 120

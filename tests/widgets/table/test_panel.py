@@ -1,7 +1,9 @@
 """The table of all layers: numbers sort as numbers, and it keeps in step with the choice."""
 
+import pytest
 from PySide6.QtCore import Qt
 
+from rfstudio.app.files.presets import read_preset
 from rfstudio.widgets.table.model import COLUMNS
 from rfstudio.widgets.table.panel import TablePanel
 
@@ -20,6 +22,18 @@ def test_that_channels_sort_as_numbers_and_not_as_texts(state, shown) -> None:
     wanted = sorted(x.channels for x in made.session.analysis.layers)
     assert found == [str(x) for x in wanted]
     assert found != sorted(found)  # as texts, 1000 would come before 64
+
+
+@pytest.mark.parametrize("network", ["resnet18", pytest.param("r3d_18", marks=pytest.mark.slow)])
+def test_that_no_number_is_cut(state, shown, network: str) -> None:
+    made = state("tcn_1d")
+    panel = shown(TablePanel(made.session, made.selection))
+    made.document.replace(read_preset(network))
+    metrics = panel.fontMetrics()
+    for row in range(panel.layers.rowCount()):
+        for column, text in enumerate(panel.layers.texts_of(row)):
+            if COLUMNS[column].is_number:
+                assert metrics.horizontalAdvance(text) + 18 <= panel.columnWidth(column), text
 
 
 def test_that_a_row_chooses_its_layer_and_a_chosen_layer_its_row(state, shown) -> None:
