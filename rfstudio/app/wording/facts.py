@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -23,6 +23,9 @@ from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.registry import BY_NAME, IN_SHORT
 from rfstudio.core.network.physical import sized_text
 from rfstudio.formats.tables.answer_records import paths_facts, paths_record
+
+NO_PATH = "none: no path leads to it"
+"""The size of a field that is empty."""
 
 
 class Fact(NamedTuple):
@@ -53,7 +56,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     else:
         yield Fact(
             "size",
-            sized_text(field_text(layer), layer.axes, layer.rf_size),
+            _sized(field_text(layer), layer, layer.rf_size),
             "Size of what one unit sees, in pixels of the input.\n"
             "Along one path: r = 1 + Σ dilation · (kernel − 1) · jump before the layer.\n"
             + (
@@ -65,7 +68,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     if any(layer.is_global) and layer.local is not None:
         yield Fact(
             "local",
-            sized_text(local_text(layer), layer.axes, layer.local.rf_size),
+            _sized(local_text(layer), layer, layer.local.rf_size),
             "Local field: what the convolutions see, where operations that read the whole map\n"
             "(gates, norms over the map, attention) are taken to read one position.",
         )
@@ -269,6 +272,10 @@ def erf_facts(metrics: Metrics) -> Iterator[Fact]:
         value, brief = metric.value(metrics), metric.brief
         if brief is not None and metric.is_known(value):
             yield Fact(brief.label, brief.text(value), brief.sentence or metric.sentence)
+
+
+def _sized(text: str, layer: LayerAnalysis, sizes: Sequence[float | None]) -> str:
+    return NO_PATH if text == "none" else sized_text(text, layer.axes, sizes)
 
 
 def _steps(values: tuple[Any, ...], unit: str) -> str:

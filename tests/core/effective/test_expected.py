@@ -153,6 +153,7 @@ EXACT: dict[str, list[Op | Item]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXACT)
 def test_that_exact_maps_are_what_samples_tend_to(name: str) -> None:
     architecture = _network(EXACT[name])

@@ -247,7 +247,7 @@ def test_that_batch_norm_in_training_mode_leaks_over_the_whole_image() -> None:
     assert np.count_nonzero(trained.map) == 12 * 10
 
 
-@pytest.mark.parametrize("estimator", ["energy", "rms"])
+@pytest.mark.parametrize("estimator", ["energy", pytest.param("rms", marks=pytest.mark.slow)])
 def test_that_the_measured_field_tends_to_the_expected_one(estimator: Any) -> None:
     """Section 2: exact for convolutions with relu, reached as 1.5/√N (relative L1)."""
     layers: list[ops.Op] = [ops.Conv(kernel_size=3, padding=1, out_channels=12), ops.Relu()] * 3

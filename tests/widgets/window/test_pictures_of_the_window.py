@@ -62,7 +62,7 @@ def share(image: QImage, wanted: str, tolerance: int = 24) -> float:
     return float((apart < tolerance).all(axis=1).mean())
 
 
-@pytest.mark.parametrize("size", [LARGE, SMALL])
+@pytest.mark.parametrize("size", [LARGE, pytest.param(SMALL, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("network", ["vgg16", ""])
 def test_that_the_window_shows_itself_in_every_look(
