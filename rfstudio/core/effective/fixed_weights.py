@@ -18,8 +18,10 @@ SCALING = (
     ops.BatchNorm,
     ops.LayerScale,
     ops.ChannelShuffle,
+    ops.ChannelSlice,
+    ops.Split,
 )
-"""Operations that only scale values, where they are, or exchange whole channels."""
+"""Operations that only scale values, where they are, or exchange or leave out whole channels."""
 
 
 def is_fixed(op: ops.Op | None) -> bool:

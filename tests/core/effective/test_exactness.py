@@ -62,6 +62,7 @@ def _field(architecture: Architecture, *, corner: bool = False) -> Erf | None:
 
 RELU, LEAKY, HEAD = ops.Relu(), ops.LeakyRelu(negative_slope=0.2), _conv(1, 2)
 MEAN = ops.AvgPool(kernel_size=4)
+PART = ops.ChannelSlice(stop=4)
 
 PIECES: dict[str, Piece] = {
     "convolution": [_conv()],
@@ -198,6 +199,13 @@ KINDS: dict[str, tuple[Piece, tuple[int, ...], int]] = {
     "interpolated before": ([*PIECES["linear upsampling"], _conv(), RELU, MEAN], (8,), 2),
     "to corners before": ([*PIECES["linear upsampling to corners"], _conv(), RELU, MEAN], (8,), 2),
     "volume": ([_conv(), RELU, ops.AvgPool(kernel_size=2)], (4, 4, 4), 1),
+    "part of the channels": ([_conv(3, 8), RELU, PART, MEAN], (16,), 1),
+    "part of the channels before a gate": ([_conv(3, 8), PART, RELU, MEAN], (16,), 1),
+    "part of the channels, all of it": (
+        [_conv(3, 8), RELU, PART, ops.GlobalAvgPool()],
+        (12,),
+        2,
+    ),
 }
 
 
@@ -241,6 +249,7 @@ APPROXIMATE: dict[str, tuple[Piece, tuple[int, ...], int]] = {
         (18,),
         2,
     ),
+    "part of the channels": ([_conv(3, 8), RELU, PART, _conv(), RELU, MEAN], (16,), 2),
     "skip under a mean": ([_conv(), _residual(RELU, _conv()), RELU, MEAN], (16,), 1),
 }
 
