@@ -126,7 +126,8 @@ class SwitchBar(QWidget):
         self.actions_by_key: dict[str, QAction] = {}
         self._buttons: dict[str, QToolButton] = {}
         self._is_short = False
-        layout = FlowLayout(self, 3)
+        # What is drawn of the unit, and below it what is drawn beside.
+        layout = FlowLayout(self, 3, second_row=[x.key for x in SWITCHES].index("centres"))
         for switch in SWITCHES:
             layout.addWidget(self._button(switch))
         self._shading = Shading(

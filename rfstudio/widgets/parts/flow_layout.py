@@ -15,12 +15,18 @@ class FlowLayout(QLayout):
         The widget laid out.
     gap
         Distance between items, in points.
+    second_row
+        Number of the item with which the second row starts, if one row is not enough: so items
+        stay in their rows when texts become longer or shorter.  None: where the width ends.
     """
 
-    def __init__(self, parent: QWidget | None = None, gap: int = 4) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, gap: int = 4, *, second_row: int | None = None
+    ) -> None:
         super().__init__(parent)
         self._items: list[QLayoutItem] = []
         self._gap = gap
+        self._second_row = second_row
         self.setContentsMargins(QMargins(gap, gap, gap, gap))
 
     def addItem(self, item: QLayoutItem) -> None:  # noqa: N802 - Qt's name
@@ -72,11 +78,15 @@ class FlowLayout(QLayout):
         margins = self.contentsMargins()
         inside = rect.marginsRemoved(margins)
         x, y, row = inside.x(), inside.y(), 0
-        for item in self._items:
+        present = [i for i in self._items if not i.isEmpty()]
+        wanted = sum(i.sizeHint().width() + self._gap for i in present) - self._gap
+        is_one_row = wanted <= inside.width()
+        for number, item in enumerate(self._items):
             if item.isEmpty():
                 continue
             hint = item.sizeHint()
-            if x > inside.x() and x + hint.width() > inside.right() + 1:
+            is_break = number == self._second_row and not is_one_row
+            if x > inside.x() and (is_break or x + hint.width() > inside.right() + 1):
                 x, y, row = inside.x(), y + row + self._gap, 0
             if not is_trial:
                 width = min(hint.width(), max(inside.width(), 1))
