@@ -139,7 +139,7 @@ class ModeButton(QToolButton):
         self.actions_by_key["unit"].setChecked(True)
 
     def _choose(self, kind: ModeKind) -> None:
-        self.setText(kind.label)
+        self.setText(f"{kind.label} ▾")
         self.setAccessibleDescription(kind.meaning)
         self.adjustSize()
         self.chosen.emit(kind.key)

@@ -232,8 +232,8 @@ def _palette_of_fields(colours: _Colours) -> QPalette:
 
 
 def _style_sheet(colours: _Colours) -> str:
-    # Only what a palette cannot set in Fusion: faint lines between the panels, and check boxes that
-    # can be seen when they are empty.
+    # Only what a palette cannot set in Fusion: faint lines between the panels, check boxes that can
+    # be seen when they are empty, and no arrow over the last letter of a button with a menu.
     check = (paths.resources() / "icons" / "tick.svg").as_posix()
     return f"""
         QMainWindow::separator {{ background: {colours.line}; width: 1px; height: 1px; }}
@@ -241,6 +241,7 @@ def _style_sheet(colours: _Colours) -> str:
                     padding: 3px; spacing: 2px; }}
         QStatusBar {{ border-top: 1px solid {colours.line}; }}
         QStatusBar::item {{ border: 0; }}
+        QToolButton[popupMode="2"]::menu-indicator {{ image: none; }}
         QCheckBox {{ spacing: 6px; }}
         QCheckBox::indicator {{ width: 14px; height: 14px; border-radius: 3px;
                     border: 1px solid {colours.disabled}; background: {colours.base}; }}

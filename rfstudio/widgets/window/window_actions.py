@@ -342,7 +342,7 @@ class WindowActions(QObject):
 
 def _menu_button(text: str, name: str, menu: QMenu) -> QWidget:
     button = QToolButton()
-    button.setText(text)
+    button.setText(f"{text} ▾")
     button.setIcon(icon(name))
     button.setProperty("icon_name", name)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

@@ -43,7 +43,7 @@ def choose(qtbot: QtBot, bench, key: str) -> None:
 def test_that_a_pixel_shows_the_units_that_read_it_under_the_pointer(qtbot, bench) -> None:
     made = bench(CHAIN)
     choose(qtbot, made, "2")
-    assert made.canvas.mode_button.text() == "Pixel"
+    assert made.canvas.mode_button.text() == "Pixel ▾"
     move(made, made.at(20, 33))
     # By hand: 4u − 7 ≤ 20 ≤ 4u + 7 for u = 4, 5 and 6; 33 for u = 7, 8, 9, 10.
     assert made.canvas.modes["pixel"].pixel == (20, 33)
