@@ -540,16 +540,16 @@ class TilesMode(CanvasMode):
         size = "×".join(map(str, plan.tile))
         margins = " × ".join(overlaps)
         how = (
-            f"{len(plan.plan):,} tiles of <b>{size}</b>&nbsp;px, {_strides(plan)}, with an overlap "
-            f"of <b>{margins}</b>&nbsp;px before and after (shaded), from multiples of "
+            f"{len(plan.plan):,} tiles of <b>{size}</b>&nbsp;px, {_strides(plan)}, an overlap of "
+            f"<b>{margins}</b> before and after (shaded), from multiples of "
             f"{' × '.join(periods)}."
         )
-        same = f"Put together they equal the whole map of {self._name}."
+        same = f"Together they equal the whole map of {self._name}."
         if not plan.exact:
             same = f"They differ from the whole, as {reason}; the overlap is the local field's."
         tile_text = (
-            f"Tile {self.chosen + 1} reads the {RED}; {DASHED}: the {extent(tile.write)} units "
-            "that it writes."
+            f"Tile {self.chosen + 1} reads the {RED} and writes the <b>dashed</b> "
+            f"{extent(tile.write)}."
         )
         words = [how, same, tile_text]
         if len(plan.plan) == 1:

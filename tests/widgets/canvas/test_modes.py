@@ -119,7 +119,7 @@ def _nodes(architecture):
 
 @pytest.mark.slow
 def test_that_tiles_are_drawn_with_their_overlap_and_said_in_words(qtbot, bench) -> None:
-    made = bench(read_preset("unet"))
+    made = bench(read_preset("unet"), window=(720, 590))  # as in a window of 1440×900
     made.selection.select_layer("classifier")
     choose(qtbot, made, "4")
     qtbot.waitUntil(lambda: bool(made.scene.tiles), timeout=5000)
@@ -128,6 +128,8 @@ def test_that_tiles_are_drawn_with_their_overlap_and_said_in_words(qtbot, bench)
     assert "overlap of <b>107 + 107</b>" in text
     assert "from multiples of 16" in text
     assert "equal the whole map of <b>classifier</b>" in text
+    caption = made.canvas.caption
+    assert caption.heightForWidth(720) <= 2 * caption.fontMetrics().lineSpacing() + 10
     count = len(made.scene.tiles)
     assert count > 1
     qtbot.mouseClick(made.viewport, LEFT, pos=made.at(250, 250))
