@@ -51,7 +51,7 @@ def test_that_centres_are_the_middles_of_the_theoretical_regions(
                 assert grid.centre(unit)[axis] == sum(region[axis]) / 2
 
 
-@pytest.mark.parametrize("name", ["tcn_1d", "wavenet"])
+@pytest.mark.parametrize("name", ["tcn_1d", pytest.param("wavenet", marks=pytest.mark.slow)])
 def test_that_a_causal_unit_is_at_its_own_sample(name: str) -> None:
     # Causal convolutions read no later sample (WaveNet, arXiv:1609.03499, section 2.1), and with a
     # jump of 1 output t is about sample t.

@@ -125,7 +125,7 @@ def test_that_recent_files_of_one_name_are_told_apart(
 @pytest.mark.parametrize(
     "size",
     [
-        (960, 600),
+        pytest.param((960, 600), marks=pytest.mark.slow),
         (1024, 700),
         pytest.param((1280, 760), marks=pytest.mark.slow),
         pytest.param((1366, 720), marks=pytest.mark.slow),
@@ -143,6 +143,7 @@ def test_that_the_canvas_has_half_of_a_small_window(
     assert window.size().toTuple() == size
 
 
+@pytest.mark.slow
 def test_that_a_title_unfolds_the_panel_and_an_arrow_folds_it(
     open_window: Callable, qtbot: QtBot, settings: Settings
 ) -> None:
