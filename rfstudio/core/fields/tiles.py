@@ -297,8 +297,8 @@ def _overlap(
     if count > _MAX_UNITS:
         return None
     units = np.arange(count)
-    starts = [floor(u * jump) for u in units.tolist()]
-    stops = [ceil((u + 1) * jump) for u in units.tolist()]
+    starts = np.array([floor(u * jump) for u in units.tolist()])
+    stops = np.array([ceil((u + 1) * jump) for u in units.tolist()])
     needs: dict[int, Bounds] = {index: np.stack([units, units])}
     before, after = -NEVER, -NEVER
     for node in reversed(nodes):
@@ -307,12 +307,8 @@ def _overlap(
             continue
         # How far the tile's own map of this layer reaches, in samples of the input.
         for track in local[node.index][axis].tracks[:1]:
-            step = track.jump
-            spare = samples - step * node.size[axis]
-            for start, stop, first, last in zip(starts, stops, *bounds.tolist(), strict=True):
-                if first <= last:
-                    before = max(before, ceil(start - step * first))
-                    after = max(after, ceil(step * (last + 1) + spare) - stop)
+            found = _reach(bounds, starts, stops, track.jump, samples, node.size[axis])
+            before, after = max(before, found[0]), max(after, found[1])
         rule = local_rules(node.op, node.rules)[axis]
         if node.index == 0 or type(rule) is Whole:
             continue
@@ -322,6 +318,35 @@ def _overlap(
                 known = needs.get(source)
                 needs[source] = read if known is None else _hull(known, read)
     return (before, after) if before > -NEVER else (0, 0)
+
+
+def _reach(
+    bounds: Bounds, starts: Bounds, stops: Bounds, step: Fraction, samples: int, size: int
+) -> tuple[int, int]:
+    """Return how far units read beyond their cells on one map, in samples of the input.
+
+    Parameters
+    ----------
+    bounds
+        First and last place of the map that each unit reads.
+    starts, stops
+        The cell of each unit, half-open.
+    step
+        Jump of the map.
+    samples, size
+        Size of the input and of the map.
+    """
+    there = bounds[0] <= bounds[1]
+    if not there.any():
+        return -NEVER, -NEVER
+    first, last = bounds[:, there]
+    # In whole numbers, since fractions are a hundred times slower; ⌈a/b⌉ is -⌊-a/b⌋.
+    up, down = step.numerator, step.denominator
+    if abs(up) * int(max(np.abs(first).max(), np.abs(last).max(), size) + size + 1) >= NEVER:
+        first, last = first.astype(object), last.astype(object)  # as large as it takes
+    before = starts[there] - first * up // down
+    after = samples - (size - last - 1) * up // down - stops[there]
+    return int(before.max()), int(after.max())
 
 
 def _hull(a: Bounds, b: Bounds) -> Bounds:
