@@ -31,10 +31,13 @@ from rfstudio.core.network.given_names import GivenNames
 from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
 from rfstudio.core.network.growth import grown, times_over
 from rfstudio.core.ops import FollowsSize, Merge, Op, Operation
-from rfstudio.core.ops.geometry import axis_rules, identity_rules
+from rfstudio.core.ops.geometry import MAX_PATTERN, axis_rules, excess_of, identity_rules
 
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
+
+MAX_INSET_READS = 8 * MAX_PATTERN
+"""Reads that the maps of all concats along an axis list together: some 300 MB."""
 
 MAX_COMPARISONS = 20_000
 """Names compared with one that is not there, for a hint; more such mistakes get none."""
@@ -317,6 +320,7 @@ class _Expansion:
         self._max_layers = max_layers
         self._steps = 4 * max_layers
         self._comparisons = MAX_COMPARISONS
+        self._inset_reads = 0
         self._batch_norm_training = batch_norm_training
         self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
         self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
@@ -542,12 +546,14 @@ class _Expansion:
             )
             return index
         if len(sources) > 1:
+            faults = len(self.faults)
             if isinstance(op, ops.Concat) and op.axis is not None:
                 op, sources = self._along_axis(op, op.axis, sources, location, name)
             else:
-                sources = self._of_one_shape(op, sources, name)
+                sources = self._of_one_shape(op, sources, location, name)
             first = nodes[sources[0]]
-            self._check_sources(op, sources, location, name)
+            if len(self.faults) == faults:
+                self._check_sources(op, sources, location, name)
             index = self.paths[name] = len(nodes)
         channels = tuple([nodes[x].channels for x in sources])
         rules = self._rules_of(op, first.size, location, name)
@@ -591,7 +597,9 @@ class _Expansion:
                 self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")
         return rules
 
-    def _of_one_shape(self, op: Op, sources: tuple[int, ...], name: str) -> tuple[int, ...]:
+    def _of_one_shape(
+        self, op: Op, sources: tuple[int, ...], location: Location, name: str
+    ) -> tuple[int, ...]:
         """Return the sources of a sum or a product, spread to one shape as torch does it."""
         if not isinstance(op, Merge) or op.joins_channels:
             return sources
@@ -600,13 +608,16 @@ class _Expansion:
         common = None if len(set(shapes)) == 1 else ops.common_shape(shapes)
         if common is None or 0 in (common[0], *common[1]):
             return sources
+        spread = _spread_to(*common)
+        if any(self._excess(spread, x, op, location, name) for x in sources):
+            return sources
         found: dict[int, int] = {}
         for source, shape in zip(sources, shapes, strict=True):
             if source in found:
                 continue
             found[source] = source
             if shape != common:
-                found[source] = self._before(name, _spread_to(*common), source, common[0])
+                found[source] = self._before(name, spread, source, common[0])
         return tuple([found[x] for x in sources])
 
     def _along_axis(
@@ -628,11 +639,31 @@ class _Expansion:
             self._fault(location, name, "shape_mismatch", message)
             return op, sources
         insets = [_known_inset(x) for x in found]
+        pairs = list(zip(insets, sources, strict=True))
+        if any(self._excess(x, source, op, location, name) for x, source in pairs):
+            return op, sources
+        # Each inset lists all positions of the joint map: many maps of many samples are too much.
+        demands = [x.demands(self.nodes[source].size) for x, source in pairs]
+        self._inset_reads += sum(reads for axes in demands for _, reads in axes)
+        if self._inset_reads > MAX_INSET_READS:
+            message = (
+                f"{op.keyword} '{name}': too many or too long maps are joined along an axis; "
+                f"their patterns together may have {MAX_INSET_READS:,} reads"
+            )
+            self._fault(location, name, "too_large", message)
+            return op, sources
         parts = [
             self._before(name, inset, source, self.nodes[source].channels)
-            for inset, source in zip(insets, sources, strict=True)
+            for inset, source in pairs
         ]
         return _joined_along(axis), tuple(parts)
+
+    def _excess(self, brought: Op, source: int, op: Op, location: Location, name: str) -> bool:
+        """Whether what a merge brings with it is too large for a source, which is a fault."""
+        excess = excess_of(brought, self.nodes[source].size)
+        if excess:
+            self._fault(location, name, "too_large", f"{op.keyword} '{name}': {excess}")
+        return bool(excess)
 
     def _before(self, name: str, op: Op, source: int, channels: int) -> int:
         """Add what an item brings with it between a source and itself, and return its index."""
