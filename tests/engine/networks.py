@@ -114,6 +114,10 @@ _SAMPLES: tuple[Op, ...] = (
 _ALONE: tuple[Op, ...] = (
     ops.GridAttention(grid=(3, 5), heads=2),
     ops.GridAttention(grid=(12, 1), heads=4),
+    ops.AxisMean(axes=(0,)),
+    ops.AxisMean(axes=(1,), keep=True),
+    ops.AxisMax(axes=(1,)),
+    ops.AxisMax(axes=(0, 1), keep=True),
     ops.Attention(heads=2, axes=(1,)),
     ops.Attention(heads=2, axes=(0,), causal=True),
 )

@@ -31,6 +31,7 @@ def is_fixed(op: ops.Op | None) -> bool:
         ops.AvgPool
         | ops.AdaptiveAvgPool
         | ops.GlobalAvgPool
+        | ops.AxisMean
         | ops.Upsample
         | ops.Pad
         | ops.Crop

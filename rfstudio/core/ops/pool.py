@@ -31,9 +31,19 @@ from rfstudio.core.ops.operation import (
     Free,
     KeepsChannels,
     Operation,
+    Patternless,
     ToOne,
+    by_position,
 )
 from rfstudio.core.ops.sliding_window import Windowed, resolved_padding
+from rfstudio.core.ops.some_axes import (
+    AXES_TEXT,
+    axes_of,
+    axes_text,
+    distinct_axes,
+    misfit_of_axes,
+    rules_along,
+)
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
     KERNEL_TEXT,
@@ -52,6 +62,7 @@ from rfstudio.core.ops.values import (
 
 _POOL_STRIDE = STRIDE_TEXT + " Empty: the kernel size."
 _CEIL_MODE = "Keep a last window that is not complete."
+_KEEP = "Whether the axes keep their size, all of whose samples are then the same."
 _OUTPUT_SIZE = "Size of the output map along each axis; null keeps an axis as it is."
 
 
@@ -287,3 +298,72 @@ class GlobalMaxPool(Maximum, ToOne):
 
     keyword: ClassVar[str] = "global_max_pool"
     title: ClassVar[str] = "Global max pooling"
+
+
+class AxisPool(Pool, Patternless):
+    """One number of all samples along some axes, for each position along the others.
+
+    Attributes
+    ----------
+    axes
+        The axes, rising.
+    keep
+        Whether every sample along these axes gets that number; otherwise one is left.
+    """
+
+    __slots__ = ()
+
+    context: ClassVar[Context] = Context.WHOLE
+
+    axes: tuple[int, ...]
+    keep: bool
+
+    def _check(self) -> None:
+        object.__setattr__(self, "axes", distinct_axes(self.axes))
+
+    def text(self, axes: int) -> str:
+        return f"{self.keyword} {axes_text(self.axes)}{' kept' if self.keep else ''}"
+
+    def along(self, axes: int) -> tuple[int, ...]:
+        """Return its axes that are there, of so many."""
+        return axes_of(self.axes, axes)
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        along = self.along(len(sizes))
+        return rules_along(sizes, along, lambda n: Whole(n, n if self.keep else min(n, 1)))
+
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        return by_position(rules) if self.keep else rules
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        return misfit_of_axes(self.axes, len(sizes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisMean(Mean, AxisPool):
+    """The mean over some axes."""
+
+    keyword: ClassVar[str] = "axis_mean"
+    title: ClassVar[str] = "Mean over axes"
+
+    axes: tuple[int, ...] = parameter(Kind.INTEGERS, AXES_TEXT, minimum=0)
+    keep: bool = parameter(Kind.BOOLEAN, _KEEP, False)
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(axes=(0,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisMax(Maximum, AxisPool):
+    """The maximum over some axes."""
+
+    keyword: ClassVar[str] = "axis_max"
+    title: ClassVar[str] = "Maximum over axes"
+
+    axes: tuple[int, ...] = parameter(Kind.INTEGERS, AXES_TEXT, minimum=0)
+    keep: bool = parameter(Kind.BOOLEAN, _KEEP, False)
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(axes=(0,))

@@ -247,6 +247,14 @@ def _maximum_to_size(_: ops.Pool, node: Node, __: Sequence[Node]) -> Written:
     return Written(f"F.adaptive_max_pool{len(node.size)}d({{0}}, {sizes_text(node.size)})")
 
 
+@writer_for(ops.AxisMean, ops.AxisMax)
+def _over_axes(op: ops.AxisMean | ops.AxisMax, node: Node, _: Sequence[Node]) -> Written:
+    function = "mean" if isinstance(op, ops.AxisMean) else "amax"
+    dims = [2 + x for x in op.along(len(node.size))]
+    call = _call(f"{{0}}.{function}", dims, keepdim=True)
+    return Written(_call(f"{call}.expand", -1, -1, *node.size) if op.keep else call)
+
+
 @writer_for(ops.Upsample)
 def _upsample(op: ops.Upsample, node: Node, _: Sequence[Node]) -> Written:
     axes = len(node.size)

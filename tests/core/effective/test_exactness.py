@@ -199,6 +199,12 @@ KINDS: dict[str, tuple[Piece, tuple[int, ...], int]] = {
     "interpolated before": ([*PIECES["linear upsampling"], _conv(), RELU, MEAN], (8,), 2),
     "to corners before": ([*PIECES["linear upsampling to corners"], _conv(), RELU, MEAN], (8,), 2),
     "volume": ([_conv(), RELU, ops.AvgPool(kernel_size=2)], (4, 4, 4), 1),
+    "mean over an axis": ([_conv(), RELU, ops.AxisMean(axes=(1,))], (7, 6), 1),
+    "mean over an axis, kept": (
+        [_conv(), RELU, ops.AxisMean(axes=(1,), keep=True), _conv()],
+        (7, 6),
+        1,
+    ),
     "part of the channels": ([_conv(3, 8), RELU, PART, MEAN], (16,), 1),
     "part of the channels before a gate": ([_conv(3, 8), PART, RELU, MEAN], (16,), 1),
     "part of the channels, all of it": (

@@ -352,4 +352,6 @@ def _worked_out(energy: Energy, target: int) -> Followed:
     return Followed(Coherence(energy, needs))
 
 
-_MEANS = frozenset({ops.AvgPool, ops.AdaptiveAvgPool, ops.GlobalAvgPool, ops.Upsample})
+_MEANS = frozenset(
+    {ops.AvgPool, ops.AdaptiveAvgPool, ops.GlobalAvgPool, ops.AxisMean, ops.Upsample}
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import chain
 from math import inf, prod
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,50 @@ class GlobalMaxPoolModule(FromWholeMap[ops.GlobalMaxPool]):
     def apply_to_map(self, x: Tensor) -> Tensor:  # noqa: D102
         pool: Callable[..., Tensor] = ADAPTIVE_MAX_POOL[x.dim() - 2]
         return pool(x, 1)
+
+
+AxisPoolT_co = TypeVar("AxisPoolT_co", bound=ops.AxisPool, covariant=True)
+
+
+class AxisPoolModule(LayerModule[AxisPoolT_co]):
+    """One number of all samples along some axes, at each position along the others."""
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        (source,) = sources
+        along = self.op.along(len(node.size))
+        box = tuple([(source if x in along else target).box[x] for x in range(len(node.size))])
+        cut, extent = fetch(source, box), target.extent
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            x = cut(inputs[0])
+            for axis in along:
+                x = self.pooled(x, 2 + axis)
+            return x.expand(-1, -1, *extent)
+
+        return evaluate
+
+    def pooled(self, x: Tensor, dim: int) -> Tensor:
+        """Return one sample of all along one axis."""
+        raise NotImplementedError
+
+
+@layer_for(ops.AxisMean)
+class AxisMeanModule(AxisPoolModule[ops.AxisMean]):
+    """The mean over some axes."""
+
+    keeps = "nothing"
+
+    def pooled(self, x: Tensor, dim: int) -> Tensor:  # noqa: D102
+        return x.mean(dim, keepdim=True)
+
+
+@layer_for(ops.AxisMax)
+class AxisMaxModule(AxisPoolModule[ops.AxisMax]):
+    """The maximum over some axes."""
+
+    def pooled(self, x: Tensor, dim: int) -> Tensor:  # noqa: D102
+        # Not amax: the gradient must go to one sample, as in PyTorch's pools.
+        return x.max(dim, keepdim=True).values
 
 
 @layer_for(ops.Flatten)

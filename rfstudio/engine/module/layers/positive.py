@@ -158,8 +158,7 @@ positive_for(ops.InstanceNorm, ops.GroupNorm)(SumOfMap)
 positive_for(ops.SqueezeExcite)(SumOfMap)
 
 
-@positive_for(ops.Attention, ops.Recurrent)
-class SumOfSide(LayerModule[ops.Attention | ops.Recurrent]):
+class SumOfSide(LayerModule[Op]):
     """The sum over the map or some of its axes, or what is on one side of a position along one."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
@@ -188,6 +187,10 @@ class SumOfSide(LayerModule[ops.Attention | ops.Recurrent]):
             return _to_channels(sums, node.channels)
 
         return evaluate
+
+
+positive_for(ops.Attention, ops.Recurrent)(SumOfSide)
+positive_for(ops.AxisMean, ops.AxisMax)(SumOfSide)
 
 
 def _sum_of_map(node: Node, target: Part) -> Evaluate:
