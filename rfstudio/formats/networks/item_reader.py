@@ -44,6 +44,9 @@ _CONTAINER_KEYS = {
     "parallel": ("name", "merge", "branches"),
     "repeat": ("name", "times", "scale", "layers"),
 }
+OTHER_SPELLINGS = {"scale": "layer_scale"}
+"""Words that are read as operations whose own word is another one, which is written."""
+
 _KEYWORDS = (*OPS, *(x.keyword for x in CONTAINERS))
 
 Fields = dict[str, tuple[Scalar, Node]]
@@ -111,7 +114,7 @@ class ItemReader:
             self.places[location] = Place(node.mark, is_stand_in=True)
             return Layer(Identity())
         place = self.places[location] = Place(keyword.mark)
-        word = keyword.text
+        word = OTHER_SPELLINGS.get(keyword.text, keyword.text)
         if word not in _KEYWORDS:
             near = suggestion(word, _KEYWORDS)
             # A network with an op that is unknown here is not refused for good: the op can be

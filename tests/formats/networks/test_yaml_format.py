@@ -17,6 +17,7 @@ from rfstudio.core.network.architecture import (
     Sequence,
 )
 from rfstudio.formats.networks.yaml_reader import read_draft, read_items, read_yaml
+from rfstudio.formats.networks.yaml_writer import write_yaml
 from tests.narrowing import instance
 
 HEAD = "format: 1\ninput: {size: [32, 48], channels: 3}\nlayers:\n"
@@ -123,6 +124,17 @@ def test_that_every_form_of_padding_is_read(written: str, padding: Any) -> None:
 )
 def test_that_an_op_without_parameters_may_be_written_short(written: str) -> None:
     assert layers(f"- {written}") == (Layer(ops.Relu()),)
+
+
+def test_that_the_other_spelling_of_a_layer_scale_is_read() -> None:
+    network = read_yaml(
+        "format: 1\ninput: {size: [8], channels: 4}\nlayers:\n  - scale: {init: 0.5}\n  - scale\n"
+    )
+    assert [instance(Layer, x).op for x in network.layers] == [
+        ops.LayerScale(init=0.5),
+        ops.LayerScale(),
+    ]
+    assert "- layer_scale: {init: 0.5}" in write_yaml(network)
 
 
 def test_that_from_is_one_name_or_a_list() -> None:
