@@ -216,3 +216,28 @@ def test_that_a_layer_scale_of_a_whole_number_is_a_parameter() -> None:
     architecture = Architecture(input_size=(4, 4), layers=(Layer(ops.LayerScale(init=1)),))
     image = torch.randn(1, 3, 4, 4)
     assert torch.equal(_module(write_pytorch(architecture))(image), image)
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        ops.GridAttention(grid=(3, 5), heads=2),
+        ops.GridAttention(grid=(12, 1), heads=4),
+        ops.Attention(heads=2, axes=(0,)),
+        ops.Attention(heads=2, axes=(1,), causal=True),
+        ops.AxisMean(axes=(0,)),
+        ops.AxisMean(axes=(0, 1), keep=True),
+        ops.AxisMax(axes=(1,), keep=True),
+    ],
+    ids=repr,
+)
+def test_that_the_source_of_an_operation_along_axes_computes_the_same(op: ops.Op) -> None:
+    network = Architecture(input_size=(12, 10), channels=8, layers=(Layer(op, "a"),))
+    module = _module(write_pytorch(network)).double()
+    ours = GraphModule(network).double().eval()
+    torch.manual_seed(0)
+    for weights in ours.parameters():
+        torch.nn.init.normal_(weights)
+    _copy_weights(ours, module, expand(network))
+    image = torch.randn(2, 8, 12, 10, dtype=torch.float64)
+    torch.testing.assert_close(_last(module(image)), ours(image))
