@@ -88,6 +88,8 @@ class EnergyProbe:
         MeasurementError
             If values are not numbers.
         """
+        if not self._needed:  # the map of the input itself: nothing passes anything on
+            return
         evaluated = self._forward(images)
         if not bool(torch.isfinite(evaluated[self._needed[-1]].output).all()):
             raise MeasurementError(

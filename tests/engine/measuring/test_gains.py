@@ -333,3 +333,12 @@ def test_that_a_module_of_another_network_or_in_another_mode_is_refused() -> Non
     with pytest.raises(RFStudioError, match="is in training mode; call its eval"):
         rfstudio.expected_erf(network, "l2", (5, 5), module=own.train())
     assert rfstudio.expected_erf(network, "l2", (5, 5), module=own.eval(), samples=1).map.any()
+
+
+def test_that_the_input_itself_sees_its_own_unit_with_measured_gains() -> None:
+    layers = (Layer(ops.Conv(kernel_size=3, padding=1), "a", ("input",)),)
+    network = Architecture("small", "", "", (5, 6), 2, layers)
+    found = rfstudio.expected_erf(network, "input", unit=(2, 3), samples=1)
+    expected = np.zeros((5, 6))
+    expected[2, 3] = 1
+    np.testing.assert_array_equal(np.asarray(found.map) / np.max(found.map), expected)
