@@ -34,9 +34,10 @@ CASES: list[tuple[Op, Callable[[Tensor], Tensor]]] = [
     (ops.AxisMax(axes=(1,)), lambda x: x.amax(3, keepdim=True)),
     (ops.AxisMax(axes=(0,), keep=True), lambda x: x.amax(2, keepdim=True).expand_as(x)),
 ]
+NAMES = [repr(op) for op, _ in CASES]
 
 
-@pytest.mark.parametrize(("op", "theirs"), CASES, ids=repr)
+@pytest.mark.parametrize(("op", "theirs"), CASES, ids=NAMES)
 def test_that_they_are_those_of_torch(op: Op, theirs: Callable[[Tensor], Tensor]) -> None:
     network = _network(op)
     image = torch.randn(2, 3, 7, 6, generator=torch.Generator().manual_seed(0))
@@ -45,7 +46,7 @@ def test_that_they_are_those_of_torch(op: Op, theirs: Callable[[Tensor], Tensor]
     assert read_yaml(write_yaml(network)) == network
 
 
-@pytest.mark.parametrize(("op", "_"), CASES, ids=repr)
+@pytest.mark.parametrize(("op", "_"), CASES, ids=NAMES)
 def test_that_a_unit_sees_the_pixels_that_reach_it(op: Op, _: object) -> None:
     # Pixels that are not a number make exactly those outputs so that read them.
     network = _network(op)
