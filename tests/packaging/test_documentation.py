@@ -15,6 +15,7 @@ import torch
 
 from rfstudio import paths
 from rfstudio.cli import main
+from tests.engine.real_models import torchvision_models
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -55,8 +56,10 @@ def test_that_all_code_of_a_page_runs_and_shows_what_it_says(
 ) -> None:
     names: dict[str, object] = {"__name__": "page"}
     for kind, text in BLOCK.findall(page.read_text()):
-        if "torchvision" in text and find_spec("torchvision") is None:
-            continue  # an extra of the slow tests, which the hosted checks have
+        if "torchvision" in text:
+            if find_spec("torchvision") is None:
+                continue  # an extra of the slow tests, which the hosted checks have
+            torchvision_models()  # which cannot be imported as it is beside torch without CUDA
         capsys.readouterr()
         if kind == "python":
             exec(compile(text, str(page), "exec"), names)
