@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QTableWidget,
     QTableWidgetItem,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +21,7 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.comparison import Compared, rows_of
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.text_button import text_button
 
 _EMPTY = (
     "Nothing is pinned. P pins the chosen unit: it stays on the canvas, in the charts and here "
@@ -60,11 +60,11 @@ class ComparisonPanel(QWidget):
         self.empty = QLabel(_EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.empty.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.empty.setContentsMargins(16, 16, 16, 16)
-        self.pin = self._button("Pin", "Pin the chosen unit (P)")
-        self.before = self._button(
+        self.pin = text_button("Pin", "Pin the chosen unit (P)")
+        self.before = text_button(
             "Pin before my edit", "Pin the network of before the last edit (Shift+P)"
         )
-        self.clear = self._button("Remove all", "Take all pins out")
+        self.clear = text_button("Remove all", "Take all pins out")
         row = QHBoxLayout()
         row.setContentsMargins(6, 2, 6, 2)
         for button in (self.pin, self.before, self.clear):
@@ -83,14 +83,6 @@ class ComparisonPanel(QWidget):
         erf.changed.connect(self._refresh)
         self.setAccessibleName("Comparison")
         self._refresh()
-
-    def _button(self, text: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setAutoRaise(True)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        return button
 
     def add(self) -> None:
         """Pin the chosen unit."""

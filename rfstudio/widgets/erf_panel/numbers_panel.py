@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QTableView,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -30,6 +29,7 @@ from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.app.files.erf_export import ErfExport
 from rfstudio.app.wording.units import units_of
+from rfstudio.widgets.parts.text_button import text_button
 
 _LATER = 120
 """Milliseconds without a change after which numbers are computed: a fit takes too long to follow
@@ -118,8 +118,8 @@ class NumbersPanel(QWidget):
         self.table = self._make_table()
         self.empty = QLabel(_EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.empty.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self.copies = {kind: self._button(f"Copy {kind}") for kind in NUMBER_KINDS}
-        self.save = self._button("Save map and numbers…")
+        self.copies = {kind: text_button(f"Copy {kind}") for kind in NUMBER_KINDS}
+        self.save = text_button("Save map and numbers…")
         bar = QHBoxLayout()
         bar.setContentsMargins(8, 3, 6, 3)
         bar.addWidget(self.title, 1)
@@ -207,14 +207,6 @@ class NumbersPanel(QWidget):
         table.addAction(copy)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         return table
-
-    @staticmethod
-    def _button(text: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setAutoRaise(True)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        return button
 
     def _copy(self, kind: str) -> None:
         if self._is_stale:

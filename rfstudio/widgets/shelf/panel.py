@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QToolButton,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from rfstudio.app.effective.shelf import Shelved
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
 from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.text_button import text_button
 
 _TITLES = ("Name", "Layer", "Unit", "Samples", "How", "Network")
 _NAME = 0
@@ -58,12 +58,12 @@ class ShelfPanel(QWidget):
         self.empty = QLabel(_EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
         self.empty.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.empty.setContentsMargins(16, 16, 16, 16)
-        self.show_ = self._button(
+        self.show_ = text_button(
             "Show", "Go to the network, layer and unit of this result, and show it (Enter)"
         )
-        self.rename = self._button("Rename", "Give this result a name (F2)")
-        self.save = self._button("Save…", "Write the map and its numbers to a file")
-        self.delete = self._button("Delete", "Drop this result (Delete)")
+        self.rename = text_button("Rename", "Give this result a name (F2)")
+        self.save = text_button("Save…", "Write the map and its numbers to a file")
+        self.delete = text_button("Delete", "Drop this result (Delete)")
         self._lay_out()
         self.tree.itemActivated.connect(self._show_chosen)
         self.tree.itemChanged.connect(self._take_name)
@@ -99,14 +99,6 @@ class ShelfPanel(QWidget):
         delete.triggered.connect(self._delete)
         tree.addAction(delete)
         return tree
-
-    def _button(self, text: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setAutoRaise(True)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        return button
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
