@@ -201,7 +201,8 @@ class AdviseDialog(QDialog):
         advice = advising.advice
         self.ask.setEnabled(not advising.is_running)
         if advice is None:
-            waiting = "Working it out …" if advising.is_running else ""
+            hint = "Say how large the objects are, and press Advise."
+            waiting = "Working it out …" if advising.is_running else hint
             self.answer.setText(advising.trouble or waiting)
             for table in (self.levels, self.rules, self.proposals):
                 table.setRowCount(0)
