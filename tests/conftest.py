@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Before Qt, torch and matplotlib are imported, since they read these once.
 os.environ["QT_QPA_PLATFORM"] = os.environ.get("RFSTUDIO_TEST_PLATFORM", "offscreen")
@@ -106,7 +107,18 @@ def _no_window_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[Non
         with no_collection():
             application.setStyleSheet("")
             application.setPalette(application.style().standardPalette())
+    _release_keys(application)
     assert not left, f"windows outlived the test: {names}"
+
+
+def _release_keys(application: Any) -> None:
+    """Let go of Shift and the like: Qt takes those of a test's last key as held down for ever."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QWidget
+
+    if application.keyboardModifiers() != Qt.KeyboardModifier.NoModifier:
+        QTest.keyClick(QWidget(), Qt.Key.Key_Shift)
 
 
 @pytest.fixture(scope="session", autouse=True)
