@@ -68,7 +68,7 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             | ops.DeformConv(max_offset=None)
         ):
             return None
-        case ops.Attention() | ops.AxisPool() | ops.Recurrent():
+        case ops.Attention() | ops.AxisPool() | ops.AxisLinear() | ops.Recurrent():
             along = (op.axis,) if isinstance(op, ops.Recurrent) else op.axes
             return None if along is None or axis in along else lambda i: [i]
         case ops.Custom() if _axis(op.whole, axis):

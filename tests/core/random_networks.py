@@ -144,6 +144,14 @@ def _padding(rng: random.Random, axes: int, low: int = -1, high: int = 3):
     return tuple((rng.randint(low, high), rng.randint(low, high)) for _ in range(axes))
 
 
+def _linear(choice: int, axes: int) -> ops.Op:
+    """A fully connected layer, half of the time along one axis."""
+    if choice >= axes:
+        return ops.Linear(out_features=4)
+    size = None if choice % 2 else tuple(5 if x == choice else None for x in range(axes))
+    return ops.AxisLinear(axes=(choice,), output_size=5 if axes == 1 and size else size)
+
+
 def _across_grid(grid: tuple[int, ...]) -> ops.Op:
     """Either operation that joins positions of one remainder."""
     return ops.GridAttention(grid=grid, heads=1) if sum(grid) % 2 else ops.GridMix(grid=grid)
@@ -230,7 +238,7 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
             ops.AdaptiveMaxPool(output_size=_some_kept(rng, axes)),
             ops.GlobalAvgPool(),
             ops.GlobalMaxPool(),
-            ops.Linear(out_features=4),
+            _linear(rng.randrange(2 * axes), axes),
             ops.Flatten() if axes == 1 else ops.GlobalAvgPool(),
         ]
         return rng.choice(wide)

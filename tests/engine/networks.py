@@ -118,6 +118,8 @@ _ALONE: tuple[Op, ...] = (
     ops.AxisMean(axes=(1,), keep=True),
     ops.AxisMax(axes=(1,)),
     ops.AxisMax(axes=(0, 1), keep=True),
+    ops.AxisLinear(axes=(1,)),
+    ops.AxisLinear(axes=(0, 1), output_size=(5, 3), bias=False),
     ops.Attention(heads=2, axes=(1,)),
     ops.Attention(heads=2, axes=(0,), causal=True),
 )

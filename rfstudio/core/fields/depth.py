@@ -19,6 +19,7 @@ WEIGHTED: frozenset[type[Op]] = frozenset(
         ops.ConvTranspose,
         ops.DeformConv,
         ops.Linear,
+        ops.AxisLinear,
         ops.Attention,
         ops.WindowAttention,
         ops.GridAttention,

@@ -145,6 +145,26 @@ def same_everywhere(after: Autocorrelation | None, axes: int) -> Passed:
     return Passed(Autocorrelation(np.ones((2 * REACH + 1,) * axes), 1.0))
 
 
+@remembered(256)
+def apart_along(along: tuple[int, ...], axes: int) -> Rule:
+    """Return the rule of weights of their own for each sample along some axes, equal elsewhere."""
+    if len(along) == axes:
+        return dropped
+    here = np.ones((2 * REACH + 1,) * axes)
+    for axis in along:
+        lags = np.array(_LAGS).reshape([-1 if x == axis else 1 for x in range(axes)])
+        here = here * (lags == 0)
+
+    def rule(after: Autocorrelation | None) -> Passed:
+        if after is None:
+            return Passed(None)
+        values, _ = after.settled()
+        # Most samples that are far from each other differ along these axes, too.
+        return Passed(Autocorrelation(values * here, 0.0))
+
+    return rule
+
+
 @remembered(1024)
 def strided(strides: tuple[int, ...]) -> Rule:
     """Return the rule of a layer that moves a lag to that many times itself, such as conv."""

@@ -95,7 +95,7 @@ def _part_of(start: int, stop: int) -> ops.ChannelSlice:
 
 def _has_sized_weights(nodes: list[Node], node: Node, other: Node) -> bool:
     """Whether the shapes of weights depend on the sizes of two maps, which differ."""
-    if not isinstance(node.op, ops.Linear):
+    if not isinstance(node.op, ops.Linear | ops.AxisLinear):
         return False
     return nodes[node.inputs[0]].size != nodes[other.inputs[0]].size
 

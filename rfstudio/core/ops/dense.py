@@ -1,4 +1,4 @@
-"""Fully connected layers, and the flattening that comes before them."""
+"""Fully connected layers, over the map or some of its axes, and the flattening before them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,35 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Self
 
-from rfstudio.core.layer_models.autocorrelation import dropped
+from rfstudio.core.axes.axis_rule import AxisRules, Whole, Window
+from rfstudio.core.layer_models.autocorrelation import apart_along, dropped
 from rfstudio.core.layer_models.backward import spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import random_sums
-from rfstudio.core.ops.operation import Costs, Free, ToOne
-from rfstudio.core.ops.values import BIAS_TEXT, Kind, parameter
+from rfstudio.core.ops.operation import (
+    Context,
+    Costs,
+    Demands,
+    Free,
+    KeepsChannels,
+    ToOne,
+    by_position,
+)
+from rfstudio.core.ops.some_axes import (
+    AXES_TEXT,
+    axes_of,
+    axes_text,
+    distinct_axes,
+    misfit_of_axes,
+)
+from rfstudio.core.ops.values import (
+    BIAS_TEXT,
+    KeptSizes,
+    Kind,
+    kept_per_axis,
+    parameter,
+    text_per_axis,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +87,111 @@ class Linear(ToOne):
         factor = 2.0 * place.channels / max(place.channels_in * prod(place.size_in), 1)
         out = random_sums(average(runs), 2.0)
         return Layer(spreading(place.rules, factor, correlation=dropped), ((place.channels, out),))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisLinear(KeepsChannels):
+    """A fully connected layer over some axes, with the same weights for all that differs otherwise.
+
+    The token mixing of MLP-Mixer (arXiv:2105.01601) and gMLP (arXiv:2105.08050), and with one axis
+    that of Vision Permutator (arXiv:2106.12368): channels, and positions along the other axes, are
+    a batch.
+    """
+
+    keyword: ClassVar[str] = "axis_linear"
+    title: ClassVar[str] = "Fully connected along axes"
+    context: ClassVar[Context] = Context.WHOLE
+    weighted: ClassVar[bool] = True
+    keeps_weights: ClassVar[bool] = False
+
+    axes: tuple[int, ...] = parameter(Kind.INTEGERS, AXES_TEXT, minimum=0)
+    output_size: KeptSizes | None = parameter(
+        Kind.KEPT_SIZES,
+        "Size of the output map along each axis; null, or nothing, leaves an axis as it is.",
+        None,
+        minimum=1,
+    )
+    bias: bool = parameter(
+        Kind.BOOLEAN, "Whether a learned constant is added to each sample along the axes.", True
+    )
+
+    def _check(self) -> None:
+        object.__setattr__(self, "axes", distinct_axes(self.axes))
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(axes=(0,))
+
+    def text(self, axes: int) -> str:
+        size = self.output_size
+        if isinstance(size, tuple):
+            shown: tuple[object, ...] = tuple(["·" if x is None else x for x in size])
+            return f"{self.keyword} {axes_text(self.axes)} to {text_per_axis(shown)}"
+        grown = "" if size is None else f" to {size}"
+        return f"{self.keyword} {axes_text(self.axes)}{grown}"
+
+    def along(self, axes: int) -> tuple[int, ...]:
+        """Return its axes that are there, of so many."""
+        return axes_of(self.axes, axes)
+
+    def outs(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the size of its map along each axis."""
+        wanted = sizes if self.output_size is None else kept_per_axis(self.output_size, sizes)
+        along = self.along(len(sizes))
+        return tuple(
+            [
+                m if axis in along else n
+                for axis, (n, m) in enumerate(zip(sizes, wanted, strict=True))
+            ]
+        )
+
+    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
+        along = self.along(len(sizes))
+        return tuple(
+            [
+                Whole(n, m if n else 0) if axis in along else Window(n, n)
+                for axis, (n, m) in enumerate(zip(sizes, self.outs(sizes), strict=True))
+            ]
+        )
+
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        return by_position(rules)
+
+    def demands(self, sizes: tuple[int, ...]) -> Demands:
+        return [(m, 0) for m in self.outs(sizes)]
+
+    def misfit(self, sizes: tuple[int, ...]) -> str:
+        if found := misfit_of_axes(self.axes, len(sizes)):
+            return found
+        if self.output_size is None or isinstance(self.output_size, int):
+            return ""
+        wanted = kept_per_axis(self.output_size, sizes)
+        along = self.along(len(sizes))
+        for axis, (n, m) in enumerate(zip(sizes, wanted, strict=True)):
+            if axis not in along and n != m:
+                return f"axis {axis} is not one of its axes and stays {n} samples, not {m}"
+        return ""
+
+    def costs(
+        self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
+    ) -> Costs:
+        along = self.along(len(sizes))
+        read, made = (prod([x[axis] for axis in along]) for x in (sizes, out_sizes))
+        lines = prod([n for axis, n in enumerate(sizes) if axis not in along])
+        return Costs(read * made + (made if self.bias else 0), read * made * lines * channels)
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        """(E35) M_in = 2/N Σ M over the samples along the axes, of N that are read; s → 2 s, k → 0.
+
+        Distant values of a channel have weights of their own.
+        """
+        along = self.along(len(place.rules))
+        read = max(prod([place.size_in[x] for x in along]), 1)
+        correlation = apart_along(along, len(place.rules))
+        out = tuple([(n, random_sums(x, 2.0, 0.0)) for n, x in runs])
+        remark = "a linear layer along axes has one set of weights for all channels"
+        return Layer(
+            spreading(place.rules, 2.0 / read, correlation=correlation),
+            out,
+            remark if average(runs).mean else "",
+        )

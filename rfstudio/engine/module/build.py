@@ -25,7 +25,7 @@ from rfstudio.engine.module.initial import (
 )
 from rfstudio.engine.module.layers import LAYERS, POSITIVE
 from rfstudio.engine.module.layers.base import LayerModule
-from rfstudio.engine.module.layers.mixing import LinearModule
+from rfstudio.engine.module.layers.mixing import AxisLinearModule, LinearModule
 from rfstudio.engine.module.layers.moving import FurtherInputModule
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
 
@@ -231,6 +231,17 @@ class GraphModule(Scope):
                 raise GraphError(
                     f"'{layer.label}' is fully connected and takes {layer.weight.shape[1]} values, "
                     f"but an image of this size gives {features}; use images of "
+                    + "×".join(map(str, self.graph.nodes[0].size))
+                )
+        if isinstance(layer, AxisLinearModule):
+            node = graph.nodes[index]
+            source = graph.nodes[node.inputs[0]]
+            along = layer.op.along(len(node.size))
+            made, read = layer.weight.shape
+            if [prod(x.size[axis] for axis in along) for x in (node, source)] != [made, read]:
+                raise GraphError(
+                    f"'{layer.label}' is fully connected along {len(along)} axes of "
+                    f"{read} positions, which images of this size do not have; use images of "
                     + "×".join(map(str, self.graph.nodes[0].size))
                 )
 

@@ -424,6 +424,22 @@ def _linear(op: ops.Linear, node: Node, sources: Sequence[Node]) -> Written:
     return Written(f"{{self}}({{0}}.flatten(1)){_as_map(node)}", module)
 
 
+@writer_for(ops.AxisLinear)
+def _axis_linear(op: ops.AxisLinear, node: Node, sources: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    along = op.along(axes)
+    made = [node.size[x] for x in along]
+    read = prod([sources[0].size[x] for x in along])
+    layer = _call("nn.Linear", read, prod(made), bias=_unless(op.bias, default=True))
+    if len(along) == 1:
+        (dim,) = (2 + x for x in along)
+        if dim == 1 + axes:
+            return Written("{self}({0})", layer)
+        return Written(f"{{self}}({{0}}.movedim({dim}, -1)).movedim(-1, {dim})", layer)
+    module = _call("AxisLinear", layer, tuple(2 + x for x in along), tuple(made))
+    return Written("{self}({0})", module, ("AxisLinear",))
+
+
 @writer_for(ops.BatchNorm)
 def _batch_norm(op: ops.BatchNorm, node: Node, _: Sequence[Node]) -> Written:
     has_scale = op.affine and op.scale

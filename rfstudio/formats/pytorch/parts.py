@@ -70,6 +70,19 @@ class Attention(nn.Module):
         mixed, _ = self.attention(tokens, tokens, tokens, need_weights=False, attn_mask=mask)
         return mixed.reshape(moved.shape).permute([into.index(i) for i in range(x.dim())])
 ''',
+    "AxisLinear": '''
+class AxisLinear(nn.Module):
+    """A linear layer over several dimensions of a map; all others are a batch."""
+
+    def __init__(self, layer, dims, size):
+        super().__init__()
+        self.layer, self.dims, self.size = layer, dims, size
+
+    def forward(self, x):
+        last = tuple(range(-len(self.dims), 0))
+        moved = self.layer(x.movedim(self.dims, last).flatten(last[0]))
+        return moved.unflatten(-1, self.size).movedim(last, self.dims)
+''',
     "Recurrent": '''
 class Recurrent(nn.Module):
     """A recurrent layer along one axis of a map; every other axis is a batch."""

@@ -205,6 +205,17 @@ KINDS: dict[str, tuple[Piece, tuple[int, ...], int]] = {
         (7, 6),
         1,
     ),
+    "linear along an axis": ([_conv(), ops.AxisLinear(axes=(1,)), RELU, _conv()], (6, 5), 1),
+    "linear along an axis, overlaps": (
+        [_conv(3, 8), ops.AxisLinear(axes=(0,)), RELU, ops.AvgPool(kernel_size=(1, 3), stride=1)],
+        (5, 6),
+        1,
+    ),
+    "linear along all axes": (
+        [_conv(), ops.AxisLinear(axes=(0, 1), output_size=(4, 3)), RELU, _conv()],
+        (5, 4),
+        1,
+    ),
     "part of the channels": ([_conv(3, 8), RELU, PART, MEAN], (16,), 1),
     "part of the channels before a gate": ([_conv(3, 8), PART, RELU, MEAN], (16,), 1),
     "part of the channels, all of it": (

@@ -121,6 +121,42 @@ class LinearModule(FromWholeMap[ops.Linear]):
         return {"weight": self.weight.shape[1]}
 
 
+@layer_for(ops.AxisLinear)
+class AxisLinearModule(LayerModule[ops.AxisLinear]):
+    """A fully connected layer over some axes; channels and other positions are a batch."""
+
+    keeps = "nothing"
+
+    def __init__(self, op: ops.AxisLinear, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        along = op.along(len(node.size))
+        read, made = (prod([x.size[axis] for axis in along]) for x in (sources[0], node))
+        self.weight = nn.Parameter(torch.empty(made, read))
+        self.bias = nn.Parameter(torch.zeros(made)) if op.bias else None
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        (source,) = sources
+        axes = len(node.size)
+        along = self.op.along(axes)
+        others = [x for x in range(axes) if x not in along]
+        cut = fetch(source, tuple((source if x in along else target).box[x] for x in range(axes)))
+        into = [0, 1, *(2 + x for x in others), *(2 + x for x in along)]
+        back = [into.index(x) for x in range(2 + axes)]
+        made = [node.size[x] for x in along]
+        picked = tuple(slice(*target.box[x]) if x in along else slice(None) for x in range(axes))
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            moved = cut(inputs[0]).permute(into)
+            batch = moved.shape[: 2 + len(others)]
+            result = functional.linear(moved.reshape(*batch, -1), self.weight, self.bias)
+            return result.reshape(*batch, *made).permute(back)[(slice(None), slice(None), *picked)]
+
+        return evaluate
+
+    def fan_in(self) -> dict[str, int]:  # noqa: D102
+        return {"weight": self.weight.shape[1]}
+
+
 @layer_for(ops.InstanceNorm, ops.GroupNorm)
 class GroupNormModule(FromWholeMap[ops.MapNorm]):
     """Normalisation over the map, of groups of channels or of each channel."""
