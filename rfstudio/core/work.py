@@ -1,13 +1,16 @@
-"""Budgets of work: work is counted where it is done, and limited by whoever asks for an answer.
+"""Long work: how much of it an answer may take, and where it gives way to something else.
 
 Work is counted in entries of arrays that are gone through, never by a clock, so that a question
 that is too large is refused at the same place on every machine.  An answer from a cache counts as
 if it were worked out, for the same reason.
+
+Between two steps of long work, `give_way` lets whoever asked for the answer do something else, such
+as paint a window, and give up the work by raising an exception.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -65,3 +68,43 @@ def spend(entries: float) -> None:
         budget.left -= entries
         if budget.left < 0:
             raise TooLargeError(budget.refusal)
+
+
+_BETWEEN_STEPS: ContextVar[Callable[[], None] | None] = ContextVar("between steps", default=None)
+
+
+@contextmanager
+def giving_way(between_steps: Callable[[], None]) -> Iterator[None]:
+    """Call a function between the steps of long work within the context, in this thread.
+
+    Parameters
+    ----------
+    between_steps
+        What it raises ends the work.
+    """
+    token = _BETWEEN_STEPS.set(between_steps)
+    try:
+        yield
+    finally:
+        _BETWEEN_STEPS.reset(token)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Give way to nobody within the context: a lock is held."""
+    token = _BETWEEN_STEPS.set(None)
+    try:
+        yield
+    finally:
+        _BETWEEN_STEPS.reset(token)
+
+
+def give_way() -> None:
+    """Let whoever asked for an answer do something else.
+
+    Called between steps of long work that take milliseconds at most; never while a lock is held or
+    something shared is half changed, since the work may stay here for long, or end here.
+    """
+    between_steps = _BETWEEN_STEPS.get()
+    if between_steps is not None:
+        between_steps()

@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app import slices
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.jobs import JobRunner
@@ -94,6 +95,12 @@ SMALL = Architecture(
 @pytest.fixture
 def answers() -> Answers:
     return Answers()
+
+
+@pytest.fixture(autouse=True)
+def _fields_are_in_time_for_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test depend on the speed of the machine; those of slices choose their own."""
+    monkeypatch.setattr(slices, "AT_ONCE", 60.0)
 
 
 @pytest.fixture

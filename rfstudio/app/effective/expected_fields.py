@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from math import prod
-from time import perf_counter
+from time import thread_time
 
 from rfstudio.api.expected import live_erf
 from rfstudio.core.effective.demand import demand_of
 from rfstudio.core.effective.expected import Erf
-from rfstudio.core.errors import RFStudioError, TooLargeError
+from rfstudio.core.errors import Cancelled, RFStudioError, TooLargeError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.memo import Recent
+from rfstudio.core.work import give_way
 
 LIVE_PIXELS = 1 << 21
 """Largest map whose expected fields are computed while the pointer moves."""
@@ -24,11 +25,8 @@ LIVE_LAYERS = 4000
 
 _TOO_LARGE = "The effective field is too large to show live; measure it, or export it."
 
-_SLOW = 0.05
-"""Seconds of work above which a field is computed after the frame, not before it."""
-
-QUIET = 80
-"""Milliseconds without a move after which a field that takes long is computed."""
+_SLOW = 0.03
+"""Seconds of work above which the next field is not begun before nothing has moved for a moment."""
 
 
 class ExpectedFields:
@@ -37,8 +35,8 @@ class ExpectedFields:
     Attributes
     ----------
     seconds
-        How long one takes at present: the quicker of the last two, since something else may have
-        slowed down one of them.
+        How long the processor takes for one at present: the quicker of the last two, since the
+        first one of a network takes much longer than the next unit's.
     """
 
     def __init__(self) -> None:
@@ -46,13 +44,16 @@ class ExpectedFields:
         self._recent: Recent[Analysis, tuple[Erf | None, str]] = Recent(4)
 
     def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
-        """Return the expected field of a unit; None where there is none or it would take long."""
+        """Return the expected field of a unit; None where there is none or it would take long.
+
+        Its numbers are worked out as well.
+        """
         known = self._recent.get(analysis, (layer, unit), None)
         if known is not None:
             return known[0]
-        started = perf_counter()
+        started = thread_time()
         field, reason = _worked_out(analysis, layer, unit)
-        took = perf_counter() - started
+        took = thread_time() - started
         self.seconds, self._last = min(took, self._last), took
         self._recent.put(analysis, (layer, unit), (field, reason))
         return field
@@ -62,10 +63,14 @@ class ExpectedFields:
         known = self._recent.get(analysis, (layer, unit), None)
         return "" if known is None else known[1]
 
-    def takes_long(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
-        """Whether a field is not known yet and would delay the frame, as the last one did."""
-        is_known = self._recent.get(analysis, (layer, unit), None) is not None
-        return self.seconds > _SLOW and not is_known
+    def knows(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
+        """Whether it is known what `of` returns."""
+        return self._recent.get(analysis, (layer, unit), None) is not None
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether a field would delay the frame, as the last ones did."""
+        return self.seconds > _SLOW
 
 
 EXPECTED = ExpectedFields()
@@ -90,7 +95,12 @@ def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> tuple[
         index = analysis.graph.index(layer)
         if not is_live(analysis) or not is_quick(analysis, index, unit):
             return None, _TOO_LARGE
-        return live_erf(analysis, layer, unit, LIVE_SECONDS), ""
+        field = live_erf(analysis, layer, unit, LIVE_SECONDS)
+        give_way()
+        _ = field.metrics.luo_size, field.metrics.sigma
+        return field, ""
+    except Cancelled:
+        raise
     except TooLargeError:  # what cannot be estimated shows on the way
         return None, _TOO_LARGE
     except RFStudioError as error:

@@ -17,7 +17,7 @@ from rfstudio.app.wording.texts import (
     sizes_text,
     steps_text,
 )
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.registry import BY_NAME, IN_SHORT
@@ -180,6 +180,8 @@ def paths_facts_of(analysis: Analysis, layer: str) -> Iterator[Fact]:
     """Yield the paths to a layer by length and field, and the shares of its branches."""
     try:
         record = paths_record(path_shares(analysis, layer))
+    except Cancelled:
+        raise
     except RFStudioError as error:
         yield Fact("none", str(error), "")
         return

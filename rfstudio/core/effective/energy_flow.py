@@ -31,6 +31,7 @@ from rfstudio.core.layer_models.moments import Moments
 from rfstudio.core.memo import Recent, remembered
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops.convolution import group_count
+from rfstudio.core.work import give_way, uninterrupted
 
 Gain: TypeAlias = float | tuple[float, ...] | NDArray[np.float64]
 """One factor for all channels, one for each run of channels, or one for each tap."""
@@ -117,9 +118,10 @@ class Energy:
 
     def grow(self, target: int) -> None:
         """Work out the nodes up to this one."""
-        if len(self.layers) <= target:
-            with self._growing:  # a window needs it in several threads
-                self._grow(target)
+        while len(self.layers) <= target:
+            with self._growing, uninterrupted():  # a window needs it in several threads
+                self._grow(min(target, len(self.layers) + _AT_ONCE))
+            give_way()
 
     def _grow(self, target: int) -> None:
         nodes, layers, ends, mode = self._nodes, self.layers, self._gates.ends, self.batch_norm
@@ -205,6 +207,10 @@ class Energy:
         channels = self._nodes[node.inputs[0]].channels
         groups = getattr(node.op, "groups", 1)
         return groups != 1 and group_count(node.op, channels) > 1  # type: ignore[arg-type]
+
+
+_AT_ONCE = 4
+"""Nodes that are worked out in one step."""
 
 
 def energy_of(

@@ -20,7 +20,7 @@ from rfstudio.core.layer_models.gradient_pairs import Pairs
 from rfstudio.core.layer_models.layer import means_over_runs
 from rfstudio.core.layer_models.overlap_sums import spread_pairs
 from rfstudio.core.layer_models.spread import AxisSpread, Spreads, Values, WindowSpread, spread_taps
-from rfstudio.core.work import A_CALL, spend
+from rfstudio.core.work import A_CALL, give_way, spend
 
 Profile: TypeAlias = tuple[float, ...] | None
 """For each run of channels its share of a flow, the first that is not 0 being 1; None: all have
@@ -120,6 +120,7 @@ class Flow:
         """Return what of `scale` times the flow spreads back; None if it goes nowhere."""
         spreads, factor, correlation = how.spreads, how.factor * scale, self.correlation
         assert spreads is not None
+        give_way()
         spend(2 * A_CALL)
         gain: float | Values | None = None
         pairs: Values | None = None

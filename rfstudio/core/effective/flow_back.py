@@ -19,7 +19,7 @@ from rfstudio.core.effective.pairs.coherence import Coherence
 from rfstudio.core.layer_models.backward import Backward, Factors
 from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.network.graph import Graph
-from rfstudio.core.work import A_CALL, spend
+from rfstudio.core.work import A_CALL, give_way, spend
 
 Runs: TypeAlias = Sequence[tuple[int, ...]]
 """For each node the number of channels in each of its runs of equal channels."""
@@ -80,6 +80,7 @@ def flow_back(
         flows = handed or arriving.pop(i, None)
         if flows is None:
             continue
+        give_way()
         if visit is not None:
             visit(i)
         node = nodes[i]
@@ -185,6 +186,7 @@ def _mixed(flows: list[Flow], runs: tuple[int, ...]) -> Flow:
     total = sum(runs)
     result: Flow | None = None
     for flow in flows:
+        give_way()
         if flow.profile is not None:
             mean = sum(n * x for n, x in zip(runs, flow.profile, strict=True)) / total
             flow = flow.with_shares((mean,))

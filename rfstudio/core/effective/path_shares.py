@@ -40,6 +40,7 @@ from rfstudio.core.fields.projective import nodes_between
 from rfstudio.core.fields.reach import check_reached, field_of
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.work import give_way
 
 Edge: TypeAlias = tuple[int, int]
 """A node and one of its sources."""
@@ -273,6 +274,7 @@ class _Distribution:
         for i in self.on_the_way:
             longer = int(counts(nodes[i]))
             here: dict[int, tuple[int, float]] = {}
+            give_way()
             for source in nodes[i].inputs:
                 share = self._share(i, source)
                 for length, (count, weight) in found.get(source, {}).items():
@@ -303,6 +305,7 @@ class _Distribution:
                     found[i] = found[inputs[0]]
                     continue
             here: dict[_State, tuple[int, float]] = {}
+            give_way()
             for source in inputs:
                 share = self._share(i, source)
                 for state, (count, weight) in found.get(source, {}).items():

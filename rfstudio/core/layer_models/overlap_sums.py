@@ -20,7 +20,7 @@ import numpy as np
 from rfstudio.core.axes.axis_rule import Window
 from rfstudio.core.layer_models.spread import AxisSpread, Values, WindowSpread, spread_of
 from rfstudio.core.memo import remembered
-from rfstudio.core.work import A_CALL, spend
+from rfstudio.core.work import A_CALL, give_way, spend
 
 
 def spread_pairs(
@@ -66,6 +66,7 @@ def spread_pairs(
     if result is weighted:
         result = result.copy()
     for apart in product(*steps):
+        give_way()
         found: Values | None = None
         for lag, first, second in _lags(apart, shares.shape):
             share = float(shares[lag])

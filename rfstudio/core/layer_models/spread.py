@@ -30,7 +30,7 @@ from rfstudio.core.axes.axis_rule import (
     source_of_padding,
 )
 from rfstudio.core.memo import remembered
-from rfstudio.core.work import A_CALL, spend
+from rfstudio.core.work import A_CALL, give_way, spend
 
 Values: TypeAlias = NDArray[np.float64]
 
@@ -173,6 +173,7 @@ class WindowSpread:
         )
         spend(A_CALL + len(taps) * (A_CALL + values.size))
         for tap in taps:
+            give_way()
             place = first + tap * rule.dilation - low  # of the first row; it may be off the map
             skipped = max(-(place // stride), 0)
             stop = min(len(rows), (high - low - 1 - place) // stride + 1)

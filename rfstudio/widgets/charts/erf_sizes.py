@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from collections.abc import Mapping
+from functools import partial
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from rfstudio.api.expected import live_erf
 from rfstudio.app.effective.expected_fields import LIVE_SECONDS, has_small_maps, is_quick
+from rfstudio.app.slices import Slices
 from rfstudio.core.effective.expected import source_of_same_field
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
-
-_SLICE = 0.008
-"""Seconds of work after which events of the user are handled."""
+from rfstudio.core.network.graph import Node
+from rfstudio.core.work import give_way
 
 _QUIET = 250
 """Milliseconds without a new network before the work begins."""
@@ -35,52 +36,49 @@ class ErfSizes(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._analysis: Analysis | None = None
-        self._todo: list[int] = []
         self._sizes: dict[int, float] = {}
-        self._timer = QTimer(self, singleShot=True)
-        self._timer.timeout.connect(self._work)
+        self._slices = Slices(self)
+        self._slices.paused.connect(self._tell)
 
     def start(self, analysis: Analysis) -> None:
         """Begin with a network; an earlier one is dropped."""
-        self._analysis = analysis
-        self._sizes = {}
-        nodes = analysis.graph.nodes
-        self._todo = [x.index for x in reversed(nodes[analysis.reference + 1 :]) if 0 not in x.size]
-        if not has_small_maps(analysis):
-            self._todo = []
+        sizes = self._sizes = {}
         self.grown.emit({})
-        self._timer.start(_QUIET)
+        self._slices.start(
+            partial(_find_sizes, analysis, sizes), lambda _: self._tell(), wait=_QUIET
+        )
 
     def stop(self) -> None:
         """Drop what is not done yet."""
-        self._timer.stop()
-        self._analysis = None
+        self._slices.drop()
 
-    def _work(self) -> None:
-        started = perf_counter()
-        while self._todo and perf_counter() - started < _SLICE:
-            index = self._todo.pop()
-            size = self._size(index)
-            if size is not None:
-                self._sizes[index] = size
+    def _tell(self) -> None:
         self.grown.emit(dict(self._sizes))
-        if self._todo:
-            self._timer.start(0)
 
-    def _size(self, index: int) -> float | None:
-        analysis = self._analysis
-        if analysis is None:
-            return None
-        node = analysis.graph.nodes[index]
-        same = source_of_same_field(analysis.graph, index)
-        if same in self._sizes:
-            return self._sizes[same]
-        unit = tuple(n // 2 for n in node.size)
-        if not is_quick(analysis, index, unit):
-            return None
-        try:
-            erf = live_erf(analysis, node.name, unit, LIVE_SECONDS)
-        except RFStudioError:
-            return None
-        return erf.metrics.luo_size
+
+def _find_sizes(analysis: Analysis, sizes: dict[int, float]) -> None:
+    """Add the size of each layer, from the reference on."""
+    if not has_small_maps(analysis):
+        return
+    for node in analysis.graph.nodes[analysis.reference + 1 :]:
+        if 0 in node.size:
+            continue
+        size = _size(analysis, node, sizes)
+        if size is not None:
+            sizes[node.index] = size
+        give_way()
+
+
+def _size(analysis: Analysis, node: Node, known: Mapping[int, float]) -> float | None:
+    same = source_of_same_field(analysis.graph, node.index)
+    if same is not None and same in known:
+        return known[same]
+    unit = tuple(n // 2 for n in node.size)
+    if not is_quick(analysis, node.index, unit):
+        return None
+    try:
+        return live_erf(analysis, node.name, unit, LIVE_SECONDS).metrics.luo_size
+    except Cancelled:
+        raise
+    except RFStudioError:
+        return None

@@ -234,7 +234,7 @@ class ProfileChart(QWidget):
         shown = self._erf_view.shown
         expected, measured = shown.expected, shown.measured
         if view.visible_region is None or shown.field is None:
-            late = "The effective field appears when the unit stops moving."
+            late = "The effective field is being worked out…"
             why = EXPECTED.why_none(analysis, layer, unit)
             self._say(late if shown.is_late else why or "This unit has no effective field to show.")
             return

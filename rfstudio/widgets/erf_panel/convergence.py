@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rfstudio.app.effective.expected_fields import is_live
 from rfstudio.core.effective.expected import expected_erf
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 
 RATE = 1.5
@@ -81,6 +81,8 @@ def target_of(analysis: Analysis, measured: Measured) -> Target:
             tuple(measured.unit),
             batch_norm="fresh" if mode == "fresh" else "warmed",
         )
+    except Cancelled:
+        raise
     except RFStudioError as error:
         return Target(None, False, f"There is no expected field: {error}")
     if erf.map.shape != measured.map.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil, floor, log10
 
 import numpy as np
@@ -11,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from rfstudio.app.slices import Slices
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.charts.plot import Plot
@@ -33,8 +35,10 @@ class ConvergenceChart(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._target: Target | None = None
+        self._slices = Slices(self)
         self._points: list[tuple[int, float]] = []
         self._wanted = 1
+        self._latest: Measured | None = None
         self.sentence = QLabel(_IDLE, wordWrap=True)
         self.sentence.setContentsMargins(8, 2, 8, 4)
         self.sentence.setForegroundRole(QPalette.ColorRole.PlaceholderText)
@@ -77,6 +81,8 @@ class ConvergenceChart(QWidget):
 
     def start(self) -> None:
         """Clear the curve for a new measurement."""
+        self._slices.drop()
+        self._latest = None
         self._target = None
         self._points.clear()
         self.sentence.setText("")
@@ -90,20 +96,32 @@ class ConvergenceChart(QWidget):
 
     def add(self, analysis: Analysis | None, measured: Measured, wanted: int) -> None:
         """Add the present distance of a measurement."""
-        if self._target is None:
-            self._target = (
-                Target(None, False, "There is no expected field here to compare with.")
-                if analysis is None
-                else target_of(analysis, measured)
-            )
-            self.sentence.setText(self._target.sentence)
-            self.sentence.setToolTip(self._target.detail)
-            self.sentence.setAccessibleDescription(self._target.detail)
         self._wanted = max(wanted, 2)
-        if self._target.map is None or self._target.map.shape != measured.map.shape:
+        self._latest = measured
+        if self._target is not None:
+            self._add(measured, self._target)
+        elif analysis is None:
+            self._compare_with(
+                Target(None, False, "There is no expected field here to compare with.")
+            )
+        elif not self._slices.is_busy:
+            work = partial(target_of, analysis, measured)
+            if not self._slices.start(work, self._compare_with, at_once=True):
+                self.sentence.setText("The expected field is being worked out…")
+
+    def _compare_with(self, target: Target) -> None:
+        self._target = target
+        self.sentence.setText(target.sentence)
+        self.sentence.setToolTip(target.detail)
+        self.sentence.setAccessibleDescription(target.detail)
+        if self._latest is not None:
+            self._add(self._latest, target)
+
+    def _add(self, measured: Measured, target: Target) -> None:
+        if target.map is None or target.map.shape != measured.map.shape:
             self._draw()
             return
-        value = distance(measured, self._target.map)
+        value = distance(measured, target.map)
         if value is not None and value > 0:
             # The complete result arrives once more, after its last report.
             kept = [x for x in self._points if x[0] < measured.samples]

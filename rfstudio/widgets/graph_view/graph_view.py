@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import (
     QBrush,
@@ -16,10 +18,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QToolButton, QToolTip, QWidget
 
 from rfstudio.api import path_shares
+from rfstudio.app.slices import Slices
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.texts import alignment_text, field_text, steps_text
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.remarks.remark import remarks_on
 from rfstudio.widgets.graph_view.graph_item import Drawing, GraphItem, Share
@@ -91,6 +94,7 @@ class GraphView(QGraphicsView):
         self.shares_button.move(6, 6)
         self.shares_button.toggled.connect(self._follow_shares)
         self._shared: tuple[Analysis, str] | None = None
+        self._slices = Slices(self)
         self._timer = QTimer(self, singleShot=True, interval=_AFTER)
         self._timer.timeout.connect(self._work_out_shares)
         session.analysis_changed.connect(self._follow)
@@ -139,10 +143,13 @@ class GraphView(QGraphicsView):
         """Let the shares be worked out when nothing has changed for a moment."""
         if not self.shares_button.isChecked():
             self._shared = None
+            self._slices.drop()
             if self.item.shares:
                 self.item.show_shares({})
             return
-        if self._shared != (self._session.analysis, self._selection.layer):
+        analysis, layer = self._shared or (None, "")
+        if analysis is not self._session.analysis or layer != self._selection.layer:
+            self._slices.drop()
             self._timer.start()
 
     def _work_out_shares(self) -> None:
@@ -150,18 +157,14 @@ class GraphView(QGraphicsView):
         if not self.isVisible() or not self.shares_button.isChecked():
             return
         self._shared = analysis, layer
-        self.shares_button.setText("Energy")
-        try:
-            found = path_shares(analysis, layer)
-        except RFStudioError as error:
-            self.item.show_shares({})
-            self.shares_button.setText(f"Energy: {error}"[:80])
-        else:
-            paths = analysis.graph.paths
-            forks = {(paths[x.reader], paths[x.source]): x.share for x in found.branches}
-            self.item.show_shares(
-                {edge: Share(of_all, forks.get(edge)) for edge, of_all in found.edges.items()}
-            )
+        if not self._slices.start(partial(_shares_of, analysis, layer), self._show_shares):
+            self.shares_button.setText("Energy: being worked out…")
+            self.shares_button.adjustSize()
+
+    def _show_shares(self, found: tuple[dict[tuple[int, int], Share], str]) -> None:
+        shares, trouble = found
+        self.item.show_shares(shares)
+        self.shares_button.setText(f"Energy: {trouble}"[:80] if trouble else "Energy")
         self.shares_button.adjustSize()
 
     # --- going to places ------------------------------------------------------------------------
@@ -344,3 +347,16 @@ def _is_same_form(a: Analysis, b: Analysis) -> bool:
     if len(a.graph.nodes) != len(b.graph.nodes):
         return False
     return all(x.inputs == y.inputs for x, y in zip(a.graph.nodes, b.graph.nodes, strict=True))
+
+
+def _shares_of(analysis: Analysis, layer: str) -> tuple[dict[tuple[int, int], Share], str]:
+    """Return the share of energy of each edge on the way to a layer, or why there is none."""
+    try:
+        found = path_shares(analysis, layer)
+    except Cancelled:
+        raise
+    except RFStudioError as error:
+        return {}, str(error)
+    paths = analysis.graph.paths
+    forks = {(paths[x.reader], paths[x.source]): x.share for x in found.branches}
+    return {edge: Share(of_all, forks.get(edge)) for edge, of_all in found.edges.items()}, ""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
+from rfstudio.app.slices import Slices
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.facts import Fact
 from rfstudio.widgets.inspector.numbers import NumberBlock
@@ -27,6 +29,8 @@ class Fold(QWidget):
         Where it is remembered whether it is open; nowhere if None.
     parent
         The widget around it.
+    is_slow
+        Whether its facts may take long, and are worked out in slices; they must not touch widgets.
     """
 
     def __init__(
@@ -36,6 +40,8 @@ class Fold(QWidget):
         key: str,
         settings: Settings | None = None,
         parent: QWidget | None = None,
+        *,
+        is_slow: bool = False,
     ) -> None:
         super().__init__(parent)
         self._settings = settings
@@ -43,6 +49,7 @@ class Fold(QWidget):
         self._title = ""
         self._facts: Callable[[], Iterable[Fact]] = tuple
         self._is_late = True
+        self._slices = Slices(self) if is_slow else None
         self.button = QToolButton()
         self.button.setText(title)
         self.button.setToolTip(meaning)
@@ -80,4 +87,16 @@ class Fold(QWidget):
         if self._is_late and self.button.isChecked():
             self._is_late = False
             self.block.set_title(self._title)
-            self.block.show_facts(self._facts())
+            if self._slices is None:
+                self.block.show_facts(self._facts())
+            elif not self._slices.start(partial(_listed, self._facts), self._show, at_once=True):
+                self.block.show_facts((Fact("…", "being worked out", ""),))
+        elif self._slices is not None and self._is_late:
+            self._slices.drop()
+
+    def _show(self, facts: tuple[Fact, ...]) -> None:
+        self.block.show_facts(facts)
+
+
+def _listed(facts: Callable[[], Iterable[Fact]]) -> tuple[Fact, ...]:
+    return tuple(facts())

@@ -157,7 +157,7 @@ class Inspector(QScrollArea):
         others = partial(other_erf_facts, shown.analysis[shown.layer], metrics)
         self.other_sizes.show_facts("Other sizes of the effective field", others)
         if field is None:
-            late = "Appears when the unit stops moving."
+            late = "Being worked out…"
             none = EXPECTED.why_none(shown.analysis, shown.layer, shown.unit)
             none = none or "None: the unit sees nothing."
             self._fill_effective("Effective field", (), late if shown.is_late else none)
@@ -209,6 +209,7 @@ def _folds(settings: Settings | None) -> tuple[Fold, Fold, Fold]:
         "How many paths lead here, how long they are, and the energy that takes them",
         "paths",
         settings,
+        is_slow=True,
     )
     return closed_form, other_numbers, paths
 

@@ -182,5 +182,5 @@ def test_that_a_field_that_takes_long_comes_to_all_parts_at_once(
     bench.studio.selection.select_unit((1, 2))
     assert bench.window.canvas.effective_field is None
     assert bench.window.inspector.effective.texts() == {}
-    bench.studio.erf._later.timeout.emit()
+    bench.studio.erf.slices.finish()
     assert bench.shown(monkeypatch)[0].startswith("expected")
