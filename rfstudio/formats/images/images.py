@@ -36,9 +36,13 @@ KEPT_MEGAPIXELS = 8.0
 _MAX_DECODED = 200 * 2**20
 """Bytes of a picture in memory before it is made smaller."""
 
+_MAX_SIDE = 1_000_000
+"""Longest side in pixels; each row of a picture costs time and memory of its own."""
+
 _MAX_BYTES = 1 << 30
 
-_ROWS = 64
+_PIXELS = 1 << 18
+"""Pixels that are converted at a time."""
 
 # 16 bits a sample; Pillow would clip them at 255 instead of scaling them.
 _DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -159,6 +163,11 @@ def _opened(path: str | Path, max_megapixels: float) -> Any:
 def _reduced(picture: Any, path: str | Path) -> Any:
     """Return a decoded picture; a large one is made smaller before any conversion."""
     width, height = picture.size
+    if max(width, height) > _MAX_SIDE:
+        raise ImageError(
+            f"'{path}' has {width:,} × {height:,} pixels; sides of at most {_MAX_SIDE:,} are read: "
+            "cut it into parts"
+        )
     factor = ceil(sqrt(width * height / (KEPT_MEGAPIXELS * 1e6)))
     if factor == 1:
         picture.load()
@@ -222,7 +231,7 @@ def _gray(values: NDArray[np.uint8]) -> Image:
 def _scaled_from_16_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     if values.min() < 0 or values.max() > 65535:  # 32 bits, for which the value of white is unknown
         return _stretched(values)
-    return _by_rows(values, lambda rows: (rows.astype(np.int64) + 128) // 257)
+    return _by_rows(values, lambda rows: (rows.astype(np.int32) + 128) // 257)
 
 
 def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -244,8 +253,9 @@ def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
 def _by_rows(
     values: NDArray[Any], convert: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> NDArray[np.uint8]:
-    """Convert a few rows at a time: wide numbers for a large picture would fill the memory."""
+    """Convert some rows at a time: wide numbers for a large picture would fill the memory."""
     result = np.empty(values.shape, np.uint8)
-    for start in range(0, len(values), _ROWS):
-        result[start : start + _ROWS] = convert(values[start : start + _ROWS])
+    rows = max(_PIXELS // values.shape[1], 1)
+    for start in range(0, len(values), rows):
+        result[start : start + rows] = convert(values[start : start + rows])
     return result

@@ -232,6 +232,25 @@ def test_that_a_deep_picture_takes_a_few_bytes_a_pixel(tmp_path: Path) -> None:
     assert peak < 10 * 2000 * 1500
 
 
+def test_that_narrow_pictures_are_scaled_row_by_row_alike(tmp_path: Path) -> None:
+    values = (np.arange(700_000, dtype=np.uint32) * 257 % 65_535).astype(np.uint16)[:, np.newaxis]
+    Pillow.fromarray(values).save(tmp_path / "tall.tif")
+    picture = read_image(tmp_path / "tall.tif")
+    assert (picture[..., 0] == np.rint(values / 257)).all()
+
+
+def test_that_sides_beyond_reason_are_refused(tmp_path: Path) -> None:
+    """A column of 17 million pixels took 1.4 s and 330 MB: each row is a list of its own."""
+    buffer = io.BytesIO()
+    Pillow.new("I;16", (1, 1)).save(buffer, "TIFF")
+    data = buffer.getvalue().replace(
+        b"\x01\x01\x04\0\x01\0\0\0\x01\0\0\0", b"\x01\x01\x04\0\x01\0\0\0\x01\0\0\x01"
+    )
+    (tmp_path / "tall.tif").write_bytes(data)
+    with pytest.raises(ImageError, match="has 1 × 16,777,217 pixels; sides of at most 1,000,000"):
+        read_image(tmp_path / "tall.tif")
+
+
 def _used(path: Path) -> tuple[float, int, tuple[int, ...]]:
     """Return seconds of CPU, kilobytes and the shape of a picture, read in a process of its own."""
     code = (
