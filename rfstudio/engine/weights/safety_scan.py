@@ -119,7 +119,8 @@ def _scan_safetensors(path: Path) -> None:
         if name == "__metadata__":
             continue
         dtype = facts.get("dtype") if isinstance(facts, dict) else None
-        if dtype not in _DTYPES:
+        # Of a damaged file: anything, also what has no hash.
+        if not isinstance(dtype, str) or dtype not in _DTYPES:
             raise _Refused(
                 f"'{shown(name)}' has numbers of the kind {shown(str(dtype), 20)}, which are not "
                 "read; save it in float32 or float16"

@@ -70,6 +70,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _safetensors_of({"a\n": {"dtype": "F4", "shape": [0], "data_offsets": [0, 0]}}),
         r"'a\\n' has numbers of the kind F4",
     ),
+    "a kind that is a list": (
+        lambda: _safetensors_of({"a": {"dtype": [], "shape": [0], "data_offsets": [0, 0]}}),
+        r"'a' has numbers of the kind \[\], which are not read",
+    ),
     "an archive of a later version": (
         lambda: _zip_of(("a.pkl", b"N.")).replace(b"PK\1\2\x14\x03\x14", b"PK\1\2\x14\x03\xff"),
         "damaged or not a file of weights: zip file version",
