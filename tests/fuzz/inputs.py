@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import yaml
 from PIL import Image as Pillow
@@ -26,7 +27,12 @@ _MODES = ("zeros", "reflect", "replicate", "circular", "nearest", "bilinear", "l
 
 @cache
 def _presets() -> tuple[str, ...]:
-    return tuple(preset_path(x).read_text() for x in names())
+    return tuple(sorted((preset_path(x).read_text() for x in names()), key=len))
+
+
+def _drawn(rng: random.Random) -> int:
+    """Return the number of a preset; small ones are drawn often, since they are soon tried."""
+    return int(len(_presets()) * rng.random() ** 3)
 
 
 @cache
@@ -45,7 +51,7 @@ def _written(document: object) -> bytes:
 
 def bytes_of_a_damaged_preset(rng: random.Random) -> bytes:
     """A preset with some bytes changed, taken out or doubled."""
-    data = bytearray(rng.choice(_presets()).encode())
+    data = bytearray(_presets()[_drawn(rng)].encode())
     for _ in range(rng.randint(1, 8)):
         place, length = rng.randrange(len(data)), rng.choice((1, 1, 2, 9, 60))
         match rng.randrange(4):
@@ -62,24 +68,46 @@ def bytes_of_a_damaged_preset(rng: random.Random) -> bytes:
 
 def a_changed_preset(rng: random.Random) -> bytes:
     """A preset whose structure is sound, with some values, items or names changed."""
-    document = _loaded(rng.randrange(len(_presets())))
+    document = _loaded(_drawn(rng))
+    changed(document, rng, (*NASTY_TEXTS, *OPS), lambda: _item(rng, 2, 1))
+    return _written(document)
+
+
+def changed(
+    document: Any,
+    rng: random.Random,
+    words: Sequence[str],
+    item: Callable[[], object] = dict,
+) -> None:
+    """Change some values of a document: numbers, words, the length of lists.
+
+    Parameters
+    ----------
+    document
+        What JSON may hold; it is changed itself.
+    rng
+        What draws.
+    words
+        What words are replaced by.
+    item
+        Makes what is added to lists.
+    """
     for _ in range(rng.randint(1, 4)):
         places = list(_places(document))
         if rng.random() < 0.6:  # numbers most of all: other changes are often no network any more
             places = [x for x in places if type(x[0][x[1]]) is int] or places
+        if not places:
+            return
         holder, key = rng.choice(places)
         value = holder[key]
         if isinstance(value, list) and rng.random() < 0.6:
-            holder[key] = rng.choice(
-                (value * 2, value[::-1], value[:1], [*value, _item(rng, 2, 1)], [])
-            )
+            holder[key] = rng.choice((value * 2, value[::-1], value[:1], [*value, item()], []))
         elif isinstance(value, int | float) and not isinstance(value, bool):
             holder[key] = rng.choice(NUMBERS if rng.random() < 0.3 else _SMALL)
         elif isinstance(value, str) and rng.random() < 0.5:
-            holder[key] = rng.choice((*NASTY_TEXTS, *OPS))
+            holder[key] = rng.choice(words)
         else:
-            holder[key] = rng.choice((None, True, [], {}, rng.choice(NUMBERS), _item(rng, 2, 1)))
-    return _written(document)
+            holder[key] = rng.choice((None, True, [], {}, rng.choice(NUMBERS), item()))
 
 
 def _places(value, depth: int = 0):
@@ -183,22 +211,18 @@ def a_damaged_image(rng: random.Random) -> bytes:
     size = rng.choice(((1, 1), (7, 5), (64, 48), (300, 200)))
     buffer = io.BytesIO()
     Pillow.new(mode, size).save(buffer, kind)
-    return _damaged(buffer.getvalue(), rng)
+    return damaged(buffer.getvalue(), rng)
 
 
-def _damaged(data: bytes, rng: random.Random) -> bytes:
-    changed = bytearray(data)
+def damaged(data: bytes, rng: random.Random) -> bytes:
+    """Bytes of which some are changed, or the last ones cut off."""
+    found = bytearray(data)
     for _ in range(rng.randint(0, 6)):
-        place = rng.randrange(min(len(changed), rng.choice((40, 200, 10**9))))
-        changed[place] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+        place = rng.randrange(min(len(found), rng.choice((40, 200, 10**9))))
+        found[place] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
     if rng.random() < 0.2:
-        del changed[rng.randrange(len(changed)) :]
-    return bytes(changed)
-
-
-def weights(rng: random.Random, samples: tuple[bytes, ...]) -> bytes:
-    """A file of weights with some bytes changed or cut off."""
-    return _damaged(rng.choice(samples), rng)
+        del found[rng.randrange(len(found)) :]
+    return bytes(found)
 
 
 NETWORKS: dict[str, Callable[[random.Random], bytes]] = {
