@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from rfstudio.core.errors import Cancelled
+from rfstudio.core.labelled_images import LabelledImages
 from rfstudio.core.metrics.rings import ring_mask
 from rfstudio.engine.module.initial import Stream
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.engine.requests.training_request import TrainingRequest
 from rfstudio.engine.training.context_task import ContextTask, with_shortcut
+from rfstudio.engine.training.tasks import ClassTask
 from rfstudio.engine.training.training import Training
 from rfstudio.formats.networks.yaml_reader import read_yaml
 
@@ -106,3 +108,113 @@ def test_that_a_cancelled_training_stops() -> None:
     with pytest.raises(Cancelled):
         for _ in Training(_request()).frames(token, lambda *_: token.cancel()):
             pass
+
+
+def test_that_a_training_goes_on_as_if_it_had_not_stopped() -> None:
+    request = _request(steps=12, film=(0, 6, 12))
+    whole = Training(request)
+    *_, last = whole.frames()
+    token = CancelToken()
+    first = Training(request)
+
+    def stop_at_seven(*_) -> None:
+        if first.step == 7:
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        list(first.frames(token, stop_at_seven))
+    second = Training(request)
+    second.restore(first.state())
+    assert second.step == 7
+    (again,) = second.frames()
+    assert np.array_equal(last.map, again.map)
+    assert again.losses == last.losses
+    pairs = zip(whole.module.parameters(), second.module.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_that_the_state_of_another_training_is_refused() -> None:
+    state = Training(_request()).state()
+    wide = read_yaml(
+        "format: 1\ninput: {size: [11, 11], channels: 1}\n"
+        "layers: [conv: {kernel_size: 1, out_channels: 2}]"
+    )
+    with pytest.raises(MeasurementError, match="cannot be read"):
+        Training(_request(architecture=wide)).restore(state)
+    with pytest.raises(MeasurementError, match="cannot be read"):
+        Training(_request()).restore(b"no safetensors")
+
+
+def test_that_the_field_of_a_hidden_unit_is_its_own() -> None:
+    (frame, _) = Training(_request(layer="stem", unit=(2, 8), steps=1, film=(0, 1))).frames()
+    seen = np.argwhere(frame.map)
+    assert (seen.min(0).tolist(), seen.max(0).tolist()) == ([1, 7], [3, 9])
+    # A convolution is linear and the same for all images: the squares of its weights, summed over
+    # channels with signs; without bias and norm that is the map itself.
+    assert len(seen) == 9
+
+
+CLASSES = read_yaml("""\
+format: 1
+input: {size: [6, 6], channels: 3}
+layers:
+  - conv: {name: stem, kernel_size: 3, padding: 1, out_channels: 4}
+  - relu: {}
+  - global_avg_pool: {}
+  - linear: {name: head, out_features: 2}
+""")
+
+
+def _images(count: int) -> LabelledImages:
+    """Return red and blue images in turn."""
+    labels = np.arange(count) % 2
+    images = [np.zeros((9, 8, 3), np.uint8) for _ in labels]
+    for image, label in zip(images, labels, strict=True):
+        image[:, :, 2 * label] = 255
+    return LabelledImages("colours", ("red", "blue"), images, labels, images[:4], labels[:4])
+
+
+def test_that_classes_are_learned_from_images() -> None:
+    request = TrainingRequest(architecture=CLASSES, steps=40, batch=8, rate=0.05, film=(0, 40))
+    first, last = Training(request, data=_images(10)).frames()
+    assert last.accuracy == 1.0
+    assert last.loss is not None
+    assert last.loss < first_loss(last.losses)
+    assert first.map.shape == (6, 6)
+    assert np.count_nonzero(last.map) == 36
+
+
+def first_loss(losses: tuple[float, ...]) -> float:
+    return losses[0]
+
+
+def test_that_steps_draw_the_same_images_again() -> None:
+    task = ClassTask(_images(10), 3, (6, 6))
+    images, labels = task.batch(0, Stream.TRAINING, 5, 4)
+    again, _ = ClassTask(_images(10), 3, (6, 6)).batch(0, Stream.TRAINING, 5, 4)
+    assert torch.equal(images, again)
+    assert (images.shape, labels.shape) == ((4, 3, 6, 6), (4, 1, 1))
+    # Red where the label is 0: its first channel is the largest.
+    assert (images.mean((2, 3)).argmax(1) == 2 * labels[:, 0, 0]).all()
+
+
+def test_that_a_network_with_other_outputs_than_classes_is_refused() -> None:
+    with pytest.raises(MeasurementError, match="has 2 outputs at 11×11 positions"):
+        Training(_request(), data=_images(4))
+
+
+def test_that_an_estimate_says_what_a_training_takes() -> None:
+    found = Training(_request(steps=100)).estimate()
+    # 4·9 weights of the stem, 8 of its norm, 8 + 2 of the head.
+    assert found.parameters == 54
+    assert found.seconds == pytest.approx(
+        100 * found.seconds_per_step + 2 * found.seconds_per_frame
+    )
+    # What a step stores: the images, the map before and after the norm, the outputs, at least.
+    assert found.memory > 4 * 16 * 11 * 11 * (1 + 4 + 4)
+    assert found.memory < 2e6
+
+
+def test_that_a_loss_that_is_no_number_ends_a_training_in_words() -> None:
+    with pytest.raises(MeasurementError, match="is not a number; train with a smaller rate"):
+        list(Training(_request(rate=1e30)).frames())
