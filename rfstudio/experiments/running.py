@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,7 @@ from rfstudio.experiments.outcome import Outcome
 from rfstudio.experiments.training_rows import Trainings
 from rfstudio.formats.experiments.ledger import Ledger, Row
 from rfstudio.formats.experiments.recipe import FieldItem, Item, Recipe, TrainingItem
-from rfstudio.formats.files import FileAccessError, atomic_write
+from rfstudio.formats.files import atomic_write, make_folder
 
 RowReport: TypeAlias = Callable[[float, Row | None], None]
 """Receives the fraction done, and a row when it is found."""
@@ -68,7 +67,7 @@ def run(
     token = token or CancelToken()
     items = [_quick(x) for x in recipe.items] if quick else list(recipe.items)
     if output is not None:
-        _make_folder(output)
+        make_folder(output)
     head = {"format": 1, "experiment": recipe.name, "recipe": recipe.digest, "seed": seed}
     path = None if output is None else output / f"{recipe.file_name}.jsonl"
     ledger = Ledger(head | {"quick": quick}, path, resume=resume)
@@ -158,11 +157,3 @@ def _cost(item: Item) -> float:
         return 1.25 * item.steps
     layers = float(item.parameters.get("layers", 20))
     return 6.0 + 0.05 * layers * item.samples
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or os.strerror(error.errno or 0)
-        raise FileAccessError(f"'{folder}' cannot be made: {reason}") from None

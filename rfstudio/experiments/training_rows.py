@@ -15,6 +15,7 @@ from rfstudio.engine.process.running import CancelToken, Report, ignore
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.training_request import TrainingRequest
 from rfstudio.experiments.field_rows import scaled
+from rfstudio.experiments.filmed_training import prepared_request
 from rfstudio.formats.experiments.ledger import Cell, Ledger, Row
 from rfstudio.formats.experiments.recipe import TrainingItem
 from rfstudio.formats.files import atomic_write
@@ -67,7 +68,8 @@ class Trainings:
         from rfstudio.engine.training.training import Training
 
         teacher = self._teacher(item.teacher, token) if item.teacher else None
-        training = Training(_request(item, self._seed), teacher)
+        request, data, _ = prepared_request(_request(item, self._seed))
+        training = Training(request, teacher, data)
         for frame in training.frames(token, report):
             yield self._row(number, item, frame)
         self._modules[item.series] = training.module
@@ -99,23 +101,31 @@ class Trainings:
             "series": item.series,
             **item.parameters,
             "network": item.network.name,
-            "distance": item.distance,
+            **self._task_cells(item),
             "step": frame.step,
             "accuracy": frame.accuracy,
             "loss": frame.loss,
             "sigma": None if sigma is None else float(np.mean(sigma)),
             "luo_size": metrics.luo_size_of_maximum,
-            "ring_share": ring_share(frame.map, center, item.distance),
             "estimator": "energy",
             "weights": "trained" if frame.step else "initial",
             "seed": self._seed,
         }
+        if item.data is None:
+            cells["ring_share"] = ring_share(frame.map, center, item.distance)
         if item.teacher:
             cells["teacher"] = item.teacher
         if item.compare:
             found = [x.map for x in self._ledger.rows if x.cells["series"] == item.compare]
             cells["l1"] = _l1(frame.map, found[-1]) if found else None
         return Row(number, cells, scaled(frame.map))
+
+    @staticmethod
+    def _task_cells(item: TrainingItem) -> dict[str, Cell]:
+        found: dict[str, Cell] = {"layer": item.layer} if item.layer else {}
+        if item.data is None:
+            return found | {"distance": item.distance}
+        return found | {"data": item.data.name}
 
 
 def _l1(a: NDArray[np.float64], b: NDArray[np.float32] | None) -> float | None:
@@ -129,6 +139,8 @@ def _request(item: TrainingItem, seed: int) -> TrainingRequest:
     return TrainingRequest(
         architecture=item.network,
         distance=item.distance,
+        data=item.data,
+        layer=item.layer,
         steps=item.steps,
         batch=item.batch,
         rate=item.rate,

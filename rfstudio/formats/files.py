@@ -80,6 +80,20 @@ def _read(file: BinaryIO, size: int, limit: int) -> bytes:
     return data
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those around it, unless they are there.
+
+    Raises
+    ------
+    FileAccessError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise FileAccessError(f"{_quoted(folder)} cannot be made: {_reason(error)}") from None
+
+
 def atomic_write(path: str | Path, data: bytes) -> None:
     """Replace the content of a file by `data`, or leave the old one unchanged.
 

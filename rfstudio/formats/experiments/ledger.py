@@ -90,14 +90,14 @@ class Ledger:
         # Also without the rows of an item that was not complete, and without a line cut off.
         lines = [self._head]
         for item in sorted(self.complete):
-            lines += [_line_of(x) for x in self.rows if x.item == item]
+            lines += [line_of(x) for x in self.rows if x.item == item]
             lines.append({"complete": item})
-        atomic_write(path, "".join(map(_text, lines)).encode())
+        atomic_write(path, "".join(map(line_text, lines)).encode())
 
     def add(self, row: Row) -> None:
         """Add a row, and put it on the disk."""
         self.rows.append(row)
-        self._append([_line_of(row)])
+        self._append([line_of(row)])
 
     def finish(self, item: int) -> None:
         """Note that all rows of an item are there."""
@@ -113,14 +113,14 @@ class Ledger:
             return
         try:
             with self._path.open("ab") as file:
-                file.write("".join(map(_text, lines)).encode())
+                file.write("".join(map(line_text, lines)).encode())
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise FileAccessError(f"'{self._path}' cannot be saved: {error.strerror}") from None
 
     def _read(self, data: bytes) -> None:
-        lines = [_parsed(x) for x in data.splitlines()]
+        lines = [parsed_line(x) for x in data.splitlines()]
         if not lines or lines[0] is None:
             raise LedgerError(f"'{self._path}' is not a ledger; run without resuming to replace it")
         for key, value in self._head.items():
@@ -139,10 +139,10 @@ class Ledger:
                 self.rows += rows.pop(item, [])
             elif "item" in line and isinstance(line.get("cells"), dict):
                 item = int(line["item"])
-                rows.setdefault(item, []).append(Row(item, line["cells"], _map_of(line)))
+                rows.setdefault(item, []).append(Row(item, line["cells"], map_of(line)))
 
 
-def _parsed(text: bytes) -> dict[str, Any] | None:
+def parsed_line(text: bytes) -> dict[str, Any] | None:
     """Return the value of a line; None if it is cut off."""
     try:
         value = json.loads(text)
@@ -151,11 +151,13 @@ def _parsed(text: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _text(line: Mapping[str, Any]) -> str:
+def line_text(line: Mapping[str, Any]) -> str:
+    """Return a JSON value as a line."""
     return json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _line_of(row: Row) -> dict[str, Any]:
+def line_of(row: Row) -> dict[str, Any]:
+    """Return a row as a JSON value."""
     line: dict[str, Any] = {"item": row.item, "cells": dict(row.cells)}
     if row.map is not None:
         data = np.ascontiguousarray(row.map, dtype="<f4").tobytes()
@@ -163,7 +165,14 @@ def _line_of(row: Row) -> dict[str, Any]:
     return line
 
 
-def _map_of(line: Mapping[str, Any]) -> NDArray[np.float32] | None:
+def map_of(line: Mapping[str, Any]) -> NDArray[np.float32] | None:
+    """Return the field in the JSON value of a row; None: it has none.
+
+    Raises
+    ------
+    LedgerError
+        If it cannot be read.
+    """
     entry = line.get("map")
     if entry is None:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from rfstudio.core.network.architecture import Architecture
@@ -55,14 +56,19 @@ class FieldItem:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingItem:
-    """One training on the context task, during which the field of the centre unit is followed.
+    """One training, on the context task or on labelled images, during which a field is followed.
 
     Attributes
     ----------
     series, network, parameters
-        As in `FieldItem`; the network has two output channels at every pixel.
+        As in `FieldItem`; it gets the outputs that the task needs, if it has others.
     distance
         Radius of the ring that decides the label of a pixel, in pixels.
+    data
+        Folder of labelled images to train on instead: one with a folder for each class, or with
+        the files of CIFAR-10; None: the context task.
+    layer
+        Layer whose centre unit is followed; empty: what the network answers.
     steps, batch, rate
         Steps of gradient descent, images in each, and the largest learning rate.
     film
@@ -80,7 +86,9 @@ class TrainingItem:
     series: str
     network: Architecture
     parameters: Mapping[str, Value] = field(default_factory=dict)
-    distance: float
+    distance: float = 6.0
+    data: Path | None = None
+    layer: str = ""
     steps: int = 400
     batch: int = 16
     rate: float = 4e-3

@@ -47,7 +47,7 @@ MAX_ITEMS = 2000
 _TOP = ("format", "title", "description", "reference", "networks", "rows", "columns", "charts")
 _ROW = ("series", "network", "with", "each", "layers", "estimator", "weights", "samples", "train")
 _TRAIN = (
-    *("distance", "steps", "batch", "rate", "film"),
+    *("distance", "data", "layer", "steps", "batch", "rate", "film"),
     *("teacher", "compare", "temperature", "shortcut"),
 )
 _CHART = ("x", "y", "title", "log", "series", "published", "pictures", "label")
@@ -160,7 +160,11 @@ class _Reader:
     def _training(
         self, node: Node, series: str, network: Architecture, parameters: dict[str, Value]
     ) -> TrainingItem:
-        fields = self._fields(node, "train", _TRAIN, ("distance",))
+        fields = self._fields(node, "train", _TRAIN)
+        if ("distance" in fields) == ("data" in fields):
+            text = "train needs the distance of the ring, or data: a folder of images"
+            self._problems.add(node.mark, f"{text}; not both" if "data" in fields else text)
+        data = self._word(fields.get("data"), "data")
         film = [self._value(x, int, "film", 0) for x in self._list(fields.get("film"), "film")]
         steps = self._number(fields, "steps", 400)
         return TrainingItem(
@@ -168,6 +172,8 @@ class _Reader:
             network=network,
             parameters=parameters,
             distance=self._real(fields, "distance", 3.0),
+            data=self._folder / Path(data).expanduser() if data else None,
+            layer=self._word(fields.get("layer"), "layer"),
             steps=steps,
             batch=self._number(fields, "batch", 16),
             rate=self._real(fields, "rate", 4e-3),
