@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,35 +42,40 @@ class Layout:
 
 
 def layout_of(graph: Graph) -> Layout:
-    """Return the layout of a graph.
+    """Return the layout of a graph with a place for each node."""
+    return layout_of_boxes([x.inputs for x in graph.nodes])
 
-    A layer continues the branch of the first layer that it reads, unless an earlier layer has done
-    so; a merge continues the oldest of its branches.  Each branch takes the first row that is free
+
+def layout_of_boxes(inputs: Sequence[Sequence[int]]) -> Layout:
+    """Return the layout of boxes, each given by the earlier ones that it reads.
+
+    A box continues the branch of the first one that it reads, unless an earlier box has done so; a merge continues the oldest of its branches.  Each branch takes the first row that is free
     over all of its columns.
     """
-    nodes = graph.nodes
-    count = len(nodes)
+    count = len(inputs)
     column = [0] * count
     branch = [0] * count
     is_continued = [False] * count
     starts, ends = [0], [0]
-    for node in nodes[1:]:
-        column[node.index] = 1 + max(column[x] for x in node.inputs)
-        free = [x for x in node.inputs if not is_continued[x]]
-        for x in node.inputs:
-            # A branch reaches up to the layer that reads it.
-            ends[branch[x]] = max(ends[branch[x]], column[node.index] - 1)
+    for i, read in enumerate(inputs):
+        if i == 0:
+            continue
+        column[i] = 1 + max((column[x] for x in read), default=-1)
+        free = [x for x in read if not is_continued[x]]
+        for x in read:
+            # A branch reaches up to the box that reads it.
+            ends[branch[x]] = max(ends[branch[x]], column[i] - 1)
         if free:
             before = min(free, key=lambda x: branch[x])
             is_continued[before] = True
-            branch[node.index] = branch[before]
-            ends[branch[before]] = max(ends[branch[before]], column[node.index])
+            branch[i] = branch[before]
+            ends[branch[before]] = max(ends[branch[before]], column[i])
         else:
-            branch[node.index] = len(starts)
-            starts.append(column[node.index])
-            ends.append(column[node.index])
+            branch[i] = len(starts)
+            starts.append(column[i])
+            ends.append(column[i])
     row_of = _rows(starts, ends)
-    edges = [(x, node.index) for node in nodes[1:] for x in dict.fromkeys(node.inputs)]
+    edges = [(x, i) for i, read in enumerate(inputs) for x in dict.fromkeys(read)]
     return Layout(
         np.array(column, np.intp),
         np.array([row_of[x] for x in branch], np.intp),
