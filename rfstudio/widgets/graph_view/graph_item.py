@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from math import log2
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,26 +12,20 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, 
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from rfstudio.app.wording.texts import field_text
-from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.ops import Context, Op
 from rfstudio.widgets.canvas.colours import ERF, THEORETICAL
-from rfstudio.widgets.graph_view.layout import Layout
+from rfstudio.widgets.graph_view.drawing import HEIGHT, STEP_X, STEP_Y, WIDTH, Drawing
+from rfstudio.widgets.graph_view.edges import FORM_SCALE, add_edge, edges_in, ends_of
 from rfstudio.widgets.parts.theme import muted
 
-STEP_X, STEP_Y = 150.0, 74.0
-WIDTH, HEIGHT = 118.0, 46.0
-
-_TEXT_SCALE = 0.5
-"""Zoom above which texts can be read."""
-
-_FORM_SCALE = 0.12
-"""Zoom above which the curves of edges can be distinguished."""
+TEXT_SCALE = 0.5
+"""Zoom from which texts can be read."""
 
 _LABEL_AT = 62.0
-"""Distance of the label of an edge from the node that it reads."""
+"""Distance of the label of an edge from the box that it reads."""
 
 _MANY = 4000
-"""Nodes on the screen above which no more are drawn than there are points."""
+"""Boxes on the screen above which no more are drawn than there are points."""
 
 
 def kind_colour(op: Op | None) -> QColor:
@@ -68,43 +60,6 @@ class Share(NamedTuple):
     at_fork: float | None
 
 
-@dataclass(frozen=True, eq=False)
-class Drawing:
-    """What is drawn.
-
-    Attributes
-    ----------
-    analysis
-        The analysed network.
-    layout
-        Where its nodes are.
-    misaligned
-        Indices of the merges whose branches do not align.
-    """
-
-    analysis: Analysis
-    layout: Layout
-    misaligned: frozenset[int]
-
-    def rect_of(self, index: int) -> QRectF:
-        """Return the box of a node."""
-        return QRectF(
-            float(self.layout.column[index]) * STEP_X,
-            float(self.layout.row[index]) * STEP_Y,
-            WIDTH,
-            HEIGHT,
-        )
-
-    def node_at(self, point: QPointF) -> int:
-        """Return the node whose box holds a point; −1 if none does."""
-        column, x = divmod(point.x(), STEP_X)
-        row, y = divmod(point.y(), STEP_Y)
-        if not (x <= WIDTH and y <= HEIGHT):
-            return -1
-        hits = np.flatnonzero((self.layout.column == int(column)) & (self.layout.row == int(row)))
-        return int(hits[0]) if hits.size else -1
-
-
 class GraphItem(QGraphicsItem):
     """Draws a `Drawing`."""
 
@@ -114,6 +69,7 @@ class GraphItem(QGraphicsItem):
         self._selected = -1
         self._palette = QPalette()
         self._shares: Mapping[tuple[int, int], Share] = {}
+        self._way: frozenset[tuple[int, int]] = frozenset()
         self._bounds = QRectF()
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption)
 
@@ -123,18 +79,17 @@ class GraphItem(QGraphicsItem):
         return self._drawing
 
     def show_drawing(self, drawing: Drawing) -> None:
-        """Draw another graph."""
+        """Draw another graph; marks of other boxes go."""
         self.prepareGeometryChange()
+        if self._drawing is None or drawing.boxes is not self._drawing.boxes:
+            self._selected, self._shares, self._way = -1, {}, frozenset()
         self._drawing = drawing
-        layout = drawing.layout
-        self._bounds = QRectF(
-            -30, -60, (layout.columns - 1) * STEP_X + WIDTH + 60, layout.rows * STEP_Y + 90
-        )
+        self._bounds = drawing.bounds
         self.update()
 
     @property
     def shares(self) -> Mapping[tuple[int, int], Share]:
-        """Shares of the energy of the edges, by reader and source."""
+        """Shares of the energy of the edges, by reader and source, which are boxes."""
         return self._shares
 
     def show_shares(self, shares: Mapping[tuple[int, int], Share]) -> None:
@@ -142,8 +97,18 @@ class GraphItem(QGraphicsItem):
         self._shares = shares
         self.update()
 
+    @property
+    def way(self) -> frozenset[tuple[int, int]]:
+        """The edges of the path with the largest field, by reader and source."""
+        return self._way
+
+    def show_way(self, edges: Iterable[tuple[int, int]]) -> None:
+        """Draw some edges as the path with the largest field."""
+        self._way = frozenset(edges)
+        self.update()
+
     def select(self, index: int) -> None:
-        """Mark a node; −1 for none."""
+        """Mark a box; −1 for none."""
         if index != self._selected:
             self._selected = index
             self.update()
@@ -170,18 +135,18 @@ class GraphItem(QGraphicsItem):
             return
         exposed = option.exposedRect.adjusted(-STEP_X, -STEP_Y, STEP_X, STEP_Y)
         scale = abs(painter.worldTransform().m11())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, scale >= _FORM_SCALE)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, scale >= FORM_SCALE)
         self._draw_edges(painter, drawing, exposed, scale)
         self._draw_shares(painter, drawing, exposed, scale)
+        self._draw_way(painter, drawing, scale)
         for index in self._shown(drawing, exposed):
-            self._draw_node(painter, drawing, int(index), scale)
+            self._draw_box(painter, drawing, int(index), scale)
         if self._selected >= 0:
-            self._draw_node(painter, drawing, self._selected, scale)
+            self._draw_box(painter, drawing, self._selected, scale)
 
     @staticmethod
     def _shown(drawing: Drawing, exposed: QRectF) -> NDArray[np.intp]:
-        layout = drawing.layout
-        x, y = layout.column * STEP_X, layout.row * STEP_Y
+        x, y = drawing.places.T
         inside = (
             (x + WIDTH >= exposed.left())
             & (x <= exposed.right())
@@ -195,23 +160,23 @@ class GraphItem(QGraphicsItem):
     def _draw_edges(
         self, painter: QPainter, drawing: Drawing, exposed: QRectF, scale: float
     ) -> None:
-        layout = drawing.layout
-        a, b = layout.edges.T
-        left, right = layout.column[a] * STEP_X, layout.column[b] * STEP_X + WIDTH
-        shown = np.flatnonzero((right >= exposed.left()) & (left <= exposed.right()))
+        a, b = drawing.layout.edges.T
+        shown = edges_in(drawing, exposed)
         shown = shown[:: max(1, shown.size // _MANY)]
         ratio = painter.device().devicePixelRatio()
         pen = QPen(muted(self._palette), 1.3 * ratio)
         pen.setCosmetic(True)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        if scale < _FORM_SCALE:
-            is_long = layout.column[b[shown]] - layout.column[a[shown]] > 1
+        if scale < FORM_SCALE:
+            column, line = drawing.layout.column, drawing.line
+            is_long = column[b[shown]] - column[a[shown]] > 1
+            is_long |= line[a[shown]] != line[b[shown]]
             short, shown = shown[~is_long], shown[is_long]
-            painter.drawLines([QLineF(*_ends(drawing, int(a[i]), int(b[i]))) for i in short])
+            painter.drawLines([QLineF(*ends_of(drawing, int(a[i]), int(b[i]))) for i in short])
         path = QPainterPath()
         for i in shown:
-            _add_edge(path, drawing, int(a[i]), int(b[i]), scale)
+            add_edge(path, drawing, int(a[i]), int(b[i]), scale)
         painter.drawPath(path)
 
     def _draw_shares(
@@ -227,7 +192,7 @@ class GraphItem(QGraphicsItem):
         labels: list[tuple[QPointF, str]] = []
         for (reader, source), share in self._shares.items():
             path = QPainterPath()
-            _add_edge(path, drawing, source, reader, scale)
+            add_edge(path, drawing, source, reader, scale)
             if not path.boundingRect().adjusted(-9, -9, 9, 9).intersects(exposed):
                 continue
             pen = QPen(ERF, (0.6 + 5 * share.of_all) * ratio)
@@ -235,7 +200,7 @@ class GraphItem(QGraphicsItem):
             pen.setCapStyle(Qt.PenCapStyle.FlatCap)
             painter.setPen(pen)
             painter.drawPath(path)
-            if share.at_fork is not None and scale >= _TEXT_SCALE:
+            if share.at_fork is not None and scale >= TEXT_SCALE:
                 length = path.length()
                 at = path.percentAtLength(min(_LABEL_AT, length / 2))
                 labels.append((path.pointAtPercent(at), f"{100 * share.at_fork:.2g} %"))
@@ -246,13 +211,24 @@ class GraphItem(QGraphicsItem):
             painter.fillRect(place, self._palette.color(QPalette.ColorRole.Base))
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, text)
 
-    def _draw_node(self, painter: QPainter, drawing: Drawing, index: int, scale: float) -> None:
+    def _draw_way(self, painter: QPainter, drawing: Drawing, scale: float) -> None:
+        """Draw the path with the largest field."""
+        path = QPainterPath()
+        for reader, source in self._way:
+            add_edge(path, drawing, source, reader, scale)
+        pen = QPen(THEORETICAL, 2.4 * painter.device().devicePixelRatio())
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(path)
+
+    def _draw_box(self, painter: QPainter, drawing: Drawing, index: int, scale: float) -> None:
         rect = drawing.rect_of(index)
-        node = drawing.analysis.graph.nodes[index]
-        colour = kind_colour(node.op)
+        box = drawing.boxes.boxes[index]
+        colour = kind_colour(drawing.analysis.graph.nodes[box.last].op)
         is_bad = index in drawing.misaligned
         is_selected = index == self._selected
-        if scale < _FORM_SCALE and not is_selected:
+        if scale < FORM_SCALE and not is_selected:
             painter.fillRect(rect, THEORETICAL if is_bad else colour)
             return
         base = self._palette.color(QPalette.ColorRole.Base)
@@ -267,11 +243,13 @@ class GraphItem(QGraphicsItem):
         pen.setCosmetic(True)
         painter.setPen(pen)
         painter.setBrush(base)
+        if box.container:
+            painter.drawRoundedRect(rect.translated(4, 4), 5, 5)  # a pile of layers
         painter.drawRoundedRect(rect, 5, 5)
         painter.fillRect(QRectF(rect.left() + 1, rect.top() + 5, 5, rect.height() - 10), colour)
         if is_bad:
             self._draw_warning(painter, rect)
-        if scale >= _TEXT_SCALE:
+        if scale >= TEXT_SCALE:
             self._draw_text(painter, drawing, index, rect.adjusted(11, 3, -5, -3))
 
     @staticmethod
@@ -287,7 +265,8 @@ class GraphItem(QGraphicsItem):
         painter.fillRect(QRectF(corner + QPointF(-0.9, 3.6), corner + QPointF(0.9, 5.4)), "white")
 
     def _draw_text(self, painter: QPainter, drawing: Drawing, index: int, rect: QRectF) -> None:
-        layer = drawing.analysis.at(index)
+        box = drawing.boxes.boxes[index]
+        layer = drawing.analysis.at(box.last)
         node = layer.node
         font = QFont(painter.font())
         font.setPixelSize(11)
@@ -295,7 +274,7 @@ class GraphItem(QGraphicsItem):
         painter.setFont(font)
         painter.setPen(self._palette.color(QPalette.ColorRole.Text))
         name = QFontMetricsF(font).elidedText(
-            _short(node.name), Qt.TextElideMode.ElideLeft, rect.width()
+            _short(box.container or node.name), Qt.TextElideMode.ElideLeft, rect.width()
         )
         painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, name)
         font.setBold(False)
@@ -308,6 +287,8 @@ class GraphItem(QGraphicsItem):
         lines = ("network input", size)
         if node.op is not None:
             lines = (node.op.text(axes), f"field {field_text(layer)}")
+        if box.container:
+            lines = (f"{len(box.members)} layers", lines[1])
         for i, text in enumerate(lines):
             place = QRectF(rect.left(), rect.top() + 13.5 * (i + 1), rect.width(), 13)
             short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
@@ -317,49 +298,3 @@ class GraphItem(QGraphicsItem):
 def _short(path: str) -> str:
     """Return the last two parts of a path."""
     return ".".join(path.split(".")[-2:])
-
-
-def _ends(drawing: Drawing, a: int, b: int) -> tuple[QPointF, QPointF]:
-    first, second = drawing.rect_of(a), drawing.rect_of(b)
-    return (
-        QPointF(first.right(), first.center().y()),
-        QPointF(second.left(), second.center().y()),
-    )
-
-
-def _add_edge(path: QPainterPath, drawing: Drawing, a: int, b: int, scale: float) -> None:
-    """Add an edge: straight to the next column, over the boxes in between if it skips some."""
-    start, end = _ends(drawing, a, b)
-    path.moveTo(start)
-    layout = drawing.layout
-    span = int(layout.column[b] - layout.column[a])
-    gap = STEP_X - WIDTH
-    if span == 1:
-        middle = (start.x() + end.x()) / 2
-        path.cubicTo(QPointF(middle, start.y()), QPointF(middle, end.y()), end)
-        return
-    if layout.row[a] == layout.row[b]:
-        # Longer skips run higher, so that nested ones stay apart, even when zoomed out.
-        above = max(8 + 6 * log2(span), 5 * log2(span) / scale if scale < _FORM_SCALE else 0)
-        top = start.y() - HEIGHT / 2 - above
-        path.cubicTo(
-            start + QPointF(gap * 0.6, 0),
-            QPointF(start.x() + gap * 0.2, top),
-            QPointF(start.x() + gap, top),
-        )
-        path.lineTo(QPointF(end.x() - gap, top))
-        path.cubicTo(QPointF(end.x() - gap * 0.2, top), end - QPointF(gap * 0.6, 0), end)
-        return
-    # The longer part runs in the row of the branch, which is free there.
-    if layout.row[b] > layout.row[a]:
-        turn = start.x() + gap
-        path.cubicTo(
-            QPointF(start.x() + gap / 2, start.y()),
-            QPointF(start.x() + gap / 2, end.y()),
-            QPointF(turn, end.y()),
-        )
-        path.lineTo(end)
-    else:
-        turn = end.x() - gap
-        path.lineTo(QPointF(turn, start.y()))
-        path.cubicTo(QPointF(turn + gap / 2, start.y()), QPointF(turn + gap / 2, end.y()), end)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import (
@@ -12,6 +15,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPalette,
+    QResizeEvent,
     QShowEvent,
     QWheelEvent,
 )
@@ -24,9 +28,21 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.texts import alignment_text, field_text, steps_text
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.largest_path import largest_path
 from rfstudio.core.fields.remarks.remark import remarks_on
-from rfstudio.widgets.graph_view.graph_item import Drawing, GraphItem, Share
-from rfstudio.widgets.graph_view.layout import layout_of
+from rfstudio.core.network.graph import Graph
+from rfstudio.widgets.graph_view.drawing import STEP_X, STEP_Y, Drawing, page_of
+from rfstudio.widgets.graph_view.folding import (
+    Boxes,
+    boxes_of,
+    containers,
+    containers_of,
+    depth_of,
+    folded_to_depth,
+)
+from rfstudio.widgets.graph_view.graph_item import TEXT_SCALE, GraphItem, Share
+from rfstudio.widgets.graph_view.layout import layout_of_boxes
+from rfstudio.widgets.graph_view.wrapping import Page, lines_for
 from rfstudio.widgets.parts.focus_ring import FocusRing
 
 _PER_NOTCH = 1.2
@@ -36,14 +52,19 @@ _STILL = 4
 _AFTER = 150
 """Milliseconds without a change after which shares of energy are worked out."""
 
-_ROUND = 1.0
+_RESTED = 60
+"""Milliseconds without another size of the view after which lines are broken anew."""
 
 
 class GraphView(QGraphicsView):
-    """Shows the layers in columns by depth; a click or an arrow key chooses one.
+    """Shows the layers in columns by depth, in lines; a click or an arrow key chooses one.
 
-    The wheel zooms, dragging pans, 0 shows everything, 1 goes to the chosen layer in full size, S
-    shows the share of the expected energy that takes each edge.
+    The wheel zooms, dragging pans, 0 shows everything, 1 goes to the chosen layer in full size.
+    A double click folds a container into one box or unfolds it, − and + do so for a whole level.
+    S shows the share of the expected energy that takes each edge, L the path to the chosen layer
+    that has the largest field.
+
+    At first containers are folded as far as needed to read everything at once.
 
     Parameters
     ----------
@@ -65,6 +86,9 @@ class GraphView(QGraphicsView):
         self._dragged = False
         self._is_own_choice = False
         self._was_shown = False
+        self._is_moved = False
+        self._clicked = -1
+        self._folded: frozenset[str] = frozenset()
         self._laid_out: Analysis | None = None
         self.item = GraphItem()
         scene = QGraphicsScene(self)
@@ -82,23 +106,58 @@ class GraphView(QGraphicsView):
         self.setAccessibleName("Graph of the layers")
         FocusRing(self)
         self._follow_palette()
-        self.shares_button = QToolButton(self)  # not in what scrolls
-        self.shares_button.setText("Energy")
-        self.shares_button.setCheckable(True)
-        self.shares_button.setAutoFillBackground(True)
-        self.shares_button.setToolTip(
+        self.shares_button = self._switch(
+            "Energy",
+            "Show the share of energy of each edge",
             "Edges as wide as the share of the expected energy that takes them from the chosen "
-            "layer to the input, with the share of each branch and skip (key S)"
+            "layer to the input, with the share of each branch and skip (key S)",
         )
-        self.shares_button.setAccessibleName("Show the share of energy of each edge")
-        self.shares_button.move(6, 6)
         self.shares_button.toggled.connect(self._follow_shares)
+        self.way_button = self._switch(
+            "Largest path",
+            "Show the path with the largest field",
+            "The path from the input to the chosen layer that gives it its receptive field: at "
+            "each merge the branch with the largest local field (key L)",
+        )
+        self.way_button.toggled.connect(self._follow_way)
+        self.fold_button = self._button(
+            "−", "Fold a level", "Fold the innermost containers, each into one box (key −)"
+        )
+        self.fold_button.clicked.connect(lambda: self._fold_level(-1))
+        self.unfold_button = self._button(
+            "+", "Unfold a level", "Unfold the outermost folded containers (key +)"
+        )
+        self.unfold_button.clicked.connect(lambda: self._fold_level(1))
+        self._place_buttons()
         self._shared: tuple[Analysis, str] | None = None
         self._slices = Slices(self)
         self._timer = QTimer(self, singleShot=True, interval=_AFTER)
         self._timer.timeout.connect(self._work_out_shares)
+        self._resized = QTimer(self, singleShot=True, interval=_RESTED)
+        self._resized.timeout.connect(self._open_again)
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._mark)
+
+    def _switch(self, text: str, name: str, tip: str) -> QToolButton:
+        button = self._button(text, name, tip)
+        button.setCheckable(True)
+        return button
+
+    def _button(self, text: str, name: str, tip: str) -> QToolButton:
+        button = QToolButton(self)  # not in what scrolls
+        button.setText(text)
+        button.setAutoFillBackground(True)
+        button.setToolTip(tip)
+        button.setAccessibleName(name)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
+
+    def _place_buttons(self) -> None:
+        x = 6
+        for button in (self.fold_button, self.unfold_button, self.way_button, self.shares_button):
+            button.adjustSize()
+            button.move(x, 6)
+            x += button.width() + 4
 
     # --- what is shown --------------------------------------------------------------------------
 
@@ -108,7 +167,25 @@ class GraphView(QGraphicsView):
         self._follow()
         if not self._was_shown:
             self._was_shown = True
+            self._open_again()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Use the new room, unless the user has gone somewhere."""
+        super().resizeEvent(event)
+        self._resized.start()
+
+    def _open_again(self) -> None:
+        """Show the network as it opens: all of it if that can be read, else the chosen layer."""
+        if self._laid_out is None or self._is_moved or not self._was_shown:
+            return
+        self._fold_to_read(self._laid_out)
+        self._lay_out(self._laid_out)
+        self._shared = None
+        self._mark()
+        self.fit()
+        if self.transform().m11() < TEXT_SCALE:
             self.show_selected()
+            self._is_moved = False
 
     def _follow(self, _analysis: object = None) -> None:
         analysis = self._session.analysis
@@ -116,26 +193,114 @@ class GraphView(QGraphicsView):
         if not self.isVisible() or analysis is self._laid_out:
             return
         drawing = self.item.drawing
-        graph = analysis.graph
-        if drawing is None or not _is_same_form(drawing.analysis, analysis):
-            layout = layout_of(graph)
-        else:
-            layout = drawing.layout
-        misaligned = frozenset(x.index for x in analysis.misfits)
         self._laid_out = analysis
-        self.item.show_drawing(Drawing(analysis, layout, misaligned))
-        # Room around the graph, so that any corner can be moved to the middle.
-        self.setSceneRect(self.item.boundingRect().adjusted(-4000, -4000, 4000, 4000))
+        if drawing is not None and _is_same_form(drawing.analysis, analysis):
+            misaligned = self._misaligned(analysis, drawing.boxes)
+            self.item.show_drawing(replace(drawing, analysis=analysis, misaligned=misaligned))
+        elif drawing is None or _are_nested_alike(drawing.analysis.graph, analysis.graph):
+            self._lay_out(analysis)
+        else:
+            self._is_moved = False
+            self._fold_to_read(analysis)
+            self._lay_out(analysis)
+            self._open_again()
         self._mark()
 
+    def _lay_out(self, analysis: Analysis) -> None:
+        boxes = boxes_of(analysis.graph, self._folded)
+        layout = layout_of_boxes(boxes.inputs)
+        lines = lines_for(layout, self._page())
+        misaligned = self._misaligned(analysis, boxes)
+        self._show(Drawing(analysis, boxes, layout, lines, misaligned))
+
+    def _show(self, drawing: Drawing) -> None:
+        self.item.show_drawing(drawing)
+        outermost = folded_to_depth(drawing.analysis.graph, 1)
+        self.fold_button.setEnabled(not outermost <= self._folded)
+        self.unfold_button.setEnabled(any(x.container for x in drawing.boxes.boxes))
+        # Room around the graph, so that any corner can be moved to the middle.
+        self.setSceneRect(self.item.boundingRect().adjusted(-4000, -4000, 4000, 4000))
+
+    @staticmethod
+    def _misaligned(analysis: Analysis, boxes: Boxes) -> frozenset[int]:
+        return frozenset(int(boxes.of_node[x.index]) for x in analysis.misfits)
+
     def _mark(self, _selected: object = None) -> None:
-        if self._laid_out is not self._session.analysis:
+        drawing = self.item.drawing
+        if drawing is None or self._laid_out is not self._session.analysis:
             return
         self._follow_shares()
-        index = self._session.analysis.graph.paths.get(self._selection.layer, -1)
-        self.item.select(index)  # which repaints nothing while only the unit moves
-        if index >= 0 and not self._is_own_choice and self._was_shown:
-            self._bring_into_view(index)
+        self._follow_way()
+        box = drawing.box_of(self._selected_node())
+        self.item.select(box)  # which repaints nothing while only the unit moves
+        if box >= 0 and not self._is_own_choice and self._was_shown:
+            self._bring_into_view(box)
+
+    def _selected_node(self) -> int:
+        return self._session.analysis.graph.paths.get(self._selection.layer, -1)
+
+    def _page(self) -> Page:
+        return page_of(self.viewport().width(), self.viewport().height())
+
+    # --- folding --------------------------------------------------------------------------------
+
+    def _fold_to_read(self, analysis: Analysis) -> None:
+        """Fold as little as lets everything be read at once; all, if that is not possible."""
+        graph, page = analysis.graph, self._page()
+        for depth in range(depth_of(graph) + 1, 0, -1):
+            self._folded = folded_to_depth(graph, depth)
+            boxes = boxes_of(graph, self._folded)
+            if len(boxes.boxes) * STEP_X * STEP_Y * TEXT_SCALE**2 > page.width * page.height:
+                continue
+            layout = layout_of_boxes(boxes.inputs)
+            if page.scale_of(layout, lines_for(layout, page)) >= TEXT_SCALE:
+                return
+
+    def _fold_level(self, step: int) -> None:
+        """Fold or unfold so that paths of boxes have one part less or more."""
+        drawing = self.item.drawing
+        if drawing is None:
+            return
+        graph = drawing.analysis.graph
+        shown = (x.container or graph.nodes[x.last].name for x in drawing.boxes.boxes)
+        depth = max((x.count(".") + 1 for x in shown), default=1)
+        if self._folded:
+            depth = max(x.count(".") + 1 for x in self._folded)
+        wanted = min(max(depth + step, 1), depth_of(graph) + 1)
+        self._fold(folded_to_depth(graph, wanted))
+
+    def _fold_or_unfold(self, box: int) -> None:
+        """Unfold a container by a level, or fold the innermost one that a layer is in."""
+        drawing = self.item.drawing
+        if drawing is None:
+            return
+        graph = drawing.analysis.graph
+        path = drawing.boxes.boxes[box].container
+        known = containers(graph)
+        if path:
+            inside = {x for x in known if x.startswith(f"{path}.")}
+            next_ones = {x for x in inside if not inside & set(containers_of(x))}
+            self._fold(self._folded - {path} | next_ones)
+            return
+        name = graph.nodes[drawing.boxes.boxes[box].last].name
+        around = [x for x in containers_of(name) if x in known]
+        if around:
+            path = around[-1]
+            inner = {x for x in self._folded if x.startswith(f"{path}.")}
+            self._fold(self._folded - inner | {path})
+
+    def _fold(self, folded: frozenset[str]) -> None:
+        drawing = self.item.drawing
+        if drawing is None or folded == self._folded:
+            return
+        self._folded = folded
+        self._shared = None
+        self._lay_out(drawing.analysis)
+        self.fit()
+        if self.transform().m11() < TEXT_SCALE:
+            self.show_selected()
+        self._is_moved = True
+        self._mark()
 
     # --- shares of energy -----------------------------------------------------------------------
 
@@ -159,39 +324,81 @@ class GraphView(QGraphicsView):
         self._shared = analysis, layer
         if not self._slices.start(partial(_shares_of, analysis, layer), self._show_shares):
             self.shares_button.setText("Energy: being worked out…")
-            self.shares_button.adjustSize()
+            self._place_buttons()
 
     def _show_shares(self, found: tuple[dict[tuple[int, int], Share], str]) -> None:
         shares, trouble = found
-        self.item.show_shares(shares)
+        self.item.show_shares(self._between_boxes(shares))
         self.shares_button.setText(f"Energy: {trouble}"[:80] if trouble else "Energy")
-        self.shares_button.adjustSize()
+        self._place_buttons()
+
+    def _between_boxes(
+        self, edges: Mapping[tuple[int, int], Share]
+    ) -> dict[tuple[int, int], Share]:
+        """Return shares of edges between boxes, given those between nodes."""
+        drawing = self.item.drawing
+        if drawing is None:
+            return {}
+        shares: dict[tuple[int, int], Share] = {}
+        for edge, share in edges.items():
+            reader, source = (drawing.box_of(x) for x in edge)
+            if reader == source:
+                continue
+            before = shares.get((reader, source))
+            # Several edges in one have no single share of a fork.
+            shares[reader, source] = (
+                share if before is None else Share(share.of_all + before.of_all, None)
+            )
+        return shares
+
+    # --- the largest path -----------------------------------------------------------------------
+
+    def _follow_way(self, _is_on: bool = False) -> None:
+        drawing = self.item.drawing
+        if drawing is None or not self.way_button.isChecked():
+            if self.item.way:
+                self.item.show_way(())
+            return
+        analysis, node = drawing.analysis, self._selected_node()
+        nodes = [drawing.box_of(x) for x in largest_path(analysis, node)] if node >= 0 else []
+        way = [(after, before) for before, after in pairwise(nodes) if before != after]
+        if frozenset(way) != self.item.way:
+            self.item.show_way(way)
 
     # --- going to places ------------------------------------------------------------------------
 
     def fit(self) -> None:
-        """Show the whole graph."""
+        """Show the whole graph, in the lines in which it is largest in this view."""
+        drawing = self.item.drawing
+        if drawing is None:
+            return
+        lines = lines_for(drawing.layout, self._page())
+        if lines.first.tolist() != drawing.lines.first.tolist():
+            self._show(replace(drawing, lines=lines))
         self.fitInView(self.item.boundingRect(), Qt.AspectRatioMode.KeepAspectRatio)
-        if self.transform().m11() > _ROUND:
+        if self.transform().m11() > 1:
             self.resetTransform()
             self.centerOn(self.item.boundingRect().center())
+        self._is_moved = False
 
     def show_selected(self) -> None:
         """Go to the chosen layer, in full size."""
         drawing = self.item.drawing
-        index = self._session.analysis.graph.paths.get(self._selection.layer, -1)
-        if drawing is None or index < 0:
+        box = -1 if drawing is None else drawing.box_of(self._selected_node())
+        if drawing is None or box < 0:
             return
+        self._is_moved = True
         self.resetTransform()
-        self.centerOn(drawing.rect_of(index).center() - QPointF(0, 0))
+        self.centerOn(drawing.rect_of(box).center())
 
-    def _bring_into_view(self, index: int) -> None:
+    def _bring_into_view(self, box: int) -> None:
         drawing = self.item.drawing
         if drawing is None:
             return
-        rect = drawing.rect_of(index)
+        rect = drawing.rect_of(box)
         shown = QRectF(self.mapToScene(self.viewport().rect()).boundingRect())
         if not shown.contains(rect):
+            self._is_moved = True
             self.centerOn(rect.center())
 
     # --- mouse and keys -------------------------------------------------------------------------
@@ -207,13 +414,13 @@ class GraphView(QGraphicsView):
         """Pan, or show what can be clicked."""
         position = event.position().toPoint()
         if self._pressed is None:
-            over = self._node_at(position) >= 0
+            over = self._box_at(position) >= 0
             shape = Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor
             self.viewport().setCursor(shape)
             return
         moved = position - self._pressed
         if self._dragged or moved.manhattanLength() > _STILL:
-            self._dragged = True
+            self._dragged = self._is_moved = True
             scale = self.transform().m11()
             self.translate(moved.x() / scale, moved.y() / scale)
             self._pressed = position
@@ -223,14 +430,21 @@ class GraphView(QGraphicsView):
         was_click = self._pressed is not None and not self._dragged
         self._pressed = None
         if was_click and event.button() == Qt.MouseButton.LeftButton:
-            index = self._node_at(event.position().toPoint())
+            index = self._box_at(event.position().toPoint())
             if index >= 0:
+                self._clicked = index
                 self._choose(index, is_own=True)
         event.accept()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """Treat the second click as another click."""
-        self.mousePressEvent(event)
+        """Fold or unfold a box; a second click elsewhere is another click."""
+        box = self._box_at(event.position().toPoint())
+        if box >= 0 and box == self._clicked and event.button() == Qt.MouseButton.LeftButton:
+            self._clicked = -1
+            self._fold_or_unfold(box)
+            event.accept()
+        else:
+            self.mousePressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Zoom at the pointer."""
@@ -239,6 +453,7 @@ class GraphView(QGraphicsView):
         scale = self.transform().m11()
         factor = min(max(scale * factor, _WIDEST), _CLOSEST) / scale
         at = self._scene_point(event.position())
+        self._is_moved = True
         self.scale(factor, factor)
         moved = self._scene_point(event.position()) - at
         self.translate(moved.x(), moved.y())
@@ -251,6 +466,10 @@ class GraphView(QGraphicsView):
             self.fit()
         elif key == Qt.Key.Key_S:
             self.shares_button.toggle()
+        elif key == Qt.Key.Key_L:
+            self.way_button.toggle()
+        elif key in {Qt.Key.Key_Minus, Qt.Key.Key_Plus, Qt.Key.Key_Equal}:
+            self._fold_level(-1 if key == Qt.Key.Key_Minus else 1)
         elif key == Qt.Key.Key_1:
             self.show_selected()
         elif key in {Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down}:
@@ -264,11 +483,10 @@ class GraphView(QGraphicsView):
         drawing = self.item.drawing
         if drawing is None:
             return
-        graph = drawing.analysis.graph
-        here = graph.paths.get(self._selection.layer, 0)
+        here = max(drawing.box_of(self._selected_node()), 0)
         layout = drawing.layout
         if key == Qt.Key.Key_Left:
-            wanted = list(graph.nodes[here].inputs)
+            wanted = list(drawing.boxes.inputs[here])
         elif key == Qt.Key.Key_Right:
             wanted = [int(b) for a, b in layout.edges[layout.edges[:, 0] == here]]
         else:
@@ -280,37 +498,52 @@ class GraphView(QGraphicsView):
         if wanted:
             self._choose(min(wanted, key=lambda x: abs(int(layout.row[x] - layout.row[here]))))
 
-    def _choose(self, index: int, *, is_own: bool = False) -> None:
-        # A clicked node is in view already, and the graph must not move under the pointer.
+    def _choose(self, box: int, *, is_own: bool = False) -> None:
+        drawing = self.item.drawing
+        if drawing is None:
+            return
+        # A clicked box is in view already, and the graph must not move under the pointer.
         self._is_own_choice = is_own
         try:
-            self._selection.select_layer(self._session.analysis.graph.nodes[index].name)
+            last = drawing.boxes.boxes[box].last
+            self._selection.select_layer(drawing.analysis.graph.nodes[last].name)
         finally:
             self._is_own_choice = False
 
-    def _node_at(self, position: QPoint) -> int:
+    def _box_at(self, position: QPoint) -> int:
         drawing = self.item.drawing
-        return -1 if drawing is None else drawing.node_at(self._scene_point(QPointF(position)))
+        return -1 if drawing is None else drawing.box_at(self._scene_point(QPointF(position)))
 
     def _scene_point(self, point: QPointF) -> QPointF:
         return QPointF(self.viewportTransform().inverted()[0].map(point))
 
     def node_point(self, index: int) -> QPoint:
-        """Return where the middle of a node is on the viewport."""
+        """Return where the middle of a node's box is on the viewport."""
         drawing = self.item.drawing
         if drawing is None:
             return QPoint()
-        return QPoint(self.mapFromScene(drawing.rect_of(index).center()))
+        return QPoint(self.mapFromScene(drawing.rect_of(drawing.box_of(index)).center()))
 
     # --- words and colours ----------------------------------------------------------------------
 
     def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Show a tooltip for the layer under the pointer."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            index = self._node_at(event.pos())
-            QToolTip.showText(event.globalPos(), self.text_of(index), self.viewport())
+            index = self._box_at(event.pos())
+            QToolTip.showText(event.globalPos(), self._text_of_box(index), self.viewport())
             return True
         return super().viewportEvent(event)
+
+    def _text_of_box(self, box: int) -> str:
+        drawing = self.item.drawing
+        if drawing is None or box < 0:
+            return ""
+        shown = drawing.boxes.boxes[box]
+        text = self.text_of(shown.last)
+        if not shown.container:
+            return text
+        many = f"{shown.container}: {len(shown.members)} layers; a double click unfolds it"
+        return f"{many}\nits last layer: {text}"
 
     def text_of(self, index: int) -> str:
         """Return what a layer is, and what is wrong with it, in a few lines."""
@@ -326,7 +559,7 @@ class GraphView(QGraphicsView):
             f"{layer.operation.text(len(layer.output_size))}: {layer.channels}×{size}",
             f"field {field_text(layer)}, jump {steps_text(layer.jump)}, {alignment_text(layer)}",
         ]
-        if index in drawing.misaligned:
+        if any(x.index == index for x in drawing.analysis.misfits):
             remarks = remarks_on(drawing.analysis.diagnostics, (layer.name,))
             lines += [x.message for x in remarks]
         return "\n".join(lines)
@@ -340,6 +573,11 @@ class GraphView(QGraphicsView):
     def _follow_palette(self) -> None:
         self.setBackgroundBrush(QBrush(self.palette().color(QPalette.ColorRole.AlternateBase)))
         self.item.follow_palette(self.palette())
+
+
+def _are_nested_alike(a: Graph, b: Graph) -> bool:
+    """Whether two networks have the same containers, so that what is folded stays folded."""
+    return containers(a).keys() == containers(b).keys()
 
 
 def _is_same_form(a: Analysis, b: Analysis) -> bool:

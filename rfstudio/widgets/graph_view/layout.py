@@ -49,8 +49,9 @@ def layout_of(graph: Graph) -> Layout:
 def layout_of_boxes(inputs: Sequence[Sequence[int]]) -> Layout:
     """Return the layout of boxes, each given by the earlier ones that it reads.
 
-    A box continues the branch of the first one that it reads, unless an earlier box has done so; a merge continues the oldest of its branches.  Each branch takes the first row that is free
-    over all of its columns.
+    A box continues the branch of the first one that it reads, unless an earlier box has done so; a
+    merge continues the oldest of its branches.  Each branch takes the first row that is free over
+    all of its columns.
     """
     count = len(inputs)
     column = [0] * count

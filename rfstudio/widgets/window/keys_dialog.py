@@ -34,6 +34,9 @@ CANVAS: tuple[Keys, ...] = (
 GRAPH: tuple[Keys, ...] = (
     ("Arrow keys", "Along the edges, and to the layer above or below"),
     ("0", "The whole graph"),
+    ("Double click", "Fold a container into one box, or unfold it"),
+    ("− / +", "Fold or unfold a whole level"),
+    ("L", "The path with the largest field"),
     ("1", "The chosen layer in full size"),
     ("S", "The share of the expected energy that takes each edge"),
 )

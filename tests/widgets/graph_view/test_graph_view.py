@@ -136,6 +136,7 @@ def test_that_dragging_pans(state, shown, qtbot: QtBot) -> None:
 def test_that_the_wheel_keeps_the_point_under_the_pointer(state, shown) -> None:
     made = state("resnet50")
     view = shown(GraphView(made.session, made.selection))
+    view.show_selected()  # in full size
     at = QPoint(200, 60)
     before = view.mapToScene(at)
     event = QWheelEvent(

@@ -1,0 +1,105 @@
+"""What is drawn of a graph: its boxes, and the place of each of them on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF
+
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.widgets.graph_view.folding import Boxes
+from rfstudio.widgets.graph_view.layout import Layout
+from rfstudio.widgets.graph_view.wrapping import Lines, Page
+
+STEP_X, STEP_Y = 150.0, 74.0
+"""Distance of two columns, and of two rows, in points at full size."""
+
+WIDTH, HEIGHT = 118.0, 46.0
+"""Size of a box."""
+
+BETWEEN = 38.0
+"""Room between two lines, beside that between rows: for edges that skip, and for the way back."""
+
+
+def page_of(width: float, height: float) -> Page:
+    """Return the room of a view, less a margin."""
+    return Page(max(width - 60, STEP_X), max(height - 60, STEP_Y), (STEP_X, STEP_Y), BETWEEN)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What is drawn.
+
+    Attributes
+    ----------
+    analysis
+        The analysed network.
+    boxes
+        Its layers, and its folded containers.
+    layout
+        The column and the row of each box.
+    lines
+        Where the columns are broken into lines.
+    misaligned
+        Boxes of merges whose branches do not align.
+    """
+
+    analysis: Analysis
+    boxes: Boxes
+    layout: Layout
+    lines: Lines
+    misaligned: frozenset[int]
+
+    @cached_property
+    def line(self) -> NDArray[np.intp]:
+        """For each box the line that it is in."""
+        return self.lines.of(self.layout.column)
+
+    @cached_property
+    def tops(self) -> NDArray[np.float64]:
+        """The upper end of the first row of each line."""
+        heights = self.lines.rows * STEP_Y + BETWEEN
+        return np.concatenate([[0.0], np.cumsum(heights)[:-1]])
+
+    @cached_property
+    def places(self) -> NDArray[np.float64]:
+        """(boxes, 2): the upper left corner of each box, in points."""
+        x = (self.layout.column - self.lines.first[self.line]) * STEP_X
+        y = self.tops[self.line] + self.layout.row * STEP_Y
+        return np.stack([x, y], axis=1)
+
+    @cached_property
+    def right(self) -> NDArray[np.float64]:
+        """The right end of each line, and of the whole page as the last value."""
+        columns = np.diff(self.lines.first, append=self.layout.columns)
+        ends = (columns - 1) * STEP_X + WIDTH
+        return np.append(ends, ends.max())
+
+    @property
+    def bounds(self) -> QRectF:
+        """The extent of the drawing with room for its edges."""
+        bottom = float(self.tops[-1] + self.lines.rows[-1] * STEP_Y)
+        return QRectF(-30, -60, float(self.right[-1]) + 60, bottom + 90)
+
+    def rect_of(self, box: int) -> QRectF:
+        """Return where a box is."""
+        x, y = self.places[box]
+        return QRectF(float(x), float(y), WIDTH, HEIGHT)
+
+    def box_at(self, point: QPointF) -> int:
+        """Return the box that holds a point; −1 if none does."""
+        x, y = self.places.T
+        hits = np.flatnonzero(
+            (x <= point.x())
+            & (point.x() <= x + WIDTH)
+            & (y <= point.y())
+            & (point.y() <= y + HEIGHT)
+        )
+        return int(hits[0]) if hits.size else -1
+
+    def box_of(self, node: int) -> int:
+        """Return the box that a node is in; −1 if there is no such node."""
+        return int(self.boxes.of_node[node]) if node >= 0 else -1
