@@ -104,12 +104,12 @@ def _answers(
             raise UsageError(f"{option} takes {numbers(axes)} for '{path}', not {len(values)}")
     if arguments.paths:
         position = None if unit is None else unit.position
-        found["paths"] = paths_record(api.path_shares(analysis, path, position))
+        found["paths"] = paths_record(api.path_shares(analysis, path, position), analysis.axes)
     if arguments.pixel is not None:
         found["pixel"] = pixel_record(analysis.projective(path, arguments.pixel))
     if arguments.units is not None:
         first, last = zip(*arguments.units, strict=True)
-        found["block"] = block_record(analysis.block(path, first, last))
+        found["block"] = block_record(analysis.block(path, first, last), analysis.axes)
     return found
 
 

@@ -78,15 +78,15 @@ def erf(arguments: argparse.Namespace) -> int:
     if output is not None:
         _write(output, arguments, analysis, found, record)
     if output is None or output.path is not None:
-        sys.stdout.write(_text(arguments.format, found, record))
+        sys.stdout.write(_text(arguments.format, found, record, analysis))
     return 0
 
 
-def _text(form: str, erf: Erf, record: Mapping[str, Any]) -> str:
+def _text(form: str, erf: Erf, record: Mapping[str, Any], analysis: Analysis) -> str:
     """Return what is printed: all of the record, or its numbers as a table."""
     writer = terminal.WRITERS.get(form, terminal.TABLES)  # or the format is that of the file
     if isinstance(writer, terminal.TerminalTables):
-        return terminal.erf_text(record)
+        return terminal.erf_text(record, analysis.axes, analysis.units)
     if isinstance(writer, TableWriter):
         caption = f"{record['name']}, {record['layer']}, {record['estimator']}"
         return writer.table(numbers_table(erf.metrics, writer.digits, writer.missing), caption)

@@ -14,6 +14,8 @@ from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.fields.remarks.remark import Diagnostic, remarks_on
 from rfstudio.core.metrics.phases import phase_remark
 from rfstudio.core.metrics.registry import METRICS, digits_text
+from rfstudio.core.network.physical import Axis, distance_text, extent_text
+from rfstudio.core.network.sample_words import Units
 from rfstudio.formats.tables.analysis_tables import (
     MISSING,
     Table,
@@ -24,10 +26,12 @@ from rfstudio.formats.tables.analysis_tables import (
 from rfstudio.formats.tables.answer_records import paths_facts
 from rfstudio.formats.tables.facts import (
     count_text,
+    in_words,
     layer_facts,
     region_text,
     totals_text,
     unit_facts,
+    units_text,
 )
 from rfstudio.formats.tables.table_formats import EVERYTHING, Contents, TableWriter, Writer
 from rfstudio.formats.tables.table_formats import WRITERS as FILE_WRITERS
@@ -69,17 +73,25 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
     title = path if path == layer.name else f"{path} (its output is {layer.name})"
     lines = [
         _title(f"{analysis.architecture.name}, {title}"),
-        facts_text(layer_facts(layer, reference)),
+        facts_text(in_words(layer_facts(layer, reference), analysis.units)),
         "",
         _bold(f"unit ({', '.join(map(str, unit.position))})"),
-        facts_text(unit_facts(unit)),
+        facts_text(in_words(unit_facts(unit), analysis.units)),
     ]
     remarks = remarks_on(analysis.diagnostics, (layer.name, path))
     return "\n".join([*lines, *_diagnostics(remarks)]) + "\n"
 
 
-def erf_text(record: Mapping[str, Any]) -> str:
-    """Return an effective field, given as its JSON record, in words."""
+def erf_text(record: Mapping[str, Any], axes: Sequence[Axis], units: Units) -> str:
+    """Return an effective field, given as its JSON record, in words.
+
+    Parameters
+    ----------
+    record
+        The record.
+    axes, units
+        What the axes of the input measure, and the words for its samples.
+    """
     position = ", ".join(map(str, record["unit"]))
     facts = [("estimator", record["estimator"])]
     shown = ("exactness", "samples", "device", "seconds")
@@ -87,6 +99,10 @@ def erf_text(record: Mapping[str, Any]) -> str:
     options = record.get("options", {})
     facts += [(key, str(options[key])) for key in ("seed", "weights", "dtype") if key in options]
     metrics = [(x.name, _value(record["metrics"][x.name])) for x in METRICS]
+    size = record["metrics"]["luo_size"]
+    extent = "" if size is None else extent_text(axes, (size,) * len(axes))
+    if extent:
+        metrics[0] = (metrics[0][0], f"{metrics[0][1]} {units.many} = {extent}")
     lines = [
         _title(f"{record['name']}, {record['layer']}, unit ({position})"),
         facts_text(facts),
@@ -97,10 +113,10 @@ def erf_text(record: Mapping[str, Any]) -> str:
     contrasts = record["metrics"].get("phase_contrast", {})
     remark = phase_remark(contrasts) if any(contrasts.values()) else ""
     if remark:
-        lines += _wrapped(f"phases: {remark}", len("phases: "))
+        lines += _wrapped(f"phases: {units.said(remark)}", len("phases: "))
     for note in record["notes"]:
         lines += _wrapped(f"note: {note}", len("note: "))
-    lines += _other_numbers(record["other_numbers"])
+    lines += _other_numbers(record["other_numbers"], units)
     return "\n".join(lines) + "\n"
 
 
@@ -114,43 +130,53 @@ def _value(value: object) -> str:
     return digits_text(value) if isinstance(value, float) else str(value)
 
 
-def _answers(answers: Mapping[str, object]) -> str:
+def _answers(answers: Mapping[str, object], analysis: Analysis) -> str:
     """Return the requested answers besides the analysis, in words."""
     lines = []
+    axes, units = analysis.axes, analysis.units
     for key, record in answers.items():
         if key == "other_numbers" and isinstance(record, Sequence):
-            lines += _other_numbers(record)
+            lines += _other_numbers(record, units)
         if not isinstance(record, Mapping):
             continue
         if key == "closed_form":
             title, facts = "closed form", _closed_form_facts(record["axes"])
         elif key == "paths":
-            title, facts = f"paths to {record['layer']}", paths_facts(record)
+            title, facts = f"paths to {record['layer']}", paths_facts(record, axes)
         elif key == "pixel":
             place = ", ".join(map(str, record["position"]))
-            title = f"pixel ({place}) of {record['reference']}"
+            title = f"{units.one} ({place}) of {record['reference']}"
             facts = [
-                (f"read in {record['layer']}", region_text(record["units"])),
+                (f"read in {record['layer']}", units_text(record["units"])),
                 ("units", f"{record['count']:,}"),
             ]
         else:
             first, last = (", ".join(map(str, record[x])) for x in ("first", "last"))
             title = f"units ({first}) to ({last}) of {record['layer']}"
-            context = ["all" if x is None else f"{x[0]} + {x[1]}" for x in record["context"]]
             facts = [
-                ("theoretical", region_text(record["theoretical_region"])),
-                ("visible", region_text(record["visible_region"])),
-                ("context", " × ".join(context) + " samples before + after"),
+                ("theoretical", region_text(record["theoretical_region"], axes)),
+                ("visible", region_text(record["visible_region"], axes)),
+                ("context", _context_text(record["context"], axes)),
             ]
-        lines += ["", _title(title), facts_text(facts)]
+        lines += ["", _title(title), facts_text(in_words(facts, units))]
     return "\n".join([*lines, ""]) if lines else ""
 
 
-def _other_numbers(others: Sequence[Mapping[str, str]]) -> list[str]:
+def _context_text(context: Sequence[Sequence[int] | None], axes: Sequence[Axis]) -> str:
+    """Return what a block needs before and after its own cells, along each axis."""
+    if all(x is None for x in context):
+        return "the whole image"
+    texts = ["all" if x is None else f"{x[0]} + {x[1]}" for x in context]
+    ends = [distance_text(axes, [None if x is None else x[i] for x in context]) for i in (0, 1)]
+    distance = f" = {ends[0]} + {ends[1]}" if all(ends) else ""
+    return f"{' × '.join(texts)} pixels before + after{distance}"
+
+
+def _other_numbers(others: Sequence[Mapping[str, str]], units: Units) -> list[str]:
     if not others:
         return []
     facts = [(x["about"], f"{x['value']}: {x['reason']}") for x in others]
-    return ["", _title("another number elsewhere?"), facts_text(facts)]
+    return ["", _title("another number elsewhere?"), facts_text(in_words(facts, units))]
 
 
 def _closed_form_facts(axes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -282,7 +308,7 @@ class TerminalTables(TableWriter):
             text = analysis_text(analysis, contents.reference)
         else:
             text = unit_text(analysis, unit.layer, unit, contents.reference)
-        return text + _answers(contents.answers or {})
+        return text + _answers(contents.answers or {}, analysis)
 
 
 TABLES = TerminalTables()

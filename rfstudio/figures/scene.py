@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from rfstudio.core.network.physical import sized_text
+from rfstudio.core.network.sample_words import units_of_input
 from rfstudio.figures.style import FigureError
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def scene_of_view(
         numbers.append(f"holes {100 * unit.gridding:.3g} %")
     if None not in jump:
         numbers.append(f"jump {_by(dict.fromkeys(jump))} px")
+    words = units_of_input(unit.axes, len(unit.size))
+    numbers = [words.said(x) for x in numbers]
     axes = len(unit.size)
     if axes == 3:
         first, last = visible[0] if visible else (0, unit.size[0] - 1)

@@ -7,7 +7,8 @@ import pytest
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer, Residual
-from rfstudio.figures import FigureError, growth_of, render_growth
+from rfstudio.core.network.physical import Axis
+from rfstudio.figures import FigureError, draw_growth, growth_of, new_axes, render_growth
 
 
 def _conv(kernel_size: int, stride: int = 1) -> Layer:
@@ -48,3 +49,34 @@ def test_that_the_names_stand_in_the_legend_as_they_are() -> None:
 def test_that_another_ending_is_refused() -> None:
     with pytest.raises(FigureError, match=r"\.png, \.svg or \.pdf"):
         render_growth([], ".gif")
+
+
+def _measured(spacing: float, unit: str = "mm") -> Architecture:
+    axes = (Axis(unit=unit, spacing=spacing), Axis(unit=unit, spacing=2 * spacing))
+    return Architecture("scan", "", "", (32, 32), 1, (_conv(3), _conv(3)), input_axes=axes)
+
+
+def _axis_of(*networks: Architecture) -> str:
+    curves = [growth_of(str(i), analyze(x)) for i, x in enumerate(networks)]
+    axes = new_axes()
+    draw_growth(axes, curves)
+    return axes.get_ylabel()
+
+
+def test_that_networks_of_one_unit_are_compared_in_it() -> None:
+    curve = growth_of("scan", analyze(_measured(0.5)))
+    # 3 and 5 samples along the wider axis, whose samples are 1 mm apart; the input has 32.
+    assert (curve.sizes, curve.extents, curve.input_extent) == ((1, 3, 5)[1:], (3.0, 5.0), 32.0)
+    assert _axis_of(_measured(0.5), _measured(2)) == "theoretical field (mm)"
+    assert _axis_of(_measured(0.5), _measured(2, "ms")) == "theoretical field (px)"
+    signal = Architecture("signal", "", "", (64,), 1, (_conv(3),))
+    assert _axis_of(signal) == "theoretical field (samples)"
+    assert _axis_of(_measured(1), signal) == "theoretical field (px or samples)"
+
+
+def test_that_other_units_are_not_drawn_into_the_same_axes() -> None:
+    axes = new_axes()
+    draw_growth(axes, [growth_of("a", analyze(_measured(1)))])
+    draw_growth(axes, [growth_of("b", analyze(_measured(2)))])
+    with pytest.raises(FigureError, match="draw into other ones"):
+        draw_growth(axes, [growth_of("c", analyze(_measured(2, "ms")))])

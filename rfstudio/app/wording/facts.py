@@ -21,7 +21,7 @@ from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.registry import BY_NAME, IN_SHORT
-from rfstudio.core.network.physical import sized_text
+from rfstudio.core.network.physical import Axis, distance_text, extent_text, sized_text
 from rfstudio.formats.tables.answer_records import paths_facts, paths_record
 
 NO_PATH = "none: no path leads to it"
@@ -79,7 +79,7 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
         )
     yield Fact(
         "jump",
-        _steps(layer.jump, "px"),
+        _steps(layer.jump, "px", layer.axes),
         "Effective stride: distance between what two neighbouring units see, in pixels.\n"
         "The product of all strides so far; a fraction after upsampling.",
     )
@@ -185,7 +185,7 @@ def paths_facts_of(analysis: Analysis, layer: str) -> Iterator[Fact]:
     except RFStudioError as error:
         yield Fact("none", str(error), "")
         return
-    facts = paths_facts(record)
+    facts = paths_facts(record, analysis.axes)
     forks = [x for x in facts if x[0].startswith("from ")]
     for name, text in facts[: len(facts) - len(forks)]:
         word = name.partition(",")[0]
@@ -268,22 +268,29 @@ def cost_facts(layer: LayerAnalysis) -> Iterator[Fact]:
     yield Fact("MACs", macs, f"Multiply-adds for one image: {layer.macs:,}.")
 
 
-def erf_facts(metrics: Metrics) -> Iterator[Fact]:
-    """Yield the numbers of an effective receptive field, where it has them."""
+def erf_facts(metrics: Metrics, axes: Sequence[Axis] = ()) -> Iterator[Fact]:
+    """Yield the numbers of an effective receptive field, where it has them.
+
+    With axes its size is in their units, too.
+    """
     for metric in map(BY_NAME.__getitem__, IN_SHORT):
         value, brief = metric.value(metrics), metric.brief
         if brief is not None and metric.is_known(value):
-            yield Fact(brief.label, brief.text(value), brief.sentence or metric.sentence)
+            text = brief.text(value)
+            if metric.name == "luo_size" and (extent := extent_text(axes, (value,) * len(axes))):
+                text += f" = {extent}"
+            yield Fact(brief.label, text, brief.sentence or metric.sentence)
 
 
 def _sized(text: str, layer: LayerAnalysis, sizes: Sequence[float | None]) -> str:
     return NO_PATH if text == "none" else sized_text(text, layer.axes, sizes)
 
 
-def _steps(values: tuple[Any, ...], unit: str) -> str:
+def _steps(values: tuple[Any, ...], unit: str, axes: Sequence[Axis] = ()) -> str:
     if all(x is None for x in values):
         return "–"
-    return f"{signed(steps_text(values))} {unit}"
+    distance = distance_text(axes, [None if x is None else float(x) for x in values])
+    return f"{signed(steps_text(values))} {unit}" + (f" = {distance}" if distance else "")
 
 
 def _region(region: tuple[tuple[int, int], ...] | None) -> str:

@@ -33,10 +33,12 @@ from rfstudio.core.fields.reach import field_of
 from rfstudio.core.fields.recurrence import AllFields, all_fields
 from rfstudio.core.fields.remarks.diagnostics import Diagnostic, diagnose
 from rfstudio.core.fields.remarks.merge_remarks import Repairs
+from rfstudio.core.fields.remarks.scale import Scale
 from rfstudio.core.fields.unit_view import UnitView
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand, unchanged_by
 from rfstudio.core.network.physical import Axis
+from rfstudio.core.network.sample_words import Units, units_of_input, units_of_map
 from rfstudio.core.ops import NO_COSTS, Costs
 from rfstudio.core.shown import Shown, presenter
 
@@ -103,6 +105,13 @@ class Analysis(Shown):
         return () if self.reference else self.architecture.input_axes
 
     @property
+    def units(self) -> Units:
+        """The words for what fields are given in, such as pixels or samples."""
+        if self.reference:
+            return units_of_map(self.graph.nodes[self.reference].name)
+        return units_of_input(self.axes, len(self.input_size))
+
+    @property
     def reference_size(self) -> tuple[int, ...]:
         """Size of the map with respect to which fields are given."""
         return self.graph.nodes[self.reference].size
@@ -116,7 +125,10 @@ class Analysis(Shown):
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Remarks on layers, in the order of the network."""
         repairs = Repairs(self.architecture, self._tried)
-        found = diagnose(self.graph, self.fields, self.local, self.misfits, self.reference, repairs)
+        scale = Scale(self.units, self.axes, len(self.input_size))
+        found = diagnose(
+            self.graph, self.fields, self.local, self.misfits, self.reference, scale, repairs
+        )
         return (*self.remarks, *found)
 
     def _tried(self, architecture: Architecture) -> tuple[Graph, frozenset[int]]:

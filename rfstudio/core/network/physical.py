@@ -35,19 +35,23 @@ class Axis:
     def extent(self, size: float) -> float:
         """Return the extent of so many samples in a row: (size − 1) · spacing + window."""
         window = self.spacing if self.window is None else self.window
-        return (size - 1) * self.spacing + window if size > 0 else 0
+        if size <= 0:
+            return 0
+        # Without the last digits, which are those of binary fractions: 0.15, not 0.1500…02.
+        extent = (size - 1) * self.spacing + window
+        return float(f"{extent:.12g}") if isinstance(extent, float) else extent
 
 
-def samples_word(axes: Sequence[Axis]) -> str:
-    """Return what samples are called: pixels of an image, and of what nobody says more about."""
+def samples_word(axes: Sequence[Axis], count: int) -> str:
+    """Return what the samples of a map of so many axes are called; `axes` may be unknown."""
     units = {x.unit for x in axes}
     if "samples" in units:
         return "frames"  # of a spectrogram, whose extents are samples of the sound
     if "bp" in units:
         return "bases"
-    if len(axes) == 3:
+    if count == 3:
         return "voxels"
-    return "samples" if len(axes) == 1 or any(x.name for x in axes) else "px"
+    return "samples" if count == 1 or any(x.name for x in axes) else "px"
 
 
 def extents(axes: Sequence[Axis], sizes: Sequence[float | None]) -> tuple[float | None, ...]:
@@ -61,20 +65,28 @@ def extent_text(axes: Sequence[Axis], sizes: Sequence[float | None]) -> str:
     """Return sizes in the units of their axes, ``13.4×13.4 mm``; empty if they have none."""
     if not any(x.is_measured for x in axes):
         return ""
-    units = {x.unit if x.is_measured else samples_word(axes) for x in axes}
+    units = {x.unit if x.is_measured else samples_word(axes, len(axes)) for x in axes}
     texts = ["all" if x is None else f"{x:.4g}" for x in extents(axes, sizes)]
     if len(units) == 1:
         return f"{'×'.join(texts)} {units.pop()}".rstrip()
     found = [
         text
         if text == "all"
-        else f"{text} {axis.unit if axis.is_measured else samples_word(axes)}".rstrip()
+        else f"{text} {axis.unit if axis.is_measured else samples_word(axes, len(axes))}".rstrip()
         for axis, text in zip(axes, texts, strict=True)
     ]
     return " × ".join(found)
 
 
+def distance_text(axes: Sequence[Axis], steps: Sequence[float | None]) -> str:
+    """Return distances of so many samples in the units of their axes; empty if they have none."""
+    spans = [Axis(name=x.name, unit=x.unit, spacing=x.spacing, window=x.spacing) for x in axes]
+    if not any(x.is_measured for x in axes) or any(x is None for x in steps):
+        return ""
+    return extent_text(spans, steps)
+
+
 def sized_text(text: str, axes: Sequence[Axis], sizes: Sequence[float | None]) -> str:
     """Return a size with the word for samples, and in physical units: ``267 px = 13.4 mm``."""
     physical = extent_text(axes, sizes)
-    return f"{text} {samples_word(axes)}" + (f" = {physical}" if physical else "")
+    return f"{text} {samples_word(axes, len(sizes))}" + (f" = {physical}" if physical else "")

@@ -21,6 +21,7 @@ from rfstudio.core.network.physical import extent_text, extents
 if TYPE_CHECKING:
     from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
     from rfstudio.core.fields.local import LocalField
+    from rfstudio.core.network.physical import Axis
 
 Number: TypeAlias = int | float | Fraction
 
@@ -120,7 +121,7 @@ def analysis_table(layers: Iterable[LayerAnalysis], *, local: bool | None = None
     layers = list(layers)
     if local is None:
         local = any(any(x.is_global) and x.local is not None for x in layers)
-    measured = any(extent_text(x.axes, x.rf_size) for x in layers[:1])
+    measured = any(_extent_cell(x) for x in layers[:1])
     headers = (
         "layer",
         "op",
@@ -158,9 +159,14 @@ def analysis_table(layers: Iterable[LayerAnalysis], *, local: bool | None = None
 
 
 def _extent_cell(layer: LayerAnalysis) -> str:
-    if all(x is None for x in layer.rf_size) or field_text(layer) == "none":
+    if not any(x.is_measured for x in layer.axes):
+        return ""
+    if field_text(layer) == "none":
         return MISSING
-    return extent_text(layer.axes, layer.rf_size)
+    if not any(layer.is_global):
+        return extent_text(layer.axes, layer.rf_size)
+    local = layer.local
+    return MISSING if local is None else f"{extent_text(layer.axes, local.rf_size)} local"
 
 
 def analysis_csv(layers: Sequence[LayerAnalysis]) -> str:
@@ -188,7 +194,7 @@ def analysis_cells(layers: Sequence[LayerAnalysis]) -> tuple[list[str], list[lis
     headers += [f"{name}_{axis}" for name in (*_PER_AXIS, "local_rf_size") for axis in axes]
     headers.append("depth")
     if layers and layers[0].axes:
-        headers += [f"rf_extent_{axis}" for axis in axes]
+        headers += [f"{name}_{axis}" for name in ("rf_extent", "local_rf_extent") for axis in axes]
     rows = []
     for layer in layers:
         ranges = layer.rf_size_range
@@ -207,7 +213,12 @@ def analysis_cells(layers: Sequence[LayerAnalysis]) -> tuple[list[str], list[lis
             layer.local.rf_size if layer.local else [None] * len(axes),
         ):
             cells += values
-        rows.append([*cells, layer.depth, *(layer.rf_extent or ())])
+        if layer.axes:
+            near = layer.local.rf_size if layer.local else [None] * len(axes)
+            cells = [*cells, layer.depth, *(layer.rf_extent or ()), *extents(layer.axes, near)]
+        else:
+            cells.append(layer.depth)
+        rows.append(cells)
     return headers, rows
 
 
@@ -489,7 +500,7 @@ def layer_record(layer: LayerAnalysis) -> dict[str, Any]:
         "center": _plain(layer.center),
         "global": list(layer.is_global),
         "alignment": list(layer.alignment),
-        "local": local_record(layer.local),
+        "local": local_record(layer.local, layer.axes),
         "context": list(layer.context),
         "interior": _plain(layer.interior),
         "depth": layer.depth,
@@ -502,7 +513,7 @@ def layer_record(layer: LayerAnalysis) -> dict[str, Any]:
     }
 
 
-def local_record(local: LocalField | None) -> dict[str, Any] | None:
+def local_record(local: LocalField | None, axes: Sequence[Axis] = ()) -> dict[str, Any] | None:
     """Return a local field as JSON has it; null without one, and on an axis without one."""
     if local is None:
         return None
@@ -513,6 +524,7 @@ def local_record(local: LocalField | None) -> dict[str, Any] | None:
         "padding": _plain(local.padding),
         "center": _plain(local.center),
         "alignment": list(local.alignment),
+        **({"rf_extent": list(extents(axes, local.rf_size))} if axes else {}),
     }
 
 

@@ -59,8 +59,17 @@ def pixel_record(found: ProjectiveField) -> dict[str, object]:
     }
 
 
-def block_record(block: Block) -> dict[str, object]:
-    """Return what a run of units needs."""
+def block_record(block: Block, axes: Sequence[Axis] = ()) -> dict[str, object]:
+    """Return what a run of units needs; with axes also its extent and context in their units."""
+    region = block.theoretical_region
+    measured: dict[str, object] = {}
+    if axes:
+        sizes = [] if region is None else [last - first + 1 for first, last in region]
+        measured["theoretical_extent"] = extents(axes, sizes) if sizes else None
+        measured["context_distance"] = [
+            None if x is None else [round(n * axis.spacing, 9) for n in x]
+            for x, axis in zip(block.context, axes, strict=True)
+        ]
     return {
         "layer": block.layer,
         "first": list(block.first),
@@ -68,6 +77,7 @@ def block_record(block: Block) -> dict[str, object]:
         "theoretical_region": block.theoretical_region,
         "visible_region": block.visible_region,
         "context": block.context,
+        **measured,
     }
 
 
@@ -95,15 +105,26 @@ def other_numbers_record(others: Iterable[OtherNumber]) -> list[dict[str, str]]:
     return [{"about": x.about, "value": x.value, "reason": x.reason} for x in others]
 
 
-def paths_record(paths: Paths) -> dict[str, object]:
-    """Return paths by length and field, and the shares of branches; a null size is a whole axis."""
+def paths_record(paths: Paths, axes: Sequence[Axis] = ()) -> dict[str, object]:
+    """Return paths by length and field, and the shares of branches; a null size is a whole axis.
+
+    With axes the fields have an extent in their units, too.
+    """
+
+    def fields(groups: Sequence[PathGroup], axis: int) -> list[dict[str, object]]:
+        records = [_group(x, "size") for x in groups]
+        if axes:
+            for x, record in zip(groups, records, strict=True):
+                record["extent"] = None if x.value is None else axes[axis].extent(float(x.value))
+        return records
+
     return {
         "layer": paths.layer,
         "unit": list(paths.unit),
         "count": paths.count,
         "mean_length": round(paths.mean_length, 6),
         "lengths": [_group(x, "length") for x in paths.lengths],
-        "fields": [[_group(x, "size") for x in axis] for axis in paths.fields],
+        "fields": [fields(groups, axis) for axis, groups in enumerate(paths.fields)],
         "branches": [
             {
                 "source": x.source,
@@ -122,19 +143,27 @@ def _group(group: PathGroup, name: str) -> dict[str, object]:
     return {name: value, "count": group.count, "share": round(group.share, 9)}
 
 
-def paths_facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+def paths_facts(record: Mapping[str, Any], axes: Sequence[Axis] = ()) -> list[tuple[str, str]]:
     """Return the record of paths in words: pairs of a name and a text, most energy only."""
+
+    def seen(size: Any, axis: int) -> str:
+        if size is None:
+            return "all"
+        extent = extent_text(axes[axis : axis + 1], (float(Fraction(size)),))
+        return f"{size} px = {extent}" if extent else f"{size} px"
+
     lengths, fields = record["lengths"], record["fields"]
     amount = _amount(record["count"])
     facts = [("paths", f"{amount}, {record['mean_length']:.3g} layers long in the mean")]
     texts = [
-        f"{_share(x)} with {x['length']} layers ({_amount(x['count'])})" for x in _most(lengths)
+        f"{_share(x)} with {x['length']} {'layer' if x['length'] == 1 else 'layers'} "
+        f"({_amount(x['count'])})"
+        for x in _most(lengths)
     ]
     facts.append((_listed("lengths", lengths), ", ".join(texts)))
-    for axis in fields[:1] if all(x == fields[0] for x in fields) else fields:
-        seen = ["all" if x["size"] is None else f"{x['size']} px" for x in _most(axis)]
-        texts = [f"{_share(x)} see {y}" for x, y in zip(_most(axis), seen, strict=True)]
-        facts.append((_listed("fields", axis), ", ".join(texts)))
+    for axis, groups in enumerate(fields[:1] if all(x == fields[0] for x in fields) else fields):
+        texts = [f"{_share(x)} see {seen(x['size'], axis)}" for x in _most(groups)]
+        facts.append((_listed("fields", groups), ", ".join(texts)))
     by_source: dict[str, list[str]] = {}
     for x in record["branches"]:
         way = f"the skip to {x['reader']}" if x["skip"] else x["reader"]
@@ -283,10 +312,11 @@ def advice_facts(advice: Advice) -> list[tuple[str, str]]:
         for i in (0, 1)
     )
     physical = f" = {least} … {most}" if least else ""
+    word = samples_word(axes, len(advice.input_range))
     facts += [
         (
             "input range",
-            f"{' × '.join(ranges)} {samples_word(axes)}{physical} can be used by all layers",
+            f"{' × '.join(ranges)} {word}{physical} can be used by all layers",
         ),
         ("critical", _few(advice.critical)),
         ("border", _few(advice.border)),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rfstudio.core.network.physical import Axis, sized_text
+from rfstudio.core.network.physical import Axis, distance_text, sized_text
 from rfstudio.formats.tables.analysis_tables import (
     MINUS,
     MISSING,
@@ -19,6 +19,7 @@ from rfstudio.formats.tables.analysis_tables import (
 
 if TYPE_CHECKING:
     from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+    from rfstudio.core.network.sample_words import Units
 
 
 def totals_text(analysis: Analysis) -> str:
@@ -64,16 +65,19 @@ def _field_facts(layer: LayerAnalysis, reference: str) -> list[tuple[str, str]]:
 
 def _steps_facts(layer: LayerAnalysis) -> list[tuple[str, str]]:
     return [
-        ("jump", _steps(layer.jump, "px")),
+        ("jump", _steps(layer.jump, "px", layer.axes)),
         ("padding", _steps(layer.padding, "px")),
         ("centre", _steps(layer.center, "(of unit 0)")),
         ("alignment", alignment_text(layer)),
     ]
 
 
-def _steps(values: Sequence[Number | None], unit: str) -> str:
+def _steps(values: Sequence[Number | None], unit: str, axes: Sequence[Axis] = ()) -> str:
     text = steps_text(values)
-    return text if text == MISSING else f"{text} {unit}"
+    if text == MISSING:
+        return text
+    distance = distance_text(axes, [None if x is None else float(x) for x in values])
+    return f"{text} {unit}" + (f" = {distance}" if distance else "")
 
 
 def unit_facts(unit: UnitView) -> list[tuple[str, str]]:
@@ -99,13 +103,28 @@ def _local_facts(unit: UnitView) -> list[tuple[str, str]]:
     return [("local", region_text(unit.local_region, unit.axes))]
 
 
+def in_words(facts: Iterable[tuple[str, str]], units: Units) -> list[tuple[str, str]]:
+    """Return facts that are written for images in the words for what fields are given in."""
+    return [(name, units.said(text)) for name, text in facts]
+
+
+def units_text(units: Sequence[tuple[int, int]] | None) -> str:
+    """Return the first and last unit of a map along each axis, and how many there are."""
+    if units is None:
+        return "nothing"
+    return f"{_spans(units)}  ({sizes_text([b - a + 1 for a, b in units])} units)"
+
+
 def region_text(region: Sequence[tuple[int, int]] | None, axes: Sequence[Axis] = ()) -> str:
     """Return the first and last sample along each axis, and the size, in units of the axes too."""
     if region is None:
         return "nothing"
-    spans = " × ".join(f"{first}…{last}" for first, last in region).replace("-", MINUS)
     sizes = [last - first + 1 for first, last in region]
-    return f"{spans}  ({sized_text(sizes_text(sizes), axes, sizes)})"
+    return f"{_spans(region)}  ({sized_text(sizes_text(sizes), axes, sizes)})"
+
+
+def _spans(region: Sequence[tuple[int, int]]) -> str:
+    return " × ".join(f"{first}…{last}" for first, last in region).replace("-", MINUS)
 
 
 def count_text(number: int, noun: str) -> str:

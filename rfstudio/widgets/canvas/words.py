@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.app.wording.texts import short_name
-from rfstudio.app.wording.units import Units, units_of
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.network.physical import Axis, sized_text
+from rfstudio.core.network.sample_words import Units
 from rfstudio.widgets.canvas.shading import signal_value
 from rfstudio.widgets.canvas.sight import Sight
 
@@ -50,7 +50,7 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     if sight.trouble or view is None or view.theoretical_region is None:
         return who
     region, visible = view.theoretical_region, view.visible_region
-    units = units_of(sight.layer.analysis)
+    units = sight.layer.analysis.units
     is_global = all(sight.layer.analysis[sight.layer.layer].is_global)
     what = "whole input" if is_global else f"{RED}, {_sized(region, view.axes, units)}"
     near = view.local_region
@@ -98,7 +98,7 @@ def under_pointer(
     pixel = tuple(int(np.floor(x + 0.5)) for x in position)
     axes = ("z", "y", "x")[-len(size) :]
     words = [", ".join(f"{axis} {p}" for axis, p in zip(axes, pixel, strict=True))]
-    units = units_of(sight.layer.analysis)
+    units = sight.layer.analysis.units
     if not all(0 <= p < n for p, n in zip(pixel, size, strict=True)):
         is_padding = _is_in(pixel, sight)
         words.append(

@@ -24,9 +24,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.texts import field_text, short_name, steps_text
-from rfstudio.app.wording.units import units_of
 from rfstudio.core.fields.analysis import Analysis, analyze
-from rfstudio.core.network.physical import samples_word
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Spot, Values
 from rfstudio.widgets.charts.erf_sizes import ErfSizes
@@ -46,9 +44,7 @@ _ERF = (6.0, 2.5)
 def _counted(analysis: Analysis) -> str:
     """Return what sizes are counted in, with the physical distance if it is one for all axes."""
     axes = analysis.axes
-    many = units_of(analysis).many
-    if axes and samples_word(axes) != "px":
-        many = samples_word(axes)
+    many = analysis.units.many
     if len(set(axes)) != 1 or not axes[0].is_measured:
         return many
     return f"{many}, {axes[0].spacing:g} {axes[0].unit}".rstrip() + " apart"

@@ -19,10 +19,10 @@ from rfstudio.app.effective.pins import LETTERS, Pins
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
-from rfstudio.app.wording.units import PIXELS, Units, units_of
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.metrics.gaussian_fit import GaussianFit, fit_gaussian
+from rfstudio.core.network.sample_words import PIXELS, Units
 from rfstudio.widgets.canvas.colours import ERF, LOCAL, PIN, PIN_DASHES, SERIES, THEORETICAL
 from rfstudio.widgets.canvas.unit_grid import grid_of
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values
@@ -241,7 +241,7 @@ class ProfileChart(QWidget):
         self._say("")
         centre = grid_of(analysis, layer).centre(unit)
         beside = None if expected is None else expected.map
-        units, sigmas = units_of(analysis), shown.field.metrics.sigma
+        units, sigmas = analysis.units, shown.field.metrics.sigma
         for axis, plot in enumerate(self._plots):
             plot.show_units(units, None if sigmas is None else sigmas[axis])
             plot.show_range(*_range(analysis, layer, axis))

@@ -28,7 +28,6 @@ from rfstudio.app.effective.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.app.files.erf_export import ErfExport
-from rfstudio.app.wording.units import units_of
 from rfstudio.widgets.parts.text_button import text_button
 
 _LATER = 120
@@ -150,7 +149,7 @@ class NumbersPanel(QWidget):
         self._is_stale = False
         self.table.setEnabled(True)
         shown = self._shown = self._view.shown
-        units = units_of(shown.analysis)
+        units = shown.analysis.units
         self.numbers.show_rows(
             tuple(x._replace(unit=units.said(x.unit), meaning=units.said(x.meaning)) for x in rows)
         )

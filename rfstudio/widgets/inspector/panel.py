@@ -29,7 +29,7 @@ from rfstudio.app.wording.facts import (
     unit_facts,
 )
 from rfstudio.app.wording.texts import item_text
-from rfstudio.app.wording.units import in_units, units_of
+from rfstudio.app.wording.units import in_units
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.inspector.fold import Fold
 from rfstudio.widgets.inspector.form import ItemForm
@@ -119,7 +119,7 @@ class Inspector(QScrollArea):
         self.title.setText(chosen.layer)
         self.title.setToolTip(chosen.layer)
         self.subtitle.setText(self._describe())
-        units = units_of(shown.analysis)
+        units = shown.analysis.units
         self.field.show_facts(in_units((*layer_facts(layer), *place_facts(layer)), units))
         if before is None or not before.is_of(shown):  # another unit changes nothing in them
             title = f"{chosen.layer}, with its numbers"
@@ -165,7 +165,7 @@ class Inspector(QScrollArea):
         title = f"Effective field, {field.label}"
         first, dot, rest = field.note.partition(". ")
         note = f"{first}. Hover here for more reasons." if rest else first + dot
-        facts = in_units(erf_facts(field.metrics), units_of(shown.analysis))
+        facts = in_units(erf_facts(field.metrics, shown.analysis.axes), shown.analysis.units)
         self._fill_effective(title, facts, note, field.note)
 
     def _fill_effective(

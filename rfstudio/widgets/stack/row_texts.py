@@ -16,7 +16,6 @@ from rfstudio.app.wording.texts import (
     sizes_text,
     steps_text,
 )
-from rfstudio.app.wording.units import units_of
 from rfstudio.core.fields.analysis import LayerAnalysis
 from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
 from rfstudio.widgets.stack.rows import Row
@@ -95,7 +94,7 @@ class RowTexts:
         if layer is not None:
             lines.append(
                 f"map {sizes_text(layer.output_size)}, {layer.channels} channels; "
-                + units_of(self._session.analysis).said(
+                + self._session.analysis.units.said(
                     f"field {field_with_local_text(layer)} px, jump {steps_text(layer.jump)} px"
                 )
             )

@@ -20,12 +20,16 @@ from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.formats.tables.analysis_tables import (
     analysis_csv,
     analysis_json,
+    analysis_record,
     analysis_table,
     comparison_table,
 )
 from rfstudio.formats.tables.answer_records import (
     advice_facts,
+    block_record,
     levels_table,
+    paths_facts,
+    paths_record,
     proposals_table,
     tiles_facts,
     tiles_record,
@@ -123,6 +127,47 @@ def test_that_networks_without_units_are_as_before() -> None:
     assert "extent" not in comparison_table({"a": analysis}).headers
 
 
+GATED = """\
+format: 1
+input: {size: [64, 64], channels: 1, axes: [{unit: mm, spacing: 0.05}, {unit: mm, spacing: 0.1}]}
+layers:
+  - conv: {name: a, kernel_size: 3, stride: 2, padding: 1, out_channels: 8}
+  - conv: {name: b, kernel_size: 3, stride: 2, padding: 1}
+  - squeeze_excite: {name: se, reduction: 4}
+  - conv: {name: c, kernel_size: 3, padding: 1}
+"""
+
+
+def test_that_a_local_field_has_its_extent_everywhere() -> None:
+    # 3 + 2·2 + 2·4 = 15 samples: 0.75 × 1.5 mm.
+    analysis = analyze(read_yaml(GATED))
+    table = analysis_table(analysis.layers)
+    assert table.rows[-1][table.headers.index("extent")] == "0.75×1.5 mm local"
+    assert analysis_record(analysis)["layers"][-1]["local"]["rf_extent"] == [0.75, 1.5]
+    rows = list(csv.DictReader(io.StringIO(analysis_csv(analysis.layers))))
+    assert (rows[-1]["local_rf_extent_y"], rows[-1]["rf_extent_y"]) == ("0.75", "")
+    (remark,) = analysis.diagnostics
+    assert "7×7 pixels (0.35×0.7 mm)" in remark.message
+    facts = {x.label: x.text for x in layer_facts(analysis["c"])}
+    assert facts["local"] == "15×15 px = 0.75×1.5 mm"
+    assert facts["jump"] == "4 px = 0.2×0.4 mm"
+    text = unit_text(analysis, "c", analysis.unit("c", (8, 8)), "input")
+    assert "25…39 × 25…39  (15×15 px = 0.75×1.5 mm)" in text
+
+
+def test_that_paths_and_blocks_have_their_extent() -> None:
+    analysis = analyze(read_yaml(GATED))
+    paths = paths_record(rfstudio.path_shares(analysis, "b"), analysis.axes)
+    assert json.loads(json.dumps(paths))["fields"][1] == [
+        {"size": 7, "count": 1, "share": 1.0, "extent": 0.7}
+    ]
+    assert "100 % see 7 px = 0.35 mm" in [text for _, text in paths_facts(paths, analysis.axes)]
+    # Units 0 to 3 of b, 4 pixels apart, 3 pixels of padding: from −3 to 4·3 + 3.
+    block = block_record(analysis.block("b", (0, 0), (3, 3)), analysis.axes)
+    assert block["theoretical_extent"] == (0.95, 1.9)
+    assert block["context_distance"] == [[0.15, 0.0], [0.3, 0.0]]
+
+
 @pytest.mark.parametrize(
     ("axes", "sizes", "text"),
     [
@@ -134,7 +179,8 @@ def test_that_networks_without_units_are_as_before() -> None:
         ((Axis(), Axis()), (3, 4), "3 px"),
         ((Axis(unit="mm"),) * 3, (1, 2, 3), "3 voxels = 1×2×3 mm"),
         ((Axis(unit="samples", spacing=320, window=1024),), (3,), "3 frames = 1664 samples"),
-        ((), (), "3 px"),
+        ((), (3, 3), "3 px"),
+        ((), (3,), "3 samples"),
     ],
 )
 def test_that_sizes_are_said_in_units(

@@ -11,7 +11,7 @@ import pytest
 
 from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.wording.facts import erf_facts
-from rfstudio.app.wording.units import in_units, units_of
+from rfstudio.app.wording.units import in_units
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.figures import FigureStyle
 from rfstudio.widgets.window.main_window import MainWindow
@@ -47,7 +47,7 @@ class Bench:
         assert field.name in window.canvas.caption.text()
         label = window.inspector.effective._title.text().removeprefix("Effective field, ")
         assert label == field.label
-        units = units_of(studio.analysis.analysis)
+        units = studio.analysis.analysis.units
         facts = {x.label: x.text for x in in_units(erf_facts(field.metrics), units)}
         assert window.inspector.effective.texts() == facts
         window.tabs.setCurrentWidget(window.profile)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from math import prod
 
 import numpy as np
 
 from rfstudio.core import ops
-from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Window
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
 from rfstudio.core.axes.axis_set import AxisSet, union
 from rfstudio.core.axes.unit_intervals import Track
 from rfstudio.core.errors import TooLargeError
@@ -16,7 +17,9 @@ from rfstudio.core.fields.backtrace import read_by, read_by_all
 from rfstudio.core.fields.field import BEYOND, MAX_TRACKS, MAX_UNITS, AxisField, MergeMisfit
 from rfstudio.core.fields.reach import cut_off
 from rfstudio.core.fields.remarks.merge_remarks import Repairs, misalignments
+from rfstudio.core.fields.remarks.misalignment import dominators
 from rfstudio.core.fields.remarks.remark import AXIS_NAMES, Diagnostic
+from rfstudio.core.fields.remarks.scale import Scale
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Context
 from rfstudio.core.ops.geometry import MAX_SIDE
@@ -33,6 +36,7 @@ def diagnose(
     local: Sequence[tuple[AxisField, ...]],
     misfits: Sequence[MergeMisfit],
     reference: int,
+    scale: Scale,
     repairs: Repairs | None = None,
 ) -> tuple[Diagnostic, ...]:
     """Return all remarks on a network, in the order of its layers.
@@ -49,6 +53,8 @@ def diagnose(
         Merges whose branches do not align.
     reference
         Index of the node with respect to which fields are given.
+    scale
+        What sizes are given in.
     repairs
         How changed documents are tried; None: remedies are not looked for.
     """
@@ -57,20 +63,20 @@ def diagnose(
         index = graph.paths.get(fault.node, 0)
         found.append((index, Diagnostic(fault.node, fault.code, fault.message, "error")))
     found += _without_field(graph, reference)
-    found += misalignments(graph, local, misfits, reference, repairs)
-    blind_by_rules: dict[int, int] = {}
-    found += _beyond_counting(graph, fields, local)
+    found += misalignments(graph, local, misfits, reference, scale, repairs)
+    blind: dict[int, int] = {}
+    found += _beyond_counting(graph, fields, local, scale)
     found += _sampled_ranges(graph, fields, local)
     for node in graph.nodes[1:]:
         assert node.op is not None
         if node.op.context not in _SILENT:
-            found += [(node.index, x) for x in _of_layer(node, fields, local, blind_by_rules)]
+            found += [(node.index, x) for x in _of_layer(node, fields, local, blind, scale)]
     if not graph.faults:
-        found += _larger_than_input(graph, fields, reference)
+        found += _larger_than_input(graph, fields, reference, scale)
         if _is_quickly_walked(graph):
             # Remarks are not worth the time and memory that a longer walk back may take.
-            found += _holes(graph, fields, reference)
-            found += _dead_pixels(graph, reference)
+            found += _holes(graph, fields, reference, scale)
+            found += _dead_pixels(graph, reference, scale)
     return tuple(x for _, x in sorted(found, key=lambda pair: pair[0]))
 
 
@@ -136,6 +142,7 @@ def _beyond_counting(
     graph: Graph,
     fields: Sequence[tuple[AxisField, ...]],
     local: Sequence[tuple[AxisField, ...]],
+    scale: Scale,
 ) -> Iterator[tuple[int, Diagnostic]]:
     """Remark on the first layer whose field reaches further than is counted."""
     for node in graph.nodes[1:]:
@@ -146,9 +153,9 @@ def _beyond_counting(
                     node.name,
                     "field_too_large",
                     f"from '{node.name}' on the field is too large to compute: it reaches "
-                    f"further than 10^17 pixels, or joins more than {MAX_TRACKS} branches of "
-                    "different strides; use smaller strides, kernels and dilations, and the same "
-                    "product of strides in all branches.",
+                    f"further than 10^17 {scale.units.many}, or joins more than {MAX_TRACKS} "
+                    "branches of different strides; use smaller strides, kernels and dilations, "
+                    "and the same product of strides in all branches.",
                 ),
             )
             return
@@ -159,6 +166,7 @@ def _of_layer(
     fields: Sequence[tuple[AxisField, ...]],
     local: Sequence[tuple[AxisField, ...]],
     blind_by_rules: dict[int, int],
+    scale: Scale,
 ) -> Iterator[Diagnostic]:
     op = node.op
     if isinstance(op, ops.Custom):
@@ -168,13 +176,7 @@ def _of_layer(
         if after is not before and any(
             y.whole and not x.whole and x.tracks for x, y in zip(before, after, strict=True)
         ):
-            yield Diagnostic(
-                node.name,
-                "global_op",
-                f"'{node.name}' reads its whole input map: each unit here and after it sees the "
-                f"whole image. {_locally(node, local[node.index])}",
-                "note",
-            )
+            yield _global(node, after, local[node.index], scale)
         if op is not None and op.context in _MAY_MISS and not isinstance(op, ops.FurtherInput):
             # The copies of a repeat share their rules.
             blind = blind_by_rules.get(id(node.rules))
@@ -191,11 +193,27 @@ def _of_layer(
                 )
 
 
-def _locally(node: Node, local: tuple[AxisField, ...]) -> str:
+def _global(
+    node: Node, field: tuple[AxisField, ...], local: tuple[AxisField, ...], scale: Scale
+) -> Diagnostic:
+    whole = [axis for axis, rule in enumerate(node.rules) if type(rule) is Whole]
+    read = "" if len(whole) == len(node.rules) else f" along {scale.along(whole)}"
+    seen = [axis for axis, x in enumerate(field) if x.whole]
+    shown = "" if len(seen) == len(field) else f" along {scale.along(seen)}"
+    return Diagnostic(
+        node.name,
+        "global_op",
+        f"'{node.name}' reads its whole input map{read}: each unit here and after it sees the "
+        f"whole {scale.units.whole}{shown}. {_locally(node, local, scale)}",
+        "note",
+    )
+
+
+def _locally(node: Node, local: tuple[AxisField, ...], scale: Scale) -> str:
     sizes = [x.size_range(n) for x, n in zip(local, node.size, strict=True)]
     if all(x is None for x in sizes):
         return "It leaves no positions: along this path there is no local field any more."
-    words = "×".join("all" if x is None else str(x[1]) for x in sizes)
+    words = scale.sizes([None if x is None else x[1] for x in sizes])
     return f"The local field, as if it read one position, is {words}."
 
 
@@ -297,7 +315,7 @@ def sum_of_floors(count: int, divisor: int, step: int, start: int) -> int:
 
 
 def _larger_than_input(
-    graph: Graph, fields: Sequence[tuple[AxisField, ...]], reference: int
+    graph: Graph, fields: Sequence[tuple[AxisField, ...]], reference: int, scale: Scale
 ) -> Iterator[tuple[int, Diagnostic]]:
     """Remark on the first layer whose field is larger than the map that it is given for."""
     sizes = graph.nodes[reference].size
@@ -307,57 +325,100 @@ def _larger_than_input(
         if field is seen:
             continue
         seen = field
-        for x, n, units in zip(field, sizes, node.size, strict=True):
-            found = x.size_range(units)
+        for axis, (x, n) in enumerate(zip(field, sizes, strict=True)):
+            found = x.size_range(node.size[axis])
             if found is not None and found[1] > n:
+                same = [i for i, y in enumerate(field) if y == x and sizes[i] == n]
+                beyond = (
+                    "units there see padding as well, and border units see less of it"
+                    if any(_pads(y.rules[axis]) for y in graph.nodes[1 : node.index + 1])
+                    else "units there would see more than there is"
+                )
                 yield (
                     node.index,
                     Diagnostic(
                         node.name,
                         "larger_than_input",
-                        f"from '{node.name}' on the receptive field, "
-                        f"{found[1]} {_samples(reference)}, is larger "
-                        f"than {_map(graph, reference)}, {n}: units there see padding as well, and "
-                        "border units see less of it. A larger input would show more.",
+                        f"from '{node.name}' on the receptive field along {scale.along(same)}, "
+                        f"{scale.length(found[1], axis)}, is larger than "
+                        f"{_map(graph, reference)}, {n}: {beyond}. A larger input would show more.",
                         "note",
                     ),
                 )
                 return
 
 
+def _pads(rule: AxisRule) -> bool:
+    """Whether windows read beyond their map along an axis."""
+    if not isinstance(rule, Window):
+        return False
+    end = (rule.n_out - 1) * rule.stride - rule.before + rule.dilation * (rule.kernel - 1)
+    return rule.before > 0 or end >= rule.n_read
+
+
 def _map(graph: Graph, reference: int) -> str:
     return f"the map of '{graph.nodes[reference].name}'" if reference else "the input"
 
 
-def _samples(reference: int) -> str:
-    return "samples" if reference else "pixels"
-
-
-def _dead_pixels(graph: Graph, reference: int) -> Iterator[tuple[int, Diagnostic]]:
+def _dead_pixels(graph: Graph, reference: int, scale: Scale) -> Iterator[tuple[int, Diagnostic]]:
     last = graph.nodes[-1]
     if last.index == reference or 0 in last.size:
         return
     sizes = graph.nodes[reference].size
+
+    def unread(index: int) -> int:
+        return prod(sizes) - read_by_all(graph, index, reference).count
+
     try:
-        dead = prod(sizes) - read_by_all(graph, last.index, reference).count
+        dead = unread(last.index)
+        if not dead:
+            return
+        # Layers that are on all paths read no more than those before them.
+        above = dominators(graph, reference)
+        way = [last.index]
+        while way[-1] != above[way[-1]]:
+            way.append(above[way[-1]])
+        way.reverse()
+        place = bisect_left(way, 1, key=unread)
     except TooLargeError:
         return  # a remark is not worth the work
-    if dead:
-        yield (
-            last.index,
-            Diagnostic(
-                last.name,
-                "dead_pixels",
-                f"{dead} of {prod(sizes)} {_samples(reference)} of "
-                f"{_map(graph, reference)} reach no unit of the last layer '{last.name}': "
-                "windows with a stride larger than their kernel, crops, or rows left over at the "
-                "end skip them.",
-            ),
-        )
+    first = graph.nodes[way[place]]
+    alone = way[max(place - 1, 0)] in first.inputs
+    yield (
+        last.index,
+        Diagnostic(
+            last.name,
+            "dead_pixels",
+            f"{dead} of {prod(sizes)} {scale.units.many} of "
+            f"{_map(graph, reference)} reach no unit of the last layer '{last.name}', the first "
+            f"of them already {'at' if alone else 'before'} '{first.name}': "
+            f"{_skipped(first) if alone else _SKIPPED}.",
+        ),
+    )
+
+
+_SKIPPED = (
+    "windows with a stride larger than their kernel, crops, or rows left over at the end skip them"
+)
+
+
+def _skipped(node: Node) -> str:
+    """Return how a layer leaves out samples of its map, as far as it is a window."""
+    rules = node.rules
+    if not all(isinstance(x, Window) for x in rules):
+        return _SKIPPED
+    windows = [x for x in rules if isinstance(x, Window)]
+    if any(x.before < 0 or x.cropped for x in windows):
+        return "it cuts them off"
+    if any(x.stride > x.dilation * (x.kernel - 1) + 1 for x in windows):
+        return "its stride is larger than its kernel, so that it skips them"
+    if any(x.dilation > 1 for x in windows):
+        return _SKIPPED
+    return "its last window ends before the map does, so that rows are left over"
 
 
 def _holes(
-    graph: Graph, fields: Sequence[tuple[AxisField, ...]], reference: int
+    graph: Graph, fields: Sequence[tuple[AxisField, ...]], reference: int, scale: Scale
 ) -> Iterator[tuple[int, Diagnostic]]:
     """Remark on layers where holes in the support begin.
 
@@ -392,8 +453,8 @@ def _holes(
                 Diagnostic(
                     node.name,
                     "holes",
-                    f"the support of a unit of '{node.name}' has holes: {share:.0%} of the pixels "
-                    "along an axis of its region are never read (gridding).",
+                    f"the support of a unit of '{node.name}' has holes: {share:.0%} of the "
+                    f"{scale.units.many} along an axis of its region are never read (gridding).",
                 ),
             )
 

@@ -21,9 +21,11 @@ from rfstudio.core.fields.remarks.misalignment import (
     remedy_of,
     spread_of,
 )
-from rfstudio.core.fields.remarks.remark import AXIS_NAMES, Diagnostic, Remedy
+from rfstudio.core.fields.remarks.remark import Diagnostic, Remedy
+from rfstudio.core.fields.remarks.scale import Scale
 from rfstudio.core.network.architecture import Architecture, Location
-from rfstudio.core.network.graph import Graph
+from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.network.sample_words import Units
 
 MAX_SEARCHES = 4
 """Merges of one network for which remedies are tried after an edit."""
@@ -82,6 +84,7 @@ def misalignments(
     local: Sequence[Fields],
     misfits: Sequence[MergeMisfit],
     reference: int,
+    scale: Scale,
     repairs: Repairs | None,
 ) -> Iterator[tuple[int, Diagnostic]]:
     """Yield a remark on each merge that does not align, with its index.
@@ -91,7 +94,7 @@ def misalignments(
     others, at the merge where the distance is largest; it has them as its members.
     """
     by_reason: dict[str, list[_Note]] = {}
-    for note in _each(graph, local, misfits, reference, repairs):
+    for note in _each(graph, local, misfits, reference, scale, repairs):
         by_reason.setdefault(note.reason or str(note.index), []).append(note)
     found = [x for notes in by_reason.values() for x in _grouped(notes)]
     yield from sorted(found, key=lambda x: x[0])
@@ -140,6 +143,7 @@ def _each(
     local: Sequence[Fields],
     misfits: Sequence[MergeMisfit],
     reference: int,
+    scale: Scale,
     repairs: Repairs | None,
 ) -> Iterator[_Note]:
     """Yield a remark on each merge that does not align."""
@@ -161,12 +165,12 @@ def _each(
         if cause.reason == "inherited" and started:
             continue
         if worst.alignment is Alignment.STRIDE_MISMATCH:
-            yield _Note(misfit.index, _strides(graph, misfit, worst))
+            yield _Note(misfit.index, _strides(graph, misfit, worst, scale))
             continue
         remedy = None
         if cause.reason == "constant" and repairs is not None and not graph.faults:
             remedy = repairs.find(graph, misfit.index, fork, bad)
-        yield _offset(graph, local, misfit, worst, cause, remedy)
+        yield _offset(graph, local, misfit, worst, cause, remedy, fork, scale)
 
 
 def _not_looked_at(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
@@ -178,15 +182,15 @@ def _not_looked_at(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
     return Diagnostic(name, "too_many_misfits", message, "note")
 
 
-def _strides(graph: Graph, misfit: MergeMisfit, worst: Misfit) -> Diagnostic:
+def _strides(graph: Graph, misfit: MergeMisfit, worst: Misfit, scale: Scale) -> Diagnostic:
     node = graph.nodes[misfit.index]
     a, b = (graph.nodes[node.inputs[x]].name for x in worst.branches)
     return Diagnostic(
         node.name,
         "stride_mismatch",
-        f"'{node.name}' joins branches of different stride along {_axes(graph, misfit)}: '{a}' "
-        f"has a jump of {worst.jumps[0]}, '{b}' of {worst.jumps[1]}; size and place of the field "
-        "depend on the unit.",
+        f"'{node.name}' joins branches of different stride along "
+        f"{scale.along(misfit.by_axis)}: '{a}' has a jump of {worst.jumps[0]}, "
+        f"'{b}' of {worst.jumps[1]}; size and place of the field depend on the unit.",
     )
 
 
@@ -197,16 +201,22 @@ def _offset(
     worst: Misfit,
     cause: Cause,
     remedy: Remedy | None,
+    fork: int,
+    scale: Scale,
 ) -> _Note:
     node = graph.nodes[misfit.index]
     axis = next(x for x, y in misfit.by_axis.items() if y is worst)
     a, b = (node.inputs[x] for x in worst.branches)
-    spread = spread_of(local[a][axis], local[b][axis]) or Spread(
-        worst.offset, worst.offset, worst.drift
-    )
+    spread = spread_of(local[a][axis], local[b][axis])
+    if cause.reason == "alternating" and spread is not None and spread.least == spread.greatest:
+        # The largest offset is a constant one: it is another branch that the remark is about.
+        a, b, spread = _most_varying(local, node, axis, (a, b, spread))
+    if spread is None:
+        spread = Spread(worst.offset, worst.offset, worst.drift)
+    distance = _distance(spread, scale.units)
     what = (
-        f"'{node.name}' joins branches whose centres are {_distance(spread)} along "
-        f"{_axes(graph, misfit)}: '{graph.nodes[a].name}' and '{graph.nodes[b].name}'."
+        f"'{node.name}' joins branches whose centres are {distance} along "
+        f"{scale.along(misfit.by_axis)}: '{graph.nodes[a].name}' and '{graph.nodes[b].name}'."
     )
     if remedy is not None:
         message = f"{what} Tried, and it aligns them without changing a size: {remedy.text}."
@@ -215,25 +225,41 @@ def _offset(
     why = _WHY.get(cause.reason, "")
     if cause.earlier is not None:
         why = f"It comes from '{graph.nodes[cause.earlier].name}' before it."
+    elif cause.reason == "inherited":
+        why = (
+            f"It comes from '{graph.nodes[fork].name}', at which the branches part: its field "
+            "depends on the phase of the unit."
+        )
     note = Diagnostic(node.name, "centre_offset", f"{what} {why}", "note")
     if cause.earlier is not None:
         why = "It comes from merges before them."
-    return _Note(misfit.index, note, cause.reason, why, worst.offset, _distance(spread))
+    elif cause.reason == "inherited":
+        why = _WHY["inherited"]
+    return _Note(misfit.index, note, cause.reason, why, worst.offset, distance)
 
 
-def _axes(graph: Graph, misfit: MergeMisfit) -> str:
-    names = AXIS_NAMES[len(graph.nodes[misfit.index].size)]
-    return " and ".join(names[x] for x in misfit.by_axis)
+def _most_varying(
+    local: Sequence[Fields], node: Node, axis: int, pair: tuple[int, int, Spread]
+) -> tuple[int, int, Spread]:
+    """Return the first branch and the one whose distance from it varies most over units."""
+    best, first = pair, node.inputs[0]
+    for other in node.inputs[1:]:
+        if not local[first][axis].tracks or not local[other][axis].tracks:
+            continue
+        spread = spread_of(local[first][axis], local[other][axis])
+        if spread and spread.greatest - spread.least > best[2].greatest - best[2].least:
+            best = (first, other, spread)
+    return best
 
 
-def _distance(spread: Spread) -> str:
+def _distance(spread: Spread, units: Units) -> str:
     least, greatest, mean = spread
     if least == greatest:
-        return f"{_pixels(abs(least))} apart"
+        return f"{_amount(abs(least), units)} apart"
     # Which of the two comes first has no meaning to a reader: the larger side is the positive one.
     if -least > greatest:
         least, greatest, mean = -greatest, -least, -mean
-    return f"{_number(least)} to {_pixels(greatest)} apart, {_number(mean)} on average,"
+    return f"{_number(least)} to {_amount(greatest, units)} apart, {_number(mean)} on average,"
 
 
 def _number(value: Fraction) -> str:
@@ -241,5 +267,5 @@ def _number(value: Fraction) -> str:
     return text.replace("-", "−")
 
 
-def _pixels(value: Fraction) -> str:
-    return "1 pixel" if value == 1 else f"{_number(value)} pixels"
+def _amount(value: Fraction, units: Units) -> str:
+    return f"{_number(value)} {units.one if value == 1 else units.many}"

@@ -8,6 +8,7 @@ from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.fields.remarks.diagnostics import Diagnostic
 from rfstudio.core.network.architecture import Architecture, Branch, Layer, Parallel
+from rfstudio.core.network.physical import Axis
 
 
 def _remarks(*items, size=(64, 64), **options) -> dict[str, Diagnostic]:
@@ -130,3 +131,33 @@ def test_that_every_fault_of_a_document_is_a_remark_and_nothing_is_refused() -> 
     assert len(analysis.layers) == 6
     for layer in analysis.layers:
         assert analysis.unit(layer.name).support_count >= 0
+
+
+def test_that_remarks_on_a_signal_speak_of_samples_and_its_axes() -> None:
+    layers = tuple(_conv(5, 1, 2, name=f"conv{i}") for i in range(6))
+    time = Axis(name="time", unit="ms", spacing=0.5)
+    network = Architecture("signal", "", "", (16,), 3, layers, input_axes=(time,))
+    (remark,) = analyze(network).diagnostics
+    # 1 + 4 · 4 samples, half a millisecond each.
+    assert "along time, 17 samples (8.5 ms), is larger than the input, 16" in remark.message
+    assert "pixel" not in remark.message
+
+
+def test_that_nothing_is_said_of_padding_where_there_is_none() -> None:
+    windows = [Layer(ops.WindowAttention(window_size=4, heads=1, shift=x)) for x in (0, 2)]
+    remark = _remarks(*windows * 4, size=(8, 8))["larger_than_input"]
+    assert "padding" not in remark.message
+
+
+def test_that_an_operation_over_one_axis_is_said_to_read_that_one() -> None:
+    bidirectional = ops.Recurrent(kind="lstm", hidden=4, axis=1, bidirectional=True)
+    remark = _remarks(_conv(), Layer(bidirectional, "lstm"))["global_op"]
+    assert "its whole input map along x" in remark.message
+    assert "is 3×3 pixels" in remark.message
+
+
+def test_that_the_first_layer_that_skips_pixels_is_named() -> None:
+    # Windows of 3 at a stride of 2 on 64 pixels end at 62: one row and one column are left over.
+    remark = _remarks(_conv(3, 2, 0, name="down"), _conv(name="last"))["dead_pixels"]
+    assert "127 of 4096 pixels" in remark.message  # 64² − 63², and the last reads all it can
+    assert "already at 'down': its last window ends before the map does" in remark.message
