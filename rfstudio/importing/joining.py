@@ -50,7 +50,7 @@ class Joining(Windows):
         return self._cat_channels(views, place)
 
     def _cat_channels(self, views: Sequence[View], place: int) -> View:
-        views = [self.maps.settled(x) for x in views]
+        views = [self.maps.in_order(self.maps.settled(x)) for x in views]
         # Set the joined dimension aside, so that the others meet as in a sum.
         bare = [
             replace(x, dims=tuple(Dim() if i == place else d for i, d in enumerate(x.dims)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from rfstudio.core import ops
 from rfstudio.core.errors import OpError
 from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import axis_rules
-from rfstudio.importing.layout import View, with_channels
+from rfstudio.importing.layout import CHANNEL, Digit, View, numbered, with_channels
 from rfstudio.importing.records import Record, Scope
 from rfstudio.importing.report import Remark, Sort
 
@@ -54,6 +55,7 @@ class Layers:
         self.record = Record("input", "", ())
         self._splits: dict[tuple[int, int, int], int] = {}
         self._cut_in: dict[tuple[int, int, int], Scope] = {}
+        self._ordered_in: dict[int, Scope] = {}
 
     @property
     def axes(self) -> int:
@@ -175,6 +177,39 @@ class Layers:
             self._splits[key] = split
         return replace(view, node=split, start=0, dims=with_channels(view.dims))
 
+    def in_order(self, view: View) -> View:
+        """Return a view whose channels come in the order of its map, which may be a shuffled one.
+
+        A shuffle by `view` and `transpose` is bookkeeping until something depends on the order:
+        weights for each channel, or a slice of them.  Other orders stay as they are.
+        """
+        digits = [x for dim in view.dims for x in dim.digits if x.axis == CHANNEL]
+        if view.start or view.channels != self.nodes[view.node].channels:
+            return view
+        groups = _groups_of_shuffle(digits)
+        if groups is None:
+            return view
+        key = (view.node, -1, groups)
+        node = self._splits.get(key)
+        if node is None:
+            node = self.add(ops.ChannelShuffle(groups=groups), [view.node])
+            self.nodes[node].scope = self._scope_of_order(view.node)
+            self._splits[key] = node
+        return replace(view, node=node, dims=numbered(view.dims, CHANNEL))
+
+    def note_order(self, view: View) -> None:
+        """Note that the order of channels may change in the current module."""
+        self._ordered_in[view.node] = self.record.scope
+
+    def _scope_of_order(self, node: int) -> Scope:
+        """Return the module that a shuffle belongs to; another one may have been entered since."""
+        made_in, here = self._ordered_in.get(node, self.record.scope), self.record.scope
+        before = self.nodes[-2].scope
+        depth = len(made_in)
+        while made_in[:depth] not in (here[:depth], before[:depth]):
+            depth -= 1
+        return made_in[:depth]
+
     def note_cut(self, view: View) -> View:
         """Return a view of some channels, noting that it was made in the current module.
 
@@ -188,3 +223,15 @@ class Layers:
         if self.nodes[node].channels == channels:
             return node
         return self.custom([node], channels, label)
+
+
+def _groups_of_shuffle(digits: Sequence[Digit]) -> int | None:
+    """Return the groups of the channel shuffle by which digits come into order, if there is one.
+
+    A shuffle with g groups brings what runs through the groups from the outside to the inside.
+    """
+    ordered = sorted(digits, key=lambda x: -x.stride)
+    for i in range(1, len(digits)):
+        if ordered[i:] + ordered[:i] == list(digits):
+            return prod(x.size for x in ordered[:i])
+    return None

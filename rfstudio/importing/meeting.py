@@ -57,6 +57,8 @@ def meet(maps: Maps, views: Sequence[View], *, channels: bool = True) -> Met | N
     """
     if channels:
         views = [maps.settled(x) for x in views]
+        if len({x.dims for x in views}) > 1:
+            views = [maps.in_order(x) for x in views]
     if len({x.offsets if any(x.offsets) else () for x in views}) > 1:
         views = [maps.unrolled(x) for x in views]
     rank = max(len(x.dims) for x in views)

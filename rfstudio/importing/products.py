@@ -38,7 +38,7 @@ class Products(Attending):
 
     def _with_matrix(self, view: View, places: Sequence[int], out: int) -> View:
         """Contract dimensions with a constant; the result has `out` values in the last of them."""
-        view = self.maps.settled(view)
+        view = self.maps.in_order(self.maps.settled(view))
         (*_, last) = places
         if len(places) == 1 and out == view.dims[last].size and self._is_of_positions(view, last):
             # Positions are mixed and stay positions, as in a mixer.

@@ -83,6 +83,8 @@ class Rules:
         if view.scores is not None:
             return view
         view = self.maps.settled(view)
+        if self.maps.record.parameters > 1:
+            view = self.maps.in_order(view)
         node = self.maps.add(op, [view.node], self.maps.nodes[view.node].size)
         return replace(view, node=node)
 

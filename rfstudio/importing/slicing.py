@@ -41,6 +41,9 @@ class Slicing(Rules):
         dim = view.dims[place]
         if start == 0 and step == 1 and count == dim.size and not drop:
             return view
+        if len(dim.digits) > 1 and all(x.axis == CHANNEL for x in dim.digits):
+            view = self.maps.in_order(view)
+            dim = view.dims[place]
         if dim.extra:
             return self._of_tokens(view, place, start, step, count, drop=drop)
         if dim.size == 1:

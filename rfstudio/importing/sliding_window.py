@@ -104,7 +104,7 @@ class Windows(Rules):
             if all(k == 1 for k in o["kernel"]):
                 return view
             raise ValueError("a convolution over the scores of an attention")
-        view = self.maps.settled(view)
+        view = self.maps.in_order(self.maps.settled(view))
         spatial = list(range(place + 1, rank))
         moving = [i for i in spatial if _moves(o, i - place - 1)]
         if moving and any(view.offsets):

@@ -152,7 +152,7 @@ class Tracker(Writing, Resizing, Recurring, Products):
     def _mark(self, record: Record) -> View:
         view = self.view(record)
         if view.scores is None and not any(view.offsets):
-            settled = self._as_map(self.maps.settled(view))
+            settled = self._as_map(self.maps.in_order(self.maps.settled(view)))
             op = record.options.get("op")
             count = len(self.maps.nodes)
             self.marks.append(Mark(record.scope, settled.node, count, op, settled.dims))
@@ -240,6 +240,7 @@ class Tracker(Writing, Resizing, Recurring, Products):
     @rule("permute")
     def _permute(self, record: Record) -> View:
         view = self.view(record)
+        self.maps.note_order(view)
         return replace(view, dims=tuple(view.dims[i] for i in record.options["dims"]))
 
     @rule("expand")
@@ -285,7 +286,7 @@ class Tracker(Writing, Resizing, Recurring, Products):
             return view
         if not record.parameters:
             return view
-        view = self.maps.settled(view)
+        view = self.maps.in_order(self.maps.settled(view))
         if record.options.get("how") == "multiply" and record.parameters == view.channels:
             return replace(view, node=self.maps.add(ops.LayerScale(), [view.node]))
         word = "scale" if record.options.get("how") == "multiply" else "shift"
