@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rfstudio.api.images import images_of, size_for
-from rfstudio.api.networks import Network, Unit, architecture_of, unit_of
+from rfstudio.api.networks import Network, Unit, architecture_of, seen_from, unit_of
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.backtrace import check_unit
@@ -35,6 +35,7 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
     samples: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    input: str | None = None,  # noqa: A002 - as it is called in files
 ) -> Erf:
     """Return the expected effective receptive field of a unit, in closed form.
 
@@ -66,6 +67,9 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
         Number of gradients in a measurement; None: one an image, or 8 with noise.
     seed, device
         Of a measurement.
+    input
+        Of a network with several inputs, the one over which the field is; sizes and images are
+        then its own.  None: the first one, or the reference of an analysis.
 
     Returns
     -------
@@ -88,6 +92,7 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
     """
     from rfstudio.core.effective import expected
 
+    network = seen_from(network, input, size_for(images, input_size))
     architecture = architecture_of(network, size_for(images, input_size))
     images = images_of(images, architecture)
     size = input_size if images is None else tuple(images.shape[2:])
@@ -233,12 +238,13 @@ def path_counts(
     *,
     input_size: tuple[int, ...] | None = None,
     means: bool = True,
+    input: str | None = None,  # noqa: A002 - as it is called in files
 ) -> Erf:
     """Return how many paths lead from each pixel to a unit; all learned weights are 1.
 
     Parameters
     ----------
-    network, layer, unit, input_size
+    network, layer, unit, input_size, input
         As in `expected_erf`.
     means
         Whether means and interpolations have their own weights; otherwise the counts are whole
@@ -256,7 +262,7 @@ def path_counts(
     """
     from rfstudio.core.effective import expected
 
-    target = unit_of(network, layer, unit, input_size)
+    target = unit_of(seen_from(network, input, input_size), layer, unit, input_size)
     erf = expected.path_counts(
         target.graph, target.index, target.position, reference=target.reference, means=means
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from rfstudio.api.expected import expected_erf, path_counts
 from rfstudio.api.images import images_of, size_for
-from rfstudio.api.networks import Network, load, whole
+from rfstudio.api.networks import Network, load, seen_from, whole
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.graph import expand
 from rfstudio.engine.process.torch_import import need_torch
 
@@ -43,6 +44,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     images: torch.Tensor | NDArray[Any] | None = None,
     dtype: Precision | torch.dtype = "float32",
     device: str | torch.device = "auto",
+    input: str | None = None,  # noqa: A002 - as it is called in files
     **options: Any,
 ) -> Erf:
     """Measure the effective receptive field of a unit with torch.
@@ -72,6 +74,9 @@ def erf(  # noqa: PLR0913 - the options of a measurement
         images, weights and samples has gains measured.
     dtype, device
         Of the measurement: "float32" or "float64"; "auto", "cpu", "cuda", "cuda:1", "mps".
+    input
+        Of a network with several inputs, the one over which the field is; sizes and images are
+        then its own, and the others hold noise, the same in all samples.  None: the first one.
     **options
         Any other option of `rfstudio.engine.requests.request.ErfRequest`, by name.
 
@@ -93,6 +98,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     """
     _check_estimator(estimator)
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
+    network = _seen_from(network, input, images, options, module)
     if estimator in COMPUTED:
         return _computed(network, layer, unit, module=module, images=images, **options)
     need_torch()
@@ -115,6 +121,7 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     images: torch.Tensor | NDArray[Any] | None = None,
     dtype: Precision | torch.dtype = "float32",
     device: str | torch.device = "auto",
+    input: str | None = None,  # noqa: A002 - as it is called in files
     **options: Any,
 ) -> list[MeasuredErf]:
     """Measure the effective receptive fields of many units of one map, in the order of `units`.
@@ -128,7 +135,7 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
         As in `erf`.
     units
         Positions in that layer's map.
-    estimator, samples, seed, module, images, dtype, device, **options
+    estimator, samples, seed, module, images, dtype, device, input, **options
         As in `erf`; the estimator is one that is measured.
 
     Raises
@@ -149,11 +156,27 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     from rfstudio.engine.measuring.erf import measure_units
 
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
+    network = _seen_from(network, input, images, options, module)
     request, given = _request_of(network, layer, images, dtype=dtype, **options)
     if module is None and "weights" not in options:
         module = own_module(request)
     results = measure_units(request, [whole(x) for x in units], module=module, images=given)
     return _with_frames(results, request, module, given)
+
+
+def _seen_from(
+    network: Network,
+    name: str | None,
+    images: object,
+    options: Mapping[str, Any],
+    module: object,
+) -> Network:
+    """Return a network with an input as its first one; None: as it is."""
+    if name is not None and module is not None:
+        raise RFStudioError("a module takes its own first input; leave input or module out")
+    found = seen_from(network, name, size_for(images, options.get("input_size")))
+    assert not isinstance(found, Analysis)
+    return found
 
 
 def _check_estimator(estimator: str) -> None:

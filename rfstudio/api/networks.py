@@ -14,6 +14,7 @@ from rfstudio.core.fields.analysis import Analysis, Fields
 from rfstudio.core.fields.analysis import analyze as _analyze
 from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand
+from rfstudio.core.network.inputs import with_first_input
 from rfstudio.core.shown import Shown
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.importing.reference import is_exported_program, is_onnx, reference_of
@@ -154,6 +155,31 @@ def architecture_of(
     if isinstance(network, Analysis):
         return network.architecture
     return load(network, input_size=input_size)
+
+
+def seen_from(
+    network: Network | Analysis, name: str | None, size: tuple[int, ...] | None = None
+) -> Network | Analysis:
+    """Return a network with an input as its first one; None: as it is.
+
+    Parameters
+    ----------
+    network
+        What `load` takes or returns, or an analysis, whose input size then counts.
+    name
+        The input.
+    size
+        Size that images have, for networks that are imported at it.
+
+    Raises
+    ------
+    GraphError
+        If there is no such input.
+    """
+    if name is None:
+        return network
+    own = network.input_size if isinstance(network, Analysis) else None
+    return with_first_input(architecture_of(network, size), name, own)
 
 
 def analyze(

@@ -31,6 +31,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="what is averaged over samples, or what is computed without any; default: energy",
     )
     parser.add_argument(
+        "--input",
+        metavar="NAME",
+        help="of a network with several inputs: the one over which the field is, whose sizes and "
+        "images are then given; default: the first",
+    )
+    parser.add_argument(
         "--recipe",
         metavar="luo2016|replknet|slak|openerf",
         help="measure as published work does: sets every other option but images and device",

@@ -20,11 +20,12 @@ from rfstudio.api.measuring import own_module
 from rfstudio.cli import terminal
 from rfstudio.cli.output import Output, output_of
 from rfstudio.cli.progress import Progress
-from rfstudio.cli.resolving import load_network, position_of
+from rfstudio.cli.resolving import load_network, opened, position_of, resized
 from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import MAPS
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.network.inputs import with_first_input
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
 from rfstudio.engine.requests.recipes import apply_recipe, recipe
@@ -58,7 +59,14 @@ def erf(arguments: argparse.Namespace) -> int:
     if arguments.recipe is not None:
         options = recipe(arguments.recipe).options
         arguments.estimator, size = options["estimator"], options["input_size"]
-    analysis = api.analyze(load_network(arguments), input_size=size)
+    if arguments.input is None:
+        network = load_network(arguments)
+    else:  # whose size is then given
+        network = with_first_input(
+            opened(arguments.network, None, trust=arguments.trust), arguments.input
+        )
+        network = resized(network, arguments.input_size)
+    analysis = api.analyze(network, input_size=size)
     position = position_of(analysis, arguments.layer, arguments.unit)
     unit = analysis.unit(arguments.layer, position)
     start = time.perf_counter()

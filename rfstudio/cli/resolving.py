@@ -11,6 +11,7 @@ from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import STREAM
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
+from rfstudio.core.network import inputs
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
 from rfstudio.formats.networks.yaml_reader import read_yaml
@@ -62,7 +63,7 @@ def resized(network: Architecture, size: tuple[int, ...] | None) -> Architecture
         )
     if min(size) < 1:
         raise UsageError("--input-size must be at least 1 along each axis")
-    return dataclasses.replace(network, input_size=size)
+    return inputs.resized(network, size)
 
 
 def unit_of(analysis: Analysis, arguments: argparse.Namespace) -> UnitView | None:

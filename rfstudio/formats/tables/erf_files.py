@@ -116,10 +116,12 @@ def erf_record(
     others
         Other sizes that are found for the field, and why they differ.
     """
+    name = analysis.architecture.input_name
     return {
         "format": 1,
         "name": analysis.architecture.name,
         "input": {
+            **({"name": name} if name else {}),
             "size": list(analysis.input_size),
             "channels": analysis.architecture.channels,
         },
