@@ -226,6 +226,11 @@ def _value(parameter: Parameter, axes: int) -> st.SearchStrategy[Any]:
         case Kind.INTEGERS:
             some = st.lists(st.integers(max(least, 1), 8), min_size=1, max_size=3).map(tuple)
             return some if parameter.required else st.one_of(st.none(), some)
+        case Kind.SOURCES:
+            entries = st.sampled_from(
+                ({}, {"kernel_size": 3, "padding": 1}, {"global": True}, {"dilation": 2})
+            )
+            return st.one_of(st.none(), st.lists(entries, min_size=1, max_size=3).map(tuple))
         case Kind.NUMBER if parameter.name == "eps":  # less, and nothing but rounding is left
             return st.sampled_from((1e-5, 1e-3, 0.1, 1))
         case Kind.NUMBER:

@@ -104,7 +104,8 @@ def test_that_shapes_and_parameters_are_those_of_the_module(op_type: type[Op]) -
     op = op_type.usual()
     layer = Layer(op, "tried", ("input", "input") if op.merges else ())
     network = Architecture(input_size=(14, 14), channels=16, layers=(layer,))
-    source, node, *_ = expand(network).nodes
+    graph = expand(network)
+    source, node = graph.nodes[0], graph.nodes[graph.index("tried")]
     module = to_torch(network, "tried")
     assert module(torch.zeros(1, 16, 14, 14)).shape == (1, node.channels, *node.size)
     count = sum(x.numel() for x in module.parameters())

@@ -82,7 +82,7 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             return lambda i: sorted(
                 {i * s - p + d * t + e for t in range(k) for e in range(-reach, reach + 1)}
             )
-        case ops.ConvTranspose():
+        case ops.ConvTranspose() | ops.Fold():
             k, s, d = (_axis(x, axis) for x in (op.kernel_size, op.stride, op.dilation))
             p = _pads(op.padding, axis, n, k, s, d)[0]
             return lambda i: sorted(
@@ -283,7 +283,7 @@ def jump_on(graph: Graph, path, axis: int) -> Fraction:
                 jump *= _axis(op.kernel_size, axis)
             case ops.Windowed():
                 jump *= _axis(op.stride, axis)
-            case ops.ConvTranspose():
+            case ops.ConvTranspose() | ops.Fold():
                 jump /= _axis(op.stride, axis)
             case ops.AdaptiveAvgPool() | ops.AdaptiveMaxPool():
                 jump *= Fraction(n, m)

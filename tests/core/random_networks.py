@@ -19,7 +19,7 @@ MAX_SIDE = 26
 
 _WITH_OWN_VALUES = (
     *(ops.Conv, ops.ConvTranspose, ops.DeformConv, ops.MaxPool, ops.AvgPool, ops.LpPool),
-    ops.Custom,
+    *(ops.Custom, ops.Unfold, ops.Fold),
     *(ops.AdaptiveAvgPool, ops.AdaptiveMaxPool, ops.Upsample, ops.PixelShuffle),
     *(ops.PixelUnshuffle, ops.Pad, ops.Crop, ops.WindowAttention, ops.BatchNorm),
     ops.Gather,  # has tests of its own
@@ -65,7 +65,7 @@ def random_network(
             if rng.random() < 0.12:
                 op = _following(rng, axes, rng.choice(names))
             new = [Layer(op, f"n{index}", (source,))]
-            if isinstance(op, ops.PixelShuffle):
+            if isinstance(op, ops.PixelShuffle | ops.Fold):
                 # A shuffle reads other channels at each position.  Fields are stated for all
                 # channels of a map, so what it reads has to be mixed over channels.
                 mix = Layer(ops.Conv(kernel_size=1), f"m{index}", (source,))
@@ -152,6 +152,13 @@ def _linear(choice: int, axes: int) -> ops.Op:
     return ops.AxisLinear(axes=(choice,), output_size=5 if axes == 1 and size else size)
 
 
+def _declared(window: dict[str, Any], dilation: dict[str, Any]) -> ops.Op:
+    """An operation without weights that reads a window."""
+    if sum(window["kernel_size"]) % 2:
+        return ops.Custom(**window, **dilation, label="mystery")
+    return ops.Unfold(**window, **dilation)
+
+
 def _across_grid(grid: tuple[int, ...]) -> ops.Op:
     """Either operation that joins positions of one remainder."""
     return ops.GridAttention(grid=grid, heads=1) if sum(grid) % 2 else ops.GridMix(grid=grid)
@@ -191,6 +198,7 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
             dilation=_each(rng, axes, 1, 3),
             padding=_padding(rng, axes, 0, 2),
         ),
+        lambda: ops.Fold(kernel_size=(2, *(1,) * (axes - 1)), stride=_each(rng, axes, 1, 3)),
         lambda: ops.DeformConv(**window, **dilation, max_offset=rng.randint(0, 2)),
         lambda: ops.AdaptiveAvgPool(output_size=_each(rng, axes, 1, 9)),
         lambda: ops.AdaptiveMaxPool(output_size=_each(rng, axes, 1, 9)),
@@ -208,7 +216,7 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         ),
         lambda: rng.choice([x for x in ops.ELEMENTWISE if x is not ops.Prelu]).usual(),
         lambda: ops.BatchNorm(),
-        lambda: ops.Custom(**window, **dilation, label="mystery"),
+        lambda: _declared(window, dilation),
         lambda: ops.Slice(
             start=_each(rng, axes, -4, 3),
             stop=rng.choice([None, -1, 9]),

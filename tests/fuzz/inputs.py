@@ -182,6 +182,8 @@ def _value(rng: random.Random, parameter: Parameter, axes: int):
             return small
         case Kind.INTEGERS:
             return rng.choice(([1, 2], [4, 4], [small], small, []))
+        case Kind.SOURCES:
+            return rng.choice(([{}, {"kernel_size": small}], [{"global": True}], small, []))
         case Kind.GROUPS:
             return rng.choice((1, 2, "depthwise", small))
         case Kind.TEXT:

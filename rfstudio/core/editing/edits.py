@@ -255,7 +255,7 @@ def set_inputs(
     if not isinstance(item, Layer):
         raise EditError(f"{called(item)} is a container; set what its first layers read instead")
     wanted = tuple(names)
-    if len(wanted) > 1 and not item.op.merges:
+    if len(wanted) > 1 and not (item.op.merges or item.op.may_join):
         raise EditError(
             f"{item.op.keyword} reads one layer, not {len(wanted)}; join them with add or concat"
         )

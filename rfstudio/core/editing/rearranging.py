@@ -243,7 +243,7 @@ def _rewired(bound: Bound, layers: Items, gone: Item) -> Items:
                 names.append(key)
                 continue
             instead = explicit or (bound.link(_relative(source, link)),)
-            joins = item.op.merges and i < len(item.inputs)
+            joins = (item.op.merges or item.op.may_join) and i < len(item.inputs)
             names += instead if joins else instead[:1]
         return item if tuple(names) == item.names_read else item.reading(tuple(names))
 

@@ -40,6 +40,9 @@ Gains: TypeAlias = Mapping[int | tuple[int, int], Gain]
 """Measured factors of nodes and of edges (merge, source); see `expected.expected_erf`."""
 
 
+_UNMIXING = (ops.PixelShuffle, ops.Fold)
+"""Operations that read other channels at each position."""
+
 _Found: TypeAlias = tuple[Layer, tuple[int, ...]]
 """A layer, and the number of channels in each of its runs."""
 
@@ -139,7 +142,7 @@ class Energy:
                     self.edges.update(zip([(index, i) for i in inputs], layer.edges, strict=True))
             else:
                 read = inputs[0]
-                apart = type(op) is not ops.PixelShuffle or self._is_mixed(read)
+                apart = type(op) not in _UNMIXING or self._is_mixed(read)
                 layer, counts = layer_of(
                     op,
                     node.rules,
@@ -195,7 +198,7 @@ class Energy:
         waiting, seen = [index], {index}
         for i in waiting:
             node = self._nodes[i]
-            if isinstance(node.op, ops.PixelUnshuffle | ops.Concat):
+            if isinstance(node.op, ops.PixelUnshuffle | ops.Unfold | ops.Concat):
                 return False
             if node.op is None or not node.op.weighted or self._is_grouped(node):
                 waiting += [x for x in node.inputs if x not in seen]

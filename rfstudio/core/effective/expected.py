@@ -235,6 +235,10 @@ def _reasons(
         if layer.sums and (i in unknown or (i in correlated and not followed.adds_up(i))):
             found.setdefault(_CORRELATED, []).append(nodes[i].name)
             more.append(most_added(nodes[i]))
+        if i in correlated and isinstance(nodes[i].op, ops.AxisLinear):
+            # Its weights decide on the gates through which those gradients came.
+            found.setdefault(_CORRELATED, []).append(nodes[i].name)
+            more.append(None)
         if layer.correlates or i in correlated:
             correlated.update(nodes[i].inputs)
             made = layer.correlates and not is_fixed(nodes[i].op)

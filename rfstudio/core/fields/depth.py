@@ -24,6 +24,8 @@ WEIGHTED: frozenset[type[Op]] = frozenset(
         ops.WindowAttention,
         ops.GridAttention,
         ops.Recurrent,
+        ops.CrossAttending,
+        ops.CausalAttending,
     }
 )
 """Layers that count in the depth of a network as papers state it: ResNet-50 has 50.
@@ -37,7 +39,9 @@ def counts(node: Node, counting: Counting = "weights") -> bool:
     op = node.op
     if counting == "windows":
         return hasattr(op, "kernel_size")
-    return type(op) in WEIGHTED or (isinstance(op, ops.Custom) and op.parameters > 0)
+    return type(op) in WEIGHTED or (
+        isinstance(op, ops.Custom | ops.CustomMerge) and op.parameters > 0
+    )
 
 
 def depths_of(

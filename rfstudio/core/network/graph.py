@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import pairwise
+from math import prod
 from types import MappingProxyType
 from typing import NamedTuple, get_args
 
@@ -72,6 +73,12 @@ def _spread_to(channels: int, size: tuple[int, ...]) -> ops.Broadcast:
 @lru_cache(maxsize=4096)
 def _known_inset(op: ops.Inset) -> ops.Inset:
     """Return an inset: one object for all that are equal."""
+    return op
+
+
+@lru_cache(maxsize=4096)
+def _known(op: Op) -> Op:
+    """Return an operation: one object for all that are equal."""
     return op
 
 
@@ -538,6 +545,19 @@ class _Expansion:
             self._used_twice(location, name, "layer")
             name = self._distinct(name)
         first = nodes[sources[0]]
+        if isinstance(op, ops.Custom) and op.sources is not None and len(sources) == 1:
+            if len(op.sources) > 1:
+                message = f"{op.keyword} '{name}' says what it reads of {len(op.sources)} sources"
+                self._fault(location, name, "sources", f"{message}, but has 1", "sources")
+            own = op.of_source(0, op.out_channels or first.channels)
+            op = _known(replace(own, out_channels=op.out_channels, parameters=op.parameters))
+        is_said = bool(self.faults) and self.faults[-1].location == location
+        if isinstance(op, ops.CrossAttention) and len(sources) != 2 and not is_said:
+            message = (
+                f"{op.keyword} '{name}' reads two maps, what asks and what has the keys, as in "
+                "from: [query, key]"
+            )
+            self._fault(location, name, "sources", message, "from")
         index = self.paths[name] = len(nodes)
         if type(op) in self._unchanged and len(sources) == 1:
             rules = identity_rules(first.size)
@@ -547,13 +567,20 @@ class _Expansion:
             return index
         if len(sources) > 1:
             faults = len(self.faults)
-            if isinstance(op, ops.Concat) and op.axis is not None:
+            if isinstance(op, ops.Custom):
+                op, sources = self._as_declared(op, sources, location, name)
+            elif isinstance(op, ops.CrossAttention) and len(sources) == 2:
+                op, sources = self._across(op, sources, location, name)
+            elif isinstance(op, ops.Concat) and op.axis is not None:
                 op, sources = self._along_axis(op, op.axis, sources, location, name)
             else:
                 sources = self._of_one_shape(op, sources, location, name)
             first = nodes[sources[0]]
             if len(self.faults) == faults:
                 self._check_sources(op, sources, location, name)
+            index = self.paths[name] = len(nodes)
+        elif isinstance(op, ops.Attention) and op.causal and len(op.along(len(first.size))) > 1:
+            op, sources = self._in_order(op, sources[0], name)
             index = self.paths[name] = len(nodes)
         channels = tuple([nodes[x].channels for x in sources])
         rules = self._rules_of(op, first.size, location, name)
@@ -619,6 +646,66 @@ class _Expansion:
             if shape != common:
                 found[source] = self._before(name, spread, source, common[0])
         return tuple([found[x] for x in sources])
+
+    def _as_declared(
+        self, op: ops.Custom, sources: tuple[int, ...], location: Location, name: str
+    ) -> tuple[Op, tuple[int, ...]]:
+        """Return what joins the maps of a declared operation, and what reads each of them."""
+        if op.sources is not None and len(op.sources) != len(sources):
+            message = (
+                f"{op.keyword} '{name}' says what it reads of {len(op.sources)} sources, but has "
+                f"{len(sources)}"
+            )
+            self._fault(location, name, "sources", message, "sources")
+            return op, sources
+        channels = op.out_channels or self.nodes[sources[0]].channels
+        readers = [_known(op.of_source(i, channels)) for i in range(len(sources))]
+        faults = len(self.faults)
+        for reader, source in zip(readers, sources, strict=True):
+            self._rules_of(reader, self.nodes[source].size, location, name)
+        if len(self.faults) > faults:
+            return op, sources
+        parts = [
+            self._before(name, reader, source, channels)
+            for reader, source in zip(readers, sources, strict=True)
+        ]
+        return _known(ops.CustomMerge(op.label, op.parameters)), tuple(parts)
+
+    def _across(
+        self, op: ops.CrossAttention, sources: tuple[int, ...], location: Location, name: str
+    ) -> tuple[Op, tuple[int, ...]]:
+        """Return cross-attention, and its sources: what asks, and all keys for each position."""
+        asking, key = (self.nodes[x] for x in sources)
+        if 0 in (*asking.size, *key.size):  # an empty map has a fault of its own
+            return op, sources
+        held = prod(key.size) * key.channels
+        spread = _spread_to(held, asking.size)
+        if self._excess(spread, sources[0], op, location, name):
+            return op, sources
+        flat = self._before(name, _known(ops.Flatten()), key.index, held)
+        keys = self._before(name, spread, flat, held)
+        return _known(op.to(key.channels, prod(key.size))), (asking.index, keys)
+
+    def _in_order(self, op: ops.Attention, source: int, name: str) -> tuple[Op, tuple[int, ...]]:
+        """Return causal attention in the order of rows, and its sources: see `CausalAttending`."""
+        size, channels = self.nodes[source].size, self.nodes[source].channels
+        along = op.along(len(size))
+        if 0 in size or op.misfit(size):
+            return op, (source,)
+        sources = [source]
+        for i, axis in enumerate(along):
+            later, read = along[i + 1 :], source
+            if later:  # not its own sample, but those before it
+                pairs = tuple([(1, -1) if x == axis else (0, 0) for x in range(len(size))])
+                read = self._before(name, _known(ops.Pad(padding=pairs)), read, channels)
+            held = channels * prod([size[x] for x in (axis, *later)])
+            before = _known(ops.Before(axis, later or None, i == 0))
+            read = self._before(name, before, read, held)
+            if later:
+                read = self._before(name, _spread_to(held, size), read, held)
+            sources.append(read)
+        keys = prod([size[x] for x in along])
+        return _known(ops.CausalAttending(op.heads, along, keys)), tuple(sources)
 
     def _along_axis(
         self, op: ops.Concat, axis: int, sources: tuple[int, ...], location: Location, name: str

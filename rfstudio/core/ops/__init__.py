@@ -28,10 +28,12 @@ from rfstudio.core.ops import (
     merge,
     moves,
     norm,
+    patches,
     plain,
     pool,
     recurrent,
     resample,
+    several_maps,
 )
 from rfstudio.core.ops.activation import *
 from rfstudio.core.ops.attention import *
@@ -49,16 +51,18 @@ from rfstudio.core.ops.moves import *
 from rfstudio.core.ops.norm import *
 from rfstudio.core.ops.op_table import OpTable as OpTable
 from rfstudio.core.ops.operation import *
+from rfstudio.core.ops.patches import *
 from rfstudio.core.ops.plain import *
 from rfstudio.core.ops.pool import *
 from rfstudio.core.ops.recurrent import *
 from rfstudio.core.ops.resample import *
+from rfstudio.core.ops.several_maps import *
 from rfstudio.core.ops.sliding_window import *
 from rfstudio.core.ops.values import *
 
 _FAMILIES = (
-    *(convolution, pool, custom, resample, border, broadcast, moves, blocks),
-    *(activation, plain, channels, dense, norm, gate, attention, recurrent, merge),
+    *(convolution, pool, custom, resample, patches, border, broadcast, moves, blocks),
+    *(activation, plain, channels, dense, norm, gate, attention, recurrent, merge, several_maps),
 )
 
 

@@ -94,9 +94,9 @@ class Attention(MultiHead, Mixing):
     """Self-attention in which every position of the map, or of some of its axes, is a token.
 
     Positions that differ along an axis that is left out do not attend to each other: axial
-    attention, of arXiv:1912.12180.  What a causal one reads must be a product of what it reads
-    along each axis, so it runs along one axis; in the order of rows, a position reads all of the
-    rows before its own and a part of that, which is no such product.
+    attention, of arXiv:1912.12180.  A causal one along several axes goes in the order of rows: a
+    position reads all of the rows before its own and a part of that, which is no product of what it
+    reads along each axis, so it becomes several layers when a network is expanded.
     """
 
     keyword: ClassVar[str] = "attention"
@@ -104,7 +104,7 @@ class Attention(MultiHead, Mixing):
 
     heads: int = parameter(Kind.INTEGER, _HEADS, 8, minimum=1)
     causal: bool = parameter(
-        Kind.BOOLEAN, "Whether a position attends to none after it; along one axis only.", False
+        Kind.BOOLEAN, "Whether a position attends to none after it, in the order of rows.", False
     )
     axes: tuple[int, ...] | None = parameter(
         Kind.INTEGERS,
@@ -130,11 +130,6 @@ class Attention(MultiHead, Mixing):
         return rules_along(sizes, along, lambda n: Whole(n, n, side=side))
 
     def misfit(self, sizes: tuple[int, ...]) -> str:
-        if self.causal and len(self.along(len(sizes))) > 1:
-            return (
-                "causal attention has one axis, in which tokens follow each other; say which with "
-                "axes: [0], or take causal away"
-            )
         return misfit_of_axes(self.axes, len(sizes))
 
     def costs(

@@ -208,7 +208,7 @@ class ConvTranspose(Convolution):
             strict=True,
         ):
             out = max((n - 1) * s - before - after + d * (k - 1) + extra + 1, 0) if n > 0 else 0
-            rules.append(Periodic(n, out, 1, _phases(k, s, d, before)))
+            rules.append(Periodic(n, out, 1, phases_of_transposed(k, s, d, before)))
         return tuple(rules)
 
     def demands(self, sizes: tuple[int, ...]) -> Demands:
@@ -243,7 +243,7 @@ class ConvTranspose(Convolution):
 
 
 @remembered(4096)
-def _phases(kernel: int, stride: int, dilation: int, before: int) -> tuple[Taps, ...]:
+def phases_of_transposed(kernel: int, stride: int, dilation: int, before: int) -> tuple[Taps, ...]:
     """For each phase the j with j·stride − before + dilation·t = phase."""
     return tuple(
         tuple(

@@ -1,15 +1,18 @@
-"""An operation that the program does not know, declared by hand."""
+"""An operation that the program does not know, declared by hand, of one map or of several."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole
+from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.layer_models.pooled_values import mean_of_channels
-from rfstudio.core.ops.operation import Costs, by_position
+from rfstudio.core.ops.merge import Add
+from rfstudio.core.ops.operation import Costs, by_position, parameters
 from rfstudio.core.ops.sliding_window import Windowed, resolved_padding, window_of, window_rules
 from rfstudio.core.ops.values import (
     DILATION_TEXT,
@@ -30,12 +33,16 @@ from rfstudio.core.ops.values import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Custom(Windowed):
-    """An operation that the program does not know, declared by hand."""
+    """An operation that the program does not know, declared by hand.
+
+    Of several maps it reads each as declared, or by a declaration for each in `sources`.
+    """
 
     keyword: ClassVar[str] = "custom"
     title: ClassVar[str] = "Custom"
     weighted: ClassVar[bool] = False
     keeps_weights: ClassVar[bool] = False
+    may_join: ClassVar[bool] = True
 
     label: str = parameter(Kind.TEXT, "What the operation is called.", "")
     whole: Flags = parameter(
@@ -53,6 +60,21 @@ class Custom(Windowed):
     parameters: int = parameter(
         Kind.INTEGER, "Number of learned parameters, for the counts.", 0, minimum=0
     )
+    sources: tuple[Custom, ...] | None = parameter(
+        Kind.SOURCES,
+        "Of several maps what is read of each: global, kernel_size, stride, padding, dilation; "
+        "empty: of all of them the same.",
+        None,
+    )
+
+    def _check(self) -> None:
+        if self.sources is not None:
+            object.__setattr__(self, "sources", tuple([_reading(x) for x in self.sources]))
+
+    def of_source(self, index: int, channels: int) -> Custom:
+        """Return what it reads of one of several maps, with so many output channels."""
+        own = self if self.sources is None else self.sources[index]
+        return replace(own, label=self.label, out_channels=channels, parameters=0, sources=None)
 
     @classmethod
     def usual(cls) -> Self:
@@ -109,3 +131,106 @@ class Custom(Windowed):
         taps = prod([n if whole else k for whole, n, k in read])
         remark = "a custom operation is modelled as the mean over its window"
         return mean_of_channels(taps, place, runs)._replace(remark=remark)
+
+
+_READ = ("whole", "kernel_size", "stride", "padding", "dilation")
+"""What of a declared operation says how it reads."""
+
+
+def _reading(given: object) -> Custom:
+    """Return what is read of one source, of a declaration or of its words and values."""
+    if isinstance(given, Custom):
+        given = {x: getattr(given, x) for x in _READ}
+    if not isinstance(given, Mapping):
+        raise OpError(f"sources has {given!r}, which is not as in {{kernel_size: 3, padding: 1}}")
+    words = {x.word: x.name for x in parameters(Custom) if x.name in _READ}
+    names = {**words, **{x: x for x in _READ}}
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in names:
+            raise OpError(f"sources has no {key!r}; a source has {', '.join(words)}")
+        values[names[key]] = value
+    try:
+        return Custom(**values)
+    except OpError as error:
+        raise OpError(f"sources: {error}") from None
+
+
+def words_of_source(source: Custom) -> dict[str, Any]:
+    """Return what is read of one source as words and values, usual ones left out."""
+    found = {x.word: x for x in parameters(Custom) if x.name in _READ}
+    values = {word: (getattr(source, x.name), x.default) for word, x in found.items()}
+    return {word: value for word, (value, usual) in values.items() if value != usual}
+
+
+def text_of_sources(sources: tuple[Custom, ...] | None) -> str:
+    """Return what is read of each source as one line: ``kernel_size 3, padding 1; global true``."""
+    return "; ".join(
+        ", ".join([f"{word} {_shown(x)}" for word, x in words_of_source(source).items()])
+        for source in sources or ()
+    )
+
+
+def sources_of_text(text: str) -> tuple[Custom, ...] | None:
+    """Return what a line as of `text_of_sources` means; None: it is empty.
+
+    Raises
+    ------
+    OpError
+        If it means nothing.
+    """
+    if not text.strip():
+        return None
+    found = []
+    for entry in text.split(";"):
+        values: dict[str, Any] = {}
+        for part in entry.split(","):
+            word, _, value = part.strip().partition(" ")
+            if word:
+                values[word] = _meant(value.strip())
+        found.append(_reading(values))
+    return tuple(found)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "×".join(":".join(map(str, x)) if isinstance(x, tuple) else _shown(x) for x in value)
+    return str(value).lower()
+
+
+def _meant(text: str) -> Any:
+    parts = text.replace("x", "×").split("×")
+    if len(parts) > 1:
+        return tuple(map(_meant, parts))
+    if ":" in text:
+        return tuple(map(_meant, text.split(":")))
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class CustomMerge(Add):
+    """A declared operation of several maps, of which each has been read as declared.
+
+    A `custom` with several sources becomes it when a network is expanded.
+    """
+
+    keyword: ClassVar[str] = "custom"
+    title: ClassVar[str] = "Custom"
+    expanded_only: ClassVar[bool] = True
+    is_free: ClassVar[bool] = False
+
+    label: str = parameter(Kind.TEXT, "What the operation is called.", "")
+    parameters: int = parameter(Kind.INTEGER, "Number of learned parameters.", 0, minimum=0)
+
+    def text(self, axes: int) -> str:
+        return self.label or self.keyword
+
+    def costs(
+        self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
+    ) -> Costs:
+        return Costs(self.parameters, 0)

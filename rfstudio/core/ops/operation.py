@@ -70,6 +70,8 @@ class Operation:
         otherwise every tap counts 1.
     merges
         Whether it joins several maps.
+    may_join
+        Whether it may read several maps, but need not.
     slides
         Whether it slides a kernel over its input or its output; such layers count as depth.
     is_pool
@@ -102,6 +104,7 @@ class Operation:
     weighted: ClassVar[bool]
     keeps_weights: ClassVar[bool]
     merges: ClassVar[bool] = False
+    may_join: ClassVar[bool] = False
     slides: ClassVar[bool] = False
     is_pool: ClassVar[bool] = False
     keeps_map: ClassVar[bool] = False
@@ -127,7 +130,7 @@ class Operation:
                 if value == "valid":
                     value = 0
                 object.__setattr__(self, parameter.name, value)
-            elif parameter.kind is Kind.INTEGERS and isinstance(value, list):
+            elif parameter.kind in (Kind.INTEGERS, Kind.SOURCES) and isinstance(value, list):
                 value = tuple(value)
                 object.__setattr__(self, parameter.name, value)
             message = fault(parameter, value)

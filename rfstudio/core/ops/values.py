@@ -57,6 +57,7 @@ class Kind(Enum):
     GROUPS = "a whole number or depthwise"
     TEXT = "a text"
     LAYER = "the name of a layer"
+    SOURCES = "a list with what is read of each source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +218,9 @@ def fault(parameter: Parameter, value: Any) -> str:
     match parameter.kind:
         case Kind.INTEGER:
             good = _is_int(value)
-        case Kind.INTEGERS:
-            good = isinstance(value, tuple | list) and bool(value) and all(map(_is_int, value))
+        case Kind.INTEGERS | Kind.SOURCES:
+            is_good = _is_int if parameter.kind is Kind.INTEGERS else _is_anything
+            good = isinstance(value, tuple | list) and bool(value) and all(map(is_good, value))
         case Kind.SIZES:
             good = bool(entries) and all(map(_is_int, entries))
         case Kind.KEPT_SIZES:
@@ -263,6 +265,10 @@ def _range_text(least: float | None, most: float | None) -> str:
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LIMIT
+
+
+def _is_anything(_: object) -> bool:
+    return True  # the operation judges by itself
 
 
 def _is_number(value: object) -> bool:

@@ -285,6 +285,9 @@ def _place(
             continue
         owned = graph.nodes[owner]
         made[index] = owners[owner] = table(node.op, owned, [graph.nodes[i] for i in owned.inputs])
+        if node.location is None and not any(True for _ in made[index].parameters()):
+            # What a layer brings with it must not have the layer's name as that of its scope.
+            continue
         *containers, name = owned.name.split(".")
         place = scope
         for container in containers:

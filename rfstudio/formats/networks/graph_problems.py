@@ -112,7 +112,8 @@ def _scopes(path: str) -> Iterator[str]:
 
 def _mark_of(fault: Fault, reader: ItemReader) -> Mark:
     place = reader.places[fault.location]
-    if fault.code in _NAME_CODES or fault.parameter == "from":
+    is_from = fault.parameter == "from" and "from" in place.fields
+    if fault.code in _NAME_CODES or is_from:
         node = place.fields[fault.parameter][1]
         entries = node.items if isinstance(node, Listing) else (node,)
         for entry in entries:

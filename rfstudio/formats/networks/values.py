@@ -58,12 +58,12 @@ def name_fault(node: Node) -> str:
 
 
 def plain(node: Node) -> Any:
-    """Return what a node holds; a mapping, which no parameter takes, as itself."""
+    """Return what a node holds."""
     if isinstance(node, Scalar):
         return node.value
     if isinstance(node, Listing):
         return [plain(x) for x in node.items]
-    return node
+    return {key.text: plain(value) for key, value in node.entries}
 
 
 def described(node: Node) -> str:

@@ -26,7 +26,7 @@ from rfstudio.core.network.architecture import (
 )
 from rfstudio.core.network.growth import scale_text
 from rfstudio.core.network.physical import Axis
-from rfstudio.core.ops import Op
+from rfstudio.core.ops import Custom, Op, words_of_source
 from rfstudio.formats.networks.bounded_yaml import MAX_DEPTH, Problems, parse
 from rfstudio.formats.networks.scalars import is_text_everywhere
 from rfstudio.formats.networks.wording import parameters_by_word
@@ -199,6 +199,9 @@ def _value(value: Any) -> str:
         return _float(value)
     if isinstance(value, str):
         return _plain_or_quoted(value, _PLAIN_IN_FLOW)
+    if isinstance(value, Custom):
+        entries = [f"{key}: {_value(x)}" for key, x in words_of_source(value).items()]
+        return f"{{{', '.join(entries)}}}"
     return f"[{', '.join(map(_value, value))}]"
 
 

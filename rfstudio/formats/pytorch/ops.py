@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from rfstudio.core import ops
@@ -218,7 +218,15 @@ def _lp_pool(op: ops.LpPool, node: Node, __: Sequence[Node]) -> Written:
 
 @writer_for(ops.Custom)
 def _custom(op: ops.Custom, node: Node, sources: Sequence[Node]) -> Written:
+    if node.location is None:  # before one of several maps, which reads it by itself
+        return Written("{0}")
     return _declared(op.label, node, sources)
+
+
+@writer_for(ops.CustomMerge)
+def _custom_merge(op: ops.CustomMerge, node: Node, sources: Sequence[Node]) -> Written:
+    maps = ", ".join(f"{{{i}}}" for i in range(len(sources)))
+    return replace(_declared(op.label, node, sources), call=f"{{self}}({maps})")
 
 
 @WRITERS.family(ops.Mixer)
@@ -314,8 +322,62 @@ def _shuffled(function: str, factor: int, node: Node) -> Written:
     return Written(f"{function}({{0}}, {factor})", parts=(function,))
 
 
+@writer_for(ops.Unfold)
+def _unfold(op: ops.Unfold, node: Node, sources: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    kernel, stride, dilation = window_of(op, axes)
+    pairs = resolved_padding(op, sources[0].size)
+    before, after = (tuple(x) for x in zip(*pairs, strict=True))
+    if axes != 2 or before != after or min(before) < 0:
+        text = f"F.pad({{0}}, {pads_text(pairs)})" if any(map(any, pairs)) else "{0}"
+        call = _call("unfold", text, kernel, stride=stride, dilation=dilation)
+        return Written(call, parts=("one_tap_each", "unfold"))
+    call = _call(
+        "F.unfold",
+        "{0}",
+        _one(kernel),
+        dilation=_unless(_one(dilation), 1),
+        padding=_unless(_one(before), 0),
+        stride=_unless(_one(stride), 1),
+    )
+    return Written(f"{call}.unflatten(2, {node.size})")
+
+
+@writer_for(ops.Fold)
+def _fold(op: ops.Fold, node: Node, sources: Sequence[Node]) -> Written:
+    axes = len(node.size)
+    kernel, stride, dilation = window_of(op, axes)
+    pairs = op.pads(axes)
+    before, after = (tuple(x) for x in zip(*pairs, strict=True))
+    windows = [
+        (m + 2 * p - d * (k - 1) - 1) // s + 1
+        for m, p, k, s, d in zip(node.size, before, kernel, stride, dilation, strict=True)
+    ]
+    if axes != 2 or before != after or min(before) < 0 or tuple(windows) != sources[0].size:
+        spread = [
+            (n - 1) * s + d * (k - 1) + 1
+            for n, s, d, k in zip(sources[0].size, stride, dilation, kernel, strict=True)
+        ]
+        cut = [(-x, m + x - n) for x, m, n in zip(before, node.size, spread, strict=True)]
+        call = _call("fold", "{0}", kernel, stride=stride, dilation=dilation)
+        text = f"F.pad({call}, {pads_text(cut)})" if any(map(any, cut)) else call
+        return Written(text, parts=("one_tap_each", "fold"))
+    call = _call(
+        "F.fold",
+        "{0}.flatten(2)",
+        node.size,
+        _one(kernel),
+        dilation=_unless(_one(dilation), 1),
+        padding=_unless(_one(before), 0),
+        stride=_unless(_one(stride), 1),
+    )
+    return Written(call)
+
+
 @writer_for(ops.Pad)
 def _pad(op: ops.Pad, node: Node, _: Sequence[Node]) -> Written:
+    if node.location is None:  # before causal attention, which does it by itself
+        return Written("{0}")
     pairs = op.pads(len(node.size))
     if op.mode == "zeros":
         return _zero_padded(pairs)
@@ -414,6 +476,8 @@ def _as_map(node: Node) -> str:
 
 @writer_for(ops.Flatten)
 def _flatten(_: ops.Flatten, node: Node, __: Sequence[Node]) -> Written:
+    if node.location is None:  # before cross-attention, which does it by itself
+        return Written("{0}")
     return Written(f"{{0}}.flatten(1){_as_map(node)}")
 
 
@@ -493,6 +557,27 @@ def _attention(op: ops.Attention, node: Node, _: Sequence[Node]) -> Written:
     axes = None if op.axes is None else repr(op.along(len(node.size)))
     module = _call("Attention", node.channels, op.heads, causal=causal, axes=axes)
     return Written("{self}({0})", module, ("Attention",))
+
+
+@writer_for(ops.Before)
+def _before(_: ops.Before, __: Node, ___: Sequence[Node]) -> Written:
+    return Written("{0}")  # causal attention does it by itself
+
+
+@writer_for(ops.CausalAttending)
+def _in_order(op: ops.CausalAttending, node: Node, _: Sequence[Node]) -> Written:
+    axes = None if op.axes == tuple(range(len(node.size))) else repr(op.axes)
+    module = _call("Attention", node.channels, op.heads, causal=True, axes=axes)
+    return Written("{self}({0})", module, ("Attention",))
+
+
+@writer_for(ops.CrossAttending, ops.CrossAttention)
+def _across(
+    op: ops.CrossAttending | ops.CrossAttention, node: Node, sources: Sequence[Node]
+) -> Written:
+    theirs = op.key_channels if isinstance(op, ops.CrossAttending) else sources[-1].channels
+    module = _call("CrossAttention", node.channels, theirs, op.heads)
+    return Written("{self}({0}, {1})", module, ("CrossAttention",))
 
 
 @writer_for(ops.Recurrent)

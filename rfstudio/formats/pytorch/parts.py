@@ -70,6 +70,21 @@ class Attention(nn.Module):
         mixed, _ = self.attention(tokens, tokens, tokens, need_weights=False, attn_mask=mask)
         return mixed.reshape(moved.shape).permute([into.index(i) for i in range(x.dim())])
 ''',
+    "CrossAttention": '''
+class CrossAttention(nn.Module):
+    """Positions of one map attend to those of another."""
+
+    def __init__(self, channels, key_channels, heads):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(
+            channels, heads, kdim=key_channels, vdim=key_channels, batch_first=True
+        )
+
+    def forward(self, x, keys):
+        keys = keys.flatten(2).mT
+        mixed, _ = self.attention(x.flatten(2).mT, keys, keys, need_weights=False)
+        return mixed.mT.unflatten(2, x.shape[2:])
+''',
     "AxisLinear": '''
 class AxisLinear(nn.Module):
     """A linear layer over several dimensions of a map; all others are a batch."""
@@ -177,7 +192,7 @@ class Custom(nn.Module):
         super().__init__()
         self.label = label
 
-    def forward(self, x):
+    def forward(self, *maps):
         raise NotImplementedError(f"write the operation {self.label!r} here")
 ''',
     "avg_pool": '''
@@ -188,6 +203,26 @@ def avg_pool(x, kernel, stride, padding, extra, count_padding):
     share = pool(F.pad(counted, extra), kernel, stride)
     mean = pool(F.pad(F.pad(x, padding), extra), kernel, stride)
     return mean / share.clamp(min=1e-9)
+''',
+    "one_tap_each": '''
+def one_tap_each(x, kernel, channels):
+    """For each channel one kernel for every tap, which is 1 there and 0 elsewhere."""
+    taps = torch.eye(math.prod(kernel)).reshape(-1, 1, *kernel).to(x)
+    return taps.repeat(channels, *(1,) * (x.dim() - 1))
+''',
+    "unfold": '''
+def unfold(x, kernel, stride, dilation):
+    """The samples of each window as channels, for any number of axes."""
+    conv = (F.conv1d, F.conv2d, F.conv3d)[x.dim() - 3]
+    taps = one_tap_each(x, kernel, x.shape[1])
+    return conv(x, taps, None, stride, 0, dilation, x.shape[1])
+''',
+    "fold": '''
+def fold(x, kernel, stride, dilation):
+    """Channels put back to their places in windows, which add up, for any number of axes."""
+    conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[x.dim() - 3]
+    channels = x.shape[1] // math.prod(kernel)
+    return conv(x, one_tap_each(x, kernel, channels), None, stride, 0, 0, channels, dilation)
 ''',
     "pad_to": '''
 def pad_to(x, size, mode="constant"):

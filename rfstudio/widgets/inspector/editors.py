@@ -17,8 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from rfstudio.core.errors import OpError
 from rfstudio.core.fields.remarks.diagnostics import AXIS_NAMES
-from rfstudio.core.ops import Kind, Parameter
+from rfstudio.core.ops import Kind, Parameter, sources_of_text, text_of_sources
 from rfstudio.widgets.parts.fields import Choice, Line, Spin
 
 LARGEST = 2**31 - 1
@@ -415,6 +416,29 @@ class IntegersEditor(TextEditor):
         return tuple(int(x) for x in text.replace(",", " ").split()) or None
 
 
+class SourcesEditor(TextEditor):
+    """What is read of each source, as one line."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__(parameter)
+        self.line.setPlaceholderText("kernel_size 3, padding 1; global true")
+
+    def show_value(self, value: Any, axes: int) -> None:
+        """Show the line."""
+        super().show_value(text_of_sources(value), axes)
+
+    def _announce(self) -> None:
+        try:
+            sources_of_text(self.line.text())
+        except OpError:
+            self.line.setText(self._shown)
+        else:
+            super()._announce()
+
+    def value_of(self, text: str) -> Any:  # noqa: D102
+        return sources_of_text(text)
+
+
 class BooleanEditor(Editor):
     """Yes or no."""
 
@@ -499,4 +523,5 @@ _EDITORS: dict[Kind, Any] = {
     Kind.GROUPS: GroupsEditor,
     Kind.TEXT: TextEditor,
     Kind.LAYER: LayerEditor,
+    Kind.SOURCES: SourcesEditor,
 }

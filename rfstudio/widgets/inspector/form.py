@@ -211,7 +211,7 @@ class ItemForm(QWidget):
         choose.setToolTip("Choose from the layers before it")
         row.addWidget(line, 1)
         row.addWidget(choose)
-        several = layer.op.merges
+        several = layer.op.merges or layer.op.may_join
         tip = "Names of the layers that it reads (`from` in the file)" + (
             ", separated by commas." if several else "; empty: the layer before it."
         )

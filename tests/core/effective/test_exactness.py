@@ -206,9 +206,15 @@ KINDS: dict[str, tuple[Piece, tuple[int, ...], int]] = {
         1,
     ),
     "linear along an axis": ([_conv(), ops.AxisLinear(axes=(1,)), RELU, _conv()], (6, 5), 1),
-    "linear along an axis, overlaps": (
-        [_conv(3, 8), ops.AxisLinear(axes=(0,)), RELU, ops.AvgPool(kernel_size=(1, 3), stride=1)],
-        (5, 6),
+    "patches": ([_conv(), ops.Unfold(kernel_size=3, padding=1), _conv(1), RELU, _conv()], (8,), 1),
+    "patches with gaps": (
+        [ops.Unfold(kernel_size=2, stride=3), _conv(), RELU, _conv()],
+        (14,),
+        2,
+    ),
+    "patches put back": (
+        [_conv(3, 8), ops.Fold(kernel_size=4, stride=2, padding=1), RELU, _conv()],
+        (7,),
         1,
     ),
     "linear along all axes": (
@@ -242,6 +248,13 @@ def test_that_means_over_rectified_values_are_what_samples_tend_to(name: str) ->
     assert (np.abs(found.shares) < 4 * found.errors + (0.004 if erf.exact else 2 * off)).all(), (
         dict(zip(found.names, zip(found.shares, found.errors, strict=True), strict=True))
     )
+
+
+def test_that_a_mean_over_what_a_linear_layer_along_an_axis_made_is_called_a_model() -> None:
+    layers = [_conv(), ops.AxisLinear(axes=(0,)), RELU, ops.AvgPool(kernel_size=(1, 3), stride=1)]
+    erf = _field(_network([*layers, HEAD], (5, 6)))
+    assert erf is not None
+    assert not erf.exact
 
 
 APPROXIMATE: dict[str, tuple[Piece, tuple[int, ...], int]] = {

@@ -7,6 +7,7 @@ from rfstudio.engine.module.layers import (
     pointwise,
     positive,
     resampling,
+    several_maps,
     sliding_window,
 )
 from rfstudio.engine.module.layers.module_table import LAYERS, POSITIVE
@@ -19,5 +20,6 @@ __all__ = [
     "pointwise",
     "positive",
     "resampling",
+    "several_maps",
     "sliding_window",
 ]

@@ -258,7 +258,7 @@ def as_it_is(op: Op, node: Node, sources: Sequence[Node]) -> LayerModule[Op]:
 
 
 positive_for(ops.Conv, ops.ConvTranspose, ops.Linear)(as_it_is)
-positive_for(ops.AxisLinear)(as_it_is)
+positive_for(ops.AxisLinear, ops.Unfold, ops.Fold)(as_it_is)
 positive_for(ops.Flatten, ops.PixelShuffle, ops.PixelUnshuffle)(as_it_is)
 positive_for(ops.Pad, ops.Crop, ops.Broadcast)(as_it_is)
 positive_for(ops.Add, ops.Concat, ops.ChannelShuffle)(as_it_is)

@@ -183,20 +183,50 @@ class DeformConvModule(ConvModule):
         return read_box(window_rules(self.op, tuple(rule.n_in for rule in node.rules)), box)
 
 
-@layer_for(ops.ConvTranspose)
-class ConvTransposeModule(LayerModule[ops.ConvTranspose]):
-    """A transposed convolution: input j adds to outputs j·stride − before + dilation·t."""
+@layer_for(ops.Unfold)
+class UnfoldModule(WindowModule[ops.Unfold]):
+    """Windows as channels: a convolution of each channel with one kernel for each tap."""
 
     keeps = "nothing"
 
-    def __init__(self, op: ops.ConvTranspose, node: Node, sources: Sequence[Node]) -> None:
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        axes = len(node.size)
+        cut, padding = self._fetched(sources[0], target, 0.0)
+        kernel, stride, dilation = window_of(self.op, axes)
+        conv: Callable[..., Tensor] = CONV[axes]
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            x = cut(inputs[0])
+            taps = _one_tap_each(kernel, x.shape[1]).to(x)
+            return conv(x, taps, None, stride, padding, dilation, x.shape[1])
+
+        return evaluate
+
+
+def _one_tap_each(kernel: Sequence[int], channels: int) -> Tensor:
+    """Return for each channel one kernel for every tap, which is 1 there and 0 elsewhere."""
+    taps = prod(kernel)
+    return torch.eye(taps).reshape(taps, 1, *kernel).repeat(channels, *(1,) * (len(kernel) + 1))
+
+
+OpensT_co = TypeVar("OpensT_co", bound=ops.ConvTranspose | ops.Fold, covariant=True)
+
+
+class TransposedModule(LayerModule[OpensT_co]):
+    """Input j adds to outputs j·stride − before + dilation·t."""
+
+    keeps = "nothing"
+    groups: int
+    bias: nn.Parameter | None
+
+    def __init__(self, op: OpensT_co, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(op, node, sources)
-        channels = sources[0].channels
-        self.groups = group_count(op, channels)
         self.taps = per_axis(op.kernel_size, len(node.size))
         self.strides = per_axis(op.stride, len(node.size))
-        self.weight = nn.Parameter(torch.empty(channels, node.channels // self.groups, *self.taps))
-        self.bias = nn.Parameter(torch.zeros(node.channels)) if op.bias else None
+
+    def kernels(self, x: Tensor) -> Tensor:
+        """Return the weights for an input."""
+        raise NotImplementedError
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op = self.op
@@ -233,10 +263,48 @@ class ConvTransposeModule(LayerModule[ops.ConvTranspose]):
         stride, groups = self.strides, self.groups
         return lambda inputs: (
             cut_output(
-                conv(cut_input(inputs[0]), self.weight, None, stride, 0, 0, groups, dilation)
+                conv(
+                    cut_input(inputs[0]),
+                    self.kernels(inputs[0]),
+                    None,
+                    stride,
+                    0,
+                    0,
+                    groups,
+                    dilation,
+                )
             )
             + bias()
         )
+
+
+@layer_for(ops.Fold)
+class FoldModule(TransposedModule[ops.Fold]):
+    """Channels put to their places in windows, which add up."""
+
+    def __init__(self, op: ops.Fold, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        self.groups = node.channels
+        self.bias = None
+
+    def kernels(self, x: Tensor) -> Tensor:  # noqa: D102
+        return _one_tap_each(self.taps, self.groups).to(x)
+
+
+@layer_for(ops.ConvTranspose)
+class ConvTransposeModule(TransposedModule[ops.ConvTranspose]):
+    """A transposed convolution."""
+
+    def __init__(self, op: ops.ConvTranspose, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        channels = sources[0].channels
+        self.groups = group_count(op, channels)
+        self.weight = nn.Parameter(torch.empty(channels, node.channels // self.groups, *self.taps))
+        self.bias = nn.Parameter(torch.zeros(node.channels)) if op.bias else None
+
+    def kernels(self, x: Tensor) -> Tensor:  # noqa: D102
+        del x
+        return self.weight
 
     def fan_in(self) -> dict[str, int]:  # noqa: D102
         # Each output sums the taps of one phase: kernel / stride of them on average.
