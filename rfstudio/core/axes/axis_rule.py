@@ -217,8 +217,10 @@ class Periodic:
     @cached_property
     def outer_taps(self) -> tuple[Samples, Samples, Samples]:
         """The phases that read anything, and the first and the last input that each reads."""
-        phases = [(i, x[0], x[-1]) for i, x in enumerate(self.phases) if x]
-        numbers, first, last = np.array(phases, np.int64).reshape(-1, 3).T
+        # Of the thousands of phases of a map set into a larger one most read nothing.
+        numbers = np.flatnonzero(np.fromiter(map(len, self.phases), np.int64, self.period))
+        ends = [(x[0], x[-1]) for x in map(self.phases.__getitem__, numbers.tolist())]
+        first, last = np.array(ends, np.int64).reshape(-1, 2).T
         return numbers, first, last
 
     @cached_property

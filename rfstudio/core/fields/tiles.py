@@ -296,20 +296,26 @@ def _overlap(
     count = max(int(period / Fraction(jump)), 1)
     if count > _MAX_UNITS:
         return None
+    rules = [local_rules(x.op, x.rules)[axis] for x in nodes]
+    if any(isinstance(x, Periodic) and x.by_size for x in rules):
+        count = min(count, graph.nodes[index].size[axis])  # what is by size has no other units
     units = np.arange(count)
     starts = np.array([floor(u * jump) for u in units.tolist()])
     stops = np.array([ceil((u + 1) * jump) for u in units.tolist()])
     needs: dict[int, Bounds] = {index: np.stack([units, units])}
     before, after = -NEVER, -NEVER
-    for node in reversed(nodes):
+    done: tuple[Bounds, Fraction, int] | None = None
+    for node, rule in zip(reversed(nodes), reversed(rules), strict=True):
         bounds = needs.pop(node.index, None)
         if bounds is None:
             continue
         # How far the tile's own map of this layer reaches, in samples of the input.
         for track in local[node.index][axis].tracks[:1]:
+            if done and done[0] is bounds and done[1:] == (track.jump, node.size[axis]):
+                continue  # a map of the same shape, of which the same is read
+            done = (bounds, track.jump, node.size[axis])
             found = _reach(bounds, starts, stops, track.jump, samples, node.size[axis])
             before, after = max(before, found[0]), max(after, found[1])
-        rule = local_rules(node.op, node.rules)[axis]
         if node.index == 0 or type(rule) is Whole:
             continue
         read = _read(rule, bounds)
@@ -373,8 +379,11 @@ def _read(rule: AxisRule, bounds: Bounds) -> Bounds:
 
 
 def _read_by_phases(rule: Periodic, first: Units, last: Units) -> Bounds:
-    low = np.array([x[0] if x else NEVER for x in rule.phases])
-    high = np.array([x[-1] if x else -NEVER for x in rule.phases])
+    numbers, firsts, lasts = rule.outer_taps
+    if _rises(firsts, rule.advance) and _rises(lasts, rule.advance):
+        return _read_in_order(rule, first, last)
+    low, high = np.full(rule.period, NEVER), np.full(rule.period, -NEVER)
+    low[numbers], high[numbers] = firsts, lasts
     read = np.repeat([[NEVER], [-NEVER]], len(first), axis=1)
     # Phases need not rise from one to the next: all of one period at either end are looked at.
     widest = int(np.clip(last - first, 0, rule.period - 1).max(initial=0))
@@ -386,3 +395,24 @@ def _read_by_phases(rule: Periodic, first: Units, last: Units) -> Bounds:
                 moved = np.where(abs(tap) < NEVER, tap + turn * rule.advance, tap)
                 read[row] = outer(read[row], moved)
     return read
+
+
+def _rises(taps: Units, advance: int) -> bool:
+    """Whether outputs that read anything read further on, the further on they are."""
+    return len(taps) > 0 and bool((np.diff(taps) >= 0).all()) and taps[0] + advance >= taps[-1]
+
+
+def _read_in_order(rule: Periodic, first: Units, last: Units) -> Bounds:
+    """Return what runs of outputs read where those at their ends read the outermost samples."""
+    numbers, firsts, lasts = rule.outer_taps
+    # The first output of a run that reads anything, perhaps in the next period, and the last one.
+    turns, phases = np.divmod(first, rule.period)
+    place = np.searchsorted(numbers, phases)
+    turns, place = turns + place // len(numbers), place % len(numbers)
+    there = turns * rule.period + numbers[place] <= last
+    low = firsts[place] + turns * rule.advance
+    turns, phases = np.divmod(last, rule.period)
+    place = np.searchsorted(numbers, phases, "right") - 1
+    turns, place = turns + place // len(numbers), place % len(numbers)
+    high = lasts[place] + turns * rule.advance
+    return np.stack([np.where(there, low, NEVER), np.where(there, high, -NEVER)])

@@ -9,8 +9,9 @@ from math import ceil
 import numpy as np
 import pytest
 
+from rfstudio.core.axes.axis_rule import Periodic
 from rfstudio.core.axes.unit_intervals import NEVER
-from rfstudio.core.fields.tiles import _reach
+from rfstudio.core.fields.tiles import _reach, _read
 
 
 @pytest.mark.parametrize("far", [9, 10**6, 2**59])
@@ -32,3 +33,19 @@ def test_that_the_reach_in_whole_numbers_is_that_in_fractions(far: int) -> None:
         ]
         expected = tuple(map(max, zip(*reaches, strict=True))) or (-NEVER, -NEVER)
         assert _reach(bounds, starts, stops, step, samples, size) == expected
+
+
+@pytest.mark.parametrize("rises", [True, False])
+def test_that_runs_of_outputs_read_what_their_taps_read(rises: bool) -> None:
+    rng = random.Random(rises)
+    for _ in range(60):
+        starts = [rng.randint(0, 6) for _ in range(rng.randint(1, 8))]
+        taps = [tuple(range(x, x + rng.choice((0, 1, 1, 3)))) for x in starts]
+        taps = sorted(taps) if rises else taps
+        rule = Periodic(99, 99, rng.randint(6, 9) if rises else rng.randint(-9, 9), tuple(taps))
+        first = np.array([rng.randint(-30, 30) for _ in range(9)])
+        last = first + np.array([rng.randint(-1, 20) for _ in range(9)])
+        found = _read(rule, np.stack([first, last]))
+        for a, b, low, high in zip(first, last, *found, strict=True):
+            read = [x for i in range(int(a), int(b) + 1) for x in rule.taps(i)]
+            assert (low, high) == ((min(read), max(read)) if read else (NEVER, -NEVER))
