@@ -75,6 +75,8 @@ class Advice(Shown):
         Those of the task, with what they find.
     axes
         What each axis of the input measures; empty: it is not known.
+    no_proposals
+        Why there are no proposals; empty where there are some.
     """
 
     covers: tuple[Cover, ...]
@@ -86,6 +88,7 @@ class Advice(Shown):
     levels: tuple[Level, ...] = ()
     rules: tuple[Rule, ...] = ()
     axes: tuple[Axis, ...] = ()
+    no_proposals: str = ""
 
 
 def advice_for(
@@ -154,17 +157,31 @@ def advice_for(
     )
     known = [x.erf_size for x in levels if x.erf_size is not None]
     is_enough = firsts[2] is not None and max(known, default=max(longest)) >= max(longest)
+    found = () if is_enough else proposals_for(analysis)
     return Advice(
         covers,
         firsts,
         analysis.critical_layers,
         analysis.border_layers(),
         analysis.input_range,
-        () if is_enough else proposals_for(analysis),
+        found,
         levels,
         () if task is None else rules_for(task, analysis, levels, longest),
         analysis.axes,
+        "" if found else _why_none(analysis, firsts[2] if is_enough else None),
     )
+
+
+def _why_none(analysis: Analysis, enough: str | None) -> str:
+    """Return why nothing is proposed; `enough` is the first layer that sees enough already."""
+    if enough is not None:
+        return (
+            f"none is needed: '{enough}' sees three times the largest object, and an effective "
+            "field covers it"
+        )
+    if analysis.largest_local_field is None:
+        return "none: no layer has positions"
+    return "none: no change that was tried enlarges a field, keeps all maps and aligns all merges"
 
 
 Firsts: TypeAlias = tuple[str | None, str | None, str | None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, get_args
 
@@ -87,7 +87,10 @@ def rules_for(
     """
     if task not in TASKS:
         raise RFStudioError(f"'{task}' is no task; there are {', '.join(TASKS)}")
-    return tuple(_RULES[task](analysis, levels, longest))
+    said = analysis.units.said
+    return tuple(
+        replace(x, finding=said(x.finding)) for x in _RULES[task](analysis, levels, longest)
+    )
 
 
 def _detection(
@@ -116,7 +119,11 @@ def _detection(
         bool(good) if known else None,
         "Zhang et al., S3FD, ICCV 2017, arXiv:1708.05237; Luo et al., NIPS 2016, arXiv:1701.04128",
     )
-    yield _context(levels, "Hu, Ramanan, Finding Tiny Faces, CVPR 2017, arXiv:1612.04402")
+    yield _context(
+        levels,
+        "Hu, Ramanan, Finding Tiny Faces, CVPR 2017, arXiv:1612.04402 (most of what a template of "
+        "a small face sees is context; how much is enough, here twice, is a choice)",
+    )
 
 
 def _segmentation(
@@ -138,10 +145,12 @@ def _segmentation(
             "compare networks by the object rate, the object's longer side over the field",
             f"{large / field:.3g} for the largest object and the field of '{last.layer}', {field}",
             None,
-            "Loos et al., Journal of Medical Imaging 2024",
+            "Loos et al., Journal of Medical Imaging 2024, doi:10.1117/1.JMI.11.5.054004",
         )
     yield _context(
-        levels, "Yu, Koltun, Multi-Scale Context Aggregation, ICLR 2016, arXiv:1511.07122"
+        levels,
+        "Yu, Koltun, Multi-Scale Context Aggregation, ICLR 2016, arXiv:1511.07122 (context of "
+        "several scales; how much is enough, here twice, is a choice)",
     )
 
 
@@ -159,7 +168,7 @@ def _classification(
         "no layer begins with a field that covers the whole input already",
         f"{len(border)} of its layers do, from '{border[0]}' on" if border else "none does",
         not border,
-        "Richter et al., (Input) Size Matters for CNN Classifiers, ICANN 2021",
+        "Richter et al., Should You Go Deeper?, ICMLA 2021, arXiv:2106.12307",
     )
     inputs = analysis.input_range
     fits = [
@@ -174,21 +183,22 @@ def _classification(
         "the input is within the sizes that all layers can use",
         f"the input is {size}, the range {ranges} px",
         all(fits) if fits else None,
-        "Richter et al., Should You Go Deeper?, ICMLA 2021, arXiv:2106.12307",
+        "Richter et al., (Input) Size Matters for CNN Classifiers, ICANN 2021, arXiv:2102.01582",
     )
     seen = [x for x in levels if x.shares[0] == 1.0]
     yield Rule(
         "the last layers see whole objects",
         f"from the level of '{seen[0].layer}' on" if seen else f"no level sees {large} px",
         bool(seen),
-        "Araujo et al., Distill 2019, doi:10.23915/distill.00021",
+        "Araujo et al., Distill 2019, doi:10.23915/distill.00021 (accuracy grows with the field, "
+        "less and less)",
     )
 
 
 def _context(levels: Sequence[Level], source: str) -> Rule:
     best = max((x.erf_shares[1] if x.erf_shares else 0.0 for x in levels), default=0.0)
     return Rule(
-        "some level sees two to three times the object, its context",
+        "some level sees the object with context: twice its size",
         f"two times by the effective field: {100 * best:.3g} % of the objects",
         best == 1.0 if any(x.erf_shares for x in levels) else None,
         source,

@@ -255,6 +255,7 @@ def advice_record(advice: Advice) -> dict[str, object]:
             }
             for x in advice.proposals
         ],
+        **({"no_proposals": advice.no_proposals} if advice.no_proposals else {}),
         "levels": [
             {
                 "layer": x.layer,
@@ -321,6 +322,8 @@ def advice_facts(advice: Advice) -> list[tuple[str, str]]:
         ("critical", _few(advice.critical)),
         ("border", _few(advice.border)),
     ]
+    if advice.no_proposals:
+        facts.append(("proposals", advice.no_proposals))
     for rule in advice.rules:
         met = {True: "yes", False: "no", None: "cannot be said"}[rule.is_met]
         facts.append((f"rule: {met}", f"{rule.rule}: {rule.finding} [{rule.source}]"))

@@ -213,8 +213,8 @@ class AdviseDialog(QDialog):
         _fill(self.levels, levels_table(advice))
         _fill(self.rules, rules_table(advice))
         _fill(self.proposals, proposals_table(advice))
-        if advice.rules and not advice.proposals:
-            self.tabs.setCurrentWidget(self.rules)
+        if not advice.proposals:
+            self.tabs.setCurrentWidget(self.rules if advice.rules else self.levels)
         self._offer()
 
     def _offer(self) -> None:

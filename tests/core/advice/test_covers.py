@@ -10,6 +10,7 @@ from rfstudio.core.advice.covers import advice_for
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.formats.tables.answer_records import advice_facts, advice_record
 
 
 def test_that_the_first_layers_that_cover_objects_are_named() -> None:
@@ -144,3 +145,19 @@ def test_that_objects_without_a_size_are_refused() -> None:
     for objects in ([], [(0, 4)], [(4,)]):
         with pytest.raises(RFStudioError, match="objects have 2 sizes"):
             advice_for(analysis, objects)
+
+
+def test_that_an_answer_without_proposals_says_why() -> None:
+    advice = advice_for(rfstudio.analyze("resnet50"), [(32, 32)])
+    assert advice.proposals == ()
+    # The field of layer3.first.conv2 is the first of at least 96 pixels.
+    assert advice.first_covering[2] is not None
+    assert f"'{advice.first_covering[2]}' sees three times" in advice.no_proposals
+    assert advice_record(advice)["no_proposals"] == advice.no_proposals
+    assert ("proposals", advice.no_proposals) in advice_facts(advice)
+
+
+def test_that_rules_on_a_signal_speak_of_samples() -> None:
+    rules = advice_for(rfstudio.analyze("tcn_1d"), [(32,)], task="classification").rules
+    assert any("samples" in x.finding for x in rules)
+    assert not any("px" in x.finding for x in rules)
