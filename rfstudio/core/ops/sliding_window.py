@@ -7,9 +7,10 @@ References
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rfstudio.core.axes.axis_rule import AxisRules, Window
+from rfstudio.core.memo import remembered
 from rfstudio.core.ops.operation import Context, Operation, Patternless
 from rfstudio.core.ops.values import Padding, Sizes, padding_per_axis, per_axis, text_per_axis
 
@@ -54,7 +55,27 @@ class Windowed(Sliding, Patternless):
 
 
 def window_rules(op: Windowed, sizes: tuple[int, ...]) -> tuple[Window, ...]:
-    """Return for each axis the window of an operation."""
+    """Return for each axis the window of an operation.
+
+    Operations of one form have the same object: networks have few forms, but many layers.
+    """
+    return _windows(
+        _Form(op.kernel_size, op.stride, op.padding, op.dilation, op.ceil_mode), tuple(sizes)
+    )
+
+
+class _Form(NamedTuple):
+    """What says how a window slides."""
+
+    kernel_size: Sizes
+    stride: Sizes | None
+    padding: Padding
+    dilation: Sizes
+    ceil_mode: bool
+
+
+@remembered(8192)
+def _windows(op: _Form, sizes: tuple[int, ...]) -> tuple[Window, ...]:
     ceil_mode = op.ceil_mode and not isinstance(op.padding, str)
     pads = resolved_padding(op, sizes)
     rules: list[Window] = []
@@ -93,7 +114,7 @@ def same_padding(
     return (more, less) if lower else (less, more)
 
 
-def resolved_padding(op: Windowed, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+def resolved_padding(op: Windowed | _Form, sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Return the padding of a window operation as (before, after) per axis, in samples.
 
     `same` is resolved from `sizes`, the size of the operation's input along each axis.
@@ -108,7 +129,9 @@ def resolved_padding(op: Windowed, sizes: tuple[int, ...]) -> tuple[tuple[int, i
     )
 
 
-def window_of(op: Sliding, axes: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+def window_of(
+    op: Sliding | _Form, axes: int
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Return kernel, stride and dilation of an operation, each with one entry per axis."""
     kernel = per_axis(op.kernel_size, axes)
     stride = kernel if op.stride is None else per_axis(op.stride, axes)

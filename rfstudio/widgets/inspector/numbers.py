@@ -63,7 +63,9 @@ class NumberBlock(QWidget):
         font.setBold(True)
         self._title.setFont(font)
         self._rows: list[tuple[QLabel, QLabel]] = []
+        self._facts: tuple[Fact, ...] = ()
         self._shown = 0
+        self._places: tuple[object, ...] = ()
         self._heights: dict[tuple[bool, str, int], int] = {}
         self._advances: dict[tuple[bool, str], int] = {}
         self._told = -1
@@ -76,22 +78,29 @@ class NumberBlock(QWidget):
 
     def show_facts(self, facts: Iterable[Fact]) -> None:
         """Show facts instead of those shown now."""
-        count = 0
-        for count, fact in enumerate(facts, 1):
-            if count > len(self._rows):
-                self._add_row()
-            label, value = self._rows[count - 1]
-            if value.text() != fact.text or label.text() != fact.label:
-                label.setText(fact.label)
-                value.setText(fact.text)
-                value.setAccessibleName(f"{fact.label}: {fact.text}")
+        # Labels are asked and told as little as possible: each call costs more than a comparison.
+        before, self._facts = self._facts, tuple(facts)
+        if self._facts == before:
+            return
+        while len(self._rows) < len(self._facts):
+            self._add_row()
+        none = Fact("", "", "")
+        earlier = (*before, *[none] * (len(self._facts) - len(before)))
+        for (label, value), fact, old in zip(self._rows, self._facts, earlier, strict=False):
+            if fact == old:
+                continue
+            label.setText(fact.label)
+            value.setText(fact.text)
+            value.setAccessibleName(f"{fact.label}: {fact.text}")
             if value.toolTip() != fact.meaning:
                 for one in (label, value):
                     one.setToolTip(fact.meaning)
-        for number, row in enumerate(self._rows):
-            for one in row:
-                one.setVisible(number < count)
-        self._shown = count
+        count = len(self._facts)
+        if count != self._shown:
+            for number, row in enumerate(self._rows):
+                for one in row:
+                    one.setVisible(number < count)
+            self._shown = count
         self._arrange()
 
     def texts(self) -> dict[str, str]:
@@ -141,6 +150,10 @@ class NumberBlock(QWidget):
         width = self.width()
         first, *heights = self._heights_at(width)
         left = self._left()
+        places = (width, left, first, *heights)
+        if places == self._places:
+            return
+        self._places = places
         self._title.setGeometry(_SIDE, _TOP, width - 2 * _SIDE, first)
         top = _TOP + first + _LEAD
         for (label, value), height in zip(self._rows, heights, strict=False):
@@ -153,23 +166,23 @@ class NumberBlock(QWidget):
 
     def _left(self) -> int:
         """Return where the values begin."""
-        shown = self._rows[: self._shown]
-        return _SIDE + max([_LABELS, *(self._advance(label) + 1 for label, _ in shown)]) + _GAP
+        shown = zip(self._rows, self._facts, strict=False)
+        widths = [self._advance(label, fact.label) + 1 for (label, _), fact in shown]
+        return _SIDE + max([_LABELS, *widths]) + _GAP
 
     def _heights_at(self, width: int) -> list[int]:
         """Return the heights of the heading and of each row shown."""
         room = width - _SIDE - self._left()
-        shown = self._rows[: self._shown]
+        shown = zip(self._rows, self._facts, strict=False)
         return [
-            self._height(self._title, width - 2 * _SIDE),
-            *(self._height(value, room) for _, value in shown),
+            self._height(self._title, self._title.text(), width - 2 * _SIDE),
+            *(self._height(value, fact.text, room) for (_, value), fact in shown),
         ]
 
-    def _height(self, label: QLabel, width: int) -> int:
+    def _height(self, label: QLabel, text: str, width: int) -> int:
         """Return the height of a text; one that fits into a line is measured only once."""
         is_heading = label is self._title
-        text = label.text()
-        is_line = self._advance(label) < width
+        is_line = self._advance(label, text) < width
         key = (is_heading, "", 0) if is_line else (is_heading, text, width)
         height = self._heights.get(key)
         if height is None:
@@ -179,9 +192,9 @@ class NumberBlock(QWidget):
             self._heights[key] = height
         return height
 
-    def _advance(self, label: QLabel) -> int:
+    def _advance(self, label: QLabel, text: str) -> int:
         """Return the width of a text on one line."""
-        key = (label is self._title, label.text())
+        key = (label is self._title, text)
         width = self._advances.get(key)
         if width is None:
             if len(self._advances) >= _KEPT:

@@ -145,7 +145,7 @@ class StackPanel(QWidget):
         self.filter_line.textChanged.connect(self._apply_filter)
         self.picker.op_chosen.connect(self.add)
         self.model.refused.connect(self.refused)
-        self.model.numbers_changed.connect(self.tree.viewport().update)
+        self.model.numbers_changed.connect(self.tree.update_changed)
         self.model.rowsInserted.connect(self._expand_new)
         selection.selection_changed.connect(self._follow)
         session.analysis_changed.connect(self._follow)
@@ -190,7 +190,7 @@ class StackPanel(QWidget):
             signal.connect(self._go_to_match)
         return line
 
-    def _make_tree(self) -> QTreeView:
+    def _make_tree(self) -> LayerTree:
         tree = LayerTree(self.model)
         tree.setItemDelegate(TextDelegate(self.model.text_of, bool, tree))
         tree.setAccessibleName("Layers")
