@@ -22,7 +22,8 @@ class Document(QObject):
     Signals
     -------
     architecture_changed
-        The architecture after an edit, an undo, a redo, or when another network was opened.
+        The architecture after an edit, an undo, a redo, or when another network was opened; once,
+        however many steps are undone at the same time.
     path_changed
         The file that the document belongs to; None while it has none.
     modified_changed
@@ -41,9 +42,11 @@ class Document(QObject):
     ) -> None:
         super().__init__(parent)
         self._architecture = architecture
+        self._announced: Architecture | None = architecture
         self._path = path
         self._stamp = _stamp(path)
         self.undo_stack = QUndoStack(self)
+        self.undo_stack.indexChanged.connect(self._announce)
         self.undo_stack.cleanChanged.connect(self._announce_modified)
 
     @property
@@ -112,6 +115,8 @@ class Document(QObject):
         self._stamp = _stamp(path)
         self._set_path(path)
         self._show(architecture)
+        self._announced = None  # even if it is the one that is shown
+        self._announce()
 
     def open(self, path: Path) -> None:
         """Show the network of a file.
@@ -149,7 +154,12 @@ class Document(QObject):
 
     def _show(self, architecture: Architecture) -> None:
         self._architecture = architecture
-        self.architecture_changed.emit(architecture)
+
+    def _announce(self) -> None:
+        """Announce the architecture after the last of the steps that are done or undone."""
+        if self._architecture is not self._announced:
+            self._announced = self._architecture
+            self.architecture_changed.emit(self._architecture)
 
     def _announce_modified(self, is_clean: bool) -> None:
         self.modified_changed.emit(not is_clean)

@@ -82,6 +82,17 @@ def test_that_a_broken_file_leaves_the_document_as_it_is(qtbot: QtBot, tmp_path:
     assert document.undo_stack.canUndo()
 
 
+def test_that_many_steps_at_once_are_announced_once(qtbot: QtBot) -> None:
+    document = Document(network(1))
+    for kernel in (3, 5, 7):
+        document.edit("spin", network(kernel))
+    seen: list[Architecture] = []
+    document.architecture_changed.connect(seen.append)
+    document.undo_stack.setIndex(0)
+    document.undo_stack.setIndex(3)
+    assert seen == [network(1), network(7)]
+
+
 def test_that_saving_without_a_file_asks_for_one(qtbot: QtBot) -> None:
     with pytest.raises(RFStudioError, match="Save As"):
         Document(network()).save()
