@@ -19,12 +19,13 @@ from rfstudio.app.files.recent_files import RecentFiles
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
-from rfstudio.app.state.image_source import SHAPES, ImageSource, Shape
+from rfstudio.app.state.image_source import SHAPES, ImageSource
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.ops import Conv
+from rfstudio.formats.images.shaping import Shape
 
 
 class Studio(QObject):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, inf, isfinite
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPalette, QShowEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -21,7 +19,8 @@ from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
-from rfstudio.core.metrics.gaussian_fit import GaussianFit, fit_gaussian
+from rfstudio.core.metrics.gaussian_fit import GaussianFit
+from rfstudio.core.metrics.section import Section, section
 from rfstudio.core.network.sample_words import PIXELS, Units
 from rfstudio.widgets.canvas.colours import ERF, LOCAL, PIN, PIN_DASHES, SERIES, THEORETICAL
 from rfstudio.widgets.canvas.unit_grid import grid_of
@@ -40,59 +39,6 @@ _FIT_DASHES = (2.0, 2.0)
 _MEASURED_DASHES = (7.0, 2.0)
 _VISIBLE_DASHES = (4.0, 3.5)
 _LOCAL_DASHES = (7.0, 2.5, 1.5, 2.5)
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """A row of an effective field through the unit's centre.
-
-    Attributes
-    ----------
-    values
-        Along the axis; 1 is the peak of the section, or of the one that it is compared with.
-    fit
-        The Gaussian fitted to it.
-    """
-
-    values: NDArray[np.float64]
-    fit: GaussianFit | None
-
-
-def section(
-    field: NDArray[np.float64],
-    centre: tuple[float, ...],
-    axis: int,
-    beside: NDArray[np.float64] | None = None,
-) -> Section | None:
-    """Return the row of a field through a point, scaled to its peak; None if it is zero.
-
-    Parameters
-    ----------
-    field
-        An effective field.
-    centre
-        The point, in pixels; moved inside the image.
-    axis
-        Along which axis.
-    beside
-        Another field whose peak is used.  Both are taken as shares of their sums, since the peak of
-        a measured field depends more on its noise than on its size.
-    """
-    index: list[int | slice] = [
-        min(max(round(c), 0), n - 1) for c, n in zip(centre, field.shape, strict=True)
-    ]
-    index[axis] = slice(None)
-    row = np.asarray(field[tuple(index)], np.float64)
-    peak = float(row.max()) if row.size else 0.0
-    if not np.isfinite(peak) or peak <= 0:
-        return None
-    if beside is not None and (total := float(beside.sum())) > 0:
-        peak = float(beside[tuple(index)].max()) * float(field.sum()) / total or peak
-    values = row / peak
-    x = np.arange(values.size)
-    mean = float(x @ values) / float(values.sum())
-    sigma = float(np.sqrt((x - mean) ** 2 @ values / values.sum()))
-    return Section(values, fit_gaussian(values, (mean,), (sigma,)))
 
 
 def _range(analysis: Analysis, layer: str, axis: int) -> tuple[float, float]:
@@ -341,7 +287,8 @@ class _SectionPlot:
             "expected": None if expected is None else expected.values,
             "measured": None if measured is None else measured.values,
             **{name: x.values for name, x in pinned.items()},
-            "fit": self._fit_curve(fit),  # drawn last, since a jagged field would hide it
+            # Drawn last, since a jagged field would hide it.
+            "fit": None if self._shown is None else self._shown.fitted(),
         }
         self.values = {name: values for name, values in found.items() if values is not None}
         self.borders = [
@@ -415,13 +362,6 @@ class _SectionPlot:
             return values
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(values > _FLOOR / 10, np.log10(values), np.nan)
-
-    def _fit_curve(self, fit: GaussianFit | None) -> Values | None:
-        if fit is None or self._shown is None:
-            return None
-        x = np.arange(self._shown.values.size)
-        bell = np.exp(-((x - fit.center[0]) ** 2) / (2 * fit.sigma[0] ** 2))
-        return np.asarray(fit.amplitude * bell, np.float64)
 
     def show_range(self, low: float, high: float) -> None:
         """Show a part of the axis, unless it is shown already."""

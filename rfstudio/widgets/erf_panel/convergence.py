@@ -8,13 +8,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.api.convergence import incomparable
 from rfstudio.app.effective.expected_fields import is_live
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
-
-RATE = 1.5
-"""Approximate relative L1 distance of one sample; N independent ones are at RATE/√N."""
+from rfstudio.core.metrics.distance import RATE, distance_of
 
 
 class Measured(Protocol):
@@ -65,7 +64,7 @@ class Target(NamedTuple):
 def target_of(analysis: Analysis, measured: Measured) -> Target:
     """Return the expected field that a measurement is to be compared with."""
     options = measured.options
-    if reason := _incomparable(options):
+    if reason := incomparable(options):
         return Target(None, False, reason)
     if not is_live(analysis):
         return Target(None, False, "The network is too large to compute the expected field here.")
@@ -97,29 +96,10 @@ def target_of(analysis: Analysis, measured: Measured) -> Target:
     return Target(erf.map, True, text)
 
 
-def _incomparable(options: Mapping[str, Any]) -> str:
-    """Return why a measurement does not tend to the expected field; empty if it does."""
-    estimator = options.get("estimator", "energy")
-    if estimator not in ("energy", "rms"):
-        return f"The expected field predicts energy and rms, not '{estimator}'."
-    if options.get("weights", "random") != "random":
-        return "The expected field is that of random weights, so it does not apply to these."
-    if options.get("images"):
-        return "The expected field is that of noise, so it does not apply to images."
-    if options.get("channel") is not None:
-        return "The expected field is that of all channels of the unit, not of one."
-    return ""
-
-
 def distance(measured: Measured, target: NDArray[np.float64]) -> float | None:
     """Return the relative L1 distance of a measured map and an expected one.
 
     Both are scaled to a sum of 1, so the distance is from 0 to 2; None if one of them is 0.
     """
-    values = np.asarray(measured.map, np.float64)
-    if measured.options.get("estimator") == "rms":
-        values = values**2  # the expected field predicts the mean before the root
-    total, wanted = float(values.sum()), float(target.sum())
-    if not (0 < total < np.inf and 0 < wanted < np.inf):
-        return None
-    return float(np.abs(values / total - target / wanted).sum())
+    is_root = measured.options.get("estimator") == "rms"
+    return distance_of(measured.map, target, is_root=is_root)

@@ -14,9 +14,10 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from rfstudio.app.slices import Slices
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.metrics.distance import RATE
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.charts.plot import Plot
-from rfstudio.widgets.erf_panel.convergence import RATE, Measured, Target, distance, target_of
+from rfstudio.widgets.erf_panel.convergence import Measured, Target, distance, target_of
 
 _RATE_DASHES = (5.0, 3.0)
 _LEAST_HEIGHT = 56  # pixels

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF
 
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.network.layout import Layout
 from rfstudio.widgets.graph_view.folding import Boxes
-from rfstudio.widgets.graph_view.layout import Layout
 from rfstudio.widgets.graph_view.wrapping import Lines, Page
 
 STEP_X, STEP_Y = 150.0, 74.0

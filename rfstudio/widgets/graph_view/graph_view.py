@@ -31,6 +31,7 @@ from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.largest_path import largest_path
 from rfstudio.core.fields.remarks.remark import remarks_on
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.network.layout import layout_of_inputs
 from rfstudio.widgets.graph_view.drawing import STEP_X, STEP_Y, Drawing, page_of
 from rfstudio.widgets.graph_view.folding import (
     Boxes,
@@ -41,7 +42,6 @@ from rfstudio.widgets.graph_view.folding import (
     folded_to_depth,
 )
 from rfstudio.widgets.graph_view.graph_item import TEXT_SCALE, GraphItem, Share
-from rfstudio.widgets.graph_view.layout import layout_of_boxes
 from rfstudio.widgets.graph_view.wrapping import Page, lines_for
 from rfstudio.widgets.parts.focus_ring import FocusRing
 
@@ -208,7 +208,7 @@ class GraphView(QGraphicsView):
 
     def _lay_out(self, analysis: Analysis) -> None:
         boxes = boxes_of(analysis.graph, self._folded)
-        layout = layout_of_boxes(boxes.inputs)
+        layout = layout_of_inputs(boxes.inputs)
         lines = lines_for(layout, self._page())
         misaligned = self._misaligned(analysis, boxes)
         self._show(Drawing(analysis, boxes, layout, lines, misaligned))
@@ -252,7 +252,7 @@ class GraphView(QGraphicsView):
             boxes = boxes_of(graph, self._folded)
             if len(boxes.boxes) * STEP_X * STEP_Y * TEXT_SCALE**2 > page.width * page.height:
                 continue
-            layout = layout_of_boxes(boxes.inputs)
+            layout = layout_of_inputs(boxes.inputs)
             if page.scale_of(layout, lines_for(layout, page)) >= TEXT_SCALE:
                 return
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.widgets.graph_view.layout import Layout
+from rfstudio.core.network.layout import Layout
 
 _MOST_LINES = 80
 """Lines above which no more are tried: boxes would be too small to be told apart anyway."""

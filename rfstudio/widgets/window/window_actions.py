@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolBar, QToolButto
 
 from rfstudio.app.files.presets import preset_families
 from rfstudio.app.learning.lessons import LESSONS
-from rfstudio.app.state.image_source import Shape, sample_images
+from rfstudio.app.state.image_source import PhotoShape, sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.parts.fields import take_over_typed
 from rfstudio.widgets.parts.theme import Scheme, icon
@@ -195,8 +195,8 @@ class WindowActions(QObject):
     def _add_shapes(self, menu: QMenu) -> None:
         """Offer what is done with a photo of another shape than the input."""
         group = QActionGroup(self._window)
-        self.shapes: dict[Shape, QAction] = {}
-        texts: dict[Shape, str] = {
+        self.shapes: dict[PhotoShape, QAction] = {}
+        texts: dict[PhotoShape, str] = {
             "crop": "Crop photos to the shape of the input",
             "pad": "Pad photos to the shape of the input",
             "stretch": "Stretch photos over the input",
@@ -209,7 +209,7 @@ class WindowActions(QObject):
             menu.addAction(action)
             self.shapes[shape] = action
 
-    def _set_shape(self, shape: Shape) -> None:
+    def _set_shape(self, shape: PhotoShape) -> None:
         self._studio.set_image_shape(shape)
         self._files.tell_shape()
 

@@ -21,8 +21,8 @@ from rfstudio.core.network.architecture import (
     Residual,
 )
 from rfstudio.core.network.graph import expand
+from rfstudio.core.network.layout import layout_of
 from rfstudio.widgets.graph_view.graph_view import GraphView
-from rfstudio.widgets.graph_view.layout import layout_of
 
 LEFT = Qt.MouseButton.LeftButton
 

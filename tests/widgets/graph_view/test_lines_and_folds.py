@@ -24,13 +24,13 @@ from rfstudio.core.network.architecture import (
     Residual,
 )
 from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.layout import layout_of, layout_of_inputs
 from rfstudio.formats.networks.presets import read_preset
 from rfstudio.widgets.graph_view.drawing import Drawing, page_of
 from rfstudio.widgets.graph_view.edges import add_edge, edges_in
 from rfstudio.widgets.graph_view.folding import boxes_of, depth_of, folded_to_depth
 from rfstudio.widgets.graph_view.graph_item import TEXT_SCALE
 from rfstudio.widgets.graph_view.graph_view import GraphView
-from rfstudio.widgets.graph_view.layout import layout_of, layout_of_boxes
 from rfstudio.widgets.graph_view.wrapping import lines_for, one_line
 
 LEFT = Qt.MouseButton.LeftButton
@@ -46,7 +46,7 @@ def conv(name: str, kernel_size: int = 3) -> Layer:
 def drawing_of(name: str, folded: frozenset[str] = frozenset()) -> Drawing:
     analysis = analyze(read_preset(name))
     boxes = boxes_of(analysis.graph, folded)
-    layout = layout_of_boxes(boxes.inputs)
+    layout = layout_of_inputs(boxes.inputs)
     return Drawing(analysis, boxes, layout, lines_for(layout, PAGE), frozenset())
 
 

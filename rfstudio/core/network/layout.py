@@ -43,10 +43,10 @@ class Layout:
 
 def layout_of(graph: Graph) -> Layout:
     """Return the layout of a graph with a place for each node."""
-    return layout_of_boxes([x.inputs for x in graph.nodes])
+    return layout_of_inputs([x.inputs for x in graph.nodes])
 
 
-def layout_of_boxes(inputs: Sequence[Sequence[int]]) -> Layout:
+def layout_of_inputs(inputs: Sequence[Sequence[int]]) -> Layout:
     """Return the layout of boxes, each given by the earlier ones that it reads.
 
     A box continues the branch of the first one that it reads, unless an earlier box has done so; a
