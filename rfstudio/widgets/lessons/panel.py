@@ -8,7 +8,7 @@ from html import escape
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from rfstudio.app.learning.lessons import LESSONS, Lesson
+from rfstudio.api.lessons import LESSONS, Lesson
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.focus_ring import FocusRing

@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from rfstudio.api.lessons import LESSONS
 from rfstudio.app.files.help_pages import help_pages
 from rfstudio.app.files.log_file import log_file
 from rfstudio.app.files.opening import LAST, remember_choice
-from rfstudio.app.learning.lessons import LESSONS
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.canvas.canvas import Canvas

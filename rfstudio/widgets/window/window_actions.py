@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolBar, QToolButton, QWidget
 
+from rfstudio.api.lessons import LESSONS
 from rfstudio.app.files.presets import preset_families
-from rfstudio.app.learning.lessons import LESSONS
 from rfstudio.app.state.image_source import PhotoShape, sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.parts.fields import take_over_typed

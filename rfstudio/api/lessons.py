@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from rfstudio.app.state.selection import Selected
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks.yaml_reader import read_yaml
 
-Check = Callable[[Analysis, Selected], bool]
+
+class Chosen(Protocol):
+    """A choice of the user."""
+
+    @property
+    def layer(self) -> str:
+        """Path of the layer."""
+
+    @property
+    def unit(self) -> tuple[int, ...]:
+        """Position of the unit in its map."""
+
+
+Check = Callable[[Analysis, Chosen], bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +94,7 @@ def _jump(layer: LayerAnalysis) -> float:
     return max((float(x) for x in layer.jump if x is not None), default=0.0)
 
 
-def _sees_less_at_the_border(analysis: Analysis, chosen: Selected) -> bool:
+def _sees_less_at_the_border(analysis: Analysis, chosen: Chosen) -> bool:
     view = analysis.unit(chosen.layer, chosen.unit)
     return (
         view.visible_region is not None
@@ -90,26 +103,26 @@ def _sees_less_at_the_border(analysis: Analysis, chosen: Selected) -> bool:
     )
 
 
-def _is_first_that_covers(analysis: Analysis, chosen: Selected, size: int) -> bool:
+def _is_first_that_covers(analysis: Analysis, chosen: Chosen, size: int) -> bool:
     layers = [x for x in _convs(analysis) if _field(analysis, x.name) >= size]
     return bool(layers) and layers[0].name == chosen.layer
 
 
-def _has_no_holes(analysis: Analysis, _chosen: Selected) -> bool:
+def _has_no_holes(analysis: Analysis, _chosen: Chosen) -> bool:
     last = _last(analysis)
     centre = tuple(n // 2 for n in last.output_size)
     view = analysis.unit(last.name, centre)
     return len(_convs(analysis)) == 3 and _field(analysis, last.name) >= 11 and view.gridding == 0
 
 
-def _has_three_small_kernels(analysis: Analysis, _chosen: Selected) -> bool:
+def _has_three_small_kernels(analysis: Analysis, _chosen: Chosen) -> bool:
     kernels = [
         x.operation.kernel_size for x in _convs(analysis) if isinstance(x.operation, ops.Conv)
     ]
     return kernels == [3, 3, 3] and _field(analysis, _last(analysis).name) == 7
 
 
-def _has_gate_and_local_field(analysis: Analysis, _chosen: Selected) -> bool:
+def _has_gate_and_local_field(analysis: Analysis, _chosen: Chosen) -> bool:
     last = _last(analysis)
     return all(last.is_global) and last.local is not None
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rfstudio.app.learning.lessons import LESSONS, Lesson
+from rfstudio.api.lessons import LESSONS, Lesson
 from rfstudio.app.state.selection import Selected
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze

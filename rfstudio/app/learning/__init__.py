@@ -1,1 +1,0 @@
-"""Lessons and the glossary: how receptive fields are understood by changing networks."""
