@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         tiles,
         to_torch,
     )
+    from rfstudio.api.figures import figure
     from rfstudio.core.errors import RFStudioError
     from rfstudio.experiments.interface import experiment
 
@@ -41,6 +42,7 @@ __all__ = [
     "erfs",
     "expected_erf",
     "experiment",
+    "figure",
     "load",
     "path_counts",
     "path_shares",
@@ -56,6 +58,10 @@ def __getattr__(name: str) -> object:
         from rfstudio.core.errors import RFStudioError
 
         return RFStudioError
+    if name == "figure":
+        from rfstudio.api.figures import figure
+
+        return figure
     if name == "experiment":
         from rfstudio.experiments.interface import experiment
 

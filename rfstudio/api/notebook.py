@@ -91,7 +91,7 @@ def _scene(value: object, image: Photo | None) -> Scene:
     from rfstudio.core.metrics.metrics import measured_peak
     from rfstudio.figures import scene_of_map, scene_of_view
 
-    photo = _photo(image)
+    photo = photo_of(image)
     if isinstance(value, UnitView):
         return scene_of_view(value, title=_unit_title(value.layer, value.position), image=photo)
     assert isinstance(value, Erf)
@@ -110,7 +110,14 @@ def _unit_title(layer: str, unit: tuple[int, ...]) -> str:
     return f"{layer}, unit ({', '.join(map(str, unit))})"
 
 
-def _photo(image: Photo | None) -> NDArray[np.uint8] | None:
+def photo_of(image: Photo | None) -> NDArray[np.uint8] | None:
+    """Return a photo as (h, w) or (h, w, 3) bytes.
+
+    Raises
+    ------
+    RFStudioError
+        If it cannot be read, or an array is of another form.
+    """
     import numpy as np
 
     if image is None:

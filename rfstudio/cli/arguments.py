@@ -14,7 +14,7 @@ from pathlib import Path
 from rfstudio import __version__
 from rfstudio.cli import erf_arguments
 from rfstudio.cli.parser import CommandParser
-from rfstudio.cli.words import FIGURES, FORMATS, MAPS, NETWORKS, SHELLS
+from rfstudio.cli.words import FIGURE_KINDS, FIGURES, FORMATS, MAPS, NETWORKS, SHELLS
 
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
@@ -31,7 +31,7 @@ commands that need no display:
   rfstudio erf NETWORK --layer PATH    the effective receptive field of one unit
   rfstudio tiles NETWORK               overlap and layout of tiles that equal the whole image
   rfstudio advise NETWORK              which layers see objects of a given size, and what to change
-  rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png
+  rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png      (--kind: nine of them)
   rfstudio compare NETWORK NETWORK …   several networks side by side
   rfstudio convert NETWORK --output FILE.yaml|.py
   rfstudio experiment [NAME]           published findings: list them, or reproduce one
@@ -245,18 +245,92 @@ def _add_advise(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_figure(parser: argparse.ArgumentParser) -> None:
-    _add_network(parser)
-    parser.add_argument("--layer", metavar="PATH", required=True, help="a layer or container")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _KINDS
+    parser.add_argument(
+        "networks",
+        metavar="NETWORK",
+        nargs="*",
+        help="presets or files; for a film the folder of an experiment, for a lesson its number",
+    )
+    _add_trust(parser)
+    parser.add_argument(
+        "--kind", choices=FIGURE_KINDS, default="fields", help="see below; default: fields"
+    )
+    parser.add_argument(
+        "--layer", dest="layers", metavar="PATH", nargs="+", help="a layer or container, or several"
+    )
     _add_unit(parser)
+    parser.add_argument(
+        "--panel",
+        dest="panels",
+        metavar="X",
+        nargs="+",
+        action="append",
+        default=[],
+        help="one of several units, as NETWORK LAYER or NETWORK LAYER Y X; may be repeated",
+    )
     _add_input_size(parser)
     parser.add_argument("--image", type=Path, metavar="FILE", help="default: a sample photo")
+    parser.add_argument(
+        "--image-shape",
+        choices=("crop", "pad", "stretch"),
+        default="stretch",
+        help="how a photo is brought to the shape of the input; default: stretch",
+    )
+    parser.add_argument("--no-image", action="store_true", help="draw on an empty plane")
     _add_output(parser, "ends in .svg, .pdf or .png, or has a --format", required=True)
     parser.add_argument("--format", choices=FIGURES, help="of the figure; default: by its ending")
-    parser.add_argument("--dpi", type=int, default=300, metavar="N", help="default: 300")
-    parser.add_argument(
-        "--width", type=float, default=120.0, metavar="MM", help="in millimetres; default: 120"
+    style = parser.add_argument_group("how it is drawn")
+    style.add_argument("--dpi", type=int, default=300, metavar="N", help="default: 300")
+    style.add_argument(
+        "--width",
+        type=float,
+        default=120.0,
+        metavar="MM",
+        help="in millimetres; default: 120; 85 is a usual column, 174 a page",
     )
-    parser.add_argument("--colour", action="store_true", help="keep the colours of the photo")
+    style.add_argument(
+        "--theme",
+        choices=("print", "light", "dark"),
+        default="print",
+        help="black on white, or for slides; default: print",
+    )
+    style.add_argument(
+        "--scale",
+        choices=("linear", "log"),
+        default="linear",
+        help="of the shading, over three decades; of growth both axes, with fitted slopes",
+    )
+    style.add_argument("--colour", action="store_true", help="keep the colours of the photo")
+    style.add_argument("--no-caption", action="store_true", help="without the numbers below")
+    style.add_argument("--no-legend", action="store_true", help="without the key to the lines")
+    style.add_argument("--no-axes", action="store_true", help="without pixel numbers, scale bars")
+    measured = parser.add_argument_group("effective fields")
+    measured.add_argument(
+        "--estimator",
+        dest="estimators",
+        choices=erf_arguments.ESTIMATORS,
+        nargs="+",
+        help="draw the effective field; several for a comparison; with growth, also effective "
+        "sizes",
+    )
+    erf_arguments.add_measuring_options(measured)
+    erf_arguments.add_fine_options(parser)
+
+
+_KINDS = """\
+kinds:
+  fields       what a unit sees, on the image
+  field        its effective field with sections and fitted Gaussians
+  comparison   several units, networks or estimators side by side
+  difference   the same, and the first effective field minus each other one
+  network      a diagram; containers of large networks are folded
+  growth       sizes of fields against depth, of one network or several
+  convergence  distance of a measurement from the expected field, sample by sample
+  film         the field at the steps of a training, from the folder of an experiment
+  lesson       a lesson as a page, by its number
+"""
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:

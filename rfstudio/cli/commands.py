@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from rfstudio import api, paths
-from rfstudio.cli import terminal
+from rfstudio import api
+from rfstudio.cli import drawing, terminal
 from rfstudio.cli.output import output_of
-from rfstudio.cli.resolving import load_network, numbers, opened, position_of, unit_of
+from rfstudio.cli.resolving import load_network, numbers, opened, unit_of
 from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import FIGURES, NETWORKS, STREAM
 from rfstudio.core.errors import RFStudioError
@@ -153,32 +153,6 @@ def _status(analysis: Analysis) -> int:
     return 1 if errors else 0
 
 
-def figure(arguments: argparse.Namespace) -> int:
-    """Draw what one unit sees into a file."""
-    from rfstudio.figures import FigureStyle, render, scene_of
-    from rfstudio.formats.images.images import read_image
-
-    output = output_of(arguments, FIGURES, "a figure")
-    assert output is not None
-    try:
-        style = FigureStyle(width_mm=arguments.width, dpi=arguments.dpi, colour=arguments.colour)
-    except RFStudioError as error:
-        raise UsageError(str(error)) from None
-    network = load_network(arguments)
-    if arguments.image is not None and network.axes == 1:
-        raise UsageError(f"'{network.name}' reads a signal with one axis: --image cannot be used")
-    analysis = api.analyze(network)
-    unit = analysis.unit(arguments.layer, position_of(analysis, arguments.layer, arguments.unit))
-    image = None
-    if arguments.image is not None or len(analysis.input_size) == 2:
-        image = read_image(arguments.image or paths.sample_images() / "cat.jpg")
-    scene = scene_of(
-        analysis, arguments.layer, unit.position, title=analysis.architecture.name, image=image
-    )
-    output.write(render(scene, output.suffix, style))
-    return 0
-
-
 def convert(arguments: argparse.Namespace) -> int:
     """Write a network in the format of its output file."""
     from rfstudio.formats.networks.network_files import WRITERS
@@ -219,7 +193,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = MappingProxyType(
         "analyze": analyze,
         "tiles": tiles,
         "advise": advise,
-        "figure": figure,
+        "figure": drawing.figure,
         "compare": compare,
         "convert": convert,
     }

@@ -41,6 +41,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="luo2016|replknet|slak|openerf",
         help="measure as published work does: sets every other option but images and device",
     )
+    add_measuring_options(parser)
+    parser.add_argument(
+        "--gains",
+        choices=("modelled", "measured"),
+        help="for --estimator expected: how much of a gradient each layer passes on, modelled for "
+        "random weights or measured with torch; default: measured if --weights, --images or "
+        "--samples is given",
+    )
+    add_fine_options(parser)
+
+
+def add_measuring_options(parser: argparse._ActionsContainer) -> None:
+    """Add what a measurement averages over, and where it runs."""
     parser.add_argument(
         "--samples",
         type=int,
@@ -60,19 +73,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|FOLDER",
         help="measure on these images instead of noise",
     )
-    parser.add_argument(
-        "--gains",
-        choices=("modelled", "measured"),
-        help="for --estimator expected: how much of a gradient each layer passes on, modelled for "
-        "random weights or measured with torch; default: measured if --weights, --images or "
-        "--samples is given",
-    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    _add_fine_options(parser)
 
 
-def _add_fine_options(parser: argparse.ArgumentParser) -> None:
+def add_fine_options(parser: argparse.ArgumentParser) -> None:
     """Add the finer options, which have the defaults of a measurement."""
     group = parser.add_argument_group("finer options of a measurement")
     group.add_argument("--channel", type=int, metavar="N", help="one channel; default: all")

@@ -6,6 +6,19 @@ FORMATS = ("table", "json", "csv", "markdown", "latex")
 FIGURES = ("png", "svg", "pdf")
 """Of figures."""
 
+FIGURE_KINDS = (
+    "fields",
+    "growth",
+    "field",
+    "comparison",
+    "difference",
+    "network",
+    "convergence",
+    "film",
+    "lesson",
+)
+"""What figures show."""
+
 MAPS = ("npz", *FIGURES)
 """Of effective fields."""
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rfstudio.core.metrics.power_law import PowerLaw, fit_power_law
 from rfstudio.core.network.physical import extents
+from rfstudio.figures.page import MARGIN, inner_width, new_page
 from rfstudio.figures.style import (
+    TEXT_POINTS,
     FigureError,
     FigureStyle,
     figure_bytes,
@@ -18,9 +21,11 @@ from rfstudio.figures.style import (
 from rfstudio.figures.wrapping import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from rfstudio.core.fields.analysis import Analysis
 
@@ -31,8 +36,21 @@ DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 """Patterns of lines, for more curves than colours."""
 
 
+TITLE = "Growth of receptive fields"
+
+_DEPTH = "depth (convolutions and pools on the longest path)"
+
+_MARKS = ("o", "s", "^", "D", "v", "P")
+
 _CURVE = "growth"
 """Marks the lines of networks among all lines of a figure, with the unit of their sizes."""
+
+_LEAST_POINTS = 3
+
+_LEFT, _BELOW = 0.46, 0.36
+"""Inches for the numbers and names of the axes."""
+
+_ERF_DASHES = (0, (5, 2))
 
 _WIDE = 6
 """How many times one curve may end above another before both need a logarithmic axis."""
@@ -60,6 +78,9 @@ class Growth:
         For each point the largest size in that unit; empty without one.
     input_extent
         The largest side of the input in that unit.
+    erf_sizes
+        For each point the size of the effective field, in pixels; NaN where it is not known;
+        empty: none is drawn.
     """
 
     name: str
@@ -70,12 +91,57 @@ class Growth:
     unit: str = ""
     extents: tuple[float, ...] = ()
     input_extent: float = 0.0
+    erf_sizes: tuple[float, ...] = ()
+
+    def side(self, unit: str) -> float:
+        """Return the larger side of the input in the physical unit; in samples without one."""
+        return self.input_extent if unit else self.input_size
+
+    def in_unit(self, sizes: Sequence[float], unit: str) -> tuple[float, ...]:
+        """Return sizes at the points, which are in samples, in the physical unit if there is one.
+
+        Where axes are sampled differently, as much larger as the theoretical size is there.
+        """
+        if not unit:
+            return tuple(sizes)
+        parts = zip(sizes, self.extents, self.sizes, strict=True)
+        return tuple(size * extent / samples if samples else 0.0 for size, extent, samples in parts)
+
+    def law(self, sizes: Sequence[float], unit: str = "") -> PowerLaw | None:
+        """Return the power law through the points whose field is inside the input.
+
+        None if there are fewer than three such points; a slope through two says nothing.
+        """
+        points = [
+            (depth, size)
+            for depth, reach, size in zip(
+                self.depths, self.sizes, self.in_unit(sizes, unit), strict=True
+            )
+            if depth > 0 and reach <= self.input_size and size > 0
+        ]
+        if len({x for x, _ in points}) < _LEAST_POINTS:
+            return None
+        xs, ys = zip(*points, strict=True)
+        return fit_power_law(xs, ys)
 
 
-def growth_of(name: str, analysis: Analysis) -> Growth:
+def growth_of(
+    name: str, analysis: Analysis, erf_size: Callable[[str], float] | None = None
+) -> Growth:
     """Return how the field of a network grows; where it is the whole image, the local field.
 
     Layers without positions are left out.
+
+    Parameters
+    ----------
+    name
+        How the legend calls the network.
+    analysis
+        The network.
+    erf_size
+        Returns the size of the effective field of a layer's centre unit, NaN where there is none;
+        it is called once a depth, for the layer with the largest field there.  None: only
+        theoretical fields are drawn.
     """
     nodes = analysis.graph.nodes
     axes = analysis.axes
@@ -84,6 +150,7 @@ def growth_of(name: str, analysis: Analysis) -> Growth:
     depths = [0] * len(nodes)
     largest: dict[int, int] = {}
     widest: dict[int, float] = {}
+    layers: dict[int, str] = {}
     for node in nodes[1:]:
         windowed = node.op is not None and node.op.slides
         depths[node.index] = max(depths[x] for x in node.inputs) + windowed
@@ -93,7 +160,8 @@ def growth_of(name: str, analysis: Analysis) -> Growth:
         sizes = [x for x in found if x is not None]
         if len(sizes) == len(node.size):
             depth = depths[node.index]
-            largest[depth] = max(largest.get(depth, 0), *sizes)
+            if max(sizes) > largest.get(depth, 0):
+                largest[depth], layers[depth] = max(sizes), node.name
             if unit:
                 measured = [x or 0.0 for x in extents(axes, sizes)]
                 widest[depth] = max(widest.get(depth, 0.0), *measured)
@@ -108,6 +176,7 @@ def growth_of(name: str, analysis: Analysis) -> Growth:
         unit,
         tuple(widest[depth] for depth, _ in points) if unit else (),
         max(x or 0.0 for x in whole),
+        erf_sizes=() if erf_size is None else tuple(erf_size(layers[x]) for x, _ in points),
     )
 
 
@@ -121,13 +190,120 @@ def render_growth(curves: Sequence[Growth], suffix: str, style: FigureStyle | No
     """
     kind = figure_kind(suffix)
     style = style or FigureStyle()
-    with print_settings():
-        from matplotlib.figure import Figure
+    with print_settings(style):
+        return figure_bytes(draw_growth_page(curves, style), kind, style.dpi, TITLE)
 
-        width = style.width_mm / 25.4
-        figure = Figure(figsize=(width, 0.62 * width), layout="constrained")
-        draw_growth(figure.add_subplot(), curves)
-        return figure_bytes(figure, kind, style.dpi, "Growth of receptive fields")
+
+def draw_growth_page(curves: Sequence[Growth], style: FigureStyle) -> Figure:
+    """Return the whole figure of some curves, to be called within `print_settings`.
+
+    Parameters
+    ----------
+    curves
+        The networks.
+    style
+        How wide it is, and in which colours; with the scale "log" both axes are logarithmic, and
+        slopes are fitted.
+    """
+    log = style.scale == "log"
+    scratch = _scratch(curves, style, log=log)
+    width = inner_width(style) - _LEFT
+    handles = _named(scratch.get_lines())
+    page = new_page(
+        style,
+        0.62 * width + _BELOW,
+        title=TITLE,
+        handles=handles,
+        numbers=_remarks(curves, log=log),
+    )
+    _draw_either(page.axes(MARGIN + _LEFT, 0.03, width, 0.62 * width), curves, style, log=log)
+    return page.figure
+
+
+def _scratch(curves: Sequence[Growth], style: FigureStyle, *, log: bool) -> Axes:
+    """Return axes that are not shown, with the lines that a legend is made of."""
+    from matplotlib.figure import Figure
+
+    axes = Figure().add_subplot()
+    _draw_either(axes, curves, style, log=log)
+    return axes
+
+
+def _draw_either(axes: Axes, curves: Sequence[Growth], style: FigureStyle, *, log: bool) -> None:
+    if log:
+        _draw_laws(axes, curves, style)
+    else:
+        draw_growth(axes, curves)
+    if (legend := axes.get_legend()) is not None:
+        legend.remove()
+
+
+def _remarks(curves: Sequence[Growth], *, log: bool) -> list[str]:
+    found = []
+    if any(x.erf_sizes for x in curves):
+        found.append("effective: expected size of the field of the layer's centre unit")
+    if log:
+        found.append("slopes: power laws through all points whose field is inside the input")
+    return found
+
+
+def _draw_laws(axes: Axes, curves: Sequence[Growth], style: FigureStyle) -> None:
+    """Draw points over two logarithmic axes, with the power law through those of each curve."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    unit = _common_unit(curves)
+    word = unit or _samples_word(curves)
+    for i, curve in enumerate(curves):
+        colour = COLOURS[i % len(COLOURS)]
+        if colour == "#000000":
+            colour = style.colours.ink
+        name = one_line(curve.name)
+        kinds: list[tuple[Sequence[float], str, str, str]]
+        kinds = [(curve.sizes, name, _MARKS[i % len(_MARKS)], "-")]
+        if curve.erf_sizes:
+            kinds.append((curve.erf_sizes, f"{name}, effective", _MARKS[i % len(_MARKS)], "--"))
+        for sizes, label, mark, line in kinds:
+            law = curve.law(sizes, unit)
+            text = label if law is None else f"{label}: slope {law.exponent:.2f}"
+            drawn = zip(curve.depths, curve.in_unit(sizes, unit), strict=True)
+            points = [(x, y) for x, y in drawn if x and y > 0]
+            xs, ys = zip(*points, strict=True) if points else ((), ())
+            fill = colour if line == "-" else "none"
+            marks: dict[str, Any] = {"marker": mark, "markersize": 3.2, "markerfacecolor": fill}
+            axes.plot(xs, ys, color=colour, linewidth=0, markeredgewidth=0.8, **marks)
+            ends = np.array([min(xs), max(xs)]) if law else np.array([])
+            fitted = [law.at(float(x)) for x in ends] if law else []
+            axes.plot(
+                ends,
+                fitted,
+                color=colour,
+                linewidth=1.0,
+                linestyle=line,
+                label=text,
+                **marks,
+                markevery=[],
+                markeredgewidth=0.8,
+            )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    _draw_input_sizes(axes, sorted({curve.side(unit) for curve in curves}), word)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(_DEPTH)
+    axes.set_ylabel(f"field ({word})")
+    _finish(axes, axes.get_lines())
+
+
+def _common_unit(curves: Sequence[Growth]) -> str:
+    """Return the physical unit that all curves have; empty if they have none, or several."""
+    units = {x.unit for x in curves}
+    return units.pop() if len(units) == 1 else ""
+
+
+def _samples_word(curves: Sequence[Growth]) -> str:
+    return " or ".join(dict.fromkeys(x.word for x in curves)) or "px"
 
 
 def draw_growth(axes: Axes, curves: Sequence[Growth]) -> None:
@@ -142,19 +318,19 @@ def draw_growth(axes: Axes, curves: Sequence[Growth]) -> None:
     """
     from matplotlib.ticker import MaxNLocator
 
-    marks = {f"{_CURVE} {curve.unit}": curve.unit for curve in curves}
-    mark, unit = next(iter(marks.items())) if len(marks) == 1 else (f"{_CURVE} ", "")
+    unit = _common_unit(curves)
+    mark = f"{_CURVE} {unit}"
     there = [x for x in axes.get_lines() if str(x.get_gid()).startswith(_CURVE)]
     drawn_in = {str(x.get_gid()) for x in there}
     if drawn_in == {f"{_CURVE} "}:
         mark, unit = f"{_CURVE} ", ""  # networks without units are there already
     elif drawn_in and drawn_in != {mark}:
         raise FigureError(f"{axes.get_ylabel()} is what these axes show: draw into other ones")
-    word = unit or " or ".join(dict.fromkeys(curve.word for curve in curves)) or "px"
+    word = unit or _samples_word(curves)
     lines = [
         axes.plot(
             curve.depths,
-            curve.extents if unit else curve.sizes,
+            curve.in_unit(curve.sizes, unit),
             drawstyle="steps-post",
             color=COLOURS[i % len(COLOURS)],
             linestyle=DASHES[i // len(COLOURS) % len(DASHES)],
@@ -164,9 +340,23 @@ def draw_growth(axes: Axes, curves: Sequence[Growth]) -> None:
         )[0]
         for i, curve in enumerate(curves, len(there))
     ]
-    sides = {curve.input_extent if unit else curve.input_size for curve in curves}
+    for line, curve in zip(lines, curves, strict=True):
+        if curve.erf_sizes:
+            lines = [
+                *lines,
+                *axes.plot(
+                    curve.depths,
+                    curve.in_unit(curve.erf_sizes, unit),
+                    color=line.get_color(),
+                    linestyle=_ERF_DASHES,
+                    linewidth=1.2,
+                    label=f"{one_line(curve.name)}, effective",
+                    gid=_CURVE,
+                ),
+            ]
+    sides = {curve.side(unit) for curve in curves}
     _draw_input_sizes(axes, sorted(sides), word)
-    axes.set_xlabel("depth (convolutions and pools on the longest path)")
+    axes.set_xlabel(_DEPTH)
     if not there:
         axes.set_ylabel(f"theoretical field ({word})")
     axes.set_xlim(left=0)
@@ -178,10 +368,20 @@ def draw_growth(axes: Axes, curves: Sequence[Growth]) -> None:
     else:
         axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    _finish(axes, drawn)
+
+
+def _named(lines: Sequence[Line2D]) -> list[Line2D]:
+    """Return the lines that a legend has."""
+    return [x for x in lines if not str(x.get_label()).startswith("_")]
+
+
+def _finish(axes: Axes, lines: Sequence[Line2D]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=2.0, width=0.5)
-    if drawn:
-        legend = axes.legend(drawn, [str(x.get_label()) for x in drawn], frameon=False)
+    named = _named(lines)
+    if named:
+        legend = axes.legend(named, [str(x.get_label()) for x in named], frameon=False)
         for text in legend.get_texts():
             text.set_parse_math(False)
 
@@ -191,13 +391,15 @@ def _draw_input_sizes(axes: Axes, sizes: list[float], word: str) -> None:
     for size in sizes:
         axes.axhline(size, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
     if sizes:
+        from matplotlib import rcParams
+
         axes.annotate(
             f"input {', '.join(f'{x:.6g}' for x in sizes)} {word}",
             (1.0, sizes[-1]),
             xycoords=("axes fraction", "data"),
             xytext=(-2, 2),
             textcoords="offset points",
-            color="#666666",
-            fontsize=6.5,
+            color=rcParams["ytick.color"],
+            fontsize=TEXT_POINTS,
             ha="right",
         )

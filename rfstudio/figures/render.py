@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rfstudio.figures.page import MARGIN, inner_width, new_page
 from rfstudio.figures.scene import Interval, Region, Scene
+from rfstudio.figures.shades import DENSEST, shares
 from rfstudio.figures.style import (
     TEXT_POINTS,
     FigureStyle,
@@ -14,7 +16,7 @@ from rfstudio.figures.style import (
     figure_kind,
     print_settings,
 )
-from rfstudio.figures.wrapping import one_line, wrapped
+from rfstudio.figures.wrapping import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,15 +25,12 @@ if TYPE_CHECKING:
 
 THEORETICAL = "#d62728"
 LOCAL = "#8c3fd1"
-VISIBLE = "#111111"
-ERF = "#1252d9"
 SUPPORT = "#00a6a6"
-OUTSIDE = "#f0f0f0"
+LOCAL_DASHES = (0, (7, 2.5, 1.5, 2.5))
+DASHED = (0, (4, 2.5))
+DOTTED = (0, (1, 1.5))
 
-_LINE = 0.145  # inches from one line of text to the next
-_MARGIN = 0.10
 _TICKS_LEFT, _TICKS_BELOW = 0.34, 0.22
-_LOG_DECADES = 3.0
 _MAX_DOTS = 4000
 
 
@@ -58,65 +57,26 @@ def render(scene: Scene, suffix: str, style: FigureStyle | None = None) -> bytes
     """
     kind = figure_kind(suffix)
     style = style or FigureStyle()
-    with print_settings():
-        figure = _draw(scene, style)
+    with print_settings(style):
+        figure = draw_page(scene, style)
         return figure_bytes(figure, kind, style.dpi, scene.title)
 
 
-def _draw(scene: Scene, style: FigureStyle) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    width = style.width_mm / 25.4
-    left = _MARGIN + (_TICKS_LEFT if style.axes and not scene.strip else 0.0)
-    plot_width = width - left - _MARGIN
-    vertical, horizontal = _view(scene)
-    span = (vertical[1] - vertical[0]) / (horizontal[1] - horizontal[0])
-    plot_height = 0.12 * plot_width if scene.strip else min(span, 2.5) * plot_width
-
-    figure = Figure(figsize=(width, 1.0))
-    canvas = FigureCanvasAgg(figure)
-    title = wrapped(canvas, (scene.title,), width - 2 * _MARGIN, points=TEXT_POINTS, bold=True)
-    numbers = wrapped(canvas, scene.numbers, width - 2 * _MARGIN, points=TEXT_POINTS)
-    lines = (len(title) + len(numbers)) if style.caption else 0
-    handles = _handles(scene) if style.legend else []
-    columns = max(1, min(len(handles), int((width - 2 * _MARGIN) / 1.45)))
-    legend_rows = -(-len(handles) // columns)
-    below = (_TICKS_BELOW if style.axes else 0.0) + _LINE * (legend_rows + lines)
-    below += 0.08 * (legend_rows > 0) + 0.06 * (lines > 0) + _MARGIN
-    height = _MARGIN + plot_height + below
-    figure.set_size_inches(width, height)
-
-    axes = figure.add_axes((left / width, below / height, plot_width / width, plot_height / height))
-    _draw_scene(axes, scene, style, plot_width)
-
-    at = below - (_TICKS_BELOW if style.axes else 0.0) - 0.04
-    if handles:
-        figure.legend(
-            handles=handles,
-            loc="upper left",
-            bbox_to_anchor=(_MARGIN / width, at / height),
-            ncols=columns,
-            frameon=False,
-            borderpad=0.0,
-            borderaxespad=0.0,
-            handlelength=2.4,
-            columnspacing=1.4,
-            labelspacing=0.45,
-        )
-        at -= _LINE * legend_rows + 0.08
-    if style.caption:
-        for i, line in enumerate((*title, *numbers)):
-            figure.text(
-                _MARGIN / width,
-                (at - _LINE * i) / height,
-                line,
-                va="top",
-                weight="bold" if i < len(title) else "normal",
-                color="#111111" if i < len(title) else "#333333",
-                parse_math=False,
-            )
-    return figure
+def draw_page(scene: Scene, style: FigureStyle) -> Figure:
+    """Return the whole figure of a scene, to be called within `print_settings`."""
+    left = _TICKS_LEFT if style.axes and not scene.strip else 0.0
+    plot_width = inner_width(style) - left
+    plot_height = min(form_of(scene), 2.5) * plot_width
+    page = new_page(
+        style,
+        plot_height + (_TICKS_BELOW if style.axes else 0.0),
+        title=scene.title,
+        numbers=scene.numbers,
+        handles=scene_handles(scene, style),
+    )
+    axes = page.axes(MARGIN + left, 0.0, plot_width, plot_height)
+    draw_scene(axes, scene, style, plot_width)
+    return page.figure
 
 
 def draw(axes: Axes, scene: Scene, style: FigureStyle | None = None) -> None:
@@ -124,10 +84,10 @@ def draw(axes: Axes, scene: Scene, style: FigureStyle | None = None) -> None:
     style = style or FigureStyle()
     figure = axes.figure
     width = axes.get_position().width * figure.get_figure(root=True).get_figwidth()
-    _draw_scene(axes, scene, style, width)
+    draw_scene(axes, scene, style, width)
     if style.caption:
         axes.set_title(one_line(scene.title), fontsize=TEXT_POINTS + 1, parse_math=False)
-    if style.legend and (handles := _handles(scene)):
+    if style.legend and (handles := scene_handles(scene, style)):
         axes.legend(
             handles=handles,
             loc="upper center",
@@ -138,11 +98,11 @@ def draw(axes: Axes, scene: Scene, style: FigureStyle | None = None) -> None:
         )
 
 
-def _draw_scene(axes: Axes, scene: Scene, style: FigureStyle, width: float) -> None:
+def draw_scene(axes: Axes, scene: Scene, style: FigureStyle, width: float) -> None:
     """Draw everything on the plane of the image; `width` is that of the axes, in inches."""
-    vertical, horizontal = _view(scene)
+    vertical, horizontal = view_of(scene)
     _draw_plane(axes, scene, style)
-    _draw_marks(axes, scene, points_per_pixel=72 * width / (horizontal[1] - horizontal[0]))
+    _draw_marks(axes, scene, style, points_per_pixel=72 * width / (horizontal[1] - horizontal[0]))
     axes.set_xlim(horizontal)
     axes.set_ylim(vertical[1], vertical[0])
     axes.set_aspect("auto" if scene.strip else "equal")
@@ -155,7 +115,7 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
 
     height, width = scene.input_size
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    axes.set_facecolor(OUTSIDE)
+    axes.set_facecolor(style.colours.beyond)
     axes.imshow(_photo(scene, style), extent=extent, interpolation="antialiased", zorder=1)
     if scene.image is None:
         axes.add_patch(
@@ -164,7 +124,7 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
                 width,
                 height,
                 fill=False,
-                edgecolor="#999999",
+                edgecolor=style.colours.rule,
                 linewidth=0.5,
                 zorder=2,
             )
@@ -181,8 +141,11 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
 
 
 def _veil(scene: Scene, style: FigureStyle) -> NDArray[np.float64]:
-    """Return the white RGBA image that fades what the unit does not see."""
-    veil = np.ones((*scene.input_size, 4))
+    """Return the RGBA image in the colour of the paper that fades what the unit does not see."""
+    from matplotlib.colors import to_rgb
+
+    veil = np.empty((*scene.input_size, 4))
+    veil[..., :3] = to_rgb(style.colours.paper)
     veil[..., 3] = style.dim
     if scene.visible is not None:
         (top, bottom), (left, right) = scene.visible
@@ -198,7 +161,9 @@ def _read(scene: Scene) -> NDArray[np.bool_]:
 
 def _photo(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:
     if scene.image is None:
-        return np.full((1, 1, 3), 255, np.uint8)
+        from matplotlib.colors import to_rgb
+
+        return np.full((1, 1, 3), np.multiply(to_rgb(style.colours.paper), 255).round(), np.uint8)
     photo = scene.image
     if photo.ndim == 3 and not style.colour:
         # Luma of ITU-R BT.601, as photo programs use it.
@@ -214,24 +179,15 @@ def _shading(
     """Return an RGBA image: blue whose opacity is the share of the peak."""
     from matplotlib.colors import to_rgb
 
-    values = np.nan_to_num(np.abs(np.asarray(erf, np.float64)))
-    densest = values.max(initial=0.0) if peak is None else peak
-    share = np.minimum(values / densest, 1.0) if densest > 0 else values
-    if style.scale == "log":
-        with np.errstate(divide="ignore"):
-            share = np.clip(1 + np.log10(share) / _LOG_DECADES, 0, 1)
+    share = shares(erf, peak, style.scale)
     shaded = np.empty((*share.shape, 4))
-    shaded[..., :3] = to_rgb(ERF)
-    shaded[..., 3] = 0.85 * share
+    shaded[..., :3] = to_rgb(style.colours.field)
+    shaded[..., 3] = DENSEST * share
     return shaded
 
 
-def _draw_marks(axes: Axes, scene: Scene, points_per_pixel: float) -> None:
+def _draw_marks(axes: Axes, scene: Scene, style: FigureStyle, points_per_pixel: float) -> None:
     """Draw the frames, the dots of a support with holes, and the centre."""
-    from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import Normal, Stroke
-
-    casing = [Stroke(linewidth=2.6, foreground="white", alpha=0.8), Normal()]
     if scene.has_holes and scene.support is not None:
         rows, columns = np.nonzero(scene.support)
         size = float(np.clip(0.8 * points_per_pixel, 0.4, 4.0))
@@ -244,10 +200,19 @@ def _draw_marks(axes: Axes, scene: Scene, points_per_pixel: float) -> None:
             zorder=4,
             rasterized=len(rows) > _MAX_DOTS,
         )
+    draw_frames(axes, scene, style)
+
+
+def draw_frames(axes: Axes, scene: Scene, style: FigureStyle) -> None:
+    """Draw the frames of the regions, and the centre."""
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import Normal, Stroke
+
+    casing = [Stroke(linewidth=2.6, foreground=style.colours.paper, alpha=0.8), Normal()]
     for region, colour, dashes, order in (
         (scene.theoretical, THEORETICAL, "-", 5),
-        (scene.local, LOCAL, (0, (7, 2.5, 1.5, 2.5)), 5),
-        (scene.visible, VISIBLE, (0, (4, 2.5)), 6),
+        (scene.local, LOCAL, LOCAL_DASHES, 5),
+        (scene.visible, style.colours.ink, DASHED, 6),
     ):
         if region is not None:
             (top, bottom), (left, right) = region
@@ -292,34 +257,32 @@ def _draw_ticks(axes: Axes, scene: Scene, style: FigureStyle) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     if scene.strip:
         axes.set_yticks([])
-    axes.tick_params(length=2.0, width=0.5, pad=2.0, colors="#555555", labelsize=6.5)
+    axes.tick_params(length=2.0, width=0.5, pad=2.0, labelsize=TEXT_POINTS)
 
 
-def _handles(scene: Scene) -> list[Any]:
+def scene_handles(scene: Scene, style: FigureStyle) -> list[Any]:
+    """Return the entries of a legend for what is drawn of a scene."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    ink, blue = style.colours.ink, style.colours.field
     handles: list[Any] = []
     if scene.theoretical is not None:
         handles.append(Line2D([], [], color=THEORETICAL, lw=1.2, label="theoretical field"))
     if scene.local is not None:
-        handles.append(
-            Line2D([], [], color=LOCAL, lw=1.2, ls=(0, (7, 2.5, 1.5, 2.5)), label="local field")
-        )
+        handles.append(Line2D([], [], color=LOCAL, lw=1.2, ls=LOCAL_DASHES, label="local field"))
     if scene.visible is not None:
-        handles.append(
-            Line2D([], [], color=VISIBLE, lw=1.2, ls=(0, (4, 2.5)), label="visible region")
-        )
+        handles.append(Line2D([], [], color=ink, lw=1.2, ls=DASHED, label="visible region"))
     if scene.has_holes:
         handles.append(
             Line2D([], [], color=SUPPORT, lw=0, marker="o", ms=3, mew=0, label="pixels read")
         )
     if scene.erf is not None:
-        handles.append(Patch(facecolor=ERF, alpha=0.7, linewidth=0, label=scene.erf_label))
+        handles.append(Patch(facecolor=blue, alpha=0.7, linewidth=0, label=scene.erf_label))
     return handles
 
 
-def _view(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
+def view_of(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return the part of the plane that is drawn, per axis, in pixels.
 
     The image and the whole theoretical region, but at most one image beyond a border: a huge
@@ -330,6 +293,14 @@ def _view(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
         _view_along(scene.input_size[0], None if scene.strip else regions[0]),
         _view_along(scene.input_size[1], regions[1]),
     )
+
+
+def form_of(scene: Scene) -> float:
+    """Return the height of the plane per width."""
+    vertical, horizontal = view_of(scene)
+    if scene.strip:
+        return 0.12
+    return (vertical[1] - vertical[0]) / (horizontal[1] - horizontal[0])
 
 
 def _view_along(size: int, region: Interval | None) -> tuple[float, float]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.figures.wrapping import one_line
@@ -18,12 +20,53 @@ if TYPE_CHECKING:
 TEXT_POINTS = 7.0
 """Size of the letters; journals require 6 to 8 points."""
 
+_ONE_AT_A_TIME = threading.RLock()
+
 SUFFIXES = (".png", ".svg", ".pdf")
 """The formats of a figure, as endings of a file's name."""
 
 
 class FigureError(RFStudioError):
     """The requested figure cannot be drawn."""
+
+
+ThemeName: TypeAlias = Literal["print", "light", "dark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """The colours of a figure besides those of its data.
+
+    Attributes
+    ----------
+    paper, ink
+        Of the ground, and of letters and lines.
+    muted
+        Of what is read second: numbers at axes, remarks.
+    rule
+        Of axes and thin lines.
+    beyond
+        Of the plane outside the image.
+    field
+        The blue of effective fields, which must be seen on the ground.
+    """
+
+    paper: str
+    ink: str
+    muted: str
+    rule: str
+    beyond: str
+    field: str = "#1252d9"
+
+
+THEMES: Mapping[ThemeName, Theme] = MappingProxyType(
+    {
+        "print": Theme("#ffffff", "#111111", "#444444", "#777777", "#f0f0f0"),
+        "light": Theme("#fafafa", "#1b1f24", "#4c545e", "#8b939c", "#ececee"),
+        "dark": Theme("#1d2024", "#f1f3f5", "#b4bac2", "#7d858f", "#2a2e34", "#6ea0ff"),
+    }
+)
+"""For paper: black on white; for slides, light and dark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +85,10 @@ class FigureStyle:
     dim
         How much of what the unit does not see fades, from 0 (nothing) to 1 (to white).
     scale
-        Whether the shading of the effective field is linear or logarithmic over three decades.
+        Whether the shading of the effective field is linear or logarithmic over three decades, and
+        whether the axes of a chart of growth are logarithmic, with fitted slopes.
+    theme
+        "print": black on white; "light" or "dark": for slides.
     caption, legend, axes
         Whether the numbers, the key to the lines, and pixel numbers at the border are drawn.
     """
@@ -52,6 +98,7 @@ class FigureStyle:
     colour: bool = False
     dim: float = 0.55
     scale: Literal["linear", "log"] = "linear"
+    theme: ThemeName = "print"
     caption: bool = True
     legend: bool = True
     axes: bool = True
@@ -61,6 +108,13 @@ class FigureStyle:
             raise FigureError(f"the width must be from 20 to 1000 mm, not {self.width_mm:g}")
         if not 30 <= self.dpi <= 2400:
             raise FigureError(f"the resolution must be from 30 to 2400 dpi, not {self.dpi}")
+        if self.theme not in THEMES:
+            raise FigureError(f"a theme is {', '.join(THEMES)}, not '{self.theme}'")
+
+    @property
+    def colours(self) -> Theme:
+        """The colours of its theme."""
+        return THEMES[self.theme]
 
 
 def figure_kind(suffix: str) -> str:
@@ -80,12 +134,29 @@ def figure_kind(suffix: str) -> str:
 
 
 @contextmanager
-def print_settings() -> Iterator[None]:
-    """Let matplotlib draw for print while the context lasts: text stays text in SVG and PDF."""
+def print_settings(style: FigureStyle | None = None) -> Iterator[None]:
+    """Let matplotlib draw in a style while the context lasts: text stays text in SVG and PDF."""
     # matplotlib takes half a second to load, so it loads when the first figure is drawn.
     import matplotlib as mpl
 
+    theme = THEMES["print"] if style is None else style.colours
     settings: Any = {
+        "figure.facecolor": theme.paper,
+        "axes.facecolor": theme.paper,
+        "savefig.facecolor": theme.paper,
+        "text.color": theme.ink,
+        "axes.labelcolor": theme.ink,
+        "axes.edgecolor": theme.rule,
+        "xtick.color": theme.rule,
+        "ytick.color": theme.rule,
+        "xtick.labelcolor": theme.muted,
+        "ytick.labelcolor": theme.muted,
+        "axes.labelsize": TEXT_POINTS,
+        "axes.titlesize": TEXT_POINTS,
+        "legend.fontsize": TEXT_POINTS,
+        "xtick.labelsize": TEXT_POINTS,
+        "ytick.labelsize": TEXT_POINTS,
+        "legend.frameon": False,
         "font.family": ["DejaVu Sans"],
         "font.size": TEXT_POINTS,
         "pdf.fonttype": 42,
@@ -94,7 +165,8 @@ def print_settings() -> Iterator[None]:
         "axes.linewidth": 0.5,
         "text.usetex": False,
     }
-    with mpl.rc_context(settings), warnings.catch_warnings():
+    # The settings are those of the whole process, so one thread draws at a time.
+    with _ONE_AT_A_TIME, mpl.rc_context(settings), warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes; that needs no warning.
         warnings.filterwarnings("ignore", "(?s)Glyph .* missing")
         yield
@@ -108,7 +180,6 @@ def figure_bytes(figure: Figure, kind: str, dpi: int, title: str) -> bytes:
         buffer,
         format=kind[1:],
         dpi=dpi,
-        facecolor="white",
         metadata={**undated, "Title": one_line(title)},
     )
     return buffer.getvalue()

@@ -32,15 +32,9 @@ def wrapped(
     bold
         Whether they are bold.
     """
-    from matplotlib.font_manager import FontProperties
-
-    renderer = canvas.get_renderer()
-    font = FontProperties(family="DejaVu Sans", size=points, weight="bold" if bold else "normal")
 
     def length(line: str) -> float:
-        dots, _, _ = renderer.get_text_width_height_descent(line, font, ismath=False)
-        # Letters have slightly other widths at other resolutions.
-        return 1.04 * float(dots) / float(canvas.figure.dpi)
+        return text_width(canvas, line, points=points, bold=bold)
 
     lines: list[str] = []
     for text in map(one_line, texts):
@@ -50,6 +44,30 @@ def wrapped(
         else:
             lines.extend(_broken(text, width, length))
     return lines
+
+
+def text_width(canvas: Any, text: str, *, points: float, bold: bool = False) -> float:
+    """Return how wide a line of text is, in inches, with a little room."""
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(family="DejaVu Sans", size=points, weight="bold" if bold else "normal")
+    renderer = canvas.get_renderer()
+    dots, _, _ = renderer.get_text_width_height_descent(text, font, ismath=False)
+    # Letters have slightly other widths at other resolutions.
+    return 1.04 * float(dots) / float(canvas.figure.dpi)
+
+
+def shortened(canvas: Any, text: str, width: float, *, points: float) -> str:
+    """Return a text with its middle left out, if it is wider than `width` inches."""
+    text = one_line(text)
+    if text_width(canvas, text, points=points) <= width:
+        return text
+    for left in range(len(text) - 2, 1, -1):
+        head = (left + 1) // 2
+        short = f"{text[:head]}…{text[len(text) - left + head :]}"
+        if text_width(canvas, short, points=points) <= width:
+            return short
+    return "…"
 
 
 def _broken(text: str, width: float, length: Any) -> list[str]:

@@ -49,6 +49,26 @@ class Row:
     map: NDArray[np.float32] | None = field(default=None, repr=False)
 
 
+def read_rows(path: Path) -> list[Row]:
+    """Return all rows of complete items in the ledger of a run, or of the only one in a folder.
+
+    Raises
+    ------
+    LedgerError
+        If it is none, or a folder has several.
+    FileAccessError
+        If it cannot be read.
+    """
+    if path.is_dir():
+        found = sorted(path.glob("*.jsonl"))
+        if len(found) != 1:
+            names = ", ".join(x.name for x in found) or "none"
+            raise LedgerError(f"'{path}' has not one ledger (*.jsonl) but {names}; name a file")
+        path = found[0]
+    _, rows = _sorted_out(path, read_bounded(path, MAX_BYTES))
+    return [x for found in rows.values() for x in found]
+
+
 class Ledger:
     """The rows of one run of an experiment, in memory and, if it has a file, on disk.
 
@@ -86,7 +106,7 @@ class Ledger:
         if path is None:
             return
         if resume and path.exists():
-            self._read(read_bounded(path, MAX_BYTES))
+            self._read(path, read_bounded(path, MAX_BYTES))
         # Also without the rows of an item that was not complete, and without a line cut off.
         lines = [self._head]
         for item in sorted(self.complete):
@@ -119,27 +139,36 @@ class Ledger:
         except OSError as error:
             raise FileAccessError(f"'{self._path}' cannot be saved: {error.strerror}") from None
 
-    def _read(self, data: bytes) -> None:
-        lines = [parsed_line(x) for x in data.splitlines()]
-        if not lines or lines[0] is None:
-            raise LedgerError(f"'{self._path}' is not a ledger; run without resuming to replace it")
+    def _read(self, path: Path, data: bytes) -> None:
+        head, rows = _sorted_out(path, data)
         for key, value in self._head.items():
-            if lines[0].get(key) != value:
+            if head.get(key) != value:
                 raise LedgerError(
-                    f"'{self._path}' has rows of another run ({key}: {lines[0].get(key)!r}, not "
+                    f"'{path}' has rows of another run ({key}: {head.get(key)!r}, not "
                     f"{value!r}); run without resuming to replace them, or choose another folder"
                 )
-        rows: dict[int, list[Row]] = {}
-        for line in lines[1:]:
-            if line is None:
-                continue
-            if "complete" in line:
-                item = int(line["complete"])
-                self.complete.add(item)
-                self.rows += rows.pop(item, [])
-            elif "item" in line and isinstance(line.get("cells"), dict):
-                item = int(line["item"])
-                rows.setdefault(item, []).append(Row(item, line["cells"], map_of(line)))
+        for item, found in rows.items():
+            self.complete.add(item)
+            self.rows += found
+
+
+def _sorted_out(path: Path, data: bytes) -> tuple[dict[str, Any], dict[int, list[Row]]]:
+    """Return the head of a ledger, and the rows of its complete items."""
+    lines = [parsed_line(x) for x in data.splitlines()]
+    if not lines or lines[0] is None:
+        raise LedgerError(f"'{path}' is not a ledger; run without resuming to replace it")
+    rows: dict[int, list[Row]] = {}
+    complete: dict[int, list[Row]] = {}
+    for line in lines[1:]:
+        if line is None:
+            continue
+        if "complete" in line:
+            item = int(line["complete"])
+            complete[item] = [*complete.get(item, []), *rows.pop(item, [])]
+        elif "item" in line and isinstance(line.get("cells"), dict):
+            item = int(line["item"])
+            rows.setdefault(item, []).append(Row(item, line["cells"], map_of(line)))
+    return lines[0], complete
 
 
 def parsed_line(text: bytes) -> dict[str, Any] | None:

@@ -9,8 +9,9 @@ from PySide6.QtCore import QPointF
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
+from rfstudio.core.metrics.section import section
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.widgets.charts.profile_chart import ProfileChart, section
+from rfstudio.widgets.charts.profile_chart import ProfileChart
 from tests.measurements import FakeMeasurements
 from tests.narrowing import present
 

@@ -26,8 +26,8 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.metrics.distance import RATE
 from rfstudio.core.network.architecture import Architecture, Layer, Residual
-from rfstudio.widgets.erf_panel.convergence import RATE
 from rfstudio.widgets.erf_panel.editors import FileQuestions
 from rfstudio.widgets.erf_panel.panel import ErfPanel
 from tests.narrowing import instance, present

@@ -1,0 +1,369 @@
+"""Figures for print: of one unit, of several, of networks, of measurements and trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from functools import cache, partial
+from math import nan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from rfstudio.api.convergence import convergence_of
+from rfstudio.api.expected import expected_erf, path_counts
+from rfstudio.api.lessons import LESSONS
+from rfstudio.api.measured import MeasuredErf
+from rfstudio.api.measuring import COMPUTED, measure, own_module
+from rfstudio.api.networks import Network, analyze, load, whole
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.metrics.metrics import measured_peak
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.requests.request import ESTIMATORS
+from rfstudio.figures.convergence import Convergence
+from rfstudio.figures.film import Frame
+from rfstudio.figures.growth import Growth, growth_of
+from rfstudio.figures.kinds import Content, Kind, kind_of, render_kind
+from rfstudio.figures.lesson import LessonText
+from rfstudio.figures.panel import Panel
+from rfstudio.figures.style import FigureStyle
+from rfstudio.formats.files import atomic_write
+from rfstudio.formats.images.shaping import Shape, shaped
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rfstudio.core.effective.expected import Erf
+    from rfstudio.core.shown import Photo
+    from rfstudio.engine.requests.request import ErfRequest, Estimator
+
+Shot: TypeAlias = "tuple[Network, str] | tuple[Network, str, tuple[int, ...] | None]"
+"""A network, a layer, and a unit of its map; without one, the centre unit."""
+
+_STYLE = frozenset(x.name for x in fields(FigureStyle))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PrintFigure:
+    """A figure that is ready to be written.
+
+    Attributes
+    ----------
+    kind
+        One of `rfstudio.figures.KINDS`.
+    content
+        What it shows.
+    style
+        How it is drawn.
+    """
+
+    kind: str
+    content: Content
+    style: FigureStyle
+
+    def render(self, suffix: str) -> bytes:
+        """Return the bytes of a file: ".png", ".svg" or ".pdf"."""
+        return render_kind(self.kind, self.content, suffix, self.style)
+
+    def save(self, path: str | Path) -> None:
+        """Write a file, by the ending of its name.
+
+        Raises
+        ------
+        RFStudioError
+            If the ending is unknown, there is nothing to draw, or the file cannot be written.
+        """
+        atomic_write(Path(path), self.render(Path(path).suffix))
+
+    def __repr__(self) -> str:
+        return f"<figure of {kind_of(self.kind).title.lower()}, {self.style.width_mm:g} mm wide>"
+
+    def _repr_png_(self) -> bytes:
+        return replace(self, style=replace(self.style, dpi=130)).render(".png")
+
+
+def figure(
+    kind: str = "fields",
+    *networks: Network | int,
+    panels: Sequence[Shot] = (),
+    layer: str | Sequence[str] | None = None,
+    unit: tuple[int, ...] | None = None,
+    estimator: str | Sequence[str] | None = None,
+    image: Photo | None = None,
+    image_shape: Shape = "stretch",
+    input_size: tuple[int, ...] | None = None,
+    **options: Any,
+) -> PrintFigure:
+    """Return a figure for print.
+
+    Parameters
+    ----------
+    kind
+        "fields": what a unit sees, on the image; "field": its effective field with sections;
+        "comparison" and "difference": several units side by side; "network": a diagram; "growth":
+        sizes against depth; "convergence": of measurements; "film": of a training; "lesson".
+    *networks
+        What `load` takes or returns.  For a film the folder or ledger of an experiment, for a
+        lesson its number.
+    panels
+        Units of networks, one by one: (network, layer) or (network, layer, unit).  Without them,
+        each layer of each network.
+    layer
+        Layer or container path, or several.
+    unit
+        Position in the layer's map; None: the centre unit.
+    estimator
+        Of the effective field, as `erf` has them, or several; None: "expected" where the kind
+        needs a field, otherwise none is drawn.  For "growth", any adds effective sizes.
+    image
+        A photo that is drawn below: a file, or (h, w) or (h, w, 3) bytes.
+    image_shape
+        How the photo is brought to the shape of the input: "crop", "pad" or "stretch".
+    input_size
+        Size of the input along each axis; the networks' own if None.
+    **options
+        Of `rfstudio.figures.FigureStyle`: width_mm, dpi, theme, scale, colour, caption, legend,
+        axes, dim; and of `erf`: samples, seed, weights, device and so on.
+
+    Returns
+    -------
+    PrintFigure
+        `save` writes it as PNG, SVG or PDF; a notebook shows it.
+
+    Raises
+    ------
+    RFStudioError
+        If there is no such kind, layer, unit or option, or nothing to draw.
+
+    Examples
+    --------
+    >>> made = figure("field", "vgg16", layer="conv3_3", width_mm=85)
+    >>> made.render(".svg").startswith(b"<?xml")
+    True
+    """
+    known = kind_of(kind)
+    style = FigureStyle(**{x: options.pop(x) for x in tuple(options) if x in _STYLE})
+    if known.subjects == "run":
+        return PrintFigure(kind, Content(frames=frames_of(_only(networks, known))), style)
+    if known.subjects == "lesson":
+        return PrintFigure(kind, lesson_content(_only(networks, known), _photo(image)), style)
+    is_unit = known.subjects in ("unit", "units")
+    shots: list[tuple[Network, str | None, tuple[int, ...] | None]]
+    shots = [(x[0], x[1], x[2] if len(x) == 3 else None) for x in panels]
+    for network in networks:
+        if isinstance(network, int):
+            raise RFStudioError(f"{network} is no network; only a lesson has a number")
+        paths: list[str | None] = [*_listed(layer)]
+        shots += [(network, x, unit) for x in paths or ([] if is_unit else [None])]
+    if not shots:
+        missing = "a network and a layer" if is_unit else "a network"
+        raise RFStudioError(f"a figure of kind '{kind}' needs {missing}")
+    usual = "expected" if known.needs_field else None
+    usual = "energy" if kind == "convergence" else usual
+    estimators = _listed(estimator if usual is None else estimator or usual)
+    read = cache(lambda network: analyze(load(network, input_size=input_size)))
+    photo, drawn, curves = _photo(image), [], []
+    for network, path, position in shots:
+        known_size = input_size
+        analysis = read(network) if isinstance(network, str | Path) else _of(network, known_size)
+        if not is_unit or path is None:
+            drawn.append(Panel(analysis=analysis, name=_name(analysis, network)))
+            continue
+        view = analysis.unit(path, None if position is None else whole(position))
+        panel = panel_of(analysis, path, view.position, image=photo, image_shape=image_shape)
+        panel = replace(panel, name=_name(analysis, network))
+        if kind == "convergence":
+            curves += [_curve(panel, x, options) for x in estimators]
+            continue
+        drawn += [with_field(panel, _field(panel, x, options)) for x in estimators] or [panel]
+    sizes = effective_size if kind == "growth" and estimator is not None else None
+    return PrintFigure(
+        kind,
+        Content(
+            panels=tuple(drawn),
+            curves=tuple(curves),
+            growths=growths_of(drawn, sizes) if known.subjects == "networks" else (),
+        ),
+        style,
+    )
+
+
+def panel_of(
+    analysis: Analysis,
+    layer: str,
+    unit: tuple[int, ...],
+    field: Erf | None = None,
+    *,
+    image: NDArray[np.uint8] | None = None,
+    image_shape: Shape = "stretch",
+) -> Panel:
+    """Return the panel of a unit, as window, command line and Python draw it."""
+    if image is not None:
+        image = (
+            None
+            if len(analysis.input_size) == 1
+            else shaped(image, analysis.input_size, image_shape)
+        )
+    panel = Panel(
+        analysis=analysis,
+        name=analysis.architecture.name or "network",
+        layer=layer,
+        unit=unit,
+        image=image,
+    )
+    return panel if field is None else with_field(panel, field)
+
+
+def with_field(panel: Panel, field: Erf, label: str = "") -> Panel:
+    """Return a panel with an effective field; `label` says how it came about, if it is not full."""
+    if isinstance(field, MeasuredErf):
+        words = f"measured ({field.estimator}, {field.run.samples} samples)"
+        peak: float | None = measured_peak(field.map)
+    else:
+        exactness = "exact" if field.exact else "approximate"
+        words, peak = f"{field.estimator} ({exactness})", None
+    return replace(panel, erf=field, erf_label=f"effective field, {label or words}", erf_peak=peak)
+
+
+def growths_of(
+    panels: Iterable[Panel], effective: Callable[[Analysis, str], float] | None = None
+) -> tuple[Growth, ...]:
+    """Return the curves of networks, with effective sizes if there is what finds them."""
+    return tuple(
+        growth_of(x.name, x.analysis, None if effective is None else partial(effective, x.analysis))
+        for x in panels
+    )
+
+
+def effective_size(analysis: Analysis, layer: str) -> float:
+    """Return the size of the expected field of a layer's centre unit; NaN where there is none."""
+    try:
+        size = expected_erf(analysis, layer).metrics.luo_size
+    except RFStudioError:
+        return nan
+    return nan if size is None else float(size)
+
+
+def frames_of(place: str | Path | Network | int) -> tuple[Frame, ...]:
+    """Return the frames of the films in the folder or ledger of an experiment.
+
+    Raises
+    ------
+    RFStudioError
+        If there is no such ledger.
+    """
+    from rfstudio.formats.experiments.ledger import read_rows
+
+    if not isinstance(place, str | Path):
+        raise RFStudioError("a film is drawn from the folder or the ledger of an experiment")
+    found = []
+    for row in read_rows(Path(place)):
+        step, sigma = row.cells.get("step"), row.cells.get("sigma")
+        if row.map is not None and isinstance(step, int | float):
+            words = f"σ {sigma:.3g} px" if isinstance(sigma, int | float) else ""
+            film = str(row.cells.get("series", "training"))
+            found.append(Frame(film=film, step=step, map=row.map, words=words))
+    return tuple(found)
+
+
+def lesson_content(number: Network | int, image: NDArray[np.uint8] | None = None) -> Content:
+    """Return the content of a lesson by its number, from 1.
+
+    Raises
+    ------
+    RFStudioError
+        If there is no such lesson.
+    """
+    text = str(number)
+    if not text.isdecimal() or not 1 <= int(text) <= len(LESSONS):
+        raise RFStudioError(f"a lesson is a number from 1 to {len(LESSONS)}, not '{text}'")
+    lesson = LESSONS[int(text) - 1]
+    analysis = analyze(lesson.architecture())
+    unit = analysis.unit(lesson.layer).position
+    panel = panel_of(analysis, lesson.layer, unit, image=image)
+    with suppress(RFStudioError):  # a unit without an effective field is shown without one
+        panel = with_field(panel, expected_erf(analysis, lesson.layer, unit))
+    parts = (
+        ("See", lesson.look),
+        ("Change", lesson.change),
+        ("Why", lesson.why),
+        ("Source", lesson.source),
+    )
+    words = LessonText(title=f"{text}. {lesson.title}", parts=parts)
+    return Content(panels=(panel,), lesson=words)
+
+
+def _only(networks: Sequence[Network | int], kind: Kind) -> Network | int:
+    if len(networks) != 1:
+        what = "the folder of an experiment" if kind.subjects == "run" else "the number of a lesson"
+        raise RFStudioError(f"a figure of kind '{kind.word}' is drawn of {what}")
+    return networks[0]
+
+
+def _listed(words: str | Sequence[str] | None) -> list[str]:
+    if words is None:
+        return []
+    return [words] if isinstance(words, str) else list(words)
+
+
+def _of(network: Network, input_size: tuple[int, ...] | None) -> Analysis:
+    return analyze(load(network, input_size=input_size))
+
+
+def _name(analysis: Analysis, network: Network) -> str:
+    named = network.name if isinstance(network, Architecture) else network
+    return analysis.architecture.name or (named if isinstance(named, str) else "") or "network"
+
+
+def _field(panel: Panel, estimator: str, options: dict[str, Any]) -> Erf:
+    if estimator == "path-count":
+        return path_counts(panel.analysis, panel.layer, panel.unit)
+    if estimator == "expected":
+        return expected_erf(panel.analysis, panel.layer, panel.unit)
+    if estimator not in ESTIMATORS:
+        raise RFStudioError(
+            f"an estimator is one of {', '.join((*ESTIMATORS, *COMPUTED))}, not {estimator!r}"
+        )
+    request = _request(panel, estimator, options)
+    return measure(request, module=None if "weights" in options else own_module(request))
+
+
+def _request(panel: Panel, estimator: str, options: dict[str, Any]) -> ErfRequest:
+    """Return the measurement of a unit, on noise or on the photos of a file or folder."""
+    from rfstudio.engine.process.torch_import import need_torch
+    from rfstudio.engine.requests.request import ErfRequest, refuse_unknown
+    from rfstudio.formats.images.photos import photos_of
+
+    need_torch()
+    given = dict(options)
+    images = given.pop("images", None)
+    refuse_unknown(given)
+    if images is not None:
+        given["images"] = photos_of(Path(images))
+    return ErfRequest(
+        architecture=panel.analysis.architecture,
+        input_size=panel.analysis.input_size,
+        layer=panel.layer,
+        unit=panel.unit,
+        estimator=cast("Estimator", estimator),  # which has been checked
+        **given,
+    )
+
+
+def _curve(panel: Panel, estimator: str, options: dict[str, Any]) -> Convergence:
+    expected = expected_erf(panel.analysis, panel.layer, panel.unit)
+    points = convergence_of(_request(panel, estimator, options), expected)
+    return Convergence(
+        name=f"{panel.title}, {estimator}",
+        samples=tuple(x for x, _ in points),
+        distances=tuple(x for _, x in points),
+        is_exact=expected.exact,
+    )
+
+
+def _photo(image: Photo | None) -> NDArray[np.uint8] | None:
+    from rfstudio.api.notebook import photo_of
+
+    return photo_of(image)

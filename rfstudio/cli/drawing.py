@@ -1,0 +1,141 @@
+"""The command that draws figures for print."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rfstudio import paths
+from rfstudio.cli.output import output_of
+from rfstudio.cli.resolving import numbers, opened
+from rfstudio.cli.usage import UsageError
+from rfstudio.cli.words import FIGURES
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Architecture
+
+_MEASURING = ("samples", "seed", "weights", "images", "device", "dtype")
+_FINE = ("channel", "activation", "batch_norm", "images_per_weights")
+_OF_PATCHES = ("patch", "stride", "fill", "amplitude")
+_PLAIN = (None, "auto", "float32", 0)
+"""Values of these options that need not be given to a measurement."""
+
+
+def figure(arguments: argparse.Namespace) -> int:
+    """Draw a figure into a file."""
+    from rfstudio.api.figures import figure as figure_of
+    from rfstudio.figures.kinds import kind_of
+
+    output = output_of(arguments, FIGURES, "a figure")
+    assert output is not None
+    kind = kind_of(arguments.kind)
+    style = _style(arguments)
+    known: dict[str, Architecture] = {}
+
+    def network(word: str) -> Architecture:
+        if word not in known:
+            known[word] = opened(word, arguments.input_size, trust=arguments.trust)
+        return known[word]
+
+    if kind.subjects in ("run", "lesson"):
+        networks: list[Any] = list(arguments.networks)
+    else:
+        networks = [network(x) for x in arguments.networks]
+    shots = [(network(x[0]), *_place(x)) for x in arguments.panels]
+    if kind.subjects in ("unit", "units") and not arguments.layers and not shots:
+        raise UsageError(f"--kind {kind.word} needs --layer PATH")
+    if not networks and not shots:
+        raise UsageError(f"--kind {kind.word} needs a NETWORK before its options")
+    if kind.subjects in ("run", "lesson") and len(networks) != 1:
+        raise UsageError(f"--kind {kind.word} takes one argument before its options")
+    made = figure_of(
+        kind.word,
+        *networks,
+        panels=shots,
+        layer=arguments.layers,
+        unit=_unit(arguments, networks),
+        estimator=arguments.estimators,
+        image=_image(arguments, [*known.values()]) if kind.has_photo else None,
+        image_shape=arguments.image_shape,
+        **style,
+        **_options(arguments),
+    )
+    output.write(made.render(output.suffix))
+    return 0
+
+
+def _style(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return how the figure is drawn.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be drawn so.
+    """
+    from rfstudio.figures.style import FigureStyle
+
+    style = {
+        "width_mm": arguments.width,
+        "dpi": arguments.dpi,
+        "theme": arguments.theme,
+        "scale": arguments.scale,
+        "colour": arguments.colour,
+        "caption": not arguments.no_caption,
+        "legend": not arguments.no_legend,
+        "axes": not arguments.no_axes,
+    }
+    try:
+        FigureStyle(**style)
+    except RFStudioError as error:
+        raise UsageError(str(error)) from None
+    return style
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of a measurement that are given."""
+    values = {x: getattr(arguments, x) for x in (*_MEASURING, *_FINE, *_OF_PATCHES)}
+    return {name: value for name, value in values.items() if value not in _PLAIN}
+
+
+def _place(words: list[str]) -> tuple[str, tuple[int, ...] | None]:
+    """Return layer and unit of a panel."""
+    if len(words) < 2:
+        raise UsageError(
+            f"--panel takes NETWORK LAYER, and a unit if it is not the centre: {words[0]}"
+        )
+    try:
+        unit = tuple(int(y) for x in words[2:] for y in x.replace(",", " ").split())
+    except ValueError:
+        raise UsageError(f"--panel {' '.join(words)}: a unit is whole numbers") from None
+    return words[1], unit or None
+
+
+def _unit(arguments: argparse.Namespace, networks: list[Any]) -> tuple[int, ...] | None:
+    """Return the position of the unit; None: the centre.
+
+    Raises
+    ------
+    UsageError
+        If it has another number of axes than a network.
+    """
+    unit: tuple[int, ...] | None = arguments.unit
+    for network in networks:
+        if unit is not None and isinstance(network, Architecture) and len(unit) != network.axes:
+            layer = (arguments.layers or [network.name])[0]
+            raise UsageError(f"--unit takes {numbers(network.axes)} for '{layer}', not {len(unit)}")
+    return unit
+
+
+def _image(arguments: argparse.Namespace, networks: list[Architecture]) -> Path | None:
+    """Return the file of the photo; a sample photo for images, none for others."""
+    if arguments.no_image:
+        return None
+    for network in networks:
+        if arguments.image is not None and network.axes == 1:
+            raise UsageError(
+                f"'{network.name}' reads a signal with one axis: --image cannot be used"
+            )
+    if arguments.image is not None:
+        return Path(arguments.image)
+    is_image = all(x.axes == 2 for x in networks)
+    return paths.sample_images() / "cat.jpg" if is_image else None

@@ -1,0 +1,127 @@
+"""What one part of a figure is about: a network, one of its units, and an effective field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rfstudio.core.metrics.registry import BY_NAME
+from rfstudio.figures.scene import Scene, scene_of_view
+from rfstudio.figures.style import FigureError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rfstudio.core.effective.expected import Erf
+    from rfstudio.core.fields.analysis import Analysis, UnitView
+
+_IN_CAPTION = ("luo_size", "erf_trf_ratio", "sigma")
+"""Numbers of an effective field that a caption has."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Panel:
+    """A network, one of its units, and what is shown of it.
+
+    Attributes
+    ----------
+    analysis
+        The analysed network.
+    name
+        What it is called.
+    layer, unit
+        The unit; a figure of whole networks needs none.
+    erf
+        Its effective field; None: none is drawn.
+    erf_label
+        How a legend calls it: "effective field, expected (exact)".
+    erf_peak
+        The value that is drawn densest; None: the largest.
+    image
+        The photo, (h, w) or (h, w, 3) bytes, stretched over the input.
+    """
+
+    analysis: Analysis
+    name: str = ""
+    layer: str = ""
+    unit: tuple[int, ...] = ()
+    erf: Erf | None = None
+    erf_label: str = "effective field"
+    erf_peak: float | None = None
+    image: NDArray[np.uint8] | None = field(default=None, repr=False)
+
+    @property
+    def title(self) -> str:
+        """Network, layer and unit in a line."""
+        return f"{self.name}, {self.layer}, {self.unit_text}"
+
+    @property
+    def unit_text(self) -> str:
+        """The unit in words."""
+        return f"unit ({', '.join(map(str, self.unit))})"
+
+    @cached_property
+    def view(self) -> UnitView:
+        """What the unit sees."""
+        return self.analysis.unit(self.layer, self.unit)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The unit's fields on the image."""
+        return scene_of_view(
+            self.view,
+            title=self.title,
+            jump=self.analysis[self.layer].jump,
+            image=self.image,
+            erf=None if self.erf is None else self.erf.map,
+            erf_label=self.erf_label,
+            erf_peak=self.erf_peak,
+        )
+
+    @property
+    def field(self) -> Erf:
+        """Its effective field.
+
+        Raises
+        ------
+        FigureError
+            If there is none.
+        """
+        if self.erf is None:
+            raise FigureError(f"{self.title} has no effective field to draw")
+        return self.erf
+
+    @property
+    def erf_numbers(self) -> tuple[str, ...]:
+        """Numbers of the effective field for a caption; none without one."""
+        if self.erf is None:
+            return ()
+        found = []
+        for name in _IN_CAPTION:
+            metric, value = BY_NAME[name], self.erf.metrics[name]
+            if metric.brief is not None and metric.is_known(value):
+                words = f"{metric.brief.label} {metric.brief.text(value)}"
+                found.append(" ".join(words.split()))
+        return tuple(f"effective {x}" if x.startswith("size") else x for x in found)
+
+    @property
+    def samples(self) -> str:
+        """What the samples of the input are called: "px"."""
+        return self.analysis.units.short
+
+    @property
+    def centre(self) -> tuple[float, ...]:
+        """Centre of the unit's local field, in pixels; of an axis that is seen whole, its place."""
+        region = self.view.local_region or self.view.theoretical_region
+        found = []
+        for axis, (units, pixels) in enumerate(
+            zip(self.analysis[self.layer].output_size, self.view.size, strict=True)
+        ):
+            if region is None or region[axis] == (0, pixels - 1):
+                found.append((self.unit[axis] + 0.5) * pixels / max(units, 1) - 0.5)
+            else:
+                found.append(sum(region[axis]) / 2)
+        return tuple(found)

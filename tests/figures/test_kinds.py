@@ -1,0 +1,160 @@
+"""Every kind of figure, looked at as a journal's art editor would: letters, borders, formats."""
+
+from dataclasses import replace
+from functools import cache
+from math import sqrt
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from rfstudio.api.expected import expected_erf
+from rfstudio.api.figures import lesson_content, panel_of
+from rfstudio.core import ops
+from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.network.architecture import Architecture, Layer, Residual
+from rfstudio.figures import (
+    KINDS,
+    THEMES,
+    Content,
+    Convergence,
+    FigureError,
+    FigureStyle,
+    Frame,
+    growth_of,
+    render_kind,
+)
+from rfstudio.figures.cells import round_length
+from rfstudio.figures.diagram import boxes_of
+from rfstudio.figures.panel import Panel
+from rfstudio.figures.style import TEXT_POINTS, ThemeName, print_settings
+
+NARROW = FigureStyle(width_mm=85, dpi=100)
+
+
+def _conv(name: str, kernel: int = 3, stride: int = 1) -> Layer:
+    op = ops.Conv(kernel_size=kernel, stride=stride, padding=kernel // 2, out_channels=4)
+    return Layer(op, name=name)
+
+
+@cache
+def _network() -> Analysis:
+    block = Residual((_conv("first"), Layer(ops.Relu()), _conv("second")), name="block")
+    pool = Layer(ops.MaxPool(kernel_size=2, stride=2), name="pool")
+    layers = (_conv("stem", 5), pool, block, _conv("a_last_layer_with_a_very_long_name_indeed"))
+    return analyze(Architecture(name="A network", input_size=(32, 48), layers=layers))
+
+
+def _panel(layer: str, unit: tuple[int, int] | None = None) -> Panel:
+    analysis = _network()
+    position = analysis.unit(layer, unit).position
+    photo = np.full((32, 48, 3), 120, np.uint8)
+    field = expected_erf(analysis, layer, position)
+    return panel_of(analysis, layer, position, field, image=photo)
+
+
+@cache
+def _content() -> Content:
+    first, second = _panel("stem"), _panel("block.second", (0, 0))
+    lesson = lesson_content(4)
+    bell = np.exp(-(np.linspace(-2, 2, 20) ** 2))
+    frames = tuple(
+        Frame(film="near", step=x, map=np.outer(bell, bell), words="σ 3.2 px") for x in (0, 100)
+    )
+    curve = Convergence(name="a", samples=(1, 4, 16), distances=(1.5, 0.75, 0.375))
+    return Content(
+        panels=(first, second),
+        growths=(growth_of("one", _network(), lambda _: 3.0), growth_of("two", _network())),
+        curves=(curve, replace(curve, name="b", is_exact=False)),
+        frames=frames,
+        lesson=lesson.lesson,
+    )
+
+
+@pytest.mark.parametrize("word", KINDS)
+def test_that_at_the_width_of_a_column_every_letter_is_large_enough_and_on_the_paper(
+    word: str,
+) -> None:
+    with print_settings(NARROW):
+        figure = KINDS[word].draw(_content(), NARROW)
+        figure.draw_without_rendering()
+        texts = [x for x in figure.findobj(Text) if isinstance(x, Text) and x.get_text()]
+        seen = [x for x in texts if x.get_visible() and x.get_figure() is not None]
+        assert len(seen) >= 3
+        assert min(float(x.get_fontsize()) for x in seen) >= TEXT_POINTS >= 7
+        width, height = figure.get_size_inches()
+        drawn = figure.get_tightbbox()
+        assert width == pytest.approx(85 / 25.4)
+        assert min(drawn.x0, drawn.y0) > -0.01
+        assert drawn.x1 < width + 0.01
+        assert drawn.y1 < height + 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", KINDS)
+def test_that_a_kind_keeps_its_text_as_text_and_its_width(word: str) -> None:
+    data = render_kind(word, _content(), ".svg", NARROW)
+    root = ElementTree.fromstring(data)
+    assert root.attrib["width"].endswith("pt")
+    # 85 mm are 240.94 points.
+    assert float(root.attrib["width"][:-2]) == pytest.approx(85 / 25.4 * 72, abs=0.5)
+    assert list(root.iter("{http://www.w3.org/2000/svg}text"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("word", KINDS)
+def test_that_a_kind_is_drawn_in_every_format_and_theme(word: str, theme: ThemeName) -> None:
+    for scale in ("linear", "log"):
+        style = FigureStyle(width_mm=174, dpi=100, theme=theme, scale=scale)
+        assert render_kind(word, _content(), ".png", style).startswith(b"\x89PNG")
+        data = render_kind(word, _content(), ".pdf", style)
+        assert b"/FontFile2" in data
+        assert data == render_kind(word, _content(), ".pdf", style)
+
+
+def test_that_what_a_kind_cannot_show_is_said() -> None:
+    style = FigureStyle()
+    for word, kind in KINDS.items():
+        if word != "growth":  # an empty chart is a chart
+            with pytest.raises(FigureError):
+                render_kind(word, Content(), ".svg", style)
+        assert kind.what.endswith(".")
+    with pytest.raises(FigureError, match="two fields"):
+        render_kind("difference", Content(panels=(_panel("stem"),)), ".svg", style)
+    with pytest.raises(FigureError, match="fields, growth, field, comparison"):
+        render_kind("movie", _content(), ".svg", style)
+
+
+def test_that_the_slope_of_equal_convolutions_is_one_and_of_their_effective_fields_a_half() -> None:
+    # n layers of 3×3 see 2n + 1 pixels, so the slope tends to 1; Luo et al. 2016: √n.
+    layers = tuple(_conv(f"c{i}") for i in range(1, 30))
+    growth = growth_of("n", analyze(Architecture(input_size=(99, 99), layers=layers)), None)
+    law = growth.law(growth.sizes)
+    assert law is not None
+    assert law.exponent == pytest.approx(0.92, abs=0.05)
+    root = replace(growth, erf_sizes=tuple(5 * sqrt(x) for x in growth.depths))
+    half = root.law(root.erf_sizes)
+    assert half is not None
+    assert half.exponent == pytest.approx(0.5, abs=1e-9)
+
+
+def test_that_few_points_and_fields_beyond_the_input_have_no_slope() -> None:
+    two = growth_of("two", analyze(Architecture(layers=(_conv("a"), _conv("b")))))
+    assert two.law(two.sizes) is None
+
+
+def test_that_a_diagram_folds_containers_and_lets_activations_follow() -> None:
+    boxes, reads = boxes_of(_network())
+    names = [x.name for x in boxes]
+    assert names[:3] == ["input", "stem", "pool"]
+    assert not [x for x in names if "relu" in x]
+    folded, _ = boxes_of(_network(), most=5)
+    assert "block" in [x.name for x in folded]
+    assert reads[names.index("pool")] == [names.index("stem")]
+
+
+@pytest.mark.parametrize(("about", "length"), [(74.7, 50), (3.9, 2), (0.3, 1), (100, 100)])
+def test_that_a_scale_bar_has_a_round_length(about: float, length: float) -> None:
+    assert round_length(about) == length
