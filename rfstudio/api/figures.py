@@ -91,6 +91,7 @@ def figure(
     layer: str | Sequence[str] | None = None,
     unit: tuple[int, ...] | None = None,
     estimator: str | Sequence[str] | None = None,
+    names: Sequence[str] = (),
     image: Photo | None = None,
     image_shape: Shape = "stretch",
     input_size: tuple[int, ...] | None = None,
@@ -117,6 +118,8 @@ def figure(
     estimator
         Of the effective field, as `erf` has them, or several; None: "expected" where the kind
         needs a field, otherwise none is drawn.  For "growth", any adds effective sizes.
+    names
+        What panels and then networks are called, in this order; their own names if empty.
     image
         A photo that is drawn below: a file, or (h, w) or (h, w, 3) bytes.
     image_shape
@@ -150,13 +153,15 @@ def figure(
     if known.subjects == "lesson":
         return PrintFigure(kind, lesson_content(_only(networks, known), _photo(image)), style)
     is_unit = known.subjects in ("unit", "units")
-    shots: list[tuple[Network, str | None, tuple[int, ...] | None]]
-    shots = [(x[0], x[1], x[2] if len(x) == 3 else None) for x in panels]
+    called = iter(names)
+    shots: list[tuple[Network, str | None, tuple[int, ...] | None, str]]
+    shots = [(x[0], x[1], x[2] if len(x) == 3 else None, next(called, "")) for x in panels]
     for network in networks:
         if isinstance(network, int):
             raise RFStudioError(f"{network} is no network; only a lesson has a number")
         paths: list[str | None] = [*_listed(layer)]
-        shots += [(network, x, unit) for x in paths or ([] if is_unit else [None])]
+        label = next(called, "")
+        shots += [(network, x, unit, label) for x in paths or ([] if is_unit else [None])]
     if not shots:
         missing = "a network and a layer" if is_unit else "a network"
         raise RFStudioError(f"a figure of kind '{kind}' needs {missing}")
@@ -165,15 +170,15 @@ def figure(
     estimators = _listed(estimator if usual is None else estimator or usual)
     read = cache(lambda network: analyze(load(network, input_size=input_size)))
     photo, drawn, curves = _photo(image), [], []
-    for network, path, position in shots:
+    for network, path, position, label in shots:
         known_size = input_size
         analysis = read(network) if isinstance(network, str | Path) else _of(network, known_size)
         if not is_unit or path is None:
-            drawn.append(Panel(analysis=analysis, name=_name(analysis, network)))
+            drawn.append(Panel(analysis=analysis, name=label or _name(analysis, network)))
             continue
         view = analysis.unit(path, None if position is None else whole(position))
         panel = panel_of(analysis, path, view.position, image=photo, image_shape=image_shape)
-        panel = replace(panel, name=_name(analysis, network))
+        panel = replace(panel, name=label or _name(analysis, network))
         if kind == "convergence":
             curves += [_curve(panel, x, options) for x in estimators]
             continue

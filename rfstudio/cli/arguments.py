@@ -270,6 +270,14 @@ def _add_figure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="one of several units, as NETWORK LAYER or NETWORK LAYER Y X; may be repeated",
     )
+    parser.add_argument(
+        "--name",
+        dest="names",
+        metavar="TEXT",
+        nargs="+",
+        default=[],
+        help="what panels, then networks are called; default: their own names",
+    )
     _add_input_size(parser)
     parser.add_argument("--image", type=Path, metavar="FILE", help="default: a sample photo")
     parser.add_argument(

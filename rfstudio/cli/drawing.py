@@ -55,6 +55,7 @@ def figure(arguments: argparse.Namespace) -> int:
         layer=arguments.layers,
         unit=_unit(arguments, networks),
         estimator=arguments.estimators,
+        names=arguments.names,
         image=_image(arguments, [*known.values()]) if kind.has_photo else None,
         image_shape=arguments.image_shape,
         **style,

@@ -53,7 +53,7 @@ class Answers:
         self.asked.append(f"overwrite {name}")
         return self.overwrite
 
-    def figure(self, parent, figure: FigureSettings) -> FigureSettings | None:
+    def figure(self, parent, figure: FigureSettings, workshop=None) -> FigureSettings | None:
         self.offered_figures.append(figure)
         return self.chosen_figure or figure
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal
 
+from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.effective.shown_fields import NOTHING_MEASURED, EffectiveField, shown_fields
@@ -40,6 +41,10 @@ class Pin:
         What it sees; None where it has no answer.
     field
         Its effective field as it was shown when it was pinned; None: it had none.
+    options
+        How that field was measured; None: it was not.
+    source
+        The preset or file of the network as it was pinned; empty: it has none.
     """
 
     letter: str
@@ -49,6 +54,8 @@ class Pin:
     unit: tuple[int, ...]
     view: UnitView | None
     field: EffectiveField | None
+    options: ErfOptions | None = None
+    source: str = ""
 
     @property
     def text(self) -> str:
@@ -59,6 +66,11 @@ class Pin:
 
 class Pins(QObject):
     """Holds up to four pins.
+
+    Attributes
+    ----------
+    source
+        Returns the preset or file of the open network; empty if it was edited since.
 
     Signals
     -------
@@ -82,6 +94,7 @@ class Pins(QObject):
         self._selection = selection
         self._erf = erf
         self._pins: list[Pin] = []
+        self.source: Callable[[], str] = str
 
     def __iter__(self) -> Iterator[Pin]:
         """Go through the pins in the order of their letters."""
@@ -101,8 +114,10 @@ class Pins(QObject):
         """
         analysis, chosen = self._selection.shown
         title = analysis.architecture.name or "this network"
-        field = self._erf.complete().field
-        return self._put(title, analysis, chosen.layer, chosen.unit, field)
+        shown = self._erf.complete()
+        options = shown.measurement.options if shown.measured is not None else None
+        pin = self._put(title, analysis, chosen.layer, chosen.unit, shown.field)
+        return self._noted(pin, options, self.source())
 
     def add_before_edit(self) -> Pin:
         """Pin the network of before the last edit, at the same layer and place.
@@ -137,6 +152,12 @@ class Pins(QObject):
         if self._pins:
             self._pins = []
             self.changed.emit()
+
+    def _noted(self, pin: Pin, options: ErfOptions | None, source: str) -> Pin:
+        """Note how a pin came about, so that figures of it can be drawn again."""
+        noted = replace(pin, options=options, source=source)
+        self._pins = [noted if x is pin else x for x in self._pins]
+        return noted
 
     def _put(
         self,

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rfstudio.api.figures import panel_of
 from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.figures import (
-    SUFFIXES,
-    FigureStyle,
-    growth_of,
-    render,
-    render_growth,
-    scene_of,
-)
+from rfstudio.figures import SUFFIXES, Content, FigureStyle, render_kind
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.networks.network_files import write_network_file
 from rfstudio.formats.tables.table_formats import TABLE_WRITERS, WRITERS, Writer
@@ -62,40 +56,26 @@ def save_picture(
             f"a picture is saved as {', '.join(SUFFIXES)}; give the file one of these endings"
         )
     field = shown.field
-    scene = scene_of(
+    panel = panel_of(
         shown.analysis,
         shown.layer,
         shown.unit,
-        title=shown.analysis.architecture.name,
+        None if field is None else field.erf,
         image=image,
-        erf=None if field is None else field.map,
-        erf_label="effective field" if field is None else f"effective field, {field.label}",
-        erf_peak=field.densest if field is not None and field.is_measured else None,
     )
-    atomic_write(path, render(scene, path.suffix, style or FigureStyle(colour=True)))
+    used = style or FigureStyle(colour=True)
+    atomic_write(path, render_kind("fields", Content(panels=(panel,)), path.suffix, used))
 
 
-def save_growth(
-    path: Path, networks: Sequence[tuple[str, Analysis]], style: FigureStyle | None = None
-) -> None:
-    """Write the sizes of fields against depth as PNG, SVG or PDF, by the ending of the path.
-
-    Parameters
-    ----------
-    path
-        The file.
-    networks
-        Names and analyses of what is compared, in the order of the legend.
-    style
-        Width and resolution.
+def write_figure(path: Path, draw: Callable[[str], bytes]) -> None:
+    """Write a figure as PNG, SVG or PDF, by the ending of the path.
 
     Raises
     ------
     RFStudioError
-        If the ending is unknown or the file cannot be written.
+        If the ending is unknown, there is nothing to draw, or the file cannot be written.
     """
-    curves = [growth_of(name, analysis) for name, analysis in networks]
-    atomic_write(path, render_growth(curves, path.suffix, style))
+    atomic_write(path, draw(path.suffix))
 
 
 def table_text(analysis: Analysis, kind: str) -> str:

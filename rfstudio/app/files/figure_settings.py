@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
+from rfstudio import figures
 from rfstudio.app.state.settings import Settings
-from rfstudio.figures import FigureError, FigureStyle
+from rfstudio.figures import FigureError, FigureStyle, ThemeName
 
 __all__ = [
+    "KINDS",
     "RESOLUTIONS",
+    "THEMES",
     "WIDTHS",
     "FigureSettings",
     "FigureStyle",
     "remember_figure",
     "remembered_figure",
+    "uses_of",
 ]
 
-Content = Literal["fields", "growth"]
+KINDS = tuple((x.title, x.word) for x in figures.KINDS.values())
+"""Titles and words of all kinds of figures."""
+
+THEMES = (("Print, black on white", "print"), ("Slide, light", "light"), ("Slide, dark", "dark"))
+"""Titles and words of the themes of figures."""
 
 WIDTHS = (20, 1000)
 """Least and largest width of a figure, in millimetres."""
@@ -34,12 +41,12 @@ class FigureSettings:
     Attributes
     ----------
     content
-        "fields": those of the chosen unit, on the image; "growth": size against depth.
+        One of the words of `KINDS`.
     style
         Width, resolution and so on.
     """
 
-    content: Content = "fields"
+    content: str = "fields"
     style: FigureStyle = field(default_factory=lambda: FigureStyle(colour=True))
 
 
@@ -50,6 +57,7 @@ def remembered_figure(settings: Settings) -> FigureSettings:
         usual.style,
         colour=settings.flag("figure/colour", usual.style.colour),
         scale="log" if settings.text("figure/scale") == "log" else "linear",
+        theme=_theme(settings.text("figure/theme")),
         caption=settings.flag("figure/caption", usual.style.caption),
         legend=settings.flag("figure/legend", usual.style.legend),
     )
@@ -59,12 +67,22 @@ def remembered_figure(settings: Settings) -> FigureSettings:
             width_mm=settings.number("figure/width_mm", style.width_mm),
             dpi=round(settings.number("figure/dpi", style.dpi)),
         )
-    content: Content = "growth" if settings.text("figure/content") == "growth" else "fields"
-    return FigureSettings(content, style)
+    content = settings.text("figure/content")
+    return FigureSettings(content if content in figures.KINDS else "fields", style)
+
+
+def _theme(word: str) -> ThemeName:
+    return next((x for x in figures.THEMES if x == word), "print")
+
+
+def uses_of(content: str) -> tuple[bool, bool]:
+    """Return whether a kind of figure shows the photo, and whether its scale may be logarithmic."""
+    kind = figures.kind_of(content)
+    return kind.has_photo, kind.has_shades
 
 
 def remember_figure(settings: Settings, figure: FigureSettings) -> None:
     """Remember these settings for the next figure."""
     settings.set("figure/content", figure.content)
-    for name in ("width_mm", "dpi", "colour", "scale", "caption", "legend"):
+    for name in ("width_mm", "dpi", "colour", "scale", "theme", "caption", "legend"):
         settings.set(f"figure/{name}", getattr(figure.style, name))

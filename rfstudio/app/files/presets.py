@@ -28,6 +28,11 @@ _END = re.compile(r"(?<!\bal)\.\s")
 """The end of a sentence; "et al." is none."""
 
 
+def shipped_names() -> tuple[str, ...]:
+    """Return the names of all presets."""
+    return tuple(presets.names())
+
+
 def preset_families() -> list[tuple[str, list[str]]]:
     """Return the names of all presets, grouped under headings."""
     rest = list(presets.names())

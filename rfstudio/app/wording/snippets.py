@@ -56,7 +56,9 @@ def python_text(
         "seed": options.seed,
     }
     given |= {"weights": options.weights, "device": options.device, "dtype": options.dtype}
-    words = "".join(f", {name}={value!r}" for name, value in (given | _finer(options)).items())
+    words = "".join(
+        f", {name}={value!r}" for name, value in (given | finer_options(options)).items()
+    )
     return "\n".join([*lines, f"erf = rfstudio.erf({call}{words})\n"])
 
 
@@ -94,12 +96,12 @@ def command_text(
     images = {"noise": None, "image": image, "folder": options.folder}[options.inputs]
     if images is not None:
         words += ["--images", str(images)]
-    for name, value in _finer(options).items():
+    for name, value in finer_options(options).items():
         words += ["--" + name.replace("_", "-"), str(value)]
     return shlex.join(words)
 
 
-def _finer(options: ErfOptions) -> dict[str, object]:
+def finer_options(options: ErfOptions) -> dict[str, object]:
     """Return the options that have an effect on this measurement and differ from the defaults."""
     names = ["channel", "activation", "batch_norm"]
     if options.weights == "random":

@@ -65,6 +65,11 @@ class LessonPanel(QWidget):
         """Whether the change of the lesson was made."""
         return self._is_done
 
+    @property
+    def number(self) -> int:
+        """The number of the lesson that is open, from 1; 0 if none is."""
+        return self._number + 1
+
     def begin(self, number: int) -> None:
         """Show a lesson, whose network is open."""
         self._number, self._is_done = number, False

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,23 @@ from rfstudio.app.files import presets
 from rfstudio.app.files.erf_export import FIELD_FILES
 from rfstudio.app.files.exports import (
     TABLE_FILES,
-    save_growth,
     save_network,
-    save_picture,
     save_table,
+    write_figure,
 )
-from rfstudio.app.files.figure_settings import FigureStyle, remember_figure, remembered_figure
+from rfstudio.app.files.figure_contents import Beside, FigureContents
+from rfstudio.app.files.figure_settings import (
+    FigureSettings,
+    remember_figure,
+    remembered_figure,
+)
+from rfstudio.app.files.previews import Previews
 from rfstudio.app.files.writing import Writing
 from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
+from rfstudio.app.wording.figure_snippets import figure_command, figure_python
 from rfstudio.app.wording.snippets import command_text, network_word, python_text
 from rfstudio.core.errors import FormatError, RFStudioError
-from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.reference import ONNX, PT2, is_model_file
@@ -52,8 +56,10 @@ class FileCommands(QObject):
 
     Attributes
     ----------
-    compared
-        Returns the networks whose growth is drawn beside that of the document.
+    beside
+        What other panels show, for figures.
+    previews
+        Draws figures for their dialog.
 
     Signals
     -------
@@ -79,7 +85,10 @@ class FileCommands(QObject):
         self._window = window
         self._preset = ""
         self._imported: ImportRequest | None = None
-        self.compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
+        self.beside = Beside()
+        self.contents = FigureContents(studio.erf, studio.pins, studio.images, self.beside)
+        self.previews = Previews(self)
+        studio.pins.source = self._saved_word
         self.writing = Writing(self)
         self.writing.written.connect(self._tell_written)
         self.writing.failed.connect(self._report_writing)
@@ -318,20 +327,36 @@ class FileCommands(QObject):
 
     def export_picture(self) -> None:
         """Ask what to draw and how, then for a file, and draw it."""
-        figure = self.questions.figure(self._window, remembered_figure(self._studio.settings))
+        last = remembered_figure(self._studio.settings)
+        figure = self.questions.figure(self._window, last, self)
         if figure is None:
             return
         remember_figure(self._studio.settings, figure)
         name = self._studio.document.architecture.name
-        is_growth = figure.content == "growth"
-        stem = _file_name(f"{name} {'growth' if is_growth else self._studio.selection.layer}")
+        what = self._studio.selection.layer if figure.content == "fields" else figure.content
+        draw = self.drawing(figure)
         self._export(
             "Export picture",
-            self._folder("export") / f"{stem}.png",
+            self._folder("export") / f"{_file_name(f'{name} {what}')}.png",
             _PICTURES,
-            self._growth_writer(figure.style) if is_growth else self._picture_writer(figure.style),
+            lambda path: write_figure(path, draw),
             beside=True,
         )
+
+    def drawing(self, figure: FigureSettings) -> Callable[[str], bytes]:
+        """Return what draws a figure of what is shown now, on any thread."""
+        return self.contents.drawing(figure)
+
+    def copy_figure(self, figure: FigureSettings, language: str) -> str:
+        """Put what draws a figure on the clipboard, "python" or "command"; return what to say."""
+        try:
+            recipe = self.contents.recipe(figure, self._network_word())
+        except RFStudioError as error:
+            text = str(error)
+            return f"{text[:1].upper()}{text[1:]}."
+        is_python = language == "python"
+        text = figure_python(recipe) if is_python else figure_command(recipe)
+        return self._copy(text, "Python lines" if is_python else "The command")
 
     def export_field(self) -> None:
         """Ask for a file and write the chosen unit's effective field into it."""
@@ -363,19 +388,6 @@ class FileCommands(QObject):
             _SOURCES,
             lambda path: save_network(path, self._studio.document.architecture),
         )
-
-    def _growth_writer(self, style: FigureStyle) -> Callable[[Path], object]:
-        name = self._studio.document.architecture.name or "this network"
-        networks = ((name, self._studio.analysis.analysis), *self.compared())
-        return partial(save_growth, networks=networks, style=style)
-
-    def _picture_writer(self, style: FigureStyle) -> Callable[[Path], object]:
-        """Return what writes the picture as it is now, also when the window shows another one."""
-        shown = self._studio.erf.complete()
-        return partial(save_picture, shown=shown, image=self._studio.images.pixels, style=style)
-
-    def _write_picture(self, style: FigureStyle, path: Path) -> None:
-        self._picture_writer(style)(path)
 
     def _export(
         self,
@@ -440,12 +452,18 @@ class FileCommands(QObject):
     def _network_word(self) -> str:
         return network_word(self._preset, self._studio.document.path)
 
-    def _copy(self, text: str, what: str) -> None:
+    def _copy(self, text: str, what: str) -> str:
         QGuiApplication.clipboard().setText(text)
-        unsaved = self._studio.document.is_modified
-        self.announced.emit(
-            f"{what} copied" + ("; save the network first to use it" if unsaved else "")
-        )
+        said = f"{what} copied" + ("" if self._saved_word() else "; save the network to use it")
+        self.announced.emit(said)
+        return said
+
+    def _saved_word(self) -> str:
+        """Return the preset or file of the network as it is now; empty if it has none."""
+        document = self._studio.document
+        if document.is_modified or not (document.path or self._preset):
+            return ""
+        return self._network_word()
 
     # --- folders --------------------------------------------------------------------------------
 

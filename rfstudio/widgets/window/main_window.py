@@ -105,6 +105,7 @@ class MainWindow(QMainWindow):
         self.studio = studio
         self._unshared: list[QDockWidget] = []
         self.advice: AdviseDialog | None = None
+        self.measure_panel: ErfPanel | None = None
         self.setWindowIcon(icon("rfstudio"))
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
@@ -292,7 +293,7 @@ class MainWindow(QMainWindow):
         self.inspector.form.refused.connect(status.tell)
         self.canvas.hovered.connect(status.show_hover)
         self.numbers.save_wanted.connect(self.files.export_field)
-        self.files.compared = self.growth.compared
+        self._lend_to_figures()
         self.files.announced.connect(status.tell)
         self.files.problems_found.connect(self.show_file_problems)
         self.files.network_opened.connect(self._show_new_network)
@@ -308,6 +309,16 @@ class MainWindow(QMainWindow):
         self.actions_.documentation.triggered.connect(self._show_documentation)
         self.actions_.about.triggered.connect(self._show_about)
         self.actions_.logs.triggered.connect(self._open_logs)
+
+    def _lend_to_figures(self) -> None:
+        """Let figures show what the panels show."""
+        beside = self.files.beside
+        beside.compared = self.growth.compared
+        beside.has_sizes = self.growth.erf.isChecked
+        beside.lesson = lambda: self.lesson.number
+        if self.measure_panel is not None:
+            chart = self.measure_panel.chart
+            beside.points = lambda: (chart.points, chart.shows_rate)
 
     # --- doing ----------------------------------------------------------------------------------
 
@@ -450,6 +461,7 @@ class MainWindow(QMainWindow):
         chosen = self.studio.selection.value
         remember_choice(settings, chosen.layer, chosen.unit)
         self.files.writing.wait()
+        self.files.previews.wait()
         try:
             self.studio.shutdown()
         except RFStudioError as error:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.recovery import LeftOver
 from rfstudio.importing.request import ImportRequest
-from rfstudio.widgets.window.figure_dialog import FigureDialog
+from rfstudio.widgets.window.figure_dialog import FigureDialog, FigureWorkshop
 from rfstudio.widgets.window.model_dialog import ModelDialog, size_of
 from rfstudio.widgets.window.recover_dialog import Decision, RecoverDialog
 
@@ -110,9 +110,11 @@ class Questions:
         )
         return bool(answer == button.Save)
 
-    def figure(self, parent: QWidget, chosen: FigureSettings) -> FigureSettings | None:
+    def figure(
+        self, parent: QWidget, chosen: FigureSettings, workshop: FigureWorkshop | None = None
+    ) -> FigureSettings | None:
         """Ask what a figure should show and how, starting from the last answer."""
-        dialog = FigureDialog(chosen, parent)
+        dialog = FigureDialog(chosen, parent, workshop)
         return dialog.chosen if dialog.exec() else None
 
     def model(

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from rfstudio.app.effective.expected_fields import EXPECTED
+from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.wording.facts import erf_facts
 from rfstudio.app.wording.units import in_units
 from rfstudio.core.effective.expected import expected_erf
-from rfstudio.figures import FigureStyle
+from rfstudio.figures import Panel
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeJob, FakeRunner, result_of
 from tests.narrowing import present
@@ -59,14 +60,14 @@ class Bench:
         record = studio.erf_export.record()
         assert record["metrics"]["luo_size"] == field.metrics.luo_size
         assert ("samples" in record) == field.is_measured
-        drawn: dict[str, Any] = {}
+        drawn: list[Panel] = []
         monkeypatch.setattr(
-            "rfstudio.app.files.exports.scene_of", lambda *_, **words: drawn.update(words)
+            "rfstudio.app.files.figure_contents.render_kind",
+            lambda _kind, content, *_: drawn.append(content.panel) or b"",
         )
-        monkeypatch.setattr("rfstudio.app.files.exports.render", lambda *_: b"")
-        window.files._write_picture(FigureStyle(), self._folder / "figure.png")
-        assert drawn["erf"] is field.map
-        assert drawn["erf_label"] == f"effective field, {label}"
+        window.files.drawing(FigureSettings("fields"))(".png")
+        assert drawn[0].scene.erf is field.map
+        assert drawn[0].scene.erf_label == f"effective field, {label}"
         return label, field.map
 
     def expected(self) -> np.ndarray:

@@ -1,0 +1,274 @@
+"""What figures of the window show: collected when they are wanted, built beside the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from rfstudio.api.figures import (
+    effective_size,
+    frames_of,
+    growths_of,
+    lesson_content,
+    panel_of,
+    with_field,
+)
+from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.pins import Pin, Pins
+from rfstudio.app.effective.shown_fields import EffectiveField
+from rfstudio.app.experiments.session import experiments_folder
+from rfstudio.app.files.figure_settings import FigureSettings
+from rfstudio.app.files.presets import shipped_names
+from rfstudio.app.state.image_source import ImageSource
+from rfstudio.app.wording.figure_snippets import FigureRecipe, measuring_options
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.figures import Content, Convergence, FigureError, Panel, kind_of, render_kind
+
+Points = Sequence[tuple[int, float]]
+
+
+@dataclass
+class Beside:
+    """What other panels of the window show; the main window fills it in.
+
+    Attributes
+    ----------
+    compared
+        Returns the networks whose growth is drawn beside that of the document.
+    has_sizes
+        Returns whether the chart of growth shows effective sizes.
+    points
+        Returns samples and distances of the measurement, and whether it tends to the expected
+        field exactly.
+    lesson
+        Returns the number of the lesson that is open, from 1; 0 if none is.
+    """
+
+    compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
+    has_sizes: Callable[[], bool] = lambda: False
+    points: Callable[[], tuple[Points, bool]] = lambda: ((), False)
+    lesson: Callable[[], int] = lambda: 0
+
+
+class FigureContents:
+    """Collects what a figure shows.
+
+    Parameters
+    ----------
+    erf, pins, images
+        What the window shows.
+    beside
+        What other panels show.
+    """
+
+    def __init__(self, erf: ErfView, pins: Pins, images: ImageSource, beside: Beside) -> None:
+        self._erf, self._pins, self._images = erf, pins, images
+        self.beside = beside
+        self._collect: dict[str, Callable[[], Callable[[], Content]]] = {
+            "growth": self._growth,
+            "comparison": self._several,
+            "difference": self._several,
+            "network": self._network,
+            "convergence": self._convergence,
+            "film": self._film,
+            "lesson": self._lesson,
+        }
+
+    def drawing(self, figure: FigureSettings) -> Callable[[str], bytes]:
+        """Return what draws a figure of what is shown now, as a file with a given ending.
+
+        It may be called on any thread, and raises `RFStudioError` if there is nothing to draw.
+        """
+        build = self._collect.get(figure.content, self._unit)()
+
+        def draw(suffix: str) -> bytes:
+            return render_kind(figure.content, build(), suffix, figure.style)
+
+        return draw
+
+    def recipe(self, figure: FigureSettings, word: str) -> FigureRecipe:
+        """Return what draws a figure of what is shown now, by names.
+
+        Parameters
+        ----------
+        figure
+            The figure.
+        word
+            The preset or file of the open network.
+
+        Raises
+        ------
+        RFStudioError
+            If something in it has no name, such as a pinned network that was not saved.
+        """
+        kind = kind_of(figure.content)
+        recipe = FigureRecipe(kind=kind.word, style=figure.style)
+        if kind.has_photo and (picture := self._images.picture) is not None:
+            shape = "stretch" if kind.subjects == "lesson" else self._images.shape
+            recipe = replace(recipe, image=picture.path, image_shape=shape)
+        match kind.subjects:
+            case "lesson":
+                if not self.beside.lesson():
+                    raise FigureError("no lesson is open")
+                return replace(recipe, networks=(str(self.beside.lesson()),))
+            case "run":
+                place = film_place()
+                if place is None:
+                    raise FigureError("no experiment with a film was run yet")
+                return replace(recipe, networks=(str(place),))
+            case "network":
+                return replace(recipe, networks=(word,))
+            case "networks":
+                named = self._networks()
+                words = [self._word_of(name) for name, _ in named[1:]]
+                sizes = ("expected",) if self.beside.has_sizes() else ()
+                names = tuple(name for name, _ in named)
+                return replace(recipe, networks=(word, *words), names=names, estimators=sizes)
+        return self._recipe_of_units(recipe, word)
+
+    def _recipe_of_units(self, recipe: FigureRecipe, word: str) -> FigureRecipe:
+        shown = self._erf.complete()
+        picture = self._images.picture
+        image = None if picture is None else picture.path
+        options = shown.measurement.options if shown.measured is not None else None
+        given = {} if options is None else measuring_options(options, image)
+        if shown.analysis.reference:
+            raise FigureError("fields with respect to another layer are drawn by the window only")
+        if recipe.kind in ("comparison", "difference") and len(self._pins):
+            if options is not None or any(x.options is not None for x in self._pins):
+                raise FigureError("pins with measured fields are drawn by the window only")
+            pins = tuple((self._source_of(x), x.layer, x.unit) for x in self._pins)
+            titles = tuple(x.title for x in self._pins)
+            return replace(
+                recipe,
+                panels=(*pins, (word, shown.layer, shown.unit)),
+                names=(*titles, shown.analysis.architecture.name or "network"),
+                estimators=("expected",) if shown.field is not None else (),
+            )
+        names: tuple[str, ...] = ("expected",) if shown.field is not None else ()
+        if options is not None:
+            names = (options.estimator,)
+            if recipe.kind in ("comparison", "difference"):
+                names = ("expected", options.estimator)
+        return replace(
+            recipe,
+            networks=(word,),
+            layer=shown.layer,
+            unit=shown.unit,
+            estimators=names,
+            options=given,
+        )
+
+    def _word_of(self, name: str) -> str:
+        """Return the preset or file of a compared network."""
+        for pin in self._pins:
+            if pin.text == name:
+                return self._source_of(pin)
+        if name not in shipped_names():
+            raise FigureError(f"“{name}” was opened for comparison only; open it to copy this")
+        return name
+
+    @staticmethod
+    def _source_of(pin: Pin) -> str:
+        if not pin.source:
+            raise FigureError(
+                f"the network of pin {pin.letter} has no file; save it before pinning"
+            )
+        return pin.source
+
+    def chosen(self) -> Panel:
+        """Return the chosen unit with the field that is shown."""
+        shown = self._erf.complete()
+        return self._panel(shown.analysis, shown.layer, shown.unit, shown.field)
+
+    def _panel(
+        self,
+        analysis: Analysis,
+        layer: str,
+        unit: tuple[int, ...],
+        field: EffectiveField | None,
+    ) -> Panel:
+        picture = self._images.picture
+        panel = panel_of(
+            analysis,
+            layer,
+            unit,
+            image=None if picture is None else picture.pixels,
+            image_shape=self._images.shape,
+        )
+        if field is None:
+            return panel
+        # The label of a complete field follows from the field itself.
+        is_full = field.name in ("expected", "measured")
+        return with_field(panel, field.erf, "" if is_full else field.label)
+
+    def _unit(self) -> Callable[[], Content]:
+        return partial(Content, panels=(self.chosen(),))
+
+    def _several(self) -> Callable[[], Content]:
+        """Collect the pins and then the chosen unit; without pins both fields of the unit."""
+        found = [
+            replace(self._panel(x.analysis, x.layer, x.unit, x.field), name=x.title)
+            for x in self._pins
+        ]
+        shown = self._erf.complete()
+        chosen = self.chosen()
+        if not found and shown.expected is not None and shown.measured is not None:
+            found = [with_field(chosen, shown.expected.erf)]
+        return partial(Content, panels=(*found, chosen))
+
+    def _growth(self) -> Callable[[], Content]:
+        panels = [Panel(analysis=x, name=name) for name, x in self._networks()]
+        sizes = effective_size if self.beside.has_sizes() else None
+        return lambda: Content(panels=tuple(panels), growths=growths_of(panels, sizes))
+
+    def _networks(self) -> list[tuple[str, Analysis]]:
+        analysis = self._erf.shown.analysis
+        name = analysis.architecture.name or "this network"
+        return [(name, analysis), *self.beside.compared()]
+
+    def _network(self) -> Callable[[], Content]:
+        analysis = self._erf.shown.analysis
+        name = analysis.architecture.name or "network"
+        return partial(Content, panels=(Panel(analysis=analysis, name=name),))
+
+    def _convergence(self) -> Callable[[], Content]:
+        points, is_exact = self.beside.points()
+        shown = self._erf.shown
+        options = shown.measurement.options
+        unit = ", ".join(map(str, shown.unit))
+        name = shown.analysis.architecture.name or "network"
+        estimator = "measured" if options is None else options.estimator
+        curve = Convergence(
+            name=f"{name}, {shown.layer}, unit ({unit}), {estimator}",
+            samples=tuple(x for x, _ in points),
+            distances=tuple(x for _, x in points),
+            is_exact=is_exact,
+        )
+        return partial(Content, curves=(curve,) if points else ())
+
+    def _film(self) -> Callable[[], Content]:
+        path = film_place()
+
+        def build() -> Content:
+            if path is None:
+                raise FigureError("no experiment with a film was run yet; “context” is one")
+            return Content(frames=frames_of(path))
+
+        return build
+
+    def _lesson(self) -> Callable[[], Content]:
+        number, picture = self.beside.lesson(), self._images.picture
+        if not number:
+            return Content
+        return partial(lesson_content, number, None if picture is None else picture.pixels)
+
+
+def film_place() -> Path | None:
+    """Return the newest ledger of the experiments that were run in the window, if there is one."""
+    try:
+        return max(experiments_folder().glob("*.jsonl"), key=lambda x: x.stat().st_mtime)
+    except (OSError, ValueError):
+        return None

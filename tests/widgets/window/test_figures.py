@@ -1,0 +1,112 @@
+"""Figures of what the window shows: the dialog, its preview, and copies that draw them again."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from rfstudio.app.files.figure_settings import FigureSettings, FigureStyle
+from rfstudio.app.state.image_source import sample_images
+from rfstudio.cli.program import run
+from rfstudio.figures import KINDS
+from rfstudio.widgets.window.figure_dialog import FigureDialog
+from rfstudio.widgets.window.main_window import MainWindow
+
+STYLE = FigureStyle(width_mm=85, dpi=80, colour=True)
+COPIED = [x for x in KINDS if x not in ("convergence", "film")]
+
+
+@pytest.fixture
+def shown(window: MainWindow, qtbot: QtBot) -> MainWindow:
+    """Return a window with a preset, a photo, a pin, another network and a lesson to speak of."""
+    window.files.open_preset("luo_20_layers")
+    window.studio.images.open(sample_images()[0])
+    window.studio.selection.select_layer("stack.5", (28, 28))
+    window.studio.pins.add()
+    window.studio.selection.select_layer("stack.3", (20, 24))
+    return window
+
+
+def _copied(window: MainWindow, qtbot: QtBot, kind: str, language: str) -> str:
+    """Click the button of the dialog, and return what is on the clipboard."""
+    dialog = FigureDialog(FigureSettings(kind, STYLE), window, window.files)
+    qtbot.addWidget(dialog)
+    button = dialog.copy_python if language == "python" else dialog.copy_command
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert "copied" in dialog.copies.text()
+    window.files.previews.wait()
+    return QGuiApplication.clipboard().text()
+
+
+def _drawn(window: MainWindow, kind: str) -> bytes:
+    return window.files.drawing(FigureSettings(kind, STYLE))(".svg")
+
+
+def test_that_what_is_copied_draws_the_same_figure(
+    shown: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = "growth"
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(_copied(shown, qtbot, kind, "command"))
+    assert run(words[1:]) == 0
+    assert Path("figure.svg").read_bytes() == _drawn(shown, kind)
+    Path("figure.svg").unlink()
+    exec(_copied(shown, qtbot, kind, "python"), {})
+    assert Path("figure.svg").read_bytes() == _drawn(shown, kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", COPIED)
+def test_that_what_is_copied_draws_the_same_figure_in_another_process(
+    shown: MainWindow, kind: str, qtbot: QtBot, tmp_path: Path
+) -> None:
+    if kind == "lesson":
+        shown.begin_lesson(3)
+    drawn = _drawn(shown, kind)
+    words = shlex.split(_copied(shown, qtbot, kind, "command"))
+    for command in (
+        [sys.executable, "-m", *words],
+        [sys.executable, "-c", _copied(shown, qtbot, kind, "python")],
+    ):
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+        assert (tmp_path / "figure.svg").read_bytes() == drawn
+        (tmp_path / "figure.svg").unlink()
+
+
+def test_that_the_preview_is_the_file_that_is_written(
+    shown: MainWindow, answers, qtbot: QtBot, tmp_path: Path
+) -> None:
+    figure = FigureSettings("field", STYLE)
+    with qtbot.waitSignal(shown.files.previews.drawn, timeout=60_000):
+        dialog = FigureDialog(figure, shown, shown.files)
+        qtbot.addWidget(dialog)
+    assert not dialog.preview.pixmap().isNull()
+    answers.chosen_figure, answers.path = dialog.chosen, tmp_path / "field.png"
+    with qtbot.waitSignal(shown.files.writing.written, timeout=60_000):
+        shown.actions_.export_picture.trigger()
+    assert answers.path.read_bytes() == dialog.picture
+
+
+def test_that_the_preview_says_why_there_is_no_picture(shown: MainWindow, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(shown.files.previews.failed, timeout=60_000):
+        dialog = FigureDialog(FigureSettings("convergence", STYLE), shown, shown.files)
+        qtbot.addWidget(dialog)
+    assert dialog.preview.text() == ("Nothing was measured yet whose distance could be drawn.")
+    qtbot.mouseClick(dialog.copy_command, Qt.MouseButton.LeftButton)
+
+
+def test_that_a_pin_without_a_file_cannot_be_copied_and_says_so(
+    open_window: Callable, qtbot: QtBot
+) -> None:
+    window = open_window()
+    window.studio.pins.add()
+    said = window.files.copy_figure(FigureSettings("comparison", STYLE), "command")
+    assert said == "The network of pin A has no file; save it before pinning."
