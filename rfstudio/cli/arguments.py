@@ -367,13 +367,16 @@ def _add_erf(parser: argparse.ArgumentParser) -> None:
     _add_unit(parser)
     _add_input_size(parser)
     erf_arguments.add_options(parser)
-    _add_output(parser, "map.npz, or a figure: .png, .svg, .pdf")
+    _add_output(
+        parser,
+        "map.npz, map.tiff, or a figure: .png, .svg, .pdf",
+    )
     parser.add_argument(
         "--format",
         choices=(*FORMATS, *MAPS),
         default="table",
         help="of what is printed, default: table (csv, markdown and latex have one number a row); "
-        "or of the file, default: by its ending",
+        "or of the file, default: by its ending; png16 is the map in 16 bits of gray",
     )
 
 

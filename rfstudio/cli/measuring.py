@@ -228,6 +228,11 @@ def _write(
     if output.suffix == ".npz":
         output.write(erf_npz(erf.map, record))
         return
+    if output.suffix in (".tiff", ".png16"):
+        from rfstudio.formats.images.map_images import map_png, map_tiff
+
+        output.write((map_tiff if output.suffix == ".tiff" else map_png)(erf.map, record))
+        return
     from rfstudio.core.metrics.metrics import measured_peak
     from rfstudio.figures import render, scene_of
 

@@ -69,7 +69,8 @@ def output_of(arguments: argparse.Namespace, known: Sequence[str], what: str) ->
             raise UsageError(f"a terminal cannot show {form}; name a file, or redirect the output")
         return Output(None, f".{form}")
     path = Path(place)
-    form = form or path.suffix.lower().removeprefix(".").replace("yml", "yaml")
+    form = form or path.suffix.lower().removeprefix(".")
+    form = {"yml": "yaml", "tif": "tiff"}.get(form, form)
     if form not in known:
         raise UsageError(f"{place}: {what} is written as {endings}; or name a --format")
     return Output(path, f".{form}")

@@ -19,8 +19,8 @@ FIGURE_KINDS = (
 )
 """What figures show."""
 
-MAPS = ("npz", *FIGURES)
-"""Of effective fields."""
+MAPS = ("tiff", "png16", "npz", *FIGURES)
+"""Of effective fields: numbers, and figures; png16 is a gray PNG of 16 bits."""
 
 NETWORKS = ("yaml", "py")
 """Of networks."""

@@ -56,7 +56,7 @@ def _draw(
             Cell(
                 lines=(
                     f"a − {letters[i % 26]}",
-                    f"{100 * difference.moved:.3g} % of the field is elsewhere",
+                    f"{100 * difference.moved:.3g} % is elsewhere",
                 ),
                 draw=partial(
                     _draw_difference, panel=panel, found=difference, top=largest, style=style

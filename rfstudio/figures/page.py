@@ -146,6 +146,6 @@ def _columns(canvas: Any, labels: Sequence[str], room: float) -> int:
         rows = -(-len(labels) // columns)
         # matplotlib fills a legend column by column.
         parts = [widths[i * rows : (i + 1) * rows] for i in range(columns)]
-        if sum(max(x, default=0.0) for x in parts) + _BETWEEN * (columns - 1) <= room:
+        if sum(max(x, default=0.0) for x in parts) + _BETWEEN * (columns - 1) <= 0.95 * room:
             return columns
     return 1

@@ -17,14 +17,17 @@ from rfstudio.app.effective.measuring_recipes import followed
 from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.files import atomic_write
+from rfstudio.formats.images.map_images import map_png, map_tiff
 from rfstudio.formats.tables.erf_files import erf_json, erf_npz
 
-FIELD_SUFFIXES = (".npz", ".json", *NUMBER_SUFFIXES)
-"""Endings of the files that a field is written to, besides pictures."""
+FIELD_SUFFIXES = (".npz", ".json", ".tiff", ".tif", ".png", *NUMBER_SUFFIXES)
+"""Endings of the files that a field is written to; its figures are another matter."""
 
 FIELD_FILES = ";;".join(
     [
         "Map with its record (*.npz)",
+        "Map in floating-point numbers (*.tiff *.tif)",
+        "Map in 16 bits of gray (*.png)",
         "Record (*.json)",
         *(f"Numbers as {title} (*{suffix})" for suffix, title in NUMBER_SUFFIXES.items()),
     ]
@@ -78,7 +81,7 @@ class ErfExport:
         return record_of(shown.analysis, field.erf, recipe=recipe, notes=notes)
 
     def save(self, path: Path) -> None:
-        """Write a file, its kind by its ending: ``.npz`` has the map, the others numbers.
+        """Write a file, its kind by its ending: the map or, without it, numbers.
 
         Raises
         ------
@@ -88,6 +91,10 @@ class ErfExport:
         suffix = path.suffix.lower()
         if suffix == ".npz":
             atomic_write(path, erf_npz(self._field().map, self.record()))
+        elif suffix in (".tiff", ".tif"):
+            atomic_write(path, map_tiff(self._field().map, self.record()))
+        elif suffix == ".png":
+            atomic_write(path, map_png(self._field().map, self.record()))
         elif suffix == ".json":
             atomic_write(path, (erf_json(self.record()) + "\n").encode())
         elif suffix in NUMBER_SUFFIXES:

@@ -81,7 +81,8 @@ class FigureDialog(QDialog):
         left = QVBoxLayout()
         left.addLayout(self._form())
         left.addLayout(self._copy_row())
-        self.copies = QLabel(wordWrap=True)
+        self.copies = QLabel(wordWrap=True, alignment=Qt.AlignmentFlag.AlignTop)
+        self.copies.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
         left.addWidget(self.copies)
         left.addStretch(1)
         row = QHBoxLayout()
@@ -151,6 +152,7 @@ class FigureDialog(QDialog):
     def _make_preview(self, workshop: FigureWorkshop) -> QLabel:
         self.preview = QLabel(alignment=Qt.AlignmentFlag.AlignCenter, wordWrap=True)
         self.preview.setMinimumSize(_PREVIEW)
+        self.preview.setText("Drawing …")
         self.preview.setFrameShape(QLabel.Shape.StyledPanel)
         self.preview.setAccessibleName("Preview of the figure")
         workshop.previews.drawn.connect(self._show_picture)

@@ -122,7 +122,9 @@ class WindowActions(QObject):
             "Picture (PNG, SVG, PDF)…", files.export_picture, "Ctrl+E", "export"
         )
         self.export_field = self._action(
-            "Effective field (NPZ, JSON, CSV, Markdown)…", files.export_field, "Ctrl+Shift+E"
+            "Effective field (NPZ, TIFF, PNG, JSON, CSV)…",
+            files.export_field,
+            "Ctrl+Shift+E",
         )
         self.export_table = self._action("Table (CSV, Markdown, LaTeX, JSON)…", files.export_table)
         self.export_network = self._action("Network (YAML, PyTorch source)…", files.export_network)
