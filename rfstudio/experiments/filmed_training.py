@@ -196,6 +196,36 @@ def head_of(request: TrainingRequest, data: LabelledImages | None, changes: str)
     }
 
 
+def request_of(film: FilmReader, device: str = "cpu") -> TrainingRequest:
+    """Return what a film was trained with.
+
+    Raises
+    ------
+    RFStudioError
+        If its first line lacks something.
+    """
+    head = film.head
+    try:
+        return TrainingRequest(
+            architecture=film.network,
+            distance=6.0 if head["distance"] is None else float(head["distance"]),
+            data=None if head["data"] is None else Path(head["data"]),
+            steps=head["steps"],
+            batch=head["batch"],
+            rate=float(head["rate"]),
+            film=tuple(head["film"]),
+            layer=head["layer"],
+            unit=None if head["unit"] is None else tuple(head["unit"]),
+            seed=head["seed"],
+            teacher=None if head["teacher"] is None else Path(head["teacher"]),
+            temperature=float(head["temperature"]),
+            shortcut=float(head["shortcut"]),
+            device=device,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RFStudioError(f"the film does not say how it was trained: {error!r}") from None
+
+
 def _training(request: TrainingRequest, data: LabelledImages | None) -> Training:
     from rfstudio.engine.training.training import Training
 

@@ -142,6 +142,23 @@ class Pins(QObject):
         shown = shown_fields(analysis, chosen.layer, unit, NOTHING_MEASURED, expected)
         return self._put(f"before: {text}", analysis, chosen.layer, unit, shown.field)
 
+    def add_field(
+        self,
+        title: str,
+        analysis: Analysis,
+        layer: str,
+        unit: tuple[int, ...],
+        field: EffectiveField,
+    ) -> Pin:
+        """Pin a field that comes from elsewhere, such as from a step of a training.
+
+        Raises
+        ------
+        PinError
+            If there are four pins.
+        """
+        return self._put(title, analysis, layer, unit, field)
+
     def remove(self, letter: str) -> None:
         """Take a pin out."""
         self._pins = [x for x in self._pins if x.letter != letter]

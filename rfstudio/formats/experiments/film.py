@@ -105,7 +105,8 @@ class FilmWriter:
         if resume and self._path.exists():
             found = FilmReader(folder)
             found.poll()
-            if found.head != whole:
+            # How its outputs were added is known only at the first start.
+            if {**found.head, "changes": ""} != {**whole, "changes": ""}:
                 raise FilmError(f"'{folder}' has the film of another training; choose another one")
             self._cut_broken_line()
             return
@@ -180,6 +181,11 @@ class FilmReader:
                 frame = _frame_of(line)
                 self.frames[frame.step] = frame
         return end > 0
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the training was stopped, and its state is there."""
+        return (self._path.parent / STATE).exists()
 
     @property
     def network(self) -> Architecture:

@@ -44,6 +44,7 @@ from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.shelf.panel import ShelfPanel
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.table.panel import TablePanel
+from rfstudio.widgets.training.entry import TrainingEntry
 from rfstudio.widgets.window.about_dialog import AboutDialog
 from rfstudio.widgets.window.advise_dialog import AdviseDialog
 from rfstudio.widgets.window.command_palette import CommandPalette
@@ -162,6 +163,7 @@ class MainWindow(QMainWindow):
         self.experiments = ExperimentsEntry(
             self.actions_.experiments, studio.runner, self.files.open_network, self
         )
+        self.training = TrainingEntry(self.actions_.train, studio, self.files.open_network, self)
         self._connect()
         self._arrange(docks)
         self._show_title()

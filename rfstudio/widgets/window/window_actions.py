@@ -72,6 +72,10 @@ class WindowActions(QObject):
         )
         self.experiments = self._action("Experiments…", None)
         self.experiments.setToolTip("Reproduce published findings, and watch a training")
+        self.train = self._action("Train and watch…", None, "Ctrl+Shift+T")
+        self.train.setToolTip(
+            "Train the network, and watch its field move to where the task needs it (Ctrl+Shift+T)"
+        )
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.keys = self._action("Keys…", None, "F1")
         self.documentation = self._action("Documentation", None, "Shift+F1")
@@ -262,6 +266,7 @@ class WindowActions(QObject):
         measure.addSeparator()
         measure.addAction(self.advise)
         measure.addAction(self.experiments)
+        measure.addAction(self.train)
         view = bar.addMenu("&View")
         view.addActions(views)
         view.addSeparator()

@@ -1,0 +1,1 @@
+"""Trainings that are watched: options, the running one, and its film."""
