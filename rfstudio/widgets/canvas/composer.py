@@ -13,6 +13,7 @@ from PySide6.QtGui import QImage, QPainterPath
 from rfstudio.app.effective.pins import Pin
 from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.state.image_source import ImageSource
+from rfstudio.widgets.canvas.outline import outline_of
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Layered, Pinned, Scene
 from rfstudio.widgets.canvas.shading import dimmed, outline, photo, shaded, waveform
@@ -128,7 +129,9 @@ class SceneComposer:
             region = region or (None if pin.view is None else pin.view.theoretical_region)
             is_same = pin.analysis.reference_size == plane.size
             if region is not None and is_same and plane.is_in_slice(region, index):
-                found.append(Pinned(pin.letter, plane.rect_of(region), place))
+                has_map = pin.field is not None and pin.field.map.shape == plane.size
+                line = outline_of(pin.field) if has_map and pin.field is not None else None
+                found.append(Pinned(pin.letter, plane.rect_of(region), place, line))
         return tuple(found)
 
     def _current_photo(self, plane: Plane) -> tuple[QImage | None, QImage | None]:

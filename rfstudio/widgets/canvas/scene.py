@@ -28,11 +28,14 @@ class Pinned:
         What its unit sees.
     place
         Counts the pins from 0; each has its own dashes.
+    outline
+        Around the pixels of its effective field above half the maximum; None: it is not known.
     """
 
     letter: str
     rect: QRectF
     place: int
+    outline: QPainterPath | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,7 @@ from rfstudio.widgets.canvas.colours import (
     TILE,
     VISIBLE,
 )
-from rfstudio.widgets.canvas.scene import Layered, Scene
+from rfstudio.widgets.canvas.scene import Layered, Pinned, Scene
 from rfstudio.widgets.canvas.shading import marked
 
 _CELL = 5.0
@@ -330,6 +330,12 @@ class SceneItem(QGraphicsItem):
             pen.setDashPattern(PIN_DASHES[pin.place % len(PIN_DASHES)])
             painter.setPen(pen)
             painter.drawRect(pin.rect)
+            if pin.outline is not None:
+                painter.setPen(_line_pen(painter, HALO, 4.0))
+                painter.drawPath(pin.outline)
+                painter.setPen(pen)
+                painter.drawPath(pin.outline)
+                self._draw_letter(painter, pin)
             corner = transform.mapRect(pin.rect).topLeft()
             painter.save()
             painter.setWorldTransform(QTransform())
@@ -339,6 +345,19 @@ class SceneItem(QGraphicsItem):
             painter.setPen(HALO)
             painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, pin.letter)
             painter.restore()
+
+    @staticmethod
+    def _draw_letter(painter: QPainter, pin: Pinned) -> None:
+        """Draw the letter of a pin at the top of its outline."""
+        assert pin.outline is not None
+        box = painter.worldTransform().mapRect(pin.outline.boundingRect())
+        painter.save()
+        painter.setWorldTransform(QTransform())
+        tag = QRectF(box.center().x() - 6 + 14 * pin.place, box.top() - 13, 12, 13)
+        painter.fillRect(tag, PIN)
+        painter.setPen(HALO)
+        painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, pin.letter)
+        painter.restore()
 
     def _draw_regions(self, painter: QPainter) -> None:
         """Draw red as a solid line with the dashes on top, so that both show where they overlap.

@@ -24,7 +24,8 @@ class CurvesRow(QWidget):
         self._curves = Curves()
         self._step: int | None = None
         self.plots = [
-            Plot("step", title, counts=True) for title in ("loss", "accuracy", "σ, FWHM (px)")
+            Plot("step", title, counts=True)
+            for title in ("loss", "accuracy", "size: σ —, FWHM - - (px)")
         ]
         self._items = [CurvesItem(x.getPlotItem().getViewBox()) for x in self.plots]
         row = QHBoxLayout(self)
@@ -48,8 +49,7 @@ class CurvesRow(QWidget):
             [(curves.accuracy, SERIES[2], ())],
             [(curves.sigma, SERIES[0], ()), (curves.fwhm, SERIES[1], _DASHES)],
         ]
-        notes = ("", "", "σ —  FWHM - -" if curves.sigma else "")
-        for plot, item, lines, note in zip(self.plots, self._items, parts, notes, strict=True):
+        for plot, item, lines in zip(self.plots, self._items, parts, strict=True):
             drawn = tuple(
                 Curve(
                     np.array([x for x, _ in points]),
@@ -63,4 +63,4 @@ class CurvesRow(QWidget):
             marks: tuple[Line, ...] = ()
             if self._step is not None and drawn:
                 marks = (Line(float(self._step), plot.line(plot.quiet_colour, 1.0, _DASHES)),)
-            item.show_drawing(Drawing(drawn, marks, note=note), plot.quiet_colour)
+            item.show_drawing(Drawing(drawn, marks), plot.quiet_colour)

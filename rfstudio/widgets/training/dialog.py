@@ -37,6 +37,9 @@ _QUIET = 600
 _FRAME_TIME = 500
 """Milliseconds for which a frame of the film is shown while it plays."""
 
+_REDRAW = 200
+"""Milliseconds between two pictures of a loss that goes on."""
+
 _EMPTY = (
     "No film yet. Train the network of the window: its field is filmed at the steps that you "
     "choose, and everything is on the disk at once."
@@ -116,6 +119,7 @@ class TrainDialog(QDialog):
         )
         self._player = QTimer(self, interval=_FRAME_TIME)
         self._later = QTimer(self, interval=_QUIET, singleShot=True)
+        self._redraw = QTimer(self, interval=_REDRAW, singleShot=True)
         self._lay_out()
         self._connect()
         self._show_place()
@@ -191,7 +195,8 @@ class TrainDialog(QDialog):
         session.plan_failed.connect(self.estimate.setText)
         session.state_changed.connect(self._show_state)
         session.advanced.connect(lambda x: self.progress.setValue(round(_STEPS * x)))
-        session.film_changed.connect(self._show_film)
+        session.film_changed.connect(self._show_soon)
+        self._redraw.timeout.connect(self._show_film)
         session.failed.connect(self.state.setText)
 
     # --- before the start -----------------------------------------------------------------------
@@ -264,6 +269,13 @@ class TrainDialog(QDialog):
             self.progress.setValue(0)
 
     # --- the film -------------------------------------------------------------------------------
+
+    def _show_soon(self) -> None:
+        """Show a new frame at once, and further losses a few times a second."""
+        if len(self._session.frames) != len(self._steps):
+            self._show_film()
+        elif not self._redraw.isActive():
+            self._redraw.start()
 
     def _show_film(self) -> None:
         frames = self._session.frames
