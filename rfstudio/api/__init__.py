@@ -11,6 +11,7 @@ from rfstudio.api.networks import Network, analyze, load, presets
 from rfstudio.api.notebook import NotebookPresenter
 from rfstudio.api.path_energies import path_shares
 from rfstudio.api.regions import advise, tiles
+from rfstudio.api.spread import erf_spread
 from rfstudio.core.shown import register
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "advise",
     "analyze",
     "erf",
+    "erf_spread",
     "erfs",
     "expected_erf",
     "expected_erf_of",

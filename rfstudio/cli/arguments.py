@@ -41,7 +41,9 @@ rfstudio COMMAND --help shows more.  Exit status: 0 done, 1 a problem in the inp
 130 interrupted.
 """
 
-_NUMBERS = ("--unit", "--input-size", "--pixel", "--units", "--tile", "--image", "--object")
+_NUMBERS = (
+    *("--unit", "--input-size", "--pixel", "--units", "--tile", "--image", "--object", "--box"),
+)
 _POSITION = r"-?\d+([,x×:]-?\d+)*,?"
 
 

@@ -6,6 +6,7 @@ Nothing that computes is imported here, so that help costs nothing.
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 ESTIMATORS = (
@@ -20,6 +21,17 @@ ESTIMATORS = (
     "path-count",
 )
 """All estimators, those of a measurement first."""
+
+
+def runs_of_pixels(text: str) -> tuple[tuple[int, int], ...]:
+    """Return runs such as ``0:3 4:9``, first and last both included."""
+    runs = []
+    for word in re.split(r"[,x×\s]+", text.strip()):
+        found = re.fullmatch(r"(\d{1,9}):(\d{1,9})", word)
+        if found is None or int(found[1]) > int(found[2]):
+            raise argparse.ArgumentTypeError(f"takes runs as in 0:3 4:9, not '{text}'")
+        runs.append((int(found[1]), int(found[2])))
+    return tuple(runs)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "random weights or measured with torch; default: measured if --weights, --images or "
         "--samples is given",
     )
+    _add_spread_options(parser)
     add_fine_options(parser)
 
 
@@ -75,6 +88,36 @@ def add_measuring_options(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+
+
+def _add_spread_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the fields on each image by itself."""
+    group = parser.add_argument_group("how the field depends on the image")
+    group.add_argument(
+        "--spread",
+        action="store_true",
+        help="measure on each of the --images by itself, with the same weights: the images by the "
+        "size of their field, mean and spread; --output map.npz has the maps",
+    )
+    group.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FOLDER",
+        help="masks with the names of the images, black beside the object: how much of the field "
+        "is on it, and the fields of units on the object and on the background",
+    )
+    group.add_argument(
+        "--box",
+        type=runs_of_pixels,
+        metavar="Y0:Y1 X0:X1",
+        help="the object's box in pixels of the input, on all images, instead of masks",
+    )
+    group.add_argument(
+        "--draws",
+        type=int,
+        metavar="N",
+        help="draws of random signs on each image, for energy and rms; default: 8",
+    )
 
 
 def add_fine_options(parser: argparse.ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from rfstudio.cli import terminal
 from rfstudio.cli.output import Output, output_of
 from rfstudio.cli.progress import Progress
 from rfstudio.cli.resolving import load_network, opened, position_of, resized
+from rfstudio.cli.spreading import check_options, spread
 from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import MAPS
 from rfstudio.core.effective.expected import Erf
@@ -55,6 +56,7 @@ def erf(arguments: argparse.Namespace) -> int:
     if arguments.estimator == "path-count" and _is_given(arguments):
         raise UsageError("--weights, --images and --samples have no effect on a path count")
     _check_fine_options(arguments)
+    check_options(arguments, output)
     size = None
     if arguments.recipe is not None:
         options = recipe(arguments.recipe).options
@@ -69,6 +71,8 @@ def erf(arguments: argparse.Namespace) -> int:
     analysis = api.analyze(network, input_size=size)
     position = position_of(analysis, arguments.layer, arguments.unit)
     unit = analysis.unit(arguments.layer, position)
+    if arguments.spread:
+        return spread(arguments, analysis, unit.position, _fine_options(arguments), output)
     start = time.perf_counter()
     work = _computed if arguments.estimator in api.COMPUTED else _measured
     found = work(arguments, analysis, unit.position)

@@ -32,6 +32,11 @@ class Photos(Sequence[Photo]):
         self._files = tuple(files)
         self.key: Hashable = tuple(map(_state_of, self._files))
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Their files."""
+        return self._files
+
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._files)

@@ -1,0 +1,98 @@
+"""`rfstudio erf … --images FOLDER --spread`: the field on each image by itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+from rfstudio.api.measuring import own_module
+from rfstudio.api.spread import photo_set, spread_of
+from rfstudio.cli import terminal
+from rfstudio.cli.output import Output
+from rfstudio.cli.progress import Progress
+from rfstudio.cli.usage import UsageError
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.engine.process.torch_import import need_torch
+from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
+from rfstudio.formats.tables.spread_tables import (
+    spread_npz,
+    spread_record,
+    spread_sentences,
+    spread_table,
+)
+from rfstudio.formats.tables.table_formats import TableWriter
+
+
+def check_options(arguments: argparse.Namespace, output: Output | None) -> None:
+    """Refuse options that have no meaning together.
+
+    Raises
+    ------
+    UsageError
+        That names one.
+    """
+    if not arguments.spread:
+        for name in ("masks", "box", "draws"):
+            if getattr(arguments, name) is not None:
+                raise UsageError(f"--{name} is for --spread")
+        return
+    if arguments.images is None:
+        raise UsageError("--spread needs --images FOLDER")
+    if arguments.estimator not in ESTIMATORS or arguments.estimator in BY_FILLING:
+        raise UsageError(f"--spread cannot use --estimator {arguments.estimator}")
+    for name in ("samples", "recipe"):
+        if getattr(arguments, name) is not None:
+            raise UsageError(f"--{name} has no effect on --spread; --draws has")
+    if arguments.masks is not None and arguments.box is not None:
+        raise UsageError("give --masks or --box, not both")
+    if output is not None and output.suffix != ".npz":
+        raise UsageError("--spread is written as .npz; --format csv prints the numbers")
+
+
+def spread(
+    arguments: argparse.Namespace,
+    analysis: Analysis,
+    unit: tuple[int, ...],
+    fine: dict[str, Any],
+    output: Output | None,
+) -> int:
+    """Print the numbers of each image by the size of its field, and write the maps."""
+    need_torch()
+    request = ErfRequest(
+        architecture=analysis.architecture,
+        layer=arguments.layer,
+        unit=unit,
+        input_size=analysis.input_size,
+        estimator=arguments.estimator,
+        weights=arguments.weights or "random",
+        seed=arguments.seed,
+        dtype=arguments.dtype,
+        device=arguments.device,
+        **fine,
+    )
+    module = own_module(request) if arguments.weights is None else None
+    photos = photo_set(arguments.images, arguments.masks, arguments.box or ())
+    start = time.perf_counter()
+    draws = 8 if arguments.draws is None else arguments.draws
+    with Progress() as report:
+        found = spread_of(request, photos, draws=draws, module=module, report=report)
+    seconds = time.perf_counter() - start
+    options = {x: y for x, y in request.options().items() if x not in ("images", "samples")}
+    record = spread_record(analysis, found, options | {"unit": list(unit)}, seconds)
+    if output is not None:
+        output.write(spread_npz(found, record))
+    if output is None or output.path is not None:
+        writer = terminal.WRITERS.get(arguments.format, terminal.TABLES)
+        if isinstance(writer, TableWriter):
+            caption = f"{analysis.architecture.name}, {found.layer}, {arguments.estimator}"
+            table = spread_table(found, writer.digits, writer.missing)
+            text = writer.table(table, caption)
+            if isinstance(writer, terminal.TerminalTables):
+                text += spread_sentences(found) + "\n"
+        else:
+            text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+        sys.stdout.write(text)
+    return 0

@@ -1,0 +1,1 @@
+"""Fields of one unit on each of several images."""
