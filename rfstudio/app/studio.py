@@ -17,6 +17,7 @@ from rfstudio.app.files.erf_export import ErfExport
 from rfstudio.app.files.importing import Importing
 from rfstudio.app.files.recent_files import RecentFiles
 from rfstudio.app.jobs import JobRunner
+from rfstudio.app.spread.session import SpreadSession
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.image_source import SHAPES, ImageSource
@@ -72,10 +73,14 @@ class Studio(QObject):
         self.advising = Advising(self.document, self.analysis, runner, self)
         self.erf_session: ErfSession | None = None
         self.following: UnitFollowing | None = None
+        self.spread: SpreadSession | None = None
         if runner is not None:
             self.erf_session = self._make_erf_session(runner)
             self.following = UnitFollowing(self.erf_session, self.analysis, self.selection, self)
             self.images.image_changed.connect(self._show_image_to_measurements)
+            self.spread = SpreadSession(
+                runner, self.erf_session, self.analysis, self.selection, self.boxes, self
+            )
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
         self.pins = Pins(self.document, self.analysis, self.selection, self.erf, self)
         self.erf_export = ErfExport(self.erf)

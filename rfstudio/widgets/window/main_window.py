@@ -42,6 +42,7 @@ from rfstudio.widgets.lessons.panel import LessonPanel
 from rfstudio.widgets.parts.theme import IconTinter, Scheme, apply_scheme, icon
 from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.shelf.panel import ShelfPanel
+from rfstudio.widgets.spread.panel import SpreadPanel
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.table.panel import TablePanel
 from rfstudio.widgets.training.entry import TrainingEntry
@@ -189,6 +190,9 @@ class MainWindow(QMainWindow):
             )
             self.results.save_wanted.connect(self.files.export_field)
             self.tabs.addTab(self.results, "Results")
+        if self.studio.spread is not None:
+            self.spread = SpreadPanel(self.studio.spread)
+            self.tabs.addTab(self.spread, "Images")
         self.numbers = NumbersPanel(self.studio.erf, self.studio.erf_export)
         self.tabs.addTab(self.numbers, "Numbers")
         self.comparison = ComparisonPanel(self.studio.pins, self.studio.selection, self.studio.erf)

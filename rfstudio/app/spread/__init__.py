@@ -1,0 +1,1 @@
+"""The fields of the chosen unit on each of several images."""

@@ -1,0 +1,209 @@
+"""The fields of a unit on each image of a folder, as they are measured in the worker."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.jobs import PATIENCE, Job, JobRunner
+from rfstudio.app.spread.work import spread_work
+from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.image_source import shaped
+from rfstudio.app.state.object_boxes import ObjectBoxes
+from rfstudio.app.state.selection import Selection
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.metrics.spread import FieldSpread, ImageField, slices
+from rfstudio.engine.requests.request import BY_FILLING, ErfRequest
+from rfstudio.formats.images.images import read_image
+from rfstudio.formats.tables.analysis_tables import Table
+from rfstudio.formats.tables.spread_tables import spread_sentences, spread_table
+
+State: TypeAlias = Literal["idle", "running", "done"]
+
+_KEY = "spread"
+
+
+class SpreadSession(QObject):
+    """Measures the chosen unit on each image of a folder, with the same weights on all of them.
+
+    Parameters
+    ----------
+    runner
+        Runs it in the worker process.
+    erf_session
+        Whose options it takes: estimator, weights, seed, device.
+    analysis, selection
+        The network and the unit.
+    boxes
+        The first of those drawn on the canvas is the object, if it is chosen.
+
+    Signals
+    -------
+    state_changed
+        "idle", "running" or "done".
+    rows_changed
+        There are other images.
+    progressed
+        The fraction done.
+    failed
+        Why it has ended, in words.
+    """
+
+    state_changed = Signal(str)
+    rows_changed = Signal()
+    progressed = Signal(float)
+    failed = Signal(str)
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        erf_session: ErfSession,
+        analysis: AnalysisSession,
+        selection: Selection,
+        boxes: ObjectBoxes,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._erf_session = erf_session
+        self._analysis = analysis
+        self._selection = selection
+        self._boxes = boxes
+        self._job: Job | None = None
+        self._state: State = "idle"
+        self._fields: tuple[ImageField, ...] = ()
+        self.title = ""
+        self.spread: FieldSpread | None = None
+        self.images: Path | None = None
+        self.masks: Path | None = None
+        self.uses_box = False
+
+    @property
+    def state(self) -> State:
+        """The state: "idle", "running" or "done"."""
+        return self._state
+
+    @property
+    def fields(self) -> tuple[ImageField, ...]:
+        """The images so far; when all are there, those with the smallest field first."""
+        return self._fields if self.spread is None else self.spread.ordered
+
+    def table(self) -> Table | None:
+        """Return the numbers of all images, their mean and their spread; None: not yet."""
+        return None if self.spread is None else spread_table(self.spread)
+
+    @property
+    def sentence(self) -> str:
+        """What was found, in words."""
+        return "" if self.spread is None else spread_sentences(self.spread)
+
+    @property
+    def lacking(self) -> str:
+        """What has to be chosen first, in a sentence; empty: nothing."""
+        if self.images is None:
+            return "Choose a folder of images."
+        if self._erf_session.options.estimator in BY_FILLING:
+            return "Occlusion and perturbation are not measured image by image; choose another one."
+        if self.uses_box and not self._boxes.boxes:
+            return "Draw a box around the object on the canvas (key 5)."
+        return ""
+
+    def start(self) -> None:
+        """Measure the chosen unit; an earlier measurement of images ends."""
+        self.cancel()
+        options, chosen = self._erf_session.options, self._selection.value
+        if self.lacking or self.images is None:
+            self.failed.emit(self.lacking)
+            return
+        try:
+            request = ErfRequest(
+                architecture=self._analysis.analysis.architecture,
+                layer=chosen.layer,
+                unit=chosen.unit,
+                estimator=options.estimator,
+                channel=options.channel,
+                activation=options.activation,
+                weights=options.weights,
+                seed=options.seed,
+                batch_norm=options.batch_norm,
+                dtype=options.dtype,
+                device=options.device,
+            )
+        except RFStudioError as error:
+            self.failed.emit(_sentence(error))
+            return
+        box = self._boxes.boxes[0] if self.uses_box else ()
+        work = partial(spread_work, request, self.images, self.masks, tuple(box))
+        unit = ", ".join(map(str, chosen.unit))
+        self.title = f"{chosen.layer} ({unit}), {options.estimator}, weights {options.weights}"
+        self._fields, self.spread = (), None
+        job = self._runner.submit(_KEY, work)
+        job.progressed.connect(self._advance)
+        job.succeeded.connect(self._succeed)
+        job.failed.connect(self._fail)
+        self._job = job
+        self.rows_changed.emit()
+        self.progressed.emit(0.0)
+        self._set_state("running")
+
+    def cancel(self) -> None:
+        """Stop; the numbers so far stay."""
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel(PATIENCE)
+            self._set_state("idle")
+
+    def whole_map(self, field: ImageField | None) -> NDArray[np.floating] | None:
+        """Return the field of an image over the whole image; without one, that of the mean."""
+        if self.spread is None:
+            return None
+        if field is None:
+            return self.spread.mean
+        if field.map is None:
+            return None
+        found = np.zeros(self.spread.size, np.float32)
+        found[slices(field.box)] = field.map
+        return found
+
+    def photo(self, field: ImageField) -> NDArray[np.uint8] | None:
+        """Return an image as it was measured: cropped to the input; None: it is gone."""
+        if self.images is None or self.spread is None:
+            return None
+        path = self.images / field.name if self.images.is_dir() else self.images
+        try:
+            return shaped(read_image(path), self.spread.size, "crop")
+        except RFStudioError:
+            return None
+
+    def _advance(self, fraction: float, fields: tuple[ImageField, ...]) -> None:
+        self._fields = fields
+        self.rows_changed.emit()
+        self.progressed.emit(fraction)
+
+    def _succeed(self, spread: FieldSpread) -> None:
+        self._job, self.spread = None, spread
+        self.rows_changed.emit()
+        self.progressed.emit(1.0)
+        self._set_state("done")
+
+    def _fail(self, error: Exception) -> None:
+        self._job = None
+        self._set_state("idle")
+        self.failed.emit(_sentence(error))
+
+    def _set_state(self, state: State) -> None:
+        if state != self._state:
+            self._state = state
+            self.state_changed.emit(state)
+
+
+def _sentence(error: Exception) -> str:
+    is_expected = isinstance(error, RFStudioError)
+    text = str(error) if is_expected else f"{type(error).__name__}: {error}"
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

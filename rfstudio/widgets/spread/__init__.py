@@ -1,0 +1,1 @@
+"""The panel of the fields on each image."""

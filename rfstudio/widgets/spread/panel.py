@@ -1,0 +1,269 @@
+"""The fields of the chosen unit on each image of a folder: numbers, mean and spread, and maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QSplitter,
+    QTableWidget,
+    QTableWidgetItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rfstudio.app.spread.session import SpreadSession
+from rfstudio.core.metrics.spread import ImageField
+from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.map_view import MapView
+
+_EMPTY = (
+    "How does the field depend on the image? Choose a folder: the chosen unit is measured on each "
+    "of its images by itself, with the options of Measure and the same weights on all of them."
+)
+_STEPS = 1000
+
+_TITLES = {
+    "image": "image",
+    "sigma": "σ (px)",
+    "luo_size": "size (px)",
+    "fwhm": "FWHM (px)",
+    "strength": "strength",
+    "object_share": "on the object",
+    "object_area": "even field",
+    "preference": "ratio",
+    "sigma_on_object": "σ, unit on object",
+    "sigma_on_background": "σ, unit beside it",
+}
+
+
+class FolderChoice:
+    """Asks for a folder in a dialog; tests use another object with this method."""
+
+    def folder(self, parent: QWidget, title: str) -> Path | None:
+        """Ask for a folder."""
+        name = QFileDialog.getExistingDirectory(parent, title)
+        return Path(name) if name else None
+
+
+class SpreadPanel(QWidget):
+    """Lists the images by the size of their field; the map of the chosen one is beside it.
+
+    Parameters
+    ----------
+    session
+        What was measured.
+    questions
+        Asks for folders; the user if None.
+    """
+
+    def __init__(
+        self,
+        session: SpreadSession,
+        questions: FolderChoice | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._questions = questions or FolderChoice()
+        self.images = QPushButton("Images…")
+        self.images.setToolTip("Choose a folder of images")
+        self.objects = QToolButton()
+        self.objects.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.objects.setToolTip(
+            "Where the object is: how much of the field is on it, and the fields of a unit on it "
+            "and of one beside it"
+        )
+        self.objects.setAccessibleName("Where the object is")
+        self.objects.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        menu = QMenu(self.objects)
+        self.no_object = menu.addAction("No object")
+        self.masks = menu.addAction("Masks with the names of the images…")
+        self.box = menu.addAction("The box on the canvas (key 5 draws it)")
+        self.objects.setMenu(menu)
+        self.run = QPushButton("Measure each")
+        self.cancel = QPushButton("Cancel")
+        self.progress = QProgressBar()
+        self.progress.setMaximum(_STEPS)
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(8)
+        self.progress.setAccessibleName("Progress over the images")
+        self.words = ElidedLabel()
+        self.words.setAccessibleName("What was found")
+        self.table = QTableWidget()
+        self.table.setAccessibleName("Images by the size of their field")
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setFrameShape(QTableWidget.Shape.NoFrame)
+        self.table.setShowGrid(False)
+        self.table.setAlternatingRowColors(True)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
+        FocusRing(self.table)
+        self.view = MapView()
+        self.caption = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
+        self.caption.setAccessibleName("Image")
+        self.setAccessibleName("Images")
+        self._lay_out()
+        self._connect()
+        self._show_choice()
+        self._show_rows()
+        self._show_state(session.state)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setContentsMargins(6, 4, 6, 2)
+        for button in (self.images, self.objects, self.run, self.cancel):
+            row.addWidget(button)
+        row.addWidget(self.words, 1)
+        side = QWidget()
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.caption)
+        split = QSplitter()
+        split.addWidget(self.table)
+        split.addWidget(side)
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 2)
+        split.setChildrenCollapsible(False)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(2)
+        whole.addLayout(row)
+        whole.addWidget(self.progress)
+        whole.addWidget(split, 1)
+
+    def _connect(self) -> None:
+        session = self._session
+        self.images.clicked.connect(self._ask_for_images)
+        self.masks.triggered.connect(self._ask_for_masks)
+        self.no_object.triggered.connect(lambda: self._set_object(None, uses_box=False))
+        self.box.triggered.connect(lambda: self._set_object(None, uses_box=True))
+        self.run.clicked.connect(session.start)
+        self.cancel.clicked.connect(session.cancel)
+        self.table.itemSelectionChanged.connect(self._show_map)
+        session.rows_changed.connect(self._show_rows)
+        session.state_changed.connect(self._show_state)
+        session.progressed.connect(lambda x: self.progress.setValue(round(_STEPS * x)))
+        session.failed.connect(self._say)
+
+    # --- what is measured -----------------------------------------------------------------------
+
+    def set_images(self, folder: Path) -> None:
+        """Choose a folder of images."""
+        self._session.images = folder
+        self._show_choice()
+
+    def _ask_for_images(self) -> None:
+        folder = self._questions.folder(self, "Folder of images")
+        if folder is not None:
+            self.set_images(folder)
+
+    def _ask_for_masks(self) -> None:
+        folder = self._questions.folder(self, "Folder of masks")
+        if folder is not None:
+            self._set_object(folder, uses_box=False)
+
+    def _set_object(self, masks: Path | None, *, uses_box: bool) -> None:
+        self._session.masks, self._session.uses_box = masks, uses_box
+        self._show_choice()
+
+    def _show_choice(self) -> None:
+        session = self._session
+        name = "Images…" if session.images is None else f"Images: {_short(session.images.name)}"
+        self.images.setText(name)
+        self.images.setToolTip(str(session.images or "Choose a folder of images"))
+        what = "no object"
+        if session.masks is not None:
+            what = f"masks {_short(session.masks.name)}"
+        elif session.uses_box:
+            what = "box on the canvas"
+        self.objects.setText(f"Object: {what}")
+        self.run.setEnabled(session.images is not None and session.state != "running")
+
+    # --- what was found -------------------------------------------------------------------------
+
+    def _show_state(self, state: str) -> None:
+        is_running = state == "running"
+        self.cancel.setEnabled(is_running)
+        self.progress.setVisible(is_running)
+        self._show_choice()
+        if is_running:
+            self._say(f"Measuring {self._session.title} …")
+
+    def _show_rows(self) -> None:
+        session = self._session
+        table = session.table()
+        if table is not None:
+            titles = [_TITLES.get(x, x) for x in table.headers]
+            rows = list(table.rows)
+        else:
+            titles = ["image", "σ (px)"]
+            sigmas = ("–" if x.sigma is None else f"{x.sigma:.3g}" for x in session.fields)
+            rows = [(x.name, y) for x, y in zip(session.fields, sigmas, strict=True)]
+        grid = self.table
+        grid.setColumnCount(len(titles))
+        grid.setHorizontalHeaderLabels(titles)
+        grid.setRowCount(len(rows))
+        for i, cells in enumerate(rows):
+            for j, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                if j:
+                    item.setTextAlignment(
+                        Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                    )
+                grid.setItem(i, j, item)
+        grid.resizeColumnsToContents()
+        self._say(f"{session.title}: {session.sentence}" if session.sentence else "")
+        if session.spread is not None:
+            grid.selectRow(len(session.fields))  # the mean
+        self._show_map()
+
+    def _chosen(self) -> ImageField | None:
+        """Return the chosen image; None: the mean or the spread is chosen, or nothing."""
+        row = self.table.currentRow()
+        fields = self._session.fields
+        return fields[row] if 0 <= row < len(fields) and self.table.selectedItems() else None
+
+    def _show_map(self) -> None:
+        session = self._session
+        spread = session.spread
+        if spread is None:
+            self.view.show_words(_EMPTY if session.state != "running" else "")
+            self.caption.setText("")
+            return
+        field = self._chosen()
+        if field is None:
+            is_spread = self.table.currentRow() == len(session.fields) + 1
+            self.view.show_map(spread.deviation if is_spread else spread.mean)
+            what = "standard deviation" if is_spread else "mean"
+            self.caption.setText(f"{what} over {len(session.fields)} images")
+            return
+        values = session.whole_map(field)
+        if values is None:
+            self.view.show_words("The map of this image was not held in memory; its numbers are.")
+        else:
+            self.view.show_map(values, image=session.photo(field))
+        sigma = "" if field.sigma is None else f", σ {field.sigma:.3g} px"
+        self.caption.setText(f"{field.name}{sigma}")
+
+    def _say(self, text: str) -> None:
+        self.words.setText(text)
+        self.words.setToolTip(text)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 20 else f"{name[:19]}…"
