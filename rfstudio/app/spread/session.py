@@ -159,27 +159,45 @@ class SpreadSession(QObject):
             job.cancel(PATIENCE)
             self._set_state("idle")
 
-    def whole_map(self, field: ImageField | None) -> NDArray[np.floating] | None:
-        """Return the field of an image over the whole image; without one, that of the mean."""
-        if self.spread is None:
-            return None
-        if field is None:
-            return self.spread.mean
-        if field.map is None:
+    def whole_map(self, field: ImageField) -> NDArray[np.float32] | None:
+        """Return the field of an image over the whole image; None: its map was not held."""
+        if self.spread is None or field.map is None:
             return None
         found = np.zeros(self.spread.size, np.float32)
         found[slices(field.box)] = field.map
         return found
 
-    def photo(self, field: ImageField) -> NDArray[np.uint8] | None:
-        """Return an image as it was measured: cropped to the input; None: it is gone."""
-        if self.images is None or self.spread is None:
+    def window(self) -> tuple[slice, ...]:
+        """Return the part of the image around the fields that is worth seeing."""
+        spread = self.spread
+        if spread is None or not spread.fields:
+            return ()
+        boxes = np.array([x.box for x in spread.fields])
+        first, last = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
+        margin = max(int((last - first + 1).max()) // 2, 4)
+        ends = zip(first.tolist(), last.tolist(), spread.size, strict=True)
+        return tuple(slice(max(a - margin, 0), min(b + margin + 1, n)) for a, b, n in ends)
+
+    def path_of(self, field: ImageField) -> Path | None:
+        """Return the file of an image."""
+        if self.images is None:
             return None
-        path = self.images / field.name if self.images.is_dir() else self.images
+        return self.images / field.name if self.images.is_dir() else self.images
+
+    def photo(self, field: ImageField) -> NDArray[np.uint8] | None:
+        """Return an image as it was measured, at the input's size; None: it is gone."""
+        path, spread = self.path_of(field), self.spread
+        if path is None or spread is None:
+            return None
         try:
-            return shaped(read_image(path), self.spread.size, "crop")
+            pixels = shaped(read_image(path), spread.size, "crop")
         except RFStudioError:
             return None
+        rows, columns = (
+            np.minimum(np.arange(n) * m // n, m - 1)
+            for n, m in zip(spread.size, pixels.shape, strict=False)
+        )
+        return pixels[np.ix_(rows, columns)]
 
     def _advance(self, fraction: float, fields: tuple[ImageField, ...]) -> None:
         self._fields = fields

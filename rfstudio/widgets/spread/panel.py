@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -65,7 +65,14 @@ class SpreadPanel(QWidget):
         What was measured.
     questions
         Asks for folders; the user if None.
+
+    Signals
+    -------
+    image_wanted
+        The file of an image that the canvas is to show.
     """
+
+    image_wanted = Signal(object)
 
     def __init__(
         self,
@@ -102,6 +109,7 @@ class SpreadPanel(QWidget):
         self.words.setAccessibleName("What was found")
         self.table = QTableWidget()
         self.table.setAccessibleName("Images by the size of their field")
+        self.table.setToolTip("A click shows the map; a double click the image on the canvas")
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -155,6 +163,7 @@ class SpreadPanel(QWidget):
         self.run.clicked.connect(session.start)
         self.cancel.clicked.connect(session.cancel)
         self.table.itemSelectionChanged.connect(self._show_map)
+        self.table.itemActivated.connect(self._open)
         session.rows_changed.connect(self._show_rows)
         session.state_changed.connect(self._show_state)
         session.progressed.connect(lambda x: self.progress.setValue(round(_STEPS * x)))
@@ -227,6 +236,7 @@ class SpreadPanel(QWidget):
                     )
                 grid.setItem(i, j, item)
         grid.resizeColumnsToContents()
+        grid.setVisible(bool(rows))
         self._say(f"{session.title}: {session.sentence}" if session.sentence else "")
         if session.spread is not None:
             grid.selectRow(len(session.fields))  # the mean
@@ -246,9 +256,10 @@ class SpreadPanel(QWidget):
             self.caption.setText("")
             return
         field = self._chosen()
+        window = session.window()
         if field is None:
             is_spread = self.table.currentRow() == len(session.fields) + 1
-            self.view.show_map(spread.deviation if is_spread else spread.mean)
+            self.view.show_map((spread.deviation if is_spread else spread.mean)[window])
             what = "standard deviation" if is_spread else "mean"
             self.caption.setText(f"{what} over {len(session.fields)} images")
             return
@@ -256,9 +267,16 @@ class SpreadPanel(QWidget):
         if values is None:
             self.view.show_words("The map of this image was not held in memory; its numbers are.")
         else:
-            self.view.show_map(values, image=session.photo(field))
+            photo = session.photo(field)
+            self.view.show_map(values[window], image=None if photo is None else photo[window])
         sigma = "" if field.sigma is None else f", σ {field.sigma:.3g} px"
         self.caption.setText(f"{field.name}{sigma}")
+
+    def _open(self) -> None:
+        field = self._chosen()
+        path = None if field is None else self._session.path_of(field)
+        if path is not None:
+            self.image_wanted.emit(path)
 
     def _say(self, text: str) -> None:
         self.words.setText(text)

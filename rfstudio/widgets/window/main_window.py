@@ -192,6 +192,7 @@ class MainWindow(QMainWindow):
             self.tabs.addTab(self.results, "Results")
         if self.studio.spread is not None:
             self.spread = SpreadPanel(self.studio.spread)
+            self.spread.image_wanted.connect(self.files.open_image_path)
             self.tabs.addTab(self.spread, "Images")
         self.numbers = NumbersPanel(self.studio.erf, self.studio.erf_export)
         self.tabs.addTab(self.numbers, "Numbers")

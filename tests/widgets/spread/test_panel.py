@@ -141,7 +141,7 @@ def test_that_images_arrive_and_end_in_order_of_their_field(bench: Bench) -> Non
     assert panel.caption.text() == "mean over 2 images"
 
 
-def test_that_a_click_shows_the_map_on_its_image(bench: Bench) -> None:
+def test_that_a_click_shows_the_map_on_its_image(qtbot: QtBot, bench: Bench, folder: Path) -> None:
     panel = bench.panel
     panel.images.click()
     panel.run.click()
@@ -156,6 +156,11 @@ def test_that_a_click_shows_the_map_on_its_image(bench: Bench) -> None:
     values = bench.session.whole_map(bench.session.fields[1])
     assert values is not None
     assert (values.sum(), values[2, 2], values[4, 4]) == (9, 0, 1)
+    # A unit of 3 pixels is shown with 4 around it.
+    assert bench.session.window() == (slice(0, 8), slice(0, 8))
+    with qtbot.waitSignal(panel.image_wanted) as wanted:
+        panel.table.itemActivated.emit(panel.table.item(1, 0))
+    assert wanted.args == [folder / "b.png"]
     panel.table.selectRow(3)
     assert panel.caption.text() == "standard deviation over 2 images"
 
