@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from rfstudio.api.expected import expected_erf, path_counts
@@ -67,7 +68,9 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     module
         A module that maps an image to this layer, such as one of `to_torch`, in evaluation mode;
         None: one with random weights, drawn anew every few samples; but of a network that is, or
-        was imported from, a module, that module itself, unless `weights` are given.
+        was imported from, a module, that module itself, unless `weights` are given; after an edit,
+        and of a file that holds weights, the network that is rebuilt from it with those that fit,
+        as with the weights "model".
     images
         (N, C, H, W), of torch or numpy, or a single one without N: used in turn, as they are,
         instead of noise; the network is taken at their size.  With "expected", any of module,
@@ -104,8 +107,8 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     need_torch()
     position = None if unit is None else whole(unit)
     request, given = _request_of(network, layer, images, unit=position, dtype=dtype, **options)
-    if module is None and "weights" not in options:
-        module = own_module(request)
+    if module is None:
+        request, module = with_own_weights(request, is_chosen="weights" in options)
     return measure(request, module=module, images=given)
 
 
@@ -158,8 +161,8 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
     network = _seen_from(network, input, images, options, module)
     request, given = _request_of(network, layer, images, dtype=dtype, **options)
-    if module is None and "weights" not in options:
-        module = own_module(request)
+    if module is None:
+        request, module = with_own_weights(request, is_chosen="weights" in options)
     results = measure_units(request, [whole(x) for x in units], module=module, images=given)
     return _with_frames(results, request, module, given)
 
@@ -235,16 +238,43 @@ def _request_of(
     return ErfRequest(architecture=architecture, layer=layer, **options), given
 
 
-def own_module(request: ErfRequest) -> torch.nn.Module | None:
-    """Return the module from which a network was imported, up to the layer; None: there is none."""
+def with_own_weights(
+    request: ErfRequest, *, is_chosen: bool
+) -> tuple[ErfRequest, torch.nn.Module | None]:
+    """Return a request with the weights that its network came with, and the module up to the layer.
+
+    Parameters
+    ----------
+    request
+        The request.
+    is_chosen
+        Whether its weights were given; otherwise those of the model are taken, if there are any.
+
+    Returns
+    -------
+    tuple
+        The request; and the module itself, None: the network is measured that is rebuilt from it,
+        because there is none, or it was edited.
+
+    Raises
+    ------
+    RFStudioError
+        If no weights are given and the layer is no part of the module that can be measured.
+    """
     from rfstudio.importing.imported import Imported
 
     network = request.architecture
-    if not isinstance(network, Imported) or not network.is_unedited:
-        return None
-    from rfstudio.engine.importing.own_module import layer_of
+    if is_chosen and request.weights != "model":
+        return request, None
+    if not isinstance(network, Imported) or not network.has_weights:
+        return request, None
+    from rfstudio.engine.importing.own_module import layer_of, own_layer
 
-    return layer_of(network, request.layer, request.input_size)
+    request = replace(request, weights="model")
+    own = own_layer(request)
+    if own is None and not is_chosen and network.is_unedited and request.activation == "as_is":
+        own = layer_of(network, request.layer, request.input_size)
+    return request, own
 
 
 def measure(

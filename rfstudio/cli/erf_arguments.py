@@ -76,9 +76,9 @@ def add_measuring_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="0 or more; default: 0")
     parser.add_argument(
         "--weights",
-        metavar="random|uniform|FILE",
-        help="He-initialised, all equal, or a file (.safetensors, .pt); default: "
-        "random, or those of a torch module that is NETWORK",
+        metavar="random|uniform|model|FILE",
+        help="He-initialised, all equal, those that NETWORK came with, or a file (.safetensors, "
+        ".pt); default: those of NETWORK if it has any, else random",
     )
     parser.add_argument(
         "--images",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rfstudio import api
 from rfstudio.api.measured import record_of
-from rfstudio.api.measuring import own_module
+from rfstudio.api.measuring import with_own_weights
 from rfstudio.cli import terminal
 from rfstudio.cli.output import Output, output_of
 from rfstudio.cli.progress import Progress
@@ -151,8 +151,8 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
     if arguments.recipe is not None:
         request = apply_recipe(request, arguments.recipe)
     own = None
-    if arguments.recipe is None and arguments.weights is None:
-        own = own_module(request)
+    if arguments.recipe is None:
+        request, own = with_own_weights(request, is_chosen=arguments.weights is not None)
     with Progress() as report:
         return api.measure(request, module=own, report=report)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from rfstudio.core.fields.remarks.remark import Diagnostic
 from rfstudio.core.network.architecture import Architecture, Item
 from rfstudio.importing.layout import Dims
 from rfstudio.importing.report import Report
+
+State: TypeAlias = Callable[[], Mapping[str, Any]]
+"""Returns tensors of torch by name; it can be pickled, and the tensors do not travel with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,10 @@ class Imported(Architecture):
         For each layer with learned tensors their names in the module's state dict.
     layouts
         For each submodule what the dimensions of its output run through.
+    state
+        Reads the learned tensors where there is no module; None: their numbers are not known.
+    edition
+        Tells imports of one model apart whose weights may differ; empty: they are not told apart.
     """
 
     report: Report = field(default_factory=Report, compare=False)
@@ -34,11 +42,18 @@ class Imported(Architecture):
     original: tuple[Item, ...] = field(default=(), compare=False, repr=False)
     weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
     layouts: Mapping[str, Dims] = field(default_factory=dict, compare=False, repr=False)
+    state: State | None = field(default=None, compare=False, repr=False)
+    edition: str = field(default="", repr=False)
 
     @property
     def is_unedited(self) -> bool:
         """Whether the items are still those that were imported."""
         return self.layers is self.original
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the learned tensors of the model are known."""
+        return self.module is not None or self.state is not None
 
 
 def import_remarks(network: Architecture) -> tuple[Diagnostic, ...]:

@@ -6,10 +6,12 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
-from rfstudio.engine.requests.request import Activation, BatchNormMode, Estimator
-
-FIXED_WEIGHTS = ("random", "uniform")
-"""Values of `weights` that do not name a file."""
+from rfstudio.engine.requests.request import (
+    FIXED_WEIGHTS,
+    Activation,
+    BatchNormMode,
+    Estimator,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,9 @@ from rfstudio.app.jobs import PATIENCE, Job, JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import RFStudioError
-from rfstudio.engine.requests.request import CONTINUABLE, ErfResult
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.requests.request import CONTINUABLE, OWN_WEIGHTS, ErfResult
+from rfstudio.importing.imported import Imported
 
 _KEY = "erf"
 
@@ -365,8 +367,18 @@ class ErfSession(QObject):
             self._session.analysis.architecture, self._selection.layer, self._selection.unit
         )
 
+    def _follow_weights(self, before: Architecture, now: Architecture) -> None:
+        """Choose the own weights of a model that was imported, and give them up with it."""
+        had, has = map(_edition, (before, now))
+        if has is not None and has != had:
+            self.set_options(weights=OWN_WEIGHTS)
+        elif has is None and self._options.weights == OWN_WEIGHTS:
+            self.set_options(weights="random")
+
     def _follow(self) -> None:
         chosen = self._chosen()
+        if chosen.architecture is not self._subject.architecture:
+            self._follow_weights(self._subject.architecture, chosen.architecture)
         run = self._run
         if run is not None and run.subject.architecture != chosen.architecture:
             self._end_run("cut")
@@ -425,3 +437,8 @@ def _digest(pixels: NDArray[np.uint8]) -> str:
     sums = blake2b(repr(pixels.shape).encode(), digest_size=16)
     sums.update(np.ascontiguousarray(pixels).data)
     return sums.hexdigest()
+
+
+def _edition(network: Architecture) -> str | None:
+    """Return which import a network with weights of its own is; None: it has none."""
+    return network.edition if isinstance(network, Imported) and network.has_weights else None

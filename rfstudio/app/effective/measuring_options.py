@@ -84,6 +84,7 @@ OPTIONS = (
         (
             Choice("random", "random (He)", "Drawn anew from the seed, with variance 2 / fan-in."),
             Choice("uniform", "uniform", "All weights are equal: only the structure counts."),
+            Choice("model", "the model's own", "Those that came with an imported model."),
             Choice("file", "a file …", "Trained weights: safetensors, or a state dict."),
         ),
         free=True,
@@ -179,7 +180,7 @@ def reason_off(name: str, options: ErfOptions, *, has_batch_norm: bool = True) -
 def _is_drawn_nothing(options: ErfOptions) -> bool:
     draws_signs = options.estimator in ("energy", "rms") and options.channel is None
     return (
-        options.weights == "uniform"
+        options.weights in ("uniform", "model")
         and options.inputs != "noise"
         and options.estimator != "perturbation"
         and not draws_signs

@@ -7,9 +7,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from rfstudio.app.effective.erf_options import FIXED_WEIGHTS, ErfOptions
+from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.measuring_options import OPTIONS, Option
 from rfstudio.app.state.settings import Settings
+from rfstudio.engine.requests.request import FIXED_WEIGHTS, OWN_WEIGHTS
 
 _KEY = "measuring"
 
@@ -53,6 +54,8 @@ def _understood(option: Option, text: str) -> Any:
     if option.name == "device":
         return text if _DEVICE.fullmatch(text) else None
     if option.name == "weights":
+        if text == OWN_WEIGHTS:  # of a model that is not open any more
+            return None
         return text if text in FIXED_WEIGHTS or Path(text).is_absolute() else None
     if option.choices:
         return text if text in {x.value for x in option.choices} else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rfstudio.engine.process.running import CancelToken, Report
@@ -34,4 +35,8 @@ def import_model(request: ImportRequest, token: CancelToken, report: Report) -> 
     if isinstance(request.source, Path) and is_onnx(request.source):
         report(0.2, "reading the file")
         return load_onnx(request.source, request.input_size)
-    return import_network(request, token, report)
+    network = import_network(request, token, report)
+    if not isinstance(request.source, Path):
+        return network
+    state = request.source.stat()  # a file that has changed since has other weights
+    return replace(network, edition=f"{request.source}:{state.st_size}:{state.st_mtime_ns}")

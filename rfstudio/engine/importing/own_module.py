@@ -16,7 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from rfstudio.core.network.graph import expand
+from rfstudio.engine.importing.held import held
+from rfstudio.engine.measuring.subject import target_of
 from rfstudio.engine.process.errors import MeasurementError
+from rfstudio.engine.requests.request import ErfRequest
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.layout import Dims, places_of
 
@@ -118,10 +121,35 @@ def layer_of(network: Imported, layer: str, input_size: Sequence[int] | None) ->
     """
     if not isinstance(network.module, nn.Module):
         return None
+    return _layer(network, network.module, layer, input_size)
+
+
+def own_layer(request: ErfRequest) -> nn.Module | None:
+    """Return what a request measures as a part of the model itself.
+
+    None if it has been edited since, or nothing of it is in this process, or it is no submodule:
+    then only the network that is rebuilt from it can be measured.
+    """
+    network = request.architecture
+    if not isinstance(network, Imported) or not network.is_unedited:
+        return None
+    module = network.module if isinstance(network.module, nn.Module) else held(network.edition)
+    graph = expand(network, request.input_size)
+    target = graph.nodes[target_of(graph, graph.index(request.layer), request.activation)]
+    names = (target.name, request.layer) if request.activation == "as_is" else (target.name,)
+    for name in names:
+        if module is not None and _CALL.sub("", name) in dict(module.named_modules()):
+            return _layer(network, module, name, request.input_size)
+    return None
+
+
+def _layer(
+    network: Imported, module: nn.Module, layer: str, input_size: Sequence[int] | None
+) -> nn.Module:
     graph = expand(network, None if input_size is None else tuple(input_size))
     node = graph.nodes[graph.index(layer)]
     layout = network.layouts.get(layer, ())
-    return LayerOfModule(network.module, layer, node.channels, node.size, layout).eval()
+    return LayerOfModule(module, layer, node.channels, node.size, layout).eval()
 
 
 def as_map(x: Tensor, channels: int, size: tuple[int, ...]) -> Tensor | None:
@@ -166,5 +194,5 @@ def _no_submodule(module: nn.Module, path: str, known: dict[str, nn.Module]) -> 
     hint = f"; measure '{near[0]}', or" if near else ";"
     return (
         f"'{path}' is no submodule of {name}, so the module itself cannot be measured there{hint} "
-        "give weights='random' to measure the network as it was imported"
+        "give weights='model' to measure the network that is rebuilt from it, or weights='random'"
     )

@@ -11,6 +11,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from rfstudio.core.ops import Op
 from rfstudio.engine.importing.constants import MAX_VALUES, Unknown, computed
 from rfstudio.engine.importing.export import Source, records_of
 from rfstudio.engine.weights.pt2_archive import DTYPES, Archive, ArchiveError
+from rfstudio.engine.weights.reading import read_weights
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.report import Remark, Report
 from rfstudio.importing.tree import network_of
@@ -80,13 +82,14 @@ def load_pt2(path: Path) -> Imported:
             f"{_said(path)} is damaged or not an exported program "
             f"({kind}: {shown(str(error), 200)}); save it again with torch.export.save"
         ) from error
-    hint = (
-        f"measure with the weights of the file by naming it: --weights {_said(path)}"
-        if archive.has_weights
-        else "the numbers of its weights are not in the file in a form that is read: it is "
-        "measured with random weights, or with those of another file"
+    if archive.has_weights:
+        return replace(found, state=partial(read_weights, path.absolute()))
+    remark = Remark(
+        "dropped",
+        "",
+        "the numbers of its weights are not in the file in a form that is read: it is measured "
+        "with random weights, or with those of another file",
     )
-    remark = Remark("dropped", "", f"only the structure of the program is imported; {hint}")
     report = Report((remark, *found.report.remarks), found.report.layers)
     return replace(found, report=report)
 

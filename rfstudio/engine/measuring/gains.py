@@ -20,7 +20,7 @@ from rfstudio.core.errors import GraphError
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.measuring.energy_probe import EnergyProbe
-from rfstudio.engine.measuring.network import set_from_file
+from rfstudio.engine.measuring.network import set_from_file, set_from_model
 from rfstudio.engine.measuring.sampling import Images
 from rfstudio.engine.module.build import GraphModule, is_same_network
 from rfstudio.engine.module.initial import Stream, draw_weights, generator, level_weights
@@ -198,6 +198,8 @@ def _set_weights(module: GraphModule, request: GainsRequest, source: Images) -> 
             level_weights(module.layers())
             _warm(module, request, source)
             return ()
+        case "model":
+            return set_from_model(module, request.seed, request.batch_norm, source)
     return set_from_file(module, request.weights, request.seed, request.batch_norm, source)
 
 

@@ -15,6 +15,7 @@ from rfstudio.engine.module.initial import draw_weights, level_weights
 from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
 from rfstudio.engine.requests.request import BatchNormMode, ErfRequest
+from rfstudio.engine.weights.own_weights import take_own_weights
 from rfstudio.engine.weights.reading import load_weights
 
 HasRoom: TypeAlias = Callable[[int], bool]
@@ -76,6 +77,41 @@ def set_from_file(
         for weight in layer.fan_in()
     }
     return loaded.notes(drawn, _STATISTICS_INSTEAD[batch_norm])
+
+
+def set_from_model(
+    module: GraphModule, seed: int, batch_norm: BatchNormMode, images: Images
+) -> tuple[str, ...]:
+    """Give a module the weights that its network was imported with.
+
+    Parameters
+    ----------
+    module
+        Its weights are replaced.
+    seed, batch_norm, images
+        As in `set_from_file`, for what the model lacks: layers that were added or changed.
+
+    Returns
+    -------
+    tuple of str
+        Notes for the user.
+
+    Raises
+    ------
+    WeightsError
+        If the network was not imported with weights, or none of them fits.
+    """
+    draw_weights(module.layers(), seed)
+    taken = take_own_weights(module, module.architecture)
+    layers = dict(module.named_modules())
+    if batch_norm == "warmed":
+        owners = dict.fromkeys(
+            x.rpartition(".")[0] for x in taken.missing if x.endswith(("_mean", "_var"))
+        )
+        bare = [x for x in map(layers.get, owners) if isinstance(x, BatchNormModule)]
+        if bare:
+            module.warm(images.for_warming(), bare)
+    return ("weights of the model, in the network that is rebuilt from it", *taken.notes())
 
 
 class Network:
@@ -188,6 +224,11 @@ class Network:
             case "uniform":
                 level_weights(self.module.layers())
                 self._warm()
+            case "model":
+                request = self._request
+                self.notes += set_from_model(
+                    self.module, request.seed, request.batch_norm, self.images
+                )
             case path:
                 request = self._request
                 self.notes += set_from_file(

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from rfstudio.engine.measuring.network import Network
 from rfstudio.engine.process.devices import free_memory
-from rfstudio.engine.requests.request import ErfRequest
+from rfstudio.engine.requests.request import OWN_WEIGHTS, ErfRequest
+from rfstudio.importing.imported import Imported
 
 _SHARE = 0.25
 """Share of the free memory that may be filled."""
@@ -96,7 +97,7 @@ def key_of(request: ErfRequest, layer: str, size: tuple[int, ...], device: str) 
         request.seed,
         request.batch_norm,
         request.images_per_weights,
-        _state_of_file(request.weights),
+        _state_of_weights(request),
         _content_of(request.images),
     )
 
@@ -107,6 +108,15 @@ def _content_of(images: Sequence[NDArray[np.uint8]]) -> Hashable:
     if key is not None:
         return key
     return tuple((x.shape, hashlib.blake2b(x.tobytes()).digest()) for x in images)
+
+
+def _state_of_weights(request: ErfRequest) -> Hashable:
+    """Return what changes when the weights do; networks are equal that have other weights."""
+    if request.weights == OWN_WEIGHTS:
+        network = request.architecture
+        edition = network.edition if isinstance(network, Imported) else ""
+        return (OWN_WEIGHTS, edition or id(network))
+    return _state_of_file(request.weights)
 
 
 def _state_of_file(weights: str) -> Hashable:

@@ -37,7 +37,8 @@ class GainsRequest:
         Photos (H, W, 3), 8 bit, used in turn, as those of a measurement; empty: noise of mean 0
         and variance 1.
     weights
-        "random", drawn anew for each sample; "uniform"; or the path of a file of weights.
+        "random", drawn anew for each sample; "uniform"; "model", those that an imported network
+        came with; or the path of a file of weights.
     seed
         Of weights, noise and signs, from 0 to 2**63 - 1.
     samples

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rfstudio.engine.process.running import CancelToken, Report
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.gains_request import GainsRequest, GainsResult
-from rfstudio.engine.requests.request import ErfRequest, ErfResult
+from rfstudio.engine.requests.request import OWN_WEIGHTS, ErfRequest, ErfResult
 from rfstudio.importing.imported import Imported
-from rfstudio.importing.report import Remark
-from rfstudio.importing.report import Report as Remarks
 from rfstudio.importing.request import ImportRequest
+
+_ON_MODULE = "measured on the model itself, with its weights"
 
 
 def measure_erf(
@@ -27,10 +28,15 @@ def measure_erf(
     need_torch()
     erf = importlib.import_module("rfstudio.engine.measuring.erf")
     networks = importlib.import_module("rfstudio.engine.measuring.network_cache").HERE
+    own = None
+    if request.weights == OWN_WEIGHTS:
+        own = importlib.import_module("rfstudio.engine.importing.own_module").own_layer(request)
     result: ErfResult = erf.measure(
-        request, report=report, token=token, earlier=earlier, networks=networks
+        request, report=report, token=token, module=own, earlier=earlier, networks=networks
     )
-    return result
+    if own is None or _ON_MODULE in result.notes:
+        return result
+    return replace(result, notes=(_ON_MODULE, *result.notes))
 
 
 def measure_gains(request: GainsRequest, token: CancelToken, report: Report) -> GainsResult:
@@ -73,11 +79,6 @@ def import_network(request: ImportRequest, token: CancelToken, report: Report) -
     report(0.6, "following the image through the module")
     load: Any = importlib.import_module(engine + "load").load_given
     found: Imported = load(module, request.input_size)
-    remark = Remark(
-        "dropped",
-        "",
-        "the weights of the module are not taken over; the window measures with random ones or "
-        "with those of a file",
-    )
-    remarks = Remarks((*found.report.remarks, remark), found.report.layers)
-    return replace(found, module=None, report=remarks)
+    holding: Any = importlib.import_module(engine + "held")
+    key = holding.hold(module)
+    return replace(found, module=None, state=partial(holding.state_of_held, key), edition=key)

@@ -30,6 +30,12 @@ BY_FILLING: tuple[str, ...] = ("occlusion", "perturbation")
 CONTINUABLE: tuple[str, ...] = ("energy", "rms", "abs", "positive", *BY_FILLING)
 """Estimators to which samples can be added later; the result of `signed` has lost the signs."""
 
+OWN_WEIGHTS = "model"
+"""The choice of weights that an imported network came with."""
+
+FIXED_WEIGHTS = ("random", "uniform", OWN_WEIGHTS)
+"""Choices of weights that name no file."""
+
 MAX_SEED = 2**63 - 1
 """The greatest seed; the least is 0."""
 
@@ -59,7 +65,8 @@ class ErfRequest:
         Images (H, W, 3), 8 bit, used in turn; empty: noise of mean 0 and variance 1.  They may be
         read only when they are used; then their `key` identifies their content.
     weights
-        "random", "uniform" or the path of a file of weights.
+        "random", "uniform", "model" (those that an imported network came with), or the path of a
+        file of weights.
     seed
         Of weights, noise and signs, from 0 to `MAX_SEED`.
     images_per_weights

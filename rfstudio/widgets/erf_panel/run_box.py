@@ -290,10 +290,11 @@ def facts_of(result: Outcome, recipe: str = "") -> list[str]:
     options = result.options
     inputs = f"{options['images']} images" if options.get("images") else "noise"
     channel = options.get("channel")
+    weights = options.get("weights", "random")
     how = (
         options.get("estimator", "energy"),
         inputs,
-        f"weights {options.get('weights', 'random')}",
+        "weights of the model" if weights == "model" else f"weights {weights}",
         "all channels" if channel is None else f"channel {channel}",
         f"seed {options.get('seed', 0)}",
         options.get("dtype", "float32"),

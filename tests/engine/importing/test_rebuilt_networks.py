@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
+import rfstudio
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Layer
+from rfstudio.core.ops import Conv
 from rfstudio.engine.importing.load import load_module
-from rfstudio.engine.module.build import to_torch
+from rfstudio.engine.module.build import GraphModule, to_torch
+from rfstudio.engine.weights.own_weights import take_own_weights
+from rfstudio.importing.imported import Imported
 
 
 class _Shuffled(nn.Module):
@@ -37,3 +48,67 @@ def test_that_shuffled_channels_come_in_the_order_of_the_weights() -> None:
     rebuilt.load_state_dict(module.state_dict())
     image = torch.randn(1, 3, 9, 7, dtype=torch.float64)
     assert torch.equal(rebuilt(image), module(image))
+
+
+class _Trained(nn.Module):
+    """A norm with statistics of its own, a folded weight, a bare norm and a matrix over pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3))
+        self.norm = nn.BatchNorm2d(4)
+        self.b = nn.Conv2d(4, 6, 3, bias=False)
+        self.bare = nn.BatchNorm2d(6, affine=False)
+        self.head = nn.Linear(6 * 5 * 3, 2)
+        for norm in (self.norm, self.bare):
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.norm(self.a(x)))
+        return self.head(self.bare(self.b(x)).flatten(1))
+
+
+def _trained() -> tuple[nn.Module, Imported]:
+    torch.manual_seed(0)
+    module = _Trained().eval()
+    return module, load_module(module, (9, 7))
+
+
+def test_that_a_rebuilt_network_with_the_weights_of_its_module_computes_the_same() -> None:
+    module, network = _trained()
+    rebuilt = GraphModule(network).eval()
+    taken = take_own_weights(rebuilt, network)
+    assert taken == ((), (), (), ())
+    image = torch.randn(1, 3, 9, 7)
+    assert torch.allclose(rebuilt(image).flatten(1), module(image), atol=1e-5)
+
+
+def test_that_after_an_edit_the_weights_that_fit_are_measured_and_the_others_named() -> None:
+    module, network = _trained()
+    wider = Layer(Conv(kernel_size=5, padding=1, out_channels=6, bias=False), "b")
+    layers = tuple(wider if getattr(x, "name", "") == "b" else x for x in network.layers)
+    edited = replace(network, layers=(*layers[:-2], Layer(Conv(kernel_size=1), "new")))
+    assert not edited.is_unedited
+    options: Any = {"samples": 2, "estimator": "abs"}
+    found = rfstudio.erf(edited, "new", **options)
+    assert found.options["weights"] == "model"
+    first, *notes = found.notes
+    assert first == "weights of the model, in the network that is rebuilt from it"
+    assert notes == [
+        "not in the model, drawn at random or as before any training: new.weight, new.bias",
+        "of another shape than in the model, so drawn at random: b.weight",
+        "in the model, not used: head",
+    ]
+    own = rfstudio.erf(network, "norm", **options)
+    rebuilt = rfstudio.erf(edited, "norm", **options)
+    assert own.options["weights"] == "of a module"
+    assert np.allclose(own.map, rebuilt.map, rtol=1e-4, atol=1e-7)
+    assert module.get_parameter("head.weight").shape == (2, 90)
+
+
+def test_that_a_network_without_weights_of_its_own_says_so() -> None:
+    with pytest.raises(RFStudioError, match="was not imported with weights"):
+        rfstudio.erf("vgg16", "conv1_1", samples=1, weights="model")

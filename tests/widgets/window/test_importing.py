@@ -6,6 +6,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,7 @@ def test_that_models_are_imported_beside_the_window(
     # One after the other in one window, since every window starts a worker of its own.
     _cancel_ends_an_import(window, answers, qtbot, code)
     _an_error_of_the_code_is_told(window, answers, qtbot, code)
-    _a_module_is_shown_with_its_remarks(window, answers, qtbot, code)
+    _a_module_is_shown_and_measured_itself(window, answers, qtbot, code)
     _a_program_is_opened_like_any_file(window, answers, qtbot, code.with_name("net.pt2"))
     assert settings.text(LAST) == ""
 
@@ -161,14 +162,24 @@ def _an_error_of_the_code_is_told(window, answers, qtbot: QtBot, code: Path) -> 
     answers.reports.clear()
 
 
-def _a_module_is_shown_with_its_remarks(window, answers, qtbot: QtBot, code: Path) -> None:
+def _a_module_is_shown_and_measured_itself(window, answers, qtbot: QtBot, code: Path) -> None:
     with qtbot.waitSignal(window.studio.importing.ended, timeout=120_000):
         _choose(window, answers, code, "Net")
     assert [x.name for x in window.studio.analysis.analysis.layers] == ["0", "1", "2"]
     assert window.studio.document.architecture.input_size == (32, 24)
-    texts = [window.problems.list.item(i).text() for i in range(window.problems.list.count())]
-    assert any("import: the weights of the module are not taken over" in x for x in texts)
-    assert "note" in window.status.remarks.text()
+    session = window.studio.erf_session
+    assert session is not None
+    assert session.options.weights == "model"
+    for edit, note in ((False, "measured on the model itself"), (True, "rebuilt from it")):
+        if edit:
+            document = window.studio.document
+            network = document.architecture
+            document.edit("Delete", replace(network, layers=network.layers[:2]))
+        with qtbot.waitSignal(session.erf_changed, timeout=60_000):
+            session.measure()
+        assert session.result is not None
+        assert note in session.result.notes[0]
+    window.studio.document.undo_stack.undo()
     assert window.files.reopening_name == ""
     assert window.studio.recent.paths == []
     answers.chosen_model = None  # code is asked about again

@@ -1,0 +1,149 @@
+"""The weights that an imported network came with, for the network that is rebuilt from it.
+
+Layers are found by their paths, which an edit leaves alone, and never by order: a layer that was
+added, renamed or changed in shape since the import has no weights of the model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rfstudio.core import ops
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.network.graph import expand
+from rfstudio.engine.module.build import GraphModule
+from rfstudio.engine.process.errors import WeightsError
+from rfstudio.engine.weights.matching import match
+from rfstudio.engine.weights.parametrizations import folded
+from rfstudio.importing.imported import Imported
+
+Shape = tuple[int, ...]
+
+_PARTS = re.compile(r"\.(?:parametrizations\.)?([^.]+?)(?:\.original\d?|_g|_v|_orig)$")
+"""The names of tensors that a weight is computed from, before they are folded."""
+
+_STATISTICS = ("running_mean", "running_var")
+_NAMED = 5
+
+
+class Taken(NamedTuple):
+    """What a rebuilt network has of the model.
+
+    Attributes
+    ----------
+    missing
+        Weights of the network that it has not from the model; they are unchanged.
+    misfits
+        Those of them that the model has in another shape.
+    lost
+        Layers of the model with weights that the network does not have any more.
+    stand_ins
+        Layers of operations that only their geometry is known of.
+    """
+
+    missing: tuple[str, ...]
+    misfits: tuple[str, ...]
+    lost: tuple[str, ...]
+    stand_ins: tuple[str, ...]
+
+    def notes(self) -> tuple[str, ...]:
+        """Return the same as sentences."""
+        texts = (
+            ("not in the model, drawn at random or as before any training", self._new()),
+            ("of another shape than in the model, so drawn at random", self.misfits),
+            ("in the model, not used", self.lost),
+            ("computed as a mean in place of what the model does", self.stand_ins),
+        )
+        return tuple(f"{text}: {_list(names)}" for text, names in texts if names)
+
+    def _new(self) -> tuple[str, ...]:
+        return tuple(x for x in self.missing if x not in self.misfits)
+
+
+def take_own_weights(module: GraphModule, network: Architecture) -> Taken:
+    """Give a module the weights that its network was imported with.
+
+    Raises
+    ------
+    WeightsError
+        If the network was not imported with weights, or none of them fits.
+    """
+    state = _state(network)
+    assert isinstance(network, Imported)
+    graph = module.graph
+    parts = {id(x): name for name, x in module.named_modules()}
+    missing: list[str] = []
+    misfits: list[str] = []
+    found = 0
+    with torch.no_grad():
+        for index, layer in module.by_index.items():
+            own = {k: x for k, x in layer.state_dict().items() if x.is_floating_point()}
+            # Layers that share weights are one module.
+            path = graph.nodes[graph.weights_of.get(index, index)].name
+            there = _tensors_of(path, network.weights.get(path, ()), state)
+            pairs = match(_shapes(own), _shapes(there)) if own and there else {}
+            name = parts[id(layer)]
+            for key, x in own.items():
+                value = there.get(pairs.get(key, ""))
+                if value is not None and _plain(value) == _plain(x):
+                    x.copy_(value.reshape(x.shape))
+                    found += 1
+                    continue
+                missing.append(f"{name}.{key}")
+                if there:
+                    misfits.append(f"{name}.{key}")
+    if not found and missing:
+        raise WeightsError(
+            "none of the weights that this network was imported with fits its layers any more; "
+            "measure with other weights"
+        )
+    known = {x.name for x in expand(network).nodes}
+    lost = tuple(x for x, names in network.weights.items() if x not in known and names)
+    stand_ins = tuple(
+        graph.nodes[i].name for i in module.needed if isinstance(graph.nodes[i].op, ops.Custom)
+    )
+    unique = dict.fromkeys
+    return Taken(tuple(unique(missing)), tuple(unique(misfits)), lost, stand_ins)
+
+
+def _state(network: Architecture) -> Mapping[str, Tensor]:
+    """Return the tensors of the model by name, those of parametrizations folded."""
+    if isinstance(network, Imported):
+        if isinstance(network.module, nn.Module):
+            return folded(network.module.state_dict()).state
+        if network.state is not None:
+            return folded(network.state()).state
+    raise WeightsError(
+        f"'{network.name}' was not imported with weights; measure with random ones, or with those "
+        "of a file"
+    )
+
+
+def _tensors_of(
+    path: str, learned: Sequence[str], state: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the tensors of a layer: those that it reads, and the statistics beside them."""
+    names = [_PARTS.sub(r".\1", x) if x not in state else x for x in learned]
+    owners = dict.fromkeys(x.rpartition(".")[0] for x in names) or (path,)
+    names += [f"{x}.{part}" for x in owners for part in _STATISTICS]
+    found = {x: state[x] for x in dict.fromkeys(names) if x in state}
+    return {x: y.to("cpu") for x, y in found.items() if y.is_floating_point()}
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+    return {name: tuple(x.shape) for name, x in tensors.items()}
+
+
+def _plain(x: Tensor) -> Shape:
+    """Return the shape without axes of length 1, in which a reshape changes no order."""
+    return tuple(n for n in x.shape if n > 1)
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
