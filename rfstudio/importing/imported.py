@@ -12,7 +12,7 @@ from rfstudio.importing.layout import Dims
 from rfstudio.importing.report import Report
 
 State: TypeAlias = Callable[[], Mapping[str, Any]]
-"""Returns tensors of torch by name; it can be pickled, and the tensors do not travel with it."""
+"""Returns tensors of torch or numpy by name; they do not travel with it when it is pickled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,9 @@ def import_model(request: ImportRequest, token: CancelToken, report: Report) -> 
     """
     if isinstance(request.source, Path) and is_onnx(request.source):
         report(0.2, "reading the file")
-        return load_onnx(request.source, request.input_size)
-    network = import_network(request, token, report)
+        network = load_onnx(request.source, request.input_size)
+    else:
+        network = import_network(request, token, report)
     if not isinstance(request.source, Path):
         return network
     state = request.source.stat()  # a file that has changed since has other weights

@@ -117,7 +117,7 @@ def _state(network: Architecture) -> Mapping[str, Tensor]:
         if isinstance(network.module, nn.Module):
             return folded(network.module.state_dict()).state
         if network.state is not None:
-            return folded(network.state()).state
+            return folded({k: torch.as_tensor(x) for k, x in network.state().items()}).state
     raise WeightsError(
         f"'{network.name}' was not imported with weights; measure with random ones, or with those "
         "of a file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -36,6 +37,20 @@ _MAX_FOLDED = 1 << 26
 
 _STANDARD = ("", "ai.onnx")
 
+_LEARNED: Mapping[str, Mapping[int, str]] = {
+    "Conv": {1: "weight", 2: "bias"},
+    "ConvTranspose": {1: "weight", 2: "bias"},
+    "Gemm": {1: "weight", 2: "bias"},
+    "MatMul": {1: "weight"},
+    "PRelu": {1: "weight"},
+    "Mul": {0: "scale", 1: "scale"},
+    "BatchNormalization": {1: "weight", 2: "bias", 3: "running_mean", 4: "running_var"},
+    "LayerNormalization": {1: "weight", 2: "bias"},
+    "InstanceNormalization": {1: "weight", 2: "bias"},
+    "GroupNormalization": {1: "weight", 2: "bias"},
+}
+"""What the inputs of operations are called as tensors of a layer; files may call them anything."""
+
 Names = MutableMapping[str, str]
 """For each name in a graph the name of its value in the whole file."""
 
@@ -58,6 +73,9 @@ class Following:
         Shapes of values that do, and the numbers of their types of elements.
     remarks
         What was left out.
+    tensors
+        Learned tensors of layers by the names that records have for them: which constant each is,
+        and whether that is a matrix with the inputs as rows.
     """
 
     def __init__(self, model: Model) -> None:
@@ -65,6 +83,7 @@ class Following:
         self.constants: dict[str, Constant] = {}
         self.shapes: dict[str, tuple[Shape, int]] = {}
         self.remarks: list[Remark] = []
+        self.tensors: dict[str, tuple[str, bool]] = {}
         self._model = model
         self._infer = Shapes(model)
         self._unknown: set[str] = set()
@@ -306,8 +325,32 @@ class Following:
                 self._unknown.add(name)
                 continue
             steps = each[i] if i < len(each) else [Step("unknown", shape[0])]
+            made = len(self.records)
             self._emit(steps, name, inputs, scope, op)
+            self._name_learned(made, op, name, inputs, attributes)
             self.shapes[name] = shape
+
+    def _name_learned(
+        self,
+        made: int,
+        op: str,
+        output: str,
+        inputs: Sequence[str],
+        attributes: Mapping[str, Any],
+    ) -> None:
+        """Call the learned tensors of the records from a number on as layers call them."""
+        found = []
+        turned = op == "MatMul" or (op == "Gemm" and not attributes.get("transB", 0))
+        for place, word in _LEARNED.get(op, {}).items():
+            constant = self.constants.get(inputs[place]) if place < len(inputs) else None
+            if constant is None or constant.kind not in FLOATS:
+                continue
+            name = f"{output}.{word}"
+            self.tensors[name] = inputs[place], turned and word == "weight"
+            found.append(name)
+        for i in range(made, len(self.records)):
+            if self.records[i].weights and found:
+                self.records[i] = replace(self.records[i], weights=tuple(found))
 
     def _call(
         self, node: Any, inputs: list[str], attributes: Mapping[str, Any], outs: list[Shape]

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.formats.files import FileAccessError
 from rfstudio.formats.onnx.following import Following, Names
-from rfstudio.formats.onnx.model_file import Model, OnnxError, SizeUnknownError, read_model
-from rfstudio.formats.onnx.tensors import Constant, outside
+from rfstudio.formats.onnx.model_file import (
+    MAX_BYTES,
+    Model,
+    OnnxError,
+    SizeUnknownError,
+    read_model,
+)
+from rfstudio.formats.onnx.tensors import Array, Constant, outside, value_of
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.records import Program, Record
 from rfstudio.importing.report import Remark, Report
@@ -60,7 +67,11 @@ def load_onnx(path: Path, input_size: Sequence[int] | None = None) -> Imported:
     """
     said = shown(str(path), 200)
     try:
-        return _imported(read_model(path), input_size)
+        model = read_model(path)
+        found = _imported(model, input_size)
+        if any(outside(iter(model.graph.initializer))):
+            return found
+        return replace(found, state=partial(onnx_state, path.absolute(), input_size))
     except SizeUnknownError as error:
         raise SizeUnknownError(f"{said} {error}") from None
     except OnnxError as error:
@@ -76,7 +87,29 @@ def load_onnx(path: Path, input_size: Sequence[int] | None = None) -> Imported:
         ) from error
 
 
-def _imported(model: Model, input_size: Sequence[int] | None) -> Imported:
+def onnx_state(path: Path, input_size: Sequence[int] | None = None) -> dict[str, Array]:
+    """Return the learned tensors of a file by the names that its network has for them.
+
+    Weights of linear layers have the outputs as rows, as torch has them.  Tensors whose numbers
+    are not in the file, or are of a rare type, are left out.
+
+    Raises
+    ------
+    RFStudioError
+        As `load_onnx` does.
+    """
+    model = read_model(path)
+    following, _ = _followed(model, input_size)
+    state = {}
+    for name, (constant, turned) in following.tensors.items():
+        value = value_of(following.constants[constant], model.folder, MAX_BYTES)
+        if value is not None:
+            state[name] = value.T if turned and value.ndim == 2 else value
+    return state
+
+
+def _followed(model: Model, input_size: Sequence[int] | None) -> tuple[Following, Program]:
+    """Return a graph as records."""
     following = Following(model)
     names: Names = {}
     given = {str(x.name) for x in model.graph.initializer}
@@ -108,6 +141,11 @@ def _imported(model: Model, input_size: Sequence[int] | None) -> Imported:
         following.value,
         next((x for x in outputs if x in following.shapes), ""),
     )
+    return following, program
+
+
+def _imported(model: Model, input_size: Sequence[int] | None) -> Imported:
+    following, program = _followed(model, input_size)
     found = network_of(program)
     remarks = [*following.remarks, *_about_weights(model)]
     report = Report((*remarks, *found.report.remarks), found.report.layers)
@@ -124,24 +162,17 @@ def _turned(image: _Image, source: str) -> Record:
 
 
 def _about_weights(model: Model) -> list[Remark]:
-    found = [
+    names = [shown(x, 60) for x in outside(iter(model.graph.initializer))]
+    if not names:
+        return []
+    return [
         Remark(
             "dropped",
             "",
-            "only the structure of the file is imported; it is measured with random weights, or "
-            "with those of another file",
+            f"numbers in '{names[0]}' are not read: other files must be beside this one; it is "
+            "measured with random weights, or with those of another file",
         )
     ]
-    names = [shown(x, 60) for x in outside(iter(model.graph.initializer))]
-    if names:
-        found.append(
-            Remark(
-                "dropped",
-                "",
-                f"numbers in '{names[0]}' are not read: other files must be beside this one",
-            )
-        )
-    return found
 
 
 # --- the image -----------------------------------------------------------------------------------

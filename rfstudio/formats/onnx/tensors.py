@@ -82,7 +82,7 @@ def declared(proto: Any) -> Constant:
     return Constant(shape, int(proto.data_type), proto)
 
 
-def value_of(constant: Constant, folder: Path | None) -> Array | None:
+def value_of(constant: Constant, folder: Path | None, most: int = MAX_VALUES) -> Array | None:
     """Return the numbers of a constant; None if they are not there, too many, or of a rare type.
 
     Parameters
@@ -91,11 +91,13 @@ def value_of(constant: Constant, folder: Path | None) -> Array | None:
         The constant.
     folder
         Where files with more numbers may be; None: nowhere.
+    most
+        How many values are too many.
     """
     if constant.value is not None or constant.proto is None:
         return constant.value
     count = prod(constant.shape)
-    if count > MAX_VALUES or constant.kind not in _TYPES:
+    if count > most or constant.kind not in _TYPES:
         return None
     name, field = _TYPES[constant.kind]
     dtype = np.dtype(name).newbyteorder("<")
