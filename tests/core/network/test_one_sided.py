@@ -121,13 +121,7 @@ def test_that_energy_stays_on_its_side_and_is_said_to_be_a_model() -> None:
     assert any("recurrent layer is taken" in x for x in erf.notes)
 
 
-def test_that_causal_attention_over_two_axes_is_refused_with_a_remedy() -> None:
-    layers = (Layer(ops.Attention(heads=1, causal=True), "a"),)
-    (fault,) = expand(Architecture(input_size=(4, 4), channels=4, layers=layers)).faults
-    assert "causal attention has one axis" in fault.message
-    layers = (Layer(ops.Attention(heads=1, causal=True, axes=(0, 1)), "a"),)
-    (fault,) = expand(Architecture(input_size=(4, 4), channels=4, layers=layers)).faults
-    assert "causal attention has one axis" in fault.message
+def test_that_axes_that_are_not_there_are_named() -> None:
     layers = (Layer(ops.Attention(heads=1, axes=(2,)), "a"),)
     (fault,) = expand(Architecture(input_size=(4, 4), channels=4, layers=layers)).faults
     assert "axis 2 is not there; axes count from 0 to 1" in fault.message

@@ -169,14 +169,28 @@ def test_that_what_does_not_fit_is_said(layers, message) -> None:
         _network(layers)
 
 
+WIDE = {
+    "causal rows": _network(ROWS, "[5, 4]", 32),
+    "cross-attention": _network(
+        "- conv: {name: a, kernel_size: 1}\n"
+        "- conv: {name: b, from: input, kernel_size: 1, out_channels: 24}\n"
+        "- cross_attention: {name: last, from: [a, b], heads: 2}",
+        "[5, 4]",
+        32,
+    ),
+}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", ["cross-attention", "causal rows"])
+@pytest.mark.parametrize("name", WIDE)
 def test_that_expected_fields_are_near_those_of_samples(name) -> None:
-    network = NETWORKS[name]
-    unit = (3, 3)
-    found = sampled_energy(network, "last", unit, 4_000, batch_norm="fresh")
+    network, unit = WIDE[name], (2, 2)
+    found = sampled_energy(network, "last", unit, 1_200, batch_norm="fresh")
     expected = rfstudio.expected_erf(network, "last", unit=unit, batch_norm="fresh")
     assert not expected.exact
+    # As its notes say, attention is a model: 6 % off in the total, and tokens are not all equal.
+    total = float(expected.map.sum())
+    assert abs(total - found.total) < 0.1 * found.total + 4 * found.total_error
     ours, theirs = (x / x.sum() for x in (np.asarray(expected.map), found.mean))
-    assert np.abs(ours - theirs).sum() < 0.35
+    assert np.abs(ours - theirs).sum() < 0.25
