@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
+from rfstudio.core import ops
 from rfstudio.importing.attention import Attending, Labels
 from rfstudio.importing.layout import (
     CHANNEL,
@@ -40,6 +41,8 @@ class Products(Attending):
         """Contract dimensions with a constant; the result has `out` values in the last of them."""
         view = self.maps.in_order(self.maps.settled(view))
         (*_, last) = places
+        if len(places) == 1 and (found := self._along_axes(view, last, out)) is not None:
+            return found
         if len(places) == 1 and out == view.dims[last].size and self._is_of_positions(view, last):
             # Positions are mixed and stay positions, as in a mixer.
             return self.maps.mixed(view, places, "linear", view.channels)
@@ -56,6 +59,52 @@ class Products(Attending):
         )
         result = self.maps.reduced(replace_free(view, places), places, rest * out, "linear")
         return replace(result, dims=with_inner_channels(result.dims, places[-1], out))
+
+    def _along_axes(self, view: View, place: int, out: int) -> View | None:
+        """Return a view after a linear layer over a dimension that is some whole axes, or None.
+
+        Their samples become as many along them if there are as many, or as earlier maps had, and
+        otherwise a line along the first of them.
+        """
+        options, size = self.maps.record.options, self.size(view)
+        axes = [x.axis for x in view.dims[place].digits]
+        digits = [Digit(axis, size[axis]) for axis in sorted(axes) if axis >= 0]
+        if not self._is_of_positions(view, place) or list(view.dims[place].digits) != digits:
+            return None
+        bias = bool(options.get("bias", True))
+        count = prod(x.size for x in digits)
+        if self.maps.record.parameters != count * out + (out if bias else 0):
+            return None
+        if any(view.offsets) or any(x.axis == FREE for x in view.digits):
+            return None
+        grid = self._grid_of(view, axes, out)
+        along = tuple(sorted({*axes, *[i for i, n in enumerate(grid) if n != size[i]]}))
+        outs = tuple([m if i in along else None for i, m in enumerate(grid)])
+        op = ops.AxisLinear(axes=along, output_size=None if grid == size else outs, bias=bias)
+        node = self.maps.add(op, [view.node], grid, self.maps.nodes[view.node].channels)
+        dims = list(view.dims)
+        made = [Digit(axis, grid[axis]) for axis in along if grid[axis] > 1]
+        dims[place] = Dim(tuple(made))
+        return replace(view, node=node, dims=tuple(dims))
+
+    def _grid_of(self, view: View, axes: Sequence[int], out: int) -> tuple[int, ...]:
+        """Return the size of a map of which some axes have so many samples together."""
+        size = self.size(view)
+        if out == prod(size[x] for x in axes):
+            return size
+        held = {x.axis for x in view.digits if x.is_position and x.axis not in axes}
+        node = view.node
+        while node > 0:
+            earlier = self.maps.nodes[node].size
+            free = [i for i in range(len(size)) if i not in held]
+            same = all(earlier[i] == size[i] for i in held)
+            # Axes that were pressed into one line before get their samples back.
+            if same and prod(earlier[i] for i in free) == out:
+                return earlier
+            node = self.maps.nodes[node].sources[0]
+        line = [1 if i in axes else n for i, n in enumerate(size)]
+        line[min(axes)] = out
+        return tuple(line)
 
     def _is_of_positions(self, view: View, place: int) -> bool:
         dim = view.dims[place]

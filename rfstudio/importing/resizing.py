@@ -230,15 +230,13 @@ class Resizing(Slicing, Windows):
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
         view, _ = self.placed(view, [2, 3])
         channels = record.shape[1]
-        node = self.maps.custom(
-            [view.node],
-            channels,
-            "unfold",
+        op = ops.Unfold(
             kernel_size=tuple(o["kernel"]),
             stride=tuple(o["stride"]),
             padding=tuple(o["padding"]),
             dilation=tuple(o["dilation"]),
         )
+        node = self.maps.add(op, [view.node], channels=channels)
         tokens = [Digit(a, n) for a, n in enumerate(self.maps.nodes[node].size)]
         return View(node, (Dim(), Dim((Digit(CHANNEL, channels),)), Dim(joined(tokens))))
 
@@ -250,24 +248,12 @@ class Resizing(Slicing, Windows):
         if any(not x.is_position for x in tokens):
             raise ValueError("columns that are not positions")
         outs = list(record.shape[2:])
-        op = ops.ConvTranspose(
+        op = ops.Fold(
             kernel_size=tuple(o["kernel"]),
             stride=tuple(o["stride"]),
             padding=tuple(o["padding"]),
             dilation=tuple(o["dilation"]),
-            output_padding=tuple(
-                max(m - _transposed(n, k, s, d, p), 0)
-                for m, n, k, s, d, p in zip(
-                    outs,
-                    self.size(view),
-                    o["kernel"],
-                    o["stride"],
-                    o["dilation"],
-                    o["padding"],
-                    strict=True,
-                )
-            ),
-            out_channels=record.shape[1],
+            output_size=tuple(outs),
         )
         node = self.maps.add(op, [view.node], tuple(outs))
         body = [Dim(joined([Digit(a, n)])) for a, n in enumerate(outs)]
@@ -313,7 +299,3 @@ def _as_window(low: Indices, high: Indices, n: int) -> tuple[int, int, tuple[int
         if same and -int(starts[0]) == before:
             return kernel, stride, (before, 0 if -stride < after < 0 else after)
     return None
-
-
-def _transposed(n: int, k: int, s: int, d: int, p: tuple[int, int]) -> int:
-    return (n - 1) * s - sum(p) + d * (k - 1) + 1
