@@ -107,6 +107,14 @@ def _has_sized_weights(nodes: list[Node], node: Node, other: Node) -> bool:
     return nodes[node.inputs[0]].size != nodes[other.inputs[0]].size
 
 
+def _goes_by_position(op: Op) -> bool:
+    """Whether an operation does the same to every position, so that it suits tokens, too."""
+    if isinstance(op, ops.Conv):
+        return op.kernel_size == op.stride == 1 and op.padding == 0
+    by_position = isinstance(op, ops.Pointwise) and not isinstance(op, ops.Tokens)
+    return by_position or (isinstance(op, ops.Merge) and not isinstance(op, ops.Attending))
+
+
 def unchanged_by(*, batch_norm_training: bool) -> frozenset[type[Op]]:
     """Return the operations that change neither positions nor channels, whatever they read."""
     return frozenset(
@@ -334,6 +342,7 @@ class _Expansion:
         self.sized_by: dict[int, int] = {}
         self.weights_of: dict[int, int] = {}
         self.grown: set[int] = set()
+        self.tokens: dict[int, int] = {}
         self._factors: dict[str, int] = {}
         self._known_rules = known_rules
 
@@ -545,42 +554,18 @@ class _Expansion:
             self._used_twice(location, name, "layer")
             name = self._distinct(name)
         first = nodes[sources[0]]
-        if isinstance(op, ops.Custom) and op.sources is not None and len(sources) == 1:
-            if len(op.sources) > 1:
-                message = f"{op.keyword} '{name}' says what it reads of {len(op.sources)} sources"
-                self._fault(location, name, "sources", f"{message}, but has 1", "sources")
-            own = op.of_source(0, op.out_channels or first.channels)
-            op = _known(replace(own, out_channels=op.out_channels, parameters=op.parameters))
-        is_said = bool(self.faults) and self.faults[-1].location == location
-        if isinstance(op, ops.CrossAttention) and len(sources) != 2 and not is_said:
-            message = (
-                f"{op.keyword} '{name}' reads two maps, what asks and what has the keys, as in "
-                "from: [query, key]"
-            )
-            self._fault(location, name, "sources", message, "from")
         index = self.paths[name] = len(nodes)
         if type(op) in self._unchanged and len(sources) == 1:
             rules = identity_rules(first.size)
             nodes.append(
                 Node(index, name, op, sources, first.size, first.channels, location, rules)
             )
+            if self.tokens or type(op) is ops.Tokens:
+                self._follow_tokens(op, index)
             return index
-        if len(sources) > 1:
-            faults = len(self.faults)
-            if isinstance(op, ops.Custom):
-                op, sources = self._as_declared(op, sources, location, name)
-            elif isinstance(op, ops.CrossAttention) and len(sources) == 2:
-                op, sources = self._across(op, sources, location, name)
-            elif isinstance(op, ops.Concat) and op.axis is not None:
-                op, sources = self._along_axis(op, op.axis, sources, location, name)
-            else:
-                sources = self._of_one_shape(op, sources, location, name)
+        if len(sources) > 1 or isinstance(op, ops.Custom | ops.CrossAttention | ops.Attention):
+            op, sources = self._expanded(op, sources, location, name)
             first = nodes[sources[0]]
-            if len(self.faults) == faults:
-                self._check_sources(op, sources, location, name)
-            index = self.paths[name] = len(nodes)
-        elif isinstance(op, ops.Attention) and op.causal and len(op.along(len(first.size))) > 1:
-            op, sources = self._in_order(op, sources[0], name)
             index = self.paths[name] = len(nodes)
         channels = tuple([nodes[x].channels for x in sources])
         rules = self._rules_of(op, first.size, location, name)
@@ -600,7 +585,31 @@ class _Expansion:
                 + "; use a larger input, a smaller kernel or more padding",
             )
         nodes.append(Node(index, name, op, sources, size, out_channels, location, rules))
+        if self.tokens:
+            self._follow_tokens(op, index)
         return index
+
+    def _expanded(
+        self, op: Op, sources: tuple[int, ...], location: Location, name: str
+    ) -> tuple[Op, tuple[int, ...]]:
+        """Return what an operation becomes, and its sources, which may be layers that it brings."""
+        faults = len(self.faults)
+        if isinstance(op, ops.Custom):
+            op, sources = self._as_declared(op, sources, location, name)
+        elif isinstance(op, ops.CrossAttention):
+            op, sources = self._across(op, sources, location, name)
+        elif isinstance(op, ops.Attention) and len(sources) == 1:
+            if op.causal and len(op.along(len(self.nodes[sources[0]].size))) > 1:
+                op, sources = self._in_order(op, sources[0], name)
+            elif sources[0] in self.tokens:
+                op, sources = self._with_tokens(op, sources[0], name)
+        elif isinstance(op, ops.Concat) and op.axis is not None:
+            op, sources = self._along_axis(op, op.axis, sources, location, name)
+        else:
+            sources = self._of_one_shape(op, sources, location, name)
+        if len(sources) > 1 and len(self.faults) == faults:
+            self._check_sources(op, sources, location, name)
+        return op, sources
 
     def _rules_of(self, op: Op, sizes: tuple[int, ...], location: Location, name: str) -> AxisRules:
         # Operations are shared by the copies of a repeat and by versions of a document, and
@@ -651,6 +660,8 @@ class _Expansion:
         self, op: ops.Custom, sources: tuple[int, ...], location: Location, name: str
     ) -> tuple[Op, tuple[int, ...]]:
         """Return what joins the maps of a declared operation, and what reads each of them."""
+        if len(sources) == 1 and op.sources is None:
+            return op, sources
         if op.sources is not None and len(op.sources) != len(sources):
             message = (
                 f"{op.keyword} '{name}' says what it reads of {len(op.sources)} sources, but has "
@@ -659,6 +670,10 @@ class _Expansion:
             self._fault(location, name, "sources", message, "sources")
             return op, sources
         channels = op.out_channels or self.nodes[sources[0]].channels
+        if len(sources) == 1:
+            own = op.of_source(0, channels)
+            given = replace(own, out_channels=op.out_channels, parameters=op.parameters)
+            return _known(given), sources
         readers = [_known(op.of_source(i, channels)) for i in range(len(sources))]
         faults = len(self.faults)
         for reader, source in zip(readers, sources, strict=True):
@@ -675,6 +690,14 @@ class _Expansion:
         self, op: ops.CrossAttention, sources: tuple[int, ...], location: Location, name: str
     ) -> tuple[Op, tuple[int, ...]]:
         """Return cross-attention, and its sources: what asks, and all keys for each position."""
+        if len(sources) != 2:
+            if not self.faults or self.faults[-1].location != location:
+                message = (
+                    f"{op.keyword} '{name}' reads two maps, what asks and what has the keys, as in "
+                    "from: [query, key]"
+                )
+                self._fault(location, name, "sources", message, "from")
+            return op, sources
         asking, key = (self.nodes[x] for x in sources)
         if 0 in (*asking.size, *key.size):  # an empty map has a fault of its own
             return op, sources
@@ -706,6 +729,64 @@ class _Expansion:
             sources.append(read)
         keys = prod([size[x] for x in along])
         return _known(ops.CausalAttending(op.heads, along, keys)), tuple(sources)
+
+    def _follow_tokens(self, op: Op, index: int) -> None:
+        """Add beside a layer what it does to tokens without a position, if its input has such."""
+        nodes = self.nodes
+        node = nodes[index]
+        if isinstance(op, ops.Tokens):
+            if op.extra and 0 not in node.size:
+                extra = _known(ops.ExtraTokens(op.extra, op.position_embedding))
+                self.tokens[index] = self._beside(node, extra, (0,), nodes[0].size)
+            return
+        theirs = [self.tokens.get(x) for x in node.inputs]
+        if isinstance(op, ops.CrossAttending) and len(op.parts) > 1 and theirs[0] is not None:
+            asking = nodes[theirs[0]]
+            keys = nodes[node.inputs[1]].inputs[0]
+            held = nodes[keys].channels
+            spread = self._before(node.name, _spread_to(held, asking.size), keys, held)
+            read: tuple[int, ...] = (asking.index, spread)
+        elif None in theirs or not _goes_by_position(op):
+            return
+        else:
+            read = tuple([x for x in theirs if x is not None])
+        beside = self.tokens[index] = self._beside(node, op, read, nodes[read[0]].size)
+        self.weights_of[beside] = self.weights_of.get(index, index)
+
+    def _beside(self, node: Node, op: Op, sources: tuple[int, ...], size: tuple[int, ...]) -> int:
+        """Add a layer for the tokens beside a node and return its index."""
+        path = f"{node.name}.extra"
+        if path in self.paths:
+            path = self._distinct(path)
+        index = self.paths[path] = len(self.nodes)
+        key = (id(op), size)
+        rules = self.rules.setdefault(key, self._known_rules.get(key) or axis_rules(op, size))
+        out = tuple([x.n_out for x in rules])
+        self.nodes.append(Node(index, path, op, sources, out, node.channels, None, rules))
+        return index
+
+    def _with_tokens(self, op: ops.Attention, source: int, name: str) -> tuple[Op, tuple[int, ...]]:
+        """Return attention to all positions and tokens, and its sources."""
+        here, beside = (self.nodes[x] for x in (source, self.tokens[source]))
+        if 0 in here.size or op.axes is not None or op.causal:
+            return op, (source,)
+        flat = [
+            self._before(name, _known(ops.Flatten()), x.index, x.channels * prod(x.size))
+            for x in (here, beside)
+        ]
+        held = sum(self.nodes[x].channels for x in flat)
+        path = (
+            self._distinct(f"{name}.concat") if f"{name}.concat" in self.paths else f"{name}.concat"
+        )
+        keys = self.paths[path] = len(self.nodes)
+        one = self.nodes[flat[0]]
+        rules = identity_rules(one.size)
+        self.nodes.append(
+            Node(keys, path, _JOINING["concat"], tuple(flat), one.size, held, None, rules)
+        )
+        spread = self._before(name, _spread_to(held, here.size), keys, held)
+        parts = (prod(here.size), prod(beside.size))
+        return _known(ops.CrossAttending(op.heads, here.channels, parts)), (source, spread)
 
     def _along_axis(
         self, op: ops.Concat, axis: int, sources: tuple[int, ...], location: Location, name: str
@@ -840,6 +921,8 @@ class _Expansion:
             self._used_twice(location, path, "container")
             return
         self.paths[path] = index
+        if index in self.tokens:
+            self.paths.setdefault(f"{path}.extra", self.tokens[index])
 
     def _used_twice(self, location: Location, path: str, what: str) -> None:
         text = f"the path '{path}' is used twice; give this {what} another name"

@@ -34,6 +34,7 @@ from rfstudio.core.ops import (
     recurrent,
     resample,
     several_maps,
+    tokens,
 )
 from rfstudio.core.ops.activation import *
 from rfstudio.core.ops.attention import *
@@ -58,11 +59,24 @@ from rfstudio.core.ops.recurrent import *
 from rfstudio.core.ops.resample import *
 from rfstudio.core.ops.several_maps import *
 from rfstudio.core.ops.sliding_window import *
+from rfstudio.core.ops.tokens import *
 from rfstudio.core.ops.values import *
 
 _FAMILIES = (
     *(convolution, pool, custom, resample, patches, border, broadcast, moves, blocks),
-    *(activation, plain, channels, dense, norm, gate, attention, recurrent, merge, several_maps),
+    *(
+        activation,
+        plain,
+        channels,
+        dense,
+        norm,
+        gate,
+        attention,
+        recurrent,
+        merge,
+        several_maps,
+        tokens,
+    ),
 )
 
 

@@ -94,7 +94,7 @@ class CrossAttention(Attending):
 
     def to(self, key_channels: int, keys: int) -> CrossAttending:
         """Return what it becomes beside a map of so many channels and positions."""
-        return CrossAttending(self.heads, key_channels, keys)
+        return CrossAttending(self.heads, key_channels, (keys,))
 
     def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
         # Only where its sources are at fault does a graph hold it.
@@ -103,7 +103,15 @@ class CrossAttention(Attending):
 
 @dataclass(frozen=True, slots=True)
 class CrossAttending(Attending):
-    """Cross-attention beside a map that holds all keys in the channels of each position."""
+    """Attention beside a map that holds all keys in the channels of each position.
+
+    Attributes
+    ----------
+    key_channels
+        Channels of the keys.
+    parts
+        Numbers of keys of the maps whose keys follow each other.
+    """
 
     keyword: ClassVar[str] = "cross_attention"
     title: ClassVar[str] = "Cross-attention"
@@ -111,7 +119,12 @@ class CrossAttending(Attending):
 
     heads: int = parameter(Kind.INTEGER, _HEADS, 8, minimum=1)
     key_channels: int = parameter(Kind.INTEGER, "Channels of the keys.", 1, minimum=1)
-    keys: int = parameter(Kind.INTEGER, "Number of keys.", 1, minimum=1)
+    parts: tuple[int, ...] = parameter(Kind.INTEGERS, "Numbers of keys.", (1,), minimum=1)
+
+    @property
+    def keys(self) -> int:
+        """Number of keys."""
+        return sum(self.parts)
 
     def costs(
         self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]

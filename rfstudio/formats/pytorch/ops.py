@@ -580,6 +580,21 @@ def _across(
     return Written("{self}({0}, {1})", module, ("CrossAttention",))
 
 
+@writer_for(ops.Tokens)
+def _tokens(op: ops.Tokens, node: Node, _: Sequence[Node]) -> Written:
+    if not op.position_embedding:
+        return Written("{0}")
+    module = _call("PositionEmbedding", node.channels, *node.size)
+    return Written("{self}({0})", module, ("PositionEmbedding",))
+
+
+@writer_for(ops.ExtraTokens)
+def _extra_tokens(op: ops.ExtraTokens, node: Node, _: Sequence[Node]) -> Written:
+    embedding = _unless(op.position_embedding, default=True)
+    module = _call("ExtraTokens", node.channels, *node.size, embedding=embedding)
+    return Written("{self}({0})", module, ("ExtraTokens",))
+
+
 @writer_for(ops.Recurrent)
 def _recurrent(op: ops.Recurrent, node: Node, sources: Sequence[Node]) -> Written:
     channels = sources[0].channels
@@ -683,7 +698,10 @@ def _joined(sign: str, sources: Sequence[Node]) -> Written:
 
 
 @writer_for(ops.Concat)
-def _concat(_: ops.Concat, __: Node, sources: Sequence[Node]) -> Written:
+def _concat(_: ops.Concat, node: Node, sources: Sequence[Node]) -> Written:
+    if node.location is None and all(isinstance(x.op, ops.Flatten) for x in sources):
+        # Keys of attention, whose maps are written as they are.
+        return Written("torch.cat([{0}.flatten(2), {1}.flatten(2)], 2)")
     return _concatenated(sources, 1)
 
 

@@ -70,6 +70,32 @@ class Attention(nn.Module):
         mixed, _ = self.attention(tokens, tokens, tokens, need_weights=False, attn_mask=mask)
         return mixed.reshape(moved.shape).permute([into.index(i) for i in range(x.dim())])
 ''',
+    "PositionEmbedding": '''
+class PositionEmbedding(nn.Module):
+    """A learned constant at each position."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.position_embedding = nn.Parameter(torch.zeros(1, *shape))
+
+    def forward(self, x):
+        return x + self.position_embedding
+''',
+    "ExtraTokens": '''
+class ExtraTokens(nn.Module):
+    """Learned tokens without a position, the same for every image."""
+
+    def __init__(self, *shape, embedding=True):
+        super().__init__()
+        self.tokens = nn.Parameter(torch.randn(1, *shape))
+        self.position_embedding = nn.Parameter(torch.zeros(1, *shape)) if embedding else None
+
+    def forward(self, x):
+        tokens = self.tokens
+        if self.position_embedding is not None:
+            tokens = tokens + self.position_embedding
+        return tokens.expand(len(x), *tokens.shape[1:])
+''',
     "CrossAttention": '''
 class CrossAttention(nn.Module):
     """Positions of one map attend to those of another."""

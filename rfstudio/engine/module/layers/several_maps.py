@@ -12,7 +12,7 @@ from torch.nn import functional
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Node
 from rfstudio.engine.module.boxes import Part, fetch
-from rfstudio.engine.module.layers.base import Affine, Evaluate, LayerModule, Pointwise
+from rfstudio.engine.module.layers.base import Affine, Evaluate, LayerModule, Pointwise, Pull
 from rfstudio.engine.module.layers.module_table import POSITIVE, layer_for
 from rfstudio.engine.module.layers.positive import as_it_is
 
@@ -63,11 +63,17 @@ class CrossAttendingModule(LayerModule[ops.CrossAttending]):
         cuts = [fetch(x, target.box) for x in sources]
         op, extent = self.op, target.extent
         dims = tuple(range(2, 2 + len(extent)))
+        theirs = op.key_channels
+        lengths = [theirs * n for n in op.parts]
+
+        def parted(x: Tensor) -> Sequence[Tensor]:
+            found: Sequence[Tensor] = x.flatten(1).split_with_sizes(lengths, 1)
+            return found
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
             asking = cuts[0](inputs[0]).flatten(2).mT
             held = _equal(cuts[1](inputs[1]), dims)
-            keys = held.reshape(len(held), op.key_channels, op.keys).mT
+            keys = torch.cat([x.reshape(len(x), theirs, -1) for x in parted(held)], 2).mT
             sides = zip(
                 (asking, keys, keys), self._weights(), self.in_proj_bias.chunk(3), strict=True
             )
@@ -87,6 +93,67 @@ def _across(op: ops.CrossAttention, node: Node, sources: Sequence[Node]) -> Cros
     """Return the module of cross-attention that is not expanded, as its sources are at fault."""
     key = sources[-1]
     return CrossAttendingModule(op.to(key.channels, prod(key.size)), node, sources)
+
+
+@layer_for(ops.Tokens)
+class TokensModule(Pointwise[ops.Tokens]):
+    """A learned constant is added at each position, or none."""
+
+    def __init__(self, op: ops.Tokens, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        shape = (1, node.channels, *node.size)
+        self.position_embedding = (
+            nn.Parameter(torch.zeros(shape)) if op.position_embedding else None
+        )
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        del node
+        cut = fetch(sources[0], target.box)
+        where = (slice(None), slice(None), *(slice(*x) for x in target.box))
+        added = self.position_embedding
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            x = cut(inputs[0])
+            return x if added is None else x + added[where]
+
+        return evaluate
+
+
+@layer_for(ops.ExtraTokens)
+class ExtraTokensModule(LayerModule[ops.ExtraTokens]):
+    """Learned tokens, the same for every image."""
+
+    keeps = "nothing"
+
+    def __init__(self, op: ops.ExtraTokens, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        shape = (1, node.channels, *node.size)
+        self.tokens = nn.Parameter(torch.zeros(shape))
+        self.position_embedding = (
+            nn.Parameter(torch.zeros(shape)) if op.position_embedding else None
+        )
+
+    def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
+        del node, sources
+        where = (slice(None), slice(None), *(slice(*x) for x in target.box))
+
+        def evaluate(inputs: list[Tensor]) -> Tensor:
+            found: Tensor = self.tokens
+            if self.position_embedding is not None:
+                found = found + self.position_embedding
+            found = found[where]
+            return found.expand(len(inputs[0]), *found.shape[1:])
+
+        return evaluate
+
+    def bind_pull(  # noqa: D102
+        self, node: Node, sources: tuple[Part, ...], target: Part, channels: tuple[int, ...]
+    ) -> Pull:
+        del node, sources, target, channels
+        return lambda _gradient, _stored: [None]
+
+    def fan_in(self) -> dict[str, int]:  # noqa: D102
+        return {"tokens": 2}  # so that they are drawn with variance 1
 
 
 @layer_for(ops.Before)
@@ -220,4 +287,4 @@ class SumOfAttending(Pointwise[ops.Attending]):
         return result
 
 
-POSITIVE.entry(ops.Before)(as_it_is)
+POSITIVE.entry(ops.Before, ops.Tokens, ops.ExtraTokens)(as_it_is)
