@@ -63,7 +63,7 @@ class _Transformer(nn.Module):
         patches = nn.functional.conv2d(image, s["patch.weight"], s["patch.bias"], stride=2)
         x = (patches + s["tokens.position_embedding"]).flatten(2).mT
         extra = [y for name, y in s.items() if "extra" in name]
-        x = torch.cat([sum(extra).flatten(2).mT.expand(len(x), -1, -1), x], 1)
+        x = torch.cat([torch.stack(extra).sum(0).flatten(2).mT.expand(len(x), -1, -1), x], 1)
         for i, attention in enumerate(self.attention):
             y = self._norm(x, f"blocks.{i}.mix.norm")
             x = x + attention(y, y, y, need_weights=False)[0]
