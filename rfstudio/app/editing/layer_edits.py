@@ -168,6 +168,11 @@ class LayerEdits(QObject):
         after = edits.set_inputs(self._architecture, location, names)
         self._document.edit(f"Set what {self._named([location])} reads", after)
 
+    def set_weights_of(self, location: Location, name: str) -> None:
+        """Give a layer the weights of another one; an empty name: weights of its own."""
+        after = edits.set_weights_of(self._architecture, location, name)
+        self._document.edit(f"Set whose weights {self._named([location])} has", after)
+
     def readable(self, location: Location) -> tuple[str, ...]:
         """Return the names of everything that a layer may read."""
         return edits.readable(self._architecture, location)

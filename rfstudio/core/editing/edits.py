@@ -49,6 +49,7 @@ from rfstudio.core.network.architecture import (
     INPUT,
     Architecture,
     Branch,
+    Input,
     Item,
     Layer,
     Location,
@@ -56,8 +57,11 @@ from rfstudio.core.network.architecture import (
     Parallel,
     Repeat,
     item_at,
+    walk,
 )
+from rfstudio.core.network.graph import expand
 from rfstudio.core.network.growth import Scale, factor_fault, growing_words
+from rfstudio.core.network.physical import Axis
 from rfstudio.core.ops import Op, parameters
 
 __all__ = [
@@ -80,6 +84,7 @@ __all__ = [
     "set_parameter",
     "set_scale",
     "set_times",
+    "set_weights_of",
     "step",
     "unwrap",
     "wrap",
@@ -282,19 +287,33 @@ def set_network(
     reference: str | None = None,
     input_size: tuple[int, ...] | None = None,
     channels: int | None = None,
+    input_axes: tuple[Axis, ...] | None = None,
+    further_inputs: tuple[Input, ...] | None = None,
 ) -> Architecture:
     """Return the document with facts about the network changed; None leaves one as it is.
+
+    With another number of axes nothing is known of what they measure.
 
     Raises
     ------
     EditError
-        If the input would be empty or have more than three axes.
+        If the input would be empty or have more than three axes, or if what is said of axes or of
+        further inputs does not fit it, or if an input that is dropped is read by a layer.
     """
     if input_size is not None and not (1 <= len(input_size) <= 3 and min(input_size) >= 1):
         raise EditError("the input needs one to three sizes of at least 1")
     if channels is not None and channels < 1:
         raise EditError("the input needs at least one channel")
+    axes = len(architecture.input_size if input_size is None else input_size)
+    if input_axes is None and architecture.input_axes and len(architecture.input_axes) != axes:
+        input_axes = ()
+    if input_axes and len(input_axes) != axes:
+        raise EditError(f"the input has {axes} axes, not {len(input_axes)}")
+    if further_inputs is not None:
+        _check_inputs(architecture, further_inputs, axes)
     changes = {
+        "input_axes": input_axes,
+        "further_inputs": further_inputs,
         "name": name,
         "description": description,
         "reference": reference,
@@ -303,6 +322,47 @@ def set_network(
     }
     given: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
     return replace(architecture, **given)
+
+
+def _check_inputs(architecture: Architecture, inputs: tuple[Input, ...], axes: int) -> None:
+    names = [x.name for x in inputs]
+    for given in inputs:
+        _check_name(given.name)
+        if names.count(given.name) > 1 or given.name == architecture.input_name:
+            raise EditError(f"two inputs are called '{given.name}'; give one another name")
+        if len(given.size) != axes:
+            raise EditError(f"'{given.name}' needs {axes} sizes, as the first input has")
+        if min(*given.size, given.channels) < 1:
+            raise EditError(f"'{given.name}' needs sizes and channels of at least 1")
+    dropped = {x.name for x in architecture.further_inputs} - set(names)
+    for _, item in walk(architecture):
+        for name in item.names_read if isinstance(item, Layer) else ():
+            if name in dropped:
+                raise EditError(f"'{name}' is read by {called(item)}; change that first")
+
+
+def set_weights_of(architecture: Architecture, location: Location, name: str) -> Architecture:
+    """Return the document with a layer that has the weights of another one; empty: its own.
+
+    Raises
+    ------
+    EditError
+        If there is no such layer before it, or it has other parameters.
+    """
+    item = item_at(architecture, location)
+    if not isinstance(item, Layer):
+        raise EditError(f"{called(item)} is a container; its layers have weights of their own")
+    known = readable(architecture, location)
+    if name and name not in known:
+        raise EditError(
+            f"there is no layer '{name}' before {called(item)}{nearest_name(name, known)}"
+        )
+    after = with_item(architecture, location, lambda x: replace(as_layer(x), weights_of=name))
+    old = {x.message for x in expand(architecture).faults}
+    for fault in expand(after).faults:
+        if fault.parameter == "weights_of" and fault.message not in old:
+            raise EditError(fault.message)
+    return after
 
 
 def _release_without(bound: Bound, layers: Items, old: Item) -> Architecture:

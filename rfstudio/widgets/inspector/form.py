@@ -31,6 +31,12 @@ from rfstudio.core.network.architecture import (
     item_at,
 )
 from rfstudio.core.network.growth import scale_of_text, scale_text
+from rfstudio.core.network.input_texts import (
+    axes_of_text,
+    axes_text,
+    inputs_of_text,
+    inputs_text,
+)
 from rfstudio.core.ops import parameters
 from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor, typed_in
 from rfstudio.widgets.parts.fields import Choice, Line, Spin
@@ -124,6 +130,8 @@ class ItemForm(QWidget):
             self._build_name()
             if isinstance(item, Layer):
                 self._build_reads(item)
+                if item.op.weighted:
+                    self._build_weights()
                 for parameter in parameters(type(item.op)):
                     self._add_parameter(make_editor(parameter), parameter.name)
             elif isinstance(item, Repeat):
@@ -256,6 +264,26 @@ class ItemForm(QWidget):
         names = [*others, name] if is_on else others
         self._try(lambda: self._edits.set_inputs(self._location(), names))
 
+    def _build_weights(self) -> None:
+        line = Line()
+        line.setAccessibleName("weights of")
+        line.setPlaceholderText("its own")
+        tip = "The layer before it whose weights it has (`weights_of`); empty: its own."
+        self._add("weights of", "weights_of", line, tip)
+
+        def show() -> None:
+            item = self._item()
+            if isinstance(item, Layer):
+                line.setText(item.weights_of)
+
+        def edit() -> None:
+            item, name = self._item(), line.text().strip()
+            if isinstance(item, Layer) and name != item.weights_of:
+                self._try(lambda: self._edits.set_weights_of(self._location(), name))
+
+        line.editingFinished.connect(edit)
+        self._shows.append(show)
+
     def _build_times(self) -> None:
         spin = Spin()
         spin.setRange(1, 100_000)
@@ -344,6 +372,49 @@ class ItemForm(QWidget):
             with QSignalBlocker(channels):
                 channels.setValue(architecture.channels)
 
+        self._shows.append(show)
+        self._add_network_line(
+            "axes",
+            "input_axes",
+            "as in depth: 0.05 mm; width: 0.1 mm",
+            "What each axis of the input measures: name, spacing and unit of its samples, and the\n"
+            "window of one sample if it is another, as in time: 320 samples window 1024; mel:",
+            lambda: axes_text(self._document.architecture.input_axes),
+            lambda text: axes_of_text(text, self._document.architecture.axes),
+        )
+        self._add_network_line(
+            "more inputs",
+            "further_inputs",
+            "as in guide: 64×64, 3 channels",
+            "Inputs beside the first one, which layers read by name; several with ; between them.",
+            lambda: inputs_text(self._document.architecture.further_inputs),
+            inputs_of_text,
+        )
+
+    def _add_network_line(
+        self,
+        label: str,
+        fact: str,
+        example: str,
+        tip: str,
+        text_of: Callable[[], str],
+        value_of: Callable[[str], object],
+    ) -> None:
+        """Add a line for a fact that is written as a text."""
+        line = Line()
+        line.setAccessibleName(label)
+        line.setPlaceholderText(example)
+        self._add(label, fact, line, tip)
+
+        def show() -> None:
+            line.setText(text_of())
+            line.setCursorPosition(0)
+
+        def edit() -> None:
+            if line.text().strip() != text_of():
+                self._try(lambda: self._edits.set_network(label, **{fact: value_of(line.text())}))
+
+        line.editingFinished.connect(edit)
         self._shows.append(show)
 
     def _add_network_text(self, label: str, fact: str, tip: str) -> None:

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.core.network.architecture import (
     Architecture,
+    Input,
     Layer,
     Location,
     Parallel,
@@ -660,3 +661,25 @@ def test_that_a_network_of_thousands_of_layers_stays_quick(window: MainWindow) -
     window.studio.selection.select_layer("c3999")
     window.studio.selection.select_layer("c2000")
     assert time.perf_counter() - before < 2
+
+
+def test_that_axes_and_further_inputs_are_edited_undoably(window: MainWindow) -> None:
+    document, form = window.studio.document, window.inspector.form
+
+    def write(name: str, text: str) -> None:
+        line = instance(QLineEdit, form.editors[name])
+        line.setText(text)
+        line.editingFinished.emit()
+
+    window.studio.selection.select_item(None)
+    write("input_axes", "depth: 0.5 mm; width: 0.5 mm")
+    assert [x.spacing for x in document.architecture.input_axes] == [0.5, 0.5]
+    write("further_inputs", "guide: 8×8, 3 channels")
+    assert document.architecture.further_inputs == (Input("guide", (8, 8), 3),)
+    write("further_inputs", "guide: 8, 3")
+    assert "needs 2 sizes" in window.statusBar().currentMessage()
+    assert document.architecture.further_inputs[0].size == (8, 8)
+    document.undo_stack.undo()
+    document.undo_stack.undo()
+    assert not document.architecture.further_inputs
+    assert not document.architecture.input_axes
