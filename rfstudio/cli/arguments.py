@@ -183,7 +183,7 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
         "--paths",
         action="store_true",
         help="also: the paths to the layer by length and field, and the share of a unit's expected "
-        "energy through each branch and each skip",
+        "energy through each branch and each skip; without --layer also those to each layer",
     )
     parser.add_argument(
         "--ignore-gates",

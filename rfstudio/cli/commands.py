@@ -25,6 +25,7 @@ from rfstudio.formats.tables.answer_records import (
     block_record,
     closed_form_record,
     other_numbers_record,
+    path_lengths_record,
     paths_record,
     pixel_record,
     presets_json,
@@ -102,6 +103,8 @@ def _answers(
     for option, values in (("--pixel", arguments.pixel), ("--units", arguments.units)):
         if values is not None and len(values) != axes:
             raise UsageError(f"{option} takes {numbers(axes)} for '{path}', not {len(values)}")
+    if arguments.paths and arguments.layer is None:
+        found["path_lengths"] = path_lengths_record(analysis.layers)
     if arguments.paths:
         position = None if unit is None else unit.position
         found["paths"] = paths_record(api.path_shares(analysis, path, position), analysis.axes)

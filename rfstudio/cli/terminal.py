@@ -23,7 +23,7 @@ from rfstudio.formats.tables.analysis_tables import (
     one_line,
     sizes_text,
 )
-from rfstudio.formats.tables.answer_records import paths_facts
+from rfstudio.formats.tables.answer_records import path_lengths_table, paths_facts
 from rfstudio.formats.tables.facts import (
     count_text,
     in_words,
@@ -137,6 +137,9 @@ def _answers(answers: Mapping[str, object], analysis: Analysis) -> str:
     for key, record in answers.items():
         if key == "other_numbers" and isinstance(record, Sequence):
             lines += _other_numbers(record, units)
+        if key == "path_lengths" and isinstance(record, Sequence):
+            lengths = path_lengths_table(record, analysis.layers)
+            lines += ["", _title("paths to each layer"), table_text(lengths)]
         if not isinstance(record, Mapping):
             continue
         if key == "closed_form":

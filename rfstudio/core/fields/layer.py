@@ -12,6 +12,7 @@ from rfstudio.core.fields.layer_answers import Answers
 from rfstudio.core.fields.local import Fields, LocalField
 from rfstudio.core.fields.other_effective import other_effective_sizes
 from rfstudio.core.fields.other_numbers import OtherNumber, other_numbers_of
+from rfstudio.core.fields.path_lengths import PathLengths
 from rfstudio.core.fields.paths import PathFields
 from rfstudio.core.network.architecture import INPUT, Location
 from rfstudio.core.network.graph import Node
@@ -172,6 +173,11 @@ class LayerAnalysis(Shown):
     def growth(self) -> tuple[int | None, ...]:
         """How much larger its local field is than that of the layer before it on that path."""
         return self.answers.growth(self.index)
+
+    @property
+    def path_lengths(self) -> PathLengths | None:
+        """Number of paths to it, and their lengths in layers with weights; None without a path."""
+        return self.answers.path_lengths[self.index]
 
     @property
     def path_fields(self) -> PathFields:

@@ -10,6 +10,7 @@ from rfstudio.core.fields.closed_form import ClosedForm, closed_form_of
 from rfstudio.core.fields.depth import depths_of, growth_at
 from rfstudio.core.fields.interior import interiors_of
 from rfstudio.core.fields.local import Fields, contexts_of, names_of
+from rfstudio.core.fields.path_lengths import PathLengths, path_lengths_of
 from rfstudio.core.fields.paths import PathFields, path_fields_of
 from rfstudio.core.network.graph import Graph
 
@@ -65,6 +66,11 @@ class Answers:
     def gateless_path_fields(self) -> list[PathFields]:
         """The same where operations that read a whole axis are ignored."""
         return path_fields_of(self.graph, self.reference, ignore_gates=True)
+
+    @cached_property
+    def path_lengths(self) -> list[PathLengths | None]:
+        """The lengths of all paths to each node."""
+        return path_lengths_of(self.graph, self.reference)
 
     @cached_property
     def interiors(self) -> list[tuple[Interval | None, ...]]:

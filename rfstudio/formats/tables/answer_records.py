@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rfstudio.core.advice.covers import Advice
     from rfstudio.core.advice.proposals import Proposal
     from rfstudio.core.effective.path_shares import PathGroup, Paths
+    from rfstudio.core.fields.analysis import LayerAnalysis
     from rfstudio.core.fields.block import Block
     from rfstudio.core.fields.closed_form import ClosedForm
     from rfstudio.core.fields.other_numbers import OtherNumber
@@ -171,6 +172,36 @@ def paths_facts(record: Mapping[str, Any], axes: Sequence[Axis] = ()) -> list[tu
     return [*facts, *((f"from {source}", ", ".join(x)) for source, x in by_source.items())]
 
 
+def path_lengths_record(layers: Iterable[LayerAnalysis]) -> list[dict[str, object]]:
+    """Return for each layer how many paths lead to it, and their lengths; null where none does."""
+    return [
+        {
+            "layer": x.name,
+            "count": None if x.path_lengths is None else x.path_lengths.count,
+            "min": None if x.path_lengths is None else x.path_lengths.least,
+            "mean": None if x.path_lengths is None else round(x.path_lengths.mean, 6),
+            "max": None if x.path_lengths is None else x.path_lengths.greatest,
+        }
+        for x in layers
+    ]
+
+
+def path_lengths_table(
+    records: Iterable[Mapping[str, Any]], layers: Iterable[LayerAnalysis]
+) -> Table:
+    """Return the same as a table, with the least and the greatest field over paths."""
+    rows = []
+    for record, layer in zip(records, layers, strict=True):
+        texts = ("–",) * 4
+        if record["count"] is not None:
+            mean = f"{record['mean']:.3g}" if record["mean"] < 1000 else f"{record['mean']:.0f}"
+            texts = (_amount(record["count"]), str(record["min"]), mean, str(record["max"]))
+        paths = layer.path_fields
+        rows.append((layer.name, *texts, sizes_text(paths.min), sizes_text(paths.max)))
+    headers = ("layer", "paths", "shortest", "mean", "longest", "least field", "greatest field")
+    return Table(headers, tuple(rows), (False, *(True,) * 6))
+
+
 _FEW = 6
 """Groups of paths that are said in words."""
 
@@ -190,7 +221,9 @@ def _share(group: Mapping[str, Any]) -> str:
 
 
 def _amount(count: int) -> str:
-    return f"{count:,}" if count < 10**7 else f"{float(count):.3g}"
+    if count < 10**7:
+        return f"{count:,}"
+    return f"{float(count):.3g}" if count < 10**300 else f"10^{len(str(count)) - 1}"
 
 
 def tiles_record(plan: TilePlan) -> dict[str, object]:

@@ -21,9 +21,11 @@ from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.block import Block
 from rfstudio.core.fields.projective import ProjectiveField
 from rfstudio.core.fields.tiles import TilePlan, tile_plan
+from rfstudio.core.network.physical import extent_text
+from rfstudio.core.network.sample_words import Units
 from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight
-from rfstudio.widgets.canvas.words import DASHED, RED, extent
+from rfstudio.widgets.canvas.words import DASHED, RED, extent, sized
 
 _AFTER = 120
 """Milliseconds without an edit after which tiles are worked out."""
@@ -403,14 +405,19 @@ class BlockMode(CanvasMode):
             return f"{who} read nothing of the input."
         words = [who]
         if found.theoretical_region is not None:
-            words.append(f"need the {RED}, {extent(found.theoretical_region)}&nbsp;px.")
+            analysis = self.layer.analysis
+            size = sized(found.theoretical_region, analysis.axes, analysis.units)
+            words.append(f"need the {RED}, {size}.")
         else:
             words.append("need no one rectangle.")
         if any(x is None for x in found.context):
             words.append("No margin around them can be given along every axis: they have no jump.")
         else:
             margins = list(dict.fromkeys(f"{x[0]} + {x[1]}" for x in found.context if x))
-            words.append(f"That is {' × '.join(margins)}&nbsp;px before and after their own cells.")
+            word = self.layer.analysis.units.short
+            words.append(
+                f"That is {' × '.join(margins)}&nbsp;{word} before and after their own cells."
+            )
         if found.visible_region is None:
             words.append("Only padding reaches them.")
         elif found.visible_region != found.theoretical_region:
@@ -539,8 +546,11 @@ class TilesMode(CanvasMode):
         periods = list(dict.fromkeys(map(str, plan.period)))
         size = "×".join(map(str, plan.tile))
         margins = " × ".join(overlaps)
+        axes, units = self.layer.analysis.axes, self.layer.analysis.units
+        physical = extent_text(axes, plan.tile)
+        size = f"<b>{size}</b>&nbsp;{units.short}" + (f" = {escape(physical)}" if physical else "")
         how = (
-            f"{len(plan.plan):,} tiles of <b>{size}</b>&nbsp;px, {_strides(plan)}, an overlap of "
+            f"{len(plan.plan):,} tiles of {size}, {_strides(plan, units)}, an overlap of "
             f"<b>{margins}</b> before and after (shaded), from multiples of "
             f"{' × '.join(periods)}."
         )
@@ -554,8 +564,8 @@ class TilesMode(CanvasMode):
         words = [how, same, tile_text]
         if len(plan.plan) == 1:
             words[0] = (
-                f"One tile: the image is smaller than two with their overlap of "
-                f"<b>{margins}</b>&nbsp;px before and after."
+                f"One tile: the {units.whole} is smaller than two with their overlap of "
+                f"<b>{margins}</b>&nbsp;{units.short} before and after."
             )
         return " ".join(words)
 
@@ -583,14 +593,14 @@ def _plan_for(analysis: Analysis, layer: str, periods: int) -> TilePlan:
         return tile_plan(analysis.graph, analysis.local, index, tile=whole, with_plan=True)
 
 
-def _strides(plan: TilePlan) -> str:
+def _strides(plan: TilePlan, units: Units) -> str:
     """Return how far tiles are apart along each axis, in words."""
     texts = []
     for axis in range(len(plan.period)):
         starts = sorted({x.read[axis][0] for x in plan.plan})
         texts.append(str(starts[1] - starts[0]) if len(starts) > 1 else "–")
     texts = list(dict.fromkeys(texts))
-    return "in one row" if texts == ["–"] else f"every {' × '.join(texts)}&nbsp;px"
+    return "in one row" if texts == ["–"] else f"every {' × '.join(texts)}&nbsp;{units.short}"
 
 
 def pixel_at(position: Sequence[float]) -> tuple[int, ...]:

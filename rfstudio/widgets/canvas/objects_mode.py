@@ -16,6 +16,7 @@ from rfstudio.core.advice.covers import Firsts, first_covering
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.canvas.modes import CanvasMode, pixel_at
 from rfstudio.widgets.canvas.scene import Scene
+from rfstudio.widgets.canvas.words import sized
 
 
 class ObjectsMode(CanvasMode):
@@ -77,7 +78,8 @@ class ObjectsMode(CanvasMode):
         sizes = [tuple(b - a + 1 for a, b in x) for x in boxes]
         longest = max(map(max, sizes))
         count = "1 box" if len(boxes) == 1 else f"{len(boxes)} boxes"
-        largest = "×".join(map(str, max(sizes, key=max)))
+        largest = max(boxes, key=lambda box: max(b - a for a, b in box))
+        size = sized(largest, self._analysis.axes, self._analysis.units)
         one, two, three = self._covering(longest)
         if one is None:
             seen = "no layer sees it whole"
@@ -86,7 +88,7 @@ class ObjectsMode(CanvasMode):
             for times, layer in (("twice", two), ("three times", three)):
                 if layer is not None:
                     seen += f", {times} its size from <b>{escape(short_name(layer))}</b>"
-        return f"{count}, the longest of {largest}&nbsp;px: {seen}. Measure › Advise… says more."
+        return f"{count}, the longest of {size}: {seen}. Measure › Advise… says more."
 
     def _covering(self, size: int) -> Firsts:
         if self._firsts is None or self._firsts[:2] != (self._analysis, size):

@@ -26,7 +26,7 @@ def extent(region: Sequence[Interval]) -> str:
     return "×".join(str(b - a + 1) for a, b in region)
 
 
-def _sized(region: Sequence[Interval], axes: Sequence[Axis], units: Units) -> str:
+def sized(region: Sequence[Interval], axes: Sequence[Axis], units: Units) -> str:
     """Return the size of a region in samples and in the units of the axes, as rich text."""
     text = sized_text(extent(region), axes, [b - a + 1 for a, b in region])
     return escape(units.said(text)).replace(" ", "&nbsp;")
@@ -52,11 +52,11 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     region, visible = view.theoretical_region, view.visible_region
     units = sight.layer.analysis.units
     is_global = all(sight.layer.analysis[sight.layer.layer].is_global)
-    what = "whole input" if is_global else f"{RED}, {_sized(region, view.axes, units)}"
+    what = "whole input" if is_global else f"{RED}, {sized(region, view.axes, units)}"
     near = view.local_region
     if near is not None and near != region:
         through = escape(short_name(sight.layer.analysis[sight.layer.layer].context[-1]))
-        what += f" through <b>{through}</b>; locally {_PURPLE}, {_sized(near, view.axes, units)}"
+        what += f" through <b>{through}</b>; locally {_PURPLE}, {sized(near, view.axes, units)}"
     words = [f"{who} can see the {what}."]
     if visible is not None:
         read = "" if not sight.has_holes else f": {_percent(1 - view.gridding)} of it, the dots"

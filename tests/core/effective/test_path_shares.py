@@ -90,3 +90,19 @@ def test_that_upsampled_branches_have_fractions_of_a_jump() -> None:
     graph = rfstudio.analyze(network).graph
     (group,) = paths_of(graph, 2, (5,)).fields[0]
     assert group.value == Fraction(5, 2)
+
+
+def test_that_lengths_of_paths_to_each_layer_are_those_of_a_list() -> None:
+    for seed in range(12):
+        architecture, graph = random_network(seed + 9300, axes=1, layers=6)
+        for layer in analyze(architecture).layers:
+            listed = [sum(counts(node) for node, _ in x) for x in paths(graph, layer.index)]
+            found = layer.path_lengths
+            if not listed:
+                assert found is None, seed
+                continue
+            assert found is not None
+            mean = sum(listed) / len(listed)
+            assert found[:2] == (len(listed), min(listed)), seed
+            assert found.mean == pytest.approx(mean), seed
+            assert found.greatest == max(listed), seed
