@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
@@ -17,10 +17,14 @@ from rfstudio.app.wording.texts import (
     steps_text,
 )
 from rfstudio.core.fields.analysis import LayerAnalysis
+from rfstudio.core.fields.field import AxisField
 from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
 from rfstudio.widgets.stack.rows import Row
 
 _KEPT = 4000
+
+_Fields: TypeAlias = tuple[AxisField, ...]
+_Texts: TypeAlias = tuple[str, str, str]
 
 
 class Cells(NamedTuple):
@@ -69,7 +73,8 @@ class RowTexts:
         self._known: dict[Row, Cells] = {}
         # An item that an edit does not change is the same object afterwards, and keeps its text.
         self._summaries: dict[int, tuple[Item, int, str]] = {}
-        self._numbers: dict[int, tuple[LayerAnalysis, tuple[str, str, str]]] = {}
+        # Only what the texts depend on: a layer would keep its whole analysis alive.
+        self._numbers: dict[int, tuple[_Fields, _Fields, tuple[int, ...], _Texts]] = {}
 
     def clear(self) -> None:
         """Forget all texts, since something has changed."""
@@ -131,22 +136,17 @@ class RowTexts:
             known = self._summaries[id(item)] = (item, axes, item_text(item, axes))
         return known[2]
 
-    def _numbers_of(self, layer: LayerAnalysis) -> tuple[str, str, str]:
+    def _numbers_of(self, layer: LayerAnalysis) -> _Texts:
         """Return the texts of the columns after the first."""
-        key = id(layer.local_fields)
-        known = self._numbers.get(key)
-        if (
-            known is None
-            or known[0].fields is not layer.fields
-            or known[0].local_fields is not layer.local_fields
-            or known[0].output_size != layer.output_size
-        ):
+        fields, near, size = layer.fields, layer.local_fields, layer.output_size
+        known = self._numbers.get(id(near))
+        if known is None or known[0] is not fields or known[1] is not near or known[2] != size:
             field = _square(field_text(layer))
             if any(layer.is_global) and layer.local is not None:
                 field = f"all/{_square(local_text(layer))}"
-            texts = (sizes_text(layer.output_size), field, steps_text(layer.jump))
-            known = self._numbers[key] = (layer, texts)
-        return known[1]
+            texts = (sizes_text(size), field, steps_text(layer.jump))
+            known = self._numbers[id(near)] = (fields, near, size, texts)
+        return known[3]
 
     def _analysis_of(self, location: Location) -> LayerAnalysis | None:
         """Return the analysis of an item's output, in the same turn of repeats as the choice."""

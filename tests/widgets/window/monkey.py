@@ -6,12 +6,15 @@ long the slowest actions took.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -29,6 +32,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSpinBox
 
 from rfstudio.app.editing.new_items import kinds
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeRunner, result_of
@@ -78,6 +82,12 @@ _MODIFIERS = (
 
 Action = Callable[[], object]
 
+MOST_ANALYSES = 40
+"""Analyses that may be alive at the same time: those of views, pins and caches."""
+
+STEADY = 80
+"""MiB by which the memory may grow over 1,000 actions once the caches are full."""
+
 
 def turn_event_loop() -> None:
     """Let Qt deliver what it has posted, paint, and fire timers that are due."""
@@ -104,6 +114,7 @@ class Monkey:
         self.done: list[str] = []
         self.slow: list[tuple[float, str]] = []
         self.start: Architecture = window.studio.document.architecture
+        self._analyses = sum(isinstance(x, Analysis) for x in gc.get_objects())
         common: dict[str, Action] = {
             "tree": self._key_in_tree,
             "canvas key": self._key_on_canvas,
@@ -163,6 +174,12 @@ class Monkey:
         assert len(chosen.unit) == len(node.size)
         assert all(0 <= u < max(n, 1) for u, n in zip(chosen.unit, node.size, strict=True))
         assert not [x for x in self._open_dialogs() if x.isModal()]
+
+    def check_memory(self) -> None:
+        """Check that what the edits have left behind is dropped, but for the last few."""
+        gc.collect()
+        analyses = sum(isinstance(x, Analysis) for x in gc.get_objects())
+        assert analyses <= self._analyses + MOST_ANALYSES, f"{analyses} analyses are alive"
 
     def open_preset(self, name: str) -> None:
         """Open another network; what can be undone begins with it."""
@@ -298,6 +315,20 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
+def _memory_in_use(monkey: Monkey, wrong: list[str]) -> int:
+    """Return the resident memory in MiB, without what is free but not given back.
+
+    What is alive for no reason is noted as wrong.
+    """
+    try:
+        monkey.check_memory()
+    except AssertionError as error:
+        wrong.append(str(error))
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return int(Path("/proc/self/statm").read_text().split()[1]) // 256
+
+
 def main(seed: int, actions: int) -> int:
     """Run many actions; return how many went wrong."""
     from rfstudio.app.files.presets import preset_families
@@ -342,9 +373,11 @@ def main(seed: int, actions: int) -> int:
             wrong.append(traceback.format_exc())
         if len(wrong) > count:
             _say(f"--- seed {seed}, action {number}: {monkey.done[-4:]}\n{wrong[-1]}")
-        if number % 500 == 0:
-            memory.append(int(Path("/proc/self/statm").read_text().split()[1]) // 256)
-            _say(f"{number}: {memory[-1]} MiB, {len(wrong)} wrong")
+        if number % 500 == 499:
+            memory.append(_memory_in_use(monkey, wrong))
+            _say(f"{number + 1}: {memory[-1]} MiB, {len(wrong)} wrong")
+    if any(b - a > STEADY for a, b in zip(memory[1:], memory[3:], strict=False)):
+        wrong.append(f"the memory is not steady: {memory}")
     slowest = sorted(monkey.slow, reverse=True)[:8]
     _say("slowest: " + ", ".join(f"{name} {took:.2f} s" for took, name in slowest))
     _say(f"seed {seed}: {actions} actions, {len(wrong)} wrong, memory in MiB {memory}")

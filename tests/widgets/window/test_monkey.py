@@ -20,6 +20,7 @@ def _run(open_window: Callable, seed: int, actions: int) -> None:
             error.add_note(f"seed {seed}, action {number}: {monkey.done[-5:]}")
             raise
     monkey._undo_all()
+    monkey.check_memory()
 
 
 def test_that_random_actions_end_well(open_window: Callable) -> None:
