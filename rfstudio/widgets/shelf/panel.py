@@ -132,6 +132,13 @@ class ShelfPanel(QWidget):
                 self.tree.addTopLevelItem(row)
                 if shelved is chosen:
                     self.tree.setCurrentItem(row)
+            if chosen not in self._listed and self._listed:
+                # So that the buttons say what they are for before a row is clicked.
+                shown = self._session.shown
+                at = self._listed.index(shown) if shown in self._listed else -1
+                best = self.tree.topLevelItem(at % len(self._listed))
+                assert best is not None
+                self.tree.setCurrentItem(best)
         has_any = bool(self._listed)
         self.tree.setVisible(has_any)
         self.empty.setVisible(not has_any)

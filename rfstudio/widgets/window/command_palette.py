@@ -22,7 +22,15 @@ from rfstudio.widgets.window.destinations import Destination, commands_of, match
 _MOST = 300
 """Most lines of the list; nobody reads more, and each costs time at every key."""
 
-_SIGNS = {"layer": "Layer", "command": "Do", "switch": "View", "add": "Add", "preset": "Open"}
+_SIGNS = {
+    "layer": "Layer",
+    "panel": "Show",
+    "command": "Do",
+    "field": "Set",
+    "switch": "View",
+    "add": "Add",
+    "preset": "Open",
+}
 
 _NUMBER = Qt.ItemDataRole.UserRole
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, cast
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QMenuBar
+from PySide6.QtWidgets import QMenu, QMenuBar, QTabWidget, QWidget
 
 from rfstudio.app.editing.new_items import kinds
 from rfstudio.app.files.presets import preset_families, preset_sentence
 from rfstudio.app.studio import Studio
+from rfstudio.widgets.inspector.fold import Fold
 
 
 class Destination(NamedTuple):
@@ -20,7 +22,7 @@ class Destination(NamedTuple):
     Attributes
     ----------
     kind
-        "layer", "command", "switch", "add" or "preset".
+        One of `KINDS`.
     text
         What it is called.
     detail
@@ -38,8 +40,44 @@ class Destination(NamedTuple):
     go: Callable[[], object]
 
 
-KINDS = ("layer", "command", "switch", "add", "preset")
+KINDS = ("layer", "panel", "command", "field", "switch", "add", "preset")
 """All kinds, in the order of the list."""
+
+
+_ALSO = {
+    "Dark": "dark mode theme night",
+    "Light": "light mode theme day",
+    "Like the system": "theme mode",
+    "Copy picture": "screenshot clipboard",
+    "Keys": "keyboard shortcuts hotkeys",
+    "Documentation": "glossary manual tutorial formulas help questions",
+    "Open model": "onnx torch pt2 import",
+    "Undo": "history back",
+    "Redo": "history forward",
+    "Cancel": "stop measuring",
+    "Pin this unit": "compare with",
+    "Pin the network before my edit": "compare with",
+    "Lessons": "tour learn",
+    "Fit the field": "zoom whole 0",
+    "Image": "photo picture audio signal wav",
+    "Fields relative to this layer": "reference relative origin",
+    "Fields relative to the input": "reference relative origin",
+}
+"""What people type for some commands, or for what is in their menus, by their names."""
+
+_PANELS = {
+    "Table": "all layers list parameters macs sort",
+    "Growth": "chart depth compare networks effective sizes",
+    "Profile": "section gaussian sigma curve chart",
+    "Graph": "diagram dag network energy branches skips",
+    "Measure": "options seed samples estimator weights torch run",
+    "Results": "shelf measurements history",
+    "Numbers": "metrics of the effective field sigma area ratio",
+    "Compare": "pins difference table before after",
+    "Problems": "warnings remarks notes diagnostics errors",
+    "Lesson": "learn exercise tour",
+}
+"""What the panels hold, by their titles."""
 
 
 def matching(destinations: list[Destination], words: str) -> list[Destination]:
@@ -67,7 +105,7 @@ def matching(destinations: list[Destination], words: str) -> list[Destination]:
 
 
 def commands_of(bar: QMenuBar) -> list[Destination]:
-    """Return all enabled actions of the menus, but for those that list presets."""
+    """Return all actions of the menus, those that are not possible now as such."""
     return [x for action in bar.actions() for x in _commands(action, "")]
 
 
@@ -79,11 +117,12 @@ def _commands(action: QAction, above: str) -> Iterator[Destination]:
         menu.aboutToShow.emit()  # menus that are filled when they open
         for inner in menu.actions():
             yield from _commands(inner, f"{above}{text} › ")
-    elif text and action.isEnabled():
+    elif text and not action.isSeparator():
         title = f"{above}{text}"
-        keys = action.shortcut().toString()
-        words = f"{title} {action.toolTip()}".lower()
-        yield Destination("command", title, keys, words, action.trigger)
+        detail = action.shortcut().toString() if action.isEnabled() else "not possible now"
+        also = " ".join(_ALSO.get(part, "") for part in (text, *above.split(" › ")))
+        words = f"{title} {action.toolTip()} {also}".lower()
+        yield Destination("command", title, detail, words, action.trigger)
 
 
 def switches_of(actions: list[QAction]) -> list[Destination]:
@@ -98,6 +137,61 @@ def switches_of(actions: list[QAction]) -> list[Destination]:
         )
         for x in actions
         if x.isEnabled()
+    ]
+
+
+def panels_of(tabs: QTabWidget, show: Callable[[QWidget], object]) -> list[Destination]:
+    """Return the panels in tabs, also by what is in them."""
+    found = []
+    for number in range(tabs.count()):
+        panel, title = tabs.widget(number), tabs.tabText(number)
+        assert panel is not None
+        holds = _PANELS.get(title, "")
+        words = f"{title} panel tab show {holds}".lower()
+        found.append(Destination("panel", title, holds, words, partial(show, panel)))
+    return found
+
+
+def fields_of(form: QWidget, owner: str, edit: Callable[[QWidget], object]) -> list[Destination]:
+    """Return what can be set in a form, by the names that are read out.
+
+    Parameters
+    ----------
+    form
+        Holds the fields.
+    owner
+        Whose they are: "conv1", or "the measurement".
+    edit
+        Brings a field into view and into the focus.
+    """
+    found = []
+    for field in form.findChildren(QWidget):
+        name = field.accessibleName()
+        can_be_set = field.focusPolicy() & Qt.FocusPolicy.TabFocus and field.isEnabled()
+        if name and can_be_set and not field.isHidden():
+            title = f"{name} of {owner}"
+            words = f"set edit change {title} {field.toolTip()}".lower()
+            found.append(Destination("field", title, "", words, partial(edit, field)))
+    return found
+
+
+def folds_of(inspector: QWidget, uncover: Callable[[QWidget], object]) -> list[Destination]:
+    """Return the parts of the inspector that can be opened."""
+
+    def show(fold: Fold) -> None:
+        uncover(fold)
+        fold.button.setChecked(True)
+        fold.button.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    return [
+        Destination(
+            "panel",
+            fold.button.text(),
+            "in the inspector",
+            f"{fold.button.text()} {fold.button.toolTip()}".lower(),
+            partial(show, fold),
+        )
+        for fold in inspector.findChildren(Fold)
     ]
 
 

@@ -52,7 +52,10 @@ from rfstudio.widgets.window.command_palette import CommandPalette
 from rfstudio.widgets.window.destinations import (
     Destination,
     additions,
+    fields_of,
+    folds_of,
     layers_of,
+    panels_of,
     presets_of,
     switches_of,
 )
@@ -65,11 +68,22 @@ from rfstudio.widgets.window.status import Status
 from rfstudio.widgets.window.window_actions import WindowActions
 
 _LINES = 14
+"""Least height of the bottom panel once it is unfolded, in lines of text."""
+
+_FEW_LINES = 8
 """Least height of the bottom panel at the first start, in lines of text."""
+
+_SIDES = 280, 252
+"""Widths of the panels at the sides at the first start, in points: names, two numbers and the form
+are whole, and the canvas has the largest part of a window of 1440×900."""
 
 _ROOMY = QSize(1360, 800)
 """Least size of the window, in points, in which all panels are open side by side at the first
 start: in a smaller one, as of a screen of 1920×1080 at a scale of 150 %, they share places."""
+
+_ROOMY_HEIGHT = 800
+"""Height of the rest of the window from which on the bottom panel is higher than least at the first
+start."""
 
 _FRAME = QSize(16, 48)
 """Points that the frame and the title of a window may take; Qt knows them only once it is shown."""
@@ -146,7 +160,8 @@ class MainWindow(QMainWindow):
         )
         focus.append(self.canvas.go_to_unit)
         modes = list(self.canvas.mode_button.actions_by_key.values())
-        views = [*(x.toggleViewAction() for x in docks), _separator(self), *modes]
+        fit = self.canvas.fit_field
+        views = [*(x.toggleViewAction() for x in docks), _separator(self), *modes, fit]
         self.actions_.fill_menu_bar(self.menuBar(), views, focus)
         self.palette_ = CommandPalette(self, self._destinations)
         IconTinter(self)
@@ -225,7 +240,7 @@ class MainWindow(QMainWindow):
         self.tabs.unfolded.connect(partial(self._raise_details, dock))
 
     def _raise_details(self, dock: QDockWidget) -> None:
-        """Give the panel at the bottom its height."""
+        """Give the panel at the bottom the height that its contents need."""
         low = max(self.height() // 4, _LINES * self.fontMetrics().lineSpacing())
         self.resizeDocks([dock], [low], Qt.Orientation.Vertical)
 
@@ -273,9 +288,10 @@ class MainWindow(QMainWindow):
                 self.tabs.fold()
                 self.resizeDocks(docks[:1], [max(width // 4, 280)], Qt.Orientation.Horizontal)
                 return
-            sides = [min(400, 27 * width // 100), min(330, width // 4)]
-            self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
-            self._raise_details(docks[2])
+            self.resizeDocks(docks[:2], list(_SIDES), Qt.Orientation.Horizontal)
+            line = self.fontMetrics().lineSpacing()
+            low = min(max(self.height() - _ROOMY_HEIGHT, _FEW_LINES * line), _LINES * line)
+            self.resizeDocks(docks[2:], [low], Qt.Orientation.Vertical)
 
     def _connect(self) -> None:
         studio, status = self.studio, self.status
@@ -338,10 +354,35 @@ class MainWindow(QMainWindow):
         """Return what "Go to anything" finds beside the commands of the menus."""
         return [
             *layers_of(self.studio),
+            *panels_of(self.tabs, self._show_panel),
+            *fields_of(self.inspector.form, self._chosen_name(), self._edit_field),
+            *self._options(),
+            *folds_of(self.inspector, self._uncover),
             *switches_of(list(self.canvas.switches.actions_by_key.values())),
             *additions(self.stack.add),
             *presets_of(self.files.open_preset),
         ]
+
+    def _chosen_name(self) -> str:
+        return "the input" if self.studio.selection.item is None else self.studio.selection.layer
+
+    def _options(self) -> list[Destination]:
+        """Return the options of a measurement, if there is a worker to measure."""
+        if self.studio.erf_session is None:
+            return []
+        return fields_of(self.measure_panel.form, "the measurement", self._edit_field)
+
+    def _show_panel(self, panel: QWidget) -> None:
+        self._uncover(self.tabs)
+        self.tabs.setCurrentWidget(panel)
+        panel.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _edit_field(self, field: QWidget) -> None:
+        """Bring a field of the inspector or of the measurement into view, and into the focus."""
+        if self.tabs.isAncestorOf(field):
+            self._show_panel(self.measure_panel)
+        self._uncover(field)
+        field.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def show_advice(self) -> None:
         """Open the dialog for advice, or bring it to the front."""

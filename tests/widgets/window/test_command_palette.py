@@ -97,6 +97,63 @@ def test_that_go_to_anything_adds_by_other_names_opens_presets_and_switches(
     assert not palette.isVisible()
 
 
+# What a user types, and what must be among the first three.
+TYPED = {
+    "growth": "Growth",
+    "section": "Profile",
+    "graph": "Graph",
+    "metrics": "Numbers",
+    "warnings": "Problems",
+    "dark mode": "Dark",
+    "undo": "Undo",
+    "screenshot": "Copy picture",
+    "shortcuts": "Keys",
+    "glossary": "Documentation",
+    "onnx": "Open model",
+    "kernel size": "kernel size of head",
+    "closed form": "Closed form",
+    "zoom": "Fit the field",
+    "reference": "Fields",
+    "advise": "Advise",
+    "tiles": "Tiles",
+    "atrous": "Add conv",
+    "theoretical": "Theoretical",
+    "vgg16": "vgg16",
+}
+
+
+def test_that_go_to_anything_finds_what_the_window_shows(window: MainWindow) -> None:
+    window.studio.selection.select_layer("head")
+    palette = window.palette_
+    palette.go_to_anything()
+    for words, wanted in TYPED.items():
+        palette.search.setText(words)
+        assert any(wanted in x for x in palette.texts()[:3]), (words, palette.texts()[:5])
+    palette.hide()
+
+
+def test_that_go_to_anything_shows_panels_and_moves_into_fields(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    palette = window.palette_
+
+    def go(words: str) -> None:
+        palette.go_to_anything()
+        palette.search.setText(words)
+        qtbot.keyClick(palette.search, Qt.Key.Key_Return)
+
+    window.studio.selection.select_layer("head")
+    window.tabs.fold()
+    go("growth")
+    assert window.growth.isVisible()
+    go("closed form")
+    assert window.inspector.closed_form.block.isVisible()
+    go("kernel size")
+    focus = window.focusWidget()
+    assert focus is not None
+    assert window.inspector.form.isAncestorOf(focus)
+
+
 def test_that_the_sentences_of_presets_are_those_of_their_files() -> None:
     for name in ("vgg16", "wavenet"):
         network = read_preset(name)

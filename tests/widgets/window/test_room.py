@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.presets import read_preset
@@ -15,6 +15,7 @@ from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.texts import short_name
 from rfstudio.core.network.architecture import Architecture, Residual
+from rfstudio.widgets.parts.theme import apply_scheme
 from tests.widgets.conftest import conv
 
 LONG = "a_name_that_nobody_should_give_a_layer_but_somebody_will_do_so_"
@@ -141,6 +142,18 @@ def test_that_the_canvas_has_half_of_a_small_window(
     assert window.tabs.isVisible()  # its titles, so that it is seen that there is more
     assert not window.table.isVisible()
     assert window.size().toTuple() == size
+
+
+def test_that_the_picture_is_the_largest_part_of_a_large_window(
+    open_window: Callable, qapp: QApplication
+) -> None:
+    apply_scheme(qapp, "light")  # the program's own style, which needs less room than others
+    window = open_window(read_preset("vgg16"))
+    share = window.canvas.width() * window.canvas.height() / (1440 * 900)
+    assert share > 0.45
+    assert window.table.isVisible()
+    assert window.stack.isVisible()
+    assert window.inspector.isVisible()
 
 
 @pytest.mark.slow
