@@ -14,9 +14,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from rfstudio.core import ops
@@ -222,6 +220,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         return _read_exported(path)
     scan(path, kind)
     if kind == "safetensors":
+        # Here, so that random weights are measured where it is not installed.
+        import safetensors.torch  # noqa: PLC0415
+        from safetensors import SafetensorError  # noqa: PLC0415
+
         try:
             state = safetensors.torch.load_file(path)
             # The file does not have the order of the layers; sorting by numbers puts 10 after 9.
