@@ -50,7 +50,12 @@ that of a ResNet-50 on the CPU alone is 1e-4, of single pixels up to 4e-2 of the
 
 
 def _request(**options: Any) -> ErfRequest:
-    given: dict[str, Any] = {"architecture": _NETWORK, "layer": "l6", "samples": 12, "device": DEVICE}
+    given: dict[str, Any] = {
+        "architecture": _NETWORK,
+        "layer": "l6",
+        "samples": 12,
+        "device": DEVICE,
+    }
     return ErfRequest(**(given | options))
 
 
