@@ -35,7 +35,7 @@ class ErfOptions:
     folder: Path | None = None
     weights: str = "random"
     seed: int = 0
-    images_per_weights: int = 4
+    images_per_weights: int = 8
     batch_norm: BatchNormMode = "warmed"
     samples: int = 32
     dtype: Literal["float32", "float64"] = "float32"

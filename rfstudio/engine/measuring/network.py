@@ -14,6 +14,7 @@ from rfstudio.engine.module.folding import fold_norms, order_for_speed, part_nor
 from rfstudio.engine.module.initial import draw_weights, level_weights
 from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
+from rfstudio.engine.module.warming import QuickWarming
 from rfstudio.engine.requests.request import BatchNormMode, ErfRequest
 from rfstudio.engine.weights.own_weights import take_own_weights
 from rfstudio.engine.weights.reading import load_weights
@@ -156,6 +157,7 @@ class Network:
         self._group = -1
         self._states: dict[int, dict[str, Tensor]] = {}
         self._bytes_of_tapes = 0
+        self._quick: QuickWarming | None = None
         if not given:
             self._set_fixed()
         if request.batch_norm == "train":
@@ -204,7 +206,7 @@ class Network:
                     x.data = x.data.clone()
             part_norms(self.module)
             draw_weights(self.module.layers(), self._request.seed, group)
-            self._warm()
+            self._warm(group)
             fold_norms(self.module)
             if len(self._states) < _GROUPS and has_room(self._state_bytes()):
                 self._states[group] = {name: x.data for name, x in self._tensors().items()}
@@ -235,6 +237,17 @@ class Network:
                     self.module, path, request.seed, request.batch_norm, self.images
                 )
 
-    def _warm(self) -> None:
-        if self._request.batch_norm == "warmed":
+    def _warm(self, group: int | None = None) -> None:
+        """Take the statistics of batch norms; of a group of samples, with few values."""
+        if self._request.batch_norm != "warmed":
+            return
+        if group is None or len(self.images):
             self.module.warm(self.images.for_warming())
+            return
+        if self._quick is None:
+            self._quick = QuickWarming(
+                self.module, self.images.size, self._request.images_per_weights
+            )
+        if self._quick.count:
+            size, count = self._quick.size, self._quick.count
+            self._quick.run(self.images.noise_for_warming(group, count, size))

@@ -107,6 +107,11 @@ class Images:
         """Return a few images for the statistics of batch norm, different from the samples."""
         return self.batch(range(WARMING_IMAGES), Stream.WARMING)
 
+    def noise_for_warming(self, group: int, count: int, size: tuple[int, ...]) -> Tensor:
+        """Return noise for the statistics of one draw of weights, (count, C, *size)."""
+        draws = [generator(self._seed, Stream.WARMING, group * count + i) for i in range(count)]
+        return torch.stack([normal(x, (self._channels, *size)) for x in draws])
+
     def _one(self, index: int, stream: Stream) -> Tensor:
         if len(self._images) == 0:
             return normal(generator(self._seed, stream, index), (self._channels, *self.size))

@@ -97,7 +97,7 @@ class ErfRequest:
     images: Sequence[NDArray[np.uint8]] = ()
     weights: str = "random"
     seed: int = 0
-    images_per_weights: int = 4
+    images_per_weights: int = 8
     batch_norm: BatchNormMode = "warmed"
     samples: int | None = None
     dtype: Literal["float32", "float64"] = "float32"
