@@ -18,6 +18,7 @@ from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.canvas.composer import SceneComposer, field_of, surroundings
+from rfstudio.widgets.canvas.difference import ShownDifference, difference_to
 from rfstudio.widgets.canvas.map_inset import MapInset
 from rfstudio.widgets.canvas.modes import BlockMode, CanvasMode, ModeButton, PixelMode, TilesMode
 from rfstudio.widgets.canvas.objects_mode import ObjectsMode
@@ -94,6 +95,7 @@ class Canvas(Column):
         self._mode: CanvasMode | None = None
         self._good: Scene | None = None
         self._broken = ""
+        self._difference: ShownDifference | None = None
         self._boxes = boxes or ObjectBoxes(self)
         self._build(settings or Settings())
         session.analysis_changed.connect(self._follow)
@@ -114,6 +116,11 @@ class Canvas(Column):
     def effective_field(self) -> EffectiveField | None:
         """The effective field that is drawn; None while there is none or it is switched off."""
         return self._erf
+
+    @property
+    def difference(self) -> ShownDifference | None:
+        """The difference from a pin that is drawn, or why there is none; None: it is not wanted."""
+        return self._difference
 
     def show_pins(self, pins: Pins) -> None:
         """Draw the frames of pins as well, and follow them."""
@@ -185,6 +192,7 @@ class Canvas(Column):
         self.fit_field.setToolTip("Bring what the unit sees into view, as large as possible (F)")
         self.fit_field.triggered.connect(self.view.fit_field)
         self.addAction(self.fit_field)
+        self._make_difference()
         self.setFocusProxy(self.view)
         self.setAccessibleName("Canvas: what the unit sees")
         self.addActions(list(self.switches.actions_by_key.values()))
@@ -202,6 +210,15 @@ class Canvas(Column):
         self.view.jumped.connect(self._jump)
         self.view.menu_wanted.connect(self._show_menu)
         self.view.scale_changed.connect(self._follow_zoom)
+
+    def _make_difference(self) -> None:
+        self.minus_pin = QAction("Pin A minus this unit", self)
+        self.minus_pin.setCheckable(True)
+        self.minus_pin.setToolTip(
+            "The effective field of the first pin minus that of the chosen unit, both divided by "
+            "their sums: blue where the pin has more, orange where it has less"
+        )
+        self.minus_pin.toggled.connect(self._refresh)
 
     # --- drawing --------------------------------------------------------------------------------
 
@@ -222,7 +239,8 @@ class Canvas(Column):
             item, composer = self.view.item, self._composer
             shade = composer.shade(self._sight, self._slice, self._erf)
             contour = composer.contour(self._sight, self._slice, self._erf)
-            item.show_scene(item.scene_shown.with_erf(shade, contour))
+            scene = item.scene_shown.with_erf(shade, contour)
+            item.show_scene(self._with_difference(scene, self._sight))
             self._tell(self._sight)
             self._tell_pointer()
 
@@ -287,7 +305,21 @@ class Canvas(Column):
     def _scene(self, sight: Sight) -> Scene:
         if self._mode is not None:
             return self._mode.scene(self._composer.plain(sight.layer.plane))
-        return self._composer.scene(sight, self._slice, self._erf, has_room=self._has_room())
+        scene = self._composer.scene(sight, self._slice, self._erf, has_room=self._has_room())
+        return self._with_difference(scene, sight)
+
+    def _with_difference(self, scene: Scene, sight: Sight) -> Scene:
+        """Return a scene that shades what the first pin has more and less, if that is wanted."""
+        self._difference = None
+        if not self.minus_pin.isChecked() or not self.switches.is_on("erf") or sight.trouble:
+            return scene
+        if self._erf is None and self._erf_view.shown.is_late:
+            return scene  # it is drawn as soon as the unit stops moving
+        self._difference = difference_to(self._composer.pins(), self._erf)
+        found = self._difference.found
+        if found is None:
+            return scene
+        return scene.with_erf(self._composer.shade_difference(sight, self._slice, found), None)
 
     def _field_to_draw(self) -> EffectiveField | None:
         """Return the field to shade; None while there is none or it is switched off."""
@@ -311,7 +343,7 @@ class Canvas(Column):
         shading = self.switches.shading.colours
         name = "" if self._erf is None else self._erf.name
         text = caption(sight, name, shading)
-        self.caption.setText(text)
+        self.caption.setText(text if self._difference is None else self._difference.caption)
         self.empty.setText(sight.trouble)
         self.empty.setVisible(bool(sight.trouble))
         view = sight.view
@@ -414,6 +446,7 @@ class Canvas(Column):
         menu.addActions(list(self.mode_button.actions_by_key.values()))
         menu.addSeparator()
         menu.addActions(list(self.switches.actions_by_key.values()))
+        menu.addAction(self.minus_pin)
         menu.popup(at)
 
     # --- slices of three axes -------------------------------------------------------------------

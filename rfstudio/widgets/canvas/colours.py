@@ -22,6 +22,9 @@ VISIBLE: Final = QColor("#111111")
 ERF: Final = QColor("#1252d9")
 """Shading of the effective receptive field."""
 
+LESS: Final = QColor("#d55e00")
+"""Orange where one field is below another; where it is above, the blue of fields is used."""
+
 SUPPORT: Final = QColor("#00a6a6")
 """Dots on the pixels that reach the unit."""
 

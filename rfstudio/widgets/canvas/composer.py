@@ -13,10 +13,18 @@ from PySide6.QtGui import QImage, QPainterPath
 from rfstudio.app.effective.pins import Pin
 from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.state.image_source import ImageSource
+from rfstudio.core.metrics.difference import FieldDifference
 from rfstudio.widgets.canvas.outline import outline_of
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Layered, Pinned, Scene
-from rfstudio.widgets.canvas.shading import dimmed, outline, photo, shaded, waveform
+from rfstudio.widgets.canvas.shading import (
+    dimmed,
+    outline,
+    photo,
+    shaded,
+    shaded_difference,
+    waveform,
+)
 from rfstudio.widgets.canvas.sight import Sight
 from rfstudio.widgets.canvas.switches import SwitchBar
 
@@ -148,6 +156,13 @@ class SceneComposer:
             wave = waveform(image) if plane.is_strip else None
             self._signal = None if wave is None else (wave, dimmed(wave))
         return self._photo
+
+    def shade_difference(self, sight: Sight, index: int, found: FieldDifference) -> Layered:
+        """Return the shading of a difference, which may be anywhere on the plane."""
+        values = found.map[index] if found.map.ndim == 3 else np.atleast_2d(found.map)
+        opacity = self._switches.shading.opacity
+        draw = partial(shaded_difference, opacity=opacity, largest=found.largest)
+        return Layered(values, draw, sight.layer.plane.rect, is_signed=True)
 
     def shade(self, sight: Sight, index: int, erf: EffectiveField | None) -> Layered | None:
         """Return the shading of an effective field."""

@@ -50,11 +50,14 @@ class Layered:
         Returns a map of any size as a picture.
     rect
         What the map covers.
+    is_signed
+        Whether values may be below zero.
     """
 
     values: NDArray[Any]
     draw: Callable[[NDArray[Any]], QImage]
     rect: QRectF
+    is_signed: bool = False
     _pictures: dict[tuple[int, int], QImage] = dataclass_field(default_factory=dict, repr=False)
 
     @property
@@ -65,7 +68,8 @@ class Layered:
     def at(self, across: float, down: float) -> tuple[QImage, QRectF]:
         """Return the picture to draw, and where.
 
-        Where several values share a point of the screen, the largest one is drawn; otherwise
+        Where several values share a point of the screen, the largest one is drawn (of signed ones
+        the farthest from zero); otherwise
         details that are one pixel wide, as in a field with holes or in a signal, would be lost.
 
         Parameters
@@ -88,7 +92,11 @@ class Layered:
             for axis, step in enumerate(key):
                 if step > 1 and values.shape[axis]:
                     starts = np.arange(0, values.shape[axis], step)
-                    values = np.maximum.reduceat(values, starts, axis=axis)
+                    largest = np.maximum.reduceat(values, starts, axis=axis)
+                    if self.is_signed:
+                        least = np.minimum.reduceat(values, starts, axis=axis)
+                        largest = np.where(largest >= -least, largest, least)
+                    values = largest
             self._pictures[key] = self.draw(values)
         return self._pictures[key]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage, QPainter, QPainterPath
 
-from rfstudio.widgets.canvas.colours import DIM, ERF
+from rfstudio.widgets.canvas.colours import DIM, ERF, LESS
 
 Scale = Literal["linear", "log"]
 
@@ -92,6 +92,36 @@ def shaded(
     top = float(values.max()) if peak is None and values.size else peak or 0.0
     table = _table(shading.colours, round(shading.opacity * 100))
     return _picture(table[levels(values, shading.scale, top)])
+
+
+def shaded_difference(values: NDArray[np.floating[Any]], opacity: float, largest: float) -> QImage:
+    """Return a difference as a picture to lay over the photo; clear where both are the same.
+
+    Parameters
+    ----------
+    values
+        (H, W) map of both signs.
+    opacity
+        Density at both ends of the scale, from 0 to 1.
+    largest
+        The absolute value at the ends: orange below zero, blue above.
+    """
+    if not largest > 0:
+        return _picture(np.zeros(values.shape, np.uint32))
+    steps = np.rint(np.clip(values / largest, -1, 1) * 127).astype(int) + 127
+    return _picture(_difference_table(round(opacity * 100))[steps])
+
+
+def difference_steps(steps: int) -> list[str]:
+    """Return colours from the lower end of a difference to the upper one, on white, as names."""
+    found = []
+    for share in np.linspace(-1, 1, steps):
+        end = np.array([LESS.red(), LESS.green(), LESS.blue()])
+        if share > 0:
+            end = np.array([ERF.red(), ERF.green(), ERF.blue()])
+        red, green, blue = np.rint(255 + abs(share) * (end - 255)).astype(int)
+        found.append(f"#{red:02x}{green:02x}{blue:02x}")
+    return found
 
 
 def marked(mask: NDArray[np.bool_], colour: int) -> QImage:
@@ -215,5 +245,18 @@ def _table(colours: str, percent: int) -> NDArray[np.uint32]:
     alpha = alpha * percent / 100
     red, green, blue = (np.rint(rgb * alpha[:, None])).astype(np.uint32).T
     opaque = np.rint(alpha * 255).astype(np.uint32)
+    table: NDArray[np.uint32] = (opaque << 24) | (red << 16) | (green << 8) | blue
+    return table
+
+
+@lru_cache(maxsize=8)
+def _difference_table(percent: int) -> NDArray[np.uint32]:
+    """Return 255 premultiplied colours, 0xAARRGGBB: orange, clear in the middle, blue."""
+    share = np.linspace(-1, 1, 255)[:, np.newaxis]
+    ends = [[x.red(), x.green(), x.blue()] for x in (LESS, ERF)]
+    alpha = np.abs(share) * percent / 100
+    premultiplied = np.where(share < 0, ends[0], ends[1]) * alpha
+    red, green, blue = np.rint(premultiplied).astype(np.uint32).T
+    opaque = np.rint(alpha[:, 0] * 255).astype(np.uint32)
     table: NDArray[np.uint32] = (opaque << 24) | (red << 16) | (green << 8) | blue
     return table

@@ -160,8 +160,9 @@ class MainWindow(QMainWindow):
         )
         focus.append(self.canvas.go_to_unit)
         modes = list(self.canvas.mode_button.actions_by_key.values())
-        fit = self.canvas.fit_field
-        views = [*(x.toggleViewAction() for x in docks), _separator(self), *modes, fit]
+        fit, minus = self.canvas.fit_field, self.canvas.minus_pin
+        docked = [x.toggleViewAction() for x in docks]
+        views = [*docked, _separator(self), *modes, fit, minus]
         self.actions_.fill_menu_bar(self.menuBar(), views, focus)
         self.palette_ = CommandPalette(self, self._destinations)
         IconTinter(self)
