@@ -14,7 +14,7 @@ from rfstudio.api.convergence import convergence_of
 from rfstudio.api.expected import expected_erf, path_counts
 from rfstudio.api.lessons import LESSONS
 from rfstudio.api.measured import MeasuredErf
-from rfstudio.api.measuring import COMPUTED, measure, own_module
+from rfstudio.api.measuring import COMPUTED, measure, with_own_weights
 from rfstudio.api.networks import Network, analyze, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -332,7 +332,8 @@ def _field(panel: Panel, estimator: str, options: dict[str, Any]) -> Erf:
             f"an estimator is one of {', '.join((*ESTIMATORS, *COMPUTED))}, not {estimator!r}"
         )
     request = _request(panel, estimator, options)
-    return measure(request, module=None if "weights" in options else own_module(request))
+    request, module = with_own_weights(request, is_chosen="weights" in options)
+    return measure(request, module=module)
 
 
 def _request(panel: Panel, estimator: str, options: dict[str, Any]) -> ErfRequest:

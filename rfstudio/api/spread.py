@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfstudio.api.measuring import own_module
+from rfstudio.api.measuring import with_own_weights
 from rfstudio.api.networks import Network, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.spread import FieldSpread
@@ -78,8 +78,8 @@ def erf_spread(
     architecture = load(network, input_size=options.get("input_size"))
     position = None if unit is None else whole(unit)
     request = ErfRequest(architecture=architecture, layer=layer, unit=position, **options)
-    if module is None and "weights" not in options:
-        module = own_module(request)
+    if module is None:
+        request, module = with_own_weights(request, is_chosen="weights" in options)
     photos = photo_set(Path(images), None if masks is None else Path(masks), box)
     return spread_of(request, photos, draws=draws, module=module)
 

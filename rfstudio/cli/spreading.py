@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from rfstudio.api.measuring import own_module
+from rfstudio.api.measuring import with_own_weights
 from rfstudio.api.spread import photo_set, spread_of
 from rfstudio.cli import terminal
 from rfstudio.cli.output import Output
@@ -73,7 +73,7 @@ def spread(
         device=arguments.device,
         **fine,
     )
-    module = own_module(request) if arguments.weights is None else None
+    request, module = with_own_weights(request, is_chosen=arguments.weights is not None)
     photos = photo_set(arguments.images, arguments.masks, arguments.box or ())
     start = time.perf_counter()
     draws = 8 if arguments.draws is None else arguments.draws

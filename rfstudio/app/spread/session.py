@@ -14,13 +14,13 @@ from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.jobs import PATIENCE, Job, JobRunner
 from rfstudio.app.spread.work import spread_work
 from rfstudio.app.state.analysis_session import AnalysisSession
-from rfstudio.app.state.image_source import shaped
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.spread import FieldSpread, ImageField, slices
 from rfstudio.engine.requests.request import BY_FILLING, ErfRequest
 from rfstudio.formats.images.images import read_image
+from rfstudio.formats.images.shaping import shaped
 from rfstudio.formats.tables.analysis_tables import Table
 from rfstudio.formats.tables.spread_tables import spread_sentences, spread_table
 

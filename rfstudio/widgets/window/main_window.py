@@ -369,7 +369,7 @@ class MainWindow(QMainWindow):
 
     def _options(self) -> list[Destination]:
         """Return the options of a measurement, if there is a worker to measure."""
-        if self.studio.erf_session is None:
+        if self.measure_panel is None:
             return []
         return fields_of(self.measure_panel.form, "the measurement", self._edit_field)
 
@@ -380,7 +380,7 @@ class MainWindow(QMainWindow):
 
     def _edit_field(self, field: QWidget) -> None:
         """Bring a field of the inspector or of the measurement into view, and into the focus."""
-        if self.tabs.isAncestorOf(field):
+        if self.measure_panel is not None and self.tabs.isAncestorOf(field):
             self._show_panel(self.measure_panel)
         self._uncover(field)
         field.setFocus(Qt.FocusReason.ShortcutFocusReason)

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.images.map_images import map_png, map_tiff
@@ -29,9 +30,11 @@ def test_that_a_tiff_has_the_numbers_and_a_page_for_each_slice() -> None:
     image = Image.open(io.BytesIO(map_tiff(FIELD, RECORD)))
     assert image.mode == "F"
     np.testing.assert_array_equal(np.asarray(image), FIELD.astype(np.float32))
+    assert isinstance(image, TiffImageFile)
     assert json.loads(image.tag_v2[270]) == RECORD
     volume = np.stack([FIELD, 2 * FIELD])
     pages = Image.open(io.BytesIO(map_tiff(volume, RECORD)))
+    assert isinstance(pages, TiffImageFile)
     assert pages.n_frames == 2
     pages.seek(1)
     np.testing.assert_array_equal(np.asarray(pages), volume[1].astype(np.float32))

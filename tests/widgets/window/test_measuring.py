@@ -82,7 +82,7 @@ def _follows_the_unit(window: MainWindow, qtbot: QtBot) -> None:
 
     session.erf_changed.connect(note)
     window.actions_.follow.trigger()
-    assert window.measure_panel.run.follow.isChecked()
+    assert present(window.measure_panel).run.follow.isChecked()
     qtbot.waitUntil(lambda: len(seen) == 1, timeout=60_000)
 
     for x in range(6):
@@ -101,7 +101,7 @@ def _follows_the_unit(window: MainWindow, qtbot: QtBot) -> None:
     assert [x[0] for x in seen[2:]] == ["stem", "stem"]
     assert np.count_nonzero(present(session.result).map) == 49  # the kernel of the edit
 
-    window.measure_panel.run.follow.click()
+    present(window.measure_panel).run.follow.click()
     assert not window.actions_.follow.isChecked()
     selection.select_unit((1, 1))
     assert not present(window.studio.following).is_waiting
@@ -119,16 +119,16 @@ def _keeps_what_is_there(window: MainWindow, qtbot: QtBot) -> None:
     assert short.endswith("of 100000 samples")
     assert f"(energy, {short})" in window.inspector.effective._title.text()
     assert present(window.canvas.effective_field).name == f"measured, {short}"
-    assert window.measure_panel.run.line.text() == f"Stopped after {short}."
+    assert present(window.measure_panel).run.line.text() == f"Stopped after {short}."
     assert window.actions_.measure_more.isEnabled()
 
 
 def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    studio, run = window.studio, window.measure_panel.run
+    studio, run = window.studio, present(window.measure_panel).run
     session = present(studio.erf_session)
-    window.tabs.setCurrentWidget(window.measure_panel)
+    window.tabs.setCurrentWidget(present(window.measure_panel))
 
     def trouble(**options: Any) -> str:
         session.set_options(**options)
@@ -176,8 +176,8 @@ def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
 
 def before_measuring(window: MainWindow) -> str:
     """Return what the panel says of the unit that is chosen now, without waiting for it to rest."""
-    window.measure_panel._telling.timeout.emit()
-    return window.measure_panel.run.notice.text()
+    present(window.measure_panel)._telling.timeout.emit()
+    return present(window.measure_panel).run.notice.text()
 
 
 def test_that_what_cannot_be_measured_is_said(window: MainWindow, qtbot: QtBot) -> None:

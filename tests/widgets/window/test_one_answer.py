@@ -61,9 +61,14 @@ class Bench:
         assert record["metrics"]["luo_size"] == field.metrics.luo_size
         assert ("samples" in record) == field.is_measured
         drawn: list[Panel] = []
+
+        def kept(panel: Panel) -> bytes:
+            drawn.append(panel)
+            return b""
+
         monkeypatch.setattr(
             "rfstudio.app.files.figure_contents.render_kind",
-            lambda _kind, content, *_: drawn.append(content.panel) or b"",
+            lambda _kind, content, *_: kept(content.panel),
         )
         window.files.drawing(FigureSettings("fields"))(".png")
         assert drawn[0].scene.erf is field.map
