@@ -258,15 +258,3 @@ def teacher_of(folder: Path, request: TrainingRequest) -> GraphModule:
         )
     load_weights(module, last_weights(folder))
     return module.requires_grad_(requires_grad=False).eval()
-
-
-def numbers_of(frame: FilmFrame, distance: float | None) -> dict[str, float | None]:
-    """Return the numbers of a frame that curves show."""
-    return {
-        "accuracy": frame.accuracy,
-        "loss": frame.loss,
-        "sigma": frame.sigma,
-        "fwhm": frame.metrics.fwhm,
-        "luo_size": frame.metrics.luo_size_of_maximum,
-        "ring_share": None if distance is None else frame.ring_share(distance),
-    }

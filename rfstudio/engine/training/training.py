@@ -231,7 +231,8 @@ class Training:
         self._losses = tensors["losses"].tolist()
         (group,) = self._optimiser.param_groups
         group |= {"lr": rate, "betas": tuple(betas)}
-        self._schedule.last_epoch = self.step  # its further rates depend on the step alone
+        # The rates that follow depend on the step alone.
+        self._schedule.load_state_dict({**self._schedule.state_dict(), "last_epoch": self.step})
 
     # --- steps and frames -----------------------------------------------------------------------
 
