@@ -31,6 +31,8 @@ from rfstudio.importing.report import Remark
 MAX_NODES = 50_000
 """Operations of a graph, those of its functions and branches included."""
 
+_TOO_MANY = f"it has more than {MAX_NODES:,} operations"
+
 _MAX_DEPTH = 16
 _MAX_FOLDED = 1 << 26
 """Values of all constants that are worked out, together."""
@@ -100,6 +102,7 @@ class Following:
     def run(self, names: Names) -> None:
         """Follow the graph of the file; `names` holds its inputs."""
         graph = self._model.graph
+        self._count_nodes(graph.node)
         plain = [x for x in graph.node if not str(x.name).startswith("/")]
         self._common = without_common([_scope(x) for x in plain])
         self._body(graph, names, {}, 0)
@@ -110,6 +113,14 @@ class Following:
             else:
                 word = shown(str(x.name), 60)
                 self.remarks.append(Remark("dropped", "", f"the output '{word}' is not imported"))
+
+    def _count_nodes(self, nodes: Sequence[Any]) -> None:
+        """Refuse a graph that is too large before it is followed, which takes longest for those."""
+        functions = self._model.functions
+        called = (functions.get((str(x.domain), str(x.op_type))) for x in nodes)
+        sizes = (1 if x is None else max(len(x.node), 1) for x in called)
+        if sum(sizes) > MAX_NODES:
+            raise OnnxError(_TOO_MANY)
 
     def add_constant(self, name: str, constant: Constant) -> None:
         """Add a value that does not depend on the image."""
@@ -146,7 +157,7 @@ class Following:
     def _node(self, node: Any, names: Names, outer: Mapping[str, Any], depth: int) -> None:
         self._count += 1
         if self._count > MAX_NODES:
-            raise OnnxError(f"it has more than {MAX_NODES:,} operations")
+            raise OnnxError(_TOO_MANY)
         inputs = []
         for x in map(str, node.input):
             if x and x not in names:
