@@ -17,6 +17,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
 from rfstudio.core.fields.tiles import TilePlan
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.plural import counted
 from rfstudio.core.shown import Photo
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.report import Report
@@ -164,7 +165,8 @@ def _report_html(report: Report) -> str:
     from rfstudio.formats.tables import html
 
     count = len(report)
-    title = f"{report.layers} layers imported, {count or 'no'} remark{'' if count == 1 else 's'}"
+    remarks = counted(count, "remark") if count else "no remarks"
+    title = f"{counted(report.layers, 'layer')} imported, {remarks}"
     return html.heading_html(title) + html.list_html(map(str, report))
 
 

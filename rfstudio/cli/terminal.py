@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -16,6 +17,7 @@ from rfstudio.core.metrics.phases import phase_remark
 from rfstudio.core.metrics.registry import METRICS, digits_text
 from rfstudio.core.network.physical import Axis, distance_text, extent_text
 from rfstudio.core.network.sample_words import Units
+from rfstudio.core.plural import counted
 from rfstudio.formats.tables.analysis_tables import (
     MISSING,
     Table,
@@ -25,7 +27,6 @@ from rfstudio.formats.tables.analysis_tables import (
 )
 from rfstudio.formats.tables.answer_records import path_lengths_table, paths_facts
 from rfstudio.formats.tables.facts import (
-    count_text,
     in_words,
     layer_facts,
     region_text,
@@ -52,11 +53,11 @@ def analysis_text(analysis: Analysis, reference: str) -> str:
     architecture = analysis.architecture
     heading = [
         architecture.name,
-        f"input {sizes_text(analysis.input_size)}, {count_text(architecture.channels, 'channel')}",
+        f"input {sizes_text(analysis.input_size)}, {counted(architecture.channels, 'channel')}",
     ]
     for given in architecture.further_inputs:
         size = sizes_text(analysis[given.name].output_size)
-        heading.append(f"{given.name} {size}, {count_text(given.channels, 'channel')}")
+        heading.append(f"{given.name} {size}, {counted(given.channels, 'channel')}")
     if architecture.reference:
         heading.append(architecture.reference)
     lines = [_title(" · ".join(heading))]
@@ -203,7 +204,7 @@ def facts_text(facts: Iterable[tuple[str, str]]) -> str:
 
 def _wrapped(text: str, indent: int) -> list[str]:
     """Return a text as lines that fit the terminal, all but the first indented."""
-    text = one_line(text)
+    text = _shortened(text)
     if len(text) <= _width():
         return [text]
     return textwrap.wrap(
@@ -223,7 +224,7 @@ def _diagnostics(diagnostics: Sequence[Diagnostic]) -> list[str]:
     for remark in diagnostics:
         head = f"{remark.severity}: "
         lines += textwrap.wrap(
-            one_line(f"{head}{remark.message} [{remark.code}]"),
+            _shortened(f"{head}{remark.message} [{remark.code}]"),
             max(40, min(_width(), 100)),
             subsequent_indent=" " * len(head),
             break_on_hyphens=False,
@@ -237,7 +238,7 @@ def table_text(table: Table) -> str:
     A terminal that is too narrow gets fewer of them, and then texts that are cut at an ellipsis.
     """
     columns = list(range(len(table.headers)))
-    grid = [tuple(map(one_line, row)) for row in (table.headers, *table.rows)]
+    grid = [tuple(map(_shortened, row)) for row in (table.headers, *table.rows)]
     widths = [max(len(row[i]) for row in grid) for i in columns]
 
     def total() -> int:
@@ -268,6 +269,16 @@ def table_text(table: Table) -> str:
         remark = f"(this terminal is too narrow for: {', '.join(left_out)})"
         lines += map(_dim, _wrapped(remark, 1))
     return "\n".join(lines)
+
+
+_LONGEST_WORD = 120
+"""Characters of a word, such as the path of a layer, that are shown; files have all of it."""
+
+
+def _shortened(text: str) -> str:
+    """Return a text in one line, with the middle of overlong words left out."""
+    words = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+    return words.sub(lambda word: _cut(word[0], _LONGEST_WORD), one_line(text))
 
 
 def _cut(text: str, width: int) -> str:

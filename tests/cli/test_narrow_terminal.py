@@ -5,6 +5,8 @@ import io
 import pytest
 
 from rfstudio.cli import main
+from rfstudio.cli.terminal import table_text
+from rfstudio.formats.tables.analysis_tables import Table
 
 
 class Terminal(io.StringIO):
@@ -62,3 +64,11 @@ def test_that_a_pipe_gets_everything(
     assert "Mixed_7c.Branch_2.concat1" in out
     assert "…" not in out
     assert "MACs" in out.splitlines()[0]
+
+
+def test_that_an_overlong_path_loses_its_middle() -> None:
+    name = "a" * 3000 + "b" * 2000
+    table = table_text(Table(("layer", "field"), ((name, "3×3"),), (False, True)))
+    assert max(map(len, table.splitlines())) < 200
+    assert "a…" in table
+    assert "b  " in table

@@ -333,7 +333,7 @@ class _Walk:
         node = nodes[index]
         read = nodes[node.inputs[0]].size[self.axis] if node.inputs else size
         return (
-            ("size", f"the whole axis, {size}: '{node.name}' reads all {read} samples of its map"),
+            ("size", f"the whole axis, {size}: '{node.name}' reads {_all_of(read)} of its map"),
         )
 
     def _notes(self, index: int) -> tuple[str, ...]:
@@ -519,3 +519,7 @@ def _read_text(read: Read) -> str:
 
 def _signed(value: int | Fraction) -> str:
     return str(value).replace("-", "−")
+
+
+def _all_of(samples: int) -> str:
+    return "the one sample" if samples == 1 else f"all {samples} samples"

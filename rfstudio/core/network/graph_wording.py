@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from rfstudio.core.errors import shown
+from rfstudio.core.plural import counted
 
 
 def shape_text(channels: int, size: tuple[int, ...]) -> str:
     """Return a shape in words: ``64 channels of 56×56``."""
-    return f"{channels} channels of " + "×".join(map(str, size))
+    return f"{counted(channels, 'channel')} of " + "×".join(map(str, size))
 
 
 def unknown_layer_text(path: str, paths: Iterable[str]) -> str:

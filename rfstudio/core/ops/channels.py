@@ -12,6 +12,7 @@ from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.ops.operation import Free, Pointwise
 from rfstudio.core.ops.plain import Nothing
 from rfstudio.core.ops.values import Kind, parameter
+from rfstudio.core.plural import counted
 
 MOST_PARTS = 4096
 """Most equal parts of a split."""
@@ -120,8 +121,8 @@ class Split(Nothing):
         if self.channels is None:
             if channels[0] % self.count:
                 raise OpError(
-                    f"{channels[0]} channels cannot be split into {self.count} equal parts; "
-                    "say how many channels each has, as in channels: [10, 14]"
+                    f"{counted(channels[0], 'channel')} cannot be split into {self.count} equal "
+                    "parts; say how many channels each has, as in channels: [10, 14]"
                 )
         elif sum(self.channels) != channels[0]:
             raise OpError(

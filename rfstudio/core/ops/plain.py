@@ -12,6 +12,7 @@ from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import Moments, concentration
 from rfstudio.core.ops.operation import Free, Pointwise
 from rfstudio.core.ops.values import Kind, parameter
+from rfstudio.core.plural import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,9 @@ class ChannelShuffle(Free, Pointwise):
 
     def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
         if channels[0] % self.groups:
-            raise OpError(f"{channels[0]} channels cannot be divided into {self.groups} groups")
+            raise OpError(
+                f"{counted(channels[0], 'channel')} cannot be divided into {self.groups} groups"
+            )
         return channels[0]
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:

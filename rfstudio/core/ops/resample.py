@@ -40,6 +40,7 @@ from rfstudio.core.ops.values import (
     size_parameter,
     text_per_axis,
 )
+from rfstudio.core.plural import counted
 
 UPSAMPLE_MODES = ("nearest", "linear", "bilinear", "trilinear", "bicubic")
 
@@ -206,7 +207,9 @@ class PixelShuffle(Free):
     def output_channels(self, channels: tuple[int, ...], sizes: tuple[int, ...]) -> int:
         block = int(self.upscale_factor ** len(sizes))
         if channels[0] % block:
-            raise OpError(f"{channels[0]} channels cannot be shuffled into blocks of {block}")
+            raise OpError(
+                f"{counted(channels[0], 'channel')} cannot be shuffled into blocks of {block}"
+            )
         return channels[0] // block
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:

@@ -155,7 +155,8 @@ def paths_facts(record: Mapping[str, Any], axes: Sequence[Axis] = ()) -> list[tu
 
     lengths, fields = record["lengths"], record["fields"]
     amount = _amount(record["count"])
-    facts = [("paths", f"{amount}, {record['mean_length']:.3g} layers long in the mean")]
+    mean = f"{record['mean_length']:.3g}"
+    facts = [("paths", f"{amount}, {mean} {'layer' if mean == '1' else 'layers'} long in the mean")]
     texts = [
         f"{_share(x)} with {x['length']} {'layer' if x['length'] == 1 else 'layers'} "
         f"({_amount(x['count'])})"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rfstudio.core.network.physical import Axis, distance_text, sized_text
+from rfstudio.core.plural import counted
 from rfstudio.formats.tables.analysis_tables import (
     MINUS,
     MISSING,
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 def totals_text(analysis: Analysis) -> str:
     """Return how large a network is."""
-    layers = count_text(len(analysis), "layer")
+    layers = counted(len(analysis), "layer")
     return (
-        f"{layers} · {count_text(analysis.parameters, 'parameter')} · "
+        f"{layers} · {counted(analysis.parameters, 'parameter')} · "
         f"{analysis.macs:,} MACs (multiply-adds for one input)"
     )
 
@@ -36,7 +37,7 @@ def layer_facts(layer: LayerAnalysis, reference: str = "input") -> list[tuple[st
     inputs = ", ".join(layer.inputs)
     return [
         ("op", f"{layer.op}, reads {inputs}" if inputs else layer.op),
-        ("output", f"{sizes_text(layer.output_size)}, {count_text(layer.channels, 'channel')}"),
+        ("output", f"{sizes_text(layer.output_size)}, {counted(layer.channels, 'channel')}"),
         *_field_facts(layer, reference),
         ("parameters", f"{layer.parameters:,}"),
         ("MACs", f"{layer.macs:,}"),
@@ -83,7 +84,7 @@ def _steps(values: Sequence[Number | None], unit: str, axes: Sequence[Axis] = ()
 def unit_facts(unit: UnitView) -> list[tuple[str, str]]:
     """Return what one unit sees, as pairs of a name and a text."""
     holes = "none" if unit.gridding == 0 else f"{100 * unit.gridding:.3g} % of the visible region"
-    read = f"{'at most ' if unit.is_bound else ''}{count_text(unit.support_count, 'pixel')}"
+    read = f"{'at most ' if unit.is_bound else ''}{counted(unit.support_count, 'pixel')}"
     return [
         ("theoretical", region_text(unit.theoretical_region, unit.axes)),
         ("visible", region_text(unit.visible_region, unit.axes)),
@@ -125,8 +126,3 @@ def region_text(region: Sequence[tuple[int, int]] | None, axes: Sequence[Axis] =
 
 def _spans(region: Sequence[tuple[int, int]]) -> str:
     return " × ".join(f"{first}…{last}" for first, last in region).replace("-", MINUS)
-
-
-def count_text(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural but for one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,6 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QWidget
 
+from rfstudio.core.plural import counted
 from rfstudio.widgets.canvas.colours import SUPPORT
 from rfstudio.widgets.canvas.modes import Inset
 
@@ -40,7 +41,9 @@ class MapInset(QWidget):
         self.setVisible(inset is not None)
         if inset is None:
             return
-        self.setAccessibleDescription(f"{inset.title}: {int(inset.mask.sum()):,} units are marked")
+        self.setAccessibleDescription(
+            f"{inset.title}: {counted(int(inset.mask.sum()), 'unit')} marked"
+        )
         self._image = _picture(inset.mask)
         self.resize(self.sizeHint())
         self._place()

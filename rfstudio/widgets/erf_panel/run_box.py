@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.plural import counted
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
@@ -228,7 +229,8 @@ class RunBox(QWidget):
         """Show what was measured, how, where and with which versions."""
         if self._state != "stopped":
             self.line.setText(
-                f"Measured {result.samples} samples in {result.seconds:.2f} s on {result.device}."
+                f"Measured {counted(result.samples, 'sample')} in {result.seconds:.2f} s on "
+                f"{result.device}."
             )
         elif not self._samples:  # it comes from the shelf
             self.line.setText(f"Stopped after {result.samples} of {result.wanted} samples.")

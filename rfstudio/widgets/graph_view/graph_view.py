@@ -32,6 +32,7 @@ from rfstudio.core.fields.largest_path import largest_path
 from rfstudio.core.fields.remarks.remark import remarks_on
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.network.layout import layout_of_inputs
+from rfstudio.core.plural import counted
 from rfstudio.widgets.graph_view.drawing import STEP_X, STEP_Y, Drawing, page_of
 from rfstudio.widgets.graph_view.folding import (
     Boxes,
@@ -553,7 +554,7 @@ class GraphView(QGraphicsView):
         layer = drawing.analysis.at(index)
         size = "×".join(map(str, layer.output_size))
         if layer.operation is None:
-            return f"input\n{layer.channels} channels of {size}"
+            return f"input\n{counted(layer.channels, 'channel')} of {size}"
         lines = [
             layer.name,
             f"{layer.operation.text(len(layer.output_size))}: {layer.channels}×{size}",

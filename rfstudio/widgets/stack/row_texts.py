@@ -19,6 +19,7 @@ from rfstudio.app.wording.texts import (
 from rfstudio.core.fields.analysis import LayerAnalysis
 from rfstudio.core.fields.field import AxisField
 from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
+from rfstudio.core.plural import counted
 from rfstudio.widgets.stack.rows import Row
 
 _KEPT = 4000
@@ -98,7 +99,7 @@ class RowTexts:
         layer = self._analysis_of(location)
         if layer is not None:
             lines.append(
-                f"map {sizes_text(layer.output_size)}, {layer.channels} channels; "
+                f"map {sizes_text(layer.output_size)}, {counted(layer.channels, 'channel')}; "
                 + self._session.analysis.units.said(
                     f"field {field_with_local_text(layer)} px, jump {steps_text(layer.jump)} px"
                 )
@@ -113,7 +114,10 @@ class RowTexts:
         if row.is_input:
             size = sizes_text(self._session.analysis.at(0).output_size)
             return Cells(
-                ("input", size, "", ""), f"{architecture.channels} channels", "", is_quiet=True
+                ("input", size, "", ""),
+                counted(architecture.channels, "channel"),
+                "",
+                is_quiet=True,
             )
         location = row.location
         if row.is_branch or location is None or row.item is None:

@@ -15,6 +15,7 @@ from rfstudio.app.effective.unit_following import UnitFollowing
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.wording.texts import short_name
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.plural import counted
 from rfstudio.widgets.window.status import Status
 
 _WORKER = {"starting": "torch is starting …", "ready": "torch ready", "ended": ""}
@@ -117,7 +118,9 @@ class MeasureControls(QObject):
         if short := self._erf_session.shortfall:
             self._status.tell(f"Stopped after {short}")
         else:
-            self._status.tell(f"Measured {result.samples} samples in {result.seconds:.1f} s")
+            self._status.tell(
+                f"Measured {counted(result.samples, 'sample')} in {result.seconds:.1f} s"
+            )
 
     def _follow_worker(self, state: str) -> None:
         self._status.show_device(_WORKER.get(state, state))

@@ -23,6 +23,7 @@ from rfstudio.core.fields.remarks.scale import Scale
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Context
 from rfstudio.core.ops.geometry import MAX_SIDE
+from rfstudio.core.plural import counted
 
 __all__ = ["AXIS_NAMES", "Diagnostic", "diagnose"]
 
@@ -187,9 +188,10 @@ def _of_layer(
                 yield Diagnostic(
                     node.name,
                     "only_padding",
-                    f"{blind} rows of units at the border of '{node.name}' or between its taps "
-                    "read nothing but padding: the padding is wider than the window reaches, or "
-                    "the stride larger than the kernel.",
+                    f"{counted(blind, 'row')} of units at the border of '{node.name}' or between "
+                    f"its taps {'reads' if blind == 1 else 'read'} nothing but padding: the "
+                    "padding is wider than the window reaches, or the stride larger than the "
+                    "kernel.",
                 )
 
 
