@@ -303,6 +303,8 @@ class Canvas(Column):
         self.empty.show()
 
     def _scene(self, sight: Sight) -> Scene:
+        # The colours of a photo would be taken for those of a difference.
+        self._composer.is_gray = self._mode is None and self.minus_pin.isChecked()
         if self._mode is not None:
             return self._mode.scene(self._composer.plain(sight.layer.plane))
         scene = self._composer.scene(sight, self._slice, self._erf, has_room=self._has_room())

@@ -50,6 +50,7 @@ class SceneComposer:
         self._pictures = pictures
         self._switches = switches
         self.pins: Callable[[], Iterable[Pin]] = tuple
+        self.is_gray = False  # whether the photo has no colours, whatever its switch says
         self._source: object = None
         self._key: object = None
         self._signal: tuple[QImage, QImage] | None = None
@@ -145,7 +146,7 @@ class SceneComposer:
     def _current_photo(self, plane: Plane) -> tuple[QImage | None, QImage | None]:
         """Return the photo at the size of the input, plain and dimmed."""
         pixels = self._pictures.pixels
-        key = (plane.shape, self._switches.is_on("gray"))
+        key = (plane.shape, self.is_gray or self._switches.is_on("gray"))
         if pixels is None or 0 in plane.shape:
             self._source = self._signal = None
             return None, None
