@@ -553,13 +553,17 @@ def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
         return tracks[0]
     period = lcm(*(x.period for x in tracks))
     jump = tracks[0].jump
-    wide = [x.units for x in tracks if isinstance(x, WideTrack)]
+    wide = [x for x in tracks if isinstance(x, WideTrack)]
     if period > MAX_PHASES or wide:
+        count = max([x.units for x in wide], default=0)
+        ahead = count * len(tracks) <= _AHEAD
         return WideTrack(
             jump,
             period,
-            max(wide, default=0),
+            count,
             lambda units: hull_of_bounds(x.bounds(units) for x in tracks),
+            ahead=ahead,
+            depth=0 if ahead else 1 + max([x.depth for x in wide], default=0),
         )
     return tabulated(
         period, int(jump * period), lambda unit: hull_of([x.interval(unit) for x in tracks])

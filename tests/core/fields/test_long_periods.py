@@ -7,7 +7,14 @@ from fractions import Fraction
 from rfstudio.core import ops
 from rfstudio.core.axes.unit_intervals import WideTrack
 from rfstudio.core.fields.analysis import analyze
-from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.core.network.architecture import (
+    Architecture,
+    Branch,
+    Layer,
+    Parallel,
+    Repeat,
+    Residual,
+)
 from tests.core.oracle import jump_on, paths, seen_on
 from tests.narrowing import present
 
@@ -41,3 +48,27 @@ def test_that_a_period_of_880081_units_is_never_walked_and_still_exact() -> None
         if 0 <= unit < layer.output_size[0]:
             sizes.append(max(seen) - min(seen) + 1)
     assert layer.rf_size_range[0] == (min(sizes), max(sizes))
+
+
+def test_that_merges_of_a_map_of_16_million_samples_are_not_worked_out_in_advance() -> None:
+    """Found by random edits: the hull of both branches took minutes after a group norm."""
+
+    def conv(name: str) -> Layer:
+        return Layer(ops.Conv(kernel_size=3, padding=1, out_channels=3), name)
+
+    upsampled = (conv("a"), Layer(ops.Upsample(scale_factor=1000)), conv("b"))
+    both = Parallel((Branch((Layer(ops.Relu()),)), Branch(())))
+    layers = (
+        Layer(ops.Conv(kernel_size=3, stride=2, padding=1, out_channels=3), "stem"),
+        both,
+        Repeat(times=2, layers=(Residual(upsampled), Layer(ops.Relu())), name="stage"),
+        both,
+        conv("head"),
+        Layer(ops.GroupNorm(num_groups=1)),
+        both,
+    )
+    found = analyze(Architecture(name="x", input_size=(32, 32), layers=layers))
+    assert found.layers[-1].output_size == (16_000_000, 16_000_000)
+    # Both branches read the same units, so the hull is that of the layer before them.
+    local = [x.size_range(1) for x in found.layers[-1].local_fields]
+    assert local == [x.size_range(1) for x in found["head"].local_fields]
