@@ -34,7 +34,7 @@ from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
 from rfstudio.formats.networks.yaml_reader import read_draft, read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 
-MAX_AGE = 1200
+MAX_AGE = 900
 """Milliseconds from the first edit that is not yet in a copy to the next copy; with the time of
 writing, at most 2 s of work are lost."""
 
