@@ -13,7 +13,7 @@ from math import floor, prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
-from rfstudio.core.axes.interpolation import interpolated_at
+from rfstudio.core.axes.interpolation import interpolated_period
 from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.autocorrelation import compressed, strided, weighted
 from rfstudio.core.layer_models.backward import spreading
@@ -167,12 +167,8 @@ def _interpolated(n: int, m: int, ratio: Fraction, mode: str, *, align_corners: 
     ratio = _read_ratio(n, m, ratio, align_corners=align_corners)
     if ratio == 1:
         return Window(n, m)
-    found = []
-    for i in range(ratio.denominator):
-        by_corner = align_corners or mode == "nearest"
-        source = i * ratio if by_corner else (i + Fraction(1, 2)) * ratio - Fraction(1, 2)
-        found.append(interpolated_at(source, mode))
-    phases, weights = zip(*found, strict=True)
+    by_corner = align_corners or mode == "nearest"
+    phases, weights = interpolated_period(ratio, mode, by_corner=by_corner)
     return Periodic(
         n, m, ratio.numerator, phases, clamped=True, by_size=align_corners, weights=weights
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +16,28 @@ from rfstudio.core.axes.axis_rule import (
     samples_in_windows,
     shares_of_taps,
 )
+from rfstudio.core.axes.interpolation import interpolated_at, interpolated_period
 from rfstudio.core.ops.geometry import axis_rules
 from tests.narrowing import instance
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear", "bicubic"])
+@pytest.mark.parametrize("by_corner", [True, False])
+@pytest.mark.parametrize(
+    "ratio",
+    [Fraction(1, 300), Fraction(7, 257), Fraction(1003, 512), Fraction(2**29 + 1, 4093)],
+    ids=str,
+)
+def test_that_a_long_period_is_what_each_of_its_positions_is(
+    ratio: Fraction, mode: str, by_corner: bool
+) -> None:
+    shift = Fraction(0) if by_corner else Fraction(1, 2)
+    found = interpolated_period(ratio, mode, by_corner=by_corner)
+    expected = [
+        interpolated_at((i + shift) * ratio - shift, mode) for i in range(ratio.denominator)
+    ]
+    assert list(zip(*found, strict=True)) == expected
+
 
 CASES = [
     (mode, align, size, out)
