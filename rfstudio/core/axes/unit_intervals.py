@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core.work import A_CALL, spend
+
 Interval: TypeAlias = tuple[int, int]
 """First and last sample, both included."""
 
@@ -136,6 +138,7 @@ class WideTrack:
         start, stop = -self._MARGIN, units + self._MARGIN
         if not ahead:
             stop = start  # worked out around what is needed
+        spend(stop - start)
         self._known = start, work_out(np.arange(start, stop))
 
     def interval(self, unit: int) -> Interval | None:
@@ -151,6 +154,7 @@ class WideTrack:
         low, high = int(units.min()), int(units.max()) + 1
         if low < start or high > start + known.shape[1]:
             if max(-low, high - self.units) > self._FAR or high - low > 2 * self._FAR:
+                spend(len(units) + A_CALL)
                 return self._work_out(units)
             start, known = self._widened(low, high)
         found: Bounds = known[:, units - start]
@@ -159,6 +163,7 @@ class WideTrack:
     def _widened(self, low: int, high: int) -> tuple[int, Bounds]:
         """Work out those of a wider stretch, with some to spare for the layers after it."""
         start, known = self._known
+        spend(high - low + A_CALL)
         stop = start + known.shape[1]
         if max(high, stop) - min(low, start) > 2 * self._FAR:
             # Another place of a long map: what is known elsewhere is dropped.

@@ -41,6 +41,8 @@ from rfstudio.core.axes.unit_intervals import (
     tabulated,
     track_of,
 )
+from rfstudio.core.memo import remembered
+from rfstudio.core.work import spend
 
 
 class Alignment(IntEnum):
@@ -189,8 +191,8 @@ UNSEEN = AxisField(())
 """Field of a map that does not read the reference at all."""
 
 BEYOND = AxisField((), by_size=True)
-"""Marks a field that reaches further than positions are counted, or in too many different
-strides at the same time; and for all after it."""
+"""Marks a field that reaches further than positions are counted, in too many different strides at
+the same time, or in patterns that are too long to work out; and for all after it."""
 
 MAX_DEPTH = 100
 """Long patterns in a row, on maps too long to work them out ahead, that are followed."""
@@ -256,12 +258,23 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
     if type(rule) is Whole or whole:
         return _whole_after(field, rule)
     assert isinstance(rule, Periodic)
+    # The turns of a repeat soon come to the same field at the same size again.
+    if all(type(x) is Track for x in tracks):
+        return _through_periodic_again(field, rule)
+    return _through_periodic(field, rule)
+
+
+def _through_periodic(field: AxisField, rule: Periodic) -> AxisField:
+    tracks = field.tracks
     patterns = [_through_pattern(x, rule, rule.period, rule.advance) for x in tracks]
     if not rule.advance and len(patterns) > 1:
         # All units see the same now, whatever the jumps were.
         seeing = [x for x in patterns if not x.is_blind]
         patterns = [_hull(seeing)] if seeing else patterns
     return _seeing(patterns, field, rule.by_size)
+
+
+_through_periodic_again = remembered(128)(_through_periodic)
 
 
 def _is_beyond(track: AnyTrack) -> bool:
@@ -371,6 +384,7 @@ def _through_pattern(
         return WideTrack(jump, period * turns, rule.n_out, bounds, ahead=ahead, depth=depth)
     # Pixels by which a unit a whole period later sees further on.
     moved_on = turns * advance // inner * track.advance
+    spend(_A_PHASE * period * turns)
     if period * turns * taps_each > _ONE_BY_ONE:
         return track_of(bounds(np.arange(period * turns)), moved_on)
 
@@ -382,6 +396,9 @@ def _through_pattern(
 
     return tabulated(period * turns, moved_on, interval)
 
+
+_A_PHASE = 6
+"""Entries of arrays that a phase of a table counts as."""
 
 _MOST_TAPS = 2048
 """Taps at either end of a window that are looked at where a pattern is longer than that."""
@@ -480,6 +497,8 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     if len(groups) > MAX_TRACKS:
         return BEYOND, misfit
     tracks = tuple(_hull(groups[jump]) for jump in sorted(groups))
+    if any(isinstance(x, WideTrack) and _is_beyond(x) for x in tracks):
+        return BEYOND, misfit
     by_size = by_size or len(tracks) > 1 or any(isinstance(x, WideTrack) for x in tracks)
     return AxisField(tracks, False, worst, by_size), misfit
 

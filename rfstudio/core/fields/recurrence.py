@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rfstudio.core.axes.axis_rule import AxisRules
+from rfstudio.core.errors import TooLargeError
 from rfstudio.core.fields.field import (
+    BEYOND,
     START,
     UNSEEN,
     AxisField,
@@ -19,6 +21,14 @@ from rfstudio.core.fields.local import CONTEXT, Fields, local_rules
 from rfstudio.core.fields.reach import cut_off
 from rfstudio.core.network.graph import Graph, Node, unchanged_by
 from rfstudio.core.ops import Op
+from rfstudio.core.work import at_most
+
+MAX_ENTRIES = 1 << 23
+"""Units of long patterns that are worked out for the fields of one network: about a second."""
+
+
+_TOO_MUCH = (TooLargeError, RecursionError)
+"""Also where each of hundreds of long patterns looks a little beyond the one before it."""
 
 
 class AllFields(NamedTuple):
@@ -58,6 +68,9 @@ def all_fields(
 ) -> AllFields:
     """Return the fields of every node and the misfits of merges: one pass, O(edges).
 
+    Where long patterns take more than `MAX_ENTRIES` together, the fields from there on are
+    `BEYOND`.
+
     Parameters
     ----------
     graph
@@ -70,6 +83,13 @@ def all_fields(
         Those of an earlier graph with respect to the same node; what did not change since is
         taken from it, which only saves time.
     """
+    with at_most(MAX_ENTRIES, "the fields repeat in patterns that are too long"):
+        return _all_fields(graph, origin, unchanged, previous)
+
+
+def _all_fields(
+    graph: Graph, origin: int, unchanged: frozenset[type[Op]], previous: AllFields | None
+) -> AllFields:
     nodes = graph.nodes
     axes = len(nodes[0].size)
     fields: list[Fields] = [(UNSEEN,) * axes] * len(nodes)
@@ -90,11 +110,11 @@ def all_fields(
             continue
         if len(inputs) > 1:
             near = [local[x] for x in inputs]
-            joined, found = merged(near)
+            joined, found = _merged(near)
             local[index] = joined
             sources = [fields[x] for x in inputs]
             same = all(map(_is, sources, near)) and not any(x.whole for y in near for x in y)
-            fields[index] = joined if same else merged(sources, local=False)[0]
+            fields[index] = joined if same else _merged(sources, local=False)[0]
             if found:
                 misfits.append(MergeMisfit(index, found))
             continue
@@ -108,7 +128,7 @@ def all_fields(
             and old_nodes[index].rules is rules
             and old_nodes[index].inputs == inputs
         )
-        here = old_fields[index] if known and old_fields[source] is field else behind(field, rules)
+        here = old_fields[index] if known and old_fields[source] is field else _behind(field, rules)
         fields[index] = here
         if near_field is field and type(op) not in CONTEXT:
             local[index] = here
@@ -117,12 +137,28 @@ def all_fields(
         else:
             near_rules = local_rules(op, rules)
             same = near_field is field and near_rules is rules
-            local[index] = here if same else behind(near_field, near_rules)
+            local[index] = here if same else _behind(near_field, near_rules)
     return AllFields(nodes, tuple(fields), tuple(local), tuple(misfits))
 
 
 def _is(a: object, b: object) -> bool:
     return a is b
+
+
+def _behind(source: Fields, rules: AxisRules) -> Fields:
+    """Return the same as `behind`, within what is left of the work."""
+    try:
+        return behind(source, rules)
+    except _TOO_MUCH:
+        return (BEYOND,) * len(source)
+
+
+def _merged(sources: Sequence[Fields], *, local: bool = True) -> tuple[Fields, dict[int, Misfit]]:
+    """Return the same as `merged`, within what is left of the work."""
+    try:
+        return merged(sources, local=local)
+    except _TOO_MUCH:
+        return (BEYOND,) * len(sources[0]), {}
 
 
 def behind(source: Fields, rules: AxisRules) -> Fields:

@@ -37,6 +37,12 @@ from rfstudio.core.ops.geometry import MAX_PATTERN, axis_rules, excess_of, ident
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
 
+MAX_CHANNELS = 1 << 31
+"""Channels of a map; PyTorch's own limit, and far beyond any network."""
+
+MAX_READS = 2 * MAX_PATTERN
+"""Reads that the patterns of all operations list together: about a second of work, and 200 MB."""
+
 MAX_INSET_READS = 8 * MAX_PATTERN
 """Reads that the maps of all concats along an axis list together: some 300 MB."""
 
@@ -336,6 +342,7 @@ class _Expansion:
         self._steps = 4 * max_layers
         self._comparisons = MAX_COMPARISONS
         self._inset_reads = 0
+        self._reads = 0
         self._batch_norm_training = batch_norm_training
         self._unchanged = unchanged_by(batch_norm_training=batch_norm_training)
         self.rules: dict[tuple[int, tuple[int, ...]], AxisRules] = {}
@@ -575,6 +582,13 @@ class _Expansion:
         except OpError as error:
             self._fault(location, name, "channels", f"{op.keyword} '{name}': {error}")
             out_channels = channels[0]
+        if out_channels > MAX_CHANNELS:
+            message = (
+                f"{op.keyword} '{name}': its map would have {out_channels:,} channels; "
+                f"at most {MAX_CHANNELS:,} are counted"
+            )
+            self._fault(location, name, "too_large", message)
+            out_channels = channels[0]
         if 0 in size and 0 not in first.size:
             self._fault(
                 location,
@@ -618,12 +632,13 @@ class _Expansion:
         key = (id(op), sizes)
         rules = self.rules.get(key)
         if rules is None:
-            rules = self._known_rules.get(key)
-            # A layer that has rules may still not fit a size: that is reported every time.
-            if rules is not None and type(op).misfit is Operation.misfit:
-                self.rules[key] = rules
-                return rules
             try:
+                self._count_reads(op, sizes)
+                rules = self._known_rules.get(key)
+                # A layer that has rules may still not fit a size: that is reported every time.
+                if rules is not None and type(op).misfit is Operation.misfit:
+                    self.rules[key] = rules
+                    return rules
                 rules = axis_rules(op, sizes, batch_norm_training=self._batch_norm_training)
             except OpError as error:
                 self._fault(location, name, "wrong_axes", f"{op.keyword} '{name}': {error}")
@@ -632,6 +647,18 @@ class _Expansion:
             if misfit := op.misfit(sizes):
                 self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")
         return rules
+
+    def _count_reads(self, op: Op, sizes: tuple[int, ...]) -> None:
+        """Refuse patterns that are too much together, though each of them is within bounds."""
+        if excess := excess_of(op, sizes):
+            raise OpError(excess)
+        reads = sum(reads for _, reads in op.demands(sizes))
+        if self._reads + reads > MAX_READS:
+            raise OpError(
+                f"it reads {reads:,} positions before its pattern repeats; those of all layers "
+                f"together may be {MAX_READS:,}, so use smaller maps"
+            )
+        self._reads += reads
 
     def _of_one_shape(
         self, op: Op, sources: tuple[int, ...], location: Location, name: str

@@ -24,6 +24,7 @@ from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Context
 from rfstudio.core.ops.geometry import MAX_SIDE
 from rfstudio.core.plural import counted
+from rfstudio.core.work import A_CALL, at_most, spend
 
 __all__ = ["AXIS_NAMES", "Diagnostic", "diagnose"]
 
@@ -68,10 +69,11 @@ def diagnose(
     blind: dict[int, int] = {}
     found += _beyond_counting(graph, fields, local, scale)
     found += _sampled_ranges(graph, fields, local)
-    for node in graph.nodes[1:]:
-        assert node.op is not None
-        if node.op.context not in _SILENT:
-            found += [(node.index, x) for x in _of_layer(node, fields, local, blind, scale)]
+    with at_most(_MAX_BORDERS, "the borders are too long to count"):
+        for node in graph.nodes[1:]:
+            assert node.op is not None
+            if node.op.context not in _SILENT:
+                found += [(node.index, x) for x in _of_layer(node, fields, local, blind, scale)]
     if not graph.faults:
         found += _larger_than_input(graph, fields, reference, scale)
         if _is_quickly_walked(graph):
@@ -154,9 +156,10 @@ def _beyond_counting(
                     node.name,
                     "field_too_large",
                     f"from '{node.name}' on the field is too large to compute: it reaches "
-                    f"further than 10^17 {scale.units.many}, or joins more than {MAX_TRACKS} "
-                    "branches of different strides; use smaller strides, kernels and dilations, "
-                    "and the same product of strides in all branches.",
+                    f"further than 10^17 {scale.units.many}, joins more than {MAX_TRACKS} branches "
+                    "of different strides, or repeats in patterns that are too long; use smaller "
+                    "strides, kernels and dilations, the same product of strides in all branches, "
+                    "and sizes that divide each other.",
                 ),
             )
             return
@@ -182,7 +185,10 @@ def _of_layer(
             # The copies of a repeat share their rules.
             blind = blind_by_rules.get(id(node.rules))
             if blind is None:
-                blind = max(_blind_units(rule) for rule in node.rules)
+                try:
+                    blind = max(_blind_units(rule) for rule in node.rules)
+                except TooLargeError:
+                    blind = 0  # not worth seconds, either
                 blind_by_rules[id(node.rules)] = blind
             if blind:
                 yield Diagnostic(
@@ -233,6 +239,9 @@ def _declared(name: str, op: ops.Custom) -> Diagnostic:
 _SILENT = frozenset({Context.POSITION, Context.MAPS})
 """Contexts of operations on which there is nothing to remark."""
 
+_MAX_BORDERS = 1 << 23
+"""Outputs at the borders of all maps that are looked at for those that read padding alone."""
+
 _MAY_MISS = frozenset({Context.WINDOW, Context.PATTERN})
 """Contexts of operations that may read padding alone, or leave out samples."""
 
@@ -256,21 +265,21 @@ def _blind_units(rule: AxisRule) -> int:
 
 def _blind_in_pattern(rule: Periodic) -> int:
     """Count only the borders one by one: between them the pattern repeats."""
-    taps = [x for phase in rule.phases for x in phase]
-    if not taps:
+    if not rule.taps_of_period:
         return rule.n_out
     period, n = rule.period, rule.n_out
     turns = -(-n // period)
     if not rule.advance:
         there = [any(0 <= x < rule.n_in for x in phase) for phase in rule.phases]
         return sum(not there[i % period] for i in range(n))
-    opening = min(max(-(min(taps) // rule.advance), 0), turns)
-    closing = min(max((rule.n_in - 1 - max(taps)) // rule.advance + 1, opening), turns)
+    opening = min(max(-(rule.least_tap // rule.advance), 0), turns)
+    closing = min(max((rule.n_in - 1 - rule.greatest_tap) // rule.advance + 1, opening), turns)
     first, last = min(opening * period, n), min(closing * period, n)
     whole, rest = divmod(last - first, period)
     empty = [not phase for phase in rule.phases]
     if first + n - last > _MAX_LISTED:
         return 0  # a remark is not worth the memory
+    spend(first + n - last + A_CALL)
     at_borders = sum(
         stop - start - int(np.unique(rule.pairs_of(start, stop)[0]).size)
         for start, stop in ((0, first), (last, n))

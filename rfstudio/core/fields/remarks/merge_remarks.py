@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
+from rfstudio.core.errors import TooLargeError
 from rfstudio.core.fields.field import Alignment, MergeMisfit, Misfit
 from rfstudio.core.fields.local import Fields
+from rfstudio.core.fields.recurrence import MAX_ENTRIES
 from rfstudio.core.fields.remarks.misalignment import (
     MAX_TRIES,
     Cause,
@@ -26,6 +28,7 @@ from rfstudio.core.fields.remarks.scale import Scale
 from rfstudio.core.network.architecture import Architecture, Location
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.network.sample_words import Units
+from rfstudio.core.work import at_most
 
 MAX_SEARCHES = 4
 """Merges of one network for which remedies are tried after an edit."""
@@ -160,7 +163,12 @@ def _each(
         if scanned > MAX_SCANNED:
             yield _Note(misfit.index, _not_looked_at(graph, misfit))
             return
-        cause = cause_of(graph, misfit.index, fork, bad, relatives)
+        try:
+            with at_most(MAX_ENTRIES, "the fields of the branches are too long to compare"):
+                cause = cause_of(graph, misfit.index, fork, bad, relatives)
+        except TooLargeError:
+            yield _Note(misfit.index, _not_looked_at(graph, misfit))
+            return
         started = any(local[fork][axis].alignment for axis in misfit.by_axis)
         if cause.reason == "inherited" and started:
             continue
