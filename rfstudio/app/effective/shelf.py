@@ -253,9 +253,13 @@ def _is_of(shelved: Shelved, subject: Subject) -> bool:
 
 
 def _can_move(shelved: Shelved) -> bool:
-    # What was stopped within a sample has more arrays, and is rare.
+    # What was stopped within a sample or a draw has more arrays, and is rare.
     result = shelved.stored
-    return not shelved.is_on_disk and result is not None and result.unfinished is None
+    return not shelved.is_on_disk and result is not None and _is_plain(result)
+
+
+def _is_plain(result: ErfResult) -> bool:
+    return result.unfinished is None and result.open_draw is None
 
 
 def _with_arrays(result: ErfResult, arrays: Mapping[str, NDArray[np.float64]]) -> ErfResult:
@@ -267,7 +271,10 @@ def _with_arrays(result: ErfResult, arrays: Mapping[str, NDArray[np.float64]]) -
 
 def _bytes(shelved: Shelved) -> int:
     result = shelved.stored
-    return 0 if result is None else result.map.nbytes + result.standard_error.nbytes
+    if result is None:
+        return 0
+    more = 0 if result.open_draw is None else result.open_draw.nbytes
+    return result.map.nbytes + result.standard_error.nbytes + more
 
 
 def _file_size(shelved: Shelved) -> int:

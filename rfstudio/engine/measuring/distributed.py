@@ -125,9 +125,10 @@ def add_up(mean: Mean, rank: Rank, device: torch.device) -> None:
     if rank.total < 2:
         return
     place = device if torch.distributed.get_backend() == "nccl" else torch.device("cpu")
-    count = torch.tensor([float(mean.count)], dtype=torch.float64)
-    for values in (count, mean.sums, mean.squares):
+    parts = []
+    for values in mean.parts():
         sent = values.to(place)
         torch.distributed.all_reduce(sent)
-        values.copy_(sent)
-    mean.count = int(count.item())
+        parts.append(sent.to(values.device))
+    # Only the last draw may be incomplete, and one process alone has it.
+    mean.take(parts)

@@ -15,6 +15,8 @@ occlusion  |y(x with a patch filled) − y(x)|, y the sum of the unit's channels
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -49,21 +51,49 @@ class Mean:
     """The mean over samples of an estimator, and its standard error.
 
     The sums are in double precision on the CPU, for the box that was evaluated.
+
+    Samples that share a draw of weights depend on each other, so the standard error is that of a
+    mean over draws: with T the sum and n the number of a draw's samples, N their number in all, G
+    the number of draws and m the mean, it is the root of G / (G − 1) Σ (T − n m)² / N².  Where each
+    sample is a draw of its own, that is the usual formula.  A single draw says nothing about
+    others; then the error is that over its samples, for these weights.
+
+    Parameters
+    ----------
+    estimator
+        The estimator.
+    channels, extent
+        Of the pixels that were evaluated.
+    width
+        Samples of a draw, which are added one after the other.
+
+    Attributes
+    ----------
+    count
+        Samples so far.
     """
 
-    def __init__(self, estimator: Estimator, channels: int, extent: tuple[int, ...]) -> None:
+    def __init__(
+        self, estimator: Estimator, channels: int, extent: tuple[int, ...], width: int = 1
+    ) -> None:
         self.estimator = estimator
         self.count = 0
+        self._width = width
         # Signs cancel between samples but not between channels, so channels have sums of their own.
         shape = (channels, *extent) if estimator == "signed" else extent
         self.sums = torch.zeros(shape, dtype=torch.float64)
-        self.squares = torch.zeros(shape, dtype=torch.float64)
+        # Of complete draws: Σ T², Σ n T, G and Σ n².
+        self._squares, self._products = torch.zeros_like(self.sums), torch.zeros_like(self.sums)
+        self._draws = self._sizes = 0
+        # Of the first draw: Σ v² over its samples.
+        self._of_first = torch.zeros_like(self.sums)
+        # Of the draw that is not complete: T and n.
+        self._open, self._opened = torch.zeros_like(self.sums), 0
 
     def copy(self) -> Mean:
         """Return an independent mean that starts with the same samples."""
-        other = Mean(self.estimator, 0, ())
-        other.count, other.sums, other.squares = self.count, self.sums, self.squares
-        return other
+        # No tensor is changed in place.
+        return copy.copy(self)
 
     def add(self, gradient: Tensor) -> None:
         """Add gradients of some samples, (N, C, *box), or maps (N, *box) if made by filling."""
@@ -78,11 +108,77 @@ class Mean:
             case "positive":
                 values = values.relu().sum(1)
         self.count += len(values)
-        self.sums = self.sums + values.sum(0).cpu()
-        self.squares = self.squares + values.square().sum(0).cpu()
+        added = values.sum(0).cpu()
+        self.sums = self.sums + added
+        if self._width == 1:
+            self._squares = self._squares + values.square().sum(0).cpu()
+            self._products = self._products + added
+            self._draws += len(values)
+            self._sizes += len(values)
+            return
+        if not self._draws:
+            self._of_first = self._of_first + values.square().sum(0).cpu()
+        self._open, self._opened = self._open + added, self._opened + len(values)
+        if self._opened >= self._width:
+            self._squares, self._products, self._draws, self._sizes = self._of_draws()
+            self._open, self._opened = torch.zeros_like(self.sums), 0
 
-    def resume(self, count: int, field: NDArray[np.float64], error: NDArray[np.float64]) -> None:
-        """Start from samples of which only `map` and `standard_error` are left.
+    def _of_draws(self) -> tuple[Tensor, Tensor, int, int]:
+        """Return Σ T², Σ n T, G and Σ n² of all draws, that which is not complete, too."""
+        if not self._opened:
+            return self._squares, self._products, self._draws, self._sizes
+        return (
+            self._squares + self._open.square(),
+            self._products + self._opened * self._open,
+            self._draws + 1,
+            self._sizes + self._opened**2,
+        )
+
+    def open_draw(self) -> NDArray[np.float64] | None:
+        """Return the sum of a draw that is not complete; None if all are, or if it is the only one.
+
+        It is what `resume` needs beside the map and its error.
+        """
+        if not self._opened or not self._draws or self.estimator not in CONTINUABLE:
+            return None
+        result: NDArray[np.float64] = self._open.numpy()
+        return result
+
+    def parts(self) -> list[Tensor]:
+        """Return all sums, to be added to those of another mean."""
+        numbers = [self.count, self._draws, self._sizes, self._opened]
+        return [
+            torch.tensor(numbers, dtype=torch.float64),
+            self.sums,
+            self._squares,
+            self._products,
+            self._of_first,
+            self._open,
+        ]
+
+    def take(self, parts: list[Tensor]) -> None:
+        """Replace all sums by those of `parts`."""
+        numbers, self.sums, self._squares, self._products, self._of_first, self._open = parts
+        self.count, self._draws, self._sizes, self._opened = map(int, numbers.tolist())
+
+    def resume(
+        self,
+        count: int,
+        field: NDArray[np.float64],
+        error: NDArray[np.float64],
+        open_draw: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Start from samples of which only these are left.
+
+        Parameters
+        ----------
+        count
+            Their number.
+        field, error
+            Their `map` and `standard_error`.
+        open_draw
+            What `open_draw` returned.  Without it, a draw that is not complete counts as if its
+            samples were like all others.
 
         Raises
         ------
@@ -97,12 +193,25 @@ class Mean:
             mean = mean.square()
         self.count = count
         self.sums = mean * count
-        self.squares = count * (spread.square() * (count - 1) + mean.square())
+        self._of_first = count * (spread.square() * (count - 1) + mean.square())
+        complete, self._opened = divmod(count, self._width)
+        if not complete:
+            self._open = self.sums
+            return
+        if open_draw is None:
+            self._open = self._opened * mean
+        else:
+            self._open = torch.from_numpy(open_draw.copy())
+        self._draws, self._sizes = complete, complete * self._width**2
+        self._products = self._width * (self.sums - self._open)
+        _, products, draws, sizes = self._of_draws()
+        deviations = spread.square() * count**2 * (draws - 1) / draws
+        squares = deviations + 2 * mean * products - mean.square() * sizes
+        self._squares = squares - self._open.square() if self._opened else squares
 
     def clear(self) -> None:
         """Forget all samples."""
-        self.count = 0
-        self.sums, self.squares = torch.zeros_like(self.sums), torch.zeros_like(self.squares)
+        self.take([torch.zeros_like(x) for x in self.parts()])
 
     def map(self) -> NDArray[np.float64]:
         """Return the estimate over the box."""
@@ -120,8 +229,11 @@ class Mean:
         if self.count < 2:
             return np.full(self.map().shape, np.nan)
         mean = self.sums / self.count
-        spread = (self.squares / self.count - mean.square()).clamp(min=0)
-        error = (spread / (self.count - 1)).sqrt()
+        squares, products, draws, sizes = self._of_draws()
+        if draws == 1:  # of its samples, each for itself
+            squares, products, draws, sizes = self._of_first, self.sums, self.count, self.count
+        deviations = (squares - 2 * mean * products + mean.square() * sizes).clamp(min=0)
+        error = (deviations * (draws / (draws - 1))).sqrt() / self.count
         match self.estimator:
             case "signed":
                 error = error.square().sum(0).sqrt()

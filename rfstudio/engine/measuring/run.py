@@ -118,6 +118,7 @@ class Run:
                 request.estimator,
                 graph.nodes[0].channels,
                 tuple(stop - start for start, stop in box),
+                request.images_per_weights if self._is_drawn else 1,
             )
             for box in self._boxes
         ]
@@ -150,9 +151,10 @@ class Run:
         where = tuple(slice(a, b) for a, b in box)
         begun = earlier.unfinished
         if begun is None:
-            mean.resume(earlier.samples, earlier.map[where], earlier.standard_error[where])
+            error = earlier.standard_error[where]
+            mean.resume(earlier.samples, earlier.map[where], error, earlier.open_draw)
         elif begun.map is not None and begun.standard_error is not None:
-            mean.resume(begun.samples, begun.map, begun.standard_error)
+            mean.resume(begun.samples, begun.map, begun.standard_error, begun.open_draw)
         self._first = mean.count
         if rank.number == 0:
             self._begun = None if begun is None else begun.moved
@@ -345,7 +347,13 @@ class Run:
             partial = mean.copy()
             partial.add(values)
             before = (mean.map(), mean.standard_error()) if done else (None, None)
-            begun = Unfinished(moved=moved, samples=done, map=before[0], standard_error=before[1])
+            begun = Unfinished(
+                moved=moved,
+                samples=done,
+                map=before[0],
+                standard_error=before[1],
+                open_draw=mean.open_draw(),
+            )
             so_far = replace(self.result(number, partial), unfinished=begun)
             report(self.fraction(self._rank, fraction), so_far)
 
@@ -405,6 +413,7 @@ class Run:
             seconds=time.perf_counter() - self._start,
             notes=(*self._notes, *self._remarks(mean)),
             box=box,
+            open_draw=mean.open_draw(),
         )
 
 

@@ -227,12 +227,15 @@ class Unfinished:
         Samples that were complete before it.
     map, standard_error
         Those of the complete samples, over the box of the result; None if there were none.
+    open_draw
+        As in the result.
     """
 
     moved: NDArray[np.float64]
     samples: int
     map: NDArray[np.float64] | None = None
     standard_error: NDArray[np.float64] | None = None
+    open_draw: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -244,7 +247,8 @@ class ErfResult:
     map
         How strongly each pixel moves the unit, in the estimator's own unit; (H, W), not scaled.
     standard_error
-        Of each value of `map`; NaN if there is only one sample.
+        Of each value of `map`, NaN if there is only one sample.  Where samples share random weights
+        it is that over draws; of a single draw, that over its samples.
     layer, unit
         Whose field it is.
     samples, wanted
@@ -264,6 +268,9 @@ class ErfResult:
     unfinished
         What is needed to continue within the last sample, which is in `map` as a preview; None
         between samples.
+    open_draw
+        The sum of the samples of a draw of weights that is not complete, over `box`, which is
+        needed to continue; None if all draws are, or if there is only one.
     """
 
     map: NDArray[np.float64]
@@ -279,6 +286,7 @@ class ErfResult:
     notes: tuple[str, ...] = ()
     box: tuple[tuple[int, int], ...] = field(default=())
     unfinished: Unfinished | None = None
+    open_draw: NDArray[np.float64] | None = None
 
     @property
     def is_complete(self) -> bool:

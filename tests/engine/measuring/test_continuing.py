@@ -110,3 +110,20 @@ def test_that_what_cannot_be_continued_is_refused(
     kept = _stopped(request, 2)
     with pytest.raises(MeasurementError, match=words):
         measure(replace(request, **changes), earlier=kept)
+
+
+@pytest.mark.parametrize("samples", [3, 4, 7, 8, 11])
+def test_that_samples_of_one_draw_count_as_one_in_the_error(samples: int) -> None:
+    """Against the formula, draw by draw, from measurements of the draws alone."""
+    request = _request(samples=samples, images_per_weights=4)
+    result = measure(request)
+    each = [measure(replace(request, samples=n)).map * n for n in range(samples + 1) if n]
+    single = np.diff(np.stack([0 * each[0], *each]), axis=0)
+    mean = result.map
+    if samples <= 4:  # of the only draw, over its samples
+        expected = single.std(0, ddof=1) / samples**0.5
+    else:
+        draws = [single[i : i + 4] for i in range(0, samples, 4)]
+        deviations = sum((x.sum(0) - len(x) * mean) ** 2 for x in draws)
+        expected = (deviations * len(draws) / (len(draws) - 1)) ** 0.5 / samples
+    assert np.allclose(result.standard_error, expected, rtol=1e-6, atol=1e-10)
