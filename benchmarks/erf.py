@@ -1,6 +1,6 @@
 """What the cone of a unit saves: against ``torch.autograd.grad`` on the whole image, in one run.
 
-    python benchmarks/erf.py [--rows gradients batched units hover memory occlusion]
+    python benchmarks/erf.py [--rows gradients batched defaults units hover memory occlusion]
                              [--sizes 224 512 1024] [--rounds 3] [--threads 1] [--device cpu]
 
 Every round measures both ways one after the other; the table holds the median of the rounds'
@@ -54,6 +54,11 @@ GRADIENTS: tuple[tuple[str, str, dict[int, float]], ...] = (
 BATCHED: tuple[tuple[str, str, float], ...] = (
     ("resnet50", "layer1", 20),
     ("resnet50", "layer2", 12),
+)
+DEFAULTS: tuple[tuple[str, str, float], ...] = (
+    ("resnet50", "layer1", 8),
+    ("resnet50", "layer2", 4),
+    ("resnet50", "layer3", 1.3),
 )
 UNITS: tuple[tuple[str, str, float], ...] = (
     ("resnet50", "layer1", 0),
@@ -204,6 +209,44 @@ def _batched(options: argparse.Namespace, device: torch.device) -> None:
         print(f"| {name} {layer} | 224 | {ratio:.2f} | {wish} |", flush=True)
 
 
+def _defaults(options: argparse.Namespace, device: torch.device) -> None:
+    """Compare samples of `measure` with its defaults, 16 of them, with whole images.
+
+    By default weights are drawn for every few samples, and batch norms are warmed for each draw.
+    Times are of the CPU, since a machine that does other work as well adds to those of a clock.
+    """
+    print("\nCPU time of a sample of a whole measurement, by default and with given weights:")
+    print("\n| unit | image | whole image s | given s | default s | ratio | asked |")
+    print("|---|---|---|---|---|---|---|")
+    for name, layer, wish in DEFAULTS:
+        bench = Bench(name, layer, 224, 1, device)
+        request = replace(bench.subject.request, device=str(device), samples=16)
+        given = partial(measure, request, module=bench.module)
+        rounds = []
+        for _ in range(options.rounds + 1):
+            seconds = [
+                _cpu_seconds(work) / samples
+                for work, samples in (
+                    (bench.plain, 1),
+                    (given, 16),
+                    (partial(measure, request), 16),
+                )
+            ]
+            rounds.append((*seconds, seconds[0] / seconds[2]))
+        plain, own, drawn, ratio = map(statistics.median, zip(*rounds[1:], strict=True))
+        print(
+            f"| {name} {layer} | 224 | {plain:.4f} | {own:.4f} | {drawn:.4f} | {ratio:.2f} | "
+            f"{wish} |",
+            flush=True,
+        )
+
+
+def _cpu_seconds(work: Callable[[], Any]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
 def _units(options: argparse.Namespace, device: torch.device) -> None:
     """Compare 16 neighbours by `measure_units` with a whole image for each of them."""
     print("\n16 neighbouring units of 8 samples at once, against a whole image for each:")
@@ -301,6 +344,7 @@ def _occlusions(options: argparse.Namespace, device: torch.device) -> None:
 TABLES: dict[str, Callable[[argparse.Namespace, torch.device], None]] = {
     "gradients": _gradients,
     "batched": _batched,
+    "defaults": _defaults,
     "units": _units,
     "hover": _hovers,
     "memory": _peaks,
