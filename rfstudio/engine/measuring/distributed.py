@@ -121,6 +121,11 @@ def add_up(mean: Mean, rank: Rank, device: torch.device) -> None:
     device
         What it measures on: a group of processes that the caller created with nccl exchanges only
         tensors on GPUs.
+
+    Raises
+    ------
+    MeasurementError
+        If one of the processes has ended, or does not answer.
     """
     if rank.total < 2:
         return
@@ -128,7 +133,13 @@ def add_up(mean: Mean, rank: Rank, device: torch.device) -> None:
     parts = []
     for values in mean.parts():
         sent = values.to(place)
-        torch.distributed.all_reduce(sent)
+        try:
+            torch.distributed.all_reduce(sent)
+        except RuntimeError as error:
+            raise MeasurementError(
+                f"at least one of the {rank.total} processes that share this measurement has ended "
+                "before the others, so its samples are lost; what it printed says why"
+            ) from error
         parts.append(sent.to(values.device))
     # Only the last draw may be incomplete, and one process alone has it.
     mean.take(parts)
