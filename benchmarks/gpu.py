@@ -1,4 +1,4 @@
-"""What measuring costs on a GPU, and whether all works there: for one run on a lent machine.
+"""What measuring costs on a GPU, and whether all works there: in one run.
 
     python benchmarks/gpu.py [--seconds 270] [--device cuda] [--only checks gradients …]
 

@@ -81,7 +81,10 @@ def test_that_a_format_names_what_an_ending_does_not(
     [
         ("convert vgg16 -o -", "--output - needs --format yaml or py"),
         ("convert vgg16 -o network", "network: a network is written as .yaml or .py"),
-        ("erf vgg16 --layer pool5 -o - --format json", "needs --format npz, png, svg or pdf"),
+        (
+            "erf vgg16 --layer pool5 -o - --format json",
+            "needs --format tiff, png16, npz, png, svg or pdf",
+        ),
         ("erf vgg16 --layer pool5 --format npz", "--format npz is for --output"),
         ("compare - -", "standard input can be read once"),
         ("-", "only commands read standard input"),

@@ -214,7 +214,7 @@ def check_that_cancel_is_prompt(network: Architecture, layer: str, side: int) ->
     thread = threading.Thread(target=work)
     thread.start()
     assert begun.wait(120), "no report within two minutes"
-    time.sleep(0.35)
+    threading.Event().wait(0.35)  # amid the work
     start = time.perf_counter()
     token.cancel()
     thread.join(60)
@@ -244,7 +244,7 @@ def check_that_a_worker_measures_and_is_cancelled() -> str:
         assert isinstance(found, ErfResult), found
         assert _distance(found, wanted) < 1e-12
         worker.connection.send(("run", 2, dumps(partial(measured, _request(samples=10_000_000)))))
-        time.sleep(0.5)
+        threading.Event().wait(0.5)  # amid the work
         start = time.perf_counter()
         worker.connection.send(("cancel", 2))
         outcome = receive()

@@ -55,8 +55,10 @@ def test_that_layers_read_the_same_whichever_input_is_first() -> None:
 
 
 def test_that_an_input_that_is_not_there_is_named() -> None:
-    with pytest.raises(RFStudioError, match="no input 'rigt' among left, right; did you mean 'rig"):
-        with_first_input(PAIR, "rigt")
+    with pytest.raises(
+        RFStudioError, match="no input 'lefd' among left, right; did you mean 'left'"
+    ):
+        with_first_input(PAIR, "lefd")
     shadowed = read_yaml(
         TEXT.replace("- conv: {from: input,", "- relu: {name: left}\n        - conv: {from: input,")
     )

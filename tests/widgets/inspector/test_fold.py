@@ -39,7 +39,7 @@ def test_that_every_fold_is_in_the_panel_and_follows_the_layer(qtbot: QtBot, ope
         qtbot.mouseClick(fold.button, Qt.MouseButton.LeftButton)
         assert fold.block.isVisible()
     window.studio.selection.select_layer("stem")
-    assert inspector.paths.block.texts()["paths"] == "1, 1 layers long in the mean"
+    assert inspector.paths.block.texts()["paths"] == "1, 1 layer long in the mean"
     assert "centre" in inspector.other_numbers.block.texts()
     window.studio.selection.select_layer("head")
     # By hand: six 3×3 layers see 13 pixels, and the effective field is smaller.

@@ -114,7 +114,7 @@ class Monkey:
         self.done: list[str] = []
         self.slow: list[tuple[float, str]] = []
         self.start: Architecture = window.studio.document.architecture
-        self._analyses = sum(isinstance(x, Analysis) for x in gc.get_objects())
+        self._analyses = sum(type(x) is Analysis for x in gc.get_objects())
         common: dict[str, Action] = {
             "tree": self._key_in_tree,
             "canvas key": self._key_on_canvas,
@@ -178,7 +178,7 @@ class Monkey:
     def check_memory(self) -> None:
         """Check that what the edits have left behind is dropped, but for the last few."""
         gc.collect()
-        analyses = sum(isinstance(x, Analysis) for x in gc.get_objects())
+        analyses = sum(type(x) is Analysis for x in gc.get_objects())
         assert analyses <= self._analyses + MOST_ANALYSES, f"{analyses} analyses are alive"
 
     def open_preset(self, name: str) -> None:

@@ -1,0 +1,44 @@
+"""What the worker does for the tab Images: the field of one unit on each image by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from rfstudio.app.spread.work import spread_work
+from rfstudio.core import ops
+from rfstudio.core.metrics.spread import slices
+from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.engine.measuring.erf import measure
+from rfstudio.engine.process.running import CancelToken, ignore
+from rfstudio.engine.requests.request import ErfRequest
+
+
+def test_that_each_image_has_the_field_that_it_has_alone(tmp_path: Path) -> None:
+    source = np.random.default_rng(0)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(source.integers(0, 255, (24, 24, 3), np.uint8)).save(tmp_path / name)
+    conv = ops.Conv(kernel_size=3, padding=1, out_channels=4)
+    network = Architecture(
+        name="tiny",
+        input_size=(24, 24),
+        layers=(Layer(conv, "first"), Layer(ops.Relu(), "relu"), Layer(conv, "second")),
+    )
+    request = ErfRequest(architecture=network, layer="second", estimator="abs", dtype="float64")
+    found = spread_work(request, tmp_path, None, (), CancelToken(), ignore)
+    assert sorted(x.name for x in found.fields) == ["a.png", "b.png"]
+    for field in found.fields:
+        alone = spread_work(request, tmp_path / field.name, None, (), CancelToken(), ignore)
+        assert field.map is not None
+        np.testing.assert_allclose(field.map, alone.fields[0].map)
+        assert tuple(b - a + 1 for a, b in field.box) == (5, 5)
+    total = np.zeros((24, 24))
+    for field in found.fields:
+        # Each as a share of its sum, so that no image counts more than another.
+        total[slices(field.box)] += field.map / field.map.sum()
+    np.testing.assert_allclose(found.mean, total / 2)
+    # On noise the field of the same unit with the same weights reaches the same pixels.
+    noise = measure(ErfRequest(architecture=network, layer="second", estimator="abs", samples=1))
+    assert ((noise.map > 0) >= (found.mean > 0)).all()
