@@ -83,7 +83,7 @@ def test_that_a_format_names_what_an_ending_does_not(
         ("convert vgg16 -o network", "network: a network is written as .yaml or .py"),
         (
             "erf vgg16 --layer pool5 -o - --format json",
-            "needs --format tiff, png16, npz, png, svg or pdf",
+            "needs --format tiff, png16, npz, png",
         ),
         ("erf vgg16 --layer pool5 --format npz", "--format npz is for --output"),
         ("compare - -", "standard input can be read once"),

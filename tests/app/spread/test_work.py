@@ -36,6 +36,7 @@ def test_that_each_image_has_the_field_that_it_has_alone(tmp_path: Path) -> None
         assert tuple(b - a + 1 for a, b in field.box) == (5, 5)
     total = np.zeros((24, 24))
     for field in found.fields:
+        assert field.map is not None
         # Each as a share of its sum, so that no image counts more than another.
         total[slices(field.box)] += field.map / field.map.sum()
     np.testing.assert_allclose(found.mean, total / 2)
