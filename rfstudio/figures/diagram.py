@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rfstudio.core.network import folding
+from rfstudio.core.network.folding import depth_of, folded_to_depth
 from rfstudio.core.network.layout import Layout, layout_of_inputs
+from rfstudio.core.network.wrapping import lines_of_width
 from rfstudio.figures.page import LINE, MARGIN, Page, inner_width, new_page
 from rfstudio.figures.style import TEXT_POINTS, FigureError
 from rfstudio.figures.wrapping import shortened
@@ -65,29 +68,13 @@ def boxes_of(analysis: Analysis, most: int = _MOST) -> tuple[list[Box], list[lis
     Layers are folded into the containers that hold them, down to the depth at which there are at
     most so many boxes; if even the outermost containers are more, those are drawn.
     """
-    nodes = analysis.graph.nodes
-    deepest = max((x.name.count(".") + 1 for x in nodes), default=1)
-    joined = _joined(analysis)
-    for depth in range(deepest, 0, -1):
-        names = [".".join(nodes[joined[x.index]].name.split(".")[:depth]) for x in nodes]
-        if len(dict.fromkeys(names)) <= most:
+    graph, joined = analysis.graph, _joined(analysis)
+    for depth in range(depth_of(graph) + 1, 0, -1):
+        found = folding.boxes_of(graph, folded_to_depth(graph, depth), joined)
+        if len(found.boxes) <= most:
             break
-    place: dict[str, int] = {}
-    for name in names:
-        place.setdefault(name, len(place))
-    members: list[list[int]] = [[] for _ in place]
-    reads: list[dict[int, None]] = [{} for _ in place]
-    for node, name in zip(nodes, names, strict=True):
-        here = place[name]
-        members[here].append(node.index)
-        for source in node.inputs:
-            if place[names[source]] != here:
-                reads[here][place[names[source]]] = None
-    if any(x >= here for here, read in enumerate(reads) for x in read):
-        # Branches that cross the border of a container: nothing can be folded.
-        return [_box(analysis, x.name, [x.index]) for x in nodes], [list(x.inputs) for x in nodes]
-    found = [_box(analysis, name, members[i]) for name, i in place.items()]
-    return found, [list(x) for x in reads]
+    boxes = [_box(analysis, x.container, x.members) for x in found.boxes]
+    return boxes, [list(x) for x in found.inputs]
 
 
 def _joined(analysis: Analysis) -> list[int]:
@@ -172,38 +159,36 @@ def draw_diagram(panels: Sequence[Panel], style: FigureStyle) -> Figure:
 
 
 class _Lines:
-    """Places of boxes in lines: columns that do not fit go to the next line."""
+    """Places of boxes in lines (see `rfstudio.core.network.wrapping`), in inches."""
 
     def __init__(self, layout: Layout, columns: int, width: float) -> None:
-        self.layout, self.columns = layout, columns
+        self.layout = layout
         self.width = (width - _APART * (columns - 1)) / columns
         self.step = self.width + _APART
-        count = -(-layout.columns // columns)
+        self._lines = lines_of_width(layout, columns)
+        self._line = self._lines.of(layout.column)
         # Each line is as high as its branches need, with room above for what skips layers.
-        used = [0] * count
-        for column, row in zip(layout.column, layout.row, strict=True):
-            used[int(column) // columns] = max(used[int(column) // columns], int(row))
-        skips = [0] * count
+        skips = [0] * len(self._lines.rows)
         for a, b in layout.edges:
             if layout.column[b] - layout.column[a] > 1:
-                for line in {int(layout.column[a]) // columns, int(layout.column[b]) // columns}:
-                    skips[line] = 1
+                skips[self._line[a]] = skips[self._line[b]] = 1
         self.tops, down = [], 0.0
-        for rows, skip in zip(used, skips, strict=True):
+        for rows, skip in zip(self._lines.rows.tolist(), skips, strict=True):
             down += _LANE * skip
             self.tops.append(down)
-            down += (rows + 1) * (_HEIGHT + _LANE) - _LANE + _BETWEEN
+            down += rows * (_HEIGHT + _LANE) - _LANE + _BETWEEN
         self.height = down - _BETWEEN + 0.08
 
     def line(self, index: int) -> int:
         """Return the number of the line of a box."""
-        return int(self.layout.column[index]) // self.columns
+        return int(self._line[index])
 
     def place(self, index: int) -> tuple[float, float]:
         """Return the upper left corner of a box."""
+        line = self.line(index)
         column, row = int(self.layout.column[index]), int(self.layout.row[index])
-        left = (column % self.columns) * self.step
-        return left, self.tops[column // self.columns] + row * (_HEIGHT + _LANE)
+        left = (column - int(self._lines.first[line])) * self.step
+        return left, self.tops[line] + row * (_HEIGHT + _LANE)
 
 
 def _draw_edge(axes: Any, lines: _Lines, a: int, b: int, style: FigureStyle) -> None:

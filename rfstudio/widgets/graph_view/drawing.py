@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF
 
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.network.folding import Boxes
 from rfstudio.core.network.layout import Layout
-from rfstudio.widgets.graph_view.folding import Boxes
-from rfstudio.widgets.graph_view.wrapping import Lines, Page
+from rfstudio.core.network.wrapping import Lines, Page
 
 STEP_X, STEP_Y = 150.0, 74.0
 """Distance of two columns, and of two rows, in points at full size."""

@@ -30,11 +30,7 @@ from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.largest_path import largest_path
 from rfstudio.core.fields.remarks.remark import remarks_on
-from rfstudio.core.network.graph import Graph
-from rfstudio.core.network.layout import layout_of_inputs
-from rfstudio.core.plural import counted
-from rfstudio.widgets.graph_view.drawing import STEP_X, STEP_Y, Drawing, page_of
-from rfstudio.widgets.graph_view.folding import (
+from rfstudio.core.network.folding import (
     Boxes,
     boxes_of,
     containers,
@@ -42,8 +38,12 @@ from rfstudio.widgets.graph_view.folding import (
     depth_of,
     folded_to_depth,
 )
+from rfstudio.core.network.graph import Graph
+from rfstudio.core.network.layout import layout_of_inputs
+from rfstudio.core.network.wrapping import Page, lines_for
+from rfstudio.core.plural import counted
+from rfstudio.widgets.graph_view.drawing import STEP_X, STEP_Y, Drawing, page_of
 from rfstudio.widgets.graph_view.graph_item import TEXT_SCALE, GraphItem, Share
-from rfstudio.widgets.graph_view.wrapping import Page, lines_for
 from rfstudio.widgets.parts.focus_ring import FocusRing
 
 _PER_NOTCH = 1.2

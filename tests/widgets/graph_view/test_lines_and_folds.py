@@ -23,15 +23,15 @@ from rfstudio.core.network.architecture import (
     Repeat,
     Residual,
 )
+from rfstudio.core.network.folding import boxes_of, depth_of, folded_to_depth
 from rfstudio.core.network.graph import Graph, expand
 from rfstudio.core.network.layout import layout_of, layout_of_inputs
+from rfstudio.core.network.wrapping import lines_for, one_line
 from rfstudio.formats.networks.presets import read_preset
 from rfstudio.widgets.graph_view.drawing import Drawing, page_of
 from rfstudio.widgets.graph_view.edges import add_edge, edges_in
-from rfstudio.widgets.graph_view.folding import boxes_of, depth_of, folded_to_depth
 from rfstudio.widgets.graph_view.graph_item import TEXT_SCALE
 from rfstudio.widgets.graph_view.graph_view import GraphView
-from rfstudio.widgets.graph_view.wrapping import lines_for, one_line
 
 LEFT = Qt.MouseButton.LeftButton
 PAGE = page_of(900, 500)

@@ -92,6 +92,17 @@ def lines_for(layout: Layout, page: Page) -> Lines:
     return best
 
 
+def lines_of_width(layout: Layout, width: int) -> Lines:
+    """Return the lines of a layout on a page that has room for so many columns.
+
+    Where no line may end within the width, it is broken at the width all the same.
+    """
+    deepest = np.zeros(layout.columns, np.intp)
+    np.maximum.at(deepest, layout.column, layout.row)
+    first = _broken(_ends_of_lines(layout), layout.columns, width, is_strict=True)
+    return Lines(first, np.maximum.reduceat(deepest, first) + 1)
+
+
 def _ends_of_lines(layout: Layout) -> NDArray[np.intp]:
     """Return the columns after which a line may end: a single map is read beyond them."""
     if not len(layout.edges):
@@ -107,14 +118,21 @@ def _ends_of_lines(layout: Layout) -> NDArray[np.intp]:
     return np.flatnonzero(np.cumsum(change)[: layout.columns - 1] == 1)
 
 
-def _broken(ends: NDArray[np.intp], columns: int, width: int) -> NDArray[np.intp]:
-    """Return the first columns of lines of at most a width, or more where none may end."""
+def _broken(
+    ends: NDArray[np.intp], columns: int, width: int, *, is_strict: bool = False
+) -> NDArray[np.intp]:
+    """Return the first columns of lines of at most a width; where none may end, of more.
+
+    With `is_strict` such a line ends at the width.
+    """
     first = [0]
     while columns - first[-1] > width:
         after = int(np.searchsorted(ends, first[-1] + width - 1, side="right"))
         # The last end within the width, or else the next one beyond it.
         if after and ends[after - 1] >= first[-1]:
             end = int(ends[after - 1])
+        elif is_strict:
+            end = first[-1] + width - 1
         elif after < len(ends):
             end = int(ends[after])
         else:

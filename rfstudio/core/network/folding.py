@@ -23,7 +23,7 @@ class Box:
     members
         The nodes in it, in the order of the graph.
     container
-        The path that they share; empty for a single layer.
+        The path that they share; empty for a single layer and what is joined to it.
     """
 
     members: tuple[int, ...]
@@ -83,21 +83,31 @@ def depth_of(graph: Graph) -> int:
     return max((x.count(".") + 1 for x in containers(graph)), default=0)
 
 
-def boxes_of(graph: Graph, folded: Collection[str]) -> Boxes:
+def boxes_of(graph: Graph, folded: Collection[str], joined: Sequence[int] = ()) -> Boxes:
     """Return a graph with some containers folded.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    folded
+        Paths of the containers that are one box each.
+    joined
+        For each node the earlier one in whose box it is, itself if in one of its own, unless it is
+        in a folded container; empty: all have boxes of their own.
 
     A container that is left and entered again, such as one in which a layer reads from outside what
     comes from inside, cannot be one box of a graph without cycles, and remains unfolded.
     """
     open_again: set[str] = set()
     while True:
-        found = _contracted(graph, frozenset(folded) - open_again)
+        found = _contracted(graph, frozenset(folded) - open_again, joined)
         if isinstance(found, Boxes):
             return found
         open_again |= found
 
 
-def _contracted(graph: Graph, folded: frozenset[str]) -> Boxes | set[str]:
+def _contracted(graph: Graph, folded: frozenset[str], joined: Sequence[int]) -> Boxes | set[str]:
     """Return the boxes, or the containers that are on a cycle."""
     group: dict[str, int] = {}
     members: list[list[int]] = []
@@ -105,7 +115,12 @@ def _contracted(graph: Graph, folded: frozenset[str]) -> Boxes | set[str]:
     of_node: list[int] = []
     for node in graph.nodes:
         path = next((x for x in containers_of(node.name) if x in folded), "") if folded else ""
-        at = group.setdefault(path, len(members)) if path else len(members)
+        if path:
+            at = group.setdefault(path, len(members))
+        elif joined and joined[node.index] != node.index:
+            at = of_node[joined[node.index]]
+        else:
+            at = len(members)
         if at == len(members):
             members.append([])
             names.append(path)
