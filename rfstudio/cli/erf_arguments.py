@@ -138,7 +138,7 @@ def add_fine_options(parser: argparse.ArgumentParser) -> None:
         "--images-per-weights",
         type=int,
         metavar="N",
-        help="samples that share a draw of random weights; default: 4",
+        help="samples that share a draw of random weights; default: 8",
     )
     for name in ("patch", "stride"):
         group.add_argument(
