@@ -103,6 +103,10 @@ def _compare_axis(analysis, graph, node, axis, ways, context) -> None:
         assert (low, high) == (min(here), max(here)), context
     jumps = [jump_on(graph, way, axis) for way in ways]
     live = [i for i, x in enumerate(seen) if any(x.values())]
+    # Alignment is a statement about paths: a branch that sees nothing has none that counts, however
+    # it was merged before.  See test_that_a_branch_that_sees_nothing_is_never_out_of_line.
+    # One that sees the same from each unit has paths, so it passes on what it was before.
+    reading = {ways[i][-1][1] for i in live}
     moving = [i for i in live if jumps[i]]
     stands = bool(moving) and len(moving) < len(live)
     if stands:
@@ -111,9 +115,6 @@ def _compare_axis(analysis, graph, node, axis, ways, context) -> None:
         ways = [ways[i] for i in moving]
         assert field.jump is None, context
         assert field.by_size, context
-    # Alignment is a statement about paths: a branch that sees nothing has none that counts, however
-    # it was merged before.  See test_that_a_branch_that_sees_nothing_is_never_out_of_line.
-    reading = {way[-1][1] for x, way in zip(seen, ways, strict=True) if any(x.values())}
     before = [
         analysis.fields[x][axis].alignment
         for x in node.inputs
