@@ -42,9 +42,10 @@ def _one_channel(architecture: Architecture) -> Architecture | None:
     narrowed = replace(architecture, channels=1, layers=tuple(map(narrow, architecture.layers)))
     graph = expand(narrowed)
     # One channel that is spread over those of a concat, or read in both directions, is read
-    # several times.
+    # several times.  A part of the channels of a concat leaves out paths, but a map with one
+    # channel has no such part: its paths count as those of its support do, for all channels.
     spreads = any(
-        isinstance(x.op, ops.Broadcast | ops.Recurrent)
+        isinstance(x.op, ops.Broadcast | ops.Recurrent | ops.ChannelSlice)
         and graph.nodes[x.inputs[0]].channels != x.channels
         for x in graph.nodes
     )
