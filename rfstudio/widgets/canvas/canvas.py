@@ -273,6 +273,7 @@ class Canvas(Column):
             return
         if self._mode is not None:
             self._mode.follow(self._layer)
+        self.mode_button.show_units(sight.layer.analysis.units)
         self._broken = _first_error(sight.layer.analysis)
         if self._broken and self._good is not None and self._mode is None:
             # What would be drawn now looks right, but the network is not what its author means.

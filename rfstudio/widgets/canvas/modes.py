@@ -22,7 +22,7 @@ from rfstudio.core.fields.block import Block
 from rfstudio.core.fields.projective import ProjectiveField
 from rfstudio.core.fields.tiles import TilePlan, tile_plan
 from rfstudio.core.network.physical import extent_text
-from rfstudio.core.network.sample_words import Units
+from rfstudio.core.network.sample_words import PIXELS, Units
 from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight
 from rfstudio.widgets.canvas.words import DASHED, RED, extent, sized
@@ -138,13 +138,34 @@ class ModeButton(QToolButton):
             group.addAction(action)
             self.actions_by_key[kind.key] = action
         self.setMenu(menu)
+        self._kind, self._units = MODES[0], PIXELS
         self.actions_by_key["unit"].setChecked(True)
 
-    def _choose(self, kind: ModeKind) -> None:
-        self.setText(f"{kind.label} ▾")
-        self.setAccessibleDescription(kind.meaning)
+    def show_units(self, units: Units) -> None:
+        """Call pixels and images as the map is called that fields are given of."""
+        if units == self._units:
+            return
+        self._units = units
+        for kind in MODES:
+            action = self.actions_by_key[kind.key]
+            action.setText(_said(kind.title, units))
+            action.setToolTip(_said(kind.meaning, units))
+        self._show_kind()
+
+    def _show_kind(self) -> None:
+        self.setText(f"{_said(self._kind.label, self._units)} ▾")
+        self.setAccessibleDescription(_said(self._kind.meaning, self._units))
         self.adjustSize()
+
+    def _choose(self, kind: ModeKind) -> None:
+        self._kind = kind
+        self._show_kind()
         self.chosen.emit(kind.key)
+
+
+def _said(text: str, units: Units) -> str:
+    """Return a text about an image in the words for another map."""
+    return units.said(text.replace("Pixel", units.one.capitalize()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,7 +310,8 @@ class PixelMode(CanvasMode):
         found = self.found
         where = ", ".join(map(str, self.pixel))
         of = "" if self._session.reference == "input" else f" of {escape(self._session.reference)}"
-        who = f"Pixel ({where}){of}"
+        word = self.layer.analysis.units.one
+        who = f"{word.capitalize()} ({where}){of}"
         if isinstance(found, str):
             return f"{who}: {escape(found, quote=False)}."
         size = self._analysis[self._selection.layer].output_size
@@ -300,7 +322,7 @@ class PixelMode(CanvasMode):
         units = "1 unit" if found.count == 1 else f"{found.count:,} units"
         exact = int(np.prod([b - a + 1 for a, b in found.region])) == found.count
         holes = "" if exact else ", with holes"
-        held = "" if self._is_held else " Click to hold the pixel."
+        held = "" if self._is_held else f" Click to hold the {word}."
         return (
             f"{who} is read by <b>{units}</b> of {self._name}: {spans} "
             f"({extent(found.region)}{holes}), of {total}.{held}"
@@ -398,28 +420,30 @@ class BlockMode(CanvasMode):
         of = " … ".join(f"({', '.join(map(str, x))})" for x in (first, last))
         units = extent([*zip(first, last, strict=True)])
         who = f"Units {of} of {self._name}, {units},"
+        needs, cells = "need", "their own cells"
+        if first == last:
+            who = f"Unit ({', '.join(map(str, first))}) of {self._name}, alone,"
+            needs, cells = "needs", "its own cell"
         found = self.found
         if isinstance(found, str):
-            return f"{who} have no answer: {escape(found, quote=False)}."
+            return f"{who.rstrip(',')}: {escape(found, quote=False)}."
         if found.visible_region is None and found.theoretical_region is None:
-            return f"{who} read nothing of the input."
+            return f"{who} {needs} nothing of the input."
         words = [who]
         if found.theoretical_region is not None:
             analysis = self.layer.analysis
             size = sized(found.theoretical_region, analysis.axes, analysis.units)
-            words.append(f"need the {RED}, {size}.")
+            words.append(f"{needs} the {RED}, {size}.")
         else:
-            words.append("need no one rectangle.")
+            words.append(f"{needs} no one rectangle.")
         if any(x is None for x in found.context):
-            words.append("No margin around them can be given along every axis: they have no jump.")
+            words.append("No margin around it can be given along every axis: there is no jump.")
         else:
             margins = list(dict.fromkeys(f"{x[0]} + {x[1]}" for x in found.context if x))
             word = self.layer.analysis.units.short
-            words.append(
-                f"That is {' × '.join(margins)}&nbsp;{word} before and after their own cells."
-            )
+            words.append(f"That is {' × '.join(margins)}&nbsp;{word} before and after {cells}.")
         if found.visible_region is None:
-            words.append("Only padding reaches them.")
+            words.append("Only padding is read.")
         elif found.visible_region != found.theoretical_region:
             words.append(f"{DASHED}: what there is of it, {extent(found.visible_region)}.")
         return " ".join(words)

@@ -89,6 +89,21 @@ def test_that_a_drag_over_a_block_shows_what_its_units_need(qtbot, bench) -> Non
     assert made.canvas.modes["block"].ends[1][0] < 6
 
 
+def test_that_modes_call_a_sample_of_a_signal_by_its_word(qtbot, bench) -> None:
+    made = bench("  - conv: {name: a, kernel_size: 3, padding: 1, out_channels: 4}\n", size="[64]")
+    choose(qtbot, made, "2")
+    assert made.canvas.mode_button.text() == "Sample ▾"
+    assert made.canvas.mode_button.actions_by_key["pixel"].text() == "Sample: which units read it"
+    assert made.canvas.mode_button.actions_by_key["tiles"].text() == "Tiles of the signal"
+    # By hand: kernel 3 with padding 1, so unit u reads u − 1 … u + 1.
+    caption = made.canvas.caption.text()
+    assert "Sample (32) is read by <b>3 units</b> of <b>a</b>: 31…33" in caption
+    assert "Click to hold the sample." in caption
+    choose(qtbot, made, "3")
+    assert "Unit (32) of <b>a</b>, alone, needs the" in made.canvas.caption.text()
+    assert "before and after its own cell." in made.canvas.caption.text()
+
+
 def test_that_a_block_survives_edits_and_undo(qtbot, bench) -> None:
     made = bench(CHAIN)
     choose(qtbot, made, "3")
