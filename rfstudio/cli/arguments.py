@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rfstudio import __version__
 from rfstudio.cli import erf_arguments
-from rfstudio.cli.parser import CommandParser
+from rfstudio.cli.parser import CommandParser, ListFormatter
 from rfstudio.cli.words import FIGURE_KINDS, FIGURES, FORMATS, MAPS, NETWORKS, SHELLS
 
 _DESCRIPTION = """\
@@ -124,7 +124,7 @@ def _window_parser() -> CommandParser:
         usage="rfstudio [NETWORK] [--image FILE]\n       rfstudio COMMAND …",
         description=_DESCRIPTION,
         epilog=_EPILOGUE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ListFormatter,
     )
     parser.add_argument("network", metavar="NETWORK", nargs="?", help="opened in the window")
     parser.add_argument("--image", type=Path, metavar="FILE", help="the photo to draw on")
@@ -247,7 +247,7 @@ def _add_advise(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_figure(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.formatter_class = ListFormatter
     parser.epilog = _KINDS
     parser.add_argument(
         "networks",

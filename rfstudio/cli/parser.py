@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -12,6 +13,13 @@ _NEGATIVE = re.compile(r"-\.?\d")
 
 _LONGEST_LINE = 2000
 """Characters of a message that are printed: what it quotes may be a megabyte long."""
+
+
+_WIDEST = 100
+"""Columns of a paragraph in a wide terminal."""
+
+_NARROWEST = 24
+"""Columns that a meaning has beside the word that it explains, or it comes below."""
 
 
 def fit_to_print(line: str) -> str:
@@ -26,6 +34,41 @@ def fit_to_print(line: str) -> str:
         half = _LONGEST_LINE // 2
         line = f"{line[:half]} … {line[-half:]}"
     return shown(line, len(line))
+
+
+class ListFormatter(argparse.HelpFormatter):
+    """Fits paragraphs and lists of a description to the terminal.
+
+    A line that begins with spaces is an entry of a list, with its meaning after two spaces or more;
+    in a narrow terminal the meaning comes below it.
+    """
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        del indent
+        width = min(width, _WIDEST)
+        lines: list[str] = []
+        for block in text.strip().split("\n\n"):
+            parts = block.split("\n")
+            if lines:
+                lines.append("")
+            if not any(x.startswith(" ") for x in parts):
+                lines += textwrap.wrap(" ".join(parts), width, break_on_hyphens=False)
+                continue
+            for part in parts:
+                lines += [part] if len(part) <= width else _broken(part, width)
+        return "\n".join(lines)
+
+
+def _broken(entry: str, width: int) -> list[str]:
+    """Return an entry of a list in several lines."""
+    found = re.fullmatch(r"( +\S.*?  +)(\S.*)", entry)
+    name, meaning = (entry, "") if found is None else found.groups()
+    column = len(name)
+    if meaning and width - column >= _NARROWEST:
+        return textwrap.wrap(meaning, width, initial_indent=name, subsequent_indent=" " * column)
+    lines = textwrap.wrap(name.strip(), width, initial_indent="  ", subsequent_indent="    ")
+    indent = " " * 6
+    return lines + textwrap.wrap(meaning, width, initial_indent=indent, subsequent_indent=indent)
 
 
 class CommandParser(argparse.ArgumentParser):
