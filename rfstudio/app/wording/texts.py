@@ -23,6 +23,7 @@ __all__ = [
     "number_text",
     "short_name",
     "sizes_text",
+    "square_text",
     "steps_text",
 ]
 
@@ -63,6 +64,12 @@ def item_text(item: Item, axes: int) -> str:
             return "residual"
         case _:
             return item.keyword
+
+
+def square_text(text: str) -> str:
+    """Return ``43`` for ``43×43``: columns and boxes are narrow."""
+    sides = text.split("×")
+    return sides[0] if len(sides) > 1 and len(set(sides)) == 1 else text
 
 
 def signed(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPalette, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from rfstudio.app.wording.texts import field_text
+from rfstudio.app.wording.texts import field_text, square_text
 from rfstudio.core.ops import Context, Op
 from rfstudio.widgets.canvas.colours import ERF, THEORETICAL
 from rfstudio.widgets.graph_view.drawing import HEIGHT, STEP_X, STEP_Y, WIDTH, Drawing
@@ -20,6 +20,9 @@ from rfstudio.widgets.parts.theme import muted
 
 TEXT_SCALE = 0.5
 """Zoom from which texts can be read."""
+
+_BELOW = 11.0
+"""How far below a short edge its share is."""
 
 _LABEL_AT = 62.0
 """Distance of the label of an edge from the box that it reads."""
@@ -137,12 +140,13 @@ class GraphItem(QGraphicsItem):
         scale = abs(painter.worldTransform().m11())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, scale >= FORM_SCALE)
         self._draw_edges(painter, drawing, exposed, scale)
-        self._draw_shares(painter, drawing, exposed, scale)
+        labels = self._draw_shares(painter, drawing, exposed, scale)
         self._draw_way(painter, drawing, scale)
         for index in self._shown(drawing, exposed):
             self._draw_box(painter, drawing, int(index), scale)
         if self._selected >= 0:
             self._draw_box(painter, drawing, self._selected, scale)
+        self._draw_labels(painter, labels)
 
     @staticmethod
     def _shown(drawing: Drawing, exposed: QRectF) -> NDArray[np.intp]:
@@ -181,13 +185,9 @@ class GraphItem(QGraphicsItem):
 
     def _draw_shares(
         self, painter: QPainter, drawing: Drawing, exposed: QRectF, scale: float
-    ) -> None:
-        """Draw what energy takes: edges by their share of all, and labels where they part."""
+    ) -> list[tuple[QPointF, str]]:
+        """Draw what energy takes: edges by their share of all; return labels where they part."""
         ratio = painter.device().devicePixelRatio()
-        font = QFont(painter.font())
-        font.setPixelSize(10)
-        painter.setFont(font)
-        metrics = QFontMetricsF(font)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         labels: list[tuple[QPointF, str]] = []
         for (reader, source), share in self._shares.items():
@@ -202,8 +202,19 @@ class GraphItem(QGraphicsItem):
             painter.drawPath(path)
             if share.at_fork is not None and scale >= TEXT_SCALE:
                 length = path.length()
-                at = path.percentAtLength(min(_LABEL_AT, length / 2))
-                labels.append((path.pointAtPercent(at), f"{100 * share.at_fork:.2g} %"))
+                at = path.pointAtPercent(path.percentAtLength(min(_LABEL_AT, length / 2)))
+                if length < _LABEL_AT:  # between neighbours: below the line, which stays seen
+                    at += QPointF(0, _BELOW)
+                labels.append((at, f"{100 * share.at_fork:.2g} %"))
+        return labels
+
+    def _draw_labels(self, painter: QPainter, labels: Sequence[tuple[QPointF, str]]) -> None:
+        """Draw shares, after everything that could cover them."""
+        font = QFont(painter.font())
+        font.setPixelSize(10)
+        font.setBold(False)
+        painter.setFont(font)
+        metrics = QFontMetricsF(font)
         painter.setPen(self._palette.color(QPalette.ColorRole.Text))
         for point, text in labels:
             width = metrics.horizontalAdvance(text) + 4
@@ -286,7 +297,9 @@ class GraphItem(QGraphicsItem):
         axes = len(node.size)
         lines = ("network input", size)
         if node.op is not None:
-            lines = (node.op.text(axes), f"field {field_text(layer)}")
+            field = field_text(layer)
+            # The whole of a range matters more than that both axes have the same.
+            lines = (node.op.text(axes), f"field {square_text(field) if '…' in field else field}")
         if box.container:
             lines = (f"{len(box.members)} layers", lines[1])
         for i, text in enumerate(lines):

@@ -390,7 +390,7 @@ class GraphView(QGraphicsView):
             return
         self._is_moved = True
         self.resetTransform()
-        self.centerOn(drawing.rect_of(box).center())
+        self._centre(drawing.rect_of(box))
 
     def _bring_into_view(self, box: int) -> None:
         drawing = self.item.drawing
@@ -400,7 +400,18 @@ class GraphView(QGraphicsView):
         shown = QRectF(self.mapToScene(self.viewport().rect()).boundingRect())
         if not shown.contains(rect):
             self._is_moved = True
-            self.centerOn(rect.center())
+            self._centre(rect)
+
+    def _centre(self, rect: QRectF) -> None:
+        """Bring a box near the middle, without leaving room empty that the graph could fill."""
+        shown = QRectF(self.mapToScene(self.viewport().rect()).boundingRect())
+        room = self.item.boundingRect()
+        half = QPointF(shown.width() / 2, shown.height() / 2)
+        inner = room.adjusted(half.x(), half.y(), -half.x(), -half.y())
+        centre, middle = rect.center(), room.center()
+        x = max(inner.left(), min(centre.x(), inner.right())) if inner.width() > 0 else middle.x()
+        y = max(inner.top(), min(centre.y(), inner.bottom())) if inner.height() > 0 else middle.y()
+        self.centerOn(x, y)
 
     # --- mouse and keys -------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from rfstudio.app.wording.texts import (
     item_text,
     local_text,
     sizes_text,
+    square_text,
     steps_text,
 )
 from rfstudio.core.fields.analysis import LayerAnalysis
@@ -145,9 +146,9 @@ class RowTexts:
         fields, near, size = layer.fields, layer.local_fields, layer.output_size
         known = self._numbers.get(id(near))
         if known is None or known[0] is not fields or known[1] is not near or known[2] != size:
-            field = _square(field_text(layer))
+            field = square_text(field_text(layer))
             if any(layer.is_global) and layer.local is not None:
-                field = f"all/{_square(local_text(layer))}"
+                field = f"all/{square_text(local_text(layer))}"
             texts = (sizes_text(size), field, steps_text(layer.jump))
             known = self._numbers[id(near)] = (fields, near, size, texts)
         return known[3]
@@ -188,9 +189,3 @@ def _item_name(row: Row, layer: LayerAnalysis | None) -> str:
     if item.name:
         return item.name
     return item.op.keyword if layer is None else layer.name.rpartition(".")[2]
-
-
-def _square(text: str) -> str:
-    """Return ``43`` for ``43×43``: columns are narrow."""
-    sides = text.split("×")
-    return sides[0] if len(sides) > 1 and len(set(sides)) == 1 else text

@@ -250,3 +250,15 @@ def test_that_a_network_without_layers_shows_its_input(state, shown) -> None:
     view = shown(GraphView(made.session, made.selection))
     assert view.item.drawing.layout.columns == 1
     assert view.text_of(0).startswith("input")
+
+
+def test_that_going_to_the_last_layer_leaves_no_room_empty(state, shown) -> None:
+    made = state("vgg16")
+    view = shown(GraphView(made.session, made.selection))
+    view.resize(500, 160)
+    made.selection.select_layer("fc8")
+    view.show_selected()
+    viewport = view.viewport().rect()
+    end = view.mapFromScene(view.item.boundingRect().bottomRight())
+    assert viewport.contains(view.node_point(made.session.analysis.graph.index("fc8")))
+    assert end.x() >= viewport.right() - 2
