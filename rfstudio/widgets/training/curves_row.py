@@ -25,7 +25,7 @@ class CurvesRow(QWidget):
         self._step: int | None = None
         self.plots = [
             Plot("step", title, counts=True)
-            for title in ("loss", "accuracy", "size: σ —, FWHM - - (px)")
+            for title in ("loss", "accuracy", "σ —, FWHM - - (px)")
         ]
         self._items = [CurvesItem(x.getPlotItem().getViewBox()) for x in self.plots]
         row = QHBoxLayout(self)
