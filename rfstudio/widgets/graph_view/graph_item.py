@@ -205,7 +205,7 @@ class GraphItem(QGraphicsItem):
                 at = path.pointAtPercent(path.percentAtLength(min(_LABEL_AT, length / 2)))
                 if length < _LABEL_AT:  # between neighbours: below the line, which stays seen
                     at += QPointF(0, _BELOW)
-                labels.append((at, f"{100 * share.at_fork:.2g} %"))
+                labels.append((at, f"{percent_text(share.at_fork)} %"))
         return labels
 
     def _draw_labels(self, painter: QPainter, labels: Sequence[tuple[QPointF, str]]) -> None:
@@ -306,6 +306,15 @@ class GraphItem(QGraphicsItem):
             place = QRectF(rect.left(), rect.top() + 13.5 * (i + 1), rect.width(), 13)
             short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
             painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, short)
+
+
+def percent_text(share: float) -> str:
+    """Return a share in percent, with two digits; one that is not all is not 100."""
+    if share in {0.0, 1.0}:
+        return f"{100 * share:.0f}"
+    if share > 0.99:
+        return "> 99"
+    return f"{100 * share:.2g}" if share >= 0.001 else "< 0.1"
 
 
 def _short(path: str) -> str:

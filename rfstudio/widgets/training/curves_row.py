@@ -24,8 +24,7 @@ class CurvesRow(QWidget):
         self._curves = Curves()
         self._step: int | None = None
         self.plots = [
-            Plot("step", title, counts=True)
-            for title in ("loss", "accuracy", "σ —, FWHM - - (px)")
+            Plot("step", title, counts=True) for title in ("loss", "accuracy", "σ —, FWHM - - (px)")
         ]
         self._items = [CurvesItem(x.getPlotItem().getViewBox()) for x in self.plots]
         row = QHBoxLayout(self)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 
+from rfstudio.widgets.graph_view.graph_item import percent_text
+
 
 def test_that_a_click_draws_the_share_of_each_branch_and_skip(qtbot, open_window) -> None:
     window = open_window()
@@ -37,3 +39,8 @@ def test_that_shares_follow_the_chosen_layer_and_go_with_a_key(qtbot, open_windo
     window.graph.setFocus()
     qtbot.keyClick(window.graph, Qt.Key.Key_S)
     assert not item.shares
+
+
+def test_that_a_share_of_nearly_all_is_neither_all_nor_an_exponent() -> None:
+    shares = (0.0, 0.0004, 0.003, 0.5, 0.985, 0.997, 1.0)
+    assert [percent_text(x) for x in shares] == ["0", "< 0.1", "0.3", "50", "98", "> 99", "100"]
