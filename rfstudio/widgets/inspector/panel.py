@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from PySide6.QtCore import Qt
@@ -31,6 +31,7 @@ from rfstudio.app.wording.facts import (
 from rfstudio.app.wording.texts import item_text
 from rfstudio.app.wording.units import in_units
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.sample_words import Units
 from rfstudio.widgets.inspector.fold import Fold
 from rfstudio.widgets.inspector.form import ItemForm
 from rfstudio.widgets.inspector.numbers import NumberBlock
@@ -123,10 +124,17 @@ class Inspector(QScrollArea):
         self.field.show_facts(in_units((*layer_facts(layer), *place_facts(layer)), units))
         if before is None or not before.is_of(shown):  # another unit changes nothing in them
             title = f"{chosen.layer}, with its numbers"
-            self.closed_form.show_facts(title, partial(form_facts, layer))
-            self.other_numbers.show_facts(chosen.layer, partial(other_facts, layer))
-            paths = partial(paths_facts_of, self._session.analysis, chosen.layer)
-            self.paths.show_facts(f"Paths to {chosen.layer}", paths)
+            folds = (
+                (self.closed_form, title, partial(form_facts, layer)),
+                (self.other_numbers, chosen.layer, partial(other_facts, layer)),
+                (
+                    self.paths,
+                    f"Paths to {chosen.layer}",
+                    partial(paths_facts_of, self._session.analysis, chosen.layer),
+                ),
+            )
+            for fold, heading, facts in folds:
+                fold.show_facts(heading, partial(_said, facts, units))
         self.costs.show_facts(cost_facts(layer))
         self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
         try:
@@ -153,8 +161,9 @@ class Inspector(QScrollArea):
         shown = self._erf_view.shown
         field = shown.field
         metrics = None if field is None else field.metrics
-        self.phases.show_field(metrics)
+        self.phases.show_field(metrics, shown.analysis.units)
         others = partial(other_erf_facts, shown.analysis[shown.layer], metrics)
+        others = partial(_said, others, shown.analysis.units)
         self.other_sizes.show_facts("Other sizes of the effective field", others)
         if field is None:
             late = "Being worked out…"
@@ -188,6 +197,11 @@ def _title() -> ElidedLabel:
     font.setPointSizeF(font.pointSizeF() * 1.15)
     title.setFont(font)
     return title
+
+
+def _said(facts_of: Callable[[], Iterable[Fact]], units: Units) -> Iterator[Fact]:
+    """Yield facts, once they are needed, in the words for what fields are measured in."""
+    yield from in_units(facts_of(), units)
 
 
 def _folds(settings: Settings | None) -> tuple[Fold, Fold, Fold]:

@@ -16,6 +16,7 @@ from rfstudio.app.wording.facts import Fact
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.phases import phase_remark, phase_shares
 from rfstudio.core.metrics.registry import MODULI
+from rfstudio.core.network.sample_words import PIXELS, Units
 from rfstudio.widgets.canvas.colours import ERF
 from rfstudio.widgets.inspector.fold import Fold
 
@@ -112,11 +113,12 @@ class PhaseFold(Fold):
         self.grid.setVisible(self.button.isChecked())
         self.button.toggled.connect(self.grid.setVisible)
 
-    def show_field(self, metrics: Metrics | None) -> None:
-        """Show another effective field; None: there is none."""
-        self.show_facts("Share by place of the pixel, in %", partial(self._facts_of, metrics))
+    def show_field(self, metrics: Metrics | None, units: Units = PIXELS) -> None:
+        """Show another effective field, of a map with these words; None: there is none."""
+        title = units.said("Share by place of the pixel, in %")
+        self.show_facts(title, partial(self._facts_of, metrics, units))
 
-    def _facts_of(self, metrics: Metrics | None) -> Iterator[Fact]:
+    def _facts_of(self, metrics: Metrics | None, units: Units) -> Iterator[Fact]:
         self.grid.show_map(None if metrics is None else metrics.map)
         if metrics is None:
             yield Fact("none", "there is no effective field", "")
@@ -127,4 +129,6 @@ class PhaseFold(Fold):
             yield Fact(f"modulo {modulus}", value, "Largest over smallest share; 1 is even.")
         remark = phase_remark(contrasts)
         if remark:
-            yield Fact("remark", remark, "Kim et al., Dead Pixel Test, arXiv:2108.13576, 2021.")
+            yield Fact(
+                "remark", units.said(remark), "Kim et al., Dead Pixel Test, arXiv:2108.13576, 2021."
+            )

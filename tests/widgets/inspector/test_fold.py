@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -61,3 +63,18 @@ def test_that_phases_are_a_chart_of_shares_with_a_remark(qtbot: QtBot, open_wind
     assert fold.grid.tables[1].shape == (4, 4)
     assert fold.block.texts()["modulo 2"] == "4"
     assert "times the effect" in fold.block.texts()["remark"]
+
+
+def test_that_folds_speak_of_samples_on_a_signal(qtbot: QtBot, open_window) -> None:
+    causal = ops.Conv(kernel_size=3, padding=((2, 0),), out_channels=4)
+    network = Architecture(
+        name="n", input_size=(32,), layers=(Layer(causal, "a"), Layer(causal, "b"))
+    )
+    inspector = open_window(network).inspector
+    texts = ""
+    for fold in (inspector.closed_form, inspector.other_numbers, inspector.paths):
+        fold.button.click()
+        qtbot.waitUntil(lambda fold=fold: "…" not in fold.block.texts())
+        texts += " ".join(fold.block.texts().values())
+    assert "sample" in texts
+    assert not {"px", "pixel", "pixels", "image"} & set(re.findall(r"\w+", texts))
