@@ -183,7 +183,8 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
         "--paths",
         action="store_true",
         help="also: the paths to the layer by length and field, and the share of a unit's expected "
-        "energy through each branch and each skip; without --layer also those to each layer",
+        "energy through each branch and each skip, and the phase contrast of its expected field; "
+        "without --layer also the paths to each layer",
     )
     parser.add_argument(
         "--ignore-gates",

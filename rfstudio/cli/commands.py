@@ -108,6 +108,8 @@ def _answers(
     if arguments.paths:
         position = None if unit is None else unit.position
         found["paths"] = paths_record(api.path_shares(analysis, path, position), analysis.axes)
+        field = api.expected_erf(analysis, path, position)
+        found["phase_contrast"] = field.metrics.phase_contrast
     if arguments.pixel is not None:
         found["pixel"] = pixel_record(analysis.projective(path, arguments.pixel))
     if arguments.units is not None:

@@ -147,6 +147,8 @@ def _answers(answers: Mapping[str, object], analysis: Analysis) -> str:
             title, facts = "closed form", _closed_form_facts(record["axes"])
         elif key == "paths":
             title, facts = f"paths to {record['layer']}", paths_facts(record, axes)
+        elif key == "phase_contrast":
+            title, facts = "phase contrast of the expected effective field", _phase_facts(record)
         elif key == "pixel":
             place = ", ".join(map(str, record["position"]))
             title = f"{units.one} ({place}) of {record['reference']}"
@@ -190,6 +192,13 @@ def _closed_form_facts(axes: Sequence[Mapping[str, Any]]) -> list[tuple[str, str
         facts += [(f"{name}{of}", text) for name, text in form["equations"]]
         facts += [(f"note{of}", text) for text in form["notes"]]
     return facts
+
+
+def _phase_facts(contrasts: Mapping[str, float | None]) -> list[tuple[str, str]]:
+    facts = [(f"modulo {m}", "–" if x is None else f"{x:.3g}") for m, x in contrasts.items()]
+    # A map of zeros has no contrast at all, and nothing to be said of it.
+    remark = phase_remark(contrasts) if any(contrasts.values()) else ""
+    return [*facts, *([("remark", remark)] if remark else [])]
 
 
 def facts_text(facts: Iterable[tuple[str, str]]) -> str:

@@ -43,6 +43,23 @@ def test_that_paths_are_printed_on_demand_and_gates_ignored(capsys) -> None:
     assert "by the skip to" in _run(capsys, *words[:-2])
 
 
+def test_that_the_phase_contrast_is_printed_with_the_paths(capsys, tmp_path) -> None:
+    file = tmp_path / "n.yaml"
+    file.write_text(
+        "format: 1\nname: n\ninput: {size: [32, 32], channels: 1}\nlayers:\n"
+        "  - conv: {name: a, kernel_size: 3, stride: 2, padding: 1, out_channels: 1}\n"
+        "  - conv: {name: b, kernel_size: 3, padding: 1, out_channels: 1}\n"
+    )
+    words = ("analyze", str(file), "--layer", "b", "--paths")
+    record = json.loads(_run(capsys, *words, "--format", "json"))
+    # By hand: along an axis three windows of 1 1 1, two apart, add up to 1 1 2 1 2 1 1: 3 of the 9
+    # are at one parity and 6 at the other, which is 2 along each of the two axes.
+    assert record["phase_contrast"]["2"] == pytest.approx(2 * 2)
+    text = " ".join(_run(capsys, *words).split())
+    assert "phase contrast of the expected effective field modulo 2 4 " in text
+    assert "pixels of one place modulo" in text
+
+
 def test_that_a_merge_that_is_summed_up_with_others_has_its_own_remark(capsys) -> None:
     words = ("analyze", "wavenet", "--layer", "stack1.layer4.sum")
     (remark,) = json.loads(_run(capsys, *words, "--format", "json"))["diagnostics"]
