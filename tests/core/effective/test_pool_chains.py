@@ -79,6 +79,7 @@ def test_that_each_sample_in_front_of_a_chain_is_the_largest_equally_often() -> 
 
 
 @pytest.mark.parametrize("front", [[ops.Relu()], [ops.BatchNorm(), ops.Silu()]])
+@pytest.mark.slow
 def test_that_samples_see_through_a_chain_as_the_closed_form_does(front: list[Op]) -> None:
     architecture = _network([_conv(), *front, POOL, POOL, POOL, _conv()])
     graph = expand(architecture)

@@ -77,6 +77,7 @@ def test_that_a_reference_in_the_middle_gives_the_field_from_there() -> None:
     assert analysis["conv1_1"].rf_size == (0, 0)
 
 
+@pytest.mark.slow
 def test_that_a_repeat_of_a_billion_is_cut_off_and_named() -> None:
     items = read_preset("resnet18").layers
     (repeat,) = (instance(Repeat, x) for x in items if x.name == "layer1")

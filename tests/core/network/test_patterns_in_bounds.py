@@ -55,6 +55,7 @@ def test_that_channels_beyond_counting_are_a_fault() -> None:
     ],
     ids=["tiles", "insets"],
 )
+@pytest.mark.slow
 def test_that_patterns_are_bounded_together(op: Op, times: int, said: str) -> None:
     """45 s and 2 GB; 20 s, 3 GB and RecursionError."""
     analysis = _analysed([Repeat(times, (Layer(op),)), Layer(ops.Conv(kernel_size=3))], (224, 17))
@@ -62,6 +63,7 @@ def test_that_patterns_are_bounded_together(op: Op, times: int, said: str) -> No
 
 
 @pytest.mark.timed
+@pytest.mark.slow
 def test_that_a_long_interpolation_is_worked_out_at_once() -> None:
     """16 s, most of them for fractions of whole numbers."""
     op = ops.Upsample(size=(999_983, 1_000_003), mode="bilinear", align_corners=True)
@@ -69,6 +71,7 @@ def test_that_a_long_interpolation_is_worked_out_at_once() -> None:
 
 
 @pytest.mark.timed
+@pytest.mark.slow
 def test_that_long_patterns_in_a_row_end_in_a_remark() -> None:
     """Each looks a little beyond the one before it, down through hundreds of them."""
     body = (
@@ -80,6 +83,7 @@ def test_that_long_patterns_in_a_row_end_in_a_remark() -> None:
 
 
 @pytest.mark.timed
+@pytest.mark.slow
 def test_that_what_no_unit_sees_is_not_counted_at_endless_borders() -> None:
     """Quadratic: 90,000 turns, each of which adds two samples, took minutes."""
     body = (Layer(ops.ConvTranspose(kernel_size=3, out_channels=4)),)

@@ -432,6 +432,7 @@ def _works_to_share() -> list[tuple[ErfRequest, ErfResult | None]]:
     return [(drawn, None), (drawn, replace(stopped, wanted=12)), (filled, amid[0])]
 
 
+@pytest.mark.slow
 def test_that_two_ranks_measure_what_one_does(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -60,6 +60,7 @@ print(*wanted.notes, wanted.samples, numpy.allclose(halved.map, wanted.map), *ha
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux alone")
+@pytest.mark.slow
 def test_that_a_full_memory_halves_the_batch_and_ends_in_a_sentence() -> None:
     """Sixteen samples keep 9 maps of 0.64 MB each, 92 MB, of which 40 are there.
 

@@ -53,7 +53,7 @@ def test_that_supports_of_random_networks_are_the_pattern_of_gradients(part, axe
     [
         ("resnet18", "layer2", (97, 83)),
         ("googlenet", "inception4a", (96, 90)),
-        ("unet", "", (64, 48)),
+        pytest.param("unet", "", (64, 48), marks=pytest.mark.slow),
         ("mobilenet_v2", "", (64, 70)),
         ("luo_20_layers", "", (61, 47)),
     ],

@@ -33,7 +33,7 @@ def test_that_a_preset_has_the_parameters_that_are_counted(name: str) -> None:
         ("resnet18", "layer3", (7, 7), 224),
         ("googlenet", "inception4a", (13, 0), 224),
         ("mobilenet_v2", None, None, 64),
-        ("unet", None, (128, 3), 64),
+        pytest.param("unet", None, (128, 3), 64, marks=pytest.mark.slow),
     ],
 )
 def test_that_the_cone_of_a_preset_has_the_gradient_of_the_whole_image(

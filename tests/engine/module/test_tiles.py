@@ -97,7 +97,7 @@ def _largest_difference(
         ("unet", "classifier", (320, 48), (256, 48)),
         ("unet", "classifier", (32, 336), (32, 272)),
         ("fcn_resnet50", "upsample", (552, 40), (496, 40)),
-        ("unet_3d", "labels", (124, 92, 92), (116, 92, 92)),
+        pytest.param("unet_3d", "labels", (124, 92, 92), (116, 92, 92), marks=pytest.mark.slow),
     ],
 )
 def test_that_tiles_of_segmentation_presets_equal_the_whole(name, layer, size, tile) -> None:

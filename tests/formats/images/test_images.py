@@ -265,6 +265,7 @@ def _used(path: Path) -> tuple[float, int, tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("kind", ["gif", "png of 16 bits", "jpeg"])
+@pytest.mark.slow
 def test_that_large_pictures_are_made_smaller_while_they_are_read(
     tmp_path: Path, kind: str
 ) -> None:

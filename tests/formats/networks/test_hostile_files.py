@@ -88,8 +88,17 @@ HOSTILE: dict[str, Callable[[], str]] = {
 }
 
 
+# Those that take longest run with the slow tests.
+LONG = {
+    *("many paths used twice", "many unknown names", "unknown names in a repeat"),
+    *("many anchors", "many keys", "many nodes", "a list as a kernel"),
+}
+
+
 @pytest.mark.timed
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(x, marks=pytest.mark.slow) if x in LONG else x for x in HOSTILE]
+)
 def test_that_a_bomb_is_refused_soon(name: str) -> None:
     text = HOSTILE[name]()
     begin = time.process_time()
