@@ -59,8 +59,10 @@ _ROOM, _ROOM_3D = 52, 72
 """Least width of the panel for all columns, in characters."""
 
 _SAMPLES = ("224×224", "188…204", "Jump ")
+_SAMPLES_CUBE = ("112×112×112", "188…204", "Jump ")
 _SAMPLES_3D = ("16×112×112", "109×219×219", "8×16×16")
-"""Texts for which the columns are wide enough, for up to two axes and for three."""
+"""Texts for which the columns are wide enough: for up to two axes; for three whose fields are
+cubes, of which one side is written; and for other three."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class StackPanel(QWidget):
         self.model.setParent(self)
         self._words: list[str] = []
         self._axes = 0
+        self._samples: tuple[str, ...] = ()
         self.tree = self._make_tree()
         self._fit_columns()
         self.picker = OpPicker(self)
@@ -216,12 +219,17 @@ class StackPanel(QWidget):
 
     def _fit_columns(self) -> None:
         """Make the columns wide enough for the numbers of another count of axes."""
-        axes = len(self._session.analysis.reference_size)
-        if axes == self._axes:
+        analysis = self._session.analysis
+        axes = len(analysis.reference_size)
+        samples = _SAMPLES
+        if axes == 3:
+            sides = (set(pair) for x in analysis.layers for pair in (x.rf_size_range, x.jump))
+            samples = _SAMPLES_CUBE if all(len(x) == 1 for x in sides) else _SAMPLES_3D
+        if samples == self._samples:
             return  # a width that the user has set stays
-        self._axes = axes
+        self._axes, self._samples = axes, samples
         metrics = self.tree.fontMetrics()
-        for column, sample in enumerate(_SAMPLES_3D if axes == 3 else _SAMPLES, 1):
+        for column, sample in enumerate(samples, 1):
             width = metrics.horizontalAdvance(sample) + 14
             self.tree.header().resizeSection(column, width)
         self._hide_sizes()

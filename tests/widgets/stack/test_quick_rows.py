@@ -72,3 +72,14 @@ def test_that_no_number_of_three_axes_is_cut(studio: Studio, qtbot: QtBot) -> No
     panel.resize(420, 460)
     assert panel.tree.isColumnHidden(1)
     assert header.sectionSize(0) > 120
+
+
+@pytest.mark.slow
+def test_that_names_have_room_where_fields_are_cubes(studio: Studio, qtbot: QtBot) -> None:
+    panel = StackPanel(studio.document, studio.analysis, studio.selection, studio.edits)
+    shown(qtbot, panel)
+    panel.resize(280, 460)
+    studio.document.replace(read_preset("r3d_18"))
+    narrow = panel.tree.header().sectionSize(0)
+    studio.document.replace(read_preset("unet_3d"))
+    assert panel.tree.header().sectionSize(0) > narrow + 30
