@@ -108,14 +108,23 @@ def _answers(
     if arguments.paths:
         position = None if unit is None else unit.position
         found["paths"] = paths_record(api.path_shares(analysis, path, position), analysis.axes)
-        field = api.expected_erf(analysis, path, position)
-        found["phase_contrast"] = field.metrics.phase_contrast
+        found["phase_contrast"] = _phase_contrast(analysis, path, position)
     if arguments.pixel is not None:
         found["pixel"] = pixel_record(analysis.projective(path, arguments.pixel))
     if arguments.units is not None:
         first, last = zip(*arguments.units, strict=True)
         found["block"] = block_record(analysis.block(path, first, last), analysis.axes)
     return found
+
+
+def _phase_contrast(
+    analysis: Analysis, path: str, position: tuple[int, ...] | None
+) -> dict[str, float | None] | None:
+    """Return the phase contrast of an expected field; None if there is no such field."""
+    try:
+        return api.expected_erf(analysis, path, position).metrics.phase_contrast
+    except RFStudioError:
+        return None
 
 
 def tiles(arguments: argparse.Namespace) -> int:
