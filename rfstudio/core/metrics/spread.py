@@ -13,6 +13,9 @@ from rfstudio.core.axes.unit_intervals import Interval
 
 Values = NDArray[np.float64]
 
+_ROUNDING = 1e-12
+"""Share of a mean below which a deviation is only that of rounded sums."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageField:
@@ -116,7 +119,10 @@ class FieldSpread:
         values = [x for x in map(number, self.fields) if x is not None]
         if not values:
             return None
-        return Spread(float(np.mean(values)), float(np.std(values)), len(values))
+        mean, deviation = float(np.mean(values)), float(np.std(values))
+        if deviation <= _ROUNDING * abs(mean):  # all the same, as in a network that is linear
+            deviation = 0.0
+        return Spread(mean, deviation, len(values))
 
 
 class RunningSpread:
