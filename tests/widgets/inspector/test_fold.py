@@ -74,7 +74,8 @@ def test_that_folds_speak_of_samples_on_a_signal(qtbot: QtBot, open_window) -> N
     texts = ""
     for fold in (inspector.closed_form, inspector.other_numbers, inspector.paths):
         fold.button.click()
-        qtbot.waitUntil(lambda fold=fold: "…" not in fold.block.texts())
+    qtbot.waitUntil(lambda: "…" not in inspector.paths.block.texts())
+    for fold in (inspector.closed_form, inspector.other_numbers, inspector.paths):
         texts += " ".join(fold.block.texts().values())
     assert "sample" in texts
     assert not {"px", "pixel", "pixels", "image"} & set(re.findall(r"\w+", texts))
