@@ -16,6 +16,7 @@ from rfstudio.app.spread.work import spread_work
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.failures import failure_sentence
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.spread import FieldSpread, ImageField, slices
 from rfstudio.engine.requests.request import BY_FILLING, ErfRequest
@@ -136,7 +137,7 @@ class SpreadSession(QObject):
                 device=options.device,
             )
         except RFStudioError as error:
-            self.failed.emit(_sentence(error))
+            self.failed.emit(failure_sentence(error))
             return
         box = self._boxes.boxes[0] if self.uses_box else ()
         work = partial(spread_work, request, self.images, self.masks, tuple(box))
@@ -213,15 +214,9 @@ class SpreadSession(QObject):
     def _fail(self, error: Exception) -> None:
         self._job = None
         self._set_state("idle")
-        self.failed.emit(_sentence(error))
+        self.failed.emit(failure_sentence(error))
 
     def _set_state(self, state: State) -> None:
         if state != self._state:
             self._state = state
             self.state_changed.emit(state)
-
-
-def _sentence(error: Exception) -> str:
-    is_expected = isinstance(error, RFStudioError)
-    text = str(error) if is_expected else f"{type(error).__name__}: {error}"
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

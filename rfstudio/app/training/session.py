@@ -19,6 +19,7 @@ from rfstudio.app.state.document import Document
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.training.options import TrainingOptions, plan_sentences
 from rfstudio.app.training.work import plan_work, training_work
+from rfstudio.app.wording.failures import failure_sentence
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.unit_frame import UnitFrame
@@ -202,11 +203,11 @@ class TrainingSession(QObject):
         try:
             request = options.request(self._document.architecture)
         except RFStudioError as error:
-            self.plan_failed.emit(_sentence(error))
+            self.plan_failed.emit(failure_sentence(error))
             return
         job = self._runner.submit(_PLAN_KEY, partial(plan_work, request))
         job.succeeded.connect(self._take_plan)
-        job.failed.connect(lambda error: self.plan_failed.emit(_sentence(error)))
+        job.failed.connect(lambda error: self.plan_failed.emit(failure_sentence(error)))
         self._plan_job = job
 
     def start(self, options: TrainingOptions) -> None:
@@ -215,7 +216,7 @@ class TrainingSession(QObject):
         try:
             request = options.request(self._document.architecture)
         except RFStudioError as error:
-            self.failed.emit(_sentence(error))
+            self.failed.emit(failure_sentence(error))
             return
         self._request = request
         self.folder = self._new_folder(request.architecture)
@@ -274,7 +275,7 @@ class TrainingSession(QObject):
         try:
             self.open_film(Path(name))
         except RFStudioError as error:
-            self.failed.emit(_sentence(error))
+            self.failed.emit(failure_sentence(error))
 
     def pin(self, frame: FilmFrame) -> Pin:
         """Pin the field of a frame, with the network that was trained.
@@ -350,7 +351,7 @@ class TrainingSession(QObject):
         try:
             return self._film is not None and self._film.poll()
         except RFStudioError as error:
-            self.failed.emit(_sentence(error))
+            self.failed.emit(failure_sentence(error))
             return False
 
     def _succeed(self, now: TrainingNow) -> None:
@@ -367,7 +368,7 @@ class TrainingSession(QObject):
             self.film_changed.emit()
         can_go_on = self.folder is not None and (self.folder / STATE).is_file()
         self._set_state("paused" if can_go_on else "stopped")
-        self.failed.emit(_sentence(error))
+        self.failed.emit(failure_sentence(error))
 
     def _take_plan(self, plan: Plan) -> None:
         self.planned.emit(plan_sentences(plan))
@@ -385,9 +386,3 @@ class TrainingSession(QObject):
         if state != self._state:
             self._state = state
             self.state_changed.emit(state)
-
-
-def _sentence(error: Exception) -> str:
-    is_expected = isinstance(error, RFStudioError)
-    text = str(error) if is_expected else f"{type(error).__name__}: {error}"
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

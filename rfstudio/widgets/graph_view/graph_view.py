@@ -179,11 +179,10 @@ class GraphView(QGraphicsView):
         """Show the network as it opens: all of it if that can be read, else the chosen layer."""
         if self._laid_out is None or self._is_moved or not self._was_shown:
             return
-        self._fold_to_read(self._laid_out)
-        self._lay_out(self._laid_out)
+        self._show(self._drawing_to_read(self._laid_out))
         self._shared = None
         self._mark()
-        self.fit()
+        self._show_all()
         if self.transform().m11() < TEXT_SCALE:
             self.show_selected()
             self._is_moved = False
@@ -198,21 +197,21 @@ class GraphView(QGraphicsView):
         if drawing is not None and _is_same_form(drawing.analysis, analysis):
             misaligned = self._misaligned(analysis, drawing.boxes)
             self.item.show_drawing(replace(drawing, analysis=analysis, misaligned=misaligned))
-        elif drawing is None or _are_nested_alike(drawing.analysis.graph, analysis.graph):
-            self._lay_out(analysis)
-        else:
-            self._is_moved = False
-            self._fold_to_read(analysis)
-            self._lay_out(analysis)
-            self._open_again()
+        elif drawing is not None:
+            if _are_nested_alike(drawing.analysis.graph, analysis.graph):
+                self._lay_out(analysis)
+            else:
+                self._is_moved = False
+                self._open_again()
         self._mark()
 
     def _lay_out(self, analysis: Analysis) -> None:
-        boxes = boxes_of(analysis.graph, self._folded)
+        self._show(self._drawing_of(analysis, boxes_of(analysis.graph, self._folded)))
+
+    def _drawing_of(self, analysis: Analysis, boxes: Boxes) -> Drawing:
         layout = layout_of_inputs(boxes.inputs)
         lines = lines_for(layout, self._page())
-        misaligned = self._misaligned(analysis, boxes)
-        self._show(Drawing(analysis, boxes, layout, lines, misaligned))
+        return Drawing(analysis, boxes, layout, lines, self._misaligned(analysis, boxes))
 
     def _show(self, drawing: Drawing) -> None:
         self.item.show_drawing(drawing)
@@ -245,17 +244,19 @@ class GraphView(QGraphicsView):
 
     # --- folding --------------------------------------------------------------------------------
 
-    def _fold_to_read(self, analysis: Analysis) -> None:
+    def _drawing_to_read(self, analysis: Analysis) -> Drawing:
         """Fold as little as lets everything be read at once; all, if that is not possible."""
         graph, page = analysis.graph, self._page()
-        for depth in range(depth_of(graph) + 1, 0, -1):
+        room = page.width * page.height / (STEP_X * STEP_Y * TEXT_SCALE**2)
+        depth = depth_of(graph) + 1
+        while True:
             self._folded = folded_to_depth(graph, depth)
             boxes = boxes_of(graph, self._folded)
-            if len(boxes.boxes) * STEP_X * STEP_Y * TEXT_SCALE**2 > page.width * page.height:
-                continue
-            layout = layout_of_inputs(boxes.inputs)
-            if page.scale_of(layout, lines_for(layout, page)) >= TEXT_SCALE:
-                return
+            if depth == 1 or len(boxes.boxes) <= room:
+                drawing = self._drawing_of(analysis, boxes)
+                if depth == 1 or page.scale_of(drawing.layout, drawing.lines) >= TEXT_SCALE:
+                    return drawing
+            depth -= 1
 
     def _fold_level(self, step: int) -> None:
         """Fold or unfold so that paths of boxes have one part less or more."""
@@ -297,7 +298,7 @@ class GraphView(QGraphicsView):
         self._folded = folded
         self._shared = None
         self._lay_out(drawing.analysis)
-        self.fit()
+        self._show_all()
         if self.transform().m11() < TEXT_SCALE:
             self.show_selected()
         self._is_moved = True
@@ -376,6 +377,9 @@ class GraphView(QGraphicsView):
         lines = lines_for(drawing.layout, self._page())
         if lines.first.tolist() != drawing.lines.first.tolist():
             self._show(replace(drawing, lines=lines))
+        self._show_all()
+
+    def _show_all(self) -> None:
         self.fitInView(self.item.boundingRect(), Qt.AspectRatioMode.KeepAspectRatio)
         if self.transform().m11() > 1:
             self.resetTransform()
