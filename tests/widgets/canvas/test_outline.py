@@ -1,10 +1,15 @@
 """Outlines of pixels: closed lines along their edges, with holes, checked by filling them."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QPainterPath
 
-from rfstudio.widgets.canvas.outline import closed_outline
+from rfstudio.app.effective.shown_fields import EffectiveField
+from rfstudio.widgets.canvas.outline import closed_outline, outline_of
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -29,3 +34,29 @@ def test_that_a_pixel_is_a_square_around_its_middle() -> None:
 def test_that_nothing_and_noise_have_no_outline() -> None:
     assert closed_outline(np.zeros((3, 3), bool)) is None
     assert closed_outline(np.indices((300, 300)).sum(0) % 2 == 0) is None
+
+
+def lines(path: QPainterPath | None) -> int:
+    assert path is not None
+    return sum(path.elementAt(i).isMoveTo() for i in range(path.elementCount()))
+
+
+def test_that_the_grain_of_strides_does_not_break_an_outline() -> None:
+    y, x = np.indices((120, 120))
+    smooth = np.exp(-((y - 60.0) ** 2 + (x - 60.0) ** 2) / (2 * 20**2))
+    grain = smooth * ((y % 8 < 3) & (x % 8 < 3))
+    plain, found = (
+        outline_of.__wrapped__(
+            cast("EffectiveField", SimpleNamespace(map=values, densest=values.max()))
+        )
+        for values in (smooth, grain)
+    )
+    assert plain == closed_outline(smooth >= smooth.max() / 2)
+    assert lines(plain) == 1
+    # A line around each of the spots without averaging; with it some pixels touch at corners.
+    assert lines(closed_outline(grain >= grain.max() / 2)) > 20
+    assert lines(found) < 6
+    for path in (plain, found):
+        # Half of the maximum of a Gaussian is at 1.177 σ.
+        assert path is not None
+        assert path.boundingRect().width() / 2 == pytest.approx(1.177 * 20, abs=3)
