@@ -91,6 +91,7 @@ class GraphView(QGraphicsView):
         self._clicked = -1
         self._folded: frozenset[str] = frozenset()
         self._laid_out: Analysis | None = None
+        self._laid_out_on: Page | None = None
         self.item = GraphItem()
         scene = QGraphicsScene(self)
         scene.addItem(self.item)
@@ -135,7 +136,7 @@ class GraphView(QGraphicsView):
         self._timer = QTimer(self, singleShot=True, interval=_AFTER)
         self._timer.timeout.connect(self._work_out_shares)
         self._resized = QTimer(self, singleShot=True, interval=_RESTED)
-        self._resized.timeout.connect(self._open_again)
+        self._resized.timeout.connect(self._use_room)
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._mark)
 
@@ -175,6 +176,10 @@ class GraphView(QGraphicsView):
         super().resizeEvent(event)
         self._resized.start()
 
+    def _use_room(self) -> None:
+        if self._laid_out_on != self._page():
+            self._open_again()
+
     def _open_again(self) -> None:
         """Show the network as it opens: all of it if that can be read, else the chosen layer."""
         if self._laid_out is None or self._is_moved or not self._was_shown:
@@ -210,7 +215,8 @@ class GraphView(QGraphicsView):
 
     def _drawing_of(self, analysis: Analysis, boxes: Boxes) -> Drawing:
         layout = layout_of_inputs(boxes.inputs)
-        lines = lines_for(layout, self._page())
+        self._laid_out_on = self._page()
+        lines = lines_for(layout, self._laid_out_on)
         return Drawing(analysis, boxes, layout, lines, self._misaligned(analysis, boxes))
 
     def _show(self, drawing: Drawing) -> None:
