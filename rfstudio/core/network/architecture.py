@@ -16,6 +16,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from rfstudio.core.errors import EditError, GraphError
 from rfstudio.core.network.physical import Axis
+from rfstudio.core.network.weight_names import WeightNames
 from rfstudio.core.ops import Op, layers_named, with_layers_named
 from rfstudio.core.shown import Shown
 
@@ -193,6 +194,8 @@ class Architecture(Shown):
         Inputs beside the first one, which is what the first item reads.
     input_axes
         What each axis of the input measures; empty: nothing is known of it.
+    weight_names
+        Names that files of weights have for layers in place of their paths, by patterns of these.
     """
 
     name: str = "untitled"
@@ -204,6 +207,7 @@ class Architecture(Shown):
     input_name: str = ""
     further_inputs: tuple[Input, ...] = ()
     input_axes: tuple[Axis, ...] = ()
+    weight_names: WeightNames = ()
 
     @property
     def axes(self) -> int:

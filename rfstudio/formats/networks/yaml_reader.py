@@ -6,6 +6,7 @@ from typing import Any
 
 from rfstudio.core.network.architecture import INPUT, Architecture, Input, Item
 from rfstudio.core.network.physical import Axis
+from rfstudio.core.network.weight_names import MAX_PATTERNS, WeightNames, pattern_fault
 from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Node, Problems, Scalar, parse
 from rfstudio.formats.networks.graph_problems import add_graph_problems
 from rfstudio.formats.networks.item_reader import ItemReader
@@ -17,7 +18,7 @@ FORMAT = 1
 
 CLIPBOARD = "<clipboard>"
 
-_KEYS = ("format", "name", "description", "reference", "input", "inputs", "layers")
+_KEYS = ("format", "name", "description", "reference", "input", "inputs", "weight_names", "layers")
 _TEXTS = ("name", "description", "reference")
 _INPUT_KEYS = ("size", "channels", "axes")
 _AXIS_KEYS = ("name", "unit", "spacing", "window")
@@ -123,6 +124,9 @@ def _network(root: Node, problems: Problems) -> tuple[Architecture, ItemReader]:
         input_name=name,
         further_inputs=further,
         input_axes=axes,
+        weight_names=_weight_names(fields["weight_names"], problems)
+        if "weight_names" in fields
+        else (),
     )
     return architecture, reader
 
@@ -265,6 +269,27 @@ def _axis(node: Node, problems: Problems) -> Axis:
         else:
             problems.add(value.mark, f"{key.text} must be a number, not {rendered(value)}")
     return Axis(**found)
+
+
+def _weight_names(node: Node, problems: Problems) -> WeightNames:
+    """Return the names that files of weights have for layers, by patterns of paths."""
+    if not isinstance(node, Mapping):
+        expected = "weight_names must be paths of layers, each with its name in files of weights"
+        problems.add(node.mark, f"{expected}, not {rendered(node)}")
+        return ()
+    if len(node.entries) > MAX_PATTERNS:
+        problems.add(node.mark, f"weight_names has at most {MAX_PATTERNS} entries")
+        return ()
+    found = []
+    for key, value in node.entries:
+        name = _text(value, f"the name of {short(key.text)}", problems)
+        if not name and isinstance(value, Scalar) and value.value is None:
+            problems.add(value.mark, f"{short(key.text)} has no name")
+        elif name and (message := pattern_fault(key.text, name)):
+            problems.add(key.mark, f"{short(key.text)}: {message}")
+        elif name:
+            found.append((key.text, name))
+    return tuple(found)
 
 
 def _size(node: Node, problems: Problems) -> tuple[int, ...]:

@@ -36,6 +36,7 @@ _WIDTH = 100
 # Unquoted only if no YAML reader can take it for anything else; flow style has more signs.
 _PLAIN_IN_FLOW = re.compile(r"[^\W\d][\w./-]*( [\w./-]+)*")
 _PLAIN_IN_BLOCK = re.compile(r"[^\W\d]([\w ,;.()/+='–:-]*[\w.);])?")
+_PLAIN_PATH = re.compile(r"[^\W\d][\w.{}+-]*")
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
@@ -54,6 +55,7 @@ def write_yaml(architecture: Architecture) -> str:
         *(_text_lines("description", architecture.description) if architecture.description else ()),
         *(_text_lines("reference", architecture.reference) if architecture.reference else ()),
         *_input_lines(architecture),
+        *_weight_lines(architecture),
         *_body_lines("layers", architecture.layers, 0),
     ]
     return _checked(lines)
@@ -68,6 +70,15 @@ def _input_lines(architecture: Architecture) -> Iterator[str]:
     yield f"  {_plain_or_quoted(architecture.input_name, _PLAIN_IN_FLOW)}: {first}"
     for x in architecture.further_inputs:
         yield f"  {_plain_or_quoted(x.name, _PLAIN_IN_FLOW)}: {_input(x.size, x.channels)}"
+
+
+def _weight_lines(architecture: Architecture) -> Iterator[str]:
+    if not architecture.weight_names:
+        return
+    yield "weight_names:"
+    for pattern, name in architecture.weight_names:
+        texts = [_plain_or_quoted(x, _PLAIN_PATH) for x in (pattern, name)]
+        yield f"  {texts[0]}: {texts[1]}"
 
 
 def _input(size: tuple[int, ...], channels: int, axes: tuple[Axis, ...] = ()) -> str:

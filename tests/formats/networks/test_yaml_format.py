@@ -516,3 +516,45 @@ def test_that_pasted_text_that_is_no_list_of_layers_is_refused_in_words() -> Non
     assert read_items("- conv: {kernel_size: [1, 2, 3]}") == (
         Layer(ops.Conv(kernel_size=(1, 2, 3))),
     )
+
+
+# --- names in files of weights -------------------------------------------------------------------
+
+_NAMED = """\
+format: 1
+input: {size: [32, 48], channels: 3}
+weight_names:
+  a: features.0
+  b{n}: features.{2n-1}
+layers:
+  - relu
+"""
+
+
+def test_that_names_in_files_of_weights_are_read_and_written() -> None:
+    network = read_yaml(_NAMED)
+    assert network.weight_names == (("a", "features.0"), ("b{n}", "features.{2n-1}"))
+    assert write_yaml(network).endswith(_NAMED.partition("\n")[2].partition("\n")[2])
+    assert read_yaml(write_yaml(network)) == network
+    odd = Architecture(weight_names=(("{x}", "1.0"), ("yes", "true"), ("a: b", "c #d")))
+    assert read_yaml(write_yaml(odd)) == odd
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ("[a, b]", "3:15: weight_names must be paths of layers, each with its name in files"),
+        ("{a: 1}", "3:19: the name of a must be a text, not 1; put it in quotes: '1'"),
+        ("{a: null}", "3:19: a has no name"),
+        ("{'a{n': b}", "3:16: a{n: a part in braces is a word of small letters"),
+        ("{a: 'b.{n+1}'}", "3:16: a: the pattern has no {n}"),
+    ],
+)
+def test_that_names_in_files_of_weights_with_a_fault_are_refused(
+    entries: str, message: str
+) -> None:
+    text = (
+        f"format: 1\ninput: {{size: [8], channels: 1}}\nweight_names: {entries}\nlayers: [relu]\n"
+    )
+    (found,) = problems(text)
+    assert found.startswith(f"x.yaml:{message}")
