@@ -773,6 +773,7 @@ class _Expansion:
             held = nodes[keys].channels
             spread = self._before(node.name, _spread_to(held, asking.size), keys, held)
             read: tuple[int, ...] = (asking.index, spread)
+            op = _known(replace(op, keys_known=True))
         elif None in theirs or not _goes_by_position(op):
             return
         else:

@@ -111,6 +111,8 @@ class CrossAttending(Attending):
         Channels of the keys.
     parts
         Numbers of keys of the maps whose keys follow each other.
+    keys_known
+        Whether another layer of the same weights computes keys and values already.
     """
 
     keyword: ClassVar[str] = "cross_attention"
@@ -120,6 +122,7 @@ class CrossAttending(Attending):
     heads: int = parameter(Kind.INTEGER, _HEADS, 8, minimum=1)
     key_channels: int = parameter(Kind.INTEGER, "Channels of the keys.", 1, minimum=1)
     parts: tuple[int, ...] = parameter(Kind.INTEGERS, "Numbers of keys.", (1,), minimum=1)
+    keys_known: bool = parameter(Kind.BOOLEAN, "Whether another layer computes the keys.", False)
 
     @property
     def keys(self) -> int:
@@ -131,7 +134,8 @@ class CrossAttending(Attending):
     ) -> Costs:
         queries = prod(sizes)
         weights = 2 * channels**2 + 2 * channels * self.key_channels
-        macs = 2 * queries * channels**2 + 2 * self.keys * channels * self.key_channels
+        projected = 0 if self.keys_known else self.keys
+        macs = 2 * queries * channels**2 + 2 * projected * channels * self.key_channels
         return Costs(weights + 4 * channels, macs + 2 * queries * self.keys * channels)
 
     def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:

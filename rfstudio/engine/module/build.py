@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -296,10 +296,25 @@ def _place(
     return made
 
 
-def weight_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all weights of a network in order, by name; counters are left out.
+class WeightPlace(NamedTuple):
+    """A weight of a network.
 
-    Those of layers with faults are left out, too.
+    Attributes
+    ----------
+    shape
+        Its shape.
+    path
+        The path of its layer and its name there, which mostly is its name in a state dict.
+    """
+
+    shape: tuple[int, ...]
+    path: str
+
+
+def weight_places(graph: Graph) -> dict[str, WeightPlace]:
+    """Return the shapes and paths of all weights of a network in order, by name in a state dict.
+
+    Counters are left out, as are the weights of layers with faults.
     """
     faulty = {x.location for x in graph.faults}
     indices = [x.index for x in graph.nodes if x.location not in faulty]
@@ -308,7 +323,7 @@ def weight_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
         made = _place(scope, graph, indices, LAYERS)
     names = {id(module): name for name, module in scope.named_modules()}
     return {
-        f"{names[id(module)]}.{name}": tuple(x.shape)
+        f"{names[id(module)]}.{name}": WeightPlace(tuple(x.shape), f"{module.label}.{name}")
         for module in made.values()
         for name, x in module.state_dict().items()
         if x.is_floating_point()

@@ -1,10 +1,10 @@
-"""Matches the tensors of a file with the weights of a network if their names differ.
+"""Matches the tensors of a file with the weights of a network, by names as far as these are known.
 
-Files name weights after the code that wrote them.  What they share with a document is the order of
-the layers and the shapes, so weights are matched by these: the first weight of a kind and shape is
-the first one of the file, and so on.  If their numbers differ, names, neighbours in the same layer
-and the order between layers that are already matched decide; what remains ambiguous stays
-unmatched.
+Files name weights after the code that wrote them.  A document may know those names; then they alone
+decide.  Otherwise what a file shares with a document is the order of the layers and the shapes, so
+weights are matched by these: the first weight of a kind and shape is the first one of the file, and
+so on.  If their numbers differ, names, neighbours in the same layer and the order between layers
+that are already matched decide; what remains ambiguous stays unmatched.
 """
 
 from __future__ import annotations
@@ -28,11 +28,38 @@ _KINDS = {
 }
 
 
+_NAMED_SHARE = 0.5
+"""Share of a network's weights from which on a file counts as one that uses its names."""
+
+
 class _Class(NamedTuple):
     """The kind and shape of a weight; only weights with equal ones can match."""
 
     kind: str
     shape: Shape
+
+
+def match_by_name(own: Shapes, names: Mapping[str, str], file: Shapes) -> dict[str, str] | None:
+    """Return the names in a file for the weights of a network by the names that it knows for them.
+
+    Parameters
+    ----------
+    own
+        Shapes of all weights of the network.
+    names
+        For each weight the name that files have for it; several may be parts of one tensor.
+    file
+        Shapes of the tensors of the file.
+
+    Returns
+    -------
+    dict or None
+        None if the file has other names.  Otherwise all weights that it has; whether their shapes
+        fit is not said.
+    """
+    prefix = _prefix({names[x]: shape for x, shape in own.items()}, file)
+    found = {x: prefix + name for x, name in names.items() if prefix + name in file}
+    return found if own and len(found) >= _NAMED_SHARE * len(own) else None
 
 
 def match(own: Shapes, file: Shapes) -> dict[str, str]:
@@ -52,7 +79,9 @@ def match(own: Shapes, file: Shapes) -> dict[str, str]:
         return {name: there[short] for name, short in found.items()}
     if all(name in file and _agree(shape, file[name]) for name, shape in own.items()):
         return {name: name for name in own}
-    pairs: dict[str, str] = {}
+    same = [name for name, shape in own.items() if name in file and _agree(shape, file[name])]
+    # Names that a few layers share by chance, such as conv1, say nothing.
+    pairs = {name: name for name in same} if len(same) >= _NAMED_SHARE * len(own) else {}
     # A fully connected layer may be a convolution as large as its map: same numbers, other shape.
     for classify in (_exact_class, _loose_class):
         _Matching(own, file, pairs, classify).run()

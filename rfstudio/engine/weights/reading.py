@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rfstudio.core import ops
 from rfstudio.core.errors import shown
-from rfstudio.engine.module.build import GraphModule, weight_shapes
+from rfstudio.core.network.weight_names import names_in_files
+from rfstudio.engine.module.build import GraphModule, weight_places
+from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.legacy_files import held_by_legacy_file
-from rfstudio.engine.weights.matching import Shapes, match
+from rfstudio.engine.weights.matching import Shapes, match, match_by_name
 from rfstudio.engine.weights.parametrizations import AxisOf, folded
 from rfstudio.engine.weights.pt2_archive import Archive
 from rfstudio.engine.weights.safety_scan import kind_of, scan
@@ -53,11 +55,14 @@ class Loaded(NamedTuple):
         Weights of the file that the network does not have.
     renamed
         Weights with other names in the file, and those names; matched by order and shape.
+    named
+        Weights that were matched by the names that the network knows for them in files, and those.
     """
 
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     renamed: Mapping[str, str]
+    named: Mapping[str, str]
 
     @property
     def without_statistics(self) -> tuple[str, ...]:
@@ -78,12 +83,13 @@ class Loaded(NamedTuple):
         weights = tuple(x for x in self.missing if x in drawn)
         fixed = tuple(x for x in self.missing if x not in drawn and not x.endswith(_STATISTICS))
         notes = []
-        if self.renamed:
-            examples = tuple(f"{own} from {shown(name)}" for own, name in self.renamed.items())
-            notes.append(
-                "the file uses other names for weights; matched by order and shape: "
-                + _list(examples, 3)
-            )
+        for pairs, text in (
+            (self.named, "matched by the names that this network has in files"),
+            (self.renamed, "the file uses other names for weights; matched by order and shape"),
+        ):
+            examples = tuple(f"{own} from {shown(name)}" for own, name in pairs.items())
+            if examples:
+                notes.append(f"{text}: {_list(examples, 3)}")
         if weights:
             notes.append(f"not in the file, drawn at random: {_list(weights)}")
         if fixed:
@@ -105,7 +111,8 @@ def _list(names: tuple[str, ...], most: int = _NAMED) -> str:
 def load_weights(module: GraphModule, path: str | Path) -> Loaded:
     """Replace the weights of a network by those of a file.
 
-    Weights are matched by name, and where the file uses other names, by order and shape
+    Weights are matched by name: their own, or the one that the network knows for them
+    (`Architecture.weight_names`).  Where the file uses yet other names, order and shape decide
     (`rfstudio.engine.weights.matching`), over the whole network, of which `module` may be a
     part.
 
@@ -114,29 +121,27 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
     WeightsError
         If the file cannot be read, holds none of the network's weights, or one of another shape.
     """
-    shapes = weight_shapes(module.graph)
+    places = weight_places(module.graph)
+    shapes = {name: x.shape for name, x in places.items()}
+    names = names_in_files(
+        module.architecture.weight_names, {name: x.path for name, x in places.items()}
+    )
     content, unfolded = folded(read_weights(Path(path)), _axis_of_outputs(module, shapes))
     state = {name: x for name, x in content.items() if x.is_floating_point()}
     if not state:
         what = "whole numbers, as quantised networks have them," if content else "no tensors"
         raise WeightsError(f"{path} holds {what} and no weights of float16, float32 or float64")
     own = {name: x for name, x in module.state_dict().items() if x.is_floating_point()}
-    found = _matched(shapes, {name: tuple(x.shape) for name, x in state.items()})
-    taken = {name: found[name] for name in own if name in found}
+    found, is_named = _matched(shapes, names, {name: tuple(x.shape) for name, x in state.items()})
+    values = _values(module, own, found, state)
+    taken = {name: found[name] for name in values}
     if unfolded and not all(x in taken for x in own if not x.endswith(_STATISTICS)):
         raise WeightsError(
             f"{path} holds weights as other tensors, from which they cannot be computed: "
             f"{_list(unfolded)}; save the state_dict again after remove_parametrizations, "
             "remove_weight_norm or remove_spectral_norm"
         )
-    wrong = [name for name in own if name not in taken and name in state]
-    if wrong:
-        name = wrong[0]
-        raise WeightsError(
-            f"{path}: '{shown(name)}' has the shape {list(state[name].shape)}, but the network "
-            f"needs {list(own[name].shape)}"
-            + (f" ({len(wrong) - 1} more differ)" if wrong[1:] else "")
-        )
+    _refuse_misfits(own, found, values, state, path)
     if own and len(taken) < _LEAST_SHARE * len(own):
         raise WeightsError(
             f"{path} holds {len(taken) or 'none'} of this network's weights, by name or by order "
@@ -152,14 +157,60 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
         if name.endswith("running_var") and bool((state[there] < 0).any()):
             raise WeightsError(f"{path}: '{shown(there)}' holds variances below 0")
     with torch.no_grad():
-        for name, there in taken.items():
-            own[name].copy_(state[there].reshape(own[name].shape))
+        for name, value in values.items():
+            own[name].copy_(value.reshape(own[name].shape))
     used = set(found.values())
+    others = {name: x for name, x in taken.items() if x != name and not x.endswith(f".{name}")}
     return Loaded(
         tuple(x for x in own if x not in taken),
         tuple(x for x in state if x not in used),
-        {name: x for name, x in taken.items() if x != name and not x.endswith(f".{name}")},
+        {} if is_named else others,
+        others if is_named else {},
     )
+
+
+def _values(
+    module: GraphModule,
+    own: Mapping[str, Tensor],
+    found: Mapping[str, str],
+    state: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """Return the tensors of a file that fit the weights that they were found for."""
+    owners = dict(module.named_modules())
+    values = {}
+    for name, weight in own.items():
+        if name in found:
+            value = _adopted(owners, name, state[found[name]])
+            if value.numel() == weight.numel() and value.shape[:1] == weight.shape[:1]:
+                values[name] = value
+    return values
+
+
+def _refuse_misfits(
+    own: Mapping[str, Tensor],
+    found: Mapping[str, str],
+    values: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    path: str | Path,
+) -> None:
+    """Raise an error if a file has weights of this network, by name, in other shapes."""
+    wrong = {x: found.get(x, x) for x in own if x not in values and found.get(x, x) in state}
+    if not wrong:
+        return
+    name, there = next(iter(wrong.items()))
+    raise WeightsError(
+        f"{path}: '{shown(there)}' has the shape {list(state[there].shape)}, but the network "
+        f"needs {list(own[name].shape)}"
+        + (f" for '{name}'" if there != name else "")
+        + (f" ({len(wrong) - 1} more differ)" if len(wrong) > 1 else "")
+    )
+
+
+def _adopted(modules: Mapping[str, nn.Module], name: str, tensor: Tensor) -> Tensor:
+    """Return a tensor of a file in the form that a weight has in its layer."""
+    owner, _, weight = name.rpartition(".")
+    module = modules[owner]
+    return module.adopted(weight, tensor) if isinstance(module, LayerModule) else tensor
 
 
 def _axis_of_outputs(module: GraphModule, shapes: Mapping[str, tuple[int, ...]]) -> AxisOf:
@@ -177,7 +228,16 @@ def _axis_of_outputs(module: GraphModule, shapes: Mapping[str, tuple[int, ...]])
     return axis_of
 
 
-def _matched(own: Shapes, file: Shapes) -> dict[str, str]:
+def _matched(own: Shapes, names: Mapping[str, str], file: Shapes) -> tuple[dict[str, str], bool]:
+    """Return the names in a file for weights, and whether they are the ones the network knows."""
+    named = match_by_name(own, names, file) if names else None
+    unchanged = match_by_name(own, {x: x for x in own}, file)
+    if named is not None and len(named) > len(unchanged or ()):
+        return named, True
+    return _matched_by_order(own, file), False
+
+
+def _matched_by_order(own: Shapes, file: Shapes) -> dict[str, str]:
     """Return the names in a file for weights, which may be those of one of its networks only."""
     found = match(own, file)
     if len(found) == len(own):

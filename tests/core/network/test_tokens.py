@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import rfstudio
 from rfstudio.core.errors import FormatError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.engine.module.build import to_torch
+from rfstudio.engine.weights.reading import load_weights
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.formats.pytorch.source import write_pytorch
@@ -95,6 +98,27 @@ def test_that_a_class_token_has_the_values_of_a_transformer_of_torch(ours) -> No
     image = torch.randn(2, 3, 8, 6, dtype=torch.float64)
     expected = _Transformer(ours.state_dict())(image)
     torch.testing.assert_close(ours(image)[:, :, 0, 0], expected)
+
+
+def test_that_a_table_with_a_row_for_each_token_is_parted(ours, tmp_path: Path) -> None:
+    """Transformers have one table of embeddings, those of the tokens without a position first."""
+    state = dict(ours.state_dict())
+    rows = [state[x].flatten(2).mT for x in (_EXTRA, "tokens.position_embedding")]
+    file = {name: x for name, x in state.items() if x is not state[_EXTRA]}
+    file["tokens.position_embedding"] = torch.cat(rows, 1)
+    file["registers"] = file.pop("tokens~.extra.tokens").flatten(2).mT
+    torch.save(file, tmp_path / "w.pt")
+    names = (
+        ("tokens.extra.tokens", "registers"),
+        ("tokens.extra.position_embedding", "tokens.position_embedding"),
+    )
+    module = to_torch(replace(NETWORK, weight_names=names), dtype=torch.float64)
+    loaded = load_weights(module, tmp_path / "w.pt")
+    assert (loaded.missing, loaded.unexpected, loaded.renamed) == ((), (), {})
+    assert all(torch.equal(x, state[name]) for name, x in module.state_dict().items())
+
+
+_EXTRA = "tokens~.extra.position_embedding"
 
 
 def test_that_the_written_source_computes_the_same(ours) -> None:

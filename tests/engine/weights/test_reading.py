@@ -175,7 +175,7 @@ def test_that_a_legacy_file_claims_no_more_than_it_holds_and_runs_nothing(
     assert "a program ran" not in capsys.readouterr().out
 
 
-RESNET = read_preset("resnet18")
+RESNET = replace(read_preset("resnet18"), weight_names=())
 
 
 def _measured(weights: Path, layer: str) -> ErfResult:
@@ -227,6 +227,59 @@ def test_that_a_backbone_without_its_head_fits_and_the_head_is_said_to_be_random
     )
     part = load_weights(to_torch(RESNET, "layer2", seed=1), tmp_path / "backbone.pt")
     assert part.missing == ()
+
+
+_EQUAL_LAYERS = replace(
+    networks.stack(*[ops.Conv(kernel_size=3, padding=1)] * 4),
+    weight_names=(("l{n}", "body.{n+1}.conv"),),
+)
+"""Four layers of one shape, that files call `body.1.conv` to `body.4.conv`."""
+
+
+@pytest.mark.parametrize("prefix", ["", "net.", "state.model."])
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_that_names_that_the_network_knows_decide_and_not_the_order(
+    tmp_path: Path, prefix: str, suffix: str
+) -> None:
+    state = dict(to_torch(_EQUAL_LAYERS, seed=3).state_dict())
+    names = {x: f"{prefix}body.{int(x[1]) + 1}.conv{x[2:]}" for x in reversed(state)}
+    file = {name: state[x] for x, name in names.items()}
+    path = tmp_path / f"w{suffix}"
+    torch.save(file, path) if suffix == ".pt" else safetensors.torch.save_file(file, path)
+    module = to_torch(_EQUAL_LAYERS, seed=1)
+    loaded = load_weights(module, path)
+    assert all(torch.equal(x, state[name]) for name, x in module.state_dict().items())
+    assert (dict(loaded.named), dict(loaded.renamed)) == (names, {})
+    (note,) = loaded.notes((), "")
+    first = f"l0.weight from {prefix}body.1.conv.weight"
+    assert note.startswith(f"matched by the names that this network has in files: {first}")
+
+
+def test_that_a_known_name_that_is_missing_is_not_replaced_by_what_has_its_shape(
+    tmp_path: Path,
+) -> None:
+    state = dict(to_torch(_EQUAL_LAYERS, seed=3).state_dict())
+    file = {f"body.{int(x[1]) + 1}.conv{x[2:]}": value for x, value in state.items()}
+    file["head.weight"] = file.pop("body.2.conv.weight")
+    torch.save(file, tmp_path / "w.pt")
+    loaded = load_weights(to_torch(_EQUAL_LAYERS), tmp_path / "w.pt")
+    assert (loaded.missing, loaded.unexpected) == (("l1.weight",), ("head.weight",))
+    file["body.2.conv.weight"] = torch.zeros(1, 1, 5, 5)
+    torch.save(file, tmp_path / "w.pt")
+    with pytest.raises(WeightsError, match="'body.2.conv.weight' has the shape .* for 'l1.weight'"):
+        load_weights(to_torch(_EQUAL_LAYERS), tmp_path / "w.pt")
+
+
+def test_that_own_names_decide_where_a_file_lacks_one_of_them(tmp_path: Path) -> None:
+    """The file has as many weights of the shape as the network, in another order."""
+    state = dict(to_torch(_EQUAL_LAYERS, seed=3).state_dict())
+    file = {name: state[name] for name in reversed(state)}
+    file["other.weight"] = file.pop("l1.weight")
+    torch.save(file, tmp_path / "w.pt")
+    module = to_torch(_EQUAL_LAYERS)
+    loaded = load_weights(module, tmp_path / "w.pt")
+    assert loaded.renamed == {"l1.weight": "other.weight"}
+    assert all(torch.equal(x, state[name]) for name, x in module.state_dict().items())
 
 
 @pytest.mark.parametrize(

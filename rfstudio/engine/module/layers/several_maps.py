@@ -95,6 +95,14 @@ def _across(op: ops.CrossAttention, node: Node, sources: Sequence[Node]) -> Cros
     return CrossAttendingModule(op.to(key.channels, prod(key.size)), node, sources)
 
 
+def _places(tensor: Tensor, channels: int) -> Tensor | None:
+    """Return a table (places, channels), as transformers have it, of one with axes of length 1."""
+    rows = [n for n in tensor.shape[:-1] if n > 1]
+    if len(rows) > 1 or tensor.dim() > 3 or tensor.shape[-1:] != (channels,):
+        return None
+    return tensor.reshape(-1, channels)
+
+
 @layer_for(ops.Tokens)
 class TokensModule(Pointwise[ops.Tokens]):
     """A learned constant is added at each position, or none."""
@@ -117,6 +125,15 @@ class TokensModule(Pointwise[ops.Tokens]):
             return x if added is None else x + added[where]
 
         return evaluate
+
+    def adopted(self, name: str, tensor: Tensor) -> Tensor:
+        """Of a table with a row for each token those of the positions, which come last."""
+        own = self.get_parameter(name)
+        table = _places(tensor, own.shape[1])
+        count = prod(own.shape[2:])
+        if table is None or tensor.shape == own.shape or len(table) != self.op.extra + count:
+            return tensor
+        return table[self.op.extra :].T.reshape(own.shape)
 
 
 @layer_for(ops.ExtraTokens)
@@ -154,6 +171,14 @@ class ExtraTokensModule(LayerModule[ops.ExtraTokens]):
 
     def fan_in(self) -> dict[str, int]:  # noqa: D102
         return {"tokens": 2}  # so that they are drawn with variance 1
+
+    def adopted(self, name: str, tensor: Tensor) -> Tensor:
+        """Of a table with a row for each token the first ones."""
+        own = self.get_parameter(name)
+        table = _places(tensor, own.shape[1])
+        if table is None or tensor.shape == own.shape:
+            return tensor
+        return table[: self.op.count].T.reshape(1, -1, *own.shape[2:])
 
 
 @layer_for(ops.Before)
