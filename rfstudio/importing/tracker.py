@@ -34,6 +34,9 @@ from rfstudio.importing.resizing import Resizing
 from rfstudio.importing.rules import Misfit, rule
 from rfstudio.importing.writing import Writing
 
+_WEIGHTED = ("conv", "conv_transpose", "linear", "activation", "mix")
+"""Kinds of records whose sources after the first are weights."""
+
 
 class Mark(NamedTuple):
     """The end of a call of a module.
@@ -89,7 +92,7 @@ class Tracker(Writing, Resizing, Recurring, Products):
                 continue
             count = len(self.maps.nodes)
             try:
-                view = self._view_of(record)
+                view = self._with_made_weights(record, self._view_of(record))
             except (Misfit, ValueError, IndexError, ZeroDivisionError, KeyError, TypeError) as e:
                 self.maps.forget(count)
                 view = self._unknown(record, e)
@@ -105,6 +108,26 @@ class Tracker(Writing, Resizing, Recurring, Products):
         if found is None:
             raise Misfit(f"no rule for {record.kind}")
         return found(self, record)
+
+    def _with_made_weights(self, record: Record, view: View) -> View:
+        """Return a view that also reads whatever its weights are made of, if the image makes them.
+
+        All of each weight is read at every position.
+        """
+        made = [x for x in record.sources[1:] if x in self.views]
+        if record.kind not in _WEIGHTED or not made or view.scores is not None:
+            return view
+        view = self.maps.settled(view)
+        channels, one = view.channels, (1,) * self.maps.axes
+        nodes = [view.node]
+        for name in dict.fromkeys(made):
+            weights = self.maps.settled(replace(self.views[name], scores=None))
+            node = weights.node
+            if self.size(weights) != one:
+                node = self.maps.whole([node], one, channels, "weights")
+            nodes.append(self.maps.with_depth(node, channels, "weights"))
+        self.maps.remark("merged", "its weights are made from the image")
+        return replace(view, node=self.maps.add(ops.Multiply(), nodes))
 
     def _unknown(self, record: Record, error: Exception | None) -> View:
         """Add a layer that reads everything; its layout is guessed from the shape."""

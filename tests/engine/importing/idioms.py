@@ -328,3 +328,18 @@ class Stripes(Pair):
     def __init__(self) -> None:
         super().__init__()
         self.near = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+
+
+@idiom(3, 16, 24)
+class MadeKernels(Pair):
+    """A convolution whose kernels are made from the whole image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.make = nn.Linear(8, 8 * 9)
+
+    def between(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        kernels = self.make(x.mean((2, 3))).view(n * c, 1, 3, 3)
+        y = functional.conv2d(x.reshape(1, n * c, h, w), kernels, padding=1, groups=n * c)
+        return y.view(n, c, h, w)
