@@ -51,6 +51,8 @@ class Joining(Windows):
 
     def _cat_channels(self, views: Sequence[View], place: int) -> View:
         views = [self.maps.in_order(self.maps.settled(x)) for x in views]
+        if len({x.offsets for x in views}) > 1:
+            views = [self.maps.unrolled(x) for x in views]
         # Set the joined dimension aside, so that the others meet as in a sum.
         bare = [
             replace(x, dims=tuple(Dim() if i == place else d for i, d in enumerate(x.dims)))

@@ -343,3 +343,11 @@ class MadeKernels(Pair):
         kernels = self.make(x.mean((2, 3))).view(n * c, 1, 3, 3)
         y = functional.conv2d(x.reshape(1, n * c, h, w), kernels, padding=1, groups=n * c)
         return y.view(n, c, h, w)
+
+
+@idiom(3, 16, 20)
+class RollsSomeChannels(Pair):
+    def between(self, x: Tensor) -> Tensor:
+        a, b, c, d = x.chunk(4, 1)
+        rolled = [torch.roll(a, 1, 2), torch.roll(b, -1, 2), torch.roll(c, 2, 3)]
+        return torch.cat([*rolled, torch.roll(d, -2, 3)], 1)
