@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from rfstudio.core import ops
 from rfstudio.engine.importing import aten_rules as rules
+from rfstudio.engine.importing import resampling
 from rfstudio.engine.importing.aten_rules import Call, Kind
 
 RULES: Mapping[str, Callable[[Call], Kind]] = {
@@ -21,6 +22,9 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
     **{f"_adaptive_avg_pool{n}d": rules.adaptive("mean", n) for n in (2, 3)},
     **{f"adaptive_max_pool{n}d": rules.adaptive("max", n) for n in (1, 2, 3)},
     **{f"upsample_nearest{n}d": rules.upsample("nearest") for n in (1, 2, 3)},
+    **{f"_upsample_nearest_exact{n}d": resampling.nearest_exact for n in (1, 2, 3)},
+    "_upsample_bilinear2d_aa": resampling.antialiased("bilinear"),
+    "_upsample_bicubic2d_aa": resampling.antialiased("bicubic"),
     "upsample_linear1d": rules.upsample("linear"),
     "upsample_bilinear2d": rules.upsample("bilinear"),
     "upsample_trilinear3d": rules.upsample("trilinear"),

@@ -20,6 +20,7 @@ from rfstudio.core.ops import Op
 from rfstudio.engine.importing.aten import RULES
 from rfstudio.engine.importing.aten_rules import Call, shape_of
 from rfstudio.engine.importing.marks import marked
+from rfstudio.engine.importing.resampling import at_grid
 from rfstudio.importing.records import Program, Record, Scope
 
 _MAX_CONSTANT = 1 << 26
@@ -336,6 +337,8 @@ class _Reader:
             kind, options = self._index(call)
         if word == "index_select":
             kind, options = self._index_select(call)
+        if word in ("grid_sampler", "grid_sampler_2d", "grid_sampler_3d"):
+            kind, options = at_grid(call, self._value_of(call["grid"].name))
         if word == "copy":
             kind, options = "expand", {}
         names = [self._at(x) for x in _tensors(node)]

@@ -351,3 +351,21 @@ class RollsSomeChannels(Pair):
         a, b, c, d = x.chunk(4, 1)
         rolled = [torch.roll(a, 1, 2), torch.roll(b, -1, 2), torch.roll(c, 2, 3)]
         return torch.cat([*rolled, torch.roll(d, -2, 3)], 1)
+
+
+@idiom(3, 16, 24)
+class SamplesAtGrid(Pair):
+    """A warp with a constant grid, which halves the map and mirrors its rows."""
+
+    def between(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        turned = torch.tensor([[[-1.0, 0, 0], [0, 1, 0]]]).expand(n, 2, 3)
+        grid = functional.affine_grid(turned, [n, c, h // 2, w // 2], align_corners=False)
+        return functional.grid_sample(x, grid, align_corners=False)
+
+
+@idiom(3, 16, 24)
+class ResizesExactly(Pair):
+    def between(self, x: Tensor) -> Tensor:
+        x = functional.interpolate(x, size=(10, 16), mode="bilinear", antialias=True)
+        return functional.interpolate(x, size=(24, 13), mode="nearest-exact")
