@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import prod
+from math import isqrt, prod
 
 from rfstudio.core import ops
 from rfstudio.importing.attention import Attending, Labels
@@ -64,7 +64,7 @@ class Products(Attending):
         """Return a view after a linear layer over a dimension that is some whole axes, or None.
 
         Their samples become as many along them if there are as many, or as earlier maps had, and
-        otherwise a line along the first of them.
+        otherwise a square or a line along the first of them.
         """
         options, size = self.maps.record.options, self.size(view)
         axes = [x.axis for x in view.dims[place].digits]
@@ -102,7 +102,11 @@ class Products(Attending):
             if same and prod(earlier[i] for i in free) == out:
                 return earlier
             node = self.maps.nodes[node].sources[0]
+        # New samples have no places: a square of them is as good as a line, and reads as a map.
         line = [1 if i in axes else n for i, n in enumerate(size)]
+        side = isqrt(out)
+        if len(axes) == 2 and side**2 == out:
+            return tuple([side if i in axes else n for i, n in enumerate(size)])
         line[min(axes)] = out
         return tuple(line)
 
