@@ -86,7 +86,7 @@ class Attending(Rules):
         sides = scores.scores
         if met and all(x.is_position for x in met):
             scores = _turned(scores)
-            sides = Scores(sides.key, sides.query, sides.others, sides.cut, sides.masked)
+            sides = replace(sides, query=sides.key, key=sides.query, causal=False)
         elif any(not x.is_key for x in met):
             raise ValueError("scores are summed over something other than keys")
         over = [value_text.index(x) for x in gone]
@@ -140,7 +140,8 @@ class Attending(Rules):
             size = self.size(values)
             reads = [reads_of([x for x in read if x.axis == a], n) for a, n in enumerate(size)]
             node = self.maps.one([query.node, key.node, values.node])
-            return self._mixing(node, reads, wide, channels, values.offsets, sides)
+            order = own if sides.causal else []
+            return self._mixing(node, reads, wide, channels, values.offsets, sides, order)
         return self._crossed(query, values, key, over, wide, channels, value_text, result)
 
     def _mixing(
@@ -151,6 +152,7 @@ class Attending(Rules):
         channels: int,
         offsets: tuple[int, ...],
         sides: Scores,
+        order: Sequence[Digit] = (),
     ) -> View:
         if sides.masked:
             self.maps.remark("merged", "a mask of the attention is ignored")
@@ -163,6 +165,9 @@ class Attending(Rules):
                 size = self.maps.nodes[node].size
                 maps = [(np.arange(n) + x) % n for n, x in zip(size, offsets, strict=True)]
                 node, offsets = self.maps.remapped(node, maps), ()
+        elif order:
+            node = self.maps.mixing(node, reads, "attention", channels, order=order)
+            return View(node, dims)
         node = self.maps.mixing(node, reads, "attention", channels)
         return View(node, dims, offsets=offsets)
 
@@ -227,8 +232,8 @@ class Attending(Rules):
         scores = self._scores(query, key, labels)
         if record.options.get("mask"):
             scores = self._masked(scores, record.options["mask"])
-        if record.options.get("causal"):
-            self.maps.remark("merged", "the causal mask of an attention is ignored")
+        if record.options.get("causal") and scores.scores is not None:
+            scores = replace(scores, scores=replace(scores.scores, causal=True))
         return self._with_values(scores, values, Labels(batch + "ij", texts[2], batch + "id"))
 
     def _plain_attention(self, values: View, texts: Sequence[str]) -> View:
@@ -254,17 +259,25 @@ class Attending(Rules):
             raise ValueError("scores are broadcast")
         for name in record.sources:
             if name not in self.views:
-                scores = self._masked(scores, name)
+                scores = self._masked(scores, name, inverse=record.label == "masked_fill")
         return scores
 
-    def _masked(self, view: View, name: str) -> View:
-        """Note whether a constant cuts connections of an attention, as masks do."""
+    def _masked(self, view: View, name: str, *, inverse: bool = False) -> View:
+        """Note whether a constant cuts connections of an attention, as masks do.
+
+        An inverse mask is true where a connection is cut.
+        """
         value = self.program.value_of(name)
         if value is None or view.scores is None or value.ndim == 0:
             return view
-        allowed = np.asarray(value) if value.dtype == bool else np.asarray(value) > CUT
+        if value.dtype == bool:
+            allowed = ~np.asarray(value) if inverse else np.asarray(value)
+        else:
+            allowed = np.asarray(value) > CUT
         if allowed.all() or not np.issubdtype(allowed.dtype, np.bool_):
             return view
+        if _is_causal(view, allowed):
+            return replace(view, scores=replace(view.scores, causal=True))
         cut = self._is_cut_of_rolled(view, allowed)
         scores = replace(view.scores, cut=cut, masked=not cut)
         return replace(view, scores=scores)
@@ -341,6 +354,14 @@ class Attending(Rules):
             if label not in both
             for x in d.digits
         )
+
+
+def _is_causal(view: View, allowed: NDArray[np.bool_]) -> bool:
+    """Whether a mask lets each position read those that are not after it, and all of these."""
+    count = view.dims[-1].size
+    if view.shape[-2:] != (count, count) or allowed.shape[-2:] != (count, count):
+        return False
+    return bool((allowed == np.tri(count, dtype=bool)).all())
 
 
 def _is_channels(dim: Dim) -> bool:

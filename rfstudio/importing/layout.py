@@ -136,6 +136,8 @@ class Scores:
         Whether a constant mask was found to cut along the borders of rolled windows.
     masked
         Whether a constant mask was met that is not understood.
+    causal
+        Whether a position reads none after it.
     """
 
     query: View
@@ -143,6 +145,7 @@ class Scores:
     others: tuple[int, ...] = ()
     cut: bool = False
     masked: bool = False
+    causal: bool = False
 
 
 def places_of(dims: Dims, size: Sequence[int], channels: int) -> NDArray[np.int64] | None:

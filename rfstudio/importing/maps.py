@@ -172,7 +172,15 @@ class Maps(Positions):
             return self.add(plain, [node])
         return self.custom([node], channels, kernel_size=kernel, stride=stride, dilation=dilation)
 
-    def mixed(self, view: View, places: Sequence[int], label: str, channels: int) -> View:
+    def mixed(
+        self,
+        view: View,
+        places: Sequence[int],
+        label: str,
+        channels: int,
+        *,
+        causal: bool = False,
+    ) -> View:
         """Return a view of the same dimensions in which each position reads some whole ones.
 
         Parameters
@@ -185,6 +193,8 @@ class Maps(Positions):
             What it is called.
         channels
             Channels of the result; those of the view's digits if dimensions are to stay.
+        causal
+            Whether a position reads none after it, in the order of the dimensions.
         """
         view = self.unrolled(view)
         size = self.nodes[view.node].size
@@ -192,7 +202,8 @@ class Maps(Positions):
         for axis, n in enumerate(size):
             mine = [x for i in places for x in view.dims[i].digits if x.axis == axis]
             reads.append(reads_of(mine, n))
-        return replace(view, node=self.mixing(view.node, reads, label, channels))
+        order = [x for i in places for x in view.dims[i].digits] if causal else []
+        return replace(view, node=self.mixing(view.node, reads, label, channels, order=order))
 
     def mixing(
         self,
@@ -201,6 +212,7 @@ class Maps(Positions):
         label: str,
         channels: int,
         shift: Sequence[int] = (),
+        order: Sequence[Digit] = (),
     ) -> int:
         """Add a layer whose units read blocks, grids or the whole of each axis.
 
@@ -216,9 +228,12 @@ class Maps(Positions):
             Channels of the result.
         shift
             Along each axis where the first whole block starts; blocks are cut at the borders.
+        order
+            What positions run through, the outermost first, if none reads one after it.
         """
         size = self.nodes[node].size
-        if all(x in ("same", "whole") for x, _ in reads):
+        causal = self._causal_axes(reads, order, shift)
+        if not any(causal) and all(x in ("same", "whole") for x, _ in reads):
             if all(x == "same" or n == 1 for (x, _), n in zip(reads, size, strict=True)):
                 return self.custom([node], channels, label)
             if all(x == "whole" or n == 1 for (x, _), n in zip(reads, size, strict=True)):
@@ -228,7 +243,12 @@ class Maps(Positions):
             blocks = tuple(n if x == "whole" else k for (x, k), n in zip(reads, size, strict=True))
             starts = tuple(o % k for o, k in zip(shift or (0,) * len(blocks), blocks, strict=True))
             op: Op = ops.BlockMix(
-                size=blocks, shift=starts, label=label, out_channels=channels, parameters=count
+                size=blocks,
+                shift=starts,
+                label=label,
+                out_channels=channels,
+                parameters=count,
+                causal=causal,
             )
             return self.add(op, [node], size, channels)
         if all(x != "block" for x, _ in reads):
@@ -243,6 +263,26 @@ class Maps(Positions):
             )
         self.remark("global", f"'{label}' mixes blocks and grids; it is assumed to read all")
         return self.whole([node], size, channels, label)
+
+    def _causal_axes(
+        self, reads: Sequence[Reads], order: Sequence[Digit], shift: Sequence[int]
+    ) -> tuple[bool, ...]:
+        """Return along which axes a position reads none after it.
+
+        It reads all that differ in what the order runs through inside: of several axes, only the
+        outermost is cut.
+        """
+        none = (False,) * len(reads)
+        first = next((x for x in order if x.size > 1), None)
+        if first is None or not first.is_position:
+            return none
+        reached = reads[first.axis]
+        if any(x == "grid" for x, _ in reads) or any(shift) or reached[1] != first.size:
+            self.remark("merged", "the causal mask of an attention is ignored")
+            return none
+        if any(x.axis != first.axis and x.size > 1 for x in order):
+            self.remark("merged", "what comes after a position in its own row is taken as read")
+        return tuple([axis == first.axis for axis in range(len(reads))])
 
 
 Pattern = tuple[str, int, int]

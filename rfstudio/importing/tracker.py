@@ -392,7 +392,8 @@ class Tracker(Writing, Resizing, Recurring, Products):
         )
         if whole is not None and full:
             return replace(view, node=self.maps.add(whole, [view.node]))
-        return self.maps.mixed(view, places, record.label, view.channels)
+        causal = bool(o.get("causal"))
+        return self.maps.mixed(view, places, record.label, view.channels, causal=causal)
 
 
 def _groups(

@@ -144,13 +144,14 @@ def _copied(op: ops.Move, axis: int, n: int, m: int) -> Reader:
 
 def _mixed(op: ops.Mixer | ops.GridAttention, axis: int, n: int) -> Reader | None:
     if isinstance(op, ops.BlockMix):
-        w, start = _axis(op.size, axis), _axis(op.shift, axis)
+        w, start, causal = (_axis(x, axis) for x in (op.size, op.shift, op.causal))
 
         def block(i: int) -> list[int]:
             (first,) = (x for x in range(i - w + 1, i + 1) if (x - start) % w == 0)
-            return list(range(first, first + w))
+            return list(range(first, i + 1 if causal else first + w))
 
-        return block
+        # All that comes before has no size of its own.
+        return None if causal and start == 0 and w >= max(n, 2) else block
     assert isinstance(op, ops.GridMix | ops.GridAttention)
     apart = n // _axis(op.grid, axis)
     if apart == n:
@@ -186,9 +187,9 @@ def _interpolation(op: ops.Upsample, axis: int, n: int, m: int) -> Reader:
 def visible(op, axis: int, n: int, m: int) -> Reader:
     """What output i reads of the samples that are there, on one axis."""
     formula = theoretical(op, axis, n, m)
-    if formula is None and isinstance(op, ops.Recurrent | ops.Attention):
+    if formula is None and isinstance(op, ops.Recurrent | ops.Attention | ops.BlockMix):
         backwards = isinstance(op, ops.Recurrent) and op.reverse
-        forwards = op.causal if isinstance(op, ops.Attention) else not op.bidirectional
+        forwards = not op.bidirectional if isinstance(op, ops.Recurrent) else bool(op.causal)
         if backwards:
             return lambda i: list(range(i, n))
         if forwards:

@@ -159,6 +159,13 @@ def _declared(window: dict[str, Any], dilation: dict[str, Any]) -> ops.Op:
     return ops.Unfold(**window, **dilation)
 
 
+def _blocks(size: tuple[int, ...], shift: tuple[int, ...]) -> ops.BlockMix:
+    """Return a mixing in blocks, or of all that comes before, which is as likely to be causal."""
+    if not any(shift):
+        size = tuple([8 * x for x in size])
+    return ops.BlockMix(size=size, shift=shift, causal=sum(size) % 2 == 0)
+
+
 def _across_grid(grid: tuple[int, ...]) -> ops.Op:
     """Either operation that joins positions of one remainder."""
     return ops.GridAttention(grid=grid, heads=1) if sum(grid) % 2 else ops.GridMix(grid=grid)
@@ -225,7 +232,7 @@ def _op(rng: random.Random, axes: int, global_ops: bool) -> ops.Op:
         lambda: ops.Roll(shift=_each(rng, axes, -3, 5)),
         lambda: ops.Flip(along=_each(rng, axes, 0, 1)),
         lambda: ops.Tile(repeats=_each(rng, axes, 1, 2)),
-        lambda: ops.BlockMix(size=_each(rng, axes, 1, 4), shift=_each(rng, axes, 0, 3)),
+        lambda: _blocks(_each(rng, axes, 1, 4), _each(rng, axes, 0, 3)),
         lambda: _across_grid(_each(rng, axes, 1, 3)),
         *(x.usual for x in _OTHERS),
     ]

@@ -66,6 +66,8 @@ _SAMPLES: tuple[Op, ...] = (
     ops.Tile(repeats=(1, 2)),
     ops.BlockMix(size=(4, 3), shift=(2, 0)),
     ops.BlockMix(size=(1, 4), out_channels=4),
+    ops.BlockMix(size=(30, 4), causal=(True, False)),
+    ops.BlockMix(size=(4, 3), shift=(2, 0), causal=True, out_channels=4),
     ops.GridMix(grid=(3, 5)),
     ops.Pad(size_of="input", mode="replicate"),
     ops.Broadcast(),

@@ -15,8 +15,10 @@ from rfstudio.core.layer_models.pooled_values import mean_of_groups
 from rfstudio.core.ops.operation import Context, Costs, Demands, Operation, by_position
 from rfstudio.core.ops.values import (
     OUT_CHANNELS_TEXT,
+    Flags,
     Kind,
     Sizes,
+    flags_per_axis,
     parameter,
     per_axis,
     size_parameter,
@@ -71,6 +73,9 @@ class BlockMix(Mixer):
     label: str = parameter(Kind.TEXT, _LABEL, "")
     out_channels: int | None = parameter(Kind.INTEGER, OUT_CHANNELS_TEXT, None, minimum=1)
     parameters: int = parameter(Kind.INTEGER, _PARAMETERS, 0, minimum=0)
+    causal: Flags = parameter(
+        Kind.FLAGS, "Whether a position reads none of its block after it; one per axis.", False
+    )
 
     @classmethod
     def usual(cls) -> Self:
@@ -87,15 +92,31 @@ class BlockMix(Mixer):
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         axes = len(sizes)
         rules: list[AxisRule] = []
-        for n, w, shift in zip(
-            sizes, per_axis(self.size, axes), per_axis(self.shift, axes), strict=True
+        for n, w, shift, causal in zip(
+            sizes,
+            per_axis(self.size, axes),
+            per_axis(self.shift, axes),
+            self.causal_axes(axes),
+            strict=True,
         ):
             if w == 1:
                 rules.append(Window(n, n))
                 continue
-            starts = ((i - shift) // w * w + shift for i in range(w))
-            rules.append(Periodic(n, n, w, tuple(tuple(range(x, x + w)) for x in starts)))
+            if causal and shift == 0 and w >= n:
+                rules.append(Whole(n, n, side="before"))
+                continue
+            starts = [(i - shift) // w * w + shift for i in range(w)]
+            ends = [i + 1 if causal else x + w for i, x in enumerate(starts)]
+            reads = tuple(tuple(range(*x)) for x in zip(starts, ends, strict=True))
+            rules.append(Periodic(n, n, w, reads))
         return tuple(rules)
+
+    def causal_axes(self, axes: int) -> tuple[bool, ...]:
+        """Return for each axis whether a position reads nothing after it."""
+        return flags_per_axis(self.causal, axes)
+
+    def local_rules(self, rules: AxisRules) -> AxisRules:
+        return by_position(rules)
 
     def demands(self, sizes: tuple[int, ...]) -> Demands:
         return [(0, w * w) for w in per_axis(self.size, len(sizes))]

@@ -72,7 +72,8 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
     "group_norm": rules.group_norm,
     "instance_norm": rules.instance_norm,
     **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), rules.softmax),
-    **dict.fromkeys(("cumsum", "cumprod", "sort", "argsort", "flip_over"), rules.over("dim")),
+    **dict.fromkeys(("sort", "argsort", "flip_over"), rules.over("dim")),
+    **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"), rules.running),
     **dict.fromkeys(("add", "sub", "rsub"), rules.merge("add")),
     **dict.fromkeys(
         (

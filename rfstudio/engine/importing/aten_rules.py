@@ -297,6 +297,11 @@ def over(name: str) -> Callable[[Call], Kind]:
     return lambda c: ("mix", {"dims": _dims(c, name) or [-1]})
 
 
+def running(c: Call) -> Kind:
+    """Return the record of a sum, a product or an extreme over what is not after a value."""
+    return "mix", {"dims": [c["dim"]], "causal": True}
+
+
 def merge(how: str) -> Callable[[Call], Kind]:
     """Return the record of `merge`."""
     return lambda _c: ("merge", {"how": how})

@@ -54,10 +54,15 @@ class GroupModule(LayerModule[MixerT_co]):
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         (source,) = sources
         tables = []
-        for axis in range(len(node.size)):
+        axes = len(node.size)
+        causal = self.op.causal_axes(axes) if isinstance(self.op, ops.BlockMix) else (False,) * axes
+        for axis in range(axes):
             groups = torch.from_numpy(self.op.groups(axis, source.size))
             ours, read = groups[slice(*target.box[axis])], groups[slice(*source.box[axis])]
             table = (ours[:, None] == read[None, :]).double()
+            if causal[axis]:
+                (first, last), (start, stop) = target.box[axis], source.box[axis]
+                table *= torch.arange(first, last)[:, None] >= torch.arange(start, stop)
             tables.append(table / table.sum(1, keepdim=True) if self.is_mean else table)
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
