@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core import ops
 from rfstudio.importing.layout import (
     CHANNEL,
     FREE,
@@ -90,7 +91,42 @@ class Attending(Rules):
         elif any(not x.is_key for x in met):
             raise ValueError("scores are summed over something other than keys")
         over = [value_text.index(x) for x in gone]
-        return self._attended(scores, sides, values, score_text, value_text, labels.result, over)
+        result = self._attended(scores, sides, values, score_text, value_text, labels.result, over)
+        return self._with_others(result, sides, values)
+
+    def _with_others(self, view: View, sides: Scores, values: View) -> View:
+        """Return an attention that also reads all of what was added to its scores.
+
+        What was made of its own sides, such as of relative positions, is read with them.
+        """
+        nodes = self.maps.nodes
+        known = {values.node, sides.query.node, sides.key.node}
+        for node in known:
+            while isinstance(nodes[node].op, ops.ChannelSlice):
+                (node,) = nodes[node].sources
+                known.add(node)
+        size = self.size(sides.query)
+        foreign = [
+            x for x in sides.others if nodes[x].size != size or not self._comes_from(x, known)
+        ]
+        if not foreign:
+            return view
+        view = self.maps.settled(view)
+        one = (1,) * self.maps.axes
+        read = [self.maps.whole([x], one, view.channels, "added to scores") for x in foreign]
+        return replace(view, node=self.maps.add(ops.Multiply(), [view.node, *read]))
+
+    def _comes_from(self, node: int, known: set[int]) -> bool:
+        """Whether all that a map was made of goes through some maps."""
+        waiting, seen = [node], set(known)
+        while waiting:
+            here = waiting.pop()
+            if here == 0:
+                return False
+            if here not in seen:
+                seen.add(here)
+                waiting += self.maps.nodes[here].sources
+        return True
 
     def _attended(
         self,
@@ -252,9 +288,16 @@ class Attending(Rules):
     def merged_scores(self, record: Record, views: Sequence[View]) -> View:
         """Scores plus or times something: a constant, a mask, a map of relative positions."""
         waiting = [x for x in views if x.scores is not None]
+        scores = waiting[0]
+        assert scores.scores is not None
+        found = [x.node for x in views if x.scores is None]
+        for other in waiting[1:]:
+            assert other.scores is not None
+            found += [other.scores.query.node, other.scores.key.node]
+        others = tuple(dict.fromkeys([*scores.scores.others, *found]))
+        scores = replace(scores, scores=replace(scores.scores, others=others))
         if len(waiting) > 1:
-            return waiting[0]
-        (scores,) = waiting
+            return scores
         if scores.shape != record.shape:
             raise ValueError("scores are broadcast")
         for name in record.sources:

@@ -369,3 +369,17 @@ class ResizesExactly(Pair):
     def between(self, x: Tensor) -> Tensor:
         x = functional.interpolate(x, size=(10, 16), mode="bilinear", antialias=True)
         return functional.interpolate(x, size=(24, 13), mode="nearest-exact")
+
+
+@idiom(3, 16, 24)
+class AddsToScores(Pair):
+    """Attention in columns, to whose scores something of the whole image is added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Linear(8, 16)
+
+    def between(self, x: Tensor) -> Tensor:
+        columns = x.permute(0, 3, 2, 1)
+        scores = columns @ columns.mT + self.bias(x.mean((2, 3)))[:, None, None]
+        return (scores.softmax(-1) @ columns).permute(0, 3, 2, 1)
