@@ -40,6 +40,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 _homes = itertools.count()
 
+PATIENCE = 60_000
+"""Milliseconds to wait for what has to happen."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let random actions in the window be many."""
@@ -61,6 +64,17 @@ def _settings_of_the_user_are_out_of_reach(
     home = f"{_homes_of_tests}/{next(_homes)}"
     for kind in ("CONFIG", "DATA", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", f"{home}/{kind.lower()}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_has_to_happen_may_take_a_minute() -> None:
+    """Wait longer than pytest-qt's five seconds, which a machine that others share may need."""
+    from pytestqt.qtbot import QtBot
+
+    waits = (QtBot.waitSignal, QtBot.waitSignals, QtBot.waitUntil, QtBot.waitCallback)
+    for wait in (*waits, QtBot.waitExposed, QtBot.waitActive):
+        assert wait.__kwdefaults__ is not None
+        wait.__kwdefaults__["timeout"] = PATIENCE
 
 
 @pytest.fixture(autouse=True)

@@ -125,7 +125,7 @@ def test_that_cancel_stops_work_whether_it_listens_or_not(
     _wait_for(qtbot, started)
     job.cancel()
     before = [x for x in seen if x == "progressed"]
-    with qtbot.waitSignal(job.finished, timeout=5_000):
+    with qtbot.waitSignal(job.finished):
         pass
     assert seen == [*before, "cancelled", "finished"]
     assert _value(qtbot, runner.submit("a", partial(works.answer, 1))) == 1
@@ -307,7 +307,7 @@ def test_that_the_worker_does_not_outlive_a_window_that_is_killed(qtbot: QtBot) 
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     worker = int(done.stdout)
-    qtbot.waitUntil(lambda: not _is_alive(worker), timeout=10_000)
+    qtbot.waitUntil(lambda: not _is_alive(worker))
 
 
 def _is_alive(pid: int) -> bool:

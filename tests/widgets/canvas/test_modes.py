@@ -137,7 +137,7 @@ def test_that_tiles_are_drawn_with_their_overlap_and_said_in_words(qtbot, bench)
     made = bench(read_preset("unet"), window=(720, 590))  # as in a window of 1440×900
     made.selection.select_layer("classifier")
     choose(qtbot, made, "4")
-    qtbot.waitUntil(lambda: bool(made.scene.tiles), timeout=5000)
+    qtbot.waitUntil(lambda: bool(made.scene.tiles))
     text = made.canvas.caption.text()
     # Known: 107 a side, period 16.
     assert "overlap of <b>107 + 107</b>" in text

@@ -425,7 +425,7 @@ def test_that_a_field_that_takes_long_is_drawn_behind_the_frames(
     assert made.scene.theoretical.width() == 13
     assert made.scene.erf is None
     assert "Blue" not in made.canvas.caption.text()
-    qtbot.waitUntil(lambda: made.scene.erf is not None, timeout=2000)
+    qtbot.waitUntil(lambda: made.scene.erf is not None)
     assert present(made.scene.erf).rect == made.scene.visible
     assert "Blue" in made.canvas.caption.text()
 

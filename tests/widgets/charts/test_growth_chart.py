@@ -109,9 +109,7 @@ def test_that_the_erf_sizes_come_one_after_the_other_and_grow_with_depth(
 ) -> None:
     made = state(CHAIN)
     chart = shown(GrowthChart(made.session, made.selection, settings=settings))
-    with qtbot.waitSignal(
-        chart._erf_sizes.grown, timeout=5000, check_params_cb=lambda x: len(x) == 3
-    ) as grown:
+    with qtbot.waitSignal(chart._erf_sizes.grown, check_params_cb=lambda x: len(x) == 3) as grown:
         chart.erf.setChecked(True)
     sizes = grown.args[0]
     assert sizes[1] < sizes[2] < sizes[3] < 13
@@ -179,7 +177,7 @@ def test_that_the_erf_sizes_of_other_networks_are_drawn_too(
     chart.erf.setChecked(True)
     other = analyze(Architecture(name="other", input_size=(40, 40), layers=(conv("x", 3),)))
     chart.add_network("other", other)
-    qtbot.waitUntil(lambda: bool(chart._sizes_of.get("other")), timeout=5000)
+    qtbot.waitUntil(lambda: bool(chart._sizes_of.get("other")))
     assert chart._sizes_of["other"][1] == pytest.approx(3)
     assert ("other", "erf") in chart._curves
     chart.none.trigger()

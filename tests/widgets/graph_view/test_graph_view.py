@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import thread_time
 
 import numpy as np
 import pytest
@@ -89,9 +89,9 @@ def test_that_a_hundred_thousand_layers_are_laid_out_in_a_second() -> None:
     block = Repeat(24_000, (Residual((conv("a"), conv("b"))), Layer(ops.Relu(), "r")), "s")
     graph = expand(Architecture(input_size=(32, 32), layers=(block,)))
     assert len(graph.nodes) > 90_000
-    started = perf_counter()
+    started = thread_time()
     layout = layout_of(graph)
-    assert perf_counter() - started < 4  # on a machine that others share
+    assert thread_time() - started < 4  # of the processor; half of it where nothing else runs
     assert layout.columns > 70_000
 
 
@@ -238,10 +238,10 @@ def test_that_a_huge_graph_is_drawn_in_a_tenth_of_a_second_from_anywhere(state, 
         view.scale(scale, scale)
         view.centerOn(view.item.boundingRect().center())
         view.viewport().grab()
-        started = perf_counter()
+        started = thread_time()
         view.viewport().grab()
-        times.append(perf_counter() - started)
-    assert np.median(times) < 0.2  # on a machine that others share
+        times.append(thread_time() - started)
+    assert np.median(times) < 0.2  # of the processor; half of it where nothing else runs
     assert max(times) < 0.6
 
 

