@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rfstudio import __version__
 from rfstudio.cli import erf_arguments
-from rfstudio.cli.parser import CommandParser, ListFormatter
+from rfstudio.cli.parser import CommandParser
 from rfstudio.cli.words import FIGURE_KINDS, FIGURES, FORMATS, MAPS, NETWORKS, SHELLS
 
 _DESCRIPTION = """\
@@ -124,7 +124,6 @@ def _window_parser() -> CommandParser:
         usage="rfstudio [NETWORK] [--image FILE]\n       rfstudio COMMAND …",
         description=_DESCRIPTION,
         epilog=_EPILOGUE,
-        formatter_class=ListFormatter,
     )
     parser.add_argument("network", metavar="NETWORK", nargs="?", help="opened in the window")
     parser.add_argument("--image", type=Path, metavar="FILE", help="the photo to draw on")
@@ -214,7 +213,10 @@ def _add_tiles(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", type=_numbers, metavar="H W", help="size of the image to cut")
     _add_input_size(parser)
     parser.add_argument(
-        "--format", choices=("table", "json"), default="table", help="default: table"
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="default: table; csv has a row for each tile, without --image for each axis",
     )
 
 
@@ -243,12 +245,14 @@ def _add_advise(parser: argparse.ArgumentParser) -> None:
     )
     _add_input_size(parser)
     parser.add_argument(
-        "--format", choices=("table", "json"), default="table", help="default: table"
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="default: table; csv has a row for each layer",
     )
 
 
 def _add_figure(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = ListFormatter
     parser.epilog = _KINDS
     parser.add_argument(
         "networks",
@@ -322,6 +326,7 @@ def _add_figure(parser: argparse.ArgumentParser) -> None:
         "--estimator",
         dest="estimators",
         choices=erf_arguments.ESTIMATORS,
+        metavar="NAME",
         nargs="+",
         help="draw the effective field; several for a comparison; with growth, also effective "
         "sizes",

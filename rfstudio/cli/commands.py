@@ -19,9 +19,6 @@ from rfstudio.core.fields.repairing import repaired
 from rfstudio.formats.networks import presets as shipped
 from rfstudio.formats.tables.analysis_tables import analysis_table, one_line
 from rfstudio.formats.tables.answer_records import (
-    advice_facts,
-    advice_json,
-    advice_tables,
     block_record,
     closed_form_record,
     other_numbers_record,
@@ -30,10 +27,8 @@ from rfstudio.formats.tables.answer_records import (
     pixel_record,
     presets_json,
     presets_table,
-    tiles_facts,
-    tiles_json,
-    tiles_table,
 )
+from rfstudio.formats.tables.reports import advice_report, tiles_report
 from rfstudio.formats.tables.table_formats import Contents, TableWriter
 
 
@@ -132,12 +127,7 @@ def tiles(arguments: argparse.Namespace) -> int:
     size = arguments.image if arguments.input_size is None else arguments.input_size
     network = opened(arguments.network, size, trust=arguments.trust)
     plan = api.tiles(network, arguments.layer, tile=arguments.tile, image=arguments.image)
-    if arguments.format == "json":
-        sys.stdout.write(tiles_json(plan))
-        return 0
-    sys.stdout.write(terminal.facts_text(tiles_facts(plan)) + "\n")
-    if plan.plan:
-        sys.stdout.write("\n" + terminal.TerminalTables().table(tiles_table(plan)))
+    sys.stdout.write(terminal.WRITERS[arguments.format].report(tiles_report(plan)))
     return 0
 
 
@@ -150,12 +140,7 @@ def advise(arguments: argparse.Namespace) -> int:
         task=arguments.task,
         layers=arguments.layers,
     )
-    if arguments.format == "json":
-        sys.stdout.write(advice_json(found))
-        return 0
-    sys.stdout.write(terminal.facts_text(advice_facts(found)) + "\n")
-    for title, table in advice_tables(found):
-        sys.stdout.write(f"\n{title}\n" + terminal.TerminalTables().table(table))
+    sys.stdout.write(terminal.WRITERS[arguments.format].report(advice_report(found)))
     return 0
 
 

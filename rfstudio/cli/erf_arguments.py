@@ -39,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--estimator",
         choices=ESTIMATORS,
+        metavar="NAME",
         default="energy",
         help="what is averaged over samples, or what is computed without any; default: energy",
     )
@@ -50,8 +51,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe",
-        metavar="luo2016|replknet|slak|openerf",
-        help="measure as published work does: sets every other option but images and device",
+        metavar="NAME",
+        help="measure as published work does: sets every other option but images and device; one "
+        "of luo2016, replknet, slak, openerf",
     )
     add_measuring_options(parser)
     parser.add_argument(
@@ -87,7 +89,9 @@ def add_measuring_options(parser: argparse._ActionsContainer) -> None:
         help="measure on these images instead of noise",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="default: float32"
+    )
 
 
 def _add_spread_options(parser: argparse.ArgumentParser) -> None:

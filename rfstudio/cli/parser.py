@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 _NEGATIVE = re.compile(r"-\.?\d")
@@ -17,6 +18,9 @@ _LONGEST_LINE = 2000
 
 _WIDEST = 100
 """Columns of a paragraph in a wide terminal."""
+
+_ROOM_FOR_USAGE = 60
+"""Columns from which on the usage has all options."""
 
 _NARROWEST = 24
 """Columns that a meaning has beside the word that it explains, or it comes below."""
@@ -37,11 +41,39 @@ def fit_to_print(line: str) -> str:
 
 
 class ListFormatter(argparse.HelpFormatter):
-    """Fits paragraphs and lists of a description to the terminal.
+    """Fits paragraphs, lists and the words of options to the terminal.
 
     A line that begins with spaces is an entry of a list, with its meaning after two spaces or more;
-    in a narrow terminal the meaning comes below it.
+    in a narrow terminal the meaning comes below it.  The words that an option takes are listed
+    after its meaning, where lines can be broken between them.
     """
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[Any],
+        prefix: str | None = None,
+    ) -> None:
+        """Add the usage; in a narrow terminal without the options, which are listed below."""
+        columns = shutil.get_terminal_size().columns
+        if usage is None and columns < _ROOM_FOR_USAGE:
+            actions = [x for x in actions if not x.option_strings]
+            words = self._format_usage(None, actions, [], "").strip()
+            words = words.replace(self._prog, f"{self._prog} [OPTION …]", 1)
+            lines = textwrap.wrap(words, columns - len("usage: "), subsequent_indent="    ")
+            usage = "\n".join(lines).replace("%", "%%")
+        super().add_usage(usage, actions, groups, prefix)
+
+    def _metavar_formatter(
+        self, action: argparse.Action, default_metavar: str | None
+    ) -> Callable[[int], tuple[str, ...]]:
+        metavar = action.metavar or (default_metavar or "").upper().replace("_", "-")
+        return lambda size: metavar if isinstance(metavar, tuple) else (metavar,) * size
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        text = super()._expand_help(action)
+        return f"{text}; one of {', '.join(map(str, action.choices))}" if action.choices else text
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         del indent
@@ -78,6 +110,7 @@ class CommandParser(argparse.ArgumentParser):
     """
 
     def __init__(self, **settings: Any) -> None:
+        settings = {"formatter_class": ListFormatter} | settings
         super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:

@@ -34,7 +34,7 @@ from rfstudio.formats.tables.facts import (
     unit_facts,
     units_text,
 )
-from rfstudio.formats.tables.table_formats import EVERYTHING, Contents, TableWriter, Writer
+from rfstudio.formats.tables.table_formats import EVERYTHING, Contents, Report, TableWriter, Writer
 from rfstudio.formats.tables.table_formats import WRITERS as FILE_WRITERS
 
 _GAP = "  "
@@ -332,6 +332,12 @@ class TerminalTables(TableWriter):
         else:
             text = unit_text(analysis, unit.layer, unit, contents.reference)
         return text + _answers(contents.answers or {}, analysis)
+
+    def report(self, report: Report) -> str:  # noqa: D102
+        lines = [facts_text(report.facts)]
+        for title, table in report.tables:
+            lines += ["", *([_title(title)] if title else []), table_text(table)]
+        return "\n".join([*lines, ""])
 
 
 TABLES = TerminalTables()

@@ -11,6 +11,7 @@ import pytest
 
 from rfstudio import paths
 from rfstudio.cli import main
+from rfstudio.cli.arguments import COMMANDS, parsers
 
 
 class Shell:
@@ -330,15 +331,28 @@ def test_that_a_unit_outside_the_map_is_at_fault(run: Shell) -> None:
     assert "0…55" in run.err
 
 
-@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("columns", [40, 60, 80])
+@pytest.mark.parametrize("word", ["", *COMMANDS])
 def test_that_help_fits_the_terminal(
-    run: Shell, monkeypatch: pytest.MonkeyPatch, columns: int
+    run: Shell, monkeypatch: pytest.MonkeyPatch, word: str, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    assert run("--help") == 0
+    assert run(*word.split(), "--help") == 0
     lines = run.out.splitlines()
     assert max(map(len, lines)) <= columns
-    assert len(lines) > 20
+    assert len(lines) > 8
+
+
+@pytest.mark.parametrize("word", COMMANDS)
+def test_that_a_mistyped_option_is_answered_with_the_nearest_and_the_usage(
+    run: Shell, word: str
+) -> None:
+    options = [x for x in parsers()[word]._option_string_actions if len(x) > 4]
+    for option in options:
+        mistyped = f"--{option[2]}{option[2:]}"  # a letter twice
+        assert run(word, mistyped) == 2
+        assert run.err.startswith(f"usage: rfstudio {word} ")
+        assert f"there is no option '{mistyped}'; did you mean '{option}'?" in run.err
 
 
 @pytest.mark.parametrize("words", ["--help", "analyze --help", "--version"])
@@ -503,6 +517,32 @@ def test_that_advice_is_given_for_a_size_or_a_file_of_boxes(run: Shell, tmp_path
     path.write_text("{}")
     assert run("advise", "vgg16", "--objects", path) == 1
     assert "no boxes" in run.err
+
+
+def test_that_tiles_and_advice_are_tables_in_every_format(run: Shell) -> None:
+    run("tiles", "unet", "--format", "csv")
+    assert run.out.splitlines() == [
+        "axis,before,after,period,equals the whole",
+        "y,107,107,16,yes",
+        "x,107,107,16,yes",
+    ]
+    run("tiles", "unet", "--image", 512, 256, "--tile", 320, 256, "--format", "csv")
+    first, *rows = csv.DictReader(io.StringIO(run.out))
+    assert (first["read_y_first"], first["read_y_last"], first["write_x_last"]) == (
+        *("0", "319", "255"),
+    )
+    assert [int(x["read_y_first"]) for x in rows] == [96, 192]
+    advise = ("advise", "vgg11", "--object", 100, 100, "--format")
+    run(*advise, "csv")
+    layers = {x["layer"]: x for x in csv.DictReader(io.StringIO(run.out))}
+    assert (layers["conv4_2"]["share"], layers["conv5_1"]["share"]) == ("0", "1")
+    assert layers["conv5_1"]["local_field_y"] == "102"  # 70, and two taps 16 pixels apart
+    run(*advise, "markdown")
+    assert "| covers all objects | from conv5_1 on" in run.out
+    assert "| dilation 2 in 'conv5_1' " in run.out
+    run(*advise, "latex")
+    assert run.out.count(r"\begin{tabular}") == 3
+    assert r"\caption{proposals}" in run.out
 
 
 def test_that_messages_are_short_and_do_not_control_the_terminal(run: Shell) -> None:

@@ -423,12 +423,6 @@ def _extent_cell(proposal: Proposal, axes: Sequence[Axis]) -> str:
 _ALIGNMENTS = ("aligned", "centre_offset", "stride_mismatch")
 
 
-def advice_tables(advice: Advice) -> list[tuple[str, Table]]:
-    """Return the tables of advice that have rows, with their titles."""
-    tables = [("levels", levels_table(advice)), ("proposals", proposals_table(advice))]
-    return [(title, table) for title, table in tables if table.rows]
-
-
 def _few(names: tuple[str, ...]) -> str:
     if not names:
         return "none"

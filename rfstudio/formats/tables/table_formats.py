@@ -5,7 +5,7 @@ A new format is a class here and an entry of `WRITERS`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
@@ -58,6 +58,36 @@ class Contents:
 EVERYTHING = Contents()
 
 
+@dataclass(frozen=True)
+class Report:
+    """An answer of several parts.
+
+    Attributes
+    ----------
+    title
+        What it is about.
+    facts
+        Pairs of a name and a text.
+    tables
+        Tables with their titles.
+    rows
+        What a format has that holds one table only.
+    record
+        Makes the JSON.
+    """
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    tables: Sequence[tuple[str, Table]]
+    rows: Table
+    record: Callable[[], str]
+
+    @property
+    def facts_table(self) -> Table:
+        """The facts, one a row."""
+        return Table(("name", "value"), tuple(self.facts), (False, False))
+
+
 class Writer:
     """Writes analyses as text.
 
@@ -86,6 +116,10 @@ class Writer:
         """Return one row per network; the keys are the names that the user gave."""
         raise NotImplementedError
 
+    def report(self, report: Report) -> str:
+        """Return the parts of an answer for which the format has a place."""
+        raise NotImplementedError
+
 
 class TableWriter(Writer):
     """Writes any table.
@@ -112,6 +146,10 @@ class TableWriter(Writer):
     def comparison(self, analyses: Mapping[str, Analysis]) -> str:  # noqa: D102
         return self.table(comparison_table(analyses))
 
+    def report(self, report: Report) -> str:  # noqa: D102
+        parts = [(report.title, report.facts_table), *report.tables]
+        return "\n".join(self.table(table, title) for title, table in parts)
+
 
 class Json(Writer):
     """Records for programs, whose keys are a contract."""
@@ -123,6 +161,9 @@ class Json(Writer):
 
     def comparison(self, analyses: Mapping[str, Analysis]) -> str:  # noqa: D102
         return comparison_json(analyses)
+
+    def report(self, report: Report) -> str:  # noqa: D102
+        return report.record()
 
 
 class Csv(TableWriter):
@@ -138,6 +179,9 @@ class Csv(TableWriter):
 
     def analysis(self, analysis: Analysis, contents: Contents = EVERYTHING) -> str:  # noqa: D102
         return analysis_csv(contents.layers_of(analysis))
+
+    def report(self, report: Report) -> str:  # noqa: D102
+        return self.table(report.rows)
 
 
 class Markdown(TableWriter):
