@@ -10,6 +10,7 @@ from rfstudio.api.networks import Network, Unit, architecture_of, seen_from, uni
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.backtrace import check_unit
+from rfstudio.core.initialisations import DEFAULT
 from rfstudio.engine.process.torch_import import need_torch
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
     *,
     input_size: tuple[int, ...] | None = None,
     batch_norm: BatchNormMode = "warmed",
+    init: str = DEFAULT,
     module: torch.nn.Module | None = None,
     images: torch.Tensor | NDArray[Any] | None = None,
     weights: str | None = None,
@@ -56,6 +58,8 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
         Size of the input along each axis, in pixels; the document's own if None.
     batch_norm
         "warmed", "fresh" or "train": which statistics batch norm has.
+    init
+        The law of random weights, as `to_torch` takes it: "xavier_uniform", "orthogonal:1.4" …
     module
         One of `to_torch` for this layer or one after it, whose gains are measured.
     images
@@ -82,7 +86,7 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
     UnknownLayerError, UnitError
         If there is no such layer or unit.
     RFStudioError
-        If there is no such `batch_norm`, or gains cannot be measured; the text says why.
+        If there is no such `batch_norm` or `init`, or gains cannot be measured; the text says why.
 
     Examples
     --------
@@ -106,6 +110,7 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
                 target.position,
                 reference=target.reference,
                 batch_norm=batch_norm,
+                init=init,
             ),
             target,
         )
@@ -132,15 +137,18 @@ def expected_erf(  # noqa: PLR0913 - those after `batch_norm` are only of measur
         layer=layer,
         input_size=target.graph.nodes[0].size if isinstance(network, Analysis) else size,
         weights="random" if weights is None else str(weights),
+        init=init,
         seed=seed,
         samples=_default(samples, images, DEFAULT_SAMPLES),
         batch_norm=batch_norm,
         device=str(device),
     )
-    return _with_gains(target, gains.measure_gains(request, images=images), batch_norm)
+    return _with_gains(target, gains.measure_gains(request, images=images), batch_norm, init)
 
 
-def live_erf(analysis: Analysis, layer: str, unit: tuple[int, ...], seconds: float) -> Erf:
+def live_erf(
+    analysis: Analysis, layer: str, unit: tuple[int, ...], seconds: float, init: str = DEFAULT
+) -> Erf:
     """Return the expected field of a unit if it takes about so many seconds at most.
 
     Raises
@@ -154,7 +162,12 @@ def live_erf(analysis: Analysis, layer: str, unit: tuple[int, ...], seconds: flo
 
     target = unit_of(analysis, layer, unit, None, training=False)
     erf = expected.expected_erf(
-        target.graph, target.index, target.position, reference=target.reference, seconds=seconds
+        target.graph,
+        target.index,
+        target.position,
+        reference=target.reference,
+        init=init,
+        seconds=seconds,
     )
     return _framed(erf, target)
 
@@ -197,10 +210,12 @@ def expected_erf_of(
         request.input_size,
         training=request.batch_norm == "train",
     )
-    return _with_gains(target, result, request.batch_norm)
+    return _with_gains(target, result, request.batch_norm, request.init)
 
 
-def _with_gains(target: Unit, result: GainsResult, batch_norm: BatchNormMode) -> Erf:
+def _with_gains(
+    target: Unit, result: GainsResult, batch_norm: BatchNormMode, init: str = DEFAULT
+) -> Erf:
     """Return the expected field of a unit with measured gains, and how they were measured."""
     from rfstudio.core.effective import expected
 
@@ -211,6 +226,7 @@ def _with_gains(target: Unit, result: GainsResult, batch_norm: BatchNormMode) ->
         reference=target.reference,
         gains=result.gains,
         batch_norm=batch_norm,
+        init=init,
     )
     copied = ("weights", "seed", "samples", "images", "device")
     facts = {name: result.options[name] for name in copied if name in result.options}

@@ -14,10 +14,11 @@ from rfstudio.api.convergence import convergence_of
 from rfstudio.api.expected import expected_erf, path_counts
 from rfstudio.api.lessons import LESSONS
 from rfstudio.api.measured import MeasuredErf
-from rfstudio.api.measuring import COMPUTED, measure, with_own_weights
+from rfstudio.api.measuring import COMPUTED, is_chosen, measure, with_own_weights
 from rfstudio.api.networks import Network, analyze, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.initialisations import DEFAULT, other_law
 from rfstudio.core.metrics.metrics import measured_peak
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.requests.request import ESTIMATORS
@@ -229,7 +230,9 @@ def with_field(panel: Panel, field: Erf, label: str = "") -> Panel:
     else:
         exactness = "exact" if field.exact else "approximate"
         words, peak = f"{field.estimator} ({exactness})", None
-    return replace(panel, erf=field, erf_label=f"effective field, {label or words}", erf_peak=peak)
+    law = other_law(field.options)
+    words = f"effective field, {label or words}{law and f'; {law}'}"
+    return replace(panel, erf=field, erf_label=words, erf_peak=peak)
 
 
 def growths_of(
@@ -326,14 +329,19 @@ def _field(panel: Panel, estimator: str, options: dict[str, Any]) -> Erf:
     if estimator == "path-count":
         return path_counts(panel.analysis, panel.layer, panel.unit)
     if estimator == "expected":
-        return expected_erf(panel.analysis, panel.layer, panel.unit)
+        return _expected(panel, options)
     if estimator not in ESTIMATORS:
         raise RFStudioError(
             f"an estimator is one of {', '.join((*ESTIMATORS, *COMPUTED))}, not {estimator!r}"
         )
     request = _request(panel, estimator, options)
-    request, module = with_own_weights(request, is_chosen="weights" in options)
+    request, module = with_own_weights(request, is_chosen=is_chosen(options))
     return measure(request, module=module)
+
+
+def _expected(panel: Panel, options: dict[str, Any]) -> Erf:
+    init = options.get("init", DEFAULT)
+    return expected_erf(panel.analysis, panel.layer, panel.unit, init=init)
 
 
 def _request(panel: Panel, estimator: str, options: dict[str, Any]) -> ErfRequest:
@@ -359,7 +367,7 @@ def _request(panel: Panel, estimator: str, options: dict[str, Any]) -> ErfReques
 
 
 def _curve(panel: Panel, estimator: str, options: dict[str, Any]) -> Convergence:
-    expected = expected_erf(panel.analysis, panel.layer, panel.unit)
+    expected = _expected(panel, options)
     points = convergence_of(_request(panel, estimator, options), expected)
     return Convergence(
         name=f"{panel.title}, {estimator}",

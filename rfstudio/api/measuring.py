@@ -108,7 +108,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
     position = None if unit is None else whole(unit)
     request, given = _request_of(network, layer, images, unit=position, dtype=dtype, **options)
     if module is None:
-        request, module = with_own_weights(request, is_chosen="weights" in options)
+        request, module = with_own_weights(request, is_chosen=is_chosen(options))
     return measure(request, module=module, images=given)
 
 
@@ -162,9 +162,14 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
     network = _seen_from(network, input, images, options, module)
     request, given = _request_of(network, layer, images, dtype=dtype, **options)
     if module is None:
-        request, module = with_own_weights(request, is_chosen="weights" in options)
+        request, module = with_own_weights(request, is_chosen=is_chosen(options))
     results = measure_units(request, [whole(x) for x in units], module=module, images=given)
     return _with_frames(results, request, module, given)
+
+
+def is_chosen(options: Mapping[str, Any]) -> bool:
+    """Return whether options say what weights to take; an initialisation is for random ones."""
+    return "weights" in options or "init" in options
 
 
 def _seen_from(
@@ -209,7 +214,7 @@ def _computed(
         if options.get(name, usual) != usual:
             raise RFStudioError(f"'{estimator}' has no option '{name}'; leave it out, or measure")
     if estimator == "expected":
-        taken = ("samples", "seed", "module", "images", "device", "batch_norm", "weights")
+        taken = ("samples", "seed", "module", "images", "device", "batch_norm", "weights", "init")
         chosen = {name: options[name] for name in (*taken, "input_size") if name in options}
         return expected_erf(network, layer, unit, **chosen)
     given = options["images"]
@@ -231,7 +236,7 @@ def _request_of(
     if given is not None:
         options["input_size"] = tuple(given.shape[2:])
     # Devices, types and paths of files may come as torch's and Python's own.
-    for name in ("device", "weights"):
+    for name in ("device", "weights", "init"):
         if name in options:
             options[name] = str(options[name])
     options["dtype"] = str(options["dtype"]).removeprefix("torch.")

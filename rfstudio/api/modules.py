@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from rfstudio.api.networks import Network, load
+from rfstudio.core.initialisations import DEFAULT
 from rfstudio.engine.process.torch_import import need_torch
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def to_torch(
     seed: int = 0,
     *,
     weights: Literal["random", "uniform", "ones"] = "random",
+    init: str = DEFAULT,
     input_size: tuple[int, ...] | None = None,
 ) -> torch.nn.Module:
     """Return a network as a torch module in evaluation mode: image (N, C, H, W) → a layer's map.
@@ -30,7 +32,11 @@ def to_torch(
     seed
         Of random weights, from 0 to 2**63 - 1; the same seed gives the same weights.
     weights
-        "random": He's normal initialisation; "uniform": all 1 / fan-in; "ones".
+        "random"; "uniform": all 1 / fan-in; "ones".
+    init
+        From what random weights are drawn, with a gain after a colon: "he_normal", the default,
+        "he_uniform", "xavier_normal", "xavier_uniform", "lecun_normal", "lecun_uniform",
+        "orthogonal", "trunc_normal", "uniform", "luo2016" or "luo2016_corners".
     input_size
         Size that fully connected layers are made for; the document's own if None.
 
@@ -52,5 +58,10 @@ def to_torch(
     from rfstudio.engine.module import build
 
     return build.to_torch(
-        load(network, input_size=input_size), layer, seed, weights=weights, input_size=input_size
+        load(network, input_size=input_size),
+        layer,
+        seed,
+        weights=weights,
+        init=init,
+        input_size=input_size,
     )

@@ -14,7 +14,7 @@ from rfstudio.cli.words import FIGURES
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
 
-_MEASURING = ("samples", "seed", "weights", "images", "device", "dtype")
+_MEASURING = ("samples", "seed", "weights", "init", "images", "device", "dtype")
 _FINE = ("channel", "activation", "batch_norm", "images_per_weights")
 _OF_PATCHES = ("patch", "stride", "fill", "amplitude")
 _PLAIN = (None, "auto", "float32", 0)

@@ -83,6 +83,14 @@ def add_measuring_options(parser: argparse._ActionsContainer) -> None:
         ".pt); default: those of NETWORK if it has any, else random",
     )
     parser.add_argument(
+        "--init",
+        metavar="NAME[:GAIN]",
+        help="from what random weights are drawn, measured or expected: he_normal (default), "
+        "he_uniform, xavier_normal, xavier_uniform, lecun_normal, lecun_uniform, orthogonal, "
+        "trunc_normal, uniform, luo2016, luo2016_corners; the gain of standard deviations is a "
+        "number or relu, leaky_relu, tanh, selu, sigmoid, linear",
+    )
+    parser.add_argument(
         "--images",
         type=Path,
         metavar="FILE|FOLDER",

@@ -26,6 +26,7 @@ from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import MAPS
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.initialisations import DEFAULT, initialisation, other_law
 from rfstudio.core.network.inputs import with_first_input
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
@@ -53,6 +54,8 @@ def erf(arguments: argparse.Namespace) -> int:
         check_place(output.path)
     if arguments.gains is not None and arguments.estimator != "expected":
         raise UsageError("--gains is for --estimator expected")
+    if arguments.init is not None:
+        _check_init(arguments)
     if arguments.estimator == "path-count" and _is_given(arguments):
         raise UsageError("--weights, --images and --samples have no effect on a path count")
     _check_fine_options(arguments)
@@ -133,6 +136,17 @@ def _check_fine_options(arguments: argparse.Namespace) -> None:
             )
 
 
+def _check_init(arguments: argparse.Namespace) -> None:
+    """Refuse an initialisation that is unknown, or that would have no effect."""
+    arguments.init = initialisation(arguments.init).text
+    if arguments.recipe is not None:
+        raise UsageError(f"--init is set by --recipe {arguments.recipe}; leave one of them out")
+    if arguments.estimator == "path-count":
+        raise UsageError("--init has no effect on a path count")
+    if arguments.weights == "uniform":
+        raise UsageError("--init is for random weights; with --weights uniform all are equal")
+
+
 def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int, ...]) -> Erf:
     need_torch()
     request = ErfRequest(
@@ -142,6 +156,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         estimator=arguments.estimator,
         images=_photos(arguments),
         weights=arguments.weights or "random",
+        init=arguments.init or DEFAULT,
         seed=arguments.seed,
         samples=arguments.samples,
         dtype=arguments.dtype,
@@ -152,7 +167,9 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         request = apply_recipe(request, arguments.recipe)
     own = None
     if arguments.recipe is None:
-        request, own = with_own_weights(request, is_chosen=arguments.weights is not None)
+        # Whoever chooses what random weights are drawn from wants random weights.
+        is_chosen = arguments.weights is not None or arguments.init is not None
+        request, own = with_own_weights(request, is_chosen=is_chosen)
     with Progress() as report:
         return api.measure(request, module=own, report=report)
 
@@ -181,7 +198,8 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         raise UsageError("--weights, --images and --samples are for measured gains")
     fine = _fine_options(arguments)
     if arguments.gains != "measured" and not is_given:
-        return api.expected_erf(analysis, arguments.layer, unit, **fine)
+        init = arguments.init or DEFAULT
+        return api.expected_erf(analysis, arguments.layer, unit, init=init, **fine)
     if fine:
         raise UsageError("--batch-norm is for measured fields and modelled gains")
     need_torch()
@@ -192,6 +210,7 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         layer=arguments.layer,
         images=images,
         weights=arguments.weights or "random",
+        init=arguments.init or DEFAULT,
         seed=arguments.seed,
         samples=samples,
         device=arguments.device,
@@ -241,13 +260,15 @@ def _write(
     from rfstudio.figures import render, scene_of
 
     how = "" if arguments.estimator in api.COMPUTED else ", measured"
+    law = other_law(erf.options)
+    law = law and f"; {law}"
     scene = scene_of(
         analysis,
         arguments.layer,
         erf.unit,
         title=analysis.architecture.name,
         erf=erf.map,
-        erf_label=f"effective field ({arguments.estimator}{how})",
+        erf_label=f"effective field ({arguments.estimator}{how}{law})",
         erf_peak=measured_peak(erf.map) if how else None,
     )
     if (size := erf.metrics.luo_size) is not None:

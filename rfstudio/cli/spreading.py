@@ -15,6 +15,7 @@ from rfstudio.cli.output import Output
 from rfstudio.cli.progress import Progress
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.initialisations import DEFAULT
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
 from rfstudio.formats.tables.spread_tables import (
@@ -68,12 +69,14 @@ def spread(
         input_size=analysis.input_size,
         estimator=arguments.estimator,
         weights=arguments.weights or "random",
+        init=arguments.init or DEFAULT,
         seed=arguments.seed,
         dtype=arguments.dtype,
         device=arguments.device,
         **fine,
     )
-    request, module = with_own_weights(request, is_chosen=arguments.weights is not None)
+    is_chosen = arguments.weights is not None or arguments.init is not None
+    request, module = with_own_weights(request, is_chosen=is_chosen)
     photos = photo_set(arguments.images, arguments.masks, arguments.box or ())
     start = time.perf_counter()
     draws = 8 if arguments.draws is None else arguments.draws

@@ -83,6 +83,10 @@ def unit_text(analysis: Analysis, path: str, unit: UnitView, reference: str) -> 
     return "\n".join([*lines, *_diagnostics(remarks)]) + "\n"
 
 
+_OPTIONS = ("seed", "weights", "init", "dtype")
+"""Options of a run that are printed."""
+
+
 def erf_text(record: Mapping[str, Any], axes: Sequence[Axis], units: Units) -> str:
     """Return an effective field, given as its JSON record, in words.
 
@@ -98,7 +102,7 @@ def erf_text(record: Mapping[str, Any], axes: Sequence[Axis], units: Units) -> s
     shown = ("exactness", "samples", "device", "seconds")
     facts += [(key, _value(record[key])) for key in shown if key in record]
     options = record.get("options", {})
-    facts += [(key, str(options[key])) for key in ("seed", "weights", "dtype") if key in options]
+    facts += [(key, str(options[key])) for key in _OPTIONS if key in options]
     metrics = [(x.name, _value(record["metrics"][x.name])) for x in METRICS]
     size = record["metrics"]["luo_size"]
     extent = "" if size is None else extent_text(axes, (size,) * len(axes))

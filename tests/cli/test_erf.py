@@ -331,3 +331,36 @@ def test_that_rounding_is_printed_as_zero(capsys: pytest.CaptureFixture[str]) ->
     assert _json(capsys, *words)["metrics"]["offset"] == [0.0, 0.0]
     assert main(["erf", *words]) == 0
     assert ["offset", "0,", "0"] in [x.split() for x in capsys.readouterr().out.splitlines()]
+
+
+def test_that_an_initialisation_is_measured_and_expected_and_recorded(
+    network: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usual = _json(capsys, network, *SMALL)
+    other = _json(capsys, network, *SMALL, "--init", "luo:2")
+    assert usual["options"]["init"] == "he_normal"
+    assert other["options"]["init"] == "luo2016:2"
+    assert other["metrics"]["sigma"] != usual["metrics"]["sigma"]
+    words = (network, "--layer", "b", "--estimator", "expected", "--init", "luo2016_corners")
+    expected = _json(capsys, *words)
+    assert expected["options"]["init"] == "luo2016_corners"
+    # Two layers whose taps are all one pixel away along each axis.
+    assert expected["metrics"]["sigma"] == pytest.approx([2**0.5] * 2)
+    assert main(["erf", *map(str, words)]) == 0
+    assert "init luo2016_corners" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--init", "xavjer"), 1, "did you mean 'xavier'"),
+        (("--init", "he", "--weights", "uniform"), 2, "all are equal"),
+        (("--init", "he", "--estimator", "path-count"), 2, "path count"),
+        (("--init", "he", "--recipe", "luo2016"), 2, "--recipe luo2016"),
+    ],
+)
+def test_that_an_initialisation_without_effect_is_refused(
+    network: Path, words: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["erf", str(network), "--layer", "b", *words]) == code
+    assert said in capsys.readouterr().err

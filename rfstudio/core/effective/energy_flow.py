@@ -1,9 +1,9 @@
 """The expected energy of gradients, E[g²], as something that each layer passes back.
 
-What a layer does to the mean square of a gradient depends on the weights that are drawn (normal
-around 0, variance 2 over the number of inputs that one output sums) and on the values that come
-in: the slope of an activation, the variance that a norm divides by.  So one pass forward carries
-the moments of the values (`rfstudio.core.layer_models.moments`), and makes one `Backward` a layer.
+What a layer does to the mean square of a gradient depends on the weights that are drawn, by He [2]_
+or another law of `rfstudio.core.initialisations`, and on the values that come in: the slope of an
+activation, the variance that a norm divides by.  So one pass forward carries the moments of the
+values (`rfstudio.core.layer_models.moments`), and makes one `Backward` a layer.
 
 References
 ----------
@@ -25,6 +25,7 @@ from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.effective.activation_dependence import GatedSum, Gates, skip_factors
 from rfstudio.core.effective.pool_chains import without_chains
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.initialisations import HE_NORMAL, Initialisation
 from rfstudio.core.layer_models.backward import PASS, Factors
 from rfstudio.core.layer_models.layer import BatchNormMode, Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import Moments
@@ -56,16 +57,26 @@ def layer_of(
     batch_norm: BatchNormMode,
     runs: Runs,
     apart: bool,
+    init: Initialisation = HE_NORMAL,
 ) -> _Found:
     """Return the layer of an operation that reads one map, of `runs`; the rest as in a `Place`."""
-    layer = op.energy_model(Place(rules, channels_in, channels, batch_norm, apart), runs)
+    layer = op.energy_model(Place(rules, channels_in, channels, batch_norm, apart, init), runs)
     return layer, tuple([n for n, _ in layer.runs])
 
 
 @remembered(8192)
-def merged(op: ops.Merge, sources: tuple[Runs, ...], apart: bool, joined: bool) -> _Found:
+def merged(
+    op: ops.Merge,
+    sources: tuple[Runs, ...],
+    apart: bool,
+    joined: bool,
+    init: Initialisation = HE_NORMAL,
+) -> _Found:
     """Return the layer of an operation that reads several maps, as its `joint_model` does."""
-    layer = op.joint_model(sources, apart=apart, joined=joined)
+    if isinstance(op, ops.Attending):
+        layer = op.attending_model(sources, init)
+    else:
+        layer = op.joint_model(sources, apart=apart, joined=joined)
     return layer, tuple([n for n, _ in layer.runs])
 
 
@@ -76,8 +87,8 @@ class Energy:
     ----------
     graph
         The network, or one of the same nodes in which one max pool replaces a chain of them.
-    batch_norm
-        Which statistics its batch norms have.
+    batch_norm, init
+        Which statistics its batch norms have, and the law of its weights.
     layers
         For each node what it does, with the moments of its values.
     runs
@@ -96,9 +107,12 @@ class Energy:
     when a later one is wanted.
     """
 
-    def __init__(self, graph: Graph, batch_norm: BatchNormMode, *, joined: bool) -> None:
+    def __init__(
+        self, graph: Graph, batch_norm: BatchNormMode, init: Initialisation, *, joined: bool
+    ) -> None:
         self.graph = without_chains(graph) if joined else graph
         self.batch_norm: BatchNormMode = batch_norm
+        self.init = init
         channels = graph.nodes[0].channels
         self.layers = [Layer(PASS, ((channels, Moments(1.0)),))]
         self.runs: list[tuple[int, ...]] = [(channels,)]
@@ -137,7 +151,8 @@ class Energy:
                 counts = tuple([n for n, _ in layer.runs])
             elif isinstance(op, ops.Merge):
                 sources = tuple([layers[i].runs for i in inputs])
-                layer, counts = merged(op, sources, self._is_apart(node), self._joined)
+                apart = self._is_apart(node)
+                layer, counts = merged(op, sources, apart, self._joined, self.init)
                 if layer.edges:
                     self.edges.update(zip([(index, i) for i in inputs], layer.edges, strict=True))
             else:
@@ -151,6 +166,7 @@ class Energy:
                     mode,
                     layers[read].runs,
                     apart,
+                    self.init,
                 )
             if index in self.graph.weights_of and not layer.remark:
                 remark = "layers that share weights are assumed to be independent"
@@ -221,6 +237,7 @@ def energy_of(
     batch_norm: BatchNormMode = "warmed",
     target: int | None = None,
     *,
+    init: Initialisation = HE_NORMAL,
     joined: bool = False,
 ) -> Energy:
     """Return how the expected energy flows back through a network.
@@ -236,6 +253,8 @@ def energy_of(
         "train": by the variance over the map, through which gradients flow as well.
     target
         The last node that is wanted; None: that of the network.
+    init
+        The law of the weights.
     joined
         Whether max pools that follow each other are one, and so are channels of neighbouring
         sources of a concat with the same moments.  Otherwise each layer is modelled by itself, as
@@ -250,7 +269,9 @@ def energy_of(
         words = ", ".join(get_args(BatchNormMode))
         raise RFStudioError(f"batch_norm must be one of {words}, not {batch_norm!r}")
     energy = _recent.about(
-        graph, (batch_norm, joined), lambda: Energy(graph, batch_norm, joined=joined)
+        graph,
+        (batch_norm, init, joined),
+        lambda: Energy(graph, batch_norm, init, joined=joined),
     )
     energy.grow(len(graph.nodes) - 1 if target is None else target)
     return energy

@@ -34,6 +34,7 @@ from rfstudio.core.effective.pairs.notes import notes_of_pairs
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.fields.reach import check_reached, field_of
 from rfstudio.core.fields.unit_frame import UnitFrame
+from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.layer_models.backward import Backward, spreading
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.metrics.metrics import Frame, Metrics
@@ -104,12 +105,13 @@ def expected_erf(
     reference: int = 0,
     gains: Gains | None = None,
     batch_norm: BatchNormMode = "warmed",
+    init: str = DEFAULT,
     seconds: float = MAX_SECONDS,
 ) -> Erf:
     """Return the expected energy E[Σ_i g²] of a unit's gradient, for random weights.
 
-    Weights are normal around 0 with variance 2 over the fan-in, biases 0, the input is noise of
-    mean 0 and variance 1: what a measurement with random weights has by default.
+    Weights are drawn by `init`, biases are 0, the input is noise of mean 0 and variance 1: what a
+    measurement with random weights has by default.
 
     Parameters
     ----------
@@ -131,6 +133,8 @@ def expected_erf(
         "warmed": batch norm divides by the variance of what comes in, as after a few images;
         "fresh": by 1; "train": by the variance over the map itself, as for a graph that was
         expanded with `batch_norm_training`.
+    init
+        The law of the weights, as `rfstudio.core.initialisations.initialisation` takes it.
     seconds
         Time that it may take, roughly: work is counted, not measured, so that what is refused does
         not depend on the machine.
@@ -142,12 +146,12 @@ def expected_erf(
     TooLargeError
         If it would take more time or memory than is allowed.
     RFStudioError
-        If there is no such `batch_norm`.
+        If there is no such `batch_norm` or `init`.
     """
     check_unit(graph, index, unit)
     check_reached(graph, index, reference)
     with field_of(graph, index), affordable(graph, index, unit, reference, seconds):
-        return _expected(graph, index, unit, reference, gains, batch_norm)
+        return _expected(graph, index, unit, reference, gains, batch_norm, init)
 
 
 def _expected(
@@ -157,10 +161,12 @@ def _expected(
     reference: int,
     gains: Gains | None,
     batch_norm: BatchNormMode,
+    init: str,
 ) -> Erf:
     # Gains were measured layer by layer; and a chain of max pools may go past the reference.
     chains = not gains and type(graph.nodes[reference].op) is not ops.MaxPool
-    energy = energy_of(graph, batch_norm, index, joined=chains)
+    law = initialisation(init)
+    energy = energy_of(graph, batch_norm, index, init=law, joined=chains)
     spend(_A_RUN * sum(map(len, energy.runs[: index + 1])))
     gained = with_gains(energy, gains, index, reference)
     visited: list[int] = []
@@ -194,7 +200,7 @@ def _expected(
         "expected",
         not notes,
         notes,
-        {"batch_norm": batch_norm, "gains": "measured" if gains else "modelled"},
+        {"batch_norm": batch_norm, "init": law.text, "gains": "measured" if gains else "modelled"},
         exponent,
         UnitFrame(graph, index, tuple(unit), reference),
     )

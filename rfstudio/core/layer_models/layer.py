@@ -12,6 +12,7 @@ from math import prod
 from typing import Literal, NamedTuple, TypeAlias
 
 from rfstudio.core.axes.axis_rule import AxisRules
+from rfstudio.core.initialisations import HE_NORMAL, Initialisation
 from rfstudio.core.layer_models.backward import Backward
 from rfstudio.core.layer_models.moments import Moments
 
@@ -38,6 +39,8 @@ class Place(NamedTuple):
         Which statistics batch norms have.
     apart
         Whether the channels that it reads are all of the same places and maps.
+    init
+        The law of its weights, if it has any.
     """
 
     rules: AxisRules
@@ -45,6 +48,7 @@ class Place(NamedTuple):
     channels: int
     batch_norm: BatchNormMode = "warmed"
     apart: bool = True
+    init: Initialisation = HE_NORMAL
 
     @property
     def size_in(self) -> tuple[int, ...]:

@@ -50,6 +50,21 @@ def shares_on_map(rules: AxisRules) -> tuple[float, float, Profile | None]:
     return first, second, Profile(tuple(profile)) if known else None
 
 
+def shares_of_unequal_taps(rules: AxisRules, taps: Any) -> tuple[float, float]:
+    """Return what padding leaves of mean squares and of shared products, as `shares_on_map` does.
+
+    Here each tap counts as much as its mean square, given over the mean of all.
+    """
+    first = second = taps / taps.size
+    for rule in rules:  # contracts the first axis that is left
+        shares: Any = np.ones(len(first))
+        if isinstance(rule, Window) and rule.n_out and rule.mode == "zeros":
+            shares = shares_of_taps(rule)
+        first = np.tensordot(shares, first, axes=(0, 0))
+        second = np.tensordot(shares**2, second, axes=(0, 0))
+    return float(first), float(second)
+
+
 @remembered(1024)
 def profile_after(rules: AxisRules, before: Profile) -> Profile | None:
     """Return the mean square by position of sums over windows of what has a profile itself."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Side, Whole, as_mean
 from rfstudio.core.errors import OpError
+from rfstudio.core.initialisations import Initialisation, fans_of_matrix
 from rfstudio.core.layer_models.backward import spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import Moments, concentration, random_sums
@@ -60,25 +61,29 @@ class MultiHead(Operation):
     def energy_model(self, place: Place, runs: Runs) -> Layer:
         """Return the layer of attention over T tokens, of the whole map or of a window.
 
-        (E26) With logits q·k/√d of variance λ = 4 s (s − k), since q has twice the input's mean
-        square and k twice its variance over tokens, and v, l of (E25):
-        M_in = 4 λ l/T · M + (4 v + 4 λ l) ΣM/T²; s → 4 (k + (s − k) min(v/T, 1)), k → 4 k.
+        (E26) With logits q·k/√d of variance λ = a² s (s − k), since q has a times the input's mean
+        square and k a times its variance over tokens, a and o (I1) of the weights before and after,
+        which are 2 of He's, and v, l of (E25):
+        M_in = a o λ l/T · M + (a o v + a o λ l) ΣM/T²;
+        s → a o (k + (s − k) min(v/T, 1)), k → a o k.
         """
         x = average(runs)
         tokens = min(self._tokens(place), float(place.positions_in))
-        logits = 4.0 * x.square * x.variance
+        before, after = squares_of_attention(place.init, place.channels)
+        both = before * after
+        logits = before**2 * x.square * x.variance
         width = max(place.channels // self.heads, 1)
         peaked, moved = concentration(tokens, float(f"{logits:.3g}"), width)
-        through_logits = 4.0 * logits * moved
+        through_logits = both * logits * moved
         mixed = x.shared + x.variance * min(peaked / tokens, 1.0)
         return Layer(
             spreading(
                 tuple([as_mean(rule) for rule in place.rules]),
-                4.0 * peaked + through_logits,
+                both * peaked + through_logits,
                 power=2,
                 keep=through_logits / tokens,
             ),
-            ((place.channels, random_sums(Moments(mixed, x.shared), 4.0)),),
+            ((place.channels, random_sums(Moments(mixed, x.shared), both)),),
             "attention is assumed to mix all its tokens equally; after two blocks maps were 5 to "
             "19 % off",
             correlates=True,
@@ -87,6 +92,25 @@ class MultiHead(Operation):
     @abstractmethod
     def _tokens(self, place: Place) -> float:
         """Return how many tokens attend to each other, at most."""
+
+
+def squares_of_attention(
+    init: Initialisation, channels: int, key_channels: int | None = None
+) -> tuple[float, float]:
+    """Return (I1) of the weights of queries, keys and values together, and of those after them.
+
+    Parameters
+    ----------
+    init
+        The law of the weights.
+    channels, key_channels
+        Those of what asks, and of the keys if they are others, which then have weights of
+        their own; the first is that of the keys then.
+    """
+    after = init.squares(fans_of_matrix(channels, channels))
+    if key_channels is not None and key_channels != channels:
+        return init.squares(fans_of_matrix(channels, key_channels)), after
+    return init.squares(fans_of_matrix(3 * channels, channels)), after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Whole
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Whole, Window
 from rfstudio.core.errors import OpError
+from rfstudio.core.initialisations import Fans, fans_of_kernel
 from rfstudio.core.layer_models.autocorrelation import compressed, strided
 from rfstudio.core.layer_models.backward import spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import random_sums
-from rfstudio.core.layer_models.pooled_values import profile_after, shares_on_map, strides
+from rfstudio.core.layer_models.pooled_values import (
+    profile_after,
+    shares_of_unequal_taps,
+    shares_on_map,
+    strides,
+)
 from rfstudio.core.memo import remembered
 from rfstudio.core.ops.border import PAD_MODES, misfit_of_mode
 from rfstudio.core.ops.geometry import MAX_SIDE
@@ -88,27 +94,41 @@ class WindowConvolution(Convolution, Windowed):
     __slots__ = ()
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
-        """Return the layer of a convolution with weights of variance v = 2/(C_in · taps).
+        """Return the layer of a convolution with weights of mean square a/(C_in · taps), of (I1).
 
-        (E14) M_in = 2 C_out/(C_in · taps) · Tᵀ M, T the window of ones; s → 2 f̄ s, k → 2 f₂ k
-        (E13).
+        (E14) M_in = a C_out/(C_in · taps) · Tᵀ M, T the window of ones, or of (I2) where taps
+        differ; s → a f̄ s, k → a f₂ k (E13).  He's weights have a = 2.
         """
         rules = place.rules
         channels = max(place.channels_in, 1)
-        factor = 2.0 * place.channels / (channels * prod(per_axis(self.kernel_size, len(rules))))
-        if place.channels % channels == 0 and group_count(self, channels) == channels:
+        kernel = per_axis(self.kernel_size, len(rules))
+        groups = group_count(self, channels)
+        amount = place.init.squares(fans_of_kernel(place.channels, channels // groups, kernel))
+        factor = amount * place.channels / (channels * prod(kernel))
+        if place.channels % channels == 0 and groups == channels:
             times = place.channels // channels  # of a depthwise one, channels stay separate
         else:
             runs, times = ((1, average(runs)),), place.channels
+        taps = place.init.taps(kernel)
         square, shared, profile = shares_on_map(rules)
+        if taps is not None:
+            square, shared = shares_of_unequal_taps(rules, taps)
         before = runs[0][1].profile if len(runs) == 1 else None
         if before is not None and before.size == place.size_in:
             profile = profile_after(rules, before)
         out = [
-            (n * times, random_sums(x, 2.0 * square, 2.0 * shared)._replace(profile=profile))
+            (n * times, random_sums(x, amount * square, amount * shared)._replace(profile=profile))
             for n, x in runs
         ]
-        return Layer(spreading(rules, factor, correlation=strided(strides(rules))), tuple(out))
+        backward = spreading(rules, factor, correlation=strided(strides(rules)))
+        if taps is None:
+            return Layer(backward, tuple(out))
+        if any(isinstance(x, Window) and x.mode != "zeros" for x in rules):
+            remark = (
+                "beside a padding of samples all taps of a kernel are taken to be equally large"
+            )
+            return Layer(backward, tuple(out), remark)
+        return Layer(backward._replace(taps=taps), tuple(out))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,13 +253,30 @@ class ConvTranspose(Convolution):
         groups = group_count(self, place.channels_in)
         apart = per_axis(self.stride, axes)
         taps = prod(per_axis(self.kernel_size, axes)) / prod(apart)
-        variance = 2.0 / max(round(place.channels_in // groups * taps), 1)
+        read = max(round(place.channels_in // groups * taps), 1)
+        made = place.channels // groups
+        variance = place.init.squares(self.fans(place.channels_in, made, read, axes)) / read
         pairs = prod([x.mean_reads for x in place.rules if isinstance(x, Periodic) and x.n_out])
         gain = variance * place.channels_in / groups * pairs
         out = random_sums(average(runs), gain, gain / prod(apart))
         factor = variance * place.channels / groups
         backward = spreading(place.rules, factor, correlation=compressed(apart))
         return Layer(backward, ((place.channels, out),))
+
+    def fans(self, channels: int, outputs: int, read: int, axes: int) -> Fans:
+        """Return the form of its weights, whose taps are all drawn in one way.
+
+        Parameters
+        ----------
+        channels, outputs
+            Channels that it reads, and those that each of them adds to.
+        read
+            Weighted inputs of an output.
+        axes
+            Number of axes.
+        """
+        columns = outputs * prod(per_axis(self.kernel_size, axes))
+        return Fans(read, columns, channels, columns)
 
 
 @remembered(4096)

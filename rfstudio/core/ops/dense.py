@@ -7,6 +7,7 @@ from math import prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import AxisRules, Whole, Window
+from rfstudio.core.initialisations import fans_of_matrix
 from rfstudio.core.layer_models.autocorrelation import apart_along, dropped
 from rfstudio.core.layer_models.backward import spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
@@ -83,9 +84,11 @@ class Linear(ToOne):
         return Costs(weights + (out_channels if self.bias else 0), weights)
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
-        """(E16) M_in = 2 C_out/(C_in N) Σ M at all N positions; s → 2 s, k → 2 k."""
-        factor = 2.0 * place.channels / max(place.channels_in * prod(place.size_in), 1)
-        out = random_sums(average(runs), 2.0)
+        """(E16) M_in = a C_out/(C_in N) Σ M at all N positions; s → a s, k → a k, a by (I1)."""
+        read = max(place.channels_in * prod(place.size_in), 1)
+        amount = place.init.squares(fans_of_matrix(place.channels, read))
+        factor = amount * place.channels / read
+        out = random_sums(average(runs), amount)
         return Layer(spreading(place.rules, factor, correlation=dropped), ((place.channels, out),))
 
 
@@ -181,17 +184,19 @@ class AxisLinear(KeepsChannels):
         return Costs(read * made + (made if self.bias else 0), read * made * lines * channels)
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
-        """(E35) M_in = 2/N Σ M over the samples along the axes, of N that are read; s → 2 s, k → 0.
+        """(E35) M_in = a/N Σ M over the samples along the axes, of N that are read; s → a s, k → 0.
 
-        Distant values of a channel have weights of their own.
+        Distant values of a channel have weights of their own; a by (I1).
         """
         along = self.along(len(place.rules))
         read = max(prod([place.size_in[x] for x in along]), 1)
         correlation = apart_along(along, len(place.rules))
-        out = tuple([(n, random_sums(x, 2.0, 0.0)) for n, x in runs])
+        made = max(prod([place.rules[x].n_out for x in along]), 1)
+        amount = place.init.squares(fans_of_matrix(made, read))
+        out = tuple([(n, random_sums(x, amount, 0.0)) for n, x in runs])
         remark = "a linear layer along axes has one set of weights for all channels"
         return Layer(
-            spreading(place.rules, 2.0 / read, correlation=correlation),
+            spreading(place.rules, amount / read, correlation=correlation),
             out,
             remark if average(runs).mean else "",
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 import numpy as np
 
 from rfstudio.core.errors import OpError
+from rfstudio.core.initialisations import fans_of_matrix
 from rfstudio.core.layer_models.backward import spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import scaled
@@ -53,12 +55,15 @@ class SqueezeExcite(Mixing):
     def energy_model(self, place: Place, runs: Runs) -> Layer:
         """Return the layer of a gate from the mean over N positions.
 
-        (E24) M_in = E[gate²] M + 2 E[gate′²] s ΣM/N².  The gate's input has the variance 2 mean²:
-        mean → ×2 → rectifier → ×2 → sigmoid.
+        (E24) M_in = E[gate²] M + b E[gate′²] s ΣM/N².  The gate's input has the variance b mean²,
+        b = 2 of He's weights: mean → ×2 → rectifier → ×2 → sigmoid.
         """
         positions = place.positions_in
         x = average(runs)
-        inside = 2.0 * (x.shared + x.variance / positions)
+        channels, hidden = place.channels, max(self.hidden_channels(place.channels), 1)
+        shapes = fans_of_matrix(hidden, channels), fans_of_matrix(channels, hidden)
+        both = prod([place.init.squares(x) for x in shapes]) / 2
+        inside = both * (x.shared + x.variance / positions)
         z = quantiles(64) * inside**0.5
         if self.scale_activation == "hardsigmoid":
             gate = (z / 6 + 0.5).clip(0, 1)
@@ -67,7 +72,7 @@ class SqueezeExcite(Mixing):
             gate = 1.0 / (1.0 + np.exp(-z))
             slope_square = float(((gate * (1 - gate)) ** 2).mean())
         open_square = float((gate**2).mean())
-        each = 2.0 * slope_square * x.square / positions**2
+        each = both * slope_square * x.square / positions**2
         return Layer(
             spreading(place.rules, each, keep=open_square),
             tuple([(n, scaled(y, open_square**0.5)) for n, y in runs]),

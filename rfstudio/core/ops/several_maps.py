@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -19,10 +20,12 @@ from typing import ClassVar
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Whole, Window, as_mean
 from rfstudio.core.errors import OpError
+from rfstudio.core.initialisations import HE_NORMAL, Initialisation, fans_of_matrix
 from rfstudio.core.layer_models.autocorrelation import dropped
 from rfstudio.core.layer_models.backward import PASS, spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import Moments, concentration, random_sums
+from rfstudio.core.ops.attention import squares_of_attention
 from rfstudio.core.ops.merge import Merge
 from rfstudio.core.ops.operation import Context, Costs, Demands, Free
 from rfstudio.core.ops.some_axes import axes_of
@@ -56,22 +59,41 @@ class Attending(Merge):
             raise OpError(f"{self.heads} heads do not divide {channels[0]} channels")
         return channels[0]
 
+    def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
+        return self.attending_model(sources, HE_NORMAL)
+
+    @abstractmethod
+    def attending_model(self, sources: Sequence[Runs], init: Initialisation) -> Layer:
+        """Return the same as `joint_model` for weights of any law."""
+
     def attended(
-        self, asking: Moments, keys: Moments, tokens: float, channels: int, key_channels: int
+        self,
+        asking: Moments,
+        keys: Moments,
+        tokens: float,
+        channels: int,
+        key_channels: int,
+        init: Initialisation,
     ) -> tuple[float, float, Moments]:
         """Return factors of energy to what asks and to one key, and the moments of the map.
 
-        (E38) Of logits of variance λ = 4 s (s′ − k′), of what asks and of the keys: to what asks
-        16 (s′ − k′)² l/T · M, to each key C/C′ · (4 v + 4 λ l)/T² · M, v and l from (E25).
+        (E38) Of logits of variance λ = a a′ s (s′ − k′), of what asks and of the keys: to what asks
+        a a′² o (s′ − k′)² l/T · M, to each key C/C′ · (a′ o v + a′ o λ l)/T² · M, v and l from
+        (E25), the (I1) a, a′ and o of the weights of queries, keys and results 2 of He's.
         """
         count = max(tokens, 1.0)
-        logits = 4.0 * asking.square * keys.variance
+        of_keys, after = squares_of_attention(init, channels, key_channels)
+        of_asking = of_keys
+        if key_channels != channels:
+            of_asking = init.squares(fans_of_matrix(channels, channels))
+        both = of_keys * after
+        logits = of_asking * of_keys * asking.square * keys.variance
         width = max(channels // self.heads, 1)
         peaked, moved = concentration(count, float(f"{logits:.3g}"), width)
         mixed = keys.shared + keys.variance * min(peaked / count, 1.0)
-        of_key = 4.0 * (peaked + logits * moved) / count**2 * channels / max(key_channels, 1)
-        of_query = 16.0 * keys.variance**2 * moved / count
-        return of_query, of_key, random_sums(Moments(mixed, keys.shared), 4.0)
+        of_key = both * (peaked + logits * moved) / count**2 * channels / max(key_channels, 1)
+        of_query = of_asking * of_keys * both * keys.variance**2 * moved / count
+        return of_query, of_key, random_sums(Moments(mixed, keys.shared), both)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +118,7 @@ class CrossAttention(Attending):
         """Return what it becomes beside a map of so many channels and positions."""
         return CrossAttending(self.heads, key_channels, (keys,))
 
-    def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
+    def attending_model(self, sources: Sequence[Runs], init: Initialisation) -> Layer:
         # Only where its sources are at fault does a graph hold it.
         return Layer(PASS, tuple(sources[0]), _EQUAL)
 
@@ -138,11 +160,11 @@ class CrossAttending(Attending):
         macs = 2 * queries * channels**2 + 2 * projected * channels * self.key_channels
         return Costs(weights + 4 * channels, macs + 2 * queries * self.keys * channels)
 
-    def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
+    def attending_model(self, sources: Sequence[Runs], init: Initialisation) -> Layer:
         asking, keys = (average(x) for x in sources)
         channels = sum(n for n, _ in sources[0])
         to_query, to_key, out = self.attended(
-            asking, keys, float(self.keys), channels, self.key_channels
+            asking, keys, float(self.keys), channels, self.key_channels, init
         )
         return Layer(PASS, ((channels, out),), _EQUAL, correlates=True, edges=(to_query, to_key))
 
@@ -237,9 +259,9 @@ class CausalAttending(Attending):
             4 * tokens * channels**2 + 2 * tokens * self.keys * channels,
         )
 
-    def joint_model(self, sources: Sequence[Runs], *, apart: bool, joined: bool) -> Layer:
+    def attending_model(self, sources: Sequence[Runs], init: Initialisation) -> Layer:
         x = average(sources[0])
         channels = sum(n for n, _ in sources[0])
-        to_query, to_key, out = self.attended(x, x, self.keys / 2, channels, channels)
+        to_query, to_key, out = self.attended(x, x, self.keys / 2, channels, channels, init)
         edges = (to_query, *[to_key] * len(self.axes))
         return Layer(PASS, ((channels, out),), _EQUAL, correlates=True, edges=edges)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from rfstudio.core.effective.calibration import calibrated
 from rfstudio.core.effective.energy_flow import Gains, energy_of
 from rfstudio.core.errors import GraphError
+from rfstudio.core.initialisations import HE_NORMAL, Initialisation, initialisation
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.measuring.energy_probe import EnergyProbe
@@ -176,12 +177,12 @@ def measure_gains(
     for index in range(request.samples):
         token.check()
         if request.weights == "random":
-            draw_weights(module.layers(), request.seed, index)
+            draw_weights(module.layers(), request.seed, index, initialisation(request.init))
             _warm(module, request, source)
         _add(probe, module, source, request.seed, index)
         report((index + 1) / request.samples, None)
     return GainsResult(
-        gains=_gains(module, probe, request.batch_norm),
+        gains=_gains(module, probe, request.batch_norm, initialisation(request.init)),
         layer=module.graph.nodes[module.target].name,
         samples=request.samples,
         options=request.options() | {"images": len(source), "device": devices.words(device)},
@@ -191,6 +192,7 @@ def measure_gains(
 
 def _set_weights(module: GraphModule, request: GainsRequest, source: Images) -> tuple[str, ...]:
     """Set weights that are the same for all samples; return notes on them."""
+    init = initialisation(request.init)
     match request.weights:
         case "random":
             return ()
@@ -199,8 +201,8 @@ def _set_weights(module: GraphModule, request: GainsRequest, source: Images) -> 
             _warm(module, request, source)
             return ()
         case "model":
-            return set_from_model(module, request.seed, request.batch_norm, source)
-    return set_from_file(module, request.weights, request.seed, request.batch_norm, source)
+            return set_from_model(module, request.seed, request.batch_norm, source, init)
+    return set_from_file(module, request.weights, request.seed, request.batch_norm, source, init)
 
 
 def _warm(module: GraphModule, request: GainsRequest, source: Images) -> None:
@@ -240,9 +242,14 @@ def _add(probe: EnergyProbe, module: GraphModule, source: Images, seed: int, ind
     probe.add(images, signs)
 
 
-def _gains(module: GraphModule, probe: EnergyProbe, batch_norm: Any = None) -> Gains:
+def _gains(
+    module: GraphModule,
+    probe: EnergyProbe,
+    batch_norm: Any = None,
+    init: Initialisation = HE_NORMAL,
+) -> Gains:
     if batch_norm is None:
         norms = [x for x in module.layers() if isinstance(x, BatchNormModule)]
         batch_norm = "train" if any(x.training for x in norms) else "warmed"
-    energy = energy_of(probe.graph, batch_norm, module.target)
+    energy = energy_of(probe.graph, batch_norm, module.target, init=init)
     return calibrated(energy, module.target, probe.measured())

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from torch import Tensor
 
+from rfstudio.core.initialisations import HE_NORMAL, Initialisation, initialisation
 from rfstudio.engine.measuring.backward_pass import Tape
 from rfstudio.engine.measuring.sampling import Images
 from rfstudio.engine.module.build import GraphModule
@@ -35,7 +36,12 @@ _STATISTICS_INSTEAD = {
 
 
 def set_from_file(
-    module: GraphModule, path: str, seed: int, batch_norm: BatchNormMode, images: Images
+    module: GraphModule,
+    path: str,
+    seed: int,
+    batch_norm: BatchNormMode,
+    images: Images,
+    init: Initialisation = HE_NORMAL,
 ) -> tuple[str, ...]:
     """Give a module the weights of a file, and other values where the file lacks some.
 
@@ -51,6 +57,8 @@ def set_from_file(
         What batch norms do if the file does not have their statistics.
     images
         For the statistics of those batch norms.
+    init
+        The law of weights that the file does not have.
 
     Returns
     -------
@@ -62,7 +70,7 @@ def set_from_file(
     WeightsError
         As `rfstudio.engine.weights.reading.load_weights`.
     """
-    draw_weights(module.layers(), seed)
+    draw_weights(module.layers(), seed, init=init)
     loaded = load_weights(module, path)
     layers = dict(module.named_modules())
     bare = [layers[name] for name in loaded.without_statistics]
@@ -81,7 +89,11 @@ def set_from_file(
 
 
 def set_from_model(
-    module: GraphModule, seed: int, batch_norm: BatchNormMode, images: Images
+    module: GraphModule,
+    seed: int,
+    batch_norm: BatchNormMode,
+    images: Images,
+    init: Initialisation = HE_NORMAL,
 ) -> tuple[str, ...]:
     """Give a module the weights that its network was imported with.
 
@@ -89,7 +101,7 @@ def set_from_model(
     ----------
     module
         Its weights are replaced.
-    seed, batch_norm, images
+    seed, batch_norm, images, init
         As in `set_from_file`, for what the model lacks: layers that were added or changed.
 
     Returns
@@ -102,7 +114,7 @@ def set_from_model(
     WeightsError
         If the network was not imported with weights, or none of them fits.
     """
-    draw_weights(module.layers(), seed)
+    draw_weights(module.layers(), seed, init=init)
     taken = take_own_weights(module, module.architecture)
     layers = dict(module.named_modules())
     if batch_norm == "warmed":
@@ -152,6 +164,7 @@ class Network:
         self.spent = 0
         self.together = 0
         self._request = request
+        self._init = initialisation(request.init)
         self.images = images
         self._is_drawn = not given and request.weights == "random"
         self._group = -1
@@ -205,7 +218,7 @@ class Network:
                 for x in tensors.values():
                     x.data = x.data.clone()
             part_norms(self.module)
-            draw_weights(self.module.layers(), self._request.seed, group)
+            draw_weights(self.module.layers(), self._request.seed, group, self._init)
             self._warm(group)
             fold_norms(self.module)
             if len(self._states) < _GROUPS and has_room(self._state_bytes()):
@@ -229,12 +242,12 @@ class Network:
             case "model":
                 request = self._request
                 self.notes += set_from_model(
-                    self.module, request.seed, request.batch_norm, self.images
+                    self.module, request.seed, request.batch_norm, self.images, self._init
                 )
             case path:
                 request = self._request
                 self.notes += set_from_file(
-                    self.module, path, request.seed, request.batch_norm, self.images
+                    self.module, path, request.seed, request.batch_norm, self.images, self._init
                 )
 
     def _warm(self, group: int | None = None) -> None:

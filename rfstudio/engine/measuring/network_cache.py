@@ -95,6 +95,7 @@ def key_of(request: ErfRequest, layer: str, size: tuple[int, ...], device: str) 
         device,
         request.dtype,
         request.seed,
+        request.init,
         request.batch_norm,
         request.images_per_weights,
         _state_of_weights(request),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rfstudio.core.errors import GraphError
+from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.core.network.graph import Graph, Node, expand
 from rfstudio.core.ops import Op, OpTable
@@ -373,6 +374,7 @@ def to_torch(
     seed: int = 0,
     *,
     weights: Literal["random", "uniform", "ones"] = "random",
+    init: str = DEFAULT,
     input_size: tuple[int, ...] | None = None,
     positive: bool = False,
     batch_norm: Literal["fresh", "warmed"] = "fresh",
@@ -389,7 +391,9 @@ def to_torch(
     seed
         Of random weights; the same seed gives the same weights.
     weights
-        "random": He's normal initialisation; "uniform": all 1 / fan-in; "ones".
+        "random"; "uniform": all 1 / fan-in; "ones".
+    init
+        From what random weights are drawn, as in `rfstudio.core.initialisations.initialisation`.
     input_size
         Size of the images along each axis; the document's own if None.
     positive
@@ -414,7 +418,7 @@ def to_torch(
     module = GraphModule(architecture, layer, input_size=input_size, positive=positive)
     match weights:
         case "random":
-            draw_weights(module.layers(), seed)
+            draw_weights(module.layers(), seed, init=initialisation(init))
         case "uniform":
             level_weights(module.layers())
         case "ones":

@@ -1,9 +1,4 @@
-"""The weights of a network before any training: drawn from a seed, or all equal.
-
-References
-----------
-.. [1] He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", ICCV 2015, arXiv:1502.01852.
-"""
+"""The weights of a network before any training: drawn from a seed, or all equal."""
 
 from __future__ import annotations
 
@@ -14,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rfstudio.core.initialisations import HE_NORMAL, Initialisation
 from rfstudio.core.ops import Op
 from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.requests.request import check_seed
@@ -63,8 +59,13 @@ def normal(source: np.random.Generator, shape: Sequence[int]) -> Tensor:
 
 
 @torch.no_grad()
-def draw_weights(layers: Iterable[LayerModule[Op]], seed: int, index: int = 0) -> None:
-    """Draw all weights from normal distributions of mean 0 and variance 2 / fan-in [1]_.
+def draw_weights(
+    layers: Iterable[LayerModule[Op]],
+    seed: int,
+    index: int = 0,
+    init: Initialisation = HE_NORMAL,
+) -> None:
+    """Draw all weights from the law of an initialisation.
 
     Biases are zero; what a norm has learned and measured is as at the start of a training.
 
@@ -74,12 +75,17 @@ def draw_weights(layers: Iterable[LayerModule[Op]], seed: int, index: int = 0) -
         Their weights are replaced.
     seed, index
         The same pair always gives the same weights, in either precision.
+    init
+        The law.
     """
     source = generator(seed, Stream.WEIGHTS, index)
     for layer in layers:
-        for name, fan_in in layer.fan_in().items():
+        for name, fans in layer.fans().items():
             weight = layer.get_parameter(name)
-            weight.copy_(normal(source, weight.shape).mul_((2 / fan_in) ** 0.5))
+            if layer.holds_values:
+                weight.copy_(normal(source, weight.shape))
+            else:
+                weight.copy_(torch.from_numpy(init.draw(source, weight.shape, fans)))
         _reset_rest(layer)
 
 

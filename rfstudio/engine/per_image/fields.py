@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rfstudio.core.fields.unit_frame import UnitFrame
+from rfstudio.core.initialisations import initialisation
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.spread import FieldSpread, ImageField, RunningSpread, slices
 from rfstudio.engine.measuring.erf import measure_units
@@ -129,13 +130,15 @@ def _module_of(request: ErfRequest, photos: Sequence[Pixels]) -> nn.Module:
         request.layer,
         request.seed,
         weights="uniform" if weights == "uniform" else "random",
+        init=request.init,
         input_size=request.input_size,
         batch_norm="warmed" if warmed else "fresh",
     )
     if weights not in ("random", "uniform"):
         node = module.graph.nodes[0]
         images = Images(node.channels, node.size, request.seed, photos)
-        set_from_file(module, weights, request.seed, request.batch_norm, images)
+        init = initialisation(request.init)
+        set_from_file(module, weights, request.seed, request.batch_norm, images, init)
     return module.eval()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.effective.energy_flow import Gains
+from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.errors import MeasurementError
@@ -39,6 +40,8 @@ class GainsRequest:
     weights
         "random", drawn anew for each sample; "uniform"; "model", those that an imported network
         came with; or the path of a file of weights.
+    init
+        As in a measurement.
     seed
         Of weights, noise and signs, from 0 to 2**63 - 1.
     samples
@@ -54,6 +57,7 @@ class GainsRequest:
     input_size: tuple[int, ...] | None = None
     images: Sequence[NDArray[np.uint8]] = ()
     weights: str = "random"
+    init: str = DEFAULT
     seed: int = 0
     samples: int = DEFAULT_SAMPLES
     batch_norm: BatchNormMode = "warmed"
@@ -61,7 +65,8 @@ class GainsRequest:
 
     def __post_init__(self) -> None:
         check_numbers(self, at_least_1=("samples",), any_whole=("seed",))
-        check_texts(self, ("weights", "device"))
+        check_texts(self, ("weights", "init", "device"))
+        object.__setattr__(self, "init", initialisation(self.init).text)
         if self.batch_norm not in get_args(BatchNormMode):
             words = ", ".join(get_args(BatchNormMode))
             raise MeasurementError(f"batch_norm must be one of {words}, not {self.batch_norm!r}")

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
+from rfstudio.core.initialisations import DEFAULT
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.requests.request import ErfRequest
 
@@ -65,6 +66,7 @@ _COMMON: Mapping[str, Any] = MappingProxyType(
     {
         "channel": None,
         "activation": "as_is",
+        "init": DEFAULT,
         "seed": 0,
         "dtype": "float32",
         "method": "auto",

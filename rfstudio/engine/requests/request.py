@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.errors import shown
+from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.errors import MeasurementError
 
@@ -67,6 +68,9 @@ class ErfRequest:
     weights
         "random", "uniform", "model" (those that an imported network came with), or the path of a
         file of weights.
+    init
+        From what random weights are drawn, and those that a model or a file lacks: a name of
+        `rfstudio.core.initialisations.INITIALISATIONS`, with a gain after a colon.
     seed
         Of weights, noise and signs, from 0 to `MAX_SEED`.
     images_per_weights
@@ -96,6 +100,7 @@ class ErfRequest:
     activation: Activation = "as_is"
     images: Sequence[NDArray[np.uint8]] = ()
     weights: str = "random"
+    init: str = DEFAULT
     seed: int = 0
     images_per_weights: int = 8
     batch_norm: BatchNormMode = "warmed"
@@ -122,7 +127,8 @@ class ErfRequest:
                 raise MeasurementError(f"{name} must be a finite number, not {value!r}")
             if abs(float(value)) > float(np.finfo(self.dtype).max):
                 raise MeasurementError(f"{name} is too large for {self.dtype}: {value!r}")
-        check_texts(self, ("layer", "weights", "device"))
+        check_texts(self, ("layer", "weights", "init", "device"))
+        object.__setattr__(self, "init", initialisation(self.init).text)
 
     def options(self) -> dict[str, Any]:
         """Return all options as plain values, for a record of the run."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from rfstudio.core.effective.expected import Erf
+from rfstudio.core.initialisations import HE_NORMAL, Fans, Initialisation
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.module.build import GraphModule
 from rfstudio.engine.module.initial import draw_weights
@@ -107,7 +108,13 @@ class Deviations:
 
 
 def deviations(
-    architecture: Architecture, erf: Erf, draws: int, *, batch: int = 1024, seed: int = 0
+    architecture: Architecture,
+    erf: Erf,
+    draws: int,
+    *,
+    batch: int = 1024,
+    seed: int = 0,
+    init: Initialisation = HE_NORMAL,
 ) -> Deviations:
     """Return how far a field is from the mean over draws, each of weights and image anew.
 
@@ -118,13 +125,22 @@ def deviations(
     module = GraphModule(architecture, erf.layer).eval()
     source = module.graph.nodes[0]
     generator = torch.Generator().manual_seed(seed)
-    scales = {}
+    source_of_weights = np.random.default_rng(seed)
+    scales, others = {}, {}
     for name, layer in module.named_modules():
         if isinstance(layer, LayerModule):
             fans = layer.fan_in()
             for key, parameter in layer.named_parameters():
                 scale = (2 / fans[key]) ** 0.5 if key in fans else 0.0 if fans else None
-                scales[f"{name}.{key}"] = scale, parameter
+                if init != HE_NORMAL and key in fans and not layer.holds_values:
+                    others[f"{name}.{key}"] = layer.fans()[key], parameter
+                else:
+                    scales[f"{name}.{key}"] = scale, parameter
+
+    def drawn(fans: Fans, parameter: Tensor) -> Tensor:
+        shape = parameter.shape
+        found = [init.draw(source_of_weights, shape, fans) for _ in range(batch)]
+        return torch.from_numpy(np.stack(found))
 
     def response(weights: dict[str, Tensor], image: Tensor, signs: Tensor) -> Tensor:
         values = functional_call(module, weights, (image[None],))[0]
@@ -141,6 +157,7 @@ def deviations(
             else torch.randn((batch, *parameter.shape), generator=generator) * scale
             for key, (scale, parameter) in scales.items()
         }
+        weights |= {key: drawn(*x) for key, x in others.items()}
         images = torch.randn((batch, source.channels, *source.size), generator=generator)
         signs = torch.randint(0, 2, (batch, channels), generator=generator) * 2.0 - 1.0
         energy = gradients(weights, images, signs).square().sum(1).double().numpy()

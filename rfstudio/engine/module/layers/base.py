@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.axes.axis_set import AxisSet, read_back
+from rfstudio.core.initialisations import Fans
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Op
 from rfstudio.engine.module.boxes import Box, Part, fetch
@@ -44,9 +46,12 @@ class LayerModule(nn.Module, Generic[OpT_co]):
     ----------
     keeps
         What has to be stored of an evaluation for `bind_pull`.
+    holds_values
+        Whether what it has learned are values of variance 1, whatever weights are drawn from.
     """
 
     keeps: Keeps = "inputs"
+    holds_values = False
 
     def __init__(self, op: OpT_co, node: Node, sources: Sequence[Node]) -> None:
         super().__init__()
@@ -117,6 +122,14 @@ class LayerModule(nn.Module, Generic[OpT_co]):
         """Return what a file has for the weight `name`, in the order that this layer has it in."""
         del name
         return tensor
+
+    def fans(self) -> dict[str, Fans]:
+        """Return for each weight the form by which it is initialised."""
+        return {name: self._fans(self.get_parameter(name), n) for name, n in self.fan_in().items()}
+
+    def _fans(self, weight: Tensor, into: int) -> Fans:
+        outputs, *others = weight.shape
+        return Fans(into, outputs * prod(others[1:]), outputs, prod(others))
 
 
 class Affine(nn.Module):

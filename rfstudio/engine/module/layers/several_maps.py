@@ -141,6 +141,7 @@ class ExtraTokensModule(LayerModule[ops.ExtraTokens]):
     """Learned tokens, the same for every image."""
 
     keeps = "nothing"
+    holds_values = True
 
     def __init__(self, op: ops.ExtraTokens, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(op, node, sources)
@@ -170,7 +171,7 @@ class ExtraTokensModule(LayerModule[ops.ExtraTokens]):
         return lambda _gradient, _stored: [None]
 
     def fan_in(self) -> dict[str, int]:  # noqa: D102
-        return {"tokens": 2}  # so that they are drawn with variance 1
+        return {"tokens": 2}
 
     def adopted(self, name: str, tensor: Tensor) -> Tensor:
         """Of a table with a row for each token the first ones."""

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import source_of_padding
+from rfstudio.core.initialisations import Fans
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import group_count, per_axis, resolved_padding, window_of, window_rules
 from rfstudio.engine.module.boxes import Box, Fetch, Part, Span, fetch, give_back, padding_around
@@ -173,6 +174,9 @@ class ConvModule(WindowModule[ops.Conv | ops.DeformConv]):
     def fan_in(self) -> dict[str, int]:  # noqa: D102
         return {"weight": self.weight.shape[1] * prod(self.taps)}
 
+    def _fans(self, weight: Tensor, into: int) -> Fans:
+        return super()._fans(weight, into)._replace(kernel=self.taps)
+
 
 @layer_for(ops.DeformConv)
 class DeformConvModule(ConvModule):
@@ -310,6 +314,10 @@ class ConvTransposeModule(TransposedModule[ops.ConvTranspose]):
         # Each output sums the taps of one phase: kernel / stride of them on average.
         taps = prod(self.taps) / prod(self.strides)
         return {"weight": max(round(self.weight.shape[0] // self.groups * taps), 1)}
+
+    def _fans(self, weight: Tensor, into: int) -> Fans:
+        inputs, outputs, *_ = weight.shape
+        return self.op.fans(inputs, outputs, into, len(self.taps))
 
 
 @layer_for(ops.MaxPool)
