@@ -6,6 +6,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.engine.requests.request import (
     FIXED_WEIGHTS,
     Activation,
@@ -34,6 +36,7 @@ class ErfOptions:
     inputs: Literal["noise", "image", "folder"] = "noise"
     folder: Path | None = None
     weights: str = "random"
+    init: str = DEFAULT
     seed: int = 0
     images_per_weights: int = 8
     batch_norm: BatchNormMode = "warmed"
@@ -51,8 +54,17 @@ class ErfOptions:
         return astuple(self) == astuple(ErfOptions())
 
     @property
+    def law(self) -> str:
+        """From what all weights are drawn; the usual one where they are not."""
+        return self.init if self.weights == "random" else DEFAULT
+
+    @property
     def lacking(self) -> str:
         """What a measurement needs but cannot find, in a sentence; empty if it has everything."""
+        try:
+            initialisation(self.law)
+        except RFStudioError as error:
+            return f"{str(error)[:1].upper()}{str(error)[1:]}."
         if self.weights not in FIXED_WEIGHTS and not Path(self.weights).is_file():
             return f"The file of weights {self.weights} is not there; choose another one."
         if self.inputs == "folder":

@@ -150,10 +150,12 @@ class ErfSession(QObject):
         """What is measured of the chosen unit, and what is known of it so far."""
         state, run, shelved, result = self._shown
         if run is not None:
-            return Measurement(state, run.subject, run.options, self._so_far, self._fraction)
+            law, fraction = run.options.law, self._fraction
+            return Measurement(state, run.subject, run.options, self._so_far, fraction, law)
         if shelved is not None:
-            return Measurement(state, shelved.subject, shelved.options, result, shelved.fraction)
-        return NOTHING_MEASURED
+            options, fraction = shelved.options, shelved.fraction
+            return Measurement(state, shelved.subject, options, result, fraction, options.law)
+        return replace(NOTHING_MEASURED, init=self._options.law)
 
     @property
     def shown(self) -> Shelved | None:
@@ -200,13 +202,18 @@ class ErfSession(QObject):
 
     def set_options(self, **changes: Any) -> None:
         """Change some options, by name; this does not touch a running or finished measurement."""
-        self._options = replace(self._options, **changes)
-        self.options_changed.emit(self._options)
+        self._take_options(replace(self._options, **changes))
 
     def reset_options(self) -> None:
         """Set every option to its default."""
-        self._options = ErfOptions()
-        self.options_changed.emit(self._options)
+        self._take_options(ErfOptions())
+
+    def _take_options(self, options: ErfOptions) -> None:
+        has_other_law = options.law != self._options.law
+        self._options = options
+        self.options_changed.emit(options)
+        if has_other_law:  # the expected field is another one
+            self.measurement_changed.emit(self.measurement)
 
     def set_image(self, pixels: NDArray[np.uint8] | None) -> None:
         """Set the image that the canvas shows, (H, W, 3) bytes, for measurements on it.

@@ -98,17 +98,18 @@ class ErfView(QObject):
         unit = (analysis, chosen.layer, chosen.unit)
         source = self._measurements
         measurement = NOTHING_MEASURED if source is None else source.measurement
-        is_late = not EXPECTED.knows(*unit) and not self._begin(*unit)
-        expected = None if is_late else EXPECTED.of(*unit)
+        init = measurement.init
+        is_late = not EXPECTED.knows(*unit, init) and not self._begin(*unit, init)
+        expected = None if is_late else EXPECTED.of(*unit, init)
         return shown_fields(*unit, measurement, expected, is_late=is_late)
 
-    def _begin(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
+    def _begin(self, analysis: Analysis, layer: str, unit: tuple[int, ...], init: str) -> bool:
         """Begin an expected field, or go on with it; return whether it is complete."""
         known, begun = self._begun
-        if self.slices.is_busy and known is analysis and begun == (layer, unit):
+        if self.slices.is_busy and known is analysis and begun == (layer, unit, init):
             return False
-        self._begun = analysis, (layer, unit)
-        work = partial(EXPECTED.of, analysis, layer, unit)
+        self._begun = analysis, (layer, unit, init)
+        work = partial(EXPECTED.of, analysis, layer, unit, init)
         if EXPECTED.takes_long:
             return self.slices.start(work, self._take, wait=QUIET)
         return self.slices.start(work, self._take, at_once=True)

@@ -11,6 +11,7 @@ from rfstudio.core.effective.demand import demand_of
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import Cancelled, RFStudioError, TooLargeError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.initialisations import DEFAULT
 from rfstudio.core.memo import Recent
 from rfstudio.core.work import give_way
 
@@ -43,29 +44,35 @@ class ExpectedFields:
         self.seconds = self._last = 0.0
         self._recent: Recent[Analysis, tuple[Erf | None, str]] = Recent(4)
 
-    def of(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Erf | None:
+    def of(
+        self, analysis: Analysis, layer: str, unit: tuple[int, ...], init: str = DEFAULT
+    ) -> Erf | None:
         """Return the expected field of a unit; None where there is none or it would take long.
 
-        Its numbers are worked out as well.
+        Its numbers are worked out as well.  Weights are drawn by `init`.
         """
-        known = self._recent.get(analysis, (layer, unit), None)
+        known = self._recent.get(analysis, (layer, unit, init), None)
         if known is not None:
             return known[0]
         started = thread_time()
-        field, reason = _worked_out(analysis, layer, unit)
+        field, reason = _worked_out(analysis, layer, unit, init)
         took = thread_time() - started
         self.seconds, self._last = min(took, self._last), took
-        self._recent.put(analysis, (layer, unit), (field, reason))
+        self._recent.put(analysis, (layer, unit, init), (field, reason))
         return field
 
-    def why_none(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> str:
+    def why_none(
+        self, analysis: Analysis, layer: str, unit: tuple[int, ...], init: str = DEFAULT
+    ) -> str:
         """Return why a unit that was asked for has no expected field; empty: it has one."""
-        known = self._recent.get(analysis, (layer, unit), None)
+        known = self._recent.get(analysis, (layer, unit, init), None)
         return "" if known is None else known[1]
 
-    def knows(self, analysis: Analysis, layer: str, unit: tuple[int, ...]) -> bool:
+    def knows(
+        self, analysis: Analysis, layer: str, unit: tuple[int, ...], init: str = DEFAULT
+    ) -> bool:
         """Whether it is known what `of` returns."""
-        return self._recent.get(analysis, (layer, unit), None) is not None
+        return self._recent.get(analysis, (layer, unit, init), None) is not None
 
     @property
     def takes_long(self) -> bool:
@@ -89,13 +96,15 @@ def is_live(analysis: Analysis) -> bool:
     return len(analysis.graph.nodes) <= LIVE_LAYERS and has_small_maps(analysis)
 
 
-def _worked_out(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> tuple[Erf | None, str]:
+def _worked_out(
+    analysis: Analysis, layer: str, unit: tuple[int, ...], init: str
+) -> tuple[Erf | None, str]:
     """Return an expected field, or None and why there is none."""
     try:
         index = analysis.graph.index(layer)
         if not is_live(analysis) or not is_quick(analysis, index, unit):
             return None, _TOO_LARGE
-        field = live_erf(analysis, layer, unit, LIVE_SECONDS)
+        field = live_erf(analysis, layer, unit, LIVE_SECONDS, init)
         give_way()
         _ = field.metrics.luo_size, field.metrics.sigma
         return field, ""

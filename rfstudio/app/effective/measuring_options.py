@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.core.initialisations import INITIALISATIONS
 from rfstudio.engine.requests.request import BY_FILLING
 
 
@@ -82,11 +83,19 @@ OPTIONS = (
         "Weights",
         "With which weights the network is evaluated.",
         (
-            Choice("random", "random (He)", "Drawn anew from the seed, with variance 2 / fan-in."),
+            Choice("random", "random", "Drawn anew from the seed, from the initialisation."),
             Choice("uniform", "uniform", "All weights are equal: only the structure counts."),
             Choice("model", "the model's own", "Those that came with an imported model."),
             Choice("file", "a file …", "Trained weights: safetensors, or a state dict."),
         ),
+        free=True,
+    ),
+    Option(
+        "init",
+        "Initialisation",
+        "From what random weights are drawn, and of what the expected field is; a gain can be "
+        "typed after a colon, as in xavier_uniform:relu.",
+        tuple([Choice(x.name, x.title, x.sentence) for x in INITIALISATIONS.values()]),
         free=True,
     ),
     Option("images_per_weights", "Images per draw", "Samples that share one draw of weights.",
@@ -168,6 +177,8 @@ def reason_off(name: str, options: ErfOptions, *, has_batch_norm: bool = True) -
             return "Only occlusion fills patches."
         case "amplitude" if estimator != "perturbation":
             return "Only perturbation adds noise."
+        case "init" if options.weights in ("uniform", "model"):
+            return "The weights are not drawn."
         case "images_per_weights" if options.weights != "random":
             return "The weights are the same for all samples."
         case "batch_norm" if not has_batch_norm:

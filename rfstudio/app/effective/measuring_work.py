@@ -65,6 +65,7 @@ def work_of(
         activation=options.activation,
         images=(pixels,) if options.inputs == "image" and pixels is not None else (),
         weights=options.weights,
+        init=options.init,
         seed=options.seed,
         images_per_weights=options.images_per_weights,
         batch_norm=options.batch_norm,

@@ -10,6 +10,8 @@ from typing import Any
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.measuring_options import OPTIONS, Option
 from rfstudio.app.state.settings import Settings
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.initialisations import initialisation
 from rfstudio.engine.requests.request import FIXED_WEIGHTS, OWN_WEIGHTS
 
 _KEY = "measuring"
@@ -57,6 +59,11 @@ def _understood(option: Option, text: str) -> Any:
         if text == OWN_WEIGHTS:  # of a model that is not open any more
             return None
         return text if text in FIXED_WEIGHTS or Path(text).is_absolute() else None
+    if option.name == "init":
+        try:
+            return initialisation(text).text if text else None
+        except RFStudioError:
+            return None
     if option.choices:
         return text if text in {x.value for x in option.choices} else None
     try:

@@ -19,6 +19,7 @@ from rfstudio.app.effective.measuring_work import Subject
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.unit_frame import UnitFrame
+from rfstudio.core.initialisations import DEFAULT, other_law
 from rfstudio.core.metrics.metrics import Metrics, measured_peak
 from rfstudio.engine.requests.request import BY_FILLING, ErfResult
 
@@ -39,6 +40,8 @@ class Measurement:
         What is known of it, complete or so far.
     fraction
         How much of the work the result holds, from 0 to 1.
+    init
+        The law of weights of the expected field beside it.
     """
 
     state: str = "idle"
@@ -46,6 +49,7 @@ class Measurement:
     options: ErfOptions | None = None
     result: ErfResult | None = None
     fraction: float = 0.0
+    init: str = DEFAULT
 
     @property
     def progress(self) -> str:
@@ -182,19 +186,21 @@ def _measured_field(
     if 0 in analysis.graph.nodes[index].size:
         return None  # an empty map has no units
     erf = measured_erf(result, UnitFrame(analysis.graph, index, unit, 0, analysis.fields))
-    words = measurement.progress
+    words, law = measurement.progress, other_law(erf.options)
     # A caption has less room, and changes all the time.
     short = f"{measurement.fraction:.0%}" if measurement.state == "measuring" else words
     return EffectiveField(
         erf,
         f"measured, {short}" if short else "measured",
-        f"measured ({erf.estimator}, {words or f'{result.samples} samples'})",
+        f"measured ({erf.estimator}, {words or f'{result.samples} samples'}{law and f'; {law}'})",
         _sentences(erf),
     )
 
 
 def _expected_field(erf: Erf) -> EffectiveField:
     exactness = "exact" if erf.exact else "approximate"
+    if law := other_law(erf.options):
+        exactness += f"; {law}"
     return EffectiveField(erf, "expected", f"expected ({exactness})", _sentences(erf))
 
 

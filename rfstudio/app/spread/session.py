@@ -131,6 +131,7 @@ class SpreadSession(QObject):
                 channel=options.channel,
                 activation=options.activation,
                 weights=options.weights,
+                init=options.init,
                 seed=options.seed,
                 batch_norm=options.batch_norm,
                 dtype=options.dtype,

@@ -105,7 +105,7 @@ def finer_options(options: ErfOptions) -> dict[str, object]:
     """Return the options that have an effect on this measurement and differ from the defaults."""
     names = ["channel", "activation", "batch_norm"]
     if options.weights == "random":
-        names.append("images_per_weights")
+        names += ["init", "images_per_weights"]
     if options.estimator in BY_FILLING:
         names += ["patch", "stride"]
         names.append("fill" if options.estimator == "occlusion" else "amplitude")

@@ -181,7 +181,7 @@ class ProfileChart(QWidget):
         expected, measured = shown.expected, shown.measured
         if view.visible_region is None or shown.field is None:
             late = "The effective field is being worked out…"
-            why = EXPECTED.why_none(analysis, layer, unit)
+            why = EXPECTED.why_none(analysis, layer, unit, shown.measurement.init)
             self._say(late if shown.is_late else why or "This unit has no effective field to show.")
             return
         self._say("")

@@ -13,6 +13,7 @@ from rfstudio.app.effective.expected_fields import is_live
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.initialisations import DEFAULT
 from rfstudio.core.metrics.distance import RATE, distance_of
 
 
@@ -79,6 +80,7 @@ def target_of(analysis: Analysis, measured: Measured) -> Target:
             graph.index(measured.layer),
             tuple(measured.unit),
             batch_norm="fresh" if mode == "fresh" else "warmed",
+            init=options.get("init", DEFAULT),
         )
     except Cancelled:
         raise

@@ -40,6 +40,10 @@ class FileQuestions:
         return Path(name) if name else None
 
 
+_TYPED = ("device", "init")
+"""Options whose value may be typed."""
+
+
 class OptionEditor(QWidget):
     """Edits one option.
 
@@ -80,7 +84,7 @@ class OptionEditor(QWidget):
 
     def _make_list(self) -> QComboBox:
         box = QComboBox()
-        box.setEditable(self.option.free and self.option.name == "device")
+        box.setEditable(self.option.free and self.option.name in _TYPED)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(_WIDEST)
         for choice in self.option.choices:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.initialisations import other_law
 from rfstudio.core.plural import counted
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
@@ -297,6 +298,7 @@ def facts_of(result: Outcome, recipe: str = "") -> list[str]:
         options.get("estimator", "energy"),
         inputs,
         "weights of the model" if weights == "model" else f"weights {weights}",
+        *([law] if (law := other_law(options)) else []),
         "all channels" if channel is None else f"channel {channel}",
         f"seed {options.get('seed', 0)}",
         options.get("dtype", "float32"),

@@ -167,7 +167,9 @@ class Inspector(QScrollArea):
         self.other_sizes.show_facts("Other sizes of the effective field", others)
         if field is None:
             late = "Being worked out…"
-            none = EXPECTED.why_none(shown.analysis, shown.layer, shown.unit)
+            none = EXPECTED.why_none(
+                shown.analysis, shown.layer, shown.unit, shown.measurement.init
+            )
             none = none or "None: the unit sees nothing."
             self._fill_effective("Effective field", (), late if shown.is_late else none)
             return

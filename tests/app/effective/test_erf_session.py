@@ -11,6 +11,7 @@ from PySide6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
@@ -18,6 +19,7 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture, Layer
+from tests.narrowing import present
 
 NETWORK = Architecture(
     name="two",
@@ -192,3 +194,19 @@ def test_that_an_empty_folder_is_told(qtbot: QtBot, bench: Bench, tmp_path: Path
     with qtbot.waitSignal(bench.erf.failed, timeout=60_000) as blocker:
         bench.erf.measure()
     assert "holds no image" in str(blocker.args[0])
+
+
+def test_that_the_expected_field_follows_the_initialisation(bench: Bench) -> None:
+    view = ErfView(bench.session, bench.selection, bench.erf)
+    usual = present(view.shown.expected)
+    bench.erf.set_options(init="luo2016_corners")
+    other = present(view.shown.expected)
+    # Two layers: σ² of 2 · 2/3, and of 2 where all taps are a pixel away along both axes.
+    assert usual.metrics.sigma == pytest.approx(((4 / 3) ** 0.5,) * 2)
+    assert other.metrics.sigma == pytest.approx((2**0.5,) * 2)
+    assert other.label == "expected (exact; weights: Luo, corners alone)"
+    bench.erf.set_options(weights="uniform")
+    assert present(view.shown.expected).label == usual.label
+    bench.erf.set_options(weights="random", init="luoo")
+    assert view.shown.expected is None
+    assert "did you mean 'luo'" in bench.erf.options.lacking
