@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from math import exp, log
 
 import numpy as np
@@ -12,7 +13,7 @@ from rfstudio.core.metrics.registry import digits_text
 from rfstudio.experiments.outcome import Outcome, curves_of
 from rfstudio.figures import Curve, Picture, Plot, Sheet, render_sheet
 from rfstudio.formats.experiments.ledger import Row
-from rfstudio.formats.experiments.recipe import CurveChart, PictureChart
+from rfstudio.formats.experiments.recipe import CLOSED_FORM, SAMPLED, CurveChart, PictureChart
 
 _LABELS = {
     "layers": "layers",
@@ -58,6 +59,8 @@ def chart_files(outcome: Outcome) -> dict[str, bytes]:
 
 
 def _plot(outcome: Outcome, chart: CurveChart, colours: dict[str, int]) -> Plot:
+    if chart.theory:
+        return _labelled(chart, _beside_theory(outcome, chart))
     curves = []
     for series, xs, ys in curves_of(outcome.rows, chart):
         label, law = series, None
@@ -69,6 +72,10 @@ def _plot(outcome: Outcome, chart: CurveChart, colours: dict[str, int]) -> Plot:
         curves.append(Curve(label=label, xs=xs, ys=ys, colour=colours[series], law=law))
     if curves:
         curves += [_published(x.label, x.exponent, curves) for x in chart.published]
+    return _labelled(chart, curves)
+
+
+def _labelled(chart: CurveChart, curves: Iterable[Curve]) -> Plot:
     return Plot(
         title=chart.title,
         x_label=_LABELS.get(chart.x, chart.x),
@@ -76,6 +83,16 @@ def _plot(outcome: Outcome, chart: CurveChart, colours: dict[str, int]) -> Plot:
         log=chart.log,
         curves=tuple(curves),
     )
+
+
+def _beside_theory(outcome: Outcome, chart: CurveChart) -> Iterator[Curve]:
+    """Yield the sampled points of each series with the line of its closed form."""
+    known = {name: (xs, ys) for name, xs, ys in curves_of(outcome.rows, chart)}
+    names = list(dict.fromkeys(x.removesuffix(SAMPLED).removesuffix(CLOSED_FORM) for x in known))
+    for colour, name in enumerate(names):
+        line, points = known.get(f"{name}{CLOSED_FORM}"), known.get(f"{name}{SAMPLED}")
+        xs, ys = points or line or known[name]
+        yield Curve(label=name, xs=xs, ys=ys, colour=colour, law=line if points else None)
 
 
 def _published(label: str, exponent: float, curves: list[Curve]) -> Curve:

@@ -51,6 +51,8 @@ def field_row(number: int, item: FieldItem, seed: int, report: Report = ignore) 
     }
     if item.estimator not in COMPUTED:
         cells |= {"weights": item.weights, "samples": item.samples, "seed": seed}
+    if item.estimator != "path-count" and item.weights == "random":
+        cells["init"] = item.init
     cells |= _sizes(metrics, layer)
     cells |= _costs(analysis, layer)
     if item.estimator == "expected":
@@ -65,7 +67,7 @@ def _field(
     if item.estimator == "path-count":
         return api.path_counts(analysis, layer.name).metrics, True
     if item.estimator in COMPUTED:
-        erf = api.expected_erf(analysis, layer.name)
+        erf = api.expected_erf(analysis, layer.name, init=item.init)
         if item.estimator == "expected":
             return erf.metrics, erf.exact
         return Metrics(np.sqrt(erf.map), erf.metrics.frame), erf.exact
@@ -75,6 +77,7 @@ def _field(
         layer=layer.name,
         estimator=item.estimator,  # type: ignore[arg-type] # the reader has checked the word
         weights=item.weights,
+        init=item.init,
         samples=item.samples,
         images_per_weights=1,
         seed=seed,

@@ -67,7 +67,7 @@ class Outcome:
                 r_squared=law.r_squared,
             )
             for chart in self.recipe.charts
-            if isinstance(chart, CurveChart) and chart.log
+            if isinstance(chart, CurveChart) and chart.log and not chart.theory
             for series, xs, ys in curves_of(self.rows, chart)
             for law in [fit_power_law(xs, ys)]
         ]

@@ -37,3 +37,22 @@ def test_that_transformers_have_windows_that_grow_and_attention_that_sees_everyt
     # Sampled at initialisation: σ of the second, third and fourth stage.
     sampled = [10.54, 25.90, 38.99]
     assert [x["sigma"] for x in by_series["ResNet-50"]][1:] == pytest.approx(sampled, rel=0.05)
+
+
+@pytest.mark.slow
+def test_that_initialisations_are_sampled_on_the_lines_of_their_closed_form() -> None:
+    found = rfstudio.experiment("initialisations")
+    sigmas = {(x["series"], x["layers"]): float(x["sigma"] or 0) for x in found.records()}
+    # σ² of a layer: 2/3; 0.7902 of the soft form's taps; 1 of the corners; beside skips a/(1 + a/2)
+    # of the energy passes the convolution, with a/2 after the rectifier: ½ of He's, ⅓, 1/7.
+    shares = {
+        **{"He": 2 / 3, "Xavier": 2 / 3, "orthogonal": 2 / 3, "Luo": 0.790162, "Luo, corners": 1},
+        **{"skips, He": 1 / 3, "skips, LeCun": 2 / 9, "skips, uniform": 2 / 21},
+        "skips, Luo": 0.790162 / 2,
+    }
+    for name, share in shares.items():
+        for layers in (5, 10, 20):
+            expected = (layers * share) ** 0.5
+            assert sigmas[f"{name}, closed form", layers] == pytest.approx(expected, rel=1e-4)
+            # 100 draws of 8 channels: a few per cent, more of the corners' few pixels.
+            assert sigmas[f"{name}, sampled", layers] == pytest.approx(expected, rel=0.1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from rfstudio.core.initialisations import DEFAULT
 from rfstudio.core.network.architecture import Architecture
 
 Value: TypeAlias = "str | int | float | bool"
@@ -41,6 +42,8 @@ class FieldItem:
         What is averaged, or how it is computed.
     weights
         "random" or "uniform".
+    init
+        From what random weights are drawn, measured or in closed form.
     samples
         Samples of a measurement, each with new weights and a new input.
     """
@@ -51,6 +54,7 @@ class FieldItem:
     layer: str = ""
     estimator: str = "expected"
     weights: str = "random"
+    init: str = DEFAULT
     samples: int = 1
 
 
@@ -99,6 +103,9 @@ class TrainingItem:
     shortcut: float = 0.0
 
 
+SAMPLED, CLOSED_FORM = ", sampled", ", closed form"
+"""How names of series end that belong together."""
+
 DEFAULT_COLUMNS = ("series", "luo_size", "sigma")
 """Of the printed table of a recipe that names none."""
 
@@ -137,6 +144,8 @@ class CurveChart:
         Those that are drawn; empty: all.
     published
         What papers print.
+    theory
+        Whether the series "NAME, sampled" are points on the line of "NAME, closed form".
     """
 
     x: str
@@ -145,6 +154,7 @@ class CurveChart:
     log: bool = False
     series: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
+    theory: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

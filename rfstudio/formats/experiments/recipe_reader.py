@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.experiments.recipe import (
     DEFAULT_COLUMNS,
@@ -45,12 +46,15 @@ FORMAT = 1
 MAX_ITEMS = 2000
 
 _TOP = ("format", "title", "description", "reference", "networks", "rows", "columns", "charts")
-_ROW = ("series", "network", "with", "each", "layers", "estimator", "weights", "samples", "train")
+_ROW = (
+    *("series", "network", "with", "each", "layers", "train"),
+    *("estimator", "weights", "init", "samples"),
+)
 _TRAIN = (
     *("distance", "data", "layer", "steps", "batch", "rate", "film"),
     *("teacher", "compare", "temperature", "shortcut"),
 )
-_CHART = ("x", "y", "title", "log", "series", "published", "pictures", "label")
+_CHART = ("x", "y", "title", "log", "theory", "series", "published", "pictures", "label")
 _PUBLISHED = ("label", "exponent")
 
 Kind = TypeVar("Kind", str, int, float, bool)
@@ -145,6 +149,7 @@ class _Reader:
             if weights not in ("random", "uniform"):
                 mark = fields["weights"].mark
                 self._problems.add(mark, f"weights are random or uniform, not '{short(weights)}'")
+            init = self._init(fields.get("init"), parameters)
             samples = self._number(fields, "samples", 1)
             for layer in self._words(fields.get("layers"), "layers") or ("",):
                 yield FieldItem(
@@ -154,8 +159,22 @@ class _Reader:
                     layer=layer,
                     estimator=estimator,
                     weights=weights,
+                    init=init,
                     samples=samples,
                 )
+
+    def _init(self, node: Node | None, parameters: dict[str, Value]) -> str:
+        """Return the initialisation of a row, which may be a parameter of the row."""
+        if node is None:
+            return DEFAULT
+        if isinstance(node, Scalar):
+            node = self._scalar(node, parameters, node.mark)
+        word = self._word(node, "init") or DEFAULT
+        try:
+            return initialisation(word).text
+        except RFStudioError as error:
+            self._problems.add(node.mark, str(error))
+        return DEFAULT
 
     def _training(
         self, node: Node, series: str, network: Architecture, parameters: dict[str, Value]
@@ -249,8 +268,8 @@ class _Reader:
         name = node.text[1:]
         if name not in parameters:
             near = suggestion(name, parameters)
-            text = f"the row gives no '{short(name)}', which the network at line {node.mark.line}"
-            self._problems.add(mark, f"{text} takes{near}")
+            text = f"the row gives no '{short(name)}', which line {node.mark.line} takes"
+            self._problems.add(mark, f"{text}{near}")
             return node
         value = parameters[name]
         return Scalar(node.mark, value, str(value))
@@ -279,6 +298,8 @@ class _Reader:
             log="log" in fields and self._value(fields["log"], bool, "log", default=False),
             series=series,
             published=tuple(published),
+            theory="theory" in fields
+            and self._value(fields["theory"], bool, "theory", default=False),
         )
 
     # --- values -------------------------------------------------------------------------------

@@ -142,3 +142,17 @@ def test_that_the_recipe_of_the_documentation_has_no_mistakes() -> None:
     items = read_recipe(recipe, "documented").items
     assert [x.series for x in items] == ["relu", "relu", "ResNet-50", "ResNet-50"]
     assert all(name.partition("/")[0] in text for name in shipped.names())
+
+
+def test_that_a_row_has_an_initialisation_which_may_be_a_parameter() -> None:
+    rows = (
+        "  - {series: a, network: stack, init: lecun, with: {activation: relu, size: 9, layers: 2}}"
+    )
+    text = RECIPE.replace("rows:", f"rows:\n{rows}", 1)
+    text = text.replace("    samples: 7", "    samples: 7\n    init: $law")
+    text = text.replace("{layers: 2, size: 9}", "{layers: 2, size: 9, law: orthogonal:2}")
+    text = text.replace("{layers: 3, size: 11}", "{layers: 3, size: 11, law: he}")
+    items = [x for x in read_recipe(text, "own").items if isinstance(x, FieldItem)]
+    assert [x.init for x in items[:3]] == ["lecun_normal", "orthogonal:2", "he_normal"]
+    (mistake,) = _mistakes(RECIPE.replace("    samples: 7", "    samples: 7\n    init: hi"))
+    assert mistake.startswith("own.yaml:19:11: there is no initialisation 'hi'")
