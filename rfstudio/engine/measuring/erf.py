@@ -77,7 +77,8 @@ def measure(
             for batch in run.batches(rank):
                 token.check()
                 run.add(batch, token, report)
-                report(run.fraction(rank), run.result())
+                if report is not ignore:
+                    report(run.fraction(rank), run.result())
         distributed.add_up(run.means[0], rank, run.device)
         return run.result()
 
@@ -117,7 +118,8 @@ def measure_units(
         for batch in run.batches(rank):
             token.check()
             run.add(batch, token, ignore)
-            report(run.fraction(rank), [run.result(i) for i in numbers])
+            if report is not ignore:
+                report(run.fraction(rank), [run.result(i) for i in numbers])
         for mean in run.means:
             distributed.add_up(mean, rank, run.device)
         return [run.result(i) for i in numbers]

@@ -36,9 +36,10 @@ class NetworkCache:
 
     def get(self, key: Hashable) -> Network | None:
         """Return the network of that key, or None."""
-        if key in self._networks:
+        found = self._networks.get(key)
+        if found is not None:
             self._networks.move_to_end(key)
-        return self._networks.get(key)
+        return found
 
     def put(self, key: Hashable, network: Network) -> None:
         """Add a network; if the cache is full, the one used longest ago is dropped."""

@@ -211,6 +211,7 @@ class Run:
         built = built.eval().to(self.device, self._dtype)
         network = Network(built, request, self._images, given=False)
         if self._networks is not None:
+            self._images.holds_noise = True
             self._networks.put(self._key, network)
         return network
 

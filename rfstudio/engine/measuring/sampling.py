@@ -20,7 +20,7 @@ from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.process.running import CancelToken
 
 _KEPT_BYTES = 2**26
-"""Memory for photos at the network's input size, a hundred at 224×224; others are read again."""
+"""Memory for images at the network's input size, a hundred at 224×224; others are made again."""
 
 # Mean and standard deviation of ImageNet's photos, as torchvision's models expect them.
 _MEAN = (0.485, 0.456, 0.406)
@@ -40,6 +40,11 @@ class Images:
         Either (N, C, *size), used as they are, or photos (H, W, 3) of 8 bit, which are scaled to
         cover the input, cropped to it and normalised as ImageNet's are.  Used in turn; without any,
         noise of mean 0 and variance 1.
+
+    Attributes
+    ----------
+    holds_noise
+        Whether noise is cached as photos are, since other units will be measured at it.
 
     Raises
     ------
@@ -65,6 +70,7 @@ class Images:
         self.size = size
         self._seed = seed
         self._images = images
+        self.holds_noise = False
         self._prepared: dict[int, Tensor] = {}
         self._checked = 0
 
@@ -78,7 +84,7 @@ class Images:
 
     @property
     def bytes(self) -> int:
-        """Memory of the cached photos."""
+        """Memory of the cached images."""
         return sum(x.nbytes for x in self._prepared.values())
 
     def forget(self) -> None:
@@ -114,17 +120,25 @@ class Images:
 
     def _one(self, index: int, stream: Stream) -> Tensor:
         if len(self._images) == 0:
-            return normal(generator(self._seed, stream, index), (self._channels, *self.size))
+            return self._noise(index, stream)
         index %= len(self._images)
         if isinstance(self._images, Tensor):
             return self._images[index]
         if index in self._prepared:
             return self._prepared[index]
-        photo = prepared(self._images[index], self._channels, self.size)
+        return self._hold(index, prepared(self._images[index], self._channels, self.size))
+
+    def _noise(self, index: int, stream: Stream) -> Tensor:
+        if stream is Stream.NOISE and index in self._prepared:
+            return self._prepared[index]
+        noise = normal(generator(self._seed, stream, index), (self._channels, *self.size))
+        return self._hold(index, noise) if self.holds_noise and stream is Stream.NOISE else noise
+
+    def _hold(self, index: int, image: Tensor) -> Tensor:
         # The first ones stay cached: images are used in turn, so no other choice is better.
-        if self.bytes + photo.nbytes <= _KEPT_BYTES:
-            self._prepared[index] = photo
-        return photo
+        if self.bytes + image.nbytes <= _KEPT_BYTES:
+            self._prepared[index] = image
+        return image
 
 
 def prepared(photo: NDArray[np.uint8], channels: int, size: tuple[int, ...]) -> Tensor:

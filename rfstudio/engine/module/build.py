@@ -45,6 +45,10 @@ MAX_WEIGHTS = 2**31
 """Weights of a network above which it is refused, instead of filling the memory (8 GB)."""
 
 
+_FEW_WEIGHTS = MAX_WEIGHTS // 8
+"""Counted weights up to which no network is near that number, buffers and the like included."""
+
+
 class Scope(nn.Module):
     """A named container of layers, so that weights are called by their layer's path."""
 
@@ -109,9 +113,11 @@ class GraphModule(Scope):
         self.needed = ancestors(self.graph, self.target)
         _refuse_faults(self.graph, self.needed)
         table = POSITIVE if positive else LAYERS
-        # Weights get no memory before all of them are known to fit.
-        with torch.device("meta"):
-            _refuse_size([*dict.fromkeys(_place(Scope(), self.graph, self.needed, table).values())])
+        # Weights get no memory before all of them are known to fit; few of them do in any case.
+        if _counted_weights(self.graph, self.needed) > _FEW_WEIGHTS:
+            with torch.device("meta"):
+                made = _place(Scope(), self.graph, self.needed, table)
+            _refuse_size([*dict.fromkeys(made.values())])
         self.by_index = _place(self, self.graph, self.needed, table)
         self._graphs: dict[tuple[tuple[int, ...], bool], Graph] = {}
         self._plans: dict[object, Plan] = {}
@@ -356,6 +362,19 @@ def _refuse_faults(graph: Graph, needed: Sequence[int]) -> None:
                 f"the map of '{graph.nodes[index].name}' is empty at this input size; "
                 "use a larger input"
             )
+
+
+def _counted_weights(graph: Graph, needed: Sequence[int]) -> int:
+    """Return the weights of some nodes, by their formulas, which takes no module."""
+    total = 0
+    for index in needed:
+        node = graph.nodes[index]
+        if node.op is not None and index not in graph.weights_of:
+            source = graph.nodes[node.inputs[0]]
+            total += node.op.costs(
+                source.channels, node.channels, source.size, node.size
+            ).parameters
+    return total
 
 
 def _refuse_size(modules: Sequence[LayerModule[Op]]) -> None:
