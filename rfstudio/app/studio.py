@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
+from math import prod
 from pathlib import Path
 
 from PySide6.QtCore import QObject
@@ -24,6 +27,7 @@ from rfstudio.app.state.image_source import SHAPES, ImageSource
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
+from rfstudio.core.fields.analysis import LayerAnalysis
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.ops import Conv
 from rfstudio.formats.images.shaping import Shape
@@ -89,7 +93,8 @@ class Studio(QObject):
     def select_informative_layer(self) -> None:
         """Choose the centre unit of the deepest layer whose local field is worth seeing.
 
-        A convolution with positions, if there is one: that is what people ask about.
+        A convolution with positions, if there is one: that is what people ask about.  Where it is
+        but a branch, and the merge of the branches sees more, the merge.
         """
         analysis = self.analysis.analysis
         local = [
@@ -97,12 +102,13 @@ class Studio(QObject):
             for x in analysis.layers
             if not any(y.whole for y in x.local_fields)
             and all(n > 1 for n in x.output_size)
-            and isinstance(x.operation, Conv)
+            and (isinstance(x.operation, Conv) or (x.operation is not None and x.operation.merges))
         ]
-        if local:
-            self.selection.select_layer(
-                local[-1].name, tuple(n // 2 for n in local[-1].output_size)
-            )
+        convs = [x for x in local if isinstance(x.operation, Conv)]
+        if convs:
+            last = convs[-1]
+            chosen = next((x for x in reversed(local) if _sees_more(x, last)), last)
+            self.selection.select_layer(chosen.name, tuple(n // 2 for n in chosen.output_size))
         elif any(isinstance(x, Layer) for x in self.document.architecture.layers):
             self.selection.select_layer(analysis.layers[-1].name)
 
@@ -134,3 +140,14 @@ class Studio(QObject):
         if self.erf_session is not None:
             self.erf_session.close()
         self.settings.sync()
+
+
+def _sees_more(layer: LayerAnalysis, last: LayerAnalysis) -> bool:
+    """Whether a layer after the last convolution has a larger local field."""
+    if layer.local is None or last.local is None or layer.index <= last.index:
+        return False
+    return _area(layer.local.rf_size) > _area(last.local.rf_size)
+
+
+def _area(sizes: Sequence[int | Fraction | None]) -> Fraction:
+    return prod((Fraction(x or 0) for x in sizes), start=Fraction(1))

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QGuiApplication, QImage, QPalette
 from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
 from rfstudio.app.effective.erf_view import ErfView
+from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.effective.pins import Pins
 from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.state.analysis_session import AnalysisSession
@@ -332,6 +333,13 @@ class Canvas(Column):
             return None
         return self._erf_view.shown.field
 
+    def _why_no_field(self, sight: Sight) -> str:
+        """Return why no field is shaded though that is wanted; empty where there is one."""
+        is_late = self._erf_view.shown.is_late
+        if self._erf is not None or is_late or not self.switches.is_on("erf"):
+            return ""
+        return EXPECTED.why_none(sight.layer.analysis, sight.layer.layer, sight.unit)
+
     # --- words ----------------------------------------------------------------------------------
 
     def _tell(self, sight: Sight) -> None:
@@ -345,7 +353,7 @@ class Canvas(Column):
             return
         shading = self.switches.shading.colours
         name = "" if self._erf is None else self._erf.name
-        text = caption(sight, name, shading)
+        text = caption(sight, name, shading, self._why_no_field(sight))
         self.caption.setText(text if self._difference is None else self._difference.caption)
         self.empty.setText(sight.trouble)
         self.empty.setVisible(bool(sight.trouble))

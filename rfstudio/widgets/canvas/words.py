@@ -32,7 +32,7 @@ def sized(region: Sequence[Interval], axes: Sequence[Axis], units: Units) -> str
     return escape(units.said(text)).replace(" ", "&nbsp;")
 
 
-def caption(sight: Sight, erf_name: str, shading: str) -> str:
+def caption(sight: Sight, erf_name: str, shading: str, why_none: str = "") -> str:
     """Return what the canvas shows, in a sentence or two of rich text.
 
     Parameters
@@ -43,6 +43,8 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
         "expected" or "measured"; empty while no effective field is shown.
     shading
         The name of the shading: "blue", or that of a colour map.
+    why_none
+        Why there is no effective field, in a sentence; empty: there is one, or none is wanted.
     """
     view = sight.view
     where = ", ".join(map(str, sight.unit))
@@ -68,6 +70,8 @@ def caption(sight: Sight, erf_name: str, shading: str) -> str:
     if erf_name:
         tone = BLUE if shading == "blue" else f"<b>{escape(shading.capitalize())}</b>"
         words.append(f"{tone}: how strongly each {units.one} moves it ({erf_name}).")
+    elif why_none:
+        words.append(escape(why_none))
     analysis = sight.layer.analysis
     if analysis.reference != 0:
         name = escape(short_name(analysis.graph.nodes[analysis.reference].name))

@@ -25,6 +25,18 @@ _DENSE = 4
 
 _MARGIN = 4.0
 
+_APART = 6.0
+"""Points of the screen between values from which a line through each of them can be read."""
+
+_WINDOW = 4
+"""Values over which a band is taken: a multiple of the period of most strides."""
+
+_FEWEST = 12
+"""Least number of steps between values for which it is asked whether they alternate."""
+
+_BAND = 0.3
+"""Opacity of a band."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -38,12 +50,16 @@ class Curve:
         What it is drawn with.
     mark
         The symbol at each point, by its name in pyqtgraph; empty for none.
+    is_band
+        Whether it goes up and down from value to value: where single values cannot be seen, it is
+        drawn as the line of its local means, in a band from its least to its largest values.
     """
 
     x: Values
     y: Values
     pen: QPen
     mark: str = ""
+    is_band: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,6 +220,9 @@ def _draw_curve(painter: QPainter, curve: Curve, transform: QTransform, area: QR
     y = curve.y * transform.m22() + transform.dy()
     first, last = np.searchsorted(x, (area.left(), area.right()))
     inside = slice(max(int(first) - 1, 0), int(last) + 1)
+    if curve.is_band and _spacing(x) < _APART:
+        _draw_band(painter, curve.pen, x[inside], y[inside])
+        return
     x, y = _thinned(x[inside], y[inside], int(area.width()))
     if not x.size:
         return
@@ -212,6 +231,44 @@ def _draw_curve(painter: QPainter, curve: Curve, transform: QTransform, area: QR
     painter.drawPath(pg.functions.arrayToQPath(x, y, connect="finite"))
     if curve.mark:
         painter.fillPath(_marks(curve.mark, x, y), QBrush(curve.pen.color()))
+
+
+def alternates(values: Values) -> bool:
+    """Whether a curve turns at more than every third value, as a field after strides does."""
+    steps = np.diff(values[values > 0])
+    if steps.size < _FEWEST:
+        return False
+    turns = np.count_nonzero(np.sign(steps[1:]) * np.sign(steps[:-1]) < 0)
+    return bool(turns > steps.size / 3)
+
+
+def around(values: Values) -> tuple[Values, Values, Values]:
+    """Return least, mean and largest of the values near each one, in windows of four."""
+    padded = np.pad(values, (_WINDOW // 2, _WINDOW - 1 - _WINDOW // 2), mode="edge")
+    near = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)
+    return near.min(axis=1), near.mean(axis=1), near.max(axis=1)
+
+
+def _spacing(x: Values) -> float:
+    return float(x[1] - x[0]) if x.size > 1 else _APART
+
+
+def _draw_band(painter: QPainter, pen: QPen, x: Values, y: Values) -> None:
+    """Draw local means as a line, and the band between which single values lie."""
+    if not x.size:
+        return
+    low, mean, high = around(y)
+    outline = pg.functions.arrayToQPolygonF(
+        np.concatenate([x, x[::-1]]), np.concatenate([high, low[::-1]])
+    )
+    colour = QColor(pen.color())
+    colour.setAlphaF(_BAND)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawPolygon(outline)
+    painter.setPen(pen)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPath(pg.functions.arrayToQPath(x, mean, connect="finite"))
 
 
 def _thinned(x: Values, y: Values, width: int) -> tuple[Values, Values]:

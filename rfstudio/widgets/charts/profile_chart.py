@@ -24,8 +24,9 @@ from rfstudio.core.metrics.section import Section, section
 from rfstudio.core.network.sample_words import PIXELS, Units
 from rfstudio.widgets.canvas.colours import ERF, LOCAL, PIN, PIN_DASHES, SERIES, THEORETICAL
 from rfstudio.widgets.canvas.unit_grid import grid_of
-from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values
+from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values, alternates
 from rfstudio.widgets.charts.plot import Plot
+from rfstudio.widgets.parts.elided_label import ElidedLabel
 
 _AXES = ("z", "y", "x")
 _FLOOR = 1e-4
@@ -105,7 +106,7 @@ class ProfileChart(QWidget):
         self.legend = QLabel(textFormat=Qt.TextFormat.RichText)
         row = QHBoxLayout()
         row.setContentsMargins(8, 3, 8, 3)
-        self.beyond = QLabel("The theoretical region reaches beyond this axis.")
+        self.beyond = ElidedLabel()
         self.beyond.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.beyond.hide()
         row.addWidget(self.legend, 1)
@@ -198,8 +199,23 @@ class ProfileChart(QWidget):
                 self._pinned(axis, analysis.reference_size),
             )
         self._explain("" if measured is None else measured.name, has_local=_has_local(view))
-        is_beyond = any(x.has_borders_beyond for x in self._plots)
-        self.beyond.setVisible(is_beyond)
+        self._remark(units)
+
+    def _remark(self, units: Units) -> None:
+        """Say what would puzzle a reader of the curves."""
+        remarks = []
+        if any(x.has_borders_beyond for x in self._plots):
+            remarks.append("The theoretical region reaches beyond this axis.")
+        if any(x.has_band for x in self._plots):
+            remarks.append(
+                f"Band: strides read neighbouring {units.many} unequally often; the line is "
+                "their mean."
+            )
+        text = " ".join(remarks)
+        if text != self.beyond.text():
+            self.beyond.setText(text)
+            self.beyond.setToolTip(text)
+        self.beyond.setVisible(bool(remarks))
 
     def _prepare(self, axes: int) -> None:
         if len(self._plots) == axes:
@@ -327,6 +343,11 @@ class _SectionPlot:
         low, high = self._range or (-inf, inf)
         return any(not low <= place <= high for _, place in self.borders)
 
+    @property
+    def has_band(self) -> bool:
+        """Whether a section goes up and down from sample to sample."""
+        return any(x.is_band for x in self._drawn.drawing.curves)
+
     def _show_height(self, highest: float) -> None:
         """Show all of a curve that rises above the peak of the other one."""
         # In steps, so that the axis does not tremble during a measurement.
@@ -350,7 +371,12 @@ class _SectionPlot:
             "visible": plot.line(plot.text_colour, 1.0, _VISIBLE_DASHES),
         }
         curves = tuple(
-            Curve(np.arange(values.size, dtype=float), self._up(values), pens[name])
+            Curve(
+                np.arange(values.size, dtype=float),
+                self._up(values),
+                pens[name],
+                is_band=not self._is_log and name != "fit" and alternates(values),
+            )
             for name, values in self.values.items()
         )
         lines = tuple(Line(place, pens[kind]) for kind, place in self.borders)

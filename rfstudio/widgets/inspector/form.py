@@ -425,6 +425,7 @@ class ItemForm(QWidget):
         def show() -> None:
             line.setText(getattr(self._document.architecture, fact))
             line.setCursorPosition(0)
+            line.setToolTip(f"{tip}\n{line.text()}".rstrip())
 
         def edit() -> None:
             if line.text() != getattr(self._document.architecture, fact):

@@ -61,7 +61,7 @@ class Inspector(QScrollArea):
         self._erf_view = erf_view
         self._shown: Shown | None = None
         self.title = _title()
-        self.subtitle = QLabel()
+        self.subtitle = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.subtitle.setContentsMargins(12, 0, 12, 4)
         self.subtitle.setWordWrap(True)
         self.subtitle.setForegroundRole(QPalette.ColorRole.PlaceholderText)
@@ -147,7 +147,9 @@ class Inspector(QScrollArea):
         location = self._selection.item
         architecture = self._document.architecture
         if location is None:
-            return f"the input of {architecture.name}"
+            # The field for it shows but its beginning.
+            about = f". {architecture.description}" if architecture.description else ""
+            return f"the input of {architecture.name}{about}"
         item = self._session.outline.item(location)
         if item is None:
             return ""

@@ -20,6 +20,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.widgets.parts.cells import Letters, TextDelegate
 from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.table.header import SortHeader
 from rfstudio.widgets.table.model import COLUMNS, LayerTable
 
 _SAMPLES = (
@@ -72,6 +73,7 @@ class TablePanel(QTableView):
         self._letters = Letters(self.font())
         self.layers = LayerTable(session)
         self.layers.setParent(self)
+        self.setHorizontalHeader(SortHeader(self))
         self.setModel(self.layers)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
@@ -87,7 +89,6 @@ class TablePanel(QTableView):
         FocusRing(self)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
-        self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.horizontalHeader().setStretchLastSection(True)
         self._axes = 0
@@ -217,6 +218,7 @@ class TablePanel(QTableView):
         metrics = self.fontMetrics()
         wider = _SAMPLES_3D if axes == 3 else {}
         for column, sample in enumerate(_SAMPLES):
-            texts = (sample, wider.get(column, ""))
+            # With the arrow of the sorting, which any title may get.
+            texts = (sample, wider.get(column, ""), f"▴ {COLUMNS[column].title}")
             width = max(metrics.horizontalAdvance(x) for x in texts)
             self.setColumnWidth(column, width + 2 * _MARGIN)

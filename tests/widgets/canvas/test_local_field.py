@@ -43,6 +43,8 @@ def test_that_without_a_gate_there_is_one_frame(qtbot, settings) -> None:
         ("mobilenet_v3_large", "last.conv"),
         ("vit_b16", "encoder.11.mlp.fc2"),
         ("resnet50", "layer4.rest.1.conv3"),
+        # The last convolution is but one of four branches: 1247 of 1311 pixels.
+        ("inception_v3", "Mixed_7c.concat"),
     ],
 )
 def test_that_presets_open_on_a_layer_of_their_end(qtbot, settings, name, layer) -> None:

@@ -208,6 +208,17 @@ def test_that_the_sentence_above_says_what_the_marks_mean(bench) -> None:
         assert part in text, part
 
 
+def test_that_the_sentence_above_says_why_nothing_is_shaded(
+    bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rfstudio.app.effective.expected_fields.LIVE_LAYERS", 1)
+    made = bench(CHAIN)
+    made.selection.select_layer("c", (0, 16))
+    assert "too large to show live; measure it" in made.canvas.caption.text()
+    made.canvas.switches.actions_by_key["erf"].trigger()
+    assert "too large" not in made.canvas.caption.text()
+
+
 def test_that_a_signal_has_samples_and_an_image_pixels(bench) -> None:
     for size, word in (("[64]", "13&nbsp;samples"), ("[64, 64]", "13×13&nbsp;px")):
         made = bench(CHAIN, size=size)

@@ -11,6 +11,7 @@ from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.metrics.section import section
 from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.widgets.charts.curves import alternates, around
 from rfstudio.widgets.charts.profile_chart import ProfileChart
 from tests.measurements import FakeMeasurements
 from tests.narrowing import present
@@ -179,3 +180,28 @@ def test_that_a_measurement_that_rises_above_the_expected_peak_stays_in_view(
     assert highest > 2
     low, high = chart.plots[0].getPlotItem().viewRange()[1]
     assert low <= 0 < highest < high
+
+
+def test_that_a_field_in_stripes_is_a_band_around_its_mean_with_a_word(
+    state, shown, settings
+) -> None:
+    # Kernel 1 at stride 2 after kernel 3 at stride 1: every other pixel is read twice as often.
+    layers = (conv("a"), Layer(ops.Conv(kernel_size=1, stride=2, out_channels=2), "b"))
+    deep = (*layers, *(conv(f"c{i}") for i in range(6)))
+    made = state(Architecture(input_size=(120, 120), layers=deep))
+    chart = shown(chart_of(made, settings))
+    assert all(x.has_band for x in chart._plots)
+    assert "unequally often" in chart.beyond.text()
+    assert chart.beyond.isVisible()
+    made.document.edit("plain", Architecture(input_size=(40, 30), layers=(conv("a"), conv("b"))))
+    assert not chart.beyond.isVisible()
+
+
+def test_that_a_band_goes_from_the_least_to_the_largest_of_four_values() -> None:
+    values = np.array([1.0, 3.0, 1.0, 3.0, 1.0, 3.0])
+    low, mean, high = around(values)
+    assert low[1:5].tolist() == [1, 1, 1, 1]
+    assert high[1:5].tolist() == [3, 3, 3, 3]
+    assert mean[2:4].tolist() == [2, 2]
+    assert alternates(np.tile([1.0, 3.0], 10))
+    assert not alternates(np.sin(np.linspace(0, 3, 40)))

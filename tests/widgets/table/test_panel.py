@@ -1,7 +1,9 @@
 """The table of all layers: numbers sort as numbers, and it keeps in step with the choice."""
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QStyleOptionHeaderV2
+from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.presets import read_preset
 from rfstudio.widgets.table.model import COLUMNS
@@ -34,6 +36,24 @@ def test_that_no_number_is_cut(state, shown, network: str) -> None:
         for column, text in enumerate(panel.layers.texts_of(row)):
             if COLUMNS[column].is_number:
                 assert metrics.horizontalAdvance(text) + 18 <= panel.columnWidth(column), text
+
+
+def test_that_the_arrow_of_the_sorting_is_beside_the_title_and_not_over_it(
+    state, shown, qtbot: QtBot
+) -> None:
+    made = state("alexnet")
+    panel = shown(TablePanel(made.session, made.selection), (1200, 260))
+    header = panel.horizontalHeader()
+    column = _column("Padding")
+    for arrow in ("▴", "▾"):
+        place = QPoint(header.sectionViewportPosition(column) + 20, header.height() // 2)
+        qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        option = QStyleOptionHeaderV2()
+        header.initStyleOptionForIndex(option, column)
+        assert option.text == f"{arrow} Padding"
+        assert option.sortIndicator == QStyleOptionHeaderV2.SortIndicator.None_
+        needed = header.fontMetrics().horizontalAdvance(option.text) + 15
+        assert needed <= panel.columnWidth(column)
 
 
 def test_that_a_row_chooses_its_layer_and_a_chosen_layer_its_row(state, shown) -> None:

@@ -176,3 +176,14 @@ def test_that_a_title_unfolds_the_panel_and_an_arrow_folds_it(
     window.tabs.fold_button.click()
     window.close()
     assert open_window(size=(1024, 700)).tabs.is_folded
+
+
+def test_that_the_sentence_of_a_network_is_whole_though_its_field_is_short(
+    open_window: Callable,
+) -> None:
+    about = "He et al. 2015, bottleneck blocks with the stride in the 3×3 convolution. " * 2
+    window = open_window(Architecture(name="net", description=about, layers=(conv("a"),)))
+    window.studio.selection.select_item(None)
+    assert about in window.inspector.subtitle.text()
+    assert window.inspector.subtitle.wordWrap()
+    assert about.strip() in window.inspector.form.editors["description"].toolTip()
