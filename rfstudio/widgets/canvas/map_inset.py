@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from rfstudio.core.plural import counted
 from rfstudio.widgets.canvas.colours import SUPPORT
 from rfstudio.widgets.canvas.modes import Inset
+from rfstudio.widgets.parts.painting import paints_widget
 
 _SIDE = 132
 _LEAST = 10
@@ -72,6 +73,7 @@ class MapInset(QWidget):
         if parent is not None:
             self.move(parent.width() - self.width() - _MARGIN, _MARGIN)
 
+    @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the map, its marked units and its title."""
         del event

@@ -33,6 +33,7 @@ from rfstudio.widgets.canvas.colours import (
 )
 from rfstudio.widgets.canvas.scene import Layered, Pinned, Scene
 from rfstudio.widgets.canvas.shading import marked
+from rfstudio.widgets.parts.painting import paints_item
 
 _CELL = 5.0
 """Size of a pixel on the screen above which the support is drawn as dots, not as cells."""
@@ -90,6 +91,7 @@ class SceneItem(QGraphicsItem):
         """Return all that is on the screen."""
         return self._reach
 
+    @paints_item
     def paint(
         self,
         painter: QPainter,

@@ -15,6 +15,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QTransform
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
+from rfstudio.widgets.parts.painting import paints_item
+
 Values = NDArray[np.float64]
 
 _MARK = 5.0
@@ -167,6 +169,7 @@ class Curves(QGraphicsItem):
         """Return what the view shows."""
         return self._bounds
 
+    @paints_item
     def paint(
         self,
         painter: QPainter,

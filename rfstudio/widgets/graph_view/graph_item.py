@@ -16,6 +16,7 @@ from rfstudio.core.ops import Context, Op
 from rfstudio.widgets.canvas.colours import ERF, THEORETICAL
 from rfstudio.widgets.graph_view.drawing import HEIGHT, STEP_X, STEP_Y, WIDTH, Drawing
 from rfstudio.widgets.graph_view.edges import FORM_SCALE, add_edge, edges_in, ends_of
+from rfstudio.widgets.parts.painting import paints_item
 from rfstudio.widgets.parts.theme import muted
 
 TEXT_SCALE = 0.5
@@ -125,6 +126,7 @@ class GraphItem(QGraphicsItem):
         """Return the extent of the graph."""
         return self._bounds
 
+    @paints_item
     def paint(
         self,
         painter: QPainter,

@@ -19,6 +19,7 @@ from rfstudio.core.metrics.registry import MODULI
 from rfstudio.core.network.sample_words import PIXELS, Units
 from rfstudio.widgets.canvas.colours import ERF
 from rfstudio.widgets.inspector.fold import Fold
+from rfstudio.widgets.parts.painting import paints_widget
 
 _SIDE = 128
 _GAP = 12
@@ -53,6 +54,7 @@ class PhaseGrid(QWidget):
         """Return the size of all tables beside each other."""
         return QSize(len(MODULI) * (_SIDE + _GAP) + _GAP, _TITLE + _SIDE + _GAP)
 
+    @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the tables with their numbers."""
         del event

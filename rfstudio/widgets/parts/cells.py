@@ -9,6 +9,8 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRect, Q
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPalette, QStaticText
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
+from rfstudio.widgets.parts.painting import paints_item
+
 AnyIndex: TypeAlias = QModelIndex | QPersistentModelIndex
 
 _SELECTED = QStyle.StateFlag.State_Selected
@@ -100,6 +102,7 @@ class TextDelegate(QStyledItemDelegate):
         self._margin = margin
         self._letters = Letters(QFont())
 
+    @paints_item
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
         """Paint a cell."""
         is_chosen = paint_panel(painter, option)

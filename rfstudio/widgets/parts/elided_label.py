@@ -6,6 +6,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QLabel, QWidget
 
+from rfstudio.widgets.parts.painting import paints_widget
+
 
 class ElidedLabel(QLabel):
     """Shows a plain text, with … where it is too long.
@@ -27,6 +29,7 @@ class ElidedLabel(QLabel):
         super().__init__(parent, textFormat=Qt.TextFormat.PlainText)
         self._mode = mode
 
+    @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the text, or what fits of it."""
         room = self.contentsRect()

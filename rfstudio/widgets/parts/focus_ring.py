@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QWidget
 
+from rfstudio.widgets.parts.painting import paints_widget
+
 _BY_KEYBOARD = frozenset(
     {
         Qt.FocusReason.TabFocusReason,
@@ -58,6 +60,7 @@ class FocusRing(QWidget):
     def _fit(self) -> None:
         self.setGeometry(self._around.rect())
 
+    @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the line."""
         del event

@@ -11,6 +11,8 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from rfstudio.widgets.parts.painting import paints_widget
+
 _GREY = 0.35
 """Share of the contrast that an image below a field has."""
 
@@ -81,6 +83,7 @@ class MapView(QWidget):
         """Return the smallest useful size."""
         return QSize(120, 100)
 
+    @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the map, or the sentence."""
         del event

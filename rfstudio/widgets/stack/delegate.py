@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPalette
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from rfstudio.widgets.parts.cells import AnyIndex, Letters, paint_panel
+from rfstudio.widgets.parts.painting import paints_item
 from rfstudio.widgets.parts.theme import icon, muted, severity_colour
 from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.stack.row_texts import Cells
@@ -54,6 +55,7 @@ class LayerDelegate(QStyledItemDelegate):
         size = super().sizeHint(option, index)
         return size.grownBy(QMargins(0, 2, 0, 3))
 
+    @paints_item
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
         """Paint a cell."""
         cells = self._model.texts.of(self._model.row_of(index))

@@ -7,6 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QTreeView
 
 from rfstudio.widgets.parts.cells import MARGIN
+from rfstudio.widgets.parts.painting import paints_item, paints_widget
 from rfstudio.widgets.stack.delegate import LayerDelegate
 from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.stack.row_texts import Cells
@@ -43,6 +44,7 @@ class LayerTree(QTreeView):
         self._columns: list[tuple[int, int, int]] | None = None
         self.setItemDelegateForColumn(0, self._delegate)
 
+    @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Paint the rows, after reading once what is the same for all of them."""
         if len(self._painted) > _REMEMBERED:
@@ -81,6 +83,7 @@ class LayerTree(QTreeView):
                 viewport.update(0, rect.top(), width, rect.height())
             index = self.indexBelow(index)
 
+    @paints_item
     def drawRow(  # noqa: N802 - Qt's name
         self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex
     ) -> None:

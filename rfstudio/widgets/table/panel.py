@@ -20,6 +20,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.widgets.parts.cells import Letters, TextDelegate
 from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.painting import paints_widget
 from rfstudio.widgets.table.header import SortHeader
 from rfstudio.widgets.table.model import COLUMNS, LayerTable
 
@@ -106,6 +107,7 @@ class TablePanel(QTableView):
         session.analysis_changed.connect(self._follow_axes)
         self._follow()
 
+    @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Paint all cells at once; Qt would call the model several times for each of them."""
         is_mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
