@@ -132,6 +132,7 @@ class Studio(QObject):
     def shutdown(self) -> None:
         """End what runs beside the window."""
         self.erf.slices.drop()
+        self.pins.drop()
         self.images.wait()
         if self.following is not None:
             self.following.switch(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
@@ -11,9 +12,11 @@ from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.effective.shown_fields import NOTHING_MEASURED, EffectiveField, shown_fields
+from rfstudio.app.slices import Slices
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
+from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 
@@ -95,6 +98,8 @@ class Pins(QObject):
         self._erf = erf
         self._pins: list[Pin] = []
         self.source: Callable[[], str] = str
+        self._late: list[Pin] = []
+        self._slices = Slices(self)
 
     def __iter__(self) -> Iterator[Pin]:
         """Go through the pins in the order of their letters."""
@@ -114,10 +119,11 @@ class Pins(QObject):
         """
         analysis, chosen = self._selection.shown
         title = analysis.architecture.name or "this network"
-        shown = self._erf.complete()
+        shown = self._erf.shown
         options = shown.measurement.options if shown.measured is not None else None
         pin = self._put(title, analysis, chosen.layer, chosen.unit, shown.field)
-        return self._noted(pin, options, self.source())
+        pin = self._noted(pin, options, self.source())
+        return self._completed_later(pin)
 
     def add_before_edit(self) -> Pin:
         """Pin the network of before the last edit, at the same layer and place.
@@ -138,9 +144,8 @@ class Pins(QObject):
         unit = tuple(min(u, max(n - 1, 0)) for u, n in zip(chosen.unit, size, strict=False))
         if len(unit) != len(size):
             unit = tuple(n // 2 for n in size)
-        expected = EXPECTED.of(analysis, chosen.layer, unit)
-        shown = shown_fields(analysis, chosen.layer, unit, NOTHING_MEASURED, expected)
-        return self._put(f"before: {text}", analysis, chosen.layer, unit, shown.field)
+        pin = self._put(f"before: {text}", analysis, chosen.layer, unit, None)
+        return self._completed_later(pin)
 
     def add_field(
         self,
@@ -159,6 +164,11 @@ class Pins(QObject):
         """
         return self._put(title, analysis, layer, unit, field)
 
+    def drop(self) -> None:
+        """Give up the fields that are not worked out yet, as the program ends."""
+        self._late.clear()
+        self._slices.drop()
+
     def remove(self, letter: str) -> None:
         """Take a pin out."""
         self._pins = [x for x in self._pins if x.letter != letter]
@@ -169,6 +179,31 @@ class Pins(QObject):
         if self._pins:
             self._pins = []
             self.changed.emit()
+
+    def _completed_later(self, pin: Pin) -> Pin:
+        """Work out the expected field of a pin that lacks one, in slices; return it as it is now.
+
+        A field that is quick is there at once.
+        """
+        if pin.field is None:
+            self._late.append(pin)
+            self._go_on()
+        return next((x for x in self._pins if x.letter == pin.letter), pin)
+
+    def _go_on(self) -> None:
+        if self._late and not self._slices.is_busy:
+            late = self._late.pop(0)
+            work = partial(EXPECTED.of, late.analysis, late.layer, late.unit)
+            self._slices.start(work, partial(self._take, late), at_once=True)
+
+    def _take(self, late: Pin, expected: Erf | None) -> None:
+        """Give a pin its field, if it is still there."""
+        shown = shown_fields(late.analysis, late.layer, late.unit, NOTHING_MEASURED, expected)
+        if shown.field is not None and any(x is late for x in self._pins):
+            complete = replace(late, field=shown.field)
+            self._pins = [complete if x is late else x for x in self._pins]
+            self.changed.emit()
+        self._go_on()
 
     def _noted(self, pin: Pin, options: ErfOptions | None, source: str) -> Pin:
         """Note how a pin came about, so that figures of it can be drawn again."""

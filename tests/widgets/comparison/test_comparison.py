@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app import slices
+from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.narrowing import present
 
 
 def test_that_a_pinned_unit_stays_on_the_canvas_and_beside_the_next_one(
@@ -32,6 +36,25 @@ def test_that_a_pinned_unit_stays_on_the_canvas_and_beside_the_next_one(
 
     window.actions_.unpin.trigger()
     assert window.canvas.view.item.scene_shown.pins == ()
+
+
+def test_that_a_pin_whose_field_takes_long_holds_nothing_up(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = window.studio
+    monkeypatch.setattr(slices, "AT_ONCE", 0.0001)
+    studio.selection.select_layer("head", (9, 9))
+    assert studio.erf.shown.is_late
+    window.actions_.pin.trigger()
+    (pin,) = studio.pins
+    assert pin.field is None
+    studio.selection.select_layer("stem", (3, 3))  # the pin's field goes on
+    with qtbot.waitSignal(studio.pins.changed, check_params_cb=lambda: any(studio.pins)):
+        pass
+    (pin,) = studio.pins
+    wanted = EXPECTED.of(studio.analysis.analysis, "head", (9, 9))
+    assert present(pin.field).metrics.luo_size == present(wanted).metrics.luo_size
+    assert (pin.layer, pin.unit) == ("head", (9, 9))
 
 
 def test_that_the_network_before_an_edit_is_pinned_with_one_key(
