@@ -259,6 +259,8 @@ class Canvas(Column):
 
     def _choose_mode(self, key: str) -> None:
         self._mode = self.modes.get(key)
+        if self._mode is not None and self.view.is_on_field:
+            self.view.fit()  # the field of the unit is not what is asked about now
         self.caption.forget()
         self._refresh()
         self.arrange()

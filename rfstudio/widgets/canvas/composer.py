@@ -73,7 +73,7 @@ class SceneComposer:
         """Return the photo alone, on which modes draw; `lit` is None if nothing is dimmed."""
         image, veiled = self._current_photo(plane)
         lit = plane.rect if self._switches.is_on("dim") else None
-        return Scene(plane.rect, image, veiled, lit=lit)
+        return Scene(plane.rect, image, veiled, self._signal, lit=lit)
 
     def scene(
         self, sight: Sight, index: int, erf: EffectiveField | None, *, has_room: bool

@@ -116,6 +116,11 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         """Whether the view still shows everything, since the user has not zoomed or panned."""
         return self._fitted == "all"
 
+    @property
+    def is_on_field(self) -> bool:
+        """Whether the view shows the field of the unit, as large as possible."""
+        return self._fitted == "field"
+
     def set_all(
         self,
         rect: QRectF,

@@ -58,6 +58,9 @@ _NO_MATCH = "No layer matches.\n\nAn empty filter shows all layers."
 _ROOM, _ROOM_3D = 52, 72
 """Least width of the panel for all columns, in characters."""
 
+_LAST = 1000
+"""Layers at the end of a network whose fields are read for the width of their column."""
+
 _SAMPLES = ("224×224", "188…204", "Jump ")
 _SAMPLES_CUBE = ("112×112×112", "188…204", "Jump ")
 _SAMPLES_3D = ("16×112×112", "109×219×219", "8×16×16")
@@ -114,6 +117,7 @@ class StackPanel(QWidget):
         self._words: list[str] = []
         self._axes = 0
         self._samples: tuple[str, ...] = ()
+        self._longest = ""
         self.tree = self._make_tree()
         self._fit_columns()
         self.picker = OpPicker(self)
@@ -165,7 +169,18 @@ class StackPanel(QWidget):
         return sorted(x for x in places if x is not None)
 
     def expand_sensibly(self) -> None:
-        """Open the containers as long as the tree is only a page or two long."""
+        """Open the containers as long as the tree is only a page or two long.
+
+        The columns get room for the numbers of this network.
+        """
+        self._longest = max(
+            # The largest fields are at the end, and there may be thousands of layers.
+            (self.model.texts.field_of(x) for x in self._session.analysis.layers[-_LAST:]),
+            key=len,
+            default="",
+        )
+        self._samples = ()
+        self._fit_columns()
         self.tree.expandAll()
         if len(self._session.analysis.graph.nodes) > 120:
             self.tree.collapseAll()
@@ -225,6 +240,8 @@ class StackPanel(QWidget):
         if axes == 3:
             sides = (set(pair) for x in analysis.layers for pair in (x.rf_size_range, x.jump))
             samples = _SAMPLES_CUBE if all(len(x) == 1 for x in sides) else _SAMPLES_3D
+        if len(self._longest) > len(samples[1]):  # as 2783…2815
+            samples = (samples[0], self._longest, samples[2])
         if samples == self._samples:
             return  # a width that the user has set stays
         self._axes, self._samples = axes, samples

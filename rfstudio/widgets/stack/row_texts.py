@@ -146,12 +146,16 @@ class RowTexts:
         fields, near, size = layer.fields, layer.local_fields, layer.output_size
         known = self._numbers.get(id(near))
         if known is None or known[0] is not fields or known[1] is not near or known[2] != size:
-            field = square_text(field_text(layer))
-            if any(layer.is_global) and layer.local is not None:
-                field = f"all/{square_text(local_text(layer))}"
-            texts = (sizes_text(size), field, steps_text(layer.jump))
+            texts = (sizes_text(size), self.field_of(layer), steps_text(layer.jump))
             known = self._numbers[id(near)] = (fields, near, size, texts)
         return known[3]
+
+    @staticmethod
+    def field_of(layer: LayerAnalysis) -> str:
+        """Return the size of a field, of which one side is written where it is a square."""
+        if any(layer.is_global) and layer.local is not None:
+            return f"all/{square_text(local_text(layer))}"
+        return square_text(field_text(layer))
 
     def _analysis_of(self, location: Location) -> LayerAnalysis | None:
         """Return the analysis of an item's output, in the same turn of repeats as the choice."""

@@ -191,3 +191,14 @@ def test_that_modes_work_on_a_signal_and_on_a_block(qtbot, bench, key: str) -> N
         qtbot.waitUntil(lambda made=made: "Working out" not in made.canvas.caption.text())
         text = made.canvas.caption.text()
         assert {"2": "is read by", "3": "need the", "4": "tiles of"}[key] in text, text
+
+
+@pytest.mark.parametrize("key", ["2", "4", "5"])
+def test_that_a_signal_stays_a_signal_and_is_in_view_whole(qtbot, bench, key: str) -> None:
+    row = "  - conv: {name: a, kernel_size: 5, padding: 2, stride: 2, out_channels: 2}\n"
+    made = bench(row, size="[200]")
+    choose(qtbot, made, "F")
+    assert made.canvas.view.box.viewRect().width() < 100
+    choose(qtbot, made, key)
+    assert made.scene.signal is not None  # not the colours of a photo
+    assert made.canvas.view.box.viewRect().width() > 200

@@ -12,10 +12,12 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
+from rfstudio.widgets.parts.cells import MARGIN
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.stack.tree import LayerTree
 from rfstudio.widgets.table.panel import TablePanel
 from tests.narrowing import instance
+from tests.widgets.conftest import SMALL
 
 
 @pytest.fixture
@@ -83,3 +85,17 @@ def test_that_names_have_room_where_fields_are_cubes(studio: Studio, qtbot: QtBo
     narrow = panel.tree.header().sectionSize(0)
     studio.document.replace(read_preset("unet_3d"))
     assert panel.tree.header().sectionSize(0) > narrow + 30
+
+
+@pytest.mark.slow
+def test_that_the_longest_range_of_fields_is_not_cut(qtbot: QtBot, settings: Settings) -> None:
+    studio = Studio(read_preset("hrnet_w32"), settings=settings)
+    panel = StackPanel(studio.document, studio.analysis, studio.selection, studio.edits)
+    qtbot.addWidget(panel)
+    texts = [panel.model.texts.field_of(x) for x in studio.analysis.analysis.layers]
+    longest = max(panel.tree.fontMetrics().horizontalAdvance(x) for x in texts)
+    assert "…" in max(texts, key=len)
+    assert panel.tree.columnWidth(2) >= longest + 2 * MARGIN
+    studio.document.replace(SMALL)
+    panel.expand_sensibly()
+    assert panel.tree.columnWidth(2) < longest
