@@ -126,6 +126,7 @@ def make_window(
 ) -> MainWindow:
     """Return the main window on a network and an image, not shown yet."""
     # The worker's process starts only when the window asks for it.
+    from rfstudio.app.frames import Frames
     from rfstudio.app.jobs import JobRunner
     from rfstudio.app.state.settings import Settings
 
@@ -141,7 +142,7 @@ def make_window(
         assert isinstance(application, QApplication)
         scheme = settings.text("scheme", "system")
         apply_scheme(application, scheme if scheme in ("light", "dark") else "system")  # type: ignore[arg-type]
-        window = MainWindow(studio, questions)
+        window = MainWindow(studio, questions, Frames())
     except BaseException:
         runner.shutdown()
         raise

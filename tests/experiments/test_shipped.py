@@ -46,8 +46,14 @@ def test_that_initialisations_are_sampled_on_the_lines_of_their_closed_form() ->
     # σ² of a layer: 2/3; 0.7902 of the soft form's taps; 1 of the corners; beside skips a/(1 + a/2)
     # of the energy passes the convolution, with a/2 after the rectifier: ½ of He's, ⅓, 1/7.
     shares = {
-        **{"He": 2 / 3, "Xavier": 2 / 3, "orthogonal": 2 / 3, "Luo": 0.790162, "Luo, corners": 1},
-        **{"skips, He": 1 / 3, "skips, LeCun": 2 / 9, "skips, uniform": 2 / 21},
+        "He": 2 / 3,
+        "Xavier": 2 / 3,
+        "orthogonal": 2 / 3,
+        "Luo": 0.790162,
+        "Luo, corners": 1,
+        "skips, He": 1 / 3,
+        "skips, LeCun": 2 / 9,
+        "skips, uniform": 2 / 21,
         "skips, Luo": 0.790162 / 2,
     }
     for name, share in shares.items():

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app import slices
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.presets import read_preset
+from rfstudio.app.frames import Frames
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
@@ -118,10 +119,10 @@ def open_window(qtbot: QtBot, answers: Answers, settings: Settings) -> Iterator[
         architecture: Architecture = SMALL,
         size: tuple[int, int] = (1440, 900),
         runner: JobRunner | None = None,
+        frames: Frames | None = None,
     ):
-        window = MainWindow(
-            Studio(architecture, settings=settings, runner=runner), cast("Questions", answers)
-        )
+        studio = Studio(architecture, settings=settings, runner=runner)
+        window = MainWindow(studio, cast("Questions", answers), frames)
         windows.append(window)
         window.resize(*size)
         with qtbot.waitExposed(window):

@@ -40,6 +40,7 @@ class AnalysisSession(QObject):
         self._analysis = api.analyze(document.architecture, max_layers=MAX_LIVE_LAYERS)
         self._outline = Outline(self._analysis)
         self._views: dict[tuple[str, tuple[int, ...]], UnitView] = {}
+        self._remarks: tuple[Diagnostic, ...] | None = None
         self._document = document
         document.architecture_changed.connect(self._refresh)
 
@@ -52,6 +53,17 @@ class AnalysisSession(QObject):
     def outline(self) -> Outline:
         """Which nodes of the analysis the items of the document expand to."""
         return self._outline
+
+    @property
+    def remarks(self) -> tuple[Diagnostic, ...]:
+        """The remarks on the network, found when first asked for: not before the first frame."""
+        if self._remarks is None:
+            try:
+                self._remarks = self._analysis.diagnostics
+            except Exception as error:
+                logging.getLogger(__name__).exception("no remarks on the network")
+                self._remarks = (_not_worked_out("the remarks on this network", error),)
+        return self._remarks
 
     @property
     def reference(self) -> str:
@@ -139,6 +151,7 @@ class AnalysisSession(QObject):
         self._analysis = analysis
         self._outline = Outline(analysis)
         self._views.clear()
+        self._remarks = None
         self.analysis_changed.emit(analysis)
 
     def _analyze(self, architecture: Architecture) -> Analysis:
@@ -151,19 +164,22 @@ class AnalysisSession(QObject):
                 previous=self._analysis,
                 max_layers=MAX_LIVE_LAYERS,
             )
-            _ = analysis.diagnostics
         except (UnknownLayerError, GraphError):
             raise
         # One boundary around whatever a draft provokes: it becomes a remark, never an exception.
         except Exception as error:
             logging.getLogger(__name__).exception("the network could not be analysed")
-            remark = Diagnostic(
-                "",
-                "not_worked_out",
-                f"this network could not be worked out ({type(error).__name__}: {error}); undo the "
-                "last edit, and please report it",
-                "error",
-            )
+            remark = _not_worked_out("this network", error)
             empty = api.analyze(replace(architecture, layers=()))
             return replace(empty, architecture=architecture, remarks=(remark,))
         return analysis
+
+
+def _not_worked_out(what: str, error: Exception) -> Diagnostic:
+    return Diagnostic(
+        "",
+        "not_worked_out",
+        f"{what} could not be worked out ({type(error).__name__}: {error}); undo the last edit, "
+        "and please report it",
+        "error",
+    )

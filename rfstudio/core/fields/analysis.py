@@ -31,7 +31,7 @@ from rfstudio.core.fields.paths import (
 from rfstudio.core.fields.projective import ProjectiveField, readers_of
 from rfstudio.core.fields.reach import field_of
 from rfstudio.core.fields.recurrence import AllFields, all_fields
-from rfstudio.core.fields.remarks.diagnostics import Diagnostic, diagnose
+from rfstudio.core.fields.remarks.diagnostics import Diagnostic, diagnose, errors_of
 from rfstudio.core.fields.remarks.merge_remarks import Repairs
 from rfstudio.core.fields.remarks.scale import Scale
 from rfstudio.core.fields.unit_view import UnitView
@@ -130,6 +130,12 @@ class Analysis(Shown):
             self.graph, self.fields, self.local, self.misfits, self.reference, scale, repairs
         )
         return (*self.remarks, *found)
+
+    @property
+    def first_error(self) -> Diagnostic | None:
+        """Why the network would not run: the first such remark, known before all others."""
+        errors = (*self.remarks, *(x for _, x in errors_of(self.graph)))
+        return next((x for x in errors if x.severity == "error"), None)
 
     def _tried(self, architecture: Architecture) -> tuple[Graph, frozenset[int]]:
         """Return the graph of a changed document and which of its merges do not align."""

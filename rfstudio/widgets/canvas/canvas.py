@@ -526,7 +526,7 @@ class Canvas(Column):
 
 def _first_error(analysis: Analysis) -> str:
     """Return why a network does not work, in a sentence; empty: it does."""
-    for remark in analysis.diagnostics:
-        if remark.severity == "error":
-            return f"{remark.layer}: {remark.message}" if remark.layer else remark.message
-    return ""
+    remark = analysis.first_error
+    if remark is None:
+        return ""
+    return f"{remark.layer}: {remark.message}" if remark.layer else remark.message

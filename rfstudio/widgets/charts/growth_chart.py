@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.app.files.presets import preset_families, read_preset
+from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
@@ -63,6 +64,8 @@ class GrowthChart(QWidget):
         The widget around it.
     settings
         Where the switches are remembered; the user's own settings if None.
+    later
+        Called to follow a change in a later frame.
 
     Signals
     -------
@@ -80,8 +83,10 @@ class GrowthChart(QWidget):
         parent: QWidget | None = None,
         *,
         settings: Settings | None = None,
+        later: Later = at_once,
     ) -> None:
         super().__init__(parent)
+        self._later = later
         self._session = session
         self._selection = selection
         self._settings = settings or Settings()
@@ -99,7 +104,7 @@ class GrowthChart(QWidget):
         self._keys: dict[tuple[str, str], pg.PlotDataItem] = {}
         self._build()
         self._erf_sizes.grown.connect(self._show_erf_sizes)
-        session.analysis_changed.connect(self._follow)
+        session.analysis_changed.connect(self._follow_later)
         selection.selection_changed.connect(self._follow_selection)
 
     # --- networks -------------------------------------------------------------------------------
@@ -247,14 +252,21 @@ class GrowthChart(QWidget):
         """Catch up with what changed while the chart was hidden."""
         super().showEvent(event)
         if self._is_stale:
+            self._catch_up()
+
+    def _follow_later(self) -> None:
+        self._is_stale = True
+        self._later(Rank.CHARTS, self._catch_up)
+
+    def _catch_up(self) -> None:
+        # A hidden tab costs nothing while a value is spun.
+        if self.isVisible():
             self._follow(self._session.analysis)
+        else:
+            self._erf_sizes.stop()
 
     def _follow(self, analysis: Analysis) -> None:
-        # A hidden tab costs nothing while a value is spun.
-        self._is_stale = not self.isVisible()
-        if self._is_stale:
-            self._erf_sizes.stop()
-            return
+        self._is_stale = False
         self._growth = growth_of(self._name(), analysis)
         self.plot.set_up(_counted(analysis))
         if self.erf.isChecked():
@@ -363,7 +375,7 @@ class GrowthChart(QWidget):
 
     def _follow_selection(self, _selected: object) -> None:
         if not self._is_stale and self._marked != self._selection.layer:
-            self._mark()
+            self._later(Rank.CHARTS, self._mark)
 
     def _mark(self) -> None:
         self._marked = self._selection.layer

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.effective.pins import LETTERS, Pins
+from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
@@ -82,6 +83,8 @@ class ProfileChart(QWidget):
         The widget around it.
     settings
         Where the switches are remembered; the user's own settings if None.
+    later
+        Called to follow a change in a later frame.
     """
 
     def __init__(
@@ -92,8 +95,10 @@ class ProfileChart(QWidget):
         parent: QWidget | None = None,
         *,
         settings: Settings | None = None,
+        later: Later = at_once,
     ) -> None:
         super().__init__(parent)
+        self._later = later
         self._session = session
         self._selection = selection
         self._settings = settings or Settings()
@@ -127,7 +132,7 @@ class ProfileChart(QWidget):
         self.log.toggled.connect(self._switch_log)
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow)
-        erf_view.changed.connect(self._refresh)
+        erf_view.changed.connect(self._refresh_later)
         self._refresh()
 
     @property
@@ -160,7 +165,10 @@ class ProfileChart(QWidget):
 
     def _follow(self) -> None:
         if not self._selection.shown.is_same(self._shown):
-            self._refresh()
+            self._refresh_later()
+
+    def _refresh_later(self) -> None:
+        self._later(Rank.CHARTS, self._refresh)
 
     def _refresh(self, _changed: object = None) -> None:
         # A hidden tab costs nothing while a unit is dragged.

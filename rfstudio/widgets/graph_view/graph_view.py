@@ -22,6 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QToolButton, QToolTip, QWidget
 
 from rfstudio.api import path_shares
+from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.slices import Slices
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
@@ -75,12 +76,20 @@ class GraphView(QGraphicsView):
         The chosen layer.
     parent
         The widget around it.
+    later
+        Called to follow a change in a later frame.
     """
 
     def __init__(
-        self, session: AnalysisSession, selection: Selection, parent: QWidget | None = None
+        self,
+        session: AnalysisSession,
+        selection: Selection,
+        parent: QWidget | None = None,
+        *,
+        later: Later = at_once,
     ) -> None:
         super().__init__(parent)
+        self._later = later
         self._session = session
         self._selection = selection
         self._pressed: QPoint | None = None
@@ -137,8 +146,8 @@ class GraphView(QGraphicsView):
         self._timer.timeout.connect(self._work_out_shares)
         self._resized = QTimer(self, singleShot=True, interval=_RESTED)
         self._resized.timeout.connect(self._use_room)
-        session.analysis_changed.connect(self._follow)
-        selection.selection_changed.connect(self._mark)
+        session.analysis_changed.connect(self._follow_later)
+        selection.selection_changed.connect(self._mark_later)
 
     def _switch(self, text: str, name: str, tip: str) -> QToolButton:
         button = self._button(text, name, tip)
@@ -192,7 +201,16 @@ class GraphView(QGraphicsView):
             self.show_selected()
             self._is_moved = False
 
-    def _follow(self, _analysis: object = None) -> None:
+    def _follow_later(self) -> None:
+        self._later(Rank.CHARTS, self._follow)
+
+    def _mark_later(self) -> None:
+        if self._is_own_choice:
+            self._mark()
+        else:
+            self._later(Rank.CHARTS, self._mark)
+
+    def _follow(self) -> None:
         analysis = self._session.analysis
         # A hidden tab costs nothing while a value is spun.
         if not self.isVisible() or analysis is self._laid_out:

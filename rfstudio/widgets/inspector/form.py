@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.errors import RFStudioError
@@ -60,8 +61,11 @@ class ItemForm(QWidget):
         selection: Selection,
         edits: LayerEdits,
         parent: QWidget | None = None,
+        *,
+        later: Later = at_once,
     ) -> None:
         super().__init__(parent)
+        self._later = later
         self._document = document
         self._selection = selection
         self._edits = edits
@@ -79,8 +83,8 @@ class ItemForm(QWidget):
         self._fault = QLabel()
         self._fault.setWordWrap(True)
         self._fault.setVisible(False)
-        document.architecture_changed.connect(self._follow)
-        selection.selection_changed.connect(self._follow)
+        document.architecture_changed.connect(self._follow_later)
+        selection.selection_changed.connect(self._follow_later)
         self._follow()
 
     # --- following ------------------------------------------------------------------------------
@@ -99,6 +103,9 @@ class ItemForm(QWidget):
         location = self._selection.item
         assert location is not None
         return location
+
+    def _follow_later(self) -> None:
+        self._later(Rank.NUMBERS, self._follow)
 
     def _follow(self) -> None:
         item, axes = self._item(), self._document.architecture.axes

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLay
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.expected_fields import EXPECTED
+from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection, Shown
@@ -53,8 +54,10 @@ class Inspector(QScrollArea):
         parent: QWidget | None = None,
         *,
         settings: Settings | None = None,
+        later: Later = at_once,
     ) -> None:
         super().__init__(parent)
+        self._later = later
         self._document = document
         self._session = session
         self._selection = selection
@@ -65,7 +68,7 @@ class Inspector(QScrollArea):
         self.subtitle.setContentsMargins(12, 0, 12, 4)
         self.subtitle.setWordWrap(True)
         self.subtitle.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self.form = ItemForm(document, selection, edits)
+        self.form = ItemForm(document, selection, edits, later=later)
         self.field = NumberBlock("Receptive field")
         self.closed_form, self.other_numbers, self.paths = _folds(settings)
         self.unit = NumberBlock("Unit")
@@ -108,12 +111,17 @@ class Inspector(QScrollArea):
     def _connect(self) -> None:
         self._session.analysis_changed.connect(self._follow)
         self._selection.selection_changed.connect(self._follow)
-        self._erf_view.changed.connect(self._show_effective)
+        self._erf_view.changed.connect(self._follow_field)
 
     def _follow(self) -> None:
+        if not self._selection.shown.is_same(self._shown):
+            self._later(Rank.NUMBERS, self._show_numbers)
+
+    def _follow_field(self) -> None:
+        self._later(Rank.NUMBERS, self._show_effective)
+
+    def _show_numbers(self) -> None:
         shown = self._selection.shown
-        if shown.is_same(self._shown):
-            return
         before, self._shown = self._shown, shown
         chosen = self._selection.value
         layer = self._session.analysis[chosen.layer]

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
@@ -51,8 +52,11 @@ class ProblemsPanel(QWidget):
         session: AnalysisSession,
         selection: Selection,
         parent: QWidget | None = None,
+        *,
+        later: Later = at_once,
     ) -> None:
         super().__init__(parent)
+        self._later = later
         self._document = document
         self._session = session
         self._selection = selection
@@ -93,7 +97,7 @@ class ProblemsPanel(QWidget):
         self.list.itemActivated.connect(self._go)
         self.list.currentItemChanged.connect(self._offer)
         self.repair.clicked.connect(self._apply)
-        session.analysis_changed.connect(self._follow)
+        session.analysis_changed.connect(self._follow_later)
         self.clear_file_problems()
         self._follow()
 
@@ -128,8 +132,8 @@ class ProblemsPanel(QWidget):
 
     def _remarks(self) -> tuple[Diagnostic, ...]:
         """Return remarks on the network, and those of its import."""
-        analysis = self._session.analysis
-        return (*analysis.diagnostics, *import_remarks(analysis.architecture))
+        architecture = self._session.analysis.architecture
+        return (*self._session.remarks, *import_remarks(architecture))
 
     def show_file_problems(self, path: Path, problems: Sequence[Problem]) -> None:
         """Show why a file was not opened; the open network stays."""
@@ -175,6 +179,9 @@ class ProblemsPanel(QWidget):
     def _copy_problems(self) -> None:
         QGuiApplication.clipboard().setText("\n".join(map(str, self._problems)))
 
+    def _follow_later(self) -> None:
+        self._later(Rank.CHARTS, self._follow)
+
     def _follow(self) -> None:
         dark = is_dark(self)
         remarks = self._remarks()
@@ -210,7 +217,7 @@ class ProblemsPanel(QWidget):
         if self.list.currentRow() >= 0:
             found = self.list.currentItem().data(_REMEDY)
             return found if isinstance(found, Remedy) else None
-        remedies = [x.remedy for x in self._session.analysis.diagnostics if x.remedy is not None]
+        remedies = [x.remedy for x in self._session.remarks if x.remedy is not None]
         return remedies[0] if len(remedies) == 1 else None
 
     def _apply(self) -> None:

@@ -20,6 +20,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selected, Selection
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.remarks.remark import each_remark
 from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
 from rfstudio.widgets.stack.row_texts import RowTexts, is_named_branch, own_name
@@ -103,9 +104,9 @@ class StackModel(QAbstractItemModel):
         self._root.children += [new_row(x, self._root) for x in document.architecture.layers]
         self._root.renumber()
         self._remarks: dict[Location, tuple[str, list[str]]] = {}
+        self._remarks_of: Analysis | None = None
         self.texts = RowTexts(document, session, selection, self.severity)
         self._beside = (selection.item, selection.copy)
-        self._collect_remarks()
         session.analysis_changed.connect(self._follow)
         selection.selection_changed.connect(self._follow_selection)
 
@@ -325,15 +326,12 @@ class StackModel(QAbstractItemModel):
         location = row.location
         if row.item is None or location is None:
             return ""
-        return "\n".join(
-            [*self.texts.described(row, location), *self._remarks.get(location, ("", []))[1]]
-        )
+        return "\n".join([*self.texts.described(row, location), *self._remarks_on(location)[1]])
 
     # --- following ------------------------------------------------------------------------------
 
     def _follow(self) -> None:
         self.texts.clear()
-        self._collect_remarks()
         self.is_following = True
         try:
             self._sync(self._root, self._document.architecture.layers, head=1, tail=0)
@@ -414,12 +412,18 @@ class StackModel(QAbstractItemModel):
 
     def severity(self, location: Location) -> str:
         """Return the worst severity of the remarks on an item, or an empty text."""
-        return self._remarks.get(location, ("", []))[0]
+        return self._remarks_on(location)[0]
+
+    def _remarks_on(self, location: Location) -> tuple[str, list[str]]:
+        """Return the worst severity of the remarks on an item, and their texts."""
+        if self._remarks_of is not self._session.analysis:
+            self._collect_remarks()
+        return self._remarks.get(location, ("", []))
 
     def _collect_remarks(self) -> None:
         self._remarks = {}
-        analysis = self._session.analysis
-        for remark in each_remark(analysis.diagnostics):
+        analysis = self._remarks_of = self._session.analysis
+        for remark in each_remark(self._session.remarks):
             node = analysis.graph.paths.get(remark.layer)
             location = None if node is None else analysis.graph.nodes[node].location
             if location is None:

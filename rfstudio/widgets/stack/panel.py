@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.app.editing.layer_edits import LayerEdits
+from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
@@ -106,8 +107,11 @@ class StackPanel(QWidget):
         selection: Selection,
         edits: LayerEdits,
         parent: QWidget | None = None,
+        *,
+        later: Later = at_once,
     ) -> None:
         super().__init__(parent)
+        self._later = later
         self._document = document
         self._session = session
         self._selection = selection
@@ -125,12 +129,7 @@ class StackPanel(QWidget):
         self.copies = CopyChooser(session, selection)
         self.setMinimumWidth(230)
         self._has_match = True
-        self._empty = QLabel(textFormat=Qt.TextFormat.PlainText)
-        self._empty.setWordWrap(True)
-        self._empty.setContentsMargins(16, 16, 16, 16)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
-        self._empty.setBackgroundRole(QPalette.ColorRole.Base)  # as the list above
-        self._empty.setAutoFillBackground(True)
+        self._empty = _words_in_place_of_the_tree()
         self.actions_ = self._make_actions()
         self._add_button = QToolButton()
         self._add_button.setDefaultAction(self.actions_.add)
@@ -152,13 +151,16 @@ class StackPanel(QWidget):
         self.filter_line.textChanged.connect(self._apply_filter)
         self.picker.op_chosen.connect(self.add)
         self.model.refused.connect(self.refused)
-        self.model.numbers_changed.connect(self.tree.update_changed)
+        self.model.numbers_changed.connect(self._follow_numbers)
         self.model.rowsInserted.connect(self._expand_new)
         selection.selection_changed.connect(self._follow)
         session.analysis_changed.connect(self._follow)
         session.analysis_changed.connect(self._fit_columns)
         self.expand_sensibly()
         self._follow()
+
+    def _follow_numbers(self) -> None:
+        self._later(Rank.NUMBERS, self.tree.update_changed)
 
     # --- what is chosen here --------------------------------------------------------------------
 
@@ -494,3 +496,13 @@ class StackPanel(QWidget):
             for row in range(first, last + 1):
                 index = self.model.index(row, 0, parent)
                 self.tree.expandRecursively(index)
+
+
+def _words_in_place_of_the_tree() -> QLabel:
+    label = QLabel(textFormat=Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setContentsMargins(16, 16, 16, 16)
+    label.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+    label.setBackgroundRole(QPalette.ColorRole.Base)  # as the list above
+    label.setAutoFillBackground(True)
+    return label

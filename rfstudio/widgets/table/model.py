@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
+from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.wording.texts import (
     alignment_text,
@@ -119,9 +120,11 @@ class LayerTable(QAbstractTableModel):
     It sorts itself, since a proxy would read each value of a large network many times.
     """
 
-    def __init__(self, session: AnalysisSession) -> None:
+    def __init__(self, session: AnalysisSession, later: Later = at_once) -> None:
         super().__init__()
         self._session = session
+        self._later = later
+        self._analysis = session.analysis
         self._names = self._all_names()
         # Texts of the rows that were shown since the last change.
         self._texts: dict[int, tuple[str, ...]] = {}
@@ -129,15 +132,15 @@ class LayerTable(QAbstractTableModel):
         self._descends = False
         self._nodes = list(range(1, len(self._names) + 1))
         self._rows = {node: row for row, node in enumerate(self._nodes)}
-        session.analysis_changed.connect(self._follow)
+        session.analysis_changed.connect(self._follow_later)
 
     def layer(self, row: int) -> LayerAnalysis:
         """Return the layer of a row."""
-        return self._session.analysis.at(self._nodes[row])
+        return self._analysis.at(self._nodes[row])
 
     def row_of(self, path: str) -> int:
         """Return the row of a layer; -1 for the network's input and for unknown layers."""
-        return self._rows.get(self._session.analysis.graph.paths.get(path, 0), -1)
+        return self._rows.get(self._analysis.graph.paths.get(path, 0), -1)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by the values of a column; equal ones stay in the order of the network."""
@@ -161,7 +164,7 @@ class LayerTable(QAbstractTableModel):
         if self._column == 0:
             self._nodes = list(reversed(nodes) if self._descends else nodes)
         else:
-            value, at = COLUMNS[self._column].value, self._session.analysis.at
+            value, at = COLUMNS[self._column].value, self._analysis.at
             self._nodes = sorted(nodes, key=lambda x: value(at(x)), reverse=self._descends)
         self._rows = {node: row for row, node in enumerate(self._nodes)}
 
@@ -207,14 +210,18 @@ class LayerTable(QAbstractTableModel):
         node = self._nodes[row]
         texts = self._texts.get(node)
         if texts is None:
-            layer = self._session.analysis.at(node)
+            layer = self._analysis.at(node)
             texts = self._texts[node] = tuple([column.text(layer) for column in COLUMNS])
         return texts
 
     def _all_names(self) -> list[str]:
-        return [node.name for node in self._session.analysis.graph.nodes[1:]]
+        return [node.name for node in self._analysis.graph.nodes[1:]]
+
+    def _follow_later(self) -> None:
+        self._later(Rank.CHARTS, self._follow)
 
     def _follow(self) -> None:
+        self._analysis = self._session.analysis
         self._texts.clear()
         names = self._all_names()
         if names != self._names:

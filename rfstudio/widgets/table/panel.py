@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from rfstudio.app.files.exports import TABLE_KINDS, table_text
+from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.widgets.parts.cells import Letters, TextDelegate
@@ -65,14 +66,20 @@ class TablePanel(QTableView):
     """
 
     def __init__(
-        self, session: AnalysisSession, selection: Selection, parent: QWidget | None = None
+        self,
+        session: AnalysisSession,
+        selection: Selection,
+        parent: QWidget | None = None,
+        *,
+        later: Later = at_once,
     ) -> None:
         super().__init__(parent)
+        self._later = later
         self._session = session
         self._selection = selection
         self.is_quick = True
         self._letters = Letters(self.font())
-        self.layers = LayerTable(session)
+        self.layers = LayerTable(session, later)
         self.layers.setParent(self)
         self.setHorizontalHeader(SortHeader(self))
         self.setModel(self.layers)
@@ -102,7 +109,7 @@ class TablePanel(QTableView):
         self.copy.triggered.connect(self._copy_rows)
         self.addAction(self.copy)
         self.selectionModel().currentRowChanged.connect(self._choose)
-        selection.selection_changed.connect(self._follow)
+        selection.selection_changed.connect(self._follow_later)
         self.layers.modelReset.connect(self._follow)
         session.analysis_changed.connect(self._follow_axes)
         self._follow()
@@ -198,6 +205,9 @@ class TablePanel(QTableView):
             name = self.layers.layer(current.row()).name
             if name != self._selection.layer:
                 self._selection.select_layer(name)
+
+    def _follow_later(self) -> None:
+        self._later(Rank.CHARTS, self._follow)
 
     def _follow(self) -> None:
         row = self.layers.row_of(self._selection.layer)

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -26,6 +26,7 @@ from rfstudio.api.lessons import LESSONS
 from rfstudio.app.files.help_pages import help_pages
 from rfstudio.app.files.log_file import log_file
 from rfstudio.app.files.opening import LAST, remember_choice
+from rfstudio.app.frames import Frames, at_once
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.canvas.canvas import Canvas
@@ -88,6 +89,13 @@ start."""
 _FRAME = QSize(16, 48)
 """Points that the frame and the title of a window may take; Qt knows them only once it is shown."""
 
+_LAYOUT = QEvent.Type.LayoutRequest.value
+
+_LAYOUTS = 3
+"""How often one layout may ask for the next around it: a label, its block, and what scrolls it."""
+
+_PRESSES = {QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress, QEvent.Type.Wheel}
+
 _STATE = 1
 """Version of the arrangement of docks; another one is not restored."""
 
@@ -112,13 +120,19 @@ class MainWindow(QMainWindow):
         The state that is shown.
     questions
         Answers the dialogs; the user if None.
+    frames
+        Lets numbers and charts follow a change in later frames; if None, they follow at once.
     """
 
     closed = Signal()
 
-    def __init__(self, studio: Studio, questions: Questions | None = None) -> None:
+    def __init__(
+        self, studio: Studio, questions: Questions | None = None, frames: Frames | None = None
+    ) -> None:
         super().__init__()
         self.studio = studio
+        self._frames = frames
+        later = at_once if frames is None else frames.later
         self._unshared: list[QDockWidget] = []
         self.advice: AdviseDialog | None = None
         self.measure_panel: ErfPanel | None = None
@@ -127,15 +141,19 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(True)
         self.files = FileCommands(studio, questions or Questions(), self)
         state = (studio.document, studio.analysis, studio.selection, studio.edits)
-        self.stack = StackPanel(*state)
-        self.inspector = Inspector(*state, studio.erf, settings=studio.settings)
-        self.table = TablePanel(studio.analysis, studio.selection)
-        self.problems = ProblemsPanel(studio.document, studio.analysis, studio.selection)
-        self.growth = GrowthChart(studio.analysis, studio.selection, settings=studio.settings)
-        self.profile = ProfileChart(
-            studio.analysis, studio.selection, studio.erf, settings=studio.settings
+        self.stack = StackPanel(*state, later=later)
+        self.inspector = Inspector(*state, studio.erf, settings=studio.settings, later=later)
+        self.table = TablePanel(studio.analysis, studio.selection, later=later)
+        self.problems = ProblemsPanel(
+            studio.document, studio.analysis, studio.selection, later=later
         )
-        self.graph = GraphView(studio.analysis, studio.selection)
+        self.growth = GrowthChart(
+            studio.analysis, studio.selection, settings=studio.settings, later=later
+        )
+        self.profile = ProfileChart(
+            studio.analysis, studio.selection, studio.erf, settings=studio.settings, later=later
+        )
+        self.graph = GraphView(studio.analysis, studio.selection, later=later)
         self.canvas = Canvas(
             studio.analysis,
             studio.selection,
@@ -278,6 +296,7 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """At the first start, give the panels their shares of the room, most to the canvas."""
         super().showEvent(event)
+        self.windowHandle().installEventFilter(self)
         docks, self._unshared = self._unshared, []
         if docks:
             width = self.width()
@@ -293,6 +312,23 @@ class MainWindow(QMainWindow):
             line = self.fontMetrics().lineSpacing()
             low = min(max(self.height() - _ROOMY_HEIGHT, _FEW_LINES * line), _LINES * line)
             self.resizeDocks(docks[2:], [low], Qt.Orientation.Vertical)
+
+    def event(self, event: QEvent) -> bool:
+        """Lay out what has changed before it is painted, or it would be painted twice."""
+        if event.type() == QEvent.Type.UpdateRequest:
+            for _ in range(_LAYOUTS):
+                QCoreApplication.sendPostedEvents(None, _LAYOUT)
+            is_handled = super().event(event)
+            if self._frames is not None:
+                self._frames.rest()
+            return is_handled
+        return super().event(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Let every part follow before the user presses on it."""
+        if event.type() in _PRESSES and self._frames is not None:
+            self._frames.settle()
+        return super().eventFilter(watched, event)
 
     def _connect(self) -> None:
         studio, status = self.studio, self.status

@@ -332,6 +332,7 @@ def _memory_in_use(monkey: Monkey, wrong: list[str]) -> int:
 def main(seed: int, actions: int) -> int:
     """Run many actions; return how many went wrong."""
     from rfstudio.app.files.presets import preset_families
+    from rfstudio.app.frames import Frames
     from rfstudio.app.jobs import JobRunner
     from rfstudio.app.state.image_source import sample_images
     from rfstudio.app.state.settings import Settings
@@ -355,7 +356,7 @@ def main(seed: int, actions: int) -> int:
     settings = Settings(Path(tempfile.mkdtemp()) / "settings.ini")
     studio = Studio(SMALL, settings=settings, runner=cast("JobRunner", runner))
     studio.images.open(sample_images()[0])
-    window = MainWindow(studio, cast("Questions", answers))
+    window = MainWindow(studio, cast("Questions", answers), Frames())
     window.show()
     monkey = Monkey(window, runner, seed)
     known = [name for _, names in preset_families() for name in names]

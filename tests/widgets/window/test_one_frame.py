@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
-from PySide6.QtWidgets import QWidget
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.effective.expected_fields import EXPECTED
+from rfstudio.app.frames import Frames
 from rfstudio.core.editing.edits import set_op
+from rfstudio.core.network.architecture import Architecture
 from rfstudio.core.ops import Conv
 from rfstudio.widgets.inspector.numbers import ValueLabel
 from rfstudio.widgets.window.main_window import MainWindow
@@ -40,12 +43,17 @@ class Counted(QObject):
         return False
 
 
+def dilated(architecture: Architecture, dilation: int) -> Architecture:
+    """Return a network with another dilation of its first layer."""
+    op = Conv(kernel_size=3, dilation=dilation, padding=dilation, out_channels=3)
+    return set_op(architecture, (0,), op)
+
+
 def edit(window: MainWindow, qtbot: QtBot, dilation: int) -> None:
     """Edit the first layer, and wait until all is painted."""
-    op = Conv(kernel_size=3, dilation=dilation, padding=dilation, out_channels=3)
     document = window.studio.document
     with qtbot.waitCallback() as painted:
-        document.edit("dilate", set_op(document.architecture, (0,), op))
+        document.edit("dilate", dilated(document.architecture, dilation))
         QTimer.singleShot(40, painted)
     for _ in range(TURNS):
         with qtbot.waitCallback() as turned:
@@ -102,6 +110,59 @@ def test_that_the_inspector_waits_with_a_field_that_takes_long(
     window.studio.selection.select_unit((1, 2))
     assert window.inspector.effective.texts() == {}
     qtbot.waitUntil(lambda: "size" in window.inspector.effective.texts())
+
+
+def texts_of(window: MainWindow) -> list[object]:
+    """Return what the parts of a window show that follow in later frames."""
+    inspector, tree = window.inspector, window.stack
+    blocks = (inspector.field, inspector.unit, inspector.effective, inspector.costs)
+    return [
+        inspector.title.text(),
+        inspector.subtitle.text(),
+        *(x.texts() for x in blocks),
+        [x.text() for x in inspector.form.findChildren(QLineEdit)],
+        [tree.model.text_of(tree.model.index_of((i,), 2)) for i in range(2)],
+        [window.table.layers.texts_of(i) for i in range(window.table.layers.rowCount())],
+        window.growth.readout.text(),
+        [window.problems.list.item(i).text() for i in range(window.problems.list.count())],
+        window.status.remarks.text(),
+    ]
+
+
+@pytest.mark.parametrize("panel", ["table", "growth", "profile", "graph"])
+def test_that_numbers_and_charts_follow_in_later_frames(
+    open_window: Callable[..., MainWindow], qtbot: QtBot, panel: str
+) -> None:
+    frames = Frames()
+    late, at_once = open_window(frames=frames), open_window()
+    changed = dilated(late.studio.document.architecture, 40)  # wider than the map: a remark
+    for window in (late, at_once):
+        window.tabs.setCurrentWidget(getattr(window, panel))
+        window.studio.selection.select_layer("stem")
+    frames.settle()
+    assert texts_of(late) == texts_of(at_once)
+    before = late.inspector.field.texts()
+    for window in (late, at_once):
+        window.studio.document.edit("dilate", changed)
+    drawn = [x.canvas.view.item.scene_shown for x in (late, at_once)]
+    assert drawn[0].theoretical is not None
+    assert drawn[0].theoretical == drawn[1].theoretical
+    assert drawn[0].visible == drawn[1].visible
+    assert late.inspector.field.texts() == before != at_once.inspector.field.texts()
+    qtbot.waitUntil(lambda: not frames.is_busy)
+    assert texts_of(late) == texts_of(at_once)
+
+
+def test_that_a_key_finds_every_part_as_it_is_now(
+    open_window: Callable[..., MainWindow], qtbot: QtBot
+) -> None:
+    frames = Frames()
+    window = open_window(frames=frames)
+    frames.settle()
+    window.studio.selection.select_layer("stem")
+    assert window.inspector.title.text() == "head"
+    QTest.keyClick(window.windowHandle(), Qt.Key.Key_Shift)
+    assert window.inspector.title.text() == "stem"
 
 
 def test_that_a_number_can_be_selected_where_the_pointer_is(

@@ -61,9 +61,7 @@ def diagnose(
         How changed documents are tried; None: remedies are not looked for.
     """
     found: list[tuple[int, Diagnostic]] = []
-    for fault in graph.faults:
-        index = graph.paths.get(fault.node, 0)
-        found.append((index, Diagnostic(fault.node, fault.code, fault.message, "error")))
+    found += errors_of(graph)
     found += _without_field(graph, reference)
     found += misalignments(graph, local, misfits, reference, scale, repairs)
     blind: dict[int, int] = {}
@@ -81,6 +79,13 @@ def diagnose(
             found += _holes(graph, fields, reference, scale)
             found += _dead_pixels(graph, reference, scale)
     return tuple(x for _, x in sorted(found, key=lambda pair: pair[0]))
+
+
+def errors_of(graph: Graph) -> Iterator[tuple[int, Diagnostic]]:
+    """Yield why a network would not run, each with the index of its layer."""
+    for fault in sorted(graph.faults, key=lambda x: graph.paths.get(x.node, 0)):
+        index = graph.paths.get(fault.node, 0)
+        yield index, Diagnostic(fault.node, fault.code, fault.message, "error")
 
 
 def _sampled_ranges(
