@@ -29,6 +29,9 @@ _MAX_CONSTANT = 1 << 26
 _OVERWRITE = ("copy", "fill", "zero")
 """Operations that write over what was there, without reading it."""
 
+_PARTS = ("getitem", "slice", "narrow", "select")
+"""Operations that take a part of a tensor, or one of its parts after a split."""
+
 
 class ExportError(RFStudioError):
     """A module that torch cannot export; the text says why, in torch's or the module's words."""
@@ -325,7 +328,11 @@ class _Reader:
         learned = [self._learned[x.name] for x in sources if x.name in self._learned]
         if learned:
             names = ",".join(x for x, _ in learned)
-            self._learned[node.name] = (names, sum(n for _, n in learned))
+            count = sum(n for _, n in learned)
+            if _word(node)[0] in _PARTS:
+                # The rest of the tensor is read, and counted, elsewhere.
+                count = min(count, int(np.prod(shape_of(node), dtype=np.int64)))
+            self._learned[node.name] = (names, count)
 
     def _record(self, node: fx.Node, word: str, scope: Scope) -> Record:
         call = Call(node, _arguments(node))

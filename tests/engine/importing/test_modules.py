@@ -114,6 +114,28 @@ def test_that_parameters_are_counted_as_the_module_has_them(kind) -> None:
     assert sum(x.parameters for x in _analysis(kind).layers) == count + twice
 
 
+class _Crossing(nn.Module):
+    """Attention of torch between two maps; torch then reads the matrix of projections in parts."""
+
+    def __init__(self, key_channels: int) -> None:
+        super().__init__()
+        self.query, self.key = nn.Conv2d(3, 16, 2, 2), nn.Conv2d(3, key_channels, 4, 4)
+        width = None if key_channels == 16 else key_channels
+        self.mix = nn.MultiheadAttention(16, 2, batch_first=True, kdim=width, vdim=width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        query, key = self.query(x).flatten(2).mT, self.key(x).flatten(2).mT
+        mixed = self.mix(query, key, key, need_weights=False)[0]
+        return mixed.mT.reshape(len(x), 16, 4, 4)
+
+
+@pytest.mark.parametrize("key_channels", [16, 24])
+def test_that_parts_of_a_matrix_count_as_parts(key_channels: int) -> None:
+    module = _Crossing(key_channels).eval()
+    found = sum(x.parameters for x in analyze(load_module(module, (8, 8))).layers)
+    assert found == sum(x.numel() for x in module.parameters())
+
+
 def test_that_the_tree_reads_as_a_person_would_write_it() -> None:
     items = [x for _, x in walk(_imported(Residuals))]
     repeats = [x for x in items if isinstance(x, Repeat)]
