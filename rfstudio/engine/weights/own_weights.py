@@ -30,6 +30,9 @@ _PARTS = re.compile(r"\.(?:parametrizations\.)?([^.]+?)(?:\.original\d?|_g|_v|_o
 _STATISTICS = ("running_mean", "running_var")
 _NAMED = 5
 
+_STAND_INS = (ops.Custom, ops.CustomMerge, ops.Mixer)
+"""Operations that take the place of one that is known by what it reads only."""
+
 
 class Taken(NamedTuple):
     """What a rebuilt network has of the model.
@@ -44,12 +47,16 @@ class Taken(NamedTuple):
         Layers of the model with weights that the network does not have any more.
     stand_ins
         Layers of operations that only their geometry is known of.
+    unplaced
+        Weights of the model that no layer has a place for: those of stand-ins, and tensors that
+        the import left out, such as a class token or the biases of positions in attention.
     """
 
     missing: tuple[str, ...]
     misfits: tuple[str, ...]
     lost: tuple[str, ...]
     stand_ins: tuple[str, ...]
+    unplaced: tuple[str, ...]
 
     def notes(self) -> tuple[str, ...]:
         """Return the same as sentences."""
@@ -58,6 +65,7 @@ class Taken(NamedTuple):
             ("of another shape than in the model, so drawn at random", self.misfits),
             ("in the model, not used", self.lost),
             ("computed as a mean in place of what the model does", self.stand_ins),
+            ("weights of the model that no layer here has", self.unplaced),
         )
         return tuple(f"{text}: {_list(names)}" for text, names in texts if names)
 
@@ -80,6 +88,7 @@ def take_own_weights(module: GraphModule, network: Architecture) -> Taken:
     missing: list[str] = []
     misfits: list[str] = []
     found = 0
+    placed: set[str] = set()
     with torch.no_grad():
         for index, layer in module.by_index.items():
             own = {k: x for k, x in layer.state_dict().items() if x.is_floating_point()}
@@ -93,6 +102,7 @@ def take_own_weights(module: GraphModule, network: Architecture) -> Taken:
                 if value is not None and _plain(value) == _plain(x):
                     x.copy_(value.reshape(x.shape))
                     found += 1
+                    placed.add(pairs[key])
                     continue
                 missing.append(f"{name}.{key}")
                 if there:
@@ -105,10 +115,25 @@ def take_own_weights(module: GraphModule, network: Architecture) -> Taken:
     known = {x.name for x in expand(network).nodes}
     lost = tuple(x for x, names in network.weights.items() if x not in known and names)
     stand_ins = tuple(
-        graph.nodes[i].name for i in module.needed if isinstance(graph.nodes[i].op, ops.Custom)
+        graph.nodes[i].name for i in module.needed if isinstance(graph.nodes[i].op, _STAND_INS)
+    )
+    # Those of layers that are lost, have another shape or are not computed here are no riddle.
+    explained = {
+        tensor
+        for path, names in network.weights.items()
+        if path not in stand_ins
+        for tensor in _tensors_of(path, names, state)
+    }
+    unplaced = tuple(
+        name
+        for name, x in state.items()
+        if x.is_floating_point()
+        and name not in placed
+        and name not in explained
+        and not name.endswith(_STATISTICS)
     )
     unique = dict.fromkeys
-    return Taken(tuple(unique(missing)), tuple(unique(misfits)), lost, stand_ins)
+    return Taken(tuple(unique(missing)), tuple(unique(misfits)), lost, stand_ins, unplaced)
 
 
 def _state(network: Architecture) -> Mapping[str, Tensor]:

@@ -18,6 +18,7 @@ from rfstudio.engine.importing.load import load_module
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.weights.own_weights import take_own_weights
 from rfstudio.importing.imported import Imported
+from tests.engine.real_models import torchvision_models
 
 
 class _Shuffled(nn.Module):
@@ -81,7 +82,7 @@ def test_that_a_rebuilt_network_with_the_weights_of_its_module_computes_the_same
     module, network = _trained()
     rebuilt = GraphModule(network).eval()
     taken = take_own_weights(rebuilt, network)
-    assert taken == ((), (), (), ())
+    assert taken == ((), (), (), (), ())
     image = torch.randn(1, 3, 9, 7)
     assert torch.allclose(rebuilt(image).flatten(1), module(image), atol=1e-5)
 
@@ -107,6 +108,54 @@ def test_that_after_an_edit_the_weights_that_fit_are_measured_and_the_others_nam
     assert own.options["weights"] == "of a module"
     assert np.allclose(own.map, rebuilt.map, rtol=1e-4, atol=1e-7)
     assert module.get_parameter("head.weight").shape == (2, 90)
+
+
+class _Embedded(nn.Module):
+    """A transformer's first steps: a class token and an embedding for each token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 4, 2, 2)
+        self.start = nn.Parameter(torch.randn(1, 1, 4))
+        self.table = nn.Parameter(torch.randn(1, 13, 4))
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).mT
+        x = torch.cat([self.start.expand(len(x), -1, -1), x], 1) + self.table
+        return self.head(x[:, 1:]).mT.reshape(len(x), 2, 4, 3)
+
+
+def test_that_weights_that_no_layer_has_a_place_for_are_named() -> None:
+    network = load_module(_Embedded().eval(), (8, 6))
+    taken = take_own_weights(GraphModule(network).eval(), network)
+    assert taken.unplaced == ("start", "table")
+    assert taken.notes()[-1] == "weights of the model that no layer here has: start, table"
+    first = take_own_weights(GraphModule(network, "patches").eval(), network)
+    assert first.stand_ins == ()
+    assert "table" not in first.unplaced
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("vit_b_16", ("class_token", "encoder.pos_embedding")),
+        ("swin_t", ("relative_position_bias_table",) * 12),
+    ],
+)
+def test_that_what_a_rebuilt_transformer_lacks_is_said_exactly(
+    name: str, parts: tuple[str, ...]
+) -> None:
+    """Its attention is known by what it reads only, so the rebuilt network is another one."""
+    module = getattr(torchvision_models(), name)(weights=None).eval()
+    network = load_module(module, (224, 224))
+    taken = take_own_weights(GraphModule(network).eval(), network)
+    assert (taken.missing, taken.misfits, taken.lost) == ((), (), ())
+    assert [x.endswith(y) for x, y in zip(taken.unplaced, parts, strict=True)] == [True] * len(
+        parts
+    )
+    assert sum("att" in x for x in taken.stand_ins) == 12  # one in each block
 
 
 def test_that_a_network_without_weights_of_its_own_says_so() -> None:
