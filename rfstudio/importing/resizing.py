@@ -17,6 +17,7 @@ from rfstudio.importing.layout import (
     joined,
     reshaped,
 )
+from rfstudio.importing.meeting import meet
 from rfstudio.importing.positions import Indices
 from rfstudio.importing.records import Record
 from rfstudio.importing.rules import Misfit, rule
@@ -166,6 +167,46 @@ class Resizing(Slicing, Windows):
         if view.scores is not None:
             raise ValueError("scores are padded")
         return self.padded(view, pads, o.get("mode", "zeros"))
+
+    @rule("unpool")
+    def _unpool(self, record: Record) -> View:
+        """Put values where a pooling has found its own; options: those of `pool`.
+
+        What is found where depends on what was pooled, too.
+        """
+        o = record.options
+        views = [self.maps.unrolled(self.maps.settled(x)) for x in self.sources(record)]
+        met = meet(self.maps, views)
+        if met is None or len(views) != len(record.sources):
+            raise Misfit("what is put back is no map of the pooling's size")
+        places = list(range(2, len(met.view.dims)))
+        node = self.maps.add(ops.Multiply(), met.nodes)
+        view, where = self.placed(replace(met.view, node=node), places)
+        if any(self.step_of(view, i, where[i]) != 1 for i in places):
+            raise Misfit("unpooling inside blocks")
+        before, wanted = self.size(view), [0] * self.maps.axes
+        kernel, stride, pads, dilation = [[0] * self.maps.axes for _ in range(4)]
+        for i, k, s, (p, _), d in zip(
+            places, o["kernel"], o["stride"], o["padding"], o["dilation"], strict=True
+        ):
+            axis = where[i]
+            wanted[axis] = record.shape[i]
+            kernel[axis], stride[axis], pads[axis], dilation[axis] = k, s, p, d
+        spans = zip(before, stride, pads, kernel, dilation, strict=True)
+        found = [(n - 1) * s - p + d * (k - 1) + 1 for n, s, p, k, d in spans]
+        after = tuple((p, n - m) for p, n, m in zip(pads, found, wanted, strict=True))
+        op = ops.ConvTranspose(
+            kernel_size=tuple(kernel),
+            stride=tuple(stride),
+            padding=tuple((p, max(x, 0)) for p, x in after),
+            output_padding=tuple(max(-x, 0) for _, x in after),
+            dilation=tuple(dilation),
+            groups="depthwise" if view.channels > 1 else 1,
+            bias=False,
+        )
+        self.maps.remark("merged", "an unpooling is written as a transposed convolution")
+        node = self.maps.add(op, [view.node], tuple(wanted))
+        return self.after_window(view, node, None, places, where, 1)
 
     @rule("pixel_shuffle")
     def _pixel_shuffle(self, record: Record) -> View:

@@ -344,6 +344,8 @@ class _Reader:
             kind, options = self._index(call)
         if word == "index_select":
             kind, options = self._index_select(call)
+        if word in ("max_unpool2d", "max_unpool3d"):
+            kind, options = _unpooled(call)
         if word in ("grid_sampler", "grid_sampler_2d", "grid_sampler_3d"):
             kind, options = at_grid(call, self._value_of(call["grid"].name))
         if word == "copy":
@@ -401,7 +403,11 @@ class _Reader:
             return
         if not node.users:
             return
-        # A second result, such as the indices of a pooling: something that reads the same.
+        if self._at(parent) in self._depends and shape_of(node) == shape_of(parent):
+            # Such as the indices of a pooling, of a maximum or of a sorting.
+            self._now[node.name] = self._at(parent)
+            return
+        # A second result of another shape: something that reads the same.
         self._depends.add(node.name)
         self._records.append(
             Record("unknown", node.name, shape_of(node), (self._at(parent),), {}, (), "getitem")
@@ -545,6 +551,16 @@ def _word(node: fx.Node) -> tuple[str, bool]:
         in_place = word.endswith("_") and not word.endswith("__")
         return (word[:-1] if in_place and word not in ("detach_",) else word), in_place
     return getattr(target, "__name__", str(target)), False
+
+
+def _unpooled(call: Call) -> tuple[str, dict[str, Any]]:
+    """Read an unpooling, which puts values back where a pooling has found them."""
+    index = call["indices"]
+    pooling = index.args[0] if index.args else None
+    if not isinstance(pooling, fx.Node) or not _word(pooling)[0].startswith("max_pool"):
+        return "unknown", {}
+    kind, options = RULES[_word(pooling)[0]](Call(pooling, _arguments(pooling)))
+    return ("unpool", options) if kind == "pool" else ("unknown", {})
 
 
 def _arguments(node: fx.Node) -> Mapping[str, Any]:
