@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.remarks.remark import Diagnostic
 from rfstudio.core.network.architecture import Architecture, Item
-from rfstudio.importing.layout import Dims
+from rfstudio.importing.layout import Dims, unit_at
 from rfstudio.importing.report import Report
 
 State: TypeAlias = Callable[[], Mapping[str, Any]]
@@ -49,6 +50,42 @@ class Imported(Architecture):
     def is_unedited(self) -> bool:
         """Whether the items are still those that were imported."""
         return self.layers is self.original
+
+    def unit_at(self, layer: str, index: Sequence[int]) -> tuple[int, ...] | None:
+        """Return the unit of a layer to which a value of its module's output belongs.
+
+        Units have positions along the axes of the image, whatever order the module has them in:
+        windows, blocks and tokens, transposed maps.
+
+        Parameters
+        ----------
+        layer
+            Path of a submodule.
+        index
+            Where the value is in the submodule's output for one image: one number per dimension,
+            any at those of channels.
+
+        Returns
+        -------
+        tuple
+            The unit as `Analysis.unit` takes it; None: the value is of a token without a position.
+
+        Raises
+        ------
+        RFStudioError
+            If the layout of the output is not known, or it has no such value.
+        """
+        dims = self.layouts.get(layer)
+        if not dims:
+            raise RFStudioError(f"the layout of what '{layer}' returns is not known")
+        shape = tuple(x.size for x in dims)
+        inside = len(index) == len(shape) and all(
+            0 <= i < n for i, n in zip(index, shape, strict=True)
+        )
+        if not inside:
+            given, size = ", ".join(map(str, index)), "×".join(map(str, shape))
+            raise RFStudioError(f"'{layer}' returns {size} values, which have no ({given})")
+        return unit_at(dims, index, len(self.input_size))
 
     @property
     def has_weights(self) -> bool:

@@ -191,6 +191,37 @@ def places_of(dims: Dims, size: Sequence[int], channels: int) -> NDArray[np.int6
     return np.broadcast_to(result, shape) if covered == list(shape) else None
 
 
+def unit_at(dims: Dims, index: Sequence[int], axes: int) -> tuple[int, ...] | None:
+    """Return the position in a map of a value of a tensor; None: it is of a token without one.
+
+    Parameters
+    ----------
+    dims
+        What the dimensions of the tensor run through.
+    index
+        Where the value is in the tensor.
+    axes
+        Number of axes of the map.
+
+    Examples
+    --------
+    Of two blocks of three rows, the second row of the second block:
+
+    >>> unit_at((Dim((Digit(0, 2, 3),)), Dim((Digit(0, 3),))), (1, 1), 1)
+    (4,)
+    """
+    unit = [0] * axes
+    for dim, where in zip(dims, index, strict=True):
+        if where < dim.extra:
+            return None
+        rest = where - dim.extra
+        for digit in reversed(dim.digits):
+            rest, step = divmod(rest, digit.size)
+            if digit.is_position:
+                unit[digit.axis] += step * digit.stride
+    return tuple(unit)
+
+
 def joined(digits: Iterable[Digit]) -> tuple[Digit, ...]:
     """Return digits with neighbours that run on joined to one, and without those of size 1."""
     result: list[Digit] = []

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rfstudio.importing.layout import CHANNEL, Digit, Dim, View, joined, refined, reshaped
+from rfstudio.importing.layout import (
+    CHANNEL,
+    Digit,
+    Dim,
+    View,
+    joined,
+    places_of,
+    refined,
+    reshaped,
+    unit_at,
+)
 from rfstudio.importing.maps import reads_of
 from rfstudio.importing.positions import pattern_of
 
@@ -103,3 +113,16 @@ def test_that_blocks_and_grids_are_told_from_their_digits() -> None:
     assert reads_of([Digit(0, 8)], 8) == ("whole", 8)
     assert reads_of([Digit(0, 4, 1)], 8) == ("block", 4)
     assert reads_of([Digit(0, 2, 4)], 8) == ("grid", 4)
+
+
+def test_that_each_value_of_a_tensor_belongs_to_the_unit_that_it_is_read_for() -> None:
+    # Blocks of 3 × 2, one after the other, with a token before those of each block.
+    blocks = Dim((Digit(0, 2, 3), Digit(1, 2, 2)))
+    inside = Dim((Digit(0, 3, 1), Digit(1, 2, 1)), extra=1)
+    dims = (blocks, inside, Dim((C,)))
+    places = places_of(dims, (6, 4), 8)
+    assert places is not None
+    for unit in np.ndindex(6, 4):
+        index = np.unravel_index(places[(5, *unit)], (4, 7, 8))
+        assert unit_at(dims, [int(x) for x in index], 2) == unit
+    assert unit_at(dims, (2, 0, 3), 2) is None

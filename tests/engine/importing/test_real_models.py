@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.engine.importing.load import load_module
 from tests.engine.real_models import timm, torchvision_models
 
@@ -114,3 +114,94 @@ def _at(found: Tensor, unit: tuple[int, int], size: tuple[int, int], extra: int)
     if tuple(found.shape[2:]) == size:
         return found[:, :, unit[0], unit[1]].any(-1)
     return found[:, unit[0], unit[1]].any(-1)
+
+
+# Modules whose outputs are no maps: blocks × tokens, or tokens in an order of their own.
+REGROUPED: dict[str, tuple[int, tuple[str, ...]]] = {
+    "nest_tiny": (
+        224,
+        ("levels.0.transformer_encoder.1.mlp", "levels.1.transformer_encoder.1.attn.qkv"),
+    ),
+    "hiera_tiny_224": (224, ("blocks.1.norm2", "blocks.3.attn.qkv")),
+    "mobilevitv2_050": (96, ("stages.2.1.transformer.0.norm1", "stages.3.1.transformer.1.norm2")),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REGROUPED)
+def test_that_values_of_a_regrouped_output_see_what_nan_says(name: str) -> None:
+    side, paths = REGROUPED[name]
+    torch.manual_seed(0)
+    module = _of_timm(name).eval()
+    network = load_module(module, (side, side))
+    analysis = analyze(network)
+    for path in paths:
+        shape = tuple(x.size for x in network.layouts[path])
+        indices = [tuple(n // 2 for n in shape), tuple(min(n // 2 + 1, n - 1) for n in shape)]
+        for index in indices:
+            _check_value(module, side, path, index, analysis, network.unit_at(path, index))
+
+
+class _Reached(Exception):  # noqa: N818 - not an error: the forward pass has got as far as it must
+    """Ends a forward pass at a submodule, with its output."""
+
+
+def _stop(_module: nn.Module, _arguments: object, output: Tensor) -> None:
+    raise _Reached(output)
+
+
+def _check_value(
+    module: nn.Module,
+    side: int,
+    path: str,
+    index: tuple[int, ...],
+    analysis: Analysis,
+    unit: tuple[int, ...] | None,
+) -> None:
+    """Hold the region of a unit against stripes of NaN, read off the module's own output."""
+    assert unit is not None
+    region = analysis.unit(path, unit).visible_region
+    assert region is not None
+    stripes = [
+        (axis, *stripe)
+        for axis, (first, last) in enumerate(region)
+        for stripe in [
+            (first, first + 1, True),
+            (last, last + 1, True),
+            (0, first, False),
+            (last + 1, side, False),
+        ]
+    ]
+    images = torch.rand((len(stripes), 3, side, side))
+    for image, (axis, start, stop, _) in zip(images, stripes, strict=True):
+        image.narrow(1 + axis, start, stop - start).fill_(torch.nan)
+    handle = module.get_submodule(path).register_forward_hook(_stop)
+    with torch.no_grad(), pytest.raises(_Reached) as reached:
+        module(images)
+    handle.remove()
+    found = reached.value.args[0][(slice(None), *index[1:])].isnan()
+    assert found.tolist() == [x for *_, x in stripes], (path, index, unit, region)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["swin_t", "swin_v2_t"])
+def test_that_a_shifted_window_sees_what_gradients_say(version: str) -> None:
+    # Masks are added as −100, so that what they cut has gradients, but of 1e-43 and less; NaN
+    # passes them, and changes of the image are lost when they are small beside the rounding.
+    torch.manual_seed(0)
+    made = torchvision_models()
+    module = getattr(made, version)(weights=None).double().eval()
+    path, unit = "features.5.0.norm2", (7, 7) if version == "swin_t" else (8, 8)
+    outputs: list[Tensor] = []
+    module.get_submodule(path).register_forward_hook(lambda _m, _i, y: outputs.append(y))
+    reached = torch.zeros(224, 224, dtype=torch.float64)
+    for _ in range(2):
+        image = torch.randn((1, 3, 224, 224), dtype=torch.float64, requires_grad=True)
+        module(image)
+        value = outputs[-1][(0, *unit)]
+        (gradient,) = torch.autograd.grad((value * torch.randn_like(value)).sum(), image)
+        reached = torch.maximum(reached, gradient[0].abs().amax(0))
+    found = (reached > 1e-20 * reached.max()).nonzero()
+    wanted = tuple((int(x.min()), int(x.max())) for x in found.T)
+    network = load_module(module.float(), (224, 224))
+    assert analyze(network).unit(path, unit).visible_region == wanted
