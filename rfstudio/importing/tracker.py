@@ -32,10 +32,15 @@ from rfstudio.importing.records import Program, Record, Scope
 from rfstudio.importing.recurring import Recurring
 from rfstudio.importing.resizing import Resizing
 from rfstudio.importing.rules import Misfit, rule
+from rfstudio.importing.strips import PartByPart
 from rfstudio.importing.writing import Writing
 
 _WEIGHTED = ("conv", "conv_transpose", "linear", "activation", "mix")
 """Kinds of records whose sources after the first are weights."""
+
+
+_NO_FIT = (Misfit, ValueError, IndexError, ZeroDivisionError, KeyError, TypeError)
+"""What a rule raises for a record that does not fit."""
 
 
 class Mark(NamedTuple):
@@ -62,7 +67,7 @@ class Mark(NamedTuple):
     dims: Dims = ()
 
 
-class Tracker(Writing, Resizing, Recurring, Products):
+class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
     """Follows the tensors of a program.
 
     Attributes
@@ -78,6 +83,7 @@ class Tracker(Writing, Resizing, Recurring, Products):
         maps = Maps(size, program.shape[1])
         super().__init__(program, maps, View(0, (*head, *axes)))
         self.marks: list[Mark] = []
+        self.strips = {}
         self._blank: dict[tuple[int, ...], int] = {}
         self._constant: dict[str, int] = {}
 
@@ -90,10 +96,11 @@ class Tracker(Writing, Resizing, Recurring, Products):
                 self._mark_constant(record)
             if not any(x in self.views for x in record.sources):
                 continue
+            self._follow_parts(record)
             count = len(self.maps.nodes)
             try:
                 view = self._with_made_weights(record, self._view_of(record))
-            except (Misfit, ValueError, IndexError, ZeroDivisionError, KeyError, TypeError) as e:
+            except _NO_FIT as e:
                 self.maps.forget(count)
                 view = self._unknown(record, e)
             if view.shape != record.shape:
@@ -103,7 +110,20 @@ class Tracker(Writing, Resizing, Recurring, Products):
 
     # --- small things that all rules use --------------------------------------------------------
 
+    def _follow_parts(self, record: Record) -> None:
+        count = len(self.maps.nodes)
+        try:
+            self.follow_strips(record)
+        except _NO_FIT:
+            self.maps.forget(count)
+        lines = any(x in self.strips for x in record.sources)
+        if lines and record.output not in self.strips and self.strip(record) is None:
+            self.maps.remark("global", "parts that run along different axes are read as one")
+
     def _view_of(self, record: Record) -> View:
+        part = self.strip(record)
+        if part is not None:
+            return part
         found = self.rules.get(record.kind)
         if found is None:
             raise Misfit(f"no rule for {record.kind}")
@@ -132,11 +152,12 @@ class Tracker(Writing, Resizing, Recurring, Products):
     def _unknown(self, record: Record, error: Exception | None) -> View:
         """Add a layer that reads everything; its layout is guessed from the shape."""
         views = [self.maps.settled(replace(x, scores=None)) for x in self.sources(record)]
-        self.maps.remark(
-            "global",
-            f"'{record.label}' is assumed to read all of its input"
-            + (f" ({error})" if isinstance(error, Misfit) else ""),
-        )
+        if record.output not in self.strips:
+            self.maps.remark(
+                "global",
+                f"'{record.label}' is assumed to read all of its input"
+                + (f" ({error})" if isinstance(error, Misfit) else ""),
+            )
         dims, size, channels = self._guessed(record.shape, views)
         node = self.maps.whole([x.node for x in views], size, channels, record.label)
         return View(node, dims)
@@ -174,6 +195,8 @@ class Tracker(Writing, Resizing, Recurring, Products):
     @rule("mark")
     def _mark(self, record: Record) -> View:
         view = self.view(record)
+        if record.output in self.strips:
+            return view
         if view.scores is None and not any(view.offsets):
             settled = self._as_map(self.maps.in_order(self.maps.settled(view)))
             op = record.options.get("op")

@@ -383,3 +383,22 @@ class AddsToScores(Pair):
         columns = x.permute(0, 3, 2, 1)
         scores = columns @ columns.mT + self.bias(x.mean((2, 3)))[:, None, None]
         return (scores.softmax(-1) @ columns).permute(0, 3, 2, 1)
+
+
+@idiom(3, 16, 24)
+class CoordinateAttention(Pair):
+    """Means of rows and of columns, joined to a line for a layer that they share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared, self.rows, self.columns = conv(8, 4, 1, 1, 0), conv(4, 8, 1, 1, 0), conv(4, 8)
+        self.norm = nn.BatchNorm2d(4)
+
+    def between(self, x: Tensor) -> Tensor:
+        h, w = x.shape[2:]
+        rows, columns = x.mean(3, keepdim=True), x.mean(2, keepdim=True).permute(0, 1, 3, 2)
+        line = self.shared(torch.cat([rows, columns], 2))
+        line = functional.hardswish(self.norm(line))
+        rows, columns = line.split([h, w], 2)
+        result: Tensor = self.rows(rows).sigmoid()
+        return result * self.columns(columns.permute(0, 1, 3, 2)).sigmoid()
