@@ -34,7 +34,7 @@ _CURRENT: ContextVar[_Budget | None] = ContextVar("budget of work", default=None
 
 @contextmanager
 def at_most(entries: float, refusal: str) -> Iterator[None]:
-    """Limit the work within the context, in this thread; it replaces an outer limit.
+    """Limit the work within the context, in this thread; it counts for an outer limit, too.
 
     Parameters
     ----------
@@ -48,11 +48,16 @@ def at_most(entries: float, refusal: str) -> Iterator[None]:
     TooLargeError
         From `spend`, within the context.
     """
-    token = _CURRENT.set(_Budget(entries, refusal))
+    outer = _CURRENT.get()
+    most = entries if outer is None else min(entries, outer.left)
+    budget = _Budget(most, refusal)
+    token = _CURRENT.set(budget)
     try:
         yield
     finally:
         _CURRENT.reset(token)
+        if outer is not None:
+            outer.left -= most - max(budget.left, 0)
 
 
 def spend(entries: float) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -176,7 +176,7 @@ class Periodic:
     @cached_property
     def most_taps(self) -> int:
         """Largest number of taps of an output."""
-        return max(map(len, self.phases))
+        return int(self._flat[0].max())
 
     def taps_of_all(
         self, indices: Samples, outermost: int = MOST_TAPS
@@ -200,17 +200,23 @@ class Periodic:
             yield table[:, at], there[:, at]
 
     @cached_property
+    def _flat(self) -> tuple[Samples, Samples]:
+        """Return the number of taps of each phase, and all taps in a row."""
+        counts = np.fromiter(map(len, self.phases), np.int64, self.period)
+        return counts, np.fromiter(chain.from_iterable(self.phases), np.int64, int(counts.sum()))
+
+    @cached_property
     def _table(self) -> tuple[Samples, NDArray[np.bool_]]:
         """Return the taps of every phase in a row, shorter ones spread to both ends of it."""
         width = self.most_taps
-        counts = np.array([len(x) for x in self.phases])
+        counts, taps = self._flat
         rows = np.repeat(np.arange(len(counts)), counts)
         number = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
         is_front = number < ((counts + 1) // 2)[rows]
         columns = np.where(is_front, number, width - counts[rows] + number)
         table = np.zeros((len(self.phases), width), np.int64)
         there = np.zeros((len(self.phases), width), bool)
-        table[rows, columns] = [x for phase in self.phases for x in phase]
+        table[rows, columns] = taps
         there[rows, columns] = True
         return table, there
 
@@ -218,25 +224,31 @@ class Periodic:
     def outer_taps(self) -> tuple[Samples, Samples, Samples]:
         """The phases that read anything, and the first and the last input that each reads."""
         # Of the thousands of phases of a map set into a larger one most read nothing.
-        numbers = np.flatnonzero(np.fromiter(map(len, self.phases), np.int64, self.period))
-        ends = [(x[0], x[-1]) for x in map(self.phases.__getitem__, numbers.tolist())]
-        first, last = np.array(ends, np.int64).reshape(-1, 2).T
-        return numbers, first, last
+        counts, taps = self._flat
+        numbers = np.flatnonzero(counts)
+        stops = np.cumsum(counts)[numbers]
+        return numbers, taps[stops - counts[numbers]], taps[stops - 1]
 
     @cached_property
     def taps_of_period(self) -> int:
         """Number of taps of all phases together."""
-        return sum(map(len, self.phases))
+        return len(self._flat[1])
 
     @cached_property
     def least_tap(self) -> int:
         """The first input that any output of the first period reads by the formula."""
-        return min((x[0] for x in self.phases if x), default=0)
+        return int(self.outer_taps[1].min()) if self.taps_of_period else 0
 
     @cached_property
     def greatest_tap(self) -> int:
         """The last input that any output of the first period reads by the formula."""
-        return max((x[-1] for x in self.phases if x), default=0)
+        return int(self.outer_taps[2].max()) if self.taps_of_period else 0
+
+    @cached_property
+    def widest_phase(self) -> int:
+        """The largest distance of the outermost taps of a phase."""
+        _, first, last = self.outer_taps
+        return int((last - first).max()) if self.taps_of_period else 0
 
     @cached_property
     def rising_runs(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
@@ -244,16 +256,16 @@ class Periodic:
 
         None if some phase has no taps or holes, or the ends fall from one output to the next.
         """
-        if self.advance <= 0 or not all(self.phases):
+        counts, _ = self._flat
+        if self.advance <= 0 or not counts.all():
             return None
-        first, last = (tuple([x[i] for x in self.phases]) for i in (0, -1))
-        is_solid = all(x[-1] - x[0] + 1 == len(x) for x in self.phases)
+        _, first, last = self.outer_taps
+        is_solid = bool((last - first + 1 == counts).all())
         # The phase after the last one is the first one of the next turn.
         rises = all(
-            all(a <= b for a, b in pairwise((*ends, ends[0] + self.advance)))
-            for ends in (first, last)
+            bool((np.diff(x, append=x[0] + self.advance) >= 0).all()) for x in (first, last)
         )
-        return (first, last) if is_solid and rises else None
+        return (tuple(first.tolist()), tuple(last.tolist())) if is_solid and rises else None
 
     @cached_property
     def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -269,7 +281,7 @@ class Periodic:
         if self.weights is None:
             return np.ones(outputs.size)
         outputs, _, is_pair = self._reads(0, self.n_out)
-        one_period = [x for phase in self.weights for x in phase]
+        one_period = np.fromiter(chain.from_iterable(self.weights), np.float64)
         found = np.resize(one_period, outputs.size) * (outputs < self.n_out)
         # At a clamped border several taps in a row read one sample: they are one pair.
         sums: Weights = np.add.reduceat(found, np.flatnonzero(is_pair))
@@ -286,8 +298,7 @@ class Periodic:
         """Return all reads of whole periods, and which of them make the pairs."""
         period = len(self.phases)
         turns = np.arange(start // period, -(-stop // period))
-        counts = np.array([len(x) for x in self.phases])
-        taps = np.array([x for phase in self.phases for x in phase], np.intp)
+        counts, taps = self._flat
         inputs = (turns[:, None] * self.advance + taps).ravel()
         first = start // period * period
         outputs = np.repeat(

@@ -149,10 +149,7 @@ class AxisField(NamedTuple):
             if len(first) == 1 and first[0] is not None:
                 size = last[0] - first[0] + 1  # type: ignore[operator]
                 return size, size
-            sizes = [
-                0 if a is None or b is None else b - a + 1 for a, b in zip(first, last, strict=True)
-            ]
-            return min(sizes), max(sizes)
+            return _sizes_of_phases(track)
         is_wide = len(self.tracks) == 1 and isinstance(track, WideTrack)
         known = track.ranges if is_wide else {}  # type: ignore[union-attr]  # just checked
         if units not in known:
@@ -176,6 +173,16 @@ class AxisField(NamedTuple):
         if is_plain or not self.tracks:
             return False
         return units > MAX_UNITS and (len(self.tracks) > 1 or self.tracks[0].period > MAX_UNITS)
+
+
+@remembered(128)
+def _sizes_of_phases(track: Track) -> tuple[int, int]:
+    """Return the smallest and the largest size over the phases of a track."""
+    sizes = [
+        0 if a is None or b is None else b - a + 1
+        for a, b in zip(track.first, track.last, strict=True)
+    ]
+    return min(sizes), max(sizes)
 
 
 MAX_TRACKS = 8
@@ -281,8 +288,13 @@ def _is_beyond(track: AnyTrack) -> bool:
     """Whether a track reaches further than is counted."""
     if isinstance(track, WideTrack):
         return track.depth > MAX_DEPTH or track.jump * (track.units + 1) > MAX_REACH
-    reached = [abs(x) for x in (*track.first, *track.last) if x is not None]
-    return max(reached, default=0) > MAX_REACH or track.advance > MAX_REACH
+    if track.advance > MAX_REACH:
+        return True
+    for ends in (track.first, track.last):
+        reached = [x for x in ends if x is not None]
+        if reached and (max(reached) > MAX_REACH or min(reached) < -MAX_REACH):
+            return True
+    return False
 
 
 _MAX_BOUNDS = 16
@@ -368,9 +380,10 @@ def _through_pattern(
 
     # Taps of one residue differ by whole periods: only the outermost can be extremes.
     most = min(inner, _MOST_TAPS)
-    taps_each = min(rule.most_taps, 2 * most)
+    taps_each = max(min(rule.most_taps, 2 * most), 1)
 
     def bounds(units: Units) -> Bounds:
+        spend(_A_READ * len(units) * taps_each)
         found = np.repeat([[NEVER], [-NEVER]], len(units), axis=1)
         for taps, there in rule.taps_of_all(units, most):
             found[:, there] = hull_of_bounds((found[:, there], track.bounds(taps[there])))
@@ -397,7 +410,10 @@ def _through_pattern(
     return tabulated(period * turns, moved_on, interval)
 
 
-_A_PHASE = 6
+_A_READ = 3
+"""Entries of arrays that a read of a unit counts as."""
+
+_A_PHASE = 24
 """Entries of arrays that a phase of a table counts as."""
 
 _MOST_TAPS = 2048

@@ -170,8 +170,7 @@ def reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
     if type(rule) is Window:
         return rule.dilation * (rule.kernel - 1), rule.stride
     assert isinstance(rule, Periodic)
-    spans = [x[-1] - x[0] for x in rule.phases if x]
-    return max(spans, default=0), Fraction(rule.advance, rule.period)
+    return rule.widest_phase, Fraction(rule.advance, rule.period)
 
 
 def _summary(axes: tuple[_Axis, ...]) -> PathFields:

@@ -351,6 +351,8 @@ class _Expansion:
         self.grown: set[int] = set()
         self.tokens: dict[int, int] = {}
         self._factors: dict[str, int] = {}
+        self._too_grown: dict[Location, Mapping[str, int]] = {}
+        self._refusals: dict[tuple[int, tuple[int, ...]], str] = {}
         self._known_rules = known_rules
 
     def inputs(self, architecture: Architecture) -> None:
@@ -457,11 +459,18 @@ class _Expansion:
             nodes.append(Node(len(nodes), path, part, (index,), whole.size, channels, None, rules))
 
     def _grown(self, op: Op, location: Location, name: str) -> Op:
-        """Return an operation with what the repeats around it have multiplied so far."""
+        """Return an operation with what the repeats around it have multiplied so far.
+
+        An item whose numbers became too large is at fault once: they only grow from turn to turn.
+        """
+        known = self._too_grown.get(location)
+        if known is not None and all(self._factors.get(x, 1) >= n for x, n in known.items()):
+            return op
         try:
             found = grown(op, tuple(self._factors.items()))
         except OpError as error:
             self._fault(location, name, "too_large", f"{op.keyword} '{name}': {error}")
+            self._too_grown.setdefault(location, dict(self._factors))
             return op
         if found is not op:
             self.grown.add(len(self.nodes))
@@ -632,6 +641,9 @@ class _Expansion:
         key = (id(op), sizes)
         rules = self.rules.get(key)
         if rules is None:
+            if refusal := self._refusals.get(key):
+                self._fault(location, name, "wrong_axes", f"{op.keyword} '{name}': {refusal}")
+                return identity_rules(sizes)
             try:
                 self._count_reads(op, sizes)
                 rules = self._known_rules.get(key)
@@ -641,8 +653,9 @@ class _Expansion:
                     return rules
                 rules = axis_rules(op, sizes, batch_norm_training=self._batch_norm_training)
             except OpError as error:
+                self._refusals[key] = str(error)
                 self._fault(location, name, "wrong_axes", f"{op.keyword} '{name}': {error}")
-                return tuple(Window(n, n) for n in sizes)
+                return identity_rules(sizes)
             self.rules[key] = rules
             if misfit := op.misfit(sizes):
                 self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")

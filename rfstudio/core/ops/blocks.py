@@ -155,7 +155,8 @@ class Gridded(Operation):
             if distance == 1:
                 rules.append(Whole(n, n))
                 continue
-            phases = tuple(tuple(range(i % distance, n, distance)) for i in range(n))
+            groups = [tuple(range(i, n, distance)) for i in range(distance)]
+            phases = tuple([groups[i % distance] for i in range(n)])
             rules.append(Periodic(n, n, n, phases, by_size=True))
         return tuple(rules)
 

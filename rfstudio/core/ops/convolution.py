@@ -282,16 +282,11 @@ class ConvTranspose(Convolution):
 @remembered(4096)
 def phases_of_transposed(kernel: int, stride: int, dilation: int, before: int) -> tuple[Taps, ...]:
     """For each phase the j with j·stride − before + dilation·t = phase."""
-    return tuple(
-        tuple(
-            sorted(
-                (phase + before - dilation * t) // stride
-                for t in range(kernel)
-                if (phase + before - dilation * t) % stride == 0
-            )
-        )
-        for phase in range(stride)
-    )
+    phases: list[list[int]] = [[] for _ in range(stride)]
+    for t in reversed(range(kernel)):  # the last tap reads the first input
+        place = dilation * t - before
+        phases[place % stride].append(-(place // stride))
+    return tuple(map(tuple, phases))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

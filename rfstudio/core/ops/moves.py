@@ -199,13 +199,11 @@ class Tile(Move):
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         rules: list[AxisRule] = []
-        for axis, (n, times) in enumerate(
-            zip(sizes, per_axis(self.repeats, len(sizes)), strict=True)
-        ):
+        for n, times in zip(sizes, per_axis(self.repeats, len(sizes)), strict=True):
             if times == 1 or n == 0:
                 rules.append(Window(n, n))
                 continue
-            phases = tuple((x,) for x in self.indices(axis, sizes))
+            phases = tuple([(x,) for x in range(n)]) * times
             rules.append(Periodic(n, n * times, n * times, phases, by_size=True))
         return tuple(rules)
 

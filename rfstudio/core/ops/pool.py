@@ -8,8 +8,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from math import ceil, floor, prod
+from math import gcd, prod
 from typing import ClassVar, Self
 
 from rfstudio.core.axes.axis_rule import (
@@ -24,6 +23,7 @@ from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models import pooled_values
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.layer_models.powers import power_average
+from rfstudio.core.memo import remembered
 from rfstudio.core.ops.operation import (
     Context,
     Demands,
@@ -241,17 +241,23 @@ class AdaptivePool(Pool, FollowsSize):
             elif n % m == 0:
                 rules.append(Window(n, m, n // m, n // m))
             else:
-                ratio = Fraction(n, m)
-                phases = tuple(
-                    tuple(range(floor(i * ratio), ceil((i + 1) * ratio)))
-                    for i in range(ratio.denominator)
-                )
-                rules.append(Periodic(n, m, ratio.numerator, phases, by_size=True))
+                rules.append(_cells_of(n, m))
         return tuple(rules)
 
     def demands(self, sizes: tuple[int, ...]) -> Demands:
         outs = self._outs(sizes)
         return [(m, m + n if m and n % m else 0) for n, m in zip(sizes, outs, strict=True)]
+
+
+@remembered(64)
+def _cells_of(n: int, m: int) -> Periodic:
+    """Return the rule by which m cells cover n samples: ⌊i·n/m⌋ to before ⌈(i + 1)·n/m⌉."""
+    common = gcd(n, m)
+    advance, period = n // common, m // common
+    phases = [
+        tuple(range(i * advance // period, -(-(i + 1) * advance // period))) for i in range(period)
+    ]
+    return Periodic(n, m, advance, tuple(phases), by_size=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

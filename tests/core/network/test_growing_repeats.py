@@ -172,3 +172,22 @@ def test_that_the_expected_field_of_a_growing_repeat_is_that_of_its_layers() -> 
         for x, y in (((repeat,), "r"), (flat, "conv3"))
     )
     assert (one == other).all()
+
+
+def _grown_at_each_turn(times: int, op: ops.Op, *words: str) -> Architecture:
+    scale = tuple((word, 2) for word in words)
+    return Architecture(input_size=(224, 224), layers=(Repeat(times, (Layer(op),), "", scale),))
+
+
+def test_that_numbers_of_a_repeat_that_become_too_large_are_one_fault() -> None:
+    pool = ops.MaxPool(kernel_size=3, stride=1, padding=1)
+    analysis = analyze(_grown_at_each_turn(2000, pool, "dilation", "padding"))
+    assert len(analysis) == 2000
+    assert [x.code for x in analysis.diagnostics] == ["too_large"]
+
+
+def test_that_a_growing_repeat_whose_patterns_are_too_long_has_a_bound() -> None:
+    # Windows of 2^k taps over patterns of 2^k phases: all reads of a unit count as work.
+    conv = ops.ConvTranspose(kernel_size=2, stride=2)
+    analysis = analyze(_grown_at_each_turn(16, conv, "kernel_size"))
+    assert "field_too_large" in {x.code for x in analysis.diagnostics}

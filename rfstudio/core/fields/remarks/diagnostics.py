@@ -13,7 +13,7 @@ from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
 from rfstudio.core.axes.axis_set import AxisSet, union
 from rfstudio.core.axes.unit_intervals import Track
 from rfstudio.core.errors import TooLargeError
-from rfstudio.core.fields.backtrace import read_by, read_by_all
+from rfstudio.core.fields.backtrace import MAX_WORK, read_by, read_by_all
 from rfstudio.core.fields.field import BEYOND, MAX_TRACKS, MAX_UNITS, AxisField, MergeMisfit
 from rfstudio.core.fields.reach import cut_off
 from rfstudio.core.fields.remarks.merge_remarks import Repairs, misalignments
@@ -75,9 +75,10 @@ def diagnose(
     if not graph.faults:
         found += _larger_than_input(graph, fields, reference, scale)
         if _is_quickly_walked(graph):
-            # Remarks are not worth the time and memory that a longer walk back may take.
-            found += _holes(graph, fields, reference, scale)
-            found += _dead_pixels(graph, reference, scale)
+            # Remarks are not worth the time and memory that longer walks back may take.
+            with at_most(_MAX_WALKED, "walking back takes too long"):
+                found += _holes(graph, fields, reference, scale)
+                found += _dead_pixels(graph, reference, scale)
     return tuple(x for _, x in sorted(found, key=lambda pair: pair[0]))
 
 
@@ -121,6 +122,9 @@ def _is_quickly_walked(graph: Graph) -> bool:
         and sum(patterns.values()) <= _MAX_LISTED
     )
 
+
+_MAX_WALKED = MAX_WORK
+"""Work of all walks back for remarks together."""
 
 _MAX_LISTED = 1 << 20
 """Outputs of patterns, along an axis of all maps, that are gone through for a remark."""
@@ -284,7 +288,7 @@ def _blind_in_pattern(rule: Periodic) -> int:
     empty = [not phase for phase in rule.phases]
     if first + n - last > _MAX_LISTED:
         return 0  # a remark is not worth the memory
-    spend(first + n - last + A_CALL)
+    spend(4 * (first + n - last) * (1 + rule.taps_of_period // period) + A_CALL)
     at_borders = sum(
         stop - start - int(np.unique(rule.pairs_of(start, stop)[0]).size)
         for start, stop in ((0, first), (last, n))
