@@ -134,6 +134,7 @@ class Recovery(QObject):
         self._timer = QTimer(self, singleShot=True, interval=MAX_AGE)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.write)
+        self._first = 0.0
         document.architecture_changed.connect(self._wait)
         document.modified_changed.connect(self._wait)
 
@@ -185,9 +186,13 @@ class Recovery(QObject):
                 path.unlink(missing_ok=True)
 
     def _wait(self) -> None:
-        # The next edit does not restart the timer: steady work is copied in time, too.
+        # The next edit does not restart the timer: steady work is copied in time, too.  Where the
+        # event loop is too busy to come to the timer, the next edit makes the copy.
         if not self._timer.isActive():
+            self._first = time.monotonic()
             self._timer.start()
+        elif time.monotonic() - self._first > MAX_AGE / 1000:
+            self.write()
 
 
 def _make_private(folder: Path) -> None:

@@ -110,6 +110,25 @@ def test_that_edits_at_a_steady_pace_do_not_put_off_the_copy(qtbot: QtBot, tmp_p
     recovery.remove()
 
 
+def test_that_an_edit_makes_the_copy_that_is_late(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No event loop runs here, as in one that is too busy: the timer never comes.
+    now = [0.0]
+    monkeypatch.setattr("rfstudio.app.files.recovery.time.monotonic", lambda: now[0])
+    document = Document(Architecture())
+    recovery = Recovery(document, tmp_path)
+    document.edit("first", NETWORK)
+    assert not recovery.file.exists()
+    now[0] = 0.95
+    document.edit("second", replace(NETWORK, name="second"))
+    assert read_draft(recovery.file.read_bytes()).name == "second"
+    now[0] = 1.0
+    document.edit("third", replace(NETWORK, name="third"))
+    assert read_draft(recovery.file.read_bytes()).name == "second"  # 50 ms old
+    recovery.remove()
+
+
 def test_that_no_kill_costs_more_than_two_seconds_or_leaves_half_a_file(tmp_path: Path) -> None:
     rng = random.Random(20)
     waiting = [
