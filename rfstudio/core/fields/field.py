@@ -570,8 +570,21 @@ def _misfit(seen: list[tuple[int, AxisField]]) -> Misfit | None:
     return worst
 
 
+def distance_of_plain(a: AnyTrack, b: AnyTrack) -> Fraction | None:
+    """Return how far the centre of `b` is after that of `a`; None: it is not the same for all."""
+    if not isinstance(a, Track) or not isinstance(b, Track) or a.period > 1 or b.period > 1:
+        return None
+    ends = a.interval(0), b.interval(0)
+    if ends[0] is None or ends[1] is None:
+        return None
+    return Fraction(sum(ends[1]) - sum(ends[0]), 2)
+
+
 def _centre_distance(a: AnyTrack, b: AnyTrack) -> tuple[Fraction, Fraction]:
     """Return largest and mean distance of the centres of two tracks of one jump, over units."""
+    distance = distance_of_plain(a, b)
+    if distance is not None:
+        return abs(distance), -distance
     units = np.arange(min(lcm(a.period, b.period), MAX_PHASES))
     one, other = a.bounds(units), b.bounds(units)
     both = (one[0] <= one[1]) & (other[0] <= other[1])

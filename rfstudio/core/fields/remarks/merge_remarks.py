@@ -74,7 +74,7 @@ class Repairs:
         location = graph.nodes[index].location
         if location not in self._known:
             work = MAX_TRIES * len(graph.nodes) * (len(self._known) + 1)
-            if len(self._known) >= MAX_SEARCHES or work > MAX_WORK * MAX_SEARCHES:
+            if len(self._known) >= MAX_SEARCHES or work > MAX_WORK:
                 return None
             self._known[location] = remedy_of(
                 self.architecture, graph, index, fork, bad, self.attempt

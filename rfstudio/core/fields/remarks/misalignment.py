@@ -8,7 +8,7 @@ nothing can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
@@ -22,7 +22,7 @@ from rfstudio.core.axes.axis_rule import AxisRules, Window
 from rfstudio.core.axes.unit_intervals import MAX_PHASES
 from rfstudio.core.editing.edits import set_op
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.fields.field import START, AxisField
+from rfstudio.core.fields.field import START, AxisField, distance_of_plain
 from rfstudio.core.fields.local import Fields, local_rules
 from rfstudio.core.fields.recurrence import behind, merged
 from rfstudio.core.fields.remarks.remark import Remedy
@@ -104,6 +104,7 @@ class Relatives:
         self._graph = graph
         self._known: dict[tuple[int, bool], dict[int, Fields]] = {}
         self._done: dict[tuple[int, bool], int] = {}
+        self.causes: dict[Hashable, Cause] = {}
 
     def fields(self, fork: int, index: int, *, windows: bool = True) -> dict[int, Fields]:
         """Return the fields of the nodes from `fork` to before `index` that read the fork.
@@ -149,6 +150,26 @@ def cause_of(
         Stores what was worked out, for the next merge.
     """
     nodes = _between(graph, fork, index)
+    # The turns of a repeat differ in nothing that a cause goes by.
+    key = tuple(
+        [(x.op, x.rules, tuple([i - fork for i in x.inputs]), x.index in bad) for x in nodes]
+    )
+    known = relatives.causes.get(key)
+    if known is None:
+        known = _worked_out(graph, index, fork, nodes, bad, relatives)
+        relatives.causes[key] = known
+    return known if known.earlier is None else known._replace(earlier=known.earlier + fork)
+
+
+def _worked_out(
+    graph: Graph,
+    index: int,
+    fork: int,
+    nodes: Sequence[Node],
+    bad: frozenset[int],
+    relatives: Relatives,
+) -> Cause:
+    """Return the cause, with the earlier merge counted from the fork."""
     fields = relatives.fields(fork, index)
     branches = [fields[x] for x in graph.nodes[index].inputs if x in fields]
     _, misfits = merged(branches)
@@ -167,13 +188,16 @@ def cause_of(
     varying = any(x is not None and x.least != x.greatest for x in spreads)
     earlier = next((x.index for x in nodes[:-1] if x.index in bad), None)
     if earlier is not None and not varying:
-        return Cause("earlier", earlier)
+        return Cause("earlier", earlier - fork)
     return Cause("alternating" if varying else "constant")
 
 
 def spread_of(one: AxisField, other: AxisField) -> Spread | None:
     """Return how far the centres of two fields of one jump are apart, over all units."""
     a, b = one.tracks[0], other.tracks[0]
+    distance = distance_of_plain(a, b)
+    if distance is not None:
+        return Spread(distance, distance, distance)
     units = np.arange(min(lcm(a.period, b.period), MAX_PHASES))
     first, second = a.bounds(units), b.bounds(units)
     both = (first[0] <= first[1]) & (second[0] <= second[1])

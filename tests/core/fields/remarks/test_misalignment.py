@@ -11,7 +11,14 @@ import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.fields.remarks.remark import Diagnostic, each_remark, remarks_on
-from rfstudio.core.network.architecture import Architecture, Branch, Layer, Parallel, Residual
+from rfstudio.core.network.architecture import (
+    Architecture,
+    Branch,
+    Layer,
+    Parallel,
+    Repeat,
+    Residual,
+)
 
 
 def _remarks(*items, size=(64, 64)) -> list[Diagnostic]:
@@ -189,3 +196,14 @@ def test_that_every_remedy_that_is_offered_to_random_networks_holds() -> None:
             assert repaired["sum"].alignment == ("aligned", "aligned"), seed
             assert replace(remark.remedy.architecture, layers=()) == replace(network, layers=())
     assert offered > 20
+
+
+def test_that_the_turns_of_a_repeat_share_one_cause_also_of_an_earlier_merge() -> None:
+    # An even pool on one branch: half a sample at each turn, by hand.
+    even = Layer(ops.MaxPool(kernel_size=2, stride=1, padding=((0, 1), (0, 1))))
+    body = Residual((even,))
+    network = Architecture(input_size=(40, 40), layers=(Repeat(6, (body,)),))
+    found = [x for x in analyze(network).diagnostics if x.code == "centre_offset"]
+    members = [y for x in found for y in (x, *x.members)]
+    assert {x.layer for x in members} == {f"{i}.add1" for i in range(6)}
+    assert all("0.5 pixels" in x.message or "1/2" in x.message for x in members if not x.members)
