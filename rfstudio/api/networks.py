@@ -17,7 +17,7 @@ from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand
 from rfstudio.core.network.inputs import with_first_input
 from rfstudio.core.shown import Shown
 from rfstudio.engine.process.torch_import import need_torch
-from rfstudio.importing.reference import is_exported_program, is_onnx, reference_of
+from rfstudio.importing.reference import is_exported_program, is_onnx, reference_of, without_a_name
 from rfstudio.importing.report import no_network
 
 if TYPE_CHECKING:
@@ -91,11 +91,19 @@ def load(
                 f"'{network}' is code: {code.what_would_run()}; "
                 "if you trust it, say so with --trust, or trust=True in Python"
             )
+        if input_size is None:  # said before torch is loaded and the code runs
+            raise RFStudioError(
+                f"say for which size of image {code.name} is: --input-size 224 224, or "
+                "input_size=(224, 224) in Python"
+            )
         need_torch()
         from rfstudio.engine.importing.code import module_from
         from rfstudio.engine.importing.load import load_given
 
         return load_given(module_from(code), input_size)
+    if str(network).endswith(".py") and _is_file(str(network)):
+        with Path(network).open(encoding="utf-8", errors="replace") as file:
+            raise RFStudioError(without_a_name(str(network), file.read(_READ)))
     if is_exported_program(network) and _is_file(str(network)):
         need_torch()
         from rfstudio.engine.importing.pt2 import load_pt2
@@ -142,6 +150,10 @@ class Presets(Mapping[str, str], Shown):
 
     def __repr__(self) -> str:
         return f"<{len(self)} networks: {', '.join(self)}>"
+
+
+_READ = 100_000
+"""Characters of a file of Python that are looked through for names."""
 
 
 def _is_file(name: str) -> bool:

@@ -60,6 +60,26 @@ def reference_of(text: str) -> Reference | None:
     return None if found is None else Reference(found["place"], found["name"])
 
 
+_DEFINED = re.compile(r"^(?:class|def) (\w+)", re.MULTILINE)
+_MOST_NAMES = 5
+
+
+def without_a_name(path: str, source: str) -> str:
+    """Return a sentence that says how to name the model that a file of Python makes.
+
+    Examples
+    --------
+    >>> without_a_name("net.py", "class Net(Module): ...")
+    "'net.py' is Python code; say what in it makes the model, as in net.py:Net"
+    """
+    names = _DEFINED.findall(source) or ["make"]
+    few = ", ".join(names[-_MOST_NAMES:])
+    others = f" (it has {'… ' if len(names) > _MOST_NAMES else ''}{few})" if len(names) > 1 else ""
+    return (
+        f"'{path}' is Python code; say what in it makes the model, as in {path}:{names[-1]}{others}"
+    )
+
+
 def is_exported_program(path: str | Path) -> bool:
     """Whether a path is that of an exported program, by its name."""
     return Path(path).suffix.lower() == PT2

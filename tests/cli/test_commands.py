@@ -60,7 +60,14 @@ def test_that_code_runs_only_where_it_is_trusted(run: Shell, code: Path) -> None
     assert [row["rf_size_y"] for row in csv.DictReader(io.StringIO(run.out))] == ["3", "3", "4"]
     assert run.err == ""
     assert run("analyze", name, "--trust") == 1
-    assert "input_size=(224, 224)" in run.err
+    assert "for which size of image small is: --input-size 224 224, or input_size=(224, 224)" in (
+        run.err
+    )
+    assert run("analyze", code, "--input-size", 8, 8) == 1
+    assert (
+        f"is Python code; say what in it makes the model, as in {code}:broken (it has small, "
+        in (run.err)
+    )
     assert run("analyze", f"{code}:broken", "--input-size", 8, 8, "--trust") == 1
     assert "broken cannot be made: ValueError: no luck" in run.err
     assert run("analyze", "torch.nn:Nothing", "--input-size", 8, 8, "--trust") == 1

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import rfstudio
+from rfstudio import presets
 from tools.icons import SIZES
 from tools.third_party import NOTICES, copy_texts, packages
 
@@ -45,6 +46,17 @@ def test_that_the_desktop_file_starts_the_program_with_a_file() -> None:
     assert 'setDesktopFileName("rfstudio")' in (ROOT / "rfstudio" / "gui.py").read_text()
     for key in ("Categories", "Keywords", "MimeType"):
         assert entry[key].endswith(";")
+
+
+@pytest.mark.skipif(not shutil.which("desktop-file-validate"), reason="no desktop-file-utils")
+def test_that_the_desktop_file_is_valid() -> None:
+    words = ["desktop-file-validate", str(LINUX / "rfstudio.desktop")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_that_shops_are_told_how_many_networks_there_are() -> None:
+    assert f"<li>{len(presets())} published networks," in METAINFO.read_text()
 
 
 def test_that_the_types_of_files_are_declared() -> None:

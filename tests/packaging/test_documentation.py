@@ -139,6 +139,8 @@ def _run(line: str) -> None:
             stdout=subprocess.DEVNULL,
             env=environment,
         )
+    elif words[:1] == ["torchrun"]:  # minutes; tests/engine runs two ranks with fewer samples
+        parse(words[words.index("rfstudio") + 1 :])
     elif words[:1] == ["rfstudio"]:
         if words[1] in SLOW_COMMANDS and len(words) > 2:
             parse(words[1:])
