@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rfstudio.api import (
         advise,
         analyze,
+        attention,
+        attentions,
         erf,
         erf_spread,
         erfs,
@@ -39,6 +41,8 @@ __all__ = [
     "__version__",
     "advise",
     "analyze",
+    "attention",
+    "attentions",
     "erf",
     "erf_spread",
     "erfs",

@@ -4,6 +4,7 @@ Nothing here imports Qt; torch is imported only by what measures or builds with 
 modules only at their first use.  Results as values are in `rfstudio.api.measured`.
 """
 
+from rfstudio.api.attending import attention, attentions
 from rfstudio.api.expected import expected_erf, expected_erf_of, path_counts
 from rfstudio.api.measuring import COMPUTED, erf, erfs, measure
 from rfstudio.api.modules import to_torch
@@ -19,6 +20,8 @@ __all__ = [
     "Network",
     "advise",
     "analyze",
+    "attention",
+    "attentions",
     "erf",
     "erf_spread",
     "erfs",

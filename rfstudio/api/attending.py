@@ -1,0 +1,188 @@
+"""Attention of given weights on given images: distances by head, and maps of one query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rfstudio.api.images import images_of, size_for
+from rfstudio.api.measuring import is_chosen, with_own_weights
+from rfstudio.api.networks import Network, analyze, load, whole
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.engine.process.torch_import import need_torch
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from rfstudio.core.metrics.attention import LayerAttention
+    from rfstudio.engine.process.running import Report
+    from rfstudio.engine.requests.request import ErfRequest
+
+
+def attention(
+    network: Network,
+    layer: str,
+    unit: tuple[int, ...] | None = None,
+    *,
+    images: torch.Tensor | NDArray[Any] | None = None,
+    samples: int | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> LayerAttention:
+    """Measure where a query of an attention layer looks, and how far all of its queries do.
+
+    Parameters
+    ----------
+    network
+        What `load` takes or returns.
+    layer
+        Path of an attention layer, or of a container that holds one.  With ``.extra`` after it,
+        the class token and registers are the queries: ``encoder.0.self_attention.extra``.
+    unit
+        Position of the query in the layer's map; None: the centre unit, or the first token.
+    images
+        (N, C, H, W), of torch or numpy, or a single one without N: used as they are, instead of
+        noise; the network is taken at their size.
+    samples
+        Number of images; None: all of them, or 8 of noise.
+    seed
+        Of noise and weights.
+    **options
+        weights ("random", "uniform", "model" or a file), init, device, dtype, input_size,
+        batch_norm, images_per_weights, as in `erf`.
+
+    Returns
+    -------
+    LayerAttention
+        `distance` of each head in pixels of the input, `mean_distance`; `maps` (heads, h, w) of the
+        query and their mean `map`; `token_weights` and `to_tokens` where there are tokens without a
+        position.
+
+    Raises
+    ------
+    RFStudioError
+        If layer, unit, an option, weights or images do not fit; the text says which.
+
+    Examples
+    --------
+    >>> found = attention("vit_b16", "encoder.0", samples=1)
+    >>> found.heads, found.maps.shape, abs(found.maps.sum(axis=(1, 2)) - 1).max() < 1e-5
+    (12, (12, 14, 14), True)
+    """
+    return attentions(network, [layer], unit, images=images, samples=samples, seed=seed, **options)[
+        0
+    ]
+
+
+def attentions(
+    network: Network,
+    layers: Sequence[str] | None = None,
+    unit: tuple[int, ...] | None = None,
+    *,
+    images: torch.Tensor | NDArray[Any] | None = None,
+    samples: int | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> list[LayerAttention]:
+    """Measure several attention layers in one pass over the images; see `attention`.
+
+    Parameters
+    ----------
+    network, unit, images, samples, seed, **options
+        As in `attention`.
+    layers
+        Paths; None: all attention layers, in order.
+
+    Raises
+    ------
+    RFStudioError
+        As `attention` does, and if there is no attention layer.
+    """
+    need_torch()
+    from rfstudio.engine.requests.request import ErfRequest, refuse_unknown
+
+    refuse_unknown(options)
+    for name in _WITHOUT_EFFECT & options.keys():
+        raise RFStudioError(f"'{name}' has no effect on attention; leave it out")
+    architecture = load(network, input_size=size_for(images, options.get("input_size")))
+    given = images_of(images, architecture)
+    if given is not None:
+        options["input_size"] = tuple(given.shape[2:])
+    for name in ("device", "weights", "init"):
+        if name in options:
+            options[name] = str(options[name])
+    options["dtype"] = str(options.get("dtype", "float32")).removeprefix("torch.")
+    request = ErfRequest(
+        architecture=architecture,
+        layer="",
+        unit=None if unit is None else whole(unit),
+        samples=samples,
+        seed=seed,
+        **options,
+    )
+    return attentions_of(request, layers, images=given, is_chosen=is_chosen(options))
+
+
+_WITHOUT_EFFECT = frozenset(
+    {"estimator", "channel", "activation", "method", "patch", "stride", "fill", "amplitude"}
+)
+
+
+def attentions_of(
+    request: ErfRequest,
+    layers: Sequence[str] | None = None,
+    *,
+    images: torch.Tensor | None = None,
+    is_chosen: bool = True,
+    report: Report | None = None,
+) -> list[LayerAttention]:
+    """Measure attention as a request says.
+
+    Parameters
+    ----------
+    request
+        Network, photos, weights and so on; its unit is the query.
+    layers
+        Paths; None: all attention layers.
+    images
+        (N, C, *size), instead of the request's photos.
+    is_chosen
+        Whether its weights were given; otherwise those of an imported model are taken.
+    report
+        Receives the fraction done.
+
+    Raises
+    ------
+    RFStudioError
+        As `attention` does.
+    """
+    need_torch()
+    from rfstudio.engine.measuring.attention import measure_attention
+    from rfstudio.engine.process.running import ignore
+
+    if not is_chosen:
+        # The module itself does not say what it attends to; the network rebuilt from it does.
+        with_own, _ = with_own_weights(request, is_chosen=False)
+        request = with_own
+    size = request.input_size if images is None else tuple(images.shape[2:])
+    analysis = analyze(request.architecture, input_size=size)
+    place = partial(_place, analysis)
+    return measure_attention(request, place, layers, images=images, report=report or ignore)
+
+
+def _place(
+    analysis: Analysis, index: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return the centre of unit 0 and the jump of a node, in pixels; None: it has none."""
+    layer = analysis[analysis.graph.nodes[index].name]
+    for geometry in (layer, layer.local):
+        if geometry is None or None in geometry.jump or None in geometry.center:
+            continue
+        centre, jump = ([float(x or 0) for x in y] for y in (geometry.center, geometry.jump))
+        return np.array(centre), np.array(jump)
+    return None
