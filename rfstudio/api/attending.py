@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rfstudio.api.images import images_of, size_for
-from rfstudio.api.measuring import is_chosen, with_own_weights
+from rfstudio.api.measuring import is_chosen as weights_are_chosen
 from rfstudio.api.networks import Network, analyze, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -71,8 +72,8 @@ def attention(
     Examples
     --------
     >>> found = attention("vit_b16", "encoder.0", samples=1)
-    >>> found.heads, found.maps.shape, abs(found.maps.sum(axis=(1, 2)) - 1).max() < 1e-5
-    (12, (12, 14, 14), True)
+    >>> found.heads, found.maps.shape, round(float(found.map.sum()), 3)
+    (12, (12, 14, 14), 1.0)
     """
     return attentions(network, [layer], unit, images=images, samples=samples, seed=seed, **options)[
         0
@@ -102,6 +103,12 @@ def attentions(
     ------
     RFStudioError
         As `attention` does, and if there is no attention layer.
+
+    Examples
+    --------
+    >>> found = attentions("vit_b16", ["encoder.0", "encoder.1"], samples=1)
+    >>> [x.layer for x in found]
+    ['encoder.0.self_attention.attention', 'encoder.1.self_attention.attention']
     """
     need_torch()
     from rfstudio.engine.requests.request import ErfRequest, refuse_unknown
@@ -125,7 +132,7 @@ def attentions(
         seed=seed,
         **options,
     )
-    return attentions_of(request, layers, images=given, is_chosen=is_chosen(options))
+    return attentions_of(request, layers, images=given, is_chosen=weights_are_chosen(options))
 
 
 _WITHOUT_EFFECT = frozenset(
@@ -164,11 +171,12 @@ def attentions_of(
     need_torch()
     from rfstudio.engine.measuring.attention import measure_attention
     from rfstudio.engine.process.running import ignore
+    from rfstudio.importing.imported import Imported
 
-    if not is_chosen:
+    network = request.architecture
+    if not is_chosen and isinstance(network, Imported) and network.has_weights:
         # The module itself does not say what it attends to; the network rebuilt from it does.
-        with_own, _ = with_own_weights(request, is_chosen=False)
-        request = with_own
+        request = replace(request, weights="model")
     size = request.input_size if images is None else tuple(images.shape[2:])
     analysis = analyze(request.architecture, input_size=size)
     place = partial(_place, analysis)

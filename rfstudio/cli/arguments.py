@@ -14,7 +14,7 @@ from pathlib import Path
 from rfstudio import __version__
 from rfstudio.cli import erf_arguments
 from rfstudio.cli.parser import CommandParser
-from rfstudio.cli.words import FIGURE_KINDS, FIGURES, FORMATS, MAPS, NETWORKS, SHELLS
+from rfstudio.cli.words import ATTENTION, FIGURE_KINDS, FIGURES, FORMATS, MAPS, NETWORKS, SHELLS
 
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
@@ -29,6 +29,7 @@ commands that need no display:
   rfstudio presets                     list the networks that come with the program
   rfstudio analyze NETWORK             receptive fields of all layers, as a table, JSON, CSV …
   rfstudio erf NETWORK --layer PATH    the effective receptive field of one unit
+  rfstudio attention NETWORK           how far attention heads look, where a query looks
   rfstudio tiles NETWORK               overlap and layout of tiles that equal the whole image
   rfstudio advise NETWORK              which layers see objects of a given size, and what to change
   rfstudio figure NETWORK --layer PATH --output FILE.svg|.pdf|.png      (--kind: nine of them)
@@ -388,6 +389,29 @@ def _add_erf(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_attention(parser: argparse.ArgumentParser) -> None:
+    _add_network(parser)
+    parser.add_argument(
+        "--layer",
+        dest="layers",
+        metavar="PATH",
+        nargs="+",
+        default=(),
+        help="attention layers, or containers of one each; default: all. PATH.extra has the class "
+        "token and registers as queries",
+    )
+    _add_unit(parser)
+    _add_input_size(parser)
+    erf_arguments.add_measuring_options(parser)
+    _add_output(parser, "the maps of the query as .npz, or distances and maps as .png, .svg, .pdf")
+    parser.add_argument(
+        "--format",
+        choices=(*FORMATS, *ATTENTION),
+        default="table",
+        help="of what is printed, default: table; or of the file, default: by its ending",
+    )
+
+
 def _add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
@@ -477,6 +501,10 @@ COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = 
     "erf": (
         "Compute or measure the effective receptive field of one unit.",
         _add_erf,
+    ),
+    "attention": (
+        "Measure how far the heads of attention layers look, and where one query looks.",
+        _add_attention,
     ),
     "tiles": (
         (

@@ -73,7 +73,7 @@ def add_measuring_options(parser: argparse._ActionsContainer) -> None:
         "--samples",
         type=int,
         metavar="N",
-        help="default: 32, or one an image; 8 for the gains of an expected field",
+        help="default: 32, or one an image; 8 for attention and for the gains of an expected field",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="0 or more; default: 0")
     parser.add_argument(

@@ -154,7 +154,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         layer=arguments.layer,
         unit=unit,
         estimator=arguments.estimator,
-        images=_photos(arguments),
+        images=photos_given(arguments),
         weights=arguments.weights or "random",
         init=arguments.init or DEFAULT,
         seed=arguments.seed,
@@ -174,7 +174,8 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         return api.measure(request, module=own, report=report)
 
 
-def _photos(arguments: argparse.Namespace) -> Sequence[NDArray[np.uint8]]:
+def photos_given(arguments: argparse.Namespace) -> Sequence[NDArray[np.uint8]]:
+    """Return the photos that a measurement is to be made on; none: noise."""
     from rfstudio.formats.images.photos import photos_of
 
     return () if arguments.images is None else photos_of(arguments.images)
@@ -203,7 +204,7 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
     if fine:
         raise UsageError("--batch-norm is for measured fields and modelled gains")
     need_torch()
-    images = _photos(arguments)
+    images = photos_given(arguments)
     samples = len(images) or DEFAULT_SAMPLES if arguments.samples is None else arguments.samples
     request = GainsRequest(
         architecture=analysis.architecture,

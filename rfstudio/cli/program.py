@@ -87,6 +87,10 @@ def _command(word: str | None) -> Callable[[argparse.Namespace], int]:
         from rfstudio.cli.measuring import erf
 
         return erf
+    if word == "attention":
+        from rfstudio.cli.attending import attention
+
+        return attention
     if word == "experiment":
         from rfstudio.cli.experimenting import experiment
 

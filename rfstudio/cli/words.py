@@ -22,6 +22,9 @@ FIGURE_KINDS = (
 MAPS = ("tiff", "png16", "npz", *FIGURES)
 """Of effective fields: numbers, and figures; png16 is a gray PNG of 16 bits."""
 
+ATTENTION = ("npz", *FIGURES)
+"""Of measured attention."""
+
 NETWORKS = ("yaml", "py")
 """Of networks."""
 

@@ -1,0 +1,77 @@
+"""The command that measures attention."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from rfstudio import api
+from rfstudio.api.attending import attentions_of
+from rfstudio.cli import terminal
+from rfstudio.cli.measuring import check_place, photos_given
+from rfstudio.cli.output import output_of
+from rfstudio.cli.progress import Progress
+from rfstudio.cli.resolving import load_network
+from rfstudio.cli.usage import UsageError
+from rfstudio.cli.words import ATTENTION
+from rfstudio.core.initialisations import DEFAULT
+from rfstudio.engine.process.torch_import import need_torch
+from rfstudio.engine.requests.request import ErfRequest
+from rfstudio.formats.tables.attention_tables import (
+    attention_npz,
+    attention_record,
+    attention_table,
+)
+from rfstudio.formats.tables.table_formats import TableWriter
+
+
+def attention(arguments: argparse.Namespace) -> int:
+    """Print attention distances by head or by layer, and write the maps of a query."""
+    output = output_of(arguments, ATTENTION, "attention")
+    if output is not None and output.path is not None:
+        check_place(output.path)
+    if arguments.unit is not None and not arguments.layers:
+        raise UsageError("--unit needs --layer PATH")
+    need_torch()
+    network = load_network(arguments)
+    request = ErfRequest(
+        architecture=network,
+        layer="",
+        unit=arguments.unit,
+        input_size=arguments.input_size,
+        images=photos_given(arguments),
+        weights=arguments.weights or "random",
+        init=arguments.init or DEFAULT,
+        seed=arguments.seed,
+        samples=arguments.samples,
+        dtype=arguments.dtype,
+        device=arguments.device,
+    )
+    is_chosen = arguments.weights is not None or arguments.init is not None
+    start = time.perf_counter()
+    with Progress() as report:
+        found = attentions_of(request, arguments.layers or None, is_chosen=is_chosen, report=report)
+    seconds = time.perf_counter() - start
+    name = api.analyze(network).architecture.name or "network"
+    record = attention_record(name, found, seconds)
+    title = name if len(found) > 1 else f"{name}, {found[0].layer}"
+    if output is not None and output.suffix == ".npz":
+        output.write(attention_npz(found, record))
+    elif output is not None:
+        from rfstudio.figures import render_sheet
+        from rfstudio.figures.attention import attention_sheet
+
+        weights = f"weights {found[0].options['weights']}, {found[0].options['samples']} images"
+        output.write(
+            render_sheet(attention_sheet(found, f"Attention: {title}", weights), output.suffix)
+        )
+    if output is None or output.path is not None:
+        writer = terminal.WRITERS.get(arguments.format, terminal.TABLES)
+        if isinstance(writer, TableWriter):
+            text = writer.table(attention_table(found, writer.digits, writer.missing), title)
+        else:
+            text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+        sys.stdout.write(text)
+    return 0
