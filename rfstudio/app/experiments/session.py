@@ -10,7 +10,8 @@ import platformdirs
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.experiments.work import ITEM, Cells, run_experiment
-from rfstudio.app.jobs import PATIENCE, Job, JobRunner
+from rfstudio.app.jobs import JobRunner
+from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.experiments.outcome import cells_table
@@ -26,7 +27,7 @@ def experiments_folder() -> Path:
     return platformdirs.user_state_path("rfstudio", appauthor=False) / "experiments"
 
 
-class ExperimentSession(QObject):
+class ExperimentSession(WorkSession):
     """Runs one experiment at a time.
 
     Parameters
@@ -50,21 +51,16 @@ class ExperimentSession(QObject):
 
     rows_changed = Signal()
     progressed = Signal(float)
-    state_changed = Signal(str)
-    failed = Signal(str)
 
     def __init__(
         self, runner: JobRunner, parent: QObject | None = None, *, folder: Path | None = None
     ) -> None:
-        super().__init__(parent)
-        self._runner = runner
+        super().__init__(runner, _KEY, parent)
         self.folder = experiments_folder() if folder is None else folder
         self._recipes: dict[str, Recipe] = {}
         self._recipe: Recipe | None = None
         self._quick = False
-        self._job: Job | None = None
         self._rows: Cells = ()
-        self._state = "idle"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,11 +72,6 @@ class ExperimentSession(QObject):
         if name not in self._recipes:
             (self._recipes[name],) = shipped.recipes_of(name)
         return self._recipes[name]
-
-    @property
-    def state(self) -> str:
-        """The state: "idle", "running", "stopped" or "done"."""
-        return self._state
 
     @property
     def recipe(self) -> Recipe | None:
@@ -129,19 +120,13 @@ class ExperimentSession(QObject):
 
     def cancel(self) -> None:
         """Stop the experiment; its rows so far stay, on the disk too."""
-        if self._job is not None:
-            job, self._job = self._job, None
-            job.cancel(PATIENCE)
+        if self._stop() is not None:
             self._set_state("stopped")
 
     def _run(self, *, resume: bool) -> None:
         assert self._recipe is not None
         work = partial(run_experiment, self._recipe.name, self.folder, self._quick, resume)
-        job = self._runner.submit(_KEY, work)
-        job.progressed.connect(self._advance)
-        job.succeeded.connect(self._succeed)
-        job.failed.connect(self._fail)
-        self._job = job
+        self._submit(work)
         self.rows_changed.emit()
         self.progressed.emit(0.0)
         self._set_state("running")
@@ -153,18 +138,11 @@ class ExperimentSession(QObject):
         self.progressed.emit(fraction)
 
     def _succeed(self, rows: Cells) -> None:
-        self._job = None
         self._rows = rows
         self.rows_changed.emit()
         self._set_state("done")
 
     def _fail(self, error: Exception) -> None:
-        self._job = None
         self._set_state("stopped")
         is_expected = isinstance(error, RFStudioError)
         self.failed.emit(str(error) if is_expected else f"{type(error).__name__}: {error}")
-
-    def _set_state(self, state: str) -> None:
-        if state != self._state:
-            self._state = state
-            self.state_changed.emit(state)

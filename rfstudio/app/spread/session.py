@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.effective.erf_session import ErfSession
-from rfstudio.app.jobs import PATIENCE, Job, JobRunner
+from rfstudio.app.jobs import JobRunner
 from rfstudio.app.spread.work import spread_work
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.failures import failure_sentence
+from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.spread import FieldSpread, ImageField, slices
 from rfstudio.engine.requests.request import BY_FILLING, ErfRequest
@@ -25,12 +25,10 @@ from rfstudio.formats.images.shaping import shaped
 from rfstudio.formats.tables.analysis_tables import Table
 from rfstudio.formats.tables.spread_tables import spread_sentences, spread_table
 
-State: TypeAlias = Literal["idle", "running", "done"]
-
 _KEY = "spread"
 
 
-class SpreadSession(QObject):
+class SpreadSession(WorkSession):
     """Measures the chosen unit on each image of a folder, with the same weights on all of them.
 
     Parameters
@@ -56,10 +54,8 @@ class SpreadSession(QObject):
         Why it has ended, in words.
     """
 
-    state_changed = Signal(str)
     rows_changed = Signal()
     progressed = Signal(float)
-    failed = Signal(str)
 
     def __init__(
         self,
@@ -70,25 +66,17 @@ class SpreadSession(QObject):
         boxes: ObjectBoxes,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._runner = runner
+        super().__init__(runner, _KEY, parent)
         self._erf_session = erf_session
         self._analysis = analysis
         self._selection = selection
         self._boxes = boxes
-        self._job: Job | None = None
-        self._state: State = "idle"
         self._fields: tuple[ImageField, ...] = ()
         self.title = ""
         self.spread: FieldSpread | None = None
         self.images: Path | None = None
         self.masks: Path | None = None
         self.uses_box = False
-
-    @property
-    def state(self) -> State:
-        """The state: "idle", "running" or "done"."""
-        return self._state
 
     @property
     def fields(self) -> tuple[ImageField, ...]:
@@ -145,20 +133,14 @@ class SpreadSession(QObject):
         unit = ", ".join(map(str, chosen.unit))
         self.title = f"{chosen.layer} ({unit}), {options.estimator}, weights {options.weights}"
         self._fields, self.spread = (), None
-        job = self._runner.submit(_KEY, work)
-        job.progressed.connect(self._advance)
-        job.succeeded.connect(self._succeed)
-        job.failed.connect(self._fail)
-        self._job = job
+        self._submit(work)
         self.rows_changed.emit()
         self.progressed.emit(0.0)
         self._set_state("running")
 
     def cancel(self) -> None:
         """Stop; the numbers so far stay."""
-        job, self._job = self._job, None
-        if job is not None:
-            job.cancel(PATIENCE)
+        if self._stop() is not None:
             self._set_state("idle")
 
     def whole_map(self, field: ImageField) -> NDArray[np.float32] | None:
@@ -207,17 +189,11 @@ class SpreadSession(QObject):
         self.progressed.emit(fraction)
 
     def _succeed(self, spread: FieldSpread) -> None:
-        self._job, self.spread = None, spread
+        self.spread = spread
         self.rows_changed.emit()
         self.progressed.emit(1.0)
         self._set_state("done")
 
     def _fail(self, error: Exception) -> None:
-        self._job = None
         self._set_state("idle")
         self.failed.emit(failure_sentence(error))
-
-    def _set_state(self, state: State) -> None:
-        if state != self._state:
-            self._state = state
-            self.state_changed.emit(state)

@@ -20,6 +20,7 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.app.training.options import TrainingOptions, plan_sentences
 from rfstudio.app.training.work import plan_work, training_work
 from rfstudio.app.wording.failures import failure_sentence
+from rfstudio.app.work_session import WorkSession
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.unit_frame import UnitFrame
@@ -65,7 +66,7 @@ class Curves:
     fwhm: tuple[tuple[float, float], ...] = ()
 
 
-class TrainingSession(QObject):
+class TrainingSession(WorkSession):
     """Plans trainings, runs one at a time, and holds its film.
 
     What is trained is the network as it is when the training starts: edits and undo later change
@@ -97,12 +98,10 @@ class TrainingSession(QObject):
         Why a training has ended, in words.
     """
 
-    state_changed = Signal(str)
     planned = Signal(str)
     plan_failed = Signal(str)
     advanced = Signal(float)
     film_changed = Signal()
-    failed = Signal(str)
 
     def __init__(
         self,
@@ -113,14 +112,11 @@ class TrainingSession(QObject):
         settings: Settings,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._runner = runner
+        super().__init__(runner, _KEY, parent)
         self._document = document
         self._analysis = analysis
         self._pins = pins
         self._settings = settings
-        self._state: State = "idle"
-        self._job: Job | None = None
         self._plan_job: Job | None = None
         self._request: TrainingRequest | None = None
         self._film: FilmReader | None = None
@@ -130,11 +126,6 @@ class TrainingSession(QObject):
         self.place = Path(place) if place else trainings_folder()
 
     # --- what there is --------------------------------------------------------------------------
-
-    @property
-    def state(self) -> State:
-        """The state: "idle", "running", "paused", "stopped" or "done"."""
-        return self._state
 
     @property
     def frames(self) -> tuple[FilmFrame, ...]:
@@ -325,18 +316,12 @@ class TrainingSession(QObject):
         assert self.folder is not None
         self._settings.set(_LAST, str(self.folder))
         work = partial(training_work, self._request, self.folder, resume)
-        job = self._runner.submit(_KEY, work)
-        job.progressed.connect(self._advance)
-        job.succeeded.connect(self._succeed)
-        job.failed.connect(self._fail)
-        self._job = job
+        self._submit(work)
         self.film_changed.emit()
         self._set_state("running")
 
     def _end(self, state: State) -> None:
-        job, self._job = self._job, None
-        if job is not None:
-            job.cancel(PATIENCE)
+        self._stop()
         if self._state in ("running", "paused"):
             self._set_state(state)
 
@@ -355,14 +340,13 @@ class TrainingSession(QObject):
             return False
 
     def _succeed(self, now: TrainingNow) -> None:
-        self._job, self._now = None, now
+        self._now = now
         self._poll()
         self.film_changed.emit()
         self.advanced.emit(1.0)
         self._set_state("done")
 
     def _fail(self, error: Exception) -> None:
-        self._job = None
         if self.folder is not None and (self.folder / FILM).is_file():
             self._poll()
             self.film_changed.emit()
@@ -381,8 +365,3 @@ class TrainingSession(QObject):
         while (self.place / f"{name} {number}").exists():
             number += 1
         return self.place / f"{name} {number}"
-
-    def _set_state(self, state: State) -> None:
-        if state != self._state:
-            self._state = state
-            self.state_changed.emit(state)
