@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,13 +30,14 @@ def experiment(arguments: argparse.Namespace) -> int:
         raise UsageError("--resume needs the --output folder of the earlier run")
     recipes = list(shipped.recipes_of(arguments.name))
     outcomes = []
+    is_first = os.environ.get("RANK", "0") == "0"  # under torchrun, every process has all rows
     for recipe in recipes:
         outcome = _run(recipe, arguments)
         outcomes.append(outcome)
-        if arguments.format == "table":
+        if arguments.format == "table" and is_first:
             sys.stdout.write(_text(outcome))
             sys.stdout.flush()
-    if arguments.format == "json":
+    if arguments.format == "json" and is_first:
         sys.stdout.write(summary_json(outcomes))
     return 0
 

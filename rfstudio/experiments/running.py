@@ -13,6 +13,7 @@ from rfstudio.engine.requests.request import check_seed
 from rfstudio.experiments.charts import chart_files
 from rfstudio.experiments.field_rows import field_row
 from rfstudio.experiments.outcome import Outcome
+from rfstudio.experiments.sharing import Share, on_first, shared, turns
 from rfstudio.experiments.training_rows import Trainings
 from rfstudio.formats.experiments.ledger import Ledger, Row
 from rfstudio.formats.experiments.recipe import FieldItem, Item, Recipe, TrainingItem
@@ -64,13 +65,24 @@ def run(
         If `token` was cancelled.
     """
     check_seed(seed)
-    token = token or CancelToken()
+    with shared() as share:
+        return _run(recipe, seed, output, quick, resume, report, token or CancelToken(), share)
+
+
+def _run(
+    recipe: Recipe,
+    seed: int,
+    output: Path | None,
+    quick: bool,
+    resume: bool,
+    report: RowReport | None,
+    token: CancelToken,
+    share: Share,
+) -> Outcome:
     items = [_quick(x) for x in recipe.items] if quick else list(recipe.items)
-    if output is not None:
-        make_folder(output)
     head = {"format": 1, "experiment": recipe.name, "recipe": recipe.digest, "seed": seed}
     path = None if output is None else output / f"{recipe.file_name}.jsonl"
-    ledger = Ledger(head | {"quick": quick}, path, resume=resume)
+    ledger = _ledger(head | {"quick": quick}, path, resume, share)
     trainings = Trainings(ledger, seed, output, recipe.file_name)
     costs = [_cost(x) for x in items]
     for row in ledger.rows:
@@ -78,20 +90,49 @@ def run(
     for number, item in enumerate(items):
         if isinstance(item, TrainingItem):
             trainings.note(number, item)
-        if number in ledger.complete:
-            continue
-        done, cost, total = sum(costs[:number]), costs[number], sum(costs)
-
-        part = partial(_tell_part, token, report, done / total, cost / total)
-        token.check()
-        for row in _rows(number, item, trainings, seed, token, part):
-            ledger.add(row)
-            _tell(report, done / total, row)
-        ledger.finish(number)
-    outcome = Outcome(recipe, tuple(ledger.rows), seed, quick, is_complete=True)
-    if output is not None:
+    for turn in turns(items, ledger.complete, costs, share.total):
+        done, total = sum(costs[i] for i in ledger.complete), sum(costs)
+        own: list[Row] = []
+        mine = turn.items[share.number]
+        if mine is not None:
+            part = partial(_tell_part, token, report, done / total, costs[mine] / total)
+            token.check()
+            for row in _rows(mine, items[mine], trainings, seed, token, part):
+                own.append(row)
+                ledger.add(row)
+                _tell(report, done / total, row)
+        if not turn.is_joint:
+            for other, rows in enumerate(share.of_all(own)):
+                for row in rows if other != share.number else ():
+                    ledger.add(row)
+                    _tell(report, done / total, row)
+        for finished in sorted({x for x in turn.items if x is not None}):
+            ledger.finish(finished)
+    found = tuple(sorted(ledger.rows, key=lambda row: row.item))
+    outcome = Outcome(recipe, found, seed, quick, is_complete=True)
+    if output is not None and share.is_first:
         write_results(outcome, output)
     return outcome
+
+
+def _ledger(head: dict[str, object], path: Path | None, resume: bool, share: Share) -> Ledger:
+    """Return the ledger: with its file in the first process, in memory alone in the others."""
+    own: list[Ledger] = []
+
+    def open_file() -> tuple[list[Row], set[int]]:
+        if path is not None:
+            make_folder(path.parent)
+        own.append(Ledger(head, path, resume=resume))
+        return own[0].rows, own[0].complete
+
+    rows, complete = on_first(share, open_file)
+    if own:
+        return own[0]
+    if path is not None:
+        make_folder(path.parent)  # for weights; the machine may be another one
+    ledger = Ledger(head)
+    ledger.rows, ledger.complete = rows, complete
+    return ledger
 
 
 def _rows(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.distributed
@@ -18,7 +18,16 @@ PATIENCE = timedelta(seconds=60)
 """How long the processes wait for each other before the first measurement."""
 
 _USUAL_PATIENCE = timedelta(minutes=30)
-"""How long they wait afterwards: what torch has for its own exchanges."""
+"""How long they wait afterwards for the start of a measurement."""
+
+
+_LONG = timedelta(days=7)
+"""How long one waits in an exchange for another that is slower, or has more to do.
+
+The end of a process is noticed at once, by its connection.
+"""
+
+T = TypeVar("T")
 
 
 class Rank(NamedTuple):
@@ -92,6 +101,7 @@ def _meet(wanted: Rank) -> None:
             store=PrefixStore(f"rfstudio/{_Meeting.count}", _Meeting.store),
             rank=wanted.number,
             world_size=wanted.total,
+            timeout=_LONG,
         )
     except (RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
@@ -133,13 +143,34 @@ def add_up(mean: Mean, rank: Rank, device: torch.device) -> None:
     parts = []
     for values in mean.parts():
         sent = values.to(place)
-        try:
+        with _loss_in_words(rank, "measurement", "samples"):
             torch.distributed.all_reduce(sent)
-        except RuntimeError as error:
-            raise MeasurementError(
-                f"at least one of the {rank.total} processes that share this measurement has ended "
-                "before the others, so its samples are lost; what it printed says why"
-            ) from error
         parts.append(sent.to(values.device))
     # Only the last draw may be incomplete, and one process alone has it.
     mean.take(parts)
+
+
+def gathered(value: T, rank: Rank) -> list[T]:
+    """Return a value of each process, in their order; any that can be pickled.
+
+    Raises
+    ------
+    MeasurementError
+        As `add_up`.
+    """
+    found: list[Any] = [None] * rank.total
+    with _loss_in_words(rank, "experiment", "rows"):
+        torch.distributed.all_gather_object(found, value)
+    return found
+
+
+@contextmanager
+def _loss_in_words(rank: Rank, work: str, lost: str) -> Iterator[None]:
+    """Say in a sentence that an exchange has failed because a process has ended."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise MeasurementError(
+            f"at least one of the {rank.total} processes that share this {work} has ended "
+            f"before the others, so its {lost} are lost; what it printed says why"
+        ) from error
