@@ -6,7 +6,7 @@ modules only at their first use.  Results as values are in `rfstudio.api.measure
 
 from rfstudio.api.attending import attention, attentions
 from rfstudio.api.expected import expected_erf, expected_erf_of, path_counts
-from rfstudio.api.measuring import COMPUTED, erf, erfs, measure
+from rfstudio.api.measuring import COMPUTED, erf, erfs, measure, measure_resumed
 from rfstudio.api.modules import to_torch
 from rfstudio.api.networks import Network, analyze, load, presets
 from rfstudio.api.notebook import NotebookPresenter
@@ -29,6 +29,7 @@ __all__ = [
     "expected_erf_of",
     "load",
     "measure",
+    "measure_resumed",
     "path_counts",
     "path_shares",
     "presets",

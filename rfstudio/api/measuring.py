@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from rfstudio.api.expected import expected_erf, path_counts
@@ -311,6 +312,33 @@ def measure(
 
     result = engine.measure(request, module=module, images=images, report=report or ignore)
     return _with_frames([result], request, module, images)[0]
+
+
+def measure_resumed(
+    request: ErfRequest,
+    path: Path,
+    *,
+    module: torch.nn.Module | None = None,
+    report: Report | None = None,
+) -> MeasuredErf:
+    """Measure as `measure` does, in parts; a file has what is found so far, and is gone on from.
+
+    Parameters
+    ----------
+    request, module, report
+        As in `measure`.
+    path
+        The file.
+
+    Raises
+    ------
+    RFStudioError
+        As `rfstudio.api.resuming.measure_in_parts`.
+    """
+    from rfstudio.api.resuming import measure_in_parts
+
+    result = measure_in_parts(request, path, module=module, report=report)
+    return _with_frames([result], request, module, None)[0]
 
 
 def _with_frames(

@@ -57,6 +57,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_measuring_options(parser)
     parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="for many samples: what is found so far is written to FILE after every 2048 of them, "
+        "and if FILE is there, the measurement goes on from it",
+    )
+    parser.add_argument(
         "--gains",
         choices=("modelled", "measured"),
         help="for --estimator expected: how much of a gradient each layer passes on, modelled for "

@@ -59,6 +59,10 @@ def erf(arguments: argparse.Namespace) -> int:
     if arguments.estimator == "path-count" and _is_given(arguments):
         raise UsageError("--weights, --images and --samples have no effect on a path count")
     _check_fine_options(arguments)
+    if arguments.resume is not None:
+        if arguments.spread or arguments.estimator in api.COMPUTED:
+            raise UsageError("--resume is for a field that is measured, and not for --spread")
+        check_place(arguments.resume)
     check_options(arguments, output)
     size = None
     if arguments.recipe is not None:
@@ -171,6 +175,8 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         is_chosen = arguments.weights is not None or arguments.init is not None
         request, own = with_own_weights(request, is_chosen=is_chosen)
     with Progress() as report:
+        if arguments.resume is not None:
+            return api.measure_resumed(request, arguments.resume, module=own, report=report)
         return api.measure(request, module=own, report=report)
 
 

@@ -33,6 +33,7 @@ def measure(
     images: Tensor | None = None,
     earlier: ErfResult | None = None,
     networks: NetworkCache | None = None,
+    reads_first: bool = True,
 ) -> ErfResult:
     """Measure the effective receptive field of one unit.
 
@@ -54,6 +55,8 @@ def measure(
         that of all samples in one run, to rounding.
     networks
         A cache of networks and of evaluations, for more units of the same map.
+    reads_first
+        Read all photos before the first sample, so that a damaged one costs no work.
 
     Raises
     ------
@@ -73,7 +76,8 @@ def measure(
         if earlier is not None:
             run.resume(earlier, rank)
         with _undone_by_errors(run):
-            run.check_photos(token)
+            if reads_first:
+                run.check_photos(rank, token)
             for batch in run.batches(rank):
                 token.check()
                 run.add(batch, token, report)
@@ -114,7 +118,7 @@ def measure_units(
     with distributed.joined() as rank, _exact(), _lack_of_memory_in_words():
         run = Run(request, list(units), module, images)
         numbers = range(len(units))
-        run.check_photos(token)
+        run.check_photos(rank, token)
         for batch in run.batches(rank):
             token.check()
             run.add(batch, token, ignore)

@@ -167,7 +167,7 @@ def measure_gains(
     devices.check_memory(device, module.graph.nodes[0].channels, size, torch.float32)
     photos = request.images if images is None else images
     source = Images(module.graph.nodes[0].channels, size, request.seed, photos)
-    source.check(request.samples, token)
+    source.check(range(request.samples), token)
     module = module.eval().to(device)
     notes = _set_weights(module, request, source)
     for layer in module.layers():

@@ -215,9 +215,11 @@ class Run:
             self._networks.put(self._key, network)
         return network
 
-    def check_photos(self, token: CancelToken) -> None:
-        """Read all photos once; see `rfstudio.engine.measuring.sampling.Images.check`."""
-        self._images.check(self.wanted, token)
+    def check_photos(self, rank: distributed.Rank, token: CancelToken) -> None:
+        """Read this rank's photos once; see `rfstudio.engine.measuring.sampling.Images.check`."""
+        if len(self._images):
+            samples = [i for x in self.batches(rank) for i in x.indices]
+            self._images.check(samples, token)
 
     def _has_room(self, wanted: int) -> bool:
         if self._networks is None or self._network is None:

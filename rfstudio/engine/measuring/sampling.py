@@ -72,7 +72,7 @@ class Images:
         self._images = images
         self.holds_noise = False
         self._prepared: dict[int, Tensor] = {}
-        self._checked = 0
+        self._checked: set[int] = set()
 
     def __len__(self) -> int:
         """Return the number of different images; 0 for noise."""
@@ -91,8 +91,8 @@ class Images:
         """Free that memory."""
         self._prepared.clear()
 
-    def check(self, samples: int, token: CancelToken) -> None:
-        """Read all photos of some samples once, to find a damaged one before hours of work.
+    def check(self, samples: Sequence[int], token: CancelToken) -> None:
+        """Read the photos of some samples once, to find a damaged one before hours of work.
 
         Raises
         ------
@@ -101,13 +101,13 @@ class Images:
         Cancelled
             If `token` was cancelled.
         """
-        if isinstance(self._images, Tensor):
+        if isinstance(self._images, Tensor) or len(self._images) == 0:
             return
-        wanted = min(samples, len(self._images))
-        for index in range(self._checked, wanted):
+        for index in samples[: len(self._images)]:
             token.check()
-            self._one(index, Stream.NOISE)
-            self._checked = index + 1
+            if index % len(self._images) not in self._checked:
+                self._one(index, Stream.NOISE)
+                self._checked.add(index % len(self._images))
 
     def for_warming(self) -> Tensor:
         """Return a few images for the statistics of batch norm, different from the samples."""

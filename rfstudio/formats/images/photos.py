@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import overload
 
@@ -21,16 +22,15 @@ class Photos(Sequence[Photo]):
 
     A thousand photos of a camera would fill 36 GB; callers that need them again cache what they
     make of them, which is smaller.
-
-    Attributes
-    ----------
-    key
-        Equal only for the same files, unchanged.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = tuple(files)
-        self.key: Hashable = tuple(map(_state_of, self._files))
+
+    @cached_property
+    def key(self) -> Hashable:
+        """Equal only for the same files, unchanged; looked at when it is first needed."""
+        return tuple(map(_state_of, self._files))
 
     @property
     def files(self) -> tuple[Path, ...]:
