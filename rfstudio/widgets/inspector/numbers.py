@@ -182,7 +182,7 @@ class NumberBlock(QWidget):
     def _height(self, label: QLabel, text: str, width: int) -> int:
         """Return the height of a text; one that fits into a line is measured only once."""
         is_heading = label is self._title
-        is_line = self._advance(label, text) < width
+        is_line = "\n" not in text and self._advance(label, text) < width
         key = (is_heading, "", 0) if is_line else (is_heading, text, width)
         height = self._heights.get(key)
         if height is None:

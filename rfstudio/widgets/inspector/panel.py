@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.expected_fields import EXPECTED
+from rfstudio.app.effective.pins import Pin, Pins
 from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
+from rfstudio.app.wording.beside import PinnedFacts, facts_of_pin, with_pinned
 from rfstudio.app.wording.facts import (
     Fact,
     cost_facts,
@@ -63,6 +65,8 @@ class Inspector(QScrollArea):
         self._selection = selection
         self._erf_view = erf_view
         self._shown: Shown | None = None
+        self._pin: Pin | None = None
+        self._pinned = PinnedFacts()
         self.title = _title()
         self.subtitle = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.subtitle.setContentsMargins(12, 0, 12, 4)
@@ -108,7 +112,39 @@ class Inspector(QScrollArea):
         self._follow()
         self._show_effective()
 
+    def show_pins(self, pins: Pins) -> None:
+        """Show the numbers of the first pin below those of the chosen unit, and follow it."""
+
+        def follow() -> None:
+            first = next(iter(pins), None)
+            self._pin = first
+            self._pinned = PinnedFacts() if first is None else facts_of_pin(first)
+            self._shown = None
+            self._follow()
+            self._show_effective()
+
+        pins.changed.connect(follow)
+        follow()
+
+    def _beside(self, facts: Iterable[Fact], pinned: Mapping[str, str]) -> Iterable[Fact]:
+        """Return facts with those of the pin, unless it is the chosen unit itself."""
+        analysis, (layer, unit, _) = self._selection.shown
+        pin = self._pin
+        if pin is not None:
+            self._settling.start()
+        if pin is None or (pin.analysis, pin.layer, pin.unit) == (analysis, layer, unit):
+            return facts
+        return with_pinned(facts, self._pinned.letter, pinned)
+
+    def _settle(self) -> None:
+        """Give the contents the height that they need, which Qt may notice one change later."""
+        body = self.widget()
+        if body is not None and body.height() < body.heightForWidth(body.width()):
+            self.setWidgetResizable(True)
+
     def _connect(self) -> None:
+        self._settling = QTimer(self, singleShot=True, interval=0)
+        self._settling.timeout.connect(self._settle)
         self._session.analysis_changed.connect(self._follow)
         self._selection.selection_changed.connect(self._follow)
         self._erf_view.changed.connect(self._follow_field)
@@ -129,7 +165,8 @@ class Inspector(QScrollArea):
         self.title.setToolTip(chosen.layer)
         self.subtitle.setText(self._describe())
         units = shown.analysis.units
-        self.field.show_facts(in_units((*layer_facts(layer), *place_facts(layer)), units))
+        about = in_units((*layer_facts(layer), *place_facts(layer)), units)
+        self.field.show_facts(self._beside(about, self._pinned.layer))
         if before is None or not before.is_of(shown):  # another unit changes nothing in them
             title = f"{chosen.layer}, with its numbers"
             folds = (
@@ -143,11 +180,12 @@ class Inspector(QScrollArea):
             )
             for fold, heading, facts in folds:
                 fold.show_facts(heading, partial(_said, facts, units))
-        self.costs.show_facts(cost_facts(layer))
+        self.costs.show_facts(self._beside(cost_facts(layer), self._pinned.costs))
         self.unit.set_title("Unit (" + ", ".join(map(str, chosen.unit)) + ")")
         try:
             view = self._session.unit(chosen.layer, chosen.unit)
-            self.unit.show_facts(in_units(unit_facts(view), units))
+            numbers = in_units(unit_facts(view), units)
+            self.unit.show_facts(self._beside(numbers, self._pinned.unit))
         except RFStudioError:
             self.unit.show_facts(())  # an empty map has no units; the list of problems says why
 
@@ -187,7 +225,7 @@ class Inspector(QScrollArea):
         first, dot, rest = field.note.partition(". ")
         note = f"{first}. Hover here for more reasons." if rest else first + dot
         facts = in_units(erf_facts(field.metrics, shown.analysis.axes), shown.analysis.units)
-        self._fill_effective(title, facts, note, field.note)
+        self._fill_effective(title, self._beside(facts, self._pinned.effective), note, field.note)
 
     def _fill_effective(
         self, title: str, facts: Iterable[Fact], note: str, reasons: str = ""

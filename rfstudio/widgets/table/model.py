@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from typing import Any, NamedTuple
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
+from rfstudio.app.effective.pins import Pin
 from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.wording.beside import PinnedFields
 from rfstudio.app.wording.texts import (
     alignment_text,
     field_text,
@@ -31,7 +33,9 @@ _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 AnyIndex = QModelIndex | QPersistentModelIndex
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
+    """One column: its title, what it means, its texts, and the values by which it is sorted."""
+
     title: str
     meaning: str
     text: Callable[[LayerAnalysis], str]
@@ -50,61 +54,61 @@ def _local_size(layer: LayerAnalysis) -> float:
 
 
 COLUMNS = (
-    _Column("Layer", "Path of the layer.", lambda x: x.name, lambda x: x.index, False),
-    _Column("Op", "Its operation.", lambda x: x.op, lambda x: x.op, False),
-    _Column(
+    Column("Layer", "Path of the layer.", lambda x: x.name, lambda x: x.index, False),
+    Column("Op", "Its operation.", lambda x: x.op, lambda x: x.op, False),
+    Column(
         "Output",
         "Size of its map, in samples.",
         lambda x: sizes_text(x.output_size),
         lambda x: prod(x.output_size),
     ),
-    _Column("Channels", "Channels of its map.", lambda x: str(x.channels), lambda x: x.channels),
-    _Column(
+    Column("Channels", "Channels of its map.", lambda x: str(x.channels), lambda x: x.channels),
+    Column(
         "Field",
         "Size of what one unit sees, in pixels of the input.",
         field_text,
         lambda x: max(float("inf") if n is None else n for n in x.rf_size),
     ),
-    _Column(
+    Column(
         "Local",
         "Size of the local field: of the convolutions, where gates and norms over the map read "
         "one position.",
         local_text,
         _local_size,
     ),
-    _Column(
+    Column(
         "Jump",
         "Distance between what two neighbouring units see, in pixels.",
         lambda x: steps_text(x.jump),
         lambda x: _first(x.jump),
     ),
-    _Column(
+    Column(
         "Padding",
         "How far unit 0 reaches before pixel 0, in pixels.",
         lambda x: signed(steps_text(x.padding)),
         lambda x: _first(x.padding),
     ),
-    _Column(
+    Column(
         "Centre",
         "Centre of what unit 0 sees, in pixels.",
         lambda x: signed(steps_text(x.center)),
         lambda x: _first(x.center),
     ),
-    _Column(
+    Column(
         "Alignment",
         "Whether all paths from the input agree.",
         alignment_text,
         alignment_text,
         False,
     ),
-    _Column(
+    Column(
         "Parameters",
         "Number of learned parameters.",
         lambda x: f"{x.parameters:,}",
         lambda x: x.parameters,
     ),
-    _Column("MACs", "Multiply-adds for one image.", lambda x: f"{x.macs:,}", lambda x: x.macs),
-    _Column(
+    Column("MACs", "Multiply-adds for one image.", lambda x: f"{x.macs:,}", lambda x: x.macs),
+    Column(
         "Reads",
         "What it reads.",
         lambda x: ", ".join(x.inputs),
@@ -126,6 +130,9 @@ class LayerTable(QAbstractTableModel):
         self._later = later
         self._analysis = session.analysis
         self._names = self._all_names()
+        self._pins: tuple[Pin, ...] = ()
+        self._pinned: tuple[Pin, ...] = ()
+        self.columns: tuple[Column, ...] = COLUMNS
         # Texts of the rows that were shown since the last change.
         self._texts: dict[int, tuple[str, ...]] = {}
         self._column = 0
@@ -133,6 +140,39 @@ class LayerTable(QAbstractTableModel):
         self._nodes = list(range(1, len(self._names) + 1))
         self._rows = {node: row for row, node in enumerate(self._nodes)}
         session.analysis_changed.connect(self._follow_later)
+
+    def show_pins(self, pins: Iterable[Pin]) -> None:
+        """Add a column for each pin of another network, at the end."""
+        self._pins = tuple(pins)
+        self._follow_pins()
+
+    def _follow_pins(self) -> None:
+        own = self._analysis
+        pinned = tuple(x for x in self._pins if x.analysis is not own)
+        if pinned == self._pinned:
+            return
+        first, last = len(COLUMNS), len(self.columns) - 1
+        if self._column >= first:
+            self._column, self._descends = 0, False
+            self._arrange()
+        if last >= first:
+            self.beginRemoveColumns(QModelIndex(), first, last)
+            self._set_columns(())
+            self.endRemoveColumns()
+        if pinned:
+            self.beginInsertColumns(QModelIndex(), first, first + len(pinned) - 1)
+            self._set_columns(pinned)
+            self.endInsertColumns()
+
+    def _set_columns(self, pinned: tuple[Pin, ...]) -> None:
+        self._pinned = pinned
+        self.columns = (*COLUMNS, *self._pin_columns())
+        self._texts.clear()
+
+    def _pin_columns(self) -> Iterator[Column]:
+        for pin in self._pinned:
+            fields = PinnedFields(pin, self._names)
+            yield Column(f"Field {pin.letter}", fields.meaning, fields.text, fields.size)
 
     def layer(self, row: int) -> LayerAnalysis:
         """Return the layer of a row."""
@@ -164,9 +204,13 @@ class LayerTable(QAbstractTableModel):
         if self._column == 0:
             self._nodes = list(reversed(nodes) if self._descends else nodes)
         else:
-            value, at = COLUMNS[self._column].value, self._analysis.at
+            value, at = self.columns[self._column].value, self._analysis.at
             self._nodes = sorted(nodes, key=lambda x: value(at(x)), reverse=self._descends)
         self._rows = {node: row for row, node in enumerate(self._nodes)}
+
+    def is_number(self, column: int) -> bool:
+        """Whether a column holds numbers, which are aligned right."""
+        return self.columns[column].is_number
 
     def rowCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's form
         """Return the number of layers."""
@@ -174,7 +218,7 @@ class LayerTable(QAbstractTableModel):
 
     def columnCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: N802, B008
         """Return the number of columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
+        return 0 if parent.isValid() else len(self.columns)
 
     def headerData(  # noqa: N802
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -182,7 +226,7 @@ class LayerTable(QAbstractTableModel):
         """Return the title of a column, or what it means."""
         if orientation is not Qt.Orientation.Horizontal:
             return None
-        column = COLUMNS[section]
+        column = self.columns[section]
         match role:
             case Qt.ItemDataRole.DisplayRole:
                 return column.title
@@ -196,7 +240,7 @@ class LayerTable(QAbstractTableModel):
         """Return what a cell shows."""
         if role not in _ROLES:  # most calls of a view, so answered first
             return None
-        column = COLUMNS[index.column()]
+        column = self.columns[index.column()]
         if role == _ALIGNMENT:
             return _RIGHT if column.is_number else _LEFT
         return self.text_of(index)
@@ -211,7 +255,7 @@ class LayerTable(QAbstractTableModel):
         texts = self._texts.get(node)
         if texts is None:
             layer = self._analysis.at(node)
-            texts = self._texts[node] = tuple([column.text(layer) for column in COLUMNS])
+            texts = self._texts[node] = tuple([column.text(layer) for column in self.columns])
         return texts
 
     def _all_names(self) -> list[str]:
@@ -223,14 +267,16 @@ class LayerTable(QAbstractTableModel):
     def _follow(self) -> None:
         self._analysis = self._session.analysis
         self._texts.clear()
+        self._follow_pins()
         names = self._all_names()
         if names != self._names:
             self.beginResetModel()
             self._names = names
+            self.columns = (*COLUMNS, *self._pin_columns())
             self._put_in_order()
             self.endResetModel()
         elif names:
             if self._column > 0:
                 self._arrange()
-            last = self.index(len(names) - 1, len(COLUMNS) - 1)
+            last = self.index(len(names) - 1, len(self.columns) - 1)
             self.dataChanged.emit(self.index(0, 0), last)

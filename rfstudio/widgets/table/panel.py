@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QRect, Qt
 from PySide6.QtGui import (
     QAction,
@@ -15,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
+from rfstudio.app.effective.pins import Pins
 from rfstudio.app.files.exports import TABLE_KINDS, table_text
 from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
@@ -51,6 +54,9 @@ _SAMPLES_3D = {
     8: "−0.5×−0.5×−0.5",
 }
 """The same for numbers of three axes, by column; three ranges in a row are cut."""
+
+_BESIDE = next(i for i, x in enumerate(COLUMNS) if x.title == "Local")
+"""Where the columns of pins are: right after the field."""
 
 _MARGIN = 9
 """Pixels beside a text in its cell."""
@@ -89,7 +95,9 @@ class TablePanel(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setAlternatingRowColors(True)
         self.setShowGrid(False)
-        delegate = TextDelegate(self.layers.text_of, lambda x: COLUMNS[x].is_number, self, _MARGIN)
+        delegate = TextDelegate(
+            self.layers.text_of, lambda x: self.layers.columns[x].is_number, self, _MARGIN
+        )
         self.setItemDelegate(delegate)
         self.setTabKeyNavigation(False)
         self.setFrameShape(QTableView.Shape.NoFrame)
@@ -149,14 +157,15 @@ class TablePanel(QTableView):
         palette, role = self.palette(), QPalette.ColorRole
         top, height = self.rowViewportPosition(row), self.rowHeight(row)
         if is_chosen or row % 2:
-            left, right = columns[0][1], columns[-1][1] + columns[-1][2]
+            left = min(x for _, x, _ in columns)
+            right = max(x + width for _, x, width in columns)
             ground = role.Highlight if is_chosen else role.AlternateBase
             painter.fillRect(left, top, right - left, height, palette.color(ground))
         painter.setPen(palette.color(role.HighlightedText if is_chosen else role.Text))
         texts = self.layers.texts_of(row)
         for column, left, width in columns:
             rect = QRect(left + _MARGIN, top, width - 2 * _MARGIN, height)
-            right = COLUMNS[column].is_number
+            right = self.layers.columns[column].is_number
             self._letters.draw(painter, rect, texts[column], right=right, is_name=not right)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
@@ -178,11 +187,26 @@ class TablePanel(QTableView):
     def rows_text(self) -> str:
         """Return the chosen rows with their titles, cells separated by tabs."""
         rows = sorted(index.row() for index in self.selectionModel().selectedRows())
-        lines = ["\t".join(column.title for column in COLUMNS)]
+        columns = self.layers.columns
+        lines = ["\t".join(column.title for column in columns)]
         for row in rows:
-            cells = (self.layers.index(row, column).data() for column in range(len(COLUMNS)))
+            cells = (self.layers.index(row, column).data() for column in range(len(columns)))
             lines.append("\t".join(map(str, cells)))
         return "\n".join(lines) + "\n"
+
+    def show_pins(self, pins: Pins) -> None:
+        """Show the fields of pinned networks beside those of this one, and follow the pins."""
+        self.layers.columnsInserted.connect(self._place_pinned)
+        pins.changed.connect(partial(self.layers.show_pins, pins))
+        self.layers.show_pins(pins)
+
+    def _place_pinned(self) -> None:
+        """Put the columns of pins beside the field."""
+        header, metrics = self.horizontalHeader(), self.fontMetrics()
+        width = metrics.horizontalAdvance("188…204×188…204 ▲") + 2 * _MARGIN
+        for number, column in enumerate(range(len(COLUMNS), len(self.layers.columns))):
+            header.moveSection(header.visualIndex(column), _BESIDE + number)
+            self.setColumnWidth(column, width)
 
     def _copy_rows(self) -> None:
         QGuiApplication.clipboard().setText(self.rows_text())

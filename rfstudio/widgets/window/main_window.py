@@ -339,6 +339,8 @@ class MainWindow(QMainWindow):
         self.comparison.refused.connect(status.tell)
         self.canvas.show_pins(studio.pins)
         self.profile.show_pins(studio.pins)
+        self.inspector.show_pins(studio.pins)
+        self.table.show_pins(studio.pins)
         studio.pins.changed.connect(self._follow_pins)
         self.lesson.lesson_wanted.connect(self.begin_lesson)
         studio.analysis.analysis_changed.connect(self.lesson.follow)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app import slices
 from rfstudio.app.effective.expected_fields import EXPECTED
+from rfstudio.app.wording.beside import sign_of
+from rfstudio.core.network.architecture import Architecture
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.narrowing import present
+from tests.widgets.conftest import conv
 
 
 def test_that_a_pinned_unit_stays_on_the_canvas_and_beside_the_next_one(
@@ -78,3 +82,57 @@ def test_that_the_network_before_an_edit_is_pinned_with_one_key(
     assert "four units are pinned" in window.status.currentMessage().lower()
     panel.clear.click()
     assert not window.growth.networks
+
+
+def test_that_inspector_and_table_show_the_pinned_value_beside_the_present_one(
+    window: MainWindow,
+) -> None:
+    studio, table = window.studio, window.table
+    studio.selection.select_layer("stem", (16, 16))
+    window.actions_.pin.trigger()
+    assert "A" not in window.inspector.field.texts()["size"]  # the chosen unit itself
+    studio.selection.select_layer("head", (8, 8))
+    field = window.inspector.field.texts()
+    # The head sees 3 + 4 · 2 + 2 = 13 pixels.
+    assert field["size"] == "13×13 px\nA  3×3 px  ▼"
+    assert field["jump"] == "1 px\nA  1 px  ="
+    assert field["depth"] == "6\nA  1  ▼"
+    label = next(x for x in window.inspector.field.findChildren(QLabel) if "\n" in x.text())
+    assert label.height() >= 2 * label.fontMetrics().height()
+    titles = [x.title for x in table.layers.columns]
+    assert "Field A" not in titles  # it is the same network
+
+    studio.edits.set_parameter((0,), "kernel_size", 5)
+    assert table.layers.columns[-1].title == "Field A"
+    row = table.layers.row_of("head")
+    assert table.layers.texts_of(row)[-1] == "13×13 ▼"
+    assert table.layers.texts_of(row)[4] == "15×15"
+    header = table.horizontalHeader()
+    assert header.visualIndex(len(titles)) == header.visualIndex(4) + 1
+    table.sortByColumn(len(titles), Qt.SortOrder.DescendingOrder)
+    window.grab()
+    window.actions_.unpin.trigger()
+    assert [x.title for x in table.layers.columns] == titles
+    assert window.inspector.field.texts()["size"] == "15×15 px"
+
+
+def test_that_a_network_of_other_layers_is_compared_at_the_same_depth(window: MainWindow) -> None:
+    studio = window.studio
+    studio.selection.select_layer("head", (8, 8))
+    window.actions_.pin.trigger()
+    other = Architecture(name="other", input_size=(32, 32), layers=(conv("x", 5), conv("y", 5)))
+    studio.document.replace(other)
+    columns = window.table.layers.columns
+    assert "at the same depth" in columns[-1].meaning
+    # Depth 1 and 2 of the pinned one: the stem, 3; and the first of its first block, 5.
+    found = [window.table.layers.texts_of(row)[-1] for row in range(2)]
+    assert found == ["3×3 ▼", "5×5 ▼"]
+
+
+def test_that_signs_tell_larger_smaller_other_and_same() -> None:
+    assert sign_of("91×91 px", "267×91 px") == "▲"
+    assert sign_of("1,024", "512") == "▼"
+    assert sign_of("3×9", "9×3") == "≠"
+    assert sign_of("whole input", "196×196 px") == "≠"
+    assert sign_of("−1.5 px", "−1.5 px") == "="
+    assert sign_of("−1.5 px", "0 px") == "▲"
