@@ -38,7 +38,7 @@ DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 
 TITLE = "Growth of receptive fields"
 
-_DEPTH = "depth (convolutions and pools on the longest path)"
+_DEPTH = "depth (layers with weights on the longest path)"
 
 _MARKS = ("o", "s", "^", "D", "v", "P")
 
@@ -65,7 +65,8 @@ class Growth:
     name
         How the legend calls the network.
     depths
-        For each point the number of windows (convolutions, pools) on the longest path to it.
+        For each point the depth of its layer: the number of layers with weights on the longest
+        path to it, itself included; the same as in tables and in the window.
     sizes
         For each point the size of the (local) theoretical field, in pixels, of its larger side.
     input_size
@@ -147,19 +148,16 @@ def growth_of(
     axes = analysis.axes
     units = {x.unit for x in axes}
     unit = units.pop() if len(units) == 1 else ""
-    depths = [0] * len(nodes)
     largest: dict[int, int] = {}
     widest: dict[int, float] = {}
     layers: dict[int, str] = {}
     for node in nodes[1:]:
-        windowed = node.op is not None and node.op.slides
-        depths[node.index] = max(depths[x] for x in node.inputs) + windowed
         layer = analysis.at(node.index)
         local = layer.local
         found = layer.rf_size if local is None else local.rf_size
         sizes = [x for x in found if x is not None]
-        if len(sizes) == len(node.size):
-            depth = depths[node.index]
+        depth = layer.depth
+        if depth is not None and len(sizes) == len(node.size):
             if max(sizes) > largest.get(depth, 0):
                 largest[depth], layers[depth] = max(sizes), node.name
             if unit:

@@ -15,7 +15,7 @@ def _conv(kernel_size: int, stride: int = 1) -> Layer:
     return Layer(ops.Conv(kernel_size=kernel_size, stride=stride, padding=kernel_size // 2))
 
 
-def test_that_depth_counts_the_windows_on_the_longest_path() -> None:
+def test_that_depth_counts_the_layers_with_weights_on_the_longest_path() -> None:
     block = Residual((_conv(3), Layer(ops.Relu()), _conv(3)), (_conv(1),))
     network = Architecture(input_size=(32, 32), layers=(_conv(3, 2), block, _conv(5)))
     growth = growth_of("net", analyze(network))

@@ -37,6 +37,8 @@ _SYMBOLS = ("o", "s", "t", "d", "x", "+")
 _MANY = 400
 """Number of layers above which single points are not marked."""
 
+_PAPER = "Luo et al. 2016, plain stacks: slope 1, ERF 0.56"
+
 _JUMP = (1.0, 2.5)
 _LOCAL = (7.0, 2.0, 1.5, 2.0)
 _ERF = (6.0, 2.5)
@@ -172,7 +174,11 @@ class GrowthChart(QWidget):
         self.readout = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.readout.setMinimumWidth(80)
         self.log = QCheckBox("Log")
-        self.log.setToolTip("Logarithmic axis of pixels")
+        self.log.setToolTip(
+            "Both axes logarithmic, with the slopes of the power laws that fit the points whose "
+            "field is inside the input. A plain stack of convolutions has slope 1, and its "
+            "effective field 1/2; Luo et al. 2016 measured 0.56."
+        )
         self.log.setChecked(self._settings.flag("growth/log", False))
         self.erf = QCheckBox("ERF size")
         self.erf.setToolTip(
@@ -201,7 +207,8 @@ class GrowthChart(QWidget):
         column.addLayout(row)
         column.addWidget(self.plot, 1)
         item = self.plot.getPlotItem()
-        item.getAxis("left").setLogMode(self.log.isChecked())
+        for side in ("left", "bottom"):
+            item.getAxis(side).setLogMode(self.log.isChecked())
         self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
         self._legend.sigSampleClicked.connect(self._show)
         self._drawn = Curves(item.getViewBox())
@@ -298,7 +305,7 @@ class GrowthChart(QWidget):
         mark = _SYMBOLS[place % len(_SYMBOLS)] if growth.size.size <= _MANY else ""
         key = "" if place == 0 else growth.name
         pen = self.plot.line(colour, 1.8)
-        self._curve(key, "size", growth.name, growth.size, pen, mark)
+        self._curve(key, "size", self._label(growth, place), growth.size, pen, mark)
         if not np.isnan(growth.local).all():
             pen = self.plot.line(colour, 1.8, _LOCAL)
             self._curve(key, "local", "local field" if place == 0 else "", growth.local, pen)
@@ -316,6 +323,9 @@ class GrowthChart(QWidget):
         """Draw a curve over depth, and name it in the legend."""
         growth = self._others.get(key, self._growth)
         depth, largest = growth.over_depth(values)
+        if self.log.isChecked():
+            is_there = depth > 0  # what comes before the first layer with weights has no logarithm
+            depth, largest = np.log10(depth[is_there]), largest[is_there]
         self._curves[key, kind] = Curve(depth, self._up(largest), pen, mark)
         if (key, kind) not in self._keys:
             self._keys[key, kind] = pg.PlotDataItem([0.0], [0.0], antialias=True)
@@ -346,6 +356,16 @@ class GrowthChart(QWidget):
         lines, spot = self._marks()
         self._drawn.show_drawing(Drawing(curves, lines, spot), self.plot.quiet_colour)
 
+    def _label(self, growth: Growth, place: int) -> str:
+        """Return the name of a network, over logarithmic axes with its fitted slopes."""
+        law = growth.law(growth.seen) if self.log.isChecked() else None
+        if law is None:
+            return growth.name
+        sizes = self._sizes if place == 0 else self._sizes_of.get(growth.name, {})
+        erf = growth.law(growth.erf_curve(sizes)) if self.erf.isChecked() else None
+        text = f"{growth.name}: slope {law.exponent:.2f}"
+        return text if erf is None else f"{text}, ERF {erf.exponent:.2f}"
+
     def _marks(self) -> tuple[tuple[Line, ...], Spot | None]:
         """Return the lines of the input's size and of the chosen layer, and its point."""
         quiet, reach = self.plot.quiet_colour, self._growth.reach
@@ -361,6 +381,9 @@ class GrowthChart(QWidget):
         depth = float(self._growth.depth[index - 1])
         if np.isnan(depth):
             return tuple(lines), None
+        if self.log.isChecked() and depth <= 0:
+            return tuple(lines), None
+        depth = self._height(depth)
         lines.append(Line(depth, self.plot.line(quiet, 1.0)))
         size = float(self._growth.size[index - 1])
         near = float(self._growth.local[index - 1])
@@ -371,6 +394,7 @@ class GrowthChart(QWidget):
         return tuple(lines), Spot(QPointF(depth, self._height(height)), pen, QColor(SERIES[0]))
 
     def _height(self, pixels: float) -> float:
+        """Return a number as a position on either axis."""
         return float(np.log10(pixels)) if self.log.isChecked() else float(pixels)
 
     def _follow_selection(self, _selected: object) -> None:
@@ -386,8 +410,10 @@ class GrowthChart(QWidget):
 
     def _nearest(self, point: QPointF) -> int:
         """Return the index in the graph of the layer nearest to a point of the plot."""
-        size = 10 ** min(point.y(), 300.0) if self.log.isChecked() else point.y()
-        return self._growth.nearest(point.x(), size)
+        depth, size = point.x(), point.y()
+        if self.log.isChecked():
+            depth, size = 10 ** min(depth, 9.0), 10 ** min(size, 300.0)
+        return self._growth.nearest(depth, size)
 
     def _choose(self, point: QPointF) -> None:
         if self._growth.size.size:
@@ -410,14 +436,15 @@ class GrowthChart(QWidget):
         text = f"{depth} · {short_name(layer.name)}: size {size}, jump {jump}"
         if index in self._sizes and self.erf.isChecked():
             text += f", ERF {self._sizes[index]:.1f}"
-        self.readout.setText(text)
+        self.readout.setText(f"{text}   ·   {_PAPER}" if self.log.isChecked() else text)
         self.readout.setToolTip(layer.name)
 
     # --- switches -------------------------------------------------------------------------------
 
     def _switch_log(self, is_on: bool) -> None:
         self._settings.set("growth/log", is_on)
-        self.plot.getPlotItem().getAxis("left").setLogMode(is_on)
+        for side in ("left", "bottom"):
+            self.plot.getPlotItem().getAxis(side).setLogMode(is_on)
         self._draw()
         self.plot.show_all()
 

@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.metrics.power_law import PowerLaw, fit_power_law
+
+_LEAST_POINTS = 3
 
 Curve = NDArray[np.float64]
 
@@ -58,6 +61,23 @@ class Growth:
         is_known = ~np.isnan(values) & ~np.isnan(self.depth)
         np.fmax.at(largest, places[is_known], values[is_known])
         return depths, largest
+
+    @property
+    def seen(self) -> Curve:
+        """Sizes of the fields; the local ones where a gate sees the whole image."""
+        return np.where(np.isnan(self.size), self.local, self.size)
+
+    def law(self, values: Curve) -> PowerLaw | None:
+        """Return the power law of values over depth where the field is inside the input.
+
+        The same rule as in figures; None if there are fewer than three such depths.
+        """
+        depths, largest = self.over_depth(values)
+        _, seen = self.over_depth(self.seen)
+        is_used = (depths > 0) & (largest > 0) & (seen <= self.reach)
+        if np.count_nonzero(is_used) < _LEAST_POINTS:
+            return None
+        return fit_power_law(depths[is_used].tolist(), largest[is_used].tolist())
 
     def nearest(self, depth: float, size: float) -> int:
         """Return the index in the graph of the layer nearest to a point of the chart."""

@@ -11,8 +11,10 @@ from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.physical import Axis
+from rfstudio.figures.growth import growth_of as figure_growth_of
 from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.charts.growth_data import growth_of
+from tests.narrowing import present
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -218,3 +220,36 @@ def test_that_the_axis_of_sizes_says_what_a_sample_is(state, shown, settings, si
     made = state(Architecture(input_size=size, layers=(conv("a", 3),), input_axes=axes))
     chart = shown(GrowthChart(made.session, made.selection, settings=settings))
     assert chart.plot.getPlotItem().getAxis("left").labelText == text
+
+
+def test_that_the_chart_and_the_figure_mean_the_same_by_depth(state) -> None:
+    for name in ("alexnet", "resnet18", "efficientnet_b0"):
+        analysis = state(name).session.analysis
+        chart, figure = growth_of(name, analysis), figure_growth_of(name, analysis)
+        depths, sizes = chart.over_depth(chart.seen)
+        found = {int(d): int(n) for d, n in zip(depths, sizes, strict=True) if not np.isnan(n)}
+        drawn = dict(zip(figure.depths, figure.sizes, strict=True))
+        assert {d: found[d] for d in drawn} == drawn
+        law, figure_law = present(chart.law(chart.seen)), present(figure.law(figure.sizes))
+        assert law.exponent == pytest.approx(figure_law.exponent)
+
+
+def test_that_both_axes_are_logarithmic_with_slopes_beside_the_papers(
+    state, shown, settings
+) -> None:
+    # Convolutions of 3×3 alone: sizes 1 + 2n, whose slope tends to 1.
+    stack = tuple(
+        Layer(ops.Conv(kernel_size=3, padding=1, out_channels=2), f"c{i}") for i in range(30)
+    )
+    made = state(Architecture(input_size=(64, 64), layers=stack, name="stack"))
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings))
+    assert "slope" not in chart._legend.items[0][1].text
+    chart.log.click()
+    curve = chart._curves["", "size"]
+    assert curve.x[[0, 9]].tolist() == [0.0, 1.0]  # depths 1 and 10
+    assert curve.y[[0, 9]] == pytest.approx(np.log10([3, 21]))
+    slope = np.polyfit(np.log10(range(1, 31)), np.log10([1 + 2 * n for n in range(1, 31)]), 1)[0]
+    assert chart._legend.items[0][1].text == f"stack: slope {slope:.2f}"
+    assert "Luo et al. 2016, plain stacks: slope 1" in chart.readout.text()
+    chart._choose(QPointF(1.0, np.log10(21)))
+    assert made.selection.layer == "c9"
