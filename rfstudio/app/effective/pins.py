@@ -147,6 +147,19 @@ class Pins(QObject):
         pin = self._put(f"before: {text}", analysis, chosen.layer, unit, None)
         return self._completed_later(pin)
 
+    def add_unit(
+        self, title: str, analysis: Analysis, layer: str, unit: tuple[int, ...], source: str = ""
+    ) -> Pin:
+        """Pin a unit of any network, with its expected field.
+
+        Raises
+        ------
+        PinError
+            If there are four pins.
+        """
+        pin = self._put(title, analysis, layer, unit, None)
+        return self._completed_later(self._noted(pin, None, source))
+
     def add_field(
         self,
         title: str,

@@ -52,6 +52,8 @@ _ALSO = {
     "Keys": "keyboard shortcuts hotkeys",
     "Documentation": "glossary manual tutorial formulas help questions",
     "Open model": "onnx torch pt2 import",
+    "Save session as": "workspace project pins",
+    "Open session": "workspace project restore pins",
     "Undo": "history back",
     "Redo": "history forward",
     "Cancel": "stop measuring",

@@ -28,6 +28,7 @@ from rfstudio.app.files.figure_settings import (
 )
 from rfstudio.app.files.previews import Previews
 from rfstudio.app.files.writing import Writing
+from rfstudio.app.sessions import SUFFIX as SESSION_SUFFIX
 from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
 from rfstudio.app.wording.figure_snippets import figure_command, figure_python
@@ -71,12 +72,15 @@ class FileCommands(QObject):
         A line for the status bar.
     source_changed
         What the open network was imported from, in short; empty if it was not.
+    session_dropped
+        The path of a session file that was dropped on the window.
     """
 
     problems_found = Signal(object, object)
     network_opened = Signal()
     announced = Signal(str)
     source_changed = Signal(str)
+    session_dropped = Signal(object)
 
     def __init__(self, studio: Studio, questions: Questions, window: QWidget) -> None:
         super().__init__(window)
@@ -219,6 +223,37 @@ class FileCommands(QObject):
         """Show a network that has no file, and return whether it is shown."""
         return self._replace(lambda: (network, None))
 
+    @property
+    def preset(self) -> str:
+        """The preset that is open, as it is or edited; empty: it is none."""
+        return self._preset
+
+    def open_saved(
+        self, network: Architecture, path: Path | None, preset: str, is_modified: bool
+    ) -> bool:
+        """Show a network as a session had it, and return whether it is shown."""
+        if not self._replace(lambda: (network, path), is_modified=is_modified):
+            return False
+        self._preset = "" if path else preset
+        return True
+
+    def suggested(self, purpose: str, suffix: str) -> Path:
+        """Return a file named after the network in the folder used last for a purpose."""
+        stem = _file_name(self._studio.document.architecture.name)
+        return self._folder(purpose) / f"{stem}{suffix}"
+
+    def ask_where_to_save(self, title: str, suggestion: Path, kinds: str) -> Path | None:
+        """Ask for a file to write."""
+        return self.questions.path_to_save(self._window, title, suggestion, kinds)
+
+    def ask_what_to_open(self, title: str, purpose: str, kinds: str) -> Path | None:
+        """Ask for a file to read."""
+        return self.questions.path_to_open(self._window, title, self._folder(purpose), kinds)
+
+    def report(self, text: str, why: str) -> None:
+        """Show why something did not work."""
+        self.questions.report(self._window, text, why)
+
     def save(self) -> bool:
         """Write the network to its file; return whether it was written."""
         document = self._studio.document
@@ -261,7 +296,12 @@ class FileCommands(QObject):
             self.questions.report(self._window, f"“{path.name}” was not opened.", str(error))
         return None
 
-    def _replace(self, load: Callable[[], tuple[Architecture, Path | None]]) -> bool:
+    def _replace(
+        self,
+        load: Callable[[], tuple[Architecture, Path | None]],
+        *,
+        is_modified: bool = False,
+    ) -> bool:
         if not self.may_leave():
             return False
         try:
@@ -272,7 +312,7 @@ class FileCommands(QObject):
         self._preset = ""
         self._imported = None
         self.source_changed.emit("")
-        self._studio.document.replace(architecture, path)
+        self._studio.document.replace(architecture, path, is_modified=is_modified)
         self._studio.select_informative_layer()
         self.network_opened.emit()
         return True
@@ -319,9 +359,13 @@ class FileCommands(QObject):
             self.open_path(path)
         elif suffix in IMAGE_SUFFIXES:
             self.open_image_path(path)
+        elif suffix == SESSION_SUFFIX:
+            self.session_dropped.emit(path)
         else:
-            known = ", ".join((*NETWORK_SUFFIXES, *IMAGE_SUFFIXES))
-            self.announced.emit(f"“{path.name}” is neither a network nor an image ({known})")
+            known = ", ".join((*NETWORK_SUFFIXES, *IMAGE_SUFFIXES, SESSION_SUFFIX))
+            self.announced.emit(
+                f"“{path.name}” is neither a network nor an image nor a session ({known})"
+            )
 
     # --- exports --------------------------------------------------------------------------------
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, QProcess, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QMenuBar, QToolBar, QToolButton, QWidget
 
@@ -18,6 +19,7 @@ from rfstudio.widgets.parts.fields import take_over_typed
 from rfstudio.widgets.parts.theme import Scheme, icon
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.window.file_commands import FileCommands
+from rfstudio.widgets.window.session_commands import SessionCommands
 
 
 class WindowActions(QObject):
@@ -136,6 +138,14 @@ class WindowActions(QObject):
         self.copy_command = self._action("Copy as command", files.copy_command)
         self.copy_picture = self._action("Copy picture", None, "Ctrl+Shift+C", "copy")
         self.copy_panel = self._action("Copy picture of the panel below", None)
+        self.sessions = SessionCommands(self._studio, files)
+        self.open_session = self._action("Open session…", self.sessions.open)
+        self.open_session.setToolTip("Open a network with its chosen unit, its pins and its image")
+        self.save_session = self._action("Save session as…", self.sessions.save_as)
+        self.save_session.setToolTip(
+            "Save the network, the chosen unit, the pins and the path of the image in one file"
+        )
+        self.new_window = self._action("New window", open_another_window, "Ctrl+Shift+N")
         self.quit = self._action("Quit", self._window.close, "Ctrl+Q")
 
     def _make_edit_actions(self) -> None:
@@ -254,6 +264,9 @@ class WindowActions(QObject):
         file.addMenu(self.images)
         file.addSeparator()
         file.addActions([self.save, self.save_as])
+        file.addSeparator()
+        file.addActions([self.open_session, self.save_session, self.new_window])
+        file.addSeparator()
         file.addMenu(self.exports)
         file.addSeparator()
         file.addAction(self.quit)
@@ -345,6 +358,13 @@ class WindowActions(QObject):
     def _choose_scheme(self, scheme: Scheme) -> None:
         self._studio.settings.set("scheme", scheme)
         self._set_scheme(scheme)
+
+
+def open_another_window() -> bool:
+    """Open another window, in a process of its own: what ends one does not end the other."""
+    is_frozen = bool(getattr(sys, "frozen", False))
+    started = QProcess.startDetached(sys.executable, [] if is_frozen else ["-m", "rfstudio"])
+    return bool(started[0] if isinstance(started, tuple) else started)
 
 
 def _menu_button(text: str, name: str, menu: QMenu) -> QWidget:

@@ -1,0 +1,91 @@
+"""What a session file holds of the window, and how the window is brought back to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rfstudio.app.state.document import read_network
+from rfstudio.app.studio import Studio
+from rfstudio.core.errors import RFStudioError
+from rfstudio.formats.networks.session_file import (
+    SUFFIX,
+    SavedSession,
+    SavedUnit,
+    read_session,
+    write_session,
+)
+
+__all__ = ["SUFFIX", "is_as_saved", "read_session", "restore_choice", "save_session"]
+
+
+def save_session(path: Path, studio: Studio, preset: str) -> None:
+    """Write what is open, chosen and pinned to a file; an old file stays if that fails.
+
+    Raises
+    ------
+    RFStudioError
+        If it cannot be written.
+    """
+    write_session(path, session_of(studio, preset))
+
+
+def session_of(studio: Studio, preset: str) -> SavedSession:
+    """Return what is open, chosen and pinned.
+
+    Parameters
+    ----------
+    studio
+        The state of the window.
+    preset
+        The preset that is open; empty: it is none.
+    """
+    document, chosen = studio.document, studio.selection.value
+    picture = studio.images.picture
+    return SavedSession(
+        chosen=SavedUnit(document.architecture, chosen.layer, chosen.unit, source=preset),
+        path=None if document.path is None else document.path.absolute(),
+        is_modified=document.is_modified,
+        pins=tuple(
+            SavedUnit(x.analysis.architecture, x.layer, x.unit, x.title, x.source)
+            for x in studio.pins
+        ),
+        image=None if picture is None else picture.path.absolute(),
+        image_shape=studio.images.shape,
+    )
+
+
+def is_as_saved(session: SavedSession) -> bool:
+    """Whether the open network of a session is that of its file or preset, and not an edit."""
+    if session.path is None:
+        return not session.is_modified
+    try:
+        return read_network(session.path) == session.chosen.network
+    except RFStudioError:
+        return False
+
+
+def restore_choice(studio: Studio, session: SavedSession) -> list[str]:
+    """Bring back pins, the chosen unit and the image; return what could not be, in sentences.
+
+    The network of the session is open already.
+    """
+    lost = []
+    studio.pins.clear()
+    for pin in session.pins:
+        analysis = studio.analysis.analyze_beside(pin.network)
+        if pin.layer in analysis:
+            studio.pins.add_unit(pin.title, analysis, pin.layer, pin.unit, pin.source)
+        else:
+            lost.append(f"the pin “{pin.title}” has no layer '{pin.layer}'")
+    chosen = session.chosen
+    if chosen.layer in studio.analysis.analysis:
+        studio.selection.select_layer(chosen.layer)
+        studio.selection.select_unit(chosen.unit)
+    studio.set_image_shape(session.image_shape)  # type: ignore[arg-type] # the reader checked it
+    if session.image is None:
+        studio.images.clear()
+    elif Path(session.image).is_file():
+        studio.images.open_later(session.image)
+    else:
+        lost.append(f"the image “{session.image.name}” is not there any more")
+    return lost

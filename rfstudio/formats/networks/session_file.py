@@ -1,0 +1,177 @@
+"""Session files: a network with its chosen unit, its pins and its image, as plain data in JSON.
+
+Networks are written as the text of an architecture file, images by their paths.  Nothing in a file
+is ever run, and a file that is damaged, or of something else, ends in one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rfstudio.core.errors import RFStudioError, shown
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.files import atomic_write, read_bounded
+from rfstudio.formats.networks.yaml_reader import read_draft
+from rfstudio.formats.networks.yaml_writer import write_yaml
+
+SUFFIX = ".rfsession"
+
+VERSION = 1
+
+_KIND = "RF Studio session"
+_MOST_BYTES = 8 << 20
+_MOST_PINS = 4
+_MOST_AXES = 3
+
+
+class SessionFileError(RFStudioError):
+    """A file is not a session that this version can open; the text says why."""
+
+
+@dataclass(frozen=True)
+class SavedUnit:
+    """A unit of a network.
+
+    Attributes
+    ----------
+    network
+        The network.
+    layer, unit
+        The unit's layer and position.
+    title
+        What it is called.
+    source
+        The preset or file of the network; empty: it has none.
+    """
+
+    network: Architecture
+    layer: str
+    unit: tuple[int, ...]
+    title: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class SavedSession:
+    """All that a session file holds.
+
+    Attributes
+    ----------
+    chosen
+        The open network and the chosen unit; its source is a preset's name.
+    path
+        The file of the open network, if it has one.
+    is_modified
+        Whether it had changes that were not saved there.
+    pins
+        The pins, in the order of their letters.
+    image, image_shape
+        The image's file, and what is done with one of another shape: "crop", "pad", "stretch".
+    """
+
+    chosen: SavedUnit
+    path: Path | None = None
+    is_modified: bool = False
+    pins: tuple[SavedUnit, ...] = ()
+    image: Path | None = None
+    image_shape: str = "crop"
+
+
+def write_session(path: Path, session: SavedSession) -> None:
+    """Write a session to a file; an old file stays if that fails.
+
+    Raises
+    ------
+    RFStudioError
+        If it cannot be written.
+    """
+    facts = {
+        "kind": _KIND,
+        "version": VERSION,
+        "chosen": _facts(session.chosen),
+        "path": None if session.path is None else str(session.path),
+        "is_modified": session.is_modified,
+        "pins": [_facts(x) for x in session.pins],
+        "image": None if session.image is None else str(session.image),
+        "image_shape": session.image_shape,
+    }
+    atomic_write(path, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_session(path: Path) -> SavedSession:
+    """Return the session of a file.
+
+    Raises
+    ------
+    SessionFileError
+        If it is damaged, or something else.
+    RFStudioError
+        If it cannot be read at all.
+    """
+    data = read_bounded(path, _MOST_BYTES)
+    try:
+        facts = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise SessionFileError(_damaged("it is no JSON text; it may have been cut off")) from None
+    if not isinstance(facts, dict) or facts.get("kind") != _KIND:
+        raise SessionFileError("it is not a session of RF Studio")
+    if facts.get("version") != VERSION:
+        raise SessionFileError(
+            f"it was saved by another version ({shown(str(facts.get('version')), 20)}) of RF Studio"
+        )
+    pins = facts.get("pins", [])
+    if not isinstance(pins, list) or len(pins) > _MOST_PINS:
+        raise SessionFileError(_damaged("its pins are no list of at most four"))
+    shape = facts.get("image_shape")
+    return SavedSession(
+        chosen=_unit(facts.get("chosen"), "the open network"),
+        path=_path(facts.get("path"), "path"),
+        is_modified=facts.get("is_modified") is not False,
+        pins=tuple(_unit(x, f"pin {i}") for i, x in enumerate(pins, 1)),
+        image=_path(facts.get("image"), "image"),
+        image_shape=shape if shape in ("crop", "pad", "stretch") else "crop",
+    )
+
+
+def _facts(unit: SavedUnit) -> dict[str, object]:
+    return {
+        "network": write_yaml(unit.network),
+        "layer": unit.layer,
+        "unit": list(unit.unit),
+        "title": unit.title,
+        "source": unit.source,
+    }
+
+
+def _unit(facts: Any, what: str) -> SavedUnit:
+    if not isinstance(facts, dict):
+        raise SessionFileError(_damaged(f"{what} is missing"))
+    texts = [facts.get(x, "") for x in ("network", "layer", "title", "source")]
+    unit = facts.get("unit", [])
+    if not all(isinstance(x, str) for x in texts):
+        raise SessionFileError(_damaged(f"{what} has a text that is none"))
+    is_position = isinstance(unit, list) and len(unit) <= _MOST_AXES
+    if not is_position or not all(type(x) is int and 0 <= x < 2**31 for x in unit):
+        raise SessionFileError(_damaged(f"the unit of {what} is no position"))
+    network, layer, title, source = texts
+    try:
+        read = read_draft(network, what)
+    except RFStudioError as error:
+        first = str(error).partition("\n")[0]
+        raise SessionFileError(_damaged(shown(first, 300))) from None
+    return SavedUnit(read, layer, tuple(unit), title, source)
+
+
+def _path(value: Any, what: str) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise SessionFileError(_damaged(f"its {what} is no path"))
+    return Path(value)
+
+
+def _damaged(why: str) -> str:
+    return f"it is damaged: {why}"

@@ -1,0 +1,66 @@
+"""The commands for session files: everything that is open, in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+
+from rfstudio.app.sessions import (
+    SUFFIX,
+    is_as_saved,
+    read_session,
+    restore_choice,
+    save_session,
+)
+from rfstudio.app.studio import Studio
+from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.window.file_commands import FileCommands
+
+_SESSIONS = f"Sessions (*{SUFFIX});;All files (*)"
+
+
+class SessionCommands(QObject):
+    """Saves and opens sessions."""
+
+    def __init__(self, studio: Studio, files: FileCommands) -> None:
+        super().__init__(files)
+        self._studio = studio
+        self._files = files
+        files.session_dropped.connect(self.open_path)
+
+    def save_as(self) -> None:
+        """Ask for a file and write the session to it."""
+        files = self._files
+        suggestion = files.suggested("network", SUFFIX)
+        path = files.ask_where_to_save("Save session", suggestion, _SESSIONS)
+        if path is None:
+            return
+        path = path if path.suffix else path.with_suffix(SUFFIX)
+        try:
+            save_session(path, self._studio, files.preset)
+        except RFStudioError as error:
+            files.report(f"“{path.name}” was not saved.", str(error))
+            return
+        files.announced.emit(f"Saved the session {path.name}")
+
+    def open(self) -> None:
+        """Ask for a session file and open it."""
+        path = self._files.ask_what_to_open("Open session", "network", _SESSIONS)
+        if path is not None:
+            self.open_path(path)
+
+    def open_path(self, path: Path) -> None:
+        """Open a session file; a damaged one changes nothing, and a sentence says so."""
+        try:
+            session = read_session(path)
+        except RFStudioError as error:
+            self._files.report(f"“{path.name}” was not opened.", f"{error}.".replace("..", "."))
+            return
+        chosen = session.chosen
+        is_modified = not is_as_saved(session)
+        if not self._files.open_saved(chosen.network, session.path, chosen.source, is_modified):
+            return
+        lost = restore_choice(self._studio, session)
+        more = f"; but {', and '.join(lost)}" if lost else ""
+        self._files.announced.emit(f"Opened the session {path.name}{more}")

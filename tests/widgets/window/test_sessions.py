@@ -1,0 +1,127 @@
+"""Sessions as files: what was open comes back, and a damaged file ends in a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QProcess
+from PySide6.QtGui import QAction
+
+from rfstudio.app.state.image_source import sample_images
+from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
+from rfstudio.widgets.window.main_window import MainWindow
+from tests.narrowing import present
+from tests.widgets.conftest import SMALL, Answers
+
+
+def chosen_of(window: MainWindow) -> tuple[str, tuple[int, ...]]:
+    layer, unit, _ = window.studio.selection.value
+    return layer, unit
+
+
+def test_that_a_session_comes_back_with_edits_pins_unit_and_image(
+    open_window: Callable, answers: Answers, tmp_path: Path
+) -> None:
+    window = open_window()
+    studio = window.studio
+    studio.images.open(sample_images()[0])
+    studio.selection.select_layer("head", (9, 4))
+    window.actions_.pin.trigger()
+    studio.edits.set_parameter((0,), "kernel_size", 7)
+    studio.selection.select_layer("stage.1.a", (3, 5))
+    saved, architecture = chosen_of(window), studio.document.architecture
+    answers.path = tmp_path / "work"
+    window.actions_.save_session.trigger()
+    assert "Saved the session work.rfsession" in window.status.currentMessage()
+
+    again = open_window()
+    answers.path = tmp_path / "work.rfsession"
+    again.actions_.open_session.trigger()
+    assert again.studio.document.architecture == architecture
+    assert again.studio.document.is_modified  # the edit was saved in no file of a network
+    assert chosen_of(again) == saved
+    (pin,) = again.studio.pins
+    assert (pin.letter, pin.layer, pin.unit, pin.title) == ("A", "head", (9, 4), "small")
+    assert pin.analysis.architecture == SMALL
+    # 13 pixels before the edit: its field is worked out again.
+    assert present(pin.view).theoretical_region == ((3, 15), (-2, 10))
+    assert pin.field is not None
+    assert present(again.studio.images.picture).path == sample_images()[0]
+    assert "Opened the session work.rfsession" in again.status.currentMessage()
+
+
+def test_that_a_session_names_its_network_file_and_says_what_is_gone(
+    window: MainWindow, answers: Answers, tmp_path: Path
+) -> None:
+    network = tmp_path / "net.yaml"
+    answers.path = network
+    window.files.save_as()
+    session = SavedSession(
+        SavedUnit(SMALL, "no_such_layer", (1,)), path=network, image=tmp_path / "gone.png"
+    )
+    write_session(tmp_path / "s.rfsession", session)
+    window.files.open_dropped(tmp_path / "s.rfsession")
+    assert window.studio.document.path == network
+    assert not window.studio.document.is_modified
+    assert "“gone.png” is not there any more" in window.status.currentMessage()
+
+
+_GOOD = {"kind": "RF Studio session", "version": 1, "chosen": {"network": "", "layer": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "cut off"),
+        ("[" * 100_000, "cut off"),
+        ('{"kind": "else"}', "not a session"),
+        ('{"kind": "RF Studio session", "version": 99}', "another version (99)"),
+        ('{"kind": "RF Studio session", "version": 1}', "the open network is missing"),
+        (json.dumps({**_GOOD, "chosen": {"network": "&a [*a]"}}), "damaged"),
+        (json.dumps({**_GOOD, "pins": [1] * 9}), "at most four"),
+        (json.dumps({**_GOOD, "chosen": {"network": "", "unit": ["x"]}}), "no position"),
+        (json.dumps({**_GOOD, "chosen": {"network": "!!python/object:os.system {}"}}), "damaged"),
+    ],
+    ids=["cut", "deep", "else", "later", "empty", "alias", "pins", "unit", "code"],
+)
+def test_that_a_damaged_session_ends_in_a_sentence_and_changes_nothing(
+    window: MainWindow, answers: Answers, tmp_path: Path, text: str, why: str
+) -> None:
+    before = window.studio.document.architecture
+    answers.path = tmp_path / "bad.rfsession"
+    answers.path.write_text(text)
+    window.actions_.open_session.trigger()
+    ((what, reason),) = answers.reports
+    assert what == "“bad.rfsession” was not opened."
+    assert why in reason
+    assert window.studio.document.architecture is before
+
+
+def test_that_unsaved_work_is_asked_about_before_a_session_replaces_it(
+    window: MainWindow, answers: Answers, tmp_path: Path
+) -> None:
+    write_session(tmp_path / "s.rfsession", SavedSession(SavedUnit(SMALL, "stem", (1, 1))))
+    window.studio.edits.set_parameter((0,), "kernel_size", 5)
+    edited = window.studio.document.architecture
+    answers.path, answers.save = tmp_path / "s.rfsession", "cancel"
+    window.actions_.open_session.trigger()
+    assert answers.asked
+    assert window.studio.document.architecture is edited
+
+
+def test_that_another_window_is_a_process_of_its_own(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+
+    def start(program: str, arguments: list[str]) -> bool:
+        started.append([Path(program).name, *arguments])
+        return True
+
+    monkeypatch.setattr(QProcess, "startDetached", start)
+    (action,) = [x for x in window.findChildren(QAction) if x.text() == "New window"]
+    action.trigger()
+    assert started[0][1:] == ["-m", "rfstudio"]
