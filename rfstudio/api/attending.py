@@ -169,18 +169,27 @@ def attentions_of(
         As `attention` does.
     """
     need_torch()
-    from rfstudio.engine.measuring.attention import measure_attention
+    from torch import nn
+
+    from rfstudio.engine.measuring.attention import attention_nodes, measure_attention
+    from rfstudio.engine.measuring.module_attention import measure_module_attention
     from rfstudio.engine.process.running import ignore
     from rfstudio.importing.imported import Imported
 
     network = request.architecture
-    if not is_chosen and isinstance(network, Imported) and network.has_weights:
-        # The module itself does not say what it attends to; the network rebuilt from it does.
-        request = replace(request, weights="model")
+    own = None
+    if isinstance(network, Imported) and network.has_weights:
+        request = request if is_chosen else replace(request, weights="model")
+        if request.weights == "model" and network.is_unedited:
+            own = network.module if isinstance(network.module, nn.Module) else None
     size = request.input_size if images is None else tuple(images.shape[2:])
     analysis = analyze(request.architecture, input_size=size)
     place = partial(_place, analysis)
-    return measure_attention(request, place, layers, images=images, report=report or ignore)
+    tell = report or ignore
+    # Attention that only the geometry is known of is measured on the model itself.
+    if own is not None and not attention_nodes(analysis.graph):
+        return measure_module_attention(own, request, place, layers, images=images, report=tell)
+    return measure_attention(request, place, layers, images=images, report=tell)
 
 
 def _place(

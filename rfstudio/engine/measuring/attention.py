@@ -291,7 +291,7 @@ class _Sums:
             some = slice(first, first + together)
             for start in range(0, count, at_once):
                 part = slice(start, start + at_once)
-                weights = _weights(
+                weights = softmax_of(
                     q[some, :, part], k[some], None if mask is None else mask[some, :, part]
                 )
                 asking = self._is_asking[some, part]
@@ -339,7 +339,7 @@ class _Sums:
         )
 
 
-def _weights(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
+def softmax_of(q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
     """Return the weights of attention, as `scaled_dot_product_attention` computes them."""
     logits: Tensor = q @ k.mT / q.shape[-1] ** 0.5
     if mask is not None:

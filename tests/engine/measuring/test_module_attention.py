@@ -1,0 +1,76 @@
+"""Attention of a user's own module, against the weights that its own layers return."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import rfstudio
+from rfstudio.core.errors import RFStudioError
+from tests.narrowing import instance, present
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(16)
+        self.attention = nn.MultiheadAttention(16, 4, batch_first=True)
+        self.mlp = nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(x)
+        y, _ = self.attention(y, y, y, need_weights=False)
+        result: Tensor = x + self.mlp(x + y)
+        return result
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 16, 8, 8)
+        self.token = nn.Parameter(torch.randn(1, 1, 16))
+        self.position = nn.Parameter(torch.randn(1, 13, 16))
+        self.blocks = nn.Sequential(Block(), Block())
+        self.head = nn.Linear(16, 5)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.patch(image).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.position
+        result: Tensor = self.head(self.blocks(x)[:, 0])
+        return result
+
+
+@pytest.mark.slow
+def test_that_a_module_is_measured_with_the_weights_of_its_own_softmax() -> None:
+    torch.manual_seed(0)
+    module = Small().eval()
+    image = torch.randn(1, 3, 24, 32)
+    judged: list[np.ndarray] = []
+
+    def judge(attention: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found = instance(nn.MultiheadAttention, attention)
+        query, key, value = inputs
+        _, weights = found.forward(query, key, value, average_attn_weights=False)
+        judged.append(present(weights)[0].detach().double().numpy())
+
+    attentions = [x for x in module.modules() if isinstance(x, nn.MultiheadAttention)]
+    handles = [x.register_forward_pre_hook(judge) for x in attentions]
+    module(image)
+    for handle in handles:
+        handle.remove()
+    network = rfstudio.load(module, input_size=(24, 32))
+    found = rfstudio.attentions(network, images=image)
+    assert [x.layer for x in found] == ["blocks.0.attention", "blocks.1.attention"]
+    places = np.indices((3, 4)).reshape(2, -1).T * 8.0
+    apart = np.hypot(*(places[:, None] - places).transpose(2, 0, 1))
+    for layer, weights in zip(found, judged, strict=True):
+        placed = weights[:, 1:, 1:]
+        far = (placed * apart).sum(2) / placed.sum(2)
+        assert layer.distance == pytest.approx(far.mean(1), rel=1e-4)
+        assert layer.to_tokens == pytest.approx(weights[:, 1:, 0].mean(1), rel=1e-4)
+        middle = 1 + 1 * 4 + 2  # after the token, row 1, column 2
+        assert layer.maps == pytest.approx(weights[:, middle, 1:].reshape(4, 3, 4), abs=1e-6)
+    asked = rfstudio.attention(network, "blocks.1.attention.extra", images=image)
+    assert asked.maps == pytest.approx(judged[1][:, 0, 1:].reshape(4, 3, 4), abs=1e-6)
+    with pytest.raises(RFStudioError, match="there are blocks.0.attention"):
+        rfstudio.attention(network, "patch", images=image)
