@@ -87,4 +87,4 @@ def _text(outcome: Outcome) -> str:
     text = tables.table(outcome.table(), outcome.recipe.title)
     if outcome.fits:
         text += "\n" + tables.table(outcome.fits_table())
-    return text + "\n"
+    return f"{text}{outcome.facts}\n{outcome.command}\n\n"

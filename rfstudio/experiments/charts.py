@@ -46,7 +46,11 @@ def sheet_of(outcome: Outcome) -> Sheet:
                 if line:
                     pictures.append((name, line))
     return Sheet(
-        title=recipe.title, plots=tuple(plots), pictures=tuple(pictures), note=outcome.command
+        title=recipe.title,
+        plots=tuple(plots),
+        pictures=tuple(pictures),
+        facts=outcome.facts,
+        note=outcome.command,
     )
 
 

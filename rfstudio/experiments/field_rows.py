@@ -49,7 +49,9 @@ def field_row(number: int, item: FieldItem, seed: int, report: Report = ignore) 
         "estimator": item.estimator,
         "exact": exact,
     }
-    if item.estimator not in COMPUTED:
+    if item.estimator in COMPUTED:  # for all weights of a distribution, so there is no seed
+        cells["weights"] = "all equal" if item.estimator == "path-count" else "random"
+    else:
         cells |= {"weights": item.weights, "samples": item.samples, "seed": seed}
     if item.estimator != "path-count" and item.weights == "random":
         cells["init"] = item.init

@@ -55,6 +55,11 @@ class Outcome:
         return f"rfstudio experiment {self.recipe.name} --seed {self.seed}{quick}"
 
     @property
+    def facts(self) -> str:
+        """How the numbers were found, in words: see `how_found`."""
+        return how_found([x.cells for x in self.rows])
+
+    @property
     def fits(self) -> list[Fit]:
         """The power law through each curve of the charts with logarithmic axes."""
         return [
@@ -87,6 +92,7 @@ class Outcome:
             "command": self.command,
             "seed": self.seed,
             "quick": self.quick,
+            "how": self.facts,
             "complete": self.is_complete,
             "versions": {"rfstudio": __version__},
             "rows": self.records(),
@@ -98,9 +104,10 @@ class Outcome:
         return _json(self.record())
 
     def csv_text(self) -> str:
-        """Return all columns of all rows as CSV."""
-        names = list(dict.fromkeys(name for x in self.rows for name in x.cells))
-        return table_csv(cells_table([x.cells for x in self.rows], names, ALL_DIGITS, ""))
+        """Return all columns of all rows as CSV, with the command that gives them."""
+        cells = [{**x.cells, "command": self.command} for x in self.rows]
+        names = list(dict.fromkeys(name for x in cells for name in x))
+        return table_csv(cells_table(cells, names, ALL_DIGITS, ""))
 
     def table(self) -> Table:
         """Return the columns that the recipe names, for people."""
@@ -121,6 +128,27 @@ class Outcome:
                     for x in chart.published
                 ]
         return Table(("power law", "of", "exponent"), tuple(rows), (False, False, True))
+
+
+def how_found(rows: Sequence[Mapping[str, Cell]]) -> str:
+    """Return estimator, weights, samples and seed of rows in words, by series if they differ."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        words = [str(row.get("estimator"))]
+        if (weights := row.get("weights")) is not None:
+            # Of a training, those at its start and those that it has found.
+            is_trained = weights in ("initial", "trained")
+            words.append("during training" if is_trained else f"{weights} weights")
+        if isinstance(samples := row.get("samples"), int):
+            words.append("1 sample" if samples == 1 else f"{samples} samples")
+        if (seed := row.get("seed")) is not None:
+            words.append(f"seed {seed}")
+        series = found.setdefault(", ".join(words), [])
+        if (name := str(row.get("series"))) not in series:
+            series.append(name)
+    if len(found) < 2:
+        return "".join(found)
+    return "; ".join(f"{' / '.join(series)}: {how}" for how, series in found.items())
 
 
 def summary_json(entries: Sequence[Outcome | Mapping[str, Cell]]) -> str:

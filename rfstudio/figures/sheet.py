@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +17,12 @@ from rfstudio.figures.wrapping import one_line
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# In millimetres: heights of parts, and the width of a letter of the title.
+# In millimetres: heights of parts, and the widths of a letter of the title and of a note.
 _PLOT = 58.0
 _PICTURE = 24.0
 _TITLE = 9.0
+_NOTE_LINE = 3.0
+_NOTE_LETTER = 1.35
 _LETTER = 1.75
 _PER_INCH = 25.4
 
@@ -102,13 +105,14 @@ class Sheet:
         The plots.
     pictures
         The name of each line, and its pictures.
-    note
-        A sentence below all.
+    facts, note
+        Sentences below all, each on lines of its own.
     """
 
     title: str
     plots: tuple[Plot, ...] = ()
     pictures: tuple[tuple[str, tuple[Picture, ...]], ...] = ()
+    facts: str = ""
     note: str = ""
 
 
@@ -130,8 +134,11 @@ def render_sheet(sheet: Sheet, suffix: str, style: FigureStyle | None = None) ->
         of_title = _LETTER * len(one_line(sheet.title))
         width = max(of_title, 1.25 * _PLOT * len(sheet.plots), _PICTURE * columns + 14)
         heights = ([_PLOT] if sheet.plots else []) + [_PICTURE + 4.0] * lines
+        letters = int(width / _NOTE_LETTER)
+        notes = [y for x in (sheet.facts, sheet.note) for y in wrap(one_line(x), letters)]
+        height = sum(heights) + 2 * _TITLE + _NOTE_LINE * max(len(notes) - 1, 0)
         figure = Figure(
-            figsize=(width / _PER_INCH, (sum(heights) + 2 * _TITLE) / _PER_INCH),
+            figsize=(width / _PER_INCH, height / _PER_INCH),
             layout="constrained",
         )
         figure.suptitle(one_line(sheet.title), fontsize=8.5, parse_math=False)
@@ -149,8 +156,8 @@ def render_sheet(sheet: Sheet, suffix: str, style: FigureStyle | None = None) ->
                 for axes, picture in zip(row, pictures, strict=False):
                     _draw_picture(axes, picture)
                 row[0].set_ylabel(one_line(name), parse_math=False)
-        if sheet.note:
-            figure.supxlabel(one_line(sheet.note), fontsize=6.5, parse_math=False)
+        if notes:
+            figure.supxlabel("\n".join(notes), fontsize=6.5, parse_math=False)
         return figure_bytes(figure, kind, style.dpi, sheet.title)
 
 

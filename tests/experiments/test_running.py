@@ -9,8 +9,9 @@ import pytest
 import rfstudio
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.engine.process.running import CancelToken
+from rfstudio.experiments.outcome import how_found
 from rfstudio.experiments.running import run
-from rfstudio.formats.experiments.ledger import LedgerError, Row
+from rfstudio.formats.experiments.ledger import Cell, LedgerError, Row
 from rfstudio.formats.experiments.recipe import Recipe
 from rfstudio.formats.experiments.recipe_reader import read_recipe
 from tests.experiments.own_recipe import CHARTS, TEXT
@@ -49,7 +50,13 @@ def test_that_results_are_written_as_json_csv_and_figures(tmp_path: Path) -> Non
     assert record["complete"]
     assert record["rows"] == outcome.records()
     with (folder / "own-part.csv").open() as file:
-        assert [float(x["sigma"]) for x in csv.DictReader(file)] == pytest.approx(SIGMAS)
+        rows = list(csv.DictReader(file))
+    assert [float(x["sigma"]) for x in rows] == pytest.approx(SIGMAS)
+    # Each number has beside it how it was found.
+    assert {(x["estimator"], x["weights"]) for x in rows} == {("expected", "random")}
+    assert {x["command"] for x in rows} == {record["command"]}
+    assert record["how"] == "expected, random weights"
+    assert record["how"] in (folder / "own-part.svg").read_text()
     assert "theory: 0.5" in (folder / "own-part.svg").read_text()
 
 
@@ -93,3 +100,17 @@ def test_that_a_seed_is_checked_before_anything_is_written(recipe: Recipe, tmp_p
 def test_that_the_python_interface_runs_one_part() -> None:
     with pytest.raises(RFStudioError, match="has several parts; run one of luo2016/fig1a"):
         rfstudio.experiment("luo2016")
+
+
+def test_that_words_say_how_the_numbers_of_each_series_were_found() -> None:
+    closed: dict[str, Cell] = {"estimator": "expected", "weights": "random"}
+    drawn: dict[str, Cell] = {"estimator": "abs", "weights": "random", "samples": 20, "seed": 3}
+    trained: dict[str, Cell] = {"estimator": "energy", "weights": "trained", "seed": 3}
+    rows = [{"series": "a", **closed}, {"series": "b", **drawn}, {"series": "c", **drawn}]
+    rows += [{"series": "d", **trained, "weights": x} for x in ("initial", "trained")]
+    assert how_found(rows) == (
+        "a: expected, random weights; b / c: abs, random weights, 20 samples, seed 3; "
+        "d: energy, during training, seed 3"
+    )
+    assert how_found(rows[:1]) == "expected, random weights"
+    assert how_found([]) == ""

@@ -14,7 +14,7 @@ from rfstudio.app.jobs import JobRunner
 from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.experiments.outcome import cells_table
+from rfstudio.experiments.outcome import cells_table, how_found
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.recipe import Recipe
 from rfstudio.formats.tables.analysis_tables import Table
@@ -98,6 +98,11 @@ class ExperimentSession(WorkSession):
         """Return the rows so far, in the columns that the recipe names."""
         columns: Sequence[str] = () if self._recipe is None else self._recipe.columns
         return cells_table(self._rows, [x for x in columns if any(x in y for y in self._rows)])
+
+    @property
+    def facts(self) -> str:
+        """Estimator, weights, samples and seed of the rows so far, in words."""
+        return how_found(self._rows)
 
     def network_of(self, row: int) -> Architecture | None:
         """Return the network of a row; None: there is no such row."""

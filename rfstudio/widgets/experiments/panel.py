@@ -158,12 +158,13 @@ class ExperimentsDialog(QDialog):
     def _show_state(self, state: str) -> None:
         recipe = self._session.recipe
         name = "" if recipe is None else recipe.name
+        facts = self._session.facts
         self.state.setText(
             {
                 "idle": "Nothing has been run. Measurements wait while an experiment runs.",
                 "running": f"{name} runs; measurements wait for its end.",
-                "stopped": f"{name} is stopped; its rows are in {self._session.folder}.",
-                "done": f"{name} is done; its results are in {self._session.folder}.",
+                "stopped": f"{name} is stopped; its rows are in {self._session.folder}. {facts}",
+                "done": f"{name} is done; its results are in {self._session.folder}. {facts}",
             }[state]
         )
         if state == "done":
