@@ -25,6 +25,7 @@ from rfstudio.widgets.parts.theme import apply_scheme
 from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text, versions_text
 from rfstudio.widgets.window.main_window import MainWindow
 from rfstudio.widgets.window.questions import Questions
+from rfstudio.widgets.window.tour import TOUR
 
 _CALLS = 200
 _WARM_AFTER = 400  # milliseconds after the first paint
@@ -67,6 +68,8 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
         from rfstudio.widgets.window import self_test
 
         QTimer.singleShot(_WARM_AFTER, window, partial(self_test.start, window, Path(folder)))
+    elif not window.studio.settings.flag(TOUR, False):
+        QTimer.singleShot(_WARM_AFTER, window, window.begin_tour)
     QTimer.singleShot(_WARM_AFTER, window, exempt_from_collection)
     return application.exec()
 

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
     QMainWindow,
+    QToolBar,
     QWidget,
 )
 
@@ -66,6 +67,7 @@ from rfstudio.widgets.window.keys_dialog import KeysDialog
 from rfstudio.widgets.window.measure_controls import MeasureControls
 from rfstudio.widgets.window.questions import Questions
 from rfstudio.widgets.window.status import Status
+from rfstudio.widgets.window.tour import TOUR, TOUR_TEXTS, Step, Tour
 from rfstudio.widgets.window.window_actions import WindowActions
 
 _LINES = 14
@@ -136,6 +138,7 @@ class MainWindow(QMainWindow):
         self._unshared: list[QDockWidget] = []
         self.advice: AdviseDialog | None = None
         self.measure_panel: ErfPanel | None = None
+        self.tour: Tour | None = None
         self.setWindowIcon(icon("rfstudio"))
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
@@ -369,6 +372,7 @@ class MainWindow(QMainWindow):
         self.actions_.advise.triggered.connect(self.show_advice)
         self.actions_.keys.triggered.connect(self._show_keys)
         self.actions_.documentation.triggered.connect(self._show_documentation)
+        self.actions_.tour.triggered.connect(self.begin_tour)
         self.actions_.about.triggered.connect(self._show_about)
         self.actions_.logs.triggered.connect(self._open_logs)
 
@@ -471,6 +475,25 @@ class MainWindow(QMainWindow):
     def _show_keys(self) -> None:
         switches = list(self.canvas.switches.actions_by_key.values())
         KeysDialog(self.menuBar(), switches, self).open()
+
+    def begin_tour(self) -> None:
+        """Lead through the window; at a start this happens once."""
+        self.studio.settings.set(TOUR, True)
+        if self.tour is not None:
+            return
+        self.tour = Tour(self, self._tour_steps(), self._uncover)
+        self.tour.ended.connect(self._forget_tour)
+
+    def _forget_tour(self) -> None:
+        self.tour = None
+        self.canvas.view.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _tour_steps(self) -> list[Step]:
+        bar = self.findChild(QToolBar)
+        measure = None if bar is None else bar.widgetForAction(self.actions_.measure)
+        parts = (self.stack, self.canvas, self.canvas.switches, self.inspector, self.tabs)
+        texts = zip((*parts, measure, self.menuBar()), TOUR_TEXTS, strict=True)
+        return [Step(part, *words) for part, words in texts if part is not None]
 
     def _show_documentation(self) -> None:
         known = self.findChild(HelpWindow)

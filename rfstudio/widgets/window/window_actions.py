@@ -82,6 +82,8 @@ class WindowActions(QObject):
         self.keys = self._action("Keys…", None, "F1")
         self.documentation = self._action("Documentation", None, "Shift+F1")
         self.lessons = [self._action(f"{i}. {x.title}", None) for i, x in enumerate(LESSONS, 1)]
+        self.tour = self._action("Tour", None)
+        self.tour.setToolTip("A minute through the parts of the window")
         self.logs = self._action("Open the folder of log files", None)
         self.about = self._action("About RF Studio", None)
         self._make_analysis_actions()
@@ -293,6 +295,7 @@ class WindowActions(QObject):
         self._add_schemes(view.addMenu("Appearance"))
         help_menu = bar.addMenu("&Help")
         help_menu.addActions([self.anything, self.documentation, self.palette, self.keys])
+        help_menu.addAction(self.tour)
         help_menu.addMenu("Lessons").addActions(self.lessons)
         help_menu.addSeparator()
         help_menu.addActions([self.logs, self.about])

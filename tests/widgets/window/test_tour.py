@@ -1,0 +1,57 @@
+"""The tour of the window, by mouse and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import QPoint, QRect, Qt
+from pytestqt.qtbot import QtBot
+
+from rfstudio.widgets.window.main_window import MainWindow
+from rfstudio.widgets.window.tour import TOUR
+from tests.narrowing import present
+
+
+def test_that_the_tour_goes_through_real_parts_and_ends(window: MainWindow, qtbot: QtBot) -> None:
+    window.actions_.tour.trigger()
+    tour = present(window.tour)
+    parts = []
+    while window.tour is not None:
+        step = tour.step
+        parts.append(step.part)
+        place = QRect(step.part.mapTo(window, QPoint(0, 0)), step.part.size())
+        assert step.part.isVisible()
+        assert tour._mark.geometry() == place.intersected(window.rect())
+        assert window.rect().contains(tour.geometry())
+        assert tour.text.height() >= tour.text.heightForWidth(tour.text.width())
+        qtbot.mouseClick(tour.next, Qt.MouseButton.LeftButton)
+    assert parts[:2] == [window.stack, window.canvas]
+    assert window.menuBar() in parts
+
+
+def test_that_escape_ends_it_and_it_is_not_shown_again(window: MainWindow, qtbot: QtBot) -> None:
+    assert not window.studio.settings.flag(TOUR, False)
+    window.begin_tour()
+    tour = present(window.tour)
+    qtbot.keyClick(tour, Qt.Key.Key_Right)
+    assert tour.step.title == "What one unit sees"
+    qtbot.keyClick(tour, Qt.Key.Key_Left)
+    assert tour.step.title == "The network"
+    qtbot.keyClick(tour, Qt.Key.Key_Escape)
+    assert window.tour is None
+    assert window.studio.settings.flag(TOUR, False)
+    window.actions_.tour.trigger()  # but when it is asked for
+    assert window.tour is not None
+    present(window.tour).end()
+
+
+@pytest.mark.slow
+def test_that_the_tour_fits_a_small_window(open_window: Callable, qtbot: QtBot) -> None:
+    window = open_window(size=(1024, 700))
+    window.begin_tour()
+    tour = present(window.tour)
+    while window.tour is not None:
+        assert tour.step.part.isVisible()
+        assert window.rect().contains(tour.geometry())
+        qtbot.keyClick(tour, Qt.Key.Key_Return)
