@@ -38,6 +38,12 @@ MAX_AGE = 900
 """Milliseconds from the first edit that is not yet in a copy to the next copy; with the time of
 writing, at most 2 s of work are lost."""
 
+MIN_AGE = 200
+"""The same where the last copy took long to write, such as on a machine that is busy."""
+
+MAX_LOST = 1800
+"""Milliseconds from that edit to the end of writing, which may take twice as long as the last."""
+
 _ORIGIN = "# from "
 """Begins the comment that names the file that was open, on the first line of a copy."""
 
@@ -149,6 +155,7 @@ class Recovery(QObject):
         if not self._document.is_modified:
             self.remove()
             return
+        started = time.monotonic()
         origin = self._document.path
         # The comment must be one line, so a name that would break it is left out.
         head = f"{_ORIGIN}{origin.absolute()}\n" if origin and str(origin).isprintable() else ""
@@ -160,6 +167,9 @@ class Recovery(QObject):
             self._file.chmod(0o600)
         except (RFStudioError, OSError, ValueError):
             logging.getLogger(__name__).warning("no copy of unsaved work", exc_info=True)
+        # An edit is lost until its copy is complete: where writing takes long, it begins earlier.
+        taken = int(1000 * (time.monotonic() - started))
+        self._timer.setInterval(min(max(MAX_LOST - 2 * taken, MIN_AGE), MAX_AGE))
 
     def remove(self) -> None:
         """Remove the copy: everything is saved or given up."""

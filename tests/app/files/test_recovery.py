@@ -197,3 +197,18 @@ def test_that_the_dialog_lists_opens_and_deletes(qtbot: QtBot, tmp_path: Path) -
     later.open()
     later.later_button.click()
     assert later.decision == type(later.decision)()
+
+
+def test_that_a_copy_that_took_long_makes_the_next_one_begin_earlier(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr("rfstudio.app.files.recovery.time.monotonic", lambda: 0.5 * next(clock))
+    document = Document(Architecture())
+    recovery = Recovery(document, tmp_path)
+    assert recovery._timer.interval() == 900
+    document.edit("first", NETWORK)
+    recovery.write()
+    # 1.8 s less twice the 0.5 s that it took
+    assert recovery._timer.interval() == 800
+    recovery.remove()
