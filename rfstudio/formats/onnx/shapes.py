@@ -19,6 +19,26 @@ _MAX_GIVEN = 4096
 """Values of the largest constant whose numbers a shape may depend on."""
 
 
+_SAME = frozenset(
+    (
+        *("Relu", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Sigmoid", "HardSigmoid", "Tanh"),
+        *("HardSwish", "Mish", "Softplus", "Softsign", "Identity", "Erf", "Exp", "Log", "Sqrt"),
+        *("Neg", "Abs", "Reciprocal", "Floor", "Ceil", "Round", "Softmax", "LogSoftmax", "Clip"),
+    )
+)
+"""Operations whose result has the shape and the type of their first input."""
+
+
+_BY_SHAPES = frozenset(
+    (
+        *("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"),
+        *("BatchNormalization", "InstanceNormalization", "LayerNormalization", "PRelu"),
+        *("Add", "Sub", "Mul", "Div", "Pow", "MatMul", "Gemm", "Concat", "Transpose"),
+    )
+)
+"""Operations whose results have shapes that no number of an input decides."""
+
+
 class Shapes:
     """Works out shapes.
 
@@ -36,6 +56,7 @@ class Shapes:
         self._folder = model.folder
         self._versions = dict(model.versions)
         self._sets = [self._helper.make_opsetid(k, v) for k, v in self._versions.items()]
+        self._known: dict[object, list[tuple[Shape, int] | None]] = {}
         self._stated = {str(x.name): x.type for x in (*model.graph.value_info, *model.graph.output)}
 
     def of(
@@ -47,6 +68,50 @@ class Shapes:
         attributes: Mapping[str, Any],
     ) -> list[tuple[Shape, int] | None] | None:
         """Return shape and type of elements of each result; None where a size stays open."""
+        plain = str(node.op_type) in _SAME and str(node.domain) in ("", "ai.onnx")
+        if plain and len(node.output) == 1 and inputs[0] in shapes:
+            return [shapes[inputs[0]]]
+        key = self._key(node, inputs, constants, shapes)
+        if key is not None and key in self._known:
+            return self._known[key]
+        sizes = self._inferred(node, inputs, constants, shapes)
+        if attributes.get("ceil_mode") and inputs[0] in shapes:
+            return [None if x is None else _pooled(x, shapes[inputs[0]], attributes) for x in sizes]
+        if key is not None and all(sizes):
+            self._known[key] = sizes
+        return sizes
+
+    def _key(
+        self,
+        node: Any,
+        inputs: Sequence[str],
+        constants: Mapping[str, Constant],
+        shapes: Mapping[str, tuple[Shape, int]],
+    ) -> object | None:
+        """Return all that the shapes of the results depend on; None: numbers, too."""
+        if str(node.op_type) not in _BY_SHAPES:
+            return None
+        given = [
+            (constants[x].shape, constants[x].kind) if x in constants else shapes.get(x)
+            for x in inputs
+        ]
+        options = sorted(x.SerializeToString() for x in node.attribute)
+        return (
+            str(node.op_type),
+            str(node.domain),
+            tuple(given),
+            tuple(map(bool, inputs)),
+            tuple(map(bool, node.output)),
+            tuple(options),
+        )
+
+    def _inferred(
+        self,
+        node: Any,
+        inputs: Sequence[str],
+        constants: Mapping[str, Constant],
+        shapes: Mapping[str, tuple[Shape, int]],
+    ) -> list[tuple[Shape, int] | None]:
         types: dict[str, Any] = {}
         numbers: dict[str, Any] = {}
         for local, name in zip(map(str, node.input), inputs, strict=True):
@@ -67,12 +132,9 @@ class Shapes:
             found = self._infer(schema, node, types, numbers, opset_imports=self._sets)
         except Exception:  # noqa: BLE001 - then the file's own word is taken, if it has one
             found = {}
-        sizes = [
+        return [
             _size_of(found.get(x)) or _size_of(self._stated.get(x)) for x in map(str, node.output)
         ]
-        if attributes.get("ceil_mode") and inputs[0] in shapes:
-            return [None if x is None else _pooled(x, shapes[inputs[0]], attributes) for x in sizes]
-        return sizes
 
 
 def _pooled(
