@@ -103,12 +103,19 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
             except _NO_FIT as e:
                 self.maps.forget(count)
                 view = self._unknown(record, e)
-            if view.shape != record.shape:
+            if view.shape != record.shape or self._has_lost_places(record, view):
                 self.maps.forget(count)
                 view = self._unknown(record, None)
             self.views[record.output] = view
 
     # --- small things that all rules use --------------------------------------------------------
+
+    def _has_lost_places(self, record: Record, view: View) -> bool:
+        """Whether a product of maps has none of the positions that one of its shape has."""
+        if record.kind not in ("matmul", "einsum") or self._has_places(view) or view.scores:
+            return False
+        sides = [self.views[x] for x in record.sources if x in self.views]
+        return any(x.shape == record.shape and self._has_places(x) for x in sides)
 
     def _follow_parts(self, record: Record) -> None:
         count = len(self.maps.nodes)
