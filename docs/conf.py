@@ -14,6 +14,7 @@ import shlex
 from pathlib import Path
 
 from rfstudio import __version__
+from rfstudio.api.lessons import LESSONS, Lesson
 from rfstudio.cli import main
 from rfstudio.cli.arguments import COMMANDS
 
@@ -45,11 +46,13 @@ def _made_pages() -> None:
     (SITE / "contributing.md").write_text(_from_root("CONTRIBUTING.md"), encoding="utf-8")
     (SITE / "changelog.md").write_text(_from_root("CHANGELOG.md"), encoding="utf-8")
     (SITE / "command-line.md").write_text(_command_line(), encoding="utf-8")
+    (SITE / "lessons.md").write_text(_lessons(), encoding="utf-8")
     FIGURES.mkdir(exist_ok=True)
     page = (SITE / "gallery.md").read_text(encoding="utf-8")
     os.environ["OMP_NUM_THREADS"] = "1"
     with contextlib.chdir(FIGURES), contextlib.redirect_stdout(io.StringIO()):
-        for command in re.findall(r"^rfstudio (.+)$", page, flags=re.MULTILINE):
+        commands = re.findall(r"^rfstudio (.+)$", page, flags=re.MULTILINE)
+        for command in [*commands, *map(_lesson_command, range(1, len(LESSONS) + 1))]:
             if main(shlex.split(command)) != 0:
                 raise RuntimeError(f"this command of the gallery failed: rfstudio {command}")
 
@@ -71,6 +74,32 @@ def _command_line() -> str:
         title = " ".join(["rfstudio", *words])
         parts.append(f"## {title}\n\n```text\n{shown.getvalue()}```\n")
     return "\n".join(parts)
+
+
+def _lessons() -> str:
+    """Return the lessons of the window, each with its picture and its network."""
+    parts = [
+        "# Lessons",
+        "",
+        "In the window, *Help › Lessons* opens each of these networks, and sees what is changed.",
+    ]
+    for number, lesson in enumerate(LESSONS, 1):
+        parts += ["", *_lesson(number, lesson)]
+    return "\n".join(parts) + "\n"
+
+
+def _lesson(number: int, lesson: Lesson) -> list[str]:
+    return [
+        f"## {number}. {lesson.title}",
+        *("", f"![{lesson.layer} at the beginning](gallery/lesson-{number}.svg)"),
+        *("", f"**See.** {lesson.look}", "", f"**Change.** {lesson.change}"),
+        *("", f"**Why.** {lesson.why}", "", f"Source: {lesson.source}"),
+        *("", "```yaml", lesson.network.rstrip(), "```"),
+    ]
+
+
+def _lesson_command(number: int) -> str:
+    return f"figure {number} --kind lesson --output lesson-{number}.svg"
 
 
 def _without_links_outside(text: str) -> str:

@@ -28,7 +28,7 @@ from tests.engine.real_models import torchvision_models
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-MADE = ("changelog", "command-line", "contributing")  # by docs/conf.py
+MADE = ("changelog", "command-line", "contributing", "lessons")  # by docs/conf.py
 PAGES = sorted(x for x in DOCS.rglob("*.md") if x.stem not in MADE)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^ *```(.*)$", re.MULTILINE)
