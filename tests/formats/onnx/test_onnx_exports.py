@@ -84,7 +84,7 @@ def test_that_an_export_computes_what_its_module_does_with_the_weights_of_the_fi
         torch.onnx.export(module, (image,), path, dynamo=False, opset_version=17)
     network = load_onnx(path)
     rebuilt = GraphModule(network).eval()
-    assert take_own_weights(rebuilt, network) == ((), (), (), ())
+    assert take_own_weights(rebuilt, network) == ((), (), (), (), ())
     assert torch.allclose(rebuilt(image).flatten(1), module(image), atol=1e-5)
     found = rfstudio.erf(str(path), "up", samples=2)
     assert found.notes == ("weights of the model, in the network that is rebuilt from it",)
