@@ -189,21 +189,21 @@ class _Composer:
             mark = Mark(start.line + 1, start.column + 1)
             if events > 2 * MAX_NODES:
                 raise self._problems.stop(mark, f"the file has more than {MAX_NODES:,} nodes")
-            match event:
-                case yaml.ScalarEvent():
-                    self._add_scalar(event, mark)
-                case yaml.DocumentStartEvent():
-                    documents += 1
-                    if documents > 1:
-                        raise self._problems.stop(mark, "the file holds a second document")
-                case yaml.AliasEvent():
-                    self._add_alias(event, mark)
-                case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
-                    self._start(event, mark)
-                case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                    self._end()
-                case yaml.StreamEndEvent():
-                    return
+            kind = type(event)  # the classes have no others below them, and this is a hot loop
+            if kind is yaml.ScalarEvent:
+                self._add_scalar(event, mark)
+            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                self._start(event, mark)
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                self._end()
+            elif kind is yaml.AliasEvent:
+                self._add_alias(event, mark)
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    raise self._problems.stop(mark, "the file holds a second document")
+            elif kind is yaml.StreamEndEvent:
+                return
 
     def _add_scalar(self, event: Any, mark: Mark) -> None:
         text = event.value

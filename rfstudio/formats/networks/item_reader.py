@@ -27,6 +27,7 @@ from rfstudio.core.network.graph import MAX_LAYERS
 from rfstudio.core.network.growth import Scale, factor_fault, growing_words
 from rfstudio.core.ops import OPS, Identity, Op, Parameter
 from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Mark, Node, Problems, Scalar
+from rfstudio.formats.networks.scalars import Value
 from rfstudio.formats.networks.values import described, name_fault, plain, quotes, value_fault
 from rfstudio.formats.networks.wording import (
     nearest,
@@ -90,6 +91,8 @@ class ItemReader:
         self._problems = problems
         self._axes = axes
         self._operations: dict[Op, Op] = {}
+        self._operations_by_text: dict[tuple[type[Op], str], Op] = {}
+        self._in_order: set[tuple[int, type, Value]] = set()
 
     def is_certain(self, wanted: str) -> bool:
         """Return whether a layer is missing for certain, and not because of another problem."""
@@ -189,6 +192,10 @@ class ItemReader:
     def _operation(self, op_type: type[Op], values: dict[str, Any], place: Place) -> Op:
         if place.is_stand_in:
             return _stand_in(op_type)
+        # Most layers of long files are written as one before them; the text tells 1 from 1.0.
+        key = op_type, repr(values)
+        if known := self._operations_by_text.get(key):
+            return known
         try:
             op = op_type(**values)
         except OpError as error:
@@ -198,11 +205,17 @@ class ItemReader:
             self._fail(place, mark, message)
             return _stand_in(op_type)
         # Equal ones are one object, since results for an operation are cached by identity.
-        return self._operations.setdefault(op, op)
+        op = self._operations_by_text[key] = self._operations.setdefault(op, op)
+        return op
 
     def _value(self, parameter: Parameter, node: Node, place: Place) -> Any:
         value = plain(node)
+        key = id(parameter), type(value), value if isinstance(node, Scalar) else None
+        if key in self._in_order:
+            return value
         message = value_fault(parameter, node, self._axes)
+        if not message and isinstance(node, Scalar):
+            self._in_order.add(key)
         if message:
             self._fail(place, node.mark, message)
         return value
