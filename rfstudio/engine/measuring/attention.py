@@ -193,7 +193,7 @@ class _Run:
         report: Callable[[float], None],
     ) -> list[LayerAttention]:
         """Return the attention of some nodes."""
-        self.images.check(self.samples, token)
+        self.images.check(range(self.samples), token)
         graph = self.module.graph
         sums = {i: _Sums(graph, i, self.request.unit, place, self._device) for i in nodes}
         plan = self.module.plan(graph.nodes[0].size, full=True)
