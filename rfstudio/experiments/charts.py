@@ -42,7 +42,9 @@ def sheet_of(outcome: Outcome) -> Sheet:
         if isinstance(chart, PictureChart):
             for name in [x for x in names if not chart.series or x in chart.series]:
                 rows = [x for x in outcome.rows if x.cells["series"] == name]
-                line = tuple(_picture(x, chart) for x in rows if x.map is not None)
+                maps = [x.map for x in rows if x.map is not None]
+                side = max(map(_side, maps), default=0) if chart.one_scale else 0
+                line = tuple(_picture(x, chart, side) for x in rows if x.map is not None)
                 if line:
                     pictures.append((name, line))
     return Sheet(
@@ -116,7 +118,7 @@ def _published(label: str, exponent: float, curves: list[Curve]) -> Curve:
     )
 
 
-def _picture(row: Row, chart: PictureChart) -> Picture:
+def _picture(row: Row, chart: PictureChart, side: int) -> Picture:
     assert row.map is not None
     value = row.cells.get(chart.label)
     sigma = row.cells.get("sigma")
@@ -126,16 +128,34 @@ def _picture(row: Row, chart: PictureChart) -> Picture:
     distance = row.cells.get("distance")
     if isinstance(distance, int | float):
         return Picture(title=", ".join(words), map=row.map, ring=float(distance))
-    return Picture(title=", ".join(words), map=_cut(row.map))
+    return Picture(title=", ".join(words), map=_cut(row.map, side))
 
 
-def _cut(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the square around all that can be seen of a map, with a margin of a pixel."""
-    seen = np.argwhere(values >= _SMALLEST * values.max(initial=0.0))
+def _side(values: NDArray[np.float32]) -> int:
+    """Return the side of the square around all that can be seen of a map."""
+    seen = _seen(values)
+    return int(np.ptp(seen, 0).max()) + 3 if len(seen) else 0
+
+
+def _seen(values: NDArray[np.float32]) -> NDArray[np.intp]:
+    return np.argwhere(values >= _SMALLEST * values.max(initial=0.0))
+
+
+def _cut(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Return the square around all that can be seen of a map, with a margin of a pixel.
+
+    It has at least that side; what is outside of the map is black.
+    """
+    seen = _seen(values)
     if values.ndim != 2 or not len(seen):
         return values
     low, high = seen.min(0), seen.max(0)
-    side = int((high - low).max()) + 3
+    side = max(_side(values), side)
+    lacking = [max(side - n, 0) for n in values.shape]
+    if any(lacking):
+        margins = [(n // 2, n - n // 2) for n in lacking]
+        values = np.pad(values, margins)
+        low, high = (x + np.array([a for a, _ in margins]) for x in (low, high))
     starts = [(int(a) + int(b) + 1 - side) // 2 for a, b in zip(low, high, strict=True)]
     # Moved back into the map where it would leave it.
     starts = [max(min(x, n - side), 0) for x, n in zip(starts, values.shape, strict=True)]

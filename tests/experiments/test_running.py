@@ -9,6 +9,7 @@ import pytest
 import rfstudio
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.engine.process.running import CancelToken
+from rfstudio.experiments.charts import sheet_of
 from rfstudio.experiments.outcome import how_found
 from rfstudio.experiments.running import run
 from rfstudio.formats.experiments.ledger import Cell, LedgerError, Row
@@ -114,3 +115,16 @@ def test_that_words_say_how_the_numbers_of_each_series_were_found() -> None:
     )
     assert how_found(rows[:1]) == "expected, random weights"
     assert how_found([]) == ""
+
+
+def test_that_pictures_of_one_scale_show_as_many_pixels(recipe: Recipe) -> None:
+    chart = "charts:\n  - {pictures: true, label: layers%s}\n"
+    sides: list[list[int]] = []
+    for words in ("", ", one_scale: true"):
+        found = run(read_recipe(TEXT + chart % words, "own/part"))
+        ((_, line),) = sheet_of(found).pictures
+        sides.append([len(x.map) for x in line])
+        # The centre stays the centre.
+        assert all(x.map[len(x.map) // 2, len(x.map) // 2] == 1 for x in line)
+    # A pixel of margin on each side of what each sees: 5, 7 and 9 pixels.
+    assert sides == [[7, 9, 11], [11, 11, 11]]

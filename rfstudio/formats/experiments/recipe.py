@@ -169,11 +169,15 @@ class PictureChart:
         The column whose value is written above each.
     series
         Those that are drawn; empty: all.
+    one_scale
+        Whether all pictures of a line show as many pixels as the one that needs most, so that
+        their fields can be compared; otherwise each shows what can be seen of its own.
     """
 
     title: str = ""
     label: str = ""
     series: tuple[str, ...] = ()
+    one_scale: bool = False
 
 
 Chart: TypeAlias = CurveChart | PictureChart

@@ -54,7 +54,10 @@ _TRAIN = (
     *("distance", "data", "layer", "steps", "batch", "rate", "film"),
     *("teacher", "compare", "temperature", "shortcut"),
 )
-_CHART = ("x", "y", "title", "log", "theory", "series", "published", "pictures", "label")
+_CHART = (
+    *("x", "y", "title", "log", "theory", "series", "published"),
+    *("pictures", "label", "one_scale"),
+)
 _PUBLISHED = ("label", "exponent")
 
 Kind = TypeVar("Kind", str, int, float, bool)
@@ -284,7 +287,10 @@ class _Reader:
             if "pictures" not in fields:
                 self._problems.add(node.mark, "a chart needs x and y, or pictures: true")
             label = self._word(fields.get("label"), "label")
-            return PictureChart(title=title, label=label, series=series)
+            one_scale = "one_scale" in fields and self._value(
+                fields["one_scale"], bool, "one_scale", default=False
+            )
+            return PictureChart(title=title, label=label, series=series, one_scale=one_scale)
         published = []
         for entry in self._list(fields.get("published"), "published"):
             parts = self._fields(entry, "published", _PUBLISHED, _PUBLISHED)
