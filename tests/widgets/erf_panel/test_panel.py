@@ -532,7 +532,7 @@ def test_that_a_real_measurement_comes_near_the_expected_field(
     qtbot.addWidget(panel)
     instance(QSpinBox, panel.form.editor("samples").input).setValue(256)
     instance(QSpinBox, panel.form.editor("images_per_weights").input).setValue(1)
-    with qtbot.waitSignal(session.erf_changed, timeout=60_000):
+    with qtbot.waitSignal(session.erf_changed, timeout=150_000):
         qtbot.mouseClick(panel.run.measure, Qt.MouseButton.LeftButton)
     chart = panel.chart
     assert chart.shows_rate
