@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QTextDocument, QTextTable
+from PySide6.QtGui import (
+    QDesktopServices,
+    QKeySequence,
+    QShortcut,
+    QTextCursor,
+    QTextDocument,
+    QTextTable,
+)
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -21,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.app.files.help_pages import START, HelpPage
+from rfstudio.app.wording.terms import GLOSSARY
 
 _PATH = Qt.ItemDataRole.UserRole
 
@@ -66,6 +74,19 @@ class HelpWindow(QDialog):
         for item in self._items():
             if item.data(0, _PATH) == path.resolve():
                 self.contents.setCurrentItem(item)
+
+    def open_term(self, term: str) -> None:
+        """Show an entry of the glossary, and mark it."""
+        glossary = next((x for x in self._pages if x.name == GLOSSARY), None)
+        if glossary is not None:
+            self.open_page(glossary)
+            self.page.moveCursor(QTextCursor.MoveOperation.Start)
+            # Its name also begins other words; its own paragraph begins with it.
+            cases = QTextDocument.FindFlag.FindCaseSensitively
+            while self.page.find(term, cases):
+                found = self.page.textCursor()
+                if found.selectionStart() == found.block().position():
+                    return
 
     # --- making ---------------------------------------------------------------------------------
 

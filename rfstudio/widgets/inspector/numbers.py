@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QEnterEvent, QPalette, QResizeEvent
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QEnterEvent, QMouseEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from rfstudio.app.wording.facts import Fact
+from rfstudio.app.wording.terms import TERMS
 
 _SIDE, _TOP, _BOTTOM = 12, 10, 2
 _LABELS = 86
@@ -43,12 +44,55 @@ class ValueLabel(QLabel):
             self.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
 
 
+class TermLabel(QLabel):
+    """The name of a number; a click on one that the glossary explains opens it there.
+
+    Signals
+    -------
+    wanted
+        The entry of the glossary.
+    """
+
+    wanted = Signal(str)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Open the glossary."""
+        super().mouseReleaseEvent(event)
+        term = TERMS.get(self.text())
+        if term and event.button() == Qt.MouseButton.LeftButton:
+            self.wanted.emit(term)
+
+    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
+        """Look like a link while the pointer is on it."""
+        super().enterEvent(event)
+        self._underline(self.text() in TERMS)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Look like any label again."""
+        super().leaveEvent(event)
+        self._underline(False)
+
+    def _underline(self, is_on: bool) -> None:
+        font = self.font()
+        if font.underline() != is_on:
+            font.setUnderline(is_on)
+            self.setFont(font)
+        self.setCursor(Qt.CursorShape.PointingHandCursor if is_on else Qt.CursorShape.ArrowCursor)
+
+
 class NumberBlock(QWidget):
     """Shows facts in two columns; texts can be selected and copied.
 
     It places its labels itself: with each new number, a layout would measure all texts of the
     inspector again, which takes longer than a frame.
+
+    Signals
+    -------
+    term_wanted
+        An entry of the glossary that the user wants to read.
     """
+
+    term_wanted = Signal(str)
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -140,7 +184,8 @@ class NumberBlock(QWidget):
     # --- placing --------------------------------------------------------------------------------
 
     def _add_row(self) -> None:
-        label, value = QLabel(self), ValueLabel(self)
+        label, value = TermLabel(self), ValueLabel(self)
+        label.wanted.connect(self.term_wanted)
         label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         label.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._rows.append((label, value))

@@ -373,6 +373,8 @@ class MainWindow(QMainWindow):
         self.actions_.keys.triggered.connect(self._show_keys)
         self.actions_.documentation.triggered.connect(self._show_documentation)
         self.actions_.tour.triggered.connect(self.begin_tour)
+        for block in (self.inspector.field, self.inspector.unit, self.inspector.effective):
+            block.term_wanted.connect(self.show_term)
         self.actions_.about.triggered.connect(self._show_about)
         self.actions_.logs.triggered.connect(self._open_logs)
 
@@ -495,12 +497,17 @@ class MainWindow(QMainWindow):
         texts = zip((*parts, measure, self.menuBar()), TOUR_TEXTS, strict=True)
         return [Step(part, *words) for part, words in texts if part is not None]
 
-    def _show_documentation(self) -> None:
+    def show_term(self, term: str) -> None:
+        """Open the documentation at an entry of the glossary."""
+        self._show_documentation().open_term(term)
+
+    def _show_documentation(self) -> HelpWindow:
         known = self.findChild(HelpWindow)
         shown = known or HelpWindow(help_pages(), self)
         shown.show()
         shown.raise_()
         shown.activateWindow()
+        return shown
 
     def _show_about(self) -> None:
         AboutDialog(self).open()

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from pytestqt.qtbot import QtBot
 
 from rfstudio import paths
 from rfstudio.app.files.help_pages import help_pages
+from rfstudio.app.wording.terms import GLOSSARY, TERMS
 from rfstudio.widgets.help.help_window import HelpWindow
+from rfstudio.widgets.inspector.numbers import TermLabel
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.narrowing import instance
 
 
 def _help(qtbot: QtBot) -> HelpWindow:
@@ -77,3 +80,22 @@ def test_that_the_menu_opens_one_window(window: MainWindow) -> None:
     (shown,) = window.findChildren(HelpWindow)
     assert shown.isVisible()
     shown.close()
+
+
+def test_that_a_click_on_the_name_of_a_number_opens_its_entry_of_the_glossary(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    (label,) = [x for x in window.inspector.field.findChildren(TermLabel) if x.text() == "jump"]
+    qtbot.mouseClick(label, Qt.MouseButton.LeftButton)
+    shown = instance(HelpWindow, window.findChild(HelpWindow))
+    assert shown.isVisible()
+    cursor = shown.page.textCursor()
+    assert cursor.selectedText() == "Jump"
+    assert cursor.block().text().startswith("Jump: The distance between")
+    shown.close()
+
+
+def test_that_every_term_has_its_entry() -> None:
+    (glossary,) = [x.path for x in help_pages() if x.path.name == GLOSSARY]
+    text = glossary.read_text(encoding="utf-8")
+    assert [x for x in TERMS.values() if f"\n**{x}**:" not in text] == []
