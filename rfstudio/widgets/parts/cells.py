@@ -36,7 +36,7 @@ class Letters:
     """
 
     def __init__(self, font: QFont) -> None:
-        self.font = font
+        self.font = QFont(font)  # that of an option is gone with the option
         self._metrics = QFontMetrics(font)
         self._height = self._metrics.height()
         self._texts: dict[str, _Text] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import gc
 import logging
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QLabel
+from PySide6.QtGui import QFont, QPainter
+from PySide6.QtWidgets import QApplication, QLabel, QStyleOptionViewItem
 
 import rfstudio.widgets
 from rfstudio.widgets.canvas.scene_item import SceneItem
@@ -96,3 +97,14 @@ def test_that_every_paint_method_is_guarded() -> None:
         and guard not in [ast.unparse(x) for x in node.decorator_list]
     ]
     assert unguarded == []
+
+
+def test_that_letters_outlive_the_option_that_they_were_made_for(qapp: QApplication) -> None:
+    option = QStyleOptionViewItem()
+    font = QFont()
+    font.setPointSizeF(31)
+    option.font = font
+    letters = Letters(option.font)
+    del option
+    gc.collect()
+    assert letters.font.pointSizeF() == 31
