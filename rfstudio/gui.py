@@ -21,7 +21,7 @@ from rfstudio.app.files.recovery import Recovery
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
-from rfstudio.widgets.parts.theme import apply_scheme
+from rfstudio.widgets.parts.theme import TEXT_SCALE, apply_scheme, scale_text
 from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text, versions_text
 from rfstudio.widgets.window.main_window import MainWindow
 from rfstudio.widgets.window.questions import Questions
@@ -145,6 +145,7 @@ def make_window(
         assert isinstance(application, QApplication)
         scheme = settings.text("scheme", "system")
         apply_scheme(application, scheme if scheme in ("light", "dark") else "system")  # type: ignore[arg-type]
+        scale_text(application, settings.number(TEXT_SCALE, 1.0))
         window = MainWindow(studio, questions, Frames())
     except BaseException:
         runner.shutdown()

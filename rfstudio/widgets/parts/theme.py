@@ -92,6 +92,23 @@ def apply_scheme(application: QApplication, scheme: Scheme) -> None:
         application.setStyleSheet(_style_sheet(colours))
 
 
+TEXT_SCALE = "text_scale"
+"""Setting of how large texts are, as a factor."""
+
+TEXT_SCALES = (1.0, 1.25, 1.5, 2.0)
+
+
+def scale_text(application: QApplication, factor: float) -> None:
+    """Make all texts larger or smaller than the system's, for windows made from now on."""
+    usual = application.property("usual_point_size")
+    font = application.font()
+    if usual is None:
+        usual = font.pointSizeF()
+        application.setProperty("usual_point_size", usual)
+    font.setPointSizeF(usual * min(max(factor, TEXT_SCALES[0]), TEXT_SCALES[-1]))
+    application.setFont(font)
+
+
 @contextmanager
 def no_collection() -> Iterator[None]:
     """Disable the garbage collector meanwhile.

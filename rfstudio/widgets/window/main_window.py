@@ -41,7 +41,7 @@ from rfstudio.widgets.graph_view.graph_view import GraphView
 from rfstudio.widgets.help.help_window import HelpWindow
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.lessons.panel import LessonPanel
-from rfstudio.widgets.parts.theme import IconTinter, Scheme, apply_scheme, icon
+from rfstudio.widgets.parts.theme import TEXT_SCALE, IconTinter, Scheme, apply_scheme, icon
 from rfstudio.widgets.problems.panel import ProblemsPanel
 from rfstudio.widgets.shelf.panel import ShelfPanel
 from rfstudio.widgets.spread.panel import SpreadPanel
@@ -303,13 +303,19 @@ class MainWindow(QMainWindow):
         docks, self._unshared = self._unshared, []
         if docks:
             width = self.width()
-            if self.size().boundedTo(_ROOMY) != _ROOMY:
+            scale = self.studio.settings.number(TEXT_SCALE, 1.0)
+            roomy = _ROOMY * scale
+            if self.size().boundedTo(roomy) != roomy:
                 # The canvas keeps more than half of the area: the inspector is a tab beside the
                 # layers, and of the details only the titles are seen, until one is clicked.
                 self.tabifyDockWidget(docks[0], docks[1])
                 docks[0].raise_()
                 self.tabs.fold()
-                self.resizeDocks(docks[:1], [max(width // 4, 280)], Qt.Orientation.Horizontal)
+                self.resizeDocks(
+                    docks[:1],
+                    [max(width // 4, round(min(280 * scale, 0.4 * width)))],
+                    Qt.Orientation.Horizontal,
+                )
                 return
             self.resizeDocks(docks[:2], list(_SIDES), Qt.Orientation.Horizontal)
             line = self.fontMetrics().lineSpacing()

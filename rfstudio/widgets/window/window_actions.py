@@ -16,7 +16,7 @@ from rfstudio.app.files.presets import preset_families
 from rfstudio.app.state.image_source import PhotoShape, sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.parts.fields import take_over_typed
-from rfstudio.widgets.parts.theme import Scheme, icon
+from rfstudio.widgets.parts.theme import TEXT_SCALE, TEXT_SCALES, Scheme, icon
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.window.file_commands import FileCommands
 from rfstudio.widgets.window.session_commands import SessionCommands
@@ -293,6 +293,7 @@ class WindowActions(QObject):
         view.addAction(self.ignore_gates)
         view.addSeparator()
         self._add_schemes(view.addMenu("Appearance"))
+        self._add_text_scales(view.addMenu("Text size"))
         help_menu = bar.addMenu("&Help")
         help_menu.addActions([self.anything, self.documentation, self.palette, self.keys])
         help_menu.addAction(self.tour)
@@ -357,6 +358,22 @@ class WindowActions(QObject):
             action.setChecked(scheme == chosen)
             action.triggered.connect(partial(self._choose_scheme, scheme))
             group.addAction(action)
+
+    def _add_text_scales(self, menu: QMenu) -> None:
+        group = QActionGroup(self._window)
+        chosen = self._studio.settings.number(TEXT_SCALE, 1.0)
+        for factor in TEXT_SCALES:
+            action = menu.addAction(f"{factor:.0%}".replace("%", " %"))
+            action.setCheckable(True)
+            action.setChecked(factor == chosen)
+            action.triggered.connect(partial(self._choose_text_scale, factor))
+            group.addAction(action)
+
+    def _choose_text_scale(self, factor: float) -> None:
+        self._studio.settings.set(TEXT_SCALE, factor)
+        self._files.announced.emit(
+            f"Texts are at {100 * factor:.0f} % from the next window on (File › New window)"
+        )
 
     def _choose_scheme(self, scheme: Scheme) -> None:
         self._studio.settings.set("scheme", scheme)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -15,7 +16,7 @@ from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.texts import short_name
 from rfstudio.core.network.architecture import Architecture, Residual
-from rfstudio.widgets.parts.theme import apply_scheme
+from rfstudio.widgets.parts.theme import TEXT_SCALE, apply_scheme, scale_text
 from tests.widgets.conftest import conv
 
 LONG = "a_name_that_nobody_should_give_a_layer_but_somebody_will_do_so_"
@@ -187,3 +188,25 @@ def test_that_the_sentence_of_a_network_is_whole_though_its_field_is_short(
     assert about in window.inspector.subtitle.text()
     assert window.inspector.subtitle.wordWrap()
     assert about.strip() in window.inspector.form.editors["description"].toolTip()
+
+
+def test_that_larger_texts_are_chosen_and_leave_room_for_the_canvas_and_for_names(
+    open_window: Callable, settings: Settings, qapp: QApplication
+) -> None:
+    window = open_window()
+    usual = qapp.font().pointSizeF()
+    (action,) = [x for x in window.findChildren(QAction) if x.text() == "200 %"]
+    action.trigger()
+    assert settings.number(TEXT_SCALE, 1.0) == 2.0
+    assert "200 %" in window.status.currentMessage()
+    try:
+        scale_text(qapp, settings.number(TEXT_SCALE, 1.0))
+        assert qapp.font().pointSizeF() == pytest.approx(2 * usual)
+        large = open_window(read_preset("vgg16"))
+        assert large.tabs.is_folded
+        name = large.stack.tree.fontMetrics().horizontalAdvance("conv5_3")
+        assert large.stack.tree.columnWidth(0) > name + 2 * large.stack.tree.indentation()
+        assert large.canvas.width() > large.width() // 2
+    finally:
+        scale_text(qapp, 1.0)
+    assert qapp.font().pointSizeF() == pytest.approx(usual)
