@@ -37,8 +37,8 @@ _FEWEST_POINTS = 5.0
 """Least distance between two centres on the screen; closer ones are not drawn."""
 
 
-_LEFT_AXIS = 40
-"""Points at the left of the view that hold the numbers of its rows."""
+_GAP = 6
+"""Points between the numbers of the rows and the button of the modes."""
 
 
 class Canvas(Column):
@@ -178,7 +178,7 @@ class Canvas(Column):
             "objects": ObjectsMode(self._session, self._selection, self._boxes, self),
         }
         self.mode_button = ModeButton(self.view.viewport())
-        self.mode_button.move(_LEFT_AXIS, 6)
+        self.mode_button.move(round(self.view.plot.getAxis("left").width()) + _GAP, _GAP)
         self.inset = MapInset(self.view.viewport())
         self.slices = SliceBar()
         self.stack(self.caption, self.view, self.slices, self.switches, rest=self.view)

@@ -42,6 +42,10 @@ _ARROWS = {
 }
 
 
+_LINE = 16
+"""Height of a line of usual texts, for which the axes have their usual room."""
+
+
 class CanvasView(pg.GraphicsView):  # type: ignore[misc]
     """Shows a `SceneItem` with pixel numbers at its border.
 
@@ -90,8 +94,9 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self.setCentralItem(self.plot)
         for side in ("left", "bottom"):
             self.plot.getAxis(side).setStyle(tickLength=-4, autoExpandTextSpace=False)
-        self.plot.getAxis("left").setWidth(34)
-        self.plot.getAxis("bottom").setHeight(20)
+        large = max(self.fontMetrics().height() / _LINE, 1.0)
+        self.plot.getAxis("left").setWidth(round(34 * large))
+        self.plot.getAxis("bottom").setHeight(round(20 * large))
         self._wanted = QRectF(-0.5, -0.5, 1, 1)
         self._is_strip = False
         self._field: QRectF | None = None
