@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from rfstudio.api.networks import Network, analyze, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.engine.process.torch_import import need_torch
+from rfstudio.figures.attention import AttentionView
+from rfstudio.formats.images.shaping import shaped
 
 if TYPE_CHECKING:
     import torch
@@ -111,11 +113,9 @@ def attentions(
     ['encoder.0.self_attention.attention', 'encoder.1.self_attention.attention']
     """
     need_torch()
-    from rfstudio.engine.requests.request import ErfRequest, refuse_unknown
+    from rfstudio.engine.requests.request import ErfRequest
 
-    refuse_unknown(options)
-    for name in _WITHOUT_EFFECT & options.keys():
-        raise RFStudioError(f"'{name}' has no effect on attention; leave it out")
+    _check(options)
     architecture = load(network, input_size=size_for(images, options.get("input_size")))
     given = images_of(images, architecture)
     if given is not None:
@@ -190,6 +190,69 @@ def attentions_of(
     if own is not None and not attention_nodes(analysis.graph):
         return measure_module_attention(own, request, place, layers, images=images, report=tell)
     return measure_attention(request, place, layers, images=images, report=tell)
+
+
+def attention_view(request: ErfRequest, layers: Sequence[LayerAttention]) -> AttentionView:
+    """Return what a figure shows of attention: measured on a single photo, over that photo."""
+    network = request.architecture
+    size = request.input_size or network.input_size
+    image = None
+    if len(request.images) == 1 and len(size) == 2:
+        image = shaped(request.images[0], size, "crop")  # as the measurement takes it
+    return AttentionView(
+        name=network.name or "network",
+        layers=tuple(layers),
+        image=image,
+        form=size[0] / size[1] if len(size) == 2 else None,
+    )
+
+
+def attention_figure(
+    network: Network,
+    layers: Sequence[str] | None = None,
+    unit: tuple[int, ...] | None = None,
+    *,
+    photos: Sequence[NDArray[np.uint8]] = (),
+    input_size: tuple[int, ...] | None = None,
+    **options: Any,
+) -> AttentionView:
+    """Measure attention on photos, or on noise without any, for a figure.
+
+    Parameters
+    ----------
+    network, layers, unit, input_size, **options
+        As in `attentions`.
+    photos
+        (H, W, 3) bytes each.
+
+    Raises
+    ------
+    RFStudioError
+        As `attentions` does.
+    """
+    need_torch()
+    from rfstudio.engine.requests.request import ErfRequest
+
+    _check(options)
+    request = ErfRequest(
+        architecture=load(network, input_size=input_size),
+        layer="",
+        unit=None if unit is None else whole(unit),
+        images=photos,
+        input_size=input_size,
+        **options,
+    )
+    return attention_view(
+        request, attentions_of(request, layers, is_chosen=weights_are_chosen(options))
+    )
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    from rfstudio.engine.requests.request import refuse_unknown
+
+    refuse_unknown(options)
+    for name in _WITHOUT_EFFECT & options.keys():
+        raise RFStudioError(f"'{name}' has no effect on attention; leave it out")
 
 
 def _place(

@@ -22,6 +22,7 @@ from rfstudio.core.initialisations import DEFAULT, other_law
 from rfstudio.core.metrics.metrics import measured_peak
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.requests.request import ESTIMATORS
+from rfstudio.figures.attention import AttentionView
 from rfstudio.figures.convergence import Convergence
 from rfstudio.figures.film import Frame
 from rfstudio.figures.growth import Growth, growth_of
@@ -105,7 +106,8 @@ def figure(
     kind
         "fields": what a unit sees, on the image; "field": its effective field with sections;
         "comparison" and "difference": several units side by side; "network": a diagram; "growth":
-        sizes against depth; "convergence": of measurements; "film": of a training; "lesson".
+        sizes against depth; "convergence": of measurements; "film": of a training; "attention": of
+        a query, by head of the layer, or by layer if it is of several or of all; "lesson".
     *networks
         What `load` takes or returns.  For a film the folder or ledger of an experiment, for a
         lesson its number.
@@ -122,7 +124,8 @@ def figure(
     names
         What panels and then networks are called, in this order; their own names if empty.
     image
-        A photo that is drawn below: a file, or (h, w) or (h, w, 3) bytes.
+        A photo that is drawn below: a file, or (h, w) or (h, w, 3) bytes.  Attention is measured
+        on it, unless `images` are given.
     image_shape
         How the photo is brought to the shape of the input: "crop", "pad" or "stretch".
     input_size
@@ -153,6 +156,12 @@ def figure(
         return PrintFigure(kind, Content(frames=frames_of(_only(networks, known))), style)
     if known.subjects == "lesson":
         return PrintFigure(kind, lesson_content(_only(networks, known), _photo(image)), style)
+    if known.subjects == "attention":
+        only = _only(networks, known)
+        looked = _attention(
+            only, _listed(layer), unit, _photo(image), image_shape, input_size, options
+        )
+        return PrintFigure(kind, Content(attention=looked), style)
     is_unit = known.subjects in ("unit", "units")
     called = iter(names)
     shots: list[tuple[Network, str | None, tuple[int, ...] | None, str]]
@@ -305,9 +314,42 @@ def lesson_content(number: Network | int, image: NDArray[np.uint8] | None = None
 
 def _only(networks: Sequence[Network | int], kind: Kind) -> Network | int:
     if len(networks) != 1:
-        what = "the folder of an experiment" if kind.subjects == "run" else "the number of a lesson"
+        what = _ONE_OF[kind.subjects]
         raise RFStudioError(f"a figure of kind '{kind.word}' is drawn of {what}")
     return networks[0]
+
+
+def _attention(
+    network: Network | int,
+    layers: Sequence[str],
+    unit: tuple[int, ...] | None,
+    photo: NDArray[np.uint8] | None,
+    shape: Shape,
+    input_size: tuple[int, ...] | None,
+    options: dict[str, Any],
+) -> AttentionView:
+    """Measure the attention of a figure on its photo, or on the images of the options."""
+    from rfstudio.api.attending import attention_figure
+    from rfstudio.formats.images.photos import photos_of
+
+    if isinstance(network, int):
+        raise RFStudioError(f"{network} is no network; only a lesson has a number")
+    given = dict(options)
+    images = given.pop("images", None)
+    read = load(network, input_size=input_size)
+    photos: Sequence[NDArray[np.uint8]] = () if images is None else photos_of(Path(images))
+    if images is None and photo is not None and read.axes > 1:
+        photos = (shaped(photo, input_size or read.input_size, shape),)
+    return attention_figure(
+        read, layers or None, unit, photos=photos, input_size=input_size, **given
+    )
+
+
+_ONE_OF = {
+    "run": "the folder of an experiment",
+    "lesson": "the number of a lesson",
+    "attention": "one network",
+}
 
 
 def _listed(words: str | Sequence[str] | None) -> list[str]:

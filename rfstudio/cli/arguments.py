@@ -346,6 +346,7 @@ kinds:
   growth       sizes of fields against depth, of one network or several
   convergence  distance of a measurement from the expected field, sample by sample
   film         the field at the steps of a training, from the folder of an experiment
+  attention    where a query looks by head, or by layer, on the photo, and how far heads look
   lesson       a lesson as a page, by its number
 """
 

@@ -60,13 +60,12 @@ def attention(arguments: argparse.Namespace) -> int:
     if output is not None and output.suffix == ".npz":
         output.write(attention_npz(found, record))
     elif output is not None:
-        from rfstudio.figures import render_sheet
-        from rfstudio.figures.attention import attention_sheet
+        from rfstudio.api.attending import attention_view
+        from rfstudio.figures import Content, FigureStyle, render_kind
 
-        weights = f"weights {found[0].options['weights']}, {found[0].options['samples']} images"
-        output.write(
-            render_sheet(attention_sheet(found, f"Attention: {title}", weights), output.suffix)
-        )
+        view = attention_view(request, found)
+        style = FigureStyle(width_mm=174)
+        output.write(render_kind("attention", Content(attention=view), output.suffix, style))
     if output is None or output.path is not None:
         writer = terminal.WRITERS.get(arguments.format, terminal.TABLES)
         if isinstance(writer, TableWriter):

@@ -46,7 +46,7 @@ def figure(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--kind {kind.word} needs --layer PATH")
     if not networks and not shots:
         raise UsageError(f"--kind {kind.word} needs a NETWORK before its options")
-    if kind.subjects in ("run", "lesson") and len(networks) != 1:
+    if kind.subjects in ("run", "lesson", "attention") and len(networks) != 1:
         raise UsageError(f"--kind {kind.word} takes one argument before its options")
     made = figure_of(
         kind.word,

@@ -15,6 +15,7 @@ FIGURE_KINDS = (
     "network",
     "convergence",
     "film",
+    "attention",
     "lesson",
 )
 """What figures show."""

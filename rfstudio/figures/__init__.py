@@ -1,5 +1,6 @@
 """Publication figures, drawn with matplotlib and without Qt, for window and command line."""
 
+from rfstudio.figures.attention import AttentionView
 from rfstudio.figures.convergence import Convergence
 from rfstudio.figures.film import Frame
 from rfstudio.figures.growth import Growth, draw_growth, growth_of, render_growth
@@ -24,6 +25,7 @@ __all__ = [
     "KINDS",
     "SUFFIXES",
     "THEMES",
+    "AttentionView",
     "Content",
     "Convergence",
     "Curve",

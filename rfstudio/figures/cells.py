@@ -53,6 +53,22 @@ class Cell:
     samples: str = "px"
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Chart:
+    """A chart above the pictures.
+
+    Attributes
+    ----------
+    height
+        Of all that it draws, in inches.
+    draw
+        Draws it at the top of the body of a page.
+    """
+
+    height: float
+    draw: Callable[[Page], object]
+
+
 def columns_of(count: int, style: FigureStyle) -> int:
     """Return how many pictures are in a row, so that the rows are about equally long."""
     most = max(int((inner_width(style) + _GAP) / (_LEAST + _GAP)), 1)
@@ -68,6 +84,7 @@ def draw_cells(
     handles: Sequence[Any] = (),
     columns: int | None = None,
     bars: Sequence[tuple[Any, str, Sequence[tuple[float, str]]]] = (),
+    chart: Chart | None = None,
 ) -> Figure:
     """Return the figure of a grid, to be called within `print_settings`.
 
@@ -83,6 +100,8 @@ def draw_cells(
         Pictures in a row; None: as many as fit.
     bars
         Colour bars below all: what gives the colours, their label, and values with texts.
+    chart
+        Is drawn above the pictures.
 
     Raises
     ------
@@ -97,8 +116,10 @@ def draw_cells(
     heads = [LINE * max(len(x.lines) for x in row) + _UNDER for row in rows]
     tall = [width * max(min(x.form, 2.0) for x in row) for row in rows]
     body = sum(heads) + sum(tall) + _GAP * (len(rows) - 1) + (_GAP + _BAR) * bool(bars)
-    page = new_page(style, body, title=title, numbers=numbers, handles=handles)
-    down = 0.0
+    down = 0.0 if chart is None else chart.height + _GAP
+    page = new_page(style, body + down, title=title, numbers=numbers, handles=handles)
+    if chart is not None:
+        chart.draw(page)
     for i, row in enumerate(rows):
         for j, cell in enumerate(row):
             left = MARGIN + j * (width + _GAP)

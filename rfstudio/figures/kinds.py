@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from rfstudio.figures.attention import AttentionView, draw_attention
 from rfstudio.figures.comparison import draw_comparison, draw_difference
 from rfstudio.figures.convergence import Convergence, draw_convergence
 from rfstudio.figures.diagram import draw_diagram
@@ -27,7 +28,7 @@ from rfstudio.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Subjects: TypeAlias = Literal["unit", "units", "network", "networks", "run", "lesson"]
+Subjects: TypeAlias = Literal["unit", "units", "network", "networks", "run", "lesson", "attention"]
 """What a figure is about."""
 
 
@@ -47,6 +48,8 @@ class Content:
         Of films.
     lesson
         The words of a lesson, about the first panel.
+    attention
+        What was measured of attention layers.
     """
 
     panels: tuple[Panel, ...] = ()
@@ -54,6 +57,7 @@ class Content:
     curves: tuple[Convergence, ...] = ()
     frames: tuple[Frame, ...] = ()
     lesson: LessonText | None = None
+    attention: AttentionView | None = None
 
     @property
     def panel(self) -> Panel:
@@ -99,7 +103,7 @@ class Kind:
     @property
     def has_photo(self) -> bool:
         """Whether it shows the photo."""
-        return self.word in ("fields", "comparison", "difference", "lesson")
+        return self.word in ("fields", "comparison", "difference", "lesson", "attention")
 
     @property
     def has_shades(self) -> bool:
@@ -173,6 +177,13 @@ _ALL = (
         lambda content, style: draw_film(content.frames, style),
     ),
     Kind(
+        "attention",
+        "Attention",
+        "Where one query looks, by head of one layer or by layer, and how far all queries do.",
+        "attention",
+        lambda content, style: draw_attention(content.attention, style),
+    ),
+    Kind(
         "lesson",
         "Lesson",
         "A lesson as a page: its unit, what to see, what to change, and why.",
@@ -210,4 +221,6 @@ def render_kind(word: str, content: Content, suffix: str, style: FigureStyle) ->
     with print_settings(style):
         figure = kind.draw(content, style)
         title = content.panels[0].name if content.panels else kind.title
+        if kind.subjects == "attention" and content.attention is not None:
+            title = content.attention.title
         return figure_bytes(figure, form, style.dpi, title)

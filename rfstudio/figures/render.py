@@ -8,7 +8,7 @@ import numpy as np
 
 from rfstudio.figures.page import MARGIN, inner_width, new_page
 from rfstudio.figures.scene import Interval, Region, Scene
-from rfstudio.figures.shades import DENSEST, shares
+from rfstudio.figures.shades import DENSEST, shares, three_channels
 from rfstudio.figures.style import (
     TEXT_POINTS,
     FigureStyle,
@@ -164,13 +164,7 @@ def _photo(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:
         from matplotlib.colors import to_rgb
 
         return np.full((1, 1, 3), np.multiply(to_rgb(style.colours.paper), 255).round(), np.uint8)
-    photo = scene.image
-    if photo.ndim == 3 and not style.colour:
-        # Luma of ITU-R BT.601, as photo programs use it.
-        photo = (photo[..., :3] @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
-    if photo.ndim == 2:
-        photo = np.repeat(photo[..., np.newaxis], 3, axis=2)
-    return photo
+    return three_channels(scene.image, colour=style.colour)
 
 
 def _shading(

@@ -45,6 +45,16 @@ def shares(
     return np.asarray(share, np.float64)
 
 
+def three_channels(photo: NDArray[np.uint8], *, colour: bool) -> NDArray[np.uint8]:
+    """Return a photo (h, w) or (h, w, 3) as (h, w, 3), without its colours if those are to go."""
+    if photo.ndim == 3 and not colour:
+        # Luma of ITU-R BT.601, as photo programs use it.
+        photo = (photo[..., :3] @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
+    if photo.ndim == 2:
+        photo = np.repeat(photo[..., np.newaxis], 3, axis=2)
+    return photo
+
+
 def shading_map(style: FigureStyle) -> Colormap:
     """Return the colours of the blue that is laid over a photo, as they are on the paper."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgb

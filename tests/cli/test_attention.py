@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import rfstudio
+from rfstudio.api.attending import attention_figure
 from rfstudio.cli import main
 from rfstudio.paths import sample_images
 
@@ -58,6 +60,45 @@ def test_that_maps_and_figures_are_written_also_on_photos(network: Path, tmp_pat
     assert record["options"]["images"] == record["options"]["samples"] > 1
     assert main([*words, "-o", str(tmp_path / "figure.svg")]) == 0
     assert "attention distance" in (tmp_path / "figure.svg").read_text()
+
+
+def test_that_the_kind_of_a_figure_is_measured_on_the_photo_that_it_shows(
+    network: Path, tmp_path: Path
+) -> None:
+    photo = sample_images() / "cat.jpg"
+    path = tmp_path / "heads.svg"
+    words = ["figure", str(network), "--kind", "attention", "-o", str(path)]
+    assert main([*words, "--layer", "b", "--unit", "1", "2", "--image", str(photo)]) == 0
+    text = path.read_text()
+    with Image.open(photo) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    # Of a photo the middle is measured; it is scaled as `rfstudio attention` does it.
+    view = attention_figure(str(network), ["b"], (1, 2), photos=(pixels,))
+    found = rfstudio.figure("attention", str(network), layer="b", unit=(1, 2), image=photo)
+    drawn = found.content.attention
+    assert drawn is not None
+    (layer,), (same,) = drawn.layers, view.layers
+    assert layer.distance == pytest.approx(same.distance)
+    assert layer.options["images"] == 1
+    assert drawn.image is not None
+    assert drawn.image.shape[0] / drawn.image.shape[1] == pytest.approx(24 / 32, rel=0.01)
+    for i in range(4):
+        assert f">head {i}, " in text
+    assert "query (1, 2)" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--patch", "4"), "'patch' has no effect on attention"),
+        (("--layer", "patch"), "'patch' is no attention layer; there are a, b"),
+    ],
+)
+def test_that_a_figure_of_attention_says_what_it_cannot_show(
+    words: tuple[str, ...], said: str, network: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["figure", str(network), "--kind", "attention", "-o", "x.svg", *words]) == 1
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

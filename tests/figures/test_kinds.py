@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
-from math import sqrt
+from math import prod, sqrt
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,10 +13,12 @@ from rfstudio.api.expected import expected_erf
 from rfstudio.api.figures import lesson_content, panel_of
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.metrics.attention import LayerAttention
 from rfstudio.core.network.architecture import Architecture, Layer, Residual
 from rfstudio.figures import (
     KINDS,
     THEMES,
+    AttentionView,
     Content,
     Convergence,
     FigureError,
@@ -25,6 +27,7 @@ from rfstudio.figures import (
     growth_of,
     render_kind,
 )
+from rfstudio.figures.attention import short_names
 from rfstudio.figures.cells import round_length
 from rfstudio.figures.diagram import boxes_of
 from rfstudio.figures.panel import Panel
@@ -54,6 +57,21 @@ def _panel(layer: str, unit: tuple[int, int] | None = None) -> Panel:
     return panel_of(analysis, layer, position, field, image=photo)
 
 
+def _attention(layer: str, size: tuple[int, ...] = (3, 4), images: int = 2) -> LayerAttention:
+    heads = np.arange(3)
+    return LayerAttention(
+        layer=layer,
+        heads=3,
+        distances=np.add.outer(0.5 * np.arange(images), 10.0 + heads),
+        to_tokens=np.full(3, 0.1),
+        size=size,
+        unit=tuple(n // 2 for n in size),
+        maps=np.full((3, *size), 0.9 / prod(size)),
+        token_weights=np.full((3, 1), 0.1),
+        options={"weights": "random", "samples": images, "images": images},
+    )
+
+
 @cache
 def _content() -> Content:
     first, second = _panel("stem"), _panel("block.second", (0, 0))
@@ -69,6 +87,12 @@ def _content() -> Content:
         curves=(curve, replace(curve, name="b", is_exact=False)),
         frames=frames,
         lesson=lesson.lesson,
+        attention=AttentionView(
+            name="A network",
+            layers=tuple(_attention(f"blocks.{i}.attention") for i in range(3)),
+            image=np.full((32, 48, 3), 120, np.uint8),
+            form=2 / 3,
+        ),
     )
 
 
@@ -158,3 +182,36 @@ def test_that_a_diagram_folds_containers_and_lets_activations_follow() -> None:
 @pytest.mark.parametrize(("about", "length"), [(74.7, 50), (3.9, 2), (0.3, 1), (100, 100)])
 def test_that_a_scale_bar_has_a_round_length(about: float, length: float) -> None:
     assert round_length(about) == length
+
+
+@pytest.mark.parametrize("size", [(7,), (3, 4), (2, 3, 4)])
+def test_that_one_attention_layer_has_all_its_heads_with_their_distances(
+    size: tuple[int, ...],
+) -> None:
+    view = AttentionView(name="one", layers=(_attention("a.b", size),))
+    text = render_kind("attention", Content(attention=view), ".svg", NARROW).decode()
+    # Distances over the two images are 10, 11, 12 and 10.5, 11.5, 12.5.
+    for words in ("head 0, 10.2 px", "head 1, 11.2 px", "head 2, 12.2 px", "mean, 11.2 px"):
+        assert f">{words}<" in text
+    assert ">one, a.b<" in text
+    assert "10 % to tokens without a position" in text
+    assert "whiskers are ± over images" in text
+
+
+@pytest.mark.slow
+def test_that_many_heads_of_many_layers_have_a_mean_map_each_and_are_told_apart() -> None:
+    layers = tuple(_attention(f"blocks.{i}.attention") for i in range(150))
+    view = AttentionView(name="deep", layers=layers)
+    with print_settings(NARROW):
+        figure = KINDS["attention"].draw(Content(attention=view), NARROW)
+    words = [x.get_text() for x in figure.texts]
+    assert {"blocks.0", "blocks.149"} <= set(words)
+    assert not [x for x in words if x.startswith("head")]
+    assert sum(x.startswith("mean") for x in words) == 100
+    assert any("100 of 150 layers are drawn" in x for x in words)
+
+
+def test_that_names_lose_only_what_all_of_them_share() -> None:
+    assert short_names(["a.b.attn", "a.c.attn"]) == ["a.b", "a.c"]
+    assert short_names(["attn", "b.attn"]) == ["attn", "b.attn"]
+    assert short_names(["only.attn"]) == ["only.attn"]
