@@ -69,7 +69,7 @@ class Attending(Rules):
                 keys = tuple(
                     y._replace(axis=KEY - y.axis) if y.is_position else y for y in second[x].digits
                 )
-                dims.append(Dim(keys, second[x].extra))
+                dims.append(replace(second[x], digits=keys))
         return replace(left, dims=tuple(dims), scores=Scores(left, right))
 
     def _with_values(self, left: View, right: View, labels: Labels) -> View:
@@ -232,7 +232,7 @@ class Attending(Rules):
         for x, d in zip(result, dims, strict=True):
             # Blocks may be those of the key alone: one query for all of them.
             positions = tuple(y for y in d.digits if y.is_position and y in query.digits)
-            left.append(Dim(positions, d.extra))
+            left.append(replace(d, digits=positions))
             theirs = read.dims[place[x]] if x in place else Dim()
             right.append(Dim(tuple(y for y in theirs.digits if y.is_position)))
         met = meet(

@@ -97,15 +97,19 @@ class Joining(Windows):
         return replace(views[0], node=node, dims=tuple(dims))
 
     def _cat_tokens(self, record: Record, views: Sequence[View], place: int) -> View:
-        """Put tokens without a position before those of a map."""
-        body = views[-1]
-        if not any(x.is_position for x in body.dims[place].digits):
-            raise Misfit("tokens are put after those of a map")
-        if any(x.is_position for v in views[:-1] for x in v.dims[place].digits):
+        """Put tokens without a position before and after those of a map."""
+        bodies = [
+            i for i, v in enumerate(views) if any(x.is_position for x in v.dims[place].digits)
+        ]
+        if len(bodies) != 1:
             raise Misfit("two maps of tokens are concatenated")
-        extra = sum(v.dims[place].size for v in views[:-1]) + body.dims[place].extra
+        (at,) = bodies
+        body = views[at]
+        sizes = [v.dims[place].size for v in views]
+        dim = body.dims[place]
+        extra = sum(sizes) - sizes[at] + dim.extra
         dims = list(body.dims)
-        dims[place] = Dim(body.dims[place].digits, extra)
+        dims[place] = Dim(dim.digits, extra, dim.last + sum(sizes[at + 1 :]))
         self.maps.remark(
             "merged", f"{extra} tokens without a position; they read and are read by all"
         )
@@ -146,11 +150,10 @@ class Joining(Windows):
             pads[dim.digits[0].axis] = (before, after)
             return self.padded(view, {place: (before, after)}, "zeros")
         dims = list(view.dims)
-        if after:
-            raise Misfit("constant tokens come after those of a map")
-        dims[place] = Dim(dim.digits, dim.extra + before)
+        tokens = before + after
+        dims[place] = Dim(dim.digits, dim.extra + tokens, dim.last + after)
         self.maps.remark(
-            "merged", f"{before} tokens without a position; they read and are read by all"
+            "merged", f"{tokens} tokens without a position; they read and are read by all"
         )
         return replace(view, dims=tuple(dims))
 

@@ -63,16 +63,24 @@ class Dim:
     digits
         What it runs through, the outermost digit first; none: its size is 1.
     extra
-        Tokens without a position that come first.
+        Tokens without a position, which come first.
+    last
+        How many of these tokens come last instead.
     """
 
     digits: tuple[Digit, ...] = ()
     extra: int = 0
+    last: int = 0
 
     @property
     def size(self) -> int:
         """Its size."""
         return self.extra + prod(x.size for x in self.digits)
+
+    @property
+    def places(self) -> range:
+        """Where in it what it runs through is, without the extra tokens."""
+        return range(self.extra - self.last, self.size - self.last)
 
 
 Dims = tuple[Dim, ...]
@@ -175,7 +183,7 @@ def places_of(dims: Dims, size: Sequence[int], channels: int) -> NDArray[np.int6
     stride = 1
     for dim in reversed(dims):
         step = stride
-        result = result + dim.extra * stride
+        result = result + dim.places.start * stride
         for digit in reversed(dim.digits):
             if digit.is_key:
                 return None
@@ -212,9 +220,9 @@ def unit_at(dims: Dims, index: Sequence[int], axes: int) -> tuple[int, ...] | No
     """
     unit = [0] * axes
     for dim, where in zip(dims, index, strict=True):
-        if where < dim.extra:
+        if where not in dim.places:
             return None
-        rest = where - dim.extra
+        rest = where - dim.places.start
         for digit in reversed(dim.digits):
             rest, step = divmod(rest, digit.size)
             if digit.is_position:

@@ -105,9 +105,9 @@ def _united(views: Sequence[View], sizes: Sequence[tuple[int, ...]]) -> Dims | N
             if merged is None:
                 return None
             found = merged
-        extra = max(x.dims[place].extra for x in views)
+        extra, last = max((x.dims[place].extra, x.dims[place].last) for x in views)
         owners.append([which for _, which in found])
-        dims.append(Dim(tuple(x for x, _ in found), extra))
+        dims.append(Dim(tuple(x for x, _ in found), extra, last))
     for axis in range(axes):
         mine = [
             which

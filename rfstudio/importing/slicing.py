@@ -206,16 +206,15 @@ class Slicing(Rules):
     def _of_tokens(
         self, view: View, place: int, start: int, step: int, count: int, *, drop: bool
     ) -> View:
-        """Slice a dimension of tokens of which the first ones have no position."""
+        """Slice a dimension of tokens of which the first or last ones have no position."""
         dim = view.dims[place]
         dims = list(view.dims)
-        if step == 1 and start == dim.extra and start + count == dim.size:
-            dims[place] = Dim(dim.digits)
+        stop, inner = start + step * (count - 1) + 1, dim.places
+        if step == 1 and start <= inner.start and stop >= inner.stop:
+            last = stop - inner.stop
+            dims[place] = Dim(dim.digits, inner.start - start + last, last)
             return replace(view, dims=tuple(dims))
-        if step == 1 and start > 0 and start < dim.extra and start + count == dim.size:
-            dims[place] = Dim(dim.digits, dim.extra - start)
-            return replace(view, dims=tuple(dims))
-        if start + count > dim.extra:
+        if stop > inner.start and start < inner.stop:
             raise Misfit("a slice takes some of the positions and some of the other tokens")
         # Tokens that have read everything.
         view = self.maps.settled(view)

@@ -463,7 +463,7 @@ class Windows(Rules):
             # Zeros before tokens are further tokens without a position.
             dims = list(view.dims)
             for i in tokens:
-                dims[i] = Dim(dims[i].digits, dims[i].extra + pads[i][0])
+                dims[i] = replace(dims[i], extra=dims[i].extra + pads[i][0])
             view = replace(view, dims=tuple(dims))
             pads = {i: x for i, x in pads.items() if i not in tokens}
         for i in pads:

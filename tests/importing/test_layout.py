@@ -126,3 +126,15 @@ def test_that_each_value_of_a_tensor_belongs_to_the_unit_that_it_is_read_for() -
         index = np.unravel_index(places[(5, *unit)], (4, 7, 8))
         assert unit_at(dims, [int(x) for x in index], 2) == unit
     assert unit_at(dims, (2, 0, 3), 2) is None
+
+
+def test_that_tokens_at_both_ends_have_no_place() -> None:
+    tokens = Dim((Digit(0, 6), Digit(1, 4)), extra=3, last=2)
+    dims = (Dim(), tokens, Dim((C,)))
+    assert tokens.size == 27
+    places = places_of(dims, (6, 4), 8)
+    assert places is not None
+    for unit in np.ndindex(6, 4):
+        index = np.unravel_index(places[(5, *unit)], (1, 27, 8))
+        assert unit_at(dims, [int(x) for x in index], 2) == unit
+    assert [unit_at(dims, (0, x, 0), 2) for x in (0, 25, 26)] == [None] * 3

@@ -402,3 +402,19 @@ class CoordinateAttention(Pair):
         rows, columns = line.split([h, w], 2)
         result: Tensor = self.rows(rows).sigmoid()
         return result * self.columns(columns.permute(0, 1, 3, 2)).sigmoid()
+
+
+@idiom(3, 12, 16)
+class TokenAtTheEnd(Pair):
+    """Attention of tokens of which the last one is learned and has no place, and is cut again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.qkv = nn.Parameter(torch.rand(1, 1, 8)), nn.Linear(8, 24)
+
+    def between(self, x: Tensor) -> Tensor:
+        tokens = torch.cat([x.flatten(2).mT, self.token], 1)
+        query, key, value = self.qkv(tokens).chunk(3, -1)
+        tokens = tokens + (query @ key.mT).softmax(-1) @ value
+        token, kept = tokens[:, -1:], tokens[:, :-1]
+        return (kept * token.sigmoid()).mT.unflatten(2, x.shape[2:])
