@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +19,11 @@ from rfstudio.importing.layout import (
     View,
     coarser,
     joined,
+    reshaped,
     with_channels,
     with_inner_channels,
 )
+from rfstudio.importing.maps import How
 from rfstudio.importing.positions import Indices
 from rfstudio.importing.records import Record
 from rfstudio.importing.rules import Rules, rule
@@ -407,6 +410,8 @@ class Windows(Rules):
         other = len(spatial) != self.maps.axes or self._has_places(view)
         if other and self._are_channels(view, moving):
             return self._across_channels(view, record)
+        if len(moving) == 1 and self._is_of_several_axes(view, moving[0]):
+            return self._pooled_runs(view, moving[0], o)
         view, where = self.placed(view, moving)
         n = self.maps.axes
         kernel, stride, dilation = [1] * n, [1] * n, [1] * n
@@ -433,6 +438,24 @@ class Windows(Rules):
             op = ops.AvgPool(**common, count_include_pad=bool(o.get("count", True)))  # type: ignore[arg-type]
         node = self.maps.add(op, [view.node])
         return self.after_window(view, node, None, moving, where, 1)
+
+    def _is_of_several_axes(self, view: View, place: int) -> bool:
+        return len({x.axis for x in view.dims[place].digits if x.is_position}) > 1
+
+    def _pooled_runs(self, view: View, place: int, o: Mapping[str, Any]) -> View:
+        """Pool runs of a dimension that several axes run through, such as one of tokens."""
+        dim = view.dims[place]
+        (run,) = (k for k in o["kernel"] if k > 1)
+        tiles = list(o["kernel"]) == list(o["stride"]) and not any(map(any, o["padding"]))
+        if dim.extra or not tiles or dim.size % run:
+            raise ValueError("a window slides over the borders of axes")
+        parts = reshaped((dim,), (dim.size // run, run))
+        if parts is None:
+            raise ValueError("a window slides over the borders of axes")
+        apart = replace(view, dims=(*view.dims[:place], *parts, *view.dims[place + 1 :]))
+        how: How = "max" if o["how"] == "max" else "mean"
+        result = self.maps.reduced(apart, [place + 1], view.channels, how)
+        return replace(result, dims=(*result.dims[: place + 1], *result.dims[place + 2 :]))
 
     def padded(
         self,

@@ -418,3 +418,12 @@ class TokenAtTheEnd(Pair):
         tokens = tokens + (query @ key.mT).softmax(-1) @ value
         token, kept = tokens[:, -1:], tokens[:, :-1]
         return (kept * token.sigmoid()).mT.unflatten(2, x.shape[2:])
+
+
+@idiom(3, 16, 24)
+class PoolsTokens(Pair):
+    """One-dimensional pooling of the line of all tokens, row after row."""
+
+    def between(self, x: Tensor) -> Tensor:
+        runs = functional.avg_pool1d(x.flatten(2), 4) + functional.max_pool1d(x.flatten(2), 4)
+        return runs.repeat_interleave(4, 2).unflatten(2, x.shape[2:])
