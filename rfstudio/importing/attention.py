@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import prod
+from math import isqrt, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -260,6 +260,8 @@ class Attending(Rules):
             for r, end in zip(ranks, ("ik", "jk", "jd"), strict=True)
         ]
         query, key, values = views
+        if query is None and key is not None and values is not None:
+            return self._by_learned_queries(record, key, values)
         if query is None or key is None or values is None:
             raise ValueError("a side of the attention is a constant")
         labels = Labels(texts[0], texts[1], batch + "ij")
@@ -271,6 +273,26 @@ class Attending(Rules):
         if record.options.get("causal") and scores.scores is not None:
             scores = replace(scores, scores=replace(scores.scores, causal=True))
         return self._with_values(scores, values, Labels(batch + "ij", texts[2], batch + "id"))
+
+    def _by_learned_queries(self, record: Record, key: View, values: View) -> View:
+        """Attention by queries that do not depend on the image, such as those of a detector.
+
+        Each of them reads all positions.  They have no places: a square of them is as good as a
+        line, and reads as a map.
+        """
+        key, values = self.maps.settled(key), self.maps.settled(values)
+        rest = [*values.dims[:-2], *values.dims[-1:]]
+        if any(x.axis != CHANNEL for d in rest for x in d.digits) or any(d.extra for d in rest):
+            raise ValueError("queries that are learned for each part of a map")
+        count = record.shape[-2]
+        side = isqrt(count)
+        is_square = self.maps.axes == 2 and side**2 == count
+        size = (side, side) if is_square else (count, *[1] * (self.maps.axes - 1))
+        dims = [*values.dims[:-2], Dim(), *values.dims[-1:]]
+        dims[-2] = Dim(tuple(Digit(axis, n) for axis, n in enumerate(size) if n > 1))
+        channels = prod(x.size for d in rest for x in d.digits)
+        node = self.maps.whole([key.node, values.node], size, channels, "attention")
+        return View(node, in_order(dims))
 
     def _plain_attention(self, values: View, texts: Sequence[str]) -> View:
         """Attention over something other than positions, or with one query for all."""

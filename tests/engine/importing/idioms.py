@@ -427,3 +427,18 @@ class PoolsTokens(Pair):
     def between(self, x: Tensor) -> Tensor:
         runs = functional.avg_pool1d(x.flatten(2), 4) + functional.max_pool1d(x.flatten(2), 4)
         return runs.repeat_interleave(4, 2).unflatten(2, x.shape[2:])
+
+
+@idiom(3, 12, 16)
+class LearnedQueries(Pair):
+    """Nine learned queries of two heads that read all of a map, as in a detector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(torch.rand(1, 9, 8))
+        self.cross = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def between(self, x: Tensor) -> Tensor:
+        memory = x.flatten(2).mT
+        result: Tensor = self.cross(self.queries, memory, memory, need_weights=False)[0]
+        return result.mT.unflatten(2, (3, 3))
