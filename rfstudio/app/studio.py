@@ -133,6 +133,7 @@ class Studio(QObject):
         """End what runs beside the window."""
         self.erf.slices.drop()
         self.pins.drop()
+        self.edits.drop()
         self.images.wait()
         if self.following is not None:
             self.following.switch(False)

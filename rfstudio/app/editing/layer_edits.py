@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.editing.layer_text import items_of_text, text_of_items
 from rfstudio.app.editing.new_items import new_item
+from rfstudio.app.slices import Slices
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selected, Selection
 from rfstudio.core import ops
 from rfstudio.core.editing import edits
-from rfstudio.core.errors import EditError
+from rfstudio.core.errors import EditError, RFStudioError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import (
     Architecture,
@@ -28,7 +30,11 @@ from rfstudio.core.network.architecture import (
     item_at,
 )
 
-# Of these pairs of parameters a layer has exactly one.
+MOST_TEXT = 300_000
+"""Characters of a text that is inserted; a file may have more."""
+
+_SHORT_TEXT = 8_000
+"""Characters that are read at once; a longer text is read in slices, between frames."""
 
 
 class _Side(NamedTuple):
@@ -42,7 +48,14 @@ class LayerEdits(QObject):
     """Edits the document and chooses what the edit made; undo restores the earlier choice.
 
     A method whose edit is not possible raises `RFStudioError` with a sentence, and changes nothing.
+
+    Signals
+    -------
+    refused
+        Why a long text was not inserted, which is known only after the method has returned.
     """
+
+    refused = Signal(str)
 
     def __init__(
         self,
@@ -58,6 +71,7 @@ class LayerEdits(QObject):
         # By the ids of the networks before and after; the values hold both, so ids stay unique.
         self._sides: dict[tuple[int, int], tuple[_Side, _Side]] = {}
         self._here = document.architecture
+        self._reading = Slices(self)
         # Connected after the analysis, so that the selection is up to date when this runs.
         document.architecture_changed.connect(self._follow_step)
 
@@ -84,12 +98,25 @@ class LayerEdits(QObject):
         self._insert(f"Add {keyword}", place, (item,))
 
     def insert_text(self, text: str, place: Location | None = None, *, verb: str = "Paste") -> None:
-        """Insert layers from YAML text after the chosen item."""
-        items = items_of_text(text, self._architecture.axes)
-        if not items:
-            raise EditError("the text holds no layers")
+        """Insert layers from YAML text after the chosen item; a long one is read in slices."""
+        if len(text) > MOST_TEXT:
+            raise EditError(
+                f"the text has {len(text):,} characters; at most {MOST_TEXT:,} are inserted;"
+                " save it as a file and open that"
+            )
         place = self.place_after_selection() if place is None else place
-        self._insert(f"{verb} {_count(len(items))}", place, items)
+        read = partial(items_of_text, text, self._architecture.axes)
+        if len(text) <= _SHORT_TEXT:
+            self._insert_read(verb, place, read())
+            return
+        if self._reading.is_busy:
+            raise EditError("the text before is still being read; try again in a moment")
+        insert = partial(self._insert_late, verb, place, self._architecture)
+        self._reading.start(partial(_items_or_error, read), insert)
+
+    def drop(self) -> None:
+        """Give up the text that is being read, as the program ends."""
+        self._reading.drop()
 
     def text_of(self, locations: Sequence[Location]) -> str:
         """Return items as YAML text."""
@@ -269,6 +296,28 @@ class LayerEdits(QObject):
         names = edits.readable(probe, place)
         return tuple(dict.fromkeys((names[-1], names[-2] if len(names) > 1 else names[-1])))
 
+    def _insert_late(
+        self,
+        verb: str,
+        place: Location,
+        before: Architecture,
+        items: tuple[Item, ...] | RFStudioError,
+    ) -> None:
+        """Insert what was read; the place means nothing any more if the network was edited."""
+        if self._architecture is not before:
+            place = self.place_after_selection()
+        try:
+            if isinstance(items, RFStudioError):
+                raise items
+            self._insert_read(verb, place, items)
+        except RFStudioError as error:
+            self.refused.emit(str(error))
+
+    def _insert_read(self, verb: str, place: Location, items: tuple[Item, ...]) -> None:
+        if not items:
+            raise EditError("the text holds no layers")
+        self._insert(f"{verb} {_count(len(items))}", place, items)
+
     def _insert(self, text: str, place: Location, items: Sequence[Item]) -> None:
         after = edits.insert(self._architecture, place, items)
         with self._step():
@@ -289,6 +338,13 @@ class LayerEdits(QObject):
             return _count(len(places))
         item = item_at(self._architecture, places[0])
         return item.name or (item.op.keyword if isinstance(item, Layer) else item.keyword)
+
+
+def _items_or_error(read: Callable[[], tuple[Item, ...]]) -> tuple[Item, ...] | RFStudioError:
+    try:
+        return read()
+    except RFStudioError as error:
+        return error
 
 
 def _count(number: int) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import yaml
 
 from rfstudio.core.errors import FormatError, Problem
+from rfstudio.core.work import give_way
 from rfstudio.formats.networks.scalars import Value, resolved
 
 MAX_BYTES = 1 << 20
@@ -23,6 +24,8 @@ MAX_DEPTH = 50
 MAX_SCALAR = 65_536
 MAX_PROBLEMS = 200
 MAX_MESSAGE = 500
+
+_EVENTS_BETWEEN_WAYS = 64
 
 # libyaml's parser is several times faster; both give the same events and marks.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -185,6 +188,8 @@ class _Composer:
         documents = events = 0
         while (event := loader.get_event()) is not None:
             events += 1
+            if events % _EVENTS_BETWEEN_WAYS == 0:
+                give_way()
             start = event.start_mark
             mark = Mark(start.line + 1, start.column + 1)
             if events > 2 * MAX_NODES:

@@ -26,6 +26,7 @@ from rfstudio.core.network.architecture import (
 from rfstudio.core.network.graph import MAX_LAYERS
 from rfstudio.core.network.growth import Scale, factor_fault, growing_words
 from rfstudio.core.ops import OPS, Identity, Op, Parameter
+from rfstudio.core.work import give_way
 from rfstudio.formats.networks.bounded_yaml import Listing, Mapping, Mark, Node, Problems, Scalar
 from rfstudio.formats.networks.scalars import Value
 from rfstudio.formats.networks.values import described, name_fault, plain, quotes, value_fault
@@ -112,6 +113,7 @@ class ItemReader:
         self._problems.add(mark, message)
 
     def _item(self, node: Node, location: Location) -> Item:
+        give_way()
         keyword, body = self._keyword_and_body(node)
         if keyword is None:
             self.places[location] = Place(node.mark, is_stand_in=True)

@@ -151,6 +151,7 @@ class StackPanel(QWidget):
         self.filter_line.textChanged.connect(self._apply_filter)
         self.picker.op_chosen.connect(self.add)
         self.model.refused.connect(self.refused)
+        edits.refused.connect(self.refused)
         self.model.numbers_changed.connect(self._follow_numbers)
         self.model.rowsInserted.connect(self._expand_new)
         selection.selection_changed.connect(self._follow)

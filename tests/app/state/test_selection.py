@@ -142,6 +142,39 @@ def test_that_text_travels_through_the_clipboard(studio: Studio) -> None:
         studio.edits.insert_text("[]")
 
 
+LONG = "- relu\n" * 2_000
+
+
+def test_that_a_long_text_is_read_between_frames(studio: Studio, qtbot: QtBot) -> None:
+    layers = studio.document.architecture.layers
+    studio.edits.insert_text(LONG, (1,))
+    assert studio.document.architecture.layers is layers
+    with pytest.raises(EditError, match="still being read"):
+        studio.edits.insert_text(LONG)
+    qtbot.waitUntil(lambda: studio.document.architecture.layers is not layers)
+    after = studio.document.architecture.layers
+    assert (after[:1], len(after[1:-2]), after[-2:]) == (layers[:1], 2_000, layers[1:])
+    studio.document.undo_stack.undo()
+
+    # The network is another one when the text is read: its place means nothing any more.
+    studio.edits.insert_text(LONG, (0,))
+    studio.edits.delete([(0,), (1,)])
+    qtbot.waitUntil(lambda: len(studio.document.architecture.layers) == 2_001)
+
+
+def test_that_a_mistake_in_a_long_text_is_said_later(studio: Studio, qtbot: QtBot) -> None:
+    before = studio.document.architecture
+    with qtbot.waitSignal(studio.edits.refused) as said:
+        studio.edits.insert_text(LONG + "- konv")
+    assert "unknown op 'konv'" in said.args[0]
+    assert studio.document.architecture is before
+
+
+def test_that_no_text_of_any_length_is_inserted(studio: Studio) -> None:
+    with pytest.raises(EditError, match="at most 300,000 are inserted; save it as a file"):
+        studio.edits.insert_text("- relu\n" * 50_000)
+
+
 def test_that_of_two_parameters_that_exclude_each_other_the_last_one_counts(
     studio: Studio,
 ) -> None:
