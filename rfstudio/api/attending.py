@@ -14,6 +14,7 @@ from rfstudio.api.measuring import is_chosen as weights_are_chosen
 from rfstudio.api.networks import Network, analyze, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.network.attention_layers import attention_nodes
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.figures.attention import AttentionView
 from rfstudio.formats.images.shaping import shaped
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfstudio.core.metrics.attention import LayerAttention
-    from rfstudio.engine.process.running import Report
+    from rfstudio.engine.process.running import CancelToken, Report
     from rfstudio.engine.requests.request import ErfRequest
 
 
@@ -135,9 +136,10 @@ def attentions(
     return attentions_of(request, layers, images=given, is_chosen=weights_are_chosen(options))
 
 
-_WITHOUT_EFFECT = frozenset(
+WITHOUT_EFFECT = frozenset(
     {"estimator", "channel", "activation", "method", "patch", "stride", "fill", "amplitude"}
 )
+"""Options of other measurements."""
 
 
 def attentions_of(
@@ -147,6 +149,7 @@ def attentions_of(
     images: torch.Tensor | None = None,
     is_chosen: bool = True,
     report: Report | None = None,
+    token: CancelToken | None = None,
 ) -> list[LayerAttention]:
     """Measure attention as a request says.
 
@@ -162,6 +165,8 @@ def attentions_of(
         Whether its weights were given; otherwise those of an imported model are taken.
     report
         Receives the fraction done.
+    token
+        Polled once an image.
 
     Raises
     ------
@@ -171,7 +176,7 @@ def attentions_of(
     need_torch()
     from torch import nn
 
-    from rfstudio.engine.measuring.attention import attention_nodes, measure_attention
+    from rfstudio.engine.measuring.attention import measure_attention
     from rfstudio.engine.measuring.module_attention import measure_module_attention
     from rfstudio.engine.process.running import ignore
     from rfstudio.importing.imported import Imported
@@ -188,8 +193,10 @@ def attentions_of(
     tell = report or ignore
     # Attention that only the geometry is known of is measured on the model itself.
     if own is not None and not attention_nodes(analysis.graph):
-        return measure_module_attention(own, request, place, layers, images=images, report=tell)
-    return measure_attention(request, place, layers, images=images, report=tell)
+        return measure_module_attention(
+            own, request, place, layers, images=images, report=tell, token=token
+        )
+    return measure_attention(request, place, layers, images=images, report=tell, token=token)
 
 
 def attention_view(request: ErfRequest, layers: Sequence[LayerAttention]) -> AttentionView:
@@ -251,7 +258,7 @@ def _check(options: Mapping[str, Any]) -> None:
     from rfstudio.engine.requests.request import refuse_unknown
 
     refuse_unknown(options)
-    for name in _WITHOUT_EFFECT & options.keys():
+    for name in WITHOUT_EFFECT & options.keys():
         raise RFStudioError(f"'{name}' has no effect on attention; leave it out")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from rfstudio.app.advising import Advising
+from rfstudio.app.attention.session import AttentionSession
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.effective.erf_view import ErfView
@@ -78,12 +79,16 @@ class Studio(QObject):
         self.erf_session: ErfSession | None = None
         self.following: UnitFollowing | None = None
         self.spread: SpreadSession | None = None
+        self.attention: AttentionSession | None = None
         if runner is not None:
             self.erf_session = self._make_erf_session(runner)
             self.following = UnitFollowing(self.erf_session, self.analysis, self.selection, self)
             self.images.image_changed.connect(self._show_image_to_measurements)
             self.spread = SpreadSession(
                 runner, self.erf_session, self.analysis, self.selection, self.boxes, self
+            )
+            self.attention = AttentionSession(
+                runner, self.erf_session, self.analysis, self.selection, self.images, self
             )
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
         self.pins = Pins(self.document, self.analysis, self.selection, self.erf, self)

@@ -75,7 +75,7 @@ def draw_attention(view: AttentionView | None, style: FigureStyle) -> Figure:
         If nothing was measured.
     """
     if view is None or not view.layers:
-        raise FigureError("no attention was measured yet that could be drawn")
+        raise FigureError("no attention was measured yet")
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.lines import Line2D

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from rfstudio.api.attending import WITHOUT_EFFECT
 from rfstudio.api.figures import (
     effective_size,
     frames_of,
@@ -15,6 +16,7 @@ from rfstudio.api.figures import (
     panel_of,
     with_field,
 )
+from rfstudio.app.attention.session import AttentionSession
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.pins import Pin, Pins
 from rfstudio.app.effective.shown_fields import EffectiveField
@@ -25,6 +27,8 @@ from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.wording.figure_snippets import FigureRecipe, measuring_options
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.figures import Content, Convergence, FigureError, Panel, kind_of, render_kind
+
+_NO_ATTENTION = "no attention was measured yet; the tab Attention does it"
 
 Points = Sequence[tuple[int, float]]
 
@@ -44,12 +48,15 @@ class Beside:
         field exactly.
     lesson
         Returns the number of the lesson that is open, from 1; 0 if none is.
+    attention
+        What was measured of attention; None: nothing can be.
     """
 
     compared: Callable[[], Sequence[tuple[str, Analysis]]] = tuple
     has_sizes: Callable[[], bool] = lambda: False
     points: Callable[[], tuple[Points, bool]] = lambda: ((), False)
     lesson: Callable[[], int] = lambda: 0
+    attention: AttentionSession | None = None
 
 
 class FigureContents:
@@ -73,6 +80,7 @@ class FigureContents:
             "network": self._network,
             "convergence": self._convergence,
             "film": self._film,
+            "attention": self._attention,
             "lesson": self._lesson,
         }
 
@@ -118,6 +126,8 @@ class FigureContents:
                 if place is None:
                     raise FigureError("no experiment with a film was run yet")
                 return replace(recipe, networks=(str(place),))
+            case "attention":
+                return self._recipe_of_attention(recipe, word)
             case "network":
                 return replace(recipe, networks=(word,))
             case "networks":
@@ -127,6 +137,26 @@ class FigureContents:
                 names = tuple(name for name, _ in named)
                 return replace(recipe, networks=(word, *words), names=names, estimators=sizes)
         return self._recipe_of_units(recipe, word)
+
+    def _recipe_of_attention(self, recipe: FigureRecipe, word: str) -> FigureRecipe:
+        session = self.beside.attention
+        if session is None or not session.layers:
+            raise FigureError(_NO_ATTENTION)
+        options, image, unit = session.measured_with
+        given = measuring_options(options, None)
+        given = {x: y for x, y in given.items() if x not in WITHOUT_EFFECT}
+        if image is not None or options.inputs == "folder":
+            del given["samples"]  # one for each image
+        else:
+            given["samples"] = session.layers[0].options["samples"]
+        return replace(
+            recipe,
+            networks=(word,),
+            layer=session.layers[0].layer if len(session.layers) == 1 else "",
+            unit=unit,
+            image=image,
+            options=given,
+        )
 
     def _recipe_of_units(self, recipe: FigureRecipe, word: str) -> FigureRecipe:
         shown = self._erf.complete()
@@ -258,6 +288,10 @@ class FigureContents:
             return Content(frames=frames_of(path))
 
         return build
+
+    def _attention(self) -> Callable[[], Content]:
+        session = self.beside.attention
+        return partial(Content, attention=None if session is None else session.view())
 
     def _lesson(self) -> Callable[[], Content]:
         number, picture = self.beside.lesson(), self._images.picture

@@ -72,7 +72,9 @@ def figure_python(recipe: FigureRecipe) -> str:
     if recipe.panels:
         given["panels"] = list(recipe.panels)
     if recipe.layer:
-        given |= {"layer": recipe.layer, "unit": recipe.unit}
+        given["layer"] = recipe.layer
+    if recipe.layer or recipe.unit is not None:
+        given["unit"] = recipe.unit
     if recipe.estimators:
         given["estimator"] = (
             recipe.estimators[0] if len(recipe.estimators) == 1 else list(recipe.estimators)

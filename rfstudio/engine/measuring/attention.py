@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from rfstudio.core import ops
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.metrics.attention import LayerAttention
+from rfstudio.core.network.attention_layers import KINDS, attention_nodes, has_place
 from rfstudio.core.network.graph import Graph, Node, expand
 from rfstudio.core.ops import per_axis
 from rfstudio.engine.measuring.network import Network
@@ -38,9 +39,6 @@ Indices: TypeAlias = NDArray[np.intp]
 Place: TypeAlias = Callable[[int], "tuple[NDArray[np.float64], NDArray[np.float64]] | None"]
 """From a node, the centre of its unit 0 and its jump along each axis, in pixels; None: it has
 none."""
-
-KINDS = (ops.Attention, ops.WindowAttention, ops.GridAttention, ops.CrossAttending)
-"""Operations whose attention can be measured."""
 
 _ENTRIES = 1 << 22
 """Weights that are computed at once."""
@@ -70,11 +68,6 @@ class Tokens(NamedTuple):
     held: Indices
     keys: int | None
     extra: int = 0
-
-
-def attention_nodes(graph: Graph) -> list[int]:
-    """Return the attention layers of a network, but for those that tokens without a place ask."""
-    return [x.index for x in graph.nodes if isinstance(x.op, KINDS) and _has_place(graph, x.index)]
 
 
 def measure_attention(
@@ -154,17 +147,6 @@ def _wanted(graph: Graph, layers: Sequence[str] | None) -> list[int]:
             index = within[0]
         found.append(index)
     return found
-
-
-def _has_place(graph: Graph, index: int) -> bool:
-    """Return whether the units of a node are positions, and not tokens beside them."""
-    while True:
-        node = graph.nodes[index]
-        if node.op is None:
-            return True
-        if isinstance(node.op, ops.ExtraTokens):
-            return False
-        index = node.inputs[0]
 
 
 class _Run:
@@ -266,7 +248,7 @@ class _Sums:
         self._is_asking = torch.from_numpy((tokens.asking >= 0).all(2)).to(device)
         self._is_held = torch.from_numpy((tokens.held >= 0).all(2)).to(device)
         self._points: tuple[Tensor, Tensor] | None = None
-        mine = place(index) if _has_place(graph, index) else None
+        mine = place(index) if has_place(graph, index) else None
         theirs = None if tokens.keys is None else place(tokens.keys)
         if mine is not None and theirs is not None:
             pairs = ((tokens.asking, mine), (tokens.held, theirs))
@@ -406,7 +388,7 @@ def _across(graph: Graph, node: Node, op: ops.CrossAttending) -> Tokens:
     maps = _key_maps(graph, node)
     sizes = [graph.nodes[x].size for x in maps]
     assert [prod(x) for x in sizes] == list(op.parts)
-    placed = [_has_place(graph, x) for x in maps]
+    placed = [has_place(graph, x) for x in maps]
     if sum(placed) > 1 or placed != sorted(placed, reverse=True):
         raise MeasurementError(f"the keys of '{node.name}' are of several maps; it is not measured")
     axes = len(node.size)

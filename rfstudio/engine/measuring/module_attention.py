@@ -25,7 +25,7 @@ from rfstudio.engine.measuring.attention import DEFAULT_SAMPLES, Place, softmax_
 from rfstudio.engine.measuring.sampling import Images
 from rfstudio.engine.process import devices
 from rfstudio.engine.process.errors import MeasurementError
-from rfstudio.engine.process.running import Report, ignore
+from rfstudio.engine.process.running import CancelToken, Report, ignore
 from rfstudio.engine.requests.request import ErfRequest
 
 Weights = NDArray[np.float64]
@@ -81,6 +81,7 @@ def measure_module_attention(
     *,
     images: Tensor | None = None,
     report: Report = ignore,
+    token: CancelToken | None = None,
 ) -> list[LayerAttention]:
     """Measure the attention of a module from which the network of a request was imported.
 
@@ -88,7 +89,7 @@ def measure_module_attention(
     ----------
     module
         The module; a copy of it is used, in evaluation mode.
-    request, place, layers, images, report
+    request, place, layers, images, report, token
         As in `rfstudio.engine.measuring.attention.measure_attention`; layers are submodules.
 
     Raises
@@ -96,6 +97,7 @@ def measure_module_attention(
     MeasurementError
         If no attention among the positions of a map is computed there.
     """
+    token = token or CancelToken()
     size = request.input_size if images is None else tuple(images.shape[2:])
     graph = expand(request.architecture, size)
     node = graph.nodes[0]
@@ -107,6 +109,7 @@ def measure_module_attention(
     watch = _Watch(own)
     try:
         for number in range(samples):
+            token.check()
             watch.found.clear()
             with watch:
                 own(source.batch([number]).to(getattr(torch, request.dtype)))

@@ -68,10 +68,7 @@ class MapView(QWidget):
         box
             First and last pixel along each axis of a box that is drawn.
         """
-        peak = float(values.max(initial=0.0))
-        # The root, so that what is weak can be seen; the eye is no ruler anyway.
-        shares = np.sqrt(np.clip(values / peak, 0, 1)) if peak > 0 else np.zeros(values.shape)
-        self._picture = _coloured(shares, image)
+        self._picture = _coloured(_shares(values), image)
         self._ring, self._box = ring, box
         self.update()
 
@@ -118,6 +115,31 @@ class MapView(QWidget):
         left = room.left() + (room.width() - width) / 2
         top = room.top() + (room.height() - height) / 2
         return QRectF(left, top, width, height)
+
+
+def map_picture(
+    values: NDArray[np.floating],
+    *,
+    image: NDArray[np.uint8] | None = None,
+    box: tuple[tuple[int, int], ...] = (),
+) -> QImage:
+    """Return a map as a picture of its own size; see `MapView.show_map`."""
+    picture = _coloured(_shares(values), image)
+    if box:
+        painter = QPainter(picture)
+        (top, bottom), (left, right) = box
+        for colour, width in ((QColor(0, 0, 0, 150), 5.0), (_RING, 2.5)):
+            painter.setPen(QPen(colour, width))
+            painter.drawRect(left, top, right - left, bottom - top)
+        painter.end()
+    return picture
+
+
+def _shares(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    peak = float(values.max(initial=0.0))
+    # The root, so that what is weak can be seen; the eye is no ruler anyway.
+    found = np.sqrt(np.clip(values / peak, 0, 1)) if peak > 0 else np.zeros(values.shape)
+    return np.asarray(found, np.float64)
 
 
 def _draw_dashed(painter: QPainter, draw: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from rfstudio.app.attention.session import ATTENTION_FILES
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.files import presets
 from rfstudio.app.files.erf_export import FIELD_FILES
@@ -411,6 +412,16 @@ class FileCommands(QObject):
             self._folder("export") / f"{stem}.npz",
             FIELD_FILES,
             self._studio.erf_export.save,
+        )
+
+    def export_attention(self) -> None:
+        """Ask for a file and write the attention that was measured into it."""
+        session = self._studio.attention
+        if session is None:
+            return
+        stem = _file_name(f"{self._studio.document.architecture.name} attention")
+        self._export(
+            "Save attention", self._folder("export") / f"{stem}.csv", ATTENTION_FILES, session.save
         )
 
     def export_table(self) -> None:

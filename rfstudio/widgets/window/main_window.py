@@ -27,9 +27,10 @@ from rfstudio.api.lessons import LESSONS
 from rfstudio.app.files.help_pages import help_pages
 from rfstudio.app.files.log_file import log_file
 from rfstudio.app.files.opening import LAST, remember_choice
-from rfstudio.app.frames import Frames, at_once
+from rfstudio.app.frames import Frames, Later, at_once
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.attention.panel import AttentionPanel
 from rfstudio.widgets.canvas.canvas import Canvas
 from rfstudio.widgets.charts.growth_chart import GrowthChart
 from rfstudio.widgets.charts.profile_chart import ProfileChart
@@ -167,7 +168,7 @@ class MainWindow(QMainWindow):
         )
         self.status = Status()
         self.tabs = DetailsTabs()
-        self._fill_tabs()
+        self._fill_tabs(later)
         self.actions_ = WindowActions(self, studio, self.files, self.stack, self.set_scheme)
         docks = self._put_together()
         focus = self.actions_.focus_actions(
@@ -208,7 +209,7 @@ class MainWindow(QMainWindow):
 
     # --- making ---------------------------------------------------------------------------------
 
-    def _fill_tabs(self) -> None:
+    def _fill_tabs(self, later: Later) -> None:
         self.tabs.addTab(self.table, "Table")
         self.tabs.addTab(self.growth, "Growth")
         self.tabs.addTab(self.profile, "Profile")
@@ -231,6 +232,12 @@ class MainWindow(QMainWindow):
             self.spread = SpreadPanel(self.studio.spread)
             self.spread.image_wanted.connect(self.files.open_image_path)
             self.tabs.addTab(self.spread, "Images")
+        if self.studio.attention is not None:
+            self.attention = AttentionPanel(
+                self.studio.attention, self.studio.analysis, self.studio.selection, later=later
+            )
+            self.attention.save_wanted.connect(self.files.export_attention)
+            self.tabs.addTab(self.attention, "Attention")
         self.numbers = NumbersPanel(self.studio.erf, self.studio.erf_export)
         self.tabs.addTab(self.numbers, "Numbers")
         self.comparison = ComparisonPanel(self.studio.pins, self.studio.selection, self.studio.erf)
@@ -390,6 +397,7 @@ class MainWindow(QMainWindow):
         beside.compared = self.growth.compared
         beside.has_sizes = self.growth.erf.isChecked
         beside.lesson = lambda: self.lesson.number
+        beside.attention = self.studio.attention
         if self.measure_panel is not None:
             chart = self.measure_panel.chart
             beside.points = lambda: (chart.points, chart.shows_rate)

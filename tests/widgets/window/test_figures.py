@@ -7,21 +7,26 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.attention.session import AttentionSession
+from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.files.figure_settings import FigureSettings, FigureStyle
+from rfstudio.app.jobs import Job, JobRunner
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.cli.program import run
+from rfstudio.engine.process.running import CancelToken, ignore
 from rfstudio.figures import KINDS
 from rfstudio.widgets.window.figure_dialog import FigureDialog
 from rfstudio.widgets.window.main_window import MainWindow
 
 STYLE = FigureStyle(width_mm=85, dpi=80, colour=True)
-COPIED = [x for x in KINDS if x not in ("convergence", "film")]
+COPIED = [x for x in KINDS if x not in ("convergence", "film", "attention")]
 
 
 @pytest.fixture
@@ -107,3 +112,66 @@ def test_that_a_pin_without_a_file_cannot_be_copied_and_says_so(
     window.studio.pins.add()
     said = window.files.copy_figure(FigureSettings("comparison", STYLE), "command")
     assert said == "The network of pin A has no file; save it before pinning."
+
+
+NETWORK = """\
+format: 1
+name: small
+input: {size: [24, 32], channels: 3}
+layers:
+  - conv: {name: patch, kernel_size: 8, stride: 8, out_channels: 8}
+  - attention: {name: a, heads: 2}
+  - attention: {name: b, heads: 2}
+"""
+
+
+class _AtOnce:
+    """Does work at once, in this process."""
+
+    def submit(self, _key: str, work: Callable) -> Job:
+        job = Job(1, cast("object", None))  # type: ignore[arg-type] # nothing is sent
+        found = work(CancelToken(), ignore)
+        QTimer.singleShot(0, job, lambda: job.succeeded.emit(found))
+        return job
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_photo", [True, False])
+@pytest.mark.parametrize("layer", ["b", ""])
+def test_that_copied_attention_draws_the_same_figure(
+    layer: str,
+    has_photo: bool,
+    window: MainWindow,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    studio = window.studio
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.yaml"
+    path.write_text(NETWORK)
+    window.files.open_path(path)
+    if has_photo:
+        studio.images.open(sample_images()[0])
+    else:
+        studio.images.clear()
+    runner = cast("JobRunner", _AtOnce())
+    erf = ErfSession(runner, studio.analysis, studio.selection, studio)
+    erf.set_options(seed=3)
+    session = AttentionSession(
+        runner, erf, studio.analysis, studio.selection, studio.images, studio
+    )
+    window.files.beside.attention = session
+    said = window.files.copy_figure(FigureSettings("attention", STYLE), "command")
+    assert said == "No attention was measured yet; the tab Attention does it."
+    studio.selection.select_layer("b", (2, 1))
+    with qtbot.waitSignal(session.results_changed):
+        session.start(layer)
+    with qtbot.waitSignal(session.results_changed):
+        pass
+    words = shlex.split(_copied(window, qtbot, "attention", "command"))
+    assert run(words[1:]) == 0
+    assert Path("figure.svg").read_bytes() == _drawn(window, "attention")
+    Path("figure.svg").unlink()
+    exec(_copied(window, qtbot, "attention", "python"), {})
+    assert Path("figure.svg").read_bytes() == _drawn(window, "attention")

@@ -1,0 +1,1 @@
+"""The attention of the network's layers, measured for a query unit."""

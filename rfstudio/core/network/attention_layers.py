@@ -1,0 +1,43 @@
+"""Which layers of a network are attention among positions, so that its weights can be measured."""
+
+from __future__ import annotations
+
+from rfstudio.core import ops
+from rfstudio.core.network.graph import Graph
+
+KINDS = (ops.Attention, ops.WindowAttention, ops.GridAttention, ops.CrossAttending)
+"""Operations whose attention can be measured."""
+
+
+def attention_nodes(graph: Graph) -> list[int]:
+    """Return the attention layers of a network, but for those that tokens without a place ask."""
+    return [x.index for x in graph.nodes if isinstance(x.op, KINDS) and has_place(graph, x.index)]
+
+
+def has_place(graph: Graph, index: int) -> bool:
+    """Return whether the units of a node are positions, and not tokens beside them."""
+    while True:
+        node = graph.nodes[index]
+        if node.op is None:
+            return True
+        if isinstance(node.op, ops.ExtraTokens):
+            return False
+        index = node.inputs[0]
+
+
+def nearest_layer(layer: str, names: list[str]) -> str:
+    """Return the attention layer that shares most of its path with a layer; empty: there is none.
+
+    Examples
+    --------
+    >>> nearest_layer("encoder.1.mlp.fc", ["encoder.0.attention", "encoder.1.attention"])
+    'encoder.1.attention'
+    """
+    parts = layer.split(".")
+
+    def shared(name: str) -> int:
+        others = name.split(".")
+        pairs = list(zip(parts, others, strict=False))
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
+
+    return max(names, key=shared, default="")

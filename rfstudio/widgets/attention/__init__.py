@@ -1,0 +1,1 @@
+"""The panel of the attention of a layer's heads."""
