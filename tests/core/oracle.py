@@ -89,7 +89,8 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
                 (i + p - d * t) // s for t in range(k) if (i + p - d * t) % s == 0
             )
         case ops.AdaptiveAvgPool() | ops.AdaptiveMaxPool():
-            if m == 1:
+            kept = isinstance(op.output_size, tuple) and op.output_size[axis] is None
+            if m == 1 and not kept:  # an axis that is kept is no cell, even of one sample
                 return None
             return lambda i: list(
                 range(math.floor(Fraction(i * n, m)), math.ceil(Fraction((i + 1) * n, m)))

@@ -14,6 +14,7 @@ from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
+from tests.core.oracle import paths, seen_on
 
 POOLS = [ops.AdaptiveAvgPool(output_size=1), ops.AdaptiveMaxPool(output_size=1)]
 
@@ -49,6 +50,20 @@ def test_that_one_axis_alone_may_be_pooled_to_one_cell() -> None:
     assert layer.jump == (16, None)
     assert layer.local is not None
     assert layer.local.rf_size == (19, None)
+
+
+@pytest.mark.parametrize("kind", [ops.AdaptiveAvgPool, ops.AdaptiveMaxPool])
+def test_that_an_axis_of_one_sample_that_is_kept_is_not_pooled(kind) -> None:
+    """`None` is the size that there is, so that each sample is a cell of its own."""
+    squeeze = Layer(ops.Conv(kernel_size=(3, 5)), "squeeze")
+    pool = Layer(kind(output_size=(1, None)), "pool")
+    analysis = analyze(Architecture("kept", "", "", (9, 5), 1, (squeeze, pool)))
+    layer = analysis["pool"]
+    assert layer.output_size == (1, 1)
+    assert layer.is_global == (True, False)
+    assert layer.rf_size == (None, 5)
+    (way,) = paths(analysis.graph, layer.index)
+    assert seen_on(analysis.graph, way, 1, 0) == seen_on(analysis.graph, way[:-1], 1, 0)
 
 
 def test_that_resnet50_has_the_same_largest_field_with_either_pool() -> None:
