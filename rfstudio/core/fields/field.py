@@ -377,29 +377,54 @@ def _through_pattern(
     inner = track.period
     # After `turns` periods of the rule its inputs have moved on by whole periods of the track.
     turns = inner // gcd(advance, inner)
-
-    # Taps of one residue differ by whole periods: only the outermost can be extremes.
-    most = min(inner, _MOST_TAPS)
-    taps_each = max(min(rule.most_taps, 2 * most), 1)
-
-    def bounds(units: Units) -> Bounds:
-        spend(_A_READ * len(units) * taps_each)
-        found = np.repeat([[NEVER], [-NEVER]], len(units), axis=1)
-        for taps, there in rule.taps_of_all(units, most):
-            found[:, there] = hull_of_bounds((found[:, there], track.bounds(taps[there])))
-        return found
-
+    phases, taps_each = period * turns, _taps_each(track, rule)
     # Too many phases for a table: units are computed at once only where that is cheap.
-    if isinstance(track, WideTrack) or period * turns > MAX_PHASES:
+    if isinstance(track, WideTrack) or phases > MAX_PHASES:
         jump = track.jump * Fraction(advance, period)
         ahead = rule.n_out * taps_each <= _AHEAD
         depth = 0 if ahead else 1 + (track.depth if isinstance(track, WideTrack) else 0)
-        return WideTrack(jump, period * turns, rule.n_out, bounds, ahead=ahead, depth=depth)
+        return WideTrack(
+            jump,
+            phases,
+            rule.n_out,
+            lambda units: _bounds(track, rule, units, taps_each),
+            ahead=ahead,
+            depth=depth,
+        )
+    # Spent here, since a table from the cache counts as if it were worked out.
+    spend(_A_PHASE * phases)
+    if phases * taps_each > _COUNTED:
+        spend(_A_READ * phases * taps_each)
     # Pixels by which a unit a whole period later sees further on.
-    moved_on = turns * advance // inner * track.advance
-    spend(_A_PHASE * period * turns)
-    if period * turns * taps_each > _ONE_BY_ONE:
-        return track_of(bounds(np.arange(period * turns)), moved_on)
+    return _table(track, rule, phases, turns * advance // inner * track.advance)
+
+
+def _taps_each(track: AnyTrack, rule: Window | Periodic) -> int:
+    """Return how many taps of each unit are looked at."""
+    return max(min(rule.most_taps, 2 * min(track.period, _MOST_TAPS)), 1)
+
+
+def _bounds(track: AnyTrack, rule: Window | Periodic, units: Units, taps_each: int) -> Bounds:
+    """Return what units see after a rule; `taps_each` is the work for each of them."""
+    spend(_A_READ * len(units) * taps_each)
+    return _hulls(track, rule, units)
+
+
+def _hulls(track: AnyTrack, rule: Window | Periodic, units: Units) -> Bounds:
+    # Taps of one residue differ by whole periods: only the outermost can be extremes.
+    most = min(track.period, _MOST_TAPS)
+    found = np.repeat([[NEVER], [-NEVER]], len(units), axis=1)
+    for taps, there in rule.taps_of_all(units, most):
+        found[:, there] = hull_of_bounds((found[:, there], track.bounds(taps[there])))
+    return found
+
+
+@remembered(128)
+def _table(track: Track, rule: Window | Periodic, phases: int, moved_on: int) -> Track:
+    """Return the track after a rule, each phase worked out; copies of a block come here again."""
+    if phases * _taps_each(track, rule) > _ONE_BY_ONE:
+        return track_of(_hulls(track, rule, np.arange(phases)), moved_on)
+    inner = track.period
 
     def interval(unit: int) -> Interval | None:
         taps = rule.taps(unit)
@@ -407,7 +432,7 @@ def _through_pattern(
             taps = (*taps[:inner], *taps[-inner:])
         return hull_of([track.interval(x) for x in taps])
 
-    return tabulated(period * turns, moved_on, interval)
+    return tabulated(phases, moved_on, interval)
 
 
 _A_READ = 3
@@ -419,7 +444,10 @@ _A_PHASE = 24
 _MOST_TAPS = 2048
 """Taps at either end of a window that are looked at where a pattern is longer than that."""
 
-_ONE_BY_ONE = 1 << 10
+_COUNTED = 1 << 10
+"""Reads of a period beyond which they count beside its phases."""
+
+_ONE_BY_ONE = 1 << 5
 """Reads of a period up to which it is worked out unit by unit; more at once are quicker."""
 
 _AHEAD = 1 << 18
@@ -613,6 +641,8 @@ def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
             ahead=ahead,
             depth=0 if ahead else 1 + max([x.depth for x in wide], default=0),
         )
-    return tabulated(
-        period, int(jump * period), lambda unit: hull_of([x.interval(unit) for x in tracks])
-    )
+    moved_on = int(jump * period)
+    if period * len(tracks) > _ONE_BY_ONE:
+        units = np.arange(period)
+        return track_of(hull_of_bounds(x.bounds(units) for x in tracks), moved_on)
+    return tabulated(period, moved_on, lambda unit: hull_of([x.interval(unit) for x in tracks]))

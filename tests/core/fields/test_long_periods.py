@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from unittest.mock import patch
+
+import pytest
 
 from rfstudio.core import ops
-from rfstudio.core.axes.unit_intervals import WideTrack
+from rfstudio.core.axes.axis_rule import Window
+from rfstudio.core.axes.unit_intervals import Track, WideTrack
+from rfstudio.core.errors import TooLargeError
+from rfstudio.core.fields import field
 from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.fields.field import AxisField, through
+from rfstudio.core.memo import forget
 from rfstudio.core.network.architecture import (
     Architecture,
     Branch,
@@ -15,6 +23,7 @@ from rfstudio.core.network.architecture import (
     Repeat,
     Residual,
 )
+from rfstudio.core.work import at_most
 from tests.core.oracle import jump_on, paths, seen_on
 from tests.narrowing import present
 
@@ -48,6 +57,31 @@ def test_that_a_period_of_880081_units_is_never_walked_and_still_exact() -> None
         if 0 <= unit < layer.output_size[0]:
             sizes.append(max(seen) - min(seen) + 1)
     assert layer.rf_size_range[0] == (min(sizes), max(sizes))
+
+
+def test_that_a_pattern_from_the_cache_counts_as_work() -> None:
+    """Otherwise a network would be too large or not, by what was analysed before it."""
+    track = Track(700, tuple(range(0, 700, 7)), tuple(range(5, 705, 7)))
+    before, rule = AxisField((track,)), Window(500, 500, kernel=3, before=1)
+    for _ in range(2):
+        with pytest.raises(TooLargeError), at_most(1000, "too much"):
+            through(before, rule)
+        through(before, rule)  # and now it is known
+
+
+@pytest.mark.parametrize("taps", [1, 3, 7])
+def test_that_patterns_are_the_same_unit_by_unit_and_all_at_once(taps) -> None:
+    ends = [3 * i * i % 41 for i in range(20)]
+    blind = [None if i % 5 == 0 else x for i, x in enumerate(ends)]
+    other = [None if i % 5 == 0 else x + 4 for i, x in enumerate(ends)]
+    track = Track(60, tuple(blind), tuple(other))
+    rule = Window(90, 90, kernel=taps, stride=3, dilation=5, before=2)
+    found = []
+    for most in (0, 1 << 20):
+        forget()
+        with patch.object(field, "_ONE_BY_ONE", most):
+            found.append(through(AxisField((track,)), rule))
+    assert found[0] == found[1]
 
 
 def test_that_merges_of_a_map_of_16_million_samples_are_not_worked_out_in_advance() -> None:
