@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.formats.networks.session_file import (
     SUFFIX,
     SavedSession,
@@ -84,8 +84,15 @@ def restore_choice(studio: Studio, session: SavedSession) -> list[str]:
     studio.set_image_shape(session.image_shape)  # type: ignore[arg-type] # the reader checked it
     if session.image is None:
         studio.images.clear()
-    elif Path(session.image).is_file():
+    elif _is_there(session.image):
         studio.images.open_later(session.image)
     else:
-        lost.append(f"the image “{session.image.name}” is not there any more")
+        lost.append(f"the image “{shown(session.image.name)}” is not there any more")
     return lost
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may not be read, or a name that is too long
+        return False

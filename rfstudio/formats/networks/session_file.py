@@ -14,6 +14,7 @@ from typing import Any
 from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.files import atomic_write, read_bounded
+from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
 from rfstudio.formats.networks.yaml_reader import read_draft
 from rfstudio.formats.networks.yaml_writer import write_yaml
 
@@ -25,6 +26,8 @@ _KIND = "RF Studio session"
 _MOST_BYTES = 8 << 20
 _MOST_PINS = 4
 _MOST_AXES = 3
+_MOST_TITLE = 200
+_MOST_PATH = 4096
 
 
 class SessionFileError(RFStudioError):
@@ -86,15 +89,20 @@ def write_session(path: Path, session: SavedSession) -> None:
     Raises
     ------
     RFStudioError
-        If it cannot be written.
+        If it cannot be written, or is too large to be read.
     """
+    chosen, pins = _facts(session.chosen), [_facts(x) for x in session.pins]
+    if sum(map(len, {str(x["network"]) for x in (chosen, *pins)})) > MAX_BYTES:
+        raise SessionFileError(
+            f"its networks have more than {MAX_BYTES:,} characters together; take some pins out"
+        )
     facts = {
         "kind": _KIND,
         "version": VERSION,
-        "chosen": _facts(session.chosen),
+        "chosen": chosen,
         "path": None if session.path is None else str(session.path),
         "is_modified": session.is_modified,
-        "pins": [_facts(x) for x in session.pins],
+        "pins": pins,
         "image": None if session.image is None else str(session.image),
         "image_shape": session.image_shape,
     }
@@ -125,12 +133,13 @@ def read_session(path: Path) -> SavedSession:
     pins = facts.get("pins", [])
     if not isinstance(pins, list) or len(pins) > _MOST_PINS:
         raise SessionFileError(_damaged("its pins are no list of at most four"))
+    networks = _Networks()
     shape = facts.get("image_shape")
     return SavedSession(
-        chosen=_unit(facts.get("chosen"), "the open network"),
+        chosen=_unit(facts.get("chosen"), "the open network", networks),
         path=_path(facts.get("path"), "path"),
         is_modified=facts.get("is_modified") is not False,
-        pins=tuple(_unit(x, f"pin {i}") for i, x in enumerate(pins, 1)),
+        pins=tuple(_unit(x, f"pin {i}", networks) for i, x in enumerate(pins, 1)),
         image=_path(facts.get("image"), "image"),
         image_shape=shape if shape in ("crop", "pad", "stretch") else "crop",
     )
@@ -146,7 +155,25 @@ def _facts(unit: SavedUnit) -> dict[str, object]:
     }
 
 
-def _unit(facts: Any, what: str) -> SavedUnit:
+class _Networks:
+    """Reads the networks of one file: each text once, and together no more than one network has."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, Architecture] = {}
+
+    def of(self, text: str, what: str) -> Architecture:
+        if text not in self._read:
+            if sum(map(len, self._read)) + len(text) > MAX_BYTES:
+                raise SessionFileError(f"its networks have more than {MAX_BYTES:,} characters")
+            try:
+                self._read[text] = read_draft(text, what)
+            except RFStudioError as error:
+                first = str(error).partition("\n")[0]
+                raise SessionFileError(_damaged(shown(first, 300))) from None
+        return self._read[text]
+
+
+def _unit(facts: Any, what: str, networks: _Networks) -> SavedUnit:
     if not isinstance(facts, dict):
         raise SessionFileError(_damaged(f"{what} is missing"))
     texts = [facts.get(x, "") for x in ("network", "layer", "title", "source")]
@@ -157,18 +184,18 @@ def _unit(facts: Any, what: str) -> SavedUnit:
     if not is_position or not all(type(x) is int and 0 <= x < 2**31 for x in unit):
         raise SessionFileError(_damaged(f"the unit of {what} is no position"))
     network, layer, title, source = texts
-    try:
-        read = read_draft(network, what)
-    except RFStudioError as error:
-        first = str(error).partition("\n")[0]
-        raise SessionFileError(_damaged(shown(first, 300))) from None
-    return SavedUnit(read, layer, tuple(unit), title, source)
+    if not source.isprintable() or len(source) > _MOST_PATH:
+        raise SessionFileError(_damaged(f"the source of {what} is no name"))
+    read = networks.of(network, what)
+    return SavedUnit(read, layer, tuple(unit), shown(title, _MOST_TITLE), source)
 
 
 def _path(value: Any, what: str) -> Path | None:
     if value is None:
         return None
-    if not isinstance(value, str) or not value or "\0" in value:
+    is_text = isinstance(value, str) and 0 < len(value) <= _MOST_PATH and "\0" not in value
+    # Half a surrogate pair is no text, and so no path.
+    if not is_text or value.encode(errors="replace").decode() != value:
         raise SessionFileError(_damaged(f"its {what} is no path"))
     return Path(value)
 

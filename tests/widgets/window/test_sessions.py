@@ -11,7 +11,14 @@ from PySide6.QtCore import QProcess
 from PySide6.QtGui import QAction
 
 from rfstudio.app.state.image_source import sample_images
-from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks.session_file import (
+    SavedSession,
+    SavedUnit,
+    SessionFileError,
+    read_session,
+    write_session,
+)
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.narrowing import present
 from tests.widgets.conftest import SMALL, Answers
@@ -69,6 +76,7 @@ def test_that_a_session_names_its_network_file_and_says_what_is_gone(
     assert "“gone.png” is not there any more" in window.status.currentMessage()
 
 
+_EMPTY = {"network": "format: 1\ninput: {size: [8, 8], channels: 3}\nlayers: []\n"}
 _GOOD = {"kind": "RF Studio session", "version": 1, "chosen": {"network": "", "layer": "a"}}
 
 
@@ -84,8 +92,24 @@ _GOOD = {"kind": "RF Studio session", "version": 1, "chosen": {"network": "", "l
         (json.dumps({**_GOOD, "pins": [1] * 9}), "at most four"),
         (json.dumps({**_GOOD, "chosen": {"network": "", "unit": ["x"]}}), "no position"),
         (json.dumps({**_GOOD, "chosen": {"network": "!!python/object:os.system {}"}}), "damaged"),
+        (json.dumps({**_GOOD, "chosen": {"network": "", "source": "\x1b[2J"}}), "no name"),
+        (json.dumps({**_GOOD, "chosen": _EMPTY, "path": "\ud800"}), "its path is no path"),
+        (json.dumps({**_GOOD, "chosen": _EMPTY, "image": "x" * 5_000}), "its image is no path"),
     ],
-    ids=["cut", "deep", "else", "later", "empty", "alias", "pins", "unit", "code"],
+    ids=[
+        "cut",
+        "deep",
+        "else",
+        "later",
+        "empty",
+        "alias",
+        "pins",
+        "unit",
+        "code",
+        "control",
+        "surrogate",
+        "long",
+    ],
 )
 def test_that_a_damaged_session_ends_in_a_sentence_and_changes_nothing(
     window: MainWindow, answers: Answers, tmp_path: Path, text: str, why: str
@@ -98,6 +122,30 @@ def test_that_a_damaged_session_ends_in_a_sentence_and_changes_nothing(
     assert what == "“bad.rfsession” was not opened."
     assert why in reason
     assert window.studio.document.architecture is before
+
+
+def test_that_the_networks_of_a_session_are_no_more_work_than_one(tmp_path: Path) -> None:
+    def unit(letter: str) -> SavedUnit:
+        return SavedUnit(Architecture(description=letter * 60_000), "", ())
+
+    path = tmp_path / "s.rfsession"
+    write_session(path, SavedSession(unit("a"), pins=(unit("a"),) * 4))
+    assert len(read_session(path).pins) == 4
+    facts = json.loads(path.read_text())
+    long = [_EMPTY["network"] + "#" * (300_000 + i) for i in range(4)]
+    facts["pins"] = [{**_EMPTY, "network": x} for x in long]
+    path.write_text(json.dumps(facts))
+    with pytest.raises(SessionFileError, match="more than 1,048,576 characters"):
+        read_session(path)
+
+
+def test_that_an_image_that_cannot_be_looked_for_is_said_to_be_gone(
+    window: MainWindow, tmp_path: Path
+) -> None:
+    image = tmp_path / ("x" * 300)  # longer than names of files may be
+    write_session(tmp_path / "s.rfsession", SavedSession(SavedUnit(SMALL, "", ()), image=image))
+    window.files.open_dropped(tmp_path / "s.rfsession")
+    assert "is not there any more" in window.status.currentMessage()
 
 
 def test_that_unsaved_work_is_asked_about_before_a_session_replaces_it(
