@@ -298,9 +298,10 @@ class AttentionPanel(QWidget):
             return  # what the user has set stays
         self._columns = columns
         grid = self.table
-        needed = sum(grid.sizeHintForColumn(i) for i in range(columns))
         titles = grid.horizontalHeader()
-        needed = max(needed, sum(titles.sectionSizeHint(i) for i in range(columns)))
+        needed = sum(
+            max(grid.sizeHintForColumn(i), titles.sectionSizeHint(i)) for i in range(columns)
+        )
         room = self._split.width()
         left = min(needed + grid.verticalScrollBar().sizeHint().width() + 24, 2 * room // 5)
         right = (room - left) // 3
