@@ -22,6 +22,7 @@ _LABELS = {
     "ratio": "effective / theoretical size",
     "sigma": "σ (px)",
     "depth": "depth (layers with weights)",
+    "attention": "attention distance (px)",
     "accuracy": "accuracy",
     "ring_share": "share of the ring",
 }

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio import api
+from rfstudio.api.attending import attentions_of
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.phases import phase_contrast
+from rfstudio.core.network.attention_layers import attention_nodes
 from rfstudio.engine.process.running import Report, ignore
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.request import ErfRequest
 from rfstudio.formats.experiments.ledger import Cell, Row
 from rfstudio.formats.experiments.recipe import COMPUTED, FieldItem
+from rfstudio.formats.images.photos import photos_of
 from rfstudio.formats.tables.analysis_tables import sizes_text
 
 
@@ -52,13 +57,18 @@ def field_row(number: int, item: FieldItem, seed: int, report: Report = ignore) 
     if item.estimator in COMPUTED:  # for all weights of a distribution, so there is no seed
         cells["weights"] = "all equal" if item.estimator == "path-count" else "random"
     else:
-        cells |= {"weights": item.weights, "samples": item.samples, "seed": seed}
+        samples = item.samples or len(_photos(item))
+        cells |= {"weights": _named(item.weights), "samples": samples, "seed": seed}
+    if item.images is not None:
+        cells["images"] = item.images.name
     if item.estimator != "path-count" and item.weights == "random":
         cells["init"] = item.init
     cells |= _sizes(metrics, layer)
     cells |= _costs(analysis, layer)
     if item.estimator == "expected":
         cells |= {f"phase_contrast_{m}": _contrast(metrics, m) for m in (2, 4)}
+    if item.attention:
+        cells |= _attention(item, analysis, item.layer or layer.name, seed)
     return Row(number, cells, scaled(metrics.map))
 
 
@@ -74,18 +84,48 @@ def _field(
             return erf.metrics, erf.exact
         return Metrics(np.sqrt(erf.map), erf.metrics.frame), erf.exact
     need_torch()
-    request = ErfRequest(
+    request = _request(item, layer.name, seed)
+    return api.measure(request, report=report).metrics, None
+
+
+def _request(item: FieldItem, layer: str, seed: int) -> ErfRequest:
+    is_measured = item.estimator not in COMPUTED
+    return ErfRequest(
         architecture=item.network,
-        layer=layer.name,
-        estimator=item.estimator,  # type: ignore[arg-type] # the reader has checked the word
+        layer=layer,
+        estimator=item.estimator if is_measured else "energy",  # type: ignore[arg-type] # checked
         weights=item.weights,
         init=item.init,
-        samples=item.samples,
+        samples=item.samples or None,
+        images=_photos(item),
         images_per_weights=1,
         seed=seed,
         device="cpu",  # the same numbers on every machine
     )
-    return api.measure(request, report=report).metrics, None
+
+
+def _photos(item: FieldItem) -> Sequence[NDArray[np.uint8]]:
+    return () if item.images is None else photos_of(item.images)
+
+
+def _named(weights: str) -> str:
+    """Return weights as a table says them: of a file its name."""
+    return Path(weights).name
+
+
+def _attention(item: FieldItem, analysis: Analysis, path: str, seed: int) -> dict[str, Cell]:
+    """Return the attention distances within a layer or container, measured as the field is."""
+    names = [analysis.graph.nodes[x].name for x in attention_nodes(analysis.graph)]
+    within = [x for x in names if x == path or x.startswith(f"{path}.")]
+    found = attentions_of(_request(item, "", seed), within) if within else []
+    heads = [x.distance for x in found if x.distance is not None]
+    if not heads:
+        return dict.fromkeys(("attention", "nearest_head", "farthest_head"))
+    return {
+        "attention": float(np.mean([x.mean() for x in heads])),
+        "nearest_head": float(min(x.min() for x in heads)),
+        "farthest_head": float(max(x.max() for x in heads)),
+    }
 
 
 def _sizes(metrics: Metrics, layer: LayerAnalysis) -> dict[str, Cell]:

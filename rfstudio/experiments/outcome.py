@@ -140,7 +140,9 @@ def how_found(rows: Sequence[Mapping[str, Cell]]) -> str:
             is_trained = weights in ("initial", "trained")
             words.append("during training" if is_trained else f"{weights} weights")
         if isinstance(samples := row.get("samples"), int):
+            images = row.get("images")
             words.append("1 sample" if samples == 1 else f"{samples} samples")
+            words[-1] += f" of {images}" if images else ""
         if (seed := row.get("seed")) is not None:
             words.append(f"seed {seed}")
         series = found.setdefault(", ".join(words), [])

@@ -41,11 +41,16 @@ class FieldItem:
     estimator
         What is averaged, or how it is computed.
     weights
-        "random" or "uniform".
+        "random", "uniform", or the path of a file of weights.
     init
         From what random weights are drawn, measured or in closed form.
     samples
-        Samples of a measurement, each with new weights and a new input.
+        Samples of a measurement, each with new weights and a new input; 0: one for each image.
+    images
+        File or folder of the images that are measured on; None: noise.
+    attention
+        Whether the attention distances of the layer, or of all attention in a container, are
+        measured as well.
     """
 
     series: str
@@ -56,6 +61,8 @@ class FieldItem:
     weights: str = "random"
     init: str = DEFAULT
     samples: int = 1
+    images: Path | None = None
+    attention: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

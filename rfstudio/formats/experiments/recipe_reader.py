@@ -15,6 +15,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.experiments.recipe import (
+    COMPUTED,
     DEFAULT_COLUMNS,
     FIELD_ESTIMATORS,
     Chart,
@@ -48,7 +49,7 @@ MAX_ITEMS = 2000
 _TOP = ("format", "title", "description", "reference", "networks", "rows", "columns", "charts")
 _ROW = (
     *("series", "network", "with", "each", "layers", "train"),
-    *("estimator", "weights", "init", "samples"),
+    *("estimator", "weights", "init", "samples", "images", "attention"),
 )
 _TRAIN = (
     *("distance", "data", "layer", "steps", "batch", "rate", "film"),
@@ -150,10 +151,24 @@ class _Reader:
                 self._problems.add(mark, f"there is no estimator '{short(estimator)}'{known}")
             weights = self._word(fields.get("weights"), "weights") or "random"
             if weights not in ("random", "uniform"):
-                mark = fields["weights"].mark
-                self._problems.add(mark, f"weights are random or uniform, not '{short(weights)}'")
+                weights = str(self._beside(fields["weights"], weights, "random, uniform or a file"))
+            images = None
+            if "images" in fields:
+                word = self._word(fields["images"], "images")
+                images = self._beside(fields["images"], word, "a file or folder")
+            is_fixed = weights not in ("random", "uniform")
+            if (is_fixed or images is not None) and estimator in COMPUTED:
+                mark = fields["weights" if is_fixed else "images"].mark
+                self._problems.add(
+                    mark, f"'{estimator}' is of random weights and noise; measure with energy"
+                )
+            attention = "attention" in fields and self._value(
+                fields["attention"], bool, "attention", default=False
+            )
             init = self._init(fields.get("init"), parameters)
             samples = self._number(fields, "samples", 1)
+            if images is not None and "samples" not in fields:
+                samples = 0
             for layer in self._words(fields.get("layers"), "layers") or ("",):
                 yield FieldItem(
                     series=series,
@@ -164,7 +179,17 @@ class _Reader:
                     weights=weights,
                     init=init,
                     samples=samples,
+                    images=images,
+                    attention=attention,
                 )
+
+    def _beside(self, node: Node, word: str, what: str) -> Path:
+        """Return a path that is given relative to the folder of the recipe."""
+        path = self._folder / word
+        if not path.exists():
+            name = "weights" if "random" in what else "images"
+            self._problems.add(node.mark, f"{name}: there is no '{short(word)}'; give {what}")
+        return path
 
     def _init(self, node: Node | None, parameters: dict[str, Value]) -> str:
         """Return the initialisation of a row, which may be a parameter of the row."""
