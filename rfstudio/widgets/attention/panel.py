@@ -299,11 +299,11 @@ class AttentionPanel(QWidget):
         self._columns = columns
         grid = self.table
         titles = grid.horizontalHeader()
-        needed = sum(
-            max(grid.sizeHintForColumn(i), titles.sectionSizeHint(i)) for i in range(columns)
-        )
+        last = columns - 1  # which is as wide as there is room
+        needed = max(grid.sizeHintForColumn(last), titles.sectionSizeHint(last))
+        needed += sum(grid.columnWidth(i) for i in range(last))
         room = self._split.width()
-        left = min(needed + grid.verticalScrollBar().sizeHint().width() + 24, 2 * room // 5)
+        left = min(needed + grid.verticalScrollBar().sizeHint().width() + 64, 2 * room // 5)
         right = (room - left) // 3
         self._split.setSizes([left, room - left - right, right])
 
