@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from torch import nn
+from torch import Tensor, nn
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.engine.importing.export import ExportError, exported
 from rfstudio.importing.imported import Imported
-from rfstudio.importing.report import no_network
+from rfstudio.importing.report import Remark, no_network
 from rfstudio.importing.tree import network_of
 
 
@@ -17,6 +18,9 @@ def load_module(
     module: nn.Module, input_size: Sequence[int], channels: int | None = None, name: str = ""
 ) -> Imported:
     """Return a module as a network that holds the module.
+
+    A detector whose heads depend on values is imported up to them: its `backbone`, which the
+    network then holds, with a remark on what was left out.
 
     Parameters
     ----------
@@ -36,6 +40,44 @@ def load_module(
     """
     size = tuple(input_size)
     tries = [channels] if channels is not None else _likely_channels(module)
+    try:
+        return _first_that_fits(module, size, tries, name)
+    except ExportError as error:
+        backbone = getattr(module, "backbone", None)
+        if not isinstance(backbone, nn.Module):
+            raise
+        try:
+            network = _first_that_fits(
+                _Backbone(backbone), size, tries, name or type(module).__name__
+            )
+        except ExportError:
+            raise error from None
+        left = ", ".join(f"'{x}'" for x, _ in module.named_children() if x != "backbone")
+        remark = Remark(
+            "dropped",
+            "",
+            f"only its backbone is imported, for an image as it is given to that; left out: {left}",
+        )
+        report = replace(network.report, remarks=(remark, *network.report.remarks))
+        return replace(network, report=report)
+
+
+class _Backbone(nn.Module):
+    """The part of a detector before its heads, by the name that it has in the detector."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, image: Tensor) -> object:
+        """Return the maps of the backbone."""
+        return self.backbone(image)
+
+
+def _first_that_fits(
+    module: nn.Module, size: tuple[int, ...], tries: Sequence[int], name: str
+) -> Imported:
+    """Return a module as a network, for the first of some numbers of channels that it takes."""
     first: RFStudioError | None = None
     for count in tries:
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.network.architecture import Repeat, Residual, Sequence, walk
@@ -254,3 +254,32 @@ def test_that_tokens_in_any_order_are_measured_as_the_map_that_is_shown(layer: s
         wanted = module.blocks(module.a(images).movedim(1, -1))
         wanted = wanted if layer == "blocks" else module.order(wanted)
     torch.testing.assert_close(found, wanted.movedim(-1, 1))
+
+
+class _Detector(nn.Module):
+    """Keeps boxes by their values, as detectors do, so that only what is before can be exported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 4, 3))
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.backbone(x)
+        boxes = self.head(maps.flatten(2).mT[0])
+        kept: Tensor = boxes[boxes[:, 0] > 0]
+        return kept if len(kept) > 4 else boxes
+
+
+def test_that_of_a_detector_the_backbone_is_imported_and_the_rest_is_named() -> None:
+    network = load_module(_module(_Detector), (24, 24))
+    assert network.name == "_Detector"
+    assert analyze(network)["backbone.2"].rf_size == (7, 7)
+    assert network.weights["backbone.2"] == ("backbone.2.weight", "backbone.2.bias")
+    (remark,) = network.report.of("dropped")
+    assert "'head'" in remark.message
+    assert isinstance(network.module, nn.Module)
+    part = layer_of(network, "backbone.2", (24, 24))
+    assert part is not None
+    image = torch.rand(1, 3, 24, 24)
+    assert torch.equal(part(image), network.module.get_submodule("backbone")(image))
