@@ -119,11 +119,12 @@ class Windows(Rules):
         stacked = [] if every_axis else [i for i in moving if self._are_channels(view, [i])]
         if stacked:
             return self._over_stack(view, record, place, stacked)
+        if every_axis and any(self.is_full(view, x) for x in view.dims[place].digits):
+            # A whole axis in place of the channels, which frees it for what takes its place.
+            view = self._without_positions(view, place)
         used = [i for i in spatial if i in moving or view.dims[i].digits]
         view, where = self.placed(view, used if moving else [])
-        if any(x.is_position for x in view.dims[place].digits):
-            mixed = [x.size for x in view.dims[place].digits if x.is_position]
-            view = self._to_channels(view, place, prod(mixed))
+        view = self._without_positions(view, place)
         if self._stays_in_blocks(view, record, moving, where):
             return self._over_blocks(view, record, place, moving)
         return self._windowed(view, record, place, moving, where)
@@ -187,6 +188,11 @@ class Windows(Rules):
         used = [i for i in spatial if i in moving or view.dims[i].digits]
         view, where = self.placed(view, used if moving else [])
         return view, record, place, moving, where
+
+    def _without_positions(self, view: View, place: int) -> View:
+        """Turn the positions that one dimension runs through, if any, into channels."""
+        mixed = [x.size for x in view.dims[place].digits if x.is_position]
+        return self._to_channels(view, place, prod(mixed)) if mixed else view
 
     def _to_channels(self, view: View, place: int, factor: int) -> View:
         """Turn positions of one dimension into channels, as patches are by a view."""
@@ -355,9 +361,7 @@ class Windows(Rules):
         place = len(view.dims) - axes - 1
         spatial = list(range(place + 1, len(view.dims)))
         view, where = self.placed(view, spatial)
-        if any(x.is_position for x in view.dims[place].digits):
-            mixed = [x.size for x in view.dims[place].digits if x.is_position]
-            view = self._to_channels(view, place, prod(mixed))
+        view = self._without_positions(view, place)
         n = self.maps.axes
         values: dict[str, list[int]] = {
             "kernel_size": [1] * n,

@@ -442,3 +442,13 @@ class LearnedQueries(Pair):
         memory = x.flatten(2).mT
         result: Tensor = self.cross(self.queries, memory, memory, need_weights=False)[0]
         return result.mT.unflatten(2, (3, 3))
+
+
+@idiom(3, 16, 24)
+class RowsAsChannels(Pair):
+    """Rows and channels change places, so that a window slides over channels and columns."""
+
+    inner = 16
+
+    def between(self, x: Tensor) -> Tensor:
+        return x.permute(0, 2, 1, 3)
