@@ -282,9 +282,13 @@ class Attending(Rules):
         """
         key, values = self.maps.settled(key), self.maps.settled(values)
         rest = [*values.dims[:-2], *values.dims[-1:]]
-        if any(x.axis != CHANNEL for d in rest for x in d.digits) or any(d.extra for d in rest):
-            raise ValueError("queries that are learned for each part of a map")
         count = record.shape[-2]
+        if any(x.axis != CHANNEL for d in rest for x in d.digits) or any(d.extra for d in rest):
+            if key.dims != values.dims or self.size(key) != self.size(values):
+                raise ValueError("queries that are learned for parts of different maps")
+            # For each window: what the queries of one read are its channels.
+            node = self.maps.custom([key.node, values.node], values.channels, "attention")
+            return self.maps.used_up(replace(values, node=node), [len(values.dims) - 2], count)
         side = isqrt(count)
         is_square = self.maps.axes == 2 and side**2 == count
         size = (side, side) if is_square else (count, *[1] * (self.maps.axes - 1))

@@ -452,3 +452,21 @@ class RowsAsChannels(Pair):
 
     def between(self, x: Tensor) -> Tensor:
         return x.permute(0, 2, 1, 3)
+
+
+@idiom(3, 16, 24)
+class QueriesOfWindows(Pair):
+    """Four learned queries that read windows of 4 × 4, and become 2 × 2 positions of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries, self.sides = nn.Parameter(torch.rand(1, 4, 8)), nn.Linear(8, 16)
+
+    def between(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        parts = x.view(n, c, h // 4, 4, w // 4, 4).permute(0, 2, 4, 3, 5, 1).reshape(-1, 16, c)
+        key, value = self.sides(parts).chunk(2, -1)
+        queries = self.queries.expand(len(parts), -1, -1)
+        made = functional.scaled_dot_product_attention(queries, key, value)
+        made = made.view(n, h // 4, w // 4, 2, 2, c).permute(0, 5, 1, 3, 2, 4)
+        return made.reshape(n, c, h // 2, w // 2)
