@@ -775,7 +775,7 @@ class _Expansion:
         nodes = self.nodes
         node = nodes[index]
         if isinstance(op, ops.Tokens):
-            if op.extra and 0 not in node.size:
+            if op.extra and node.size and 0 not in node.size:
                 extra = _known(ops.ExtraTokens(op.extra, op.position_embedding))
                 self.tokens[index] = self._beside(node, extra, (0,), nodes[0].size)
             return

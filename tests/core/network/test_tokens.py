@@ -164,3 +164,9 @@ def test_that_a_layer_of_its_own_positions_leaves_tokens_behind() -> None:
     last = "  - linear: {from: global_avg_pool1.extra, out_features: 2}\n"
     with pytest.raises(FormatError, match="'global_avg_pool1.extra', but no layer"):
         read_yaml(text + last)
+
+
+def test_that_a_network_without_a_usable_input_is_refused_in_words() -> None:
+    text = TEXT.replace("input: {size: [8, 6], channels: 3}", "input: []")
+    with pytest.raises(FormatError, match="input must be a mapping"):
+        read_yaml(text)
