@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import floor
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
+Distance = TypeVar("Distance", float, NDArray[np.float64])
 
 _SHARPNESS = -0.75
 """The free parameter of the cubic convolution kernel, as PyTorch has it [1]_."""
@@ -52,7 +56,7 @@ def interpolated_period(
         outer edges of the first output and the first sample coincide.
     """
     count, step = ratio.denominator, ratio.numerator
-    if mode == "bicubic" or count < _FEW or step > _SAFE:
+    if count < _FEW or step > _SAFE:
         shift = Fraction(0) if by_corner else Fraction(1, 2)
         found = [interpolated_at((i + shift) * ratio - shift, mode) for i in range(count)]
         return tuple([x for x, _ in found]), tuple([x for _, x in found])
@@ -67,15 +71,20 @@ def interpolated_period(
         return tuple(zip(before, strict=True)), ((1.0,),) * count
     # Both are whole numbers below 2^53, so that the quotient is the nearest float.
     share = rest / unit
-    phases: tuple[tuple[int, ...], ...] = tuple(zip(before, (first + 1).tolist(), strict=True))
-    weights: tuple[tuple[float, ...], ...] = tuple(
-        zip((1 - share).tolist(), share.tolist(), strict=True)
+    if mode == "bicubic":
+        offsets: tuple[int, ...] = (-1, 0, 1, 2)
+        parts = [_far(1 + share), _near(share), _near(1 - share), _far(2 - share)]
+    else:
+        offsets, parts = (0, 1), [1 - share, share]
+    phases: tuple[tuple[int, ...], ...] = tuple(
+        zip(*[(first + x).tolist() for x in offsets], strict=True)
     )
+    weights: tuple[tuple[float, ...], ...] = tuple(zip(*[x.tolist() for x in parts], strict=True))
     if rest.all():
         return phases, weights
     here = (rest == 0).tolist()
     return (
-        tuple([x[:1] if exact else x for x, exact in zip(phases, here, strict=True)]),
+        tuple([(x,) if exact else xs for x, xs, exact in zip(before, phases, here, strict=True)]),
         tuple([(1.0,) if exact else x for x, exact in zip(weights, here, strict=True)]),
     )
 
@@ -87,11 +96,11 @@ _SAFE = 1 << 30
 """Largest step whose multiples stay far from the end of whole numbers of 64 bits."""
 
 
-def _near(x: float) -> float:
+def _near(x: Distance) -> Distance:
     """Return the cubic kernel at a distance of at most 1."""
     return ((_SHARPNESS + 2) * x - (_SHARPNESS + 3)) * x * x + 1
 
 
-def _far(x: float) -> float:
+def _far(x: Distance) -> Distance:
     """Return the cubic kernel at a distance from 1 to 2."""
     return _SHARPNESS * (((x - 5) * x + 8) * x - 4)
