@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -79,15 +80,22 @@ class Track(NamedTuple):
     def bounds(self, units: Units) -> Bounds:
         """Return what each of `units` sees."""
         turns, phases = np.divmod(units, len(self.first))
-        table = np.array(
-            [
-                [NEVER if x is None else x for x in self.first],
-                [-NEVER if x is None else x for x in self.last],
-            ],
-            np.int64,
-        )
-        found: Bounds = table[:, phases] + turns * self.advance
+        found: Bounds = _table(self.first, self.last)[:, phases] + turns * self.advance
         return found
+
+
+@lru_cache(maxsize=128)
+def _table(first: tuple[int | None, ...], last: tuple[int | None, ...]) -> Bounds:
+    """Return the intervals of one period as an array, which a track is asked for many times."""
+    table = np.array(
+        [
+            [NEVER if x is None else x for x in first],
+            [-NEVER if x is None else x for x in last],
+        ],
+        np.int64,
+    )
+    table.flags.writeable = False
+    return table
 
 
 class WideTrack:
