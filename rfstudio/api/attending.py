@@ -76,7 +76,9 @@ def attention(
     --------
     >>> found = attention("vit_b16", "encoder.0", samples=1)
     >>> found.heads, found.maps.shape, round(float(found.map.sum()), 3)
-    (12, (12, 14, 14), 1.0)
+    (12, (12, 14, 14), 0.99)
+
+    The rest goes to the class token.
     """
     return attentions(network, [layer], unit, images=images, samples=samples, seed=seed, **options)[
         0

@@ -19,7 +19,7 @@ _LONGEST_LINE = 2000
 _WIDEST = 100
 """Columns of a paragraph in a wide terminal."""
 
-_ROOM_FOR_USAGE = 60
+_ROOM_FOR_USAGE = 64
 """Columns from which on the usage has all options."""
 
 _NARROWEST = 24

@@ -43,4 +43,4 @@ def test_that_the_words_of_the_help_are_those_of_the_program() -> None:
     assert {f".{x}" for x in FIGURES} == set(SUFFIXES)
     assert {f".{x}" for x in NETWORKS} <= set(network_files.WRITERS)
     assert (*request.ESTIMATORS, *COMPUTED) == ESTIMATORS
-    assert set(COMMANDS) == {*commands.COMMANDS, "erf", "experiment", "completion"}
+    assert set(COMMANDS) == {*commands.COMMANDS, "erf", "attention", "experiment", "completion"}

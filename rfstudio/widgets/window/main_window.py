@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -91,11 +91,6 @@ start."""
 
 _FRAME = QSize(16, 48)
 """Points that the frame and the title of a window may take; Qt knows them only once it is shown."""
-
-_LAYOUT = QEvent.Type.LayoutRequest.value
-
-_LAYOUTS = 3
-"""How often one layout may ask for the next around it: a label, its block, and what scrolls it."""
 
 _PRESSES = {QEvent.Type.MouseButtonPress, QEvent.Type.KeyPress, QEvent.Type.Wheel}
 
@@ -330,15 +325,11 @@ class MainWindow(QMainWindow):
             self.resizeDocks(docks[2:], [low], Qt.Orientation.Vertical)
 
     def event(self, event: QEvent) -> bool:
-        """Lay out what has changed before it is painted, or it would be painted twice."""
-        if event.type() == QEvent.Type.UpdateRequest:
-            for _ in range(_LAYOUTS):
-                QCoreApplication.sendPostedEvents(None, _LAYOUT)
-            is_handled = super().event(event)
-            if self._frames is not None:
-                self._frames.rest()
-            return is_handled
-        return super().event(event)
+        """Let a frame pass after each one that is painted."""
+        is_handled = super().event(event)
+        if event.type() == QEvent.Type.UpdateRequest and self._frames is not None:
+            self._frames.rest()
+        return is_handled
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Let every part follow before the user presses on it."""
