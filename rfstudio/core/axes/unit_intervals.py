@@ -94,7 +94,7 @@ def _table(first: tuple[int | None, ...], last: tuple[int | None, ...]) -> Bound
         ],
         np.int64,
     )
-    table.flags.writeable = False
+    table.setflags(write=False)
     return table
 
 

@@ -62,8 +62,8 @@ def test_that_the_cone_has_the_gradient_of_the_whole_image(seed: int) -> None:
     for unit in _corners(module.graph.nodes[-1].size):
         cone = _gradient(module, images, unit, full=False)
         full = _gradient(module, images, unit, full=True)
-        # A softmax of equal channels, as a custom operation leaves them, has a gradient of 0 but for
-        # rounding, some 1e-17.
+        # A softmax of equal channels, as a custom operation leaves them, has a gradient of 0 but
+        # for rounding, some 1e-17.
         peak = max(full.abs().max().item(), 1e-3)
         assert (cone - full).abs().max().item() <= 1e-12 * peak
 
