@@ -49,6 +49,7 @@ def broken():
 """
 
 
+@pytest.mark.slow
 def test_that_code_runs_only_where_it_is_trusted(run: Shell, code: Path) -> None:
     name = f"{code}:small"
     assert run("analyze", name, "--input-size", 8, 8) == 1
@@ -235,10 +236,8 @@ def test_that_input_size_needs_no_edit_of_the_file(run: Shell, size: list[str]) 
     assert record["layers"][0]["output_size"] == [320, 256]
 
 
-_AS_TEXT = [pytest.param(x, marks=pytest.mark.slow) for x in ("table", "csv", "markdown", "latex")]
-
-
-@pytest.mark.parametrize("form", ["json", *_AS_TEXT])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["json", "table", "csv", "markdown", "latex"])
 def test_that_every_preset_has_an_answer_in_every_format(run: Shell, form: str) -> None:
     for preset in paths.architectures().glob("*.yaml"):
         assert run("analyze", preset.stem, "--format", form) == 0, preset.stem

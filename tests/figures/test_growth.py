@@ -29,6 +29,7 @@ def test_that_global_layers_are_left_out() -> None:
     assert growth_of("net", analyze(network)).sizes == (3,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_that_any_number_of_networks_can_be_drawn(suffix: str) -> None:
     small = growth_of("a_$mall$_one", analyze(Architecture(layers=(_conv(3),))))

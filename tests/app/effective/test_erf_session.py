@@ -155,6 +155,7 @@ def test_that_cancel_before_the_first_sample_leaves_nothing_measured(bench: Benc
     assert bench.results == []
 
 
+@pytest.mark.slow
 def test_that_a_failure_is_told_and_the_session_goes_on(qtbot: QtBot, bench: Bench) -> None:
     bench.erf.set_options(weights="/nowhere/w.safetensors")
     with qtbot.waitSignal(bench.erf.failed, timeout=60_000) as blocker:
@@ -165,6 +166,7 @@ def test_that_a_failure_is_told_and_the_session_goes_on(qtbot: QtBot, bench: Ben
     bench.measured(qtbot)
 
 
+@pytest.mark.slow
 def test_that_measuring_an_image_needs_one(qtbot: QtBot, bench: Bench) -> None:
     bench.erf.set_options(inputs="image", samples=2)
     with qtbot.waitSignal(bench.erf.failed) as blocker:
@@ -189,6 +191,7 @@ def test_that_the_images_of_a_folder_are_measured(
     assert bench.erf.result.options["images"] == 3
 
 
+@pytest.mark.slow
 def test_that_an_empty_folder_is_told(qtbot: QtBot, bench: Bench, tmp_path: Path) -> None:
     bench.erf.set_options(inputs="folder", folder=tmp_path)
     with qtbot.waitSignal(bench.erf.failed, timeout=60_000) as blocker:

@@ -545,6 +545,7 @@ def test_that_an_empty_network_says_how_to_begin(window: MainWindow, qtbot: QtBo
     assert window.studio.selection.layer == "max_pool1"
 
 
+@pytest.mark.slow
 def test_that_every_op_has_a_form_that_shows_it(window: MainWindow) -> None:
     from rfstudio.app.editing.new_items import kinds
 
