@@ -31,6 +31,8 @@ def _module(source: str) -> nn.Module:
 def _parameters(graph: Graph) -> int:
     total = 0
     for node in graph.nodes[1:]:
+        if node.index in graph.weights_of:
+            continue
         source = graph.nodes[node.inputs[0]]
         assert node.op is not None
         total += node.op.costs(source.channels, node.channels, source.size, node.size).parameters
