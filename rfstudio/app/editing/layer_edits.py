@@ -218,7 +218,7 @@ class LayerEdits(QObject):
             If some layer does not fit this size; the network stays as it was.
         """
         after = edits.set_network(self._architecture, input_size=size)
-        before = {x.layer for x in self._session.analysis.diagnostics if x.severity == "error"}
+        before = {x.layer for x in self._session.remarks if x.severity == "error"}
         for remark in analyze(after).diagnostics:
             if remark.severity == "error" and remark.layer not in before:
                 text = " × ".join(map(str, size))

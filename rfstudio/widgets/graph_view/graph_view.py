@@ -600,7 +600,7 @@ class GraphView(QGraphicsView):
             f"field {field_text(layer)}, jump {steps_text(layer.jump)}, {alignment_text(layer)}",
         ]
         if any(x.index == index for x in drawing.analysis.misfits):
-            remarks = remarks_on(drawing.analysis.diagnostics, (layer.name,))
+            remarks = remarks_on(self._session.remarks, (layer.name,))
             lines += [x.message for x in remarks]
         return "\n".join(lines)
 
