@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rfstudio.api.images import images_of, size_for
 from rfstudio.api.measuring import is_chosen as weights_are_chosen
+from rfstudio.api.measuring import request_of
 from rfstudio.api.networks import Network, analyze, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
@@ -116,25 +116,9 @@ def attentions(
     ['encoder.0.self_attention.attention', 'encoder.1.self_attention.attention']
     """
     need_torch()
-    from rfstudio.engine.requests.request import ErfRequest
-
     _check(options)
-    architecture = load(network, input_size=size_for(images, options.get("input_size")))
-    given = images_of(images, architecture)
-    if given is not None:
-        options["input_size"] = tuple(given.shape[2:])
-    for name in ("device", "weights", "init"):
-        if name in options:
-            options[name] = str(options[name])
-    options["dtype"] = str(options.get("dtype", "float32")).removeprefix("torch.")
-    request = ErfRequest(
-        architecture=architecture,
-        layer="",
-        unit=None if unit is None else whole(unit),
-        samples=samples,
-        seed=seed,
-        **options,
-    )
+    options |= {"unit": None if unit is None else whole(unit), "samples": samples, "seed": seed}
+    request, given = request_of(network, "", images, **{"dtype": "float32"} | options)
     return attentions_of(request, layers, images=given, is_chosen=weights_are_chosen(options))
 
 

@@ -107,7 +107,7 @@ def erf(  # noqa: PLR0913 - the options of a measurement
         return _computed(network, layer, unit, module=module, images=images, **options)
     need_torch()
     position = None if unit is None else whole(unit)
-    request, given = _request_of(network, layer, images, unit=position, dtype=dtype, **options)
+    request, given = request_of(network, layer, images, unit=position, dtype=dtype, **options)
     if module is None:
         request, module = with_own_weights(request, is_chosen=is_chosen(options))
     return measure(request, module=module, images=given)
@@ -161,7 +161,7 @@ def erfs(  # noqa: PLR0913 - the options of a measurement
 
     options |= {"estimator": estimator, "samples": samples, "seed": seed, "device": device}
     network = _seen_from(network, input, images, options, module)
-    request, given = _request_of(network, layer, images, dtype=dtype, **options)
+    request, given = request_of(network, layer, images, dtype=dtype, **options)
     if module is None:
         request, module = with_own_weights(request, is_chosen=is_chosen(options))
     results = measure_units(request, [whole(x) for x in units], module=module, images=given)
@@ -225,7 +225,7 @@ def _computed(
     return path_counts(network, layer, unit, input_size=size)
 
 
-def _request_of(
+def request_of(
     network: Network, layer: str, images: object, **options: Any
 ) -> tuple[ErfRequest, torch.Tensor | None]:
     """Return a measurement as the engine takes it, at the size of the images if there are any."""

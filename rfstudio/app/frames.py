@@ -1,7 +1,7 @@
 """Which parts of the window follow a change at once, and which in the frames after it.
 
-The canvas has the first frame; each rank after them has one more, once
-no other change comes for the length of a frame.  During a long drag they follow every few frames.
+The canvas has the first frame; each rank after it has one more, once no other change comes for the
+length of a frame.  During a long drag they follow every few frames.
 """
 
 from __future__ import annotations

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 
-from rfstudio import api
 from rfstudio.api.attending import attentions_of
 from rfstudio.cli import terminal
 from rfstudio.cli.measuring import check_place, photos_given
@@ -24,6 +22,7 @@ from rfstudio.formats.tables.attention_tables import (
     attention_record,
     attention_table,
 )
+from rfstudio.formats.tables.erf_files import record_json
 from rfstudio.formats.tables.table_formats import TableWriter
 
 
@@ -54,7 +53,7 @@ def attention(arguments: argparse.Namespace) -> int:
     with Progress() as report:
         found = attentions_of(request, arguments.layers or None, is_chosen=is_chosen, report=report)
     seconds = time.perf_counter() - start
-    name = api.analyze(network).architecture.name or "network"
+    name = network.name or "network"
     record = attention_record(name, found, seconds)
     title = name if len(found) > 1 else f"{name}, {found[0].layer}"
     if output is not None and output.suffix == ".npz":
@@ -71,6 +70,6 @@ def attention(arguments: argparse.Namespace) -> int:
         if isinstance(writer, TableWriter):
             text = writer.table(attention_table(found, writer.digits, writer.missing), title)
         else:
-            text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+            text = record_json(record)
         sys.stdout.write(text)
     return 0

@@ -32,7 +32,7 @@ from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
 from rfstudio.engine.requests.recipes import apply_recipe, recipe
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
-from rfstudio.formats.tables.erf_files import erf_json, erf_npz, numbers_table
+from rfstudio.formats.tables.erf_files import erf_npz, numbers_table, record_json
 from rfstudio.formats.tables.table_formats import TableWriter
 
 _FINE = ("channel", "activation", "batch_norm", "images_per_weights")
@@ -109,7 +109,7 @@ def _text(form: str, erf: Erf, record: Mapping[str, Any], analysis: Analysis) ->
     if isinstance(writer, TableWriter):
         caption = f"{record['name']}, {record['layer']}, {record['estimator']}"
         return writer.table(numbers_table(erf.metrics, writer.digits, writer.missing), caption)
-    return erf_json(record) + "\n"
+    return record_json(record)
 
 
 def _fine_options(arguments: argparse.Namespace) -> dict[str, Any]:

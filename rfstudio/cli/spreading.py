@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from typing import Any
@@ -18,6 +17,7 @@ from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.initialisations import DEFAULT
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
+from rfstudio.formats.tables.erf_files import record_json
 from rfstudio.formats.tables.spread_tables import (
     spread_npz,
     spread_record,
@@ -96,6 +96,6 @@ def spread(
             if isinstance(writer, terminal.TerminalTables):
                 text += spread_sentences(found) + "\n"
         else:
-            text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+            text = record_json(record)
         sys.stdout.write(text)
     return 0

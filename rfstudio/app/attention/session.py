@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from rfstudio.formats.tables.attention_tables import (
     attention_record,
     attention_table,
 )
+from rfstudio.formats.tables.erf_files import record_json
 from rfstudio.formats.tables.table_formats import TABLE_WRITERS
 
 __all__ = ["ALL", "ATTENTION_FILES", "ATTENTION_SUFFIXES", "AttentionSession", "short_names"]
@@ -171,13 +171,8 @@ class AttentionSession(WorkSession):
                 layer="",
                 unit=self._unit,
                 images=() if pixels is None else (pixels,),
-                weights=options.weights,
-                init=options.init,
-                seed=options.seed,
                 images_per_weights=options.images_per_weights,
-                batch_norm=options.batch_norm,
-                dtype=options.dtype,
-                device=options.device,
+                **options.of_weights,
             )
         except RFStudioError as error:
             self.failed.emit(failure_sentence(error))
@@ -294,8 +289,8 @@ class AttentionSession(WorkSession):
             data = writer.table(table, view.title).encode()
         elif suffix in (".json", ".npz"):
             record = attention_record(view.name, self.layers)
-            text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-            data = text.encode() if suffix == ".json" else attention_npz(self.layers, record)
+            is_text = suffix == ".json"
+            data = record_json(record).encode() if is_text else attention_npz(self.layers, record)
         elif suffix in SUFFIXES:
             style = FigureStyle(width_mm=174, colour=True)
             data = render_kind("attention", Content(attention=view), suffix, style)

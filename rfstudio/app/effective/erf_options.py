@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.initialisations import DEFAULT, initialisation
@@ -57,6 +57,12 @@ class ErfOptions:
     def law(self) -> str:
         """From what all weights are drawn; the usual one where they are not."""
         return self.init if self.weights == "random" else DEFAULT
+
+    @property
+    def of_weights(self) -> dict[str, Any]:
+        """Of a request: what its weights are, and where and how precisely they are used."""
+        names = ("weights", "init", "seed", "batch_norm", "dtype", "device")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def lacking(self) -> str:

@@ -18,7 +18,7 @@ from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.images.map_images import map_png, map_tiff
-from rfstudio.formats.tables.erf_files import erf_json, erf_npz
+from rfstudio.formats.tables.erf_files import erf_npz, record_json
 
 FIELD_SUFFIXES = (".npz", ".json", ".tiff", ".tif", ".png", *NUMBER_SUFFIXES)
 """Endings of the files that a field is written to; its figures are another matter."""
@@ -96,7 +96,7 @@ class ErfExport:
         elif suffix == ".png":
             atomic_write(path, map_png(self._field().map, self.record()))
         elif suffix == ".json":
-            atomic_write(path, (erf_json(self.record()) + "\n").encode())
+            atomic_write(path, record_json(self.record()).encode())
         elif suffix in NUMBER_SUFFIXES:
             self._field()
             atomic_write(path, self.numbers_text(NUMBER_SUFFIXES[suffix]).encode())

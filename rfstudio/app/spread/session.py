@@ -118,12 +118,7 @@ class SpreadSession(WorkSession):
                 estimator=options.estimator,
                 channel=options.channel,
                 activation=options.activation,
-                weights=options.weights,
-                init=options.init,
-                seed=options.seed,
-                batch_norm=options.batch_norm,
-                dtype=options.dtype,
-                device=options.device,
+                **options.of_weights,
             )
         except RFStudioError as error:
             self.failed.emit(failure_sentence(error))

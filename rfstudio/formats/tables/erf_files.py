@@ -143,9 +143,9 @@ def erf_npz(field: NDArray[np.float64], record: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def erf_json(record: Mapping[str, Any]) -> str:
-    """Return a record as JSON text."""
-    return json.dumps(record, ensure_ascii=False, indent=1)
+def record_json(record: Mapping[str, Any]) -> str:
+    """Return the record of a measurement as JSON text, which ends with a line break."""
+    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
 
 
 def numbers_table(metrics: Metrics, digits: int, missing: str) -> Table:
