@@ -80,6 +80,12 @@ class Frames(QObject):
             self._do(min(self._waiting))
         self._timer.stop()
 
+    def drop(self) -> None:
+        """Do nothing of what waits: the window closes."""
+        self._waiting.clear()
+        self._frames.clear()
+        self._timer.stop()
+
     def _wait(self) -> None:
         if not self._late():
             self._timer.start(FRAME)

@@ -255,13 +255,14 @@ class GraphView(QGraphicsView):
             return
         self._follow_shares()
         self._follow_way()
-        box = drawing.box_of(self._selected_node())
+        box = drawing.box_of(self._chosen_in(drawing))
         self.item.select(box)  # which repaints nothing while only the unit moves
         if box >= 0 and not self._is_own_choice and self._was_shown:
             self._bring_into_view(box)
 
-    def _selected_node(self) -> int:
-        return self._session.analysis.graph.paths.get(self._selection.layer, -1)
+    def _chosen_in(self, drawing: Drawing) -> int:
+        """Return the node of the chosen layer in what is drawn, which may be a frame late."""
+        return drawing.analysis.graph.paths.get(self._selection.layer, -1)
 
     def _page(self) -> Page:
         return page_of(self.viewport().width(), self.viewport().height())
@@ -354,6 +355,10 @@ class GraphView(QGraphicsView):
 
     def _show_shares(self, found: tuple[dict[tuple[int, int], Share], str]) -> None:
         shares, trouble = found
+        drawing = self.item.drawing
+        if drawing is None or drawing.analysis is not self._session.analysis:
+            self._shared = None  # they are worked out again for the network that is drawn next
+            return
         self.item.show_shares(self._between_boxes(shares))
         self.shares_button.setText(f"Energy: {trouble}"[:80] if trouble else "Energy")
         self._place_buttons()
@@ -385,7 +390,7 @@ class GraphView(QGraphicsView):
             if self.item.way:
                 self.item.show_way(())
             return
-        analysis, node = drawing.analysis, self._selected_node()
+        analysis, node = drawing.analysis, self._chosen_in(drawing)
         nodes = [drawing.box_of(x) for x in largest_path(analysis, node)] if node >= 0 else []
         way = [(after, before) for before, after in pairwise(nodes) if before != after]
         if frozenset(way) != self.item.way:
@@ -413,7 +418,7 @@ class GraphView(QGraphicsView):
     def show_selected(self) -> None:
         """Go to the chosen layer, in full size."""
         drawing = self.item.drawing
-        box = -1 if drawing is None else drawing.box_of(self._selected_node())
+        box = -1 if drawing is None else drawing.box_of(self._chosen_in(drawing))
         if drawing is None or box < 0:
             return
         self._is_moved = True
@@ -523,7 +528,7 @@ class GraphView(QGraphicsView):
         drawing = self.item.drawing
         if drawing is None:
             return
-        here = max(drawing.box_of(self._selected_node()), 0)
+        here = max(drawing.box_of(self._chosen_in(drawing)), 0)
         layout = drawing.layout
         if key == Qt.Key.Key_Left:
             wanted = list(drawing.boxes.inputs[here])

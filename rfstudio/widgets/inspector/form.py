@@ -71,6 +71,7 @@ class ItemForm(QWidget):
         self._edits = edits
         self._kind: object = ()
         self._item_shown: Item | None = None
+        self._place_shown: Location | None = None
         self._axes_shown = 0
         self._shows: list[Callable[[], None]] = []
         self.editors: dict[str, QWidget] = {}
@@ -113,6 +114,7 @@ class ItemForm(QWidget):
             None if item is None else type(item.op) if isinstance(item, Layer) else type(item)
         )
         self._fault.setVisible(False)
+        self._place_shown = self._selection.item
         if kind != self._kind:
             self._kind = kind
             self._build(item)
@@ -459,6 +461,12 @@ class ItemForm(QWidget):
         self._fault.setPalette(palette)
 
     def _try(self, do: Callable[[], None]) -> None:
+        if self._place_shown != self._selection.item:
+            # What was typed is for an item that is not chosen any more.  Not at once: that would
+            # delete the field that is speaking.
+            self._item_shown = None
+            self._follow_later()
+            return
         try:
             do()
         except RFStudioError as error:

@@ -588,5 +588,7 @@ class MainWindow(QMainWindow):
             self.studio.shutdown()
         except RFStudioError as error:
             self.status.tell(str(error))
+        if self._frames is not None:
+            self._frames.drop()
         self.closed.emit()
         event.accept()

@@ -11,6 +11,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.frames import Frames
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import (
     Architecture,
@@ -225,6 +226,23 @@ def test_that_an_edit_is_followed_and_a_hidden_graph_waits(state, shown) -> None
     assert view.item.drawing.analysis is not made.session.analysis
     view.show()
     assert view.item.drawing.analysis is made.session.analysis
+
+
+def test_that_a_graph_that_is_a_frame_late_goes_to_nothing_that_it_does_not_draw(
+    state, shown
+) -> None:
+    made = state(RESIDUAL)
+    frames = Frames()
+    view = shown(GraphView(made.session, made.selection, later=frames.later))
+    more = (*RESIDUAL.layers, conv("last", 3))
+    made.document.edit("longer", Architecture("residual", input_size=(32, 32), layers=more))
+    made.selection.select_layer("last")
+    view.way_button.setChecked(True)
+    view.show_selected()
+    assert view.item.drawing.analysis is not made.session.analysis
+    frames.settle()
+    assert view.item.drawing.analysis is made.session.analysis
+    assert view.item.way  # the largest path to the new layer
 
 
 @pytest.mark.timed

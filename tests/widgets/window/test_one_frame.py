@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.effective.expected_fields import EXPECTED
@@ -163,6 +163,21 @@ def test_that_a_key_finds_every_part_as_it_is_now(
     assert window.inspector.title.text() == "head"
     QTest.keyClick(window.windowHandle(), Qt.Key.Key_Shift)
     assert window.inspector.title.text() == "stem"
+
+
+def test_that_a_form_that_is_late_edits_neither_its_own_item_nor_the_chosen_one(
+    open_window: Callable[..., MainWindow],
+) -> None:
+    frames = Frames()
+    window = open_window(frames=frames)
+    window.studio.selection.select_layer("stem")
+    frames.settle()
+    before = window.studio.document.architecture
+    spin = window.inspector.form.findChildren(QSpinBox)[0]
+    for place in ((2,), None):
+        window.studio.selection.select_item(place)
+        QTest.keyClick(spin, Qt.Key.Key_Up)  # at the field, past the window that settles
+        assert window.studio.document.architecture is before
 
 
 def test_that_a_number_can_be_selected_where_the_pointer_is(
