@@ -433,7 +433,10 @@ def _add_experiment(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="go on with what an earlier run left in FOLDER"
     )
     parser.add_argument(
-        "--format", choices=("table", "json"), default="table", help="default: table"
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="of what is printed, default: table (csv has all columns of the rows)",
     )
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from rfstudio.cli import terminal
 from rfstudio.cli.progress import Progress
 from rfstudio.cli.usage import UsageError
-from rfstudio.experiments.outcome import Outcome, cells_table, summary_json
+from rfstudio.experiments.outcome import Outcome, cells_table, outcomes_report, summary_json
 from rfstudio.experiments.running import run
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.ledger import Cell, Row
 from rfstudio.formats.experiments.recipe import Recipe
+from rfstudio.formats.tables.table_formats import TableWriter
 
 
 def experiment(arguments: argparse.Namespace) -> int:
@@ -37,8 +38,9 @@ def experiment(arguments: argparse.Namespace) -> int:
         if arguments.format == "table" and is_first:
             sys.stdout.write(_text(outcome))
             sys.stdout.flush()
-    if arguments.format == "json" and is_first:
-        sys.stdout.write(summary_json(outcomes))
+    if arguments.format != "table" and is_first:
+        report = outcomes_report(outcomes)
+        sys.stdout.write(terminal.WRITERS[arguments.format].report(report))
     return 0
 
 
@@ -74,11 +76,11 @@ def _listing(recipes: Sequence[Recipe], form: str) -> str:
         {"experiment": x.name, "rows": len(x.items), "shows": x.title, "reference": x.reference}
         for x in recipes
     ]
-    if form == "json":
+    writer = terminal.WRITERS[form]
+    if not isinstance(writer, TableWriter):
         return summary_json(rows)
-    return terminal.TerminalTables().table(
-        cells_table(rows, ("experiment", "rows", "shows", "reference"))
-    )
+    table = cells_table(rows, tuple(rows[0]), writer.digits, writer.missing)
+    return writer.table(table, "Experiments")
 
 
 def _text(outcome: Outcome) -> str:

@@ -13,6 +13,7 @@ from rfstudio.core.metrics.registry import ALL_DIGITS, DIGITS, digits_text
 from rfstudio.formats.experiments.ledger import Cell, Row
 from rfstudio.formats.experiments.recipe import CurveChart, Recipe
 from rfstudio.formats.tables.analysis_tables import MISSING, Table, table_csv
+from rfstudio.formats.tables.table_formats import Report
 
 
 class Fit(TypedDict):
@@ -105,9 +106,7 @@ class Outcome:
 
     def csv_text(self) -> str:
         """Return all columns of all rows as CSV, with the command that gives them."""
-        cells = [{**x.cells, "command": self.command} for x in self.rows]
-        names = list(dict.fromkeys(name for x in cells for name in x))
-        return table_csv(cells_table(cells, names, ALL_DIGITS, ""))
+        return table_csv(_all_columns([self]))
 
     def table(self) -> Table:
         """Return the columns that the recipe names, for people."""
@@ -151,6 +150,36 @@ def how_found(rows: Sequence[Mapping[str, Cell]]) -> str:
     if len(found) < 2:
         return "".join(found)
     return "; ".join(f"{' / '.join(series)}: {how}" for how, series in found.items())
+
+
+def outcomes_report(outcomes: Sequence[Outcome]) -> Report:
+    """Return an outcome, or those of all parts of an experiment, for any format of tables."""
+    name = outcomes[0].recipe.name
+    facts = [
+        fact
+        for x in outcomes
+        for fact in (("command", x.command), ("found by", x.facts))
+        if fact[1]
+    ]
+    tables = []
+    for x in outcomes:
+        tables.append((x.recipe.title, x.table()))
+        if x.fits:
+            tables.append((f"{x.recipe.title}: power laws", x.fits_table()))
+    return Report(
+        title=name if len(outcomes) == 1 else name.partition("/")[0],
+        facts=facts,
+        tables=tables,
+        rows=_all_columns(outcomes),
+        record=lambda: summary_json(outcomes),
+    )
+
+
+def _all_columns(outcomes: Sequence[Outcome]) -> Table:
+    """Return all rows with all their columns and digits, and the command that gives each."""
+    cells = [{**row.cells, "command": x.command} for x in outcomes for row in x.rows]
+    names = dict.fromkeys(name for x in cells for name in x if name != "command")
+    return cells_table(cells, [*names, "command"], ALL_DIGITS, "")
 
 
 def summary_json(entries: Sequence[Outcome | Mapping[str, Cell]]) -> str:
