@@ -202,7 +202,8 @@ class SwitchBar(QWidget):
         button.setCheckable(True)
         button.setChecked(action.isChecked())
         button.setText(switch.label)
-        button.setToolTip(f"<p>{switch.meaning}</p><p>Key: <b>{switch.shortcut}</b></p>")
+        action.changed.connect(lambda: _tell_key(button, switch, action))
+        _tell_key(button, switch, action)
         button.setAccessibleName(switch.label)
         button.setAccessibleDescription(switch.meaning)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -291,6 +292,13 @@ class SwitchBar(QWidget):
         _draw_swatch(painter, key, self._shading.colours)
         painter.end()
         return QIcon(pixmap)
+
+
+def _tell_key(button: QToolButton, switch: Switch, action: QAction) -> None:
+    keys = action.shortcut().toString()
+    tip = f"<p>{switch.meaning}</p>" + (f"<p>Key: <b>{keys}</b></p>" if keys else "")
+    if button.toolTip() != tip:
+        button.setToolTip(tip)
 
 
 def _draw_swatch(painter: QPainter, key: str, colours: str) -> None:

@@ -28,6 +28,7 @@ from rfstudio.app.files.help_pages import help_pages
 from rfstudio.app.files.log_file import log_file
 from rfstudio.app.files.opening import LAST, remember_choice
 from rfstudio.app.frames import Frames, Later, at_once
+from rfstudio.app.state.shortcuts import Shortcuts
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.attention.panel import AttentionPanel
@@ -64,7 +65,7 @@ from rfstudio.widgets.window.destinations import (
 )
 from rfstudio.widgets.window.details import DetailsTabs
 from rfstudio.widgets.window.file_commands import FileCommands
-from rfstudio.widgets.window.keys_dialog import KeysDialog
+from rfstudio.widgets.window.keys_dialog import KeysDialog, add_commands
 from rfstudio.widgets.window.measure_controls import MeasureControls
 from rfstudio.widgets.window.questions import Questions
 from rfstudio.widgets.window.status import Status
@@ -181,6 +182,9 @@ class MainWindow(QMainWindow):
         docked = [x.toggleViewAction() for x in docks]
         views = [*docked, _separator(self), *modes, fit, minus]
         self.actions_.fill_menu_bar(self.menuBar(), views, focus)
+        self.shortcuts = Shortcuts(studio.settings, self)
+        switches = self.canvas.switches.actions_by_key.values()
+        add_commands(self.shortcuts, self.menuBar(), switches)
         self.palette_ = CommandPalette(self, self._destinations)
         IconTinter(self)
         MeasureControls(
@@ -480,8 +484,7 @@ class MainWindow(QMainWindow):
         self.status.tell(f"Picture of {self.tabs.tabText(self.tabs.currentIndex())} copied")
 
     def _show_keys(self) -> None:
-        switches = list(self.canvas.switches.actions_by_key.values())
-        KeysDialog(self.menuBar(), switches, self).open()
+        KeysDialog(self.shortcuts, self).open()
 
     def begin_tour(self) -> None:
         """Lead through the window; at a start this happens once."""

@@ -80,6 +80,7 @@ class WindowActions(QObject):
         )
         self.palette = self._action("Command palette…", None, "Ctrl+Shift+P")
         self.keys = self._action("Keys…", None, "F1")
+        self.keys.setToolTip("All commands with their keys, which can be changed (F1)")
         self.documentation = self._action("Documentation", None, "Shift+F1")
         self.lessons = [self._action(f"{i}. {x.title}", None) for i, x in enumerate(LESSONS, 1)]
         self.tour = self._action("Tour", None)
@@ -158,6 +159,7 @@ class WindowActions(QObject):
             (self.undo, QKeySequence.StandardKey.Undo, "undo"),
             (self.redo, QKeySequence.StandardKey.Redo, "redo"),
         ):
+            action.setObjectName(name.capitalize())  # its text names the edit
             action.setShortcut(QKeySequence(keys))
             action.setIcon(icon(name))
             action.setProperty("icon_name", name)
