@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selected, Selection
 from rfstudio.core import ops
 from rfstudio.core.editing import edits
+from rfstudio.core.editing.batch import Change, Changed, change_all, numbers_of
 from rfstudio.core.errors import EditError, RFStudioError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import (
@@ -42,6 +44,29 @@ class _Side(NamedTuple):
 
     architecture: Architecture
     chosen: Selected
+
+
+class Batch(NamedTuple):
+    """What is done with one parameter of many layers; see `batch.change_all`."""
+
+    name: str
+    change: Change
+    by: Fraction
+    padding_follows: bool = False
+
+    @property
+    def words(self) -> str:
+        """What is done, as the name of a step begins."""
+        by = f"{float(self.by):g}"
+        if self.change == "multiply":
+            return {2: "Double", Fraction(1, 2): "Halve"}.get(self.by, f"Multiply by {by} the")
+        return f"Set to {by} the" if self.change == "set" else f"Add {by} to the"
+
+    def of(
+        self, architecture: Architecture, locations: Sequence[Location]
+    ) -> tuple[Architecture, tuple[Changed, ...]]:
+        """Return the network with the change, and what was changed."""
+        return change_all(architecture, locations, *self[:3], padding_follows=self.padding_follows)
 
 
 class LayerEdits(QObject):
@@ -189,6 +214,20 @@ class LayerEdits(QObject):
             after,
             merge_key=f"{location}.{name}",
         )
+
+    def numbers_of(self, locations: Sequence[Location]) -> tuple[str, ...]:
+        """Return the parameters of some layers that `change_all` can change."""
+        return numbers_of(self._architecture, locations)
+
+    def preview_all(self, locations: Sequence[Location], wanted: Batch) -> tuple[Changed, ...]:
+        """Return what `change_all` would change, without doing it; it raises the same errors."""
+        return wanted.of(self._architecture, locations)[1]
+
+    def change_all(self, locations: Sequence[Location], wanted: Batch) -> None:
+        """Change one parameter of many layers, and of those in containers, as one step."""
+        after, changed = wanted.of(self._architecture, locations)
+        name = wanted.name.replace("_", " ")
+        self._document.edit(f"{wanted.words} {name} of {_count(len(changed))}", after)
 
     def set_inputs(self, location: Location, names: Sequence[str]) -> None:
         """Set what a layer reads; no names: the layer before it."""

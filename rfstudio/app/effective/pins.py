@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.effective.erf_options import ErfOptions
@@ -115,12 +116,13 @@ class Pins(QObject):
         Raises
         ------
         PinError
-            If there are four pins.
+            If there are four pins, or it is pinned already.
         """
         analysis, chosen = self._selection.shown
         title = analysis.architecture.name or "this network"
         shown = self._erf.shown
         options = shown.measurement.options if shown.measured is not None else None
+        self._refuse_twice(analysis, chosen.layer, chosen.unit, shown.field)
         pin = self._put(title, analysis, chosen.layer, chosen.unit, shown.field)
         pin = self._noted(pin, options, self.source())
         return self._completed_later(pin)
@@ -131,7 +133,8 @@ class Pins(QObject):
         Raises
         ------
         PinError
-            If nothing was edited, the layer was not there before, or there are four pins.
+            If nothing was edited, the layer was not there before, it is pinned already, or there
+            are four pins.
         """
         before, text = self._document.before_edit()
         if before is None:
@@ -144,6 +147,7 @@ class Pins(QObject):
         unit = tuple(min(u, max(n - 1, 0)) for u, n in zip(chosen.unit, size, strict=False))
         if len(unit) != len(size):
             unit = tuple(n // 2 for n in size)
+        self._refuse_twice(analysis, chosen.layer, unit, None)
         pin = self._put(f"before: {text}", analysis, chosen.layer, unit, None)
         return self._completed_later(pin)
 
@@ -218,6 +222,19 @@ class Pins(QObject):
             self.changed.emit()
         self._go_on()
 
+    def _refuse_twice(
+        self,
+        analysis: Analysis,
+        layer: str,
+        unit: tuple[int, ...],
+        field: EffectiveField | None,
+    ) -> None:
+        """Refuse to pin the same field of the same unit once more; another field of it is new."""
+        for pin in self._pins:
+            is_unit = (pin.layer, pin.unit) == (layer, unit) and _is_same(pin.analysis, analysis)
+            if is_unit and _is_same_field(pin.field, field):
+                raise PinError(f"pin {pin.letter} is this unit already")
+
     def _noted(self, pin: Pin, options: ErfOptions | None, source: str) -> Pin:
         """Note how a pin came about, so that figures of it can be drawn again."""
         noted = replace(pin, options=options, source=source)
@@ -244,3 +261,17 @@ class Pins(QObject):
         self._pins = sorted([*self._pins, pin], key=lambda x: x.letter)
         self.changed.emit()
         return pin
+
+
+def _is_same(one: Analysis, other: Analysis) -> bool:
+    """Whether two analyses are of one network, with fields of one meaning."""
+    if one is other:
+        return True
+    seen = [(x.reference, x.batch_norm_training, x.ignore_gates) for x in (one, other)]
+    return seen[0] == seen[1] and one.architecture == other.architecture
+
+
+def _is_same_field(one: EffectiveField | None, other: EffectiveField | None) -> bool:
+    """Whether two fields of one unit are the same; one that is not known yet is the expected."""
+    measured = [x.map for x in (one, other) if x is not None and x.is_measured]
+    return not measured or (len(measured) == 2 and np.array_equal(measured[0], measured[1]))

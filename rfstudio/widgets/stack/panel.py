@@ -39,6 +39,7 @@ from rfstudio.widgets.parts.cells import TextDelegate
 from rfstudio.widgets.parts.fields import Line
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.theme import icon
+from rfstudio.widgets.stack.batch_dialog import BatchDialog
 from rfstudio.widgets.stack.copy_chooser import CopyChooser
 from rfstudio.widgets.stack.model import SUMMARY, StackModel
 from rfstudio.widgets.stack.op_picker import OpPicker
@@ -87,6 +88,7 @@ class StackActions:
     wraps: tuple[QAction, ...]
     unwrap: QAction
     add_branch: QAction
+    change_all: QAction
 
 
 class StackPanel(QWidget):
@@ -305,6 +307,7 @@ class StackPanel(QWidget):
             wraps=wraps,
             unwrap=action("Unwrap", self._unwrap, "Ctrl+Shift+G"),
             add_branch=action("Add branch", self._add_branch),
+            change_all=action("Change chosen layers…", self._change_all, "Ctrl+Alt+E"),
         )
 
     # --- doing ----------------------------------------------------------------------------------
@@ -366,6 +369,12 @@ class StackPanel(QWidget):
         if self._selection.item is not None:
             self._edits.add_branch(self._selection.item)
 
+    def _change_all(self) -> None:
+        places = self.chosen()
+        if not self._edits.numbers_of(places):
+            raise EditError("none of the chosen layers has a number to change")
+        BatchDialog(self._edits, places, self).open()
+
     def _open_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -383,6 +392,8 @@ class StackPanel(QWidget):
         menu.addActions([actions.move_up, actions.move_down, actions.move_out, actions.move_in])
         menu.addSeparator()
         menu.addActions([*actions.wraps, actions.unwrap, actions.add_branch])
+        menu.addSeparator()
+        menu.addAction(actions.change_all)
 
     # --- following ------------------------------------------------------------------------------
 

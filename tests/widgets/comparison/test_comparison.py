@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
@@ -12,6 +15,7 @@ from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.wording.beside import sign_of
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.measurements import FakeRunner, result_of
 from tests.narrowing import present
 from tests.widgets.conftest import conv
 
@@ -40,6 +44,29 @@ def test_that_a_pinned_unit_stays_on_the_canvas_and_beside_the_next_one(
 
     window.actions_.unpin.trigger()
     assert window.canvas.view.item.scene_shown.pins == ()
+
+
+def test_that_one_unit_is_pinned_once_and_its_measured_field_beside_it(
+    open_window: Callable[..., MainWindow], qtbot: QtBot
+) -> None:
+    runner = FakeRunner()
+    window = open_window(runner=runner)
+    studio = window.studio
+    window.canvas.view.setFocus()
+    for _ in range(2):
+        qtbot.keyClick(window.canvas.view, Qt.Key.Key_P)
+    assert [x.letter for x in studio.pins] == ["A"]
+    assert "Pin A is this unit already." in window.status.currentMessage()
+    chosen = studio.selection.value
+    window.actions_.measure.trigger()
+    values = np.random.default_rng(1).random((32, 32))
+    runner.jobs[-1].succeeded.emit(result_of(chosen.layer, chosen.unit, values, 32, wanted=32))
+    for _ in range(2):
+        qtbot.keyClick(window.canvas.view, Qt.Key.Key_P)
+    assert [present(x.field).is_measured for x in studio.pins] == [False, True]
+    studio.selection.select_unit((3, 3))
+    qtbot.keyClick(window.canvas.view, Qt.Key.Key_P)
+    assert [x.letter for x in studio.pins] == ["A", "B", "C"]
 
 
 def test_that_a_pin_whose_field_takes_long_holds_nothing_up(
@@ -76,7 +103,8 @@ def test_that_the_network_before_an_edit_is_pinned_with_one_key(
     assert panel.texts()["field size"] == ["5×5", "3×3   (−2)"]
     assert panel.texts()["network"][1].startswith("before: ")
     assert [x[:2] for x in window.growth.networks] == ["A:"]
-    for _ in range(4):
+    for column in range(4):
+        studio.selection.select_unit((16, column))
         window.actions_.pin.trigger()
     assert [x.letter for x in studio.pins] == ["A", "B", "C", "D"]
     assert "four units are pinned" in window.status.currentMessage().lower()

@@ -1,0 +1,143 @@
+"""The dialog that changes one parameter of all chosen layers, as in "double all dilations"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rfstudio.app.editing.layer_edits import Batch, LayerEdits
+from rfstudio.core.editing.batch import Change, Changed
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Location
+from rfstudio.core.plural import counted
+
+_CHANGES: tuple[tuple[str, Change], ...] = (
+    ("Multiply by", "multiply"),
+    ("Set to", "set"),
+    ("Add", "add"),
+)
+_SHOWN = 6
+"""Layers of the preview; more are counted."""
+
+
+class BatchDialog(QDialog):
+    """Asks what to change, and shows what becomes of it before it is done.
+
+    Parameters
+    ----------
+    edits
+        Does it.
+    locations
+        The chosen items.
+    """
+
+    def __init__(
+        self, edits: LayerEdits, locations: Sequence[Location], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Change the chosen layers")
+        self._edits = edits
+        self._locations = tuple(locations)
+        self.name = QComboBox()
+        self.name.setAccessibleName("What is changed")
+        for name in edits.numbers_of(self._locations):
+            self.name.addItem(name.replace("_", " "), name)
+        at = self.name.findData("dilation")
+        self.name.setCurrentIndex(max(at, 0))
+        self.change = QComboBox()
+        self.change.setAccessibleName("How it is changed")
+        for text, word in _CHANGES:
+            self.change.addItem(text, word)
+        self.by = QLineEdit("2")
+        self.by.setAccessibleName("By which number")
+        self.by.setToolTip("A whole number, or a fraction as in 1/2 or 0.5")
+        self.padding = QCheckBox("Padding follows, so that maps keep their sizes")
+        self.padding.setChecked(True)
+        self.preview = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self.preview.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.preview.setAccessibleName("What becomes of it")
+        self.preview.setMinimumHeight((_SHOWN + 2) * self.fontMetrics().lineSpacing())
+        form = QFormLayout()
+        form.addRow("&Parameter", self.name)
+        form.addRow("&Change", self.change)
+        form.addRow("&Number", self.by)
+        form.addRow("", self.padding)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.addLayout(form)
+        column.addWidget(self.preview, 1)
+        column.addWidget(self.buttons)
+        for box in (self.name, self.change):
+            box.currentIndexChanged.connect(self._follow)
+        self.by.textChanged.connect(self._follow)
+        self.padding.toggled.connect(self._follow)
+        self.resize(460, 380)
+        self._follow()
+
+    @property
+    def wanted(self) -> Batch | None:
+        """What is asked for; None while the number is none."""
+        try:
+            by = Fraction(self.by.text().strip())
+        except (ValueError, ZeroDivisionError):
+            return None
+        name = self.name.currentData()
+        follows = self.padding.isChecked() and self.padding.isEnabled()
+        return None if name is None else Batch(name, self.change.currentData(), by, follows)
+
+    def accept(self) -> None:
+        """Do it."""
+        wanted = self.wanted
+        if wanted is None:
+            return
+        try:
+            self._edits.change_all(self._locations, wanted)
+        except RFStudioError as error:  # the network was changed while the dialog was open
+            self.preview.setText(str(error))
+            return
+        super().accept()
+
+    def _follow(self) -> None:
+        self.padding.setEnabled(self.name.currentData() in {"dilation", "kernel_size"})
+        wanted = self.wanted
+        changed: Sequence[Changed] = ()
+        text = "That is no number: write 2, 1/2 or 0.5."
+        if not self.name.count():
+            text = "The chosen layers have no numbers."
+        elif wanted is not None:
+            try:
+                changed = self._edits.preview_all(self._locations, wanted)
+                text = _preview(changed)
+            except RFStudioError as error:
+                text = f"Not possible: {error}"
+        self.preview.setText(text)
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(bool(changed))
+
+
+def _preview(changed: Sequence[Changed]) -> str:
+    lines = [f"{counted(len(changed), 'layer')}:"]
+    lines += [f"{x.name}: {_value(x.before)} → {_value(x.after)}" for x in changed[:_SHOWN]]
+    more = len(changed) - _SHOWN
+    return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)
+
+
+def _value(value: object) -> str:
+    return "×".join(map(_value, value)) if isinstance(value, tuple) else str(value)
