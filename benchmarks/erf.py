@@ -1,6 +1,6 @@
 """What the cone of a unit saves: against ``torch.autograd.grad`` on the whole image, in one run.
 
-    python benchmarks/erf.py [--rows gradients batched defaults units hover memory occlusion]
+    python benchmarks/erf.py [--rows gradients batched defaults calls units hover memory occlusion]
                              [--sizes 224 512 1024] [--rounds 3] [--threads 1] [--device cpu]
 
 Every round measures both ways one after the other; the table holds the median of the rounds'
@@ -33,6 +33,7 @@ from rfstudio import api
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import expand
+from rfstudio.engine.measuring import spare_modules
 from rfstudio.engine.measuring.erf import measure, measure_units
 from rfstudio.engine.measuring.network_cache import NetworkCache
 from rfstudio.engine.measuring.subject import ConeSubject
@@ -59,6 +60,12 @@ DEFAULTS: tuple[tuple[str, str, float], ...] = (
     ("resnet50", "layer1", 8),
     ("resnet50", "layer2", 4),
     ("resnet50", "layer3", 1.3),
+)
+CALLS: tuple[tuple[str, str], ...] = (
+    ("luo_20_layers", "stack.3"),
+    ("vgg16", "conv1_2"),
+    ("resnet50", "conv1"),
+    ("resnet50", "layer1"),
 )
 UNITS: tuple[tuple[str, str, float], ...] = (
     ("resnet50", "layer1", 0),
@@ -241,6 +248,40 @@ def _defaults(options: argparse.Namespace, device: torch.device) -> None:
         )
 
 
+def _calls(options: argparse.Namespace, device: torch.device) -> None:
+    """Print what a call costs beyond its samples, of a network that was measured and of a new one.
+
+    A sample here is an image with weights and statistics of its own, drawn as by default, so a call
+    with five of them costs four times their work more than one with one.  The rest of a call is
+    what it costs beyond them.  Beside it is the whole image by autograd with given weights, as a
+    script takes it.  Each is the least of the rounds, in milliseconds of the CPU.
+    """
+    print("\nwhat a call costs beyond its samples, ms:")
+    print("\n| unit | whole image | a sample | known network | ratio | new network | asked |")
+    print("|---|---|---|---|---|---|---|")
+    for name, layer in CALLS:
+        side = _network(name).input_size[0]
+        bench = Bench(name, layer, side, 1, device)
+        request = replace(
+            bench.subject.request, device=str(device), samples=1, images_per_weights=1
+        )
+        call, calls = partial(measure, request), partial(measure, replace(request, samples=5))
+        call()
+        rounds = []
+        for _ in range(3 * options.rounds):
+            known, five, plain = (_cpu_seconds(x) for x in (call, calls, bench.plain))
+            spare_modules.HERE.clear()
+            rounds.append((plain, known, five, _cpu_seconds(call)))
+        plain, known, five, new = (1e3 * min(x) for x in zip(*rounds, strict=True))
+        sample = (five - known) / 4
+        rest = known - sample
+        print(
+            f"| {name} {layer} | {plain:.1f} | {sample:.1f} | {rest:.1f} | {plain / rest:.0f} | "
+            f"{new - sample:.1f} | ≤ 5 |",
+            flush=True,
+        )
+
+
 def _cpu_seconds(work: Callable[[], Any]) -> float:
     start = time.process_time()
     work()
@@ -345,6 +386,7 @@ TABLES: dict[str, Callable[[argparse.Namespace, torch.device], None]] = {
     "gradients": _gradients,
     "batched": _batched,
     "defaults": _defaults,
+    "calls": _calls,
     "units": _units,
     "hover": _hovers,
     "memory": _peaks,

@@ -84,6 +84,7 @@ def measure(
                 if report is not ignore:
                     report(run.fraction(rank), run.result())
         distributed.add_up(run.means[0], rank, run.device)
+        run.end()
         return run.result()
 
 
@@ -126,6 +127,7 @@ def measure_units(
                 report(run.fraction(rank), [run.result(i) for i in numbers])
         for mean in run.means:
             distributed.add_up(mean, rank, run.device)
+        run.end()
         return [run.result(i) for i in numbers]
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rfstudio import __version__
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.network.graph import Node, expand
-from rfstudio.engine.measuring import distributed
+from rfstudio.engine.measuring import distributed, spare_modules
 from rfstudio.engine.measuring.estimators import Mean
 from rfstudio.engine.measuring.evaluations import Evaluations
 from rfstudio.engine.measuring.network import Network
@@ -104,6 +104,7 @@ class Run:
         photos: Any = request.images if images is None else images
         self._images = Images(graph.nodes[0].channels, self._size, request.seed, photos)
         self.wanted = request.samples or len(self._images) or DEFAULT_SAMPLES
+        self._is_built = module is None
         self._is_drawn = module is None and request.weights == "random"
         self._networks = networks
         self._key: Hashable = None
@@ -207,13 +208,30 @@ class Run:
                 # It holds decoded photos, which would have to be read again.
                 self._images = known.images
                 return known
-        built = GraphModule(request.architecture, self.layer, input_size=self._size)
-        built = built.eval().to(self.device, self._dtype)
-        network = Network(built, request, self._images, given=False)
+        network = Network(self._module(), request, self._images, given=False)
         if self._networks is not None:
             self._images.holds_noise = True
             self._networks.put(self._key, network)
         return network
+
+    def _module(self) -> GraphModule:
+        """Return a module whose weights are not yet set."""
+        request = self.request
+        if spare_modules.has_drawn_weights(request):
+            graph = expand(request.architecture, self._size)
+            target = graph.index(self.layer)
+            spare = spare_modules.HERE.take(graph, target, self.device, self._dtype)
+            if spare is not None:
+                return spare
+        built = GraphModule(request.architecture, self.layer, input_size=self._size)
+        return built.eval().to(self.device, self._dtype)
+
+    def end(self) -> None:
+        """Leave what can be used again to the next measurement; nothing can be added any more."""
+        network = self._network
+        is_own = self._networks is None and self._is_built
+        if network is not None and is_own and spare_modules.has_drawn_weights(self.request):
+            spare_modules.HERE.give(network.module, self.device, self._dtype)
 
     def check_photos(self, rank: distributed.Rank, token: CancelToken) -> None:
         """Read this rank's photos once; see `rfstudio.engine.measuring.sampling.Images.check`."""
@@ -324,6 +342,8 @@ class Run:
         if self._networks is not None:
             self._networks.clear()
             self._networks = None
+            self._is_built = False
+        spare_modules.HERE.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 

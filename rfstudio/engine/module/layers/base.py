@@ -100,10 +100,12 @@ class LayerModule(nn.Module, Generic[OpT_co]):
                 stored = [zero.expand(len(gradient), *shape) for shape in shapes]
             inputs = [x.detach().requires_grad_() for x in stored]
             with torch.enable_grad():
-                result = evaluate(inputs)
-            if not result.requires_grad:
+                # Of a number: at its first gradient of a map, torch loads a system for algebra,
+                # which takes most of a second.
+                number = (evaluate(inputs) * gradient).sum()
+            if not number.requires_grad:
                 return [None] * len(inputs)
-            return [*torch.autograd.grad(result, inputs, gradient, allow_unused=True)]
+            return [*torch.autograd.grad(number, inputs, allow_unused=True)]
 
         return pull
 
