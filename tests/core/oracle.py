@@ -109,8 +109,8 @@ def theoretical(op, axis: int, n: int, m: int) -> Reader | None:
             return _placed(op, axis, n, m)
         case ops.Broadcast():
             return lambda i: [i] if n == m else [0]
-        case ops.WindowAttention():
-            w, shift = _axis(op.window_size, axis), _axis(op.shift, axis)
+        case ops.WindowAttention() | ops.DotProductAttention():
+            w, shift = _axis(op.window_size or n, axis), -_axis(op.shift_size, axis)
 
             def window(i: int) -> list[int]:
                 (start,) = (x for x in range(i - w + 1, i + 1) if (x + shift) % w == 0)

@@ -114,6 +114,9 @@ _SAMPLES: tuple[Op, ...] = (
 )
 # Random networks hold none of these: with more to draw from, all of them would be other ones.
 _ALONE: tuple[Op, ...] = (
+    ops.DotProductAttention(heads=2),
+    ops.DotProductAttention(window_size=(4, 3), shift_size=(1, 0), heads=4),
+    ops.DotProductAttention(window_size=(12, 1), relative_position_bias=True),
     ops.GridAttention(grid=(3, 5), heads=2),
     ops.GridAttention(grid=(12, 1), heads=4),
     ops.AxisMean(axes=(0,)),

@@ -5,7 +5,14 @@ from __future__ import annotations
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Graph
 
-KINDS = (ops.Attention, ops.WindowAttention, ops.GridAttention, ops.CrossAttending)
+KINDS = (
+    ops.Attention,
+    ops.WindowAttention,
+    ops.GridAttention,
+    ops.DotProductAttention,
+    ops.CrossAttending,
+    ops.DotProductAttending,
+)
 """Operations whose attention can be measured."""
 
 

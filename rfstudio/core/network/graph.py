@@ -113,7 +113,11 @@ def _has_sized_weights(nodes: list[Node], node: Node, other: Node) -> bool:
     return nodes[node.inputs[0]].size != nodes[other.inputs[0]].size
 
 
-def _goes_by_position(op: Op) -> bool:
+_EXPANDED = ops.Custom | ops.CrossAttention | ops.Attention | ops.DotProductAttention
+"""Operations of one map that may become several layers when a network is expanded."""
+
+
+def goes_by_position(op: Op) -> bool:
     """Whether an operation does the same to every position, so that it suits tokens, too."""
     if isinstance(op, ops.Conv):
         return op.kernel_size == op.stride == 1 and op.padding == 0
@@ -579,7 +583,7 @@ class _Expansion:
             if self.tokens or type(op) is ops.Tokens:
                 self._follow_tokens(op, index)
             return index
-        if len(sources) > 1 or isinstance(op, ops.Custom | ops.CrossAttention | ops.Attention):
+        if len(sources) > 1 or isinstance(op, _EXPANDED):
             op, sources = self._expanded(op, sources, location, name)
             first = nodes[sources[0]]
             index = self.paths[name] = len(nodes)
@@ -625,6 +629,9 @@ class _Expansion:
             if op.causal and len(op.along(len(self.nodes[sources[0]].size))) > 1:
                 op, sources = self._in_order(op, sources[0], name)
             elif sources[0] in self.tokens:
+                op, sources = self._with_tokens(op, sources[0], name)
+        elif isinstance(op, ops.DotProductAttention) and len(sources) == 1:
+            if sources[0] in self.tokens and op.window_size is None:
                 op, sources = self._with_tokens(op, sources[0], name)
         elif isinstance(op, ops.Concat) and op.axis is not None:
             op, sources = self._along_axis(op, op.axis, sources, location, name)
@@ -780,14 +787,16 @@ class _Expansion:
                 self.tokens[index] = self._beside(node, extra, (0,), nodes[0].size)
             return
         theirs = [self.tokens.get(x) for x in node.inputs]
-        if isinstance(op, ops.CrossAttending) and len(op.parts) > 1 and theirs[0] is not None:
+        among = isinstance(op, ops.CrossAttending | ops.DotProductAttending) and len(op.parts) > 1
+        if among and theirs[0] is not None:
             asking = nodes[theirs[0]]
             keys = nodes[node.inputs[1]].inputs[0]
             held = nodes[keys].channels
             spread = self._before(node.name, _spread_to(held, asking.size), keys, held)
             read: tuple[int, ...] = (asking.index, spread)
-            op = _known(replace(op, keys_known=True))
-        elif None in theirs or not _goes_by_position(op):
+            if isinstance(op, ops.CrossAttending):
+                op = _known(replace(op, keys_known=True))
+        elif None in theirs or not goes_by_position(op):
             return
         else:
             read = tuple([x for x in theirs if x is not None])
@@ -806,10 +815,13 @@ class _Expansion:
         self.nodes.append(Node(index, path, op, sources, out, node.channels, None, rules))
         return index
 
-    def _with_tokens(self, op: ops.Attention, source: int, name: str) -> tuple[Op, tuple[int, ...]]:
+    def _with_tokens(
+        self, op: ops.Attention | ops.DotProductAttention, source: int, name: str
+    ) -> tuple[Op, tuple[int, ...]]:
         """Return attention to all positions and tokens, and its sources."""
         here, beside = (self.nodes[x] for x in (source, self.tokens[source]))
-        if 0 in here.size or op.axes is not None or op.causal:
+        is_partial = isinstance(op, ops.Attention) and (op.axes is not None or op.causal)
+        if 0 in here.size or is_partial:
             return op, (source,)
         flat = [
             self._before(name, _known(ops.Flatten()), x.index, x.channels * prod(x.size))
@@ -827,7 +839,10 @@ class _Expansion:
         )
         spread = self._before(name, _spread_to(held, here.size), keys, held)
         parts = (prod(here.size), prod(beside.size))
-        return _known(ops.CrossAttending(op.heads, here.channels, parts)), (source, spread)
+        attending: Op = ops.CrossAttending(op.heads, here.channels, parts)
+        if isinstance(op, ops.DotProductAttention):
+            attending = ops.DotProductAttending(op.heads, op.stacked, parts)
+        return _known(attending), (source, spread)
 
     def _along_axis(
         self, op: ops.Concat, axis: int, sources: tuple[int, ...], location: Location, name: str

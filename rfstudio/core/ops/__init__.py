@@ -24,6 +24,7 @@ from rfstudio.core.ops import (
     convolution,
     custom,
     dense,
+    dot_attention,
     gate,
     merge,
     moves,
@@ -45,6 +46,7 @@ from rfstudio.core.ops.channels import *
 from rfstudio.core.ops.convolution import *
 from rfstudio.core.ops.custom import *
 from rfstudio.core.ops.dense import *
+from rfstudio.core.ops.dot_attention import *
 from rfstudio.core.ops.further_input import *
 from rfstudio.core.ops.gate import *
 from rfstudio.core.ops.merge import *
@@ -72,6 +74,7 @@ _FAMILIES = (
         norm,
         gate,
         attention,
+        dot_attention,
         recurrent,
         merge,
         several_maps,

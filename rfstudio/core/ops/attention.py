@@ -42,6 +42,11 @@ from rfstudio.core.ops.values import (
 
 _HEADS = "Number of attention heads."
 
+EQUAL_TOKENS = (
+    "attention is assumed to mix all its tokens equally; after two blocks maps were 5 to 19 % off"
+)
+"""Why models of attention are approximations."""
+
 
 class MultiHead(Operation):
     """Attention with several heads, each of an equal share of the channels."""
@@ -84,8 +89,7 @@ class MultiHead(Operation):
                 keep=through_logits / tokens,
             ),
             ((place.channels, random_sums(Moments(mixed, x.shared), both)),),
-            "attention is assumed to mix all its tokens equally; after two blocks maps were 5 to "
-            "19 % off",
+            EQUAL_TOKENS,
             correlates=True,
         )
 
@@ -225,13 +229,8 @@ class WindowAttention(MultiHead):
 
     def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
         axes = len(sizes)
-        rules: list[AxisRule] = []
-        for n, w, shift in zip(
-            sizes, per_axis(self.window_size, axes), per_axis(self.shift, axes), strict=True
-        ):
-            starts = ((i + shift) // w * w - shift for i in range(w))
-            rules.append(Periodic(n, n, w, tuple(tuple(range(x, x + w)) for x in starts)))
-        return tuple(rules)
+        windows, shifts = per_axis(self.window_size, axes), per_axis(self.shift, axes)
+        return tuple([window_rule(*x) for x in zip(sizes, windows, shifts, strict=True)])
 
     def demands(self, sizes: tuple[int, ...]) -> Demands:
         # Each sample of a window reads the whole window.
@@ -245,7 +244,7 @@ class WindowAttention(MultiHead):
         bias = prod(2 * w - 1 for w in windows) * self.heads
         tokens = prod(sizes)
         pairs = prod(
-            _pairs_in_windows(n, w, shift)
+            pairs_in_windows(n, w, shift)
             for n, w, shift in zip(sizes, windows, per_axis(self.shift, axes), strict=True)
         )
         return Costs(
@@ -306,7 +305,14 @@ def _complement(window: Sizes, shift: Sizes) -> Sizes:
     return found[0] if len(set(found)) == 1 else found
 
 
-def _pairs_in_windows(size: int, window: int, shift: int) -> int:
+def window_rule(size: int, window: int, shift: int) -> AxisRule:
+    """Return what is read along an axis whose windows start at multiples of them minus a shift."""
+    starts = ((i + shift) // window * window - shift for i in range(window))
+    reads = tuple(tuple(range(x, x + window)) for x in starts)
+    return Periodic(size, size, window, reads)
+
+
+def pairs_in_windows(size: int, window: int, shift: int) -> int:
     """Return the number of pairs of samples that share a window along one axis."""
     head = min(window - shift % window, size)
     whole, tail = divmod(size - head, window)

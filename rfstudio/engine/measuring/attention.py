@@ -345,9 +345,11 @@ def tokens_of(graph: Graph, node: Node) -> Tokens:
             order = (*others, *along)
             places = np.indices(size).transpose(0, *(1 + x for x in order))
             places = places.reshape(axes, prod([size[x] for x in others]), -1)
-        case ops.WindowAttention():
-            window = per_axis(op.window_size, axes)
-            shifts = per_axis(op.shift, axes)
+        case ops.WindowAttention() | ops.DotProductAttention():
+            if isinstance(op, ops.DotProductAttention):
+                window, shifts = op.windows(size), op.starts(size)
+            else:
+                window, shifts = per_axis(op.window_size, axes), per_axis(op.shift, axes)
             lines = []
             for n, w, shift in zip(size, window, shifts, strict=True):
                 low, high = -shift, -(-(n + shift) // w) * w - shift
@@ -362,7 +364,7 @@ def tokens_of(graph: Graph, node: Node) -> Tokens:
             apart = [op.distance(axis, size) for axis in range(axes)]
             split = chain.from_iterable(zip(cells, apart, strict=True))
             places = _regrouped(np.indices(size), tuple(split), first=1)
-        case ops.CrossAttending():
+        case ops.CrossAttending() | ops.DotProductAttending():
             return _across(graph, node, op)
         case _:
             raise MeasurementError(f"the attention of '{node.name}' cannot be measured")
@@ -383,7 +385,7 @@ def _regrouped(places: Indices, split: tuple[int, ...], first: int) -> Indices:
     return found.transpose(0, *groups, *within).reshape(axes, prod(shape), -1)
 
 
-def _across(graph: Graph, node: Node, op: ops.CrossAttending) -> Tokens:
+def _across(graph: Graph, node: Node, op: ops.CrossAttending | ops.DotProductAttending) -> Tokens:
     """Return the tokens of attention to the positions of other maps."""
     maps = _key_maps(graph, node)
     sizes = [graph.nodes[x].size for x in maps]

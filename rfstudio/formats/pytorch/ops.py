@@ -618,6 +618,30 @@ def _window_attention(op: ops.WindowAttention, node: Node, _: Sequence[Node]) ->
     return Written("{self}({0})", module, ("WindowAttention",))
 
 
+@writer_for(ops.DotProductAttention)
+def _dot_product(op: ops.DotProductAttention, node: Node, _: Sequence[Node]) -> Written:
+    if op.window_size is None:
+        call = _call("attended", "{0}", op.heads, stacked=_unless(op.stacked, default=False))
+        return Written(call, "", ("attended",))
+    windows, shift = op.windows(node.size), op.starts(node.size)
+    module = _call(
+        "WindowDotProduct",
+        node.channels,
+        op.heads,
+        windows,
+        shift,
+        stacked=_unless(op.stacked, default=False),
+        bias=_unless(op.relative_position_bias, default=False),
+    )
+    return Written("{self}({0})", module, ("WindowAttention", "WindowDotProduct"))
+
+
+@writer_for(ops.DotProductAttending)
+def _among_tokens(op: ops.DotProductAttending, _: Node, __: Sequence[Node]) -> Written:
+    stacked = _unless(op.stacked, default=False)
+    return Written(_call("attended", "{0}", op.heads, "{1}", stacked=stacked), "", ("attended",))
+
+
 @writer_for(ops.GridAttention)
 def _grid_attention(op: ops.GridAttention, node: Node, _: Sequence[Node]) -> Written:
     module = f"GridAttention({node.channels}, {op.heads}, {per_axis(op.grid, len(node.size))})"

@@ -147,8 +147,7 @@ class WindowAttention(nn.Module):
     def __init__(self, channels, heads, window, shift):
         super().__init__()
         self.heads, self.window, self.shift = heads, window, shift
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
+        self.qkv, self.proj = self._projections(channels)
         offsets = math.prod(2 * w - 1 for w in window)
         self.relative_position_bias_table = nn.Parameter(torch.zeros(offsets, heads))
         rows = torch.zeros(math.prod(window), math.prod(window), dtype=torch.long)
@@ -177,6 +176,9 @@ class WindowAttention(nn.Module):
             result = result.narrow(axis, b, n)
         return result
 
+    def _projections(self, channels):
+        return nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
+
     def _windows(self, x, counts):
         """(N, C, *map) becomes (N, windows, tokens, C)."""
         axes = len(counts)
@@ -190,6 +192,24 @@ class WindowAttention(nn.Module):
         x = x.reshape(x.shape[0], *counts, *self.window, -1)
         x = x.permute(0, 1 + 2 * axes, *(i for a in range(axes) for i in (1 + a, 1 + axes + a)))
         return x.reshape(*x.shape[:2], *(c * w for c, w in zip(counts, self.window)))
+''',
+    "WindowDotProduct": '''
+class WindowDotProduct(WindowAttention):
+    """The same of a map that holds queries, keys and values, or is each of them."""
+
+    def __init__(self, channels, heads, window, shift, stacked=False, bias=False):
+        super().__init__(channels, heads, window, shift)
+        self.stacked = stacked
+        if not bias:
+            table = torch.zeros_like(self.relative_position_bias_table)
+            del self.relative_position_bias_table
+            self.register_buffer("relative_position_bias_table", table, persistent=False)
+
+    def _projections(self, channels):
+        return nn.Identity(), nn.Identity()
+
+    def forward(self, x):
+        return super().forward(x if self.stacked else torch.cat([x] * 3, 1))
 ''',
     "GridAttention": '''
 class GridAttention(WindowAttention):
@@ -220,6 +240,23 @@ class Custom(nn.Module):
 
     def forward(self, *maps):
         raise NotImplementedError(f"write the operation {self.label!r} here")
+''',
+    "attended": '''
+def attended(x, heads, tokens=None, stacked=False):
+    """Attention among positions of a map that holds queries, keys and values or is each of them.
+
+    With tokens, positions attend to these.
+    """
+    tokens = x if tokens is None else tokens
+    if not stacked:
+        x, tokens = torch.cat([x] * 3, 1), torch.cat([tokens] * 3, 1)
+    channels = x.shape[1] // 3
+    q, k, v = (
+        part.flatten(2).unflatten(1, (heads, -1)).mT
+        for part in (x[:, :channels], *tokens[:, channels:].chunk(2, 1))
+    )
+    mixed = F.scaled_dot_product_attention(q, k, v)
+    return mixed.mT.flatten(1, 2).unflatten(2, x.shape[2:])
 ''',
     "avg_pool": '''
 def avg_pool(x, kernel, stride, padding, extra, count_padding):

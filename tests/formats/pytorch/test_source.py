@@ -225,6 +225,9 @@ def test_that_a_layer_scale_of_a_whole_number_is_a_parameter() -> None:
     [
         ops.GridAttention(grid=(3, 5), heads=2),
         ops.GridAttention(grid=(12, 1), heads=4),
+        ops.DotProductAttention(heads=2),
+        ops.DotProductAttention(window_size=(4, 3), shift_size=(1, 0), heads=4),
+        ops.DotProductAttention(window_size=(12, 1), relative_position_bias=True),
         ops.Attention(heads=2, axes=(0,)),
         ops.Attention(heads=2, axes=(1,), causal=True),
         ops.Unfold(kernel_size=(3, 2), stride=(1, 2), padding=((1, 2), (0, 1)), dilation=(2, 1)),

@@ -2,6 +2,7 @@
 
 # Each of these adds its modules to the tables.
 from rfstudio.engine.module.layers import (
+    dot_attention,
     mixing,
     moving,
     pointwise,
@@ -15,6 +16,7 @@ from rfstudio.engine.module.layers.module_table import LAYERS, POSITIVE
 __all__ = [
     "LAYERS",
     "POSITIVE",
+    "dot_attention",
     "mixing",
     "moving",
     "pointwise",

@@ -312,28 +312,28 @@ class RecurrentModule(LayerModule[ops.Recurrent]):
         return {x: self.get_parameter(x).shape[1] for x in self._names if x.startswith("weight")}
 
 
-@layer_for(ops.WindowAttention)
-class WindowAttentionModule(LayerModule[ops.WindowAttention]):
-    """Self-attention within the windows of a grid; windows at the border are cut off.
+WindowedT_co = TypeVar(
+    "WindowedT_co", bound=ops.WindowAttention | ops.DotProductAttention, covariant=True
+)
 
-    A learned bias for each offset between two positions is added, as in Swin.
+
+class InWindows(LayerModule[WindowedT_co]):
+    """Attention within the windows of a grid; windows at the border are cut off.
+
+    Attributes
+    ----------
+    window
+        Size of a window along each axis.
+    shift
+        How far before sample 0 the first window starts.
     """
 
-    def __init__(self, op: ops.WindowAttention, node: Node, sources: Sequence[Node]) -> None:
-        super().__init__(op, node, sources)
-        axes, channels = len(node.size), node.channels
-        self.heads = op.heads
-        self.window = per_axis(op.window_size, axes)
-        self.shift = per_axis(op.shift, axes)
-        self.qkv = Affine(channels, 3 * channels)
-        self.proj = Affine(channels, channels)
-        offsets = prod(2 * w - 1 for w in self.window)
-        self.relative_position_bias_table = nn.Parameter(torch.zeros(offsets, op.heads))
-        self._offset = _offsets(self.window)
+    window: tuple[int, ...]
+    shift: tuple[int, ...]
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         (source,) = sources
-        axes = len(node.size)
+        axes, made = len(node.size), node.channels
         grid = tuple(
             ((a + shift) // w * w - shift, -(-(b + shift) // w) * w - shift)
             for (a, b), w, shift in zip(target.box, self.window, self.shift, strict=True)
@@ -354,19 +354,27 @@ class WindowAttentionModule(LayerModule[ops.WindowAttention]):
             n, channels = x.shape[:2]
             tokens = x.reshape(n, channels, *split).permute(into)
             tokens = tokens.reshape(n, prod(counts), prod(self.window), channels)
-            q, k, v = (_split(x, self.heads) for x in self.qkv(tokens).chunk(3, -1))
-            mask = self._bias() + absent.to(x)
+            q, k, v = (_split(x, self.op.heads) for x in self.projected(tokens).chunk(3, -1))
+            bias, mask = self.bias(), absent.to(x)
+            mask = mask if bias is None else bias + mask
             mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-            result = self.proj(mixed.transpose(-3, -2).flatten(-2))
-            result = result.reshape(n, *counts, *self.window, channels).permute(back)
-            return cut_output(result.reshape(n, channels, *(b - a for a, b in grid)))
+            result = self.joined(mixed.transpose(-3, -2).flatten(-2))
+            result = result.reshape(n, *counts, *self.window, made).permute(back)
+            return cut_output(result.reshape(n, made, *(b - a for a, b in grid)))
 
         return evaluate
 
-    def _bias(self) -> Tensor:
+    def projected(self, tokens: Tensor) -> Tensor:
+        """Return queries, keys and values of tokens (windows, tokens, channels) side by side."""
+        raise NotImplementedError
+
+    def joined(self, heads: Tensor) -> Tensor:
+        """Return what comes out of the results of all heads, which is the same here."""
+        return heads
+
+    def bias(self) -> Tensor | None:
         """Return the bias of each head for each pair of tokens, (heads, tokens, tokens)."""
-        table = self.relative_position_bias_table
-        return table[self._offset.to(table.device)].permute(2, 0, 1)
+        return None
 
     def _absent(self, size: tuple[int, ...], grid: Any, counts: list[int]) -> Tensor:
         """Return −inf for the tokens outside the map, (windows, 1, 1, tokens)."""
@@ -381,6 +389,37 @@ class WindowAttentionModule(LayerModule[ops.WindowAttention]):
         here = here.permute([*range(0, 2 * axes, 2), *range(1, 2 * axes, 2)])
         here = here.reshape(prod(counts), 1, 1, prod(self.window))
         return torch.zeros(here.shape).masked_fill(~here, -inf)
+
+
+@layer_for(ops.WindowAttention)
+class WindowAttentionModule(InWindows[ops.WindowAttention]):
+    """Self-attention within windows.
+
+    A learned bias for each offset between two positions is added, as in Swin.
+    """
+
+    def __init__(self, op: ops.WindowAttention, node: Node, sources: Sequence[Node]) -> None:
+        super().__init__(op, node, sources)
+        axes, channels = len(node.size), node.channels
+        self.window = per_axis(op.window_size, axes)
+        self.shift = per_axis(op.shift, axes)
+        self.qkv = Affine(channels, 3 * channels)
+        self.proj = Affine(channels, channels)
+        offsets = prod(2 * w - 1 for w in self.window)
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(offsets, op.heads))
+        self._offset = offsets_in_window(self.window)
+
+    def projected(self, tokens: Tensor) -> Tensor:  # noqa: D102
+        found: Tensor = self.qkv(tokens)
+        return found
+
+    def joined(self, heads: Tensor) -> Tensor:  # noqa: D102
+        found: Tensor = self.proj(heads)
+        return found
+
+    def bias(self) -> Tensor:  # noqa: D102
+        table = self.relative_position_bias_table
+        return table[self._offset.to(table.device)].permute(2, 0, 1)
 
     def fan_in(self) -> dict[str, int]:  # noqa: D102
         channels = self.proj.in_features
@@ -403,7 +442,7 @@ class GridAttentionModule(LayerModule[ops.GridAttention]):
         grid = per_axis(op.grid, axes)
         offsets = prod(2 * g - 1 for g in grid)
         self.relative_position_bias_table = nn.Parameter(torch.zeros(offsets, op.heads))
-        self._offset = _offsets(grid)
+        self._offset = offsets_in_window(grid)
 
     def reads(self, node: Node, box: Box) -> Box:  # noqa: D102
         # Groups span the map; it is computed whole, then cut.
@@ -444,7 +483,7 @@ def _from_zero(grid: Any) -> Any:
     return tuple((0, b - a) for a, b in grid)
 
 
-def _offsets(window: tuple[int, ...]) -> Tensor:
+def offsets_in_window(window: tuple[int, ...]) -> Tensor:
     """Return for each pair of tokens of a window the row of the table of biases."""
     axes = torch.meshgrid(*(torch.arange(w) for w in window), indexing="ij")
     row = torch.zeros(prod(window), prod(window), dtype=torch.long)

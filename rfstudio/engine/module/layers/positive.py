@@ -48,7 +48,7 @@ class SumOfWindow(WindowModule[WindowT_co]):
         def evaluate(inputs: list[Tensor]) -> Tensor:
             x = cut(inputs[0])
             ones = x.new_ones((x.shape[1], 1, *kernel))
-            return _to_channels(
+            return to_channels(
                 conv(x, ones, None, stride, padding, dilation, x.shape[1]), node.channels
             )
 
@@ -184,7 +184,7 @@ class SumOfSide(LayerModule[Op]):
             for axis, table in tables:
                 rows = torch.movedim(sums, 2 + axis, -1)
                 sums = torch.movedim(rows @ table.to(rows).mT, -1, 2 + axis)
-            return _to_channels(sums, node.channels)
+            return to_channels(sums, node.channels)
 
         return evaluate
 
@@ -198,42 +198,51 @@ def _sum_of_map(node: Node, target: Part) -> Evaluate:
     dims = tuple(range(2, 2 + axes))
 
     def evaluate(inputs: list[Tensor]) -> Tensor:
-        total = _to_channels(inputs[0].sum(dims, keepdim=True), node.channels)
+        total = to_channels(inputs[0].sum(dims, keepdim=True), node.channels)
         return total.expand(-1, -1, *extent)
 
     return evaluate
 
 
-def _to_channels(x: Tensor, channels: int) -> Tensor:
+def to_channels(x: Tensor, channels: int) -> Tensor:
+    """Return a map with so many channels, each of them the sum of all if there are others."""
     if x.shape[1] == channels:
         return x
     return x.sum(1, keepdim=True).expand(-1, channels, *x.shape[2:])
 
 
 @positive_for(ops.WindowAttention)
-class SumOfGridWindow(FromWholeMap[ops.WindowAttention]):
+class SumOfGridWindow(FromWholeMap[ops.WindowAttention | ops.DotProductAttention]):
     """The sum over the window of a grid that holds a position."""
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         op = self.op
         (source,) = sources
         axes = len(node.size)
+        windows, shifts = self._grid(op, axes, node.size)
         tables = []
-        for axis, (w, shift) in enumerate(
-            zip(per_axis(op.window_size, axes), per_axis(op.shift, axes), strict=True)
-        ):
+        for axis, (w, shift) in enumerate(zip(windows, shifts, strict=True)):
             written, read = (
                 (torch.arange(*part.box[axis]) + shift) // w for part in (target, source)
             )
             tables.append((written[:, None] == read[None, :]).double())
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
-            x = inputs[0]
+            x = to_channels(inputs[0], node.channels)
             for axis, table in enumerate(tables):
                 x = torch.movedim(torch.movedim(x, 2 + axis, -1) @ table.to(x).mT, -1, 2 + axis)
             return x
 
         return evaluate
+
+    @staticmethod
+    def _grid(
+        op: ops.WindowAttention | ops.DotProductAttention, axes: int, size: tuple[int, ...]
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return sizes of windows, and how far before sample 0 the first one starts."""
+        if isinstance(op, ops.DotProductAttention):
+            return op.windows(size), op.starts(size)
+        return per_axis(op.window_size, axes), per_axis(op.shift, axes)
 
 
 @POSITIVE.family(ops.Pointwise)

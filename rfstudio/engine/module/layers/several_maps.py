@@ -17,7 +17,7 @@ from rfstudio.engine.module.layers.module_table import POSITIVE, layer_for
 from rfstudio.engine.module.layers.positive import as_it_is
 
 
-def _attended(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None) -> Tensor:
+def attended(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None) -> Tensor:
     """Return the mixed values of tokens (batch, tokens, channels)."""
 
     def split(x: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def _attended(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None =
     return mixed.transpose(-3, -2).flatten(-2)
 
 
-def _equal(x: Tensor, dims: Sequence[int]) -> Tensor:
+def equal(x: Tensor, dims: Sequence[int]) -> Tensor:
     """Return the one value of samples that are all the same, which costs no memory on its way back.
 
     The gradient of a sum is a view; that of a slice would be as large as the map.
@@ -72,13 +72,13 @@ class CrossAttendingModule(LayerModule[ops.CrossAttending]):
 
         def evaluate(inputs: list[Tensor]) -> Tensor:
             asking = cuts[0](inputs[0]).flatten(2).mT
-            held = _equal(cuts[1](inputs[1]), dims)
+            held = equal(cuts[1](inputs[1]), dims)
             keys = torch.cat([x.reshape(len(x), theirs, -1) for x in parted(held)], 2).mT
             sides = zip(
                 (asking, keys, keys), self._weights(), self.in_proj_bias.chunk(3), strict=True
             )
             q, k, v = (functional.linear(*x) for x in sides)
-            mixed: Tensor = self.out_proj(_attended(q, k, v, op.heads))
+            mixed: Tensor = self.out_proj(attended(q, k, v, op.heads))
             return mixed.mT.reshape(len(held), -1, *extent)
 
         return evaluate
@@ -253,7 +253,7 @@ class CausalAttendingModule(LayerModule[ops.CausalAttending]):
             q = functional.linear(asking, weight[:channels], bias[:channels])
             pair = functional.linear(keys, weight[channels:], bias[channels:])
             k, v = pair.chunk(2, -1)
-            mixed = _attended(q, k, v, heads, seen.to(q.device))
+            mixed = attended(q, k, v, heads, seen.to(q.device))
             result: Tensor = self.out_proj(mixed)
             return result.reshape(len(moved), *extent, channels).permute(back)
 
@@ -292,7 +292,7 @@ class _Piece:
 
     def tokens(self, x: Tensor, others: Sequence[int]) -> Tensor:
         """Return (N, others, outer axes, its axis, later axes, channels) of a map of keys."""
-        x = _equal(x, [2 + axis for axis in self._later])
+        x = equal(x, [2 + axis for axis in self._later])
         x = x.narrow(2 + self._axis, x.shape[2 + self._axis] - 1, 1)
         n, inner = self._size[self._axis], prod([self._size[axis] for axis in self._later])
         moved = x.permute(
