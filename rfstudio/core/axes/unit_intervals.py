@@ -114,16 +114,27 @@ class WideTrack:
         Number of units of the map.
     depth
         Number of tracks before it, in a row, each computed only from the one before it.
+    before
+        Number of all such tracks before it in a row.
     ranges
         Smallest and largest sizes that were found, for the next look-up.
     """
 
-    __slots__ = ("_known", "_work_out", "depth", "jump", "period", "ranges", "units")
+    __slots__ = (
+        "_known",
+        "_margin",
+        "_work_out",
+        "before",
+        "depth",
+        "jump",
+        "period",
+        "ranges",
+        "units",
+    )
 
     is_plain = False
     is_blind = False
 
-    _MARGIN = 64
     # What is further outside the map is worked out anew each time: it is hardly ever needed.
     _FAR = 1 << 16
 
@@ -136,14 +147,17 @@ class WideTrack:
         *,
         ahead: bool = True,
         depth: int = 0,
+        before: int = 0,
     ) -> None:
         self.jump = jump
         self.period = period
         self.units = units
         self.depth = depth
+        self.before = before
         self.ranges: dict[int, tuple[int, int]] = {}
         self._work_out = work_out
-        start, stop = -self._MARGIN, units + self._MARGIN
+        self._margin = margin_after(before)
+        start, stop = -self._margin, units + self._margin
         if not ahead:
             stop = start  # worked out around what is needed
         spend(stop - start)
@@ -175,17 +189,39 @@ class WideTrack:
         stop = start + known.shape[1]
         if max(high, stop) - min(low, start) > 2 * self._FAR:
             # Another place of a long map: what is known elsewhere is dropped.
-            low, high = low - self._MARGIN, high + self._MARGIN
+            low, high = low - self._margin, high + self._margin
             self._known = low, self._work_out(np.arange(low, high))
             return self._known
         parts = [known]
         if low < start:
-            parts.insert(0, self._work_out(np.arange(low - self._MARGIN, start)))
-            start = low - self._MARGIN
+            parts.insert(0, self._work_out(np.arange(low - self._margin, start)))
+            start = low - self._margin
         if high > stop:
-            parts.append(self._work_out(np.arange(stop, high + self._MARGIN)))
+            parts.append(self._work_out(np.arange(stop, high + self._margin)))
         self._known = start, np.concatenate(parts, axis=1)
         return self._known
+
+
+_MARGIN = 64
+"""Units at either side of a map that are worked out beside it, at least."""
+
+_REACH = 4
+"""Units by which a layer usually reads beyond what the layer after it needs, at most."""
+
+
+def margin_after(before: int) -> int:
+    """Return how far beyond its map a track is worked out, of so many in a row before it.
+
+    A layer needs some more units of the layer before it than are needed of its own, so that the
+    margin falls from layer to layer, and is large again where their number has doubled.  With one
+    margin for all, each new layer would make all before it work out a little more.
+
+    Examples
+    --------
+    >>> [margin_after(x) for x in (0, 1, 2, 3, 4, 5)]
+    [68, 68, 72, 68, 80, 76]
+    """
+    return _MARGIN + _REACH * ((1 << before.bit_length()) - before)
 
 
 AnyTrack: TypeAlias = Track | WideTrack

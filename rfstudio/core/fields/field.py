@@ -17,13 +17,14 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from fractions import Fraction
 from math import gcd, lcm
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Side, Whole, Window
 from rfstudio.core.axes.unit_intervals import (
@@ -162,17 +163,24 @@ class AxisField(NamedTuple):
         """Return the units over which a range of sizes goes: all, or those at both ends."""
         if len(self.tracks) == 1:
             units = min(units, self.tracks[0].period)  # after it sizes come again
-        if units <= MAX_UNITS:
+        if units <= self.most_units:
             return np.arange(max(units, 1))
-        half = MAX_UNITS // 2
+        half = self.most_units // 2
         return np.concatenate([np.arange(half), np.arange(units - half, units)])
+
+    @property
+    def most_units(self) -> int:
+        """Units up to which a range of sizes looks at all; of more, at half of them at each end."""
+        is_far = any(isinstance(x, WideTrack) and x.depth for x in self.tracks)
+        return MAX_UNITS_BACK if is_far else MAX_UNITS
 
     def is_sampled(self, units: int) -> bool:
         """Whether a range of sizes is over the ends of the map alone, as it is that long."""
         is_plain = len(self.tracks) == 1 and not (self.by_size and units)
         if is_plain or not self.tracks:
             return False
-        return units > MAX_UNITS and (len(self.tracks) > 1 or self.tracks[0].period > MAX_UNITS)
+        most = self.most_units
+        return units > most and (len(self.tracks) > 1 or self.tracks[0].period > most)
 
 
 @remembered(128)
@@ -190,6 +198,9 @@ MAX_TRACKS = 8
 
 MAX_UNITS = 1 << 14
 """Units of a map that a range of sizes looks at; of a longer one, half of them at either end."""
+
+MAX_UNITS_BACK = 1 << 11
+"""The same where each of them is followed back through many long patterns in a row."""
 
 START = AxisField((Track(1, (0,), (0,)),))
 """Field of the reference with respect to itself: each unit sees its own pixel."""
@@ -382,14 +393,15 @@ def _through_pattern(
     if isinstance(track, WideTrack) or phases > MAX_PHASES:
         jump = track.jump * Fraction(advance, period)
         ahead = rule.n_out * taps_each <= _AHEAD
-        depth = 0 if ahead else 1 + (track.depth if isinstance(track, WideTrack) else 0)
+        wide = [track] if isinstance(track, WideTrack) else []
         return WideTrack(
             jump,
             phases,
             rule.n_out,
             lambda units: _bounds(track, rule, units, taps_each),
             ahead=ahead,
-            depth=depth,
+            depth=0 if ahead else 1 + _depth_of(wide),
+            before=_number_before(wide),
         )
     # Spent here, since a table from the cache counts as if it were worked out.
     spend(_A_PHASE * phases)
@@ -397,6 +409,15 @@ def _through_pattern(
         spend(_A_READ * phases * taps_each)
     # Pixels by which a unit a whole period later sees further on.
     return _table(track, rule, phases, turns * advance // inner * track.advance)
+
+
+def _depth_of(tracks: Sequence[WideTrack]) -> int:
+    return max([x.depth for x in tracks], default=0)
+
+
+def _number_before(tracks: Sequence[WideTrack]) -> int:
+    """Return how many long patterns are before one that is worked out from those given."""
+    return max([x.before + 1 for x in tracks], default=0)
 
 
 def _taps_each(track: AnyTrack, rule: Window | Periodic) -> int:
@@ -413,10 +434,70 @@ def _bounds(track: AnyTrack, rule: Window | Periodic, units: Units, taps_each: i
 def _hulls(track: AnyTrack, rule: Window | Periodic, units: Units) -> Bounds:
     # Taps of one residue differ by whole periods: only the outermost can be extremes.
     most = min(track.period, _MOST_TAPS)
-    found = np.repeat([[NEVER], [-NEVER]], len(units), axis=1)
-    for taps, there in rule.taps_of_all(units, most):
-        found[:, there] = hull_of_bounds((found[:, there], track.bounds(taps[there])))
+    found = np.empty((2, len(units)), np.int64)
+    found[0], found[1] = NEVER, -NEVER
+    reads = rule.taps_of_all(units, most)
+    if not isinstance(track, WideTrack):
+        for taps, there in reads:
+            _widen(found, there, track.bounds(taps if there.all() else taps[there]))
+        return found
+    # A long pattern goes back through the one before it.  Asked tap by tap, it would do so three
+    # times for a window of three, and each of these again three times.
+    for group in _groups((taps if there.all() else taps[there], there) for taps, there in reads):
+        seen = _looked_up(track, [taps for taps, _ in group])
+        for (_, there), bounds in zip(group, seen, strict=True):
+            _widen(found, there, bounds)
     return found
+
+
+def _widen(found: Bounds, there: NDArray[np.bool_], seen: Bounds) -> None:
+    """Let what some units have seen so far reach over what they see as well."""
+    if there.all():
+        np.minimum(found[0], seen[0], out=found[0])
+        np.maximum(found[1], seen[1], out=found[1])
+        return
+    found[0, there] = np.minimum(found[0, there], seen[0])
+    found[1, there] = np.maximum(found[1, there], seen[1])
+
+
+Read: TypeAlias = tuple[Units, NDArray[np.bool_]]
+"""Samples that units read with one of their taps, and which of the units have it."""
+
+
+def _groups(reads: Iterable[Read]) -> Iterator[list[Read]]:
+    """Yield reads together, as many as are looked up at the same time."""
+    group: list[Read] = []
+    count = 0
+    for read in reads:
+        group.append(read)
+        count += len(read[0])
+        if count >= _AT_ONCE:
+            yield group
+            group, count = [], 0
+    if group:
+        yield group
+
+
+def _looked_up(track: WideTrack, reads: Sequence[Units]) -> list[Bounds]:
+    """Return what each of several rows of units sees; each unit is worked out once."""
+    taps = reads[0] if len(reads) == 1 else np.concatenate(reads)
+    units, at = _distinct(taps)
+    bounds = track.bounds(units)
+    stops = np.cumsum([len(x) for x in reads]).tolist()
+    return [bounds[:, at[stop - len(x) : stop]] for x, stop in zip(reads, stops, strict=True)]
+
+
+def _distinct(values: Units) -> tuple[Units, Units]:
+    """Return the different values in rising order, and the place of each given one in them."""
+    if not len(values):
+        return values, values
+    low, high = int(values.min()), int(values.max()) + 1
+    if high - low > 4 * len(values):
+        found, at = np.unique(values, return_inverse=True)
+        return found, at
+    there = np.zeros(high - low, bool)
+    there[values - low] = True
+    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[values - low]
 
 
 @remembered(128)
@@ -452,6 +533,9 @@ _ONE_BY_ONE = 1 << 5
 
 _AHEAD = 1 << 18
 """Reads of a map up to which a long pattern is worked out in advance."""
+
+_AT_ONCE = 1 << 18
+"""Reads of a long pattern that are looked up at the same time, which takes memory for each."""
 
 
 def closed_form(windows: Iterable[Window]) -> tuple[int, int, int]:
@@ -639,7 +723,8 @@ def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
             count,
             lambda units: hull_of_bounds(x.bounds(units) for x in tracks),
             ahead=ahead,
-            depth=0 if ahead else 1 + max([x.depth for x in wide], default=0),
+            depth=0 if ahead else 1 + _depth_of(wide),
+            before=_number_before(wide),
         )
     moved_on = int(jump * period)
     if period * len(tracks) > _ONE_BY_ONE:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import ClassVar, Self
 
+import numpy as np
+
 from rfstudio.core.axes.axis_rule import (
     AxisRule,
     AxisRules,
@@ -254,10 +256,10 @@ def _cells_of(n: int, m: int) -> Periodic:
     """Return the rule by which m cells cover n samples: ⌊i·n/m⌋ to before ⌈(i + 1)·n/m⌉."""
     common = gcd(n, m)
     advance, period = n // common, m // common
-    phases = [
-        tuple(range(i * advance // period, -(-(i + 1) * advance // period))) for i in range(period)
-    ]
-    return Periodic(n, m, advance, tuple(phases), by_size=True)
+    edges = np.arange(period + 1) * advance
+    firsts, stops = (edges[:-1] // period).tolist(), (-(-edges[1:] // period)).tolist()
+    phases = tuple(map(tuple, map(range, firsts, stops)))
+    return Periodic(n, m, advance, phases, by_size=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,3 +106,15 @@ def test_that_merges_of_a_map_of_16_million_samples_are_not_worked_out_in_advanc
     # Both branches read the same units, so the hull is that of the layer before them.
     local = [x.size_range(1) for x in found.layers[-1].local_fields]
     assert local == [x.size_range(1) for x in found["head"].local_fields]
+
+
+def test_that_each_of_many_long_patterns_in_a_row_is_gone_through_once() -> None:
+    """Tap by tap, each layer would go back through all before it: three times three times …"""
+    pools = (ops.MaxPool(kernel_size=3, stride=2), ops.Upsample(scale_factor=3))
+    layers = tuple(Layer(x) for x in pools * 20)
+    analysis = analyze(Architecture("long", input_size=(224,), layers=layers))
+    with at_most(1 << 23, "too much"):
+        sizes = [x.rf_size for x in analysis.layers]
+    # Each pool adds 2 of its jump of 2/3 a pair: 1 + 2 · Σ (2/3)ⁱ is 7 at most, and whole pixels.
+    assert sizes[0] == (3,)
+    assert all(size is not None and 5 <= size <= 8 for (size,) in sizes[8:])

@@ -14,7 +14,13 @@ from rfstudio.core.axes.axis_set import AxisSet, union
 from rfstudio.core.axes.unit_intervals import Track
 from rfstudio.core.errors import TooLargeError
 from rfstudio.core.fields.backtrace import MAX_WORK, read_by, read_by_all
-from rfstudio.core.fields.field import BEYOND, MAX_TRACKS, MAX_UNITS, AxisField, MergeMisfit
+from rfstudio.core.fields.field import (
+    BEYOND,
+    MAX_TRACKS,
+    MAX_UNITS_BACK,
+    AxisField,
+    MergeMisfit,
+)
 from rfstudio.core.fields.reach import cut_off
 from rfstudio.core.fields.remarks.merge_remarks import Repairs, misalignments
 from rfstudio.core.fields.remarks.misalignment import dominators
@@ -96,17 +102,19 @@ def _sampled_ranges(
 ) -> Iterator[tuple[int, Diagnostic]]:
     """Remark on the first layer whose map is too long to look at the field of every unit."""
     for node in graph.nodes[1:]:
-        if max(node.size) <= MAX_UNITS:
+        if max(node.size) <= MAX_UNITS_BACK:
             continue
         both = (fields[node.index], local[node.index])
-        if any(x.is_sampled(n) for y in both for x, n in zip(y, node.size, strict=True)):
+        axes = [(x, n) for y in both for x, n in zip(y, node.size, strict=True)]
+        most = min([x.most_units for x, n in axes if x.is_sampled(n)], default=0)
+        if most:
             yield (
                 node.index,
                 Diagnostic(
                     node.name,
                     "range_at_ends",
                     f"from '{node.name}' on, where fields differ from unit to unit, their smallest "
-                    f"and largest size are those of the first and last {MAX_UNITS // 2:,} units of "
+                    f"and largest size are those of the first and last {most // 2:,} units of "
                     "an axis: the map is too large to examine all while editing.",
                     "note",
                 ),
