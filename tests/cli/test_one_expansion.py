@@ -30,13 +30,13 @@ LAYER = ("--layer", "b", "--unit", "3", "4")
 def expansions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[tuple[int, ...]]]:
     """How often a graph was really built, by the size of its input."""
     counts: Counter[tuple[int, ...]] = Counter()
-    build = graph._Expansion
+    build = graph.Expansion
 
     def counted(size: tuple[int, ...], *others: Any) -> object:
         counts[size] += 1
         return build(size, *others)
 
-    monkeypatch.setattr(graph, "_Expansion", counted)
+    monkeypatch.setattr(graph, "Expansion", counted)
     graph.RECENT_GRAPHS.clear()
     yield counts
     graph.RECENT_GRAPHS.clear()

@@ -36,8 +36,9 @@ from rfstudio.core.fields.remarks.merge_remarks import Repairs
 from rfstudio.core.fields.remarks.scale import Scale
 from rfstudio.core.fields.unit_view import UnitView
 from rfstudio.core.network.architecture import INPUT, Architecture
-from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand, unchanged_by
+from rfstudio.core.network.graph import MAX_LAYERS, Graph, unchanged_by
 from rfstudio.core.network.physical import Axis
+from rfstudio.core.network.reexpansion import expanded_again
 from rfstudio.core.network.sample_words import Units, units_of_input, units_of_map
 from rfstudio.core.ops import NO_COSTS, Costs
 from rfstudio.core.shown import Shown, presenter
@@ -419,7 +420,7 @@ def analyze(
     """
     if previous is not None and previous.batch_norm_training != batch_norm_training:
         previous = None
-    graph = expand(
+    graph = expanded_again(
         architecture,
         input_size,
         batch_norm_training=batch_norm_training,
@@ -456,6 +457,11 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
         assert op is not None
         if op.is_free:
             result.append(NO_COSTS)
+            continue
+        index = node.index
+        # The same object reads a map of the same size and channels.
+        if previous is not None and index < len(old_nodes) and node is old_nodes[index]:
+            result.append(previous.costs[index])
             continue
         source = nodes[node.inputs[0]]
         # The copies of a repeat share their operation.

@@ -33,6 +33,7 @@ from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
 from rfstudio.core.network.growth import grown, times_over
 from rfstudio.core.ops import FollowsSize, Merge, Op, Operation
 from rfstudio.core.ops.geometry import MAX_PATTERN, axis_rules, excess_of, identity_rules
+from rfstudio.core.ops.operation import is_patternless
 
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
@@ -48,6 +49,9 @@ MAX_INSET_READS = 8 * MAX_PATTERN
 
 MAX_COMPARISONS = 20_000
 """Names compared with one that is not there, for a hint; more such mistakes get none."""
+
+_FAULTS_OF_ONE = {"channels", "empty_output", "one_input", "shape_mismatch"}
+"""Faults that say of one layer that it does not fit what it reads, whatever others are."""
 
 _MAX_SLIP = 100
 """Length of the longest name for which a nearest one is looked for."""
@@ -193,6 +197,13 @@ class Fault:
     parameter: str = ""
 
 
+class Form(NamedTuple):
+    """A document, and how many layers it was allowed to have when it was expanded."""
+
+    document: Architecture
+    max_layers: int
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """All layers of a network, in an order in which each comes after what it reads.
@@ -213,6 +224,9 @@ class Graph:
         For each node that has the weights of another one, the index of that.
     grown
         The nodes whose operation is not that of their item, as a `repeat` multiplies its numbers.
+    form
+        What it was expanded from, if each node is what its item says: then a document of the same
+        form has the same nodes, apart from sizes and channels.  Otherwise None.
     """
 
     nodes: tuple[Node, ...]
@@ -224,6 +238,7 @@ class Graph:
     sized_by: Mapping[int, int] = field(default_factory=dict)
     weights_of: Mapping[int, int] = field(default_factory=dict)
     grown: frozenset[int] = frozenset()
+    form: Form | None = field(default=None, repr=False, compare=False)
 
     def index(self, path: str) -> int:
         """Return the index of the node that is the output of a layer or container.
@@ -301,9 +316,7 @@ def expand(
     if graph is not None:
         return graph
     known_rules = previous.known_rules if previous is not None else {}
-    expansion = _Expansion(
-        size, architecture.channels, batch_norm_training, known_rules, max_layers
-    )
+    expansion = Expansion(size, architecture.channels, batch_norm_training, known_rules, max_layers)
     expansion.inputs(architecture)
     expansion.given.enter("", architecture.layers)
     expansion.body(architecture.layers, (), ("",), 0)
@@ -315,6 +328,7 @@ def expand(
         MappingProxyType(expansion.sized_by),
         MappingProxyType(expansion.weights_of),
         frozenset(expansion.grown),
+        Form(architecture, max_layers) if expansion.is_plain else None,
     )
     return RECENT_GRAPHS.put(architecture, cut_key if expansion.is_cut else key, graph)
 
@@ -324,7 +338,7 @@ RECENT_GRAPHS: Recent[Architecture, Graph] = Recent(4)
 of one document, and a measurement also that at another size."""
 
 
-class _Expansion:
+class Expansion:
     """The graph while it grows; `scopes` are name prefixes, the innermost first."""
 
     def __init__(
@@ -358,6 +372,9 @@ class _Expansion:
         self._too_grown: dict[Location, Mapping[str, int]] = {}
         self._refusals: dict[tuple[int, tuple[int, ...]], str] = {}
         self._known_rules = known_rules
+        # Whether each item became one node with its own operation, and what is wrong with it, if
+        # anything, follows from its operation and what it reads.
+        self.is_plain = True
 
     def inputs(self, architecture: Architecture) -> None:
         """Name the first input, and add the others."""
@@ -371,11 +388,18 @@ class _Expansion:
             index = self.paths[given.name] = len(self.nodes)
             self.nodes.append(Node(index, given.name, op, (0,), size, given.channels, None, rules))
 
+    def again(self, node: Node, op: Op) -> None:
+        """Add a node of an earlier expansion, whose sources may have other sizes and channels."""
+        assert node.location is not None
+        self._node(node.name, op, node.inputs, node.location)
+        self.is_plain = self.is_plain and len(self.nodes) == node.index + 1
+
     # Each method takes the node that the item reads and returns the node that is its output.
 
     def body(
         self, items: tuple[Item, ...], base: Location, scopes: tuple[str, ...], source: int
     ) -> int:
+        """Add the nodes of items, one after the other."""
         for i, item in enumerate(items):
             self._steps -= 1
             if self._steps < 0 or len(self.nodes) > self._max_layers:
@@ -413,11 +437,13 @@ class _Expansion:
         if isinstance(op, FollowsSize) and op.size_of is not None:
             model = self._source(op.size_of, scopes, location, name, sources[0], "size_of")
             self.sized_by[len(self.nodes)] = model
+            self.is_plain = False
             size, other = self.nodes[sources[0]].size, self.nodes[model].size
             if 0 not in other:  # an empty map has a fault of its own
                 op = _following(op, size, other)
         index = self._node(name, op, sources, location)
         if item.weights_of:
+            self.is_plain = False
             self._share(item.weights_of, index, scopes, location)
         if isinstance(op, ops.Split):
             self._parts(op, index, location)
@@ -449,6 +475,7 @@ class _Expansion:
         """Add a layer for each part of a split, that reads the split alone."""
         nodes, whole = self.nodes, self.nodes[index]
         rules = identity_rules(whole.size)
+        self.is_plain = False
         for number, (start, stop) in enumerate(op.slices(whole.channels)):
             if len(nodes) > self._max_layers:
                 self._too_many(location)
@@ -528,6 +555,7 @@ class _Expansion:
                 self._too_many(location)
                 break
             if item.scale:
+                self.is_plain = False
                 self._factors = times_over(item.scale, i, around)
             prefix = f"{scopes[0]}{i}."
             self.given.enter(prefix, item.layers)
@@ -584,7 +612,9 @@ class _Expansion:
                 self._follow_tokens(op, index)
             return index
         if len(sources) > 1 or isinstance(op, _EXPANDED):
+            given = op, sources
             op, sources = self._expanded(op, sources, location, name)
+            self.is_plain = self.is_plain and op is given[0] and sources == given[1]
             first = nodes[sources[0]]
             index = self.paths[name] = len(nodes)
         channels = tuple([nodes[x].channels for x in sources])
@@ -670,6 +700,8 @@ class _Expansion:
 
     def _count_reads(self, op: Op, sizes: tuple[int, ...]) -> None:
         """Refuse patterns that are too much together, though each of them is within bounds."""
+        if is_patternless(op):
+            return
         if excess := excess_of(op, sizes):
             raise OpError(excess)
         reads = sum(reads for _, reads in op.demands(sizes))
@@ -781,6 +813,7 @@ class _Expansion:
         """Add beside a layer what it does to tokens without a position, if its input has such."""
         nodes = self.nodes
         node = nodes[index]
+        self.is_plain = False
         if isinstance(op, ops.Tokens):
             if op.extra and node.size and 0 not in node.size:
                 extra = _known(ops.ExtraTokens(op.extra, op.position_embedding))
@@ -1015,3 +1048,4 @@ class _Expansion:
         self, location: Location, node: str, code: str, message: str, parameter: str = ""
     ) -> None:
         self.faults.append(Fault(location, node, code, message, parameter))
+        self.is_plain = self.is_plain and code in _FAULTS_OF_ONE

@@ -14,7 +14,7 @@ from rfstudio.core.axes.axis_rule import (
     source_of_padding,
 )
 from rfstudio.core.errors import OpError
-from rfstudio.core.ops.operation import Op, identity_rules
+from rfstudio.core.ops.operation import Op, identity_rules, is_patternless
 from rfstudio.core.ops.sliding_window import resolved_padding, window_of
 
 __all__ = [
@@ -67,6 +67,8 @@ def excess_of(op: Op, sizes: tuple[int, ...]) -> str:
 
     A typing mistake, such as a factor of a million, would keep the program busy for hours.
     """
+    if is_patternless(op):
+        return ""
     for n, (side, pattern) in zip(sizes, op.demands(sizes), strict=True):
         if side > max(MAX_SIDE, n):
             return (

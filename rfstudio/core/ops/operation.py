@@ -369,6 +369,11 @@ class Patternless(Operation):
         return [(0, 0)] * len(sizes)
 
 
+def is_patternless(op: Operation) -> bool:
+    """Whether an operation lists no reads, of whatever map."""
+    return type(op).demands is Patternless.demands
+
+
 class Pointwise(Patternless, KeepsChannels):
     """An operation whose output at a position reads that position alone, of any map."""
 
