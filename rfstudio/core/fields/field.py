@@ -269,7 +269,7 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
         track = tracks[0]
         if len(tracks) == 1 and type(track) is Track and len(track.first) == 1:
             after = _through_window(track, rule)
-            if _is_beyond(after):
+            if _is_far(after):
                 return BEYOND
             return AxisField((after,), False, alignment, by_size)
         return _seeing([_through_pattern(x, rule, 1, rule.stride) for x in tracks], field, False)
@@ -293,6 +293,12 @@ def _through_periodic(field: AxisField, rule: Periodic) -> AxisField:
 
 
 _through_periodic_again = remembered(128)(_through_periodic)
+
+
+def _is_far(track: Track) -> bool:
+    """Whether the only phase of a track reaches further than is counted."""
+    advance, (first,), (last,) = track
+    return advance > MAX_REACH or -first > MAX_REACH or last > MAX_REACH  # type: ignore[operator]
 
 
 def _is_beyond(track: AnyTrack) -> bool:
@@ -597,10 +603,10 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     head = fields[0]
     if all(x is head for x in fields):
         return head, None
-    if all(_is_plain(x) for x in fields):
-        aligned = _merged_plain(fields)
-        if aligned is not None:
-            return aligned, None
+    if all(map(_is_plain, fields)):
+        found = _merged_plain(fields)
+        if found is not None:
+            return found
     seen = [(i, x) for i, x in enumerate(fields) if x.tracks or x.whole]
     if not seen:
         return next((x for x in fields if x is BEYOND), head), None
@@ -640,26 +646,39 @@ def _moving(field: AxisField) -> AxisField:
 
 def _is_plain(field: AxisField) -> bool:
     """Whether all units see the same pattern: one track of one phase."""
-    return (
-        len(field.tracks) == 1
-        and type(field.tracks[0]) is Track
-        and len(field.tracks[0].first) == 1
-        and field.alignment == 0
-        and not field.by_size
-    )
+    tracks = field.tracks
+    if len(tracks) != 1 or field.by_size:
+        return False
+    track = tracks[0]
+    return type(track) is Track and len(track.first) == 1 and track.first[0] is not None
 
 
-def _merged_plain(fields: Sequence[AxisField]) -> AxisField | None:
-    """Return the largest of plain branches that align, or None if they do not: the usual case."""
-    largest = fields[0]
-    jump, (first,), (last,) = largest.tracks[0]  # type: ignore[misc]
-    for other in fields[1:]:
+def _merged_plain(fields: Sequence[AxisField]) -> tuple[AxisField, Misfit | None] | None:
+    """Return the same as `merge` of plain branches of one jump: the usual case, in whole numbers.
+
+    None if their jumps differ.
+    """
+    jump, (first,), (last,) = fields[0].tracks[0]  # type: ignore[misc]
+    low, high = first, last
+    worst, apart, which = fields[0].alignment, 0, 0
+    for branch, other in enumerate(fields[1:], 1):
         other_jump, (other_first,), (other_last,) = other.tracks[0]  # type: ignore[misc]
-        if other_jump != jump or other_first + other_last != first + last:  # type: ignore[operator]
+        if other_jump != jump:
             return None
-        if other_last > last:  # type: ignore[operator]
-            largest, first, last = other, other_first, other_last
-    return largest
+        # Twice the distance of the centres.
+        distance = (other_first + other_last) - (first + last)  # type: ignore[operator]
+        if abs(distance) > abs(apart):
+            apart, which = distance, branch
+        low, high = min(low, other_first), max(high, other_last)  # type: ignore[type-var]
+        worst = max(worst, other.alignment)
+    misfit = None
+    if apart:
+        ends = Fraction(abs(apart), 2), Fraction(-apart, 2)
+        misfit = Misfit(Alignment.CENTRE_OFFSET, (0, which), *ends, (jump, jump))
+        worst = max(worst, Alignment.CENTRE_OFFSET)
+    hull = Track(jump, (low,), (high,))
+    same = next((x for x in fields if x.tracks[0] == hull and x.alignment == worst), None)
+    return same or AxisField((hull,), False, worst), misfit
 
 
 def _misfit(seen: list[tuple[int, AxisField]]) -> Misfit | None:
