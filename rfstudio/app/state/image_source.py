@@ -16,6 +16,7 @@ from rfstudio import paths
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.images.images import image_info, read_image
 from rfstudio.formats.images.shaping import Shape, has_other_shape, shaped
+from rfstudio.formats.images.signals import SUFFIXES, as_line, read_signal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,9 @@ class Picture:
 
 
 PhotoShape: TypeAlias = Shape
+
+SIGNAL_SUFFIXES = SUFFIXES
+"""Endings of files of signals."""
 
 SHAPES: dict[Shape, str] = {
     "crop": "cropped",
@@ -112,12 +116,20 @@ class ImageSource(QObject):
 
     def _reshape(self) -> None:
         picture, before = self._picture, self._shaped
-        if picture is None or before is None:
+        if picture is None:
             return
-        after = shaped(picture.pixels, self._size, self._shape)
-        if after is not before and (after.shape != before.shape or (after != before).any()):
+        after = self._shaped_for_input(picture)
+        if after is before:
+            return
+        if after is None or before is None or not np.array_equal(after, before):
             self._shaped = after
             self.image_changed.emit(picture)
+
+    def _shaped_for_input(self, picture: Picture) -> NDArray[np.uint8] | None:
+        """Return the pixels that are shown; none of a signal on an input of several axes."""
+        if is_signal(picture.path) and len(self._size) != 1:
+            return None
+        return shaped(picture.pixels, self._size, self._shape)
 
     def open(self, path: Path) -> None:
         """Show an image file.
@@ -133,8 +145,7 @@ class ImageSource(QObject):
     def open_later(self, path: Path) -> None:
         """Show an image file once it is decoded; even a large one does not block the window."""
         try:
-            info = image_info(path)
-            if info.height * info.width <= _AT_ONCE:
+            if self._is_quick(path):
                 self.open(path)
                 self.opened.emit(path)
                 return
@@ -146,6 +157,20 @@ class ImageSource(QObject):
             target=self._decode, args=(self._number, path), name="rfstudio-image", daemon=True
         )
         self._thread.start()
+
+    def _is_quick(self, path: Path) -> bool:
+        """Whether a file is read before the next frame."""
+        if not is_signal(path):
+            info = image_info(path)
+            return info.height * info.width <= _AT_ONCE
+        if len(self._size) != 1:
+            raise RFStudioError(
+                "it is a signal, and this network has "
+                f"{len(self._size)} axes; open a network of one axis first"
+            )
+        with suppress(OSError):
+            return path.stat().st_size <= _AT_ONCE
+        return True  # reading it says why it cannot be read
 
     def wait(self) -> None:
         """Wait until decoding has ended; its result is dropped."""
@@ -182,7 +207,7 @@ class ImageSource(QObject):
 
     def _set(self, picture: Picture | None) -> None:
         self._picture = picture
-        self._shaped = None if picture is None else shaped(picture.pixels, self._size, self._shape)
+        self._shaped = None if picture is None else self._shaped_for_input(picture)
         self.image_changed.emit(picture)
 
 
@@ -190,8 +215,14 @@ _AT_ONCE = 1_000_000
 """Pixels up to which a picture is decoded before the next frame."""
 
 
+def is_signal(path: Path) -> bool:
+    """Whether a file is a signal by its ending."""
+    return path.suffix.lower() in SIGNAL_SUFFIXES
+
+
 def _read(path: Path) -> Picture:
-    return Picture(path.stem.replace("_", " "), path, read_image(path))
+    pixels = as_line(read_signal(path)) if is_signal(path) else read_image(path)
+    return Picture(path.stem.replace("_", " "), path, pixels)
 
 
 def sample_images() -> list[Path]:

@@ -16,6 +16,8 @@ MOST_PIXELS = 1 << 26
 _GRAY = np.array([124, 116, 104], np.uint8)
 """The mean colour of photos, beside a padded one."""
 
+_SILENCE = 128
+
 
 def shaped(pixels: NDArray[np.uint8], size: tuple[int, ...], shape: Shape) -> NDArray[np.uint8]:
     """Return a photo with the proportions of an input, not scaled.
@@ -25,10 +27,13 @@ def shaped(pixels: NDArray[np.uint8], size: tuple[int, ...], shape: Shape) -> ND
     pixels
         (H, W, 3) bytes.
     size
-        Size of the input; the last two axes count.  A signal takes a photo as it is.
+        Size of the input; the last two axes count.  Along one axis a photo is taken as it is, and
+        a signal, of one row, is cut or has silence added at both ends.
     shape
         Cut off what is too much, add a border, or leave it to be stretched.
     """
+    if len(size) == 1 and len(pixels) == 1 and shape != "stretch":
+        return _as_long(pixels, size[0])
     if shape == "stretch" or len(size) < 2 or not has_other_shape(pixels, size):
         return pixels
     (height, width), (down, across) = pixels.shape[:2], size[-2:]
@@ -49,8 +54,22 @@ def shaped(pixels: NDArray[np.uint8], size: tuple[int, ...], shape: Shape) -> ND
     return padded
 
 
+def _as_long(line: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
+    """Return the middle of a signal, or the signal in the middle of silence."""
+    taken = line.shape[1]
+    if taken >= length or length > MOST_PIXELS:
+        start = max(taken - length, 0) // 2
+        return np.ascontiguousarray(line[:, start : start + length])
+    padded = np.full((1, length, 3), _SILENCE, np.uint8)
+    start = (length - taken) // 2
+    padded[:, start : start + taken] = line
+    return padded
+
+
 def has_other_shape(pixels: NDArray[np.uint8], size: tuple[int, ...]) -> bool:
-    """Whether a photo has other proportions than an input, by more than rounding."""
+    """Whether a photo has other proportions than an input, or a signal another length."""
+    if len(size) == 1 and len(pixels) == 1:
+        return bool(pixels.shape[1] != size[0])
     if len(size) < 2 or 0 in size or 0 in pixels.shape:
         return False
     ratio = pixels.shape[1] * size[-2] / (pixels.shape[0] * size[-1])

@@ -27,10 +27,12 @@ from rfstudio.app.files.figure_settings import (
     remember_figure,
     remembered_figure,
 )
+from rfstudio.app.files.pasted_images import pasted_image
 from rfstudio.app.files.previews import Previews
 from rfstudio.app.files.writing import Writing
 from rfstudio.app.sessions import SUFFIX as SESSION_SUFFIX
 from rfstudio.app.state.document import read_network
+from rfstudio.app.state.image_source import SIGNAL_SUFFIXES, is_signal
 from rfstudio.app.studio import Studio
 from rfstudio.app.wording.figure_snippets import figure_command, figure_python
 from rfstudio.app.wording.snippets import command_text, network_word, python_text
@@ -49,7 +51,10 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".g
 _NETWORKS = "Networks (*.yaml *.yml *.pt2 *.onnx);;All files (*)"
 _SAVED = "Networks (*.yaml *.yml);;All files (*)"
 _SOURCES = "Network (*.yaml *.yml);;PyTorch source (*.py)"
-_IMAGES = "Images (" + " ".join(f"*{x}" for x in IMAGE_SUFFIXES) + ");;All files (*)"
+_IMAGES = (
+    f"Images ({' '.join(f'*{x}' for x in IMAGE_SUFFIXES)});;"
+    f"Signals ({' '.join(f'*{x}' for x in SIGNAL_SUFFIXES)});;All files (*)"
+)
 _PICTURES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF document (*.pdf)"
 
 
@@ -332,6 +337,15 @@ class FileCommands(QObject):
         """Show an image file, as soon as it is decoded."""
         self._studio.images.open_later(path)
 
+    def paste_image(self) -> None:
+        """Show the image of the clipboard, or the file whose path it holds."""
+        try:
+            path = pasted_image(QGuiApplication.clipboard().mimeData())
+        except RFStudioError as error:
+            self.announced.emit(str(error))
+            return
+        self.open_dropped(path)
+
     def _follow_image(self, path: Path) -> None:
         self._studio.settings.set("image", str(path))
         if self._studio.images.change:
@@ -342,6 +356,13 @@ class FileCommands(QObject):
         images, size = self._studio.images, self._studio.document.architecture.input_size
         picture = images.picture
         if picture is None:
+            return
+        if is_signal(picture.path):
+            samples = picture.pixels.shape[1]
+            done = "as long as" if samples == size[-1] else f"{images.change} to the length of"
+            self.announced.emit(
+                f"“{picture.name}”, {samples:,} samples, is {done} the input, {size[-1]:,}"
+            )
             return
         height, width = picture.pixels.shape[:2]
         target = "×".join(map(str, reversed(size[-2:])))
@@ -358,14 +379,15 @@ class FileCommands(QObject):
         suffix = path.suffix.lower()
         if suffix in NETWORK_SUFFIXES:
             self.open_path(path)
-        elif suffix in IMAGE_SUFFIXES:
+        elif suffix in (*IMAGE_SUFFIXES, *SIGNAL_SUFFIXES):
             self.open_image_path(path)
         elif suffix == SESSION_SUFFIX:
             self.session_dropped.emit(path)
         else:
-            known = ", ".join((*NETWORK_SUFFIXES, *IMAGE_SUFFIXES, SESSION_SUFFIX))
+            known = (*NETWORK_SUFFIXES, *IMAGE_SUFFIXES, *SIGNAL_SUFFIXES, SESSION_SUFFIX)
             self.announced.emit(
-                f"“{path.name}” is neither a network nor an image nor a session ({known})"
+                f"“{path.name}” is neither a network nor an image, a signal or a session "
+                f"({', '.join(known)})"
             )
 
     # --- exports --------------------------------------------------------------------------------

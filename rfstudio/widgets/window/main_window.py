@@ -41,6 +41,7 @@ from rfstudio.widgets.erf_panel.panel import ErfPanel
 from rfstudio.widgets.experiments.entry import ExperimentsEntry
 from rfstudio.widgets.graph_view.graph_view import GraphView
 from rfstudio.widgets.help.help_window import HelpWindow
+from rfstudio.widgets.inspector.editors import typed_in
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.lessons.panel import LessonPanel
 from rfstudio.widgets.parts.theme import TEXT_SCALE, IconTinter, Scheme, apply_scheme, icon
@@ -65,6 +66,7 @@ from rfstudio.widgets.window.destinations import (
 )
 from rfstudio.widgets.window.details import DetailsTabs
 from rfstudio.widgets.window.file_commands import FileCommands
+from rfstudio.widgets.window.history_dialog import HistoryDialog
 from rfstudio.widgets.window.keys_dialog import KeysDialog, add_commands
 from rfstudio.widgets.window.measure_controls import MeasureControls
 from rfstudio.widgets.window.questions import Questions
@@ -165,7 +167,9 @@ class MainWindow(QMainWindow):
         self.status = Status()
         self.tabs = DetailsTabs()
         self._fill_tabs(later)
-        self.actions_ = WindowActions(self, studio, self.files, self.stack, self.set_scheme)
+        self.actions_ = WindowActions(
+            self, studio, self.files, self.stack, self.set_scheme, self._type_input_size
+        )
         docks = self._put_together()
         focus = self.actions_.focus_actions(
             {
@@ -361,6 +365,9 @@ class MainWindow(QMainWindow):
         self.growth.file_wanted.connect(self._compare_with_file)
         self.actions_.pin.triggered.connect(self.comparison.add)
         self.actions_.pin_before.triggered.connect(self.comparison.add_before_edit)
+        self.canvas.addAction(self.actions_.paste_image)
+        self.actions_.input_sizes.refused.connect(status.tell)
+        self.actions_.history.triggered.connect(self._show_history)
         for part in (self.canvas, self.stack.tree, self.table):
             part.addActions([self.actions_.pin, self.actions_.pin_before])
         self.inspector.form.refused.connect(status.tell)
@@ -437,6 +444,20 @@ class MainWindow(QMainWindow):
             self._show_panel(self.measure_panel)
         self._uncover(field)
         field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _type_input_size(self) -> None:
+        """Choose the network's input, and move into the field of its size."""
+        self.studio.selection.select_item(None)
+        if self._frames is not None:
+            self._frames.settle()
+        self._edit_field(typed_in(self.inspector.form.editors["input_size"])[0])
+
+    def _show_history(self) -> None:
+        known = self.findChild(HistoryDialog)
+        shown = known or HistoryDialog(self.studio.document.undo_stack, self)
+        shown.show()
+        shown.raise_()
+        shown.activateWindow()
 
     def show_advice(self) -> None:
         """Open the dialog for advice, or bring it to the front."""

@@ -19,6 +19,7 @@ from rfstudio.widgets.parts.fields import take_over_typed
 from rfstudio.widgets.parts.theme import TEXT_SCALE, TEXT_SCALES, Scheme, icon
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.window.file_commands import FileCommands
+from rfstudio.widgets.window.input_sizes import InputSizes
 from rfstudio.widgets.window.session_commands import SessionCommands
 
 
@@ -32,6 +33,7 @@ class WindowActions(QObject):
         files: FileCommands,
         stack: StackPanel,
         set_scheme: Callable[[Scheme], None],
+        type_size: Callable[[], object],
     ) -> None:
         super().__init__(window)
         self._window = window
@@ -41,6 +43,7 @@ class WindowActions(QObject):
         self._set_scheme = set_scheme
         self._make_file_actions()
         self._make_edit_actions()
+        self.input_sizes = InputSizes(studio.document, studio.edits, type_size, window)
         self.presets = self._preset_menu()
         self.images = self._image_menu()
         self.exports = self._export_menu()
@@ -126,6 +129,10 @@ class WindowActions(QObject):
         files.source_changed.connect(self._show_source)
         self.save = self._action("Save", files.save, key.Save, "save")
         self.save_as = self._action("Save as…", files.save_as, "Ctrl+Shift+S")
+        self.paste_image = self._action("Paste image", files.paste_image, "Ctrl+V")
+        self.paste_image.setToolTip("Show the image or the file of the clipboard (Ctrl+V)")
+        # The layers have their own Ctrl+V.
+        self.paste_image.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.open_image = self._action("Open image…", files.open_image, "Ctrl+I", "image")
         self.export_picture = self._action(
             "Picture (PNG, SVG, PDF)…", files.export_picture, "Ctrl+E", "export"
@@ -163,6 +170,9 @@ class WindowActions(QObject):
             action.setShortcut(QKeySequence(keys))
             action.setIcon(icon(name))
             action.setProperty("icon_name", name)
+
+        self.history = self._action("History…", None, "Ctrl+H")
+        self.history.setToolTip("All edits since the network was opened, to go to any (Ctrl+H)")
 
     def _make_analysis_actions(self) -> None:
         analysis, selection = self._studio.analysis, self._studio.selection
@@ -206,7 +216,7 @@ class WindowActions(QObject):
                 self._action(path.stem.capitalize(), partial(self._files.open_image_path, path))
             )
         menu.addSeparator()
-        menu.addAction(self.open_image)
+        menu.addActions([self.open_image, self.paste_image])
         menu.addAction(self._action("No image", self._clear_image))
         menu.addSeparator()
         self._add_shapes(menu)
@@ -275,9 +285,11 @@ class WindowActions(QObject):
         file.addSeparator()
         file.addAction(self.quit)
         edit = bar.addMenu("&Edit")
-        edit.addActions([self.undo, self.redo])
+        edit.addActions([self.undo, self.redo, self.history])
         edit.addSeparator()
         self._stack.fill_menu(edit)
+        edit.addSeparator()
+        edit.addMenu(self.input_sizes.menu)
         measure = bar.addMenu("&Measure")
         measure.addActions([self.measure, self.follow, self.measure_more, self.cancel])
         measure.addSeparator()
@@ -317,6 +329,8 @@ class WindowActions(QObject):
         bar.addSeparator()
         bar.addWidget(_menu_button("Preset", "preset", self.presets))
         bar.addWidget(_menu_button("Image", "image", self.images))
+        self.input_sizes.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        bar.addWidget(self.input_sizes.button)
         bar.addSeparator()
         for action in (self.measure, self.follow, self.cancel):
             bar.addAction(action)
