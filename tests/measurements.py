@@ -76,13 +76,20 @@ class FakeJob(QObject):
     progressed = Signal(float, object)
     succeeded = Signal(object)
     failed = Signal(Exception)
+    finished = Signal()
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.is_cancelled = False
 
+    @property
+    def is_running(self) -> bool:
+        return not self.is_cancelled
+
     def cancel(self, *_grace: float) -> None:
-        self.is_cancelled = True
+        if not self.is_cancelled:
+            self.is_cancelled = True
+            self.finished.emit()
         self.blockSignals(True)
 
 

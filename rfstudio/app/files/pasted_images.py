@@ -16,13 +16,15 @@ from rfstudio.formats.files import atomic_write
 MOST = 20
 """Pasted images that are remembered as files; the oldest goes."""
 
+_NO_IMAGE = "the clipboard holds no image"
+
 
 def pasted_images() -> Path:
     """Return the folder of the files."""
     return platformdirs.user_cache_path("rfstudio", appauthor=False) / "pasted"
 
 
-def pasted_image(clipboard: QMimeData) -> Path:
+def pasted_image(clipboard: QMimeData | None) -> Path:
     """Return the file of what is on the clipboard: an image, or a copied file.
 
     Raises
@@ -30,12 +32,14 @@ def pasted_image(clipboard: QMimeData) -> Path:
     RFStudioError
         If it is neither, or the image cannot be written.
     """
+    if clipboard is None:  # as of an empty one on some platforms
+        raise RFStudioError(_NO_IMAGE)
     files = [Path(x.toLocalFile()) for x in clipboard.urls() if x.isLocalFile()]
     if files:
         return files[0]
     picture = clipboard.imageData() if clipboard.hasImage() else None
     if not isinstance(picture, QImage) or picture.isNull():
-        raise RFStudioError("the clipboard holds no image")
+        raise RFStudioError(_NO_IMAGE)
     buffer = QBuffer()  # with bytes of its own: it does not own those that it is given
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     picture.save(buffer, "PNG")  # type: ignore[call-overload] # the stubs know bytes only

@@ -163,7 +163,10 @@ def _new(value: Any, change: Change, by: Fraction) -> Any:
 
 def _padding(op: Windowed, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the padding with which a changed window leaves the map as large as it was."""
-    if isinstance(op.padding, str) or not values.keys() & {"kernel_size", "dilation"}:
+    has_padding = any(x.name == "padding" for x in parameters(type(op)))
+    if not has_padding or isinstance(op.padding, str):
+        return {}
+    if not values.keys() & {"kernel_size", "dilation"}:
         return {}
     kernel, dilation = (
         values.get("kernel_size", op.kernel_size),

@@ -26,14 +26,19 @@ if __name__ == "__main__":
         os.environ[f"XDG_{place}_HOME"] = f"{home}/{place}"
 
 import numpy as np
+import platformdirs
 from PySide6.QtCore import QEventLoop, QPoint, QPointF, Qt, QTimer, qInstallMessageHandler
-from PySide6.QtGui import QGuiApplication, QWheelEvent
+from PySide6.QtGui import QGuiApplication, QImage, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSpinBox
 
 from rfstudio.app.editing.new_items import kinds
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.widgets.stack.batch_dialog import BatchDialog
+from rfstudio.widgets.window.history_dialog import HistoryDialog
+from rfstudio.widgets.window.import_progress import ImportProgress
+from rfstudio.widgets.window.keys_dialog import KeysDialog
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeRunner, result_of
 from tests.narrowing import present
@@ -110,9 +115,12 @@ class Monkey:
     def __init__(self, window: MainWindow, runner: FakeRunner, seed: int) -> None:
         self.window = window
         self._runner = runner
+        self._answers: Any = window.files.questions
+        self._folder = platformdirs.user_cache_path("rfstudio") / "monkey"
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._random = Random(seed)
         self.done: list[str] = []
-        self.slow: list[tuple[float, str]] = []
+        self.slow: list[tuple[float, float, str]] = []
         self.start: Architecture = window.studio.document.architecture
         self._analyses = sum(type(x) is Analysis for x in gc.get_objects())
         common: dict[str, Action] = {
@@ -148,6 +156,14 @@ class Monkey:
             "unpin": lambda: window.actions_.unpin.trigger(),
             "undo all": self._undo_all,
             "image": lambda: window.studio.images.clear(),
+            "paste image": self._paste_image,
+            "batch": self._batch,
+            "history": self._history,
+            "size": self._size,
+            "keys": self._keys,
+            "session": self._session,
+            "import": self._import,
+            "drag": self._drag,
             "drop": lambda: window.files.open_dropped(Path("/no/such.yaml")),
         }
         self._common, self._rare = list(common.items()), list(rare.items())
@@ -158,10 +174,11 @@ class Monkey:
             self._common if self._random.random() < 0.75 else self._rare
         )
         self.done.append(name)
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.thread_time()
         action()
         turn_event_loop()
-        self.slow.append((time.perf_counter() - started, name))
+        took = time.perf_counter() - started
+        self.slow.append((time.thread_time() - worked, took, name))
         self.check()
 
     def check(self) -> None:
@@ -299,6 +316,73 @@ class Monkey:
     def _shape(self) -> None:
         self._random.choice(list(self.window.actions_.shapes.values())).trigger()
 
+    def _paste_image(self) -> None:
+        if self._random.random() < 0.5:
+            width, height = self._random.randrange(1, 40), self._random.randrange(1, 40)
+            picture = QImage(width, height, QImage.Format.Format_RGB32)
+            picture.fill(self._random.randrange(1 << 24))
+            QGuiApplication.clipboard().setImage(picture)
+        self.window.actions_.paste_image.trigger()
+
+    def _batch(self) -> None:
+        tree = self.window.stack.tree
+        if self._random.random() < 0.5:
+            tree.selectAll()
+        self.window.stack.actions_.change_all.trigger()
+        for dialog in self.window.stack.findChildren(BatchDialog):
+            dialog.name.setCurrentIndex(self._random.randrange(max(dialog.name.count(), 1)))
+            dialog.change.setCurrentIndex(self._random.randrange(3))
+            dialog.by.setText(self._random.choice(("2", "1/2", "0", "-3", "many", "1")))
+            (dialog.accept if self._random.random() < 0.5 else dialog.reject)()
+            dialog.close()
+
+    def _history(self) -> None:
+        self.window.actions_.history.trigger()
+        for dialog in self.window.findChildren(HistoryDialog):
+            model = dialog.view.model()
+            row = model.index(self._random.randrange(max(model.rowCount(), 1)), 0)
+            dialog.view.setCurrentIndex(row)
+            dialog.close()
+
+    def _size(self) -> None:
+        menu = self.window.actions_.input_sizes.menu
+        menu.aboutToShow.emit()
+        small = [x for x in menu.actions() if len(x.text()) <= len("224×224")]
+        if small:
+            self._random.choice(small).trigger()
+
+    def _keys(self) -> None:
+        self.window.actions_.keys.trigger()
+        for dialog in self.window.findChildren(KeysDialog):
+            dialog.choose(self._random.choice(("Advise", "Pin this unit", "Duplicate", "Copy")))
+            QTest.keyClick(dialog.capture, Qt.Key.Key_F7, self._random.choice(_MODIFIERS))
+            (dialog.take if dialog.take.isVisible() else dialog.all_usual).click()
+            dialog.close()
+
+    def _session(self) -> None:
+        self._answers.path = self._folder / f"{self._random.randrange(3)}.rfsession"
+        if self._random.random() < 0.5 or not self._answers.path.exists():
+            self.window.actions_.save_session.trigger()
+        else:
+            self.window.actions_.open_session.trigger()
+            document = self.window.studio.document
+            if not document.undo_stack.count():
+                self.start = document.architecture
+
+    def _import(self) -> None:
+        self.window.files.open_dropped(self._folder / self._random.choice(("no.onnx", "no.pt2")))
+        for dialog in self.window.findChildren(ImportProgress):
+            dialog.reject()
+        self._runner.jobs.pop()  # the last one is that of a measurement
+
+    def _drag(self) -> None:
+        view, button = self.window.canvas.view.viewport(), Qt.MouseButton.LeftButton
+        none = Qt.KeyboardModifier.NoModifier
+        QTest.mousePress(view, button, none, self._somewhere())
+        for _ in range(4):
+            QTest.mouseMove(view, self._somewhere())
+        QTest.mouseRelease(view, button, none, self._somewhere())
+
     def _undo_all(self) -> None:
         """Go back to the start, which must be the start, and forward again."""
         stack = self.window.studio.document.undo_stack
@@ -380,7 +464,8 @@ def main(seed: int, actions: int) -> int:
     if any(b - a > STEADY for a, b in zip(memory[1:], memory[3:], strict=False)):
         wrong.append(f"the memory is not steady: {memory}")
     slowest = sorted(monkey.slow, reverse=True)[:8]
-    _say("slowest: " + ", ".join(f"{name} {took:.2f} s" for took, name in slowest))
+    slow = (f"{name} {worked:.2f} s ({took:.2f})" for worked, took, name in slowest)
+    _say("slowest, of the processor (and by the clock): " + ", ".join(slow))
     _say(f"seed {seed}: {actions} actions, {len(wrong)} wrong, memory in MiB {memory}")
     return len(wrong)
 
