@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
+from rfstudio.importing.dot_products import CUT, DotProducts, factor_of, heads_of
 from rfstudio.importing.layout import (
     CHANNEL,
     FREE,
@@ -28,10 +29,7 @@ from rfstudio.importing.layout import (
 from rfstudio.importing.maps import Reads, reads_of
 from rfstudio.importing.meeting import meet
 from rfstudio.importing.records import Record
-from rfstudio.importing.rules import Rules, rule
-
-CUT = -50.0
-"""A constant mask of at most this cuts a connection: exp(−50) is no influence."""
+from rfstudio.importing.rules import rule
 
 
 class Labels(NamedTuple):
@@ -42,7 +40,7 @@ class Labels(NamedTuple):
     result: str
 
 
-class Attending(Rules):
+class Attending(DotProducts):
     """Part of the tracker: attention, from scores to values."""
 
     def _are_scores(self, left: View, right: View, labels: Labels, gone: Sequence[str]) -> bool:
@@ -70,7 +68,18 @@ class Attending(Rules):
                     y._replace(axis=KEY - y.axis) if y.is_position else y for y in second[x].digits
                 )
                 dims.append(replace(second[x], digits=keys))
-        return replace(left, dims=tuple(dims), scores=Scores(left, right))
+        both = [x for x in labels.result if x in first and x in second]
+        heads = [x for x in both if any(y.axis == CHANNEL for y in first[x].digits)]
+        inner = [x for x in labels.left if x in second and x not in labels.result]
+        scores = Scores(left, right, factor=factor_of(left) * factor_of(right))
+        if len(inner) == 1:
+            found = {
+                heads_of(view, [text.index(x) for x in heads], text.index(inner[0]))
+                for view, text in ((left, labels.left), (right, labels.right))
+            }
+            if len(found) == 1 and (same := found.pop()) is not None:
+                scores = replace(scores, heads=same[0], width=same[1])
+        return replace(left, dims=tuple(dims), scores=scores)
 
     def _with_values(self, left: View, right: View, labels: Labels) -> View:
         """Finish an attention."""
@@ -175,6 +184,10 @@ class Attending(Rules):
         if same_place and len(offsets) == 1:
             size = self.size(values)
             reads = [reads_of([x for x in read if x.axis == a], n) for a, n in enumerate(size)]
+            texts = (score_text, value_text, result)
+            exact = self.dot_product(replace(scores, scores=sides), values, texts, reads, wide)
+            if exact is not None:
+                return exact
             node = self.maps.one([query.node, key.node, values.node])
             order = own if sides.causal else []
             return self._mixing(node, reads, wide, channels, values.offsets, sides, order)
@@ -268,8 +281,17 @@ class Attending(Rules):
         if not self._are_scores(query, key, labels, ["k"]):
             return self._plain_attention(values, texts)
         scores = self._scores(query, key, labels)
-        if record.options.get("mask"):
-            scores = self._masked(scores, record.options["mask"])
+        assert scores.scores is not None
+        scale = record.options.get("scale")
+        by = self.shapes[record.sources[0]][-1] ** -0.5 if scale is None else float(scale)
+        known = replace(scores.scores, factor=scores.scores.factor * by)
+        scores = replace(scores, scores=known)
+        if mask := record.options.get("mask"):
+            if mask in self.views:
+                scores = replace(scores, scores=replace(known, plain=False))
+            scores = self._with_constant_added(record, scores, mask)
+        if scores.scores is not None:
+            scores = replace(scores, scores=replace(scores.scores, softmax=True))
         if record.options.get("causal") and scores.scores is not None:
             scores = replace(scores, scores=replace(scores.scores, causal=True))
         return self._with_values(scores, values, Labels(batch + "ij", texts[2], batch + "id"))
@@ -326,17 +348,44 @@ class Attending(Rules):
             return scores
         if scores.shape != record.shape:
             raise ValueError("scores are broadcast")
-        for name in record.sources:
-            if name not in self.views:
-                scores = self._masked(scores, name, inverse=record.label == "masked_fill")
+        assert scores.scores is not None
+        constants = [x for x in record.sources if x not in self.views]
+        how, label = record.options.get("how"), record.label.lower()
+        after = scores.scores.softmax or label not in ("add", "mul", "div")
+        if not found and not after and how == "multiply":
+            multiplied = self.scaled(record, scores)
+            if multiplied is not scores:
+                return multiplied
+        if found or after or how != "add":
+            scores = replace(scores, scores=replace(scores.scores, plain=False))
+        for name in constants:
+            if label == "add":
+                scores = self._with_constant_added(record, scores, name)
+            else:
+                scores = self._masked(scores, name, inverse=label == "masked_fill")
         return scores
 
-    def _masked(self, view: View, name: str, *, inverse: bool = False) -> View:
+    def _with_constant_added(self, record: Record, view: View, name: str) -> View:
+        """Return scores with a constant added, of which biases and cuts are known."""
+        value = self.program.value_of(name)
+        if value is not None and value.dtype == bool:
+            return self._masked(view, name)
+        view, rest = self.biased(record, view, name)
+        return self._masked(view, name, rest)
+
+    def _masked(
+        self,
+        view: View,
+        name: str,
+        value: NDArray[np.generic] | None = None,
+        *,
+        inverse: bool = False,
+    ) -> View:
         """Note whether a constant cuts connections of an attention, as masks do.
 
-        An inverse mask is true where a connection is cut.
+        An inverse mask is true where a connection is cut.  Its value may be given.
         """
-        value = self.program.value_of(name)
+        value = self.program.value_of(name) if value is None else value
         if value is None or view.scores is None or value.ndim == 0:
             return view
         if value.dtype == bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from rfstudio.core import ops
+from rfstudio.importing.extra_tokens import ExtraTokens
 from rfstudio.importing.layout import (
     CHANNEL,
     Digit,
@@ -21,7 +22,7 @@ from rfstudio.importing.rules import Misfit, rule
 from rfstudio.importing.sliding_window import Windows
 
 
-class Joining(Windows):
+class Joining(ExtraTokens, Windows):
     """Part of the tracker: what joins tensors along a dimension."""
 
     @rule("cat")
@@ -155,7 +156,7 @@ class Joining(Windows):
         self.maps.remark(
             "merged", f"{tokens} tokens without a position; they read and are read by all"
         )
-        return replace(view, dims=tuple(dims))
+        return self.with_tokens(record, replace(view, dims=tuple(dims)), place)
 
     def _tokens(self, record: Record) -> bool:
         return self.maps.axes == 1 and len(record.shape) == 3 and record.options["dim"] == 1

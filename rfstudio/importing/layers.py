@@ -8,6 +8,7 @@ from math import prod
 
 from rfstudio.core import ops
 from rfstudio.core.errors import OpError
+from rfstudio.core.network.graph import goes_by_position
 from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import axis_rules
 from rfstudio.importing.layout import CHANNEL, Digit, View, numbered, with_channels
@@ -24,7 +25,7 @@ class MapNode:
     Attributes
     ----------
     op
-        What it does; None for the input.
+        What it does; None for the input, and for the tokens beside the map that it reads.
     sources
         The maps that it reads.
     size, channels
@@ -47,10 +48,17 @@ class MapNode:
 
 
 class Layers:
-    """All maps so far; `record` is what is being imported, for places and labels."""
+    """All maps so far; `record` is what is being imported, for places and labels.
+
+    Attributes
+    ----------
+    tokens
+        For each map that has tokens without a position beside it their number.
+    """
 
     def __init__(self, size: Sizes, channels: int) -> None:
         self.nodes = [MapNode(None, (), size, channels)]
+        self.tokens: dict[int, int] = {}
         self.remarks: list[Remark] = []
         self.record = Record("input", "", ())
         self._splits: dict[tuple[int, int, int], int] = {}
@@ -71,6 +79,7 @@ class Layers:
     def forget(self, count: int) -> None:
         """Take back all maps but the first so many."""
         del self.nodes[count:]
+        self.tokens = {k: x for k, x in self.tokens.items() if k < count}
         self._splits = {k: x for k, x in self._splits.items() if x < count}
 
     # --- one layer -------------------------------------------------------------------------------
@@ -114,7 +123,33 @@ class Layers:
         self.nodes.append(
             MapNode(op, sources, size, channels, record.scope, record.weights, record.label)
         )
-        return len(self.nodes) - 1
+        node = len(self.nodes) - 1
+        tokens = self._tokens_after(op, sources)
+        if tokens:
+            self.tokens[node] = tokens
+        return node
+
+    def _tokens_after(self, op: Op, sources: tuple[int, ...]) -> int:
+        """Return how many tokens without a position are beside a map, as the graph will have it."""
+        if isinstance(op, ops.Tokens):
+            return op.extra
+        among = isinstance(op, ops.DotProductAttention) and op.window_size is None
+        if not (among or goes_by_position(op)):
+            return 0
+        shapes = {(self.nodes[x].size, self.nodes[x].channels) for x in sources}
+        if len(shapes) > 1 and not isinstance(op, ops.Concat):
+            return 0  # what is spread to a shape leaves its tokens behind
+        return min(self.tokens.get(x, 0) for x in sources)
+
+    def beside(self, node: int) -> int:
+        """Return the map of the tokens beside a map."""
+        key = (node, -1, -1)
+        found = self._splits.get(key)
+        if found is None:
+            size = (self.tokens[node], *(1,) * (self.axes - 1))
+            self.nodes.append(MapNode(None, (node,), size, self.nodes[node].channels))
+            found = self._splits[key] = len(self.nodes) - 1
+        return found
 
     def custom(
         self, sources: Sequence[int], channels: int, label: str = "", **geometry: ops.Padding

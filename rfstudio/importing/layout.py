@@ -102,6 +102,9 @@ class View:
         Along each axis, how far it is rolled: its position p is the map's (p + offset) mod n.
     scores
         Of the scores of an attention: what they came from.
+    factor
+        A map, and the number by which its values are multiplied; of another map than `node` it
+        means nothing any more.
     """
 
     node: int
@@ -109,6 +112,7 @@ class View:
     start: int = 0
     offsets: tuple[int, ...] = ()
     scores: Scores | None = None
+    factor: tuple[int, float] = (-1, 1.0)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -146,6 +150,16 @@ class Scores:
         Whether a constant mask was met that is not understood.
     causal
         Whether a position reads none after it.
+    heads, width
+        Number of heads and channels of each, if those of both sides come in that order; else 0.
+    factor
+        The number by which the products are multiplied.
+    softmax
+        Whether they went through a softmax.
+    bias, window
+        Name of the learned table of offsets that was added, and the window that it is for.
+    plain
+        Whether nothing else was done to them.
     """
 
     query: View
@@ -154,6 +168,13 @@ class Scores:
     cut: bool = False
     masked: bool = False
     causal: bool = False
+    heads: int = 0
+    width: int = 0
+    factor: float = 1.0
+    softmax: bool = False
+    bias: str = ""
+    window: tuple[int, ...] = ()
+    plain: bool = True
 
 
 def places_of(dims: Dims, size: Sequence[int], channels: int) -> NDArray[np.int64] | None:

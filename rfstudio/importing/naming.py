@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rfstudio.core import ops
 from rfstudio.core.network import architecture as tree
@@ -71,9 +71,18 @@ def _given_paths(parts: Sequence[Part], scope: str, taken: set[str]) -> None:
 
 
 class Referring:
-    """Finds the shortest name by which a layer may call another one."""
+    """Finds the shortest name by which a layer may call another one.
 
-    def __init__(self, body: Sequence[Part]) -> None:
+    Parameters
+    ----------
+    body
+        The items of the network.
+    beside
+        For maps of tokens without a position the map that they are beside.
+    """
+
+    def __init__(self, body: Sequence[Part], beside: Mapping[int, int]) -> None:
+        self._beside = beside
         self._known: dict[str, int] = {}
         self._paths: dict[int, list[str]] = {0: [INPUT]}
         self._body = body
@@ -89,6 +98,8 @@ class Referring:
         """Return a name of a map, as a layer within these scopes reads it, the innermost first."""
         if node == 0:
             return INPUT
+        if node in self._beside:
+            return f"{self.name_of(self._beside[node], scopes)}.extra"
         best = ""
         for path in self._paths[node]:
             for prefix in scopes:

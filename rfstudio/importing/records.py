@@ -76,6 +76,8 @@ class Program:
         Computes a constant; None if it cannot be computed or is too large.
     result
         Name of the model's output, if it is one value.
+    value_with
+        Computes a constant as if learned tensors, by name, had other values; None if it cannot.
     """
 
     name: str
@@ -85,3 +87,6 @@ class Program:
     constants: Mapping[str, Shape]
     value_of: Callable[[str], NDArray[np.generic] | None]
     result: str = ""
+    value_with: Callable[[str, Mapping[str, NDArray[np.float64]]], NDArray[np.generic] | None] = (
+        lambda _name, _values: None
+    )

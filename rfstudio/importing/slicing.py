@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from rfstudio.core import ops
+from rfstudio.importing.extra_tokens import ExtraTokens
 from rfstudio.importing.layout import (
     CHANNEL,
     FREE,
@@ -20,10 +21,10 @@ from rfstudio.importing.layout import (
 )
 from rfstudio.importing.positions import Indices
 from rfstudio.importing.records import Record
-from rfstudio.importing.rules import Misfit, Rules, rule
+from rfstudio.importing.rules import Misfit, rule
 
 
-class Slicing(Rules):
+class Slicing(ExtraTokens):
     """Part of the tracker: what takes some positions or channels, or moves them."""
 
     @rule("slice")
@@ -216,8 +217,10 @@ class Slicing(Rules):
             return replace(view, dims=tuple(dims))
         if stop > inner.start and start < inner.stop:
             raise Misfit("a slice takes some of the positions and some of the other tokens")
-        # Tokens that have read everything.
         view = self.maps.settled(view)
+        if drop and (node := self.token(view, start)) is not None:
+            return replace(view, node=node, dims=tuple(d for i, d in enumerate(dims) if i != place))
+        # Tokens that have read everything.
         node = self.maps.whole(
             [view.node], (1,) * self.maps.axes, view.channels * count, "class token"
         )

@@ -72,16 +72,19 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
 
     Attributes
     ----------
+    has_tokens
+        Whether learned tokens become layers.
     marks
         The calls of modules whose output is a map, in the order in which they ended.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, with_tokens: bool = True) -> None:
         size = program.shape[2:]
         head = (Dim(), Dim(joined([Digit(CHANNEL, program.shape[1])])))
         axes = [Dim(joined([Digit(a, n)])) for a, n in enumerate(size)]
         maps = Maps(size, program.shape[1])
         super().__init__(program, maps, View(0, (*head, *axes)))
+        self.has_tokens = with_tokens
         self.marks: list[Mark] = []
         self.strips = {}
         self._blank: dict[tuple[int, ...], int] = {}
@@ -106,7 +109,7 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
             if view.shape != record.shape or self._has_lost_places(record, view):
                 self.maps.forget(count)
                 view = self._unknown(record, None)
-            self.views[record.output] = view
+            self.views[record.output] = self.noted(record, view)
 
     # --- small things that all rules use --------------------------------------------------------
 
@@ -192,6 +195,10 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
             dims.append(Dim(joined([Digit(CHANNEL, n, stride)])))
             stride *= n
         return tuple(reversed(dims)), (1,) * axes, prod(shape)
+
+    def is_output(self, node: int) -> bool:
+        """Whether a map is what a module returns."""
+        return any(x.node == node for x in self.marks)
 
     # --- what makes no layer ---------------------------------------------------------------------
 
@@ -338,8 +345,11 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         if view.scores is not None:
             return view
         if not record.parameters:
-            return view
+            return self.scaled(record, view)
         view = self.maps.in_order(self.maps.settled(view))
+        embedded = self.with_positions(record, view)
+        if embedded is not None:
+            return embedded
         if record.options.get("how") == "multiply" and record.parameters == view.channels:
             return replace(view, node=self.maps.add(ops.LayerScale(), [view.node]))
         word = "scale" if record.options.get("how") == "multiply" else "shift"
@@ -401,7 +411,7 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         """Softmax, norms, sums over what came before: each value reads whole dimensions."""
         view, o = self.view(record), record.options
         if view.scores is not None:
-            return view
+            return self.softened(record, view)
         rank = len(view.dims)
         places = [i % rank for i in o["dims"]]
         view = self.maps.settled(view)

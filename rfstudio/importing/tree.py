@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rfstudio.core import ops
+from rfstudio.core.network.graph import expand
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.layers import MapNode
 from rfstudio.importing.naming import Referring, items_of, named
@@ -25,21 +26,32 @@ def network_of(program: Program, module: object | None = None) -> Imported:
     module
         What it came from, stored with the network.
     """
-    tracker = Tracker(program)
+    network, has_tokens = _grown(program, module, with_tokens=True)
+    if has_tokens and expand(network).faults:
+        # Tokens beside a map did not get as far as they are read: they stay a part of what is.
+        network, _ = _grown(program, module, with_tokens=False)
+    return network
+
+
+def _grown(program: Program, module: object | None, *, with_tokens: bool) -> tuple[Imported, bool]:
+    """Return a program as a network, and whether there are tokens beside its maps."""
+    tracker = Tracker(program, with_tokens=with_tokens)
     tracker.run()
     nodes = tracker.maps.nodes
     leaves = _Planting(nodes, tracker.marks, _result_of(tracker)).leaves()
     body = nested(leaves)
     body = shaped(body, 0)
     named(body)
-    items = tuple(items_of(body, Referring(body)))
-    layers = len(nodes) - 1
+    beside = {i: x.sources[0] for i, x in enumerate(nodes) if i and x.op is None}
+    items = tuple(items_of(body, Referring(body, beside)))
+    layers = sum(x.op is not None for x in nodes)
     weights = {
-        x.path: nodes[x.node].weights
+        path: names
         for x in layers_of(body)
-        if x.node < len(nodes) and nodes[x.node].weights
+        if x.node < len(nodes)
+        for path, names in _weights_of(x, nodes[x.node])
     }
-    return Imported(
+    network = Imported(
         name=program.name,
         input_size=tuple(program.shape[2:]),
         channels=program.shape[1],
@@ -50,6 +62,18 @@ def network_of(program: Program, module: object | None = None) -> Imported:
         weights=weights,
         layouts={".".join(x.scope): x.dims for x in tracker.marks if x.scope and x.dims},
     )
+    return network, bool(tracker.maps.tokens)
+
+
+def _weights_of(leaf: Leaf, node: MapNode) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield paths of layers with the names of their learned tensors."""
+    names = node.weights
+    if isinstance(node.op, ops.Tokens) and node.op.extra:
+        # The tokens, and those of the embedding: one tensor for tokens and positions.
+        yield f"{leaf.path}.extra", names
+        names = names[1:]
+    if names:
+        yield leaf.path, names
 
 
 def _result_of(tracker: Tracker) -> int | None:
@@ -83,7 +107,7 @@ class _Planting:
         counts: dict[Scope, int] = {}
         deeper: set[Scope] = set()
         for i, node in enumerate(self._nodes):
-            if i and i in self._live:
+            if i and i in self._live and node.op is not None:
                 counts[node.scope] = counts.get(node.scope, 0) + 1
                 deeper.update(node.scope[:k] for k in range(len(node.scope)))
         for mark in self._marks:
@@ -108,7 +132,7 @@ class _Planting:
         """Yield layers for modules that leave no node, or whose output is not their last one."""
         last: dict[Scope, tuple[int, int]] = {}
         for i, node in enumerate(self._nodes):
-            if i and i in self._live:
+            if i and i in self._live and node.op is not None:
                 for k in range(len(node.scope) + 1):
                     last[node.scope[:k]] = (i, i)
         filled: set[Scope] = set()

@@ -75,10 +75,9 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
     **dict.fromkeys(("sort", "argsort", "flip_over"), rules.over("dim")),
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"), rules.running),
     **dict.fromkeys(("add", "sub", "rsub"), rules.merge("add")),
+    **dict.fromkeys(("mul", "div"), rules.scaling),
     **dict.fromkeys(
         (
-            "mul",
-            "div",
             "where",
             "maximum",
             "minimum",

@@ -307,6 +307,15 @@ def merge(how: str) -> Callable[[Call], Kind]:
     return lambda _c: ("merge", {"how": how})
 
 
+def scaling(c: Call) -> Kind:
+    """Return the record of a product or a quotient, with the number if it is by one."""
+    options: dict[str, Any] = {"how": "multiply"}
+    other, word = c.get("other"), str(c.node.target)
+    if isinstance(other, int | float) and other and c.get("rounding_mode") is None:
+        options["number"] = 1 / other if "div" in word else float(other)
+    return "merge", options
+
+
 def recurrent(op: str) -> Callable[[Call], Kind]:
     """Return the rule of a recurrent layer, whose first result has a state for each step."""
 
@@ -409,6 +418,7 @@ def attention(c: Call) -> Kind:
     return "attention", {
         "mask": mask.name if isinstance(mask, fx.Node) else "",
         "causal": c.get("is_causal", False),
+        "scale": c.get("scale"),
     }
 
 

@@ -232,6 +232,7 @@ class _Reader:
             self._constants,
             self._value_of,
             name,
+            self._value_with,
         )
 
     # --- nodes -----------------------------------------------------------------------------------
@@ -452,6 +453,44 @@ class _Reader:
         if not isinstance(value, Tensor):
             return None
         return value.detach().cpu().resolve_neg().numpy()
+
+    def _value_with(
+        self, name: str, given: Mapping[str, NDArray[np.float64]]
+    ) -> NDArray[np.generic] | None:
+        """Return a constant as if learned tensors had other values; None if it cannot be known."""
+        if self._value_of(name) is None:
+            return None
+        try:
+            value = self._worked_out_with(name, given)
+        except Exception:  # noqa: BLE001 - a constant that cannot be known is not followed
+            return None
+        return value.detach().cpu().numpy() if isinstance(value, Tensor) else None
+
+    def _worked_out_with(self, name: str, given: Mapping[str, NDArray[np.float64]]) -> Any:
+        values: dict[str, Any] = {}
+        for node in self._nodes:
+            learned = self._source.parameters.get(node.name)
+            if node.op == "placeholder" and learned is not None and learned in given:
+                found = torch.from_numpy(given[learned].copy())
+                values[node.name] = found.reshape(shape_of(node))
+            elif self._is_constant(node) and any(x.name in values for x in node.all_input_nodes):
+                if _word(node)[1]:  # it would change what others read
+                    return None
+
+                def value(x: fx.Node) -> Any:
+                    return values[x.name] if x.name in values else self._value(x)
+
+                arguments = fx.node.map_arg(node.args, value)
+                options = fx.node.map_arg(node.kwargs, value)
+                with torch.no_grad():
+                    values[node.name] = self._source.compute(node, arguments, options)
+            if node.name == name:
+                return values.get(name)
+        return None
+
+    def _is_constant(self, node: fx.Node) -> bool:
+        called = node.op == "call_function"
+        return called and node.name in self._constants and node.name not in self._depends
 
     def _worked_out(self, name: str) -> Any:
         """Run all operations on constants up to one, in order, since some work in place."""

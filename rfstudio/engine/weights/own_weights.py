@@ -17,6 +17,7 @@ from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.core.network.graph import expand
 from rfstudio.engine.module.build import GraphModule
+from rfstudio.engine.module.layers.several_maps import ExtraTokensModule, TokensModule
 from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.matching import match
 from rfstudio.engine.weights.parametrizations import folded
@@ -96,9 +97,12 @@ def take_own_weights(module: GraphModule, network: Architecture) -> Taken:
             path = graph.nodes[graph.weights_of.get(index, index)].name
             there = _tensors_of(path, network.weights.get(path, ()), state)
             pairs = match(_shapes(own), _shapes(there)) if own and there else {}
-            name = parts[id(layer)]
+            if isinstance(layer, TokensModule | ExtraTokensModule):  # of tables for several layers
+                pairs = dict(zip(own, there, strict=False))
+            name = parts.get(id(layer), path)
             for key, x in own.items():
                 value = there.get(pairs.get(key, ""))
+                value = None if value is None else layer.adopted(key, value)
                 if value is not None and _plain(value) == _plain(x):
                     x.copy_(value.reshape(x.shape))
                     found += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,13 @@ from torch import Tensor, nn
 import rfstudio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Layer
+from rfstudio.core.network.graph import expand
 from rfstudio.core.ops import Conv
 from rfstudio.engine.importing.load import load_module
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.weights.own_weights import take_own_weights
+from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.importing.imported import Imported
 from tests.engine.real_models import torchvision_models
 
@@ -111,7 +116,7 @@ def test_that_after_an_edit_the_weights_that_fit_are_measured_and_the_others_nam
 
 
 class _Embedded(nn.Module):
-    """A transformer's first steps: a class token and an embedding for each token."""
+    """A class token and an embedding for each token, neither of them as it is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +127,7 @@ class _Embedded(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.patches(x).flatten(2).mT
-        x = torch.cat([self.start.expand(len(x), -1, -1), x], 1) + self.table
+        x = torch.cat([2 * self.start.expand(len(x), -1, -1), x], 1) + self.table.tanh()
         return self.head(x[:, 1:]).mT.reshape(len(x), 2, 4, 3)
 
 
@@ -136,26 +141,121 @@ def test_that_weights_that_no_layer_has_a_place_for_are_named() -> None:
     assert "table" not in first.unplaced
 
 
-@pytest.mark.slow
+class _Transformer(nn.Module):
+    """Class tokens, embeddings, one block with two heads, a head on a class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 2, 2)
+        self.start = nn.Parameter(torch.randn(1, 2, 8))
+        self.table = nn.Parameter(torch.randn(1, 14, 8))
+        self.norm = nn.LayerNorm(8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).mT
+        x = torch.cat([self.start.expand(len(x), -1, -1), x], 1) + self.table
+        y = self.norm(x)
+        x = x + self.attention(y, y, y, need_weights=False)[0]
+        return self.head(x[:, 1])
+
+
+class _Windows(nn.Module):
+    """Attention in rolled windows with a table of offsets, written out as Swin does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 1)
+        self.qkv, self.proj = nn.Linear(4, 12), nn.Linear(4, 4)
+        self.table = nn.Parameter(torch.randn(9, 2))
+        rows = torch.arange(2)
+        y, x = (t.flatten() for t in torch.meshgrid(rows, rows, indexing="ij"))
+        self.index: Tensor
+        self.register_buffer("index", (y[:, None] - y + 1) * 3 + (x[:, None] - x + 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = torch.roll(self.stem(image).permute(0, 2, 3, 1), (-1, -1), (1, 2))
+        n, h, w, c = x.shape
+        x = x.view(n, h // 2, 2, w // 2, 2, c).transpose(2, 3).reshape(-1, 4, c)
+        q, k, v = self.qkv(x).reshape(-1, 4, 3, 2, 2).permute(2, 0, 3, 1, 4)
+        scores = (q * 2**-0.5) @ k.mT + self.table[self.index].permute(2, 0, 1)
+        scores = scores.view(n, -1, 2, 4, 4) + self._mask(h, w)[:, None]
+        x = scores.view(-1, 2, 4, 4).softmax(-1) @ v
+        x = self.proj(x.transpose(1, 2).reshape(-1, 4, c))
+        x = x.view(n, h // 2, w // 2, 2, 2, c).transpose(2, 3).reshape(n, h, w, c)
+        return torch.roll(x, (1, 1), (1, 2)).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def _mask(h: int, w: int) -> Tensor:
+        region = torch.zeros(h, w)
+        parts = (slice(-2), slice(-2, -1), slice(-1, None))
+        for i, rows in enumerate(parts):
+            for j, columns in enumerate(parts):
+                region[rows, columns] = 3 * i + j
+        region = region.view(h // 2, 2, w // 2, 2).transpose(1, 2).reshape(-1, 4)
+        return (region[:, None] != region[:, :, None]) * -100.0
+
+
+class _Bare(nn.Module):
+    """Attention of a map to itself."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 1)
+        self.scale = scale
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.stem(image)
+        tokens = x.flatten(2).mT
+        weights = (tokens @ tokens.mT * self.scale).softmax(-1)
+        return (weights @ tokens).mT.reshape(x.shape)
+
+
 @pytest.mark.parametrize(
-    ("name", "parts"),
+    ("module", "size", "op"),
     [
-        ("vit_b_16", ("class_token", "encoder.pos_embedding")),
-        ("swin_t", ("relative_position_bias_table",) * 12),
+        (_Transformer, (8, 6), "{heads: 2, stacked: true}"),
+        (_Windows, (6, 4), "window_size: 2, shift_size: 1, relative_position_bias: true}"),
+        (partial(_Bare, 0.5), (5, 4), "dot_product_attention"),
     ],
+    ids=["tokens", "windows", "bare"],
 )
-def test_that_what_a_rebuilt_transformer_lacks_is_said_exactly(
-    name: str, parts: tuple[str, ...]
+def test_that_attention_that_is_known_is_rebuilt_as_it_is(
+    module: Callable[[], nn.Module], size: tuple[int, int], op: str
 ) -> None:
-    """Its attention is known by what it reads only, so the rebuilt network is another one."""
-    module = getattr(torchvision_models(), name)(weights=None).eval()
+    torch.manual_seed(0)
+    theirs = module().double().eval()
+    network = load_module(theirs, size)
+    text = write_yaml(network)
+    assert op in text
+    image = torch.randn(2, 3, *size, dtype=torch.float64)
+    ours = GraphModule(network).double().eval()
+    assert take_own_weights(ours, network) == ((), (), (), (), ())
+    wanted = theirs(image)
+    torch.testing.assert_close(ours(image).reshape(wanted.shape), wanted, rtol=0, atol=1e-12)
+    again = expand(read_yaml(text))
+    assert [x[2:6] for x in again.nodes] == [x[2:6] for x in expand(network).nodes]
+
+
+def test_that_attention_with_another_scale_is_known_by_what_it_reads_only() -> None:
+    assert "custom" in write_yaml(load_module(_Bare(0.3).eval(), (5, 4)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vit_b_32", "swin_t"])
+def test_that_rebuilt_transformers_are_their_modules(name: str) -> None:
+    """Also where tokens, embeddings and biases of offsets are no longer 0 as they begin."""
+    torch.manual_seed(0)
+    module = getattr(torchvision_models(), name)(weights=None).double().eval()
+    with torch.no_grad():
+        for x in module.parameters():
+            x.add_(0.02 * torch.randn_like(x))
     network = load_module(module, (224, 224))
-    taken = take_own_weights(GraphModule(network).eval(), network)
-    assert (taken.missing, taken.misfits, taken.lost) == ((), (), ())
-    assert [x.endswith(y) for x, y in zip(taken.unplaced, parts, strict=True)] == [True] * len(
-        parts
-    )
-    assert sum("att" in x for x in taken.stand_ins) == 12  # one in each block
+    ours = GraphModule(network).double().eval()
+    assert take_own_weights(ours, network) == ((), (), (), (), ())
+    image = torch.randn(1, 3, 224, 224, dtype=torch.float64)
+    torch.testing.assert_close(ours(image).flatten(1), module(image), rtol=0, atol=1e-9)
 
 
 def test_that_a_network_without_weights_of_its_own_says_so() -> None:
