@@ -117,7 +117,7 @@ def _has_sized_weights(nodes: list[Node], node: Node, other: Node) -> bool:
     return nodes[node.inputs[0]].size != nodes[other.inputs[0]].size
 
 
-_EXPANDED = ops.Custom | ops.CrossAttention | ops.Attention | ops.DotProductAttention
+EXPANDED = ops.Custom | ops.CrossAttention | ops.Attention | ops.DotProductAttention
 """Operations of one map that may become several layers when a network is expanded."""
 
 
@@ -611,7 +611,7 @@ class Expansion:
             if self.tokens or type(op) is ops.Tokens:
                 self._follow_tokens(op, index)
             return index
-        if len(sources) > 1 or isinstance(op, _EXPANDED):
+        if len(sources) > 1 or isinstance(op, EXPANDED):
             given = op, sources
             op, sources = self._expanded(op, sources, location, name)
             self.is_plain = self.is_plain and op is given[0] and sources == given[1]

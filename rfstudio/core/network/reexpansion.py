@@ -22,6 +22,7 @@ from rfstudio.core.network.architecture import (
     checked_size,
 )
 from rfstudio.core.network.graph import (
+    EXPANDED,
     MAX_LAYERS,
     MAX_READS,
     RECENT_GRAPHS,
@@ -43,10 +44,7 @@ Rules: TypeAlias = dict[tuple[int, tuple[int, ...]], AxisRules]
 Edited: TypeAlias = dict[Location | None, Op]
 """By location, the operations that are others than before."""
 
-_SHAPING = (
-    *(ops.Attention, ops.Concat, ops.CrossAttention, ops.Custom, ops.FurtherInput),
-    *(ops.Split, ops.Tokens),
-)
+_SHAPING = EXPANDED | ops.Concat | ops.FurtherInput | ops.Split | ops.Tokens
 """Operations whose parameters say which nodes there are."""
 
 _RULES_EACH = 4
