@@ -31,7 +31,7 @@ from rfstudio.core.network.architecture import (
 from rfstudio.core.network.given_names import GivenNames
 from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
 from rfstudio.core.network.growth import grown, times_over
-from rfstudio.core.ops import FollowsSize, Merge, Op, Operation
+from rfstudio.core.ops import FollowsSize, Merge, Op
 from rfstudio.core.ops.geometry import MAX_PATTERN, axis_rules, excess_of, identity_rules
 from rfstudio.core.ops.operation import is_patternless
 
@@ -685,7 +685,7 @@ class Expansion:
                 self._count_reads(op, sizes)
                 rules = self._known_rules.get(key)
                 # A layer that has rules may still not fit a size: that is reported every time.
-                if rules is not None and type(op).misfit is Operation.misfit:
+                if rules is not None and not op.misfit(sizes):
                     self.rules[key] = rules
                     return rules
                 rules = axis_rules(op, sizes, batch_norm_training=self._batch_norm_training)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules
+from rfstudio.core.errors import OpError
 from rfstudio.core.network.architecture import (
     Architecture,
     Item,
@@ -23,6 +24,7 @@ from rfstudio.core.network.architecture import (
 )
 from rfstudio.core.network.graph import (
     EXPANDED,
+    MAX_CHANNELS,
     MAX_LAYERS,
     MAX_READS,
     RECENT_GRAPHS,
@@ -95,7 +97,9 @@ def _of_one_form(
         return None
     known = _living(previous, edited)
     expansion = Expansion(size, architecture.channels, batch_norm_training, known, form.max_layers)
-    _expand(expansion, previous, edited, unchanged_by(batch_norm_training=batch_norm_training))
+    _expand(
+        expansion, previous, edited, known, unchanged_by(batch_norm_training=batch_norm_training)
+    )
     nodes = tuple(expansion.nodes)
     if not expansion.is_plain or not _reads_are_few(nodes):
         return None
@@ -112,6 +116,7 @@ def _expand(
     expansion: Expansion,
     previous: Graph,
     edited: Edited,
+    known: Rules,
     unchanged: frozenset[type[Op]],
 ) -> None:
     """Add all nodes to an expansion, until it is not plain any more."""
@@ -143,9 +148,29 @@ def _expand(
             rules = identity_rules(size)
             made.append(Node(index, name, op, inputs, size, first.channels, location, rules))
             continue
+        rules_before = known.get((id(op), first.size)) if len(inputs) == 1 else None
+        if rules_before is not None and _is_simple(op, first.size):
+            size = tuple([x.n_out for x in rules_before])
+            channels = _channels_after(op, first)
+            if 0 < channels <= MAX_CHANNELS and 0 not in size:
+                made.append(Node(index, name, op, inputs, size, channels, location, rules_before))
+                continue
         expansion.again(node, op)
         if not expansion.is_plain:
             return
+
+
+def _is_simple(op: Op, size: tuple[int, ...]) -> bool:
+    """Whether an operation fits a map of that size, given that its rules for it are known."""
+    return is_patternless(op) and not isinstance(op, _SHAPING) and not op.misfit(size)
+
+
+def _channels_after(op: Op, source: Node) -> int:
+    """Return the channels of the map after an operation; 0 where it does not fit its source."""
+    try:
+        return op.output_channels((source.channels,), source.size)
+    except OpError:
+        return 0
 
 
 def _edited_ops(old: Architecture, new: Architecture, is_same_size: bool) -> Edited | None:
