@@ -20,21 +20,29 @@ A_CALL = 500
 """Entries that a step of a few numpy calls on small arrays takes as long as."""
 
 
-class _Budget:
+class Budget:
     """What is left of the work for one answer."""
 
-    __slots__ = ("left", "refusal")
+    __slots__ = ("_most", "left", "refusal")
 
-    def __init__(self, left: float, refusal: str) -> None:
-        self.left, self.refusal = left, refusal
+    def __init__(self, most: float, refusal: str) -> None:
+        self._most = self.left = most
+        self.refusal = refusal
+
+    @property
+    def spent(self) -> float:
+        """The work that was counted; more than all of it where it was not enough."""
+        return self._most - self.left
 
 
-_CURRENT: ContextVar[_Budget | None] = ContextVar("budget of work", default=None)
+_CURRENT: ContextVar[Budget | None] = ContextVar("budget of work", default=None)
 
 
 @contextmanager
-def at_most(entries: float, refusal: str) -> Iterator[None]:
+def at_most(entries: float, refusal: str) -> Iterator[Budget]:
     """Limit the work within the context, in this thread; it counts for an outer limit, too.
+
+    The context is what is left of it.
 
     Parameters
     ----------
@@ -50,10 +58,10 @@ def at_most(entries: float, refusal: str) -> Iterator[None]:
     """
     outer = _CURRENT.get()
     most = entries if outer is None else min(entries, outer.left)
-    budget = _Budget(most, refusal)
+    budget = Budget(most, refusal)
     token = _CURRENT.set(budget)
     try:
-        yield
+        yield budget
     finally:
         _CURRENT.reset(token)
         if outer is not None:

@@ -79,6 +79,8 @@ class Analysis(Shown):
         count as one position in `LayerAnalysis.path_fields`.
     remarks
         Those on the whole network, which come before all other diagnostics.
+    work
+        At least the work of long patterns that it takes to find all fields anew.
     """
 
     architecture: Architecture
@@ -91,6 +93,7 @@ class Analysis(Shown):
     misfits: tuple[MergeMisfit, ...] = field(repr=False)
     remarks: tuple[Diagnostic, ...] = ()
     ignore_gates: bool = False
+    work: float = field(default=0, repr=False, compare=False)
 
     @property
     def input_size(self) -> tuple[int, ...]:
@@ -431,7 +434,8 @@ def analyze(
     unchanged = unchanged_by(batch_norm_training=batch_norm_training)
     earlier = None
     if previous is not None and previous.reference == origin:
-        earlier = AllFields(previous.graph.nodes, previous.fields, previous.local, ())
+        known = previous.fields, previous.local, previous.misfits
+        earlier = AllFields(previous.graph.nodes, *known, previous.work)
     found = all_fields(graph, origin, unchanged, earlier)
     costs_of_all = _all_costs(graph, previous)
     return Analysis(
@@ -444,6 +448,7 @@ def analyze(
         costs_of_all,
         found.misfits,
         ignore_gates=ignore_gates,
+        work=found.work,
     )
 
 

@@ -45,12 +45,15 @@ class AllFields(NamedTuple):
     misfits
         Merges whose branches do not align in the local network, which is where every merge can be
         judged.
+    work
+        At least the work of long patterns that it takes to find all of it anew.
     """
 
     nodes: tuple[Node, ...]
     fields: tuple[Fields, ...]
     local: tuple[Fields, ...]
     misfits: tuple[MergeMisfit, ...]
+    work: float = 0
 
 
 def fields_of(graph: Graph, reference: int = 0) -> tuple[Fields, ...]:
@@ -83,8 +86,14 @@ def all_fields(
         Those of an earlier graph with respect to the same node; what did not change since is
         taken from it, which only saves time.
     """
-    with at_most(MAX_ENTRIES, "the fields repeat in patterns that are too long"):
-        return _all_fields(graph, origin, unchanged, previous)
+    known = 0.0 if previous is None else previous.work
+    with at_most(MAX_ENTRIES, "the fields repeat in patterns that are too long") as budget:
+        found = _all_fields(graph, origin, unchanged, previous)
+    # What was taken from before would have counted, too.
+    work = known + budget.spent
+    if previous is not None and work > MAX_ENTRIES:
+        return all_fields(graph, origin, unchanged)
+    return found._replace(work=work)
 
 
 def _all_fields(
@@ -99,7 +108,7 @@ def _all_fields(
     old_fields: tuple[Fields, ...] = ()
     old_local: tuple[Fields, ...] = ()
     if previous is not None and len(previous.fields[0]) == axes:
-        old_nodes, old_fields, old_local, _ = previous
+        old_nodes, old_fields, old_local = previous[:3]
         fields[origin] = old_fields[origin]
     local = list(fields)
     blocked, unseen = cut_off(graph, origin), (UNSEEN,) * axes

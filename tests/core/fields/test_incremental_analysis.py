@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from operator import is_
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from rfstudio.core import ops
 from rfstudio.core.axes.unit_intervals import WideTrack
 from rfstudio.core.editing import edits
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.fields import recurrence
 from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.fields.field import BEYOND
 from rfstudio.core.network.architecture import (
     Architecture,
     Layer,
@@ -220,3 +223,17 @@ def test_that_an_edited_parameter_leaves_what_comes_before_it() -> None:
     assert all(map(is_, before.graph.nodes[:index], after.graph.nodes[:index]))
     assert after.graph.paths is before.graph.paths
     assert after["conv4_1"].node.size != before["conv4_1"].node.size
+
+
+def test_that_a_field_beyond_the_work_is_worked_out_again_where_there_is_work_for_it() -> None:
+    """The bound is on all patterns together, so what a layer before them takes is in it."""
+    pools = [Layer(ops.AdaptiveAvgPool(output_size=n), f"p{n}") for n in (61, 67, 71, 73)]
+    last = Layer(ops.PixelShuffle(upscale_factor=2), "last", ("input",))
+    network = Architecture("n", "", "", (79, 79), 4, (*pools, last))
+    edited = replace(network, layers=(*[Layer(ops.Relu())] * 4, last))
+    with patch.object(recurrence, "MAX_ENTRIES", 2000):
+        before = analyze(network)
+        assert before.fields[-1][0] is BEYOND
+        # The rule of the last layer, its index and the field of the input are those of before.
+        after = analyze(edited, previous=before)
+        assert after.fields == analyze(replace(edited)).fields
