@@ -101,7 +101,8 @@ def change_all(
     found = []
     new: dict[Location, Op] = {}
     for location, layer in _layers(architecture, locations):
-        before = getattr(layer.op, name, None)
+        has_it = any(x.name == name for x in parameters(type(layer.op)))
+        before = getattr(layer.op, name) if has_it else None
         if not _is_number(before):
             continue
         try:

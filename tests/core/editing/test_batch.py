@@ -99,7 +99,7 @@ def test_that_what_does_not_fit_a_layer_is_refused_for_all(
 @pytest.mark.parametrize("keyword", sorted(ops.OPS))
 def test_that_every_op_is_changed_or_refused_in_words(keyword: str) -> None:
     network = Architecture(input_size=(32, 32), layers=(Layer(ops.OPS[keyword].usual()),))
-    for name in numbers_of(network, [(0,)]):
+    for name in (*numbers_of(network, [(0,)]), "padding", "dilation", "stride"):
         for change, by in (("multiply", 2), ("add", -5), ("set", 3)):
             with suppress(EditError):
                 change_all(network, [(0,)], name, change, Fraction(by), padding_follows=True)  # type: ignore[arg-type]
