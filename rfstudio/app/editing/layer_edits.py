@@ -53,6 +53,7 @@ class Batch(NamedTuple):
     change: Change
     by: Fraction
     padding_follows: bool = False
+    keyword: str = ""
 
     @property
     def words(self) -> str:
@@ -66,7 +67,16 @@ class Batch(NamedTuple):
         self, architecture: Architecture, locations: Sequence[Location]
     ) -> tuple[Architecture, tuple[Changed, ...]]:
         """Return the network with the change, and what was changed."""
-        return change_all(architecture, locations, *self[:3], padding_follows=self.padding_follows)
+        name, change, by, padding_follows, keyword = self
+        return change_all(
+            architecture,
+            locations,
+            name,
+            change,
+            by,
+            padding_follows=padding_follows,
+            keyword=keyword,
+        )
 
 
 class LayerEdits(QObject):
@@ -215,8 +225,8 @@ class LayerEdits(QObject):
             merge_key=f"{location}.{name}",
         )
 
-    def numbers_of(self, locations: Sequence[Location]) -> tuple[str, ...]:
-        """Return the parameters of some layers that `change_all` can change."""
+    def numbers_of(self, locations: Sequence[Location]) -> dict[str, tuple[str, ...]]:
+        """Return the parameters that `change_all` can change, and of which operations."""
         return numbers_of(self._architecture, locations)
 
     def preview_all(self, locations: Sequence[Location], wanted: Batch) -> tuple[Changed, ...]:

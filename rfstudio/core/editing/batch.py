@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -49,8 +50,12 @@ class Changed(NamedTuple):
     after: Any
 
 
-def numbers_of(architecture: Architecture, locations: Iterable[Location]) -> tuple[str, ...]:
-    """Return the parameters that are numbers of some of the layers, the most frequent first.
+def numbers_of(
+    architecture: Architecture, locations: Iterable[Location]
+) -> dict[str, tuple[str, ...]]:
+    """Return the parameters that are numbers of some of the layers, and whose they are.
+
+    The most frequent parameters and operations are the first.
 
     Parameters
     ----------
@@ -59,12 +64,13 @@ def numbers_of(architecture: Architecture, locations: Iterable[Location]) -> tup
     locations
         Layers, and containers for all layers in them.
     """
-    counts: dict[str, int] = {}
+    counts: dict[str, Counter[str]] = {}
     for _, layer in _layers(architecture, locations):
         for x in parameters(type(layer.op)):
             if x.kind in _NUMBERS and _is_number(getattr(layer.op, x.name)):
-                counts[x.name] = counts.get(x.name, 0) + 1
-    return tuple(sorted(counts, key=lambda x: -counts[x]))
+                counts.setdefault(x.name, Counter())[layer.op.keyword] += 1
+    ranked = sorted(counts, key=lambda x: -counts[x].total())
+    return {x: tuple(keyword for keyword, _ in counts[x].most_common()) for x in ranked}
 
 
 def change_all(
@@ -75,6 +81,7 @@ def change_all(
     by: Fraction,
     *,
     padding_follows: bool = False,
+    keyword: str = "",
 ) -> tuple[Architecture, tuple[Changed, ...]]:
     """Return the document with one parameter of many layers changed, and what was changed.
 
@@ -92,6 +99,8 @@ def change_all(
         Each value is set to the number, multiplied by it, or has it added.
     padding_follows
         Whether the padding of windows grows with them, so that maps keep their sizes.
+    keyword
+        Change layers of this operation only, as in ``conv``; empty: of all.
 
     Raises
     ------
@@ -101,6 +110,8 @@ def change_all(
     found = []
     new: dict[Location, Op] = {}
     for location, layer in _layers(architecture, locations):
+        if keyword not in ("", layer.op.keyword):
+            continue
         has_it = any(x.name == name for x in parameters(type(layer.op)))
         before = getattr(layer.op, name) if has_it else None
         if not _is_number(before):
@@ -108,7 +119,7 @@ def change_all(
         try:
             values = {name: _new(before, change, by)}
             if padding_follows and isinstance(layer.op, Windowed):
-                values |= _padding(layer.op, values)
+                values |= _padding(layer.op, values, architecture.axes)
             op: Op = replace(layer.op, **values)
         except RFStudioError as error:
             raise EditError(f"{called(layer)}: {error}") from error
@@ -162,7 +173,7 @@ def _new(value: Any, change: Change, by: Fraction) -> Any:
     return int(new)
 
 
-def _padding(op: Windowed, values: Mapping[str, Any]) -> dict[str, Any]:
+def _padding(op: Windowed, values: Mapping[str, Any], axes: int) -> dict[str, Any]:
     """Return the padding with which a changed window leaves the map as large as it was."""
     has_padding = any(x.name == "padding" for x in parameters(type(op)))
     if not has_padding or isinstance(op.padding, str):
@@ -173,8 +184,6 @@ def _padding(op: Windowed, values: Mapping[str, Any]) -> dict[str, Any]:
         values.get("kernel_size", op.kernel_size),
         values.get("dilation", op.dilation),
     )
-    given = (op.kernel_size, op.dilation, op.padding, kernel, dilation)
-    axes = max(len(x) if isinstance(x, tuple) else 1 for x in given)
     olds = _reaches(op.kernel_size, op.dilation, axes)
     news = _reaches(kernel, dilation, axes)
     pairs = tuple(

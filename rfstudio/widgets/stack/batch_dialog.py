@@ -54,10 +54,13 @@ class BatchDialog(QDialog):
         self._locations = tuple(locations)
         self.name = QComboBox()
         self.name.setAccessibleName("What is changed")
-        for name in edits.numbers_of(self._locations):
+        self._numbers = edits.numbers_of(self._locations)
+        for name in self._numbers:
             self.name.addItem(name.replace("_", " "), name)
         at = self.name.findData("dilation")
         self.name.setCurrentIndex(max(at, 0))
+        self.kind = QComboBox()
+        self.kind.setAccessibleName("Of which operations")
         self.change = QComboBox()
         self.change.setAccessibleName("How it is changed")
         for text, word in _CHANGES:
@@ -73,6 +76,7 @@ class BatchDialog(QDialog):
         self.preview.setMinimumHeight((_SHOWN + 2) * self.fontMetrics().lineSpacing())
         form = QFormLayout()
         form.addRow("&Parameter", self.name)
+        form.addRow("&Of", self.kind)
         form.addRow("&Change", self.change)
         form.addRow("&Number", self.by)
         form.addRow("", self.padding)
@@ -85,12 +89,13 @@ class BatchDialog(QDialog):
         column.addLayout(form)
         column.addWidget(self.preview, 1)
         column.addWidget(self.buttons)
-        for box in (self.name, self.change):
+        self.name.currentIndexChanged.connect(self._offer_kinds)
+        for box in (self.kind, self.change):
             box.currentIndexChanged.connect(self._follow)
         self.by.textChanged.connect(self._follow)
         self.padding.toggled.connect(self._follow)
-        self.resize(460, 380)
-        self._follow()
+        self.resize(460, 400)
+        self._offer_kinds()
 
     @property
     def wanted(self) -> Batch | None:
@@ -101,7 +106,10 @@ class BatchDialog(QDialog):
             return None
         name = self.name.currentData()
         follows = self.padding.isChecked() and self.padding.isEnabled()
-        return None if name is None else Batch(name, self.change.currentData(), by, follows)
+        if name is None:
+            return None
+        keyword = self.kind.currentData() or ""
+        return Batch(name, self.change.currentData(), by, follows, keyword)
 
     def accept(self) -> None:
         """Do it."""
@@ -114,6 +122,18 @@ class BatchDialog(QDialog):
             self.preview.setText(str(error))
             return
         super().accept()
+
+    def _offer_kinds(self) -> None:
+        """Offer the operations that have the parameter: to dilate convolutions, and no pools."""
+        kinds = self._numbers.get(self.name.currentData() or "", ())
+        self.kind.blockSignals(True)
+        self.kind.clear()
+        for keyword in kinds:
+            self.kind.addItem(keyword, keyword)
+        if len(kinds) > 1:
+            self.kind.addItem("all of them", "")
+        self.kind.blockSignals(False)
+        self._follow()
 
     def _follow(self) -> None:
         self.padding.setEnabled(self.name.currentData() in {"dilation", "kernel_size"})

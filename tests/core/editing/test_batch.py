@@ -107,6 +107,30 @@ def test_that_every_op_is_changed_or_refused_in_words(keyword: str) -> None:
 
 def test_that_the_numbers_of_a_selection_are_listed() -> None:
     found = numbers_of(NETWORK, [(0,), (2,)])
-    assert found[:4] == ("kernel_size", "stride", "padding", "dilation")
+    assert list(found)[:4] == ["kernel_size", "stride", "padding", "dilation"]
+    assert found["dilation"] == ("conv", "max_pool")
+    assert found["out_channels"] == ("conv",)
     assert "bias" not in found
-    assert numbers_of(NETWORK, [(1,)]) == ()
+    assert numbers_of(NETWORK, [(1,)]) == {}
+
+
+def test_that_one_kind_of_layers_is_changed_alone() -> None:
+    after, changed = change_all(
+        NETWORK, [(2,)], "dilation", "multiply", Fraction(2), padding_follows=True, keyword="conv"
+    )
+    assert [x.name for x in changed] == ["'b'"]
+    assert _sizes(after) == _sizes(NETWORK)
+
+
+def test_that_a_window_of_even_reach_is_padded_after_the_last() -> None:
+    after, _ = change_all(
+        NETWORK, [(2,)], "dilation", "multiply", Fraction(2), padding_follows=True,
+        keyword="max_pool",
+    )  # fmt: skip
+    # Two taps that are two apart reach one sample further.
+    layer = item_at(after, (2, 0, 1))
+    assert isinstance(layer, Layer)
+    assert isinstance(layer.op, ops.MaxPool)
+    assert layer.op.padding == ((0, 1), (0, 1))
+    assert _sizes(after) == _sizes(NETWORK)
+    assert not expand(after).faults
