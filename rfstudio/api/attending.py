@@ -14,7 +14,7 @@ from rfstudio.api.measuring import request_of
 from rfstudio.api.networks import Network, analyze, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
-from rfstudio.core.network.attention_layers import attention_nodes
+from rfstudio.core.network.attention_layers import attention_nodes, attention_paths
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.figures.attention import AttentionView
 from rfstudio.formats.images.shaping import shaped
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rfstudio.core.metrics.attention import LayerAttention
+    from rfstudio.core.network.architecture import Architecture
     from rfstudio.engine.process.running import CancelToken, Report
     from rfstudio.engine.requests.request import ErfRequest
 
@@ -162,6 +163,7 @@ def attentions_of(
     need_torch()
     from torch import nn
 
+    from rfstudio.engine.importing.held import held
     from rfstudio.engine.measuring.attention import measure_attention
     from rfstudio.engine.measuring.module_attention import measure_module_attention
     from rfstudio.engine.process.running import ignore
@@ -172,32 +174,58 @@ def attentions_of(
     if isinstance(network, Imported) and network.has_weights:
         request = request if is_chosen else replace(request, weights="model")
         if request.weights == "model" and network.is_unedited:
-            own = network.module if isinstance(network.module, nn.Module) else None
+            own = network.module if isinstance(network.module, nn.Module) else held(network.edition)
     size = request.input_size if images is None else tuple(images.shape[2:])
     analysis = analyze(request.architecture, input_size=size)
     place = partial(_place, analysis)
     tell = report or ignore
     # Attention that only the geometry is known of is measured on the model itself.
-    if own is not None and not attention_nodes(analysis.graph):
-        return measure_module_attention(
-            own, request, place, layers, images=images, report=tell, token=token
-        )
+    if not attention_nodes(analysis.graph):
+        if own is not None:
+            return measure_module_attention(
+                own, request, place, layers, images=images, report=tell, token=token
+            )
+        if attention_paths(analysis.graph):
+            raise RFStudioError(
+                "of this network only what its attention reads is known; it is measured on the "
+                "module that the network was imported from, unedited and with the weights of the "
+                "model"
+            )
     return measure_attention(request, place, layers, images=images, report=tell, token=token)
 
 
-def attention_view(request: ErfRequest, layers: Sequence[LayerAttention]) -> AttentionView:
-    """Return what a figure shows of attention: measured on a single photo, over that photo."""
-    network = request.architecture
-    size = request.input_size or network.input_size
-    image = None
-    if len(request.images) == 1 and len(size) == 2:
-        image = shaped(request.images[0], size, "crop")  # as the measurement takes it
+def attention_view(
+    network: Architecture,
+    layers: Sequence[LayerAttention],
+    photo: NDArray[np.uint8] | None = None,
+    input_size: tuple[int, ...] | None = None,
+) -> AttentionView:
+    """Return what a figure shows of attention.
+
+    Parameters
+    ----------
+    network, layers
+        What was measured.
+    photo
+        The only photo that it was measured on; None: noise, or several.
+    input_size
+        Of the network then; None: its own.
+    """
+    size = input_size or network.input_size
+    is_flat = len(size) == 2
+    image = shaped(photo, size, "crop") if photo is not None and is_flat else None
     return AttentionView(
         name=network.name or "network",
         layers=tuple(layers),
-        image=image,
-        form=size[0] / size[1] if len(size) == 2 else None,
+        image=image,  # as the measurement takes it
+        form=size[0] / size[1] if is_flat else None,
     )
+
+
+def view_of_request(request: ErfRequest, layers: Sequence[LayerAttention]) -> AttentionView:
+    """Return what a figure shows of what a request has measured."""
+    photo = request.images[0] if len(request.images) == 1 else None
+    return attention_view(request.architecture, layers, photo, request.input_size)
 
 
 def attention_figure(
@@ -235,7 +263,7 @@ def attention_figure(
         input_size=input_size,
         **options,
     )
-    return attention_view(
+    return view_of_request(
         request, attentions_of(request, layers, is_chosen=weights_are_chosen(options))
     )
 

@@ -59,10 +59,10 @@ def attention(arguments: argparse.Namespace) -> int:
     if output is not None and output.suffix == ".npz":
         output.write(attention_npz(found, record))
     elif output is not None:
-        from rfstudio.api.attending import attention_view
+        from rfstudio.api.attending import view_of_request
         from rfstudio.figures import Content, FigureStyle, render_kind
 
-        view = attention_view(request, found)
+        view = view_of_request(request, found)
         style = FigureStyle(width_mm=174)
         output.write(render_kind("attention", Content(attention=view), output.suffix, style))
     if output is None or output.path is not None:

@@ -14,7 +14,7 @@ from rfstudio.api.attending import attentions_of
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.phases import phase_contrast
-from rfstudio.core.network.attention_layers import attention_nodes
+from rfstudio.core.network.attention_layers import attention_paths
 from rfstudio.engine.process.running import Report, ignore
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.request import ErfRequest
@@ -115,7 +115,7 @@ def _named(weights: str) -> str:
 
 def _attention(item: FieldItem, analysis: Analysis, path: str, seed: int) -> dict[str, Cell]:
     """Return the attention distances within a layer or container, measured as the field is."""
-    names = [analysis.graph.nodes[x].name for x in attention_nodes(analysis.graph)]
+    names = attention_paths(analysis.graph)
     within = [x for x in names if x == path or x.startswith(f"{path}.")]
     found = attentions_of(_request(item, "", seed), within) if within else []
     heads = [x.distance for x in found if x.distance is not None]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from rfstudio.api.attending import attention_view
 from rfstudio.app.attention.work import attention_work
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.erf_session import ErfSession
@@ -22,7 +23,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.attention import LayerAttention
 from rfstudio.core.metrics.registry import digits_text
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.core.network.attention_layers import attention_nodes, nearest_layer
+from rfstudio.core.network.attention_layers import attention_paths, nearest_layer
 from rfstudio.engine.requests.request import ErfRequest
 from rfstudio.figures import SUFFIXES, AttentionView, Content, FigureStyle, render_kind
 from rfstudio.figures.attention import plane, short_names
@@ -127,7 +128,7 @@ class AttentionSession(WorkSession):
         """The paths of all attention layers, in graph order."""
         graph = self._analysis.analysis.graph
         if self._names[0] is not graph:
-            self._names = graph, [graph.nodes[x].name for x in attention_nodes(graph)]
+            self._names = graph, attention_paths(graph)
         return self._names[1]
 
     @property
@@ -236,13 +237,7 @@ class AttentionSession(WorkSession):
         """Return what a figure shows; None: nothing was measured."""
         if not self.layers:
             return None
-        size = self._network.input_size
-        return AttentionView(
-            name=self._network.name or "network",
-            layers=self.layers,
-            image=self._photo,
-            form=size[0] / size[1] if len(size) == 2 else None,
-        )
+        return attention_view(self._network, self.layers, self._photo)
 
     @property
     def photo(self) -> NDArray[np.uint8] | None:

@@ -167,15 +167,18 @@ def _paint(target: NDArray[np.bool_], product: Product) -> None:
 def check_unit(graph: Graph, index: int, unit: tuple[int, ...]) -> None:
     """Raise `UnitError` if the map of node `index` has no such unit."""
     node = graph.nodes[index]
-    if len(unit) != len(node.size):
-        raise UnitError(
-            f"a unit of '{node.name}' has {len(node.size)} coordinates, not {len(unit)}"
-        )
-    if 0 in node.size:
-        raise UnitError(f"the map of '{node.name}' is empty at this input size: it has no units")
-    if not all(0 <= u < n for u, n in zip(unit, node.size, strict=True)):
-        ranges = ", ".join(f"0…{n - 1}" for n in node.size)
-        raise UnitError(f"'{node.name}' has no unit {unit}: coordinates go from {ranges}")
+    check_position(node.name, node.size, unit)
+
+
+def check_position(name: str, size: tuple[int, ...], unit: tuple[int, ...]) -> None:
+    """Raise `UnitError` if a map of that name and size has no such unit."""
+    if len(unit) != len(size):
+        raise UnitError(f"a unit of '{name}' has {len(size)} coordinates, not {len(unit)}")
+    if 0 in size:
+        raise UnitError(f"the map of '{name}' is empty at this input size: it has no units")
+    if not all(0 <= u < n for u, n in zip(unit, size, strict=True)):
+        ranges = ", ".join(f"0…{n - 1}" for n in size)
+        raise UnitError(f"'{name}' has no unit {unit}: coordinates go from {ranges}")
 
 
 def read_by(

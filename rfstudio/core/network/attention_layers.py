@@ -15,10 +15,25 @@ KINDS = (
 )
 """Operations whose attention can be measured."""
 
+ATTENTION = "attention"
+"""The label of operations that are attention in a model that was imported."""
+
 
 def attention_nodes(graph: Graph) -> list[int]:
     """Return the attention layers of a network, but for those that tokens without a place ask."""
     return [x.index for x in graph.nodes if isinstance(x.op, KINDS) and has_place(graph, x.index)]
+
+
+def attention_paths(graph: Graph) -> list[str]:
+    """Return the paths of all attention in graph order.
+
+    Of an imported model, whose attention is known by what it reads alone, they are the submodules
+    that attend: their weights are measured on the model itself.
+    """
+    nodes = graph.nodes
+    found = [nodes[x].name for x in attention_nodes(graph)]
+    marked = [x.name for x in nodes if getattr(x.op, "label", "") == ATTENTION]
+    return found or list(dict.fromkeys(x.rpartition(".")[0] for x in marked if "." in x))
 
 
 def has_place(graph: Graph, index: int) -> bool:

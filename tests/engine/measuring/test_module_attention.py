@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 import rfstudio
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.attention_layers import attention_paths
+from rfstudio.formats.networks.yaml_reader import read_yaml
 from tests.narrowing import instance, present
 
 
@@ -74,3 +76,16 @@ def test_that_a_module_is_measured_with_the_weights_of_its_own_softmax() -> None
     assert asked.maps == pytest.approx(judged[1][:, 0, 1:].reshape(4, 3, 4), abs=1e-6)
     with pytest.raises(RFStudioError, match="there are blocks.0.attention"):
         rfstudio.attention(network, "patch", images=image)
+
+
+def test_that_the_attention_of_an_import_is_listed_and_needs_the_weights_of_the_model() -> None:
+    network = read_yaml(
+        "format: 1\ninput: {size: [12, 12], channels: 8}\nlayers:\n"
+        "  - sequence: {name: first, layers: [\n"
+        "      {block_mix: {name: mix, size: 4, label: attention}}, {relu: {name: r}}]}\n"
+        "  - block_mix: {name: mlp, size: 4, label: mixer}\n"
+    )
+    analysis = rfstudio.analyze(network)
+    assert attention_paths(analysis.graph) == ["first"]
+    with pytest.raises(RFStudioError, match="unedited and with the weights of the model"):
+        rfstudio.attention(network, "first")
