@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from rfstudio.importing.layout import (
     Dim,
     View,
     coarser,
+    in_order,
     joined,
     reshaped,
     with_channels,
@@ -110,6 +111,8 @@ class Windows(Rules):
         view = self.maps.in_order(self.maps.settled(view))
         spatial = list(range(place + 1, rank))
         moving = [i for i in spatial if _moves(o, i - place - 1)]
+        if len(spatial) == 1 and not moving:
+            view = self._as_samples(view, spatial[0])
         if moving and any(view.offsets):
             view = self.maps.unrolled(view)
         every_axis = len(moving) == len(spatial) == self.maps.axes
@@ -128,6 +131,26 @@ class Windows(Rules):
         if self._stays_in_blocks(view, record, moving, where):
             return self._over_blocks(view, record, place, moving)
         return self._windowed(view, record, place, moving, where)
+
+    def _as_samples(self, view: View, place: int) -> View:
+        """Return a tensor in which a dimension that has all read all is one of positions again.
+
+        Such as learned states, of which each reads the whole map, and which then are convolved as
+        samples.  They have no places: a square of them is as good as a line, and reads as a map.
+        """
+        count = view.dims[place].size
+        side = isqrt(count)
+        others = [x for i, d in enumerate(view.dims) if i != place for x in d.digits]
+        is_map = count > 1 and set(self.size(view)) == {1} and view.dims[0].size == 1
+        if not is_map or not self._are_channels(view, [place]):
+            return view
+        if self.maps.axes != 2 or side**2 != count or any(x.axis != CHANNEL for x in others):
+            return view
+        self.maps.remark("guessed", f"{count} states are taken as a map of {side}×{side}")
+        node = self.maps.whole([view.node], (side, side), view.channels // count, "states")
+        dims = list(view.dims)
+        dims[place] = Dim((Digit(0, side), Digit(1, side)))
+        return View(node, in_order(dims))
 
     def _stays_in_blocks(
         self, view: View, record: Record, moving: Sequence[int], where: Mapping[int, int]

@@ -510,12 +510,18 @@ class _Reader:
         return self._values[name]
 
     def _needed(self, last: int) -> set[str]:
-        """Return the constants up to a place, those that are written in place included."""
-        return {
-            x.name
+        """Return the constants up to a place, those that are written in place included.
+
+        Weights that only layers read are left out: copies of all would be as large as the model.
+        """
+        found = [
+            x
             for x in self._nodes[: last + 1]
             if x.name in self._constants and x.name not in self._depends and not _is_heavy(x)
-        }
+        ]
+        read = {y.name for x in found for y in x.all_input_nodes}
+        read.add(self._nodes[last].name)
+        return {x.name for x in found if x.op != "placeholder" or x.name in read}
 
     def _value(self, node: fx.Node) -> Any:
         if node.name in self._values:

@@ -470,3 +470,17 @@ class QueriesOfWindows(Pair):
         made = functional.scaled_dot_product_attention(queries, key, value)
         made = made.view(n, h // 4, w // 4, 2, 2, c).permute(0, 5, 1, 3, 2, 4)
         return made.reshape(n, c, h // 2, w // 2)
+
+
+@idiom(3, 12, 16)
+class StatesOfMaps(Pair):
+    """Nine states that read all of a map, convolved as samples, as in EfficientViM."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shares, self.states = nn.Conv1d(8, 9, 1), nn.Conv1d(8, 8, 1)
+
+    def between(self, x: Tensor) -> Tensor:
+        line = x.flatten(2)
+        made: Tensor = self.states(line @ self.shares(line).softmax(-1).mT)
+        return made.unflatten(2, (3, 3))
