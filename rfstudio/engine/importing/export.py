@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -143,7 +145,7 @@ def _export(module: nn.Module, shape: Sequence[int]) -> torch.export.ExportedPro
     image = torch.zeros(tuple(shape), device=like.device, dtype=_real(like.dtype))
     try:
         module.eval()
-        with torch.no_grad(), marked(module), _quiet():
+        with torch.no_grad(), marked(module), _quiet(), _without_graph():
             return torch.export.export(module, (image,), strict=False)
     except RFStudioError:
         raise
@@ -167,6 +169,24 @@ def _words(module: nn.Module, shape: Sequence[int], error: Exception) -> str:
     elif any(n % 32 for n in shape[2:]):
         hint = "; try a size that is a multiple of 32"
     return f"{type(module).__qualname__} cannot be exported for an input of {size}: {first}{hint}"
+
+
+@contextmanager
+def _without_graph() -> Iterator[None]:
+    """Leave out of standard error the graph so far, which torch prints there when it fails."""
+    written = StringIO()
+    graph: object = None
+    try:
+        with redirect_stderr(written):
+            yield
+    except Exception as error:
+        graph = getattr(error, "partial_fx_graph", None)
+        raise
+    finally:
+        rest = written.getvalue()
+        rest = rest if graph is None else rest.replace(f"{graph}\n", "")
+        if rest:
+            sys.stderr.write(rest)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import Any
 
@@ -283,3 +284,26 @@ def test_that_of_a_detector_the_backbone_is_imported_and_the_rest_is_named() -> 
     assert part is not None
     image = torch.rand(1, 3, 24, 24)
     assert torch.equal(part(image), network.module.get_submodule("backbone")(image))
+
+
+class _Talking(nn.Module):
+    """Says something on standard error, and then does what depends on values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sys.stderr.write("its own words")
+        x = self.stem(x)
+        return x[x.mean((0, 1)) > 0] if int((x > 0).sum()) > 9 else x
+
+
+def test_that_torchs_graph_of_a_module_that_it_cannot_export_is_not_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ExportError, match="depends on values"):
+        load_module(_Talking(), (9, 9))
+    shown = capsys.readouterr().err
+    assert "its own words" in shown
+    assert "def forward" not in shown
