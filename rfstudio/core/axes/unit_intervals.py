@@ -159,7 +159,7 @@ class WideTrack:
         self._margin = margin_after(before)
         start, stop = -self._margin, units + self._margin
         if not ahead:
-            stop = start  # worked out around what is needed
+            stop = start  # worked out when it is needed
         spend(stop - start)
         self._known = start, work_out(np.arange(start, stop))
 
@@ -172,6 +172,9 @@ class WideTrack:
         """Return what each of `units` sees."""
         if not len(units):
             return np.empty((2, 0), np.int64)
+        if self.depth:  # of a long map only what is asked for
+            spend(len(units) + A_CALL)
+            return self._work_out(units)
         start, known = self._known
         low, high = int(units.min()), int(units.max()) + 1
         if low < start or high > start + known.shape[1]:
@@ -192,13 +195,12 @@ class WideTrack:
             low, high = low - self._margin, high + self._margin
             self._known = low, self._work_out(np.arange(low, high))
             return self._known
-        parts = [known]
-        if low < start:
-            parts.insert(0, self._work_out(np.arange(low - self._margin, start)))
-            start = low - self._margin
-        if high > stop:
-            parts.append(self._work_out(np.arange(stop, high + self._margin)))
-        self._known = start, np.concatenate(parts, axis=1)
+        # Both sides together: each of them goes back through all patterns before this one.
+        left = np.arange(low - self._margin if low < start else start, start)
+        right = np.arange(stop, high + self._margin if high > stop else stop)
+        found = self._work_out(np.concatenate([left, right]))
+        parts = (found[:, : len(left)], known, found[:, len(left) :])
+        self._known = start - len(left), np.concatenate(parts, axis=1)
         return self._known
 
 
