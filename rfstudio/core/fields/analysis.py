@@ -42,6 +42,7 @@ from rfstudio.core.network.reexpansion import expanded_again
 from rfstudio.core.network.sample_words import Units, units_of_input, units_of_map
 from rfstudio.core.ops import NO_COSTS, Costs
 from rfstudio.core.shown import Shown, presenter
+from rfstudio.core.work import give_way, uninterrupted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,6 +129,11 @@ class Analysis(Shown):
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Remarks on layers, in the order of the network."""
+        with uninterrupted():  # others may wait for a property that is being worked out
+            return self.find_diagnostics()
+
+    def find_diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Find the remarks anew, giving way between steps; `diagnostics` are remembered."""
         repairs = Repairs(self.architecture, self._tried)
         scale = Scale(self.units, self.axes, len(self.input_size))
         found = diagnose(
@@ -458,6 +464,7 @@ def _all_costs(graph: Graph, previous: Analysis | None) -> tuple[Costs, ...]:
     known: dict[tuple[int, int, tuple[int, ...]], Costs] = {}
     result = [NO_COSTS]
     for node in nodes[1:]:
+        give_way()
         op = node.op
         assert op is not None
         if op.is_free:

@@ -21,7 +21,7 @@ from rfstudio.core.fields.local import CONTEXT, Fields, local_rules
 from rfstudio.core.fields.reach import cut_off
 from rfstudio.core.network.graph import Graph, Node, unchanged_by
 from rfstudio.core.ops import Op
-from rfstudio.core.work import at_most
+from rfstudio.core.work import at_most, give_way
 
 MAX_ENTRIES = 1 << 23
 """Units of long patterns that are worked out for the fields of one network: about a second."""
@@ -113,6 +113,7 @@ def _all_fields(
     local = list(fields)
     blocked, unseen = cut_off(graph, origin), (UNSEEN,) * axes
     for node in nodes[origin + 1 :]:
+        give_way()
         index, _, op, inputs, size, _, _, rules = node
         if index in blocked and 0 not in size:
             fields[index] = local[index] = unseen

@@ -12,6 +12,7 @@ from rfstudio.core.fields.local import Fields
 from rfstudio.core.fields.recurrence import fields_of
 from rfstudio.core.memo import Recent
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.work import uninterrupted
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,4 +68,5 @@ _RECENT: Recent[Graph, tuple[Fields, ...]] = Recent(2)
 
 def _fields_of(graph: Graph, reference: int) -> tuple[Fields, ...]:
     """Return the fields of all nodes; the last answers are remembered, for the next unit."""
-    return _RECENT.about(graph, reference, lambda: fields_of(graph, reference))
+    with uninterrupted():  # while a property is being worked out, for which others may wait
+        return _RECENT.about(graph, reference, lambda: fields_of(graph, reference))

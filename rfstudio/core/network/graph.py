@@ -34,6 +34,7 @@ from rfstudio.core.network.growth import grown, times_over
 from rfstudio.core.ops import FollowsSize, Merge, Op
 from rfstudio.core.ops.geometry import MAX_PATTERN, axis_rules, excess_of, identity_rules
 from rfstudio.core.ops.operation import is_patternless
+from rfstudio.core.work import give_way
 
 MAX_LAYERS = 100_000
 """Layers after `repeat`; no real network comes near, a hostile file would."""
@@ -597,6 +598,7 @@ class Expansion:
         return self._node(path, op, sources, location)
 
     def _node(self, name: str, op: Op, sources: tuple[int, ...], location: Location) -> int:
+        give_way()
         nodes = self.nodes
         if name in self.paths:
             self._used_twice(location, name, "layer")

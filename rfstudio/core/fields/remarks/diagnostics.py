@@ -30,7 +30,7 @@ from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Context
 from rfstudio.core.ops.geometry import MAX_SIDE
 from rfstudio.core.plural import counted
-from rfstudio.core.work import A_CALL, at_most, spend
+from rfstudio.core.work import A_CALL, at_most, give_way, spend
 
 __all__ = ["AXIS_NAMES", "Diagnostic", "diagnose"]
 
@@ -75,6 +75,7 @@ def diagnose(
     found += _sampled_ranges(graph, fields, local)
     with at_most(_MAX_BORDERS, "the borders are too long to count"):
         for node in graph.nodes[1:]:
+            give_way()
             assert node.op is not None
             if node.op.context not in _SILENT:
                 found += [(node.index, x) for x in _of_layer(node, fields, local, blind, scale)]
@@ -349,6 +350,7 @@ def _larger_than_input(
     sizes = graph.nodes[reference].size
     seen: tuple[AxisField, ...] | None = None
     for node in graph.nodes[1:]:
+        give_way()
         field = fields[node.index]
         if field is seen:
             continue
@@ -395,6 +397,7 @@ def _dead_pixels(graph: Graph, reference: int, scale: Scale) -> Iterator[tuple[i
     sizes = graph.nodes[reference].size
 
     def unread(index: int) -> int:
+        give_way()
         return prod(sizes) - read_by_all(graph, index, reference).count
 
     try:
@@ -458,6 +461,7 @@ def _holes(
     solid = [True] * len(nodes)
     checks = _HOLE_CHECKS
     for node in nodes[reference + 1 :]:
+        give_way()
         inputs = node.inputs
         if not (solid[inputs[0]] if len(inputs) == 1 else all(solid[x] for x in inputs)):
             solid[node.index] = False

@@ -28,7 +28,7 @@ from rfstudio.core.fields.remarks.scale import Scale
 from rfstudio.core.network.architecture import Architecture, Location
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.network.sample_words import Units
-from rfstudio.core.work import at_most
+from rfstudio.core.work import at_most, give_way
 
 MAX_SEARCHES = 4
 """Merges of one network for which remedies are tried after an edit."""
@@ -157,6 +157,7 @@ def _each(
     relatives = Relatives(graph)
     scanned = 0
     for misfit in misfits:
+        give_way()
         worst = max(misfit.by_axis.values(), key=lambda x: (x.alignment, x.offset))
         fork = forks[misfit.index]
         scanned += misfit.index - fork
