@@ -205,7 +205,7 @@ def _keep_recovery(window: MainWindow, questions: Questions) -> None:
     if chosen is None or chosen.architecture is None:
         return
     studio.document.replace(chosen.architecture, chosen.origin, is_modified=True)
-    studio.select_informative_layer()
+    studio.analysis.once_known(studio.select_informative_layer)
     recovery.write()
     if recovery.file.exists():  # now this session has a copy of its own
         recovery.discard(chosen)

@@ -15,7 +15,14 @@ from rfstudio.formats.networks.session_file import (
     write_session,
 )
 
-__all__ = ["SUFFIX", "is_as_saved", "read_session", "restore_choice", "save_session"]
+__all__ = [
+    "SUFFIX",
+    "SavedSession",
+    "is_as_saved",
+    "read_session",
+    "restore_choice",
+    "save_session",
+]
 
 
 def save_session(path: Path, studio: Studio, preset: str) -> None:

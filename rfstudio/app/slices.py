@@ -160,6 +160,7 @@ class Slices(QObject):
         deliver: Callable[[R], object],
         *,
         at_once: bool = False,
+        more: float = 0.0,
         wait: int = 0,
     ) -> bool:
         """Begin a computation; return whether it is done already, and delivered.
@@ -172,13 +173,15 @@ class Slices(QObject):
             Gets its result; or what it raises is raised in the event loop.
         at_once
             Whether there is a first slice, of `AT_ONCE`, before this returns.
+        more
+            Seconds that the first slice may take beyond that.
         wait
             Milliseconds before the first slice, if not at once.
         """
         self.drop()
         sliced = Sliced(work)
         self._begun[:] = [sliced]
-        if at_once and sliced.run(AT_ONCE):
+        if at_once and sliced.run(AT_ONCE + more):
             deliver(sliced.result())
             return True
         self._sliced = sliced

@@ -69,7 +69,7 @@ class Studio(QObject):
         shape = self.settings.text("image_shape", "crop")
         self.images.set_shape(next((x for x in SHAPES if x == shape), "crop"))
         self.document.architecture_changed.connect(
-            lambda changed: self.images.set_size(changed.input_size)
+            lambda: self.analysis.once_known(self._give_size_to_images)
         )
         self.recent = RecentFiles(self.settings, self)
         self.runner = runner
@@ -94,6 +94,9 @@ class Studio(QObject):
         self.pins = Pins(self.document, self.analysis, self.selection, self.erf, self)
         self.erf_export = ErfExport(self.erf)
         self.select_informative_layer()
+
+    def _give_size_to_images(self) -> None:
+        self.images.set_size(self.document.architecture.input_size)
 
     def select_informative_layer(self) -> None:
         """Choose the centre unit of the deepest layer whose local field is worth seeing.
@@ -136,6 +139,7 @@ class Studio(QObject):
 
     def shutdown(self) -> None:
         """End what runs beside the window."""
+        self.analysis.drop()
         self.erf.slices.drop()
         self.pins.drop()
         self.edits.drop()

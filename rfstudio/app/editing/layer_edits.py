@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -20,7 +19,7 @@ from rfstudio.app.state.selection import Selected, Selection
 from rfstudio.core import ops
 from rfstudio.core.editing import edits
 from rfstudio.core.editing.batch import Change, Changed, change_all, numbers_of
-from rfstudio.core.errors import EditError, RFStudioError
+from rfstudio.core.errors import Cancelled, EditError, RFStudioError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import (
     Architecture,
@@ -114,6 +113,24 @@ class LayerEdits(QObject):
     def _architecture(self) -> Architecture:
         return self._document.architecture
 
+    def once_known(self, work: Callable[[], object]) -> None:
+        """Do something once what is shown is the network as it is now: at once, if it is."""
+        self._session.once_known(work)
+
+    def check_place(self, location: Location) -> None:
+        """Refuse the place of an item that is another one since the last, late edit.
+
+        Raises
+        ------
+        EditError
+            If it is.
+        """
+        if not self._session.is_late:
+            return
+        shown, now = self._session.outline.item(location), _item_at(self._architecture, location)
+        if shown is None or now is None or _what(shown) != _what(now):
+            raise EditError("the last edit is still being worked out; try again in a moment")
+
     def place_after_selection(self) -> Location:
         """Return where a new layer goes: after the chosen item, or first."""
         item = self._selection.item
@@ -164,26 +181,22 @@ class LayerEdits(QObject):
         if not places:
             return
         after = edits.delete(self._architecture, places)
-        with self._step():
-            self._document.edit(f"{verb} {self._named(places)}", after)
-            self._select_near(edits.landing(places, places[0]))
+        near = edits.landing(places, places[0])
+        self._step(f"{verb} {self._named(places)}", after, partial(self._select_near, near))
 
     def duplicate(self, locations: Sequence[Location]) -> None:
         """Put copies of items after them."""
         places = edits.outermost(locations)
         after = edits.duplicate(self._architecture, places)
-        with self._step():
-            self._document.edit(f"Duplicate {self._named(places)}", after)
-            self._selection.select_item(edits.after(places[-1]))
+        first = edits.after(places[-1])
+        self._step(f"Duplicate {self._named(places)}", after, partial(self._select, first))
 
     def move(self, locations: Sequence[Location], target: Location) -> list[Location]:
         """Move items before a place; return where they are now."""
         places = edits.outermost(locations)
         after = edits.move(self._architecture, places, target)
         goal = edits.landing(places, target)
-        with self._step():
-            self._document.edit(f"Move {self._named(places)}", after)
-            self._selection.select_item(goal)
+        self._step(f"Move {self._named(places)}", after, partial(self._select, goal))
         return [(*goal[:-1], goal[-1] + i) for i in range(len(places))]
 
     def step(self, locations: Sequence[Location], direction: edits.Direction) -> list[Location]:
@@ -196,24 +209,20 @@ class LayerEdits(QObject):
         """Put neighbouring items into a new container."""
         places = edits.outermost(locations)
         after = edits.wrap(self._architecture, places, kind)
-        with self._step():
-            self._document.edit(f"Wrap {self._named(places)} in {kind}", after)
-            self._selection.select_item(places[0])
+        text = f"Wrap {self._named(places)} in {kind}"
+        self._step(text, after, partial(self._select, places[0]))
 
     def unwrap(self, location: Location) -> None:
         """Exchange a container for the layers in it."""
         after = edits.unwrap(self._architecture, location)
-        with self._step():
-            self._document.edit(f"Unwrap {self._named([location])}", after)
-            self._select_near(location)
+        text = f"Unwrap {self._named([location])}"
+        self._step(text, after, partial(self._select_near, location))
 
     def rename(self, location: Location, name: str) -> None:
         """Rename an item."""
         after = edits.rename(self._architecture, location, name)
-        copy = self._selection.copy
-        with self._step():
-            self._document.edit(f"Rename {self._named([location])}", after)
-            self._selection.select_item(location, copy)
+        text, copy = f"Rename {self._named([location])}", self._selection.copy
+        self._step(text, after, partial(self._select, location, copy))
 
     def set_parameter(self, location: Location, name: str, value: Any) -> None:
         """Set one parameter; consecutive changes of the same one undo together."""
@@ -300,12 +309,19 @@ class LayerEdits(QObject):
         after = edits.set_branches(self._architecture, location, wanted)
         self._document.edit(f"{text} of {self._named([location])}", after)
 
-    @contextmanager
-    def _step(self) -> Iterator[None]:
-        """Remember what is chosen on either side of an edit, for undo and redo."""
+    def _step(self, text: str, after: Architecture, choose: Callable[[], object]) -> None:
+        """Edit, then choose, and remember what is chosen on either side, for undo and redo."""
         before = _Side(self._architecture, self._selection.value)
-        yield
-        after = _Side(self._architecture, self._selection.value)
+        self._document.edit(text, after)
+        self._session.once_known(partial(self._end_step, before, self._architecture, choose))
+
+    def _end_step(
+        self, before: _Side, architecture: Architecture, choose: Callable[[], object]
+    ) -> None:
+        if self._architecture is not architecture:
+            return  # it was late, and undone or edited on
+        choose()
+        after = _Side(architecture, self._selection.value)
         if after.architecture is not before.architecture:
             self._sides[id(before.architecture), id(after.architecture)] = (before, after)
             self._sides[id(after.architecture), id(before.architecture)] = (after, before)
@@ -318,7 +334,9 @@ class LayerEdits(QObject):
             if not self._document.undo_stack.count():  # another network was opened
                 self._sides.clear()
             return
-        left, entered = known
+        self._session.once_known(partial(self._return_to, *known))
+
+    def _return_to(self, left: _Side, entered: _Side) -> None:
         chosen = self._selection.left
         if (chosen.layer, chosen.item) == (left.chosen.layer, left.chosen.item):
             self._selection.return_to(entered.chosen)
@@ -369,9 +387,10 @@ class LayerEdits(QObject):
 
     def _insert(self, text: str, place: Location, items: Sequence[Item]) -> None:
         after = edits.insert(self._architecture, place, items)
-        with self._step():
-            self._document.edit(text, after)
-            self._selection.select_item(place)
+        self._step(text, after, partial(self._select, place))
+
+    def _select(self, place: Location, copy: int = -1) -> None:
+        self._selection.select_item(place, copy)
 
     def _select_near(self, place: Location) -> None:
         outline = self._session.outline
@@ -389,9 +408,23 @@ class LayerEdits(QObject):
         return item.name or (item.op.keyword if isinstance(item, Layer) else item.keyword)
 
 
+def _item_at(architecture: Architecture, location: Location) -> Item | None:
+    try:
+        return item_at(architecture, location)
+    except EditError:
+        return None
+
+
+def _what(item: Item) -> tuple[object, str]:
+    """Return what an item is, without its parameters."""
+    return type(item.op) if isinstance(item, Layer) else type(item), item.name
+
+
 def _items_or_error(read: Callable[[], tuple[Item, ...]]) -> tuple[Item, ...] | RFStudioError:
     try:
         return read()
+    except Cancelled:
+        raise
     except RFStudioError as error:
         return error
 

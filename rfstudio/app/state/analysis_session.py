@@ -1,16 +1,31 @@
-"""Keeps the analysis of the document up to date: after each edit, on the GUI thread."""
+"""Keeps the analysis of the document up to date: after each edit, on the GUI thread.
+
+What takes long is done in slices between frames.  Until it is done the analysis is the one before,
+and so are the choice and all that is shown; a newer edit replaces it at once.
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from rfstudio import api
+from rfstudio.app.slices import Slices
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.outline import Outline
-from rfstudio.core.errors import GraphError, RFStudioError, UnitError, UnknownLayerError
+from rfstudio.core.errors import (
+    Cancelled,
+    GraphError,
+    RFStudioError,
+    UnitError,
+    UnknownLayerError,
+)
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.fields.remarks.diagnostics import Diagnostic
 from rfstudio.core.network.architecture import INPUT, Architecture
@@ -18,19 +33,29 @@ from rfstudio.core.network.architecture import INPUT, Architecture
 MAX_LIVE_LAYERS = 5000
 """Layers that are shown; a repeat of a hundred thousand would hold the window for minutes."""
 
+MORE = 0.02
+"""Seconds of the processor for which an edit waits longer for its analysis than for other work, so
+that both are one frame."""
+
+LATE_AFTER = 100
+"""Milliseconds after which a late analysis is announced; before, nobody notices."""
+
 _VIEWS = 16
 
 
 class AnalysisSession(QObject):
-    """Analyses the document whenever it changes, which takes milliseconds.
+    """Analyses the document whenever it changes, which usually takes milliseconds.
 
     Signals
     -------
     analysis_changed
         The new `Analysis`, after each edit and each change of an option.
+    late_changed
+        Whether the analysis has been that of an earlier network for a while.
     """
 
     analysis_changed = Signal(object)
+    late_changed = Signal(bool)
 
     def __init__(self, document: Document, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -42,11 +67,15 @@ class AnalysisSession(QObject):
         self._views: dict[tuple[str, tuple[int, ...]], UnitView] = {}
         self._remarks: tuple[Diagnostic, ...] | None = None
         self._document = document
+        self._slices = Slices(self)
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._announcing = QTimer(self, singleShot=True, interval=LATE_AFTER)
+        self._announcing.timeout.connect(self._announce_late)
         document.architecture_changed.connect(self._refresh)
 
     @property
     def analysis(self) -> Analysis:
-        """The analysis of the document as it is now."""
+        """The analysis of the document as it is now, or before if that one takes long."""
         return self._analysis
 
     @property
@@ -58,11 +87,8 @@ class AnalysisSession(QObject):
     def remarks(self) -> tuple[Diagnostic, ...]:
         """The remarks on the network, found when first asked for: not before the first frame."""
         if self._remarks is None:
-            try:
-                self._remarks = self._analysis.diagnostics
-            except Exception as error:
-                logging.getLogger(__name__).exception("no remarks on the network")
-                self._remarks = (_not_worked_out("the remarks on this network", error),)
+            analysis = self._analysis
+            self._remarks = _remarks_on(lambda: analysis.diagnostics)
         return self._remarks
 
     @property
@@ -74,6 +100,28 @@ class AnalysisSession(QObject):
     def batch_norm_training(self) -> bool:
         """Whether batch norm counts as in training mode, where it sees the whole map."""
         return self._batch_norm_training
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the analysis is still that of an earlier network."""
+        return self._slices.is_busy
+
+    def once_known(self, work: Callable[[], object]) -> None:
+        """Do something once the analysis is that of the document: now, if it is."""
+        if self.is_late:
+            self._waiting.append(work)
+        else:
+            work()
+
+    def finish(self) -> None:
+        """Work out a late analysis now, however long it takes."""
+        self._slices.finish()
+
+    def drop(self) -> None:
+        """Give up a late analysis, as the program ends."""
+        self._waiting.clear()
+        self._announcing.stop()
+        self._slices.drop()
 
     def unit(self, layer: str, position: tuple[int, ...]) -> UnitView:
         """Return what one unit sees; the last few answers are remembered for other views.
@@ -141,38 +189,106 @@ class AnalysisSession(QObject):
             self._ignore_gates = is_on
             self._refresh(self._document.architecture)
 
-    def _refresh(self, architecture: Architecture) -> None:
-        try:
-            analysis = self._analyze(architecture)
-        except UnknownLayerError:
-            # An edit removed the reference.
-            self._reference = INPUT
-            analysis = self._analyze(architecture)
-        self._analysis = analysis
-        self._outline = Outline(analysis)
-        self._views.clear()
-        self._remarks = None
-        self.analysis_changed.emit(analysis)
+    # --- following the document -----------------------------------------------------------------
 
-    def _analyze(self, architecture: Architecture) -> Analysis:
-        try:
-            analysis = api.analyze(
-                architecture,
-                reference=self._reference,
-                batch_norm_training=self._batch_norm_training,
-                ignore_gates=self._ignore_gates,
-                previous=self._analysis,
-                max_layers=MAX_LIVE_LAYERS,
-            )
-        except (UnknownLayerError, GraphError):
-            raise
-        # One boundary around whatever a draft provokes: it becomes a remark, never an exception.
-        except Exception as error:
-            logging.getLogger(__name__).exception("the network could not be analysed")
-            remark = _not_worked_out("this network", error)
-            empty = api.analyze(replace(architecture, layers=()))
-            return replace(empty, architecture=architecture, remarks=(remark,))
-        return analysis
+    def _refresh(self, architecture: Architecture) -> None:
+        asked = _Asked(
+            architecture,
+            self._reference,
+            self._batch_norm_training,
+            self._ignore_gates,
+            self._analysis,
+        )
+        work = partial(_worked_out, asked)
+        if not self._slices.start(work, self._take, at_once=True, more=MORE):
+            asked.is_late = True
+            self._announcing.start()
+
+    def _announce_late(self) -> None:
+        self.late_changed.emit(True)
+
+    def _take(self, found: _Found) -> None:
+        self._announcing.stop()
+        self._analysis, self._reference, self._remarks = found
+        self._outline = Outline(self._analysis)
+        self._views.clear()
+        self.analysis_changed.emit(self._analysis)
+        while self._waiting and not self.is_late:
+            self._waiting.popleft()()
+        if not self.is_late:
+            self.late_changed.emit(False)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A network to analyse, and how.
+
+    Attributes
+    ----------
+    previous
+        The analysis before.
+    is_late
+        Whether the window does not wait for it any more.
+    """
+
+    architecture: Architecture
+    reference: str
+    batch_norm_training: bool
+    ignore_gates: bool
+    previous: Analysis
+    is_late: bool = False
+
+
+class _Found(NamedTuple):
+    """An analysis, the reference that it has, and its remarks, if there was time to find them."""
+
+    analysis: Analysis
+    reference: str
+    remarks: tuple[Diagnostic, ...] | None
+
+
+def _worked_out(asked: _Asked) -> _Found:
+    """Analyse a network in whatever thread, giving way between steps."""
+    reference = asked.reference
+    try:
+        analysis = _analyzed(asked, reference)
+    except UnknownLayerError:
+        reference = INPUT  # an edit removed the reference
+        analysis = _analyzed(asked, reference)
+    # What is late anyway comes with its remarks, which else would hold up a later frame.
+    remarks = _remarks_on(analysis.find_diagnostics) if asked.is_late else None
+    return _Found(analysis, reference, remarks)
+
+
+def _analyzed(asked: _Asked, reference: str) -> Analysis:
+    try:
+        return api.analyze(
+            asked.architecture,
+            reference=reference,
+            batch_norm_training=asked.batch_norm_training,
+            ignore_gates=asked.ignore_gates,
+            previous=asked.previous,
+            max_layers=MAX_LIVE_LAYERS,
+        )
+    except (UnknownLayerError, GraphError, Cancelled):
+        raise
+    # One boundary around whatever a draft provokes: it becomes a remark, never an exception.
+    except Exception as error:
+        logging.getLogger(__name__).exception("the network could not be analysed")
+        remark = _not_worked_out("this network", error)
+        empty = api.analyze(replace(asked.architecture, layers=()))
+        return replace(empty, architecture=asked.architecture, remarks=(remark,))
+
+
+def _remarks_on(find: Callable[[], tuple[Diagnostic, ...]]) -> tuple[Diagnostic, ...]:
+    """Return the remarks on a network, or that they could not be found."""
+    try:
+        return find()
+    except Cancelled:
+        raise
+    except Exception as error:
+        logging.getLogger(__name__).exception("no remarks on the network")
+        return (_not_worked_out("the remarks on this network", error),)
 
 
 def _not_worked_out(what: str, error: Exception) -> Diagnostic:

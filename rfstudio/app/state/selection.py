@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
@@ -118,6 +119,10 @@ class Selection(QObject):
     def copy(self) -> int:
         """Which copy of the chosen item the layer is, from 0; -1 for the input."""
         return self._copy
+
+    def once_known(self, work: Callable[[], object]) -> None:
+        """Do something once all layers of the document can be chosen: now, if they can."""
+        self._session.once_known(work)
 
     def select_layer(self, path: str, unit: tuple[int, ...] | None = None) -> None:
         """Choose a layer, or the output of a container.

@@ -84,7 +84,7 @@ class ItemForm(QWidget):
         self._fault = QLabel()
         self._fault.setWordWrap(True)
         self._fault.setVisible(False)
-        document.architecture_changed.connect(self._follow_later)
+        document.architecture_changed.connect(lambda: edits.once_known(self._follow_later))
         selection.selection_changed.connect(self._follow_later)
         self._follow()
 
@@ -468,6 +468,8 @@ class ItemForm(QWidget):
             self._follow_later()
             return
         try:
+            if self._selection.item is not None:
+                self._edits.check_place(self._selection.item)
             do()
         except RFStudioError as error:
             for show in self._shows:

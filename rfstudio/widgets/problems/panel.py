@@ -222,7 +222,7 @@ class ProblemsPanel(QWidget):
 
     def _apply(self) -> None:
         remedy = self._remedy()
-        if remedy is not None:
+        if remedy is not None and not self._session.is_late:  # else of an earlier network
             self._document.edit(f"Repair: {remedy.text}", remedy.architecture)
 
     def _go(self, item: QListWidgetItem) -> None:

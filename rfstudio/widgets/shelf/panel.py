@@ -190,13 +190,17 @@ class ShelfPanel(QWidget):
         network, layer, unit = shelved.subject
         if network != self._document.architecture:
             self._document.edit("Back to a measured network", network)
-        self._selection.select_layer(layer, unit)
-        self._session.show(shelved)
+
+        def show() -> None:
+            self._selection.select_layer(layer, unit)
+            self._session.show(shelved)
+
+        self._selection.once_known(show)
 
     def _save(self) -> None:
         if self._chosen() is not None:
             self._show_chosen()
-            self.save_wanted.emit()
+            self._selection.once_known(self.save_wanted.emit)
 
     def _delete(self) -> None:
         shelved = self._chosen()

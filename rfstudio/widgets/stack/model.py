@@ -227,6 +227,7 @@ class StackModel(QAbstractItemModel):
         if name == own_name(row):
             return False
         try:
+            self._edits.check_place(location)
             if row.is_branch:
                 self._edits.rename_branch(location, row.body, name)
             else:

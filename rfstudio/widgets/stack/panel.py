@@ -313,6 +313,10 @@ class StackPanel(QWidget):
     # --- doing ----------------------------------------------------------------------------------
 
     def _try(self, do: Callable[[], None]) -> None:
+        """Do what an action does, once places in the list are those of the network."""
+        self._edits.once_known(partial(self._try_now, do))
+
+    def _try_now(self, do: Callable[[], None]) -> None:
         try:
             do()
         except RFStudioError as error:
@@ -349,7 +353,7 @@ class StackPanel(QWidget):
 
     def _step(self, direction: Direction) -> None:
         places = self._edits.step(self.chosen(), direction)
-        self._select_rows(places)
+        self._edits.once_known(partial(self._select_rows, places))
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self._edits.text_of(self.chosen()))

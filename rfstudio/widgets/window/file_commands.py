@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,13 @@ from rfstudio.app.files.pasted_images import pasted_image
 from rfstudio.app.files.previews import Previews
 from rfstudio.app.files.writing import Writing
 from rfstudio.app.sessions import SUFFIX as SESSION_SUFFIX
+from rfstudio.app.slices import Slices
 from rfstudio.app.state.document import read_network
 from rfstudio.app.state.image_source import SIGNAL_SUFFIXES, is_signal
 from rfstudio.app.studio import Studio
 from rfstudio.app.wording.figure_snippets import figure_command, figure_python
 from rfstudio.app.wording.snippets import command_text, network_word, python_text
-from rfstudio.core.errors import FormatError, RFStudioError
+from rfstudio.core.errors import Cancelled, FormatError, RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.reference import ONNX, PT2, is_model_file
@@ -67,6 +69,8 @@ class FileCommands(QObject):
         What other panels show, for figures.
     previews
         Draws figures for their dialog.
+    reading
+        Reads files between frames.
 
     Signals
     -------
@@ -98,6 +102,7 @@ class FileCommands(QObject):
         self.beside = Beside()
         self.contents = FigureContents(studio.erf, studio.pins, studio.images, self.beside)
         self.previews = Previews(self)
+        self.reading = Slices(self)
         studio.pins.source = self._saved_word
         self.writing = Writing(self)
         self.writing.written.connect(self._tell_written)
@@ -202,21 +207,23 @@ class FileCommands(QObject):
         if path is not None:
             self.open_path(path)
 
-    def network_to_compare(self) -> tuple[str, Architecture] | None:
-        """Ask for a network file and return its name and network; the open one stays."""
+    def compare_network(self, compare: Callable[[str, Architecture], object]) -> None:
+        """Ask for a network file, and do something with its name and network once it is read."""
         path = self.questions.path_to_open(
             self._window, "Compare with a network", self._folder("network"), _SAVED
         )
-        found = None if path is None else self._try_reading(path)
-        return None if path is None or found is None else (path.stem, found)
+        if path is not None:
+            self._read(path, partial(compare, path.stem))
 
     def open_path(self, path: Path) -> None:
         """Show a network file; a broken one changes nothing and its problems are listed."""
         if is_model_file(path):
             self._import(ImportRequest(path))
             return
-        from_file = self._try_reading(path)
-        if from_file is not None and self._replace(lambda: (from_file, path)):
+        self._read(path, partial(self._show_read, path))
+
+    def _show_read(self, path: Path, network: Architecture) -> None:
+        if self._replace(lambda: (network, path)):
             self._studio.recent.add(path)
             self._remember_folder("network", path)
 
@@ -293,14 +300,21 @@ class FileCommands(QObject):
         self.announced.emit(f"Saved {path.name}")
         return True
 
-    def _try_reading(self, path: Path) -> Architecture | None:
-        try:
-            return read_network(path)
-        except FormatError as error:
-            self.problems_found.emit(path, error.problems)
-        except RFStudioError as error:
-            self.questions.report(self._window, f"“{path.name}” was not opened.", str(error))
-        return None
+    def _read(self, path: Path, use: Callable[[Architecture], object]) -> None:
+        """Read a network file, a large one between frames; say why if it cannot be read."""
+        deliver = partial(self._use_read, path, use)
+        if not self.reading.start(partial(_network_or_error, path), deliver, at_once=True):
+            self.announced.emit(f"Reading {path.name} …")
+
+    def _use_read(
+        self, path: Path, use: Callable[[Architecture], object], found: Architecture | RFStudioError
+    ) -> None:
+        if isinstance(found, FormatError):
+            self.problems_found.emit(path, found.problems)
+        elif isinstance(found, RFStudioError):
+            self.questions.report(self._window, f"“{path.name}” was not opened.", str(found))
+        else:
+            use(found)
 
     def _replace(
         self,
@@ -319,9 +333,12 @@ class FileCommands(QObject):
         self._imported = None
         self.source_changed.emit("")
         self._studio.document.replace(architecture, path, is_modified=is_modified)
+        self._studio.analysis.once_known(self._end_opening)
+        return True
+
+    def _end_opening(self) -> None:
         self._studio.select_informative_layer()
         self.network_opened.emit()
-        return True
 
     # --- images ---------------------------------------------------------------------------------
 
@@ -554,6 +571,15 @@ class FileCommands(QObject):
 
     def _remember_folder(self, purpose: str, path: Path) -> None:
         self._studio.settings.set(f"folders/{purpose}", str(path.absolute().parent))
+
+
+def _network_or_error(path: Path) -> Architecture | RFStudioError:
+    try:
+        return read_network(path)
+    except Cancelled:
+        raise
+    except RFStudioError as error:
+        return error
 
 
 def _file_name(text: str) -> str:

@@ -31,6 +31,7 @@ from rfstudio.app.frames import Frames, Later, at_once
 from rfstudio.app.state.shortcuts import Shortcuts
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Architecture
 from rfstudio.widgets.attention.panel import AttentionPanel
 from rfstudio.widgets.canvas.canvas import Canvas
 from rfstudio.widgets.charts.growth_chart import GrowthChart
@@ -380,6 +381,7 @@ class MainWindow(QMainWindow):
         self.problems.summary_changed.connect(status.show_remarks)
         status.show_remarks(*self.problems.summary)
         status.problems_wanted.connect(self.show_problems)
+        studio.analysis.late_changed.connect(status.show_late)
         self.actions_.palette.triggered.connect(self.palette_.pop_up)
         self.actions_.anything.triggered.connect(self.palette_.go_to_anything)
         self.actions_.copy_picture.triggered.connect(self.canvas.copy_picture)
@@ -558,16 +560,19 @@ class MainWindow(QMainWindow):
         """Open the network of a lesson, and show what to do."""
         lesson = LESSONS[number]
         if self.files.open_network(lesson.architecture()):
-            self.studio.selection.select_layer(lesson.layer)
-            self.lesson.begin(number)
-            self._uncover(self.tabs)
-            self.tabs.setCurrentWidget(self.lesson)
+            self.studio.analysis.once_known(partial(self._show_lesson, number))
+
+    def _show_lesson(self, number: int) -> None:
+        self.studio.selection.select_layer(LESSONS[number].layer)
+        self.lesson.begin(number)
+        self._uncover(self.tabs)
+        self.tabs.setCurrentWidget(self.lesson)
 
     def _compare_with_file(self) -> None:
-        found = self.files.network_to_compare()
-        if found is not None:
-            name, architecture = found
-            self.growth.add_network(name, self.studio.analysis.analyze_beside(architecture))
+        self.files.compare_network(self._compare_with)
+
+    def _compare_with(self, name: str, architecture: Architecture) -> None:
+        self.growth.add_network(name, self.studio.analysis.analyze_beside(architecture))
 
     def _show_new_network(self) -> None:
         self.problems.clear_file_problems()
@@ -606,6 +611,7 @@ class MainWindow(QMainWindow):
         settings.set(LAST, self.files.reopening_name)
         chosen = self.studio.selection.value
         remember_choice(settings, chosen.layer, chosen.unit)
+        self.files.reading.drop()
         self.files.writing.wait()
         self.files.previews.wait()
         try:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject
 
 from rfstudio.app.sessions import (
     SUFFIX,
+    SavedSession,
     is_as_saved,
     read_session,
     restore_choice,
     save_session,
 )
 from rfstudio.app.studio import Studio
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.widgets.window.file_commands import FileCommands
 
 _SESSIONS = f"Sessions (*{SUFFIX});;All files (*)"
@@ -52,15 +54,32 @@ class SessionCommands(QObject):
 
     def open_path(self, path: Path) -> None:
         """Open a session file; a damaged one changes nothing, and a sentence says so."""
-        try:
-            session = read_session(path)
-        except RFStudioError as error:
-            self._files.report(f"“{path.name}” was not opened.", f"{error}.".replace("..", "."))
+        work = partial(_read_or_error, path)
+        deliver = partial(self._show, path)
+        if not self._files.reading.start(work, deliver, at_once=True):
+            self._files.announced.emit(f"Reading {path.name} …")
+
+    def _show(self, path: Path, found: tuple[SavedSession, bool] | RFStudioError) -> None:
+        if isinstance(found, RFStudioError):
+            self._files.report(f"“{path.name}” was not opened.", f"{found}.".replace("..", "."))
             return
+        session, is_modified = found
         chosen = session.chosen
-        is_modified = not is_as_saved(session)
-        if not self._files.open_saved(chosen.network, session.path, chosen.source, is_modified):
-            return
+        if self._files.open_saved(chosen.network, session.path, chosen.source, is_modified):
+            self._studio.analysis.once_known(partial(self._restore, path, session))
+
+    def _restore(self, path: Path, session: SavedSession) -> None:
         lost = restore_choice(self._studio, session)
         more = f"; but {', and '.join(lost)}" if lost else ""
         self._files.announced.emit(f"Opened the session {path.name}{more}")
+
+
+def _read_or_error(path: Path) -> tuple[SavedSession, bool] | RFStudioError:
+    """Return a session, and whether its network differs from its file; or why it cannot be read."""
+    try:
+        session = read_session(path)
+    except Cancelled:
+        raise
+    except RFStudioError as error:
+        return error
+    return session, not is_as_saved(session)

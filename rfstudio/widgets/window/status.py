@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QProgressBar, QStatusBar, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
 
 from rfstudio.widgets.parts.elided_label import ElidedLabel
 from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
@@ -36,6 +36,8 @@ class Status(QStatusBar):
         self.remarks.setAutoRaise(True)
         self.remarks.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.remarks.setToolTip("Show the remarks on this network")
+        self.late = QLabel("Analysing …")
+        self.late.setToolTip("What is shown is the network before the last edit, for a moment")
         self.device = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
         self.device.setMaximumWidth(_DEVICE * self.fontMetrics().averageCharWidth())
         self.progress = QProgressBar()
@@ -46,16 +48,17 @@ class Status(QStatusBar):
         self.cancel.setText("Cancel")
         self.cancel.setAutoRaise(True)
         self.addWidget(self.hover, 1)
-        for widget in (self.progress, self.cancel, self.device, self.remarks):
+        for widget in (self.late, self.progress, self.cancel, self.device, self.remarks):
             self.addPermanentWidget(widget)
         self.remarks.clicked.connect(self.problems_wanted)
         self.cancel.clicked.connect(self.cancel_wanted)
+        self.show_late(False)
         self.show_progress(None)
         self.show_device("")
 
     def tell(self, text: str) -> None:
         """Show a line for as long as it takes to read, with its full text as a tooltip."""
-        others = (self.progress, self.cancel, self.device, self.remarks)
+        others = (self.late, self.progress, self.cancel, self.device, self.remarks)
         taken = sum(x.width() + _GAP for x in others if not x.isHidden())
         room = max(self.width() - taken - _MARGIN, 0)
         short = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
@@ -71,6 +74,10 @@ class Status(QStatusBar):
         self.remarks.setText(text)
         name = worst or "note"
         self.remarks.setIcon(icon(name, severity_colour(name, dark=is_dark(self))))
+
+    def show_late(self, is_late: bool) -> None:
+        """Show whether the network is still being analysed."""
+        self.late.setVisible(is_late)
 
     def show_device(self, text: str) -> None:
         """Show the device that measures."""

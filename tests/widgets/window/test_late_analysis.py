@@ -1,0 +1,122 @@
+"""A network that takes long to analyse or to read holds up no turn of the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from rfstudio.app import slices
+from rfstudio.app.state import analysis_session
+from rfstudio.formats.networks.yaml_writer import write_yaml
+from rfstudio.widgets.window.main_window import MainWindow
+from tests.widgets.window.test_event_loop import turns_until
+
+CONV = "- conv: {out_channels: 8, kernel_size: 3, padding: 1}\n"
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every analysis be late."""
+    monkeypatch.setattr(slices, "AT_ONCE", 0.0)
+    monkeypatch.setattr(slices, "SLICE", 0.0)
+    monkeypatch.setattr(analysis_session, "MORE", 0.0)
+    monkeypatch.setattr(analysis_session, "LATE_AFTER", 0)
+
+
+def _is_known(window: MainWindow) -> bool:
+    return not window.studio.analysis.is_late
+
+
+@pytest.mark.usefixtures("hurried")
+def test_that_the_last_picture_stays_until_a_late_analysis_is_there(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    studio = window.studio
+    before, chosen = studio.analysis.analysis, studio.selection.value
+    studio.edits.insert_text(CONV, (0,))
+    assert studio.analysis.is_late
+    assert (studio.analysis.analysis, studio.selection.value) == (before, chosen)
+    qtbot.waitUntil(lambda: _is_known(window))
+    assert studio.analysis.analysis.architecture is studio.document.architecture
+    assert studio.selection.item == (0,)  # what was inserted is chosen
+    assert window.status.late.isHidden()
+    studio.document.undo_stack.undo()
+    qtbot.waitUntil(lambda: _is_known(window))
+    assert studio.selection.value == chosen
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hurried")
+def test_that_a_newer_edit_replaces_a_late_analysis(window: MainWindow, qtbot: QtBot) -> None:
+    studio = window.studio
+    seen: list[object] = []
+    studio.analysis.analysis_changed.connect(lambda x: seen.append(x.architecture))
+    studio.edits.insert_text(CONV, (0,))
+    studio.edits.insert_text(CONV, (0,))
+    qtbot.waitUntil(lambda: _is_known(window))
+    assert seen == [studio.document.architecture]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_that_a_second_press_waits_for_the_places_of_the_first(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    studio, actions = window.studio, window.stack.actions_
+    names = [x.name for x in studio.document.architecture.layers]
+    studio.selection.select_item((0,))
+    actions.delete.trigger()
+    actions.delete.trigger()
+    qtbot.waitUntil(
+        lambda: _is_known(window) and len(studio.document.architecture.layers) == len(names) - 2
+    )
+    assert [x.name for x in studio.document.architecture.layers] == names[2:]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hurried")
+def test_that_a_file_is_read_and_shown_between_frames(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    studio = window.studio
+    path = tmp_path / "network.yaml"
+    path.write_text(write_yaml(studio.document.architecture))
+    window.files.open_path(path)
+    assert studio.document.path is None
+    qtbot.waitUntil(lambda: studio.document.path == path and _is_known(window))
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("format: 1\nlayers: [nothing]\n")
+    with qtbot.waitSignal(window.files.problems_found):
+        window.files.open_path(bad)
+    assert studio.document.path == path
+
+
+NASTY = {
+    "9 shuffles": "- pixel_shuffle: {upscale_factor: 4}\n" * 9,
+    "18 nearest": "- upsample: {scale_factor: 2, mode: nearest}\n" * 18,
+    "30 bilinear": "- upsample: {scale_factor: 2, mode: bilinear}\n" * 30,
+    "30 bicubic": "- upsample: {scale_factor: 2, mode: bicubic}\n" * 30,
+    "20 transposed": "- conv_transpose: {kernel_size: 4, stride: 3, padding: 1}\n" * 20,
+    "20 pools and resizes": (
+        "- max_pool: {kernel_size: 3, stride: 2}\n- upsample: {scale_factor: 3}\n" * 20
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timed
+@pytest.mark.parametrize("name", list(NASTY))
+def test_that_no_turn_of_the_event_loop_waits_for_what_is_pasted(
+    open_window: Callable, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    window = open_window()
+    monkeypatch.setattr(slices, "AT_ONCE", 0.03)
+    QApplication.clipboard().setText(NASTY[name])
+    window.stack.actions_.paste.trigger()
+    turns = turns_until(qtbot, lambda: _is_known(window) and not window.studio.erf.slices.is_busy)
+    # The last turns also show what was worked out, all panels at once: the window has no frames.
+    assert sum(x > 0.1 for x in turns) <= 2
+    assert sum(turns) < 2
