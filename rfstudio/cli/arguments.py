@@ -438,6 +438,7 @@ def _add_experiment(parser: argparse.ArgumentParser) -> None:
         default="table",
         help="of what is printed, default: table (csv has all columns of the rows)",
     )
+    _add_trust(parser)
 
 
 def _add_completion(parser: argparse.ArgumentParser) -> None:

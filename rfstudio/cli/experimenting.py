@@ -11,6 +11,7 @@ from pathlib import Path
 from rfstudio.cli import terminal
 from rfstudio.cli.progress import Progress
 from rfstudio.cli.usage import UsageError
+from rfstudio.experiments.interface import importing
 from rfstudio.experiments.outcome import Outcome, cells_table, outcomes_report, summary_json
 from rfstudio.experiments.running import run
 from rfstudio.formats.experiments import shipped
@@ -29,7 +30,7 @@ def experiment(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.resume and arguments.output is None:
         raise UsageError("--resume needs the --output folder of the earlier run")
-    recipes = list(shipped.recipes_of(arguments.name))
+    recipes = list(shipped.recipes_of(arguments.name, importing(trust=arguments.trust)))
     outcomes = []
     is_first = os.environ.get("RANK", "0") == "0"  # under torchrun, every process has all rows
     for recipe in recipes:

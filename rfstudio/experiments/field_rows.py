@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rfstudio import api
 from rfstudio.api.attending import attentions_of
+from rfstudio.api.measuring import with_own_weights
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.phases import phase_contrast
@@ -84,8 +85,8 @@ def _field(
             return erf.metrics, erf.exact
         return Metrics(np.sqrt(erf.map), erf.metrics.frame), erf.exact
     need_torch()
-    request = _request(item, layer.name, seed)
-    return api.measure(request, report=report).metrics, None
+    request, module = with_own_weights(_request(item, layer.name, seed), is_chosen=True)
+    return api.measure(request, module=module, report=report).metrics, None
 
 
 def _request(item: FieldItem, layer: str, seed: int) -> ErfRequest:

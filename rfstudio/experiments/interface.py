@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rfstudio import api
 from rfstudio.core.errors import RFStudioError
 from rfstudio.experiments.outcome import Outcome
 from rfstudio.experiments.running import RowReport, run
 from rfstudio.formats.experiments import shipped
+from rfstudio.formats.experiments.recipe_reader import Opening
 
 
 def experiment(
@@ -17,6 +19,7 @@ def experiment(
     seed: int = 0,
     quick: bool = False,
     resume: bool = False,
+    trust: bool = False,
     report: RowReport | None = None,
 ) -> Outcome:
     """Run one experiment.
@@ -33,6 +36,8 @@ def experiment(
         Take few samples and steps.
     resume
         Go on after the complete items of an earlier run in that folder.
+    trust
+        Whether code that an own recipe names as a network may be run: ``model.py:make``.
     report
         Receives the fraction done, and each row as it is found.
 
@@ -52,9 +57,14 @@ def experiment(
     >>> round(found.records()[0]["sigma"], 3)
     1.826
     """
-    recipes = shipped.recipes_of(name)
+    recipes = shipped.recipes_of(name, importing(trust=trust))
     if len(recipes) > 1:
         parts = ", ".join(x.name for x in recipes)
         raise RFStudioError(f"'{name}' has several parts; run one of {parts}")
     folder = None if output is None else Path(output)
     return run(recipes[0], seed=seed, output=folder, quick=quick, resume=resume, report=report)
+
+
+def importing(*, trust: bool) -> Opening:
+    """Return what opens the models that recipes name, and their code only if it is trusted."""
+    return lambda name, size: api.load(name, input_size=size, trust=trust)

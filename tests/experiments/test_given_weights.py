@@ -106,3 +106,63 @@ def test_that_what_a_row_cannot_be_measured_on_is_said(row: str, said: str, fold
     text = f"format: 1\ntitle: t\nrows: [{{series: s, network: small.yaml, {row}}}]\n"
     with pytest.raises(FormatError, match=said):
         read_recipe(text, "given", str(folder / "given.yaml"))
+
+
+CODE = """\
+import torch
+from torch.nn import functional
+
+
+class Windows(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = torch.nn.Conv2d(3, 8, 8, 8)
+        self.attend = Attend()
+
+    def forward(self, x):
+        return self.attend(self.stem(x))
+
+
+class Attend(torch.nn.Module):
+    def forward(self, x):
+        x = x.permute(0, 2, 3, 1)
+        n, h, w, c = x.shape
+        x = x.view(n, h // 2, 2, w // 2, 2, c).permute(0, 1, 3, 2, 4, 5).reshape(-1, 4, c)
+        y = (torch.softmax(x @ x.mT, -1) @ x).view(n, h // 2, w // 2, 2, 2, c)
+        return y.permute(0, 1, 3, 2, 4, 5).reshape(n, h, w, c).permute(0, 3, 1, 2)
+
+
+def make():
+    torch.manual_seed(1)
+    return Windows().eval()
+"""
+
+OF_CODE = """\
+format: 1
+title: a model
+rows:
+  - {series: own, network: "model.py:make", input_size: [32, 48], layers: [attend],
+     estimator: abs, weights: model, samples: 2, attention: true}
+"""
+
+
+@pytest.mark.slow
+def test_that_a_model_of_ones_own_is_a_row_with_its_own_weights(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(CODE)
+    path = tmp_path / "own.yaml"
+    path.write_text(OF_CODE)
+    with pytest.raises(FormatError, match=r"own.yaml:4:28: .* is code: .*--trust"):
+        rfstudio.experiment(path)
+    (row,) = rfstudio.experiment(path, trust=True).records()
+    network = rfstudio.load(f"{tmp_path / 'model.py'}:make", trust=True, input_size=(32, 48))
+    found = rfstudio.attention(network, "attend", samples=2)
+    assert row["attention"] == pytest.approx(found.mean_distance)
+    assert (row["weights"], row["samples"]) == ("model", 2)
+    own = rfstudio.erf(network, "attend", estimator="abs", samples=2, weights="model")
+    assert row["luo_size"] == pytest.approx(own.metrics.luo_size)
+
+
+def test_that_a_recipe_with_a_model_is_refused_where_it_cannot_be_imported() -> None:
+    for name in ("model.py:make", "model.onnx"):
+        with pytest.raises(FormatError, match="is a model, which is imported on the command line"):
+            read_recipe(OF_CODE.replace("model.py:make", name), "own")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfstudio.core import ops
-from rfstudio.core.network.graph import Graph
+from rfstudio.core.network.graph import Graph, Node
 
 KINDS = (
     ops.Attention,
@@ -32,8 +32,18 @@ def attention_paths(graph: Graph) -> list[str]:
     """
     nodes = graph.nodes
     found = [nodes[x].name for x in attention_nodes(graph)]
-    marked = [x.name for x in nodes if getattr(x.op, "label", "") == ATTENTION]
-    return found or list(dict.fromkeys(x.rpartition(".")[0] for x in marked if "." in x))
+    marked = [x for x in nodes if getattr(x.op, "label", "") == ATTENTION]
+    return found or list(filter(None, dict.fromkeys(map(_submodule_of, marked))))
+
+
+def _submodule_of(node: Node) -> str:
+    """Return the submodule that a node was imported from; empty: the model itself.
+
+    A node has its name, or a name within it that the import has made, such as ``block_mix1``.
+    """
+    path, _, name = node.name.rpartition(".")
+    keyword = "" if node.op is None else node.op.keyword
+    return path if name.removeprefix(keyword).isdecimal() else node.name
 
 
 def has_place(graph: Graph, index: int) -> bool:

@@ -7,9 +7,9 @@ that name.  Everything else of it is the format of architecture files.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.initialisations import DEFAULT, initialisation
@@ -48,7 +48,7 @@ MAX_ITEMS = 2000
 
 _TOP = ("format", "title", "description", "reference", "networks", "rows", "columns", "charts")
 _ROW = (
-    *("series", "network", "with", "each", "layers", "train"),
+    *("series", "network", "input_size", "with", "each", "layers", "train"),
     *("estimator", "weights", "init", "samples", "images", "attention"),
 )
 _TRAIN = (
@@ -61,12 +61,19 @@ _CHART = (
 )
 _PUBLISHED = ("label", "exponent")
 
+_MODELS = (".onnx", ".pt2")
+
+Opening: TypeAlias = Callable[[str, "tuple[int, ...] | None"], Architecture]
+"""Returns a network that is no file of this program, by its name and the size of its images."""
+
 Kind = TypeVar("Kind", str, int, float, bool)
 
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def read_recipe(data: str | bytes, name: str, path: str = "<text>") -> Recipe:
+def read_recipe(
+    data: str | bytes, name: str, path: str = "<text>", *, opening: Opening | None = None
+) -> Recipe:
     """Return the experiment that a recipe describes.
 
     Parameters
@@ -77,6 +84,8 @@ def read_recipe(data: str | bytes, name: str, path: str = "<text>") -> Recipe:
         By which the experiment is run.
     path
         The file's name, for the problems; networks of other files are looked for in its folder.
+    opening
+        Imports models, also by running code; None: a recipe that names one is refused.
 
     Raises
     ------
@@ -87,7 +96,7 @@ def read_recipe(data: str | bytes, name: str, path: str = "<text>") -> Recipe:
     root = parse(data, problems)
     text = data.encode() if isinstance(data, str) else data
     digest = hashlib.sha256(text).hexdigest()[:16]
-    recipe = _Reader(problems, Path(path).parent).recipe(root, name, digest)
+    recipe = _Reader(problems, Path(path).parent, opening).recipe(root, name, digest)
     problems.raise_if_any()
     return recipe
 
@@ -95,9 +104,10 @@ def read_recipe(data: str | bytes, name: str, path: str = "<text>") -> Recipe:
 class _Reader:
     """Reads the parts of one recipe."""
 
-    def __init__(self, problems: Problems, folder: Path) -> None:
+    def __init__(self, problems: Problems, folder: Path, opening: Opening | None) -> None:
         self._problems = problems
         self._folder = folder
+        self._opening = opening
         self._templates: dict[str, Node] = {}
         self._networks: dict[str, Architecture] = {}
 
@@ -137,7 +147,8 @@ class _Reader:
         sets = [self._parameters(x) for x in self._list(fields.get("each"), "each")]
         for each in sets or [{}]:
             parameters = constant | each
-            network = self._network(fields.get("network"), parameters, node.mark)
+            size = self._size(fields.get("input_size"))
+            network = self._network(fields.get("network"), parameters, node.mark, size)
             if network is None:
                 return
             if "train" in fields:
@@ -150,8 +161,9 @@ class _Reader:
                 mark = fields["estimator"].mark
                 self._problems.add(mark, f"there is no estimator '{short(estimator)}'{known}")
             weights = self._word(fields.get("weights"), "weights") or "random"
-            if weights not in ("random", "uniform"):
-                weights = str(self._beside(fields["weights"], weights, "random, uniform or a file"))
+            if weights not in ("random", "uniform", "model"):
+                words = "random, uniform, model or a file"
+                weights = str(self._beside(fields["weights"], weights, words))
             images = None
             if "images" in fields:
                 word = self._word(fields["images"], "images")
@@ -254,21 +266,46 @@ class _Reader:
                 self._problems.add(value.mark, f"{text}, not {rendered(value)}")
         return found
 
+    def _size(self, node: Node | None) -> tuple[int, ...] | None:
+        """Return the size of the images that a model is imported for; None: it is not given."""
+        sides = [self._value(x, int, "input_size", 1) for x in self._list(node, "input_size")]
+        if node is not None and (not 1 <= len(sides) <= 3 or min(sides) < 1):
+            self._problems.add(node.mark, "input_size must be a size along each axis: [224, 224]")
+        return tuple(sides) or None
+
+    def _opened(self, name: str, size: tuple[int, ...] | None) -> Architecture:
+        """Return the network of a file, a preset or a model."""
+        file, colon, _ = name.partition(":")
+        beside = self._folder / (name if Path(name).suffix in _MODELS else file)
+        if Path(name).suffix not in _MODELS and not colon:
+            return open_network(beside if beside.is_file() else name)
+        if self._opening is None:
+            raise RFStudioError(
+                f"'{short(name)}' is a model, which is imported on the command line: "
+                "rfstudio experiment FILE, with --trust if it is code"
+            )
+        if beside.is_file():
+            name = f"{beside}{name[len(file) :]}" if colon else str(beside)
+        return self._opening(name, size)
+
     def _network(
-        self, node: Node | None, parameters: dict[str, Value], mark: Mark
+        self,
+        node: Node | None,
+        parameters: dict[str, Value],
+        mark: Mark,
+        size: tuple[int, ...] | None = None,
     ) -> Architecture | None:
         if node is None:
             return None
         name = self._word(node, "network")
-        key = f"{name} {sorted(parameters.items())}"
+        key = f"{name} {size} {sorted(parameters.items())}"
         if key not in self._networks:
             if name in self._templates:
                 filled = self._filled(self._templates[name], parameters, mark)
                 network = network_of(filled, self._problems)
             else:
                 try:
-                    beside = self._folder / name
-                    network = open_network(beside if beside.is_file() else name)
+                    network = self._opened(name, size)
                 except RFStudioError as error:
                     self._problems.add(node.mark, str(error).partition("\n")[0])
             if self._problems:

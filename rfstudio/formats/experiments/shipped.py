@@ -10,7 +10,7 @@ from pathlib import Path
 from rfstudio import paths
 from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.formats.experiments.recipe import Recipe
-from rfstudio.formats.experiments.recipe_reader import read_recipe
+from rfstudio.formats.experiments.recipe_reader import Opening, read_recipe
 from rfstudio.formats.files import read_bounded
 from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
 from rfstudio.formats.networks.wording import suggestion
@@ -27,8 +27,15 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(x.as_posix() for x in found))
 
 
-def recipes_of(name: str | Path) -> tuple[Recipe, ...]:
+def recipes_of(name: str | Path, opening: Opening | None = None) -> tuple[Recipe, ...]:
     """Return the recipes that a user names: one, the parts of a folder, or a file's.
+
+    Parameters
+    ----------
+    name
+        Of a shipped recipe or folder, or the path of a file.
+    opening
+        As in `rfstudio.formats.experiments.recipe_reader.read_recipe`.
 
     Raises
     ------
@@ -43,11 +50,11 @@ def recipes_of(name: str | Path) -> tuple[Recipe, ...]:
     if parts:
         return tuple(_read(paths.experiments() / f"{x}.yaml", x) for x in parts)
     if Path(text).suffix in (".yaml", ".yml"):
-        return (_read(Path(text), Path(text).stem),)
+        return (_read(Path(text), Path(text).stem, opening),)
     groups = sorted({x.partition("/")[0] for x in known})
     near = suggestion(text, [*known, *groups]) or "; 'rfstudio experiment' lists them"
     raise UnknownExperimentError(f"there is no experiment '{shown(text)}'{near}")
 
 
-def _read(path: Path, name: str) -> Recipe:
-    return read_recipe(read_bounded(path, MAX_BYTES), name, str(path))
+def _read(path: Path, name: str, opening: Opening | None = None) -> Recipe:
+    return read_recipe(read_bounded(path, MAX_BYTES), name, str(path), opening=opening)

@@ -82,10 +82,12 @@ def test_that_the_attention_of_an_import_is_listed_and_needs_the_weights_of_the_
     network = read_yaml(
         "format: 1\ninput: {size: [12, 12], channels: 8}\nlayers:\n"
         "  - sequence: {name: first, layers: [\n"
-        "      {block_mix: {name: mix, size: 4, label: attention}}, {relu: {name: r}}]}\n"
+        "      {block_mix: {name: block_mix1, size: 4, label: attention}}, {relu: {name: r}}]}\n"
         "  - block_mix: {name: mlp, size: 4, label: mixer}\n"
+        "  - block_mix: {name: whole, size: 4, label: attention}\n"
+        "  - block_mix: {name: block_mix1, size: 4, label: attention}\n"
     )
     analysis = rfstudio.analyze(network)
-    assert attention_paths(analysis.graph) == ["first"]
+    assert attention_paths(analysis.graph) == ["first", "whole"]
     with pytest.raises(RFStudioError, match="unedited and with the weights of the model"):
         rfstudio.attention(network, "first")
