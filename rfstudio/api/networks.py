@@ -17,7 +17,14 @@ from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand
 from rfstudio.core.network.inputs import with_first_input
 from rfstudio.core.shown import Shown
 from rfstudio.engine.process.torch_import import need_torch
-from rfstudio.importing.reference import is_exported_program, is_onnx, reference_of, without_a_name
+from rfstudio.importing.reference import (
+    PYTHON,
+    is_exported_program,
+    is_onnx,
+    no_such_file,
+    reference_of,
+    without_a_name,
+)
 from rfstudio.importing.report import no_network
 
 if TYPE_CHECKING:
@@ -86,6 +93,8 @@ def load(
 
         return load_given(network, input_size)
     if isinstance(network, str) and (code := reference_of(network)) and not _is_file(network):
+        if code.is_file and not _is_file(code.place):
+            raise RFStudioError(no_such_file(code.place))
         if not trust:
             raise RFStudioError(
                 f"'{network}' is code: {code.what_would_run()}; "
@@ -101,9 +110,8 @@ def load(
         from rfstudio.engine.importing.load import load_given
 
         return load_given(module_from(code), input_size)
-    if str(network).endswith(".py") and _is_file(str(network)):
-        with Path(network).open(encoding="utf-8", errors="replace") as file:
-            raise RFStudioError(without_a_name(str(network), file.read(_READ)))
+    if str(network).endswith(PYTHON) and _is_file(str(network)):
+        raise RFStudioError(_without_a_name(str(network)))
     if is_exported_program(network) and _is_file(str(network)):
         need_torch()
         from rfstudio.engine.importing.pt2 import load_pt2
@@ -113,9 +121,19 @@ def load(
         from rfstudio.formats.onnx.load import load_onnx
 
         return load_onnx(Path(network), input_size)
-    from rfstudio.formats.networks.presets import open_network
+    from rfstudio.formats.networks.presets import UnknownNetworkError, open_network
 
-    return open_network(str(network))
+    try:
+        return open_network(str(network))
+    except UnknownNetworkError as error:
+        if not _is_file(f"{network}{PYTHON}"):
+            raise
+        raise RFStudioError(_without_a_name(f"{network}{PYTHON}")) from error
+
+
+def _without_a_name(path: str) -> str:
+    with Path(path).open(encoding="utf-8", errors="replace") as file:
+        return without_a_name(path, file.read(_READ))
 
 
 def presets() -> Presets:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 _WORD = r"[^\W\d]\w*"
 _CODE = re.compile(rf"(?P<place>{_WORD}(\.{_WORD})*|.*\.py):(?P<name>{_WORD}(\.{_WORD})*)")
 
+
+PYTHON = ".py"
+"""How names of files of Python end."""
 
 PT2 = ".pt2"
 """How names of exported programs end."""
@@ -38,7 +42,7 @@ class Reference:
     @property
     def is_file(self) -> bool:
         """Whether it is in a file."""
-        return self.place.endswith(".py")
+        return self.place.endswith(PYTHON)
 
     def what_would_run(self) -> str:
         """Return a sentence that says which code it takes to make the model."""
@@ -64,6 +68,18 @@ _DEFINED = re.compile(r"^(?:class|def) (\w+)", re.MULTILINE)
 _MOST_NAMES = 5
 
 
+def likeliest(path: str, source: str) -> str:
+    r"""Return a file of Python with the name in it that most likely makes the model: the last.
+
+    Examples
+    --------
+    >>> likeliest("net.py", "class Block(Module): ...\nclass Net(Module): ...")
+    'net.py:Net'
+    """
+    names = _DEFINED.findall(source)
+    return f"{path}:{names[-1] if names else ''}"
+
+
 def without_a_name(path: str, source: str) -> str:
     """Return a sentence that says how to name the model that a file of Python makes.
 
@@ -78,6 +94,13 @@ def without_a_name(path: str, source: str) -> str:
     return (
         f"'{path}' is Python code; say what in it makes the model, as in {path}:{names[-1]}{others}"
     )
+
+
+def no_such_file(path: str) -> str:
+    """Return a sentence that says that there is no such file of Python, and which is meant."""
+    files = [x.name for x in Path(path).parent.glob("*.py")]
+    near = get_close_matches(Path(path).name, files, n=1)
+    return f"there is no file '{path}'" + (f"; did you mean '{near[0]}'?" if near else "")
 
 
 def is_exported_program(path: str | Path) -> bool:

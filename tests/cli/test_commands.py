@@ -28,6 +28,17 @@ class Shell:
         return status
 
 
+def test_that_a_mistyped_file_of_code_is_answered_with_the_nearest(
+    run: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_model.py").write_text("class Net: ...")
+    monkeypatch.chdir(tmp_path)
+    assert run("analyze", "my_modle.py:Net", "--input-size", 8, 8) == 1
+    assert "there is no file 'my_modle.py'; did you mean 'my_model.py'?" in run.err
+    assert run("analyze", "my_model") == 1
+    assert "say what in it makes the model, as in my_model.py:Net" in run.err
+
+
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
     """A file that makes a module, and notes when it is run."""
@@ -70,7 +81,14 @@ def test_that_code_runs_only_where_it_is_trusted(run: Shell, code: Path) -> None
         in (run.err)
     )
     assert run("analyze", f"{code}:broken", "--input-size", 8, 8, "--trust") == 1
-    assert "broken cannot be made: ValueError: no luck" in run.err
+    line = _CODE.splitlines().index('    raise ValueError("no luck")') + 1
+    assert f"broken cannot be made: ValueError: no luck ({code}, line {line})" in run.err
+    assert run("analyze", f"{code}:smalls", "--input-size", 8, 8, "--trust") == 1
+    assert f"; did you mean {code}:small?" in run.err
+    assert run("analyze", f"{code}:small", "--input-size", 8, "--trust") == 1
+    assert "an image has two numbers, its height and its width" in run.err
+    assert run("analyze", "torch.nn:ReLU6.forward", "--input-size", 8, 8, "--trust") == 1
+    assert "it is called without arguments: name a function without any" in run.err
     assert run("analyze", "torch.nn:Nothing", "--input-size", 8, 8, "--trust") == 1
     assert "torch.nn:Nothing cannot be made: AttributeError" in run.err
     assert run("analyze", "pathlib:Path.cwd", "--input-size", 8, 8, "--trust") == 1

@@ -45,6 +45,14 @@ WITH_CODE = [
 MY_MODEL = """
 from torch import nn
 make = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3))
+
+
+class MyNet(nn.Sequential):
+    def __init__(self):
+        super().__init__()
+        for stage in ("stage1", "stage2", "stage3"):
+            channels = 3 if stage == "stage1" else 8
+            self.add_module(stage, nn.Sequential(nn.Conv2d(channels, 8, 3, 2, 1), nn.ReLU()))
 """
 
 

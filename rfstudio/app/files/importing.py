@@ -15,12 +15,13 @@ from rfstudio.app.files.model_import import import_model
 from rfstudio.app.jobs import Job, JobRunner
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.onnx.model_file import SizeUnknownError
-from rfstudio.importing.reference import Reference
+from rfstudio.importing.reference import Reference, likeliest
 from rfstudio.importing.request import ImportRequest
 
 _LINES = 30
 _MAX_LINES = 100_000
 _MAX_WIDTH = 160
+_MAX_READ = 100_000  # characters that are looked through for names
 
 
 class Preview(NamedTuple):
@@ -36,6 +37,15 @@ class Preview(NamedTuple):
 
     path: Path | None
     text: str
+
+
+def with_a_name(path: Path) -> str:
+    """Return a file of Python with the name in it that most likely makes the model."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return likeliest(str(path), file.read(_MAX_READ))
+    except OSError:
+        return f"{path}:"
 
 
 def preview(reference: Reference) -> Preview:

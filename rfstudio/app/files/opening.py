@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from rfstudio.app.files.importing import with_a_name
 from rfstudio.app.files.presets import START, read_preset
 from rfstudio.app.state.document import read_network
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.errors import FormatError, Problem, RFStudioError, shown
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks.presets import names
-from rfstudio.importing.reference import is_model_file, reference_of
+from rfstudio.importing.reference import PYTHON, is_model_file, reference_of
 
 LAST = "session/network"
 """Setting of the network that was open last: a path, or a preset's name."""
@@ -90,6 +91,8 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
         return Opening(read_preset(network))  # which says what the nearest name is
     if is_model_file(path):
         return Opening(read_preset(START), preset=START, program=path)
+    if path.suffix == PYTHON:  # it is shown, and runs when that is agreed to
+        return Opening(read_preset(START), preset=START, code=with_a_name(path))
     try:
         return Opening(read_network(path), path)
     except FormatError as error:
@@ -99,7 +102,9 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
 def _last(settings: Settings) -> Opening:
     known = settings.text(LAST)
     why_not_last = ""
-    if known and not reference_of(known):  # code is never run without being named
+    if (
+        known and not reference_of(known) and not known.endswith(PYTHON)
+    ):  # code is never run without being named
         try:
             return opening_for(known, settings)
         except RFStudioError as error:  # it was moved, deleted or locked since

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
+from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
 from types import ModuleType
@@ -28,12 +30,27 @@ def module_from(reference: Reference) -> nn.Module:
         found = reduce(getattr, reference.name.split("."), place)
         made = found() if callable(found) and not isinstance(found, nn.Module) else found
     except Exception as error:
-        text = f"{reference.place}:{reference.name} cannot be made: "
-        raise RFStudioError(text + f"{type(error).__name__}: {error}") from error
+        text = f"{reference.place}:{reference.name} cannot be made: {type(error).__name__}: {error}"
+        raise RFStudioError(text + _hint(reference, error)) from error
     if not isinstance(made, nn.Module):
         kind = type(made).__name__
         raise RFStudioError(f"{reference.name} makes no torch module, but something of type {kind}")
     return made
+
+
+def _hint(reference: Reference, error: Exception) -> str:
+    """Return what may help: the right name, a way without arguments, or the line of the file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) and len(frames) == 1:
+        near = get_close_matches(error.name or "", vars(error.obj), n=1)
+        return f"; did you mean {reference.place}:{near[0]}?" if near else ""
+    if isinstance(error, TypeError) and len(frames) == 1:  # the call itself
+        return "; it is called without arguments: name a function without any that makes the model"
+    if reference.is_file:
+        file = str(Path(reference.place).resolve())
+        lines = [x.lineno for x in frames if x.filename == file]
+        return f" ({reference.place}, line {lines[-1]})" if lines else ""
+    return ""
 
 
 def _imported(name: str) -> ModuleType:

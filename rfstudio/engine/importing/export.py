@@ -166,6 +166,8 @@ def _words(module: nn.Module, shape: Sequence[int], error: Exception) -> str:
     hint = ""
     if "GuardOnDataDependent" in type(error).__name__ or "data-dependent" in str(error):
         hint = "; what it does depends on values: import a part of it, such as its backbone"
+    elif len(shape) == 3 and any(isinstance(x, nn.Conv2d) for x in module.modules()):
+        hint = "; an image has two numbers, its height and its width"
     elif any(n % 32 for n in shape[2:]):
         hint = "; try a size that is a multiple of 32"
     return f"{type(module).__qualname__} cannot be exported for an input of {size}: {first}{hint}"

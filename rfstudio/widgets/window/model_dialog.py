@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.files.importing import preview
+from rfstudio.app.files.importing import preview, with_a_name
 from rfstudio.importing.reference import Reference, reference_of
 from rfstudio.importing.request import ImportRequest
 
@@ -97,8 +98,9 @@ class ModelDialog(QDialog):
     def _ask_for_file(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Python file", "", "Python (*.py)")
         if name:
-            self.model.setText(f"{name}:")
+            self.model.setText(with_a_name(Path(name)))
             self.model.setFocus()
+            self.model.setSelection(len(name) + 1, len(self.model.text()))
 
     def _follow(self) -> None:
         """Show what would run; it can run only when the question is complete."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QDialogButtonBox
+from PySide6.QtWidgets import QDialogButtonBox, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.importing import preview
@@ -77,6 +77,19 @@ def test_that_the_question_shows_the_code_and_runs_nothing(qtbot: QtBot, code: P
     dialog.image_size.setText("64, 48")
     dialog.run.click()
     assert dialog.request == ImportRequest(_reference(f"{code}:Net"), (64, 48))
+    assert not _has_run(code)
+
+
+def test_that_a_file_that_is_chosen_comes_with_its_last_name(
+    qtbot: QtBot, code: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(code), ""))
+    dialog = ModelDialog()
+    qtbot.addWidget(dialog)
+    dialog.browse.click()
+    assert dialog.model.text() == f"{code}:wrong"
+    assert dialog.model.selectedText() == "wrong"
+    assert dialog.run.isEnabled()
     assert not _has_run(code)
 
 
@@ -250,6 +263,10 @@ def test_that_code_is_asked_about_at_a_start_that_names_it_and_else_never(
     text = f"{code}:Net"
     assert opening_for(text, settings).code == text
     settings.set(LAST, text)
+    assert opening_for(None, settings).code == ""
+    # A file alone is asked about with its last name, and neither when it was open last.
+    assert opening_for(str(code), settings).code == f"{code}:wrong"
+    settings.set(LAST, str(code))
     assert opening_for(None, settings).code == ""
     window.files.open_dropped(code)
     window.files.open_path(Path(text))
