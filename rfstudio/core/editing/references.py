@@ -70,13 +70,13 @@ def named(name: str, tag: int) -> str:
 
 
 def name_of(text: str) -> str:
-    """Return the name without its tag."""
-    return text.partition(_MARK)[0]
+    """Return the name without its tag, which is after the last mark: names may have marks."""
+    return text.rpartition(_MARK)[0]
 
 
 def tag_of(item: Item | Branch) -> int:
     """Return the tag of an item or branch of a bound document."""
-    return int(item.name.partition(_MARK)[2])
+    return int(item.name.rpartition(_MARK)[2])
 
 
 def tags_in(item: Item) -> Iterator[int]:
@@ -134,7 +134,7 @@ class Bound:
         new = {tag: self.fresh_tag() for item in items for tag in tags_in(item)}
 
         def retag(name: str) -> str:
-            plain, _, tag = name.partition(_MARK)
+            plain, _, tag = name.rpartition(_MARK)
             return named(plain, new[int(tag)])
 
         def relink(key: str) -> str:
