@@ -24,6 +24,16 @@ def interiors_of(graph: Graph, reference: int = 0) -> list[tuple[Interval | None
     axes = len(nodes[0].size)
     found: list[tuple[Interval, ...] | None] = [None] * len(nodes)
     found[reference] = tuple((0, n - 1) for n in nodes[reference].size)
+    known: dict[tuple[Interval, int], Interval] = {}  # copies of a repeated layer share its rules
+
+    def inside(interval: Interval, rule: AxisRule) -> Interval:
+        if type(rule) is Window:
+            return _inside(interval, rule)
+        key = (interval, id(rule))
+        if key not in known:
+            known[key] = _inside(interval, rule)
+        return known[key]
+
     for node in nodes[reference + 1 :]:
         if isinstance(node.op, FurtherInput):
             continue
@@ -40,13 +50,13 @@ def interiors_of(graph: Graph, reference: int = 0) -> list[tuple[Interval | None
                 ]
             )
         rules = node.rules
-        first = _inside(here[0], rules[0])
-        inside = [first]
+        first = inside(here[0], rules[0])
+        intervals = [first]
         for interval, rule in zip(here[1:], rules[1:], strict=True):
             # Both axes are the same in most networks.
             same = interval == here[0] and rule == rules[0]
-            inside.append(first if same else _inside(interval, rule))
-        found[node.index] = tuple(inside)
+            intervals.append(first if same else inside(interval, rule))
+        found[node.index] = tuple(intervals)
     return [
         (None,) * axes if x is None else tuple([y if y[0] <= y[1] else None for y in x])
         for x in found
