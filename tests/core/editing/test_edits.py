@@ -59,8 +59,9 @@ SKIP = network(conv("a"), conv("b"), conv("c"), add("sum", "c", "a"))
 
 @pytest.mark.parametrize("name", ["a\0", "\0", "a\0b", "a\0" + "1"])
 def test_that_names_with_a_nul_character_survive_edits(name: str) -> None:
-    odd = network(conv(name), Residual((conv("a"),), name=f"r{name}"), add("sum", name, f"r{name}.a"))
-    before = network(conv(name), Residual((conv("a"),), name=f"r{name}"), conv("b"))
+    body = Residual((conv("a"),), name=f"r{name}")
+    odd = network(conv(name), body, add("sum", name, f"r{name}.a"))
+    before = network(conv(name), body, conv("b"))
     assert edits.rename(before, (2,), "c").layers[:2] == before.layers[:2]
     renamed = edits.rename(odd, (0,), "first")
     assert renamed.layers[1].name == f"r{name}"
