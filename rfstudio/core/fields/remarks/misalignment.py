@@ -302,20 +302,24 @@ def _candidates(graph: Graph, index: int, fork: int) -> Iterator[Edits]:
             row.append(None if spread is None else spread.least)
         shifts.append(row)
     own = _exclusive(graph, nodes, sources)
-    plans: list[Edits] = []
-    for target in range(len(sources)):
-        moves = []
-        for branch, row in enumerate(shifts):
-            wanted = [
-                Fraction(0) if a is None or b is None else b - a
-                for a, b in zip(row, shifts[target], strict=True)
-            ]
-            if any(wanted):
-                moves.append(_moves(fields, own[branch], wanted))
+    wanted = [
+        {
+            branch: by
+            for branch, row in enumerate(shifts)
+            if any(by := [_between_of(*x) for x in zip(row, shifts[target], strict=True)])
+        }
+        for target in range(len(sources))
+    ]
+    # There may be as many sets as there are tuples of edits: none is made before it is tried.
+    for moved in sorted(wanted, key=len):
+        moves = [_moves(fields, own[branch], by)[:MAX_TRIES] for branch, by in moved.items()]
         if all(moves):
-            plans += [list(x) for x in product(*(x[:MAX_TRIES] for x in moves))]
-    plans.sort(key=len)
-    yield from plans
+            yield from map(list, product(*moves))
+
+
+def _between_of(shift: Fraction | None, goal: Fraction | None) -> Fraction:
+    """Return by how much a branch has to move; not at all where that is unknown."""
+    return Fraction(0) if shift is None or goal is None else goal - shift
 
 
 def _exclusive(graph: Graph, nodes: Sequence[Node], sources: Sequence[int]) -> list[list[Node]]:

@@ -151,6 +151,15 @@ def test_that_an_even_kernel_between_odd_ones_gets_an_odd_one() -> None:
     assert analyze(remark.remedy.architecture)["sum"].alignment == ("aligned", "aligned")
 
 
+def test_that_a_merge_of_many_branches_lists_no_more_edits_than_are_tried() -> None:
+    # Each branch can be moved in several layers: there are 4 ** 12 sets of edits.
+    one_sided = (_conv(3, 1, ((0, 2), (0, 2))), _conv(), _conv(), _conv())
+    branches = (Branch((_conv(1, 1, 0),)), *[Branch(one_sided)] * 12)
+    middle = tuple(Branch((_conv(3),) * (i + 1)) for i in range(3))
+    (remark,) = _remarks(Parallel((*branches, *middle), "add", "sum"))
+    assert remark.code == "centre_offset"
+
+
 def test_that_merges_that_only_inherit_an_offset_have_no_remark_of_their_own() -> None:
     first = Residual((_conv(3, 2), Layer(ops.Upsample(scale_factor=2))), (), "first")
     later = Residual((_conv(), _conv()), (), "later")
