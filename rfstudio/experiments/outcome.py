@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -51,9 +52,10 @@ class Outcome:
 
     @property
     def command(self) -> str:
-        """The command that gives the same rows."""
+        """The command that gives the same rows; of a recipe of one's own, within its folder."""
         quick = " --quick" if self.quick else ""
-        return f"rfstudio experiment {self.recipe.name} --seed {self.seed}{quick}"
+        name = shlex.quote(self.recipe.file or self.recipe.name)
+        return f"rfstudio experiment {name} --seed {self.seed}{quick}"
 
     @property
     def facts(self) -> str:

@@ -208,6 +208,9 @@ class Recipe:
         What is drawn.
     digest
         Of the text that it was read from: rows of another text belong to another experiment.
+    file
+        The name of the user's file that it was read from, without its folder; empty: it comes
+        with the program.
     """
 
     name: str
@@ -218,6 +221,7 @@ class Recipe:
     columns: tuple[str, ...] = DEFAULT_COLUMNS
     charts: tuple[Chart, ...] = ()
     digest: str = ""
+    file: str = ""
 
     @property
     def file_name(self) -> str:

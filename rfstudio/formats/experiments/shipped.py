@@ -5,6 +5,7 @@ The recipes are in ``resources/experiments``: a folder there is an experiment of
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rfstudio import paths
@@ -50,7 +51,8 @@ def recipes_of(name: str | Path, opening: Opening | None = None) -> tuple[Recipe
     if parts:
         return tuple(_read(paths.experiments() / f"{x}.yaml", x) for x in parts)
     if Path(text).suffix in (".yaml", ".yml"):
-        return (_read(Path(text), Path(text).stem, opening),)
+        path = Path(text)
+        return (replace(_read(path, path.stem, opening), file=path.name),)
     groups = sorted({x.partition("/")[0] for x in known})
     near = suggestion(text, [*known, *groups]) or "; 'rfstudio experiment' lists them"
     raise UnknownExperimentError(f"there is no experiment '{shown(text)}'{near}")
