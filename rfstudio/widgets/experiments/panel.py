@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPixmap, QResizeEvent
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QCheckBox,
     QComboBox,
     QDialog,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -24,8 +26,10 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.app.experiments.session import ExperimentSession
+from rfstudio.core.errors import RFStudioError
 
 _STEPS = 1000
+_LEAST = 20  # characters
 
 
 class ExperimentsDialog(QDialog):
@@ -51,6 +55,13 @@ class ExperimentsDialog(QDialog):
         self.choice = QComboBox()
         self.choice.setAccessibleName("Experiment")
         self.choice.addItems(session.names)
+        self.choice.setMinimumContentsLength(_LEAST)
+        self.choice.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.open_recipe = QPushButton("Open recipe…")
+        self.open_recipe.setToolTip("A recipe of your own, in a YAML file; no code is run")
+        self._last: Path | None = None
         self.words = QLabel()
         self.words.setWordWrap(True)
         self.quick = QCheckBox("Quick: few samples and steps")
@@ -63,15 +74,20 @@ class ExperimentsDialog(QDialog):
         self.progress.setMaximum(_STEPS)
         self.state = QLabel()
         self.state.setWordWrap(True)
+        self.state.setTextFormat(Qt.TextFormat.PlainText)  # it quotes files
+        self.open_folder = QPushButton("Open folder")
+        self.open_folder.setToolTip("The folder of rows and charts: JSON, CSV, SVG and PNG")
         self.table = QTableWidget()
         self.table.setAccessibleName("Rows")
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.horizontalHeader().setHighlightSections(False)
         self.chart = Chart()
         self.tabs = QTabWidget()
         self.tabs.addTab(self.table, "Rows")
         self.tabs.addTab(self.chart, "Chart")
+        self.tabs.setCornerWidget(self.open_folder)
         self._lay_out()
         self._connect()
         self._show_words()
@@ -89,8 +105,13 @@ class ExperimentsDialog(QDialog):
         for button in (self.open_network, self.copy_command):
             button.setAutoDefault(False)
             buttons.addWidget(button)
+        for button in (self.open_recipe, self.open_folder):
+            button.setAutoDefault(False)
+        choices = QHBoxLayout()
+        choices.addWidget(self.choice, 1)
+        choices.addWidget(self.open_recipe)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.choice)
+        layout.addLayout(choices)
         layout.addWidget(self.words)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
@@ -100,6 +121,8 @@ class ExperimentsDialog(QDialog):
     def _connect(self) -> None:
         session = self._session
         self.choice.currentIndexChanged.connect(self._show_words)
+        self.open_recipe.clicked.connect(self._ask_for_recipe)
+        self.open_folder.clicked.connect(self._show_folder)
         self.run.clicked.connect(self._start)
         self.go_on.clicked.connect(session.go_on)
         self.cancel.clicked.connect(session.cancel)
@@ -111,10 +134,55 @@ class ExperimentsDialog(QDialog):
         session.progressed.connect(self._show_progress)
         session.failed.connect(self.state.setText)
 
+    def _ask_for_recipe(self) -> None:
+        folder = "" if self._last is None else str(self._last.parent)
+        kinds = "Recipes (*.yaml *.yml);;All files (*)"
+        name, _ = QFileDialog.getOpenFileName(self, "Open recipe", folder, kinds)
+        if name:
+            self.take_recipe(Path(name))
+
+    def take_recipe(self, path: Path) -> None:
+        """Add the recipe in a file to the list, and choose it; say why if it cannot be read."""
+        path = path.absolute()
+        if not self._read(path):
+            return
+        self._last = path
+        i = self.choice.findData(str(path))
+        if i < 0:
+            i = self.choice.count()
+            self.choice.addItem(f"{path.parent.name}/{path.name}", str(path))
+            self.choice.setItemData(i, str(path), Qt.ItemDataRole.ToolTipRole)
+        self.choice.setCurrentIndex(i)
+        self._show_words()
+
+    def _read(self, path: Path) -> bool:
+        try:
+            self._session.read(path)
+        except RFStudioError as error:
+            self.state.setText(str(error))
+            return False
+        return True
+
+    def _chosen(self) -> str | Path:
+        """Return the name of a recipe that comes with the program, or the user's file."""
+        path = self.choice.currentData()
+        return self.choice.currentText() if path is None else Path(path)
+
     def _start(self) -> None:
+        """Run the chosen recipe; a file is read again, since it may have been changed."""
+        chosen = self._chosen()
+        if isinstance(chosen, Path) and not self._read(chosen):
+            return
+        self._show_words()
         self.tabs.setCurrentWidget(self.table)
-        recipe = self._session.recipe_of(self.choice.currentText())
-        self._session.start(recipe, quick=self.quick.isChecked())
+        path = chosen if isinstance(chosen, Path) else None
+        recipe = self._session.recipe_of(chosen)
+        self._session.start(recipe, quick=self.quick.isChecked(), path=path)
+
+    def _show_folder(self) -> None:
+        folder = self._session.results
+        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self.state.setText(f"The results are in {folder}")
 
     def _want_network(self) -> None:
         network = self._session.network_of(self.table.currentRow())
@@ -125,9 +193,10 @@ class ExperimentsDialog(QDialog):
         QApplication.clipboard().setText(self._session.command)
 
     def _show_words(self) -> None:
-        recipe = self._session.recipe_of(self.choice.currentText())
-        texts = (f"<b>{escape(recipe.title)}</b><br>{escape(recipe.description)}", recipe.reference)
-        self.words.setText(" · ".join(x for x in texts if x))
+        recipe = self._session.recipe_of(self._chosen())
+        texts = [escape(x) for x in (recipe.description, recipe.reference) if x]
+        title = f"<b>{escape(recipe.title)}</b>"
+        self.words.setText("<br>".join(x for x in (title, " · ".join(texts)) if x))
 
     def _show_rows(self) -> None:
         """Show the rows; those that are there already are left as they are."""
@@ -137,6 +206,8 @@ class ExperimentsDialog(QDialog):
             rows.setRowCount(0)
             rows.setColumnCount(len(table.headers))
             rows.setHorizontalHeaderLabels(list(table.headers))
+        bar = rows.verticalScrollBar()
+        is_at_end = bar.value() == bar.maximum()
         first = min(rows.rowCount(), len(table.rows))
         rows.setRowCount(len(table.rows))
         for i, cells in enumerate(table.rows[first:], first):
@@ -149,7 +220,8 @@ class ExperimentsDialog(QDialog):
                 rows.setItem(i, j, item)
         if len(table.rows) > first:
             rows.resizeColumnsToContents()
-            rows.scrollToBottom()
+            if is_at_end:  # otherwise somebody looks at earlier rows
+                rows.scrollToBottom()
         self._enable()
 
     def _show_progress(self, fraction: float) -> None:
@@ -158,13 +230,13 @@ class ExperimentsDialog(QDialog):
     def _show_state(self, state: str) -> None:
         recipe = self._session.recipe
         name = "" if recipe is None else recipe.name
-        facts = self._session.facts
+        facts, folder = self._session.facts, self._session.results
         self.state.setText(
             {
                 "idle": "Nothing has been run. Measurements wait while an experiment runs.",
                 "running": f"{name} runs; measurements wait for its end.",
-                "stopped": f"{name} is stopped; its rows are in {self._session.folder}. {facts}",
-                "done": f"{name} is done; its results are in {self._session.folder}. {facts}",
+                "stopped": f"{name} is stopped; its rows are in {folder}. {facts}",
+                "done": f"{name} is done; its results are in {folder}. {facts}",
             }[state]
         )
         if state == "done":
@@ -178,6 +250,7 @@ class ExperimentsDialog(QDialog):
         self.cancel.setEnabled(state == "running")
         self.go_on.setEnabled(state == "stopped")
         self.copy_command.setEnabled(state != "idle")
+        self.open_folder.setEnabled(state != "idle")
         self.open_network.setEnabled(bool(self.table.selectedItems()))
         self.tabs.setTabEnabled(1, self._session.picture is not None)
 

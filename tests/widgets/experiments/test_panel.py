@@ -1,16 +1,19 @@
 """The window of experiments: its list, its rows as they arrive, and what its buttons do."""
 
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.experiments.session import ExperimentSession
 from rfstudio.app.jobs import Job, JobRunner
 from rfstudio.formats.experiments import shipped
 from rfstudio.widgets.experiments.panel import ExperimentsDialog
+from tests.experiments.own_recipe import TEXT
 
 ROWS = tuple(
     {"series": "plain", "layers": n, "sigma": n / 3, "item": i} for i, n in enumerate((5, 10, 20))
@@ -78,6 +81,21 @@ def test_that_rows_arrive_while_it_runs(dialog: ExperimentsDialog, runner: _Runn
     assert dialog.run.isEnabled()
 
 
+def test_that_rows_that_arrive_leave_the_place_of_reading(
+    qtbot: QtBot, dialog: ExperimentsDialog, runner: _Runner
+) -> None:
+    rows = tuple(ROWS[0] | {"item": i} for i in range(60))
+    dialog.show()
+    dialog.run.click()
+    bar = dialog.table.verticalScrollBar()
+    runner.job.progressed.emit(0.1, rows[:40])
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    qtbot.waitUntil(lambda: bar.value() == bar.maximum())
+    bar.setValue(3)
+    runner.job.progressed.emit(0.2, rows)
+    assert bar.value() == 3
+
+
 def test_that_a_stopped_one_continues_with_its_rows(
     dialog: ExperimentsDialog, runner: _Runner
 ) -> None:
@@ -116,3 +134,94 @@ def test_that_the_command_is_copied(dialog: ExperimentsDialog) -> None:
     dialog.copy_command.click()
     copied = QApplication.clipboard().text()
     assert copied == "rfstudio experiment luo2016/fig4 --quick"
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recipe of the user, which the file dialog returns."""
+    path = tmp_path / "my recipes" / "context.yaml"  # named like one that comes with the program
+    path.parent.mkdir()
+    path.write_text(TEXT)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    return path
+
+
+def test_that_a_recipe_of_the_user_is_opened_and_run(
+    dialog: ExperimentsDialog, runner: _Runner, own: Path, tmp_path: Path
+) -> None:
+    dialog.open_recipe.click()
+    assert dialog.choice.currentText() == "my recipes/context.yaml"
+    assert dialog.words.text() == "<b>two depths</b>"
+    dialog.choice.setCurrentText("context")
+    assert "two depths" not in dialog.words.text()
+    dialog.open_recipe.click()  # again: there is one entry
+    assert dialog.choice.count() == len(shipped.names()) + 1
+    dialog.run.click()
+    name, folder, *_ = cast("partial", runner.works[0]).args
+    assert name == str(own)
+    assert folder.parent == tmp_path / "own"  # not among those that come with the program
+    dialog.copy_command.click()
+    assert QApplication.clipboard().text() == f"rfstudio experiment '{own}'"
+
+
+def test_that_a_changed_recipe_is_read_again_when_it_is_run(
+    dialog: ExperimentsDialog, runner: _Runner, own: Path
+) -> None:
+    dialog.open_recipe.click()
+    own.write_text(TEXT.replace("two depths", "three depths"))
+    dialog.run.click()
+    assert "three depths" in dialog.words.text()
+    dialog.cancel.click()
+    own.write_text(TEXT)
+    dialog.go_on.click()
+    assert dialog.state.text() == "context.yaml has been changed; Run begins anew with it"
+    own.unlink()
+    for button in (dialog.run, dialog.go_on):
+        button.click()
+        assert "context.yaml" in dialog.state.text()
+    assert len(runner.works) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("network: stack", "network: <b>stak", "line 15, column 14: "),
+        ("network: stack", "network: code.py:make", "is a model, which is imported on the command"),
+        (
+            "format: 1\ntitle",
+            "format: 1\nmood: 1\ntitel",
+            "line 3, column 1: a recipe has no 'titel'",
+        ),
+    ],
+)
+def test_that_problems_of_a_recipe_are_a_sentence_with_their_place(
+    dialog: ExperimentsDialog, own: Path, old: str, new: str, words: str
+) -> None:
+    code = own.with_name("code.py")
+    code.write_text(f"open({str(own.with_name('ran'))!r}, 'w')")
+    own.write_text(TEXT.replace(old, new))
+    dialog.open_recipe.click()
+    assert dialog.state.text().startswith("context.yaml, line ")
+    assert words in dialog.state.text()
+    assert not own.with_name("ran").exists()
+    assert dialog.choice.currentText() == "luo2016/fig4"
+
+
+def test_that_a_file_of_another_kind_is_refused(
+    dialog: ExperimentsDialog, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(own.parent), ""))
+    dialog.open_recipe.click()
+    assert dialog.state.text() == "my recipes is no recipe: the name of one ends with .yaml"
+
+
+def test_that_the_folder_of_the_results_is_opened(
+    dialog: ExperimentsDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: seen.append(url.toLocalFile()))
+    assert not dialog.open_folder.isEnabled()
+    dialog.run.click()
+    dialog.open_folder.click()
+    assert [Path(x) for x in seen] == [tmp_path]
+    assert dialog.state.text() == f"The results are in {tmp_path}"
