@@ -199,7 +199,7 @@ def _of_layer(
             y.whole and not x.whole and x.tracks for x, y in zip(before, after, strict=True)
         ):
             yield _global(node, after, local[node.index], scale)
-        if op is not None and op.context in _MAY_MISS and not isinstance(op, ops.FurtherInput):
+        if op is not None and op.context in _MAY_MISS and not isinstance(op, _READS_NOTHING):
             # The copies of a repeat share their rules.
             blind = blind_by_rules.get(id(node.rules))
             if blind is None:
@@ -262,6 +262,9 @@ _MAX_BORDERS = 1 << 23
 
 _MAY_MISS = frozenset({Context.WINDOW, Context.PATTERN})
 """Contexts of operations that may read padding alone, or leave out samples."""
+
+_READS_NOTHING = ops.FurtherInput | ops.ExtraTokens
+"""Operations whose outputs come from no sample of the map before them, as is meant."""
 
 
 def _blind_units(rule: AxisRule) -> int:

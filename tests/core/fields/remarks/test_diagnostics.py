@@ -51,6 +51,10 @@ def test_that_only_the_first_layer_with_a_field_beyond_the_input_is_named() -> N
     assert named == ["conv3"]
 
 
+def test_that_learned_tokens_are_not_taken_for_units_in_the_padding() -> None:
+    assert "only_padding" not in _remarks(Layer(ops.Tokens(extra=1)), Layer(ops.Attention()))
+
+
 @pytest.mark.parametrize(
     ("op", "rows"),
     [
