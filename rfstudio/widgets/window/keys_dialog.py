@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.state.shortcuts import Command, KeyTakenError, Shortcuts
+from rfstudio.app.state.shortcuts import Command, KeyTakenError, Shortcuts, plain_text
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.focus_ring import FocusRing
 
@@ -56,25 +56,30 @@ CHARTS: tuple[Keys, ...] = (("0", "All curves"),)
 _FIXED = "These keys belong to the panel and stay as they are."
 _HINT = "Choose a command, then press its new key in the field below."
 _COMMAND = Qt.ItemDataRole.UserRole
+_INTO = " › "
 
 
-def commands_in(actions: Iterable[QAction]) -> Iterator[QAction]:
-    """Go through actions and those in their menus, but for menus that are filled anew each time."""
-    for action in actions:
-        # QAction.menu() would have Python delete the menu when this name goes.
-        menu = cast("QMenu | None", QMenu.menuInAction(action))
-        if menu is not None:
-            yield from commands_in(menu.actions())
-        elif not action.isSeparator() and action.text():
-            yield action
+def commands_in(menu: QAction, within: str = "") -> Iterator[tuple[str, QAction]]:
+    """Go through what is in a menu and its own menus, each with the titles that lead to it."""
+    # QAction.menu() would have Python delete the menu when this name goes.
+    opened = cast("QMenu | None", QMenu.menuInAction(menu))
+    if opened is None:
+        if not menu.isSeparator() and menu.text():
+            yield within, menu
+        return
+    place = f"{within}{_INTO if within else ''}{plain_text(menu)}"
+    for action in opened.actions():
+        yield from commands_in(action, place)
 
 
 def add_commands(shortcuts: Shortcuts, bar: QMenuBar, switches: Iterable[QAction]) -> None:
-    """Let the keys of everything in the menus, and of the switches of the canvas, be changed."""
-    for menu in bar.actions():
-        title = menu.text().replace("&", "")
-        for action in commands_in([menu]):
-            shortcuts.add(title, action)
+    """Let the keys of everything in the menus, and of the switches of the canvas, be changed.
+
+    What is in a menu of a menu, such as all presets, comes after all that is nearer.
+    """
+    found = [x for menu in bar.actions() for x in commands_in(menu)]
+    for place, action in sorted(found, key=lambda x: x[0].count(_INTO)):
+        shortcuts.add(place, action)
     for action in switches:
         shortcuts.add("Canvas", action, f"Show or hide: {action.text()}")
 

@@ -96,3 +96,13 @@ def test_that_the_list_is_filtered_by_names_and_keys(window: MainWindow, qtbot: 
     assert "Pin this unit" in shown
     assert "Save" not in shown
     dialog.close()
+
+
+def test_that_menus_of_menus_come_after_what_is_nearer(window: MainWindow, qtbot: QtBot) -> None:
+    dialog = _dialog(window, qtbot)
+    places = list(dialog.texts())
+    assert places[:3] == ["File", "Edit", "Measure"]
+    nested = [" › " in x for x in places if x.split(" › ")[0] in {"File", "Edit", "View", "Help"}]
+    assert any(nested)
+    assert nested == sorted(nested)
+    dialog.close()
