@@ -179,18 +179,16 @@ def attentions_of(
     analysis = analyze(request.architecture, input_size=size)
     place = partial(_place, analysis)
     tell = report or ignore
-    # Attention that only the geometry is known of is measured on the model itself.
-    if not attention_nodes(analysis.graph):
-        if own is not None:
-            return measure_module_attention(
-                own, request, place, layers, images=images, report=tell, token=token
-            )
-        if attention_paths(analysis.graph):
-            raise RFStudioError(
-                "of this network only what its attention reads is known; it is measured on the "
-                "module that the network was imported from, unedited and with the weights of the "
-                "model"
-            )
+    if own is not None:
+        return measure_module_attention(
+            own, request, place, layers, images=images, report=tell, token=token
+        )
+    if not attention_nodes(analysis.graph) and attention_paths(analysis.graph):
+        raise RFStudioError(
+            "of this network only what its attention reads is known; it is measured on the "
+            "module that the network was imported from, unedited and with the weights of the "
+            "model"
+        )
     return measure_attention(request, place, layers, images=images, report=tell, token=token)
 
 

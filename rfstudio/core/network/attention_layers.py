@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rfstudio.core import ops
 from rfstudio.core.network.graph import Graph, Node
 
@@ -15,6 +17,9 @@ KINDS = (
 )
 """Operations whose attention can be measured."""
 
+_IMPORTED = ops.DotProductAttention | ops.DotProductAttending
+"""Those between projections, which imports make and name."""
+
 ATTENTION = "attention"
 """The label of operations that are attention in a model that was imported."""
 
@@ -27,13 +32,19 @@ def attention_nodes(graph: Graph) -> list[int]:
 def attention_paths(graph: Graph) -> list[str]:
     """Return the paths of all attention in graph order.
 
-    Of an imported model, whose attention is known by what it reads alone, they are the submodules
-    that attend: their weights are measured on the model itself.
+    Of an imported model they are the submodules that attend, where each has one attention.
     """
     nodes = graph.nodes
-    found = [nodes[x].name for x in attention_nodes(graph)]
-    marked = [x for x in nodes if getattr(x.op, "label", "") == ATTENTION]
-    return found or list(filter(None, dict.fromkeys(map(_submodule_of, marked))))
+    found = [nodes[x] for x in attention_nodes(graph)]
+    if not found:
+        marked = [x for x in nodes if getattr(x.op, "label", "") == ATTENTION]
+        return list(filter(None, dict.fromkeys(map(_submodule_of, marked))))
+    places = [_submodule_of(x) if isinstance(x.op, _IMPORTED) else x.name for x in found]
+    counts = Counter(places)
+    return [
+        place if place and counts[place] == 1 else x.name
+        for x, place in zip(found, places, strict=True)
+    ]
 
 
 def _submodule_of(node: Node) -> str:

@@ -270,6 +270,8 @@ def _wanted(known: Sequence[str], layers: Sequence[str] | None) -> list[str]:
     for layer in layers:
         path, extra = layer.removesuffix(".extra"), layer[len(layer.removesuffix(".extra")) :]
         within = [x for x in known if x == path or x.startswith(f"{path}.")]
+        # Or the path of an operation that an import has found in a submodule that attends.
+        within = within or [x for x in known if path.startswith(f"{x}.")]
         if len(within) != 1:
             names = ", ".join((within or known)[:6])
             raise MeasurementError(f"'{layer}' is no attention layer; there are {names}")

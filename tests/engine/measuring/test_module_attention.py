@@ -1,5 +1,7 @@
 """Attention of a user's own module, against the weights that its own layers return."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +74,15 @@ def test_that_a_module_is_measured_with_the_weights_of_its_own_softmax() -> None
         assert layer.to_tokens == pytest.approx(weights[:, 1:, 0].mean(1), rel=1e-4)
         middle = 1 + 1 * 4 + 2  # after the token, row 1, column 2
         assert layer.maps == pytest.approx(weights[:, middle, 1:].reshape(4, 3, 4), abs=1e-6)
+    graph = rfstudio.analyze(network).graph
+    assert attention_paths(graph) == ["blocks.0.attention", "blocks.1.attention"]
+    # Without its head, the network that the module was rebuilt as has the same weights.
+    imported = rfstudio.load(module, input_size=(24, 32))
+    rebuilt = replace(imported, layers=imported.layers[:-1])
+    edited = rfstudio.attentions(rebuilt, images=image, weights="model")
+    for layer, same in zip(edited, found, strict=True):
+        assert layer.layer == f"{same.layer}.dot_product_attention1"
+        assert layer.distance == pytest.approx(same.distance, rel=1e-4)
     asked = rfstudio.attention(network, "blocks.1.attention.extra", images=image)
     assert asked.maps == pytest.approx(judged[1][:, 0, 1:].reshape(4, 3, 4), abs=1e-6)
     with pytest.raises(RFStudioError, match="there are blocks.0.attention"):
