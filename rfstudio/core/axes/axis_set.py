@@ -210,18 +210,22 @@ def _through_long_pattern(wanted: AxisSet, rule: Periodic) -> AxisSet:
     return from_mask(0, read)
 
 
+def is_gapless(outputs: int, kernel: int, stride: int, dilation: int) -> bool:
+    """Whether so many windows in a row read all samples from their first tap to their last."""
+    if outputs == 1:
+        return kernel == 1 or dilation == 1
+    if dilation == 1 or kernel == 1:
+        return stride <= kernel
+    return stride == 1 and outputs >= dilation
+
+
 def _through_window(wanted: AxisSet, rule: Window) -> AxisSet:
     kernel, stride, dilation = rule.kernel, rule.stride, rule.dilation
     before, mode, n = rule.before, rule.mode, rule.n_read
     start, stop, mask = wanted
     first = start * stride - before
     last = (stop - 1) * stride - before + dilation * (kernel - 1)
-    if stop - start == 1:
-        gapless = kernel == 1 or dilation == 1
-    elif dilation == 1 or kernel == 1:
-        gapless = stride <= kernel
-    else:
-        gapless = stride == 1 and stop - start >= dilation
+    gapless = is_gapless(stop - start, kernel, stride, dilation)
     plain = mode == "zeros" or (first >= 0 and last < n)
     if plain and mask is None and gapless:
         low, high = max(first, 0), min(last + 1, n)

@@ -32,6 +32,7 @@ from rfstudio.core.axes.axis_set import (
     contains,
     from_indices,
     hull_read_back,
+    is_gapless,
     read_back,
     same,
     union,
@@ -352,12 +353,7 @@ def _reads_of_run(run: _Run, rule: AxisRule) -> tuple[int, int, bool]:
         n = n_in - cropped
         first = start * stride - before
         last = (stop - 1) * stride - before + dilation * (kernel - 1)
-        if stop - start == 1:
-            is_solid = dilation == 1 or kernel == 1
-        elif dilation == 1 or kernel == 1:
-            is_solid = stride <= kernel
-        else:
-            is_solid = stride == 1 and stop - start >= dilation
+        is_solid = is_gapless(stop - start, kernel, stride, dilation)
         if mode == "zeros" or (first >= 0 and last < n):
             return (first if first > 0 else 0), (last + 1 if last < n else n), is_solid
     elif type(rule) is Whole:
