@@ -64,3 +64,7 @@ class FormatError(RFStudioError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[type[FormatError], tuple[tuple[Problem, ...]]]:
+        """Have another process make it of its problems, not of its text."""
+        return type(self), (self.problems,)

@@ -73,7 +73,7 @@ def _plot(outcome: Outcome, chart: CurveChart, colours: dict[str, int]) -> Plot:
         label, law = series, None
         if chart.log:
             fit = fit_power_law(xs, ys)
-            label = f"{series}: {digits_text(fit.exponent, 3)}"
+            label = f"{series}: {_slope(fit.exponent)}"
             ends = (min(xs), max(xs))
             law = (ends, [fit.at(x) for x in ends])
         curves.append(Curve(label=label, xs=xs, ys=ys, colour=colours[series], law=law))
@@ -112,11 +112,16 @@ def _published(label: str, exponent: float, curves: list[Curve]) -> Curve:
     middle = sum(map(log, ys)) / len(ys) - exponent * sum(map(log, xs)) / len(xs)
     ends = (min(xs), max(xs))
     return Curve(
-        label=f"{label}: {digits_text(exponent, 3)}",
+        label=f"{label}: {_slope(exponent)}",
         xs=ends,
         ys=[exp(middle) * x**exponent for x in ends],
         is_published=True,
     )
+
+
+def _slope(exponent: float) -> str:
+    """Return an exponent with the minus sign that the numbers of the axes have."""
+    return digits_text(exponent, 3).replace("-", "\N{MINUS SIGN}")
 
 
 def _picture(row: Row, chart: PictureChart, side: int) -> Picture:

@@ -7,19 +7,19 @@ import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import platformdirs
 from PySide6.QtCore import QObject, Signal
 
-from rfstudio.app.experiments.work import ITEM, Cells, run_experiment
+from rfstudio.app.experiments.models import code_of, named_model
+from rfstudio.app.experiments.part import Part
+from rfstudio.app.experiments.work import PART, Cells, run_experiment
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import FormatError, RFStudioError
-from rfstudio.core.network.architecture import Architecture
-from rfstudio.experiments.outcome import cells_table, how_found
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.recipe import Recipe
-from rfstudio.formats.tables.analysis_tables import Table
 
 _KEY = "experiment"
 _ENDINGS = (".yaml", ".yml")
@@ -32,7 +32,7 @@ def experiments_folder() -> Path:
 
 
 class ExperimentSession(WorkSession):
-    """Runs one experiment at a time.
+    """Runs one experiment at a time: a recipe, or all parts of one, one after another.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class ExperimentSession(WorkSession):
     rows_changed
         There are other rows, or more of them.
     progressed
-        The fraction done.
+        The fraction done, of all parts.
     state_changed
         "idle", "running", "stopped" or "done".
     failed
@@ -61,22 +61,34 @@ class ExperimentSession(WorkSession):
     ) -> None:
         super().__init__(runner, _KEY, parent)
         self.folder = experiments_folder() if folder is None else folder
-        self._recipes: dict[str | Path, Recipe] = {}
-        self._recipe: Recipe | None = None
-        self._path: Path | None = None
-        self._quick = False
+        self._recipes: dict[str | Path, tuple[Recipe, ...]] = {}
+        self._running = _Run(())
         self._rows: Cells = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all shipped experiments."""
-        return shipped.names()
+        """The names of all that comes with the program: recipes, and those of several parts."""
+        return tuple(sorted({*shipped.names(), *shipped.groups()}))
 
-    def recipe_of(self, name: str | Path) -> Recipe:
-        """Return a shipped experiment, which is read at its first use, or a file that was read."""
+    def recipes_of(self, name: str | Path) -> tuple[Recipe, ...]:
+        """Return what a name runs, read at its first use; or a file that was read."""
         if name not in self._recipes:
-            (self._recipes[name],) = shipped.recipes_of(name)
+            self._recipes[name] = shipped.recipes_of(name)
         return self._recipes[name]
+
+    def count_of(self, name: str) -> int:
+        """Return how many recipes come with the program under a name; none of them is read."""
+        return sum(x == name or x.startswith(f"{name}/") for x in shipped.names())
+
+    def words_of(self, name: str | Path) -> tuple[str, str]:
+        """Return the title of what a name runs, and what it shows."""
+        recipes = self.recipes_of(name)
+        if len(recipes) == 1:
+            texts = (recipes[0].description, recipes[0].reference)
+            return recipes[0].title, " · ".join(x for x in texts if x)
+        # Their titles begin alike: with the paper and the number of the figure.
+        parts = [f"{x.name.rpartition('/')[2]}: {x.title.rpartition(': ')[2]}" for x in recipes]
+        return f"{name}: all {len(recipes)} parts, one after another", " · ".join(parts)
 
     def read(self, path: Path) -> Recipe:
         """Read a recipe of the user, again if it was read; no code that it names is run.
@@ -89,25 +101,31 @@ class ExperimentSession(WorkSession):
         if path.suffix not in _ENDINGS:
             raise RFStudioError(f"{path.name} is no recipe: the name of one ends with .yaml")
         try:
-            (recipe,) = shipped.recipes_of(path)
+            (recipe,) = shipped.recipes_of(path, named_model)
         except FormatError as error:
             raise RFStudioError(_problems(path, error)) from None
-        self._recipes[path] = recipe
+        self._recipes[path] = (recipe,)
         return recipe
 
     @property
-    def recipe(self) -> Recipe | None:
-        """The experiment that runs or ran last."""
-        return self._recipe
+    def name(self) -> str:
+        """The name of the experiment that runs or ran last; empty: there is none."""
+        recipes = self._running.recipes
+        if not recipes:
+            return ""
+        return recipes[0].name.partition("/")[0] if len(recipes) > 1 else recipes[0].name
 
     @property
     def command(self) -> str:
-        """The command that runs the same experiment; empty: there is none."""
-        if self._recipe is None:
+        """The command of the experiment that runs or ran last; empty: there is none."""
+        now = self._running
+        if not now.recipes:
             return ""
-        quick = " --quick" if self._quick else ""
-        name = self._recipe.name if self._path is None else str(self._path)
-        return f"rfstudio experiment {shlex.quote(name)}{quick}"
+        return _command(now.recipes, now.path or self.name, now.seed, quick=now.quick)
+
+    def command_of(self, name: str | Path, *, quick: bool, seed: int) -> str:
+        """Return the command that runs what a name runs."""
+        return _command(self.recipes_of(name), name, seed, quick=quick)
 
     @property
     def results(self) -> Path:
@@ -116,51 +134,57 @@ class ExperimentSession(WorkSession):
         Each file of the user has a folder of its own: recipes in several folders may be called
         the same, or like one that comes with the program.
         """
-        if self._path is None:
+        path = self._running.path
+        if path is None:
             return self.folder
-        digest = hashlib.sha256(str(self._path).encode(errors="replace")).hexdigest()[:8]
-        return self.folder / "own" / f"{self._path.stem}-{digest}"
+        digest = hashlib.sha256(str(path).encode(errors="replace")).hexdigest()[:8]
+        return self.folder / "own" / f"{path.stem}-{digest}"
 
     @property
-    def picture(self) -> Path | None:
-        """The chart of the finished experiment; None: it is not finished, or draws none."""
-        if self._state != "done" or self._recipe is None:
-            return None
-        path = self.results / f"{self._recipe.file_name}.png"
-        return path if path.exists() else None
-
-    def table(self) -> Table:
-        """Return the rows so far, in the columns that the recipe names."""
-        columns: Sequence[str] = () if self._recipe is None else self._recipe.columns
-        return cells_table(self._rows, [x for x in columns if any(x in y for y in self._rows)])
+    def parts(self) -> tuple[Part, ...]:
+        """The recipes of the experiment that runs or ran last, with their rows so far."""
+        is_done = self._state == "done"
+        return tuple(
+            Part(
+                recipe,
+                tuple(x for x in self._rows if x.get(PART, 0) == i),
+                is_done or i < self.current,
+                self.results,
+            )
+            for i, recipe in enumerate(self._running.recipes)
+        )
 
     @property
-    def facts(self) -> str:
-        """Estimator, weights, samples and seed of the rows so far, in words."""
-        return how_found(self._rows)
+    def current(self) -> int:
+        """The number of the part that has the newest rows."""
+        parts = [x.get(PART, 0) for x in self._rows]
+        return max((x for x in parts if isinstance(x, int)), default=0)
 
-    def network_of(self, row: int) -> Architecture | None:
-        """Return the network of a row; None: there is no such row."""
-        if self._recipe is None or not 0 <= row < len(self._rows):
-            return None
-        number = self._rows[row][ITEM]
-        assert isinstance(number, int)
-        return self._recipe.items[number].network
-
-    def start(self, recipe: Recipe, *, quick: bool = False, path: Path | None = None) -> None:
+    def start(
+        self,
+        *recipes: Recipe,
+        quick: bool = False,
+        seed: int = 0,
+        path: Path | None = None,
+        trust: bool = False,
+    ) -> None:
         """Run an experiment from its beginning; one that runs is stopped.
 
         Parameters
         ----------
-        recipe
-            What to run.
+        *recipes
+            What to run: a recipe, or all that a name stands for.
         quick
             Take few samples and steps.
+        seed
+            Of weights, inputs and images.
         path
             The user's file that it was read from; None: it comes with the program.
+        trust
+            Whether its user agreed that the code in it runs.
         """
-        self._recipe, self._quick = recipe, quick
-        self._path = None if path is None else path.absolute()
+        place = None if path is None else path.absolute()
+        self._running = _Run(recipes, quick, seed, place, trust)
         self._rows = ()
         self._run(resume=False)
 
@@ -169,29 +193,31 @@ class ExperimentSession(WorkSession):
 
         One whose file has been changed since then has failed: its rows are of another recipe.
         """
-        if self._state != "stopped" or self._recipe is None:
+        path = self._running.path
+        if self._state != "stopped" or not self._running.recipes:
             return
-        if self._path is not None:
+        if path is not None:
             try:
-                recipe = self.read(self._path)
+                recipe = self.read(path)
             except RFStudioError as error:
                 self.failed.emit(str(error))
                 return
-            if recipe.digest != self._recipe.digest:
-                self.failed.emit(f"{self._path.name} has been changed; Run begins anew with it")
+            if recipe.digest != self._running.recipes[0].digest:
+                self.failed.emit(f"{path.name} has been changed; Run begins anew with it")
                 return
         self._run(resume=True)
 
     def cancel(self) -> None:
-        """Stop the experiment; its rows so far stay, on the disk too."""
+        """Stop the experiment, with all its parts; its rows so far stay, on the disk too."""
         if self._stop() is not None:
             self._set_state("stopped")
 
     def _run(self, *, resume: bool) -> None:
-        assert self._recipe is not None
-        name = self._recipe.name if self._path is None else str(self._path)
-        work = partial(run_experiment, name, self.results, self._quick, resume)
-        self._submit(work)
+        now = self._running
+        name = self.name if now.path is None else str(now.path)
+        work = partial(run_experiment, name, self.results, now.quick, resume)
+        begun = self.current + 1
+        self._submit(partial(work, seed=now.seed, trust=now.trust, begun=begun))
         self.rows_changed.emit()
         self.progressed.emit(0.0)
         self._set_state("running")
@@ -204,13 +230,34 @@ class ExperimentSession(WorkSession):
 
     def _succeed(self, rows: Cells) -> None:
         self._rows = rows
-        self.rows_changed.emit()
         self._set_state("done")
+        self.rows_changed.emit()
 
     def _fail(self, error: Exception) -> None:
         self._set_state("stopped")
+        path = self._running.path
+        if path is not None and isinstance(error, FormatError):
+            self.failed.emit(_problems(path, error))
+            return
         is_expected = isinstance(error, RFStudioError)
         self.failed.emit(str(error) if is_expected else f"{type(error).__name__}: {error}")
+
+
+class _Run(NamedTuple):
+    """What runs or ran, and how."""
+
+    recipes: tuple[Recipe, ...]
+    quick: bool = False
+    seed: int = 0
+    path: Path | None = None
+    trust: bool = False
+
+
+def _command(recipes: Sequence[Recipe], name: str | Path, seed: int, *, quick: bool) -> str:
+    """Return the command of recipes that a name stands for."""
+    trust = " --trust" if code_of(recipes) else ""
+    options = f"{trust}{f' --seed {seed}' if seed else ''}{' --quick' if quick else ''}"
+    return f"rfstudio experiment {shlex.quote(str(name))}{options}"
 
 
 def _problems(path: Path, error: FormatError) -> str:

@@ -1,4 +1,4 @@
-"""One experiment as work for the worker process; importing this imports no torch."""
+"""Experiments as work for the worker process; importing this imports no torch."""
 
 from __future__ import annotations
 
@@ -6,33 +6,52 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rfstudio.engine.process.running import CancelToken, Report
-from rfstudio.experiments.running import run
+from rfstudio.experiments.interface import importing
+from rfstudio.experiments.running import cost_of, run
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.ledger import Cell, Row
 
 Cells: TypeAlias = tuple[dict[str, Cell], ...]
-"""The rows so far, each with the number of its item under `ITEM`."""
+"""The rows so far, each with its place under `ITEM` and `PART`."""
 
 ITEM = "item"
+"""The number of a row's item in its recipe."""
+
+PART = "(part)"
+"""The number of a row's recipe among those that run; without it, it is the first one."""
 
 
 def run_experiment(
-    name: str, folder: Path, quick: bool, resume: bool, token: CancelToken, report: Report
+    name: str,
+    folder: Path,
+    quick: bool,
+    resume: bool,
+    token: CancelToken,
+    report: Report,
+    *,
+    seed: int = 0,
+    trust: bool = False,
+    begun: int = 1,
 ) -> Cells:
-    """Run one recipe, and report all rows so far with each step.
+    """Run one recipe, or all parts of an experiment, and report all rows so far with each step.
 
     All of them, since reports that come too fast are dropped on their way to the window.
 
     Parameters
     ----------
     name
-        A shipped recipe, or the path of one.
+        A shipped recipe or experiment, or the path of a recipe.
     folder
-        Of its ledger and results.
-    quick, resume
+        Of ledgers and results.
+    quick, resume, seed
         As in `rfstudio.experiments.running.run`.
     token, report
         Of the worker.
+    trust
+        Whether code that a recipe names as a network may be run.
+    begun
+        How many parts the run that is resumed had begun; later ones begin anew, whatever an
+        earlier run has left of them.
 
     Raises
     ------
@@ -41,17 +60,38 @@ def run_experiment(
     Cancelled
         If `token` was cancelled.
     """
-    found: list[dict[str, Cell]] = []
+    recipes = shipped.recipes_of(name, importing(trust=trust))
+    costs = [cost_of(x, quick=quick) for x in recipes]
+    rows: Cells = ()
+    furthest = 0.0
 
-    def tell(fraction: float, row: Row | None) -> None:
-        if row is not None:
-            found.append(_cells(row))
-        report(fraction, tuple(found))
+    def part_rows(part: int) -> Cells:
+        found: list[dict[str, Cell]] = []
+        before, share = sum(costs[:part]) / sum(costs), costs[part] / sum(costs)
 
-    (recipe,) = shipped.recipes_of(name)
-    outcome = run(recipe, output=folder, quick=quick, resume=resume, report=tell, token=token)
-    return tuple(map(_cells, outcome.rows))
+        def tell(fraction: float, row: Row | None) -> None:
+            nonlocal furthest
+            if row is not None:
+                found.append(_cells(row, part))
+            # A row comes with what was done before its item.
+            furthest = max(furthest, before + share * fraction)
+            report(furthest, (*rows, *found))
+
+        outcome = run(
+            recipes[part],
+            seed=seed,
+            output=folder,
+            quick=quick,
+            resume=resume and part < begun,
+            report=tell,
+            token=token,
+        )
+        return tuple(_cells(row, part) for row in outcome.rows)
+
+    for part in range(len(recipes)):
+        rows += part_rows(part)
+    return rows
 
 
-def _cells(row: Row) -> dict[str, Cell]:
-    return {**row.cells, ITEM: row.item}
+def _cells(row: Row, part: int) -> dict[str, Cell]:
+    return {**row.cells, ITEM: row.item, PART: part}

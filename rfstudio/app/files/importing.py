@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -77,6 +79,20 @@ def _file_of_module(name: str) -> Path | None:
             if path.is_file():
                 return path
     return None
+
+
+def fingerprint(code: Sequence[Reference]) -> str:
+    """Return a text that is another one if code or its file is: consent is for what was shown.
+
+    What the code imports is not looked at.
+    """
+    found = hashlib.sha256()
+    for reference in code:
+        path = preview(reference).path
+        found.update(f"{reference.place}:{reference.name}:{path}\n".encode(errors="replace"))
+        if path is not None:
+            found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 class Importing(QObject):

@@ -5,6 +5,7 @@ The recipes are in ``resources/experiments``: a folder there is an experiment of
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def names() -> tuple[str, ...]:
     folder = paths.experiments()
     found = (x.relative_to(folder).with_suffix("") for x in folder.rglob("*.yaml"))
     return tuple(sorted(x.as_posix() for x in found))
+
+
+def groups() -> tuple[str, ...]:
+    """Return the names of the experiments that have several parts, such as ``luo2016``."""
+    found = Counter(x.partition("/")[0] for x in names())
+    return tuple(x for x, count in found.items() if count > 1)
 
 
 def recipes_of(name: str | Path, opening: Opening | None = None) -> tuple[Recipe, ...]:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from rfstudio.app.experiments.session import ExperimentSession
 from rfstudio.app.jobs import JobRunner
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.experiments.panel import ExperimentsDialog
 
 
@@ -25,6 +26,8 @@ class ExperimentsEntry(QObject):
         Runs experiments; None: there are none.
     open_network
         Opens the network of a row in the window.
+    open_model
+        Imports the model of a row, and opens it in the window.
     window
         The main window.
     """
@@ -34,11 +37,13 @@ class ExperimentsEntry(QObject):
         action: QAction,
         runner: JobRunner | None,
         open_network: Callable[[Architecture], object],
+        open_model: Callable[[ImportRequest], object],
         window: QWidget,
     ) -> None:
         super().__init__(window)
         self._runner = runner
         self._open_network = open_network
+        self._open_model = open_model
         self._window = window
         self.dialog: ExperimentsDialog | None = None
         action.setEnabled(runner is not None)
@@ -52,5 +57,6 @@ class ExperimentsEntry(QObject):
             session = ExperimentSession(self._runner, self)
             self.dialog = ExperimentsDialog(session, self._window)
             self.dialog.network_wanted.connect(self._open_network)
+            self.dialog.model_wanted.connect(self._open_model)
         self.dialog.show()
         self.dialog.raise_()

@@ -1,11 +1,12 @@
-"""The window of experiments: a list of them, the rows of one as they arrive, and its chart."""
+"""The window of experiments: a list of them, the rows of one as they arrive, and its charts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QTabBar,
     QTableWidget,
     QTableWidgetItem,
     QTabWidget,
@@ -25,8 +27,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from rfstudio.app.experiments.models import NamedModel, code_of
+from rfstudio.app.experiments.part import Part
 from rfstudio.app.experiments.session import ExperimentSession
+from rfstudio.app.files.importing import fingerprint
 from rfstudio.core.errors import RFStudioError
+from rfstudio.importing.reference import Reference
+from rfstudio.widgets.experiments.code_dialog import CodeQuestions
+from rfstudio.widgets.parts.fields import Spin
 
 _STEPS = 1000
 _LEAST = 20  # characters
@@ -39,55 +47,35 @@ class ExperimentsDialog(QDialog):
     ----------
     session
         The experiment that runs or ran last.
+    questions
+        Asks whether code may run; the user if None.
 
     Signals
     -------
     network_wanted
         The network of the chosen row is to be opened.
+    model_wanted
+        The model of the chosen row is to be imported and opened; its code may run.
     """
 
     network_wanted = Signal(object)
+    model_wanted = Signal(object)
 
-    def __init__(self, session: ExperimentSession, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: ExperimentSession,
+        parent: QWidget | None = None,
+        questions: CodeQuestions | None = None,
+    ) -> None:
         super().__init__(parent)
         self._session = session
+        self._questions = questions or CodeQuestions()
+        self._agreed: set[str] = set()
+        self._entries: list[str | Path] = list(session.names)
         self.setWindowTitle("Experiments")
-        self.choice = QComboBox()
-        self.choice.setAccessibleName("Experiment")
-        self.choice.addItems(session.names)
-        self.choice.setMinimumContentsLength(_LEAST)
-        self.choice.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.open_recipe = QPushButton("Open recipe…")
-        self.open_recipe.setToolTip("A recipe of your own, in a YAML file; no code is run")
-        self._last: Path | None = None
-        self.words = QLabel()
-        self.words.setWordWrap(True)
-        self.quick = QCheckBox("Quick: few samples and steps")
-        self.run = QPushButton("Run")
-        self.go_on = QPushButton("Continue")
-        self.cancel = QPushButton("Cancel")
-        self.open_network = QPushButton("Open as network")
-        self.copy_command = QPushButton("Copy as command")
-        self.progress = QProgressBar()
-        self.progress.setMaximum(_STEPS)
-        self.state = QLabel()
-        self.state.setWordWrap(True)
-        self.state.setTextFormat(Qt.TextFormat.PlainText)  # it quotes files
-        self.open_folder = QPushButton("Open folder")
-        self.open_folder.setToolTip("The folder of rows and charts: JSON, CSV, SVG and PNG")
-        self.table = QTableWidget()
-        self.table.setAccessibleName("Rows")
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.horizontalHeader().setHighlightSections(False)
-        self.chart = Chart()
-        self.tabs = QTabWidget()
-        self.tabs.addTab(self.table, "Rows")
-        self.tabs.addTab(self.chart, "Chart")
-        self.tabs.setCornerWidget(self.open_folder)
+        self._make_choice()
+        self._make_buttons()
+        self._make_results()
         self._lay_out()
         self._connect()
         self._show_words()
@@ -95,18 +83,85 @@ class ExperimentsDialog(QDialog):
         self._show_state(session.state)
         self.resize(900, 640)
 
+    # --- making ---------------------------------------------------------------------------------
+
+    def _make_choice(self) -> None:
+        self.choice = QComboBox()
+        self.choice.setAccessibleName("Experiment")
+        self.choice.addItems([self._entry_text(x) for x in self._session.names])
+        self.choice.setMinimumContentsLength(_LEAST)
+        self.choice.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.open_recipe = QPushButton("Open recipe…")
+        self.open_recipe.setToolTip("A recipe of your own, in a YAML file; no code is run")
+        self.words = QLabel()
+        self.words.setWordWrap(True)
+
+    def _make_buttons(self) -> None:
+        self.quick = QCheckBox("Quick")
+        self.quick.setToolTip("Few samples and steps, for a look")
+        self.seed = Spin()
+        self.seed.setRange(0, 2**31 - 1)
+        self.seed.setAccessibleName("Seed")
+        self.seed.setToolTip("Of weights, inputs and images: the same seed gives the same rows")
+        self.seed_label = QLabel("Seed")
+        self.seed_label.setBuddy(self.seed)
+        self.run = QPushButton("Run")
+        self.go_on = QPushButton("Continue")
+        self.cancel = QPushButton("Cancel")
+        self.open_network = QPushButton("Open as network")
+        self.copy_command = QPushButton("Copy as command")
+        self.copy_command.setToolTip("The command that runs the same in a terminal")
+        for button in (
+            *(self.run, self.go_on, self.cancel),
+            *(self.open_network, self.copy_command, self.open_recipe),
+        ):
+            button.setAutoDefault(False)
+
+    def _make_results(self) -> None:
+        self.progress = QProgressBar()
+        self.progress.setMaximum(_STEPS)
+        self.state = QLabel()
+        self.state.setWordWrap(True)
+        self.state.setTextFormat(Qt.TextFormat.PlainText)  # it quotes files
+        self.state.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.open_folder = QPushButton("Open folder")
+        self.open_folder.setAutoDefault(False)
+        self.open_folder.setToolTip("The folder of rows and charts: JSON, CSV, SVG and PNG")
+        self.parts = PartTabs()
+        self.parts.setAccessibleName("Parts")
+        self.parts.setExpanding(False)
+        self.parts.hide()
+        self._newest = 0
+        self.table = QTableWidget()
+        self.table.setAccessibleName("Rows")
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.horizontalHeader().setHighlightSections(False)
+        self.how = QLabel()
+        self.how.setWordWrap(True)
+        self.how.setTextFormat(Qt.TextFormat.PlainText)
+        self.how.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.how.setAccessibleName("How the numbers were found")
+        self.how.hide()
+        self.chart = Chart()
+        self.tabs = QTabWidget()
+        self.tabs.addTab(self.table, "Rows")
+        self.tabs.addTab(self.chart, "Chart")
+        self.tabs.setCornerWidget(self.open_folder)
+
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         for button in (self.run, self.go_on, self.cancel):
-            button.setAutoDefault(False)
             buttons.addWidget(button)
         buttons.addWidget(self.quick)
+        buttons.addWidget(self.seed_label)
+        buttons.addWidget(self.seed)
         buttons.addStretch(1)
         for button in (self.open_network, self.copy_command):
-            button.setAutoDefault(False)
             buttons.addWidget(button)
-        for button in (self.open_recipe, self.open_folder):
-            button.setAutoDefault(False)
         choices = QHBoxLayout()
         choices.addWidget(self.choice, 1)
         choices.addWidget(self.open_recipe)
@@ -116,7 +171,9 @@ class ExperimentsDialog(QDialog):
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.state)
+        layout.addWidget(self.parts)
         layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.how)
 
     def _connect(self) -> None:
         session = self._session
@@ -124,18 +181,24 @@ class ExperimentsDialog(QDialog):
         self.open_recipe.clicked.connect(self._ask_for_recipe)
         self.open_folder.clicked.connect(self._show_folder)
         self.run.clicked.connect(self._start)
-        self.go_on.clicked.connect(session.go_on)
+        self.go_on.clicked.connect(self._go_on)
         self.cancel.clicked.connect(session.cancel)
         self.open_network.clicked.connect(self._want_network)
         self.copy_command.clicked.connect(self._copy_command)
+        self.parts.currentChanged.connect(self._show_part)
         self.table.itemSelectionChanged.connect(self._enable)
         session.rows_changed.connect(self._show_rows)
         session.state_changed.connect(self._show_state)
         session.progressed.connect(self._show_progress)
         session.failed.connect(self.state.setText)
 
+    def _entry_text(self, name: str) -> str:
+        count = self._session.count_of(name)
+        return f"{name} (all {count} parts)" if count > 1 else name
+
     def _ask_for_recipe(self) -> None:
-        folder = "" if self._last is None else str(self._last.parent)
+        own = [x for x in self._entries if isinstance(x, Path)]
+        folder = str(own[-1].parent) if own else ""
         kinds = "Recipes (*.yaml *.yml);;All files (*)"
         name, _ = QFileDialog.getOpenFileName(self, "Open recipe", folder, kinds)
         if name:
@@ -146,13 +209,11 @@ class ExperimentsDialog(QDialog):
         path = path.absolute()
         if not self._read(path):
             return
-        self._last = path
-        i = self.choice.findData(str(path))
-        if i < 0:
-            i = self.choice.count()
-            self.choice.addItem(f"{path.parent.name}/{path.name}", str(path))
-            self.choice.setItemData(i, str(path), Qt.ItemDataRole.ToolTipRole)
-        self.choice.setCurrentIndex(i)
+        if path not in self._entries:
+            self._entries.append(path)
+            self.choice.addItem(f"{path.parent.name}/{path.name}")
+            self.choice.setItemData(len(self._entries) - 1, str(path), Qt.ItemDataRole.ToolTipRole)
+        self.choice.setCurrentIndex(self._entries.index(path))
         self._show_words()
 
     def _read(self, path: Path) -> bool:
@@ -164,20 +225,45 @@ class ExperimentsDialog(QDialog):
         return True
 
     def _chosen(self) -> str | Path:
-        """Return the name of a recipe that comes with the program, or the user's file."""
-        path = self.choice.currentData()
-        return self.choice.currentText() if path is None else Path(path)
+        """Return the name of what comes with the program, or the user's file."""
+        return self._entries[self.choice.currentIndex()]
 
     def _start(self) -> None:
-        """Run the chosen recipe; a file is read again, since it may have been changed."""
+        """Run what is chosen; a file is read again, since it may have been changed."""
         chosen = self._chosen()
-        if isinstance(chosen, Path) and not self._read(chosen):
+        path = chosen if isinstance(chosen, Path) else None
+        if path is not None and not self._read(path):
             return
         self._show_words()
+        recipes = self._session.recipes_of(chosen)
+        code = code_of(recipes)
+        if not self._may_run(f"the recipe {recipes[0].file}", code):
+            return
         self.tabs.setCurrentWidget(self.table)
-        path = chosen if isinstance(chosen, Path) else None
-        recipe = self._session.recipe_of(chosen)
-        self._session.start(recipe, quick=self.quick.isChecked(), path=path)
+        self._session.start(
+            *recipes,
+            quick=self.quick.isChecked(),
+            seed=self.seed.value(),
+            path=path,
+            trust=bool(code),
+        )
+        self._follow_parts()
+
+    def _go_on(self) -> None:
+        recipes = [x.recipe for x in self._session.parts]
+        if recipes and self._may_run(f"the recipe {recipes[0].file}", code_of(recipes)):
+            self._session.go_on()
+
+    def _may_run(self, recipe: str, code: Sequence[Reference]) -> bool:
+        """Whether the user agrees that code runs, who is asked again when its files change."""
+        if not code:
+            return True
+        text = fingerprint(code)
+        if text not in self._agreed and not self._questions.may_run(self, recipe, code):
+            self.state.setText("The code was not run.")
+            return False
+        self._agreed.add(text)
+        return True
 
     def _show_folder(self) -> None:
         folder = self._session.results
@@ -185,22 +271,80 @@ class ExperimentsDialog(QDialog):
             self.state.setText(f"The results are in {folder}")
 
     def _want_network(self) -> None:
-        network = self._session.network_of(self.table.currentRow())
-        if network is not None:
+        part = self._part
+        network = None if part is None else part.network_of(self.table.currentRow())
+        if isinstance(network, NamedModel):
+            source = network.request.source
+            code = (source,) if isinstance(source, Reference) else ()
+            if self._may_run("this row", code):
+                self.model_wanted.emit(network.request)
+        elif network is not None:
             self.network_wanted.emit(network)
 
     def _copy_command(self) -> None:
-        QApplication.clipboard().setText(self._session.command)
+        chosen, quick = self._chosen(), self.quick.isChecked()
+        command = self._session.command_of(chosen, quick=quick, seed=self.seed.value())
+        QApplication.clipboard().setText(command)
 
     def _show_words(self) -> None:
-        recipe = self._session.recipe_of(self._chosen())
-        texts = [escape(x) for x in (recipe.description, recipe.reference) if x]
-        title = f"<b>{escape(recipe.title)}</b>"
-        self.words.setText("<br>".join(x for x in (title, " · ".join(texts)) if x))
+        title, text = self._session.words_of(self._chosen())
+        shown = (f"<b>{escape(title)}</b>", escape(text))
+        self.words.setText("<br>".join(x for x in shown if x))
+
+    # --- the parts ------------------------------------------------------------------------------
+
+    @property
+    def _part(self) -> Part | None:
+        """The part that is shown; None: nothing was run."""
+        parts = self._session.parts
+        return parts[max(self.parts.currentIndex(), 0)] if parts else None
+
+    def _follow_parts(self) -> None:
+        """Have a tab for each part of what runs now."""
+        with QSignalBlocker(self.parts):
+            while self.parts.count():
+                self.parts.removeTab(0)
+            for part in self._session.parts:
+                self.parts.addTab(part.name)
+                self.parts.setTabToolTip(self.parts.count() - 1, part.title)
+        self.parts.setVisible(self.parts.count() > 1)
+        self._newest = 0
+        self._show_part()
+
+    def _show_part(self) -> None:
+        self.table.setRowCount(0)
+        self._show_rows()
+        self._show_chart()
+
+    def _show_parts(self) -> None:
+        """Show how far each part is, and the newest, unless the user looks at an earlier one."""
+        parts = self._session.parts
+        for i, part in enumerate(parts[: self.parts.count()]):
+            mark = " ✓" if part.is_complete else ""
+            self.parts.setTabText(i, f"{part.name}  {part.progress}{mark}")
+        newest = self._session.current
+        if self.parts.currentIndex() == self._newest != newest:
+            self.parts.setCurrentIndex(newest)
+        self._newest = newest
+
+    def _show_chart(self) -> None:
+        part = self._part
+        picture = None if part is None else part.picture
+        self.chart.show_picture(picture)
+        self.tabs.setTabEnabled(1, picture is not None)
+
+    # --- what is known --------------------------------------------------------------------------
 
     def _show_rows(self) -> None:
         """Show the rows; those that are there already are left as they are."""
-        table, rows = self._session.table(), self.table
+        self._show_parts()
+        part = self._part
+        if part is None:
+            self._enable()
+            return
+        self.how.setText(f"{part.facts}\n{self._session.command}".strip())
+        self.how.show()
+        table, rows = part.table(), self.table
         headers = [rows.horizontalHeaderItem(i) for i in range(rows.columnCount())]
         if [x.text() for x in headers if x is not None] != list(table.headers):
             rows.setRowCount(0)
@@ -228,20 +372,19 @@ class ExperimentsDialog(QDialog):
         self.progress.setValue(round(_STEPS * fraction))
 
     def _show_state(self, state: str) -> None:
-        recipe = self._session.recipe
-        name = "" if recipe is None else recipe.name
-        facts, folder = self._session.facts, self._session.results
-        self.state.setText(
-            {
-                "idle": "Nothing has been run. Measurements wait while an experiment runs.",
-                "running": f"{name} runs; measurements wait for its end.",
-                "stopped": f"{name} is stopped; its rows are in {folder}. {facts}",
-                "done": f"{name} is done; its results are in {folder}. {facts}",
-            }[state]
-        )
+        session = self._session
+        name, folder = session.name, session.results
+        texts = {
+            "idle": "Nothing has been run. Measurements wait while an experiment runs.",
+            "running": f"{name} runs; measurements wait for its end.",
+            "stopped": f"{name} is stopped; its rows are in {folder}.",
+            "done": f"{name} is done; its results are in {folder}.",
+        }
+        self.state.setText(texts[state])
         if state == "done":
             self.progress.setValue(_STEPS)
-        self.chart.show_picture(self._session.picture)
+        self._show_parts()
+        self._show_chart()
         self._enable()
 
     def _enable(self) -> None:
@@ -249,10 +392,16 @@ class ExperimentsDialog(QDialog):
         self.run.setEnabled(state != "running")
         self.cancel.setEnabled(state == "running")
         self.go_on.setEnabled(state == "stopped")
-        self.copy_command.setEnabled(state != "idle")
         self.open_folder.setEnabled(state != "idle")
         self.open_network.setEnabled(bool(self.table.selectedItems()))
-        self.tabs.setTabEnabled(1, self._session.picture is not None)
+
+
+class PartTabs(QTabBar):
+    """Tabs with room for letters below the line, which the style cuts off of tabs in the back."""
+
+    def tabSizeHint(self, index: int) -> QSize:  # noqa: N802 - Qt's name
+        """Return the style's size, and the depth of a letter."""
+        return super().tabSizeHint(index) + QSize(0, self.fontMetrics().descent() + 2)
 
 
 class Chart(QLabel):

@@ -141,7 +141,7 @@ class FileCommands(QObject):
         """
         request = self.questions.model(self._window, text, size)
         if request is not None:
-            self._import(request)
+            self.import_model(request)
 
     def reload(self) -> None:
         """Import again what the open network was imported from; code is asked about again."""
@@ -149,11 +149,11 @@ class FileCommands(QObject):
         if request is None:
             return
         if isinstance(request.source, Path):
-            self._import(request)
+            self.import_model(request)
             return
         self.open_model(request.name, request.input_size)
 
-    def _import(self, request: ImportRequest) -> None:
+    def import_model(self, request: ImportRequest) -> None:
         """Import a model beside the window, with a dialog that shows progress and can cancel."""
         importing = self._studio.importing
         try:
@@ -180,7 +180,7 @@ class FileCommands(QObject):
         """Import a file again at the size that the user names."""
         size = self.questions.image_size(self._window, f"“{request.name}” {why}")
         if size is not None:
-            self._import(replace(request, input_size=size))
+            self.import_model(replace(request, input_size=size))
 
     def _report_import(self, request: ImportRequest, why: str) -> None:
         self.questions.report(self._window, f"“{request.name}” was not imported.", why)
@@ -218,7 +218,7 @@ class FileCommands(QObject):
     def open_path(self, path: Path) -> None:
         """Show a network file; a broken one changes nothing and its problems are listed."""
         if is_model_file(path):
-            self._import(ImportRequest(path))
+            self.import_model(ImportRequest(path))
             return
         self._read(path, partial(self._show_read, path))
 

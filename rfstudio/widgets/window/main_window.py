@@ -204,7 +204,11 @@ class MainWindow(QMainWindow):
             follow=self.actions_.follow,
         )
         self.experiments = ExperimentsEntry(
-            self.actions_.experiments, studio.runner, self.files.open_network, self
+            self.actions_.experiments,
+            studio.runner,
+            self.files.open_network,
+            self.files.import_model,
+            self,
         )
         self.training = TrainingEntry(self.actions_.train, studio, self.files.open_network, self)
         self._connect()

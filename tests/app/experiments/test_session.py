@@ -8,13 +8,14 @@ from PySide6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.experiments.session import ExperimentSession
-from rfstudio.app.experiments.work import run_experiment
+from rfstudio.app.experiments.work import PART, Cells, run_experiment
 from rfstudio.app.jobs import JobRunner
 from rfstudio.core.errors import Cancelled
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.recipe import Recipe
 from tests.experiments.own_recipe import TEXT
+from tests.experiments.test_given_weights import CODE, OF_CODE
 
 NAME = "luo2016/fig4"
 
@@ -66,15 +67,15 @@ def test_that_rows_arrive_from_the_worker(
     session.start(recipe)
     assert session.state == "running"
     qtbot.waitUntil(lambda: session.state == "done", timeout=60_000)
-    table = session.table()
+    table = session.parts[0].table()
     assert table.headers == ("series", "layers", "trf", "luo_size", "sigma", "exact")
     assert len(table.rows) == 12
-    assert session.picture is not None
+    assert session.parts[0].picture is not None
     assert session.command == "rfstudio experiment luo2016/fig4"
-    network = session.network_of(3)
+    network = session.parts[0].network_of(3)
     assert network is not None
     assert network.input_size == (85, 85)
-    assert session.network_of(12) is None
+    assert session.parts[0].network_of(12) is None
 
 
 @pytest.mark.slow
@@ -86,7 +87,53 @@ def test_that_a_stopped_experiment_continues(
         pass
     session.cancel()
     assert session.state == "stopped"
-    assert session.picture is None
+    assert session.parts[0].picture is None
     session.go_on()
     qtbot.waitUntil(lambda: session.state == "done", timeout=60_000)
-    assert len(session.table().rows) == 12
+    assert len(session.parts[0].table().rows) == 12
+
+
+@pytest.mark.slow
+def test_that_all_parts_go_on_where_they_were_stopped(tmp_path: Path) -> None:
+    """The parts that had not begun do not take over rows of an earlier run."""
+    token = CancelToken()
+    (tmp_path / "luo2016-fig3.jsonl").write_text("of an earlier run\n")
+    parts: list[int] = []
+
+    def stop_in_second(fraction: float, rows: Cells) -> None:
+        parts[:] = [int(x[PART] or 0) for x in rows]
+        if parts and parts[-1] == 1:
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        run_experiment("luo2016", tmp_path, True, False, token, stop_in_second)
+    assert parts == [0] * 16 + [1]
+    seen: list[tuple[float, int]] = []
+    rows = run_experiment(
+        *("luo2016", tmp_path, True, True, CancelToken()),
+        lambda fraction, rows: seen.append((fraction, len(rows))),
+        begun=2,
+    )
+    assert [sum(x[PART] == i for x in rows) for i in range(5)] == [16, 9, 16, 6, 12]
+    assert seen == sorted(seen)
+    assert all((tmp_path / f"luo2016-fig{x}.png").exists() for x in ("1a", "1b", "2", "3", "4"))
+
+
+@pytest.mark.slow
+def test_that_a_recipe_of_code_runs_in_the_worker(
+    qtbot: QtBot, session: ExperimentSession, tmp_path: Path
+) -> None:
+    (tmp_path / "model.py").write_text(CODE)
+    path = tmp_path / "own.yaml"
+    path.write_text(OF_CODE)
+    recipe = session.read(path)
+    session.start(recipe, path=path, trust=True)
+    qtbot.waitUntil(lambda: session.state == "done", timeout=60_000)
+    (row,) = session.parts[0].rows
+    assert (row["weights"], row["samples"]) == ("model", 2)
+    assert row["attention"] is not None
+    (tmp_path / "model.py").write_text("def mak(): ...\n")
+    with qtbot.waitSignal(session.failed, timeout=60_000) as failed:
+        session.start(recipe, path=path, trust=True)
+    assert failed.args[0].startswith("own.yaml, line 4, column 28: ")
+    assert "did you mean" in failed.args[0]

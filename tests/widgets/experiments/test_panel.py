@@ -1,17 +1,21 @@
 """The window of experiments: its list, its rows as they arrive, and what its buttons do."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 import pytest
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.experiments.session import ExperimentSession
+from rfstudio.app.experiments.work import PART
 from rfstudio.app.jobs import Job, JobRunner
 from rfstudio.formats.experiments import shipped
+from rfstudio.importing.reference import Reference
+from rfstudio.widgets.experiments.code_dialog import CodeDialog, CodeQuestions
 from rfstudio.widgets.experiments.panel import ExperimentsDialog
 from tests.experiments.own_recipe import TEXT
 
@@ -48,10 +52,29 @@ def runner() -> _Runner:
     return _Runner()
 
 
+class _Questions(CodeQuestions):
+    """Answers in the user's place; the dialogs are made, and not shown."""
+
+    def __init__(self) -> None:
+        self.answer = True
+        self.dialogs: list[CodeDialog] = []
+
+    def may_run(self, parent: QWidget, recipe: str, code: Sequence[Reference]) -> bool:
+        self.dialogs.append(CodeDialog(recipe, code, parent))
+        return self.answer and self.dialogs[-1].run.isEnabled()
+
+
 @pytest.fixture
-def dialog(qtbot: QtBot, runner: _Runner, tmp_path) -> ExperimentsDialog:
+def questions() -> _Questions:
+    return _Questions()
+
+
+@pytest.fixture
+def dialog(
+    qtbot: QtBot, runner: _Runner, tmp_path: Path, questions: _Questions
+) -> ExperimentsDialog:
     session = ExperimentSession(cast("JobRunner", runner), folder=tmp_path)
-    dialog = ExperimentsDialog(session)
+    dialog = ExperimentsDialog(session, questions=questions)
     session.setParent(dialog)
     qtbot.addWidget(dialog)
     dialog.choice.setCurrentText("luo2016/fig4")
@@ -61,7 +84,9 @@ def dialog(qtbot: QtBot, runner: _Runner, tmp_path) -> ExperimentsDialog:
 def test_that_all_experiments_are_listed_with_their_description(
     dialog: ExperimentsDialog,
 ) -> None:
-    assert dialog.choice.count() == len(shipped.names())
+    texts = [dialog.choice.itemText(i) for i in range(dialog.choice.count())]
+    assert [x for x in texts if "parts" not in x] == list(shipped.names())
+    assert [x for x in texts if "parts" in x] == ["luo2016 (all 5 parts)"]
     assert "√(2n/3)" in dialog.words.text()
 
 
@@ -136,6 +161,67 @@ def test_that_the_command_is_copied(dialog: ExperimentsDialog) -> None:
     assert copied == "rfstudio experiment luo2016/fig4 --quick"
 
 
+def test_that_the_command_is_there_before_anything_has_run(dialog: ExperimentsDialog) -> None:
+    dialog.seed.setValue(3)
+    dialog.copy_command.click()
+    assert QApplication.clipboard().text() == "rfstudio experiment luo2016/fig4 --seed 3"
+    dialog.choice.setCurrentText("luo2016 (all 5 parts)")
+    dialog.copy_command.click()
+    assert QApplication.clipboard().text() == "rfstudio experiment luo2016 --seed 3"
+
+
+def test_that_the_numbers_have_how_they_were_found_and_the_command_beside_them(
+    dialog: ExperimentsDialog, runner: _Runner
+) -> None:
+    dialog.seed.setValue(3)
+    dialog.run.click()
+    row = {"estimator": "abs", "weights": "random", "samples": 20, "seed": 3}
+    runner.job.progressed.emit(0.25, ({**ROWS[0], **row},))
+    assert dialog.how.text().splitlines() == [
+        "abs, random weights, 20 samples, seed 3",
+        "rfstudio experiment luo2016/fig4 --seed 3",
+    ]
+
+
+def _of_part(part: int, count: int) -> tuple[dict[str, object], ...]:
+    return tuple({"series": "plain", "layers": i, "item": i, PART: part} for i in range(count))
+
+
+def test_that_all_parts_run_one_after_another(dialog: ExperimentsDialog, runner: _Runner) -> None:
+    dialog.choice.setCurrentText("luo2016 (all 5 parts)")
+    assert "fig2: growth of the effective field with depth" in dialog.words.text()
+    dialog.run.click()
+    name, folder, *_ = cast("partial", runner.works[0]).args
+    assert name == "luo2016"
+    assert not dialog.parts.isHidden()
+    runner.job.progressed.emit(0.2, _of_part(0, 3))
+    (folder / "luo2016-fig1a.png").touch()
+    runner.job.progressed.emit(0.4, _of_part(0, 16) + _of_part(1, 2))
+    texts = [dialog.parts.tabText(i) for i in range(5)]
+    expected = ["fig1a  16 of 16 ✓", "fig1b  2 of 9", "fig2  0 of 16", "fig3  0 of 6"]
+    assert texts == [*expected, "fig4  0 of 12"]
+    assert dialog.progress.value() == 400
+    assert (dialog.parts.currentIndex(), dialog.table.rowCount()) == (1, 2)  # the newest
+    assert not dialog.tabs.isTabEnabled(1)
+    dialog.parts.setCurrentIndex(0)
+    assert dialog.table.rowCount() == 16
+    assert dialog.tabs.isTabEnabled(1)  # its chart is there while others run
+    runner.job.progressed.emit(0.5, _of_part(0, 16) + _of_part(1, 9) + _of_part(2, 1))
+    assert dialog.parts.currentIndex() == 0  # somebody looks at it
+    dialog.cancel.click()
+    assert dialog.state.text().startswith("luo2016 is stopped")
+    dialog.go_on.click()
+    again = cast("partial", runner.works[1])
+    assert again.args[-1] is True
+    assert again.keywords["begun"] == 3  # the others begin anew
+    runner.job.succeeded.emit(sum((_of_part(i, 6) for i in range(5)), ()))
+    assert all("✓" in dialog.parts.tabText(i) for i in range(5))
+    dialog.choice.setCurrentText("luo2016/fig3")
+    dialog.run.click()
+    assert dialog.parts.isHidden()
+    assert dialog.table.rowCount() == 0
+
+
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A recipe of the user, which the file dialog returns."""
@@ -155,7 +241,7 @@ def test_that_a_recipe_of_the_user_is_opened_and_run(
     dialog.choice.setCurrentText("context")
     assert "two depths" not in dialog.words.text()
     dialog.open_recipe.click()  # again: there is one entry
-    assert dialog.choice.count() == len(shipped.names()) + 1
+    assert dialog.choice.count() == len(shipped.names()) + len(shipped.groups()) + 1
     dialog.run.click()
     name, folder, *_ = cast("partial", runner.works[0]).args
     assert name == str(own)
@@ -182,11 +268,65 @@ def test_that_a_changed_recipe_is_read_again_when_it_is_run(
     assert len(runner.works) == 1
 
 
+@pytest.fixture
+def of_code(own: Path) -> Path:
+    """A recipe with a model of code, which leaves a trace when it runs."""
+    own.with_name("code.py").write_text(f"open({str(own.with_name('ran'))!r}, 'w')\nmake = 1\n")
+    own.write_text(
+        "format: 1\ntitle: of code\n"
+        'rows: [{series: own, network: "code.py:make", input_size: [32, 48]}]\n'
+    )
+    return own
+
+
+def test_that_code_of_a_recipe_runs_only_when_its_user_agrees(
+    qtbot: QtBot, dialog: ExperimentsDialog, runner: _Runner, questions: _Questions, of_code: Path
+) -> None:
+    dialog.open_recipe.click()
+    dialog.copy_command.click()
+    assert QApplication.clipboard().text() == f"rfstudio experiment '{of_code}' --trust"
+    questions.answer = False
+    dialog.run.click()
+    assert dialog.state.text() == "The code was not run."
+    assert not runner.works
+    questions.answer = True
+    dialog.run.click()
+    assert cast("partial", runner.works[0]).keywords["trust"]
+    assert "would run the file" in questions.dialogs[-1].what.text()
+    assert "make = 1" in questions.dialogs[-1].code.toPlainText()
+    runner.job.progressed.emit(0.5, ({"series": "own", "item": 0},))
+    dialog.table.selectRow(0)
+    with qtbot.waitSignal(dialog.model_wanted) as wanted:
+        dialog.open_network.click()
+    assert wanted.args[0].input_size == (32, 48)
+    dialog.cancel.click()
+    dialog.go_on.click()
+    assert len(questions.dialogs) == 2  # it is the code that they agreed to
+    dialog.cancel.click()
+    of_code.with_name("code.py").write_text("make = 2\n")
+    dialog.go_on.click()
+    assert len(questions.dialogs) == 3
+    assert not of_code.with_name("ran").exists()  # the window itself runs nothing
+
+
+def test_that_code_that_is_not_there_cannot_be_agreed_to(
+    dialog: ExperimentsDialog, questions: _Questions, of_code: Path
+) -> None:
+    of_code.write_text(of_code.read_text().replace("code.py:make", "no_such_module:make"))
+    dialog.open_recipe.click()
+    dialog.run.click()
+    (asked,) = questions.dialogs
+    assert asked.what.text() == "There is no Python file of no_such_module."
+    assert not asked.run.isEnabled()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ("network: stack", "network: <b>stak", "line 15, column 14: "),
-        ("network: stack", "network: code.py:make", "is a model, which is imported on the command"),
+        ("network: stack", "network: code.py:make", "say for which size of image make is, as in "),
+        ("network: stack", "network: cod.py:make", "there is no file 'cod.py'"),
+        ("network: stack", "network: model.onnx", "there is no file 'model.onnx'"),
         (
             "format: 1\ntitle",
             "format: 1\nmood: 1\ntitel",
