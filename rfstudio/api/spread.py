@@ -114,6 +114,14 @@ def photo_set(
     return PhotoSet(files, photos, mask_of)
 
 
+def spread_options(request: ErfRequest, found: FieldSpread) -> dict[str, Any]:
+    """Return the options of a measurement on each image, for a record."""
+    options = request.options()
+    return {x: y for x, y in options.items() if x not in ("images", "samples")} | {
+        "unit": list(found.unit)
+    }
+
+
 def spread_of(
     request: ErfRequest,
     photos: PhotoSet,

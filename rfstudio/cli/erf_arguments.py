@@ -116,7 +116,8 @@ def _add_spread_options(parser: argparse.ArgumentParser) -> None:
         "--spread",
         action="store_true",
         help="measure on each of the --images by itself, with the same weights: the images by the "
-        "size of their field, mean and spread; --output map.npz has the maps",
+        "size of their field, mean and spread; --output maps.npz has the maps, and fields.png, "
+        "svg or pdf shows them on the images in their order",
     )
     group.add_argument(
         "--masks",

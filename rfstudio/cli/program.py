@@ -39,10 +39,12 @@ def run(argv: Sequence[str] | None = None) -> int:
             # all of them: Windows would write it in the code page of the country.
             is_for_file = sys.platform == "win32" and not stream.isatty()
             stream.reconfigure(errors="replace", encoding="utf-8" if is_for_file else None)
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        arguments = parse(sys.argv[1:] if argv is None else list(argv))
+        arguments = parse(words)
     except SystemExit as stop:  # argparse has printed help or a usage error
         return stop.code if isinstance(stop.code, int) else USAGE
+    arguments.words = words  # figures say how they were made
     return _run(arguments)
 
 

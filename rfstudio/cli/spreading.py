@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rfstudio.api.measuring import with_own_weights
-from rfstudio.api.spread import photo_set, spread_of
+from rfstudio.api.spread import photo_set, spread_of, spread_options
+from rfstudio.api.spread_figure import FIGURE_SUFFIXES, measured_photo, spread_figure
 from rfstudio.cli import terminal
 from rfstudio.cli.output import Output
 from rfstudio.cli.progress import Progress
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.initialisations import DEFAULT
+from rfstudio.core.metrics.spread import FieldSpread, ImageField
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
 from rfstudio.formats.tables.erf_files import record_json
@@ -49,8 +56,9 @@ def check_options(arguments: argparse.Namespace, output: Output | None) -> None:
             raise UsageError(f"--{name} has no effect on --spread; --draws has")
     if arguments.masks is not None and arguments.box is not None:
         raise UsageError("give --masks or --box, not both")
-    if output is not None and output.suffix != ".npz":
-        raise UsageError("--spread is written as .npz; --format csv prints the numbers")
+    if output is not None and output.suffix not in (".npz", *FIGURE_SUFFIXES):
+        known = ", ".join((".npz", *FIGURE_SUFFIXES))
+        raise UsageError(f"--spread is written as {known}; --format csv prints the numbers")
 
 
 def spread(
@@ -83,10 +91,9 @@ def spread(
     with Progress() as report:
         found = spread_of(request, photos, draws=draws, module=module, report=report)
     seconds = time.perf_counter() - start
-    options = {x: y for x, y in request.options().items() if x not in ("images", "samples")}
-    record = spread_record(analysis, found, options | {"unit": list(unit)}, seconds)
+    record = spread_record(analysis, found, spread_options(request, found), seconds)
     if output is not None:
-        output.write(spread_npz(found, record))
+        output.write(_file(output.suffix, arguments, analysis, found, record))
     if output is None or output.path is not None:
         writer = terminal.WRITERS.get(arguments.format, terminal.TABLES)
         if isinstance(writer, TableWriter):
@@ -99,3 +106,30 @@ def spread(
             text = record_json(record)
         sys.stdout.write(text)
     return 0
+
+
+def _file(
+    suffix: str,
+    arguments: argparse.Namespace,
+    analysis: Analysis,
+    found: FieldSpread,
+    record: dict[str, Any],
+) -> bytes:
+    """Return the maps, or the figure of the images in their order."""
+    if suffix == ".npz":
+        return spread_npz(found, record)
+    images: Path = arguments.images
+
+    def photo_of(field: ImageField) -> NDArray[np.uint8] | None:
+        return measured_photo(images / field.name if images.is_dir() else images, found.size)
+
+    unit = ", ".join(map(str, found.unit))
+    return spread_figure(
+        found,
+        suffix,
+        title=f"{analysis.architecture.name}, {found.layer} ({unit}), {arguments.estimator}, "
+        f"weights {arguments.weights or 'random'}, seed {arguments.seed}",
+        photo_of=photo_of,
+        facts=spread_sentences(found),
+        note=shlex.join(["rfstudio", *arguments.words]),
+    )

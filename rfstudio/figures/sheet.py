@@ -27,6 +27,10 @@ _LETTER = 1.75
 _PER_INCH = 25.4
 
 
+_CONTRAST = 0.35
+"""Share of the contrast that a photo below a field has."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
     """Points with a line through them, or a line alone.
@@ -76,7 +80,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Picture:
-    """A field as shades of gray, each picture scaled to its own largest value.
+    """A field as shades of gray, or in colours on its photo, scaled to its own largest value.
 
     Attributes
     ----------
@@ -86,11 +90,14 @@ class Picture:
         The field, (H, W).
     ring
         Radius of a ring that is drawn around the centre unit; None: none.
+    photo
+        What is below the field, (H, W, 3) bytes; None: nothing.
     """
 
     title: str
     map: NDArray[np.floating] = field(repr=False)
     ring: float | None = None
+    photo: NDArray[np.uint8] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -162,7 +169,7 @@ def render_sheet(sheet: Sheet, suffix: str, style: FigureStyle | None = None) ->
 
 
 def _draw_plot(axes: Axes, plot: Plot) -> None:
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     for curve in plot.curves:
         colour = "#777777" if curve.is_published else COLOURS[curve.colour % len(COLOURS)]
@@ -190,6 +197,8 @@ def _draw_plot(axes: Axes, plot: Plot) -> None:
         axes.minorticks_off()
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
         axes.yaxis.set_major_formatter("{x:g}")
+    elif all(float(x).is_integer() for curve in plot.curves for x in curve.xs):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(one_line(plot.title), fontsize=7.5, parse_math=False)
     axes.set_xlabel(plot.x_label)
     axes.set_ylabel(plot.y_label)
@@ -200,10 +209,26 @@ def _draw_plot(axes: Axes, plot: Plot) -> None:
             text.set_parse_math(False)
 
 
+def _on_photo(values: NDArray[np.floating], photo: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return a field in colours, the less transparent the larger it is, on a pale gray photo."""
+    from matplotlib import colormaps
+
+    peak = float(values.max(initial=0.0))
+    # The root, so that what is weak can be seen.
+    shares = np.sqrt(np.clip(values / peak, 0, 1)) if peak > 0 else np.zeros(values.shape)
+    gray = photo.astype(np.float64).mean(2) / 255 * _CONTRAST + (1 - _CONTRAST) / 2
+    weight = np.clip(shares * 1.4, 0, 1)[..., None]
+    colours = np.asarray(colormaps["viridis"](shares), np.float64)[..., :3]
+    return np.asarray(gray[..., None] * (1 - weight) + colours * weight, np.float64)
+
+
 def _draw_picture(axes: Axes, picture: Picture) -> None:
     from matplotlib.patches import Circle
 
-    axes.imshow(np.asarray(picture.map), cmap="gray", vmin=0, interpolation="nearest")
+    if picture.photo is None:
+        axes.imshow(np.asarray(picture.map), cmap="gray", vmin=0, interpolation="nearest")
+    else:
+        axes.imshow(_on_photo(picture.map, picture.photo), interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_title(one_line(picture.title), fontsize=6.0, parse_math=False)

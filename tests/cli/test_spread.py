@@ -1,6 +1,7 @@
 """`rfstudio erf … --spread`: images by the size of their field."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,19 @@ def test_that_images_are_ordered_by_their_field(
         assert arrays["mean"].sum() == pytest.approx(1.0)
 
 
+@pytest.mark.slow
+def test_that_the_figure_shows_the_images_in_their_order(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    file = tmp_path / "fields.svg"
+    assert main([*words, "--estimator", "abs", "--format", "json", "--output", str(file)]) == 0
+    names = [x["name"] for x in json.loads(capsys.readouterr().out)["images"]]
+    texts = re.findall(r">([^<>]+)</text>", file.read_text())
+    assert [x.partition(",")[0] for x in texts if ".png, σ" in x] == names
+    assert "tiny, second (6, 6), abs, weights random, seed 0" in texts
+    assert any(x.startswith("rfstudio erf ") for x in texts)
+
+
 def test_that_the_table_ends_with_mean_and_spread(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -71,7 +85,7 @@ def test_that_the_table_ends_with_mean_and_spread(
         (["--samples", "3"], "--samples has no effect on --spread"),
         (["--estimator", "occlusion"], "--spread cannot use --estimator occlusion"),
         (["--box", "1:2", "3:4", "--masks", "m"], "--masks or --box, not both"),
-        (["--output", "map.png"], "--spread is written as .npz"),
+        (["--output", "map.tiff"], "--spread is written as .npz, .png, .svg, .pdf"),
         (["--box", "5:2", "3:4"], "takes runs as in 0:3 4:9"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from rfstudio.api.spread import spread_options
+from rfstudio.api.spread_figure import (
+    FIGURE_SUFFIXES,
+    measured_photo,
+    spread_figure,
+    whole_map,
+    window_of,
+)
 from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.spread.work import spread_work
@@ -16,16 +26,41 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.failures import failure_sentence
+from rfstudio.app.wording.snippets import spread_command_text
 from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.metrics.spread import FieldSpread, ImageField, slices
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.metrics.spread import FieldSpread, ImageField
 from rfstudio.engine.requests.request import BY_FILLING, ErfRequest
-from rfstudio.formats.images.images import read_image
-from rfstudio.formats.images.shaping import shaped
+from rfstudio.formats.files import atomic_write
 from rfstudio.formats.tables.analysis_tables import Table
-from rfstudio.formats.tables.spread_tables import spread_sentences, spread_table
+from rfstudio.formats.tables.erf_files import record_json
+from rfstudio.formats.tables.spread_tables import (
+    spread_npz,
+    spread_record,
+    spread_sentences,
+    spread_table,
+)
+from rfstudio.formats.tables.table_formats import TABLE_WRITERS
 
 _KEY = "spread"
+
+_WRITERS = {x.suffix: x for x in TABLE_WRITERS}
+
+SPREAD_SUFFIXES = (*_WRITERS, ".json", ".npz", *FIGURE_SUFFIXES)
+"""The endings of the files that are written."""
+
+SPREAD_FILES = ";;".join(
+    [
+        *(f"{x.file_title} (*{x.suffix})" for x in TABLE_WRITERS),
+        "JSON (*.json)",
+        "Maps as numbers (*.npz)",
+        "PNG picture (*.png)",
+        "SVG picture (*.svg)",
+        "PDF (*.pdf)",
+    ]
+)
+"""The same, as a dialog lists them."""
 
 
 class SpreadSession(WorkSession):
@@ -72,6 +107,10 @@ class SpreadSession(WorkSession):
         self._selection = selection
         self._boxes = boxes
         self._fields: tuple[ImageField, ...] = ()
+        self._request: ErfRequest | None = None
+        self._command: Callable[[str], str] | None = None
+        self._measured: Analysis | None = None
+        self._seconds = 0.0
         self.title = ""
         self.spread: FieldSpread | None = None
         self.images: Path | None = None
@@ -123,10 +162,15 @@ class SpreadSession(WorkSession):
         except RFStudioError as error:
             self.failed.emit(failure_sentence(error))
             return
-        box = self._boxes.boxes[0] if self.uses_box else ()
-        work = partial(spread_work, request, self.images, self.masks, tuple(box))
+        work = partial(spread_work, request, self.images, self.masks, self._box)
         unit = ", ".join(map(str, chosen.unit))
-        self.title = f"{chosen.layer} ({unit}), {options.estimator}, weights {options.weights}"
+        self.title = (
+            f"{chosen.layer} ({unit}), {options.estimator}, weights {options.weights}, "
+            f"seed {options.seed}"
+        )
+        self._request, self._measured = request, self._analysis.analysis
+        self._command = self._command_now()
+        self._seconds = time.monotonic()
         self._fields, self.spread = (), None
         self._submit(work)
         self.rows_changed.emit()
@@ -140,22 +184,11 @@ class SpreadSession(WorkSession):
 
     def whole_map(self, field: ImageField) -> NDArray[np.float32] | None:
         """Return the field of an image over the whole image; None: its map was not held."""
-        if self.spread is None or field.map is None:
-            return None
-        found = np.zeros(self.spread.size, np.float32)
-        found[slices(field.box)] = field.map
-        return found
+        return None if self.spread is None else whole_map(self.spread, field)
 
     def window(self) -> tuple[slice, ...]:
         """Return the part of the image around the fields that is worth seeing."""
-        spread = self.spread
-        if spread is None or not spread.fields:
-            return ()
-        boxes = np.array([x.box for x in spread.fields])
-        first, last = boxes[:, :, 0].min(0), boxes[:, :, 1].max(0)
-        margin = max(int((last - first + 1).max()) // 2, 4)
-        ends = zip(first.tolist(), last.tolist(), spread.size, strict=True)
-        return tuple(slice(max(a - margin, 0), min(b + margin + 1, n)) for a, b, n in ends)
+        return () if self.spread is None else window_of(self.spread)
 
     def path_of(self, field: ImageField) -> Path | None:
         """Return the file of an image."""
@@ -166,17 +199,75 @@ class SpreadSession(WorkSession):
     def photo(self, field: ImageField) -> NDArray[np.uint8] | None:
         """Return an image as it was measured, at the input's size; None: it is gone."""
         path, spread = self.path_of(field), self.spread
-        if path is None or spread is None:
+        return None if path is None or spread is None else measured_photo(path, spread.size)
+
+    def command(self, network: str) -> str:
+        """Return the command of what was measured, or would be; empty: no folder is chosen.
+
+        Parameters
+        ----------
+        network
+            How a command names the network.
+        """
+        command = self._command or self._command_now()
+        return "" if command is None else command(network)
+
+    def _command_now(self) -> Callable[[str], str] | None:
+        if self.images is None:
             return None
-        try:
-            pixels = shaped(read_image(path), spread.size, "crop")
-        except RFStudioError:
-            return None
-        rows, columns = (
-            np.minimum(np.arange(n) * m // n, m - 1)
-            for n, m in zip(spread.size, pixels.shape, strict=False)
+        return partial(
+            spread_command_text,
+            chosen=self._selection.value,
+            options=self._erf_session.options,
+            images=self.images,
+            masks=self.masks,
+            box=self._box,
         )
-        return pixels[np.ix_(rows, columns)]
+
+    @property
+    def _box(self) -> tuple[tuple[int, int], ...]:
+        return tuple(self._boxes.boxes[0]) if self.uses_box and self._boxes.boxes else ()
+
+    def save(self, path: Path, network: str) -> None:
+        """Write a file, its kind by its ending: the table, everything, the maps, or the figure.
+
+        Parameters
+        ----------
+        path
+            The file.
+        network
+            How a command names the network.
+
+        Raises
+        ------
+        RFStudioError
+            If nothing was measured, the ending is unknown or the file cannot be written.
+        """
+        spread, suffix, request = self.spread, path.suffix.lower(), self._request
+        if spread is None or request is None or self._measured is None:
+            raise RFStudioError("no images were measured yet; the button Measure each does")
+        if suffix in FIGURE_SUFFIXES:
+            data = spread_figure(
+                spread,
+                suffix,
+                title=f"{self._measured.architecture.name}, {self.title}",
+                photo_of=self.photo,
+                facts=self.sentence,
+                note=self.command(network),
+            )
+        elif suffix in _WRITERS:
+            writer = _WRITERS[suffix]
+            table = spread_table(spread, writer.digits, writer.missing)
+            data = writer.table(table, self.title).encode()
+        elif suffix in (".json", ".npz"):
+            record = {"command": self.command(network)} | spread_record(
+                self._measured, spread, spread_options(request, spread), self._seconds
+            )
+            data = record_json(record).encode() if suffix == ".json" else spread_npz(spread, record)
+        else:
+            endings = ", ".join(SPREAD_SUFFIXES)
+            raise RFStudioError(f"fields on images are saved as {endings}; give one of these")
+        atomic_write(path, data)
 
     def _advance(self, fraction: float, fields: tuple[ImageField, ...]) -> None:
         self._fields = fields
@@ -184,7 +275,7 @@ class SpreadSession(WorkSession):
         self.progressed.emit(fraction)
 
     def _succeed(self, spread: FieldSpread) -> None:
-        self.spread = spread
+        self.spread, self._seconds = spread, time.monotonic() - self._seconds
         self.rows_changed.emit()
         self.progressed.emit(1.0)
         self._set_state("done")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -98,6 +99,38 @@ def command_text(
         words += ["--images", str(images)]
     for name, value in finer_options(options).items():
         words += ["--" + name.replace("_", "-"), str(value)]
+    return shlex.join(words)
+
+
+def spread_command_text(
+    network: str,
+    chosen: Selected,
+    options: ErfOptions,
+    images: Path,
+    *,
+    masks: Path | None = None,
+    box: Sequence[Sequence[int]] = (),
+) -> str:
+    """Return the command that measures a unit on each image of a folder by itself.
+
+    Parameters
+    ----------
+    network, chosen, options
+        As for `command_text`; the number of samples and the inputs have no effect.
+    images, masks
+        Folders.
+    box
+        First and last pixel of the object along each axis; empty: no box.
+    """
+    words = ["rfstudio", "erf", network, "--layer", chosen.layer]
+    words += ["--unit", *map(str, chosen.unit), "--images", str(images), "--spread"]
+    words += ["--estimator", options.estimator, "--seed", str(options.seed)]
+    words += ["--weights", options.weights, "--device", options.device, "--dtype", options.dtype]
+    words += [] if masks is None else ["--masks", str(masks)]
+    words += ["--box", *(f"{first}:{last}" for first, last in box)] if box else []
+    for name, value in finer_options(options).items():
+        if name != "images_per_weights":
+            words += ["--" + name.replace("_", "-"), str(value)]
     return shlex.join(words)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -25,13 +26,20 @@ from rfstudio.app.spread.session import SpreadSession
 from rfstudio.core.metrics.spread import ImageField
 from rfstudio.widgets.parts.elided_label import ElidedLabel
 from rfstudio.widgets.parts.focus_ring import FocusRing
-from rfstudio.widgets.parts.map_view import MapView
+from rfstudio.widgets.parts.map_view import MapView, map_picture
+from rfstudio.widgets.parts.text_button import text_button
 
 _EMPTY = (
     "How does the field depend on the image? Choose a folder: the chosen unit is measured on each "
     "of its images by itself, with the options of Measure and the same weights on all of them."
 )
 _STEPS = 1000
+
+_ICON = 36
+"""Pixels of the side of a field in the list."""
+
+_MOST_ICONS = 300
+"""Images whose fields are shown in the list; of the others there are names and numbers."""
 
 _TITLES = {
     "image": "image",
@@ -70,9 +78,15 @@ class SpreadPanel(QWidget):
     -------
     image_wanted
         The file of an image that the canvas is to show.
+    save_wanted
+        What was measured is to be written to a file.
+    copy_wanted
+        The command that measures the same is to be copied.
     """
 
     image_wanted = Signal(object)
+    save_wanted = Signal()
+    copy_wanted = Signal()
 
     def __init__(
         self,
@@ -100,6 +114,12 @@ class SpreadPanel(QWidget):
         self.objects.setMenu(menu)
         self.run = QPushButton("Measure each")
         self.cancel = QPushButton("Cancel")
+        self.save = text_button(
+            "Save…", "Write the table, the maps, or the figure of the images in their order"
+        )
+        self.copy_command = text_button(
+            "Copy as command", "The command that measures the same in a terminal"
+        )
         self.progress = QProgressBar()
         self.progress.setMaximum(_STEPS)
         self.progress.setTextVisible(False)
@@ -118,6 +138,7 @@ class SpreadPanel(QWidget):
         self.table.setAlternatingRowColors(True)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
+        self.table.setIconSize(QSize(_ICON, _ICON))
         FocusRing(self.table)
         self.view = MapView()
         self.caption = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)
@@ -135,6 +156,8 @@ class SpreadPanel(QWidget):
         for button in (self.images, self.objects, self.run, self.cancel):
             row.addWidget(button)
         row.addWidget(self.words, 1)
+        row.addWidget(self.copy_command)
+        row.addWidget(self.save)
         side = QWidget()
         column = QVBoxLayout(side)
         column.setContentsMargins(0, 0, 0, 0)
@@ -162,6 +185,8 @@ class SpreadPanel(QWidget):
         self.box.triggered.connect(lambda: self._set_object(None, uses_box=True))
         self.run.clicked.connect(session.start)
         self.cancel.clicked.connect(session.cancel)
+        self.save.clicked.connect(self.save_wanted)
+        self.copy_command.clicked.connect(self.copy_wanted)
         self.table.itemSelectionChanged.connect(self._show_map)
         self.table.itemActivated.connect(self._open)
         session.rows_changed.connect(self._show_rows)
@@ -202,6 +227,7 @@ class SpreadPanel(QWidget):
             what = "box on the canvas"
         self.objects.setText(f"Object: {what}")
         self.run.setEnabled(session.images is not None and session.state != "running")
+        self.copy_command.setEnabled(session.images is not None)
 
     # --- what was found -------------------------------------------------------------------------
 
@@ -235,12 +261,33 @@ class SpreadPanel(QWidget):
                         Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                     )
                 grid.setItem(i, j, item)
+        self.save.setEnabled(session.spread is not None)
+        self._show_icons()
         grid.resizeColumnsToContents()
         grid.setVisible(bool(rows))
         self._say(f"{session.title}: {session.sentence}" if session.sentence else "")
         if session.spread is not None:
             grid.selectRow(len(session.fields))  # the mean
         self._show_map()
+
+    def _show_icons(self) -> None:
+        """Put the fields before the names, each scaled to its own largest value."""
+        session, spread = self._session, self._session.spread
+        header = self.table.verticalHeader()
+        text = self.fontMetrics().height() + 6
+        if spread is None:
+            header.setDefaultSectionSize(text)
+            return
+        header.setDefaultSectionSize(max(text, _ICON + 6))
+        window = session.window()
+        shown = [session.whole_map(x) for x in session.fields[:_MOST_ICONS]]
+        rows = [None if x is None else x[window] for x in shown]
+        last = len(session.fields)
+        for row, values in [*enumerate(rows), (last, spread.mean[window])]:
+            item = self.table.item(row, 0)
+            if item is not None and values is not None and values.ndim == 2:
+                picture = map_picture(values).scaled(_ICON, _ICON)
+                item.setIcon(QIcon(QPixmap.fromImage(picture)))
 
     def _chosen(self) -> ImageField | None:
         """Return the chosen image; None: the mean or the spread is chosen, or nothing."""

@@ -33,6 +33,7 @@ from rfstudio.app.files.previews import Previews
 from rfstudio.app.files.writing import Writing
 from rfstudio.app.sessions import SUFFIX as SESSION_SUFFIX
 from rfstudio.app.slices import Slices
+from rfstudio.app.spread.session import SPREAD_FILES
 from rfstudio.app.state.document import read_network
 from rfstudio.app.state.image_source import SIGNAL_SUFFIXES, is_signal
 from rfstudio.app.studio import Studio
@@ -462,6 +463,25 @@ class FileCommands(QObject):
         self._export(
             "Save attention", self._folder("export") / f"{stem}.csv", ATTENTION_FILES, session.save
         )
+
+    def export_spread(self) -> None:
+        """Ask for a file and write the fields on images that were measured into it."""
+        session = self._studio.spread
+        if session is None:
+            return
+        stem = _file_name(f"{self._studio.document.architecture.name} images")
+        self._export(
+            "Save fields on images",
+            self._folder("export") / f"{stem}.csv",
+            SPREAD_FILES,
+            lambda path: session.save(path, self._network_word()),
+        )
+
+    def copy_spread(self) -> None:
+        """Put the command on the clipboard that measures each image of the folder."""
+        session = self._studio.spread
+        if session is not None:
+            self._copy(session.command(self._network_word()), "The command")
 
     def export_table(self) -> None:
         """Ask for a file and write the table of all layers into it."""

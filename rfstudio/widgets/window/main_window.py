@@ -239,6 +239,8 @@ class MainWindow(QMainWindow):
         if self.studio.spread is not None:
             self.spread = SpreadPanel(self.studio.spread)
             self.spread.image_wanted.connect(self.files.open_image_path)
+            self.spread.save_wanted.connect(self.files.export_spread)
+            self.spread.copy_wanted.connect(self.files.copy_spread)
             self.tabs.addTab(self.spread, "Images")
         if self.studio.attention is not None:
             self.attention = AttentionPanel(

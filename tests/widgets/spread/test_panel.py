@@ -1,5 +1,6 @@
 """The panel of images: what is chosen, what is listed, and the map of the chosen image."""
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -7,6 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 from PIL import Image
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.effective.erf_session import ErfSession
@@ -17,6 +19,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.metrics.spread import FieldSpread, ImageField
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.process.running import CancelToken
@@ -185,6 +188,36 @@ def test_that_an_object_is_a_mask_or_the_box_on_the_canvas(bench: Bench, folder:
         *("on the object", "even field", "ratio", "σ, unit on object", "σ, unit beside it"),
     ]
     assert bench.rows[0][5:] == ["0.5", "0.25", "2", "2", "1"]
+
+
+def test_that_images_are_a_list_of_their_fields_and_are_saved(
+    bench: Bench, folder: Path, tmp_path: Path
+) -> None:
+    panel = bench.panel
+    assert not panel.copy_command.isEnabled()
+    panel.images.click()
+    assert not panel.save.isEnabled()
+    bench.boxes.add(((1, 3), (2, 5)))
+    panel.box.trigger()
+    panel.run.click()
+    bench.runner.job.succeeded.emit(spread(image_field("b.png", 2.0), image_field("a.png", 1.0)))
+    assert [x[0] for x in bench.rows] == ["a.png", "b.png", "mean", "± over images"]
+    cells = [panel.table.model().index(i, 0) for i in range(4)]
+    icons = [x.data(Qt.ItemDataRole.DecorationRole) for x in cells]
+    assert [x is not None for x in icons] == [True, True, True, False]
+    assert panel.save.isEnabled()
+    bench.boxes.clear()  # what was measured is what is said
+    command = bench.session.command("net.yaml")
+    assert command.startswith("rfstudio erf net.yaml --layer only --unit 4 4 --images ")
+    assert "--spread" in command
+    assert command.endswith("--box 1:3 2:5")
+    for suffix in (".csv", ".json", ".npz"):
+        bench.session.save(tmp_path / f"out{suffix}", "net.yaml")
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record["command"] == command
+    assert [x["name"] for x in record["images"]] == ["a.png", "b.png"]
+    with pytest.raises(RFStudioError, match=r"saved as .*\.npz"):
+        bench.session.save(tmp_path / "out.doc", "net.yaml")
 
 
 def test_that_a_failure_is_told_in_words(bench: Bench) -> None:
