@@ -120,7 +120,8 @@ def _binary(path: Path, data: bytes) -> Batch:
             f"'{path}' has {len(data):,} bytes, which is no multiple of {_VALUES + 1:,}: it is cut "
             "off, or of another data set"
         )
-    records = np.frombuffer(data, np.uint8).reshape(-1, _VALUES + 1)
+    # A copy, since torch warns of arrays that cannot be written.
+    records = np.frombuffer(bytearray(data), np.uint8).reshape(-1, _VALUES + 1)
     return records[:, 1:], records[:, 0].astype(np.int64)
 
 

@@ -251,4 +251,4 @@ def _build(made: Any, state: Any) -> None:
     shape = tuple(int(x) for x in _of(tuple, shape))
     if min(shape, default=0) < 0 or prod(shape) != len(_of(bytes, numbers)):
         raise PlainPickleError("an array of the file has another size than its numbers")
-    _of(_Array, made).values = np.frombuffer(numbers, np.uint8).reshape(shape)
+    _of(_Array, made).values = np.frombuffer(bytearray(numbers), np.uint8).reshape(shape)
