@@ -21,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         interrupts.end_at_once()
+        interrupts.end_with_others()
     try:
         # Imported late, since the import takes a third of a second, during which Ctrl-C may come.
         from rfstudio.cli.program import run

@@ -19,6 +19,11 @@ INTERRUPTED = 130
 
 MESSAGE = "rfstudio: interrupted"
 
+_ENDED_WITH = (
+    "rfstudio: torchrun ends this process, since another of the {total} has ended (what that "
+    "printed says why) or torchrun was stopped; --resume goes on after the last complete part"
+)
+
 
 def end_at_once() -> None:
     """End the process at Ctrl-C from now on, after printing one line.
@@ -28,6 +33,26 @@ def end_at_once() -> None:
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler or isinstance(handler, _Raise):
         signal.signal(signal.SIGINT, _end)
+
+
+def end_with_others() -> None:
+    """Print a line when ``torchrun`` ends this process since another one has ended.
+
+    It does so at once, so that this one hears of it before an exchange fails.  The first two
+    processes print it, as one of them may be the other one, and there may be hundreds.
+    """
+    total, rank = os.environ.get("WORLD_SIZE", ""), os.environ.get("RANK", "")
+    if not total.isdecimal() or int(total) < 2 or rank not in ("0", "1"):
+        return
+
+    def end(number: int, _frame: object) -> None:
+        with suppress(OSError):
+            os.write(2, f"{_ENDED_WITH.format(total=total)}\n".encode())
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)
 
 
 def ignore() -> None:

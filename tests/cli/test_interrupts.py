@@ -1,6 +1,7 @@
 """Ctrl-C while the command line imports, computes or writes: a line, 130, and no half file."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,33 @@ def test_that_an_interrupt_while_qt_is_imported_is_no_crash() -> None:
     """Its start in C aborts the process at any exception."""
     trap = _AT_IMPORT.format(place="PySide6.support")
     assert _interrupted(trap, "vgg16") == (130, "rfstudio: interrupted\n")
+
+
+_WAITING = """
+import time
+from rfstudio.cli import program
+def run(argv):
+    print("runs", flush=True)
+    time.sleep(60)
+program.run = run
+from rfstudio.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torchrun ends processes by SIGTERM")
+@pytest.mark.parametrize(("rank", "lines"), [("1", 1), ("2", 0)])
+def test_that_a_process_says_that_torchrun_ends_it(rank: str, lines: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WAITING],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"RANK": rank, "WORLD_SIZE": "4"},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "runs\n"
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    assert said.count("another of the 4 has ended") == len(said.splitlines()) == lines
