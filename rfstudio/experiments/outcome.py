@@ -53,9 +53,10 @@ class Outcome:
     @property
     def command(self) -> str:
         """The command that gives the same rows; of a recipe of one's own, within its folder."""
-        quick = " --quick" if self.quick else ""
+        options = " --quick" if self.quick else ""
+        options += " --trust" if self.recipe.runs_code else ""
         name = shlex.quote(self.recipe.file or self.recipe.name)
-        return f"rfstudio experiment {name} --seed {self.seed}{quick}"
+        return f"rfstudio experiment {name} --seed {self.seed}{options}"
 
     @property
     def facts(self) -> str:

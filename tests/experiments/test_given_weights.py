@@ -153,7 +153,9 @@ def test_that_a_model_of_ones_own_is_a_row_with_its_own_weights(tmp_path: Path) 
     path.write_text(OF_CODE)
     with pytest.raises(FormatError, match=r"own.yaml:4:28: .* is code: .*--trust"):
         rfstudio.experiment(path)
-    (row,) = rfstudio.experiment(path, trust=True).records()
+    outcome = rfstudio.experiment(path, trust=True)
+    assert outcome.command == "rfstudio experiment own.yaml --seed 0 --trust"
+    (row,) = outcome.records()
     network = rfstudio.load(f"{tmp_path / 'model.py'}:make", trust=True, input_size=(32, 48))
     found = rfstudio.attention(network, "attend", samples=2)
     assert row["attention"] == pytest.approx(found.mean_distance)

@@ -4,6 +4,7 @@ Sizes and slopes of the paper's own sampled curves depend on their runs; the num
 found by independent code.
 """
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,9 @@ from rfstudio.formats.experiments.ledger import Cell
 
 DEPTHS = (5, 10, 20, 40)
 
+SECONDS: dict[str, float] = {}
+"""Of the processor, by the name of the figure."""
+
 
 @pytest.fixture(scope="module")
 def run() -> Callable[[str], Outcome]:
@@ -21,7 +25,9 @@ def run() -> Callable[[str], Outcome]:
 
     def found(name: str) -> Outcome:
         if name not in known:
+            start = time.process_time()
             known[name] = rfstudio.experiment(f"luo2016/{name}")
+            SECONDS[name] = time.process_time() - start
         return known[name]
 
     return found
@@ -91,3 +97,10 @@ def test_that_strides_and_dilations_multiply_the_field(run: Callable[[str], Outc
     sizes = _column(found, "expected", "luo_size")
     assert sizes == pytest.approx([13.89, 60.51, 35.51], abs=5e-3)
     assert _column(found, "sampled", "sigma") == pytest.approx([3.162, 13.565, 8.0], rel=0.05)
+
+
+@pytest.mark.slow
+def test_that_all_figures_take_less_than_a_minute(run: Callable[[str], Outcome]) -> None:
+    for name in ("fig1a", "fig1b", "fig2", "fig3", "fig4"):
+        run(name)
+    assert sum(SECONDS.values()) < 60

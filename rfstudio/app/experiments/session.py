@@ -12,7 +12,7 @@ from typing import NamedTuple
 import platformdirs
 from PySide6.QtCore import QObject, Signal
 
-from rfstudio.app.experiments.models import code_of, named_model
+from rfstudio.app.experiments.models import named_model
 from rfstudio.app.experiments.part import Part
 from rfstudio.app.experiments.work import PART, Cells, run_experiment
 from rfstudio.app.jobs import JobRunner
@@ -255,7 +255,7 @@ class _Run(NamedTuple):
 
 def _command(recipes: Sequence[Recipe], name: str | Path, seed: int, *, quick: bool) -> str:
     """Return the command of recipes that a name stands for."""
-    trust = " --trust" if code_of(recipes) else ""
+    trust = " --trust" if any(x.runs_code for x in recipes) else ""
     options = f"{trust}{f' --seed {seed}' if seed else ''}{' --quick' if quick else ''}"
     return f"rfstudio experiment {shlex.quote(str(name))}{options}"
 

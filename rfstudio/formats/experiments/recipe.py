@@ -211,6 +211,8 @@ class Recipe:
     file
         The name of the user's file that it was read from, without its folder; empty: it comes
         with the program.
+    runs_code
+        Whether code makes a model of it, which runs only if it is trusted.
     """
 
     name: str
@@ -222,6 +224,7 @@ class Recipe:
     charts: tuple[Chart, ...] = ()
     digest: str = ""
     file: str = ""
+    runs_code: bool = False
 
     @property
     def file_name(self) -> str:

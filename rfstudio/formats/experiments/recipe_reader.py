@@ -110,6 +110,7 @@ class _Reader:
         self._opening = opening
         self._templates: dict[str, Node] = {}
         self._networks: dict[str, Architecture] = {}
+        self._runs_code = False
 
     def recipe(self, root: Node, name: str, digest: str) -> Recipe:
         fields = self._fields(root, "a recipe", _TOP, ("format", "title", "rows"))
@@ -136,6 +137,7 @@ class _Reader:
             description=self._word(fields.get("description"), "description"),
             reference=self._word(fields.get("reference"), "reference"),
             columns=columns or DEFAULT_COLUMNS,
+            runs_code=self._runs_code,
         )
 
     # --- rows ---------------------------------------------------------------------------------
@@ -284,6 +286,7 @@ class _Reader:
                 f"'{short(name)}' is a model, which is imported on the command line: "
                 "rfstudio experiment FILE, with --trust if it is code"
             )
+        self._runs_code = self._runs_code or bool(colon)
         if beside.is_file():
             name = f"{beside}{name[len(file) :]}" if colon else str(beside)
         return self._opening(name, size)
