@@ -15,7 +15,7 @@ from rfstudio.experiments.field_rows import field_row
 from rfstudio.experiments.outcome import Outcome
 from rfstudio.experiments.sharing import Share, on_first, shared, turns
 from rfstudio.experiments.training_rows import Trainings
-from rfstudio.formats.experiments.ledger import Ledger, Row
+from rfstudio.formats.experiments.ledger import Ledger, Row, complete_in
 from rfstudio.formats.experiments.recipe import FieldItem, Item, Recipe, TrainingItem
 from rfstudio.formats.files import atomic_write, make_folder
 
@@ -80,9 +80,8 @@ def _run(
     share: Share,
 ) -> Outcome:
     items = [_quick(x) for x in recipe.items] if quick else list(recipe.items)
-    head = {"format": 1, "experiment": recipe.name, "recipe": recipe.digest, "seed": seed}
-    path = None if output is None else output / f"{recipe.file_name}.jsonl"
-    ledger = _ledger(head | {"quick": quick}, path, resume, share)
+    path = None if output is None else ledger_path(recipe, output)
+    ledger = _ledger(_head(recipe, seed, quick=quick), path, resume, share)
     trainings = Trainings(ledger, seed, output, recipe.file_name)
     costs = [_cost(x) for x in items]
     for row in ledger.rows:
@@ -113,6 +112,22 @@ def _run(
     if output is not None and share.is_first:
         write_results(outcome, output)
     return outcome
+
+
+def ledger_path(recipe: Recipe, folder: Path) -> Path:
+    """Return the file of the ledger of a recipe in a folder of results."""
+    return folder / f"{recipe.file_name}.jsonl"
+
+
+def left_in(recipe: Recipe, folder: Path, *, seed: int, quick: bool) -> int:
+    """Return how many items of an earlier run like this are complete in a folder of results."""
+    return complete_in(ledger_path(recipe, folder), _head(recipe, seed, quick=quick))
+
+
+def _head(recipe: Recipe, seed: int, *, quick: bool) -> dict[str, object]:
+    """Return what identifies a run in its ledger."""
+    head = {"format": 1, "experiment": recipe.name, "recipe": recipe.digest, "seed": seed}
+    return head | {"quick": quick}
 
 
 def cost_of(recipe: Recipe, *, quick: bool) -> float:

@@ -18,6 +18,7 @@ from rfstudio.app.experiments.work import PART, Cells, run_experiment
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import FormatError, RFStudioError
+from rfstudio.experiments.running import left_in
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.recipe import Recipe
 
@@ -134,11 +135,29 @@ class ExperimentSession(WorkSession):
         Each file of the user has a folder of its own: recipes in several folders may be called
         the same, or like one that comes with the program.
         """
-        path = self._running.path
+        return self._results_of(self._running.path)
+
+    def _results_of(self, path: Path | None) -> Path:
         if path is None:
             return self.folder
         digest = hashlib.sha256(str(path).encode(errors="replace")).hexdigest()[:8]
         return self.folder / "own" / f"{path.stem}-{digest}"
+
+    def is_last(self, name: str | Path) -> bool:
+        """Whether a name is that of the experiment that runs or ran last."""
+        return name == (self._running.path or self.name)
+
+    def left_of(self, name: str | Path, *, quick: bool, seed: int) -> tuple[int, int]:
+        """Return how many items an earlier run of it has left on the disk, and of how many.
+
+        It may be from before the program was started.  Parts count up to the first that is not
+        begun.
+        """
+        recipes = self.recipes_of(name)
+        folder = self._results_of(name if isinstance(name, Path) else None)
+        counts = [left_in(x, folder, seed=seed, quick=quick) for x in recipes]
+        begun = counts.index(0) if 0 in counts else len(counts)
+        return sum(counts[:begun]), sum(len(x.items) for x in recipes)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -167,8 +186,9 @@ class ExperimentSession(WorkSession):
         seed: int = 0,
         path: Path | None = None,
         trust: bool = False,
+        resume: bool = False,
     ) -> None:
-        """Run an experiment from its beginning; one that runs is stopped.
+        """Run an experiment; one that runs is stopped.
 
         Parameters
         ----------
@@ -182,11 +202,14 @@ class ExperimentSession(WorkSession):
             The user's file that it was read from; None: it comes with the program.
         trust
             Whether its user agreed that the code in it runs.
+        resume
+            Go on after what an earlier run of it has left on the disk, instead of beginning anew.
         """
         place = None if path is None else path.absolute()
         self._running = _Run(recipes, quick, seed, place, trust)
         self._rows = ()
-        self._run(resume=False)
+        counts = [left_in(x, self.results, seed=seed, quick=quick) for x in recipes]
+        self._run(resume=resume, begun=counts.index(0) if 0 in counts else len(counts))
 
     def go_on(self) -> None:
         """Go on with the stopped experiment after its complete items.
@@ -205,18 +228,17 @@ class ExperimentSession(WorkSession):
             if recipe.digest != self._running.recipes[0].digest:
                 self.failed.emit(f"{path.name} has been changed; Run begins anew with it")
                 return
-        self._run(resume=True)
+        self._run(resume=True, begun=self.current + 1)
 
     def cancel(self) -> None:
         """Stop the experiment, with all its parts; its rows so far stay, on the disk too."""
         if self._stop() is not None:
             self._set_state("stopped")
 
-    def _run(self, *, resume: bool) -> None:
+    def _run(self, *, resume: bool, begun: int) -> None:
         now = self._running
         name = self.name if now.path is None else str(now.path)
         work = partial(run_experiment, name, self.results, now.quick, resume)
-        begun = self.current + 1
         self._submit(partial(work, seed=now.seed, trust=now.trust, begun=begun))
         self.rows_changed.emit()
         self.progressed.emit(0.0)

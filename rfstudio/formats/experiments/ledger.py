@@ -23,6 +23,8 @@ from rfstudio.formats.files import FileAccessError, atomic_write, read_bounded
 
 MAX_BYTES = 1 << 28
 
+_LONGEST_HEAD = 1 << 16
+
 Cell: TypeAlias = "str | int | float | bool | None"
 
 
@@ -67,6 +69,26 @@ def read_rows(path: Path) -> list[Row]:
         path = found[0]
     _, rows = _sorted_out(path, read_bounded(path, MAX_BYTES))
     return [x for found in rows.values() for x in found]
+
+
+def complete_in(path: Path, head: Mapping[str, Any]) -> int:
+    """Return how many items are complete in the ledger of a run; 0: it has none, or is of another.
+
+    Parameters
+    ----------
+    path
+        Of the ledger.
+    head
+        What identifies the run.
+    """
+    try:
+        with path.open("rb") as file:
+            found = parsed_line(file.readline(_LONGEST_HEAD))
+            if found is None or any(found.get(x) != y for x, y in head.items()):
+                return 0
+            return len({x for x in file if x.startswith(b'{"complete"')})
+    except OSError:
+        return 0
 
 
 class Ledger:

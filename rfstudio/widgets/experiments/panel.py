@@ -180,7 +180,9 @@ class ExperimentsDialog(QDialog):
         self.choice.currentIndexChanged.connect(self._show_words)
         self.open_recipe.clicked.connect(self._ask_for_recipe)
         self.open_folder.clicked.connect(self._show_folder)
-        self.run.clicked.connect(self._start)
+        self.run.clicked.connect(self._begin)
+        self.quick.toggled.connect(self._enable_going_on)
+        self.seed.valueChanged.connect(self._enable_going_on)
         self.go_on.clicked.connect(self._go_on)
         self.cancel.clicked.connect(session.cancel)
         self.open_network.clicked.connect(self._want_network)
@@ -228,7 +230,10 @@ class ExperimentsDialog(QDialog):
         """Return the name of what comes with the program, or the user's file."""
         return self._entries[self.choice.currentIndex()]
 
-    def _start(self) -> None:
+    def _begin(self) -> None:
+        self._start(resume=False)
+
+    def _start(self, *, resume: bool) -> None:
         """Run what is chosen; a file is read again, since it may have been changed."""
         chosen = self._chosen()
         path = chosen if isinstance(chosen, Path) else None
@@ -246,10 +251,15 @@ class ExperimentsDialog(QDialog):
             seed=self.seed.value(),
             path=path,
             trust=bool(code),
+            resume=resume,
         )
         self._follow_parts()
 
     def _go_on(self) -> None:
+        """Go on with what was stopped, or with what an earlier run has left on the disk."""
+        if not (self._session.state == "stopped" and self._session.is_last(self._chosen())):
+            self._start(resume=True)
+            return
         recipes = [x.recipe for x in self._session.parts]
         if recipes and self._may_run(f"the recipe {recipes[0].file}", code_of(recipes)):
             self._session.go_on()
@@ -290,6 +300,7 @@ class ExperimentsDialog(QDialog):
         title, text = self._session.words_of(self._chosen())
         shown = (f"<b>{escape(title)}</b>", escape(text))
         self.words.setText("<br>".join(x for x in shown if x))
+        self._enable_going_on()
 
     # --- the parts ------------------------------------------------------------------------------
 
@@ -386,14 +397,28 @@ class ExperimentsDialog(QDialog):
         self._show_parts()
         self._show_chart()
         self._enable()
+        self._enable_going_on()
 
     def _enable(self) -> None:
         state = self._session.state
         self.run.setEnabled(state != "running")
         self.cancel.setEnabled(state == "running")
-        self.go_on.setEnabled(state == "stopped")
         self.open_folder.setEnabled(state != "idle")
         self.open_network.setEnabled(bool(self.table.selectedItems()))
+
+    def _enable_going_on(self) -> None:
+        """Enable Continue for what was stopped, and for what an earlier run has left."""
+        session = self._session
+        if session.state == "running":
+            self.go_on.setEnabled(False)
+            return
+        is_stopped = session.state == "stopped" and session.is_last(self._chosen())
+        done, total = session.left_of(
+            self._chosen(), quick=self.quick.isChecked(), seed=self.seed.value()
+        )
+        is_left = 0 < done < total
+        self.go_on.setEnabled(is_stopped or is_left)
+        self.go_on.setToolTip(f"{done} of {total} are there from an earlier run" if is_left else "")
 
 
 class PartTabs(QTabBar):

@@ -265,7 +265,7 @@ class SpreadPanel(QWidget):
         self._show_icons()
         grid.resizeColumnsToContents()
         grid.setVisible(bool(rows))
-        self._say(f"{session.title}: {session.sentence}" if session.sentence else "")
+        self._say(f"{session.sentence} {session.title}" if session.sentence else "")
         if session.spread is not None:
             grid.selectRow(len(session.fields))  # the mean
         self._show_map()

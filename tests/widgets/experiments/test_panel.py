@@ -13,7 +13,9 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app.experiments.session import ExperimentSession
 from rfstudio.app.experiments.work import PART
 from rfstudio.app.jobs import Job, JobRunner
+from rfstudio.experiments.running import ledger_path
 from rfstudio.formats.experiments import shipped
+from rfstudio.formats.experiments.ledger import Ledger, Row
 from rfstudio.importing.reference import Reference
 from rfstudio.widgets.experiments.code_dialog import CodeDialog, CodeQuestions
 from rfstudio.widgets.experiments.panel import ExperimentsDialog
@@ -220,6 +222,34 @@ def test_that_all_parts_run_one_after_another(dialog: ExperimentsDialog, runner:
     dialog.run.click()
     assert dialog.parts.isHidden()
     assert dialog.table.rowCount() == 0
+
+
+def test_that_what_an_earlier_run_has_left_is_gone_on_with(
+    dialog: ExperimentsDialog, runner: _Runner, tmp_path: Path
+) -> None:
+    assert not dialog.go_on.isEnabled()
+    dialog.choice.setCurrentText("luo2016 (all 5 parts)")
+    recipes = shipped.recipes_of("luo2016")
+    for recipe, count in zip(recipes, (16, 4), strict=False):
+        head = {"format": 1, "experiment": recipe.name, "recipe": recipe.digest}
+        ledger = Ledger(head | {"seed": 3, "quick": False}, ledger_path(recipe, tmp_path))
+        for item in range(count):
+            ledger.add(Row(item, {"series": "plain"}))
+            ledger.finish(item)
+    dialog.seed.setValue(2)
+    assert not dialog.go_on.isEnabled()  # its rows are of another seed
+    dialog.seed.setValue(3)
+    assert dialog.go_on.isEnabled()
+    assert dialog.go_on.toolTip() == "20 of 59 are there from an earlier run"
+    dialog.go_on.click()
+    work = cast("partial", runner.works[0])
+    assert (work.args[-1], work.keywords["begun"]) == (True, 2)
+    assert not dialog.go_on.isEnabled()
+    runner.job.failed.emit(ValueError("no luck"))
+    dialog.choice.setCurrentText("luo2016/fig1a")
+    assert not dialog.go_on.isEnabled()  # that one is complete
+    dialog.choice.setCurrentText("luo2016/fig1b")
+    assert dialog.go_on.toolTip() == "4 of 9 are there from an earlier run"
 
 
 @pytest.fixture
