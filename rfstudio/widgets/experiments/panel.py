@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QTabBar,
     QTableWidget,
     QTableWidgetItem,
@@ -38,6 +39,9 @@ from rfstudio.widgets.parts.fields import Spin
 
 _STEPS = 1000
 _LEAST = 20  # characters
+
+_READABLE = 0.5
+"""Of the size of a chart's file, at which its smallest letters can be read."""
 
 
 class ExperimentsDialog(QDialog):
@@ -429,13 +433,18 @@ class PartTabs(QTabBar):
         return super().tabSizeHint(index) + QSize(0, self.fontMetrics().descent() + 2)
 
 
-class Chart(QLabel):
-    """A picture as large as there is room for it."""
+class Chart(QScrollArea):
+    """A picture as large as there is room for it; one that would be too small to read scrolls."""
 
     def __init__(self) -> None:
         super().__init__()
         self._picture = QPixmap()
-        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.label = QLabel()
+        self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setWidget(self.label)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumSize(200, 150)
         self.setAccessibleName("Chart")
 
@@ -451,12 +460,13 @@ class Chart(QLabel):
 
     def _fit(self) -> None:
         if self._picture.isNull():
-            self.clear()
+            self.label.clear()
             return
-        self.setPixmap(
-            self._picture.scaled(
-                self.size(),
-                Qt.AspectRatioMode.KeepAspectRatio,
-                Qt.TransformationMode.SmoothTransformation,
-            )
-        )
+        ratio = self.devicePixelRatioF()
+        room, size = self.viewport().size() * ratio, self._picture.size()
+        of_width, of_height = room.width() / size.width(), room.height() / size.height()
+        scale = min(of_width, max(of_height, _READABLE))
+        smooth = Qt.TransformationMode.SmoothTransformation
+        scaled = self._picture.scaledToWidth(max(int(scale * size.width()), 1), smooth)
+        scaled.setDevicePixelRatio(ratio)
+        self.label.setPixmap(scaled)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QPixmap
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -18,7 +18,7 @@ from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.ledger import Ledger, Row
 from rfstudio.importing.reference import Reference
 from rfstudio.widgets.experiments.code_dialog import CodeDialog, CodeQuestions
-from rfstudio.widgets.experiments.panel import ExperimentsDialog
+from rfstudio.widgets.experiments.panel import Chart, ExperimentsDialog
 from tests.experiments.own_recipe import TEXT
 
 ROWS = tuple(
@@ -348,6 +348,26 @@ def test_that_code_that_is_not_there_cannot_be_agreed_to(
     (asked,) = questions.dialogs
     assert asked.what.text() == "There is no Python file of no_such_module."
     assert not asked.run.isEnabled()
+
+
+def test_that_a_chart_is_whole_or_large_enough_to_be_read(qtbot: QtBot, tmp_path: Path) -> None:
+    chart = Chart()
+    qtbot.addWidget(chart)
+    chart.resize(620, 320)
+    chart.show()
+    for name, width, height in (("wide", 1000, 500), ("tall", 800, 1600)):
+        picture = QPixmap(width, height)
+        picture.fill()
+        picture.save(str(tmp_path / f"{name}.png"))
+
+    def shown(name: str) -> tuple[int, int]:
+        chart.show_picture(tmp_path / f"{name}.png")
+        size = chart.label.pixmap().deviceIndependentSize()
+        return round(size.width()), round(size.height())
+
+    assert shown("wide") == (620, 310)
+    assert shown("tall") == (400, 800)
+    qtbot.waitUntil(lambda: chart.verticalScrollBar().maximum() > 0)
 
 
 @pytest.mark.parametrize(
