@@ -15,7 +15,7 @@ from rfstudio.importing.request import ImportRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedModel(Architecture):
-    """Stands for a model that was not imported, without layers.
+    """Takes the place of a model that was not imported; it has no layers.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class NamedModel(Architecture):
 
 
 def named_model(name: str, size: tuple[int, ...] | None) -> NamedModel:
-    """Return what stands for the model that a recipe names; none of its code is run.
+    """Return what takes the place of the model that a recipe names; none of its code is run.
 
     Raises
     ------

@@ -87,7 +87,7 @@ class ExperimentSession(WorkSession):
         if len(recipes) == 1:
             texts = (recipes[0].description, recipes[0].reference)
             return recipes[0].title, " · ".join(x for x in texts if x)
-        # Their titles begin alike: with the paper and the number of the figure.
+        # Their titles begin with the same words: the paper and the number of the figure.
         parts = [f"{x.name.rpartition('/')[2]}: {x.title.rpartition(': ')[2]}" for x in recipes]
         return f"{name}: all {len(recipes)} parts, one after another", " · ".join(parts)
 
@@ -193,7 +193,7 @@ class ExperimentSession(WorkSession):
         Parameters
         ----------
         *recipes
-            What to run: a recipe, or all that a name stands for.
+            What to run: a recipe, or all of a name.
         quick
             Take few samples and steps.
         seed
@@ -276,7 +276,7 @@ class _Run(NamedTuple):
 
 
 def _command(recipes: Sequence[Recipe], name: str | Path, seed: int, *, quick: bool) -> str:
-    """Return the command of recipes that a name stands for."""
+    """Return the command of all recipes of a name."""
     trust = " --trust" if any(x.runs_code for x in recipes) else ""
     options = f"{trust}{f' --seed {seed}' if seed else ''}{' --quick' if quick else ''}"
     return f"rfstudio experiment {shlex.quote(str(name))}{options}"
