@@ -6,12 +6,13 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rfstudio.core.errors import RFStudioError
+from rfstudio.figures.pdf_fonts import plain_fonts
 from rfstudio.figures.wrapping import one_line
 
 if TYPE_CHECKING:
@@ -176,10 +177,11 @@ def figure_bytes(figure: Figure, kind: str, dpi: int, title: str) -> bytes:
     """Return a figure as the bytes of a file; no date is written, so equal figures are equal."""
     undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[kind]
     buffer = io.BytesIO()
-    figure.savefig(
-        buffer,
-        format=kind[1:],
-        dpi=dpi,
-        metadata={**undated, "Title": one_line(title)},
-    )
+    with plain_fonts() if kind == ".pdf" else nullcontext():
+        figure.savefig(
+            buffer,
+            format=kind[1:],
+            dpi=dpi,
+            metadata={**undated, "Title": one_line(title)},
+        )
     return buffer.getvalue()

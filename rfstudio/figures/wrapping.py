@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+_USUAL = 64
+"""About how many letters a line has."""
 
 
 def one_line(text: str) -> str:
@@ -42,7 +46,7 @@ def wrapped(
         if lines and length(joined) <= width:
             lines[-1] = joined
         else:
-            lines.extend(_broken(text, width, length))
+            lines.extend(broken(text, width, length))
     return lines
 
 
@@ -70,11 +74,30 @@ def shortened(canvas: Any, text: str, width: float, *, points: float) -> str:
     return "…"
 
 
-def _broken(text: str, width: float, length: Any) -> list[str]:
+def broken(text: str, width: float, length: Callable[[str], float]) -> list[str]:
     """Return one text in lines of `width` inches, split where it must be."""
-    if length(text) <= width:
-        return [text]
-    fitting = next(n for n in range(len(text), 0, -1) if n == 1 or length(text[:n]) <= width)
-    space = text.rfind(" ", 1, fitting + 1)
-    cut = space if space > 0 else fitting
-    return [text[:cut].rstrip(), *_broken(text[cut:].lstrip(), width, length)]
+    lines = []
+    while (fitting := _fitting(text, width, length)) < len(text):
+        space = text.rfind(" ", 1, fitting + 1)
+        cut = space if space > 0 else fitting
+        lines.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*lines, text]
+
+
+def _fitting(text: str, width: float, length: Callable[[str], float]) -> int:
+    """Return how many letters fit into `width` inches, at least one if there are any.
+
+    A text is never wider than a longer one that begins with it, so a few measurements find the
+    last letter that fits; long texts are not measured as a whole, which takes milliseconds.
+    """
+    fits, too_many = min(1, len(text)), len(text) + 1
+    reach = _USUAL
+    while fits + 1 < too_many:
+        tried = min(reach, len(text)) if too_many > len(text) else (fits + too_many) // 2
+        if length(text[:tried]) <= width:
+            fits = tried
+            reach *= 2
+        else:
+            too_many = tried
+    return fits

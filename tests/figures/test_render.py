@@ -1,8 +1,11 @@
 """Figures for print: right size, real text, right colours at the right pixels."""
 
 import io
+import re
 import sys
+import zlib
 from dataclasses import replace
+from importlib import import_module
 from xml.etree import ElementTree
 
 import numpy as np
@@ -121,6 +124,15 @@ def test_that_pdf_embeds_its_font_as_true_type() -> None:
     data = render(SCENE, ".PDF")
     assert b"/FontFile2" in data
     assert b"/Subtype /Type3" not in data
+
+
+def test_that_fonts_in_a_pdf_have_no_tables_of_layout_and_those_of_others_do() -> None:
+    streams = re.findall(rb"/Length1 .*?stream\r?\n(.*?)\nendstream", render(SCENE, ".pdf"), re.S)
+    assert streams
+    ttf, subset = import_module("fontTools.ttLib"), import_module("fontTools.subset")
+    tables = [set(ttf.TTFont(io.BytesIO(zlib.decompress(x))).keys()) for x in streams]
+    assert all("glyf" in x and not {"GSUB", "GPOS", "GDEF"} & x for x in tables)
+    assert "GSUB" not in subset.Options().drop_tables
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
