@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rfstudio.app.effective.saved_results import saved_results, shelved_results
 from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError, shown
@@ -25,19 +26,24 @@ __all__ = [
 ]
 
 
-def save_session(path: Path, studio: Studio, preset: str) -> None:
-    """Write what is open, chosen and pinned to a file; an old file stays if that fails.
+def save_session(path: Path, studio: Studio, preset: str) -> int:
+    """Write what is open, chosen, pinned and measured to a file; an old file stays if that fails.
+
+    Returns
+    -------
+    int
+        How many of the oldest results are not in it, since it would be too large.
 
     Raises
     ------
     RFStudioError
         If it cannot be written.
     """
-    write_session(path, session_of(studio, preset))
+    return write_session(path, session_of(studio, preset))
 
 
 def session_of(studio: Studio, preset: str) -> SavedSession:
-    """Return what is open, chosen and pinned.
+    """Return what is open, chosen, pinned and measured.
 
     Parameters
     ----------
@@ -48,6 +54,7 @@ def session_of(studio: Studio, preset: str) -> SavedSession:
     """
     document, chosen = studio.document, studio.selection.value
     picture = studio.images.picture
+    measured = studio.erf_session
     return SavedSession(
         chosen=SavedUnit(document.architecture, chosen.layer, chosen.unit, source=preset),
         path=None if document.path is None else document.path.absolute(),
@@ -58,6 +65,7 @@ def session_of(studio: Studio, preset: str) -> SavedSession:
         ),
         image=None if picture is None else picture.path.absolute(),
         image_shape=studio.images.shape,
+        results=() if measured is None else saved_results(measured.shelf),
     )
 
 
@@ -71,10 +79,10 @@ def is_as_saved(session: SavedSession) -> bool:
         return False
 
 
-def restore_choice(studio: Studio, session: SavedSession) -> list[str]:
-    """Bring back pins, the chosen unit and the image; return what could not be, in sentences.
+def restore_choice(studio: Studio, session: SavedSession, name: str) -> list[str]:
+    """Bring back pins, unit, image and results; return what could not be, in sentences.
 
-    The network of the session is open already.
+    The network of the session is open already; `name` is that of the session's file.
     """
     lost = []
     studio.pins.clear()
@@ -95,6 +103,11 @@ def restore_choice(studio: Studio, session: SavedSession) -> list[str]:
         studio.images.open_later(session.image)
     else:
         lost.append(f"the image “{shown(session.image.name)}” is not there any more")
+    if studio.erf_session is not None and session.results:
+        results, senseless = shelved_results(session.results, shown(name, 100))
+        studio.erf_session.take_back(results)
+        if senseless:
+            lost.append(f"{senseless} of its results were measured with options that there are not")
     return lost
 
 

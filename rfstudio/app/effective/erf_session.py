@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -271,6 +272,13 @@ class ErfSession(QObject):
     def show(self, shelved: Shelved) -> None:
         """Show a result from the shelf as that of its unit, once the unit is chosen."""
         self.shelf.bring_forward(shelved)
+        self.shelf_changed.emit()
+        self._show()
+
+    def take_back(self, read: Iterable[Shelved]) -> None:
+        """Add results of a session file, the oldest first."""
+        for shelved in read:
+            self.shelf.put_back(shelved)
         self.shelf_changed.emit()
         self._show()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -56,14 +57,31 @@ def work_of(
         raise RFStudioError("there is no image on the canvas; open one, or measure with noise")
     if options.inputs == "folder" and options.folder is None:
         raise RFStudioError("no folder of images is chosen; choose one, or measure with noise")
-    request = ErfRequest(
+    images = (pixels,) if options.inputs == "image" and pixels is not None else ()
+    request = request_of(subject, options, images)
+    if options.inputs == "folder" and options.folder is not None:
+        return partial(measure_folder, request, options.folder, earlier=earlier)
+    return partial(measure_erf, request, earlier=earlier)
+
+
+def request_of(
+    subject: Subject, options: ErfOptions, images: Sequence[NDArray[np.uint8]] = ()
+) -> ErfRequest:
+    """Return the measurement of a unit on images, or on noise if there are none.
+
+    Raises
+    ------
+    RFStudioError
+        If an option has a value that it cannot have.
+    """
+    return ErfRequest(
         architecture=subject.architecture,
         layer=subject.layer,
         unit=subject.unit,
         estimator=options.estimator,
         channel=options.channel,
         activation=options.activation,
-        images=(pixels,) if options.inputs == "image" and pixels is not None else (),
+        images=images,
         images_per_weights=options.images_per_weights,
         samples=options.samples,
         **options.of_weights,
@@ -72,9 +90,6 @@ def work_of(
         fill=options.fill,
         amplitude=options.amplitude,
     )
-    if options.inputs == "folder" and options.folder is not None:
-        return partial(measure_folder, request, options.folder, earlier=earlier)
-    return partial(measure_erf, request, earlier=earlier)
 
 
 def measure_folder(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,27 @@ def remembered(settings: Settings) -> ErfOptions:
         found["folder"] = Path(folder)
     elif found.get("inputs") == "folder":
         del found["inputs"]
+    return replace(ErfOptions(), **found)
+
+
+def texts_of(options: ErfOptions) -> dict[str, str]:
+    """Return all options as texts, for a file."""
+    values = {x.name: getattr(options, x.name) for x in fields(ErfOptions)}
+    return {name: "" if value is None else str(value) for name, value in values.items()}
+
+
+def options_of(texts: Mapping[str, str]) -> ErfOptions | None:
+    """Return the options that texts mean; None if one is missing or makes no sense."""
+    folder = texts.get("folder", "")
+    found: dict[str, Any] = {"folder": Path(folder) if folder else None}
+    for option in OPTIONS:
+        text = texts.get(option.name, "")
+        if option.none and not text:
+            continue
+        is_own = option.name == "weights" and text == OWN_WEIGHTS
+        found[option.name] = text if is_own else _understood(option, text)
+        if found[option.name] is None:
+            return None
     return replace(ErfOptions(), **found)
 
 

@@ -52,6 +52,8 @@ class Shelved:
     is_aside
         Whether it is shown only on request, since a newer measurement of its unit was begun or
         the network was edited while it ran.
+    origin
+        The session file that it was read from; empty: it was measured since the start.
     stored
         The result; without its maps while they are on the disk: use `Shelf.result`.
     file
@@ -68,6 +70,7 @@ class Shelved:
     fraction: float
     name: str = ""
     is_aside: bool = False
+    origin: str = ""
     stored: ErfResult | None = field(default=None, repr=False)
     file: Path | None = field(default=None, repr=False)
 
@@ -149,6 +152,17 @@ class Shelf:
         self._shelved.append(made)
         self._make_room()
         return made
+
+    def put_back(self, read: Shelved) -> None:
+        """Add a result of a session file, unless the same was measured since the start."""
+        key = (astuple(read.options), read.image)
+        for old in self:
+            if _is_of(old, read.subject) and (astuple(old.options), old.image) == key:
+                return
+        self._count += 1
+        read.number = self._count
+        self._shelved.append(read)
+        self._make_room()
 
     def of(self, subject: Subject, image: str | None) -> Shelved | None:
         """Return the result to show of a unit; None if there is none.

@@ -1,6 +1,7 @@
-"""Session files: a network with its chosen unit, its pins and its image, as plain data in JSON.
+"""Session files: a network with its chosen unit, pins, image and results, as plain data in JSON.
 
-Networks are written as the text of an architecture file, images by their paths.  Nothing in a file
+Networks are written as the text of an architecture file, images by their paths, measured results as
+numbers (see `rfstudio.formats.networks.saved_results`).  Nothing in a file
 is ever run, and a file that is damaged, or of something else, ends in one sentence.
 """
 
@@ -15,6 +16,14 @@ from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.files import atomic_write, read_bounded
 from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
+from rfstudio.formats.networks.saved_results import (
+    MOST_DECODED,
+    MOST_ENCODED,
+    MOST_RESULTS,
+    SavedResult,
+    read_result,
+    result_facts,
+)
 from rfstudio.formats.networks.yaml_reader import read_draft
 from rfstudio.formats.networks.yaml_writer import write_yaml
 
@@ -23,7 +32,7 @@ SUFFIX = ".rfsession"
 VERSION = 1
 
 _KIND = "RF Studio session"
-_MOST_BYTES = 8 << 20
+_MOST_BYTES = (8 << 20) + MOST_ENCODED
 _MOST_PINS = 4
 _MOST_AXES = 3
 _MOST_TITLE = 200
@@ -73,6 +82,8 @@ class SavedSession:
         The pins, in the order of their letters.
     image, image_shape
         The image's file, and what is done with one of another shape: "crop", "pad", "stretch".
+    results
+        Measured results, the oldest first.
     """
 
     chosen: SavedUnit
@@ -81,10 +92,16 @@ class SavedSession:
     pins: tuple[SavedUnit, ...] = ()
     image: Path | None = None
     image_shape: str = "crop"
+    results: tuple[SavedResult, ...] = ()
 
 
-def write_session(path: Path, session: SavedSession) -> None:
+def write_session(path: Path, session: SavedSession) -> int:
     """Write a session to a file; an old file stays if that fails.
+
+    Returns
+    -------
+    int
+        How many of the oldest results are not in it, since it would be too large.
 
     Raises
     ------
@@ -96,7 +113,7 @@ def write_session(path: Path, session: SavedSession) -> None:
         raise SessionFileError(
             f"its networks have more than {MAX_BYTES:,} characters together; take some pins out"
         )
-    facts = {
+    facts: dict[str, Any] = {
         "kind": _KIND,
         "version": VERSION,
         "chosen": chosen,
@@ -105,8 +122,10 @@ def write_session(path: Path, session: SavedSession) -> None:
         "pins": pins,
         "image": None if session.image is None else str(session.image),
         "image_shape": session.image_shape,
+        "results": _results_facts(session, {str(x["network"]) for x in (chosen, *pins)}),
     }
     atomic_write(path, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
+    return len(session.results) - len(facts["results"])
 
 
 def read_session(path: Path) -> SavedSession:
@@ -142,6 +161,7 @@ def read_session(path: Path) -> SavedSession:
         pins=tuple(_unit(x, f"pin {i}", networks) for i, x in enumerate(pins, 1)),
         image=_path(facts.get("image"), "image"),
         image_shape=shape if shape in ("crop", "pad", "stretch") else "crop",
+        results=_results(facts.get("results", []), networks),
     )
 
 
@@ -153,6 +173,39 @@ def _facts(unit: SavedUnit) -> dict[str, object]:
         "title": unit.title,
         "source": unit.source,
     }
+
+
+def _results_facts(session: SavedSession, texts: set[str]) -> list[dict[str, object]]:
+    """Return the newest results that have room beside networks of these texts, the oldest first."""
+    found: list[dict[str, object]] = []
+    encoded = decoded = 0
+    for result in reversed(session.results):
+        decoded += result.map.nbytes + result.standard_error.nbytes
+        if len(found) == MOST_RESULTS or decoded > MOST_DECODED:
+            break
+        unit = _facts(SavedUnit(result.network, result.layer, result.unit))
+        numbers = result_facts(result)
+        encoded += sum(len(str(numbers[x])) for x in ("map", "standard_error"))
+        texts = {*texts, str(unit["network"])}
+        if encoded > MOST_ENCODED or sum(map(len, texts)) > MAX_BYTES:
+            break
+        found.append(unit | numbers)
+    return found[::-1]
+
+
+def _results(found: Any, networks: _Networks) -> tuple[SavedResult, ...]:
+    if not isinstance(found, list) or len(found) > MOST_RESULTS:
+        raise SessionFileError(_damaged(f"its results are no list of at most {MOST_RESULTS}"))
+    read: list[SavedResult] = []
+    room = MOST_DECODED
+    for i, facts in enumerate(found, 1):
+        unit = _unit(facts, f"result {i}", networks)
+        try:
+            read.append(read_result(facts, unit.network, unit.layer, unit.unit, room))
+        except RFStudioError as error:
+            raise SessionFileError(_damaged(f"result {i}: {error}")) from None
+        room -= read[-1].map.nbytes + read[-1].standard_error.nbytes
+    return tuple(read)
 
 
 class _Networks:

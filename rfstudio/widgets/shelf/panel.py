@@ -1,6 +1,8 @@
-"""The shelf of results: shows, names, saves and deletes what was measured in this session."""
+"""The shelf of results: shows, names, saves and deletes what was measured, or read from files."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence, QPalette
@@ -19,6 +21,7 @@ from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.effective.shelf import Shelved
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
+from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.text_button import text_button
 
@@ -154,7 +157,7 @@ class ShelfPanel(QWidget):
             shelved.name or f"result {shelved.number}",
             subject.layer,
             ", ".join(map(str, subject.unit)),
-            shelved.progress,
+            shelved.progress + (f", from {shelved.origin}" if shelved.origin else ""),
             f"{options.estimator}, {inputs[options.inputs]}",
             network if is_now else f"{network}, before an edit or another network",
         ]
@@ -192,8 +195,10 @@ class ShelfPanel(QWidget):
             self._document.edit("Back to a measured network", network)
 
         def show() -> None:
-            self._selection.select_layer(layer, unit)
-            self._session.show(shelved)
+            # A session file may name a layer or a unit that its network has not.
+            with suppress(RFStudioError):
+                self._selection.select_layer(layer, unit)
+                self._session.show(shelved)
 
         self._selection.once_known(show)
 

@@ -40,11 +40,12 @@ class SessionCommands(QObject):
             return
         path = path if path.suffix else path.with_suffix(SUFFIX)
         try:
-            save_session(path, self._studio, files.preset)
+            left_out = save_session(path, self._studio, files.preset)
         except RFStudioError as error:
             files.report(f"“{path.name}” was not saved.", str(error))
             return
-        files.announced.emit(f"Saved the session {path.name}")
+        more = f", without its {left_out} oldest results, which are too large" if left_out else ""
+        files.announced.emit(f"Saved the session {path.name}{more}")
 
     def open(self) -> None:
         """Ask for a session file and open it."""
@@ -69,7 +70,7 @@ class SessionCommands(QObject):
             self._studio.analysis.once_known(partial(self._restore, path, session))
 
     def _restore(self, path: Path, session: SavedSession) -> None:
-        lost = restore_choice(self._studio, session)
+        lost = restore_choice(self._studio, session, path.name)
         more = f"; but {', and '.join(lost)}" if lost else ""
         self._files.announced.emit(f"Opened the session {path.name}{more}")
 

@@ -150,10 +150,10 @@ class WindowActions(QObject):
         self.copy_panel = self._action("Copy picture of the panel below", None)
         self.sessions = SessionCommands(self._studio, files)
         self.open_session = self._action("Open session…", self.sessions.open)
-        self.open_session.setToolTip("Open a network with its chosen unit, its pins and its image")
+        self.open_session.setToolTip("Open a network with its chosen unit, pins, image and results")
         self.save_session = self._action("Save session as…", self.sessions.save_as)
         self.save_session.setToolTip(
-            "Save the network, the chosen unit, the pins and the path of the image in one file"
+            "Save the network, chosen unit, pins, measured results and path of the image in a file"
         )
         self.new_window = self._action("New window", open_another_window, "Ctrl+Shift+N")
         self.quit = self._action("Quit", self._window.close, "Ctrl+Q")

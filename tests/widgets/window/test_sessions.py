@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QProcess
 from PySide6.QtGui import QAction
 
+from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.saved_options import texts_of
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks.saved_results import SavedResult, result_facts
 from rfstudio.formats.networks.session_file import (
     SavedSession,
     SavedUnit,
@@ -19,9 +25,14 @@ from rfstudio.formats.networks.session_file import (
     read_session,
     write_session,
 )
+from rfstudio.formats.networks.yaml_reader import read_draft
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.measurements import FakeRunner, result_of
 from tests.narrowing import present
 from tests.widgets.conftest import SMALL, Answers
+
+_EMPTY = {"network": "format: 1\ninput: {size: [8, 8], channels: 3}\nlayers: []\n"}
+_GOOD = {"kind": "RF Studio session", "version": 1, "chosen": {"network": "", "layer": "a"}}
 
 
 def chosen_of(window: MainWindow) -> tuple[str, tuple[int, ...]]:
@@ -60,6 +71,155 @@ def test_that_a_session_comes_back_with_edits_pins_unit_and_image(
     assert "Opened the session work.rfsession" in again.status.currentMessage()
 
 
+def test_that_measured_results_come_back_and_say_where_from(
+    open_window: Callable, answers: Answers, tmp_path: Path
+) -> None:
+    runner = FakeRunner()
+    window = open_window(runner=runner)
+    values = np.random.default_rng(0).random((32, 32))
+    values[:4] = 0
+    result = result_of(
+        "head", (9, 4), values, 32, box=((4, 32), (0, 32)), notes=("In two batches",)
+    )
+    window.studio.selection.select_layer("head", (9, 4))
+    window.actions_.measure.trigger()
+    runner.jobs[-1].succeeded.emit(result)
+    answers.path = tmp_path / "work.rfsession"
+    window.actions_.save_session.trigger()
+
+    again = open_window(runner=FakeRunner())
+    again.studio.edits.set_parameter((0,), "kernel_size", 7)
+    answers.save = "discard"
+    again.actions_.open_session.trigger()
+    session = present(again.studio.erf_session)
+    read = present(session.result)
+    np.testing.assert_array_equal(read.map, values)
+    np.testing.assert_array_equal(read.standard_error, result.standard_error)
+    assert (read.samples, read.device, read.versions) == (
+        32,
+        "cpu",
+        {"rfstudio": "0", "torch": "2"},
+    )
+    assert (read.options["estimator"], read.options["seed"], read.options["weights"]) == (
+        "energy",
+        0,
+        "random",
+    )
+    assert session.state == "done"
+    assert "measured (energy, 32 samples)" in again.inspector.effective._title.text()
+    assert read.notes == (
+        "In two batches",
+        "read from the session file work.rfsession, not measured since the program was started",
+    )
+    assert "Read from the session file work.rfsession" in again.measure_panel.run.text.text()
+    assert [row[3] for row in again.results.texts()] == ["32 samples, from work.rfsession"]
+    # Saved and opened once more in the same window, it is neither doubled nor noted twice.
+    again.actions_.save_session.trigger()
+    again.actions_.open_session.trigger()
+    assert len(session.shelf) == 1
+    (saved,) = read_session(answers.path).results
+    assert saved.notes == ("In two batches",)
+
+
+def saved_result(**changes: object) -> dict[str, object]:
+    """Return a result of an 8×8 network in JSON's terms, with some of it changed."""
+    ones = np.ones((8, 8))
+    made = SavedResult(
+        network=read_draft(_EMPTY["network"]),
+        layer="a",
+        unit=(0, 0),
+        map=ones,
+        standard_error=ones,
+        options=texts_of(ErfOptions()),
+        samples=4,
+        wanted=4,
+    )
+    return {**_EMPTY, "layer": "a", "unit": [0, 0], **result_facts(made), **changes}
+
+
+def _zeros(count: int) -> str:
+    return base64.b64encode(zlib.compress(bytes(count))).decode()
+
+
+@pytest.mark.parametrize(
+    ("results", "why"),
+    [
+        (7, "no list of at most 64"),
+        ([saved_result()] * 65, "no list of at most 64"),
+        ([saved_result(map="no base64")], "result 1: its map cannot be read"),
+        ([saved_result(map=None)], "its map cannot be read"),
+        ([saved_result(map=_zeros(8 * 8 * 8 - 1))], "of another size"),
+        ([saved_result(map=_zeros(50_000_000))], "of another size"),
+        ([saved_result(map=base64.b64encode(zlib.compress(b"\xff" * 512)).decode())], "no numbers"),
+        ([saved_result(box=[[0, 9], [0, 8]])], "part of the input"),
+        ([saved_result(box=[[0, True], [0, 8]])], "part of the input"),
+        ([saved_result(samples=5)], "more samples than"),
+        ([saved_result(samples=10**30)], "number of samples"),
+        ([saved_result(seconds="1")], "its seconds is no number"),
+        ([saved_result(ending="won")], "how it ended"),
+        ([saved_result(options=[1])], "its options are missing"),
+        ([saved_result(notes=["a"] * 100)], "no list of short texts"),
+        (
+            [
+                saved_result(
+                    network="format: 1\ninput: {size: [9000, 9000], channels: 3}\nlayers: []"
+                )
+            ],
+            "too large",
+        ),
+    ],
+    ids=range(16),
+)
+def test_that_results_that_are_none_end_in_a_sentence(
+    tmp_path: Path, results: object, why: str
+) -> None:
+    path = tmp_path / "s.rfsession"
+    path.write_text(json.dumps({**_GOOD, "chosen": _EMPTY, "results": results}))
+    with pytest.raises(SessionFileError, match=why):
+        read_session(path)
+
+
+def test_that_results_of_no_unit_and_with_no_options_break_nothing(
+    open_window: Callable, answers: Answers, tmp_path: Path
+) -> None:
+    window = open_window(runner=FakeRunner())
+    answers.path = tmp_path / "s.rfsession"
+    senseless = saved_result(options={**texts_of(ErfOptions()), "estimator": "rm -rf"})
+    results = [saved_result(), saved_result(unit=[2**30, 7, 7]), senseless]
+    answers.path.write_text(json.dumps({**_GOOD, "chosen": _EMPTY, "results": results}))
+    window.actions_.open_session.trigger()
+    assert "1 of its results were measured with options" in window.status.currentMessage()
+    window.tabs.setCurrentWidget(window.results)
+    for row in range(2):
+        window.results.tree.setCurrentItem(present(window.results.tree.topLevelItem(row)))
+        window.results.show_.click()
+    assert not answers.reports
+
+
+def test_that_the_oldest_results_are_left_out_of_a_file_that_would_be_too_large(
+    tmp_path: Path,
+) -> None:
+    network = Architecture(input_size=(1100, 1100))
+    random = np.zeros((1100, 1100))
+    results = tuple(
+        SavedResult(
+            network=network,
+            layer=str(i),
+            unit=(),
+            map=random,
+            standard_error=random,
+            options={},
+            samples=1,
+            wanted=1,
+        )
+        for i in range(5)
+    )
+    path = tmp_path / "s.rfsession"
+    # 2 maps of 1100 × 1100 × 8 bytes are 19.4 MB: three results have room in 64 MiB.
+    assert write_session(path, SavedSession(SavedUnit(network, "", ()), results=results)) == 2
+    assert [x.layer for x in read_session(path).results] == ["2", "3", "4"]
+
+
 def test_that_a_session_names_its_network_file_and_says_what_is_gone(
     window: MainWindow, answers: Answers, tmp_path: Path
 ) -> None:
@@ -74,10 +234,6 @@ def test_that_a_session_names_its_network_file_and_says_what_is_gone(
     assert window.studio.document.path == network
     assert not window.studio.document.is_modified
     assert "“gone.png” is not there any more" in window.status.currentMessage()
-
-
-_EMPTY = {"network": "format: 1\ninput: {size: [8, 8], channels: 3}\nlayers: []\n"}
-_GOOD = {"kind": "RF Studio session", "version": 1, "chosen": {"network": "", "layer": "a"}}
 
 
 @pytest.mark.parametrize(
