@@ -25,6 +25,7 @@ from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.presets import shipped_names
 from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.wording.figure_snippets import FigureRecipe, measuring_options
+from rfstudio.app.wording.inline_networks import InlineNetworks
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.figures import Content, Convergence, FigureError, Panel, kind_of, render_kind
 
@@ -96,7 +97,7 @@ class FigureContents:
 
         return draw
 
-    def recipe(self, figure: FigureSettings, word: str) -> FigureRecipe:
+    def recipe(self, figure: FigureSettings, word: str, inline: InlineNetworks) -> FigureRecipe:
         """Return what draws a figure of what is shown now, by names.
 
         Parameters
@@ -105,11 +106,13 @@ class FigureContents:
             The figure.
         word
             The preset or file of the open network.
+        inline
+            Collects the other networks in it that have neither.
 
         Raises
         ------
         RFStudioError
-            If something in it has no name, such as a pinned network that was not saved.
+            If nothing draws it again.
         """
         kind = kind_of(figure.content)
         recipe = FigureRecipe(kind=kind.word, style=figure.style)
@@ -132,11 +135,11 @@ class FigureContents:
                 return replace(recipe, networks=(word,))
             case "networks":
                 named = self._networks()
-                words = [self._word_of(name) for name, _ in named[1:]]
+                words = [self._word_of(*x, inline) for x in named[1:]]
                 sizes = ("expected",) if self.beside.has_sizes() else ()
                 names = tuple(name for name, _ in named)
                 return replace(recipe, networks=(word, *words), names=names, estimators=sizes)
-        return self._recipe_of_units(recipe, word)
+        return self._recipe_of_units(recipe, word, inline)
 
     def _recipe_of_attention(self, recipe: FigureRecipe, word: str) -> FigureRecipe:
         session = self.beside.attention
@@ -158,7 +161,9 @@ class FigureContents:
             options=given,
         )
 
-    def _recipe_of_units(self, recipe: FigureRecipe, word: str) -> FigureRecipe:
+    def _recipe_of_units(
+        self, recipe: FigureRecipe, word: str, inline: InlineNetworks
+    ) -> FigureRecipe:
         shown = self._erf.complete()
         picture = self._images.picture
         image = None if picture is None else picture.path
@@ -169,7 +174,7 @@ class FigureContents:
         if recipe.kind in ("comparison", "difference") and len(self._pins):
             if options is not None or any(x.options is not None for x in self._pins):
                 raise FigureError("pins with measured fields are drawn by the window only")
-            pins = tuple((self._source_of(x), x.layer, x.unit) for x in self._pins)
+            pins = tuple((_source_of(x, inline), x.layer, x.unit) for x in self._pins)
             titles = tuple(x.title for x in self._pins)
             return replace(
                 recipe,
@@ -191,22 +196,18 @@ class FigureContents:
             options=given,
         )
 
-    def _word_of(self, name: str) -> str:
+    def _word_of(self, name: str, analysis: Analysis, inline: InlineNetworks) -> str:
         """Return the preset or file of a compared network."""
         for pin in self._pins:
             if pin.text == name:
-                return self._source_of(pin)
-        if name not in shipped_names():
-            raise FigureError(f"“{name}” was opened for comparison only; open it to copy this")
-        return name
+                return _source_of(pin, inline)
+        if name in shipped_names():
+            return name
+        return inline.word(f"network_{self._place(name)}", analysis.architecture)
 
-    @staticmethod
-    def _source_of(pin: Pin) -> str:
-        if not pin.source:
-            raise FigureError(
-                f"the network of pin {pin.letter} has no file; save it before pinning"
-            )
-        return pin.source
+    def _place(self, name: str) -> int:
+        """Return the number of a network among those that are compared, from 2."""
+        return [x for x, _ in self._networks()].index(name, 1) + 1
 
     def chosen(self) -> Panel:
         """Return the chosen unit with the field that is shown."""
@@ -298,6 +299,10 @@ class FigureContents:
         if not number:
             return Content
         return partial(lesson_content, number, None if picture is None else picture.pixels)
+
+
+def _source_of(pin: Pin, inline: InlineNetworks) -> str:
+    return pin.source or inline.word(f"pin_{pin.letter}", pin.analysis.architecture)
 
 
 def film_place() -> Path | None:

@@ -38,6 +38,7 @@ from rfstudio.app.state.document import read_network
 from rfstudio.app.state.image_source import SIGNAL_SUFFIXES, is_signal
 from rfstudio.app.studio import Studio
 from rfstudio.app.wording.figure_snippets import figure_command, figure_python
+from rfstudio.app.wording.inline_networks import InlineNetworks
 from rfstudio.app.wording.snippets import command_text, network_word, python_text
 from rfstudio.core.errors import Cancelled, FormatError, RFStudioError
 from rfstudio.core.network.architecture import Architecture
@@ -434,13 +435,18 @@ class FileCommands(QObject):
 
     def copy_figure(self, figure: FigureSettings, language: str) -> str:
         """Put what draws a figure on the clipboard, "python" or "command"; return what to say."""
+        inline = InlineNetworks()
         try:
-            recipe = self.contents.recipe(figure, self._network_word())
+            recipe = self.contents.recipe(figure, self._named_network(inline), inline)
         except RFStudioError as error:
             text = str(error)
             return f"{text[:1].upper()}{text[1:]}."
         is_python = language == "python"
-        text = figure_python(recipe) if is_python else figure_command(recipe)
+        text = (
+            inline.python(figure_python(recipe))
+            if is_python
+            else inline.command(figure_command(recipe))
+        )
         return self._copy(text, "Python lines" if is_python else "The command")
 
     def export_field(self) -> None:
@@ -540,14 +546,15 @@ class FileCommands(QObject):
         """Put Python lines on the clipboard that compute what is shown."""
         chosen, options = self._studio.selection.value, self._shown_options()
         analysis = self._studio.analysis
+        inline = InlineNetworks()
         text = python_text(
-            self._network_word(),
+            self._named_network(inline),
             chosen,
             options,
             reference=analysis.reference,
             batch_norm_training=analysis.batch_norm_training,
         )
-        self._copy(text, "Python lines")
+        self._copy(inline.python(text), "Python lines")
 
     def copy_command(self) -> None:
         """Put the command on the clipboard that measures what is shown."""
@@ -555,8 +562,10 @@ class FileCommands(QObject):
         picture = self._studio.images.picture
         image = None if picture is None else picture.path
         reference = self._studio.analysis.reference
-        text = command_text(self._network_word(), chosen, options, image, reference=reference)
-        self._copy(text, "The command")
+        inline = InlineNetworks()
+        word = self._named_network(inline)
+        text = command_text(word, chosen, options, image, reference=reference)
+        self._copy(inline.command(text), "The command")
 
     def _shown_options(self) -> ErfOptions | None:
         """Return how the field that is shown was measured; None: it is the expected one."""
@@ -566,9 +575,21 @@ class FileCommands(QObject):
     def _network_word(self) -> str:
         return network_word(self._preset, self._studio.document.path)
 
+    def _named_network(self, inline: InlineNetworks) -> str:
+        """Return what names the open network as it is now; one without a file is written out."""
+        if word := self._saved_word():
+            return word
+        try:
+            return inline.word("network", self._studio.document.architecture)
+        except RFStudioError:  # no file says all of it
+            return self._network_word()
+
     def _copy(self, text: str, what: str) -> str:
         QGuiApplication.clipboard().setText(text)
-        said = f"{what} copied" + ("" if self._saved_word() else "; save the network to use it")
+        is_whole = self._saved_word() or not isinstance(
+            self._studio.document.architecture, Imported
+        )
+        said = f"{what} copied" + ("" if is_whole else "; save the network to use it")
         self.announced.emit(said)
         return said
 

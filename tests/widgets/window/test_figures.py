@@ -19,7 +19,9 @@ from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.files.figure_settings import FigureSettings, FigureStyle
 from rfstudio.app.jobs import Job, JobRunner
 from rfstudio.app.state.image_source import sample_images
+from rfstudio.app.wording.inline_networks import InlineNetworks
 from rfstudio.cli.program import run
+from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.running import CancelToken, ignore
 from rfstudio.figures import KINDS
 from rfstudio.widgets.window.figure_dialog import FigureDialog
@@ -105,13 +107,66 @@ def test_that_the_preview_says_why_there_is_no_picture(shown: MainWindow, qtbot:
     qtbot.mouseClick(dialog.copy_command, Qt.MouseButton.LeftButton)
 
 
-def test_that_a_pin_without_a_file_cannot_be_copied_and_says_so(
-    open_window: Callable, qtbot: QtBot
-) -> None:
-    window = open_window()
+@pytest.fixture
+def edited(window: MainWindow) -> MainWindow:
+    """Return a window with a pin and a network that are in no file."""
+    window.files.open_preset("luo_20_layers")
+    window.studio.selection.select_layer("stack.5", (28, 28))
+    window.studio.edits.set_parameter((0, 0, 0), "kernel_size", 5)
     window.studio.pins.add()
-    said = window.files.copy_figure(FigureSettings("comparison", STYLE), "command")
-    assert said == "The network of pin A has no file; save it before pinning."
+    window.studio.edits.set_parameter((0, 0, 0), "kernel_size", 7)
+    return window
+
+
+def test_that_networks_without_a_file_are_copied_with_the_code(
+    edited: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn = _drawn(edited, "comparison")
+    exec(_copied(edited, qtbot, "comparison", "python"), {})
+    assert Path("figure.svg").read_bytes() == drawn
+    assert sorted(x.stem.split("-")[0] for x in tmp_path.glob("*.yaml")) == ["network", "pin_A"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the command is one of a POSIX shell")
+@pytest.mark.parametrize("kind", ["comparison", "growth"])
+def test_that_a_shell_draws_networks_without_a_file_by_what_was_copied(
+    edited: MainWindow, kind: str, qtbot: QtBot, tmp_path: Path
+) -> None:
+    drawn = _drawn(edited, kind)
+    text = _copied(edited, qtbot, kind, "command")
+    text = text.replace("\nrfstudio ", f"\n{sys.executable} -m rfstudio ")
+    subprocess.run(["/bin/sh", "-c", text], cwd=tmp_path, check=True, timeout=150)
+    assert (tmp_path / "figure.svg").read_bytes() == drawn
+
+
+def test_that_what_is_copied_of_an_unsaved_network_gives_the_numbers_of_the_window(
+    edited: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    edited.actions_.copy_python.trigger()
+    names: dict = {}
+    exec(QGuiApplication.clipboard().text(), names)
+    assert names["layer"].rf_size == edited.studio.analysis.analysis["stack.5"].rf_size
+    edited.actions_.copy_command.trigger()
+    text, _, command = QGuiApplication.clipboard().text().rpartition("END\n")
+    assert text.startswith("cat > network-")
+    assert command.startswith("rfstudio erf network-")
+    assert "save" not in edited.status.currentMessage()
+
+
+@pytest.mark.parametrize("text", ['a"""b\n', "back\\slash\n", 'END\nends with "', "carriage\r\n"])
+def test_that_any_text_is_written_as_it_is(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rfstudio.app.wording.inline_networks.write_yaml", lambda _: text)
+    inline = InlineNetworks()
+    name = inline.word("network", Architecture())
+    exec(inline.python(""), {})
+    assert Path(name).read_bytes().decode() == text
+    assert inline.command("x").count("\nEND_\n") == text.startswith("END")
 
 
 NETWORK = """\

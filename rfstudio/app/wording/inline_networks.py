@@ -1,0 +1,62 @@
+"""Networks without a file, written into the code that is copied."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from rfstudio.core.errors import RFStudioError
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks.yaml_writer import write_yaml
+from rfstudio.importing.imported import Imported
+
+
+class InlineNetworks:
+    """Collects networks as files that copied code writes before it reads them."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def word(self, stem: str, network: Architecture) -> str:
+        """Return the name of the file that a network is written to.
+
+        The name changes with its content, so that no other file of the user's is overwritten.
+
+        Raises
+        ------
+        RFStudioError
+            If no architecture file says all of it.
+        """
+        if isinstance(network, Imported):
+            raise RFStudioError(
+                f"{stem.replace('_', ' ')} was imported from code; save it, and open the file"
+            )
+        text = write_yaml(network)
+        name = f"{stem}-{blake2b(text.encode(), digest_size=4).hexdigest()}.yaml"
+        self._texts[name] = text
+        return name
+
+    def python(self, code: str) -> str:
+        """Return Python lines that write the files and then do what `code` does."""
+        if not self._texts:
+            return code
+        lines = ["from pathlib import Path", ""]
+        for name, text in self._texts.items():
+            lines += [f"Path({name!r}).write_text({_literal(text)}, encoding='utf-8', newline='')"]
+        return "\n".join([*lines, "", code])
+
+    def command(self, command: str) -> str:
+        """Return commands of a shell that write the files and then do what `command` does."""
+        parts = []
+        for name, text in self._texts.items():
+            end = "END"
+            while end in text.splitlines():
+                end += "_"
+            parts.append(f"cat > {name} <<'{end}'\n{text.rstrip(chr(10))}\n{end}\n")
+        return "".join([*parts, command])
+
+
+def _literal(text: str) -> str:
+    """Return a Python literal of a text, with its lines as they are where that is possible."""
+    if '"""' in text or "\\" in text or text.endswith('"') or "\r" in text:
+        return repr(text)
+    return f'"""\\\n{text}"""'
