@@ -10,6 +10,7 @@ from PySide6.QtGui import (
     QDesktopServices,
     QKeySequence,
     QShortcut,
+    QTextCharFormat,
     QTextCursor,
     QTextDocument,
     QTextTable,
@@ -28,9 +29,10 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.app.files.help_pages import START, HelpPage
-from rfstudio.app.wording.terms import GLOSSARY
+from rfstudio.app.wording.terms import GLOSSARY, terms_in
 
 _PATH = Qt.ItemDataRole.UserRole
+_TERM = "term"
 
 
 class HelpWindow(QDialog):
@@ -132,6 +134,32 @@ class HelpWindow(QDialog):
             QUrl.fromLocalFile(str(path)), QTextDocument.ResourceType.MarkdownResource
         )
         self._draw_borders_of_tables()
+        if path.name != GLOSSARY:
+            self._link_terms()
+
+    def _link_terms(self) -> None:
+        """Make a link to the glossary of the first word for each of its entries."""
+        document = self.page.document()
+        linked = set()
+        block = document.begin()
+        while block.isValid():
+            for term in () if block.blockFormat().headingLevel() else terms_in(block.text()):
+                cursor = QTextCursor(block)
+                cursor.setPosition(block.position() + term.start)
+                cursor.setPosition(
+                    cursor.position() + len(term.word), QTextCursor.MoveMode.KeepAnchor
+                )
+                form = cursor.charFormat()
+                is_text = not form.isAnchor() and not form.fontFixedPitch()
+                if is_text and term.entry not in linked:
+                    linked.add(term.entry)
+                    form = QTextCharFormat()
+                    form.setAnchor(True)
+                    form.setAnchorHref(f"{_TERM}:{term.entry}")
+                    form.setToolTip(f"{term.entry}, in the glossary")
+                    form.setUnderlineStyle(QTextCharFormat.UnderlineStyle.DotLine)
+                    cursor.mergeCharFormat(form)
+            block = block.next()
 
     def _draw_borders_of_tables(self) -> None:
         for frame in self.page.document().rootFrame().childFrames():
@@ -143,7 +171,10 @@ class HelpWindow(QDialog):
                 frame.setFormat(form)
 
     def _follow(self, url: QUrl) -> None:
-        """Open a page of ours here, and what is on the web in the browser."""
+        """Open a page of ours or a term here, and what is on the web in the browser."""
+        if url.scheme() == _TERM:
+            self.open_term(url.path())
+            return
         if url.scheme() in ("http", "https"):
             QDesktopServices.openUrl(url)
             return

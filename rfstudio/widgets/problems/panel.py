@@ -21,6 +21,7 @@ from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.terms import terms_in
 from rfstudio.core.errors import Problem
 from rfstudio.core.fields.remarks.remark import Diagnostic, Remedy
 from rfstudio.importing.imported import import_remarks
@@ -28,6 +29,7 @@ from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
 _LAYER = Qt.ItemDataRole.UserRole
 _REMEDY = _LAYER + 1
+_MESSAGE = _LAYER + 2
 _WORDS = {
     "error": ("error", "errors"),
     "warning": ("warning", "warnings"),
@@ -42,9 +44,12 @@ class ProblemsPanel(QWidget):
     -------
     summary_changed
         How many remarks there are, in words, and the worst severity (empty if there is none).
+    term_wanted
+        An entry of the glossary.
     """
 
     summary_changed = Signal(str, str)
+    term_wanted = Signal(str)
 
     def __init__(
         self,
@@ -81,6 +86,14 @@ class ProblemsPanel(QWidget):
         self.repair.setText("Apply the remedy")
         self.repair.setToolTip("Change the network as the remark says; it can be undone.")
         self.repair.setAutoRaise(True)
+        self.terms = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
+        self.terms.setAccessibleName("Words of the chosen remark that the glossary explains")
+        self.terms.setTextInteractionFlags(
+            Qt.TextInteractionFlag.LinksAccessibleByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )
+        self.terms.setContentsMargins(10, 2, 10, 4)
+        self.terms.hide()
         self._empty = QLabel("No remarks: every layer fits, and all paths agree.")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setContentsMargins(12, 12, 12, 12)
@@ -96,6 +109,8 @@ class ProblemsPanel(QWidget):
         self.list.itemClicked.connect(self._go)
         self.list.itemActivated.connect(self._go)
         self.list.currentItemChanged.connect(self._offer)
+        self.list.currentItemChanged.connect(self._explain)
+        self.terms.linkActivated.connect(self.term_wanted)
         self.repair.clicked.connect(self._apply)
         session.analysis_changed.connect(self._follow_later)
         self.clear_file_problems()
@@ -117,6 +132,7 @@ class ProblemsPanel(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._file_box, 3)  # the latest request comes first
         layout.addWidget(self.list, 1)
+        layout.addWidget(self.terms)
         layout.addWidget(self.repair)
         layout.addWidget(self._empty, 1)
 
@@ -189,6 +205,7 @@ class ProblemsPanel(QWidget):
             return  # most edits do not change the remarks
         self._listed = (remarks, dark)
         self.list.clear()
+        self._explain(None)
         # The worst first; those of one severity stay in the order of the network.
         ranks = list(_WORDS)
         for remark in sorted(remarks, key=lambda x: ranks.index(x.severity)):
@@ -197,6 +214,7 @@ class ProblemsPanel(QWidget):
             item = QListWidgetItem(picture, text)
             item.setData(_LAYER, remark.layer)
             item.setData(_REMEDY, remark.remedy)
+            item.setData(_MESSAGE, remark.message)
             item.setToolTip(f"{remark.severity} ({remark.code}); click to go to the layer")
             self.list.addItem(item)
         has_any = self.list.count() > 0
@@ -211,6 +229,13 @@ class ProblemsPanel(QWidget):
 
     def _offer(self) -> None:
         self.repair.setEnabled(self._remedy() is not None)
+
+    def _explain(self, item: QListWidgetItem | None) -> None:
+        """Link the words of the chosen remark to the glossary."""
+        said = "" if item is None else item.data(_MESSAGE)
+        links = [f'<a href="{x.entry}">{_escaped(x.word)}</a>' for x in terms_in(said)]
+        self.terms.setText(f"In the glossary: {', '.join(links)}")
+        self.terms.setVisible(bool(links))
 
     def _remedy(self) -> Remedy | None:
         """Return the remedy of the chosen remark; of the only one if none is chosen."""

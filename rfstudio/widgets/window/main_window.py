@@ -398,6 +398,7 @@ class MainWindow(QMainWindow):
         self.actions_.tour.triggered.connect(self.begin_tour)
         for block in (self.inspector.field, self.inspector.unit, self.inspector.effective):
             block.term_wanted.connect(self.show_term)
+        self.problems.term_wanted.connect(self.show_term)
         self.actions_.about.triggered.connect(self._show_about)
         self.actions_.logs.triggered.connect(self._open_logs)
 

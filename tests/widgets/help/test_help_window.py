@@ -11,7 +11,9 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio import paths
 from rfstudio.app.files.help_pages import help_pages
-from rfstudio.app.wording.terms import GLOSSARY, TERMS
+from rfstudio.app.wording.terms import GLOSSARY, TERMS, WORDS, terms_in
+from rfstudio.core import ops
+from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.help.help_window import HelpWindow
 from rfstudio.widgets.inspector.numbers import TermLabel
 from rfstudio.widgets.window.main_window import MainWindow
@@ -95,7 +97,58 @@ def test_that_a_click_on_the_name_of_a_number_opens_its_entry_of_the_glossary(
     shown.close()
 
 
+def _entry(shown: HelpWindow) -> str:
+    return shown.page.textCursor().block().text().partition(":")[0]
+
+
+def test_that_words_of_a_page_are_links_to_the_glossary_by_keyboard(qtbot: QtBot) -> None:
+    shown = _help(qtbot)
+    shown.show()
+    shown.open_page(paths.documentation() / "why-different.md")
+    shown.page.setFocus()
+    for _ in range(40):  # Tab goes from link to link
+        qtbot.keyClick(shown.page, Qt.Key.Key_Tab)
+        link = shown.page.textCursor().charFormat().anchorHref()
+        if link.startswith("term:"):
+            break
+    qtbot.keyClick(shown.page, Qt.Key.Key_Return)
+    assert _title(shown) == "Glossary"
+    assert f"term:{_entry(shown)}" == link
+
+
+def test_that_a_word_of_a_remark_leads_to_its_entry_by_mouse_and_keyboard(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    shifted = (
+        Layer(ops.Conv(kernel_size=3, padding=1), "a"),
+        Layer(ops.Conv(kernel_size=3, padding=((0, 2), (0, 2))), "b", ("input",)),
+        Layer(ops.Add(), "sum", ("a", "b")),
+    )
+    window.studio.document.edit("Shift", Architecture(input_size=(8, 8), layers=shifted))
+    problems = window.problems
+    window.tabs.setCurrentWidget(problems)
+    rows = range(problems.list.count())
+    at = next(i for i in rows if problems.list.item(i).text().startswith("sum"))
+    problems.list.setCurrentRow(at)
+    assert problems.terms.text().startswith("In the glossary: <a ")
+    problems.terms.setFocus()
+    qtbot.keyClick(problems.terms, Qt.Key.Key_Tab)
+    qtbot.keyClick(problems.terms, Qt.Key.Key_Return)
+    shown = instance(HelpWindow, window.findChild(HelpWindow))
+    assert _entry(shown) in problems.terms.text()
+    shown.close()
+
+
 def test_that_every_term_has_its_entry() -> None:
     (glossary,) = [x.path for x in help_pages() if x.path.name == GLOSSARY]
     text = glossary.read_text(encoding="utf-8")
-    assert [x for x in TERMS.values() if f"\n**{x}**:" not in text] == []
+    entries = {*TERMS.values(), *(x.entry for x in terms_in(", ".join(WORDS)))}
+    assert [x for x in entries if f"\n**{x}**:" not in text] == []
+
+
+def test_that_the_longest_word_is_a_term_and_names_of_layers_are_none() -> None:
+    text = "The effective receptive field of 'jump' has another jump; Jumps of jump-2 and its ERF."
+    assert [(x.word, x.entry) for x in terms_in(text)] == [
+        ("effective receptive field", "Effective receptive field (ERF)"),
+        ("jump", "Jump"),
+    ]
