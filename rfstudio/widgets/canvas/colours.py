@@ -48,3 +48,6 @@ PIN = QColor(0, 110, 80)
 
 PIN_DASHES = ([9.0, 3.0], [2.0, 2.0], [9.0, 3.0, 2.0, 3.0], [5.0, 5.0])
 """The dashes of each pin, so that they are told apart without colours."""
+
+PIN_SAMPLES = ("▬▬ ▬▬", "▪▪▪", "▬▬ ▪", "▬ ▬")
+"""The same dashes in a line of text."""

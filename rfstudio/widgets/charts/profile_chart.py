@@ -23,7 +23,15 @@ from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.metrics.gaussian_fit import GaussianFit
 from rfstudio.core.metrics.section import Section, section
 from rfstudio.core.network.sample_words import PIXELS, Units
-from rfstudio.widgets.canvas.colours import ERF, LOCAL, PIN, PIN_DASHES, SERIES, THEORETICAL
+from rfstudio.widgets.canvas.colours import (
+    ERF,
+    LOCAL,
+    PIN,
+    PIN_DASHES,
+    PIN_SAMPLES,
+    SERIES,
+    THEORETICAL,
+)
 from rfstudio.widgets.canvas.unit_grid import grid_of
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values, alternates
 from rfstudio.widgets.charts.plot import Plot
@@ -249,10 +257,13 @@ class ProfileChart(QWidget):
     def _explain(self, measured: str, *, has_local: bool) -> None:
         parts = [f'<span style="color:{ERF.name()}">▬</span> expected']
         if measured:
-            parts.append(f'<span style="color:{_MEASURED}">▬ ▬</span> {measured}')
+            parts.append(f'<span style="color:{_MEASURED}">▬▬▬ ▬▬▬</span> {measured}')
         pins = () if self._pins is None else self._pins
-        parts += [f'<span style="color:{PIN.name()}">▬ ▬</span> {x.letter}' for x in pins]
-        parts.append("▪▪▪ fitted Gaussian")
+        samples = dict(zip(LETTERS, PIN_SAMPLES, strict=True))
+        parts += [
+            f'<span style="color:{PIN.name()}">{samples[x.letter]}</span> {x.letter}' for x in pins
+        ]
+        parts.append("┈┈┈ fitted Gaussian")
         parts.append(f'<span style="color:{THEORETICAL.name()}">▏</span> theoretical')
         if has_local:
             parts.append(f'<span style="color:{LOCAL.name()}">┇</span> local')

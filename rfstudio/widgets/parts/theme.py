@@ -159,13 +159,14 @@ def severity_colour(severity: str, *, dark: bool) -> QColor:
 def icon(name: str, colour: QColor | None = None) -> QIcon:
     """Return one of our icons in a colour, that of the palette's text by default.
 
-    Icons without a colour are tinted when they are created; `IconTinter` renews those of actions
-    and buttons when the palette changes.
+    In a chosen row it has the colour of the row's text.  Icons without a colour are tinted when
+    they are created; `IconTinter` renews those of actions and buttons when the palette changes.
     """
     palette = QGuiApplication.palette()
     normal = colour or palette.buttonText().color()
     grey = palette.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.ButtonText)
-    return _tinted(name, normal.name(), grey.name())
+    chosen = palette.highlightedText().color()
+    return _tinted(name, normal.name(), grey.name(), chosen.name())
 
 
 @lru_cache(maxsize=256)
@@ -174,9 +175,10 @@ def _source(name: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _tinted(name: str, normal: str, grey: str) -> QIcon:
+def _tinted(name: str, normal: str, grey: str, chosen: str) -> QIcon:
     result = QIcon()
-    for mode, colour in ((QIcon.Mode.Normal, normal), (QIcon.Mode.Disabled, grey)):
+    modes = QIcon.Mode
+    for mode, colour in ((modes.Normal, normal), (modes.Disabled, grey), (modes.Selected, chosen)):
         svg = QByteArray(_source(name).replace("currentColor", colour).encode())
         for size in _SIZES:
             result.addPixmap(_rendered(svg, size), mode)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF
+from PySide6.QtGui import QTextDocument
 
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.core import ops
@@ -205,3 +209,14 @@ def test_that_a_band_goes_from_the_least_to_the_largest_of_four_values() -> None
     assert mean[2:4].tolist() == [2, 2]
     assert alternates(np.tile([1.0, 3.0], 10))
     assert not alternates(np.sin(np.linspace(0, 3, 40)))
+
+
+def test_that_each_line_of_the_legend_has_a_sample_of_its_own(state, shown, settings) -> None:
+    made = state(chain((40, 30)))
+    chart = shown(chart_of(made, settings, FakeMeasurements(made.session)))
+    chart._pins = [SimpleNamespace(letter=x) for x in "ABCD"]
+    chart._explain("measured", has_local=True)
+    document = QTextDocument()
+    document.setHtml(chart.legend.text())
+    samples = re.findall(r"[^\w\s\xa0][^\w\xa0]*(?=\s\w)", document.toPlainText())
+    assert len(set(samples)) == len(samples) == 10

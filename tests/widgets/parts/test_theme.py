@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QColor, QIcon, QPalette
 from PySide6.QtWidgets import QApplication, QLineEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from rfstudio.widgets.parts.theme import apply_scheme, severity_colour
+from rfstudio.widgets.parts.theme import apply_scheme, icon, severity_colour
 
 _TEXT, _PART = 4.5, 3.0
 """Least contrast of text (success criterion 1.4.3) and of what shows where a field is (1.4.11)."""
@@ -53,3 +54,13 @@ def test_that_a_field_to_type_in_is_seen(scheme: str, qtbot: QtBot, kind: type[Q
     inside = picture.pixelColor(60, 5)
     edge = max((picture.pixelColor(60, y) for y in range(3)), key=lambda x: contrast(x, inside))
     assert contrast(edge, inside) >= _PART
+
+
+def test_that_the_icon_of_a_remark_is_seen_in_a_chosen_row_too(scheme: str) -> None:
+    palette = QApplication.palette()
+    for severity in ("error", "warning", "note"):
+        made = icon(severity, severity_colour(severity, dark=scheme == "dark"))
+        picture = made.pixmap(QSize(48, 48), QIcon.Mode.Selected).toImage()
+        colours = [picture.pixelColor(x, y) for x in range(48) for y in range(48)]
+        drawn = max(colours, key=QColor.alpha)
+        assert contrast(drawn, palette.highlight().color()) >= _PART
