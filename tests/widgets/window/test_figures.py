@@ -118,6 +118,7 @@ def edited(window: MainWindow) -> MainWindow:
     return window
 
 
+@pytest.mark.slow
 def test_that_networks_without_a_file_are_copied_with_the_code(
     edited: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,6 +179,7 @@ def test_that_results_that_are_none_end_in_a_sentence(
         read_session(path)
 
 
+@pytest.mark.slow
 def test_that_results_of_no_unit_and_with_no_options_break_nothing(
     open_window: Callable, answers: Answers, tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_that_results_of_no_unit_and_with_no_options_break_nothing(
     assert not answers.reports
 
 
+@pytest.mark.slow
 def test_that_the_oldest_results_are_left_out_of_a_file_that_would_be_too_large(
     tmp_path: Path,
 ) -> None:
