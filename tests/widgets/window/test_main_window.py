@@ -240,6 +240,26 @@ def test_that_a_selection_is_wrapped_and_unwrapped(window: MainWindow, qtbot: Qt
     assert names(window) == ["stem", "stage", "head"]
 
 
+def test_that_each_kind_of_container_is_wrapped_around_a_layer_and_taken_off(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    document, wraps = window.studio.document, window.stack.actions_.wraps
+    before, kinds = document.architecture, set()
+    size = window.studio.analysis.analysis["head"].rf_size
+    modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    for wrap in wraps:
+        choose(window, qtbot, (2,))
+        wrap.trigger()
+        kinds.add(type(document.architecture.layers[2]))
+        # A repeat has several copies.
+        layers = window.studio.analysis.analysis.layers
+        head = next(x for x in layers if x.name.endswith("head"))
+        assert head.rf_size == size
+        press(window, qtbot, Qt.Key.Key_G, modifiers)
+        assert document.architecture == before
+    assert len(kinds) == len(wraps) == 4
+
+
 def test_that_branches_and_shortcuts_are_filled_renamed_and_deleted(
     window: MainWindow, qtbot: QtBot
 ) -> None:
