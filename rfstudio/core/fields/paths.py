@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import Literal, NamedTuple, TypeAlias
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Whole, Window
@@ -32,10 +33,10 @@ bounds of the size instead of the exact one."""
 
 
 class _State(NamedTuple):
-    """The state of a path: the size of its field and its jump."""
+    """The state of a path: the size of its field and its jump, in parts of a sample."""
 
-    size: Size
-    jump: Size
+    size: int
+    jump: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,16 @@ class PathFields:
 
 
 class _Axis(NamedTuple):
-    """All paths to one node along one axis: the states that can become the least and greatest."""
+    """All paths to one node along one axis: the states that can become the least and greatest.
+
+    After upsampling jumps are fractions.  All states of an axis are in whole numbers of the same
+    part of a sample, since fractions take ten times as long.
+    """
 
     low: tuple[_State, ...] = ()
     high: tuple[_State, ...] = ()
     whole: bool = False
+    parts: int = 1
 
 
 _START = (_State(1, 1),)
@@ -116,11 +122,24 @@ def _joined(sources: list[tuple[_Axis, ...]], ignore_gates: bool) -> tuple[_Axis
         if axis and all(x[axis] is x[0] for x in sources):
             joined.append(joined[0])
             continue
-        low = [state for x in branches for state in x.low]
-        high = [state for x in branches for state in x.high]
-        whole = any(x.whole for x in branches) and not (ignore_gates and low)
-        joined.append(_Axis(_front(low, least=True), _front(high, least=False), whole))
+        parts = lcm(*[x.parts for x in branches])
+        same = [_in_parts(x, parts) for x in branches]
+        low = [state for x in same for state in x.low]
+        high = [state for x in same for state in x.high]
+        whole = any(x.whole for x in same) and not (ignore_gates and low)
+        joined.append(_Axis(_front(low, least=True), _front(high, least=False), whole, parts))
     return tuple(joined)
+
+
+def _in_parts(axis: _Axis, parts: int) -> _Axis:
+    """Return the same states in smaller parts of a sample."""
+    if parts == axis.parts:
+        return axis
+    factor = parts // axis.parts
+    low, high = (
+        tuple([_State(size * factor, jump * factor) for size, jump in x]) for x in axis[:2]
+    )
+    return _Axis(low, high, axis.whole, parts)
 
 
 def _front(states: Iterable[_State], *, least: bool) -> tuple[_State, ...]:
@@ -152,17 +171,20 @@ def _through(source: tuple[_Axis, ...], rules: AxisRules) -> tuple[_Axis, ...]:
 
 
 def _along(source: _Axis, rule: AxisRule) -> _Axis:
-    low, high, whole = source
     if type(rule) is Whole:
-        return _Axis(whole=whole or bool(low))
+        return _Axis(whole=source.whole or bool(source.low))
     if isinstance(rule, Periodic) and not rule.taps_of_period:
         return _Axis()
     reach, factor = reach_and_factor(rule)
-    least = tuple([_State(size + reach * jump, jump * factor) for size, jump in low])
+    times, over = (factor, 1) if type(factor) is int else factor.as_integer_ratio()
+    if over > 1 and any(x.jump * times % over for x in (*source.low, *source.high)):
+        source = _in_parts(source, source.parts * over)
+    low, high, whole, parts = source
+    least = tuple([_State(size + reach * jump, jump * times // over) for size, jump in low])
     if high is low or high == low:
-        return _Axis(least, least, whole)
-    most = tuple([_State(size + reach * jump, jump * factor) for size, jump in high])
-    return _Axis(least, most, whole)
+        return _Axis(least, least, whole, parts)
+    most = tuple([_State(size + reach * jump, jump * times // over) for size, jump in high])
+    return _Axis(least, most, whole, parts)
 
 
 def reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
@@ -170,14 +192,18 @@ def reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
     if type(rule) is Window:
         return rule.dilation * (rule.kernel - 1), rule.stride
     assert isinstance(rule, Periodic)
-    return rule.widest_phase, Fraction(rule.advance, rule.period)
+    return rule.widest_phase, plain(Fraction(rule.advance, rule.period))
 
 
 def _summary(axes: tuple[_Axis, ...]) -> PathFields:
     return PathFields(
-        tuple([plain(min(x.low).size) if x.low else None for x in axes]),
-        tuple([None if x.whole or not x.high else plain(max(x.high).size) for x in axes]),
+        tuple([_size(min(x.low), x.parts) if x.low else None for x in axes]),
+        tuple([None if x.whole or not x.high else _size(max(x.high), x.parts) for x in axes]),
     )
+
+
+def _size(state: _State, parts: int) -> Size:
+    return state.size if parts == 1 else plain(Fraction(state.size, parts))
 
 
 def plain(value: Size) -> Size:

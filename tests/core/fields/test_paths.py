@@ -8,9 +8,10 @@ import pytest
 
 import rfstudio
 from rfstudio.core import ops
+from rfstudio.core.fields import paths as path_module
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.fields.depth import depths_of
-from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
 from tests.core.oracle import jump_on, paths, theoretical
 from tests.core.random_networks import random_network
 
@@ -52,6 +53,27 @@ def test_that_gates_can_be_ignored() -> None:
     analysis = analyze(Architecture("gate", "", "", (32, 32), 4, items))
     assert analysis["conv2"].path_fields.min == (None, None)
     assert analysis.path_fields(ignore_gates=True)["conv2"].min == (5, 5)
+
+
+def test_that_jumps_of_parts_of_a_sample_are_followed_in_whole_numbers(monkeypatch) -> None:
+    made = []
+
+    class Counted(Fraction):
+        def __new__(cls, *args):
+            made.append(args)
+            return super().__new__(cls, *args)
+
+    up = Layer(ops.Upsample(scale_factor=2))
+    down = Layer(ops.Conv(kernel_size=3, stride=2, padding=1))
+    items = (up, Repeat(30, (Residual((up, down)),)), Layer(ops.Conv(kernel_size=5)))
+    analysis = analyze(Architecture("parts", "", "", (8,), 1, items))
+    monkeypatch.setattr(path_module, "Fraction", Counted)
+    found = analysis.path_fields()["conv1"]
+    # conv1 adds 4 halves of a sample; each turn adds nothing, or 2 quarters.
+    assert found.min == (Fraction(3),)
+    assert found.max == (Fraction(3) + 30 * Fraction(2, 4),)
+    # One of each rule, and two of each layer for its summary, though there are 31 states.
+    assert len(made) <= 4 * len(analysis.graph.nodes)
 
 
 @pytest.mark.parametrize(
