@@ -111,6 +111,108 @@ class Window(NamedTuple):
         )
 
 
+class Pattern:
+    """What follows from the phases of a `Periodic` rule alone, each worked out at its first use.
+
+    Attributes
+    ----------
+    advance, phases
+        Those of the rule.
+    """
+
+    def __init__(self, advance: int, phases: tuple[Taps, ...]) -> None:
+        self.advance = advance
+        self.phases = phases
+
+    @cached_property
+    def most_taps(self) -> int:
+        """Largest number of taps of an output."""
+        return int(self.flat_taps[0].max())
+
+    @cached_property
+    def flat_taps(self) -> tuple[Samples, Samples]:
+        """The number of taps of each phase, and all taps in a row, phase by phase."""
+        counts = np.fromiter(map(len, self.phases), np.int64, len(self.phases))
+        return counts, np.fromiter(chain.from_iterable(self.phases), np.int64, int(counts.sum()))
+
+    @cached_property
+    def table(self) -> tuple[Samples, NDArray[np.bool_]]:
+        """Return the taps of every phase in a row, shorter ones spread to both ends of it."""
+        width = self.most_taps
+        counts, taps = self.flat_taps
+        rows = np.repeat(np.arange(len(counts)), counts)
+        number = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        is_front = number < ((counts + 1) // 2)[rows]
+        columns = np.where(is_front, number, width - counts[rows] + number)
+        table = np.zeros((len(self.phases), width), np.int64)
+        there = np.zeros((len(self.phases), width), bool)
+        table[rows, columns] = taps
+        there[rows, columns] = True
+        return table, there
+
+    @cached_property
+    def outer_taps(self) -> tuple[Samples, Samples, Samples]:
+        """The phases that read anything, and the first and the last input that each reads."""
+        # Of the thousands of phases of a map set into a larger one most read nothing.
+        counts, taps = self.flat_taps
+        numbers = np.flatnonzero(counts)
+        stops = np.cumsum(counts)[numbers]
+        return numbers, taps[stops - counts[numbers]], taps[stops - 1]
+
+    @cached_property
+    def taps_of_period(self) -> int:
+        """Number of taps of all phases together."""
+        return len(self.flat_taps[1])
+
+    @cached_property
+    def least_tap(self) -> int:
+        """The first input that any output of the first period reads by the formula."""
+        return int(self.outer_taps[1].min()) if self.taps_of_period else 0
+
+    @cached_property
+    def greatest_tap(self) -> int:
+        """The last input that any output of the first period reads by the formula."""
+        return int(self.outer_taps[2].max()) if self.taps_of_period else 0
+
+    @cached_property
+    def widest_phase(self) -> int:
+        """The largest distance of the outermost taps of a phase."""
+        _, first, last = self.outer_taps
+        return int((last - first).max()) if self.taps_of_period else 0
+
+    @cached_property
+    def rising_runs(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """First and last input that each phase reads, if all that lies between is read as well.
+
+        None if some phase has no taps or holes, or the ends fall from one output to the next.
+        """
+        counts, _ = self.flat_taps
+        if self.advance <= 0 or not counts.all():
+            return None
+        _, first, last = self.outer_taps
+        is_solid = bool((last - first + 1 == counts).all())
+        # The phase after the last one is the first one of the next turn.
+        rises = all(
+            bool((np.diff(x, append=x[0] + self.advance) >= 0).all()) for x in (first, last)
+        )
+        return (tuple(first.tolist()), tuple(last.tolist())) if is_solid and rises else None
+
+    @cached_property
+    def reads_in_runs(self) -> bool:
+        """Whether all that several outputs in a row read together has no gap either."""
+        if self.rising_runs is None:
+            return False
+        _, first, last = self.outer_taps
+        return bool((np.append(first[1:], first[0] + self.advance) <= last + 1).all())
+
+
+_shared_pattern = remembered(1024)(Pattern)
+"""One object for all maps that are read in one pattern, of which a network may have thousands."""
+
+_SHARED = 256
+"""Phases and taps up to which a pattern is looked up by its value."""
+
+
 @dataclass(frozen=True)
 class Periodic:
     """Output i reads ``taps[i % period] + (i // period) * advance``.
@@ -173,10 +275,10 @@ class Periodic:
         start = turn * self.advance
         return tuple(start + x for x in self.phases[phase])
 
-    @cached_property
+    @property
     def most_taps(self) -> int:
         """Largest number of taps of an output."""
-        return int(self._flat[0].max())
+        return self._pattern.most_taps
 
     def taps_of_all(
         self, indices: Samples, outermost: int = MOST_TAPS
@@ -191,7 +293,7 @@ class Periodic:
 
     def _columns(self, outermost: int) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
         """Yield for each tap its place in every phase, and which phases have it."""
-        table, there = self._table
+        table, there = self._pattern.table
         count = table.shape[1]
         skipped = max(count - 2 * outermost, 0)
         for t in range(count - skipped):
@@ -200,72 +302,53 @@ class Periodic:
             yield table[:, at], there[:, at]
 
     @cached_property
-    def _flat(self) -> tuple[Samples, Samples]:
-        """Return the number of taps of each phase, and all taps in a row."""
-        counts = np.fromiter(map(len, self.phases), np.int64, self.period)
-        return counts, np.fromiter(chain.from_iterable(self.phases), np.int64, int(counts.sum()))
+    def _pattern(self) -> Pattern:
+        taps = sum(map(len, self.phases))
+        find = _shared_pattern if taps + self.period <= _SHARED else Pattern
+        return find(self.advance, self.phases)
 
-    @cached_property
-    def _table(self) -> tuple[Samples, NDArray[np.bool_]]:
-        """Return the taps of every phase in a row, shorter ones spread to both ends of it."""
-        width = self.most_taps
-        counts, taps = self._flat
-        rows = np.repeat(np.arange(len(counts)), counts)
-        number = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-        is_front = number < ((counts + 1) // 2)[rows]
-        columns = np.where(is_front, number, width - counts[rows] + number)
-        table = np.zeros((len(self.phases), width), np.int64)
-        there = np.zeros((len(self.phases), width), bool)
-        table[rows, columns] = taps
-        there[rows, columns] = True
-        return table, there
+    @property
+    def flat_taps(self) -> tuple[Samples, Samples]:
+        """The number of taps of each phase, and all taps in a row, phase by phase."""
+        return self._pattern.flat_taps
 
-    @cached_property
+    @property
     def outer_taps(self) -> tuple[Samples, Samples, Samples]:
         """The phases that read anything, and the first and the last input that each reads."""
-        # Of the thousands of phases of a map set into a larger one most read nothing.
-        counts, taps = self._flat
-        numbers = np.flatnonzero(counts)
-        stops = np.cumsum(counts)[numbers]
-        return numbers, taps[stops - counts[numbers]], taps[stops - 1]
+        return self._pattern.outer_taps
 
-    @cached_property
+    @property
     def taps_of_period(self) -> int:
         """Number of taps of all phases together."""
-        return len(self._flat[1])
+        return self._pattern.taps_of_period
 
-    @cached_property
+    @property
     def least_tap(self) -> int:
         """The first input that any output of the first period reads by the formula."""
-        return int(self.outer_taps[1].min()) if self.taps_of_period else 0
+        return self._pattern.least_tap
 
-    @cached_property
+    @property
     def greatest_tap(self) -> int:
         """The last input that any output of the first period reads by the formula."""
-        return int(self.outer_taps[2].max()) if self.taps_of_period else 0
+        return self._pattern.greatest_tap
 
-    @cached_property
+    @property
     def widest_phase(self) -> int:
         """The largest distance of the outermost taps of a phase."""
-        _, first, last = self.outer_taps
-        return int((last - first).max()) if self.taps_of_period else 0
+        return self._pattern.widest_phase
 
-    @cached_property
+    @property
     def rising_runs(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """First and last input that each phase reads, if all that lies between is read as well.
 
         None if some phase has no taps or holes, or the ends fall from one output to the next.
         """
-        counts, _ = self._flat
-        if self.advance <= 0 or not counts.all():
-            return None
-        _, first, last = self.outer_taps
-        is_solid = bool((last - first + 1 == counts).all())
-        # The phase after the last one is the first one of the next turn.
-        rises = all(
-            bool((np.diff(x, append=x[0] + self.advance) >= 0).all()) for x in (first, last)
-        )
-        return (tuple(first.tolist()), tuple(last.tolist())) if is_solid and rises else None
+        return self._pattern.rising_runs
+
+    @property
+    def reads_in_runs(self) -> bool:
+        """Whether all that several outputs in a row read together has no gap either."""
+        return self._pattern.reads_in_runs
 
     @cached_property
     def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -298,7 +381,7 @@ class Periodic:
         """Return all reads of whole periods, and which of them make the pairs."""
         period = len(self.phases)
         turns = np.arange(start // period, -(-stop // period))
-        counts, taps = self._flat
+        counts, taps = self.flat_taps
         inputs = (turns[:, None] * self.advance + taps).ravel()
         first = start // period * period
         outputs = np.repeat(

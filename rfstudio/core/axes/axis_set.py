@@ -80,7 +80,10 @@ _A_READ = 8
 """Work for a read that is listed, in entries of a mask (measured)."""
 
 _MANY = 1 << 16
-"""Reads, from which on they are not listed one by one, or not stored."""
+"""Reads, from which on they are not listed one by one."""
+
+_FEW = 1 << 12
+"""Reads of a map up to which they are remembered; there may be thousands of maps."""
 
 
 def from_indices(indices: NDArray[np.intp]) -> AxisSet:
@@ -167,11 +170,13 @@ def read_back(wanted: AxisSet, rule: AxisRule) -> AxisSet:
         first = wanted.start if rule.side == "after" else 0
         return AxisSet(first, wanted.stop if rule.side == "before" else rule.n_in)
     assert isinstance(rule, Periodic)
+    if wanted.mask is None and rule.reads_in_runs:
+        return _run_read_back(wanted, rule)
     span = wanted.stop - wanted.start
     spend(A_CALL + _A_READ * (span * rule.taps_of_period // rule.period + rule.taps_of_period))
     if span > _BLOCK:
         return _through_long_pattern(wanted, rule)
-    if rule.n_out > _MANY:
+    if rule.n_out * (1 + rule.taps_of_period // rule.period) > _FEW:
         outputs, inputs = rule.pairs_of(wanted.start, wanted.stop)
     else:
         outputs, inputs = rule.pairs
@@ -181,6 +186,16 @@ def read_back(wanted: AxisSet, rule: AxisRule) -> AxisSet:
     if wanted.mask is not None:
         inputs = inputs[wanted.mask[outputs[low:high] - wanted.start]]
     return from_indices(inputs)
+
+
+def _run_read_back(wanted: AxisSet, rule: Periodic) -> AxisSet:
+    """Return what outputs in a row read of a rule of which that is a run."""
+    low, high = rule.taps(wanted.start)[0], rule.taps(wanted.stop - 1)[-1]
+    n = rule.n_in
+    if rule.clamped:
+        low, high = min(max(low, 0), n - 1), min(max(high, 0), n - 1)
+    low, stop = max(low, 0), min(high + 1, n)
+    return AxisSet(low, stop) if low < stop else NOTHING
 
 
 def hull_read_back(span: Interval, rule: AxisRule) -> Interval:

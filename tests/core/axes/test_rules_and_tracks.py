@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from rfstudio.core.axes.axis_rule import Periodic, Window, source_of_padding
+from rfstudio.core.axes.axis_set import AxisSet, read_back
 from rfstudio.core.axes.unit_intervals import Track, reduced
+from rfstudio.core.fields.remarks.diagnostics import _blind_units
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,48 @@ def test_that_a_pattern_repeated_is_the_pattern_once(seed: int) -> None:
     assert short.jump == once.jump
     units = range(-20, 20)
     assert [short.interval(x) for x in units] == [once.interval(x) for x in units]
+
+
+def _random_pattern(rng: random.Random) -> Periodic:
+    n_in, n_out, advance = rng.randint(1, 20), rng.randint(1, 30), rng.choice((-3, -1, 0, 1, 2, 5))
+    phases = []
+    for phase in range(rng.randint(1, 5)):
+        if rng.random() < 0.5:
+            taps = sorted(rng.sample(range(-9, 12), rng.randint(0, 4)))
+        else:
+            start = phase * advance // 4 + rng.choice((-9, -1, 0, 0, 0, 1))
+            taps = [*range(start, start + rng.randint(1, 4))]
+        phases.append(tuple(taps))
+    return Periodic(n_in, n_out, advance, tuple(phases), clamped=rng.random() < 0.4)
+
+
+def _really_read(rule: Periodic, output: int) -> set[int]:
+    taps = rule.taps(output)
+    if rule.clamped:
+        return {min(max(x, 0), rule.n_in - 1) for x in taps}
+    return {x for x in taps if 0 <= x < rule.n_in}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_that_sets_read_back_and_units_without_samples_are_those_of_each_output(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(100):
+        rule = _random_pattern(rng)
+        reads = [_really_read(rule, i) for i in range(rule.n_out)]
+        if not rule.clamped:
+            assert _blind_units(rule) == sum(not x for x in reads), rule
+        start = rng.randrange(rule.n_out)
+        mask = np.array([True, *(rng.random() < 0.5 for _ in reads[start + 1 :])])
+        mask[-1] = True
+        wanted = AxisSet(start, rule.n_out, None if mask.all() else mask)
+        found = read_back(wanted, rule).indices().tolist()
+        assert found == sorted(set().union(*[reads[int(i)] for i in wanted.indices()])), rule
+
+
+def test_that_patterns_of_long_maps_are_not_listed_to_read_or_count_units() -> None:
+    # Thousands of such maps took gigabytes.
+    rule = Periodic(60_000, 120_000, 1, ((-1, 0), (0, 2)))
+    assert read_back(AxisSet(5, 7), rule).indices().tolist() == [2, 3, 4]
+    assert _blind_units(rule) == 0
+    assert "pairs" not in vars(rule)
+    assert rule.flat_taps is Periodic(7, 14, 1, ((-1, 0), (0, 2))).flat_taps

@@ -258,7 +258,10 @@ _SILENT = frozenset({Context.POSITION, Context.MAPS})
 """Contexts of operations on which there is nothing to remark."""
 
 _MAX_BORDERS = 1 << 23
-"""Outputs at the borders of all maps that are looked at for those that read padding alone."""
+"""Work of looking for outputs that read padding alone, on all maps together."""
+
+_FEW = 16
+"""Phases up to which numbers of outputs are counted phase by phase."""
 
 _MAY_MISS = frozenset({Context.WINDOW, Context.PATTERN})
 """Contexts of operations that may read padding alone, or leave out samples."""
@@ -285,28 +288,43 @@ def _blind_units(rule: AxisRule) -> int:
 
 
 def _blind_in_pattern(rule: Periodic) -> int:
-    """Count only the borders one by one: between them the pattern repeats."""
-    if not rule.taps_of_period:
-        return rule.n_out
-    period, n = rule.period, rule.n_out
-    turns = -(-n // period)
-    if not rule.advance:
-        there = [any(0 <= x < rule.n_in for x in phase) for phase in rule.phases]
-        return sum(not there[i % period] for i in range(n))
-    opening = min(max(-(rule.least_tap // rule.advance), 0), turns)
-    closing = min(max((rule.n_in - 1 - rule.greatest_tap) // rule.advance + 1, opening), turns)
-    first, last = min(opening * period, n), min(closing * period, n)
-    whole, rest = divmod(last - first, period)
-    empty = [not phase for phase in rule.phases]
-    if first + n - last > _MAX_LISTED:
-        return 0  # a remark is not worth the memory
-    spend(4 * (first + n - last) * (1 + rule.taps_of_period // period) + A_CALL)
-    at_borders = sum(
-        stop - start - int(np.unique(rule.pairs_of(start, stop)[0]).size)
-        for start, stop in ((0, first), (last, n))
-        if start < stop
-    )
-    return whole * sum(empty) + sum(empty[:rest]) + at_borders
+    """Count by the turns of the pattern in which some tap of a phase is on the map."""
+    period, n, advance = rule.period, rule.n_out, rule.advance
+    runs = rule.rising_runs if period <= _FEW else None
+    if runs is not None:
+        return sum(
+            [
+                _blind_in_phase(first, last, rule, len(range(phase, n, period)))
+                for phase, (first, last) in enumerate(zip(*runs, strict=True))
+            ]
+        )
+    spend(4 * rule.taps_of_period + A_CALL)
+    counts, taps = rule.flat_taps
+    # How many outputs each phase has.
+    turns = np.full(period, n // period)
+    turns[: n % period] += 1
+    phases = np.repeat(np.arange(period), counts)
+    if advance < 0:  # the same seen from the other end of the map, where it runs forwards
+        taps = rule.n_in - 1 - taps
+    elif advance:
+        phases, taps = phases[::-1], taps[::-1]
+    if not advance:
+        seeing = np.unique(phases[(taps >= 0) & (taps < rule.n_in)])
+        return n - int(turns[seeing].sum())
+    # A tap is on the map in one run of turns.  Taps of a phase fall here, so both ends of these
+    # runs rise, and each run counts from where the one before it ends.
+    first = np.maximum(-(taps // abs(advance)), 0)
+    stop = np.minimum((rule.n_in - 1 - taps) // abs(advance) + 1, turns[phases])
+    is_next = phases[1:] == phases[:-1]
+    first[1:][is_next] = np.maximum(first[1:], stop[:-1])[is_next]
+    return n - int(np.maximum(stop - first, 0).sum())
+
+
+def _blind_in_phase(first: int, last: int, rule: Periodic, turns: int) -> int:
+    """Return how many outputs of a phase are before the map or after it; they move forwards."""
+    before = min(max(-(last // rule.advance), 0), turns)
+    reached = min(max((rule.n_in - 1 - first) // rule.advance + 1, 0), turns)
+    return before + turns - reached
 
 
 def _blind_by_count(rule: Window) -> int:
