@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import Whole
 from rfstudio.core.ops.geometry import axis_rules
 from rfstudio.importing.layers import Layers, MapNode
 from rfstudio.importing.layout import Digit, View
@@ -21,6 +23,9 @@ Pattern = tuple[str, int, int]
 
 _MAX_RUNS = 64
 """Most runs of even steps that positions at any indices are put together from."""
+
+_PART = 1 << 16
+"""Positions of a long axis that are looked at first."""
 
 
 class Positions(Layers):
@@ -132,32 +137,32 @@ class Positions(Layers):
     def _in_runs(self, node: int, axis: int, index: Indices) -> int:
         """Return positions at any indices along an axis: runs of even steps, one after another."""
         size = list(self.nodes[node].size)
-        # Where a run ends, the step changes at most twice; listing a million runs takes seconds.
-        is_wild = np.count_nonzero(np.diff(index, 2)) > 2 * _MAX_RUNS
-        runs = [] if is_wild else runs_of(index)
-        if is_wild or len(runs) > _MAX_RUNS:
+        runs = [] if is_wild(index) else runs_of(index)
+        if not runs or len(runs) > _MAX_RUNS:
             self.remark("global", "positions are moved without a pattern; assumed to read all")
             size[axis] = len(index)
             return self.whole([node], tuple(size), self.nodes[node].channels, "gather")
         total, done, parts = len(index), 0, []
         for run in runs:
             starts, steps, counts = [0] * self.axes, [1] * self.axes, list(size)
-            step = run[1] - run[0] if len(run) > 1 else 1
-            starts[axis], steps[axis], counts[axis] = min(run), abs(step) or 1, len(set(run))
+            first, step, count = run
+            last = first + step * (count - 1)
+            starts[axis], steps[axis] = min(first, last), abs(step) or 1
+            counts[axis] = count if step else 1
             part = self.sliced(node, starts, steps, counts)
             if step < 0:
                 along = [0] * self.axes
                 along[axis] = 1
                 part = self.add(ops.Flip(along=tuple(along)), [part])
             if step == 0:
-                counts[axis] = len(run)
+                counts[axis] = count
                 part = self.add(ops.Upsample(size=tuple(counts)), [part])
             if len(runs) == 1:
                 return part
             pads = [(0, 0)] * self.axes
-            pads[axis] = (done, total - done - len(run))
+            pads[axis] = (done, total - done - count)
             parts.append(self.add(ops.Pad(padding=tuple(pads)), [part]))
-            done += len(run)
+            done += count
         return self.add(ops.Add(), parts)
 
     def unrolled(self, view: View) -> View:
@@ -203,7 +208,8 @@ class Positions(Layers):
             others = [r for a, r in enumerate(rules) if a != axis]
             if all(r.n_in == r.n_out for r in others):
                 rule = rules[axis]
-                index = np.array([rule.taps(i)[0] for i in range(n)], np.int64)
+                assert not isinstance(rule, Whole)
+                index, _ = next(rule.taps_of_all(np.arange(n)))
                 root, inner = self._slice_of(have.sources[0], axis)
                 return root, inner[index]
         return node, np.arange(n)
@@ -212,9 +218,9 @@ class Positions(Layers):
 def pattern_of(indices: Indices, n: int) -> Pattern:
     """Return how output positions follow from those of a map of `n`, along one axis."""
     m = len(indices)
-    steps = np.diff(indices)
     if m == n and bool((indices == np.arange(n)).all()):
         return "same", 0, 0
+    steps = np.diff(indices)
     if n == 1:
         return "expand", 0, 0
     if m == 1 or (steps[0] > 0 and bool((steps == steps[0]).all())):
@@ -245,19 +251,39 @@ def indices_of(digits: Sequence[tuple[Digit, int]], n: int) -> Indices:
     return result
 
 
-def runs_of(indices: Indices) -> list[list[int]]:
-    """Return indices cut into runs of even steps.
+def is_wild(indices: Indices) -> bool:
+    """Whether indices change their step so often that they are more runs than are put together."""
+    # Where a run ends, the step changes at most twice.  A part of a long axis says it at once.
+    return any(
+        np.count_nonzero(np.diff(part, 2)) > 2 * _MAX_RUNS for part in (indices[:_PART], indices)
+    )
+
+
+class Run(NamedTuple):
+    """Indices of even steps: the first, the step, and how many they are."""
+
+    first: int
+    step: int
+    count: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
+
+
+def runs_of(indices: Indices) -> list[Run]:
+    """Return indices cut into runs of even steps; a single one has the step 1.
 
     Examples
     --------
-    >>> runs_of(np.array([2, 1, 0, 1, 2, 3, 3]))
-    [[2, 1, 0], [1, 2, 3], [3]]
+    >>> [tuple(x) for x in runs_of(np.array([2, 1, 0, 1, 2, 3, 3]))]
+    [(2, -1, 3), (1, 1, 3), (3, 1, 1)]
     """
-    runs: list[list[int]] = []
-    for x in indices.tolist():
-        last = runs[-1] if runs else []
-        if last and (len(last) == 1 or x - last[-1] == last[-1] - last[-2]):
-            last.append(x)
-        else:
-            runs.append([x])
+    runs: list[Run] = []
+    steps = np.diff(indices)
+    # The last index of each stretch of one step; a run ends there, or its next begins there.
+    ends = [*(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(indices) - 1]
+    start = 0
+    for end in ends:
+        if end > start:
+            runs.append(Run(int(indices[start]), int(steps[start]), end - start + 1))
+            start = end + 1
+    if start < len(indices):
+        runs.append(Run(int(indices[start]), 1, 1))
     return runs

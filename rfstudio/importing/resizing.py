@@ -18,7 +18,7 @@ from rfstudio.importing.layout import (
     reshaped,
 )
 from rfstudio.importing.meeting import meet
-from rfstudio.importing.positions import Indices
+from rfstudio.importing.positions import Indices, is_wild
 from rfstudio.importing.records import Record
 from rfstudio.importing.rules import Misfit, rule
 from rfstudio.importing.slicing import Slicing
@@ -133,7 +133,7 @@ class Resizing(Slicing, Windows):
                 node = self.maps.remapped(node, maps)
                 return self._window_along(node, axis, factor, 1, (0, factor - 1))
         spread = int((high - low).max()) + 1
-        if spread > _MAX_TAPS:
+        if spread > _MAX_TAPS or is_wild(low):
             self.maps.remark("global", "an interpolation of many samples is assumed to read all")
             size = tuple(m if a == axis else k for a, k in enumerate(have.size))
             return self.maps.whole([node], size, have.channels, "resize")

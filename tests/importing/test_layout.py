@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ from rfstudio.importing.layout import (
     unit_at,
 )
 from rfstudio.importing.maps import reads_of
-from rfstudio.importing.positions import pattern_of
+from rfstudio.importing.positions import is_wild, pattern_of, runs_of
 
 H, W, C = Digit(0, 6), Digit(1, 4), Digit(CHANNEL, 8)
 MAP = (Dim(), Dim((C,)), Dim((H,)), Dim((W,)))
@@ -138,3 +140,26 @@ def test_that_tokens_at_both_ends_have_no_place() -> None:
         index = np.unravel_index(places[(5, *unit)], (1, 27, 8))
         assert unit_at(dims, [int(x) for x in index], 2) == unit
     assert [unit_at(dims, (0, x, 0), 2) for x in (0, 25, 26)] == [None] * 3
+
+
+def test_that_runs_are_those_found_index_by_index() -> None:
+    rng = random.Random(7)
+    for _ in range(500):
+        indices: list[int] = []
+        for _ in range(rng.randint(1, 5)):
+            first, step = rng.randint(0, 5), rng.randint(-2, 2)
+            indices += [first + step * i for i in range(rng.randint(1, 4))]
+        runs: list[list[int]] = []
+        for x in indices:
+            last = runs[-1] if runs else []
+            if last and (len(last) == 1 or x - last[-1] == last[-1] - last[-2]):
+                last.append(x)
+            else:
+                runs.append([x])
+        expected = [(x[0], x[1] - x[0] if x[1:] else 1, len(x)) for x in runs]
+        assert [tuple(x) for x in runs_of(np.array(indices))] == expected, indices
+
+
+def test_that_indices_with_a_step_of_their_own_each_are_wild() -> None:
+    assert is_wild(np.arange(10_000) * 7 // 5)
+    assert not is_wild(np.concatenate([np.arange(50_000), np.arange(70_000) * 3]))

@@ -472,7 +472,7 @@ def resize(c: Call) -> Steps:
     scales = _scales(c)
     by_size = c.get("keep_aspect_ratio_policy", "stretch") != "stretch"
     roi = c.value(1) if not first and c.has(1) else None
-    taps = {}
+    resized = {}
     for k, i in enumerate(axes):
         scale = scales[k] if scales is not None and not by_size else None
         part = (0.0, 1.0)
@@ -480,7 +480,7 @@ def resize(c: Call) -> Steps:
             part = float(roi.reshape(-1)[k]), float(roi.reshape(-1)[len(axes) + k])
         if shape[i] == c.out[i] and (position != "tf_crop_and_resize" or part == (0, 1)):
             continue
-        resizing = Resizing(
+        resized[i] = Resizing(
             shape[i],
             c.out[i],
             scale,
@@ -490,10 +490,9 @@ def resize(c: Call) -> Steps:
             part,
             bool(c.get("antialias", 0)),
         )
-        taps[i] = resizing.taps()
-    if not taps:
+    if not resized:
         return [Step("same", c.out, {}, (0,))]
-    return _interpolated(c, taps, mode, position, scales)
+    return _interpolated(c, resized, mode, position, scales)
 
 
 def _scales(c: Call) -> list[float] | None:
@@ -508,7 +507,7 @@ def _scales(c: Call) -> list[float] | None:
 
 def _interpolated(
     c: Call,
-    taps: Mapping[int, tuple[Array, Array]],
+    resized: Mapping[int, Resizing],
     mode: str,
     position: str,
     scales: Sequence[float] | None,
@@ -521,12 +520,15 @@ def _interpolated(
         and mode in ("linear", "cubic")
         and not c.get("antialias", 0)
         and not c.get("exclude_outside", 0)
-        and all(i in spatial for i in taps)
+        and all(i in spatial for i in resized)
         and (mode == "linear" or rank == 4)
-        and all(c.out[i] > 1 for i in taps)
+        and all(c.out[i] > 1 for i in resized)
     )
+    if not as_torch and any(x.is_listed_in_vain for x in resized.values()):
+        return [Step("unknown", c.out, {}, (0,))]
     if not as_torch:
-        return [Step("resample", c.out, {"taps": dict(taps)}, (0,))]
+        taps = {i: x.taps() for i, x in resized.items()}
+        return [Step("resample", c.out, {"taps": taps}, (0,))]
     words = {3: "linear", 4: "bilinear", 5: "trilinear"}
     align = position == "align_corners"
     scale = None

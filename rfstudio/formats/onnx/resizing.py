@@ -14,9 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core.ops.geometry import MAX_SIDE
+from rfstudio.importing.positions import is_wild
+
 Indices = NDArray[np.int64]
 
 _TINY = 1e-9
+
+_MANY = 1 << 20
+"""Outputs up to which all are listed, whatever comes of it."""
+
+_PART = 1 << 14
+"""Outputs whose samples are worked out at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,27 @@ class Resizing:
 
     def taps(self) -> tuple[Indices, Indices]:
         """Return the first and the last sample that each output reads with a weight not zero."""
-        where, scale = self._positions()
+        low = np.empty(self.out, np.int64)
+        high = low if self.mode == "nearest" else np.empty(self.out, np.int64)
+        # Of millions of outputs a part at a time, whose steps on the way fit in the cache.
+        for start in range(0, self.out, _PART):
+            stop = min(start + _PART, self.out)
+            low[start:stop], high[start:stop] = self._taps_of(start, stop)
+        return low, high
+
+    @property
+    def is_listed_in_vain(self) -> bool:
+        """Whether there are too many outputs to list, or many in a pattern that is not followed."""
+        if self.out <= _MANY or self.out > MAX_SIDE:
+            return self.out > MAX_SIDE
+        low, _ = self._taps_of(0, _PART)
+        factor = self.out // self.size
+        is_repeated = self.out % self.size == 0 and (low == np.arange(_PART) // factor).all()
+        return not is_repeated and is_wild(low)
+
+    def _taps_of(self, start: int, stop: int) -> tuple[Indices, Indices]:
+        """Return the same of the outputs from `start` to before `stop`."""
+        where, scale = self._positions(start, stop)
         if self.mode == "nearest":
             nearest = self._rounded(where).clip(0, self.size - 1).astype(np.int64)
             return nearest, nearest
@@ -69,10 +98,10 @@ class Resizing:
         low = first.clip(0, self.size - 1).astype(np.int64)
         return low, last.clip(0, self.size - 1).astype(np.int64)
 
-    def _positions(self) -> tuple[NDArray[np.float64], float]:
+    def _positions(self, start: int, stop: int) -> tuple[NDArray[np.float64], float]:
         """Return where outputs lie between the samples before, and the scale."""
         scale = self.out / self.size if self.scale is None else self.scale
-        i = np.arange(self.out, dtype=np.float64)
+        i = np.arange(start, stop, dtype=np.float64)
         match self.position:
             case "align_corners":
                 return i * ((self.size - 1) / max(self.out - 1, 1)), scale
@@ -87,11 +116,11 @@ class Resizing:
                 offset = self.size / 2 * (1 - adjustment)
                 return offset + (i + 0.5) / scale - 0.5, scale
             case "tf_crop_and_resize":
-                start, end = self.roi
+                first, end = self.roi
                 span = self.size - 1
                 if self.out == 1:
-                    return i * 0 + 0.5 * (start + end) * span, scale
-                return start * span + i * ((end - start) * span / (self.out - 1)), scale
+                    return i * 0 + 0.5 * (first + end) * span, scale
+                return first * span + i * ((end - first) * span / (self.out - 1)), scale
         return (i + 0.5) / scale - 0.5, scale
 
     def _rounded(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
