@@ -12,13 +12,20 @@ class GivenNames:
 
     An unnamed layer is its operation and a running number; numbers that an author used in the
     same scope, also further down, are passed over.
+
+    Attributes
+    ----------
+    of_scope
+        The names of each scope.
+    numbers
+        The last number that an operation got in a scope.
     """
 
     def __init__(self, name_of: Callable[[str], str] = str) -> None:
         self._name_of = name_of
-        self._of_scope: dict[str, set[str]] = {}
+        self.of_scope: dict[str, set[str]] = {}
         self._of_body: dict[int, frozenset[str]] = {}
-        self._numbers: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
 
     def enter(self, scope: str, *bodies: tuple[Item, ...]) -> None:
         """Note the names in bodies whose items have `scope` as the prefix of their paths."""
@@ -29,23 +36,23 @@ class GivenNames:
                 names = frozenset(self._in(body))
                 self._of_body[id(body)] = names
             if names:
-                self._of_scope.setdefault(scope, set()).update(names)
+                self.of_scope.setdefault(scope, set()).update(names)
 
     def enter_container(self, scope: str, item: Item) -> None:
         """Note the names in a container; `scope` is its own path and a dot."""
         if isinstance(item, Parallel):
-            self._of_scope.setdefault(scope, set()).update(self._of_branches(item))
+            self.of_scope.setdefault(scope, set()).update(self._of_branches(item))
         elif not isinstance(item, Repeat):
             self.enter(scope, *item.bodies)
 
     def numbered(self, scope: str, keyword: str) -> str:
         """Return the next automatic name in a scope, without the scope."""
         key = scope + keyword
-        number = self._numbers.get(key, 0) + 1
-        given = self._of_scope.get(scope, ())
+        number = self.numbers.get(key, 0) + 1
+        given = self.of_scope.get(scope, ())
         while f"{keyword}{number}" in given:
             number += 1
-        self._numbers[key] = number
+        self.numbers[key] = number
         return f"{keyword}{number}"
 
     def _in(self, items: Iterable[Item]) -> Iterable[str]:

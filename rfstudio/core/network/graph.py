@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import prod
 from types import MappingProxyType
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules, Window
@@ -339,6 +339,79 @@ RECENT_GRAPHS: Recent[Architecture, Graph] = Recent(4)
 of one document, and a measurement also that at another size."""
 
 
+class _State(NamedTuple):
+    """How far an expansion is before a turn of a repeat.
+
+    Attributes
+    ----------
+    source
+        The node that the turn reads.
+    nodes, steps
+        Number of nodes, and of steps that are left.
+    counts
+        Number of entries of what grows from turn to turn.
+    unchanged
+        Numbers that are the same after the turn if the next one is like it.
+    """
+
+    source: int
+    nodes: int
+    steps: int
+    counts: tuple[int, ...]
+    unchanged: tuple[int, ...]
+
+
+class _Turn(NamedTuple):
+    """What a turn of a repeat added, from which all later ones follow.
+
+    Attributes
+    ----------
+    cut
+        Length of its path, which all its names begin with.
+    start, count
+        Its first node, and how many it has.
+    steps
+        Steps of the expansion that it took.
+    places
+        For the nodes before it that it reads as the output of the turn before it, where they are
+        one turn before those that the next turn reads.
+    by_path
+        Entries of what grows by path, without the path of the turn.
+    by_node
+        Entries of what grows by node.
+    """
+
+    cut: int
+    start: int
+    count: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
+    steps: int
+    places: Mapping[int, int]
+    by_path: list[list[tuple[str, Any]]]
+    by_node: list[list[tuple[int, int]]]
+
+    def place(self, index: int) -> tuple[int, bool]:
+        """Return where a node is that the turn names, and whether it moves on with the turns."""
+        if index >= self.start:
+            return index, True
+        return self.places.get(index, index), index in self.places
+
+    def at(self, index: int, turns: int) -> int:
+        """Return the node that comes in the place of another so many turns later."""
+        place, moves = self.place(index)
+        return place + turns * self.count if moves else place
+
+
+def _have_plain_names(items: tuple[Item, ...]) -> bool:
+    """Whether all names that layers read are those of layers, and not of turns or within others."""
+    for item in items:
+        if isinstance(item, Layer):
+            if any("." in x or x.isdigit() for x in item.names_read):
+                return False
+        elif not all(map(_have_plain_names, item.bodies)):
+            return False
+    return True
+
+
 class Expansion:
     """The graph while it grows; `scopes` are name prefixes, the innermost first."""
 
@@ -356,7 +429,10 @@ class Expansion:
         self.faults: list[Fault] = []
         self._numbers: dict[str, int] = {}
         self.given = GivenNames()
-        self._sequences: set[str] = set()
+        self._sequences: dict[str, None] = {}
+        self._entered: dict[str, None] = {}
+        self._entered_again = 0
+        self._have_plain_names: dict[int, bool] = {}
         self._max_layers = max_layers
         self._steps = 4 * max_layers
         self._comparisons = MAX_COMPARISONS
@@ -516,6 +592,7 @@ class Expansion:
         if name:
             self._check_name(name, location)
             scopes = (path + ".", *scopes)
+            self._enter(scopes[0])
             self.given.enter_container(scopes[0], item)
         match item:
             case Sequence():
@@ -541,7 +618,7 @@ class Expansion:
         other order in which each layer comes after what it reads.
         """
         if path not in self._sequences:
-            self._sequences.add(path)
+            self._sequences[path] = None
             return False
         self.paths[path] = output
         return True
@@ -549,8 +626,13 @@ class Expansion:
     def _repeat(
         self, item: Repeat, location: Location, scopes: tuple[str, ...], source: int
     ) -> int:
-        around = self._factors
-        for i in range(item.times):
+        around, nodes = self._factors, self.nodes
+        i, read, before = 0, source, None
+        while i < item.times:
+            # Turns after which the map is that of before may come again.  The first one may be the
+            # one that names what the others read.
+            is_alike = i and nodes[source][4:6] == nodes[read][4:6]
+            read, before = source, self._state(source) if is_alike else None
             self._steps -= 1
             if self._steps < 0 or len(self.nodes) > self._max_layers:
                 self._too_many(location)
@@ -559,12 +641,139 @@ class Expansion:
                 self.is_plain = False
                 self._factors = times_over(item.scale, i, around)
             prefix = f"{scopes[0]}{i}."
+            self._enter(prefix)
             self.given.enter(prefix, item.layers)
             source = self.body(item.layers, (*location, 0), (prefix, *scopes), source)
             if item.name:
                 self._alias(prefix[:-1], source, location)
+            i += 1
+            if before is not None and i < item.times and self._comes_again(before, source, item):
+                turn = self._turn(before, prefix[:-1], source)
+                if turn is not None:
+                    copies = self._copied(turn, scopes[0], i, item.times)
+                    source = turn.at(source, copies)
+                    i += copies
         self._factors = around
         return source
+
+    def _enter(self, scope: str) -> None:
+        """Note that names are given within a scope; another item may have been there before."""
+        if scope in self._entered:
+            self._entered_again += 1
+        self._entered[scope] = None
+
+    @property
+    def _growing(self) -> tuple[dict[str, Any], ...]:
+        """What gets entries under the path of a turn."""
+        given = self.given
+        return self.paths, given.numbers, given.of_scope, self._sequences, self._entered
+
+    @property
+    def _growing_by_node(self) -> tuple[dict[int, int], ...]:
+        """What gets entries about nodes."""
+        return self.tokens, self.sized_by, self.weights_of
+
+    def _state(self, source: int) -> _State:
+        """Return how much there is before a turn that reads a node."""
+        unchanged = (
+            *(len(self.faults), len(self.rules), len(self._numbers), len(self.grown)),
+            *(self._reads, self._inset_reads, self._comparisons, self._entered_again),
+        )
+        counts = (*map(len, self._growing), *map(len, self._growing_by_node))
+        return _State(source, len(self.nodes), self._steps, counts, unchanged)
+
+    def _comes_again(self, before: _State, output: int, item: Repeat) -> bool:
+        """Whether the next turn adds the same as the one that is done.
+
+        It does if it reads the same and nothing was remarkable: no fault, no rule of a new size, no
+        name of another item, no name that depends on the number of turns.
+        """
+        nodes, tokens, source = self.nodes, self.tokens, before.source
+        if self._factors or before.unchanged != self._state(source).unchanged:
+            return False
+        if nodes[output][4:6] != nodes[source][4:6] or (output in tokens) != (source in tokens):
+            return False
+        if output in tokens and nodes[tokens[output]][4:6] != nodes[tokens[source]][4:6]:
+            return False
+        known = self._have_plain_names.get(id(item.layers))
+        if known is None:
+            known = self._have_plain_names[id(item.layers)] = _have_plain_names(item.layers)
+        return known
+
+    def _turn(self, before: _State, base: str, output: int) -> _Turn | None:
+        """Return what a turn added under its path; None: it added something elsewhere."""
+        nodes, tokens = self.nodes, self.tokens
+        source, start = before.source, before.nodes
+        count = len(nodes) - start
+        if output < start and (count or output != source):
+            return None
+        # What the turn reads of the one before it: by its place in the turn that comes next.
+        places = {source: output - count}
+        if source in tokens:
+            places[tokens[source]] = tokens[output] - count
+        by_path, by_node = [], []
+        for found, known in zip(self._growing, before.counts, strict=False):
+            added = [*islice(reversed(found.items()), len(found) - known)][::-1]
+            if not all(key.startswith(base) for key, _ in added):
+                return None
+            by_path.append([(key[len(base) :], value) for key, value in added])
+        for entries, known in zip(
+            self._growing_by_node, before.counts[len(by_path) :], strict=True
+        ):
+            by_node.append([*islice(reversed(entries.items()), len(entries) - known)][::-1])
+        if any(not x.name.startswith(base) for x in nodes[start:]):
+            return None
+        return _Turn(len(base), start, count, before.steps - self._steps, places, by_path, by_node)
+
+    def _copied(self, turn: _Turn, scope: str, first: int, times: int) -> int:
+        """Add the turns of a repeat from `first` on, as long as nothing is in the way of them.
+
+        Returns
+        -------
+        int
+            How many were added.
+        """
+        nodes, cut = self.nodes, turn.cut
+        most = min(times - first, self._steps // turn.steps)
+        if turn.count:
+            most = min(most, (self._max_layers - len(nodes)) // turn.count)
+        template = [
+            (x.name[cut:], x, [turn.place(y) for y in x.inputs])
+            for x in nodes[turn.start : turn.start + turn.count]
+        ]
+        paths, entered = self.paths, self._entered
+        places = [(key, *turn.place(index)) for key, index in turn.by_path[0]]
+        others = [
+            (found, added)
+            for found, added in zip(self._growing[1:], turn.by_path[1:], strict=True)
+            if added
+        ]
+        about = [
+            (entries, pairs)
+            for entries, pairs in zip(self._growing_by_node, turn.by_node, strict=True)
+            if pairs
+        ]
+        index, by = len(nodes), 0
+        for number in range(most):
+            base = f"{scope}{first + number}"
+            by += turn.count
+            new = {base + key: place + by if moves else place for key, place, moves in places}
+            if f"{base}." in entered or not paths.keys().isdisjoint(new):
+                return number
+            give_way()
+            for name, node, reads in template:
+                inputs = tuple([x + by if moves else x for x, moves in reads])
+                nodes.append(Node(index, base + name, node[2], inputs, *node[4:]))
+                index += 1
+            paths.update(new)
+            for found, added in others:
+                for key, value in added:
+                    found[base + key] = set(value) if isinstance(value, set) else value
+            for entries, pairs in about:
+                for node_of, value in pairs:
+                    entries[node_of + by] = turn.at(value, number + 1)
+            self._steps -= turn.steps
+        return max(most, 0)
 
     def _parallel(
         self, item: Parallel, location: Location, scopes: tuple[str, ...], source: int
@@ -578,6 +787,7 @@ class Expansion:
             if branch.name:
                 self._check_name(branch.name, location)
                 inside = (f"{scopes[0]}{branch.name}.", *scopes)
+                self._enter(inside[0])
                 self.given.enter(inside[0], branch.layers)
             output = self.body(branch.layers, (*location, b), inside, source)
             if branch.name:

@@ -74,12 +74,28 @@ class _Form(NamedTuple):
     ceil_mode: bool
 
 
+@remembered(1024)
+def _axes_of(
+    op: _Form, axes: int
+) -> tuple[bool, tuple[tuple[int, int, int, tuple[int, int]], ...]]:
+    """Return what a form says on any size: kernel, stride, dilation and padding of each axis.
+
+    A padding that depends on the size is left open.
+    """
+    is_open = isinstance(op.padding, str)
+    pads = ((0, 0),) * axes if isinstance(op.padding, str) else padding_per_axis(op.padding, axes)
+    each = tuple(zip(*window_of(op, axes), pads, strict=True))
+    return op.ceil_mode and not is_open, each
+
+
 @remembered(8192)
 def _windows(op: _Form, sizes: tuple[int, ...]) -> tuple[Window, ...]:
-    ceil_mode = op.ceil_mode and not isinstance(op.padding, str)
-    pads = resolved_padding(op, sizes)
+    ceil_mode, each = _axes_of(op, len(sizes))
+    if isinstance(op.padding, str):
+        pads = resolved_padding(op, sizes)
+        each = tuple([(*x[:3], pad) for x, pad in zip(each, pads, strict=True)])
     rules: list[Window] = []
-    for n, k, s, d, (before, after) in zip(sizes, *window_of(op, len(sizes)), pads, strict=True):
+    for n, (k, s, d, (before, after)) in zip(sizes, each, strict=True):
         out = window_output_size(n, k, s, d, (before, after), ceil_mode=ceil_mode) if n > 0 else 0
         cropped = max(-after, 0) if ceil_mode else 0
         rules.append(Window(n, out, k, s, d, before, cropped=cropped))

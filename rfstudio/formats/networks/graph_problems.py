@@ -29,6 +29,8 @@ def add_graph_problems(architecture: Architecture, reader: ItemReader, problems:
         problems.add(mark, f"{total:,} layers after repeat; at most {MAX_LAYERS:,} are read")
         return
     graph = expand(architecture)
+    if not graph.faults:
+        return
     uncertain = _uncertain_nodes(architecture, graph, reader)
     seen: set[tuple[Location, str, str]] = set()
     for fault in graph.faults:
