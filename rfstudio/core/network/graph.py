@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import lru_cache
 from itertools import islice, pairwise
 from math import prod
@@ -29,7 +28,7 @@ from rfstudio.core.network.architecture import (
     checked_size,
 )
 from rfstudio.core.network.given_names import GivenNames
-from rfstudio.core.network.graph_wording import shape_text, unknown_layer_text
+from rfstudio.core.network.graph_wording import nearest, shape_text, unknown_layer_text
 from rfstudio.core.network.growth import grown, times_over
 from rfstudio.core.ops import FollowsSize, Merge, Op
 from rfstudio.core.ops.geometry import MAX_PATTERN, axis_rules, excess_of, identity_rules
@@ -436,6 +435,7 @@ class Expansion:
         self._max_layers = max_layers
         self._steps = 4 * max_layers
         self._comparisons = MAX_COMPARISONS
+        self._likeness: dict[str, dict[str, float]] = {}
         self._inset_reads = 0
         self._reads = 0
         self._batch_norm_training = batch_norm_training
@@ -1191,8 +1191,9 @@ class Expansion:
             index = self.paths.get(prefix + wanted)
             if index is not None:
                 return index
-        near = get_close_matches(wanted, self._names_in(scopes, wanted), n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        names = self._names_in(scopes, wanted)
+        near = nearest(wanted, names, self._likeness.setdefault(wanted, {})) if names else None
+        hint = f"; did you mean '{near}'?" if near else ""
         self._fault(
             location,
             name,

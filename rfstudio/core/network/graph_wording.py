@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 from rfstudio.core.errors import shown
 from rfstudio.core.plural import counted
@@ -24,3 +24,31 @@ def unknown_layer_text(path: str, paths: Iterable[str]) -> str:
         or [x for x in known if x.rpartition(".")[2] == path][:1]
     )
     return f"there is no layer '{shown(path)}'" + (f"; did you mean '{near[0]}'?" if near else "")
+
+
+_NEAR = 0.6
+"""Likeness from which on a name may be a slip of another one, as `difflib` has it."""
+
+
+def nearest(wanted: str, names: Iterable[str], known: dict[str, float]) -> str | None:
+    """Return what `get_close_matches` returns first, or None.
+
+    Parameters
+    ----------
+    wanted
+        The name that is not there.
+    names
+        Those that it may be a slip of.
+    known
+        Their likeness to `wanted`, as far as it was worked out before; it is added to.
+    """
+    matcher = SequenceMatcher(b=wanted)
+    best = (_NEAR, "")
+    for name in names:
+        likeness = known.get(name)
+        if likeness is None:
+            matcher.set_seq1(name)
+            may_be = matcher.real_quick_ratio() >= _NEAR and matcher.quick_ratio() >= _NEAR
+            likeness = known[name] = matcher.ratio() if may_be else 0.0
+        best = max(best, (likeness, name))
+    return best[1] or None

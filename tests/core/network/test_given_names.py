@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import random
+from unittest.mock import patch
+
 from rfstudio.core import ops
 from rfstudio.core.editing.edits import rename
 from rfstudio.core.fields.analysis import analyze
@@ -15,6 +19,9 @@ from rfstudio.core.network.architecture import (
     Sequence,
 )
 from rfstudio.core.network.graph import expand
+from rfstudio.core.network.graph_wording import nearest
+
+_RATIO = difflib.SequenceMatcher.ratio
 
 CONV = Layer(ops.Conv(kernel_size=3, padding=1))
 RELU = Layer(ops.Relu())
@@ -74,3 +81,17 @@ def test_that_links_to_automatic_names_follow_when_a_name_is_given() -> None:
     graph = expand(changed)
     assert graph.faults == ()
     assert graph.nodes[-1].inputs == expand(network).nodes[-1].inputs
+
+
+def test_that_the_nearest_name_is_that_of_difflib_and_each_is_compared_once() -> None:
+    rng = random.Random(3)
+    for _ in range(100):
+        wanted, known = "".join(rng.choices("abc1.", k=rng.randint(1, 6))), dict[str, float]()
+        names: list[str] = []
+        for _ in range(4):
+            names += ["".join(rng.choices("abc1.", k=rng.randint(1, 7))) for _ in range(6)]
+            expected = difflib.get_close_matches(wanted, names, n=1)
+            with patch.object(difflib.SequenceMatcher, "ratio", autospec=True) as compared:
+                compared.side_effect = _RATIO
+                assert nearest(wanted, names, known) == (expected[0] if expected else None)
+            assert compared.call_count <= 6
