@@ -218,13 +218,14 @@ class Positions(Layers):
 def pattern_of(indices: Indices, n: int) -> Pattern:
     """Return how output positions follow from those of a map of `n`, along one axis."""
     m = len(indices)
-    if m == n and bool((indices == np.arange(n)).all()):
+    step = int(indices[1] - indices[0]) if m > 1 else 1
+    is_even = step > 0 and _is_even(indices, step)
+    if m == n and is_even and step == 1 and not indices[:1].any():
         return "same", 0, 0
-    steps = np.diff(indices)
     if n == 1:
         return "expand", 0, 0
-    if m == 1 or (steps[0] > 0 and bool((steps == steps[0]).all())):
-        return "slice", int(indices[0]), int(steps[0]) if m > 1 else 1
+    if is_even:
+        return "slice", int(indices[0]), step
     if m % n == 0 and bool((indices == np.arange(m) // (m // n)).all()):
         return "repeat", m // n, 0
     turned = (indices - indices[0]) % n == np.arange(m) % n
@@ -240,6 +241,15 @@ def pattern_of(indices: Indices, n: int) -> Pattern:
     if m == n and bool((indices == n - 1 - np.arange(n)).all()):
         return "flip", 0, 0
     return "gather", 0, 0
+
+
+def _is_even(indices: Indices, step: int) -> bool:
+    """Whether each index is a step after the one before it."""
+    # A part at a time: there may be millions.
+    return all(
+        bool((np.diff(indices[start : start + _PART + 1]) == step).all())
+        for start in range(0, len(indices) - 1, _PART)
+    )
 
 
 def indices_of(digits: Sequence[tuple[Digit, int]], n: int) -> Indices:

@@ -163,3 +163,10 @@ def test_that_runs_are_those_found_index_by_index() -> None:
 def test_that_indices_with_a_step_of_their_own_each_are_wild() -> None:
     assert is_wild(np.arange(10_000) * 7 // 5)
     assert not is_wild(np.concatenate([np.arange(50_000), np.arange(70_000) * 3]))
+
+
+def test_that_long_slices_are_found_a_part_at_a_time() -> None:
+    long = np.arange(200_000)
+    assert pattern_of(long, 200_000) == ("same", 0, 0)
+    assert pattern_of(long * 3 + 2, 700_000) == ("slice", 2, 3)
+    assert pattern_of(np.append(long[:-1], 0), 200_000) == ("gather", 0, 0)
