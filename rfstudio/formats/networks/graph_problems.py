@@ -20,6 +20,9 @@ from rfstudio.formats.networks.wording import short
 
 _NAME_CODES = ("unknown_source", "later_source")
 
+_MOST_OF_REFUSED = 5000
+"""Layers that are checked of a file that has other problems; more take seconds."""
+
 
 def add_graph_problems(architecture: Architecture, reader: ItemReader, problems: Problems) -> None:
     """Note the problems between the layers, unless other problems make them uncertain."""
@@ -28,7 +31,8 @@ def add_graph_problems(architecture: Architecture, reader: ItemReader, problems:
         mark = _place_of_excess(architecture, reader)
         problems.add(mark, f"{total:,} layers after repeat; at most {MAX_LAYERS:,} are read")
         return
-    graph = expand(architecture)
+    most = _MOST_OF_REFUSED if problems else MAX_LAYERS
+    graph = expand(architecture, max_layers=most)
     if not graph.faults:
         return
     uncertain = _uncertain_nodes(architecture, graph, reader)
@@ -40,6 +44,12 @@ def add_graph_problems(architecture: Architecture, reader: ItemReader, problems:
             key = (fault.location, fault.code, _missing_name(architecture, fault))
             if not reader.is_certain(key[2]):
                 continue
+        elif fault.code == "too_many_layers" and most < MAX_LAYERS:
+            later = (
+                f"layers after the first {most:,} are checked when the other problems are solved"
+            )
+            problems.add(reader.places[fault.location].mark, later)
+            continue
         elif fault.code == "duplicate_name":
             if "name" not in reader.places[fault.location].fields and fault.node in uncertain:
                 continue

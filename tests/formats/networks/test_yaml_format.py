@@ -2,6 +2,7 @@
 
 import textwrap
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -16,6 +17,7 @@ from rfstudio.core.network.architecture import (
     Residual,
     Sequence,
 )
+from rfstudio.core.network.graph import Expansion
 from rfstudio.formats.networks.yaml_reader import read_draft, read_items, read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from tests.narrowing import instance
@@ -558,3 +560,17 @@ def test_that_names_in_files_of_weights_with_a_fault_are_refused(
     )
     (found,) = problems(text)
     assert found.startswith(f"x.yaml:{message}")
+
+
+def test_that_a_file_that_is_refused_anyway_is_checked_up_to_5000_layers() -> None:
+    text = HEAD + (
+        "  - repeat: {times: 90000, layers: [conv: {kernel_size: 3, padding: 7, bias: 3}]}\n"
+        "  - relu: {from: nowhere}\n"
+    )
+    with patch.object(Expansion, "_node", autospec=True, side_effect=Expansion._node) as added:
+        found = "\n".join(problems(text))
+    assert added.call_count <= 5001
+    assert "bias must be true or false" in found
+    assert "layers after the first 5,000 are checked when the other problems are solved" in found
+    assert "nowhere" not in found
+    assert "'nowhere'" in "\n".join(problems(text.replace("90000", "90")))
