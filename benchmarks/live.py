@@ -137,6 +137,7 @@ class Bench:
         self.case = case
         self.original = _network(case.network)
         self.studio = Studio(self.original, settings=Settings(folder / "settings.ini"))
+        self.studio.analysis.finish()
         self.studio.images.open(sample_images()[0])
         self.frames = Frames()
         self.window = MainWindow(self.studio, frames=self.frames)

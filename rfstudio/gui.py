@@ -139,7 +139,7 @@ def make_window(
     try:
         studio = Studio(opening.architecture, opening.path, settings=settings, runner=runner)
         if network is None:
-            _choose_again(studio)
+            studio.analysis.once_known(partial(_choose_again, studio))
         _show_image(studio, image)
         application = QApplication.instance()
         assert isinstance(application, QApplication)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from rfstudio.app.effective.pins import Wanted
 from rfstudio.app.effective.saved_results import saved_results, shelved_results
 from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError, shown
+from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks.session_file import (
     SUFFIX,
     SavedSession,
@@ -79,19 +82,23 @@ def is_as_saved(session: SavedSession) -> bool:
         return False
 
 
-def restore_choice(studio: Studio, session: SavedSession, name: str) -> list[str]:
-    """Bring back pins, unit, image and results; return what could not be, in sentences.
+def restore_choice(
+    studio: Studio, session: SavedSession, name: str, end: Callable[[list[str]], object]
+) -> None:
+    """Bring back unit, image and results and, once their networks are analysed, the pins.
 
-    The network of the session is open already; `name` is that of the session's file.
+    Parameters
+    ----------
+    studio
+        The state of the window; the network of the session is open already.
+    session
+        What was saved.
+    name
+        That of the session's file.
+    end
+        Gets what could not be brought back, in sentences.
     """
-    lost = []
-    studio.pins.clear()
-    for pin in session.pins:
-        analysis = studio.analysis.analyze_beside(pin.network)
-        if pin.layer in analysis:
-            studio.pins.add_unit(pin.title, analysis, pin.layer, pin.unit, pin.source)
-        else:
-            lost.append(f"the pin “{pin.title}” has no layer '{pin.layer}'")
+    lost: list[str] = []
     chosen = session.chosen
     if chosen.layer in studio.analysis.analysis:
         studio.selection.select_layer(chosen.layer)
@@ -108,7 +115,15 @@ def restore_choice(studio: Studio, session: SavedSession, name: str) -> list[str
         studio.erf_session.take_back(results)
         if senseless:
             lost.append(f"{senseless} of its results were measured with options that there are not")
-    return lost
+
+    def add_lost(pins: list[Wanted]) -> None:
+        end([*(f"the pin “{x.title}” has no layer '{x.layer}'" for x in pins), *lost])
+
+    studio.pins.restore([Wanted(x.title, *_of(x), x.source) for x in session.pins], add_lost)
+
+
+def _of(saved: SavedUnit) -> tuple[Architecture, str, tuple[int, ...]]:
+    return saved.network, saved.layer, saved.unit
 
 
 def _is_there(path: Path) -> bool:

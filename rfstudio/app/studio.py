@@ -93,7 +93,7 @@ class Studio(QObject):
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
         self.pins = Pins(self.document, self.analysis, self.selection, self.erf, self)
         self.erf_export = ErfExport(self.erf)
-        self.select_informative_layer()
+        self.analysis.once_known(self.select_informative_layer)
 
     def _give_size_to_images(self) -> None:
         self.images.set_size(self.document.architecture.input_size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -86,7 +86,8 @@ class LayerEdits(QObject):
     Signals
     -------
     refused
-        Why a long text was not inserted, which is known only after the method has returned.
+        Why a long text was not inserted, or a size not taken by a network that takes long, which is
+        known only after the method has returned.
     """
 
     refused = Signal(str)
@@ -106,6 +107,8 @@ class LayerEdits(QObject):
         self._sides: dict[tuple[int, int], tuple[_Side, _Side]] = {}
         self._here = document.architecture
         self._reading = Slices(self)
+        self._checking = Slices(self)
+        self._is_size_late = False
         # Connected after the analysis, so that the selection is up to date when this runs.
         document.architecture_changed.connect(self._follow_step)
 
@@ -167,8 +170,9 @@ class LayerEdits(QObject):
         self._reading.start(partial(_items_or_error, read), insert)
 
     def drop(self) -> None:
-        """Give up the text that is being read, as the program ends."""
+        """Give up the text that is being read and the size that is tried, as the program ends."""
         self._reading.drop()
+        self._checking.drop()
 
     def text_of(self, locations: Sequence[Location]) -> str:
         """Return items as YAML text."""
@@ -270,6 +274,8 @@ class LayerEdits(QObject):
     def set_input_size(self, size: tuple[int, ...]) -> None:
         """Give the network another input size, if it works with it.
 
+        What takes long to find out is found out in slices, and refused by the signal.
+
         Raises
         ------
         EditError
@@ -277,11 +283,21 @@ class LayerEdits(QObject):
         """
         after = edits.set_network(self._architecture, input_size=size)
         before = {x.layer for x in self._session.remarks if x.severity == "error"}
-        for remark in analyze(after).diagnostics:
-            if remark.severity == "error" and remark.layer not in before:
-                text = " × ".join(map(str, size))
-                raise EditError(f"the network does not work at {text}: {remark.message}")
-        self._document.edit("Set input size", after)
+        deliver = partial(self._take_size, self._architecture, after)
+        self._is_size_late = False
+        work = partial(_new_error, after, before)
+        self._is_size_late = not self._checking.start(work, deliver, at_once=True)
+
+    def _take_size(self, before: Architecture, after: Architecture, error: str) -> None:
+        """Take a size that was tried, unless the network was edited meanwhile."""
+        if error:
+            text = " × ".join(map(str, after.input_size))
+            words = f"the network does not work at {text}: {error}"
+            if not self._is_size_late:
+                raise EditError(words)
+            self.refused.emit(words)
+        elif self._architecture is before:
+            self._document.edit("Set input size", after)
 
     def add_branch(self, location: Location) -> None:
         """Add an empty branch to a parallel container."""
@@ -406,6 +422,14 @@ class LayerEdits(QObject):
             return _count(len(places))
         item = item_at(self._architecture, places[0])
         return item.name or (item.op.keyword if isinstance(item, Layer) else item.keyword)
+
+
+def _new_error(network: Architecture, before: Collection[str]) -> str:
+    """Return the first error that a network has at another layer than before; empty: none."""
+    for remark in analyze(network).find_diagnostics():
+        if remark.severity == "error" and remark.layer not in before:
+            return remark.message
+    return ""
 
 
 def _item_at(architecture: Architecture, location: Location) -> Item | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -18,8 +19,9 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
 from rfstudio.core.effective.expected import Erf
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
+from rfstudio.core.network.architecture import Architecture
 
 LETTERS = "ABCD"
 """At most so many pins, each with its letter."""
@@ -68,6 +70,32 @@ class Pin:
         return f"{self.letter}: {self.layer} ({unit}), {self.title}"
 
 
+class Wanted(NamedTuple):
+    """A unit to pin, of a network that is not analysed yet.
+
+    Attributes
+    ----------
+    title, source
+        As those of a `Pin`.
+    network, layer, unit
+        The unit.
+    """
+
+    title: str
+    network: Architecture
+    layer: str
+    unit: tuple[int, ...]
+    source: str = ""
+
+
+class _Found(NamedTuple):
+    """What was worked out of a wanted pin; without an analysis: it has no such layer."""
+
+    wanted: Wanted
+    analysis: Analysis | None = None
+    view: UnitView | None = None
+
+
 class Pins(QObject):
     """Holds up to four pins.
 
@@ -101,6 +129,7 @@ class Pins(QObject):
         self.source: Callable[[], str] = str
         self._late: list[Pin] = []
         self._slices = Slices(self)
+        self._reading = Slices(self)
 
     def __iter__(self) -> Iterator[Pin]:
         """Go through the pins in the order of their letters."""
@@ -151,18 +180,39 @@ class Pins(QObject):
         pin = self._put(f"before: {text}", analysis, chosen.layer, unit, None)
         return self._completed_later(pin)
 
-    def add_unit(
-        self, title: str, analysis: Analysis, layer: str, unit: tuple[int, ...], source: str = ""
-    ) -> Pin:
-        """Pin a unit of any network, with its expected field.
+    def restore(
+        self, wanted: Sequence[Wanted], end: Callable[[list[Wanted]], object] = lambda _: None
+    ) -> None:
+        """Pin these units and no others, once their networks are analysed, in slices.
 
-        Raises
-        ------
-        PinError
-            If there are four pins.
+        Parameters
+        ----------
+        wanted
+            The units, at most as many as there are letters.
+        end
+            Gets those that are not pinned, since their networks lack their layers.
         """
-        pin = self._put(title, analysis, layer, unit, None)
-        return self._completed_later(self._noted(pin, None, source))
+        self.clear()
+        analyze = self._session.analysis_beside()
+        work = partial(_worked_out, analyze, tuple(wanted))
+        self._reading.start(work, partial(self._take_restored, end), at_once=True)
+
+    def _take_restored(
+        self, end: Callable[[list[Wanted]], object], found: Sequence[_Found]
+    ) -> None:
+        lost = [x.wanted for x in found if x.analysis is None]
+        letters = iter(LETTERS)
+        pins = [
+            Pin(next(letters), title, analysis, layer, unit, view, None, source=source)
+            for (title, _, layer, unit, source), analysis, view in found
+            if analysis is not None
+        ]
+        if pins:
+            self._pins = pins
+            self.changed.emit()
+            self._late += pins
+            self._go_on()
+        end(lost)
 
     def add_field(
         self,
@@ -185,6 +235,7 @@ class Pins(QObject):
         """Give up the fields that are not worked out yet, as the program ends."""
         self._late.clear()
         self._slices.drop()
+        self._reading.drop()
 
     def remove(self, letter: str) -> None:
         """Take a pin out."""
@@ -192,7 +243,8 @@ class Pins(QObject):
         self.changed.emit()
 
     def clear(self) -> None:
-        """Take all pins out."""
+        """Take all pins out, and those that are still worked out."""
+        self._reading.drop()
         if self._pins:
             self._pins = []
             self.changed.emit()
@@ -253,14 +305,36 @@ class Pins(QObject):
         letter = next((x for x in LETTERS if x not in taken), None)
         if letter is None:
             raise PinError("four units are pinned already; take one out first")
-        try:
-            view = analysis.unit(layer, unit)
-        except RFStudioError:
-            view = None
-        pin = Pin(letter, title, analysis, layer, unit, view, field)
+        pin = Pin(letter, title, analysis, layer, unit, _view(analysis, layer, unit), field)
         self._pins = sorted([*self._pins, pin], key=lambda x: x.letter)
         self.changed.emit()
         return pin
+
+
+def _worked_out(
+    analyze: Callable[[Architecture], Analysis], wanted: Sequence[Wanted]
+) -> list[_Found]:
+    """Analyse networks, and work out what their units see, giving way between steps."""
+    found = []
+    known: dict[int, Analysis] = {}
+    for pin in wanted:
+        analysis = known.get(id(pin.network)) or analyze(pin.network)
+        known[id(pin.network)] = analysis
+        if pin.layer in analysis:
+            found.append(_Found(pin, analysis, _view(analysis, pin.layer, pin.unit)))
+        else:
+            found.append(_Found(pin))
+    return found
+
+
+def _view(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> UnitView | None:
+    """Return what a unit sees; None where it has no answer."""
+    try:
+        return analysis.unit(layer, unit)
+    except Cancelled:
+        raise
+    except RFStudioError:
+        return None
 
 
 def _is_same(one: Analysis, other: Analysis) -> bool:

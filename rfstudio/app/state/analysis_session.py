@@ -1,7 +1,8 @@
 """Keeps the analysis of the document up to date: after each edit, on the GUI thread.
 
 What takes long is done in slices between frames.  Until it is done the analysis is the one before,
-and so are the choice and all that is shown; a newer edit replaces it at once.
+at first that of a network without layers, and so are the choice and all that is shown; a newer edit
+replaces it at once.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ MORE = 0.02
 """Seconds of the processor for which an edit waits longer for its analysis than for other work, so
 that both are one frame."""
 
+FIRST = 0.2
+"""The same for the network that the window opens with: nothing is on the screen yet."""
+
 LATE_AFTER = 100
 """Milliseconds after which a late analysis is announced; before, nobody notices."""
 
@@ -62,7 +66,8 @@ class AnalysisSession(QObject):
         self._reference = INPUT
         self._batch_norm_training = False
         self._ignore_gates = False
-        self._analysis = api.analyze(document.architecture, max_layers=MAX_LIVE_LAYERS)
+        empty = replace(document.architecture, layers=())
+        self._analysis = api.analyze(empty)
         self._outline = Outline(self._analysis)
         self._views: dict[tuple[str, tuple[int, ...]], UnitView] = {}
         self._remarks: tuple[Diagnostic, ...] | None = None
@@ -71,7 +76,10 @@ class AnalysisSession(QObject):
         self._waiting: deque[Callable[[], object]] = deque()
         self._announcing = QTimer(self, singleShot=True, interval=LATE_AFTER)
         self._announcing.timeout.connect(self._announce_late)
+        self._following = QTimer(self, singleShot=True, interval=0)
+        self._following.timeout.connect(self._follow)
         document.architecture_changed.connect(self._refresh)
+        self._refresh(document.architecture, FIRST)
 
     @property
     def analysis(self) -> Analysis:
@@ -103,11 +111,15 @@ class AnalysisSession(QObject):
 
     @property
     def is_late(self) -> bool:
-        """Whether the analysis is still that of an earlier network."""
-        return self._slices.is_busy
+        """Whether the analysis is still that of an earlier network, or something waits for it."""
+        return self._slices.is_busy or bool(self._waiting)
 
     def once_known(self, work: Callable[[], object]) -> None:
-        """Do something once the analysis is that of the document: now, if it is."""
+        """Do something once the analysis is that of the document: now, if it is.
+
+        What waits for a late analysis is done in the turns of the event loop after the one that
+        shows it, one after the other.
+        """
         if self.is_late:
             self._waiting.append(work)
         else:
@@ -116,11 +128,14 @@ class AnalysisSession(QObject):
     def finish(self) -> None:
         """Work out a late analysis now, however long it takes."""
         self._slices.finish()
+        while self._waiting:
+            self._follow()
 
     def drop(self) -> None:
         """Give up a late analysis, as the program ends."""
         self._waiting.clear()
         self._announcing.stop()
+        self._following.stop()
         self._slices.drop()
 
     def unit(self, layer: str, position: tuple[int, ...]) -> UnitView:
@@ -152,8 +167,12 @@ class AnalysisSession(QObject):
 
     def analyze_beside(self, architecture: Architecture) -> Analysis:
         """Return the analysis of another network, in the same mode, over its input."""
-        return api.analyze(
-            architecture,
+        return self.analysis_beside()(architecture)
+
+    def analysis_beside(self) -> Callable[[Architecture], Analysis]:
+        """Return what analyses another network, in the same mode as now; on any thread."""
+        return partial(
+            api.analyze,
             batch_norm_training=self._batch_norm_training,
             max_layers=MAX_LIVE_LAYERS,
         )
@@ -191,7 +210,7 @@ class AnalysisSession(QObject):
 
     # --- following the document -----------------------------------------------------------------
 
-    def _refresh(self, architecture: Architecture) -> None:
+    def _refresh(self, architecture: Architecture, more: float | None = None) -> None:
         asked = _Asked(
             architecture,
             self._reference,
@@ -200,7 +219,9 @@ class AnalysisSession(QObject):
             self._analysis,
         )
         work = partial(_worked_out, asked)
-        if not self._slices.start(work, self._take, at_once=True, more=MORE):
+        self._following.stop()
+        more = MORE if more is None else more
+        if not self._slices.start(work, self._take, at_once=True, more=more):
             asked.is_late = True
             self._announcing.start()
 
@@ -213,9 +234,22 @@ class AnalysisSession(QObject):
         self._outline = Outline(self._analysis)
         self._views.clear()
         self.analysis_changed.emit(self._analysis)
-        while self._waiting and not self.is_late:
-            self._waiting.popleft()()
-        if not self.is_late:
+        self._end_or_wait()
+
+    def _follow(self) -> None:
+        """Do the next thing that waited for the analysis."""
+        if self._waiting and not self._slices.is_busy:
+            try:
+                self._waiting.popleft()()
+            finally:
+                self._end_or_wait()
+
+    def _end_or_wait(self) -> None:
+        if self._slices.is_busy:
+            return
+        if self._waiting:
+            self._following.start()
+        else:
             self.late_changed.emit(False)
 
 
@@ -255,8 +289,11 @@ def _worked_out(asked: _Asked) -> _Found:
     except UnknownLayerError:
         reference = INPUT  # an edit removed the reference
         analysis = _analyzed(asked, reference)
-    # What is late anyway comes with its remarks, which else would hold up a later frame.
-    remarks = _remarks_on(analysis.find_diagnostics) if asked.is_late else None
+    # What is late anyway comes with what else would hold up a later frame.
+    remarks = None
+    if asked.is_late:
+        remarks = _remarks_on(analysis.find_diagnostics)
+        analysis.prepare_layers()
     return _Found(analysis, reference, remarks)
 
 

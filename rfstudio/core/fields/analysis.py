@@ -126,6 +126,14 @@ class Analysis(Shown):
         """All layers in order, without the network's input."""
         return tuple(self.at(i) for i in range(1, len(self.graph.nodes)))
 
+    def prepare_layers(self) -> None:
+        """Work out `layers` for whoever asks for them later, giving way between steps."""
+        found = []
+        for index in range(1, len(self.graph.nodes)):
+            give_way()
+            found.append(self.at(index))
+        self.__dict__.setdefault("layers", tuple(found))
+
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Remarks on layers, in the order of the network."""

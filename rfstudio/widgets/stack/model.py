@@ -101,7 +101,9 @@ class StackModel(QAbstractItemModel):
         self._italic.setItalic(True)
         self._root = Row(None)
         self._root.children.append(Row(self._root))
-        self._root.children += [new_row(x, self._root) for x in document.architecture.layers]
+        # The network that is shown, which lacks its layers while the first analysis is late.
+        shown = session.analysis.architecture
+        self._root.children += [new_row(x, self._root) for x in shown.layers]
         self._root.renumber()
         self._remarks: dict[Location, tuple[str, list[str]]] = {}
         self._remarks_of: Analysis | None = None

@@ -186,8 +186,9 @@ class StackPanel(QWidget):
         )
         self._samples = ()
         self._fit_columns()
-        self.tree.expandAll()
-        if len(self._session.analysis.graph.nodes) > 120:
+        if len(self._session.analysis.graph.nodes) <= 120:
+            self.tree.expandAll()
+        else:
             self.tree.collapseAll()
             self.tree.scrollTo(self.tree.currentIndex())  # opens what is around it
 

@@ -70,7 +70,9 @@ class SessionCommands(QObject):
             self._studio.analysis.once_known(partial(self._restore, path, session))
 
     def _restore(self, path: Path, session: SavedSession) -> None:
-        lost = restore_choice(self._studio, session, path.name)
+        restore_choice(self._studio, session, path.name, partial(self._tell_opened, path))
+
+    def _tell_opened(self, path: Path, lost: list[str]) -> None:
         more = f"; but {', and '.join(lost)}" if lost else ""
         self._files.announced.emit(f"Opened the session {path.name}{more}")
 

@@ -10,9 +10,13 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app import slices
+from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state import analysis_session
+from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.widgets.conftest import SMALL
 from tests.widgets.window.test_event_loop import turns_until
 
 CONV = "- conv: {out_channels: 8, kernel_size: 3, padding: 1}\n"
@@ -25,6 +29,10 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "SLICE", 0.0)
     monkeypatch.setattr(analysis_session, "MORE", 0.0)
     monkeypatch.setattr(analysis_session, "LATE_AFTER", 0)
+
+
+def _facts(analysis: Analysis) -> list[tuple[object, ...]]:
+    return [(x.name, x.output_size, x.rf_size, x.jump, x.parameters) for x in analysis.layers]
 
 
 def _is_known(window: MainWindow) -> bool:
@@ -92,6 +100,65 @@ def test_that_a_file_is_read_and_shown_between_frames(
     with qtbot.waitSignal(window.files.problems_found):
         window.files.open_path(bad)
     assert studio.document.path == path
+
+
+@pytest.mark.usefixtures("hurried")
+def test_that_the_window_opens_before_its_first_network_is_analysed(
+    open_window: Callable, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis_session, "FIRST", 0.0)
+    window = open_window(SMALL)
+    studio, rows = window.studio, window.stack.model
+    assert studio.analysis.is_late
+    assert (studio.analysis.analysis.layers, rows.rowCount()) == ((), 1)
+    turns = turns_until(qtbot, lambda: _is_known(window))
+    assert len(turns) > len(SMALL.layers)  # it gives way after each step
+    assert _facts(studio.analysis.analysis) == _facts(analyze(SMALL))
+    assert rows.rowCount() == 1 + len(SMALL.layers)
+    assert studio.selection.layer == "head"  # the last convolution
+
+
+@pytest.mark.usefixtures("hurried")
+def test_that_an_input_size_is_tried_between_frames(window: MainWindow, qtbot: QtBot) -> None:
+    studio = window.studio
+    refused: list[str] = []
+    window.stack.refused.connect(refused.append)
+    studio.edits.insert_text("- avg_pool: {kernel_size: 9, stride: 9}\n")
+    qtbot.waitUntil(lambda: _is_known(window))
+    before = studio.document.architecture
+    studio.edits.set_input_size((4, 4))
+    assert not refused
+    qtbot.waitUntil(lambda: bool(refused))
+    assert refused[0].startswith("the network does not work at 4 × 4: ")
+    assert studio.document.architecture is before
+    studio.edits.set_input_size((48, 40))
+    assert studio.document.architecture is before
+    qtbot.waitUntil(lambda: studio.document.architecture.input_size == (48, 40))
+    qtbot.waitUntil(lambda: _is_known(window))
+    assert _facts(studio.analysis.analysis) == _facts(analyze(studio.document.architecture))
+
+
+@pytest.mark.usefixtures("hurried")
+def test_that_networks_of_pins_are_analysed_between_frames(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    other = read_preset("alexnet")
+    units = [SavedUnit(SMALL, "head", (3, 4), "one"), SavedUnit(other, "conv5", (2, 2), "two")]
+    lacking = SavedUnit(SMALL, "nothing", (0, 0), "three")
+    path = tmp_path / "pins.rfsession"
+    write_session(path, SavedSession(units[0], pins=(units[0], lacking, units[1])))
+    pins = window.studio.pins
+    said: list[str] = []
+    window.files.announced.connect(said.append)
+    window.files.session_dropped.emit(path)
+    turns = turns_until(qtbot, lambda: len(pins) == 2)
+    assert len(turns) > len(other.layers)
+    for pin, unit in zip(pins, units, strict=True):
+        fresh = analyze(unit.network)
+        assert (pin.title, pin.layer, pin.unit) == (unit.title, unit.layer, unit.unit)
+        assert _facts(pin.analysis) == _facts(fresh)
+        assert pin.view == fresh.unit(unit.layer, unit.unit)
+    assert "the pin “three” has no layer 'nothing'" in said[-1]
 
 
 NASTY = {
