@@ -1,0 +1,486 @@
+"""Times the turns of the event loop in the real window, while something takes long beside it.
+
+Run as ``python benchmarks/stalls.py [event ...]``; without events, all of them.  The window is
+drawn offscreen at a usual size, with the worker, the frames and the slices of the program.  A turn
+is all that the event loop does between two looks for what the user did: the longest is how long a
+key press could wait.  Given are the longest turn and the 99th percentile of those over a
+millisecond, by the wall clock and by the processor: that of the window's thread and of threads that
+it waits for, which on a machine that others use too is what the wall clock would say on a free one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from PySide6.QtCore import QEventLoop, QTimer, qInstallMessageHandler
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from rfstudio.app import slices
+from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.files.figure_settings import KINDS, FigureSettings
+from rfstudio.app.files.presets import read_preset
+from rfstudio.app.frames import Frames
+from rfstudio.app.jobs import JobRunner
+from rfstudio.app.slices import Slices
+from rfstudio.app.state.image_source import sample_images
+from rfstudio.app.state.settings import Settings
+from rfstudio.app.studio import Studio
+from rfstudio.core.memo import forget
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
+from rfstudio.formats.networks.yaml_reader import read_draft
+from rfstudio.gui import exempt_from_collection
+from rfstudio.importing.reference import Reference
+from rfstudio.importing.request import ImportRequest
+from rfstudio.widgets.parts.theme import apply_scheme
+from rfstudio.widgets.window.import_progress import ImportProgress
+from rfstudio.widgets.window.main_window import MainWindow
+from rfstudio.widgets.window.questions import Questions
+
+BESIDE = 50.0
+"""Milliseconds that a turn may take while something else works: torch, a figure, an import."""
+
+FROZEN = 100.0
+"""Milliseconds that a turn may take while a network is worked out that nobody draws by hand."""
+
+_HEAD = "format: 1\ninput: {size: [224, 224], channels: 3}\nlayers:\n"
+
+_CONV = "- conv: {kernel_size: 3, padding: 1, out_channels: 8}\n"
+
+_MERGE = (
+    "- parallel: {branches: [{layers: [{conv: {kernel_size: 3, padding: 1, out_channels: 4}}]}, "
+    "{layers: [{conv: {kernel_size: 3, padding: [[0, 2], [0, 2]], out_channels: 4}}]}], "
+    "merge: add}\n"
+)
+
+SLOW: dict[str, str] = {
+    "800 misaligned merges": _MERGE * 800,
+    "1,500 growing pools": "- max_pool: {kernel_size: 2, stride: 1, padding: 1}\n" * 1500,
+    "5,000 layers": (_CONV + "- relu\n") * 2500,
+    "20 pools and resizes": (
+        "- max_pool: {kernel_size: 3, stride: 2}\n- upsample: {scale_factor: 3}\n" * 20
+    ),
+}
+"""Networks whose analysis takes longer than a frame."""
+
+_MODULE = """
+from torch import nn
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        blocks = []
+        for i in range(40):
+            blocks += [nn.Conv2d(16 if i else 3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU()]
+        super().__init__(*blocks)
+"""
+
+_EXPORT = """
+import sys, torch
+sys.path.insert(0, sys.argv[1])
+from model import Net
+torch.export.save(torch.export.export(Net().eval(), (torch.zeros(1, 3, 64, 64),)), sys.argv[2])
+"""
+
+
+class Turn(NamedTuple):
+    """Milliseconds of one turn, by the wall clock and by the processor."""
+
+    wall: float
+    processor: float
+
+
+@dataclass
+class Waited:
+    """Seconds of the processor that other threads worked while the window waited for them."""
+
+    seconds: float = 0.0
+
+    def watch(self) -> None:
+        """Count from now on what is worked in slices."""
+        turns: Any = slices._Turns  # noqa: SLF001 - timed where it stands, as it always runs
+        run = turns.run
+
+        def timed(this: Any, seconds: float) -> None:
+            whole, own = time.process_time(), time.thread_time()
+            run(this, seconds)
+            self.seconds += time.process_time() - whole - (time.thread_time() - own)
+
+        turns.run = timed
+
+
+class Silent(Questions):
+    """A user who wants to lose nothing, and to see nothing but the window."""
+
+    def save_changes(self, *_: Any) -> Any:
+        """Throw changes away."""
+        return "discard"
+
+    def report(self, _parent: Any, text: str, detail: str = "") -> None:
+        """Print what went wrong: then the numbers mean something else."""
+        print(f"    ! {text} {detail}"[:200])
+
+
+class Bench:
+    """A window, and the turns of its event loop."""
+
+    def __init__(self, folder: Path, network: Architecture) -> None:
+        self.folder = folder
+        self.runner = JobRunner()
+        settings = Settings(folder / "settings.ini")
+        self.studio = Studio(network, settings=settings, runner=self.runner)
+        self.studio.images.open(sample_images()[0])
+        self.frames = Frames()
+        self.window = MainWindow(self.studio, Silent(), self.frames)
+        self.window.resize(1440, 900)
+        self.window.show()
+
+    @property
+    def measuring(self) -> ErfSession:
+        """The measurements of the window."""
+        session = self.studio.erf_session
+        assert session is not None
+        return session
+
+    def is_quiet(self) -> bool:
+        """Whether everything has followed."""
+        studio = self.studio
+        sliced = [x for x in studio.findChildren(Slices) if x.is_busy]
+        return not (sliced or self.window.files.reading.is_busy or self.frames.is_busy)
+
+    def turns(
+        self, begin: Callable[[], object], is_over: Callable[[], bool], waited: Waited
+    ) -> list[Turn]:
+        """Do something in the event loop, and time all turns until it is over."""
+        self.settle()
+        found: list[Turn] = []
+        QTimer.singleShot(0, begin)
+        quiet, last = 0, time.perf_counter() + 240
+        while quiet < 5 and time.perf_counter() < last:
+            found.append(_turn(waited))
+            # The last turns paint what was found.
+            quiet = quiet + 1 if is_over() and self.is_quiet() else 0
+            time.sleep(0.001)
+        return found
+
+    def settle(self) -> None:
+        """Let everything follow and be painted."""
+        quiet = 0
+        while quiet < 5:
+            _turn(Waited())
+            quiet = quiet + 1 if self.is_quiet() else 0
+            time.sleep(0.002)
+
+    def close(self) -> None:
+        """Close the window."""
+        self.studio.document.undo_stack.setClean()
+        self.window.close()
+        self.window.deleteLater()
+
+
+def _turn(waited: Waited) -> Turn:
+    loop = QEventLoop()
+    QTimer.singleShot(0, loop.quit)
+    waited.seconds = 0.0
+    wall, worked = time.perf_counter(), time.thread_time()
+    loop.exec()
+    worked = time.thread_time() - worked + waited.seconds
+    return Turn((time.perf_counter() - wall) * 1e3, worked * 1e3)
+
+
+def _network(text: str) -> Architecture:
+    return read_draft((_HEAD + text).encode())
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+Event = tuple[Callable[[], object], Callable[[], bool]]
+"""What begins something, and whether it is over."""
+
+
+def _torch_loads(bench: Bench) -> Event:
+    states: list[str] = []
+    bench.runner.worker_changed.connect(states.append)
+    return bench.runner.warm, lambda: "ready" in states
+
+
+def _measures(bench: Bench) -> Event:
+    bench.measuring.set_options(samples=16)
+    return bench.measuring.measure, lambda: bench.measuring.running is None
+
+
+def _is_cancelled(bench: Bench) -> Event:
+    bench.measuring.set_options(samples=4096)
+
+    def begin() -> None:
+        bench.measuring.measure()
+        QTimer.singleShot(1500, bench.measuring.cancel)
+
+    started = time.perf_counter()
+    return begin, lambda: time.perf_counter() - started > 5
+
+
+def _worker_is_killed(bench: Bench) -> Event:
+    bench.measuring.set_options(samples=4096)
+    ends: list[Exception] = []
+    bench.measuring.failed.connect(ends.append)
+    states: list[str] = []
+
+    def kill() -> None:
+        bench.runner.worker_changed.connect(states.append)
+        os.kill(bench.runner._host._worker.process.pid, signal.SIGKILL)  # type: ignore[union-attr] # noqa: SLF001 - no other way to it
+
+    def begin() -> None:
+        bench.measuring.measure()
+        QTimer.singleShot(1500, kill)
+
+    return begin, lambda: bool(ends) and "ready" in states
+
+
+def _imports(source: Path | Reference) -> Callable[[Bench], Event]:
+    def event(bench: Bench) -> Event:
+        ended: list[object] = []
+        importing = bench.studio.importing
+        importing.succeeded.connect(lambda *x: ended.append(x))
+        importing.failed.connect(lambda _, why: ended.append(print(f"    ! {why}")))
+        request = ImportRequest(source, (64, 64))
+
+        def begin() -> None:
+            importing.start(request)
+            ImportProgress(request.name, importing, bench.window).open()
+
+        return begin, lambda: bool(ended)
+
+    return event
+
+
+def _figure(kind: str) -> Callable[[Bench], Event]:
+    def event(bench: Bench) -> Event:
+        window = bench.window
+        ended: list[object] = []
+        if kind == "lesson":
+            window.begin_lesson(0)
+        elif kind in ("comparison", "difference") and not len(bench.studio.pins):
+            bench.studio.pins.add()
+            bench.studio.selection.select_unit((3, 4))
+        writing = window.files.writing
+        writing.written.connect(ended.append)
+        writing.failed.connect(lambda _, why: ended.append(print(f"    ! {why}")))
+        path = bench.folder / f"{kind}.png"
+
+        def begin() -> None:
+            draw = window.files.drawing(FigureSettings(kind))
+            writing.start(path, lambda path: path.write_bytes(draw(".png")))
+
+        return begin, lambda: bool(ended)
+
+    return event
+
+
+def _opens(text: str) -> Callable[[Bench], Event]:
+    def event(bench: Bench) -> Event:
+        path = bench.folder / "large.yaml"
+        path.write_text(_HEAD + text)
+        return partial(bench.window.files.open_path, path), lambda: True
+
+    return event
+
+
+def _pastes(text: str) -> Callable[[Bench], Event]:
+    def event(bench: Bench) -> Event:
+        bench.window.files.open_network(_network(_CONV))
+        bench.settle()
+        QGuiApplication.clipboard().setText(text)
+        return bench.window.stack.actions_.paste.trigger, lambda: True
+
+    return event
+
+
+def _edits(bench: Bench) -> Event:
+    bench.window.files.open_network(_network(SLOW["5,000 layers"]))
+    bench.settle()
+    edits = bench.studio.edits
+
+    def begin() -> None:
+        edits.insert_text(_CONV, (1250,))
+
+    return begin, lambda: True
+
+
+def _opens_session(bench: Bench) -> Event:
+    saved = []
+    for name in ("densenet121", "resnet152", "inception_resnet_v2"):
+        network = read_preset(name)
+        layers = bench.studio.analysis.analyze_beside(network).layers
+        chosen = layers[len(layers) * 3 // 4]
+        unit = tuple(n // 2 for n in chosen.output_size)
+        saved.append(SavedUnit(network, chosen.name, unit, name, name))
+    slow = _network(SLOW["20 pools and resizes"])
+    layer = bench.studio.analysis.analyze_beside(slow).layers[-1]
+    saved.append(SavedUnit(slow, layer.name, tuple(n // 2 for n in layer.output_size), "slow"))
+    path = bench.folder / "pins.rfsession"
+    write_session(path, SavedSession(saved[1], pins=tuple(saved)))
+    forget()
+    begin = partial(bench.window.files.session_dropped.emit, path)
+    return begin, lambda: len(bench.studio.pins) == len(saved)
+
+
+def _resizes(text: str) -> Callable[[Bench], Event]:
+    def event(bench: Bench) -> Event:
+        bench.window.files.open_network(_network(text))
+        bench.settle()
+        return partial(bench.studio.edits.set_input_size, (384, 384)), lambda: True
+
+    return event
+
+
+def _events(folder: Path) -> Iterator[tuple[str, float, Callable[[Bench], Event]]]:
+    """Yield all events: the name, the milliseconds that a turn may take, and what makes it."""
+    yield "torch loads", BESIDE, _torch_loads
+    yield "a measurement runs", BESIDE, _measures
+    yield "it is cancelled", BESIDE, _is_cancelled
+    yield "the worker is killed", BESIDE, _worker_is_killed
+    (folder / "model.py").write_text(_MODULE)
+    yield "a module is imported", BESIDE, _imports(Reference(str(folder / "model.py"), "Net"))
+    exported = folder / "model.pt2"
+    command = [sys.executable, "-W", "ignore", "-c", _EXPORT, str(folder), str(exported)]
+    subprocess.run(command, check=True, capture_output=True)
+    yield "a .pt2 is imported", BESIDE, _imports(exported)
+    if (model := _onnx_model(folder)) is not None:
+        yield "an ONNX file is imported", BESIDE, _imports(model)
+    for title, kind in KINDS:
+        yield f"figure: {title}", BESIDE, _figure(kind)
+    yield "a YAML of 1 MB is opened", FROZEN, _opens((_CONV + "- relu\n") * 15_000)
+    comments = "".join(f"# {'note ' * 40}{i}\n{_CONV}" for i in range(3700))
+    yield "a YAML of 0.97 MB, 3,700 layers", FROZEN, _opens(comments)
+    yield "an edit of 5,000 layers", FROZEN, _edits
+    yield "a session with four pins", FROZEN, _opens_session
+    for name, text in SLOW.items():
+        yield f"pasted: {name}", FROZEN, _pastes(text)
+    for name, text in SLOW.items():
+        yield f"another input size: {name}", FROZEN, _resizes(text)
+
+
+def _onnx_model(folder: Path) -> Path | None:
+    """Return an ONNX file of forty convolutions; None where there is nothing to make it with."""
+    try:
+        import onnx
+    except ImportError:
+        print("  without the package onnx no ONNX file is imported")
+        return None
+    nodes, constants, before = [], [], "x"
+    for i in range(40):
+        weights = np.ones((4, 4 if i else 3, 3, 3), np.float32)
+        constants.append(onnx.numpy_helper.from_array(weights, f"w{i}"))
+        pads = [1, 1, 1, 1]
+        nodes.append(onnx.helper.make_node("Conv", [before, f"w{i}"], [f"y{i}"], pads=pads))
+        before = f"y{i}"
+    kind = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "net",
+        [onnx.helper.make_tensor_value_info("x", kind, [1, 3, 64, 64])],
+        [onnx.helper.make_tensor_value_info(before, kind, None)],
+        constants,
+    )
+    sets = [onnx.helper.make_opsetid("", 17)]
+    path = folder / "model.onnx"
+    model = onnx.helper.make_model(graph, opset_imports=sets, ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def _row(name: str, turns: list[Turn], allowed: float) -> None:
+    busy = [x for x in turns if max(x) >= 1] or turns
+    walls, worked = [x.wall for x in busy], [x.processor for x in busy]
+    late = "  over" if max(worked) > allowed else ""
+    print(
+        f"  {name:<42}{len(busy):7}{max(walls):9.1f}{np.percentile(walls, 99):9.1f}"
+        f"{max(worked):9.1f}{np.percentile(worked, 99):9.1f}{allowed:9.0f}{late}",
+        flush=True,
+    )
+
+
+def _first_start(folder: Path, text: str, waited: Waited) -> list[Turn]:
+    """Return the making of a window on a slow network, as if it were a turn, and the turns after.
+
+    Nothing is on the screen before the first turn.
+    """
+    forget()
+    network = _network(text)
+    started, worked = time.perf_counter(), time.thread_time()
+    waited.seconds = 0.0
+    bench = Bench(folder, network)
+    worked = time.thread_time() - worked + waited.seconds
+    first = Turn((time.perf_counter() - started) * 1e3, worked * 1e3)
+    turns = bench.turns(lambda: None, lambda: True, waited)
+    bench.close()
+    return [first, *turns]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("events", nargs="*", help="words that the names of events begin with")
+    options = parser.parse_args()
+    qInstallMessageHandler(lambda *_: None)  # the offscreen platform knows no size hints
+    application = QApplication([])
+    apply_scheme(application, "light")
+    waited = Waited()
+    waited.watch()
+    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    print(
+        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, "
+        f"load {load}"
+    )
+    widths = (7, 9, 9, 9, 9, 9)
+    names = ("turns", "longest", "99 %", "proc.", "99 %", "allowed")
+    cells = "".join(f"{x:>{w}}" for x, w in zip(names, widths, strict=True))
+    print(f"  {'milliseconds':<42}{cells}")
+
+    def is_wanted(name: str) -> bool:
+        return not options.events or any(name.startswith(x) for x in options.events)
+
+    folder = Path(tempfile.mkdtemp())
+    bench = Bench(folder, read_preset("vgg16"))
+    bench.settle()
+    exempt_from_collection()  # as the program does once the window is painted
+    for name, allowed, event in _events(folder):
+        if is_wanted(name):
+            begin, is_over = event(bench)
+            _row(name, bench.turns(begin, is_over, waited), allowed)
+            bench.studio.pins.clear()
+            if bench.studio.document.architecture.name != read_preset("vgg16").name:
+                bench.window.files.open_preset("vgg16")
+            bench.settle()
+    bench.close()
+    gc.unfreeze()
+    for name, text in SLOW.items():
+        if is_wanted(f"first start: {name}"):
+            first, *turns = _first_start(folder, text, waited)
+            _row(f"first start: {name}, before the window", [first], FROZEN)
+            _row(f"first start: {name}", turns, FROZEN)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
