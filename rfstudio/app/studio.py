@@ -22,13 +22,13 @@ from rfstudio.app.files.importing import Importing
 from rfstudio.app.files.recent_files import RecentFiles
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.spread.session import SpreadSession
-from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.analysis_session import AnalysisSession, Guess, Unit
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.image_source import SHAPES, ImageSource
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
-from rfstudio.core.fields.analysis import LayerAnalysis
+from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.ops import Conv
 from rfstudio.formats.images.shaping import Shape
@@ -93,32 +93,25 @@ class Studio(QObject):
         self.erf = ErfView(self.analysis, self.selection, self.erf_session, self)
         self.pins = Pins(self.document, self.analysis, self.selection, self.erf, self)
         self.erf_export = ErfExport(self.erf)
+        self.analysis.foresee(self._foresee)
         self.analysis.once_known(self.select_informative_layer)
 
     def _give_size_to_images(self) -> None:
         self.images.set_size(self.document.architecture.input_size)
 
     def select_informative_layer(self) -> None:
-        """Choose the centre unit of the deepest layer whose local field is worth seeing.
-
-        A convolution with positions, if there is one: that is what people ask about.  Where it is
-        but a branch, and the merge of the branches sees more, the merge.
-        """
+        """Choose the centre unit of the deepest layer whose local field is worth seeing."""
         analysis = self.analysis.analysis
-        local = [
-            x
-            for x in analysis.layers
-            if not any(y.whole for y in x.local_fields)
-            and all(n > 1 for n in x.output_size)
-            and (isinstance(x.operation, Conv) or (x.operation is not None and x.operation.merges))
-        ]
-        convs = [x for x in local if isinstance(x.operation, Conv)]
-        if convs:
-            last = convs[-1]
-            chosen = next((x for x in reversed(local) if _sees_more(x, last)), last)
-            self.selection.select_layer(chosen.name, tuple(n // 2 for n in chosen.output_size))
+        unit = informative_unit(analysis)
+        if unit is not None:
+            self.selection.select_layer(*unit)
         elif any(isinstance(x, Layer) for x in self.document.architecture.layers):
             self.selection.select_layer(analysis.layers[-1].name)
+
+    def _foresee(self) -> Guess:
+        """Return what finds the unit that is chosen in a network that was just opened."""
+        is_new = not self.document.undo_stack.count()
+        return informative_unit if is_new else lambda _: None
 
     def set_image_shape(self, shape: Shape) -> None:
         """Crop, pad or stretch photos of another shape than the input, and remember that."""
@@ -151,6 +144,27 @@ class Studio(QObject):
         if self.erf_session is not None:
             self.erf_session.close()
         self.settings.sync()
+
+
+def informative_unit(analysis: Analysis) -> Unit | None:
+    """Return the centre unit of the deepest layer whose local field is worth seeing.
+
+    A convolution with positions, if there is one: that is what people ask about.  Where it is but a
+    branch, and the merge of the branches sees more, the merge.
+    """
+    local = [
+        x
+        for x in analysis.layers
+        if not any(y.whole for y in x.local_fields)
+        and all(n > 1 for n in x.output_size)
+        and (isinstance(x.operation, Conv) or (x.operation is not None and x.operation.merges))
+    ]
+    convs = [x for x in local if isinstance(x.operation, Conv)]
+    if not convs:
+        return None
+    last = convs[-1]
+    chosen = next((x for x in reversed(local) if _sees_more(x, last)), last)
+    return chosen.name, tuple(n // 2 for n in chosen.output_size)
 
 
 def _sees_more(layer: LayerAnalysis, last: LayerAnalysis) -> bool:

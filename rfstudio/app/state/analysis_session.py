@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -46,6 +46,12 @@ LATE_AFTER = 100
 
 _VIEWS = 16
 
+Unit: TypeAlias = tuple[str, tuple[int, ...]]
+"""A layer and the position of a unit in its map."""
+
+Guess: TypeAlias = Callable[[Analysis], Unit | None]
+"""Returns the unit that is shown first of an analysis; called on any thread."""
+
 
 class AnalysisSession(QObject):
     """Analyses the document whenever it changes, which usually takes milliseconds.
@@ -69,8 +75,10 @@ class AnalysisSession(QObject):
         empty = replace(document.architecture, layers=())
         self._analysis = api.analyze(empty)
         self._outline = Outline(self._analysis)
-        self._views: dict[tuple[str, tuple[int, ...]], UnitView] = {}
+        self._views: dict[Unit, UnitView] = {}
         self._remarks: tuple[Diagnostic, ...] | None = None
+        self._guesses: list[Callable[[], Guess]] = []
+        self._asked: _Asked | None = None
         self._document = document
         self._slices = Slices(self)
         self._waiting: deque[Callable[[], object]] = deque()
@@ -124,6 +132,18 @@ class AnalysisSession(QObject):
             self._waiting.append(work)
         else:
             work()
+
+    def foresee(self, guess: Callable[[], Guess]) -> None:
+        """Work out what a unit sees together with a late analysis, as it is shown with it.
+
+        Parameters
+        ----------
+        guess
+            Called when an analysis is asked for; it returns what finds the unit.
+        """
+        self._guesses.append(guess)
+        if self._asked is not None and self._slices.is_busy:
+            self._asked.guesses.append(guess())
 
     def finish(self) -> None:
         """Work out a late analysis now, however long it takes."""
@@ -217,7 +237,9 @@ class AnalysisSession(QObject):
             self._batch_norm_training,
             self._ignore_gates,
             self._analysis,
+            [guess() for guess in self._guesses],
         )
+        self._asked = asked
         work = partial(_worked_out, asked)
         self._following.stop()
         more = MORE if more is None else more
@@ -230,9 +252,9 @@ class AnalysisSession(QObject):
 
     def _take(self, found: _Found) -> None:
         self._announcing.stop()
-        self._analysis, self._reference, self._remarks = found
+        self._asked = None  # it holds the analysis before
+        self._analysis, self._reference, self._remarks, self._views = found
         self._outline = Outline(self._analysis)
-        self._views.clear()
         self.analysis_changed.emit(self._analysis)
         self._end_or_wait()
 
@@ -261,6 +283,8 @@ class _Asked:
     ----------
     previous
         The analysis before.
+    guesses
+        Find the units that are shown first.
     is_late
         Whether the window does not wait for it any more.
     """
@@ -270,15 +294,25 @@ class _Asked:
     batch_norm_training: bool
     ignore_gates: bool
     previous: Analysis
+    guesses: list[Guess]
     is_late: bool = False
 
 
 class _Found(NamedTuple):
-    """An analysis, the reference that it has, and its remarks, if there was time to find them."""
+    """An analysis, the reference that it has, and what else there was time for.
+
+    Attributes
+    ----------
+    remarks
+        The remarks on it; None: they were not found.
+    views
+        What units see that are shown first.
+    """
 
     analysis: Analysis
     reference: str
     remarks: tuple[Diagnostic, ...] | None
+    views: dict[Unit, UnitView]
 
 
 def _worked_out(asked: _Asked) -> _Found:
@@ -290,11 +324,26 @@ def _worked_out(asked: _Asked) -> _Found:
         reference = INPUT  # an edit removed the reference
         analysis = _analyzed(asked, reference)
     # What is late anyway comes with what else would hold up a later frame.
-    remarks = None
-    if asked.is_late:
-        remarks = _remarks_on(analysis.find_diagnostics)
-        analysis.prepare_layers()
-    return _Found(analysis, reference, remarks)
+    if not asked.is_late:
+        return _Found(analysis, reference, None, {})
+    analysis.prepare_layers()
+    views = _views_of(analysis, asked.guesses)
+    return _Found(analysis, reference, _remarks_on(analysis.find_diagnostics), views)
+
+
+def _views_of(analysis: Analysis, guesses: Iterable[Guess]) -> dict[Unit, UnitView]:
+    """Return what the guessed units see; one without an answer is asked for again when shown."""
+    views: dict[Unit, UnitView] = {}
+    for guess in guesses:
+        try:
+            unit = guess(analysis)
+            if unit is not None and unit not in views:
+                views[unit] = analysis.unit(*unit)
+        except Cancelled:
+            raise
+        except Exception:
+            logging.getLogger(__name__).debug("no unit was foreseen", exc_info=True)
+    return views
 
 
 def _analyzed(asked: _Asked, reference: str) -> Analysis:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
-from rfstudio.app.state.analysis_session import AnalysisSession
+from rfstudio.app.state.analysis_session import AnalysisSession, Guess
+from rfstudio.app.state.outline import Outline
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Location
 
@@ -84,6 +86,9 @@ class Selection(QObject):
         self._left = self._value
         self._note(self._value)
         session.analysis_changed.connect(self._follow)
+        session.foresee(
+            lambda: partial(_foreseen, self._value, self._index, self._copy, self._seen)
+        )
 
     @property
     def value(self) -> Selected:
@@ -190,18 +195,16 @@ class Selection(QObject):
     def _follow(self) -> None:
         analysis = self._session.analysis
         old = self._left = self._value
-        index = analysis.graph.paths.get(old.layer, -1)
-        if index < 0:
-            outputs = () if old.item is None else self._session.outline.outputs(old.item)
-            if outputs:
-                index = outputs[self._copy if 0 <= self._copy < len(outputs) else -1]
-            else:
-                index = min(self._index, len(analysis.graph.nodes) - 1)
+        index = _followed(analysis, self._session.outline, old, self._index, self._copy)
         index, item = self._still(index, old.item)
         size = analysis.graph.nodes[index].size
         unit = _scaled(*self._seen, size)
         chosen = self._choice(index, unit, item)
         self._set(chosen if item is None else chosen._replace(item=item))
+
+    def _foresee(self) -> Guess:
+        """Return what finds the unit that is chosen in the next analysis."""
+        return partial(_foreseen, self._value, self._index, self._copy, self._seen)
 
     def _still(self, index: int, item: Location | None) -> tuple[int, Location | None]:
         """Return the node and the item that stay chosen; a chosen container stays chosen itself.
@@ -238,6 +241,38 @@ class Selection(QObject):
         if value != self._value:
             self._value = value
             self.selection_changed.emit(value)
+
+
+def _followed(analysis: Analysis, outline: Outline, old: Selected, index: int, copy: int) -> int:
+    """Return the node of the layer that was chosen, or of what is now in its place.
+
+    Parameters
+    ----------
+    analysis, outline
+        The next analysis.
+    old, index, copy
+        What was chosen, its node, and which copy of its item it was.
+    """
+    found = analysis.graph.paths.get(old.layer, -1)
+    if found >= 0:
+        return found
+    outputs = () if old.item is None else outline.outputs(old.item)
+    if outputs:
+        return outputs[copy if 0 <= copy < len(outputs) else -1]
+    return min(index, len(analysis.graph.nodes) - 1)
+
+
+def _foreseen(
+    old: Selected,
+    index: int,
+    copy: int,
+    seen: tuple[tuple[int, ...], tuple[int, ...]],
+    analysis: Analysis,
+) -> tuple[str, tuple[int, ...]]:
+    """Return the layer and unit that are most likely chosen in the next analysis."""
+    found = _followed(analysis, Outline(analysis), old, index, copy)
+    node = analysis.graph.nodes[found]
+    return node.name, _inside(_scaled(*seen, node.size), node.size)
 
 
 def _centre(size: tuple[int, ...]) -> tuple[int, ...]:

@@ -169,8 +169,11 @@ class Bound:
         return replace(self.architecture, layers=tuple(_mapped(x, name_of) for x in plain))
 
     def _write(self, walk: _Walk, layer: Layer, place: _Place) -> Layer:
-        names = tuple(self._written(walk, layer, x, place) for x in layer.names_read)
-        return layer if names == layer.names_read else layer.reading(names)
+        read = layer.names_read
+        if not read:
+            return layer
+        names = tuple(self._written(walk, layer, x, place) for x in read)
+        return layer if names == read else layer.reading(names)
 
     def _written(self, walk: _Walk, layer: Layer, key: str, place: _Place) -> str:
         link = self.links.get(key)
@@ -194,16 +197,19 @@ def bind(architecture: Architecture) -> Bound:
     tagged = bound.tagged(architecture.layers)
 
     def resolve(walk: _Walk, layer: Layer, place: _Place) -> Layer:
+        read = layer.names_read
+        if not read:
+            return layer
         around = dict(place.turns)
         keys = []
-        for name in layer.names_read:
+        for name in read:
             thing = walk.resolve(name, place.scopes)
             if thing is None:
                 keys.append(name)
                 continue
             turns = tuple((t, None if around.get(t) == n else n) for t, n in thing.turns)
             keys.append(bound.link(thing._replace(turns=turns), name))
-        return layer.reading(tuple(keys)) if keys else layer
+        return layer.reading(tuple(keys))
 
     walk = _Walk(resolve, architecture)
     bound.layers = walk.all(tagged)
@@ -312,12 +318,13 @@ class _Walk:
 
     def _item(self, item: Item, place: _Place, source: Thing) -> tuple[Item, Thing]:
         tag = tag_of(item)
-        self._around[tag] = tuple(repeat for repeat, _ in place.turns)
+        turns = place.turns
+        self._around[tag] = tuple([repeat for repeat, _ in turns]) if turns else ()
         self.sources.setdefault(tag, source)
         if isinstance(item, Layer):
-            if all(turn == 0 for _, turn in place.turns):
+            if not any(turn for _, turn in turns):
                 item = self._visit(self, item, place)
-            thing = Thing(tag, place.turns)
+            thing = Thing(tag, turns)
             path = name_of(item.name) or self._given.numbered(place.scopes[0], item.op.keyword)
             self._name(thing, place.scopes[0] + path)
             if isinstance(item.op, Split):
@@ -426,7 +433,8 @@ def _mapped(
     if isinstance(item, Layer):
         if link is not None:
             item = item.reading(tuple(map(link, item.names_read)))
-        return replace(item, name=name(item.name))
+        # Written out, since there may be thousands of layers and `replace` takes five times longer.
+        return Layer(item.op, name(item.name), item.inputs, item.weights_of)
     bodies = tuple(tuple(_mapped(x, name, link) for x in body) for body in item.bodies)
     item = replace(with_bodies(item, bodies), name=name(item.name))
     if isinstance(item, Parallel):

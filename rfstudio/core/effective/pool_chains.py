@@ -13,6 +13,7 @@ from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Window, samples_in_windows
 from rfstudio.core.memo import remembered
 from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.work import give_way
 
 
 def without_chains(graph: Graph) -> Graph:
@@ -25,6 +26,7 @@ def without_chains(graph: Graph) -> Graph:
     pools = [node for node in nodes if type(node.op) is ops.MaxPool]
     found: dict[int, Node] = {}
     for node in pools:
+        give_way()
         first = node.inputs[0]
         if type(nodes[first].op) is ops.MaxPool:
             joined = _joined(found.get(first, nodes[first]), node)

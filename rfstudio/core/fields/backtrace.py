@@ -41,7 +41,7 @@ from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.errors import TooLargeError, UnitError
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Op
-from rfstudio.core.work import A_CALL, at_most, spend
+from rfstudio.core.work import A_CALL, at_most, give_way, spend
 
 Product: TypeAlias = tuple[AxisSet, ...]
 """All positions whose coordinate along each axis is in that axis' set; never empty."""
@@ -457,6 +457,7 @@ def walk_back(
         products = needs.get(i)
         if products is None or i == reference:
             continue
+        give_way()
         if only_reference:
             del needs[i]
         node = nodes[i]

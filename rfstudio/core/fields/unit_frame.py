@@ -60,7 +60,8 @@ class UnitFrame:
     @cached_property
     def visible_region(self) -> tuple[Interval, ...] | None:
         """First and last pixel that really reach the unit; None if none does."""
-        return region_of_unit(self.graph, self.index, self.unit, self.reference).hull
+        with uninterrupted():  # others may wait for a property that is being worked out
+            return region_of_unit(self.graph, self.index, self.unit, self.reference).hull
 
 
 _RECENT: Recent[Graph, tuple[Fields, ...]] = Recent(2)

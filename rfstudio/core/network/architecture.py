@@ -58,8 +58,8 @@ class Layer:
     @property
     def names_read(self) -> tuple[str, ...]:
         """All names of other layers in it: `inputs`, parameters, and that of `weights_of`."""
-        shared = (self.weights_of,) if self.weights_of else ()
-        return (*self.inputs, *layers_named(self.op), *shared)
+        read = self.inputs + layers_named(self.op)
+        return (*read, self.weights_of) if self.weights_of else read
 
     def reading(self, names: tuple[str, ...]) -> Layer:
         """Return it with other names for those of `names_read`."""

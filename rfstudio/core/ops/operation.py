@@ -289,7 +289,8 @@ def _parameters(op_type: type[Operation]) -> tuple[Parameter, ...]:
 
 def layers_named(op: Operation) -> tuple[str, ...]:
     """Return the names of layers that are parameters of an operation, as `size_of`."""
-    return tuple([x for name in _naming(type(op)) if (x := getattr(op, name)) is not None])  # type: ignore[arg-type]
+    naming = _naming(type(op))  # type: ignore[arg-type]
+    return tuple([x for name in naming if (x := getattr(op, name)) is not None]) if naming else ()
 
 
 def with_layers_named(op: Operation, names: tuple[str, ...]) -> Operation:

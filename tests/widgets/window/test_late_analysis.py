@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app import slices
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state import analysis_session
-from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.fields.analysis import Analysis, UnitView, analyze
 from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.widgets.window.main_window import MainWindow
@@ -159,6 +161,34 @@ def test_that_networks_of_pins_are_analysed_between_frames(
         assert _facts(pin.analysis) == _facts(fresh)
         assert pin.view == fresh.unit(unit.layer, unit.unit)
     assert "the pin “three” has no layer 'nothing'" in said[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("is_opened", [True, False], ids=["opened", "edited"])
+def test_that_the_unit_shown_first_comes_with_a_late_analysis(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, is_opened: bool
+) -> None:
+    studio = window.studio
+    asked: list[tuple[str, tuple[int, ...]]] = []
+    unit_of = Analysis.unit
+
+    def unit(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> UnitView:
+        if threading.current_thread() is threading.main_thread():
+            asked.append((layer, unit))
+        return unit_of(analysis, layer, unit)
+
+    monkeypatch.setattr(Analysis, "unit", unit)
+    if is_opened:
+        window.files.open_network(read_preset("alexnet"))
+    else:
+        studio.document.edit("edit", replace(SMALL, input_size=(40, 36)))
+    qtbot.waitUntil(lambda: _is_known(window))
+    analysis, chosen = studio.selection.shown
+    assert analysis.architecture is studio.document.architecture
+    assert not asked
+    fresh = analyze(analysis.architecture).unit(chosen.layer, chosen.unit)
+    assert studio.analysis.unit(chosen.layer, chosen.unit) == fresh
 
 
 NASTY = {
