@@ -171,7 +171,6 @@ class Bench:
         self, begin: Callable[[], object], is_over: Callable[[], bool], waited: Waited
     ) -> list[Turn]:
         """Do something in the event loop, and time all turns until it is over."""
-        self.settle()
         found: list[Turn] = []
         QTimer.singleShot(0, begin)
         quiet, last = 0, time.perf_counter() + 240
@@ -467,6 +466,7 @@ def main() -> None:
     for name, allowed, event in _events(folder):
         if is_wanted(name):
             begin, is_over = event(bench)
+            bench.settle()
             _row(name, bench.turns(begin, is_over, waited), allowed)
             bench.studio.pins.clear()
             if bench.studio.document.architecture.name != read_preset("vgg16").name:

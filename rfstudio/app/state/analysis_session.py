@@ -87,7 +87,7 @@ class AnalysisSession(QObject):
         self._following = QTimer(self, singleShot=True, interval=0)
         self._following.timeout.connect(self._follow)
         document.architecture_changed.connect(self._refresh)
-        self._refresh(document.architecture, FIRST)
+        self._refresh(document.architecture, is_first=True)
 
     @property
     def analysis(self) -> Analysis:
@@ -230,7 +230,7 @@ class AnalysisSession(QObject):
 
     # --- following the document -----------------------------------------------------------------
 
-    def _refresh(self, architecture: Architecture, more: float | None = None) -> None:
+    def _refresh(self, architecture: Architecture, *, is_first: bool = False) -> None:
         asked = _Asked(
             architecture,
             self._reference,
@@ -238,13 +238,15 @@ class AnalysisSession(QObject):
             self._ignore_gates,
             self._analysis,
             [guess() for guess in self._guesses],
+            # The window is made of everything at once, so the first one comes whole or is late.
+            is_whole=is_first,
         )
         self._asked = asked
         work = partial(_worked_out, asked)
         self._following.stop()
-        more = MORE if more is None else more
+        more = FIRST if is_first else MORE
         if not self._slices.start(work, self._take, at_once=True, more=more):
-            asked.is_late = True
+            asked.is_whole = True
             self._announcing.start()
 
     def _announce_late(self) -> None:
@@ -285,8 +287,8 @@ class _Asked:
         The analysis before.
     guesses
         Find the units that are shown first.
-    is_late
-        Whether the window does not wait for it any more.
+    is_whole
+        Whether it comes with what the panels ask for next, since the window waits no more.
     """
 
     architecture: Architecture
@@ -295,7 +297,7 @@ class _Asked:
     ignore_gates: bool
     previous: Analysis
     guesses: list[Guess]
-    is_late: bool = False
+    is_whole: bool = False
 
 
 class _Found(NamedTuple):
@@ -324,11 +326,12 @@ def _worked_out(asked: _Asked) -> _Found:
         reference = INPUT  # an edit removed the reference
         analysis = _analyzed(asked, reference)
     # What is late anyway comes with what else would hold up a later frame.
-    if not asked.is_late:
+    if not asked.is_whole:
         return _Found(analysis, reference, None, {})
     analysis.prepare_layers()
-    views = _views_of(analysis, asked.guesses)
-    return _Found(analysis, reference, _remarks_on(analysis.find_diagnostics), views)
+    remarks = _remarks_on(analysis.find_diagnostics)
+    # Last, since the parts of a window that opens foresee their units only while it is made.
+    return _Found(analysis, reference, remarks, _views_of(analysis, asked.guesses))
 
 
 def _views_of(analysis: Analysis, guesses: Iterable[Guess]) -> dict[Unit, UnitView]:

@@ -118,6 +118,7 @@ def test_that_the_window_opens_before_its_first_network_is_analysed(
     assert _facts(studio.analysis.analysis) == _facts(analyze(SMALL))
     assert rows.rowCount() == 1 + len(SMALL.layers)
     assert studio.selection.layer == "head"  # the last convolution
+    assert studio.analysis.unit(*studio.selection.value[:2]) == analyze(SMALL).unit("head")
 
 
 @pytest.mark.usefixtures("hurried")
