@@ -173,7 +173,7 @@ class Bench:
         """Do something in the event loop, and time all turns until it is over."""
         found: list[Turn] = []
         QTimer.singleShot(0, begin)
-        quiet, last = 0, time.perf_counter() + 240
+        quiet, last = 0, time.perf_counter() + 60
         while quiet < 5 and time.perf_counter() < last:
             found.append(_turn(waited))
             # The last turns paint what was found.
@@ -246,7 +246,10 @@ def _worker_is_killed(bench: Bench) -> Event:
 
     def kill() -> None:
         bench.runner.worker_changed.connect(states.append)
-        os.kill(bench.runner._host._worker.process.pid, signal.SIGKILL)  # type: ignore[union-attr] # noqa: SLF001 - no other way to it
+        worker = bench.runner._host._worker  # noqa: SLF001 - the program has no way to it
+        assert worker is not None
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGKILL)
 
     def begin() -> None:
         bench.measuring.measure()
@@ -260,7 +263,7 @@ def _imports(source: Path | Reference) -> Callable[[Bench], Event]:
         ended: list[object] = []
         importing = bench.studio.importing
         importing.succeeded.connect(lambda *x: ended.append(x))
-        importing.failed.connect(lambda _, why: ended.append(print(f"    ! {why}")))
+        importing.failed.connect(lambda _, why: ended.append(why))
         request = ImportRequest(source, (64, 64))
 
         def begin() -> None:
@@ -283,7 +286,7 @@ def _figure(kind: str) -> Callable[[Bench], Event]:
             bench.studio.selection.select_unit((3, 4))
         writing = window.files.writing
         writing.written.connect(ended.append)
-        writing.failed.connect(lambda _, why: ended.append(print(f"    ! {why}")))
+        writing.failed.connect(lambda _, why: ended.append(why))
         path = bench.folder / f"{kind}.png"
 
         def begin() -> None:
