@@ -8,7 +8,8 @@ at the cost of what the unit reads.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 
 from torch import Tensor
@@ -57,22 +58,39 @@ class Plan:
         What is needed of the input; empty where the target reads no pixel.
     target
         What is computed.
-    steps
-        The evaluations, in order.
     parts
         What of each node's map is evaluated.
     macs
         Multiply-adds of one image.
     numbers
         Values in all the boxes together, of one image: what a gradient holds in memory.
+    graph, layers
+        The network, and the module of every node that is evaluated.
     """
 
     input: Part
     target: Part
-    steps: tuple[Step, ...]
     parts: Mapping[int, Part]
     macs: int
     numbers: int
+    graph: Graph = field(repr=False)
+    layers: Mapping[int, LayerModule[Op]] = field(repr=False)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The evaluations, in order; of many plans only the boxes and the work are needed."""
+        nodes, parts = self.graph.nodes, self.parts
+        order = sorted(i for i in parts if i > 0)
+        last_reader = {source: i for i in order for source in nodes[i].inputs}
+        steps = []
+        for i in order:
+            node, part = nodes[i], parts[i]
+            sources = tuple(parts[x] for x in node.inputs)
+            release = tuple(x for x in set(node.inputs) if last_reader[x] == i and x > 0)
+            evaluate = None if part.is_empty else _BoundLate(self.layers[i], node, sources, part)
+            shape = (node.channels, *part.extent)
+            steps.append(Step(i, evaluate, node.inputs, shape, release))
+        return tuple(steps)
 
     def run(self, x: Tensor) -> Tensor:
         """Compute the target from the input's box, (N, C, *extent)."""
@@ -181,20 +199,13 @@ def make_plan(
         for i, x in boxes.items()
     }
     parts[target] = wanted
-    order = sorted(i for i in parts if i > 0)
-    last_reader = {source: i for i in order for source in nodes[i].inputs}
-    steps, macs, numbers = [], 0, 0
-    for i in order:
-        node, part = nodes[i], parts[i]
-        sources = tuple(parts[x] for x in node.inputs)
-        numbers += node.channels * prod(part.extent)
-        if not part.is_empty:
-            macs += macs_of(graph, i, part)
-        release = tuple(x for x in set(node.inputs) if last_reader[x] == i and x > 0)
-        evaluate = None if part.is_empty else _BoundLate(layers[i], node, sources, part)
-        shape = (node.channels, *part.extent)
-        steps.append(Step(i, evaluate, node.inputs, shape, release))
-    return Plan(parts[0], wanted, tuple(steps), parts, macs, numbers)
+    macs = numbers = 0
+    for i, part in parts.items():
+        if i > 0:
+            numbers += nodes[i].channels * prod(part.extent)
+            if not part.is_empty:
+                macs += macs_of(graph, i, part)
+    return Plan(parts[0], wanted, parts, macs, numbers, graph, layers)
 
 
 def macs_of(graph: Graph, index: int, part: Part) -> int:

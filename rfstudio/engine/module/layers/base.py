@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rfstudio.core.axes.axis_rule import AxisRules
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules
 from rfstudio.core.axes.axis_set import AxisSet, read_back
 from rfstudio.core.initialisations import Fans
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Op
-from rfstudio.engine.module.boxes import Box, Part, fetch
+from rfstudio.core.ops.operation import Operation
+from rfstudio.engine.module.boxes import Box, Part, Span, fetch
 
 Evaluate: TypeAlias = Callable[[list[Tensor]], Tensor]
 """Computes one box of a map from the boxes of the maps that it reads."""
@@ -28,6 +29,9 @@ Keeps: TypeAlias = Literal["nothing", "inputs", "gates"]
 linear; the boxes that it read; or which outputs move with their input, the others being fixed."""
 
 OpT_co = TypeVar("OpT_co", bound=Op, covariant=True)
+
+_PLAIN = (bool, int, float, str, tuple, Operation)
+"""Types of attributes that are never weights, buffers or modules."""
 
 
 class LayerModule(nn.Module, Generic[OpT_co]):
@@ -58,6 +62,13 @@ class LayerModule(nn.Module, Generic[OpT_co]):
         del sources
         self.label = node.name
         self.op = op
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; plain values go past torch's search for weights, which is slow."""
+        if isinstance(value, _PLAIN) and name not in self.__dict__.get("_parameters", ()):
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def reads(self, node: Node, box: Box) -> Box:
         """Return the box of the source map that `box` of this map reads, within the map."""
@@ -150,10 +161,16 @@ class Affine(nn.Module):
 
 def read_box(rules: AxisRules, box: Box) -> Box:
     """Return the hull of what a box reads of the samples that are there; (0, 0) if nothing."""
-    spans = []
-    for rule, (start, stop) in zip(rules, box, strict=True):
-        read = read_back(AxisSet(start, stop), rule)
-        spans.append((read.start, read.stop))
+    spans: list[Span] = []
+    before: tuple[AxisRule, Span] | None = None
+    for rule, span in zip(rules, box, strict=True):
+        # A unit on the diagonal of a square map reads the same along both axes.
+        if before is None or span != before[1] or (rule is not before[0] and rule != before[0]):
+            read = read_back(AxisSet(*span), rule)
+            spans.append((read.start, read.stop))
+            before = rule, span
+        else:
+            spans.append(spans[-1])
     return tuple(spans)
 
 
