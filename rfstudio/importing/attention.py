@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
-from rfstudio.importing.dot_products import CUT, DotProducts, factor_of, heads_of
+from rfstudio.importing.dot_products import CUT, DotProducts, heads_of
 from rfstudio.importing.layout import (
     CHANNEL,
     FREE,
@@ -71,7 +71,8 @@ class Attending(DotProducts):
         both = [x for x in labels.result if x in first and x in second]
         heads = [x for x in both if any(y.axis == CHANNEL for y in first[x].digits)]
         inner = [x for x in labels.left if x in second and x not in labels.result]
-        scores = Scores(left, right, factor=factor_of(left) * factor_of(right))
+        (left, by), (right, also) = self.unscaled(left), self.unscaled(right)
+        scores = Scores(left, right, factor=by * also)
         if len(inner) == 1:
             found = {
                 heads_of(view, [text.index(x) for x in heads], text.index(inner[0]))

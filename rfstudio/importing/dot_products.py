@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfstudio.core import ops
+from rfstudio.importing.constants import Constants
 from rfstudio.importing.layout import CHANNEL, Digit, Dim, Scores, View, joined
 from rfstudio.importing.maps import Reads
 from rfstudio.importing.records import Record
-from rfstudio.importing.rules import Rules
 
 CUT = -50.0
 """A constant mask of at most this cuts a connection: exp(−50) is no influence."""
@@ -29,7 +29,7 @@ _PRECISION = 1e-6
 """Share by which a scale may be off, as numbers of single precision are."""
 
 
-class DotProducts(Rules):
+class DotProducts(Constants):
     """Part of the tracker: what is done to scores, and the operation that says all of it."""
 
     def noted(self, record: Record, view: View) -> View:
@@ -52,31 +52,20 @@ class DotProducts(Rules):
         return replace(view, scores=replace(view.scores, plain=plain, softmax=True))
 
     def scaled(self, record: Record, view: View) -> View:
-        """Return a tensor that is multiplied by a number, which is noted."""
-        number = self._number(record)
-        if number is None or record.options.get("how") != "multiply":
+        """Return scores that are multiplied by a number, which is noted."""
+        assert view.scores is not None
+        found = self.constant_of(record)
+        if found is None or found.shift:
             return view
-        if view.scores is None:
-            return replace(view, factor=(view.node, factor_of(view) * number))
-        return replace(view, scores=replace(view.scores, factor=view.scores.factor * number))
+        return replace(view, scores=replace(view.scores, factor=view.scores.factor * found.factor))
 
-    def _number(self, record: Record) -> float | None:
-        """Return the number by which a record multiplies a tensor; None: by no single one."""
-        if record.parameters:
-            return None
-        constants = [x for x in record.sources if x not in self.views]
-        if not constants:
-            found: float | None = record.options.get("number")
-            return found
-        if len(constants) > 1 or prod(self.shapes[constants[0]]) != 1:
-            return None
-        value = self.program.value_of(constants[0])
-        if value is None or not np.issubdtype(value.dtype, np.number):
-            return None
-        number = float(value.reshape(-1)[0])
-        if record.label.lower() == "div":
-            return None if record.sources[0] == constants[0] or not number else 1 / number
-        return number if record.label.lower() == "mul" else None
+    def unscaled(self, view: View) -> tuple[View, float]:
+        """Return a side of scores before the numbers that multiply it, and their product."""
+        factor = 1.0
+        while isinstance(op := self.maps.nodes[view.node].op, ops.Affine) and not op.shift:
+            factor *= op.factor
+            view = replace(view, node=self.maps.nodes[view.node].sources[0])
+        return view, factor
 
     def biased(self, record: Record, view: View, name: str) -> tuple[View, NDArray[np.float64]]:
         """Return scores to which a constant is added, and what of it is no learned bias."""
@@ -149,19 +138,15 @@ class DotProducts(Rules):
         assert sides is not None
         if not (sides.plain and sides.softmax and sides.heads) or sides.others:
             return None
-        width, channels = sides.width, sides.heads * sides.width
-        if (
-            sides.masked
-            or sides.causal
-            or not isclose(sides.factor, width**-0.5, rel_tol=_PRECISION)
-        ):
+        channels = sides.heads * sides.width
+        if sides.masked or sides.causal:
             return None
         if channels != prod(x.size for d in dims for x in d.digits if x.axis == CHANNEL):
             return None
         if not self._in_heads(scores, values, texts, sides):
             return None
         op = self._operation(sides, values, reads)
-        found = None if op is None else self._stacked(sides.query, sides.key, values, channels)
+        found = None if op is None else self._stacked(sides, values, channels)
         if op is None or found is None:
             return None
         node, stacked = found
@@ -214,15 +199,19 @@ class DotProducts(Rules):
             relative_position_bias=bool(sides.bias),
         )
 
-    def _stacked(
-        self, query: View, key: View, values: View, channels: int
-    ) -> tuple[int, bool] | None:
-        """Return the map that holds queries, keys and values, and whether as thirds of it."""
-        views = (query, key, values)
+    def _stacked(self, sides: Scores, values: View, channels: int) -> tuple[int, bool] | None:
+        """Return the map that holds queries, keys and values, and whether as thirds of it.
+
+        Queries are multiplied by what the scale of the scores is, over the one of the operation.
+        """
+        query, views = sides.query, (sides.query, sides.key, values)
         roots = [self._root(x.node, x.start) for x in views]
         (node, _), *_ = roots
         thirds = [(node, i * channels) for i in range(3)]
-        if roots == thirds and self.maps.nodes[node].channels == 3 * channels:
+        by = sides.factor * sides.width**0.5
+        if not isclose(by, 1.0, rel_tol=_PRECISION):
+            views = (self.layer(query, ops.Affine(factor=by)), sides.key, values)
+        elif roots == thirds and self.maps.nodes[node].channels == 3 * channels:
             return node, True
         nodes = [self.maps.settled(x).node for x in views]
         if any(self.maps.nodes[x].channels != channels for x in nodes):
@@ -237,12 +226,6 @@ class DotProducts(Rules):
             start += op.start
             (node,) = self.maps.nodes[node].sources
         return node, start
-
-
-def factor_of(view: View) -> float:
-    """Return the number by which a tensor is multiplied since its map was made."""
-    node, number = view.factor
-    return number if node == view.node else 1.0
 
 
 def heads_of(view: View, heads: Sequence[int], inner: int) -> tuple[int, int] | None:

@@ -76,10 +76,6 @@ class ExtraTokens(Rules):
         last.weights = (*last.weights, *record.weights)
         return view
 
-    def is_output(self, node: int) -> bool:
-        """Whether a map is what a module returns."""
-        raise NotImplementedError
-
     def _is_line(self, view: View, place: int) -> bool:
         """Whether a tensor is all positions of its map in a row, each with all its channels."""
         node = self.maps.nodes[view.node]

@@ -102,9 +102,6 @@ class View:
         Along each axis, how far it is rolled: its position p is the map's (p + offset) mod n.
     scores
         Of the scores of an attention: what they came from.
-    factor
-        A map, and the number by which its values are multiplied; of another map than `node` it
-        means nothing any more.
     """
 
     node: int
@@ -112,7 +109,6 @@ class View:
     start: int = 0
     offsets: tuple[int, ...] = ()
     scores: Scores | None = None
-    factor: tuple[int, float] = (-1, 1.0)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -88,6 +88,10 @@ class Rules:
         node = self.maps.add(op, [view.node], self.maps.nodes[view.node].size)
         return replace(view, node=node)
 
+    def is_output(self, node: int) -> bool:
+        """Whether a map is what a module returns."""
+        raise NotImplementedError
+
     def size(self, view: View) -> tuple[int, ...]:
         """Return the size of the map of a tensor."""
         return self.maps.nodes[view.node].size

@@ -345,7 +345,7 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         if view.scores is not None:
             return view
         if not record.parameters:
-            return self.scaled(record, view)
+            return self.with_constant(record, view)
         view = self.maps.in_order(self.maps.settled(view))
         embedded = self.with_positions(record, view)
         if embedded is not None:
@@ -362,7 +362,7 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
             return self.merged_scores(record, views)
         if len(views) == 1:
             return self._grown(self._learned(views[0], record), record.shape)
-        met = meet(self.maps, views)
+        met = meet(self.maps, self.signed(record, views))
         if met is None:
             raise Misfit("the two sides run through different positions")
         how = record.options.get("how", "multiply")

@@ -22,7 +22,7 @@ _WITH_OWN_VALUES = (
     *(ops.Custom, ops.Unfold, ops.Fold),
     *(ops.AdaptiveAvgPool, ops.AdaptiveMaxPool, ops.Upsample, ops.PixelShuffle),
     *(ops.PixelUnshuffle, ops.Pad, ops.Crop, ops.WindowAttention, ops.BatchNorm),
-    *(ops.Gather, ops.DotProductAttention),  # have tests of their own
+    *(ops.Gather, ops.DotProductAttention, ops.Affine),  # have tests of their own
     *(ops.Slice, ops.Roll, ops.Flip, ops.Tile, ops.BlockMix, ops.GridMix, ops.GridAttention),
 )
 # Of a new operation there is one with its usual parameters, until it has values of its own below.

@@ -114,6 +114,7 @@ _SAMPLES: tuple[Op, ...] = (
 )
 # Random networks hold none of these: with more to draw from, all of them would be other ones.
 _ALONE: tuple[Op, ...] = (
+    ops.Affine(factor=-1.5, shift=0.25),
     ops.DotProductAttention(heads=2),
     ops.DotProductAttention(window_size=(4, 3), shift_size=(1, 0), heads=4),
     ops.DotProductAttention(window_size=(12, 1), relative_position_bias=True),

@@ -89,6 +89,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "sigmoid": ("logistic", "gate"),
     "dropout": ("drop path", "stochastic depth"),
     "layer_norm": ("layernorm", "layer normalization"),
+    "affine": ("multiply by a number", "add a number", "rescale", "constant"),
     "local_response_norm": ("lrn",),
     "batch_norm": ("batchnorm", "bn", "batch normalization"),
     "add": ("sum", "plus", "skip connection", "shortcut", "merge"),

@@ -128,6 +128,8 @@ class Gates:
                 return Skip(merge, source, index, factor, pool) if good else None
             if isinstance(op, ops.LayerScale):
                 factor *= op.init
+            elif isinstance(op, ops.Affine) and op.factor > 0 and not op.shift:
+                factor *= op.factor
             elif kind is ops.MaxPool and pool is None and index == source:
                 pool = index
             elif not _is_placed(op):

@@ -17,6 +17,7 @@ SCALING = (
     ops.Dropout,
     ops.BatchNorm,
     ops.LayerScale,
+    ops.Affine,
     ops.ChannelShuffle,
     ops.ChannelSlice,
     ops.Split,

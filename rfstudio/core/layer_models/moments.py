@@ -222,7 +222,7 @@ def random_sums(x: Moments, square: float, shared: float | None = None) -> Momen
 
 
 def scaled(x: Moments, factor: float) -> Moments:
-    """Return the moments of `factor` times the values, `factor` being positive."""
+    """Return the moments of `factor` times the values."""
     return shifted(x, 0.0, factor)
 
 

@@ -147,6 +147,36 @@ class LayerScale(Pointwise):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Affine(Free, Pointwise):
+    """Each value times a constant, plus another one; neither is learned."""
+
+    keyword: ClassVar[str] = "affine"
+    title: ClassVar[str] = "Constant factor and shift"
+    followed_apart: ClassVar[bool] = True
+
+    factor: float = parameter(
+        Kind.NUMBER, "Multiplies each value.", 1.0, minimum=-STEEPEST, maximum=STEEPEST
+    )
+    shift: float = parameter(
+        Kind.NUMBER, "Added to each product.", 0.0, minimum=-GREATEST, maximum=GREATEST
+    )
+
+    @classmethod
+    def usual(cls) -> Self:
+        return cls(factor=0.5)
+
+    def text(self, axes: int) -> str:
+        shift = f" {'+' if self.shift > 0 else '−'}{abs(self.shift):g}" if self.shift else ""
+        return f"{self.keyword} ×{self.factor:g}{shift}"
+
+    def energy_model(self, place: Place, runs: Runs) -> Layer:
+        out = [(n, scaled(x, self.factor)) for n, x in runs]
+        if self.shift:
+            out = [(n, shifted(x, -self.shift, 1.0)) for n, x in out]
+        return Layer(Backward(self.factor**2), tuple(out))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalResponseNorm(Free, Pointwise):
     """Each channel divided by the energy of its neighbouring channels."""
 

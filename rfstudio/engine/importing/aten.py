@@ -74,8 +74,7 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
     **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), rules.softmax),
     **dict.fromkeys(("sort", "argsort", "flip_over"), rules.over("dim")),
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"), rules.running),
-    **dict.fromkeys(("add", "sub", "rsub"), rules.merge("add")),
-    **dict.fromkeys(("mul", "div"), rules.scaling),
+    **{x: rules.arithmetic(x) for x in ("add", "sub", "rsub", "mul", "div")},
     **dict.fromkeys(
         (
             "where",

@@ -10,6 +10,7 @@ from torch import Tensor, fx
 
 from rfstudio.core import ops
 from rfstudio.core.ops import Op
+from rfstudio.importing.constants import constant_by_word
 
 Kind = tuple[str, dict[str, Any]]
 """Kind and options of a record."""
@@ -307,13 +308,23 @@ def merge(how: str) -> Callable[[Call], Kind]:
     return lambda _c: ("merge", {"how": how})
 
 
-def scaling(c: Call) -> Kind:
-    """Return the record of a product or a quotient, with the number if it is by one."""
-    options: dict[str, Any] = {"how": "multiply"}
-    other, word = c.get("other"), str(c.node.target)
-    if isinstance(other, int | float) and other and c.get("rounding_mode") is None:
-        options["number"] = 1 / other if "div" in word else float(other)
-    return "merge", options
+def arithmetic(word: str) -> Callable[[Call], Kind]:
+    """Return the rule of a sum, difference, product or quotient, of two maps or with a number."""
+    how = "multiply" if word in ("mul", "div") else "add"
+
+    def rule(c: Call) -> Kind:
+        options: dict[str, Any] = {"how": how}
+        alpha, other = c.get("alpha", 1), c.get("other")
+        if c.get("rounding_mode") is not None or not isinstance(alpha, int | float):
+            return "merge", options
+        if alpha != 1:
+            options["alpha"] = float(alpha)
+        if isinstance(other, int | float) and not isinstance(other, bool):
+            found = constant_by_word(word, float(other), alpha=float(alpha))
+            options["constant"] = found
+        return "merge", options
+
+    return rule
 
 
 def recurrent(op: str) -> Callable[[Call], Kind]:

@@ -128,12 +128,15 @@ def take_own_weights(module: GraphModule, network: Architecture) -> Taken:
         if path not in stand_ins
         for tensor in _tensors_of(path, names, state)
     }
+    # Constants are numbers of layers of their own, or what the import's report says of them.
+    constants = _buffers(network)
     unplaced = tuple(
         name
         for name, x in state.items()
         if x.is_floating_point()
         and name not in placed
         and name not in explained
+        and name not in constants
         and not name.endswith(_STATISTICS)
     )
     unique = dict.fromkeys
@@ -151,6 +154,12 @@ def _state(network: Architecture) -> Mapping[str, Tensor]:
         f"'{network.name}' was not imported with weights; measure with random ones, or with those "
         "of a file"
     )
+
+
+def _buffers(network: Imported) -> set[str]:
+    """Return the names of tensors of the model that are not learned, where that is known."""
+    module = network.module
+    return {x for x, _ in module.named_buffers()} if isinstance(module, nn.Module) else set()
 
 
 def _tensors_of(

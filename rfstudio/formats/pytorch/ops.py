@@ -685,6 +685,12 @@ def _identity(_: ops.Identity | ops.Split, __: Node, ___: Sequence[Node]) -> Wri
     return Written("{0}")
 
 
+@writer_for(ops.Affine)
+def _affine(op: ops.Affine, _: Node, __: Sequence[Node]) -> Written:
+    shift = f" + {op.shift!r}" if op.shift else ""
+    return Written(f"({{0}} * {op.factor!r}{shift})")
+
+
 @writer_for(ops.LocalResponseNorm)
 def _local_response_norm(op: ops.LocalResponseNorm, _: Node, __: Sequence[Node]) -> Written:
     arguments = (op.size, op.alpha, op.beta, op.k)

@@ -56,6 +56,56 @@ def test_that_shuffled_channels_come_in_the_order_of_the_weights() -> None:
     assert torch.equal(rebuilt(image), module(image))
 
 
+class _Numbers(nn.Module):
+    """Numbers that multiply and are added in every way, and maps that are taken from each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.mean: Tensor
+        self.register_buffer("mean", torch.full((1, 3, 1, 1), 0.45))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a((x - self.mean) / 0.22)
+        y = self.b(torch.relu(0.5 + x) * 2)
+        z = torch.sub(x, y, alpha=0.5) - (1 - y) * 0.17
+        z = torch.add(z, x, alpha=-3) / torch.tensor(2.0).sqrt()
+        return torch.rsub(z, y) - torch.tensor(1.5).double() + z
+
+
+def test_that_numbers_are_followed() -> None:
+    torch.manual_seed(0)
+    module = _Numbers().double().eval()
+    network = load_module(module, (9, 7))
+    assert str(network.report) == ""
+    ours = GraphModule(network).double().eval()
+    assert take_own_weights(ours, network) == ((), (), (), (), ())
+    image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
+    torch.testing.assert_close(ours(image), module(image), rtol=0, atol=1e-12)
+    again = expand(read_yaml(write_yaml(network)))
+    assert [x.op for x in again.nodes] == [x.op for x in expand(network).nodes]
+
+
+class _Odd(nn.Module):
+    """A shift that differs between channels, a power, a quotient and a number beyond all bounds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(3, 3, 3)
+        self.shift: Tensor
+        self.register_buffer("shift", torch.arange(3.0).view(3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.a(x + self.shift)
+        return (y**2 * 1e9) / y
+
+
+def test_that_a_report_names_the_values_that_are_not_followed() -> None:
+    found = str(load_module(_Odd().eval(), (9, 7)).report)
+    for word in ("'add' with a constant", "'pow' with", "'mul' with", "'div' of several maps"):
+        assert word in found
+
+
 class _Trained(nn.Module):
     """A norm with statistics of its own, a folded weight, a bare norm and a matrix over pixels."""
 
@@ -218,8 +268,9 @@ class _Bare(nn.Module):
         (_Transformer, (8, 6), "{heads: 2, stacked: true}"),
         (_Windows, (6, 4), "window_size: 2, shift_size: 1, relative_position_bias: true}"),
         (partial(_Bare, 0.5), (5, 4), "dot_product_attention"),
+        (partial(_Bare, 0.3), (5, 4), "affine: {factor: 0.6}"),
     ],
-    ids=["tokens", "windows", "bare"],
+    ids=["tokens", "windows", "bare", "of another scale"],
 )
 def test_that_attention_that_is_known_is_rebuilt_as_it_is(
     module: Callable[[], nn.Module], size: tuple[int, int], op: str
@@ -236,10 +287,6 @@ def test_that_attention_that_is_known_is_rebuilt_as_it_is(
     torch.testing.assert_close(ours(image).reshape(wanted.shape), wanted, rtol=0, atol=1e-12)
     again = expand(read_yaml(text))
     assert [x[2:6] for x in again.nodes] == [x[2:6] for x in expand(network).nodes]
-
-
-def test_that_attention_with_another_scale_is_known_by_what_it_reads_only() -> None:
-    assert "custom" in write_yaml(load_module(_Bare(0.3).eval(), (5, 4)))
 
 
 @pytest.mark.slow

@@ -108,6 +108,16 @@ class IdentityModule(Pointwise[ops.Identity | ops.Split]):
         return inputs[0]
 
 
+@layer_for(ops.Affine)
+class AffineModule(Pointwise[ops.Affine]):
+    """A constant factor and shift."""
+
+    keeps = "nothing"
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        return inputs[0] * self.op.factor + self.op.shift
+
+
 @layer_for(ops.LocalResponseNorm)
 class LocalResponseNormModule(Pointwise[ops.LocalResponseNorm]):
     """Each channel divided by the energy of its neighbouring channels."""

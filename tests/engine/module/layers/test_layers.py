@@ -167,6 +167,7 @@ CASES: list[tuple[ops.Op, tuple[int, ...], Reference]] = [
         lambda x, m: functional.group_norm(x, 4, m.weight, m.bias),
     ),
     (ops.LocalResponseNorm(), (5, 6), lambda x, m: nn.LocalResponseNorm(5)(x)),
+    (ops.Affine(factor=-2, shift=3), (5, 6), lambda x, m: 3 - 2 * x),
     (
         ops.LayerNorm(),
         (5, 6),
