@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.remarks.remark import Diagnostic
 from rfstudio.core.network.architecture import Architecture, Item
@@ -30,6 +33,8 @@ class Imported(Architecture):
         The items as imported, by which an edit is noticed.
     weights
         For each layer with learned tensors their names in the module's state dict.
+    computed
+        For each layer its weights that are no tensors of the state dict: standardised, or fixed.
     layouts
         For each submodule what the dimensions of its output run through.
     state
@@ -42,6 +47,9 @@ class Imported(Architecture):
     module: object | None = field(default=None, compare=False, repr=False)
     original: tuple[Item, ...] = field(default=(), compare=False, repr=False)
     weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    computed: Mapping[str, Mapping[str, NDArray[np.generic]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     layouts: Mapping[str, Dims] = field(default_factory=dict, compare=False, repr=False)
     state: State | None = field(default=None, compare=False, repr=False)
     edition: str = field(default="", repr=False)

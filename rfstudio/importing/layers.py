@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.errors import OpError
@@ -36,6 +39,8 @@ class MapNode:
         Names of its learned tensors in a state dict.
     label
         The front end's word for what it does.
+    computed
+        Weights that are no tensors of the state dict, by what the layer calls them.
     """
 
     op: Op | None
@@ -45,6 +50,7 @@ class MapNode:
     scope: Scope = ()
     weights: tuple[str, ...] = ()
     label: str = ""
+    computed: dict[str, NDArray[np.generic]] = field(default_factory=dict)
 
 
 class Layers:

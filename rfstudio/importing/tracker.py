@@ -67,6 +67,10 @@ class Mark(NamedTuple):
     dims: Dims = ()
 
 
+MOST_COMPUTED = 1 << 23
+"""Numbers of all computed weights together from which on they are not held beside the model."""
+
+
 class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
     """Follows the tensors of a program.
 
@@ -89,6 +93,7 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         self.strips = {}
         self._blank: dict[tuple[int, ...], int] = {}
         self._constant: dict[str, int] = {}
+        self._room = MOST_COMPUTED
 
     def run(self) -> None:
         """Follow all records."""
@@ -109,6 +114,8 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
             if view.shape != record.shape or self._has_lost_places(record, view):
                 self.maps.forget(count)
                 view = self._unknown(record, None)
+            if "computed" in record.options:
+                self._note_computed(record, view)
             self.views[record.output] = self.noted(record, view)
 
     # --- small things that all rules use --------------------------------------------------------
@@ -158,6 +165,26 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
             nodes.append(self.maps.with_depth(node, channels, "weights"))
         self.maps.remark("merged", "its weights are made from the image")
         return replace(view, node=self.maps.add(ops.Multiply(), nodes))
+
+    def _note_computed(self, record: Record, view: View) -> None:
+        """Give a layer the weights that are computed from others, or fixed, if they are not large.
+
+        A network that is rebuilt from this one has no other way to them.
+        """
+        node = self.maps.nodes[view.node]
+        if not isinstance(node.op, ops.Conv | ops.ConvTranspose):
+            return
+        for key, name in record.options["computed"].items():
+            self._room -= prod(self.shapes[name])
+            value = self.program.value_of(name) if self._room >= 0 else None
+            if value is None:
+                self.maps.remark(
+                    "guessed",
+                    f"its {key} is computed from others, which a network that is rebuilt from this "
+                    "one takes as they are",
+                )
+            else:
+                node.computed[key] = value
 
     def _unknown(self, record: Record, error: Exception | None) -> View:
         """Add a layer that reads everything; its layout is guessed from the shape."""

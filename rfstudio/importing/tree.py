@@ -60,6 +60,11 @@ def _grown(program: Program, module: object | None, *, with_tokens: bool) -> tup
         module=module,
         original=items,
         weights=weights,
+        computed={
+            x.path: nodes[x.node].computed
+            for x in layers_of(body)
+            if x.node < len(nodes) and nodes[x.node].computed
+        },
         layouts={".".join(x.scope): x.dims for x in tracker.marks if x.scope and x.dims},
     )
     return network, bool(tracker.maps.tokens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,9 @@ _MAX_CONSTANT = 1 << 26
 
 _OVERWRITE = ("copy", "fill", "zero")
 """Operations that write over what was there, without reading it."""
+
+_FOLDED = re.compile(r"parametrizations|_orig$|_[gv]$")
+"""Names of tensors that a weight is computed from in a way that is known by their names."""
 
 _PARTS = ("getitem", "slice", "narrow", "select")
 """Operations that take a part of a tensor, or one of its parts after a split."""
@@ -379,6 +383,11 @@ class _Reader:
         if word == "addmm":  # what is added comes first
             names = [*names[1:], *names[:1]]
         learned = [self._learned[x] for x in dict.fromkeys(names) if x in self._learned]
+        if kind in ("conv", "conv_transpose"):
+            weights = zip(("weight", "bias"), names[1:3], strict=False)
+            computed = {key: x for key, x in weights if self._is_computed(x)}
+            if computed:
+                options = {**options, "computed": computed}
         return Record(
             kind,
             node.name,
@@ -390,6 +399,14 @@ class _Reader:
             tuple(y for x, _ in learned for y in x.split(",")),
             sum(n for _, n in learned),
         )
+
+    def _is_computed(self, name: str) -> bool:
+        """Whether a constant is no learned tensor as it is, nor one that its names tell all of."""
+        if name not in self._constants:
+            return False
+        learned, _ = self._learned.get(name, ("", 0))
+        is_whole = name in self._source.parameters
+        return not is_whole and not any(_FOLDED.search(x) for x in learned.split(","))
 
     def _index(self, call: Call) -> tuple[str, dict[str, Any]]:
         """Read an index by tensors: understood if it is one constant index of one dimension."""
@@ -535,12 +552,22 @@ class _Reader:
         """Return the constants up to a place, those that are written in place included.
 
         Weights that only layers read are left out: copies of all would be as large as the model.
+        So is what costs much, with all that is made of it, unless the last one is.
         """
-        found = [
-            x
-            for x in self._nodes[: last + 1]
-            if x.name in self._constants and x.name not in self._depends and not _is_heavy(x)
-        ]
+        made_of, waiting = {self._nodes[last]}, [self._nodes[last]]
+        for x in waiting:
+            new = [y for y in x.all_input_nodes if y not in made_of]
+            made_of.update(new)
+            waiting += new
+        found: list[fx.Node] = []
+        left_out: set[fx.Node] = set()
+        for x in self._nodes[: last + 1]:
+            if x.name not in self._constants or x.name in self._depends:
+                continue
+            if x not in made_of and (_is_heavy(x) or not left_out.isdisjoint(x.all_input_nodes)):
+                left_out.add(x)
+            else:
+                found.append(x)
         read = {y.name for x in found for y in x.all_input_nodes}
         read.add(self._nodes[last].name)
         return {x.name for x in found if x.op != "placeholder" or x.name in read}

@@ -100,13 +100,16 @@ def take_own_weights(module: GraphModule, network: Architecture) -> Taken:
             if isinstance(layer, TokensModule | ExtraTokensModule):  # of tables for several layers
                 pairs = dict(zip(own, there, strict=False))
             name = parts.get(id(layer), path)
+            computed = network.computed.get(path, {})
             for key, x in own.items():
                 value = there.get(pairs.get(key, ""))
                 value = None if value is None else layer.adopted(key, value)
+                if key in computed:
+                    value = torch.from_numpy(computed[key])
                 if value is not None and _plain(value) == _plain(x):
                     x.copy_(value.reshape(x.shape))
                     found += 1
-                    placed.add(pairs[key])
+                    placed |= {pairs[key]} if key in pairs else set()
                     continue
                 missing.append(f"{name}.{key}")
                 if there:

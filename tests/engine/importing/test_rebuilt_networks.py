@@ -106,6 +106,43 @@ def test_that_a_report_names_the_values_that_are_not_followed() -> None:
         assert word in found
 
 
+class _Computed(nn.Module):
+    """A convolution with a standardised weight, and a blur whose weight is fixed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1)
+        self.gain = nn.Parameter(torch.rand(4, 1, 1, 1))
+        self.blur: Tensor
+        line = torch.tensor([1.0, 2, 1]) / 4
+        self.register_buffer("blur", torch.outer(line, line)[None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.a.weight
+        std, mean = torch.std_mean(weight, (1, 2, 3), keepdim=True)
+        x = nn.functional.conv2d(x, (weight - mean) / std * self.gain, self.a.bias)
+        x = nn.functional.conv2d(x, self.blur.expand(4, -1, -1, -1), stride=2, groups=4)
+        return self.b(x.relu())
+
+
+def test_that_weights_that_are_computed_come_along() -> None:
+    torch.manual_seed(0)
+    module = _Computed().double().eval()
+    network = load_module(module, (9, 7))
+    ours = GraphModule(network).double().eval()
+    assert take_own_weights(ours, network) == ((), (), (), (), ())
+    image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
+    torch.testing.assert_close(ours(image), module(image), rtol=0, atol=1e-12)
+
+
+def test_that_computed_weights_that_are_too_large_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rfstudio.importing.tracker.MOST_COMPUTED", 10)
+    found = load_module(_Computed().eval(), (9, 7)).report
+    assert "its weight is computed from others" in str(found)
+
+
 class _Trained(nn.Module):
     """A norm with statistics of its own, a folded weight, a bare norm and a matrix over pixels."""
 
