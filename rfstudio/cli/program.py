@@ -44,7 +44,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         arguments = parse(words)
     except SystemExit as stop:  # argparse has printed help or a usage error
         return stop.code if isinstance(stop.code, int) else USAGE
-    arguments.words = words  # figures say how they were made
+    arguments.argv = words  # figures say how they were made
     return _run(arguments)
 
 

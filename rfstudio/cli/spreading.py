@@ -131,5 +131,5 @@ def _file(
         f"weights {arguments.weights or 'random'}, seed {arguments.seed}",
         photo_of=photo_of,
         facts=spread_sentences(found),
-        note=shlex.join(["rfstudio", *arguments.words]),
+        note=shlex.join(["rfstudio", *arguments.argv]),
     )
