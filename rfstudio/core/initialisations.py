@@ -417,6 +417,22 @@ def initialisation(text: str) -> Initialisation:
     return _with_gain(found, gain.strip().lower()) if colon else found
 
 
+AS_TORCH = "torch"
+"""How a training begins by default: as torch's layers, uniform in ±1/√(fan-in), biases too."""
+
+
+def checked_start(text: str) -> str:
+    """Return how the weights of a training begin, as it is written in one way only.
+
+    Raises
+    ------
+    RFStudioError
+        If it is neither "torch" nor an initialisation.
+    """
+    word = str(text).strip()
+    return AS_TORCH if word.lower() == AS_TORCH else initialisation(word).text
+
+
 def _with_gain(found: Initialisation, text: str) -> Initialisation:
     """Return an initialisation with a gain in place of its own."""
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfstudio.core.editing.outputs import with_outputs
 from rfstudio.core.errors import Cancelled, RFStudioError
+from rfstudio.core.initialisations import AS_TORCH
 from rfstudio.core.labelled_images import LabelledImages
 from rfstudio.engine.process.running import CancelToken, Report
 from rfstudio.engine.process.torch_import import need_torch
@@ -177,7 +178,9 @@ def film_frame(frame: Frame) -> FilmFrame:
 
 def head_of(request: TrainingRequest, data: LabelledImages | None, changes: str) -> dict[str, Any]:
     """Return what identifies a training, as JSON can hold it."""
-    return {
+    # Films from before there was a choice have no word for the usual start.
+    start = {} if request.init == AS_TORCH else {"init": request.init}
+    return start | {
         "network": write_yaml(request.architecture),
         "changes": changes,
         "data": None if request.data is None else str(request.data),
@@ -217,6 +220,7 @@ def request_of(film: FilmReader, device: str = "cpu") -> TrainingRequest:
             layer=head["layer"],
             unit=None if head["unit"] is None else tuple(head["unit"]),
             seed=head["seed"],
+            init=head.get("init", AS_TORCH),
             teacher=None if head["teacher"] is None else Path(head["teacher"]),
             temperature=float(head["temperature"]),
             shortcut=float(head["shortcut"]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core.initialisations import AS_TORCH
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.rings import ring_share
 from rfstudio.engine.process.running import CancelToken, Report, ignore
@@ -111,6 +112,8 @@ class Trainings:
             "weights": "trained" if frame.step else "initial",
             "seed": self._seed,
         }
+        if item.init != AS_TORCH:
+            cells["init"] = item.init
         if item.data is None:
             cells["ring_share"] = ring_share(frame.map, center, item.distance)
         if item.teacher:
@@ -146,6 +149,7 @@ def _request(item: TrainingItem, seed: int) -> TrainingRequest:
         rate=item.rate,
         film=item.film,
         seed=seed,
+        init=item.init,
         temperature=item.temperature,
         shortcut=item.shortcut,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 
 import numpy as np
 import pytest
@@ -11,7 +12,12 @@ from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.engine.requests.training_request import TrainingRequest
-from rfstudio.experiments.filmed_training import TrainingNow, plan_training, run_training
+from rfstudio.experiments.filmed_training import (
+    TrainingNow,
+    plan_training,
+    request_of,
+    run_training,
+)
 from rfstudio.experiments.running import run
 from rfstudio.formats.experiments.film import STATE, FilmError, FilmReader, last_weights
 from rfstudio.formats.experiments.recipe_reader import read_recipe
@@ -67,6 +73,37 @@ def test_that_a_film_has_frames_weights_and_the_network(tmp_path: Path) -> None:
     assert isinstance(network, Architecture)
     assert last_weights(folder).name == "step-000012.safetensors"
     assert len(list(folder.glob("step-*"))) == 4
+
+
+def test_that_a_film_says_how_weights_began(tmp_path: Path) -> None:
+    train(tmp_path / "own", request(steps=2, film=(), init="xavier_uniform:relu"))
+    assert request_of(film(tmp_path / "own")).init == "xavier_uniform:relu"
+    train(tmp_path / "usual", request(steps=2, film=()))
+    # As films from before there was a choice.
+    assert "init" not in film(tmp_path / "usual").head
+    assert request_of(film(tmp_path / "usual")).init == "torch"
+    with pytest.raises(FilmError):
+        train(tmp_path / "usual", request(steps=2, film=(), init="orthogonal"), resume=True)
+
+
+def test_that_rows_of_a_training_say_how_weights_began() -> None:
+    text = f"""\
+format: 1
+title: starts
+networks:
+  tiny:
+{indent(NETWORK, "    ")}
+rows:
+  - series: own
+    network: tiny
+    with: {{start: orthogonal}}
+    train: {{distance: 1, steps: 1, batch: 2, init: $start}}
+  - series: usual
+    network: tiny
+    train: {{distance: 1, steps: 1, batch: 2, init: torch}}
+"""
+    cells = run(read_recipe(text, "starts")).records()
+    assert [x.get("init") for x in cells if x["step"] == 1] == ["orthogonal", None]
 
 
 def test_that_a_stopped_training_goes_on_to_the_same_film(tmp_path: Path) -> None:

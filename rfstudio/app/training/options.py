@@ -9,6 +9,7 @@ from pathlib import Path
 from textwrap import indent
 
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.initialisations import AS_TORCH, checked_start
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.requests.training_request import TrainingRequest, film_steps
 from rfstudio.experiments.filmed_training import Plan
@@ -42,6 +43,7 @@ class TrainingOptions:
     layer: str = ""
     unit: tuple[int, ...] | None = None
     seed: int = 0
+    init: str = AS_TORCH
     teacher: Path | None = None
     device: str = "auto"
 
@@ -64,6 +66,7 @@ class TrainingOptions:
             layer=self.layer,
             unit=self.unit,
             seed=self.seed,
+            init=self.init,
             teacher=self.teacher,
             device=self.device,
         )
@@ -137,6 +140,8 @@ def recipe_text(options: TrainingOptions, network: Architecture) -> str:
     task = f"distance: {options.distance:g}" if own is None else f"data: {json.dumps(str(own))}"
     layer = f", layer: {json.dumps(options.layer)}" if options.layer else ""
     columns = "" if own is not None else ", ring_share"
+    start = checked_start(options.init)
+    init = "" if start == AS_TORCH else f", init: {json.dumps(start)}"
     name = json.dumps(f"Training of {network.name or 'a network'}", ensure_ascii=False)
     return f"""\
 format: 1
@@ -148,7 +153,7 @@ rows:
   - series: trained
     network: own
     train:
-      {{{task}{layer}, steps: {options.steps}, batch: {options.batch}, \
+      {{{task}{layer}{init}, steps: {options.steps}, batch: {options.batch}, \
 rate: {options.rate:g}, film: [{film}]}}
 columns: [series, step, accuracy, sigma{columns}, loss]
 charts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
+from rfstudio.core.initialisations import AS_TORCH, checked_start
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.requests.request import check_numbers
@@ -38,6 +39,9 @@ class TrainingRequest:
         own class.
     seed
         Of weights and images.
+    init
+        How weights begin: "torch", as torch's own layers do, biases too; or drawn as
+        `rfstudio.core.initialisations.initialisation` says, with a gain after a colon and biases 0.
     teacher
         Folder of an earlier training whose outputs are learned instead of labels; None: labels.
     temperature
@@ -58,6 +62,7 @@ class TrainingRequest:
     layer: str = ""
     unit: tuple[int, ...] | None = None
     seed: int = 0
+    init: str = AS_TORCH
     teacher: Path | None = None
     temperature: float = 2.0
     shortcut: float = 0.0
@@ -65,6 +70,7 @@ class TrainingRequest:
 
     def __post_init__(self) -> None:
         check_numbers(self, at_least_1=("steps", "batch"), any_whole=("seed",))
+        object.__setattr__(self, "init", checked_start(self.init))
         for name in ("distance", "rate", "temperature"):
             value = getattr(self, name)
             if not isfinite(value) or value <= 0:

@@ -1,7 +1,8 @@
 """Trains a network, and measures the field of one of its units on the way.
 
-Weights begin as torch's own layers do, uniform in ±1/√(fan-in).  A norm needs weights of that size:
-with He's, which are √6 times larger, the same learning rate changes the network six times less.
+Weights begin as torch's own layers do, uniform in ±1/√(fan-in), unless the request names another
+law.  A norm needs weights of that size: with He's, which are √6 times larger, the same learning
+rate changes the network six times less.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rfstudio.core.fields.backtrace import check_unit
+from rfstudio.core.initialisations import AS_TORCH, initialisation
 from rfstudio.core.labelled_images import LabelledImages
 from rfstudio.engine.measuring.sampling import signs
 from rfstudio.engine.module.build import GraphModule
@@ -127,7 +129,11 @@ class Training:
         self._teacher = None if teacher is None else teacher.to(self._device)
         self._test = self._task.test(request.seed)
         self._typical = self._task.typical(request.seed)
-        draw_as_torch(self.module, request.seed)
+        if request.init == AS_TORCH:
+            draw_as_torch(self.module, request.seed)
+        else:
+            law = initialisation(request.init)
+            draw_weights(self.module.layers(), request.seed, init=law)
         self.module.to(self._device)
         self.step = 0
         self._losses: list[float] = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from rfstudio.core.initialisations import DEFAULT
+from rfstudio.core.initialisations import AS_TORCH, DEFAULT
 from rfstudio.core.network.architecture import Architecture
 
 Value: TypeAlias = "str | int | float | bool"
@@ -84,6 +84,8 @@ class TrainingItem:
         Steps of gradient descent, images in each, and the largest learning rate.
     film
         Steps before which the field is measured; the last one is always among them.
+    init
+        How weights begin: "torch", or the name of an initialisation with its gain.
     teacher
         Series of the item whose outputs are learned instead of labels; empty: labels are.
     compare
@@ -104,6 +106,7 @@ class TrainingItem:
     batch: int = 16
     rate: float = 4e-3
     film: tuple[int, ...] = (0,)
+    init: str = AS_TORCH
     teacher: str = ""
     compare: str = ""
     temperature: float = 2.0

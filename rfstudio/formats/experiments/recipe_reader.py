@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.initialisations import DEFAULT, initialisation
+from rfstudio.core.initialisations import AS_TORCH, DEFAULT, initialisation
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.experiments.recipe import (
     COMPUTED,
@@ -52,7 +52,7 @@ _ROW = (
     *("estimator", "weights", "init", "samples", "images", "attention"),
 )
 _TRAIN = (
-    *("distance", "data", "layer", "steps", "batch", "rate", "film"),
+    *("distance", "data", "layer", "steps", "batch", "rate", "film", "init"),
     *("teacher", "compare", "temperature", "shortcut"),
 )
 _CHART = (
@@ -205,18 +205,20 @@ class _Reader:
             self._problems.add(node.mark, f"{name}: there is no '{short(word)}'; give {what}")
         return path
 
-    def _init(self, node: Node | None, parameters: dict[str, Value]) -> str:
+    def _init(self, node: Node | None, parameters: dict[str, Value], default: str = DEFAULT) -> str:
         """Return the initialisation of a row, which may be a parameter of the row."""
         if node is None:
-            return DEFAULT
+            return default
         if isinstance(node, Scalar):
             node = self._scalar(node, parameters, node.mark)
-        word = self._word(node, "init") or DEFAULT
+        word = self._word(node, "init") or default
+        if word.strip().lower() == default:
+            return default
         try:
             return initialisation(word).text
         except RFStudioError as error:
             self._problems.add(node.mark, str(error))
-        return DEFAULT
+        return default
 
     def _training(
         self, node: Node, series: str, network: Architecture, parameters: dict[str, Value]
@@ -239,6 +241,7 @@ class _Reader:
             batch=self._number(fields, "batch", 16),
             rate=self._real(fields, "rate", 4e-3),
             film=tuple(sorted({0, steps, *(x for x in film if 0 <= x <= steps)})),
+            init=self._init(fields.get("init"), parameters, AS_TORCH),
             teacher=self._word(fields.get("teacher"), "teacher"),
             compare=self._word(fields.get("compare") or fields.get("teacher"), "compare"),
             temperature=self._real(fields, "temperature", 2.0),

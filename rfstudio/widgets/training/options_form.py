@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.training.options import TrainingOptions
+from rfstudio.core.initialisations import INITIALISATIONS
 from rfstudio.widgets.parts.elided_label import ElidedLabel
 from rfstudio.widgets.parts.fields import Choice, Line, Spin
 
@@ -129,6 +130,19 @@ class OptionsForm(QWidget):
         self.rate.setValue(usual.rate)
         self.rate.setKeyboardTracking(False)
         self.rate.setToolTip("Largest learning rate of one cycle of AdamW")
+        self.init = Choice()
+        self.init.setEditable(True)
+        self.init.addItem("as torch's layers", usual.init)
+        self.init.setItemData(
+            0, "Weights and biases uniform in ±1/√fan-in.", Qt.ItemDataRole.ToolTipRole
+        )
+        for law in INITIALISATIONS.values():
+            self.init.addItem(law.title, law.name)
+            place = self.init.count() - 1
+            self.init.setItemData(place, law.sentence, Qt.ItemDataRole.ToolTipRole)
+        self.init.setToolTip(
+            "How weights begin; a gain can be typed after a colon, as in xavier_uniform:relu"
+        )
         self.film = Line(usual.film)
         self.film.setToolTip("Steps at which the field is filmed: 0, 25, 100 or every 20")
         self.follow = Choice()
@@ -156,6 +170,7 @@ class OptionsForm(QWidget):
             (self.batch, "Images of a step"),
             (self.seed, "Seed"),
             (self.rate, "Learning rate"),
+            (self.init, "Initialisation"),
             (self.film, "Steps that are filmed"),
             (self.follow, "Field that is filmed"),
         ):
@@ -174,6 +189,7 @@ class OptionsForm(QWidget):
         self.form.addRow("Batch", self.batch)
         self.form.addRow("Rate", self.rate)
         self.form.addRow("Seed", self.seed)
+        self.form.addRow("Weights", self.init)
         self.form.addRow("Film", self.film)
         self.form.addRow("Field", self.follow)
         self.form.addRow("Teacher", self.teacher)
@@ -184,6 +200,10 @@ class OptionsForm(QWidget):
             spin.valueChanged.connect(self._announce)
         for real in (self.distance, self.rate):
             real.valueChanged.connect(self._announce)
+        self.init.activated.connect(self._announce)
+        line = self.init.lineEdit()
+        assert line is not None
+        line.editingFinished.connect(self._announce)
         self.film.editingFinished.connect(self._announce)
         self.follow.currentIndexChanged.connect(self._announce)
         self.data.wanted.connect(self._ask_for_data)
@@ -202,12 +222,20 @@ class OptionsForm(QWidget):
             rate=self.rate.value(),
             film=self.film.text(),
             seed=self.seed.value(),
+            init=self._start,
             teacher=self._teacher,
         )
         if self.follow.currentIndex() == _CHOSEN:
             chosen = self._selection.value
             options = replace(options, layer=chosen.layer, unit=chosen.unit)
         return options
+
+    @property
+    def _start(self) -> str:
+        """How weights begin, as chosen or as typed."""
+        text = self.init.currentText().strip()
+        place = self.init.findText(text, Qt.MatchFlag.MatchFixedString)
+        return str(self.init.itemData(place)) if place >= 0 else text
 
     @property
     def lacking(self) -> str:

@@ -2,9 +2,12 @@
 
 import pytest
 
-from rfstudio.app.training.options import TrainingOptions, duration, film_of, size
+from rfstudio.app.training.options import TrainingOptions, duration, film_of, recipe_text, size
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.experiments.recipe import TrainingItem
+from rfstudio.formats.experiments.recipe_reader import read_recipe
+from rfstudio.formats.networks.presets import open_network
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,18 @@ def test_that_other_texts_are_refused(text: str) -> None:
 def test_that_a_film_has_no_more_frames_than_fit() -> None:
     with pytest.raises(RFStudioError, match="at most 500 steps"):
         TrainingOptions(steps=10_000, film="every 10").request(Architecture())
+
+
+def test_that_the_recipe_of_a_training_says_how_weights_begin() -> None:
+    network = open_network("luo_20_layers")
+    options = TrainingOptions(init="kaiming_normal:tanh")
+    (item,) = read_recipe(recipe_text(options, network), "own").items
+    assert isinstance(item, TrainingItem)
+    assert item.init == options.request(network).init == "he_normal:tanh"
+    assert "init" not in recipe_text(TrainingOptions(), network)
+    assert TrainingOptions().request(network).init == "torch"
+    with pytest.raises(RFStudioError, match="no initialisation"):
+        TrainingOptions(init="mine").request(network)
 
 
 def test_that_times_and_sizes_are_said_in_words() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rfstudio.core.errors import Cancelled
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.labelled_images import LabelledImages
 from rfstudio.core.metrics.rings import ring_mask
 from rfstudio.engine.module.initial import Stream
@@ -78,6 +78,19 @@ def test_that_the_same_seed_trains_the_same_network() -> None:
     request = _request(steps=3, film=(3,))
     (first,), (again,) = (Training(request).frames() for _ in range(2))
     assert np.array_equal(first.map, again.map)
+
+
+def test_that_weights_begin_as_the_request_says() -> None:
+    found = Training(_request(init="orthogonal:2")).module.state_dict()
+    rows = found["stem.weight"].flatten(1)  # 4 rows of 9 taps, of length 1 at gain 1
+    assert torch.allclose(rows @ rows.T, 4 * torch.eye(4), atol=1e-5)
+    assert not found["head.bias"].any()
+    usual = Training(_request()).module.state_dict()
+    assert usual["head.bias"].all()
+    for name, fan_in in (("stem", 9), ("head", 4)):  # as of torch's Conv2d
+        assert usual[f"{name}.weight"].abs().max() <= fan_in**-0.5
+    with pytest.raises(RFStudioError, match="did you mean 'orthogonal'"):
+        _request(init="ortogonal")
 
 
 @pytest.mark.slow

@@ -320,6 +320,18 @@ def test_that_own_images_and_a_teacher_are_chosen(bench: Bench, tmp_path: Path) 
     assert form.options.teacher is None
 
 
+def test_that_how_weights_begin_is_chosen_or_typed(bench: Bench) -> None:
+    form = bench.dialog.form
+    assert form.options.init == "torch"
+    form.init.setCurrentIndex(form.init.findData("orthogonal"))
+    assert form.options.init == "orthogonal"
+    form.init.setEditText("xavier_uniform:relu")
+    bench.dialog.copy_recipe.click()
+    (item,) = read_recipe(QApplication.clipboard().text(), "own").items
+    assert isinstance(item, TrainingItem)
+    assert item.init == "xavier_uniform:relu"
+
+
 def test_that_the_chosen_unit_is_filmed(bench: Bench) -> None:
     form = bench.dialog.form
     assert form.options.layer == ""
