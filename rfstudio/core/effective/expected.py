@@ -214,7 +214,8 @@ def source_of_same_field(graph: Graph, index: int) -> int | None:
     """
     node, energy = graph.nodes[index], energy_of(graph, target=index, joined=True)
     how = energy.layers[index].backward
-    if len(node.inputs) != 1 or how.spreads is not None or isinstance(how.keep, tuple):
+    spreads = how.spreads is not None or how.places is not None
+    if len(node.inputs) != 1 or spreads or isinstance(how.keep, tuple):
         return None
     source = node.inputs[0]
     if energy.is_gate(index):

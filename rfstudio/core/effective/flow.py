@@ -116,6 +116,35 @@ class Flow:
         result.profile = profile
         return result
 
+    def at_places(self, places: tuple[Values, ...]) -> Flow:
+        """Return the flow times a factor for each position, given along each axis."""
+        boxes = zip(places, self.start, self.values_shape, strict=True)
+        cut = [x[start : start + n] for x, start, n in boxes]
+        spend(2 * A_CALL)
+        parts: Values | tuple[Values, ...]
+        if isinstance(self.parts, tuple):
+            found: list[Values] = []
+            for axis, (vector, own) in enumerate(zip(self.parts, cut, strict=True)):
+                # A unit on the diagonal of a square map sees the same along both axes.
+                same = (
+                    axis and vector is self.parts[axis - 1] and np.array_equal(own, cut[axis - 1])
+                )
+                found.append(found[-1] if same else vector * own)
+            parts = tuple(found)
+        else:
+            spend(self.parts.size)
+            parts = self.parts * reduce(np.multiply.outer, cut)
+        bits = self.bits + sum([max(log2(float(x.max(initial=1.0))), 0.0) for x in cut])
+        others = self.factor, self.exponent, bits, self.profile, self.correlation, self.pairs
+        return Flow(self.start, parts, *others)
+
+    @property
+    def values_shape(self) -> tuple[int, ...]:
+        """Shape of the box."""
+        if isinstance(self.parts, tuple):
+            return tuple([x.size for x in self.parts])
+        return self.parts.shape
+
     def spread(self, how: Backward, scale: float = 1.0) -> Flow | None:
         """Return what of `scale` times the flow spreads back; None if it goes nowhere."""
         spreads, factor, correlation = how.spreads, how.factor * scale, self.correlation

@@ -121,7 +121,7 @@ def flow_back(
 
 def _is_number(how: Backward, flows: list[Flow]) -> bool:
     """Return whether a layer of one position each multiplies all of these flows by one number."""
-    if type(how.keep) is tuple:
+    if type(how.keep) is tuple or how.places is not None:
         return False
     return how.gate == 1.0 or all([x.correlation is None for x in flows])  # noqa: C419 - half the time
 
@@ -166,6 +166,8 @@ def _through(flows: list[Flow], how: Backward, scale: float) -> list[Flow]:
     """Return what one layer passes on of `scale` times the flows."""
     if how.spreads is None:
         passed = [x.times(how.keep, scale) for x in flows]
+        if how.places is not None:
+            passed = [x.at_places(how.places) for x in passed]
         if how.gate != 1.0:
             for flow in passed:
                 if flow.correlation is not None:

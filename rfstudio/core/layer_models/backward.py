@@ -43,6 +43,9 @@ class Backward(NamedTuple):
         What it does to that correlation otherwise; None: nothing.
     taps
         Weight of each tap of a window, one axis for each of the map's; None: all weigh the same.
+    places
+        Of a layer where nothing spreads, what positions keep over the mean of all: for each axis a
+        factor by position; None: all keep the same.
     """
 
     keep: Factors = 1.0
@@ -51,6 +54,7 @@ class Backward(NamedTuple):
     gate: float = 1.0
     correlation: Rule | None = None
     taps: Values | None = None
+    places: tuple[Values, ...] | None = None
 
 
 PASS = Backward()

@@ -16,10 +16,10 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import acos, asin, log, pi, sqrt
+from math import acos, asin, log, pi, prod, sqrt
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -290,6 +290,76 @@ def activated(curve: Curve, x: Moments) -> Moments:
         product = _rectified_product(x.square, x.shared)
         return Moments(x.square / 2, product, sqrt(x.square / (2 * pi)), None, source)
     return _activated_normal(curve, float(f"{x.square:.6g}"), float(f"{x.shared:.6g}"))
+
+
+class ByPlace(NamedTuple):
+    """What an activation does to normal values whose mean square depends on the position.
+
+    Attributes
+    ----------
+    slope, slopes
+        E[φ′(z)²] in the mean over positions, and for each axis by position over its mean.
+    square, profile
+        E[φ(z)²] in the mean over positions, and by position.
+    """
+
+    slope: float
+    slopes: tuple[Points, ...]
+    square: float
+    profile: Profile
+
+
+@remembered(1024)
+def activated_by_place(curve: Curve, square: float, profile: Profile) -> ByPlace:
+    """Return (E7) and (E8) where padding has made values near the border smaller.
+
+    Along each axis they are those of the middle of the other axes, and multiplied they are taken
+    for those of all positions: right but for the corners, where several axes have their border.
+    """
+    middles = [float(np.median(x)) for x in profile.axes]
+    middle = square * prod(middles)
+
+    def squared(sizes: Points) -> Points:
+        values = curve.value(np.sqrt(sizes)[:, None] * _UNIT_POINTS)
+        result: Points = values**2 @ _UNIT_WEIGHTS
+        return result
+
+    def slopes_at(sizes: Points) -> Points:
+        return np.array([curve.squared_slope(float(f"{x:.6g}")) for x in sizes])
+
+    mean_slope, mean_square = (
+        max(float(f(np.array([middle]))[0]), 1e-300) for f in (slopes_at, squared)
+    )
+    slopes, squares, known = [], [], {}
+    slope, after = mean_slope, mean_square
+    for values, own in zip(profile.axes, middles, strict=True):
+        key = values.tobytes()
+        if key not in known:
+            sizes = middle / own * values
+            found = [_by_size(f, sizes) for f in (slopes_at, squared)]
+            means = [float(x.mean()) for x in found]
+            known[key] = [x / max(m, 1e-300) for x, m in zip(found, means, strict=True)], means
+        (first, second), means = known[key]
+        slope *= means[0] / mean_slope
+        after *= means[1] / mean_square
+        slopes.append(first)
+        squares.append(second)
+    return ByPlace(slope, tuple(slopes), after, Profile(tuple(squares)))
+
+
+_MOST_SIZES = 33
+"""Sizes of values at which a function is computed; between them it is interpolated."""
+
+
+def _by_size(function: Callable[[Points], Points], sizes: Points) -> Points:
+    """Return a smooth function at some positive sizes, many of which may be the same."""
+    different, places = np.unique(sizes, return_inverse=True)
+    if different.size <= _MOST_SIZES:
+        found: Points = function(different)[places]
+        return found
+    grid = np.geomspace(different[0], different[-1], _MOST_SIZES)
+    between: Points = np.interp(sizes, grid, function(grid))
+    return between
 
 
 def mean_squared_slope(curve: Curve, x: Moments) -> float:

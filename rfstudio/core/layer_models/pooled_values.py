@@ -79,6 +79,20 @@ def profile_after(rules: AxisRules, before: Profile) -> Profile | None:
     return Profile(tuple(found))
 
 
+@remembered(1024)
+def more_than_shares(rules: AxisRules, before: Profile) -> float:
+    """Return by how much larger sums over windows are in the mean than `shares_on_map` says.
+
+    That takes values near the border, which fewer windows read, to be as large as others.
+    """
+    more = 1.0
+    for rule, values in zip(rules, before.axes, strict=True):
+        if isinstance(rule, Window) and rule.n_out:
+            share = float(shares_of_taps(rule).mean()) if rule.mode == "zeros" else 1.0
+            more *= float(_summed(rule, values).mean()) / (rule.kernel * max(share, 1e-300))
+    return more
+
+
 def _summed(rule: Window, values: Any) -> Any:
     """Return the sums of what the outputs of a window read of values along an axis."""
     if rule.n_in * rule.n_out <= _MOST_WEIGHTS or rule.mode != "zeros":

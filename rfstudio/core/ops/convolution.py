@@ -14,6 +14,7 @@ from rfstudio.core.layer_models.backward import spreading
 from rfstudio.core.layer_models.layer import Layer, Place, Runs, average
 from rfstudio.core.layer_models.moments import random_sums
 from rfstudio.core.layer_models.pooled_values import (
+    more_than_shares,
     profile_after,
     shares_of_unequal_taps,
     shares_on_map,
@@ -116,6 +117,8 @@ class WindowConvolution(Convolution, Windowed):
         before = runs[0][1].profile if len(runs) == 1 else None
         if before is not None and before.size == place.size_in:
             profile = profile_after(rules, before)
+            more = more_than_shares(rules, before)
+            square, shared = square * more, shared * more
         out = [
             (n * times, random_sums(x, amount * square, amount * shared)._replace(profile=profile))
             for n, x in runs

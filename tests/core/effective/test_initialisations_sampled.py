@@ -1,10 +1,11 @@
 """Expected fields of other initialisations are what samples tend to."""
 
+import numpy as np
 import pytest
 
 from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
-from rfstudio.core.initialisations import INITIALISATIONS, initialisation
+from rfstudio.core.initialisations import INITIALISATIONS, fans_of_kernel, initialisation
 from rfstudio.core.network.architecture import Architecture, Item, Layer, Residual
 from rfstudio.core.network.graph import expand
 from rfstudio.core.ops import Op
@@ -43,6 +44,52 @@ NETWORKS = {
     ),
     "tanh": _network(11, *[_conv(channels=16), ops.Tanh()] * 3),
 }
+
+
+@pytest.mark.parametrize("init", ["he_normal", "xavier_uniform:tanh", "uniform"])
+def test_that_slopes_follow_the_size_of_values_at_each_position(init: str) -> None:
+    # The recursion of mean squares, position by position, with Gauss-Hermite quadrature.
+    n, channels, layers = 7, 8, 3
+    points, weights = np.polynomial.hermite_e.hermegauss(60)
+    weights = weights / weights.sum()
+    graph = expand(_network(n, *[_conv(channels=channels), ops.Tanh()] * layers))
+    last = graph.nodes[-1]
+    windows = np.zeros((n, n, n, n))
+    for y, x in np.ndindex(n, n):
+        windows[y, x, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] = 1
+    squares, slopes, passed = np.ones((n, n)), [], []
+    for read in (2, *[channels] * (layers - 1)):
+        fans = fans_of_kernel(channels, read, (3, 3))
+        weight = initialisation(init).squares(fans) / fans.into
+        z = np.sqrt(weight * read * np.tensordot(windows, squares))[..., None] * points
+        slopes.append((1 - np.tanh(z) ** 2) ** 2 @ weights)
+        squares = np.tanh(z) ** 2 @ weights
+        passed.append(weight * channels)
+    # Corners are taken for the product of both borders, which is right to a few percent.
+    for unit, tolerance in (((3, 3), 0.01), ((3, 0), 0.01), ((0, 0), 0.05)):
+        energy = np.zeros((n, n))
+        energy[unit] = 1.0
+        for slope, factor in zip(slopes[::-1], passed[::-1], strict=True):
+            energy = factor * np.tensordot(energy * slope, windows)
+        found = expected_erf(graph, last.index, unit, batch_norm="fresh", init=init)
+        assert found.map.sum() == pytest.approx(2 * energy.sum(), rel=tolerance)
+        form = energy / energy.sum()
+        assert np.abs(found.map / found.map.sum() - form).sum() < tolerance
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("init", INITIALISATIONS)
+@pytest.mark.parametrize("op", [ops.Tanh(), ops.Sigmoid(), ops.Hardsigmoid()])
+def test_that_totals_of_saturating_activations_are_near(op: Op, init: str) -> None:
+    # Of 32 channels; 3 % for what is left of finite width.  Where taps of a kernel differ, values
+    # by position follow from equal ones, which is up to 11 % off with corners alone.
+    network = _network(11, *[_conv(channels=32), op] * 3)
+    graph = expand(network)
+    node = graph.nodes[-1]
+    erf = expected_erf(graph, node.index, (5, 5), batch_norm="fresh", init=init)
+    found = deviations(network, erf, 2048, batch=64, init=initialisation(init))
+    tolerance = {"luo2016": 0.06, "luo2016_corners": 0.13}.get(init, 0.03)
+    assert abs(found.shares[0]) < tolerance + 3 * found.errors[0]
 
 
 @pytest.mark.slow

@@ -63,6 +63,8 @@ class Coherence:
         need = self.needs.of[node.inputs[0]]
         if how.spreads is None:
             passed = flow.times(how.keep)
+            if how.places is not None:
+                passed = passed.at_places(how.places)
             if how.gate != 1.0 and passed.correlation is not None:
                 passed.correlation = passed.correlation.gated(how.gate)
             passed.pairs = None
