@@ -5,13 +5,19 @@ decide.  Otherwise what a file shares with a document is the order of the layers
 weights are matched by these: the first weight of a kind and shape is the first one of the file, and
 so on.  If their numbers differ, names, neighbours in the same layer and the order between layers
 that are already matched decide; what remains ambiguous stays unmatched.
+
+Two things are known beside order and shape.  A norm right after a convolution, in the same
+container, belongs to it, so it follows the convolution and is not counted among all norms of its
+size.  And code registers the shortcut of a block before or after its other layers, as it likes, so
+weights with the name of a shortcut in both are counted apart.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise, takewhile
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise, takewhile
 from math import prod
 from typing import NamedTuple, TypeAlias
 
@@ -27,6 +33,8 @@ _KINDS = {
     "gamma": "scale",  # layer scale in timm and in the code of ConvNeXt's authors
 }
 
+
+_SHORTCUT = re.compile(r"downsample|shortcut|skip|identity|residual_?conv")
 
 _NAMED_SHARE = 0.5
 """Share of a network's weights from which on a file counts as one that uses its names."""
@@ -82,9 +90,10 @@ def match(own: Shapes, file: Shapes) -> dict[str, str]:
     same = [name for name, shape in own.items() if name in file and _agree(shape, file[name])]
     # Names that a few layers share by chance, such as conv1, say nothing.
     pairs = {name: name for name in same} if len(same) >= _NAMED_SHARE * len(own) else {}
+    doubtful: set[str] = set()
     # A fully connected layer may be a convolution as large as its map: same numbers, other shape.
     for classify in (_exact_class, _loose_class):
-        _Matching(own, file, pairs, classify).run()
+        _Matching(own, file, pairs, doubtful, classify).run()
     return pairs
 
 
@@ -133,34 +142,95 @@ def _trimmed(shape: Shape) -> Shape:
 
 
 class _Matching:
-    """One pass over what is unmatched."""
+    """One pass over what is unmatched.
+
+    What is doubtful, of both sides, is left unmatched for good.
+    """
 
     def __init__(
         self,
         own: Shapes,
         file: Shapes,
         pairs: dict[str, str],
+        doubtful: set[str],
         classify: Callable[[str, Shape], _Class],
     ) -> None:
         self._pairs = pairs
+        self._doubtful = doubtful
         self._order = list(own)
         self._place = {name: i for i, name in enumerate(file)}
         self._own = {name: classify(name, shape) for name, shape in own.items()}
         self._file = {name: classify(name, shape) for name, shape in file.items()}
+        self._own_groups = _Groups(own)
+        self._file_groups = _Groups(file)
 
     def run(self) -> None:
         """Match weights that are certain, then those that follow from them."""
-        ours, theirs = self._open()
-        for kind, names in ours.items():
-            if len(names) == len(theirs[kind]):
-                self._pair(names, theirs[kind])
+        before = set(self._pairs)
+        self._by_order(self._own_groups.heads, self._file_groups.heads)
+        self._set_doubtful_apart([x for x in self._pairs if x not in before])
+        self._by_layer()
+        self._by_group()
+        self._by_order(self._own, self._file)
         for step in (self._by_name, self._by_layer, self._by_place):
             step()
 
+    def _by_order(self, own: Collection[str], file: Collection[str]) -> None:
+        """Match some weights of each kind and shape in order, if they are equally many."""
+        ours, theirs = self._open()
+        for kind, all_names in ours.items():
+            names = [x for x in all_names if x in own]
+            there = [x for x in theirs[kind] if x in file]
+            if len(names) != len(there):
+                continue
+            shortcuts, others = _apart(names)
+            their_shortcuts, their_others = _apart(there)
+            if len(shortcuts) == len(their_shortcuts):
+                self._pair(shortcuts, their_shortcuts)
+                self._pair(others, their_others)
+            else:
+                self._pair(names, there)
+
+    def _set_doubtful_apart(self, names: Iterable[str]) -> None:
+        """Take pairs back where a file has layers in another order and their shapes say too little.
+
+        Layers of one shape are matched in order, so the order has to be the same.  Where it is not,
+        pairs of layers cross, and of several layers of one shape there nobody knows which is which.
+        """
+        wanted = {x for x in names if not (_is_shortcut(x) and _is_shortcut(self._pairs[x]))}
+        row = [x for x in self._order if x in wanted]
+        for start, stop in _tangles([self._place[self._pairs[x]] for x in row]):
+            kinds = {self._own[x] for x in row[start:stop]}
+            block = _parent(_common_container(row[start:stop]))
+            while start > 0 and self._own[row[start - 1]] in kinds and _in(row[start - 1], block):
+                start -= 1
+            while stop < len(row) and self._own[row[stop]] in kinds and _in(row[stop], block):
+                stop += 1
+            count = Counter(self._own[x] for x in row[start:stop])
+            for name in row[start:stop]:
+                if count[self._own[name]] > 1 and name in self._pairs:
+                    there = self._pairs.pop(name)
+                    self._doubtful |= self._own_groups.members(name)
+                    self._doubtful |= self._file_groups.members(there)
+
+    def _by_group(self) -> None:
+        """Match the norms right after matched layers."""
+        ours, theirs = self._own_groups, self._file_groups
+        for name, there in list(self._pairs.items()):
+            own_norm, norm = ours.norm_after.get(name), theirs.norm_after.get(there)
+            if own_norm is None or norm is None:
+                continue
+            used = set(self._pairs.values())
+            places = {self._file[x]: x for x in theirs.layers[norm] if x not in used}
+            for x in ours.layers[own_norm]:
+                if x not in self._pairs and self._own[x] in places:
+                    self._pairs[x] = places[self._own[x]]
+
     def _open(self) -> tuple[dict[_Class, list[str]], defaultdict[_Class, list[str]]]:
-        used = set(self._pairs.values())
+        used = {*self._pairs.values(), *self._doubtful}
+        known = {*self._pairs, *self._doubtful}
         return (
-            _grouped(self._own, (x for x in self._own if x not in self._pairs)),
+            _grouped(self._own, (x for x in self._own if x not in known)),
             _grouped(self._file, (x for x in self._file if x not in used)),
         )
 
@@ -194,13 +264,99 @@ class _Matching:
                 if stop < len(self._order)
                 else len(self._place)
             )
-            between = _grouped(self._own, self._order[start + 1 : stop])
+            left = [x for x in self._order[start + 1 : stop] if x not in self._doubtful]
+            between = _grouped(self._own, left)
             for kind, names in between.items():
                 there = [x for x in self._open()[1][kind] if low < self._place[x] < high]
                 if start >= 0 and len(there) > len(names):
                     there = _nearest(there, self._pairs[self._order[start]], len(names))
                 if len(there) == len(names):
                     self._pair(names, there)
+
+
+class _Groups:
+    """Which weights belong together: those of a layer, and those of the norm right after it.
+
+    Attributes
+    ----------
+    layers
+        For each layer its weights.
+    heads
+        The weights that are at least matrices.
+    norm_after
+        For some of these the layer that is the norm right after them, in the same container or in
+        one around it.
+    """
+
+    def __init__(self, shapes: Shapes) -> None:
+        self.layers: defaultdict[str, list[str]] = defaultdict(list)
+        for name in shapes:
+            self.layers[_layer(name)].append(name)
+        self.heads = {x for x in shapes if _kind(x) == "weight" and len(shapes[x]) > 1}
+        self.norm_after: dict[str, str] = {}
+        for layer, norm in pairwise(self.layers):
+            heads = [x for x in self.layers[layer] if x in self.heads]
+            if len(heads) != 1 or not _in(layer, _layer(norm)):
+                continue
+            channels, kinds = shapes[heads[0]][:1], {_kind(x) for x in self.layers[norm]}
+            if "scale" not in kinds and all(shapes[x] == channels for x in self.layers[norm]):
+                self.norm_after[heads[0]] = norm
+
+    def members(self, head: str) -> set[str]:
+        """Return all weights that belong to a layer."""
+        norm = self.norm_after.get(head)
+        return {*self.layers[_layer(head)], *(self.layers[norm] if norm is not None else ())}
+
+
+def _is_shortcut(name: str) -> bool:
+    """Whether a weight has the name of a shortcut."""
+    parts = name.lower().split(".")
+    # As a layer, a `proj` is the end of an attention or the patches of a transformer.
+    return "proj" in parts[:-2] or any(_SHORTCUT.search(x) for x in parts)
+
+
+def _apart(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the weights of shortcuts and all others."""
+    result: tuple[list[str], list[str]] = ([], [])
+    for name in names:
+        result[not _is_shortcut(name)].append(name)
+    return result
+
+
+def _tangles(places: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the shortest stretches of different numbers outside of which these are in order.
+
+    Examples
+    --------
+    >>> _tangles([0, 2, 1, 3, 6, 4, 5])
+    [(1, 3), (4, 7)]
+    """
+    result = []
+    start, highest = 0, -1
+    lowest_after = list(accumulate(reversed(places), min))[::-1][1:]
+    for i, place in enumerate(places):
+        highest = max(highest, place)
+        if i + 1 == len(places) or highest < lowest_after[i]:
+            if i > start:
+                result.append((start, i + 1))
+            start = i + 1
+    return result
+
+
+def _common_container(names: Sequence[str]) -> str:
+    """Return the innermost container that several weights share."""
+    split = [_layer(x).split(".")[:-1] for x in names]
+    levels = zip(*split, strict=False)
+    return ".".join(x[0] for x in takewhile(lambda x: len(set(x)) == 1, levels))
+
+
+def _parent(container: str) -> str:
+    return container.rpartition(".")[0]
+
+
+def _in(name: str, container: str) -> bool:
+    """Whether a weight or layer is in a container, at any depth."""
+    return not container or name.startswith(f"{container}.")
 
 
 def _grouped(classes: Mapping[str, _Class], names: Iterable[str]) -> defaultdict[_Class, list[str]]:
