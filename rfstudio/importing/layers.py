@@ -227,7 +227,7 @@ class Layers:
         digits = [x for dim in view.dims for x in dim.digits if x.axis == CHANNEL]
         if view.start or view.channels != self.nodes[view.node].channels:
             return view
-        groups = _groups_of_shuffle(digits)
+        groups = groups_of_shuffle(digits)
         if groups is None:
             return view
         key = (view.node, -1, groups)
@@ -266,7 +266,7 @@ class Layers:
         return self.custom([node], channels, label)
 
 
-def _groups_of_shuffle(digits: Sequence[Digit]) -> int | None:
+def groups_of_shuffle(digits: Sequence[Digit]) -> int | None:
     """Return the groups of the channel shuffle by which digits come into order, if there is one.
 
     A shuffle with g groups brings what runs through the groups from the outside to the inside.

@@ -11,6 +11,7 @@ import numpy as np
 
 from rfstudio.core import ops
 from rfstudio.core.ops import Op
+from rfstudio.importing.layers import groups_of_shuffle
 from rfstudio.importing.layout import (
     CHANNEL,
     FREE,
@@ -75,6 +76,8 @@ class Windows(Rules):
         if not rebuilt:
             return view
         view = self.maps.unrolled(self.maps.settled(view))
+        if len(rebuilt) == self.maps.axes:
+            view = self._ready_to_shuffle(view, rebuilt)
         index: list[Indices] = [np.arange(n) for n in self.size(view)]
         dims = list(view.dims)
         channels = view.channels
@@ -94,6 +97,39 @@ class Windows(Rules):
             dims[place] = Dim((Digit(axis, n),))
         node = self.maps.remapped(view.node, index, channels)
         return View(node, with_channels(dims))
+
+    def _ready_to_shuffle(self, view: View, rebuilt: Mapping[int, int]) -> View:
+        """Return a view whose channels come in the order of a pixel shuffle, if that is made of it.
+
+        A pixel shuffle reads those of each position that is made last, and rows before columns.
+        """
+        moved: list[Digit] = []
+        for place in sorted(rebuilt, key=rebuilt.__getitem__):
+            digits = view.dims[place].digits
+            if [x.is_position for x in digits] != [True, False] or digits[1].axis != CHANNEL:
+                return view
+            moved.append(digits[1])
+        if len({x.size for x in moved}) > 1:
+            return view
+        places = [
+            (i, j)
+            for i, d in enumerate(view.dims)
+            for j, x in enumerate(d.digits)
+            if x.axis == CHANNEL and i not in rebuilt
+        ]
+        places.sort(key=lambda at: -view.dims[at[0]].digits[at[1]].stride)
+        places += [(i, 1) for i in sorted(rebuilt, key=rebuilt.__getitem__)]
+        row = replace(view, dims=tuple(Dim((view.dims[i].digits[j],)) for i, j in places))
+        self._note_odd_order(row)
+        ordered = self.maps.in_order(row)
+        dims = [list(d.digits) for d in view.dims]
+        for (i, j), dim in zip(places, ordered.dims, strict=True):
+            dims[i][j] = dim.digits[0]
+        return replace(
+            view,
+            node=ordered.node,
+            dims=tuple(replace(d, digits=tuple(x)) for d, x in zip(view.dims, dims, strict=True)),
+        )
 
     # --- windows ---------------------------------------------------------------------------------
 
@@ -215,12 +251,17 @@ class Windows(Rules):
     def _without_positions(self, view: View, place: int) -> View:
         """Turn the positions that one dimension runs through, if any, into channels."""
         mixed = [x.size for x in view.dims[place].digits if x.is_position]
-        return self._to_channels(view, place, prod(mixed)) if mixed else view
+        if not mixed:
+            return view
+        return self.maps.in_order(self._to_channels(view, place, prod(mixed)))
 
     def _to_channels(self, view: View, place: int, factor: int) -> View:
         """Turn positions of one dimension into channels, as patches are by a view."""
         total = view.dims[place].size
+        view = self.maps.settled(view)
         result = self.maps.reduced(view, [place], view.channels * factor, "unshuffle")
+        if isinstance(self.maps.nodes[result.node].op, ops.PixelUnshuffle):
+            return self._unshuffled(view, place, result)
         rest = [
             replace(
                 d,
@@ -233,6 +274,49 @@ class Windows(Rules):
         ]
         rest[place] = Dim(joined([Digit(CHANNEL, total, 1)]))
         return replace(result, dims=tuple(rest))
+
+    def _unshuffled(self, view: View, place: int, result: View) -> View:
+        """Return the view after a pixel unshuffle, with its channels in the order that they have.
+
+        An unshuffle numbers those of each channel one after another, and rows before columns.
+        """
+        source, made = self.maps.nodes[view.node], self.maps.nodes[result.node]
+        factor = made.channels // source.channels
+        steps = [n // m for n, m in zip(source.size, made.size, strict=True)]
+
+        def channel(digit: Digit) -> Digit:
+            if digit.axis == CHANNEL:
+                return digit._replace(stride=digit.stride * factor)
+            if not digit.is_position:
+                return digit
+            inner = prod(steps[digit.axis + 1 :])
+            return Digit(CHANNEL, digit.size, digit.stride * inner)
+
+        dims = [
+            replace(
+                new,
+                digits=tuple(
+                    channel(x) if x.axis == CHANNEL else y
+                    for x, y in zip(old.digits, new.digits, strict=True)
+                ),
+            )
+            if i != place
+            else Dim(joined(channel(x) for x in old.digits))
+            for i, (old, new) in enumerate(zip(view.dims, result.dims, strict=True))
+        ]
+        found = replace(result, dims=tuple(dims))
+        self._note_odd_order(found)
+        return found
+
+    def _note_odd_order(self, view: View) -> None:
+        """Note if channels come in an order that no shuffle of groups makes."""
+        digits = [x for x in view.digits if x.axis == CHANNEL and x.size > 1]
+        if groups_of_shuffle(digits) is None and digits != sorted(digits, key=lambda x: -x.stride):
+            self.maps.remark(
+                "guessed",
+                "channels are made of positions, or positions of channels, in an order that no "
+                "layer here has; they are taken in the order of a pixel shuffle",
+            )
 
     def _are_channels(self, view: View, places: Sequence[int]) -> bool:
         """Whether dimensions run through channels, and through no positions."""

@@ -56,6 +56,55 @@ def test_that_shuffled_channels_come_in_the_order_of_the_weights() -> None:
     assert torch.equal(rebuilt(image), module(image))
 
 
+class _ToDepth(nn.Module):
+    """Blocks of positions that become channels; `order` is that of channels, rows, columns."""
+
+    def __init__(self, order: str) -> None:
+        super().__init__()
+        self.order = order
+        self.a, self.b = nn.Conv2d(3, 5, 1), nn.Conv2d(20, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        n, c, h, w = x.shape
+        x = x.view(n, c, h // 2, 2, w // 2, 2)
+        places = [{"c": 1, "y": 3, "x": 5}[i] for i in self.order]
+        return self.b(x.permute(0, *places, 2, 4).reshape(n, 4 * c, h // 2, w // 2))
+
+
+class _ToSpace(nn.Module):
+    """Channels that become blocks of positions; `order` is that of channels, rows, columns."""
+
+    def __init__(self, order: str) -> None:
+        super().__init__()
+        self.order = order
+        self.a, self.b = nn.Conv2d(3, 20, 1), nn.Conv2d(5, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        n, _, h, w = x.shape
+        x = x.view(n, *({"c": 5, "y": 2, "x": 2}[i] for i in self.order), h, w)
+        c, row, column = (1 + self.order.index(i) for i in "cyx")
+        return self.b(x.permute(0, c, 4, row, 5, column).reshape(n, 5, 2 * h, 2 * w))
+
+
+@pytest.mark.parametrize("order", ["cyx", "cxy", "ycx", "yxc", "xcy", "xyc"])
+@pytest.mark.parametrize("kind", [_ToDepth, _ToSpace])
+def test_that_channels_and_positions_are_exchanged_in_their_order(
+    kind: type[_ToDepth | _ToSpace], order: str
+) -> None:
+    torch.manual_seed(0)
+    module = kind(order).double().eval()
+    network = load_module(module, (8, 12))
+    ours = GraphModule(network).double().eval()
+    assert take_own_weights(ours, network) == ((), (), (), (), ())
+    image = torch.randn(2, 3, 8, 12, dtype=torch.float64)
+    # Of all orders, those that are rotations of the one of a pixel shuffle are shuffles of groups.
+    can_be_said = order in ("cyx", "yxc", "xcy")
+    assert torch.allclose(ours(image), module(image), rtol=0, atol=1e-12) == can_be_said
+    assert [x.sort for x in network.report] == ([] if can_be_said else ["guessed"])
+
+
 class _Numbers(nn.Module):
     """Numbers that multiply and are added in every way, and maps that are taken from each other."""
 
