@@ -21,7 +21,15 @@ from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.canvas.composer import SceneComposer, field_of, surroundings
 from rfstudio.widgets.canvas.difference import ShownDifference, difference_to
 from rfstudio.widgets.canvas.map_inset import MapInset
-from rfstudio.widgets.canvas.modes import BlockMode, CanvasMode, ModeButton, PixelMode, TilesMode
+from rfstudio.widgets.canvas.modes import (
+    BlockMode,
+    CanvasMode,
+    Inset,
+    ModeButton,
+    PixelMode,
+    TilesMode,
+    plain_inset,
+)
 from rfstudio.widgets.canvas.objects_mode import ObjectsMode
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Scene
@@ -179,7 +187,7 @@ class Canvas(Column):
         }
         self.mode_button = ModeButton(self.view.viewport())
         self.mode_button.move(round(self.view.plot.getAxis("left").width()) + _GAP, _GAP)
-        self.inset = MapInset(self.view.viewport())
+        self._make_map(settings)
         self.slices = SliceBar()
         self.stack(self.caption, self.view, self.slices, self.switches, rest=self.view)
         self.unit_line = UnitLine(self._session, self._selection, self)
@@ -201,7 +209,6 @@ class Canvas(Column):
         self.mode_button.chosen.connect(self._choose_mode)
         for mode in self.modes.values():
             mode.changed.connect(self._show_mode)
-        self.view.resized.connect(self.inset.place)
         self.slices.slice_chosen.connect(self._show_slice)
         self.switches.switched.connect(self._refresh)
         self.view.pointed.connect(self._point)
@@ -211,6 +218,25 @@ class Canvas(Column):
         self.view.jumped.connect(self._jump)
         self.view.menu_wanted.connect(self._show_menu)
         self.view.scale_changed.connect(self._follow_zoom)
+
+    def _make_map(self, settings: Settings) -> None:
+        self.inset = MapInset(self.view.viewport())
+        self.inset.picked.connect(self._pick)
+        self.inset.stepped.connect(self._step_in_map)
+        self.inset.hovered.connect(self.hovered)
+        self.view.resized.connect(self._place_inset)
+        self.show_map = QAction("Map of the layer's units", self)
+        self.show_map.setCheckable(True)
+        self.show_map.setChecked(settings.flag("canvas/map", True))
+        self.show_map.setShortcut("M")
+        self.show_map.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.show_map.setToolTip(
+            "The output map of the chosen layer in a corner of the canvas, where a click or a drag "
+            "chooses the unit (M)"
+        )
+        self.show_map.toggled.connect(lambda is_on: settings.set("canvas/map", is_on))
+        self.show_map.toggled.connect(self._show_inset)
+        self.addAction(self.show_map)
 
     def _make_difference(self) -> None:
         self.minus_pin = QAction("Pin A minus this unit", self)
@@ -299,6 +325,7 @@ class Canvas(Column):
         self._tell_pointer()
 
     def _tell_broken(self) -> None:
+        self.inset.show_inset(None)
         self.caption.setText(
             "The last edit broke the network; this is the picture of before. Ctrl+Z takes the edit "
             "back."
@@ -342,10 +369,47 @@ class Canvas(Column):
             return ""
         return EXPECTED.why_none(sight.layer.analysis, sight.layer.layer, sight.unit)
 
+    # --- map of the layer -----------------------------------------------------------------------
+
+    def _show_inset(self) -> None:
+        self.inset.show_inset(self._inset())
+        self._leave_room()
+
+    def _inset(self) -> Inset | None:
+        sight = self._sight
+        if self._mode is not None:
+            return self._mode.inset()
+        if sight is None or sight.view is None or not self.show_map.isChecked():
+            return None
+        return plain_inset(sight.layer.analysis, sight.layer.layer, sight.unit)
+
+    def _place_inset(self) -> None:
+        self.inset.place()
+        self._leave_room()
+
+    def _leave_room(self) -> None:
+        is_seen = self.inset.isVisibleTo(self.view.viewport())
+        self.view.item.keep_free(self.inset.geometry().bottom() + 1.0 if is_seen else 0.0)
+
+    def _pick(self, unit: tuple[int, ...], is_dragged: bool) -> None:
+        """Choose a unit in the map, as on the picture."""
+        if not self._layer.is_of(self._session, self._selection.layer):
+            return  # another map is drawn in a moment
+        if self._mode is not None:
+            self._mode.pick(unit, is_dragged=is_dragged)
+        else:
+            self._selection.select_unit(unit)
+
+    def _step_in_map(self, down: int, right: int, is_extended: bool) -> None:
+        if self._mode is not None:
+            self._mode.step_unit(down, right, is_extended=is_extended)
+        else:
+            self._step(down, right, is_extended)
+
     # --- words ----------------------------------------------------------------------------------
 
     def _tell(self, sight: Sight) -> None:
-        self.inset.show_inset(None if self._mode is None else self._mode.inset())
+        self._show_inset()
         if self._mode is not None:
             self.caption.setText(self._mode.caption())
             self.empty.hide()
@@ -459,6 +523,7 @@ class Canvas(Column):
         menu.addActions(list(self.mode_button.actions_by_key.values()))
         menu.addSeparator()
         menu.addActions(list(self.switches.actions_by_key.values()))
+        menu.addAction(self.show_map)
         menu.addAction(self.minus_pin)
         menu.popup(at)
 

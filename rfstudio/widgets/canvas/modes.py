@@ -174,14 +174,54 @@ class Inset:
 
     Attributes
     ----------
-    title
-        What it is of.
+    layer
+        Path of the layer.
+    size
+        Size of its map along each axis.
+    unit
+        The chosen unit.
     mask
-        (H, W): the units that are marked.
+        (H, W): the units that are marked beside it; None for none.
     """
 
-    title: str
-    mask: NDArray[np.bool_]
+    layer: str
+    size: tuple[int, ...]
+    unit: tuple[int, ...]
+    mask: NDArray[np.bool_] | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is of."""
+        return f"{short_name(self.layer, 24)}, {'×'.join(map(str, self.size))}"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of what is shown; of three axes the last two."""
+        rows, columns = (1, *self.size)[-2:]
+        return rows, columns
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The row and the column of the chosen unit."""
+        row, column = (0, *self.unit)[-2:]
+        return row, column
+
+    def unit_at(self, row: int, column: int) -> tuple[int, ...]:
+        """Return the unit at a row and a column, of three axes at the depth of the chosen one."""
+        return (*self.unit[:-2], row, column)[-len(self.size) :]
+
+    def is_moved(self, other: Inset) -> bool:
+        """Whether another one differs at most in the chosen unit."""
+        is_same = (other.layer, other.size) == (self.layer, self.size)
+        return is_same and other.mask is self.mask
+
+
+def plain_inset(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> Inset | None:
+    """Return the map of a layer with the chosen unit; None where there is nothing to choose."""
+    size = analysis[layer].output_size
+    if len(size) != len(unit) or 0 in size or max((1, *size)[-2:]) < 2:
+        return None
+    return Inset(layer, size, unit)
 
 
 class CanvasMode(QObject):
@@ -229,6 +269,16 @@ class CanvasMode(QObject):
 
     def step(self, down: int, right: int, *, is_extended: bool = False) -> None:
         """Take an arrow key, perhaps with Shift."""
+
+    def pick(self, unit: tuple[int, ...], *, is_dragged: bool) -> None:
+        """Take a click on a unit in the layer's map, or the pointer that was dragged to it."""
+        del is_dragged
+        self._selection.select_unit(unit)
+
+    def step_unit(self, down: int, right: int, *, is_extended: bool = False) -> None:
+        """Take an arrow key in the layer's map."""
+        del is_extended
+        self._selection.select_unit(_moved(self._selection.unit, down, right))
 
     def scene(self, plain: Scene) -> Scene:
         """Return what is drawn on the photo."""
@@ -336,8 +386,8 @@ class PixelMode(CanvasMode):
         mask = found.mask()
         if mask.ndim == 3:
             mask = np.logical_or.reduce(mask, axis=0)
-        total = "×".join(map(str, size))
-        return Inset(f"{short_name(self._selection.layer, 24)}, {total}", np.atleast_2d(mask))
+        shown = np.atleast_2d(mask)
+        return Inset(self._selection.layer, size, self._selection.unit, shown)
 
 
 class BlockMode(CanvasMode):
@@ -361,14 +411,22 @@ class BlockMode(CanvasMode):
         return tuple(x[0] for x in pairs), tuple(x[1] for x in pairs)
 
     def press(self, position: Sequence[float]) -> None:  # noqa: D102
-        self._to = ()
-        self._selection.select_unit(self.layer.grid.nearest(position))
-        self.changed.emit()
+        self.pick(self.layer.grid.nearest(position), is_dragged=False)
 
     def drag(self, position: Sequence[float]) -> None:  # noqa: D102
-        unit = self._selection.unit
-        other = self.layer.grid.nearest(position)
-        self._extend(tuple(b - a for a, b in zip(unit, other, strict=True)))
+        self.pick(self.layer.grid.nearest(position), is_dragged=True)
+
+    def pick(self, unit: tuple[int, ...], *, is_dragged: bool) -> None:  # noqa: D102
+        if is_dragged:
+            first = self._selection.unit
+            self._extend(tuple(b - a for a, b in zip(first, unit, strict=True)))
+            return
+        self._to = ()
+        self._selection.select_unit(unit)
+        self.changed.emit()
+
+    def step_unit(self, down: int, right: int, *, is_extended: bool = False) -> None:  # noqa: D102
+        self.step(down, right, is_extended=is_extended)
 
     def step(self, down: int, right: int, *, is_extended: bool = False) -> None:  # noqa: D102
         if not is_extended:
@@ -456,8 +514,7 @@ class BlockMode(CanvasMode):
         mask = np.zeros(shape, bool)
         first, last = ((0, *x)[-2:] for x in self.ends)
         mask[first[0] : last[0] + 1, first[1] : last[1] + 1] = True
-        total = "×".join(map(str, size))
-        return Inset(f"{short_name(self._selection.layer, 24)}, {total}", mask)
+        return Inset(self._selection.layer, size, self._selection.unit, mask)
 
 
 class TilesMode(CanvasMode):

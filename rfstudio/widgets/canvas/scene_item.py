@@ -68,6 +68,7 @@ class SceneItem(QGraphicsItem):
         self._scene = Scene()
         self._reach = QRectF(0, 0, 1, 1)
         self._cells: Layered | None = None
+        self._taken = 0.0
 
     @property
     def scene_shown(self) -> Scene:
@@ -81,6 +82,12 @@ class SceneItem(QGraphicsItem):
         if scene.support is not None:
             self._cells = Layered(scene.support, partial(marked, colour=_CELL_COLOUR), scene.area)
         self.update()
+
+    def keep_free(self, height: float) -> None:
+        """Leave room for what is shown in the upper right corner of the screen."""
+        if height != self._taken:
+            self._taken = height
+            self.update()
 
     def set_reach(self, rect: QRectF) -> None:
         """Set the part of the plane that is on the screen, since all of it is drawn on."""
@@ -156,7 +163,7 @@ class SceneItem(QGraphicsItem):
         is_left = seen.center().x() > screen.center().x()
         is_top = seen.center().y() > screen.center().y()
         left = screen.left() + _GAP if is_left else screen.right() - side - _GAP
-        above = _BUTTON if is_left else _GAP
+        above = _BUTTON if is_left else _GAP + self._taken
         top = screen.top() + above if is_top else screen.bottom() - side - _GAP
         return QRectF(left, top, side, side), part
 

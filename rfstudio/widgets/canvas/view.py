@@ -27,14 +27,14 @@ _NOTCH = 120
 _PER_NOTCH = 1.2
 _CLOSEST = 3.0
 _WIDEST = 40.0
-_BY_TEN = 10
+BY_TEN = 10
 _MARGIN = 0.04
 _FIELD_MARGIN = 0.15
 
 Fitted: TypeAlias = Literal["all", "field", "none"]
 """What the view was fitted to, and is again when something else is shown; "none" after a zoom."""
 
-_ARROWS = {
+ARROWS = {
     Qt.Key.Key_Left: (0, -1),
     Qt.Key.Key_Right: (0, 1),
     Qt.Key.Key_Up: (-1, 0),
@@ -310,9 +310,9 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         is_shifted = modifiers == Qt.KeyboardModifier.ShiftModifier
         is_plain = modifiers == Qt.KeyboardModifier.NoModifier
         is_control = modifiers == Qt.KeyboardModifier.ControlModifier
-        if key in _ARROWS and (is_plain or is_shifted):
-            by = _BY_TEN if is_shifted else 1
-            down, right = _ARROWS[key]
+        if key in ARROWS and (is_plain or is_shifted):
+            by = BY_TEN if is_shifted else 1
+            down, right = ARROWS[key]
             self.stepped.emit(down * by, right * by, is_shifted)
         elif key in _JUMPS and (is_plain or is_control):
             self.jumped.emit(key, is_control)

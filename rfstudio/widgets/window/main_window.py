@@ -183,9 +183,9 @@ class MainWindow(QMainWindow):
         )
         focus.append(self.canvas.go_to_unit)
         modes = list(self.canvas.mode_button.actions_by_key.values())
-        fit, minus = self.canvas.fit_field, self.canvas.minus_pin
+        canvas = [self.canvas.fit_field, self.canvas.show_map, self.canvas.minus_pin]
         docked = [x.toggleViewAction() for x in docks]
-        views = [*docked, _separator(self), *modes, fit, minus]
+        views = [*docked, _separator(self), *modes, *canvas]
         self.actions_.fill_menu_bar(self.menuBar(), views, focus)
         self.shortcuts = Shortcuts(studio.settings, self)
         switches = self.canvas.switches.actions_by_key.values()
