@@ -45,8 +45,9 @@ _STEPS = 8
 """The ends of the axis move in steps of the image size divided by this number."""
 
 _MEASURED = SERIES[1]
-_FIT_DASHES = (2.0, 2.0)
-_MEASURED_DASHES = (7.0, 2.0)
+# Each unlike those of the pins, which are drawn over the same axis.
+_FIT_DASHES = (1.0, 4.0)
+_MEASURED_DASHES = (9.0, 2.0, 2.0, 2.0, 2.0, 2.0)
 _VISIBLE_DASHES = (4.0, 3.5)
 _LOCAL_DASHES = (7.0, 2.5, 1.5, 2.5)
 
@@ -257,13 +258,13 @@ class ProfileChart(QWidget):
     def _explain(self, measured: str, *, has_local: bool) -> None:
         parts = [f'<span style="color:{ERF.name()}">▬</span> expected']
         if measured:
-            parts.append(f'<span style="color:{_MEASURED}">▬▬▬ ▬▬▬</span> {measured}')
+            parts.append(f'<span style="color:{_MEASURED}">▬▬ ▪ ▪ ▬▬</span> {measured}')
         pins = () if self._pins is None else self._pins
         samples = dict(zip(LETTERS, PIN_SAMPLES, strict=True))
         parts += [
             f'<span style="color:{PIN.name()}">{samples[x.letter]}</span> {x.letter}' for x in pins
         ]
-        parts.append("┈┈┈ fitted Gaussian")
+        parts.append("· · · ·&nbsp;fitted Gaussian")
         parts.append(f'<span style="color:{THEORETICAL.name()}">▏</span> theoretical')
         if has_local:
             parts.append(f'<span style="color:{LOCAL.name()}">┇</span> local')
@@ -384,7 +385,7 @@ class _SectionPlot:
                 f"pin {letter}": plot.line(PIN, 1.6, tuple(dashes))
                 for letter, dashes in zip(LETTERS, PIN_DASHES, strict=True)
             },
-            "fit": plot.line(plot.text_colour, 1.0, _FIT_DASHES),
+            "fit": plot.line(plot.text_colour, 1.4, _FIT_DASHES),
             "theoretical": plot.line(THEORETICAL, 2.0),
             "local": plot.line(LOCAL, 2.0, _LOCAL_DASHES),
             "visible": plot.line(plot.text_colour, 1.0, _VISIBLE_DASHES),

@@ -45,6 +45,8 @@ class Drawing:
         Where the columns are broken into lines.
     misaligned
         Boxes of merges whose branches do not align.
+    failing
+        Boxes of layers that would not run.
     """
 
     analysis: Analysis
@@ -52,6 +54,7 @@ class Drawing:
     layout: Layout
     lines: Lines
     misaligned: frozenset[int]
+    failing: frozenset[int] = frozenset()
 
     @cached_property
     def line(self) -> NDArray[np.intp]:

@@ -28,6 +28,12 @@ _BELOW = 11.0
 _LABEL_AT = 62.0
 """Distance of the label of an edge from the box that it reads."""
 
+_LEAST_SIGN = 0.62
+"""Least size of the sign of a marked box on the screen, beside that in full size."""
+
+_MOST_SIGNS = 300
+"""Signs that are drawn at once; more would cover each other."""
+
 _MANY = 4000
 """Boxes on the screen above which no more are drawn than there are points."""
 
@@ -148,6 +154,7 @@ class GraphItem(QGraphicsItem):
             self._draw_box(painter, drawing, int(index), scale)
         if self._selected >= 0:
             self._draw_box(painter, drawing, self._selected, scale)
+        self._draw_signs(painter, drawing, exposed, scale)
         self._draw_labels(painter, labels)
 
     @staticmethod
@@ -239,7 +246,8 @@ class GraphItem(QGraphicsItem):
         rect = drawing.rect_of(index)
         box = drawing.boxes.boxes[index]
         colour = kind_colour(drawing.analysis.graph.nodes[box.last].op)
-        is_bad = index in drawing.misaligned
+        is_failing = index in drawing.failing
+        is_bad = is_failing or index in drawing.misaligned
         is_selected = index == self._selected
         if scale < FORM_SCALE and not is_selected:
             painter.fillRect(rect, THEORETICAL if is_bad else colour)
@@ -248,7 +256,8 @@ class GraphItem(QGraphicsItem):
         line = QColor(self._palette.color(QPalette.ColorRole.Mid))
         pen = QPen(line, 1)
         if is_bad:
-            pen = QPen(THEORETICAL, 2.2, Qt.PenStyle.DashLine)
+            style = Qt.PenStyle.SolidLine if is_failing else Qt.PenStyle.DashLine
+            pen = QPen(THEORETICAL, 2.2, style)
         if is_selected:
             pen = QPen(self._palette.color(QPalette.ColorRole.Highlight), 2.6)
         # Qt measures cosmetic pens in dots of the device; a point of the screen may have two.
@@ -259,23 +268,35 @@ class GraphItem(QGraphicsItem):
         if box.container:
             painter.drawRoundedRect(rect.translated(4, 4), 5, 5)  # a pile of layers
         painter.drawRoundedRect(rect, 5, 5)
+        if is_failing:  # a double border, which is seen without colours
+            painter.drawRoundedRect(rect.adjusted(4, 4, -4, -4), 3, 3)
         painter.fillRect(QRectF(rect.left() + 1, rect.top() + 5, 5, rect.height() - 10), colour)
-        if is_bad:
-            self._draw_warning(painter, rect)
         if scale >= TEXT_SCALE:
             self._draw_text(painter, drawing, index, rect.adjusted(11, 3, -5, -3))
 
     @staticmethod
-    def _draw_warning(painter: QPainter, rect: QRectF) -> None:
-        """Draw a triangle at a corner, so that the mark does not depend on colour alone."""
-        corner = rect.topRight()
-        path = QPainterPath(corner + QPointF(-8, 7))
-        path.lineTo(corner + QPointF(8, 7))
-        path.lineTo(corner + QPointF(0, -8))
-        path.closeSubpath()
-        painter.fillPath(path, THEORETICAL)
-        painter.fillRect(QRectF(corner + QPointF(-0.9, -3), corner + QPointF(0.9, 2.5)), "white")
-        painter.fillRect(QRectF(corner + QPointF(-0.9, 3.6), corner + QPointF(0.9, 5.4)), "white")
+    def _draw_signs(painter: QPainter, drawing: Drawing, exposed: QRectF, scale: float) -> None:
+        """Draw a sign at the corner of each marked box, large enough to be seen at any zoom.
+
+        A triangle for what does not align, a disc with a cross for what would not run: neither
+        depends on colour alone.
+        """
+        size = max(1.0, _LEAST_SIGN / scale)
+        marked = sorted(drawing.misaligned | drawing.failing)
+        marked = [x for x in marked if drawing.rect_of(x).intersects(exposed)]
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        for index in marked[:: max(1, len(marked) // _MOST_SIGNS)]:
+            corner = drawing.rect_of(index).topRight()
+            painter.save()
+            painter.translate(corner)
+            painter.scale(size, size)
+            if index in drawing.failing:
+                _draw_cross(painter)
+            else:
+                _draw_warning(painter)
+            painter.restore()
+        painter.restore()
 
     def _draw_text(self, painter: QPainter, drawing: Drawing, index: int, rect: QRectF) -> None:
         box = drawing.boxes.boxes[index]
@@ -308,6 +329,27 @@ class GraphItem(QGraphicsItem):
             place = QRectF(rect.left(), rect.top() + 13.5 * (i + 1), rect.width(), 13)
             short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
             painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, short)
+
+
+def _draw_warning(painter: QPainter) -> None:
+    """Draw a triangle with a mark of exclamation around the origin."""
+    path = QPainterPath(QPointF(-8, 7))
+    path.lineTo(QPointF(8, 7))
+    path.lineTo(QPointF(0, -8))
+    path.closeSubpath()
+    painter.fillPath(path, THEORETICAL)
+    painter.fillRect(QRectF(QPointF(-0.9, -3), QPointF(0.9, 2.5)), "white")
+    painter.fillRect(QRectF(QPointF(-0.9, 3.6), QPointF(0.9, 5.4)), "white")
+
+
+def _draw_cross(painter: QPainter) -> None:
+    """Draw a disc with a cross around the origin."""
+    painter.setPen(QPen(QColor("white"), 1.4))
+    painter.setBrush(THEORETICAL)
+    painter.drawEllipse(QPointF(0, 0), 8.5, 8.5)
+    painter.setPen(QPen(QColor("white"), 2.2))
+    painter.drawLine(QPointF(-3.4, -3.4), QPointF(3.4, 3.4))
+    painter.drawLine(QPointF(-3.4, 3.4), QPointF(3.4, -3.4))
 
 
 def percent_text(share: float) -> str:

@@ -219,7 +219,10 @@ class GraphView(QGraphicsView):
         self._laid_out = analysis
         if drawing is not None and _is_same_form(drawing.analysis, analysis):
             misaligned = self._misaligned(analysis, drawing.boxes)
-            self.item.show_drawing(replace(drawing, analysis=analysis, misaligned=misaligned))
+            failing = self._failing(analysis, drawing.boxes)
+            self.item.show_drawing(
+                replace(drawing, analysis=analysis, misaligned=misaligned, failing=failing)
+            )
         elif drawing is not None:
             if _are_nested_alike(drawing.analysis.graph, analysis.graph):
                 self._lay_out(analysis)
@@ -235,7 +238,8 @@ class GraphView(QGraphicsView):
         layout = layout_of_inputs(boxes.inputs)
         self._laid_out_on = self._page()
         lines = lines_for(layout, self._laid_out_on)
-        return Drawing(analysis, boxes, layout, lines, self._misaligned(analysis, boxes))
+        misaligned = self._misaligned(analysis, boxes)
+        return Drawing(analysis, boxes, layout, lines, misaligned, self._failing(analysis, boxes))
 
     def _show(self, drawing: Drawing) -> None:
         self.item.show_drawing(drawing)
@@ -248,6 +252,13 @@ class GraphView(QGraphicsView):
     @staticmethod
     def _misaligned(analysis: Analysis, boxes: Boxes) -> frozenset[int]:
         return frozenset(int(boxes.of_node[x.index]) for x in analysis.misfits)
+
+    @staticmethod
+    def _failing(analysis: Analysis, boxes: Boxes) -> frozenset[int]:
+        paths = analysis.graph.paths
+        return frozenset(
+            int(boxes.of_node[paths[x.node]]) for x in analysis.graph.faults if x.node in paths
+        )
 
     def _mark(self, _selected: object = None) -> None:
         drawing = self.item.drawing
@@ -607,6 +618,7 @@ class GraphView(QGraphicsView):
         if any(x.index == index for x in drawing.analysis.misfits):
             remarks = remarks_on(self._session.remarks, (layer.name,))
             lines += [x.message for x in remarks]
+        lines += [x.message for x in drawing.analysis.graph.faults if x.node == layer.name]
         return "\n".join(lines)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name

@@ -220,3 +220,16 @@ def test_that_each_line_of_the_legend_has_a_sample_of_its_own(state, shown, sett
     document.setHtml(chart.legend.text())
     samples = re.findall(r"[^\w\s\xa0][^\w\xa0]*(?=\s\w)", document.toPlainText())
     assert len(set(samples)) == len(samples) == 10
+
+
+def test_that_no_two_curves_of_the_profile_have_the_same_dashes(state, shown, settings) -> None:
+    made = state(chain((40, 30)))
+    chart = shown(chart_of(made, settings, FakeMeasurements(made.session)))
+    plot = chart._plots[0]
+    values = np.linspace(0, 1, 40)
+    names = ["expected", "measured", "fit", *(f"pin {x}" for x in "ABCD")]
+    plot.values = dict.fromkeys(names, values)
+    plot._draw()
+    pens = [x.pen for x in plot._drawn.drawing.curves]
+    dashes = {tuple(round(x * pen.widthF()) for x in pen.dashPattern()) for pen in pens}
+    assert len(dashes) == len(names)  # in points of the screen

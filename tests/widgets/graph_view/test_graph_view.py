@@ -280,3 +280,30 @@ def test_that_going_to_the_last_layer_leaves_no_room_empty(state, shown) -> None
     end = view.mapFromScene(view.item.boundingRect().bottomRight())
     assert viewport.contains(view.node_point(made.session.analysis.graph.index("fc8")))
     assert end.x() >= viewport.right() - 2
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.08])
+def test_that_a_layer_that_would_not_run_has_a_sign_of_its_own(state, shown, scale) -> None:
+    made = state(
+        Architecture(
+            name="broken", input_size=(32, 32), layers=(conv("a"), conv("b", 65, 0), conv("c"))
+        )
+    )
+    made.selection.select_layer("a")
+    view = shown(GraphView(made.session, made.selection))
+    index = made.session.analysis.graph.index("b")
+    drawing = view.item.drawing
+    assert drawing.failing == {index}
+    assert drawing.misaligned == frozenset()
+    assert "input is only 32×32" in view.text_of(index)
+    view.resetTransform()
+    view.scale(scale, scale)
+    view.centerOn(drawing.rect_of(index).center())
+    picture = view.grab().toImage()
+    corner = view.mapFromScene(drawing.rect_of(index).topRight())
+    # A white cross on a dark disc, also where boxes are too small for their borders.
+    assert picture.pixelColor(corner).lightness() > 200
+    for apart in (QPoint(4, 0), QPoint(-4, 0), QPoint(0, 4), QPoint(0, -4)):
+        assert picture.pixelColor(corner + apart).lightness() < 180
+    other = view.mapFromScene(drawing.rect_of(index + 1).topRight())
+    assert picture.pixelColor(other + QPoint(0, -4)).lightness() > 200
