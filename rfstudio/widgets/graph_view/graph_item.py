@@ -117,6 +117,11 @@ class GraphItem(QGraphicsItem):
         self._way = frozenset(edges)
         self.update()
 
+    @property
+    def selected(self) -> int:
+        """The marked box; −1 for none."""
+        return self._selected
+
     def select(self, index: int) -> None:
         """Mark a box; −1 for none."""
         if index != self._selected:

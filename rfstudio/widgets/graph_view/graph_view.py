@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPaintEvent,
     QPalette,
     QResizeEvent,
     QShowEvent,
@@ -45,6 +46,7 @@ from rfstudio.core.network.wrapping import Page, lines_for
 from rfstudio.core.plural import counted
 from rfstudio.widgets.graph_view.drawing import STEP_X, STEP_Y, Drawing, page_of
 from rfstudio.widgets.graph_view.graph_item import TEXT_SCALE, GraphItem, Share
+from rfstudio.widgets.graph_view.overview import GraphOverview
 from rfstudio.widgets.parts.focus_ring import FocusRing
 
 _PER_NOTCH = 1.2
@@ -140,6 +142,10 @@ class GraphView(QGraphicsView):
         )
         self.unfold_button.clicked.connect(lambda: self._fold_level(1))
         self._place_buttons()
+        self.overview = GraphOverview(self)
+        self.overview.wanted.connect(self._go_to_point)
+        self._painted = QTimer(self, singleShot=True, interval=0)
+        self._painted.timeout.connect(self._show_part)
         self._shared: tuple[Analysis, str] | None = None
         self._slices = Slices(self)
         self._timer = QTimer(self, singleShot=True, interval=_AFTER)
@@ -436,20 +442,31 @@ class GraphView(QGraphicsView):
         self.resetTransform()
         self._centre(drawing.rect_of(box))
 
+    def _seen(self) -> QRectF:
+        """Return the part of the scene that is in view."""
+        return QRectF(self.mapToScene(self.viewport().rect()).boundingRect())
+
+    def _go_to_point(self, point: QPointF) -> None:
+        """Bring a point of the overview into the middle."""
+        self._is_moved = True
+        self._centre(QRectF(point, point))
+
     def _bring_into_view(self, box: int) -> None:
         drawing = self.item.drawing
         if drawing is None:
             return
         rect = drawing.rect_of(box)
-        shown = QRectF(self.mapToScene(self.viewport().rect()).boundingRect())
+        shown = self._seen()
         if not shown.contains(rect):
             self._is_moved = True
             self._centre(rect)
 
     def _centre(self, rect: QRectF) -> None:
         """Bring a box near the middle, without leaving room empty that the graph could fill."""
-        shown = QRectF(self.mapToScene(self.viewport().rect()).boundingRect())
+        shown = self._seen()
         room = self.item.boundingRect()
+        if not shown.contains(room):  # the overview is over the lower end
+            room.setBottom(room.bottom() + self.overview.height_of(self.item.drawing))
         half = QPointF(shown.width() / 2, shown.height() / 2)
         inner = room.adjusted(half.x(), half.y(), -half.x(), -half.y())
         centre, middle = rect.center(), room.center()
@@ -626,6 +643,14 @@ class GraphView(QGraphicsView):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "item"):
             self._follow_palette()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the graph, and let the overview frame the part that is drawn."""
+        super().paintEvent(event)
+        self._painted.start()  # not now: widgets must not move while one is drawn
+
+    def _show_part(self) -> None:
+        self.overview.show_part(self.item.drawing, self.item.selected, self._seen())
 
     def _follow_palette(self) -> None:
         self.setBackgroundBrush(QBrush(self.palette().color(QPalette.ColorRole.AlternateBase)))

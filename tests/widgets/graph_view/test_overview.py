@@ -1,0 +1,73 @@
+"""The overview of a graph that is too large to be read at once, by mouse."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from pytestqt.qtbot import QtBot
+
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.widgets.graph_view.graph_view import GraphView
+from tests.narrowing import present
+from tests.widgets.graph_view.test_graph_view import RESIDUAL, conv
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def chain(layers: int) -> Architecture:
+    return Architecture(input_size=(64, 64), layers=tuple(conv(f"c{i}", 1) for i in range(layers)))
+
+
+def seen(view: GraphView, layer: str) -> bool:
+    index = present(view.item.drawing).analysis.graph.index(layer)
+    return view.viewport().rect().contains(view.node_point(index))
+
+
+def frames(view: GraphView, point: QPointF) -> bool:
+    return view.overview.seen.contains(point)
+
+
+def test_that_a_click_in_the_overview_goes_there_and_the_frame_follows(
+    state, shown, qtbot: QtBot
+) -> None:
+    made = state(chain(400))
+    view = shown(GraphView(made.session, made.selection))
+    overview = view.overview
+    qtbot.waitUntil(overview.isVisible)
+    assert overview.accessibleName() == "Overview of the graph"
+    assert made.selection.layer == "c399"
+    assert seen(view, "c399")
+    assert not seen(view, "c120")
+    # The last layer is not below the overview.
+    last = view.node_point(present(view.item.drawing).analysis.graph.index("c399"))
+    assert not overview.geometry().contains(last)
+
+    drawing = present(view.item.drawing)
+    for layer in ("c120", "c250"):
+        centre = drawing.rect_of(drawing.analysis.graph.index(layer)).center()
+        at = overview.point_of(centre).toPoint()
+        if layer == "c120":
+            qtbot.mousePress(overview, LEFT, pos=at)
+        else:
+            qtbot.mouseMove(overview, at)
+            qtbot.mouseRelease(overview, LEFT, pos=at)
+        assert seen(view, layer)
+        qtbot.waitUntil(partial(frames, view, centre))
+    assert made.selection.layer == "c399"
+    qtbot.mouseMove(overview, QPoint(8, 8))  # without a button
+    assert seen(view, "c250")
+
+
+def test_that_there_is_no_overview_where_everything_is_seen(state, shown, qtbot: QtBot) -> None:
+    made = state(RESIDUAL)
+    view = shown(GraphView(made.session, made.selection))
+    view.repaint()
+    assert not view.overview.isVisible()
+    made = state(chain(400))
+    view = shown(GraphView(made.session, made.selection))
+    qtbot.waitUntil(view.overview.isVisible)
+    qtbot.keyClick(view, Qt.Key.Key_0)
+    qtbot.waitUntil(view.overview.isHidden)
+    qtbot.keyClick(view, Qt.Key.Key_1)
+    qtbot.waitUntil(view.overview.isVisible)
