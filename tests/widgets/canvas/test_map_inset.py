@@ -68,6 +68,7 @@ def test_that_keys_move_the_unit_in_the_map_and_others_are_the_canvas_s(
     assert made.canvas.view.pixels_per_pixel() > before
 
 
+@pytest.mark.slow
 def test_that_the_map_is_hidden_by_a_key_and_that_is_remembered(qtbot: QtBot, bench) -> None:
     made = bench(CHAIN)
     inset = made.canvas.inset
@@ -86,6 +87,7 @@ def test_that_the_map_is_hidden_by_a_key_and_that_is_remembered(qtbot: QtBot, be
     assert inset.isVisible()
 
 
+@pytest.mark.slow
 def test_that_the_map_of_a_signal_is_a_strip_and_of_a_volume_a_slice(qtbot: QtBot, bench) -> None:
     made = bench(VOLUME, size="[64]")
     qtbot.mouseClick(made.canvas.inset, LEFT, pos=over(made, 7))
@@ -110,6 +112,7 @@ def test_that_a_map_of_one_unit_and_that_of_a_broken_network_are_not_shown(bench
     assert made.canvas.inset.isVisible()
 
 
+@pytest.mark.slow
 def test_that_a_drag_in_the_map_spans_a_block_of_units(qtbot: QtBot, bench) -> None:
     made = bench(CHAIN)
     choose(qtbot, made, "3")

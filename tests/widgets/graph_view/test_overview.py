@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from pytestqt.qtbot import QtBot
 
@@ -28,6 +29,7 @@ def frames(view: GraphView, point: QPointF) -> bool:
     return view.overview.seen.contains(point)
 
 
+@pytest.mark.slow
 def test_that_a_click_in_the_overview_goes_there_and_the_frame_follows(
     state, shown, qtbot: QtBot
 ) -> None:
@@ -59,6 +61,7 @@ def test_that_a_click_in_the_overview_goes_there_and_the_frame_follows(
     assert seen(view, "c250")
 
 
+@pytest.mark.slow
 def test_that_there_is_no_overview_where_everything_is_seen(state, shown, qtbot: QtBot) -> None:
     made = state(RESIDUAL)
     view = shown(GraphView(made.session, made.selection))
