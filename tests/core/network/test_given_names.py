@@ -91,7 +91,9 @@ def test_that_the_nearest_name_is_that_of_difflib_and_each_is_compared_once() ->
         for _ in range(4):
             names += ["".join(rng.choices("abc1.", k=rng.randint(1, 7))) for _ in range(6)]
             expected = difflib.get_close_matches(wanted, names, n=1)
-            with patch.object(difflib.SequenceMatcher, "ratio", autospec=True) as compared:
-                compared.side_effect = _RATIO
+            counted = patch.object(
+                difflib.SequenceMatcher, "ratio", autospec=True, side_effect=_RATIO
+            )
+            with counted as compared:
                 assert nearest(wanted, names, known) == (expected[0] if expected else None)
             assert compared.call_count <= 6

@@ -90,7 +90,7 @@ def test_that_weights_begin_as_the_request_says() -> None:
     for name, fan_in in (("stem", 9), ("head", 4)):  # as of torch's Conv2d
         assert usual[f"{name}.weight"].abs().max() <= fan_in**-0.5
     with pytest.raises(RFStudioError, match="did you mean 'orthogonal'"):
-        _request(init="ortogonal")
+        _request(init="orthogonl")
 
 
 @pytest.mark.slow
