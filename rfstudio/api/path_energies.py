@@ -5,6 +5,7 @@ from __future__ import annotations
 from rfstudio.api.networks import Network, unit_of
 from rfstudio.core.effective.path_shares import Paths, paths_of
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.initialisations import DEFAULT
 
 
 def path_shares(
@@ -14,6 +15,7 @@ def path_shares(
     *,
     input_size: tuple[int, ...] | None = None,
     ignore_gates: bool = False,
+    init: str = DEFAULT,
 ) -> Paths:
     """Return the paths to a layer by length and by field, with their shares of a unit's energy.
 
@@ -30,6 +32,8 @@ def path_shares(
     ignore_gates
         Whether gates and other operations that read a whole axis, but have a position for each
         position they read, count as one position; as in the analysis, if one is given that does.
+    init
+        The law of random weights, as `expected_erf` takes it: "xavier_uniform", "orthogonal:1.4" …
 
     Raises
     ------
@@ -37,6 +41,8 @@ def path_shares(
         If there is no such layer or unit, or nothing leads to it.
     TooLargeError
         If it would take too much time.
+    RFStudioError
+        If there is no such `init`.
 
     Examples
     --------
@@ -52,4 +58,5 @@ def path_shares(
         target.position,
         reference=target.reference,
         ignore_gates=ignore,
+        init=init,
     )

@@ -28,7 +28,7 @@ from typing import TypeAlias
 from rfstudio.core.axes.axis_rule import Whole
 from rfstudio.core.effective.calibration import with_gains
 from rfstudio.core.effective.demand import affordable
-from rfstudio.core.effective.energy_flow import energy_of
+from rfstudio.core.effective.energy_flow import Energy, energy_of
 from rfstudio.core.effective.flow import Flow
 from rfstudio.core.effective.flow_back import flow_back
 from rfstudio.core.errors import TooLargeError
@@ -38,6 +38,7 @@ from rfstudio.core.fields.local import local_rules
 from rfstudio.core.fields.paths import Size, plain, reach_and_factor
 from rfstudio.core.fields.projective import nodes_between
 from rfstudio.core.fields.reach import check_reached, field_of
+from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.work import give_way
@@ -142,6 +143,7 @@ def paths_of(
     reference: int = 0,
     ignore_gates: bool = False,
     batch_norm: BatchNormMode = "warmed",
+    init: str = DEFAULT,
 ) -> Paths:
     """Return the paths to a node by length and by field, and how energy is shared among them.
 
@@ -156,7 +158,7 @@ def paths_of(
     ignore_gates
         Whether operations that read a whole axis but preserve positions count as if they read one
         position.
-    batch_norm
+    batch_norm, init
         As for an expected field.
 
     Raises
@@ -165,11 +167,14 @@ def paths_of(
         If there is no such unit, or nothing leads to it.
     TooLargeError
         If it would take too much time, or there are too many different fields.
+    RFStudioError
+        If there is no such `init`.
     """
+    law = initialisation(init)
     check_unit(graph, index, unit)
     check_reached(graph, index, reference)
     with field_of(graph, index), affordable(graph, index, unit, reference):
-        sent = _energies(graph, index, unit, reference, batch_norm)
+        sent = _energies(index, unit, reference, energy_of(graph, batch_norm, index, init=law))
     nodes = graph.nodes
     on_the_way = nodes_between(graph, reference, index)
     here = {reference, *on_the_way}
@@ -204,10 +209,9 @@ def paths_of(
 
 
 def _energies(
-    graph: Graph, index: int, unit: tuple[int, ...], reference: int, batch_norm: BatchNormMode
+    index: int, unit: tuple[int, ...], reference: int, energy: Energy
 ) -> dict[Edge, float]:
     """Return the logarithm to base 2 of the energy that each node sends to each source."""
-    energy = energy_of(graph, batch_norm, index)
     gained = with_gains(energy, None, index, reference)
     runs = energy.runs
     sent: dict[Edge, float] = {}

@@ -61,6 +61,10 @@ def test_that_energy_is_shared_as_by_hand() -> None:
     assert [x.share for x in skips] == pytest.approx([1 / 3, 1 / 3])
     assert [x.of_all for x in skips] == pytest.approx([1 / 3, 1 / 3])
     assert found.mean_length == pytest.approx(4 / 3)
+    # With variance 1 over the fan-in it leaves the energy as the skip does.
+    found = rfstudio.path_shares(_residuals(2), "stage", init="lecun_uniform")
+    shares = {x.value: x.share for x in found.lengths}
+    assert shares == pytest.approx({0: 1 / 4, 1: 1 / 2, 2: 1 / 4})
 
 
 def test_that_long_residual_networks_have_more_paths_than_can_be_listed() -> None:
