@@ -48,6 +48,7 @@ from rfstudio.widgets.graph_view.drawing import STEP_X, STEP_Y, Drawing, page_of
 from rfstudio.widgets.graph_view.graph_item import TEXT_SCALE, GraphItem, Share
 from rfstudio.widgets.graph_view.overview import GraphOverview
 from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.painting import paints_widget
 
 _PER_NOTCH = 1.2
 _NOTCH = 120
@@ -644,6 +645,7 @@ class GraphView(QGraphicsView):
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "item"):
             self._follow_palette()
 
+    @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the graph, and let the overview frame the part that is drawn."""
         super().paintEvent(event)
