@@ -78,6 +78,7 @@ def test_that_a_broken_file_opens_the_window_with_its_problems(
     window.close()
 
 
+@pytest.mark.slow
 def test_that_the_last_network_is_shown_again(qtbot: QtBot) -> None:
     first = gui.make_window()
     first.files.open_preset("alexnet")

@@ -136,6 +136,7 @@ def _progress(window: MainWindow) -> ImportProgress:
     return found
 
 
+@pytest.mark.slow
 def test_that_models_are_imported_beside_the_window(
     window: MainWindow, answers, qtbot: QtBot, code: Path, settings: Settings
 ) -> None:

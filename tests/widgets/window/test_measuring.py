@@ -123,6 +123,7 @@ def _keeps_what_is_there(window: MainWindow, qtbot: QtBot) -> None:
     assert window.actions_.measure_more.isEnabled()
 
 
+@pytest.mark.slow
 def test_that_every_trouble_ends_in_a_sentence_and_a_window_that_goes_on(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
