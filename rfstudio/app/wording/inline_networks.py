@@ -36,23 +36,28 @@ class InlineNetworks:
         return name
 
     def python(self, code: str) -> str:
-        """Return Python lines that write the files and then do what `code` does."""
-        if not self._texts:
+        """Return Python lines that write the files that `code` names and then do what it does."""
+        texts = self._named_in(code)
+        if not texts:
             return code
         lines = ["from pathlib import Path", ""]
-        for name, text in self._texts.items():
+        for name, text in texts.items():
             lines += [f"Path({name!r}).write_text({_literal(text)}, encoding='utf-8', newline='')"]
         return "\n".join([*lines, "", code])
 
     def command(self, command: str) -> str:
-        """Return commands of a shell that write the files and then do what `command` does."""
+        """Return commands of a shell that write the files that `command` names, and it."""
         parts = []
-        for name, text in self._texts.items():
+        for name, text in self._named_in(command).items():
             end = "END"
             while end in text.splitlines():
                 end += "_"
             parts.append(f"cat > {name} <<'{end}'\n{text.rstrip(chr(10))}\n{end}\n")
         return "".join([*parts, command])
+
+    def _named_in(self, code: str) -> dict[str, str]:
+        """Return the files that some code reads: a lesson or a film needs no network."""
+        return {name: text for name, text in self._texts.items() if name in code}
 
 
 def _literal(text: str) -> str:
