@@ -165,9 +165,9 @@ def test_that_any_text_is_written_as_it_is(
     monkeypatch.setattr("rfstudio.app.wording.inline_networks.write_yaml", lambda _: text)
     inline = InlineNetworks()
     name = inline.word("network", Architecture())
-    exec(inline.python(""), {})
+    exec(inline.python(repr(name)), {})
     assert Path(name).read_bytes().decode() == text
-    assert inline.command("x").count("\nEND_\n") == text.startswith("END")
+    assert inline.command(name).count("\nEND_\n") == text.startswith("END")
 
 
 NETWORK = """\
