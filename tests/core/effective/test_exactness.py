@@ -281,6 +281,15 @@ APPROXIMATE: dict[str, tuple[Piece, tuple[int, ...], int]] = {
     ),
     "part of the channels": ([_conv(3, 8), RELU, PART, _conv(), RELU, MEAN], (16,), 2),
     "skip under a mean": ([_conv(), _residual(RELU, _conv()), RELU, MEAN], (16,), 1),
+    "number between": ([_conv(), RELU, ops.Affine(shift=1.5), _conv(), RELU, MEAN], (16,), 2),
+    "number after an overlap": (
+        [
+            *(_conv(), RELU, *PIECES["overlapping pool"], ops.Affine(shift=1.5)),
+            *(_conv(), RELU, MEAN),
+        ],
+        (16,),
+        2,
+    ),
 }
 
 

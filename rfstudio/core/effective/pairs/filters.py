@@ -29,9 +29,9 @@ from rfstudio.core import ops
 from rfstudio.core.effective.energy_flow import Energy
 from rfstudio.core.effective.fixed_weights import strides_of
 from rfstudio.core.effective.pairs.value_correlations import Correlations
-from rfstudio.core.effective.read_values import fan_in, kurtosis, open_more
+from rfstudio.core.effective.read_values import fan_in, kurtosis, open_more, scaled_from
 from rfstudio.core.layer_models.gradient_pairs import by_lag
-from rfstudio.core.layer_models.moments import normal_law, open_together
+from rfstudio.core.layer_models.moments import Law, normal_law, open_together, shifted
 from rfstudio.core.layer_models.pair_tables import (
     Lag,
     Table,
@@ -71,9 +71,12 @@ class FilterPairs:
             both = np.empty_like(rho)
             for where in np.ndindex(*rho.shape):
                 both[where] = open_together(op, x._replace(shared=float(rho[where]) * square))
-            law = normal_law(square)
-            bend = float(law.weights @ (law.points * op.slope(law.points))) ** 2 / square
-            cross = bend / keep / square
+            # A constant that is added moves the gate and says nothing of the weights.
+            shift = scaled_from(self._energy, node.inputs[0]).shift
+            own = max(shifted(x, shift, 1.0).square, 1e-300)
+            rho = (1 - (1 - rho) * square / own).clip(-0.999, 0.999)
+            bend = _with_slopes(op, own, shift) ** 2 / own
+            cross = bend / keep / own
             none = open_together(op, x._replace(shared=x.mean**2))
             self._gates[key] = both, cross / np.sqrt(1 - rho**2), none, cross
         return self._gates[key]
@@ -183,6 +186,15 @@ class FilterPairs:
                 for rule, r, n in zip(node.rules, reach, new, strict=True)
             ]
         return self._tables[key]
+
+
+def _with_slopes(op: Activation, square: float, shift: float) -> float:
+    """Return E[z φ′(z + shift)] of normal values z of that mean square."""
+    law = normal_law(square)
+    moved = Law(law.points + shift, law.weights)
+    low = op.slope_below
+    slopes = op.slope(moved.points) if low is None else low + (1 - low) * moved.above
+    return float(law.weights @ (law.points * slopes))
 
 
 def _taps_of_pairs(node: Node, reach: Lag) -> tuple[Values, Values, Values]:

@@ -83,6 +83,11 @@ class Correlations:
             if off >= 1:
                 return values, far
             return (values - off) / (1 - off), (far - off) / (1 - off)
+        if isinstance(op, ops.Affine) and op.shift:
+            # What is added to all of them is in every product, whatever the lag.
+            whole = max(self._energy.moments(index).square, 1e-300)
+            kept = op.factor**2 * x.square / whole
+            return 1 + kept * (values - 1), 1 + kept * (far - 1)
         return values, far
 
     def _picked(self, source: int, ratios: list[tuple[int, int]]) -> Values:
