@@ -15,6 +15,7 @@ weights with the name of a shortcut in both are counted apart.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise, takewhile
@@ -97,6 +98,19 @@ def match(own: Shapes, file: Shapes) -> dict[str, str]:
     return pairs
 
 
+def match_all_or_part(own: Shapes, file: Shapes) -> dict[str, str]:
+    """Return the names in a file for weights, which may be those of one of its networks only."""
+    found = match(own, file)
+    if len(found) == len(own):
+        return found
+    parts: dict[str, dict[str, Shape]] = {}
+    for name, shape in file.items():
+        parts.setdefault(name.partition(".")[0], {})[name] = shape
+    large = [x for x in parts.values() if len(x) >= len(own)]
+    fitting = [x for part in large if len(x := match(own, part)) == len(own)]
+    return fitting[0] if len(fitting) == 1 else found
+
+
 def _prefix(own: Shapes, file: Shapes) -> str:
     """Return the prefix of most of the network's own names in a file, often an empty one.
 
@@ -156,6 +170,7 @@ class _Matching:
         classify: Callable[[str, Shape], _Class],
     ) -> None:
         self._pairs = pairs
+        self._used = set(pairs.values())
         self._doubtful = doubtful
         self._order = list(own)
         self._place = {name: i for i, name in enumerate(file)}
@@ -199,9 +214,13 @@ class _Matching:
         """
         wanted = {x for x in names if not (_is_shortcut(x) and _is_shortcut(self._pairs[x]))}
         row = [x for x in self._order if x in wanted]
+        known: set[_Class] = set()
+        inside, end = "", 0
         for start, stop in _tangles([self._place[self._pairs[x]] for x in row]):
             kinds = {self._own[x] for x in row[start:stop]}
             block = _parent(_common_container(row[start:stop]))
+            if stop <= end and block == inside and kinds <= known:
+                continue  # all of it was taken back with the one before
             while start > 0 and self._own[row[start - 1]] in kinds and _in(row[start - 1], block):
                 start -= 1
             while stop < len(row) and self._own[row[stop]] in kinds and _in(row[stop], block):
@@ -210,8 +229,10 @@ class _Matching:
             for name in row[start:stop]:
                 if count[self._own[name]] > 1 and name in self._pairs:
                     there = self._pairs.pop(name)
+                    self._used.discard(there)
                     self._doubtful |= self._own_groups.members(name)
                     self._doubtful |= self._file_groups.members(there)
+            known, inside, end = kinds, block, stop
 
     def _by_group(self) -> None:
         """Match the norms right after matched layers."""
@@ -220,43 +241,46 @@ class _Matching:
             own_norm, norm = ours.norm_after.get(name), theirs.norm_after.get(there)
             if own_norm is None or norm is None:
                 continue
-            used = set(self._pairs.values())
-            places = {self._file[x]: x for x in theirs.layers[norm] if x not in used}
+            places = {self._file[x]: x for x in theirs.layers[norm] if x not in self._used}
             for x in ours.layers[own_norm]:
                 if x not in self._pairs and self._own[x] in places:
-                    self._pairs[x] = places[self._own[x]]
+                    self._pair([x], [places.pop(self._own[x])])
 
     def _open(self) -> tuple[dict[_Class, list[str]], defaultdict[_Class, list[str]]]:
-        used = {*self._pairs.values(), *self._doubtful}
-        known = {*self._pairs, *self._doubtful}
+        known, used = {*self._pairs, *self._doubtful}, self._used | self._doubtful
         return (
             _grouped(self._own, (x for x in self._own if x not in known)),
             _grouped(self._file, (x for x in self._file if x not in used)),
         )
 
-    def _pair(self, ours: Iterable[str], theirs: Iterable[str]) -> None:
+    def _pair(self, ours: Iterable[str], theirs: Sequence[str]) -> None:
         self._pairs.update(zip(ours, theirs, strict=True))
+        self._used.update(theirs)
 
     def _by_name(self) -> None:
         for kind, names in self._open()[0].items():
-            same = [x for x in names if self._file.get(x) == kind]
-            used = set(self._pairs.values())
-            self._pair(*[[x for x in same if x not in used]] * 2)
+            same = [x for x in names if self._file.get(x) == kind and x not in self._used]
+            self._pair(same, same)
 
     def _by_layer(self) -> None:
         """Match weights of layers that have another matched weight."""
         layers = {_layer(a): _layer(b) for a, b in self._pairs.items()}
         ours, theirs = self._open()
+        open_in: defaultdict[tuple[_Class, str | None], list[str]] = defaultdict(list)
+        for kind, names in theirs.items():
+            for name in names:
+                open_in[kind, _layer(name)].append(name)
         for kind, names in ours.items():
             for name in names:
-                there = [x for x in theirs[kind] if _layer(x) == layers.get(_layer(name))]
+                there = open_in[kind, layers.get(_layer(name))]
                 if len(there) == 1:
                     self._pair([name], there)
-                    theirs[kind].remove(there[0])
+                    there.clear()
 
     def _by_place(self) -> None:
         """Match a weight that is the only one between two matched weights."""
         ends = [-1, *(i for i, x in enumerate(self._order) if x in self._pairs), len(self._order)]
+        places = _Places(self._open()[1], self._place)
         for start, stop in pairwise(ends):
             low = self._place[self._pairs[self._order[start]]] if start >= 0 else -1
             high = (
@@ -265,13 +289,46 @@ class _Matching:
                 else len(self._place)
             )
             left = [x for x in self._order[start + 1 : stop] if x not in self._doubtful]
-            between = _grouped(self._own, left)
-            for kind, names in between.items():
-                there = [x for x in self._open()[1][kind] if low < self._place[x] < high]
-                if start >= 0 and len(there) > len(names):
-                    there = _nearest(there, self._pairs[self._order[start]], len(names))
-                if len(there) == len(names):
+            anchor = self._pairs[self._order[start]] if start >= 0 else ""
+            for kind, names in _grouped(self._own, left).items():
+                there = places.nearest(kind, (low, high), len(names), anchor)
+                if there:
                     self._pair(names, there)
+                    places.remove(kind, there)
+
+
+class _Places:
+    """Where weights that are still open are in a file, by class and by leading parts of names."""
+
+    def __init__(self, names: Mapping[_Class, Sequence[str]], place: Mapping[str, int]) -> None:
+        self._place = place
+        self._names = list(place)
+        self._rising: defaultdict[tuple[_Class, str], list[int]] = defaultdict(list)
+        for kind, some in names.items():
+            for name in some:
+                for start in _starts(name):
+                    self._rising[kind, start].append(place[name])
+
+    def nearest(self, kind: _Class, between: tuple[int, int], count: int, anchor: str) -> list[str]:
+        """Return so many names between two places; none if they are not to be told from others.
+
+        If there are more, those that share more containers with `anchor` than all others do.
+        """
+        low, high = between
+        for start in reversed(_starts(anchor)) if anchor else [""]:
+            rising = self._rising.get((kind, start), [])
+            first, last = bisect_right(rising, low), bisect_left(rising, high)
+            if last - first >= count:
+                found = [self._names[i] for i in rising[first : first + count]]
+                return found if last - first == count else []
+        return []
+
+    def remove(self, kind: _Class, names: Iterable[str]) -> None:
+        """Take names out that are not open any more."""
+        for name in names:
+            for start in _starts(name):
+                rising = self._rising[kind, start]
+                del rising[bisect_left(rising, self._place[name])]
 
 
 class _Groups:
@@ -366,18 +423,15 @@ def _grouped(classes: Mapping[str, _Class], names: Iterable[str]) -> defaultdict
     return result
 
 
-def _nearest(names: list[str], anchor: str, count: int) -> list[str]:
-    """Return those names that share more containers with `anchor` than all others do."""
-    shared = {x: _shared_containers(x, anchor) for x in names}
-    ranked = sorted(shared.values(), reverse=True)
-    if ranked[count - 1] == ranked[count]:
-        return names
-    return [x for x in names if shared[x] > ranked[count]]
+def _starts(name: str) -> list[str]:
+    """Return the leading parts of a name, from none to all.
 
-
-def _shared_containers(a: str, b: str) -> int:
-    pairs = zip(a.split("."), b.split("."), strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    Examples
+    --------
+    >>> _starts("a.b.c")
+    ['', 'a', 'a.b', 'a.b.c']
+    """
+    return ["", *accumulate(name.split("."), "{}.{}".format)]
 
 
 def _layer(name: str) -> str:

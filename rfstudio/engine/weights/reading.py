@@ -24,7 +24,7 @@ from rfstudio.engine.module.build import GraphModule, weight_places
 from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.legacy_files import held_by_legacy_file
-from rfstudio.engine.weights.matching import Shapes, match, match_by_name
+from rfstudio.engine.weights.matching import Shapes, match_all_or_part, match_by_name
 from rfstudio.engine.weights.parametrizations import AxisOf, folded
 from rfstudio.engine.weights.pt2_archive import Archive
 from rfstudio.engine.weights.safety_scan import kind_of, scan
@@ -216,14 +216,13 @@ def _adopted(modules: Mapping[str, nn.Module], name: str, tensor: Tensor) -> Ten
 def _axis_of_outputs(module: GraphModule, shapes: Mapping[str, tuple[int, ...]]) -> AxisOf:
     """Return what gives the axis of the outputs of a weight by its shape."""
     transposed = {x.name for x in module.graph.nodes if isinstance(x.op, ops.ConvTranspose)}
+    axes: dict[tuple[int, ...], set[int]] = {}
+    for name, shape in shapes.items():
+        axes.setdefault(shape, set()).add(int(name.removesuffix(".weight") in transposed))
 
     def axis_of(shape: tuple[int, ...]) -> int | None:
-        axes = {
-            int(name.removesuffix(".weight") in transposed)
-            for name, own in shapes.items()
-            if own == shape
-        }
-        return axes.pop() if len(axes) == 1 else None
+        found = axes.get(shape, set())
+        return next(iter(found)) if len(found) == 1 else None
 
     return axis_of
 
@@ -234,19 +233,7 @@ def _matched(own: Shapes, names: Mapping[str, str], file: Shapes) -> tuple[dict[
     unchanged = match_by_name(own, {x: x for x in own}, file)
     if named is not None and len(named) > len(unchanged or ()):
         return named, True
-    return _matched_by_order(own, file), False
-
-
-def _matched_by_order(own: Shapes, file: Shapes) -> dict[str, str]:
-    """Return the names in a file for weights, which may be those of one of its networks only."""
-    found = match(own, file)
-    if len(found) == len(own):
-        return found
-    parts: dict[str, dict[str, tuple[int, ...]]] = {}
-    for name, shape in file.items():
-        parts.setdefault(name.partition(".")[0], {})[name] = shape
-    fitting = [x for part in parts.values() if len(x := match(own, part)) == len(own)]
-    return fitting[0] if len(fitting) == 1 else found
+    return match_all_or_part(own, file), False
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

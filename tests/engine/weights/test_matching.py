@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from rfstudio.engine.weights.matching import Shapes, match
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+
+from rfstudio.engine.weights.matching import Shape, Shapes, match, match_all_or_part
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
 
@@ -124,3 +129,66 @@ def test_that_the_scale_of_a_layer_is_no_norm_of_the_layer_before_it() -> None:
         "blocks.0.gamma",
         "blocks.1.gamma",
     ]
+
+
+class _Counted(str):
+    """A name that counts how often it is looked up or taken apart."""
+
+    __slots__ = ()
+
+    looks: ClassVar[int] = 0
+
+    def __hash__(self) -> int:
+        _Counted.looks += 1
+        return super().__hash__()
+
+    __eq__ = str.__eq__
+
+    def rpartition(self, sep: str, /) -> tuple[str, str, str]:
+        _Counted.looks += 1
+        return super().rpartition(sep)
+
+
+def _looks(blocks: int, file_of: Callable[[str, int], dict[str, Shape]]) -> int:
+    """Return how often names are looked at while two networks of so many blocks are matched."""
+    own, file = _blocks("a", blocks), file_of("b", blocks)
+    counted: list[Shapes] = [{_Counted(k): x for k, x in names.items()} for names in (own, file)]
+    _Counted.looks = 0
+    match_all_or_part(*counted)
+    return _Counted.looks
+
+
+def _blocks(name: str, count: int) -> dict[str, Shape]:
+    found: dict[str, Shape] = {}
+    for i in range(count):
+        found[f"{name}.{i}.conv.weight"] = (8, 8, 3, 3)
+        for part in ("weight", "bias", "running_mean"):
+            found[f"{name}.{i}.norm.{part}"] = (8,)
+    return found
+
+
+def _with_more(name: str, count: int) -> dict[str, Shape]:
+    return {**_blocks(name, count), **_blocks("more", count)}
+
+
+def _with_gaps(name: str, count: int) -> dict[str, Shape]:
+    found = _blocks(name, count)
+    return {k.replace("b.", "a."): x for i, (k, x) in enumerate(found.items()) if i % 3}
+
+
+def _in_parts(name: str, count: int) -> dict[str, Shape]:
+    return {f"{name}{i}.weight": (4, 4) for i in range(4 * count)}
+
+
+def _turned(name: str, count: int) -> dict[str, Shape]:
+    items = list(_blocks(name, count).items())
+    return dict(
+        x for i in range(0, len(items), 8) for x in (*items[i + 4 : i + 8], *items[i : i + 4])
+    )
+
+
+@pytest.mark.parametrize("file_of", [_blocks, _with_more, _with_gaps, _in_parts, _turned])
+def test_that_files_of_twice_as_many_weights_take_twice_as_long(
+    file_of: Callable[[str, int], dict[str, Shape]],
+) -> None:
+    assert _looks(400, file_of) < 2.2 * _looks(200, file_of)
