@@ -67,7 +67,7 @@ class Constants(Rules):
 
     def constant_of(self, record: Record) -> Constant | None:
         """Return the numbers that a record multiplies and adds; None: it does something else."""
-        if record.parameters:
+        if record.parameters or record.options.get("rounded"):
             return None
         constants = [x for x in record.sources if x not in self.views]
         if not constants:

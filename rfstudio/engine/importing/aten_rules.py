@@ -10,7 +10,7 @@ from torch import Tensor, fx
 
 from rfstudio.core import ops
 from rfstudio.core.ops import Op
-from rfstudio.importing.constants import constant_by_word
+from rfstudio.importing.constants import Constant, constant_by_word
 
 Kind = tuple[str, dict[str, Any]]
 """Kind and options of a record."""
@@ -315,7 +315,9 @@ def arithmetic(word: str) -> Callable[[Call], Kind]:
     def rule(c: Call) -> Kind:
         options: dict[str, Any] = {"how": how}
         alpha, other = c.get("alpha", 1), c.get("other")
-        if c.get("rounding_mode") is not None or not isinstance(alpha, int | float):
+        if c.get("rounding_mode") is not None:
+            return "merge", {**options, "rounded": True}
+        if not isinstance(alpha, int | float):
             return "merge", options
         if alpha != 1:
             options["alpha"] = float(alpha)
@@ -325,6 +327,23 @@ def arithmetic(word: str) -> Callable[[Call], Kind]:
         return "merge", options
 
     return rule
+
+
+def negated(_c: Call) -> Kind:
+    """Return the record of a change of the sign."""
+    return "merge", {"how": "multiply", "constant": Constant(-1.0)}
+
+
+def converted(c: Call) -> Kind:
+    """Return the record of a conversion, which may round to whole numbers."""
+    before, after = (x.meta.get("val") for x in (c["self"], c.node))
+    rounds = (
+        isinstance(before, Tensor)
+        and before.is_floating_point()
+        and isinstance(after, Tensor)
+        and not after.is_floating_point()
+    )
+    return ("pointwise" if rounds else "same"), {}
 
 
 def recurrent(op: str) -> Callable[[Call], Kind]:

@@ -35,6 +35,9 @@ _OVERWRITE = ("copy", "fill", "zero")
 _FOLDED = re.compile(r"parametrizations|_orig$|_[gv]$")
 """Names of tensors that a weight is computed from in a way that is known by their names."""
 
+_ALIASES = {"divide": "div", "true_divide": "div", "multiply": "mul", "subtract": "sub"}
+"""Operations that have two names."""
+
 _PARTS = ("getitem", "slice", "narrow", "select")
 """Operations that take a part of a tensor, or one of its parts after a split."""
 
@@ -643,7 +646,8 @@ def _word(node: fx.Node) -> tuple[str, bool]:
     if isinstance(target, torch._ops.OpOverload):  # noqa: SLF001 - the type has no public name
         word = str(target._schema.name).partition("::")[2]  # noqa: SLF001 - it has no public name
         in_place = word.endswith("_") and not word.endswith("__")
-        return (word[:-1] if in_place and word not in ("detach_",) else word), in_place
+        word = word[:-1] if in_place and word not in ("detach_",) else word
+        return _ALIASES.get(word, word), in_place
     return getattr(target, "__name__", str(target)), False
 
 

@@ -37,12 +37,14 @@ RULES: Mapping[str, Rule] = {
         (
             *("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Ceil"),
             *("Celu", "Cos", "Cosh", "DequantizeLinear", "Erf", "Exp", "Floor", "IsInf", "IsNaN"),
-            *("Log", "Neg", "Not", "QuantizeLinear", "Reciprocal", "Round", "Selu", "Shrink"),
+            *("Log", "Not", "QuantizeLinear", "Reciprocal", "Round", "Selu", "Shrink"),
             *("Sign", "Sin", "Sinh", "Softsign", "Sqrt", "Swish", "Tan", "ThresholdedRelu"),
         ),
         rules.plain("pointwise"),
     ),
-    **dict.fromkeys(("Identity", "Cast", "CastLike", "Dropout"), rules.plain("same")),
+    "Neg": rules.negated,
+    "Cast": rules.cast,
+    **dict.fromkeys(("Identity", "CastLike", "Dropout"), rules.plain("same")),
     "BatchNormalization": rules.batch_norm,
     "LayerNormalization": rules.layer_norm,
     **dict.fromkeys(

@@ -13,8 +13,12 @@ from rfstudio.core import ops
 from rfstudio.core.ops import Op
 from rfstudio.formats.onnx.resizing import Resizing
 from rfstudio.formats.onnx.tensors import Array
+from rfstudio.importing.constants import Constant
 
 Shape = tuple[int, ...]
+
+_WHOLE_NUMBERS = (2, 3, 4, 5, 6, 7, 12, 13)
+"""Types of ONNX: (u)int8 to (u)int64."""
 
 
 class Step(NamedTuple):
@@ -297,6 +301,17 @@ def softmax(c: Call) -> Steps:
 def merge(how: str) -> Rule:
     """Return the rule of a sum or a product."""
     return lambda c: [Step("merge", c.out, {"how": how})]
+
+
+def negated(c: Call) -> Steps:
+    """Return the steps of a change of the sign."""
+    return [Step("merge", c.out, {"how": "multiply", "constant": Constant(-1.0)}, (0,))]
+
+
+def cast(c: Call) -> Steps:
+    """Return the steps of a conversion, which may round to whole numbers."""
+    kind = "pointwise" if c.get("to", 0) in _WHOLE_NUMBERS else "same"
+    return [Step(kind, c.out, {}, (0,))]
 
 
 def reduce(how: str) -> Rule:

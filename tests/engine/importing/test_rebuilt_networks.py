@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import rfstudio
+from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Layer
 from rfstudio.core.network.graph import expand
@@ -153,6 +154,69 @@ def test_that_a_report_names_the_values_that_are_not_followed() -> None:
     found = str(load_module(_Odd().eval(), (9, 7)).report)
     for word in ("'add' with a constant", "'pow' with", "'mul' with", "'div' of several maps"):
         assert word in found
+
+
+class _Applied(nn.Module):
+    """One function of a map between two convolutions, and a constant for it."""
+
+    two: Tensor
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.a, self.b, self.function = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1), function
+        self.register_buffer("two", torch.tensor(2.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(self.function(self.a(x), self.two))
+
+
+@pytest.mark.parametrize(
+    ("function", "word"),
+    [
+        (lambda x, _: x // 2, "'floor_divide'"),
+        (lambda x, two: x // two, "'floor_divide'"),
+        (lambda x, two: torch.div(x, two, rounding_mode="floor"), "'div'"),
+        (lambda x, _: torch.div(x, 2.0, rounding_mode="trunc"), "'div'"),
+        (lambda x, two: torch.divide(x, two, rounding_mode="trunc"), "'div'"),
+        (lambda x, two: x.clone().div_(two, rounding_mode="floor"), "'div'"),
+        (lambda x, two: torch.div(two, x, rounding_mode="floor"), "'div'"),
+        (lambda x, _: torch.fmod(x, 2.0), "'fmod'"),
+    ],
+)
+def test_that_rounded_quotients_are_no_factors_and_are_named(
+    function: Callable[[Tensor, Tensor], Tensor], word: str
+) -> None:
+    network = load_module(_Applied(function).eval(), (9, 7))
+    assert f"{word} with a constant" in str(network.report)
+    assert [type(x.op) for x in expand(network).nodes[1:]] == [Conv, Conv]
+
+
+def test_that_rounding_to_whole_numbers_is_a_layer_of_its_own() -> None:
+    network = load_module(_Applied(lambda x, _: (x.int() * 3).float()).eval(), (9, 7))
+    kinds = [type(x.op) for x in expand(network).nodes[1:]]
+    assert kinds == [Conv, ops.Custom, ops.Affine, Conv]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, two: torch.true_divide(x, two),
+        lambda x, two: torch.subtract(torch.multiply(x, two), 3),
+        lambda x, two: torch.neg(x) / two + -x,
+        lambda x, _: torch.divide(x, 3.0),
+    ],
+)
+def test_that_numbers_are_followed_by_all_names_of_an_operation(
+    function: Callable[[Tensor, Tensor], Tensor],
+) -> None:
+    torch.manual_seed(0)
+    module = _Applied(function).double().eval()
+    network = load_module(module, (9, 7))
+    assert str(network.report) == ""
+    ours = GraphModule(network).double().eval()
+    assert take_own_weights(ours, network) == ((), (), (), (), ())
+    image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
+    torch.testing.assert_close(ours(image), module(image), rtol=0, atol=1e-12)
 
 
 class _Computed(nn.Module):

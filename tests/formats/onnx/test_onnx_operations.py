@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import rfstudio
+from rfstudio.core import ops
+from rfstudio.core.network.graph import expand
 from rfstudio.formats.onnx.load import load_onnx
 from tests.formats.onnx.onnx_models import (
     assert_fields_are_those_of_the_runtime,
@@ -267,3 +269,16 @@ def test_that_norms_and_gates_are_exact(tmp_path: Path) -> None:
         node("BatchNormalization", "e s s s s", "y"),
     ]
     _check(tmp_path, *nodes, s=weights(3), v=weights(3, 3, 1, 1) / 99, **_W)
+
+
+def test_that_a_sign_is_a_factor_and_whole_numbers_are_rounded(tmp_path: Path) -> None:
+    nodes = [
+        node("Conv", "x w", "a"),
+        node("Neg", "a", "b"),
+        node("Cast", "b", "c", to=6),
+        node("Cast", "c", "y", to=1),
+    ]
+    network = load_onnx(saved(model(nodes, _W), tmp_path))
+    sign, rounding = [x.op for x in expand(network).nodes[2:]]
+    assert sign == ops.Affine(factor=-1.0)
+    assert isinstance(rounding, ops.Custom)
