@@ -172,7 +172,7 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         A network that is rebuilt from this one has no other way to them.
         """
         node = self.maps.nodes[view.node]
-        if not isinstance(node.op, ops.Conv | ops.ConvTranspose):
+        if not isinstance(node.op, ops.Conv | ops.ConvTranspose | ops.Linear | ops.AxisLinear):
             return
         for key, name in record.options["computed"].items():
             self._room -= prod(self.shapes[name])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
@@ -24,6 +23,7 @@ from rfstudio.engine.importing.aten import RULES
 from rfstudio.engine.importing.aten_rules import Call, shape_of
 from rfstudio.engine.importing.marks import marked
 from rfstudio.engine.importing.resampling import at_grid
+from rfstudio.engine.weights.parametrizations import folded, part_of
 from rfstudio.importing.records import Program, Record, Scope
 
 _MAX_CONSTANT = 1 << 26
@@ -32,8 +32,11 @@ _MAX_CONSTANT = 1 << 26
 _OVERWRITE = ("copy", "fill", "zero")
 """Operations that write over what was there, without reading it."""
 
-_FOLDED = re.compile(r"parametrizations|_orig$|_[gv]$")
-"""Names of tensors that a weight is computed from in a way that is known by their names."""
+_OF_NUMPY = (torch.float16, torch.float32, torch.float64)
+"""Types of real numbers that numpy has, too."""
+
+_STEPS = 32
+"""Rounding errors, relative to a whole weight, up to which it counts as the same."""
 
 _ALIASES = {"divide": "div", "true_divide": "div", "multiply": "mul", "subtract": "sub"}
 """Operations that have two names."""
@@ -62,6 +65,8 @@ class Source:
         Returns the value of any other placeholder.
     compute
         Runs one operation on constants.
+    parts
+        Returns the tensors of the state dict that are named as parts of weights.
     """
 
     nodes: Sequence[fx.Node]
@@ -69,6 +74,7 @@ class Source:
     parameters: Mapping[str, str]
     given: Callable[[str], Any]
     compute: Callable[[fx.Node, tuple[Any, ...], dict[str, Any]], Any]
+    parts: Callable[[], Mapping[str, Tensor]]
 
 
 def records_of(source: Source, name: str, marks: Mapping[str, Op]) -> Program:
@@ -113,6 +119,7 @@ def _source(exported: torch.export.ExportedProgram) -> Source:
         dict(signature.inputs_to_parameters),
         given,
         compute,
+        lambda: {k: x.detach() for k, x in exported.state_dict.items() if part_of(k)},
     )
 
 
@@ -227,9 +234,9 @@ class _Reader:
         self._lists: dict[str, list[str]] = {}
         self._parts: dict[str, tuple[fx.Node, list[dict[str, Any]]]] = {}
         self._scopes = _Scopes()
-        self._learned: dict[str, tuple[str, int]] = {}
+        self._learned: dict[str, dict[str, int]] = {}
         self._values: dict[str, Any] = {}
-        self._computed = 0
+        self._folded: Mapping[str, Tensor] | None = None
 
     def program(self) -> Program:
         """Return all of it as records."""
@@ -244,7 +251,7 @@ class _Reader:
                 self._constants[node.name] = shape_of(node)
                 if node.name in parameters:
                     count = int(np.prod(shape_of(node), dtype=np.int64))
-                    self._learned[node.name] = (parameters[node.name], count)
+                    self._learned[node.name] = {parameters[node.name]: count}
             elif node.op == "call_function":
                 self._call(node)
         if source is None or not shape:
@@ -355,14 +362,23 @@ class _Reader:
 
     def _constant(self, node: fx.Node, sources: Sequence[fx.Node]) -> None:
         self._constants[node.name] = shape_of(node)
-        learned = [self._learned[x.name] for x in sources if x.name in self._learned]
+        learned = self._learned_in(x.name for x in sources)
+        if learned and _word(node)[0] in _PARTS:
+            # The rest of the tensor is read, and counted, elsewhere.
+            room = int(np.prod(shape_of(node), dtype=np.int64))
+            for name, count in learned.items():
+                learned[name] = min(count, room)
+                room -= learned[name]
         if learned:
-            names = ",".join(x for x, _ in learned)
-            count = sum(n for _, n in learned)
-            if _word(node)[0] in _PARTS:
-                # The rest of the tensor is read, and counted, elsewhere.
-                count = min(count, int(np.prod(shape_of(node), dtype=np.int64)))
-            self._learned[node.name] = (names, count)
+            self._learned[node.name] = learned
+
+    def _learned_in(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the learned tensors that values depend on, with how many of their numbers."""
+        found: dict[str, int] = {}
+        for x in names:
+            for name, count in self._learned.get(x, {}).items():
+                found[name] = max(found.get(name, 0), count)
+        return found
 
     def _record(self, node: fx.Node, word: str, scope: Scope) -> Record:
         call = Call(node, _arguments(node))
@@ -385,8 +401,8 @@ class _Reader:
             names = names[1:]
         if word == "addmm":  # what is added comes first
             names = [*names[1:], *names[:1]]
-        learned = [self._learned[x] for x in dict.fromkeys(names) if x in self._learned]
-        if kind in ("conv", "conv_transpose"):
+        learned = self._learned_in(names)
+        if kind in ("conv", "conv_transpose") or word == "linear":
             weights = zip(("weight", "bias"), names[1:3], strict=False)
             computed = {key: x for key, x in weights if self._is_computed(x)}
             if computed:
@@ -399,17 +415,22 @@ class _Reader:
             options,
             scope,
             word,
-            tuple(y for x, _ in learned for y in x.split(",")),
-            sum(n for _, n in learned),
+            tuple(learned),
+            sum(learned.values()),
         )
 
     def _is_computed(self, name: str) -> bool:
         """Whether a constant is no learned tensor as it is, nor one that its names tell all of."""
-        if name not in self._constants:
+        if name not in self._constants or name in self._source.parameters:
             return False
-        learned, _ = self._learned.get(name, ("", 0))
-        is_whole = name in self._source.parameters
-        return not is_whole and not any(_FOLDED.search(x) for x in learned.split(","))
+        parts = [part_of(x) for x in self._learned.get(name, ())]
+        weights = {"" if x is None else x.weight for x in parts}
+        if len(weights) != 1 or "" in weights:
+            return True
+        if self._folded is None:
+            self._folded = folded(self._source.parts()).state
+        plain, value = self._folded.get(weights.pop()), self._value_of(name)
+        return value is not None and (plain is None or not _is_same(value, plain))
 
     def _index(self, call: Call) -> tuple[str, dict[str, Any]]:
         """Read an index by tensors: understood if it is one constant index of one dimension."""
@@ -494,7 +515,7 @@ class _Reader:
             return None
         if not isinstance(value, Tensor):
             return None
-        return value.detach().cpu().resolve_neg().numpy()
+        return _numbers(value)
 
     def _value_with(
         self, name: str, given: Mapping[str, NDArray[np.float64]]
@@ -506,7 +527,7 @@ class _Reader:
             value = self._worked_out_with(name, given)
         except Exception:  # noqa: BLE001 - a constant that cannot be known is not followed
             return None
-        return value.detach().cpu().numpy() if isinstance(value, Tensor) else None
+        return _numbers(value) if isinstance(value, Tensor) else None
 
     def _worked_out_with(self, name: str, given: Mapping[str, NDArray[np.float64]]) -> Any:
         values: dict[str, Any] = {}
@@ -582,6 +603,25 @@ class _Reader:
         if isinstance(value, Tensor):  # of the image, whose values do not matter: new_zeros
             return torch.zeros(value.shape, dtype=value.dtype)
         return value
+
+
+def _is_same(value: NDArray[np.generic], weight: Tensor) -> bool:
+    """Whether a constant is a weight, to the precision of the less precise of them."""
+    if value.shape != tuple(weight.shape):
+        return False
+    found = torch.from_numpy(value)
+    step = max(torch.finfo(x.dtype).eps for x in (found, weight))
+    wanted = weight.detach().cpu().double()
+    return bool((found.double() - wanted).norm() <= _STEPS * step * wanted.norm())
+
+
+def _numbers(value: Tensor) -> NDArray[np.generic]:
+    """Return a tensor as an array; types that numpy lacks, as bfloat16, are widened."""
+    value = value.detach().cpu().resolve_neg()
+    if value.is_floating_point() and value.dtype not in _OF_NUMPY:
+        value = value.float()
+    found: NDArray[np.generic] = value.numpy()
+    return found
 
 
 def _flat(module: fx.GraphModule) -> list[fx.Node]:

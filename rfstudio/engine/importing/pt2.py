@@ -23,6 +23,7 @@ from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.core.ops import Op
 from rfstudio.engine.importing.constants import MAX_VALUES, Unknown, computed
 from rfstudio.engine.importing.export import Source, records_of
+from rfstudio.engine.weights.parametrizations import part_of
 from rfstudio.engine.weights.pt2_archive import DTYPES, Archive, ArchiveError
 from rfstudio.engine.weights.reading import read_weights
 from rfstudio.importing.imported import Imported
@@ -139,8 +140,12 @@ class _Building:
             for x in specs
             if "as_tensor" in x.get("user_input", {}).get("arg", {})
         }
-        source = Source(nodes, frozenset(user), parameters, self._given, computed)
+        source = Source(nodes, frozenset(user), parameters, self._given, computed, self._parts)
         return network_of(records_of(source, self._kind, self._marks))
+
+    def _parts(self) -> dict[str, Tensor]:
+        archive = self._archive
+        return {name: archive.tensor(name) for name in archive.names if part_of(name)}
 
     def _inputs(
         self, graph: Mapping[str, Any], specs: Sequence[Mapping[str, Any]]

@@ -6,7 +6,6 @@ added, renamed or changed in shape since the import has no weights of the model.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,13 +19,10 @@ from rfstudio.engine.module.build import GraphModule
 from rfstudio.engine.module.layers.several_maps import ExtraTokensModule, TokensModule
 from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.matching import match
-from rfstudio.engine.weights.parametrizations import folded
+from rfstudio.engine.weights.parametrizations import folded, weight_of
 from rfstudio.importing.imported import Imported
 
 Shape = tuple[int, ...]
-
-_PARTS = re.compile(r"\.(?:parametrizations\.)?([^.]+?)(?:\.original\d?|_g|_v|_orig)$")
-"""The names of tensors that a weight is computed from, before they are folded."""
 
 _STATISTICS = ("running_mean", "running_var")
 _NAMED = 5
@@ -169,7 +165,7 @@ def _tensors_of(
     path: str, learned: Sequence[str], state: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Return the tensors of a layer: those that it reads, and the statistics beside them."""
-    names = [_PARTS.sub(r".\1", x) if x not in state else x for x in learned]
+    names = [x if x in state else weight_of(x) for x in learned]
     owners = dict.fromkeys(x.rpartition(".")[0] for x in names) or (path,)
     names += [f"{x}.{part}" for x in owners for part in _STATISTICS]
     found = {x: state[x] for x in dict.fromkeys(names) if x in state}

@@ -26,6 +26,52 @@ AxisOf = Callable[[tuple[int, ...]], "int | None"]
 """Gives the axis of the outputs of a weight by its shape; None if that is unknown."""
 
 
+class Part(NamedTuple):
+    """One of the tensors that a weight is computed from, as its name tells.
+
+    Attributes
+    ----------
+    weight
+        Name of the weight.
+    part
+        What it is to the weight: "g", "orig" …; of the newer way whatever comes after its name.
+    is_new
+        Whether it is of the newer way.
+    """
+
+    weight: str
+    part: str
+    is_new: bool
+
+
+def part_of(name: str) -> Part | None:
+    """Return of which weight a tensor is a part, if it has the name of one.
+
+    Examples
+    --------
+    >>> part_of("stem.parametrizations.weight.original0")
+    Part(weight='stem.weight', part='original0', is_new=True)
+    >>> part_of("stem.weight_g").weight
+    'stem.weight'
+    >>> part_of("stem.weight")
+    """
+    if found := _NEW.fullmatch(name):
+        return Part(found["module"] + found["name"], found["part"], is_new=True)
+    if found := _OLD.fullmatch(name):
+        return Part(found["weight"], found["part"], is_new=False)
+    return None
+
+
+def weight_of(name: str) -> str:
+    """Return the name of the weight that a tensor is, or is a part of.
+
+    Some tensors are only named as if they were parts: those that a state dict still holds after
+    folding are weights themselves.
+    """
+    part = part_of(name)
+    return name if part is None else part.weight
+
+
 class Folded(NamedTuple):
     """The outcome of folding.
 
@@ -58,11 +104,9 @@ def folded(state: Mapping[str, Tensor], axis_of: AxisOf = lambda _shape: None) -
     """
     groups: dict[str, dict[str, str]] = {}
     for name in state:
-        if found := _NEW.fullmatch(name):
-            weight = found["module"] + found["name"]
-            groups.setdefault(weight, {})[f"new.{found['part']}"] = name
-        elif found := _OLD.fullmatch(name):
-            groups.setdefault(found["weight"], {})[found["part"]] = name
+        if found := part_of(name):
+            key = f"new.{found.part}" if found.is_new else found.part
+            groups.setdefault(found.weight, {})[key] = name
     result = dict(state)
     left: list[str] = []
     for weight, names in groups.items():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 import rfstudio
 from rfstudio.core import ops
@@ -246,6 +247,86 @@ def test_that_weights_that_are_computed_come_along() -> None:
     assert take_own_weights(ours, network) == ((), (), (), (), ())
     image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
     torch.testing.assert_close(ours(image), module(image), rtol=0, atol=1e-12)
+
+
+class _Standardised(nn.Conv2d):
+    """A convolution that standardises its weight, which may be computed from others itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        std, mean = torch.std_mean(self.weight, (1, 2, 3), keepdim=True)
+        return nn.functional.conv2d(x, (self.weight - mean) / std, self.bias)
+
+
+def _pruned(conv: nn.Module) -> nn.Module:
+    prune.random_unstructured(conv, "weight", amount=0.5)
+    return conv
+
+
+_PARAMETRIZED: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "weight_norm": nn.utils.parametrizations.weight_norm,
+    "spectral_norm": nn.utils.parametrizations.spectral_norm,
+    "old weight_norm": nn.utils.weight_norm,
+    "old spectral_norm": nn.utils.spectral_norm,
+    "orthogonal": nn.utils.parametrizations.orthogonal,
+    "pruned": _pruned,
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("name", _PARAMETRIZED)
+@pytest.mark.parametrize("kind", [nn.Conv2d, _Standardised])
+@pytest.mark.parametrize("alone", [False, True])
+def test_that_weights_that_are_computed_in_two_steps_come_along(
+    kind: type[nn.Conv2d], name: str, alone: bool
+) -> None:
+    torch.manual_seed(0)
+    conv = _PARAMETRIZED[name](kind(3, 4, 3))
+    module = (conv if alone else nn.Sequential(conv, nn.ReLU(), kind(4, 2, 1))).double().eval()
+    network = load_module(module, (9, 7))
+    assert str(network.report) == ""
+    ours = GraphModule(network).double().eval()
+    taken = take_own_weights(ours, network)
+    assert (taken.missing, taken.misfits, taken.unplaced) == ((), (), ())
+    image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
+    torch.testing.assert_close(ours(image), module(image), rtol=0, atol=1e-12)
+    is_plain = kind is nn.Conv2d and name != "orthogonal"
+    assert (not network.computed) == is_plain
+
+
+class _Centred(nn.Linear):
+    """A matrix whose rows have a mean of 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, self.weight - self.weight.mean(1, keepdim=True), self.bias)
+
+
+def test_that_matrices_that_are_computed_come_along() -> None:
+    torch.manual_seed(0)
+    head = nn.utils.parametrizations.orthogonal(nn.Linear(4 * 7 * 5, 6))
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), head, nn.ReLU(), _Centred(6, 3))
+    module = module.double().eval()
+    network = load_module(module, (9, 7))
+    ours = GraphModule(network).double().eval()
+    assert take_own_weights(ours, network) == ((), (), (), (), ())
+    image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
+    torch.testing.assert_close(ours(image).flatten(1), module(image), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", [_Computed, _Numbers])
+def test_that_weights_and_numbers_of_half_precision_come_along(
+    kind: type[nn.Module], dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    module = kind().to(dtype).eval()
+    network = load_module(module, (9, 7))
+    assert str(network.report) == ""
+    ours = GraphModule(network).double().eval()
+    assert take_own_weights(ours, network) == ((), (), (), (), ())
+    image = torch.randn(2, 3, 9, 7).to(dtype)
+    wanted = module(image).double()
+    error = (ours(image.double()) - wanted).norm() / wanted.norm()
+    assert error < 30 * torch.finfo(dtype).eps
 
 
 def test_that_computed_weights_that_are_too_large_are_named(
