@@ -75,6 +75,15 @@ class Drawing:
         return np.stack([x, y], axis=1)
 
     @cached_property
+    def extent(self) -> QRectF:
+        """What the boxes cover, without the room for edges around them."""
+        if not len(self.places):
+            return QRectF(0, 0, WIDTH, HEIGHT)
+        left, top = self.places.min(axis=0).tolist()
+        right, bottom = self.places.max(axis=0).tolist()
+        return QRectF(left, top, right - left + WIDTH, bottom - top + HEIGHT)
+
+    @cached_property
     def right(self) -> NDArray[np.float64]:
         """The right end of each line, and of the whole page as the last value."""
         columns = np.diff(self.lines.first, append=self.layout.columns)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette, QPen, QP
 from PySide6.QtWidgets import QWidget
 
 from rfstudio.widgets.canvas.colours import THEORETICAL
-from rfstudio.widgets.graph_view.drawing import HEIGHT, WIDTH, Drawing
+from rfstudio.widgets.graph_view.drawing import Drawing
 from rfstudio.widgets.graph_view.graph_item import kind_colour
 from rfstudio.widgets.parts.painting import paints_widget
 from rfstudio.widgets.parts.theme import muted
@@ -69,18 +69,23 @@ class GraphOverview(QWidget):
         seen
             The part of the scene that is in view.
         """
-        is_all = drawing is None or seen.contains(_boxes_rect(drawing))
+        is_all = drawing is None or seen.contains(drawing.extent)
         is_same = drawing is self._drawing and self._still is not None and not self.isHidden()
         if is_same and (selected, seen) == (self._selected, self._seen):
             return
-        if drawing is not self._drawing:
-            self._drawing, self._still = drawing, None
+        self._take(drawing)
         self._selected, self._seen = selected, QRectF(seen)
         if is_all:
             self.hide()
             return
         self.place()
         self.update()
+
+    def _take(self, drawing: Drawing | None) -> None:
+        """Draw another picture only if it would differ: few edits change the form of a graph."""
+        before, self._drawing = self._drawing, drawing
+        if drawing is None or before is None or not _look_alike(before, drawing):
+            self._still = None
 
     def place(self) -> None:
         """Move to the lower right corner of the widget around it."""
@@ -104,7 +109,7 @@ class GraphOverview(QWidget):
         parent = self.parentWidget()
         if self._drawing is None or parent is None:
             return QSize(_WIDEST, _HIGHEST)
-        whole = _boxes_rect(self._drawing)
+        whole = self._drawing.extent
         widest = min(_WIDEST, parent.width() * _SHARE) - 2 * _INSIDE
         highest = min(_HIGHEST, parent.height() * _SHARE) - 2 * _INSIDE
         scale = min(widest / whole.width(), highest / whole.height())
@@ -115,8 +120,7 @@ class GraphOverview(QWidget):
 
     def height_of(self, drawing: Drawing | None) -> int:
         """Return how high the overview of a drawing is, in points."""
-        if drawing is not self._drawing:
-            self._drawing, self._still = drawing, None
+        self._take(drawing)
         return 0 if drawing is None else self.sizeHint().height() + _MARGIN
 
     # --- mouse ----------------------------------------------------------------------------------
@@ -144,7 +148,7 @@ class GraphOverview(QWidget):
     def _go(self, point: QPointF) -> None:
         if self._drawing is None:
             return
-        place, whole = self._place(), _boxes_rect(self._drawing)
+        place, whole = self._place(), self._drawing.extent
         x = min(max((point.x() - place.left()) / place.width(), 0.0), 1.0)
         y = min(max((point.y() - place.top()) / place.height(), 0.0), 1.0)
         self.wanted.emit(
@@ -163,7 +167,7 @@ class GraphOverview(QWidget):
     def _rect_of(self, rect: QRectF) -> QRectF:
         if self._drawing is None:
             return QRectF()
-        place, whole = self._place(), _boxes_rect(self._drawing)
+        place, whole = self._place(), self._drawing.extent
         across, down = place.width() / whole.width(), place.height() / whole.height()
         return QRectF(
             place.left() + (rect.left() - whole.left()) * across,
@@ -224,13 +228,13 @@ class GraphOverview(QWidget):
         self._still = None
 
 
-def _boxes_rect(drawing: Drawing) -> QRectF:
-    """Return what the boxes cover, without the room for edges around them."""
-    places = drawing.places
-    if not len(places):
-        return QRectF(0, 0, WIDTH, HEIGHT)
-    left, top = places.min(axis=0)
-    right, bottom = places.max(axis=0)
-    return QRectF(
-        float(left), float(top), float(right - left) + WIDTH, float(bottom - top) + HEIGHT
-    )
+def _look_alike(a: Drawing, b: Drawing) -> bool:
+    """Whether two drawings have the same boxes at the same places, in the same colours."""
+    if a is b:
+        return True
+    is_same_layout = a.boxes is b.boxes and a.layout is b.layout and a.lines is b.lines
+    if not is_same_layout or (a.misaligned, a.failing) != (b.misaligned, b.failing):
+        return False
+    before, after = a.analysis.graph.nodes, b.analysis.graph.nodes
+    ops = ((before[x.last].op, after[x.last].op) for x in b.boxes.boxes)
+    return all(x is y or kind_colour(x) == kind_colour(y) for x, y in ops)

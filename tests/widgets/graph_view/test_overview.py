@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from pytestqt.qtbot import QtBot
 
-from rfstudio.core.network.architecture import Architecture
+from rfstudio.core import ops
+from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.graph_view.graph_view import GraphView
+from rfstudio.widgets.graph_view.overview import GraphOverview
 from tests.narrowing import present
 from tests.widgets.graph_view.test_graph_view import RESIDUAL, conv
 
@@ -74,3 +78,53 @@ def test_that_there_is_no_overview_where_everything_is_seen(state, shown, qtbot:
     qtbot.waitUntil(view.overview.isHidden)
     qtbot.keyClick(view, Qt.Key.Key_1)
     qtbot.waitUntil(view.overview.isVisible)
+
+
+def test_that_the_picture_goes_through_all_places_once_not_once_for_each_box(
+    state, shown, qtbot: QtBot
+) -> None:
+    searched = []
+
+    class Places(np.ndarray):
+        def min(self, *args, **options):
+            searched.append(self.shape)
+            return super().min(*args, **options)
+
+    made = state(chain(60))
+    view = shown(GraphView(made.session, made.selection))
+    drawing = replace(present(view.item.drawing))
+    drawing.__dict__["places"] = drawing.places.view(Places)
+    view.overview.show_part(drawing, 0, QRectF(0, 0, 400, 100))
+    view.overview.grab()
+    assert searched == [(61, 2)]
+
+
+@pytest.mark.parametrize(
+    ("op", "pictures"),
+    [(ops.Conv(kernel_size=5, padding=2, out_channels=3), 1), (ops.MaxPool(kernel_size=3), 2)],
+)
+def test_that_an_edit_draws_the_picture_anew_only_if_it_looks_different(
+    op, pictures, state, shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    draw = GraphOverview._draw_still
+
+    def counted(self, drawing):
+        drawn.append(drawing)
+        return draw(self, drawing)
+
+    monkeypatch.setattr(GraphOverview, "_draw_still", counted)
+    made = state(chain(60))
+    view = shown(GraphView(made.session, made.selection))
+    seen = QRectF(0, 0, 400, 100)
+    view.overview.show_part(view.item.drawing, 0, seen)
+    view.overview.grab()
+    network = made.document.architecture
+    layers = (*network.layers[:20], Layer(op, "c20"), *network.layers[21:])
+    made.document.edit("Edit c20", replace(network, layers=layers))
+    view.overview.show_part(view.item.drawing, 0, seen)
+    view.overview.grab()
+    assert len(drawn) == pictures
+    view.overview.show_part(view.item.drawing, 3, seen.translated(50, 0))
+    view.overview.grab()
+    assert len(drawn) == pictures
