@@ -381,6 +381,8 @@ class Canvas(Column):
             return self._mode.inset()
         if sight is None or sight.view is None or not self.show_map.isChecked():
             return None
+        if self.view.item.scene_shown.is_stale:
+            return None  # its units are none of the picture, which is that of before
         return plain_inset(sight.layer.analysis, sight.layer.layer, sight.unit)
 
     def _place_inset(self) -> None:

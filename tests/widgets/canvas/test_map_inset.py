@@ -112,6 +112,21 @@ def test_that_a_map_of_one_unit_and_that_of_a_broken_network_are_not_shown(bench
     assert made.canvas.inset.isVisible()
 
 
+def test_that_a_key_shows_no_map_beside_the_greyed_picture_of_before(qtbot: QtBot, bench) -> None:
+    made = bench(CHAIN)
+    # Each layer has a field, and its map has units: only channels do not fit.
+    made.document.edit("Break", set_parameter(made.document.architecture, (1,), "groups", 3))
+    assert made.scene.is_stale
+    for is_on in (False, True):
+        qtbot.keyClick(made.canvas.view, Qt.Key.Key_M)
+        assert made.canvas.show_map.isChecked() is is_on
+        assert not made.canvas.inset.isVisible()
+        made.canvas.resize(690, 700 + 30 * is_on)
+        assert not made.canvas.inset.isVisible()
+    made.document.undo_stack.undo()
+    assert made.canvas.inset.isVisible()
+
+
 @pytest.mark.slow
 def test_that_a_drag_in_the_map_spans_a_block_of_units(qtbot: QtBot, bench) -> None:
     made = bench(CHAIN)
