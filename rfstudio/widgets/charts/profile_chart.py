@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from itertools import pairwise
 from math import ceil, floor, inf, isfinite
 
@@ -215,7 +216,7 @@ class ProfileChart(QWidget):
                 None if measured is None else section(measured.map, centre, axis, beside),
                 self._pinned(axis, analysis.reference_size),
             )
-        self._explain("" if measured is None else measured.name, has_local=_has_local(view))
+        self._explain("" if measured is None else measured.name)
         self._remark(units)
 
     def _remark(self, units: Units) -> None:
@@ -255,27 +256,30 @@ class ProfileChart(QWidget):
         for plot in self._plots:
             plot.plot.setVisible(not text)
 
-    def _explain(self, measured: str, *, has_local: bool) -> None:
-        parts = [f'<span style="color:{ERF.name()}">▬</span> expected']
-        if measured:
-            parts.append(f'<span style="color:{_MEASURED}">▬▬ ▪ ▪ ▬▬</span> {measured}')
-        pins = () if self._pins is None else self._pins
+    def _explain(self, measured: str) -> None:
+        """Name the lines that are drawn, along whichever axis, and no others."""
         samples = dict(zip(LETTERS, PIN_SAMPLES, strict=True))
-        parts += [
-            f'<span style="color:{PIN.name()}">{samples[x.letter]}</span> {x.letter}' for x in pins
-        ]
-        parts.append("· · · ·&nbsp;fitted Gaussian")
-        parts.append(f'<span style="color:{THEORETICAL.name()}">▏</span> theoretical')
-        if has_local:
-            parts.append(f'<span style="color:{LOCAL.name()}">┇</span> local')
-        parts.append("┆ visible")
-        self.legend.setText("&nbsp;&nbsp; ".join(parts))
+        named = {
+            "expected": _entry(ERF.name(), "▬", "expected"),
+            "measured": _entry(_MEASURED, "▬▬ ▪ ▪ ▬▬", measured),
+            **{f"pin {x}": _entry(PIN.name(), samples[x], x) for x in LETTERS},
+            "fit": "· · · ·&nbsp;fitted Gaussian",
+            "theoretical": _entry(THEORETICAL.name(), "▏", "theoretical"),
+            "local": _entry(LOCAL.name(), "┇", "local"),
+            "visible": "┆ visible",
+        }
+        drawn = {name for plot in self._plots for name in plot.drawn}
+        self.legend.setText("&nbsp;&nbsp; ".join(named[x] for x in named if x in drawn))
 
     def _switch_log(self, is_on: bool) -> None:
         self._settings.set("profile/log", is_on)
         for plot in self._plots:
             plot.set_log(is_on)
         self._refresh()
+
+
+def _entry(colour: str, sample: str, name: str) -> str:
+    return f'<span style="color:{colour}">{sample}</span> {escape(name)}'
 
 
 class _SectionPlot:
@@ -356,6 +360,11 @@ class _SectionPlot:
         is_known = by_moments is not None and isfinite(by_moments)
         self._by_moments = by_moments if is_known else None
         self.plot.set_across(f"{self._name}, in {units.many}")
+
+    @property
+    def drawn(self) -> frozenset[str]:
+        """The names of the curves and borders that are drawn."""
+        return frozenset(self.values) | {kind for kind, _ in self.borders}
 
     @property
     def has_borders_beyond(self) -> bool:

@@ -214,12 +214,53 @@ def test_that_a_band_goes_from_the_least_to_the_largest_of_four_values() -> None
 def test_that_each_line_of_the_legend_has_a_sample_of_its_own(state, shown, settings) -> None:
     made = state(chain((40, 30)))
     chart = shown(chart_of(made, settings, FakeMeasurements(made.session)))
-    chart._pins = [SimpleNamespace(letter=x) for x in "ABCD"]
-    chart._explain("measured", has_local=True)
-    document = QTextDocument()
-    document.setHtml(chart.legend.text())
-    samples = re.findall(r"[^\w\s\xa0][^\w\xa0]*(?=\s\w)", document.toPlainText())
+    names = ["expected", "measured", "fit", *(f"pin {x}" for x in "ABCD")]
+    chart._plots[0].values = dict.fromkeys(names, np.ones(40))
+    chart._plots[1].borders = [(x, 1.0) for x in ("theoretical", "local", "visible")]
+    chart._explain("measured")
+    samples = re.findall(r"[^\w\s\xa0][^\w\xa0]*(?=\s\w)", plain(chart.legend.text()))
     assert len(set(samples)) == len(samples) == 10
+
+
+def plain(html: str) -> str:
+    document = QTextDocument()
+    document.setHtml(html)
+    return document.toPlainText()
+
+
+def entries(chart: ProfileChart) -> list[str]:
+    """The names in the legend, in their order."""
+    found = plain(chart.legend.text()).replace("\xa0", " ")
+    return re.findall(r"[^\W\d_]+(?: [^\W\d_]+)*", found)
+
+
+def test_that_the_legend_names_the_lines_that_are_drawn_and_no_others(
+    state, shown, settings
+) -> None:
+    made = state(chain((40, 30)))
+    source = FakeMeasurements(made.session)
+    chart = shown(chart_of(made, settings, source))
+    assert entries(chart) == ["expected", "fitted Gaussian", "theoretical", "visible"]
+
+    def pin(letter: str, field: np.ndarray | None) -> SimpleNamespace:
+        erf = None if field is None else SimpleNamespace(map=field)
+        selection, analysis = made.selection, made.session.analysis
+        unit = selection.unit
+        return SimpleNamespace(
+            letter=letter, field=erf, analysis=analysis, layer=selection.layer, unit=unit
+        )
+
+    field = np.random.default_rng(0).random((40, 30))
+    # Of the pins only B has a field over this map that is not zero along the sections.
+    other = np.ones((41, 30))
+    pins = [pin("A", None), pin("B", field), pin("C", other), pin("D", np.zeros((40, 30)))]
+    chart._pins = pins
+    source.finish("c", made.selection.unit, field)
+    assert entries(chart)[:3] == ["expected", "measured", "B"]
+    # A field of one pixel has no width that a Gaussian could be fitted to.
+    one = Architecture(input_size=(9, 9), layers=(Layer(ops.Conv(kernel_size=1), "a"),))
+    made.document.edit("one", one)
+    assert entries(chart) == ["expected", "theoretical", "visible"]
 
 
 def test_that_no_two_curves_of_the_profile_have_the_same_dashes(state, shown, settings) -> None:
