@@ -14,7 +14,11 @@ from PySide6.QtCore import QObject, Signal
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.measuring_work import ErfWork, Subject, work_of
 from rfstudio.app.effective.shelf import Ending, Shelf, Shelved
-from rfstudio.app.effective.shown_fields import NOTHING_MEASURED, Measurement
+from rfstudio.app.effective.shown_fields import (
+    NOTHING_MEASURED,
+    Measurement,
+    fields_of_result,
+)
 from rfstudio.app.jobs import PATIENCE, Job, JobRunner
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
@@ -154,9 +158,15 @@ class ErfSession(QObject):
             law, fraction = run.options.law, self._fraction
             return Measurement(state, run.subject, run.options, self._so_far, fraction, law)
         if shelved is not None:
-            options, fraction = shelved.options, shelved.fraction
-            return Measurement(state, shelved.subject, options, result, fraction, options.law)
+            return _measurement(shelved, result)
         return replace(NOTHING_MEASURED, init=self._options.law)
+
+    def measurement_of(self, shelved: Shelved) -> Measurement:
+        """Return what is known of a result on the shelf, whether it is shown or not."""
+        result = self.shelf.result(shelved)
+        if result is None:  # its file is gone, and so is it
+            self.shelf_changed.emit()
+        return _measurement(shelved, result)
 
     @property
     def shown(self) -> Shelved | None:
@@ -269,11 +279,32 @@ class ErfSession(QObject):
         self._end_run("cancelled")
         self._show()
 
-    def show(self, shelved: Shelved) -> None:
-        """Show a result from the shelf as that of its unit, once the unit is chosen."""
+    def show(self, shelved: Shelved) -> str:
+        """Choose the unit of a result from the shelf, and show the result as that of its unit.
+
+        The network that was measured must be open.
+
+        Returns
+        -------
+        str
+            Why it is not shown, in words; empty: it is.
+        """
+        _, layer, unit = shelved.subject
+        measurement = self.measurement_of(shelved)
+        try:
+            # A session file may name a layer or a unit that its network has not.
+            fields_of_result(self._session.analysis, measurement)
+        except RFStudioError as error:
+            return str(error)
+        self._selection.select_layer(layer, unit)
         self.shelf.bring_forward(shelved)
         self.shelf_changed.emit()
         self._show()
+        if self.shown is shelved:
+            return ""
+        if self.is_measuring:
+            return "its unit is being measured"
+        return "it was measured on another image than the one on the canvas"
 
     def take_back(self, read: Iterable[Shelved]) -> None:
         """Add results of a session file, the oldest first."""
@@ -438,7 +469,7 @@ class ErfSession(QObject):
         result = None if shelved is None else self.shelf.result(shelved)
         if shelved is None or result is None:
             return _Shown()
-        return _Shown("done" if shelved.is_complete else "stopped", None, shelved, result)
+        return _Shown(_state_of(shelved), None, shelved, result)
 
     def _image_key(self) -> str:
         """Return what identifies the image on the canvas; empty: there is none."""
@@ -446,6 +477,16 @@ class ErfSession(QObject):
             pixels = self._pixels
             self._image = "" if pixels is None else _digest(pixels)
         return self._image
+
+
+def _state_of(shelved: Shelved) -> str:
+    return "done" if shelved.is_complete else "stopped"
+
+
+def _measurement(shelved: Shelved, result: ErfResult | None) -> Measurement:
+    options, subject = shelved.options, shelved.subject
+    state, law = _state_of(shelved), options.law
+    return Measurement(state, subject, options, result, shelved.fraction, law)
 
 
 def _digest(pixels: NDArray[np.uint8]) -> str:

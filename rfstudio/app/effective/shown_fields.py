@@ -17,7 +17,9 @@ from rfstudio.api.measured import MeasuredErf, measured_erf
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.measuring_work import Subject
 from rfstudio.core.effective.expected import Erf
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.fields.unit_frame import UnitFrame
 from rfstudio.core.initialisations import DEFAULT, other_law
 from rfstudio.core.metrics.metrics import Metrics, measured_peak
@@ -169,6 +171,35 @@ def shown_fields(
         measurement,
         is_late,
     )
+
+
+def fields_of_result(analysis: Analysis, measurement: Measurement) -> ShownFields:
+    """Return a measured field alone, also of a unit that is not chosen.
+
+    Parameters
+    ----------
+    analysis
+        That of the network that was measured.
+    measurement
+        What is known of it.
+
+    Raises
+    ------
+    RFStudioError
+        That says why there is no such field.
+    """
+    subject = measurement.subject
+    if subject is None or measurement.result is None:
+        raise RFStudioError("its map is gone from the folder of temporary files")
+    _, layer, unit = subject
+    check_unit(analysis.graph, analysis.graph.index(layer), unit)
+    if analysis.reference != 0:
+        name = analysis.graph.nodes[analysis.reference].name
+        raise RFStudioError(f"measured fields are over the input, and fields are given over {name}")
+    field = _measured_field(analysis, layer, unit, measurement)
+    if field is None:
+        raise RFStudioError("it was measured on another network, or on another size of its input")
+    return ShownFields(analysis, layer, unit, field, None, measurement)
 
 
 def _measured_field(

@@ -14,7 +14,7 @@ from rfstudio.app.effective.erf_numbers import (
 )
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.measuring_recipes import followed
-from rfstudio.app.effective.shown_fields import EffectiveField
+from rfstudio.app.effective.shown_fields import EffectiveField, ShownFields
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.images.map_images import map_png, map_tiff
@@ -49,18 +49,11 @@ class ErfExport:
 
     def rows(self) -> tuple[NumberRow, ...]:
         """Return the numbers of the measured and the expected field, where they exist."""
-        shown = self._view.complete()
-        fields = (shown.measured, shown.expected)
-        return number_rows(*(None if x is None else x.metrics for x in fields))
+        return _rows(self._view.complete())
 
     def numbers_text(self, kind: str) -> str:
         """Return these numbers in one of `rfstudio.app.effective.erf_numbers.NUMBER_KINDS`."""
-        shown = self._view.shown
-        name = shown.analysis.architecture.name
-        unit = ", ".join(map(str, shown.unit))
-        return numbers_text(
-            self.rows(), kind, f"Effective field of unit ({unit}) of {shown.layer} of {name}."
-        )
+        return _numbers_text(self._view.complete(), kind)
 
     def record(self) -> dict[str, Any]:
         """Return how the field that is shown came about, as the command line writes it.
@@ -70,44 +63,71 @@ class ErfExport:
         RFStudioError
             If no field is shown.
         """
-        shown, field = self._view.complete(), self._field()
-        if not field.is_measured:
-            return record_of(shown.analysis, field.erf)
-        measurement = shown.measurement
-        options, far = measurement.options, measurement.progress
-        recipe = None if options is None else followed(options, shown.analysis.input_size)
-        how = "measured so far:" if measurement.state == "measuring" else "stopped after"
-        notes = [f"{how} {far}"] if far else []
-        return record_of(shown.analysis, field.erf, recipe=recipe, notes=notes)
+        return _record(self._view.complete())
 
     def save(self, path: Path) -> None:
-        """Write a file, its kind by its ending: the map or, without it, numbers.
+        """Write a file of what is shown, its kind by its ending: the map or, without it, numbers.
 
         Raises
         ------
         RFStudioError
             If no field is shown, the ending is unknown or the file cannot be written.
         """
-        suffix = path.suffix.lower()
-        if suffix == ".npz":
-            atomic_write(path, erf_npz(self._field().map, self.record()))
-        elif suffix in (".tiff", ".tif"):
-            atomic_write(path, map_tiff(self._field().map, self.record()))
-        elif suffix == ".png":
-            atomic_write(path, map_png(self._field().map, self.record()))
-        elif suffix == ".json":
-            atomic_write(path, record_json(self.record()).encode())
-        elif suffix in NUMBER_SUFFIXES:
-            self._field()
-            atomic_write(path, self.numbers_text(NUMBER_SUFFIXES[suffix]).encode())
-        else:
-            endings = ", ".join(FIELD_SUFFIXES)
-            raise RFStudioError(f"a field is saved as {endings}; give the file one of these")
+        save_fields(path, self._view.complete())
 
-    def _field(self) -> EffectiveField:
-        field = self._view.complete().field
-        if field is None:
-            raise RFStudioError(
-                "this unit has no effective field to save; choose one that sees the image"
-            )
-        return field
+
+def save_fields(path: Path, shown: ShownFields) -> None:
+    """Write a file of the fields of one unit, its kind by its ending.
+
+    Raises
+    ------
+    RFStudioError
+        If there is no field, the ending is unknown or the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        atomic_write(path, erf_npz(_field(shown).map, _record(shown)))
+    elif suffix in (".tiff", ".tif"):
+        atomic_write(path, map_tiff(_field(shown).map, _record(shown)))
+    elif suffix == ".png":
+        atomic_write(path, map_png(_field(shown).map, _record(shown)))
+    elif suffix == ".json":
+        atomic_write(path, record_json(_record(shown)).encode())
+    elif suffix in NUMBER_SUFFIXES:
+        _field(shown)
+        atomic_write(path, _numbers_text(shown, NUMBER_SUFFIXES[suffix]).encode())
+    else:
+        endings = ", ".join(FIELD_SUFFIXES)
+        raise RFStudioError(f"a field is saved as {endings}; give the file one of these")
+
+
+def _rows(shown: ShownFields) -> tuple[NumberRow, ...]:
+    fields = (shown.measured, shown.expected)
+    return number_rows(*(None if x is None else x.metrics for x in fields))
+
+
+def _numbers_text(shown: ShownFields, kind: str) -> str:
+    name = shown.analysis.architecture.name
+    unit = ", ".join(map(str, shown.unit))
+    caption = f"Effective field of unit ({unit}) of {shown.layer} of {name}."
+    return numbers_text(_rows(shown), kind, caption)
+
+
+def _record(shown: ShownFields) -> dict[str, Any]:
+    field = _field(shown)
+    if not field.is_measured:
+        return record_of(shown.analysis, field.erf)
+    measurement = shown.measurement
+    options, far = measurement.options, measurement.progress
+    recipe = None if options is None else followed(options, shown.analysis.input_size)
+    how = "measured so far:" if measurement.state == "measuring" else "stopped after"
+    notes = [f"{how} {far}"] if far else []
+    return record_of(shown.analysis, field.erf, recipe=recipe, notes=notes)
+
+
+def _field(shown: ShownFields) -> EffectiveField:
+    if shown.field is None:
+        raise RFStudioError(
+            "this unit has no effective field to save; choose one that sees the image"
+        )
+    return shown.field

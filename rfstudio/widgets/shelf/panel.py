@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence, QPalette
@@ -21,7 +21,6 @@ from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.effective.shelf import Shelved
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
-from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.text_button import text_button
 
@@ -40,10 +39,13 @@ class ShelfPanel(QWidget):
     Signals
     -------
     save_wanted
-        The user wants to write the result that is shown now to a file.
+        The user wants to write a `Shelved` result, whose network is open, to a file.
+    refused
+        Why a result is not shown, in words.
     """
 
-    save_wanted = Signal()
+    save_wanted = Signal(object)
+    refused = Signal(str)
 
     def __init__(
         self,
@@ -154,7 +156,7 @@ class ShelfPanel(QWidget):
         is_now = subject.architecture == self._document.architecture
         network = subject.architecture.name or "unnamed"
         return [
-            shelved.name or f"result {shelved.number}",
+            _title(shelved),
             subject.layer,
             ", ".join(map(str, subject.unit)),
             shelved.progress + (f", from {shelved.origin}" if shelved.origin else ""),
@@ -188,24 +190,23 @@ class ShelfPanel(QWidget):
 
     def _show_chosen(self) -> None:
         shelved = self._chosen()
-        if shelved is None:
-            return
-        network, layer, unit = shelved.subject
-        if network != self._document.architecture:
-            self._document.edit("Back to a measured network", network)
+        if shelved is not None:
+            self._open_network_of(shelved)
+            self._selection.once_known(partial(self._show, shelved))
 
-        def show() -> None:
-            # A session file may name a layer or a unit that its network has not.
-            with suppress(RFStudioError):
-                self._selection.select_layer(layer, unit)
-                self._session.show(shelved)
-
-        self._selection.once_known(show)
+    def _show(self, shelved: Shelved) -> None:
+        if why_not := self._session.show(shelved):
+            self.refused.emit(f"“{_title(shelved)}” is not shown: {why_not}.")
 
     def _save(self) -> None:
-        if self._chosen() is not None:
-            self._show_chosen()
-            self._selection.once_known(self.save_wanted.emit)
+        shelved = self._chosen()
+        if shelved is not None:
+            self._open_network_of(shelved)
+            self._selection.once_known(partial(self.save_wanted.emit, shelved))
+
+    def _open_network_of(self, shelved: Shelved) -> None:
+        if shelved.subject.architecture != self._document.architecture:
+            self._document.edit("Back to a measured network", shelved.subject.architecture)
 
     def _delete(self) -> None:
         shelved = self._chosen()
@@ -223,3 +224,7 @@ class ShelfPanel(QWidget):
             self._fill()
             return
         self._session.rename(shelved, row.text(_NAME).strip())
+
+
+def _title(shelved: Shelved) -> str:
+    return shelved.name or f"result {shelved.number}"

@@ -14,8 +14,10 @@ from PySide6.QtWidgets import QWidget
 
 from rfstudio.app.attention.session import ATTENTION_FILES
 from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.shelf import Shelved
+from rfstudio.app.effective.shown_fields import fields_of_result
 from rfstudio.app.files import presets
-from rfstudio.app.files.erf_export import FIELD_FILES
+from rfstudio.app.files.erf_export import FIELD_FILES, save_fields
 from rfstudio.app.files.exports import (
     TABLE_FILES,
     save_network,
@@ -451,14 +453,26 @@ class FileCommands(QObject):
 
     def export_field(self) -> None:
         """Ask for a file and write the chosen unit's effective field into it."""
-        chosen = self._studio.selection.value
-        stem = _file_name(f"{self._studio.document.architecture.name} {chosen.layer} erf")
-        self._export(
-            "Export effective field",
-            self._folder("export") / f"{stem}.npz",
-            FIELD_FILES,
-            self._studio.erf_export.save,
-        )
+        self._export_field(self._studio.selection.layer, self._studio.erf_export.save)
+
+    def export_result(self, shelved: Shelved) -> None:
+        """Ask for a file and write a result on the shelf into it; its network must be open."""
+        session = self._studio.erf_session
+        if session is None:
+            return
+        try:
+            fields = fields_of_result(
+                self._studio.analysis.analysis, session.measurement_of(shelved)
+            )
+        except RFStudioError as error:
+            self.questions.report(self._window, "This result cannot be saved.", f"{error}.")
+            return
+        self._export_field(fields.layer, lambda path: save_fields(path, fields))
+
+    def _export_field(self, layer: str, write: Callable[[Path], Any]) -> None:
+        stem = _file_name(f"{self._studio.document.architecture.name} {layer} erf")
+        suggestion = self._folder("export") / f"{stem}.npz"
+        self._export("Export effective field", suggestion, FIELD_FILES, write)
 
     def export_attention(self) -> None:
         """Ask for a file and write the attention that was measured into it."""

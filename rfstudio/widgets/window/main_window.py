@@ -234,7 +234,8 @@ class MainWindow(QMainWindow):
             self.results = ShelfPanel(
                 self.studio.erf_session, self.studio.document, self.studio.selection
             )
-            self.results.save_wanted.connect(self.files.export_field)
+            self.results.save_wanted.connect(self.files.export_result)
+            self.results.refused.connect(self.status.tell)
             self.tabs.addTab(self.results, "Results")
         if self.studio.spread is not None:
             self.spread = SpreadPanel(self.studio.spread)

@@ -5,11 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.measuring_work import Subject
+from rfstudio.app.effective.shelf import Shelf
+from rfstudio.app.state.image_source import sample_images
+from rfstudio.core.network.architecture import Architecture
+from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeRunner, result_of
 from tests.narrowing import present
+from tests.widgets.conftest import SMALL, Answers, conv
+
+VALUES = np.random.default_rng(0).random((32, 32))
+OTHER = Architecture(name="other", input_size=(24, 24), layers=(conv("head"),))
+
+
+def shelved(
+    window: MainWindow,
+    layer: str = "head",
+    unit: tuple[int, ...] = (16, 16),
+    *,
+    network: Architecture = SMALL,
+    values: np.ndarray = VALUES,
+    image: str = "",
+) -> None:
+    """Put a result on the shelf, as a session file may have it."""
+    session = present(window.studio.erf_session)
+    options = ErfOptions(inputs="image" if image else "noise")
+    result = result_of(layer, unit, values)
+    session.shelf.put(Subject(network, layer, unit), options, image, result, ending="done")
+    session.shelf_changed.emit()
+    window.tabs.setCurrentWidget(window.results)
+    window.results.tree.setCurrentItem(present(window.results.tree.topLevelItem(0)))
 
 
 def test_that_looking_elsewhere_costs_nothing_and_every_result_is_listed(
@@ -62,3 +92,95 @@ def test_that_looking_elsewhere_costs_nothing_and_every_result_is_listed(
     assert len(session.shelf) == 0
     assert panel.empty.isVisible()
     assert "expected" in window.inspector.effective._title.text()
+
+
+HIDDEN = [
+    ({"layer": "gone"}, "no layer 'gone'"),
+    ({"layer": "gone", "network": OTHER}, "no layer 'gone'"),
+    ({"unit": (16, 99)}, "coordinates go from 0…31, 0…31"),
+    ({"unit": (16,)}, "has 2 coordinates, not 1"),
+    ({"values": np.ones((31, 32))}, "another size of its input"),
+    ({"image": "of another photo"}, "another image than the one on the canvas"),
+]
+"""Results that cannot be shown, and why."""
+
+
+@pytest.mark.parametrize(("result", "why"), HIDDEN, ids=range(len(HIDDEN)))
+def test_that_show_says_why_a_result_is_not_shown(
+    open_window: Callable, answers: Answers, result, why
+) -> None:
+    window = open_window(runner=FakeRunner())
+    chosen = window.studio.selection.value
+    shelved(window, **result)
+    window.results.show_.click()
+    told = window.status.toolTip() or window.status.currentMessage()
+    assert told.startswith("“result 1” is not shown: ")
+    assert why in told
+    assert "expected" in window.inspector.effective._title.text()
+    if "image" not in result and "network" not in result:
+        assert window.studio.selection.value == chosen
+    assert not answers.reports
+
+
+def test_that_show_says_that_the_unit_is_being_measured_and_that_a_map_is_gone(
+    open_window: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window(runner=FakeRunner())
+    panel, session = window.results, present(window.studio.erf_session)
+    window.studio.selection.select_layer("head", (16, 16))
+    session.measure()
+    shelved(window)
+    panel.show_.click()
+    assert "its unit is being measured" in window.status.currentMessage()
+    session.cancel()
+    panel.show_.click()
+    assert "measured" in window.inspector.effective._title.text()
+
+    def lost(self: Shelf, result) -> None:
+        self.remove(result)
+
+    monkeypatch.setattr(Shelf, "result", lost)
+    shelved(window, unit=(3, 3))
+    panel.show_.click()
+    assert "gone from the folder of temporary files" in window.status.currentMessage()
+    assert len(panel.texts()) == 1
+
+
+def test_that_fields_over_another_layer_are_a_reason_too(open_window: Callable) -> None:
+    window = open_window(runner=FakeRunner())
+    shelved(window)
+    window.studio.analysis.set_reference("stem")
+    window.results.show_.click()
+    assert "over the input, and fields are given over stem" in window.status.currentMessage()
+
+
+@pytest.mark.parametrize("result", [x for x, _ in HIDDEN[:5]], ids=range(5))
+def test_that_save_says_why_a_result_cannot_be_saved_and_asks_for_no_file(
+    open_window: Callable, answers: Answers, tmp_path, result
+) -> None:
+    window = open_window(runner=FakeRunner())
+    answers.path = tmp_path / "field.npz"
+    shelved(window, **result)
+    window.results.save.click()
+    ((what, why),) = answers.reports
+    assert what == "This result cannot be saved."
+    assert why.endswith(".")
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_that_save_writes_the_chosen_result_whatever_is_shown(
+    open_window: Callable, answers: Answers, tmp_path
+) -> None:
+    window = open_window(runner=FakeRunner())
+    window.studio.images.open(sample_images()[0])
+    window.studio.selection.select_layer("stem", (2, 2))
+    answers.path = tmp_path / "field.npz"
+    shelved(window, image="of another photo")
+    window.results.save.click()
+    assert not answers.reports
+    with np.load(answers.path) as file:
+        np.testing.assert_array_equal(file["map"], VALUES)
+        assert '"layer": "head"' in str(file["json"])
+    answers.path = tmp_path / "numbers.csv"
+    window.results.save.click()
+    assert answers.path.read_text().startswith("number,unit,measured")
