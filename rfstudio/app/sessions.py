@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rfstudio.app.effective.pins import Wanted
-from rfstudio.app.effective.saved_results import saved_results, shelved_results
+from rfstudio.app.effective.saved_results import results_to_save, saved_results, shelved_results
 from rfstudio.app.state.document import read_network
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError, shown
@@ -22,31 +22,15 @@ from rfstudio.formats.networks.session_file import (
 __all__ = [
     "SUFFIX",
     "SavedSession",
+    "SessionToSave",
     "is_as_saved",
     "read_session",
     "restore_choice",
-    "save_session",
 ]
 
 
-def save_session(path: Path, studio: Studio, preset: str) -> int:
-    """Write what is open, chosen, pinned and measured to a file; an old file stays if that fails.
-
-    Returns
-    -------
-    int
-        How many of the oldest results are not in it, since it would be too large.
-
-    Raises
-    ------
-    RFStudioError
-        If it cannot be written.
-    """
-    return write_session(path, session_of(studio, preset))
-
-
-def session_of(studio: Studio, preset: str) -> SavedSession:
-    """Return what is open, chosen, pinned and measured.
+class SessionToSave:
+    """What is open, chosen, pinned and measured at one moment, which any thread may write.
 
     Parameters
     ----------
@@ -55,21 +39,36 @@ def session_of(studio: Studio, preset: str) -> SavedSession:
     preset
         The preset that is open; empty: it is none.
     """
-    document, chosen = studio.document, studio.selection.value
-    picture = studio.images.picture
-    measured = studio.erf_session
-    return SavedSession(
-        chosen=SavedUnit(document.architecture, chosen.layer, chosen.unit, source=preset),
-        path=None if document.path is None else document.path.absolute(),
-        is_modified=document.is_modified,
-        pins=tuple(
-            SavedUnit(x.analysis.architecture, x.layer, x.unit, x.title, x.source)
-            for x in studio.pins
-        ),
-        image=None if picture is None else picture.path.absolute(),
-        image_shape=studio.images.shape,
-        results=() if measured is None else saved_results(measured.shelf),
-    )
+
+    def __init__(self, studio: Studio, preset: str) -> None:
+        document, chosen = studio.document, studio.selection.value
+        picture = studio.images.picture
+        measured = studio.erf_session
+        self._session = SavedSession(
+            chosen=SavedUnit(document.architecture, chosen.layer, chosen.unit, source=preset),
+            path=None if document.path is None else document.path.absolute(),
+            is_modified=document.is_modified,
+            pins=tuple(
+                SavedUnit(x.analysis.architecture, x.layer, x.unit, x.title, x.source)
+                for x in studio.pins
+            ),
+            image=None if picture is None else picture.path.absolute(),
+            image_shape=studio.images.shape,
+        )
+        self._results = [] if measured is None else results_to_save(measured.shelf)
+        self.left_out = 0
+        """How many of the oldest results are not in the file, since it would be too large."""
+
+    def write(self, path: Path) -> None:
+        """Write a file; an old file stays if that fails.
+
+        Raises
+        ------
+        RFStudioError
+            If it cannot be written.
+        """
+        written = write_session(path, self._session, saved_results(self._results))
+        self.left_out = len(self._results) - written
 
 
 def is_as_saved(session: SavedSession) -> bool:

@@ -56,11 +56,13 @@ def read_bounded(path: str | Path, limit: int) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
                 raise FileAccessError(f"{_quoted(path)} cannot be read: it is {what}")
-            data = _read(file, status.st_size, limit)
+            size, data = status.st_size, b""
+            if size <= limit:  # else nothing of it is read
+                data = _read(file, size, limit)
+                size = max(size, len(data))
     except (OSError, ValueError) as error:
         raise FileAccessError(f"{_quoted(path)} cannot be read: {_reason(error)}") from None
-    if len(data) > limit:
-        size = max(status.st_size, len(data))
+    if size > limit:
         raise FileAccessError(f"{_quoted(path)} has {size:,} bytes; at most {limit:,} are read")
     return data
 
@@ -94,8 +96,8 @@ def make_folder(folder: Path) -> None:
         raise FileAccessError(f"{_quoted(folder)} cannot be made: {_reason(error)}") from None
 
 
-def atomic_write(path: str | Path, data: bytes) -> None:
-    """Replace the content of a file by `data`, or leave the old one unchanged.
+def atomic_write(path: str | Path, *data: bytes) -> None:
+    """Replace the content of a file by `data`, part after part, or leave the old one unchanged.
 
     The data goes to a temporary file in the same folder, is flushed to the disk, and takes the
     file's place in one step.  A process killed in between leaves the temporary file, ``.rfstudio-``
@@ -116,7 +118,7 @@ def atomic_write(path: str | Path, data: bytes) -> None:
         # Its name is known before the file exists, so that an interrupt leaves none behind.
         temporary = str(target.parent / f".rfstudio-{secrets.token_hex(4)}")
         with os.fdopen(_new(temporary), "wb") as file:
-            file.write(data)
+            file.writelines(data)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(mode)

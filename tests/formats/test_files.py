@@ -26,6 +26,8 @@ def test_that_a_file_is_written_and_read_back(tmp_path: Path) -> None:
     atomic_write(target, b"one")
     atomic_write(target, b"two")
     assert read_bounded(target, 3) == b"two"
+    atomic_write(target, b"in ", b"parts")
+    assert read_bounded(target, 8) == b"in parts"
     assert _names_in(tmp_path) == ["net.yaml"]
 
 
@@ -207,6 +209,19 @@ def test_that_a_file_beyond_the_bound_is_not_read(tmp_path: Path) -> None:
     target.write_bytes(b"x" * 11)
     with pytest.raises(FileAccessError, match="has 11 bytes; at most 10 are read"):
         read_bounded(target, 10)
+
+
+def test_that_nothing_is_read_of_a_file_that_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(64 << 20)  # which takes no room on most disks
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileAccessError, match="67,108,864 bytes; at most 33,554,432"):
+            read_bounded(path, 32 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_that_a_small_file_takes_no_memory_for_the_whole_bound(tmp_path: Path) -> None:

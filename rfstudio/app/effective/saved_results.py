@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import cast
 
 from rfstudio.app.effective.measuring_work import Subject, request_of
 from rfstudio.app.effective.saved_options import options_of, texts_of
-from rfstudio.app.effective.shelf import Ending, Shelf, Shelved
+from rfstudio.app.effective.shelf import Ending, Shelf, Shelved, Snapshot
 from rfstudio.core.errors import RFStudioError
 from rfstudio.engine.requests.request import ErfResult
 from rfstudio.formats.networks.saved_results import SavedResult
@@ -16,13 +16,26 @@ from rfstudio.formats.networks.saved_results import SavedResult
 _NOTE = "read from the session file "
 
 
-def saved_results(shelf: Shelf) -> tuple[SavedResult, ...]:
-    """Return the results that a session file can hold, the oldest first.
+def results_to_save(shelf: Shelf) -> list[Snapshot]:
+    """Return the results that a session file can hold, the newest first.
 
     One that was stopped within a sample or a draw of weights is left out: it has more arrays.
     """
-    found = (_saved(x, shelf.result(x)) for x in shelf)
-    return tuple(x for x in found if x is not None)[::-1]
+    return [
+        x
+        for x in shelf.snapshots()
+        if options_of(texts_of(x.shelved.options)) is not None
+        and x.stored.unfinished is None
+        and x.stored.open_draw is None
+    ]
+
+
+def saved_results(snapshots: Iterable[Snapshot]) -> Iterator[SavedResult]:
+    """Yield results as a session file holds them, each read when it is asked for; on any thread."""
+    for snapshot in snapshots:
+        result = snapshot.result()
+        if result is not None:
+            yield _saved(snapshot.shelved, result)
 
 
 def shelved_results(results: Iterable[SavedResult], name: str) -> tuple[list[Shelved], int]:
@@ -40,12 +53,7 @@ def shelved_results(results: Iterable[SavedResult], name: str) -> tuple[list[She
     return good, len(read) - len(good)
 
 
-def _saved(shelved: Shelved, result: ErfResult | None) -> SavedResult | None:
-    texts = texts_of(shelved.options)
-    if result is None or options_of(texts) is None:
-        return None
-    if result.unfinished is not None or result.open_draw is not None:
-        return None
+def _saved(shelved: Shelved, result: ErfResult) -> SavedResult:
     subject = shelved.subject
     return SavedResult(
         network=subject.architecture,
@@ -53,7 +61,7 @@ def _saved(shelved: Shelved, result: ErfResult | None) -> SavedResult | None:
         unit=subject.unit,
         map=result.map,
         standard_error=result.standard_error,
-        options=texts,
+        options=texts_of(shelved.options),
         samples=result.samples,
         wanted=result.wanted,
         fraction=shelved.fraction,

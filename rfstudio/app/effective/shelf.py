@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,32 @@ class Shelved:
         if self.is_complete:
             return f"{self.samples} samples"
         return f"{self.samples} of {self.wanted} samples"
+
+
+class Snapshot(NamedTuple):
+    """A result and where its maps were, which any thread may read while the shelf goes on.
+
+    Attributes
+    ----------
+    shelved
+        The result.
+    stored, file
+        As those of the result.
+    """
+
+    shelved: Shelved
+    stored: ErfResult
+    file: Path | None
+
+    def result(self) -> ErfResult | None:
+        """Return it, read from its file if need be; None if it was dropped since."""
+        if self.file is None:
+            return self.stored
+        try:
+            return _read(self.file, self.stored)
+        except (OSError, ValueError):  # it may have come back into memory
+            stored = self.shelved.stored
+            return stored if stored is not None and stored.map.size else None
 
 
 class Shelf:
@@ -195,14 +221,17 @@ class Shelf:
         self.set_aside(shelved.subject)
         shelved.is_aside = False
 
+    def snapshots(self) -> list[Snapshot]:
+        """Return all results as they are now, the newest first."""
+        return [Snapshot(x, x.stored, x.file) for x in self if x.stored is not None]
+
     def result(self, shelved: Shelved) -> ErfResult | None:
         """Return a result, read from its file if need be; None if the file is gone."""
         result, file = shelved.stored, shelved.file
         if result is None or file is None:
             return result
         try:
-            with np.load(file) as arrays:
-                read = _with_arrays(result, dict(arrays))
+            read = _read(file, result)
         except (OSError, ValueError):  # somebody cleared the folder of temporary files
             self.remove(shelved)
             return None
@@ -274,6 +303,12 @@ def _can_move(shelved: Shelved) -> bool:
 
 def _is_plain(result: ErfResult) -> bool:
     return result.unfinished is None and result.open_draw is None
+
+
+def _read(file: Path, result: ErfResult) -> ErfResult:
+    """Return a result with the maps of its file."""
+    with np.load(file) as arrays:
+        return _with_arrays(result, dict(arrays))
 
 
 def _with_arrays(result: ErfResult, arrays: Mapping[str, NDArray[np.float64]]) -> ErfResult:

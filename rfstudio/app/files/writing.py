@@ -58,7 +58,7 @@ class Writing(QObject):
             error = found
         except Exception as found:
             logging.getLogger(__name__).exception("'%s' was not written", path)
-            error = RFStudioError(f"it could not be drawn ({type(found).__name__}: {found})")
+            error = RFStudioError(f"it could not be made ({type(found).__name__}: {found})")
         # The window may have been closed meanwhile.
         with suppress(RuntimeError):
             self._ended.emit(path, error)

@@ -8,12 +8,14 @@ is ever run, and a file that is damaged, or of something else, ends in one sente
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.work import give_way
 from rfstudio.formats.files import atomic_write, read_bounded
 from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
 from rfstudio.formats.networks.saved_results import (
@@ -33,6 +35,9 @@ VERSION = 1
 
 _KIND = "RF Studio session"
 _MOST_BYTES = (8 << 20) + MOST_ENCODED
+_MOST_VALUES = 1_000_000
+"""Commas and opening brackets in a file, in its texts too: JSON makes no more values of it."""
+
 _MOST_PINS = 4
 _MOST_AXES = 3
 _MOST_TITLE = 200
@@ -95,13 +100,25 @@ class SavedSession:
     results: tuple[SavedResult, ...] = ()
 
 
-def write_session(path: Path, session: SavedSession) -> int:
+def write_session(
+    path: Path, session: SavedSession, results: Iterable[SavedResult] | None = None
+) -> int:
     """Write a session to a file; an old file stays if that fails.
+
+    Parameters
+    ----------
+    path
+        The file.
+    session
+        What it shall hold.
+    results
+        Results instead of those of the session, the newest first; they are taken one by one, and
+        no more than have room.
 
     Returns
     -------
     int
-        How many of the oldest results are not in it, since it would be too large.
+        How many results are in it: the newest for which there is room.
 
     Raises
     ------
@@ -113,6 +130,9 @@ def write_session(path: Path, session: SavedSession) -> int:
         raise SessionFileError(
             f"its networks have more than {MAX_BYTES:,} characters together; take some pins out"
         )
+    newest = reversed(session.results) if results is None else results
+    texts = {str(x["network"]) for x in (chosen, *pins)}
+    kept = [_json(x) for x in _results_facts(newest, texts)][::-1]
     facts: dict[str, Any] = {
         "kind": _KIND,
         "version": VERSION,
@@ -122,10 +142,23 @@ def write_session(path: Path, session: SavedSession) -> int:
         "pins": pins,
         "image": None if session.image is None else str(session.image),
         "image_shape": session.image_shape,
-        "results": _results_facts(session, {str(x["network"]) for x in (chosen, *pins)}),
+        "results": [],
     }
-    atomic_write(path, (json.dumps(facts, indent=1, ensure_ascii=False) + "\n").encode())
-    return len(session.results) - len(facts["results"])
+    # Part by part, since other threads wait while a large text is made or encoded.
+    head, _, tail = _json(facts).rpartition(b"]")
+    atomic_write(path, head, *_between(kept, b",\n"), b"]", tail, b"\n")
+    return len(kept)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False).encode()
+
+
+def _between(parts: Sequence[bytes], separator: bytes) -> Iterator[bytes]:
+    for i, part in enumerate(parts):
+        if i:
+            yield separator
+        yield part
 
 
 def read_session(path: Path) -> SavedSession:
@@ -139,6 +172,8 @@ def read_session(path: Path) -> SavedSession:
         If it cannot be read at all.
     """
     data = read_bounded(path, _MOST_BYTES)
+    if sum(_counted(data, x) for x in (b",", b"[", b"{")) > _MOST_VALUES:
+        raise SessionFileError(_damaged(f"it has more than {_MOST_VALUES:,} values"))
     try:
         facts = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -175,22 +210,27 @@ def _facts(unit: SavedUnit) -> dict[str, object]:
     }
 
 
-def _results_facts(session: SavedSession, texts: set[str]) -> list[dict[str, object]]:
-    """Return the newest results that have room beside networks of these texts, the oldest first."""
-    found: list[dict[str, object]] = []
+def _counted(data: bytes, sign: bytes) -> int:
+    give_way()
+    return data.count(sign)
+
+
+def _results_facts(newest: Iterable[SavedResult], texts: set[str]) -> Iterator[dict[str, object]]:
+    """Yield the results that have room beside networks of these texts, the newest first."""
     encoded = decoded = 0
-    for result in reversed(session.results):
+    for count, result in enumerate(newest, 1):
         decoded += result.map.nbytes + result.standard_error.nbytes
-        if len(found) == MOST_RESULTS or decoded > MOST_DECODED:
-            break
+        if decoded > MOST_DECODED:
+            return
         unit = _facts(SavedUnit(result.network, result.layer, result.unit))
         numbers = result_facts(result)
         encoded += sum(len(str(numbers[x])) for x in ("map", "standard_error"))
         texts = {*texts, str(unit["network"])}
         if encoded > MOST_ENCODED or sum(map(len, texts)) > MAX_BYTES:
-            break
-        found.append(unit | numbers)
-    return found[::-1]
+            return
+        yield unit | numbers
+        if count == MOST_RESULTS:
+            return
 
 
 def _results(found: Any, networks: _Networks) -> tuple[SavedResult, ...]:
@@ -199,6 +239,7 @@ def _results(found: Any, networks: _Networks) -> tuple[SavedResult, ...]:
     read: list[SavedResult] = []
     room = MOST_DECODED
     for i, facts in enumerate(found, 1):
+        give_way()
         unit = _unit(facts, f"result {i}", networks)
         try:
             read.append(read_result(facts, unit.network, unit.layer, unit.unit, room))

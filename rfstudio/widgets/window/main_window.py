@@ -621,6 +621,7 @@ class MainWindow(QMainWindow):
         remember_choice(settings, chosen.layer, chosen.unit)
         self.files.reading.drop()
         self.files.writing.wait()
+        self.actions_.sessions.writing.wait()
         self.files.previews.wait()
         try:
             self.studio.shutdown()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject
 
+from rfstudio.app.files.writing import Writing
 from rfstudio.app.sessions import (
     SUFFIX,
     SavedSession,
+    SessionToSave,
     is_as_saved,
     read_session,
     restore_choice,
-    save_session,
 )
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import Cancelled, RFStudioError
@@ -23,12 +25,22 @@ _SESSIONS = f"Sessions (*{SUFFIX});;All files (*)"
 
 
 class SessionCommands(QObject):
-    """Saves and opens sessions."""
+    """Saves and opens sessions.
+
+    Attributes
+    ----------
+    writing
+        Writes them beside the window.
+    """
 
     def __init__(self, studio: Studio, files: FileCommands) -> None:
         super().__init__(files)
         self._studio = studio
         self._files = files
+        self._saving: deque[SessionToSave] = deque()
+        self.writing = Writing(self)
+        self.writing.written.connect(self._tell_saved)
+        self.writing.failed.connect(self._report)
         files.session_dropped.connect(self.open_path)
 
     def save_as(self) -> None:
@@ -39,13 +51,18 @@ class SessionCommands(QObject):
         if path is None:
             return
         path = path if path.suffix else path.with_suffix(SUFFIX)
-        try:
-            left_out = save_session(path, self._studio, files.preset)
-        except RFStudioError as error:
-            files.report(f"“{path.name}” was not saved.", str(error))
-            return
+        saving = SessionToSave(self._studio, files.preset)
+        self._saving.append(saving)  # they are written one after the other
+        self.writing.start(path, saving.write)
+
+    def _tell_saved(self, path: Path) -> None:
+        left_out = self._saving.popleft().left_out
         more = f", without its {left_out} oldest results, which are too large" if left_out else ""
-        files.announced.emit(f"Saved the session {path.name}{more}")
+        self._files.announced.emit(f"Saved the session {path.name}{more}")
+
+    def _report(self, path: Path, error: RFStudioError) -> None:
+        self._saving.popleft()
+        self._files.report(f"“{path.name}” was not saved.", str(error))
 
     def open(self) -> None:
         """Ask for a session file and open it."""

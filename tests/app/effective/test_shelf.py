@@ -54,6 +54,24 @@ def test_that_the_oldest_maps_go_to_the_disk_and_come_back_to_the_bit(shelf: She
     assert not any(x.exists() for x in files)
 
 
+def test_that_a_snapshot_is_read_whatever_the_shelf_does_meanwhile(shelf: Shelf) -> None:
+    made = [_put(shelf, (0, x), seed=x) for x in range(4)]
+    on_disk, back, dropped, in_memory = made[0], made[1], made[2], made[3]
+    snapshots = {x.shelved: x for x in shelf.snapshots()}
+    assert list(snapshots) == made[::-1]
+    shelf.result(back)  # another goes to the disk for it
+    shelf.remove(dropped)
+    values = present(snapshots[on_disk].result()).map
+    assert np.array_equal(values, np.random.default_rng(0).random((9, 9)))
+    assert on_disk.is_on_disk
+    assert not back.is_on_disk
+    for seed, kept in ((1, back), (2, dropped), (3, in_memory)):
+        values = present(snapshots[kept].result()).map
+        assert np.array_equal(values, np.random.default_rng(seed).random((9, 9)))
+    shelf.remove(on_disk)
+    assert snapshots[on_disk].result() is None
+
+
 def test_that_what_exceeds_the_disk_is_dropped_and_a_lost_file_is_no_crash() -> None:
     shelf = Shelf(memory=0, disk=3 * BYTES)
     made = [_put(shelf, (0, x), seed=x) for x in range(6)]

@@ -363,6 +363,7 @@ class Monkey:
         self._answers.path = self._folder / f"{self._random.randrange(3)}.rfsession"
         if self._random.random() < 0.5 or not self._answers.path.exists():
             self.window.actions_.save_session.trigger()
+            self.window.actions_.sessions.writing.wait()
         else:
             self.window.actions_.open_session.trigger()
             document = self.window.studio.document

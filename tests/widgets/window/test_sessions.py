@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,16 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QProcess
 from PySide6.QtGui import QAction
+from pytestqt.qtbot import QtBot
 
+from rfstudio.app.effective import shelf
 from rfstudio.app.effective.erf_options import ErfOptions
+from rfstudio.app.effective.measuring_work import Subject
 from rfstudio.app.effective.saved_options import texts_of
+from rfstudio.app.effective.shelf import Shelf
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks import session_file
 from rfstudio.formats.networks.saved_results import SavedResult, result_facts
 from rfstudio.formats.networks.session_file import (
     SavedSession,
@@ -40,8 +46,19 @@ def chosen_of(window: MainWindow) -> tuple[str, tuple[int, ...]]:
     return layer, unit
 
 
+@pytest.fixture
+def save(qtbot: QtBot) -> Callable[[MainWindow], None]:
+    """Return what saves the session of a window, and waits until it is written."""
+
+    def saved(window: MainWindow) -> None:
+        with qtbot.waitSignal(window.actions_.sessions.writing.written):
+            window.actions_.save_session.trigger()
+
+    return saved
+
+
 def test_that_a_session_comes_back_with_edits_pins_unit_and_image(
-    open_window: Callable, answers: Answers, tmp_path: Path
+    open_window: Callable, answers: Answers, tmp_path: Path, save: Callable
 ) -> None:
     window = open_window()
     studio = window.studio
@@ -52,7 +69,7 @@ def test_that_a_session_comes_back_with_edits_pins_unit_and_image(
     studio.selection.select_layer("stage.1.a", (3, 5))
     saved, architecture = chosen_of(window), studio.document.architecture
     answers.path = tmp_path / "work"
-    window.actions_.save_session.trigger()
+    save(window)
     assert "Saved the session work.rfsession" in window.status.currentMessage()
 
     again = open_window()
@@ -72,7 +89,7 @@ def test_that_a_session_comes_back_with_edits_pins_unit_and_image(
 
 
 def test_that_measured_results_come_back_and_say_where_from(
-    open_window: Callable, answers: Answers, tmp_path: Path
+    open_window: Callable, answers: Answers, tmp_path: Path, save: Callable
 ) -> None:
     runner = FakeRunner()
     window = open_window(runner=runner)
@@ -85,7 +102,7 @@ def test_that_measured_results_come_back_and_say_where_from(
     window.actions_.measure.trigger()
     runner.jobs[-1].succeeded.emit(result)
     answers.path = tmp_path / "work.rfsession"
-    window.actions_.save_session.trigger()
+    save(window)
 
     again = open_window(runner=FakeRunner())
     again.studio.edits.set_parameter((0,), "kernel_size", 7)
@@ -114,11 +131,61 @@ def test_that_measured_results_come_back_and_say_where_from(
     assert "Read from the session file work.rfsession" in again.measure_panel.run.text.text()
     assert [row[3] for row in again.results.texts()] == ["32 samples, from work.rfsession"]
     # Saved and opened once more in the same window, it is neither doubled nor noted twice.
-    again.actions_.save_session.trigger()
+    save(again)
     again.actions_.open_session.trigger()
     assert len(session.shelf) == 1
     (saved,) = read_session(answers.path).results
     assert saved.notes == ("In two batches",)
+
+
+def test_that_results_on_the_disk_are_saved_beside_the_window_as_many_as_have_room(
+    open_window: Callable,
+    answers: Answers,
+    tmp_path: Path,
+    save: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    window = open_window(runner=FakeRunner())
+    session = present(window.studio.erf_session)
+    session.shelf = Shelf(memory=0)
+    for i in range(6):
+        values = np.full((32, 32), float(i))
+        subject = Subject(SMALL, "head", (i, i))
+        result = result_of("head", (i, i), values)
+        session.shelf.put(subject, ErfOptions(), "", result, ending="done")
+    on_disk = [x.is_on_disk for x in session.shelf]
+    assert sum(on_disk) == 5
+    threads = []
+    read = shelf._read
+
+    def noted(*arguments):
+        threads.append(threading.current_thread())
+        return read(*arguments)
+
+    monkeypatch.setattr(shelf, "_read", noted)
+    monkeypatch.setattr(session_file, "MOST_RESULTS", 4)
+    answers.path = tmp_path / "s.rfsession"
+    save(window)
+    assert "without its 2 oldest results" in window.status.currentMessage()
+    assert [x.unit[0] for x in read_session(answers.path).results] == [2, 3, 4, 5]
+    assert len(threads) == 3  # the newest is in memory
+    assert threading.main_thread() not in threads
+    assert [x.is_on_disk for x in session.shelf] == on_disk  # and none took the room of another
+
+
+def test_that_a_session_that_cannot_be_written_says_so_and_the_next_one_is_saved(
+    open_window: Callable, answers: Answers, tmp_path: Path, save: Callable, qtbot: QtBot
+) -> None:
+    window = open_window()
+    answers.path = tmp_path / "no_such_folder" / "s.rfsession"
+    with qtbot.waitSignal(window.actions_.sessions.writing.failed):
+        window.actions_.save_session.trigger()
+    ((what, why),) = answers.reports
+    assert what == "“s.rfsession” was not saved."
+    assert "no such file or folder" in why
+    answers.path = tmp_path / "s.rfsession"
+    save(window)
+    assert read_session(answers.path).chosen.network == SMALL
 
 
 def saved_result(**changes: object) -> dict[str, object]:
@@ -179,6 +246,16 @@ def test_that_results_that_are_none_end_in_a_sentence(
         read_session(path)
 
 
+def test_that_a_file_of_too_many_values_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.rfsession"
+    path.write_text(json.dumps(_GOOD)[:-1] + ', "x": [' + "[]," * 500_001 + "[]]}")
+    monkeypatch.setattr(json, "loads", None)  # which would take seconds and gigabytes
+    with pytest.raises(SessionFileError, match="more than 1,000,000 values"):
+        read_session(path)
+
+
 @pytest.mark.slow
 def test_that_results_of_no_unit_and_with_no_options_break_nothing(
     open_window: Callable, answers: Answers, tmp_path: Path
@@ -218,7 +295,7 @@ def test_that_the_oldest_results_are_left_out_of_a_file_that_would_be_too_large(
     )
     path = tmp_path / "s.rfsession"
     # 2 maps of 1100 × 1100 × 8 bytes are 19.4 MB: three results have room in 64 MiB.
-    assert write_session(path, SavedSession(SavedUnit(network, "", ()), results=results)) == 2
+    assert write_session(path, SavedSession(SavedUnit(network, "", ()), results=results)) == 3
     assert [x.layer for x in read_session(path).results] == ["2", "3", "4"]
 
 
