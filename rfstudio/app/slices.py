@@ -8,6 +8,7 @@ between their turns.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 import weakref
@@ -28,6 +29,38 @@ SLICE = 0.01
 
 AT_ONCE = 0.03
 """Seconds of the processor for which the present event waits for a computation."""
+
+
+class _FullCollections:
+    """Puts off full garbage collections while long computations go on.
+
+    A network of thousands of layers is a million objects, none of which is garbage before it is
+    done; a search through all of them, again for every quarter more of them, would be several times
+    as long as a slice.  What dies young is collected all the same.
+    """
+
+    _NEVER = 1 << 30
+
+    def __init__(self) -> None:
+        self._going_on = 0
+        self._usual = 0
+
+    def put_off(self) -> None:
+        """Let there be none until `take_up`."""
+        if not self._going_on:
+            first, second, self._usual = gc.get_threshold()
+            gc.set_threshold(first, second, self._NEVER)
+        self._going_on += 1
+
+    def take_up(self) -> None:
+        """Let there be some again, if no other computation goes on."""
+        self._going_on -= 1
+        if not self._going_on:
+            first, second, _ = gc.get_threshold()
+            gc.set_threshold(first, second, self._usual)
+
+
+_FULL_COLLECTIONS = _FullCollections()
 
 
 class _Turns(Generic[R]):
@@ -51,6 +84,7 @@ class _Turns(Generic[R]):
             return
         self._slice = seconds
         if self._thread is None:
+            _FULL_COLLECTIONS.put_off()
             self._thread = threading.Thread(target=self._serve, name="rfstudio-slices", daemon=True)
             self._thread.start()
         else:
@@ -63,13 +97,18 @@ class _Turns(Generic[R]):
         if self._thread is not None and not self.is_done:
             self._is_cancelled = True
             self._go.release()
-            self._thread.join()
+            self._end(self._thread)
         self.is_done = True
 
     def _leave(self) -> None:
         """Wait until the thread of a finished computation is gone, which is at once."""
         if self.is_done and self._thread is not None:
-            self._thread.join()
+            self._end(self._thread)
+
+    @staticmethod
+    def _end(thread: threading.Thread) -> None:
+        thread.join()
+        _FULL_COLLECTIONS.take_up()
 
     def _serve(self) -> None:
         self._begin_slice()
@@ -182,6 +221,7 @@ class Slices(QObject):
         sliced = Sliced(work)
         self._begun[:] = [sliced]
         if at_once and sliced.run(AT_ONCE + more):
+            self._begun.clear()  # or what it has found would live until the next one begins
             deliver(sliced.result())
             return True
         self._sliced = sliced
@@ -213,6 +253,7 @@ class Slices(QObject):
     def _end(self) -> None:
         deliver = self._deliver
         self._timer.stop()
+        self._begun.clear()
         self._sliced = self._deliver = None
         if deliver is not None:
             deliver()

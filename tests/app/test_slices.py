@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtCore import QObject
@@ -24,6 +26,50 @@ def _count(steps: int, done: list[int]) -> Callable[[], int]:
         return steps
 
     return work
+
+
+@pytest.fixture
+def full_collections() -> Iterator[list[int]]:
+    """Return a list to which each full garbage collection adds; they come soon."""
+    found: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            found.append(1)
+
+    before = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(100, 2, 2)
+    gc.callbacks.append(note)
+    yield found
+    gc.callbacks.remove(note)
+    gc.set_threshold(*before)
+
+
+@pytest.mark.parametrize("ends", ["done", "cancelled", "failed", "dropped"])
+def test_that_no_full_collection_comes_until_a_computation_ends(
+    full_collections: list[int], ends: str
+) -> None:
+    kept: list[list[int]] = []
+
+    def work() -> None:
+        for step in range(10):
+            kept.extend([step] for _ in range(200_000))
+            give_way()
+        if ends == "failed":
+            raise ValueError
+
+    sliced = Sliced(work)
+    for _ in range(10):
+        sliced.run(0)
+    assert not full_collections
+    if ends == "cancelled":
+        sliced.cancel()
+    elif ends == "dropped":
+        del sliced
+    else:
+        sliced.run()
+    assert gc.get_threshold()[2] == 2
 
 
 def test_that_a_slice_of_no_time_is_one_step() -> None:
@@ -118,3 +164,21 @@ def test_that_suspended_work_ends_with_the_object_around_it(qtbot: QtBot) -> Non
         pass
     around.deleteLater()
     qtbot.waitUntil(lambda: not [x for x in threading.enumerate() if x.name == "rfstudio-slices"])
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_that_nothing_of_a_result_is_kept_once_it_is_delivered(qtbot: QtBot, at_once: bool) -> None:
+    class Found:
+        """A large network, say."""
+
+    made = Slices()
+    found: list[weakref.ref[Found]] = []
+
+    def work() -> Found:
+        result = Found()
+        found.append(weakref.ref(result))
+        return result
+
+    made.start(work, lambda _: None, at_once=at_once)
+    qtbot.waitUntil(lambda: not made.is_busy)
+    assert [x() for x in found] == [None]

@@ -282,7 +282,7 @@ class LayerEdits(QObject):
             If some layer does not fit this size; the network stays as it was.
         """
         after = edits.set_network(self._architecture, input_size=size)
-        before = {x.layer for x in self._session.remarks if x.severity == "error"}
+        before = {x.layer for x in self._session.analysis.errors}
         deliver = partial(self._take_size, self._architecture, after)
         self._is_size_late = False
         work = partial(_new_error, after, before)
@@ -450,7 +450,7 @@ def _items_or_error(read: Callable[[], tuple[Item, ...]]) -> tuple[Item, ...] | 
     except Cancelled:
         raise
     except RFStudioError as error:
-        return error
+        return error.with_traceback(None)  # whose frames would keep all that was read
 
 
 def _count(number: int) -> str:

@@ -634,7 +634,7 @@ def _network_or_error(path: Path) -> Architecture | RFStudioError:
     except Cancelled:
         raise
     except RFStudioError as error:
-        return error
+        return error.with_traceback(None)  # whose frames would keep all that was read
 
 
 def _file_name(text: str) -> str:

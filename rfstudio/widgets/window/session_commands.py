@@ -101,5 +101,5 @@ def _read_or_error(path: Path) -> tuple[SavedSession, bool] | RFStudioError:
     except Cancelled:
         raise
     except RFStudioError as error:
-        return error
+        return error.with_traceback(None)  # whose frames would keep all that was read
     return session, not is_as_saved(session)
