@@ -539,24 +539,40 @@ def united(products: Iterable[Product], size: tuple[int, ...]) -> list[Product]:
 
 def _add(union: list[Product], product: Product) -> None:
     """Add a product to a union, joining it with those that differ on one axis only."""
-    i = 0
+    i = tried = 0
     while i < len(union):
-        spend(A_CALL)
+        tried += 1
         joined = _joined(union[i], product)
         if joined is None:
             i += 1
             continue
         if joined is union[i]:
-            return
+            break
         # The joined product may now fit with one that did not fit before.
         del union[i]
         product, i = joined, 0
-    union.append(product)
+    else:
+        union.append(product)
+    spend(tried * A_CALL)
 
 
 def _joined(a: Product, b: Product) -> Product | None:
     """Return the union of two products if it is a product, else None."""
-    differing = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if not same(x, y)]
+    differing = []
+    may_hold = may_be_held = True
+    for axis, (x, y) in enumerate(zip(a, b, strict=True)):
+        if x is y:
+            continue
+        (first, stop, _), (low, high, _) = x, y
+        if first != low or stop != high:
+            # Most products hold each other on no two axes, which their ends show.
+            may_hold = may_hold and first <= low and high <= stop
+            may_be_held = may_be_held and low <= first and stop <= high
+        elif same(x, y):
+            continue
+        differing.append(axis)
+        if len(differing) > 1 and not may_hold and not may_be_held:
+            return None
     if not differing:
         return a
     if len(differing) == 1:
