@@ -152,24 +152,26 @@ def informative_unit(analysis: Analysis) -> Unit | None:
     A convolution with positions, if there is one: that is what people ask about.  Where it is but a
     branch, and the merge of the branches sees more, the merge.
     """
-    local = [
-        x
-        for x in analysis.layers
-        if not any(y.whole for y in x.local_fields)
-        and all(n > 1 for n in x.output_size)
-        and (isinstance(x.operation, Conv) or (x.operation is not None and x.operation.merges))
-    ]
-    convs = [x for x in local if isinstance(x.operation, Conv)]
-    if not convs:
-        return None
-    last = convs[-1]
-    chosen = next((x for x in reversed(local) if _sees_more(x, last)), last)
-    return chosen.name, tuple(n // 2 for n in chosen.output_size)
+    merges = []
+    # From the end, since only a few of thousands of layers are looked at.
+    for index in range(len(analysis.graph.nodes) - 1, 0, -1):
+        layer = analysis.at(index)
+        op = layer.operation
+        if op is None or not (isinstance(op, Conv) or op.merges):
+            continue
+        if any(x.whole for x in layer.local_fields) or not all(n > 1 for n in layer.output_size):
+            continue
+        if not isinstance(op, Conv):
+            merges.append(layer)
+            continue
+        chosen = next((x for x in merges if _sees_more(x, layer)), layer)
+        return chosen.name, tuple(n // 2 for n in chosen.output_size)
+    return None
 
 
 def _sees_more(layer: LayerAnalysis, last: LayerAnalysis) -> bool:
     """Whether a layer after the last convolution has a larger local field."""
-    if layer.local is None or last.local is None or layer.index <= last.index:
+    if layer.local is None or last.local is None:
         return False
     return _area(layer.local.rf_size) > _area(last.local.rf_size)
 

@@ -44,6 +44,13 @@ FIRST = 0.2
 LATE_AFTER = 100
 """Milliseconds after which a late analysis is announced; before, nobody notices."""
 
+QUICK = 500
+"""Layers of a network up to which whoever asks for what is known of all of them works it out; that
+of a larger one is prepared in slices after it is shown."""
+
+SHOWN_AFTER = 40
+"""Milliseconds after which that begins: the parts of the window follow first."""
+
 _VIEWS = 16
 
 Unit: TypeAlias = tuple[str, tuple[int, ...]]
@@ -62,10 +69,13 @@ class AnalysisSession(QObject):
         The new `Analysis`, after each edit and each change of an option.
     late_changed
         Whether the analysis has been that of an earlier network for a while.
+    prepared
+        What is known of all layers of a large network, and the remarks on it, can be shown now.
     """
 
     analysis_changed = Signal(object)
     late_changed = Signal(bool)
+    prepared = Signal()
 
     def __init__(self, document: Document, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -77,10 +87,12 @@ class AnalysisSession(QObject):
         self._outline = Outline(self._analysis)
         self._views: dict[Unit, UnitView] = {}
         self._remarks: tuple[Diagnostic, ...] | None = None
+        self._remarks_before: tuple[Diagnostic, ...] = ()
         self._guesses: list[Callable[[], Guess]] = []
         self._asked: _Asked | None = None
         self._document = document
         self._slices = Slices(self)
+        self._preparing = Slices(self)
         self._waiting: deque[Callable[[], object]] = deque()
         self._announcing = QTimer(self, singleShot=True, interval=LATE_AFTER)
         self._announcing.timeout.connect(self._announce_late)
@@ -101,8 +113,13 @@ class AnalysisSession(QObject):
 
     @property
     def remarks(self) -> tuple[Diagnostic, ...]:
-        """The remarks on the network, found when first asked for: not before the first frame."""
+        """The remarks on the network, found when first asked for: not before the first frame.
+
+        While those on a large network are not found, as `is_prepared` says, the ones before.
+        """
         if self._remarks is None:
+            if not self.is_prepared:
+                return self._remarks_before
             analysis = self._analysis
             self._remarks = _remarks_on(lambda: analysis.diagnostics)
         return self._remarks
@@ -122,13 +139,18 @@ class AnalysisSession(QObject):
         """Whether the analysis is still that of an earlier network, or something waits for it."""
         return self._slices.is_busy or bool(self._waiting)
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether what is known of all layers, and the remarks, can be asked for in a frame."""
+        return not self._preparing.is_busy
+
     def once_known(self, work: Callable[[], object]) -> None:
         """Do something once the analysis is that of the document: now, if it is.
 
-        What waits for a late analysis is done in the turns of the event loop after the one that
-        shows it, one after the other.
+        What waits for a late analysis, or one of a large network, is done in the turns of the event
+        loop after the one that shows it, one after the other.
         """
-        if self.is_late:
+        if self.is_late or self._following.isActive():
             self._waiting.append(work)
         else:
             work()
@@ -150,6 +172,7 @@ class AnalysisSession(QObject):
         self._slices.finish()
         while self._waiting:
             self._follow()
+        self._preparing.finish()
 
     def drop(self) -> None:
         """Give up a late analysis, as the program ends."""
@@ -157,6 +180,7 @@ class AnalysisSession(QObject):
         self._announcing.stop()
         self._following.stop()
         self._slices.drop()
+        self._preparing.drop()
 
     def unit(self, layer: str, position: tuple[int, ...]) -> UnitView:
         """Return what one unit sees; the last few answers are remembered for other views.
@@ -255,10 +279,21 @@ class AnalysisSession(QObject):
     def _take(self, found: _Found) -> None:
         self._announcing.stop()
         self._asked = None  # it holds the analysis before
+        if self._remarks is not None:
+            self._remarks_before = self._remarks
         self._analysis, self._reference, self._remarks, self._views = found
         self._outline = Outline(self._analysis)
+        self._preparing.drop()
+        if len(self._analysis.graph.nodes) > QUICK:
+            work = partial(_prepared, self._analysis, self._remarks)
+            self._preparing.start(work, self._take_prepared, wait=SHOWN_AFTER)
+            self._following.start()  # the rest of what an edit does comes in later turns
         self.analysis_changed.emit(self._analysis)
         self._end_or_wait()
+
+    def _take_prepared(self, remarks: tuple[Diagnostic, ...]) -> None:
+        self._remarks = remarks
+        self.prepared.emit()
 
     def _follow(self) -> None:
         """Do the next thing that waited for the analysis."""
@@ -327,11 +362,25 @@ def _worked_out(asked: _Asked) -> _Found:
         analysis = _analyzed(asked, reference)
     # What is late anyway comes with what else would hold up a later frame.
     if not asked.is_whole:
-        return _Found(analysis, reference, None, {})
+        # Of a large network, what the canvas asks for may take longer than there is time.
+        is_large = len(analysis.graph.nodes) > QUICK
+        views = _views_of(analysis, asked.guesses) if is_large else {}
+        return _Found(analysis, reference, None, views)
     analysis.prepare_layers()
     remarks = _remarks_on(analysis.find_diagnostics)
     # Last, since the parts of a window that opens foresee their units only while it is made.
     return _Found(analysis, reference, remarks, _views_of(analysis, asked.guesses))
+
+
+def _prepared(analysis: Analysis, remarks: tuple[Diagnostic, ...] | None) -> tuple[Diagnostic, ...]:
+    """Work out what is asked of all layers of an analysis, and return the remarks on it."""
+    try:
+        analysis.prepare_answers()
+    except Cancelled:
+        raise
+    except Exception:
+        logging.getLogger(__name__).exception("the answers about all layers were not prepared")
+    return _remarks_on(analysis.find_diagnostics) if remarks is None else remarks
 
 
 def _views_of(analysis: Analysis, guesses: Iterable[Guess]) -> dict[Unit, UnitView]:

@@ -19,6 +19,7 @@ from rfstudio.app.wording.texts import (
 )
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis, UnitView
+from rfstudio.core.fields.paths import PathFields
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.registry import BY_NAME, IN_SHORT
 from rfstudio.core.network.physical import Axis, distance_text, extent_text, sized_text
@@ -109,31 +110,46 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
         )
 
 
-def place_facts(layer: LayerAnalysis) -> Iterator[Fact]:
-    """Yield the facts of a layer's place in its network: depth, growth, paths, interior."""
+def place_facts(layer: LayerAnalysis, *, is_late: bool = False) -> Iterator[Fact]:
+    """Yield the facts of a layer's place in its network: depth, growth, paths, interior.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    is_late
+        Whether they are being worked out, which the facts then say.
+    """
     # Always the same rows: an edit that changes a number must not lay out the window again.
     yield Fact(
         "depth",
-        "–" if layer.depth is None else f"{layer.depth}",
+        "…" if is_late else "–" if layer.depth is None else f"{layer.depth}",
         "Number of layers with weights on the longest path to it, itself included.",
     )
     yield Fact(
         "growth",
-        _steps(layer.growth, "px"),
+        "…" if is_late else _steps(layer.growth, "px"),
         "How much larger its field is than that of the layer before it on that path.",
     )
-    paths = layer.path_fields
     yield Fact(
         "paths",
-        f"{_path_size(paths.min)} … {_path_size(paths.max)}",
+        "…" if is_late else _extremes(layer.path_fields),
         "Least and greatest field over all paths from the input:\n"
         "1 + Σ dilation · (kernel − 1) · jump along each.",
     )
     yield Fact(
         "interior",
-        "none" if layer.interior is None else _region(layer.interior),
+        "…" if is_late else _interior(layer),
         "Units that no padding reaches, first … last along each axis (y × x).",
     )
+
+
+def _extremes(paths: PathFields) -> str:
+    return f"{_path_size(paths.min)} … {_path_size(paths.max)}"
+
+
+def _interior(layer: LayerAnalysis) -> str:
+    return "none" if layer.interior is None else _region(layer.interior)
 
 
 _FORM_MEANINGS = {

@@ -134,6 +134,10 @@ class Analysis(Shown):
             found.append(self.at(index))
         self.__dict__.setdefault("layers", tuple(found))
 
+    def prepare_answers(self) -> None:
+        """Work out what `answers` are asked first of any layer, giving way between steps."""
+        self.answers.prepare()
+
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Remarks on layers, in the order of the network."""
@@ -152,8 +156,13 @@ class Analysis(Shown):
     @property
     def first_error(self) -> Diagnostic | None:
         """Why the network would not run: the first such remark, known before all others."""
-        errors = (*self.remarks, *(x for _, x in errors_of(self.graph)))
-        return next((x for x in errors if x.severity == "error"), None)
+        return next(iter(self.errors), None)
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """Why the network would not run: the remarks that are known before all others."""
+        found = (*self.remarks, *(x for _, x in errors_of(self.graph)))
+        return tuple(x for x in found if x.severity == "error")
 
     def _tried(self, architecture: Architecture) -> tuple[Graph, frozenset[int]]:
         """Return the graph of a changed document and which of its merges do not align."""

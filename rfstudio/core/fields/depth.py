@@ -9,6 +9,7 @@ from rfstudio.core import ops
 from rfstudio.core.fields.local import Fields
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Op
+from rfstudio.core.work import give_way
 
 Counting = Literal["weights", "windows"]
 """Which layers count: those whose learned weights mix samples or channels, or with a window."""
@@ -62,6 +63,7 @@ def depths_of(
     before = [0] * len(nodes)
     depths[reference] = 0
     for node in nodes[reference + 1 :]:
+        give_way()
         longest = -1
         for source in node.inputs:
             depth = depths[source]

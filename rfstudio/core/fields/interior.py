@@ -10,6 +10,7 @@ from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import FurtherInput
+from rfstudio.core.work import give_way
 
 _NONE: Interval = (0, -1)
 
@@ -35,6 +36,7 @@ def interiors_of(graph: Graph, reference: int = 0) -> list[tuple[Interval | None
         return known[key]
 
     for node in nodes[reference + 1 :]:
+        give_way()
         if isinstance(node.op, FurtherInput):
             continue
         sources = [found[x] for x in node.inputs]

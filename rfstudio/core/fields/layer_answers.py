@@ -37,6 +37,18 @@ class Answers:
     reference: int = 0
     ignore_gates: bool = False
 
+    def prepare(self) -> None:
+        """Work out depths, fields of paths and interiors, giving way between steps."""
+        graph, reference, ignores = self.graph, self.reference, self.ignore_gates
+        # Not by the properties, which others would wait for in vain while this gives way.
+        known = self.__dict__
+        if "depths" not in known:
+            known["depths"] = depths_of(graph, reference)
+        if "path_fields" not in known:
+            known["path_fields"] = path_fields_of(graph, reference, ignore_gates=ignores)
+        if "interiors" not in known:
+            known["interiors"] = interiors_of(graph, reference)
+
     @cached_property
     def _contexts(self) -> tuple[tuple[int, ...], list[int]]:
         return contexts_of(self.graph, self.local, self.reference)

@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Whole, Window
 from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.work import give_way
 
 Size: TypeAlias = int | Fraction
 
@@ -94,6 +95,7 @@ def path_fields_of(
     result = [_summary(nothing)] * len(nodes)
     result[reference] = _summary(found[reference])
     for node in nodes[reference + 1 :]:
+        give_way()
         index, _, op, inputs, _, _, _, rules = node
         source = found[inputs[0]]
         if len(inputs) > 1:

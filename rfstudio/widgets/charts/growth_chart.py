@@ -26,6 +26,7 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.texts import field_text, short_name, steps_text
 from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.network.architecture import Architecture
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Spot, Values
 from rfstudio.widgets.charts.erf_sizes import ErfSizes
@@ -92,7 +93,7 @@ class GrowthChart(QWidget):
         self._session = session
         self._selection = selection
         self._settings = settings or Settings()
-        self._growth = growth_of(self._name(), session.analysis)
+        self._growth = growth_of("", analyze(Architecture()))  # until it is seen
         self._others: dict[str, Growth] = {}
         self._pinned: set[str] = set()
         self._erf_sizes = ErfSizes(self)

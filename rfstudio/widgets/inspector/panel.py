@@ -146,6 +146,7 @@ class Inspector(QScrollArea):
         self._settling = QTimer(self, singleShot=True, interval=0)
         self._settling.timeout.connect(self._settle)
         self._session.analysis_changed.connect(self._follow)
+        self._session.prepared.connect(self._show_field)
         self._selection.selection_changed.connect(self._follow)
         self._erf_view.changed.connect(self._follow_field)
 
@@ -165,8 +166,7 @@ class Inspector(QScrollArea):
         self.title.setToolTip(chosen.layer)
         self.subtitle.setText(self._describe())
         units = shown.analysis.units
-        about = in_units((*layer_facts(layer), *place_facts(layer)), units)
-        self.field.show_facts(self._beside(about, self._pinned.layer))
+        self._show_field()
         if before is None or not before.is_of(shown):  # another unit changes nothing in them
             title = f"{chosen.layer}, with its numbers"
             folds = (
@@ -188,6 +188,14 @@ class Inspector(QScrollArea):
             self.unit.show_facts(self._beside(numbers, self._pinned.unit))
         except RFStudioError:
             self.unit.show_facts(())  # an empty map has no units; the list of problems says why
+
+    def _show_field(self) -> None:
+        """Show the field of the layer, and its place in the network once that is worked out."""
+        analysis = self._session.analysis
+        layer = analysis[self._selection.layer]
+        place = place_facts(layer, is_late=not self._session.is_prepared)
+        about = in_units((*layer_facts(layer), *place), analysis.units)
+        self.field.show_facts(self._beside(about, self._pinned.layer))
 
     def _describe(self) -> str:
         location = self._selection.item

@@ -104,6 +104,11 @@ class ProblemsPanel(QWidget):
         self._problems: tuple[Problem, ...] = ()
         self._listed: tuple[tuple[Diagnostic, ...], bool] | None = None
         self._told: tuple[str, str, bool] | None = None
+        self._connect()
+        self.clear_file_problems()
+        self._follow()
+
+    def _connect(self) -> None:
         self._copy.clicked.connect(self._copy_problems)
         self._dismiss.clicked.connect(self.clear_file_problems)
         self.list.itemClicked.connect(self._go)
@@ -112,9 +117,8 @@ class ProblemsPanel(QWidget):
         self.list.currentItemChanged.connect(self._explain)
         self.terms.linkActivated.connect(self.term_wanted)
         self.repair.clicked.connect(self._apply)
-        session.analysis_changed.connect(self._follow_later)
-        self.clear_file_problems()
-        self._follow()
+        self._session.analysis_changed.connect(self._follow_later)
+        self._session.prepared.connect(self._follow_later)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -199,6 +203,8 @@ class ProblemsPanel(QWidget):
         self._later(Rank.CHARTS, self._follow)
 
     def _follow(self) -> None:
+        if not self._session.is_prepared:
+            return  # those before stay until the new ones are found
         dark = is_dark(self)
         remarks = self._remarks()
         if self._listed == (remarks, dark):
@@ -247,7 +253,8 @@ class ProblemsPanel(QWidget):
 
     def _apply(self) -> None:
         remedy = self._remedy()
-        if remedy is not None and not self._session.is_late:  # else of an earlier network
+        is_known = self._session.is_prepared and not self._session.is_late
+        if remedy is not None and is_known:  # else of an earlier network
             self._document.edit(f"Repair: {remedy.text}", remedy.architecture)
 
     def _go(self, item: QListWidgetItem) -> None:

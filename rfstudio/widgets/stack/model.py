@@ -50,6 +50,9 @@ _BRANCH = _INPUT | Qt.ItemFlag.ItemIsDropEnabled
 _ITEM = _BRANCH | Qt.ItemFlag.ItemIsDragEnabled
 _BRANCH_NAME = _BRANCH | Qt.ItemFlag.ItemIsEditable
 _ITEM_NAME = _ITEM | Qt.ItemFlag.ItemIsEditable
+# So that a view of thousands of layers does not ask each of them for its children.
+_LAYER = _ITEM | Qt.ItemFlag.ItemNeverHasChildren
+_LAYER_NAME = _ITEM_NAME | Qt.ItemFlag.ItemNeverHasChildren
 
 HEADERS = ("Layer", "Output", "Field", "Jump")
 _HEADER_TIPS = (
@@ -110,6 +113,7 @@ class StackModel(QAbstractItemModel):
         self.texts = RowTexts(document, session, selection, self.severity)
         self._beside = (selection.item, selection.copy)
         session.analysis_changed.connect(self._follow)
+        session.prepared.connect(self._follow_remarks)
         selection.selection_changed.connect(self._follow_selection)
 
     # --- places ---------------------------------------------------------------------------------
@@ -168,6 +172,10 @@ class StackModel(QAbstractItemModel):
         """Return the number of children of a row."""
         return 0 if parent.column() > 0 else len(self.row_of(parent).children)
 
+    def hasChildren(self, parent: AnyIndex = QModelIndex()) -> bool:  # noqa: N802, B008
+        """Return whether there are rows in a row."""
+        return bool(self.row_of(parent).children)
+
     def columnCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: ARG002, N802, B008
         """Return the number of columns."""
         return len(HEADERS)
@@ -189,7 +197,10 @@ class StackModel(QAbstractItemModel):
         row = self.row_of(index)
         if row is self._root:
             return _ROOT
-        if row.item is not None:
+        item = row.item
+        if type(item) is Layer:
+            return _LAYER_NAME if index.column() == 0 else _LAYER
+        if item is not None:
             return _ITEM_NAME if index.column() == 0 else _ITEM
         if row.is_branch:
             is_renamable = index.column() == 0 and is_named_branch(row)
@@ -340,6 +351,12 @@ class StackModel(QAbstractItemModel):
             self._sync(self._root, self._document.architecture.layers, head=1, tail=0)
         finally:
             self.is_following = False
+        self.numbers_changed.emit()
+
+    def _follow_remarks(self) -> None:
+        """Show the remarks on a large network, which are found after it is shown."""
+        self._remarks_of = None
+        self.texts.clear()
         self.numbers_changed.emit()
 
     def _follow_selection(self, chosen: Selected) -> None:

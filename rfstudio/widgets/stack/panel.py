@@ -60,7 +60,7 @@ _NO_MATCH = "No layer matches.\n\nAn empty filter shows all layers."
 _ROOM, _ROOM_3D = 52, 72
 """Least width of the panel for all columns, in characters."""
 
-_LAST = 1000
+_LAST = 200
 """Layers at the end of a network whose fields are read for the width of their column."""
 
 _SAMPLES = ("224×224", "188…204", "Jump ")
@@ -124,6 +124,7 @@ class StackPanel(QWidget):
         self._axes = 0
         self._samples: tuple[str, ...] = ()
         self._longest = ""
+        self._may_be_open = False
         self.tree = self._make_tree()
         self._fit_columns()
         self.picker = OpPicker(self)
@@ -156,6 +157,7 @@ class StackPanel(QWidget):
         edits.refused.connect(self.refused)
         self.model.numbers_changed.connect(self._follow_numbers)
         self.model.rowsInserted.connect(self._expand_new)
+        self.tree.expanded.connect(self._note_open)
         selection.selection_changed.connect(self._follow)
         session.analysis_changed.connect(self._follow)
         session.analysis_changed.connect(self._fit_columns)
@@ -178,19 +180,31 @@ class StackPanel(QWidget):
 
         The columns get room for the numbers of this network.
         """
+        analysis = self._session.analysis
+        count = len(analysis.graph.nodes)
+        last = range(max(count - _LAST, 1), count)
         self._longest = max(
             # The largest fields are at the end, and there may be thousands of layers.
-            (self.model.texts.field_of(x) for x in self._session.analysis.layers[-_LAST:]),
+            (self.model.texts.field_of(analysis.at(x)) for x in last),
             key=len,
             default="",
         )
         self._samples = ()
         self._fit_columns()
-        if len(self._session.analysis.graph.nodes) <= 120:
-            self.tree.expandAll()
+        if count <= 120:
+            self._expand_all()
         else:
-            self.tree.collapseAll()
+            if self._may_be_open:
+                self.tree.collapseAll()  # which lays out thousands of rows
+            self._may_be_open = False
             self.tree.scrollTo(self.tree.currentIndex())  # opens what is around it
+
+    def _expand_all(self) -> None:
+        self._may_be_open = True
+        self.tree.expandAll()
+
+    def _note_open(self) -> None:
+        self._may_be_open = True
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Leave room for names."""
@@ -440,7 +454,7 @@ class StackPanel(QWidget):
         self._words = text.lower().split()
         self._has_match = self._hide_others(QModelIndex(), False)
         if text:
-            self.tree.expandAll()
+            self._expand_all()
         self._follow()
 
     def _hide_others(self, parent: QModelIndex, is_inside: bool) -> bool:
@@ -510,6 +524,7 @@ class StackPanel(QWidget):
         if self._words:
             self._has_match = self._hide_others(QModelIndex(), False)
         if last - first < 50:
+            self._may_be_open = True
             for row in range(first, last + 1):
                 index = self.model.index(row, 0, parent)
                 self.tree.expandRecursively(index)

@@ -14,9 +14,11 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app import slices
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state import analysis_session
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView, analyze
 from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
 from rfstudio.formats.networks.yaml_writer import write_yaml
+from rfstudio.widgets.window import file_commands, session_commands
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.widgets.conftest import SMALL
 from tests.widgets.window.test_event_loop import turns_until
@@ -102,6 +104,34 @@ def test_that_a_file_is_read_and_shown_between_frames(
     with qtbot.waitSignal(window.files.problems_found):
         window.files.open_path(bad)
     assert studio.document.path == path
+
+
+def test_that_numbers_and_remarks_of_a_large_network_follow_the_picture(
+    open_window: Callable, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis_session, "QUICK", 0)
+    window = open_window(SMALL)
+    studio, problems = window.studio, window.problems
+    qtbot.waitUntil(lambda: studio.analysis.is_prepared)
+
+    def shown(*names: str) -> list[str]:
+        return [window.inspector.field.texts()[x] for x in names]
+
+    def listed() -> list[str]:
+        return [problems.list.item(i).text() for i in range(problems.list.count())]
+
+    assert "…" not in shown("depth", "growth", "interior")
+    before, marks = listed(), window.stack.model.severity((0,))
+    assert not marks
+    studio.edits.set_parameter((0,), "kernel_size", 99)  # larger than the image
+    assert studio.analysis.analysis.architecture is studio.document.architecture
+    assert shown("size") != ["…"]
+    assert shown("depth", "growth", "paths", "interior") == ["…"] * 4
+    assert listed() == before
+    qtbot.waitUntil(lambda: studio.analysis.is_prepared)
+    assert "…" not in shown("depth", "growth", "interior")
+    assert any("stem" in x for x in listed())
+    assert window.stack.model.severity((0,)) == "error"
 
 
 @pytest.mark.usefixtures("hurried")
@@ -218,3 +248,12 @@ def test_that_no_turn_of_the_event_loop_waits_for_what_is_pasted(
     # The last turns also show what was worked out, all panels at once: the window has no frames.
     assert sum(x > 0.1 for x in turns) <= 2
     assert sum(turns) < 2
+
+
+def test_that_a_refused_file_leaves_nothing_of_what_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("format: 1\nlayers: [nothing]\n")
+    for read in (file_commands._network_or_error, session_commands._read_or_error):
+        error = read(path)
+        assert isinstance(error, RFStudioError)
+        assert error.__traceback__ is None  # its frames hold every node of the file
