@@ -203,6 +203,16 @@ class LayerEdits(QObject):
         self._step(f"Move {self._named(places)}", after, partial(self._select, goal))
         return [(*goal[:-1], goal[-1] + i) for i in range(len(places))]
 
+    def check_move(self, locations: Sequence[Location], target: Location) -> None:
+        """Refuse a place to which items cannot be moved, as far as that is known at once.
+
+        Raises
+        ------
+        EditError
+            If it is in one of them.
+        """
+        edits.check_move(self._architecture, locations, target)
+
     def step(self, locations: Sequence[Location], direction: edits.Direction) -> list[Location]:
         """Move items by one step; return where they are now."""
         places = edits.outermost(locations)

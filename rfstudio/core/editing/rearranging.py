@@ -77,21 +77,36 @@ def move(
     """Return the document with some items, in their order, moved to before `target`.
 
     `target` is a location in the present document; `landing` returns the new place of the first
-    item.
+    item.  Names that are taken there get a number.
     """
     places = outermost(locations)
-    for place in places:
-        if target[: len(place)] == place and len(target) > len(place):
-            raise EditError("an item cannot be moved into itself")
-    _check_slot(architecture, target)
+    check_move(architecture, places, target)
     bound = bind(architecture)
     moved = tuple(bound_item(bound.layers, place) for place in places)
+    prefix, tags = _prefix(bound, target), {tag for item in moved for tag in tags_in(item)}
+    taken = {path for path, thing in bound.paths.items() if thing.tag not in tags}
+    moved = tuple(_uniquely_named(item, prefix, taken) for item in moved)
     layers = bound.layers
     for place in reversed(places):
         layers = changed_body(layers, place, partial(_dropped, at=place[-1]))
     goal = landing(places, target)
     layers = changed_body(layers, goal, lambda body: body[: goal[-1]] + moved + body[goal[-1] :])
     return bound.release(layers)
+
+
+def check_move(architecture: Architecture, locations: Iterable[Location], target: Location) -> None:
+    """Refuse a place to which items cannot be moved, whatever they read and are called.
+
+    Raises
+    ------
+    EditError
+        If the place is in one of them, or does not exist.
+    """
+    for place in locations:
+        if target[: len(place)] == place and len(target) > len(place):
+            gone = called(item_at(architecture, place))
+            raise EditError(f"{gone} cannot be moved into itself")
+    _check_slot(architecture, target)
 
 
 def wrap(architecture: Architecture, locations: Iterable[Location], kind: Wrapping) -> Architecture:

@@ -277,48 +277,44 @@ class StackModel(QAbstractItemModel):
         column: int,
         parent: AnyIndex,
     ) -> bool:
-        """Leave files to the window, which opens them."""
+        """Leave files to the window, which opens them; `drop` does the rest."""
         return not data.hasUrls() and super().canDropMimeData(data, action, row, column, parent)
 
-    def dropMimeData(  # noqa: N802
-        self,
-        data: QMimeData,
-        action: Qt.DropAction,
-        row: int,
-        column: int,
-        parent: AnyIndex,
-    ) -> bool:
-        """Move dragged layers, or insert copies or layers from elsewhere."""
-        del column
-        target = self.drop_target(row, parent)
+    def is_own(self, data: QMimeData) -> bool:
+        """Whether dragged layers are those of this document."""
+        return bool(self._own_locations(data))
+
+    def check_drop(self, data: QMimeData, action: Qt.DropAction, target: Location) -> None:
+        """Refuse a place for dragged layers, without looking at what they read.
+
+        Raises
+        ------
+        EditError
+            Why they cannot go there, in a sentence.
+        """
+        if own := self._own_locations(data):
+            for place in own:
+                self._edits.check_place(place)
+            if action == Qt.DropAction.MoveAction:
+                self._edits.check_move(own, target)
+
+    def drop(self, data: QMimeData, action: Qt.DropAction, target: Location) -> list[Location]:
+        """Move dragged layers, or insert copies or layers from elsewhere.
+
+        Returns
+        -------
+        list of Location
+            Where moved layers are now; empty if there are others, or if it was `refused`.
+        """
         own = self._own_locations(data)
         try:
+            self.check_drop(data, action, target)
             if own and action == Qt.DropAction.MoveAction:
-                self._edits.move(own, target)
-            elif own or data.hasText():
-                self._edits.insert_text(data.text(), target, verb="Drop")
+                return self._edits.move(own, target)
+            self._edits.insert_text(data.text(), target, verb="Drop")
         except RFStudioError as error:
             self.refused.emit(str(error))
-        return False  # so that the view does not remove what was dragged, as the document did so
-
-    def drop_target(self, row: int, parent: AnyIndex) -> Location:
-        """Return the place in the document that a place between or on rows means."""
-        around = self.row_of(parent)
-        if row < 0:
-            if around is self._root:
-                return (len(self._root.items),)
-            if around.item is not None and not around.item.bodies:
-                location = around.location
-                assert location is not None
-                return (*location[:-1], location[-1] + 1)
-            if isinstance(around.item, Parallel):
-                around = around.children[0]
-            return (*around.base, len(around.items))
-        if isinstance(around.item, Parallel):
-            around = around.children[min(row, len(around.children) - 1)]
-            return (*around.base, 0)
-        before = around.children[:row]
-        return (*around.base, sum(1 for x in before if x.item is not None))
+        return []
 
     def _own_locations(self, data: QMimeData) -> list[Location]:
         if not data.hasFormat(LOCATIONS):

@@ -154,6 +154,7 @@ class StackPanel(QWidget):
         self.filter_line.textChanged.connect(self._apply_filter)
         self.picker.op_chosen.connect(self.add)
         self.model.refused.connect(self.refused)
+        self.tree.layers_moved.connect(self._choose_moved)
         edits.refused.connect(self.refused)
         self.model.numbers_changed.connect(self._follow_numbers)
         self.model.rowsInserted.connect(self._expand_new)
@@ -367,7 +368,9 @@ class StackPanel(QWidget):
         self._edits.wrap(self.chosen(), kind)
 
     def _step(self, direction: Direction) -> None:
-        places = self._edits.step(self.chosen(), direction)
+        self._choose_moved(self._edits.step(self.chosen(), direction))
+
+    def _choose_moved(self, places: list[Location]) -> None:
         self._edits.once_known(partial(self._select_rows, places))
 
     def _copy(self) -> None:

@@ -1,14 +1,25 @@
-"""The view of the tree of layers, which paints each plain row at once instead of cell by cell."""
+"""The view of the tree of layers: it paints each plain row at once, and takes dragged layers."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+)
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QTreeView
 
+from rfstudio.core.errors import EditError
 from rfstudio.widgets.parts.cells import MARGIN
 from rfstudio.widgets.parts.painting import paints_item, paints_widget
 from rfstudio.widgets.stack.delegate import LayerDelegate
+from rfstudio.widgets.stack.drop_place import DropPlace, drop_place
 from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.stack.row_texts import Cells
 from rfstudio.widgets.stack.rows import Row
@@ -18,6 +29,13 @@ AnyIndex = QModelIndex | QPersistentModelIndex
 _CHILDREN = QStyle.StateFlag.State_Children
 _REMEMBERED = 4000
 """Rows whose painted texts are remembered."""
+
+_OPENS_AFTER = 500
+"""Milliseconds over a closed container after which it opens for what is dragged."""
+_LINE = 2
+_KNOB = 3
+_TINT = 48
+"""Opacity, of 255, of the box over a container that takes what is dragged."""
 
 
 class LayerTree(QTreeView):
@@ -29,7 +47,14 @@ class LayerTree(QTreeView):
     ----------
     is_quick
         Whether plain rows are painted at once.
+
+    Signals
+    -------
+    layers_moved
+        Layers were dragged to another place; their locations now.
     """
+
+    layers_moved = Signal(object)
 
     def __init__(self, model: StackModel) -> None:
         super().__init__()
@@ -42,6 +67,10 @@ class LayerTree(QTreeView):
         self._special: set[Row] = set()
         self._painted: dict[Row, Cells] = {}
         self._columns: list[tuple[int, int, int]] | None = None
+        self._mark: QRect | None = None
+        self._refusal = ""
+        self.setDropIndicatorShown(False)  # ours tells how deep the place is
+        self.setAutoExpandDelay(_OPENS_AFTER)
         self.setItemDelegateForColumn(0, self._delegate)
 
     @paints_widget
@@ -68,6 +97,76 @@ class LayerTree(QTreeView):
             special = [self.currentIndex(), *self.selectionModel().selectedRows()]
             self._special = {self._model.row_of(index) for index in special}
         super().paintEvent(event)
+        if self._mark is not None:
+            self._paint_mark(self._mark)
+
+    def _paint_mark(self, mark: QRect) -> None:
+        """Paint where dragged layers would go: a box for the end of a container, else a line."""
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colour = self.palette().color(QPalette.ColorRole.Highlight)
+        tint = QColor(colour)
+        tint.setAlpha(_TINT if mark.height() else 255)
+        painter.setPen(QPen(colour, _LINE))
+        painter.setBrush(tint)
+        if mark.height():
+            painter.drawRect(mark.adjusted(1, 1, -1, -1))
+        else:
+            middle = QPoint(mark.left() + _KNOB, max(mark.top(), _KNOB))
+            painter.drawLine(middle, QPoint(mark.right(), middle.y()))
+            painter.drawEllipse(middle, _KNOB, _KNOB)
+
+    # --- dragged layers -------------------------------------------------------------------------
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:  # noqa: N802 - Qt's name
+        """Show where dragged layers would go, or say why they cannot."""
+        super().dragMoveEvent(event)  # which scrolls at the borders, and opens containers
+        if event.mimeData().hasUrls():
+            return
+        place = self._aim(event)
+        self._show_mark(None if place is None else place.mark)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802 - Qt's name
+        """Forget what was dragged over the tree."""
+        super().dragLeaveEvent(event)
+        self._show_mark(None)
+        self._refusal = ""
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        """Put dragged layers where the mark is."""
+        place = self._aim(event)
+        self._show_mark(None)
+        self._refusal = ""
+        self.stopAutoScroll()
+        self.setState(QTreeView.State.NoState)
+        if place is None:
+            return
+        moved = self._model.drop(event.mimeData(), event.dropAction(), place.target)
+        if moved:
+            self.layers_moved.emit(moved)
+
+    def _aim(self, event: QDropEvent) -> DropPlace | None:
+        """Return where dragged layers go, and accept the event; None: nowhere, which is told."""
+        if not self._model.is_own(event.mimeData()):
+            event.setDropAction(Qt.DropAction.CopyAction)  # another window keeps its layers
+        place = drop_place(self, self._model, event.position().toPoint())
+        why = ""
+        try:
+            self._model.check_drop(event.mimeData(), event.dropAction(), place.target)
+        except EditError as error:
+            why = str(error)
+        if why and why != self._refusal:
+            self._model.refused.emit(why)
+        self._refusal = why
+        event.setAccepted(not why)
+        return None if why else place
+
+    def _show_mark(self, mark: QRect | None) -> None:
+        if mark != self._mark:
+            self._mark = mark
+            self.viewport().update()
+
+    # --- rows -----------------------------------------------------------------------------------
 
     def update_changed(self) -> None:
         """Paint the rows again whose texts are not those that were painted last."""

@@ -18,7 +18,6 @@ from rfstudio.core.network.architecture import (
     Parallel,
     Repeat,
     Residual,
-    item_at,
 )
 from rfstudio.core.ops import Conv
 from rfstudio.formats.networks.yaml_reader import read_yaml
@@ -522,18 +521,6 @@ def test_that_networks_and_images_can_be_dropped(window: MainWindow, tmp_path: P
     other.touch()
     drop(window, other)
     assert "neither a network nor an image" in window.statusBar().currentMessage()
-
-
-def test_that_layers_are_moved_and_copied_by_dragging(window: MainWindow) -> None:
-    model = window.stack.model
-    data = model.mimeData([model.index_of((2,))])
-    model.dropMimeData(data, Qt.DropAction.MoveAction, 0, 0, model.index_of((1,)))
-    assert item_at(window.studio.document.architecture, (1, 0, 0)).name == "head"
-    data = model.mimeData([model.index_of((0,))])
-    model.dropMimeData(data, Qt.DropAction.CopyAction, -1, -1, model.index_of((0,)))
-    assert names(window) == ["stem", "stem2", "stage"]
-    model.dropMimeData(data, Qt.DropAction.MoveAction, 1, 0, model.index_of(None).parent())
-    assert names(window) == ["stem", "stem2", "stage"]
 
 
 def test_that_the_command_palette_finds_every_command(window: MainWindow, qtbot: QtBot) -> None:
