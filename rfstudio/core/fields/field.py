@@ -132,6 +132,17 @@ class AxisField(NamedTuple):
         """
         return hull_of([track.interval(unit) for track in self.tracks])
 
+    def bounds(self, units: Units) -> Bounds:
+        """Return the `interval` of many units at once.
+
+        Returns
+        -------
+        array of int64
+            First and last pixels, of shape (2, number of units); of a unit that sees nothing the
+            first one is behind the last.
+        """
+        return hull_of_bounds(track.bounds(units) for track in self.tracks)
+
     def size_range(self, units: int) -> tuple[int, int] | None:
         """Return the smallest and the largest size over units, in pixels; None if `whole`.
 

@@ -135,11 +135,13 @@ def _centres(field: AxisField, units: int, pixels: int, *, is_signal: bool) -> C
         return Centres(units, 0.0, float(jump), is_causal=True)
     if jump is not None and first is not None and field.tracks[0].period == 1:
         return Centres(units, first, float(jump))
-    looked_at = range(units) if units <= _MOST else (0, units - 1)
-    seen = [_middle(field.interval(u), spread.at(u)) for u in looked_at]
+    looked_at = np.arange(units) if units <= _MOST else np.array([0, units - 1])
+    first_seen, last_seen = field.bounds(looked_at)
+    even = spread.first + spread.step * looked_at
+    seen = np.where(first_seen <= last_seen, (first_seen + last_seen) / 2, even)
     if units > _MOST:
-        return Centres(units, seen[0], (seen[1] - seen[0]) / (units - 1))
-    return Centres(units, values=np.array(seen, np.float64))
+        return Centres(units, float(seen[0]), float(seen[1] - seen[0]) / (units - 1))
+    return Centres(units, values=seen)
 
 
 def _is_causal(field: AxisField, units: int, pixels: int) -> bool:
@@ -154,10 +156,6 @@ def _is_causal(field: AxisField, units: int, pixels: int) -> bool:
     if first is None or last is None:
         return False
     return first[0] < first[1] == 0 and last[1] < pixels
-
-
-def _middle(interval: Interval | None, otherwise: float) -> float:
-    return otherwise if interval is None else (interval[0] + interval[1]) / 2
 
 
 class FieldsOnTheWay:

@@ -183,3 +183,29 @@ def test_that_the_photo_of_a_huge_input_is_affordable(
     shape: tuple[int, int], wanted: tuple[int, int]
 ) -> None:
     assert affordable(shape) == wanted
+
+
+def sharp_and_blurred(times: int) -> Architecture:
+    """Two paths of different strides, so that no position is like the one before."""
+    conv = Layer(ops.Conv(kernel_size=3, stride=3, padding=1, out_channels=2))
+    up = Layer(ops.Upsample(scale_factor=2, mode="nearest"))
+    return Architecture(input_size=(20_000,), layers=(conv, up) * times)
+
+
+def test_that_centres_of_irregular_positions_are_looked_up_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    analysis = analyze(sharp_and_blurred(3))
+    path = analysis.layers[-1].name
+    field = analysis.fields[analysis.graph.index(path)][0]
+    wanted = []
+    for unit in range(analysis[path].output_size[0]):
+        first, last = present(field.interval(unit))
+        wanted.append((first + last) / 2)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("one by one, tens of thousands take seconds")
+
+    monkeypatch.setattr(type(field), "interval", refuse)
+    centres = grid_of(analysis, path).centres[0]
+    assert [centres.at(unit) for unit in range(centres.size)] == wanted
