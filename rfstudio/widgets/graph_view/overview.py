@@ -187,7 +187,7 @@ class GraphOverview(QWidget):
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._still)
         palette = self.palette()
-        if self._selected >= 0:
+        if 0 <= self._selected < len(self._drawing.boxes.boxes):  # not that of a network before
             middle = self._rect_of(self._drawing.rect_of(self._selected)).center()
             mark = QRectF(middle.x() - 3, middle.y() - 3, 6, 6)
             painter.fillRect(mark.adjusted(-1, -1, 1, 1), palette.color(QPalette.ColorRole.Base))

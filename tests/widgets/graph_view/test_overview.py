@@ -128,3 +128,17 @@ def test_that_an_edit_draws_the_picture_anew_only_if_it_looks_different(
     view.overview.show_part(view.item.drawing, 3, seen.translated(50, 0))
     view.overview.grab()
     assert len(drawn) == pictures
+
+
+def test_that_the_overview_of_a_smaller_network_is_drawn_before_its_choice_is_known(
+    state, shown, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    views = []
+    for layers in (90, 60):
+        made = state(chain(layers))
+        views.append(shown(GraphView(made.session, made.selection), (300, 260)))
+        qtbot.waitUntil(views[-1].overview.isVisible)
+    large, small = views
+    assert large.overview.height_of(small.item.drawing)
+    large.overview.grab()
+    assert not caplog.records
