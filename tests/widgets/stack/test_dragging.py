@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
-from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QCursor, QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtCore import QMimeData, QPoint, QRect, Qt
+from PySide6.QtGui import QCursor, QDragLeaveEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -25,12 +24,9 @@ from rfstudio.core.network.architecture import (
     Sequence,
     item_at,
 )
-from rfstudio.widgets.window.main_window import MainWindow
 from tests.narrowing import present
 from tests.widgets.conftest import SMALL, conv
-
-NO_KEYS = Qt.KeyboardModifier.NoModifier
-LEFT = Qt.MouseButton.LeftButton
+from tests.widgets.dragging import LEFT, NO_KEYS, LayerMouse
 
 BLOCKS = Architecture(
     name="blocks",
@@ -46,71 +42,9 @@ BLOCKS = Architecture(
 )
 
 
-@dataclass
-class Mouse:
-    """A mouse that drags layers; the offscreen platform itself ends every drag at once."""
-
-    window: MainWindow
-    monkeypatch: pytest.MonkeyPatch
-
-    def middle_of(self, place: Location, share: float = 0.5, branch: int = -1) -> QPoint:
-        """Return a point in the row of an item, or of a branch, at a share of its height."""
-        tree, model = self.window.stack.tree, self.window.stack.model
-        index = model.index_of(place)
-        if branch >= 0:
-            rows = [model.index(i, 0, index) for i in range(model.rowCount(index))]
-            index = next(x for x in rows if model.row_of(x).body == branch)
-        rect = tree.visualRect(index)
-        assert rect.isValid()
-        return QPoint(rect.left() + 30, rect.top() + int(share * (rect.height() - 1)))
-
-    def pick(self, place: Location) -> QMimeData:
-        """Press on a layer and move; return what is dragged."""
-        tree, model = self.window.stack.tree, self.window.stack.model
-        view, at, begun = tree.viewport(), self.middle_of(place), []
-
-        def remember(indexes: list[QModelIndex]) -> QMimeData:
-            begun.append(usual(indexes))
-            return usual(indexes)
-
-        usual = model.mimeData
-        with self.monkeypatch.context() as patch:
-            patch.setattr(model, "mimeData", remember)
-            QTest.mousePress(view, LEFT, NO_KEYS, at)
-            for step in (1, 2, 3):
-                QTest.mouseMove(view, at + QPoint(8 * step, 4 * step))
-            QTest.mouseRelease(view, LEFT, NO_KEYS, at)
-        assert len(begun) == 1, "no drag has begun"
-        return begun[0]
-
-    def over(
-        self, data: QMimeData, at: QPoint, action: Qt.DropAction = Qt.DropAction.MoveAction
-    ) -> bool:
-        """Move what is dragged to a point; return whether it may be dropped there."""
-        view = self.window.stack.tree.viewport()
-        enter = QDragEnterEvent(at, action, data, LEFT, NO_KEYS)
-        QApplication.sendEvent(view, enter)
-        move = QDragMoveEvent(at, action, data, LEFT, NO_KEYS)
-        QApplication.sendEvent(view, move)
-        return enter.isAccepted() and move.isAccepted()
-
-    def drop(
-        self, data: QMimeData, at: QPoint, action: Qt.DropAction = Qt.DropAction.MoveAction
-    ) -> None:
-        """Drop what is dragged at a point, if it may be dropped there."""
-        view = self.window.stack.tree.viewport()
-        if self.over(data, at, action):
-            QApplication.sendEvent(view, QDropEvent(QPointF(at), action, data, LEFT, NO_KEYS))
-        else:
-            QApplication.sendEvent(view, QDragLeaveEvent())
-
-    def drag(self, place: Location, at: QPoint) -> None:
-        self.drop(self.pick(place), at)
-
-
 @pytest.fixture
-def mouse(open_window: Callable, monkeypatch: pytest.MonkeyPatch) -> Mouse:
-    return Mouse(open_window(BLOCKS), monkeypatch)
+def mouse(open_window: Callable) -> LayerMouse:
+    return LayerMouse(open_window(BLOCKS))
 
 
 def in_words(items: tuple[Item, ...]) -> str:
@@ -120,11 +54,11 @@ def in_words(items: tuple[Item, ...]) -> str:
     )
 
 
-def network(mouse: Mouse) -> str:
+def network(mouse: LayerMouse) -> str:
     return in_words(mouse.window.studio.document.architecture.layers)
 
 
-def mark(mouse: Mouse) -> QRect | None:
+def mark(mouse: LayerMouse) -> QRect | None:
     return mouse.window.stack.tree._mark
 
 
@@ -150,7 +84,7 @@ GOALS: tuple[tuple[Location, tuple[Location, float], str], ...] = (
 """What is dragged, onto which item and at which share of its row's height, and what follows."""
 
 
-def test_that_layers_go_where_they_are_dropped_in_one_step(mouse: Mouse) -> None:
+def test_that_layers_go_where_they_are_dropped_in_one_step(mouse: LayerMouse) -> None:
     stack = mouse.window.studio.document.undo_stack
     for place, goal, wanted in GOALS:
         mouse.drag(place, mouse.middle_of(*goal))
@@ -161,14 +95,14 @@ def test_that_layers_go_where_they_are_dropped_in_one_step(mouse: Mouse) -> None
         assert network(mouse) == BEFORE
 
 
-def test_that_a_shortcut_and_a_branch_take_what_is_dropped_on_their_rows(mouse: Mouse) -> None:
+def test_that_a_shortcut_and_a_branch_take_what_is_dropped_on_their_rows(mouse: LayerMouse) -> None:
     for share, wanted in ((0.5, "k1 stem"), (1.0, "stem k1")):
         mouse.drag((0,), mouse.middle_of((3,), share, branch=1))
         assert network(mouse).split("res(m1 m2 / ")[1].startswith(f"{wanted})")
         mouse.window.studio.document.undo_stack.undo()
 
 
-def test_that_layers_go_after_a_closed_container_or_to_its_end(mouse: Mouse) -> None:
+def test_that_layers_go_after_a_closed_container_or_to_its_end(mouse: LayerMouse) -> None:
     tree, model = mouse.window.stack.tree, mouse.window.stack.model
     for place in ((1,), (4,)):
         tree.collapse(model.index_of(place))
@@ -180,7 +114,7 @@ def test_that_layers_go_after_a_closed_container_or_to_its_end(mouse: Mouse) -> 
         mouse.window.studio.document.undo_stack.undo()
 
 
-def test_that_the_empty_space_below_is_the_end_of_the_network(mouse: Mouse) -> None:
+def test_that_the_empty_space_below_is_the_end_of_the_network(mouse: LayerMouse) -> None:
     view = mouse.window.stack.tree.viewport()
     at = QPoint(view.width() // 2, view.height() - 3)
     data = mouse.pick((1, 0, 0))
@@ -192,7 +126,7 @@ def test_that_the_empty_space_below_is_the_end_of_the_network(mouse: Mouse) -> N
     assert network(mouse).endswith("head s1")
 
 
-def test_that_the_mark_is_as_deep_as_the_place(mouse: Mouse) -> None:
+def test_that_the_mark_is_as_deep_as_the_place(mouse: LayerMouse) -> None:
     data = mouse.pick((0,))
     tree, model = mouse.window.stack.tree, mouse.window.stack.model
     inside, outside = (
@@ -211,7 +145,7 @@ def test_that_the_mark_is_as_deep_as_the_place(mouse: Mouse) -> None:
     assert mark(mouse) is None
 
 
-def test_that_the_mark_is_painted(mouse: Mouse) -> None:
+def test_that_the_mark_is_painted(mouse: LayerMouse) -> None:
     tree = mouse.window.stack.tree
     data = mouse.pick((0,))
     plain = tree.viewport().grab().toImage()
@@ -222,7 +156,7 @@ def test_that_the_mark_is_painted(mouse: Mouse) -> None:
     assert plain != line != box != plain
 
 
-def test_that_a_container_is_not_dropped_into_itself_and_says_so(mouse: Mouse) -> None:
+def test_that_a_container_is_not_dropped_into_itself_and_says_so(mouse: LayerMouse) -> None:
     data = mouse.pick((1,))
     at = mouse.middle_of((1, 0, 1), 0.1)
     assert not mouse.over(data, at)
@@ -234,11 +168,9 @@ def test_that_a_container_is_not_dropped_into_itself_and_says_so(mouse: Mouse) -
     assert mouse.over(data, at, Qt.DropAction.CopyAction)  # a copy of it can be in it
 
 
-def test_that_a_name_that_is_taken_in_the_container_gets_a_number(
-    open_window: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_that_a_name_that_is_taken_in_the_container_gets_a_number(open_window: Callable) -> None:
     layers = (conv("a"), Sequence((conv("a"),), "seq"), Layer(ops.Add(), "sum", ("a", "seq.a")))
-    mouse = Mouse(open_window(Architecture("x", "", "", (32, 32), 3, layers)), monkeypatch)
+    mouse = LayerMouse(open_window(Architecture("x", "", "", (32, 32), 3, layers)))
     mouse.drag((0,), mouse.middle_of((1, 0, 0), 0.1))
     assert network(mouse) == "seq(a2 a) sum"
     assert item_at(mouse.window.studio.document.architecture, (1,)) == Layer(
@@ -248,11 +180,9 @@ def test_that_a_name_that_is_taken_in_the_container_gets_a_number(
     assert network(mouse) == "seq(a a2) sum"
 
 
-def test_that_a_drop_after_its_reader_is_refused_in_words(
-    open_window: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_that_a_drop_after_its_reader_is_refused_in_words(open_window: Callable) -> None:
     layers = (conv("a"), conv("b"), Layer(ops.Add(), "sum", ("a", "b")))
-    mouse = Mouse(open_window(Architecture("x", "", "", (32, 32), 3, layers)), monkeypatch)
+    mouse = LayerMouse(open_window(Architecture("x", "", "", (32, 32), 3, layers)))
     mouse.drag((0,), mouse.middle_of((2,), 0.9))
     assert network(mouse) == "a b sum"
     told = mouse.window.statusBar().currentMessage()
@@ -260,18 +190,16 @@ def test_that_a_drop_after_its_reader_is_refused_in_words(
     assert not mouse.window.studio.document.undo_stack.count()
 
 
-def test_that_layers_go_before_and_after_a_parallel_without_branches(
-    open_window: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_that_layers_go_before_and_after_a_parallel_without_branches(open_window: Callable) -> None:
     layers = (conv("a"), Parallel((), "concat", "par"), conv("b"))
-    mouse = Mouse(open_window(Architecture("x", "", "", (32, 32), 3, layers)), monkeypatch)
+    mouse = LayerMouse(open_window(Architecture("x", "", "", (32, 32), 3, layers)))
     mouse.drag((0,), mouse.middle_of((1,), 0.9))
     assert network(mouse) == "par a b"
     mouse.drag((2,), mouse.middle_of((0,), 0.1))
     assert network(mouse) == "b par a"
 
 
-def test_that_several_layers_of_several_containers_are_dragged_together(mouse: Mouse) -> None:
+def test_that_several_layers_of_several_containers_are_dragged_together(mouse: LayerMouse) -> None:
     view = mouse.window.stack.tree.viewport()
     QTest.mouseClick(view, LEFT, NO_KEYS, mouse.middle_of((1, 0, 0)))
     for place in ((3, 0, 1), (4, 1, 0)):
@@ -286,7 +214,7 @@ def test_that_several_layers_of_several_containers_are_dragged_together(mouse: M
     assert network(mouse) == BEFORE
 
 
-def test_that_layers_are_copied_with_control_and_from_other_windows(mouse: Mouse) -> None:
+def test_that_layers_are_copied_with_control_and_from_other_windows(mouse: LayerMouse) -> None:
     data = mouse.pick((0,))
     mouse.drop(data, mouse.middle_of((1,), 0.5), Qt.DropAction.CopyAction)
     assert network(mouse).startswith("stem seq(s1 s2 stem)")
@@ -300,7 +228,9 @@ def test_that_layers_are_copied_with_control_and_from_other_windows(mouse: Mouse
     assert mouse.window.statusBar().currentMessage()
 
 
-def test_that_a_closed_container_opens_below_what_is_dragged(mouse: Mouse, qtbot: QtBot) -> None:
+def test_that_a_closed_container_opens_below_what_is_dragged(
+    mouse: LayerMouse, qtbot: QtBot
+) -> None:
     tree, index = mouse.window.stack.tree, mouse.window.stack.model.index_of((1,))
     tree.setAutoExpandDelay(0)
     tree.collapse(index)
@@ -311,19 +241,17 @@ def test_that_a_closed_container_opens_below_what_is_dragged(mouse: Mouse, qtbot
     assert network(mouse) == BEFORE
 
 
-def test_that_layers_go_after_the_input(mouse: Mouse) -> None:
+def test_that_layers_go_after_the_input(mouse: LayerMouse) -> None:
     data = mouse.pick((5,))
     tree, model = mouse.window.stack.tree, mouse.window.stack.model
     mouse.drop(data, tree.visualRect(model.index_of(None)).center())
     assert network(mouse).startswith("head stem")
 
 
-def test_that_what_is_read_by_name_is_still_read_after_a_drag(
-    open_window: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_that_what_is_read_by_name_is_still_read_after_a_drag(open_window: Callable) -> None:
     layers = (*SMALL.layers, Layer(ops.Add(), "sum", ("head", "stem")))
     joined = Architecture("x", "", "", (32, 32), 3, layers)
-    mouse = Mouse(open_window(joined), monkeypatch)
+    mouse = LayerMouse(open_window(joined))
     mouse.drag((2,), mouse.middle_of((1,), 0.0))
     assert network(mouse) == "stem head stage((a b / ) ) sum"
     assert mouse.window.studio.document.architecture.layers[3] == layers[3]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import sys
 import tempfile
@@ -30,7 +31,7 @@ import platformdirs
 from PySide6.QtCore import QEventLoop, QPoint, QPointF, Qt, QTimer, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication, QImage, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QSpinBox
+from PySide6.QtWidgets import QApplication, QSpinBox, QWidget
 
 from rfstudio.app.editing.new_items import kinds
 from rfstudio.core.fields.analysis import Analysis
@@ -42,6 +43,7 @@ from rfstudio.widgets.window.keys_dialog import KeysDialog
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeRunner, result_of
 from tests.narrowing import present
+from tests.widgets.dragging import LayerMouse
 
 PRESETS = ("alexnet", "resnet18", "wavenet", "unet", "luo_conv")
 """Networks that are opened, if they are there: small ones, and one of another number of axes."""
@@ -121,7 +123,9 @@ class Monkey:
         self._random = Random(seed)
         self.done: list[str] = []
         self.slow: list[tuple[float, float, str]] = []
+        self._mouse = LayerMouse(window)
         self.start: Architecture = window.studio.document.architecture
+        self._follow_documents()
         self._analyses = sum(type(x) is Analysis for x in gc.get_objects())
         common: dict[str, Action] = {
             "tree": self._key_in_tree,
@@ -161,6 +165,11 @@ class Monkey:
             "history": self._history,
             "size": self._size,
             "keys": self._keys,
+            "picker": self._pick_in_map,
+            "overview": self._go_in_overview,
+            "layers dragged": self._drag_layers,
+            "wide image": self._wide_image,
+            "shown result": self._session_with_result,
             "session": self._session,
             "import": self._import,
             "drag": self._drag,
@@ -185,12 +194,14 @@ class Monkey:
         """Check what must always hold."""
         studio = self.window.studio
         analysis, chosen = studio.selection.shown
-        assert analysis.architecture is studio.document.architecture
+        if not studio.analysis.is_late:
+            assert analysis.architecture is studio.document.architecture
         assert chosen.layer in analysis
         node = analysis.graph.nodes[analysis.graph.index(chosen.layer)]
         assert len(chosen.unit) == len(node.size)
         assert all(0 <= u < max(n, 1) for u, n in zip(chosen.unit, node.size, strict=True))
-        assert not [x for x in self._open_dialogs() if x.isModal()]
+        left = [type(x).__name__ for x in self._open_dialogs() if x.isModal()]
+        assert not left, f"still open: {left}"
 
     def check_memory(self) -> None:
         """Check that what the edits have left behind is dropped, but for the last few."""
@@ -201,7 +212,16 @@ class Monkey:
     def open_preset(self, name: str) -> None:
         """Open another network; what can be undone begins with it."""
         self.window.files.open_preset(name)
-        self.start = self.window.studio.document.architecture
+
+    def _follow_documents(self) -> None:
+        """Note where undoing ends whenever another network is opened, which may be later."""
+        document = self.window.studio.document
+
+        def note() -> None:
+            if not document.undo_stack.count():
+                self.start = document.architecture
+
+        document.architecture_changed.connect(note)
 
     # --- actions --------------------------------------------------------------------------------
 
@@ -366,9 +386,14 @@ class Monkey:
             self.window.actions_.sessions.writing.wait()
         else:
             self.window.actions_.open_session.trigger()
-            document = self.window.studio.document
-            if not document.undo_stack.count():
-                self.start = document.architecture
+
+    def _session_with_result(self) -> None:
+        """Save and open a session while something measured or a pin is shown."""
+        self.window.actions_.measure.trigger()
+        for _ in range(2):
+            self._progress()
+        self.window.actions_.pin.trigger()
+        self._session()
 
     def _import(self) -> None:
         self.window.files.open_dropped(self._folder / self._random.choice(("no.onnx", "no.pt2")))
@@ -383,6 +408,67 @@ class Monkey:
         for _ in range(4):
             QTest.mouseMove(view, self._somewhere())
         QTest.mouseRelease(view, button, none, self._somewhere())
+
+    def _drag_layers(self) -> None:
+        """Drag a layer, or those that are chosen, to any row, at any height in it."""
+        tree, model = self.window.stack.tree, self.window.stack.model
+        if self.window.studio.analysis.is_late:
+            return
+        view = tree.viewport().rect()
+        heights = range(0, view.height(), max(tree.rowHeight(model.index(0, 0)), 1))
+        shown = {model.location_of(tree.indexAt(QPoint(60, y))) for y in heights}
+        places = sorted(x for x in shown if x is not None)
+        if not places:
+            return
+        if self._random.random() < 0.2:
+            tree.selectAll()
+        place = self._random.choice(places)
+        if not view.contains(self._mouse.middle_of(place)):
+            return
+        action = self._random.choice((Qt.DropAction.MoveAction, Qt.DropAction.CopyAction))
+        data = self._mouse.pick(place)
+        for _ in range(3):
+            at = QPoint(self._random.randrange(view.width()), self._random.randrange(view.height()))
+            self._mouse.over(data, at, action)
+        self._mouse.drop(data, at, action)
+
+    def _pick_in_map(self) -> None:
+        """Click and drag in the map of the layer, or show and hide it."""
+        inset = self.window.canvas.inset
+        if not inset.isVisible() or self._random.random() < 0.2:
+            QTest.keyClick(self.window.canvas.view, Qt.Key.Key_M)
+            return
+        self._drag_in(inset)
+        QTest.keyClick(inset, self._random.choice(_KEYS), self._random.choice(_MODIFIERS))
+
+    def _go_in_overview(self) -> None:
+        self.window.tabs.setCurrentWidget(self.window.graph)
+        if self.window.graph.overview.isVisible():
+            self._drag_in(self.window.graph.overview)
+
+    def _drag_in(self, widget: QWidget) -> None:
+        button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        places = [
+            QPoint(
+                self._random.randrange(-5, widget.width() + 5),
+                self._random.randrange(-5, widget.height() + 5),
+            )
+            for _ in range(4)
+        ]
+        QTest.mousePress(widget, button, none, places[0])
+        for place in places:
+            QTest.mouseMove(widget, place)
+        QTest.mouseRelease(widget, button, none, places[-1])
+
+    def _wide_image(self) -> None:
+        """Show a photo of any shape, cropped, padded or stretched."""
+        width, height = self._random.choice(((320, 180), (90, 400), (3, 200), (1, 1)))
+        rows = np.random.default_rng(len(self.done)).integers(0, 255, (height, width, 3), np.uint8)
+        picture = QImage(rows.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        QGuiApplication.clipboard().setImage(picture.copy())
+        self.window.actions_.paste_image.trigger()
+        for _ in range(2):
+            self._shape()
 
     def _undo_all(self) -> None:
         """Go back to the start, which must be the start, and forward again."""
@@ -414,6 +500,26 @@ def _memory_in_use(monkey: Monkey, wrong: list[str]) -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) // 256
 
 
+def _hear_of_faults(wrong: list[str]) -> None:
+    """Collect exceptions of slots, messages of Qt, and what was logged and went on."""
+    sys.excepthook = lambda *error: wrong.append("".join(traceback.format_exception(*error)))
+    quiet = ("propagateSizeHints", "does not support")
+
+    def hear(_kind: Any, _context: Any, text: str) -> None:
+        if not any(x in text for x in quiet):
+            wrong.append(f"Qt: {text}")
+
+    qInstallMessageHandler(hear)
+
+    class Errors(logging.Handler):
+        """Hears what is logged."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            wrong.append(f"logged: {self.format(record)}")
+
+    logging.getLogger().addHandler(Errors(logging.ERROR))
+
+
 def main(seed: int, actions: int) -> int:
     """Run many actions; return how many went wrong."""
     from rfstudio.app.files.presets import preset_families
@@ -428,14 +534,7 @@ def main(seed: int, actions: int) -> int:
     wrong: list[str] = []
     application = QApplication([])
     assert application is not None
-    sys.excepthook = lambda *error: wrong.append("".join(traceback.format_exception(*error)))
-    quiet = ("propagateSizeHints", "does not support")
-
-    def hear(_kind: Any, _context: Any, text: str) -> None:
-        if not any(x in text for x in quiet):
-            wrong.append(f"Qt: {text}")
-
-    qInstallMessageHandler(hear)
+    _hear_of_faults(wrong)
     runner, answers = FakeRunner(), Answers()
     answers.save = "discard"
     settings = Settings(Path(tempfile.mkdtemp()) / "settings.ini")
