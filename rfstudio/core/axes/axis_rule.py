@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core.axes.rows import flat, numbers_in
 from rfstudio.core.memo import remembered
 
 Taps: TypeAlias = tuple[int, ...]
@@ -120,7 +120,7 @@ class Pattern:
         Those of the rule.
     """
 
-    def __init__(self, advance: int, phases: tuple[Taps, ...]) -> None:
+    def __init__(self, advance: int, phases: Sequence[Taps]) -> None:
         self.advance = advance
         self.phases = phases
 
@@ -132,8 +132,7 @@ class Pattern:
     @cached_property
     def flat_taps(self) -> tuple[Samples, Samples]:
         """The number of taps of each phase, and all taps in a row, phase by phase."""
-        counts = np.fromiter(map(len, self.phases), np.int64, len(self.phases))
-        return counts, np.fromiter(chain.from_iterable(self.phases), np.int64, int(counts.sum()))
+        return flat(self.phases, np.int64)
 
     @cached_property
     def table(self) -> tuple[Samples, NDArray[np.bool_]]:
@@ -239,10 +238,10 @@ class Periodic:
     n_in: int
     n_out: int
     advance: int
-    phases: tuple[Taps, ...]
+    phases: Sequence[Taps]
     clamped: bool = False
     by_size: bool = False
-    weights: tuple[tuple[float, ...], ...] | None = None
+    weights: Sequence[tuple[float, ...]] | None = None
     is_mean: bool = False
 
     def __hash__(self) -> int:
@@ -303,8 +302,8 @@ class Periodic:
 
     @cached_property
     def _pattern(self) -> Pattern:
-        taps = sum(map(len, self.phases))
-        find = _shared_pattern if taps + self.period <= _SHARED else Pattern
+        is_short = self.period <= _SHARED and self.period + numbers_in(self.phases) <= _SHARED
+        find = _shared_pattern if is_short else Pattern
         return find(self.advance, self.phases)
 
     @property
@@ -364,7 +363,7 @@ class Periodic:
         if self.weights is None:
             return np.ones(outputs.size)
         outputs, _, is_pair = self._reads(0, self.n_out)
-        one_period = np.fromiter(chain.from_iterable(self.weights), np.float64)
+        _, one_period = flat(self.weights, np.float64)
         found = np.resize(one_period, outputs.size) * (outputs < self.n_out)
         # At a clamped border several taps in a row read one sample: they are one pair.
         sums: Weights = np.add.reduceat(found, np.flatnonzero(is_pair))

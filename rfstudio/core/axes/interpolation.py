@@ -7,12 +7,14 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
-from math import floor
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rfstudio.core.axes.rows import Rows
 
 Distance = TypeVar("Distance", float, NDArray[np.float64])
 
@@ -30,10 +32,14 @@ def interpolated_at(source: Fraction, mode: str) -> tuple[tuple[int, ...], tuple
     mode
         "nearest" (the sample at or before it), "bicubic", or another word for linear.
     """
-    first = floor(source)
-    if mode == "nearest" or source == first:
+    return _at(*divmod(source.numerator, source.denominator), source.denominator, mode)
+
+
+def _at(first: int, rest: int, unit: int, mode: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return the same for a position that is `rest` parts of `unit` after sample `first`."""
+    if mode == "nearest" or not rest:
         return (first,), (1.0,)
-    t = float(source - first)
+    t = rest / unit
     if mode != "bicubic":
         return (first, first + 1), (1 - t, t)
     weights = (_far(1 + t), _near(t), _near(1 - t), _far(2 - t))
@@ -42,7 +48,7 @@ def interpolated_at(source: Fraction, mode: str) -> tuple[tuple[int, ...], tuple
 
 def interpolated_period(
     ratio: Fraction, mode: str, *, by_corner: bool
-) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[float, ...], ...]]:
+) -> tuple[Sequence[tuple[int, ...]], Sequence[tuple[float, ...]]]:
     """Return the samples that each output of a period is made of, and their weights.
 
     Parameters
@@ -56,19 +62,14 @@ def interpolated_period(
         outer edges of the first output and the first sample coincide.
     """
     count, step = ratio.denominator, ratio.numerator
+    # In whole numbers: positions are fractions of `unit`.
+    unit, begin, step = (count, 0, step) if by_corner else (2 * count, step - count, 2 * step)
     if count < _FEW or step > _SAFE:
-        shift = Fraction(0) if by_corner else Fraction(1, 2)
-        found = [interpolated_at((i + shift) * ratio - shift, mode) for i in range(count)]
+        found = [_at(*divmod(begin + i * step, unit), unit, mode) for i in range(count)]
         return tuple([x for x, _ in found]), tuple([x for _, x in found])
-    # The same in whole numbers: positions are fractions of `unit`.
-    unit = count if by_corner else 2 * count
-    position = np.arange(count) * step
-    if not by_corner:
-        position = 2 * position + step - count
-    first, rest = np.divmod(position, unit)
-    before = first.tolist()
+    first, rest = np.divmod(begin + np.arange(count) * step, unit)
     if mode == "nearest":
-        return tuple(zip(before, strict=True)), ((1.0,),) * count
+        return Rows.of_one(first), Rows.of_one(np.ones(count))
     # Both are whole numbers below 2^53, so that the quotient is the nearest float.
     share = rest / unit
     if mode == "bicubic":
@@ -76,23 +77,21 @@ def interpolated_period(
         parts = [_far(1 + share), _near(share), _near(1 - share), _far(2 - share)]
     else:
         offsets, parts = (0, 1), [1 - share, share]
-    phases: tuple[tuple[int, ...], ...] = tuple(
-        zip(*[(first + x).tolist() for x in offsets], strict=True)
-    )
-    weights: tuple[tuple[float, ...], ...] = tuple(zip(*[x.tolist() for x in parts], strict=True))
-    if rest.all():
-        return phases, weights
-    here = (rest == 0).tolist()
-    return (
-        tuple([(x,) if exact else xs for x, xs, exact in zip(before, phases, here, strict=True)]),
-        tuple([(1.0,) if exact else x for x, exact in zip(weights, here, strict=True)]),
-    )
+    reads = np.stack([first + x for x in offsets], axis=1)
+    weights = np.stack(parts, axis=1)
+    is_read = np.ones(reads.shape, bool)
+    exact = rest == 0  # one sample alone, of weight 1
+    own = offsets.index(0)
+    is_read[exact] = np.arange(len(offsets)) == own
+    weights[exact, own] = 1.0
+    counts = is_read.sum(axis=1)
+    return Rows(counts, reads[is_read]), Rows(counts, weights[is_read])
 
 
-_FEW = 256
-"""Outputs up to which whole fractions are as quick."""
+_FEW = 16
+"""Outputs up to which they are worked out one by one as quickly as at once."""
 
-_SAFE = 1 << 30
+_SAFE = 1 << 40
 """Largest step whose multiples stay far from the end of whole numbers of 64 bits."""
 
 

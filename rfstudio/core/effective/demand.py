@@ -192,8 +192,7 @@ def _reads(rule: AxisRule) -> int:
             return 40 * rule.n_out  # looked up one by one
         return rule.n_out * rule.kernel if rule.kernel > 1 else 0
     if isinstance(rule, Periodic):
-        taps = sum(map(len, rule.phases))
-        return 4 * (-(-rule.n_out // rule.period) * taps)
+        return 4 * (-(-rule.n_out // rule.period) * rule.taps_of_period)
     return rule.n_in
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+import numpy as np
+
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
+from rfstudio.core.axes.rows import Rows
 from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.layer_models.pooled_values import placed
@@ -214,8 +217,9 @@ def _inset_rule(n: int, before: int, after: int) -> AxisRule:
     total = n + before + after
     # There are as many inputs as outputs to a period, so that the jump stays what it is.
     period = _inset_period(total)
-    beyond = period - total
-    phases = ((),) * before + tuple([(i,) for i in range(n)]) + ((),) * (after + beyond)
+    counts = np.zeros(period, np.int64)
+    counts[before : before + n] = 1
+    phases = Rows(counts, np.arange(n))
     return Periodic(n, total, period, phases, by_size=True)
 
 

@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import gcd, prod
 from typing import ClassVar, Self
@@ -17,10 +18,12 @@ from rfstudio.core.axes.axis_rule import (
     AxisRule,
     AxisRules,
     Periodic,
+    Taps,
     Whole,
     Window,
     as_mean,
 )
+from rfstudio.core.axes.rows import Rows
 from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models import pooled_values
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
@@ -257,9 +260,19 @@ def _cells_of(n: int, m: int) -> Periodic:
     common = gcd(n, m)
     advance, period = n // common, m // common
     edges = np.arange(period + 1) * advance
-    firsts, stops = (edges[:-1] // period).tolist(), (-(-edges[1:] // period)).tolist()
-    phases = tuple(map(tuple, map(range, firsts, stops)))
+    firsts, stops = edges[:-1] // period, -(-edges[1:] // period)
+    if advance + period < _FEW:
+        phases: Sequence[Taps] = tuple(map(tuple, map(range, firsts.tolist(), stops.tolist())))
+    else:
+        counts = stops - firsts
+        phases = Rows(
+            counts, np.arange(counts.sum()) + np.repeat(stops - np.cumsum(counts), counts)
+        )
     return Periodic(n, m, advance, phases, by_size=True)
+
+
+_FEW = 64
+"""Samples and cells up to which a tuple of what cells read is as quick."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

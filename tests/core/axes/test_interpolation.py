@@ -25,7 +25,10 @@ from tests.narrowing import instance
 @pytest.mark.parametrize("by_corner", [True, False])
 @pytest.mark.parametrize(
     "ratio",
-    [Fraction(1, 300), Fraction(7, 257), Fraction(1003, 512), Fraction(2**29 + 1, 4093)],
+    [
+        *(Fraction(5, 7), Fraction(3, 16), Fraction(1, 31), Fraction(1, 300), Fraction(7, 257)),
+        *(Fraction(1003, 512), Fraction(2**29 + 1, 4093), Fraction(2**31 - 1, 4093)),
+    ],
     ids=str,
 )
 def test_that_a_long_period_is_what_each_of_its_positions_is(

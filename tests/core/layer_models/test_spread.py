@@ -37,7 +37,8 @@ def _matrix(rule: AxisRule, power: int) -> np.ndarray:
             taps = np.where(taps >= rule.n_in, 2 * (rule.n_in - 1) - taps, taps)
         weights = np.ones(len(taps))
         if isinstance(rule, Periodic):
-            weights = np.array((rule.weights or [np.ones(len(taps))] * 99)[i % rule.period])
+            if rule.weights is not None:
+                weights = np.array(rule.weights[i % rule.period])
             if rule.clamped:
                 taps = taps.clip(0, rule.n_in - 1)
         there = (taps >= 0) & (taps < rule.n_in)
