@@ -10,7 +10,6 @@ from typing import NamedTuple
 from rfstudio.core.errors import TooLargeError
 from rfstudio.core.fields.field import Alignment, MergeMisfit, Misfit
 from rfstudio.core.fields.local import Fields
-from rfstudio.core.fields.recurrence import MAX_ENTRIES
 from rfstudio.core.fields.remarks.misalignment import (
     MAX_TRIES,
     Cause,
@@ -36,8 +35,11 @@ MAX_SEARCHES = 4
 MAX_WORK = 50_000
 """Layers that are analysed anew while remedies are tried, at most: about a second."""
 
-MAX_SCANNED = 200_000
+MAX_SCANNED = 100_000
 """Layers between forks and merges that are gone through for reasons, at most."""
+
+MAX_COMPARED = 1 << 21
+"""Work of comparing the branches of all merges together: about a quarter of a second."""
 
 _WHY: dict[Reason, str] = {
     "causal": "That is causal by design: no branch reads anything after the unit, so the one "
@@ -154,8 +156,9 @@ def _each(
         return
     forks = dominators(graph, reference)
     bad = frozenset(x.index for x in misfits)
-    relatives = Relatives(graph)
+    relatives = Relatives(graph, bad)
     scanned = 0
+    left: float = MAX_COMPARED
     for misfit in misfits:
         give_way()
         worst = max(misfit.by_axis.values(), key=lambda x: (x.alignment, x.offset))
@@ -165,21 +168,23 @@ def _each(
             yield _Note(misfit.index, _not_looked_at(graph, misfit))
             return
         try:
-            with at_most(MAX_ENTRIES, "the fields of the branches are too long to compare"):
-                cause = cause_of(graph, misfit.index, fork, bad, relatives)
+            with at_most(left, "the fields of the branches are too long to compare") as budget:
+                cause = cause_of(graph, misfit.index, fork, relatives)
+                apart = _farthest(graph, local, misfit, worst, cause)
         except TooLargeError:
             yield _Note(misfit.index, _not_looked_at(graph, misfit))
             return
+        left = budget.left
         started = any(local[fork][axis].alignment for axis in misfit.by_axis)
         if cause.reason == "inherited" and started:
             continue
-        if worst.alignment is Alignment.STRIDE_MISMATCH:
+        if apart is None:
             yield _Note(misfit.index, _strides(graph, misfit, worst, scale))
             continue
         remedy = None
         if cause.reason == "constant" and repairs is not None and not graph.faults:
             remedy = repairs.find(graph, misfit.index, fork, bad)
-        yield _offset(graph, local, misfit, worst, cause, remedy, fork, scale)
+        yield _offset(graph, misfit, apart, cause, remedy, fork, scale)
 
 
 def _not_looked_at(graph: Graph, misfit: MergeMisfit) -> Diagnostic:
@@ -203,16 +208,20 @@ def _strides(graph: Graph, misfit: MergeMisfit, worst: Misfit, scale: Scale) -> 
     )
 
 
-def _offset(
-    graph: Graph,
-    local: Sequence[Fields],
-    misfit: MergeMisfit,
-    worst: Misfit,
-    cause: Cause,
-    remedy: Remedy | None,
-    fork: int,
-    scale: Scale,
-) -> _Note:
+class _Apart(NamedTuple):
+    """Two branches of a merge, how far apart their centres are, and at most where they differ."""
+
+    branches: tuple[int, int]
+    spread: Spread
+    offset: Fraction
+
+
+def _farthest(
+    graph: Graph, local: Sequence[Fields], misfit: MergeMisfit, worst: Misfit, cause: Cause
+) -> _Apart | None:
+    """Return the two branches of a merge that a remark is about; None: their strides differ."""
+    if worst.alignment is Alignment.STRIDE_MISMATCH:
+        return None
     node = graph.nodes[misfit.index]
     axis = next(x for x, y in misfit.by_axis.items() if y is worst)
     a, b = (node.inputs[x] for x in worst.branches)
@@ -222,6 +231,20 @@ def _offset(
         a, b, spread = _most_varying(local, node, axis, (a, b, spread))
     if spread is None:
         spread = Spread(worst.offset, worst.offset, worst.drift)
+    return _Apart((a, b), spread, worst.offset)
+
+
+def _offset(
+    graph: Graph,
+    misfit: MergeMisfit,
+    apart: _Apart,
+    cause: Cause,
+    remedy: Remedy | None,
+    fork: int,
+    scale: Scale,
+) -> _Note:
+    node = graph.nodes[misfit.index]
+    (a, b), spread, offset = apart
     distance = _distance(spread, scale.units)
     what = (
         f"'{node.name}' joins branches whose centres are {distance} along "
@@ -244,7 +267,7 @@ def _offset(
         why = "It comes from merges before them."
     elif cause.reason == "inherited":
         why = _WHY["inherited"]
-    return _Note(misfit.index, note, cause.reason, why, worst.offset, distance)
+    return _Note(misfit.index, note, cause.reason, why, offset, distance)
 
 
 def _most_varying(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import product
 from math import lcm
 from typing import Literal, NamedTuple
@@ -30,6 +31,7 @@ from rfstudio.core.network.architecture import Architecture
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import identity_rules, resolved_padding
+from rfstudio.core.work import A_CALL, spend
 
 Reason = Literal["inherited", "earlier", "causal", "windows", "alternating", "constant", "strides"]
 """Why branches do not align; only of a constant offset a remedy can exist."""
@@ -90,21 +92,51 @@ def dominators(graph: Graph, reference: int = 0) -> list[int]:
 
 
 def _between(graph: Graph, fork: int, index: int) -> list[Node]:
-    needed = {index}
+    """Return the nodes after `fork` that a node reads through others, and itself, in order."""
+    needed, found = {index}, []
     for node in graph.nodes[index:fork:-1]:
-        if node.index in needed:
-            needed.update(x for x in node.inputs if x > fork)
-    return [graph.nodes[x] for x in sorted(needed)]
+        if node[0] in needed:
+            found.append(node)
+            needed.update(node[3])
+    return found[::-1]
 
 
 class Relatives:
-    """Local fields with respect to the maps at which branches part, each worked out once."""
+    """Local fields with respect to the maps at which branches part, each worked out once.
 
-    def __init__(self, graph: Graph) -> None:
+    Parameters
+    ----------
+    graph
+        The network.
+    bad
+        Indices of all merges that do not align.
+    """
+
+    def __init__(self, graph: Graph, bad: frozenset[int] = frozenset()) -> None:
         self._graph = graph
         self._known: dict[tuple[int, bool], dict[int, Fields]] = {}
         self._done: dict[tuple[int, bool], int] = {}
+        self.bad = bad
         self.causes: dict[Hashable, Cause] = {}
+
+    @cached_property
+    def kinds(self) -> list[int]:
+        """For each node a number, the same for nodes that differ in nothing that a cause goes by.
+
+        Operations and rules take long to compare, and a node is between many forks and merges.
+        """
+        by_object: dict[tuple[int, int, bool], int] = {}
+        by_value: dict[tuple[Op | None, AxisRules, bool], int] = {}
+        found = []
+        for node in self._graph.nodes:
+            is_bad = node.index in self.bad
+            key = id(node.op), id(node.rules), is_bad
+            kind = by_object.get(key)
+            if kind is None:
+                value = node.op, node.rules, is_bad
+                kind = by_object[key] = by_value.setdefault(value, len(by_value))
+            found.append(kind)
+        return found
 
     def fields(self, fork: int, index: int, *, windows: bool = True) -> dict[int, Fields]:
         """Return the fields of the nodes from `fork` to before `index` that read the fork.
@@ -119,6 +151,7 @@ class Relatives:
             sources = [fields[x] for x in node.inputs if x in fields]
             if not sources:
                 continue
+            spend(_A_FIELD)
             if len(node.inputs) > 1:
                 fields[node.index] = merged(sources)[0]
                 continue
@@ -133,9 +166,14 @@ class Relatives:
 # --- causes -------------------------------------------------------------------------------------
 
 
-def cause_of(
-    graph: Graph, index: int, fork: int, bad: frozenset[int], relatives: Relatives
-) -> Cause:
+_A_FIELD = 128
+"""Work that the field of a node counts as, beside that of long patterns, in entries of arrays."""
+
+_A_UNIT = 8
+"""Work that comparing what one unit sees through two branches counts as."""
+
+
+def cause_of(graph: Graph, index: int, fork: int, relatives: Relatives) -> Cause:
     """Return why the branches of a merge do not align, with respect to their fork.
 
     Parameters
@@ -144,30 +182,30 @@ def cause_of(
         The network.
     index, fork
         The merge, and the map at which its branches part.
-    bad
-        Indices of all merges that do not align.
     relatives
         Stores what was worked out, for the next merge.
     """
-    nodes = _between(graph, fork, index)
+    nodes, kinds = _between(graph, fork, index), relatives.kinds
     # The turns of a repeat differ in nothing that a cause goes by.
     key = tuple(
-        [(x.op, x.rules, tuple([i - fork for i in x.inputs]), x.index in bad) for x in nodes]
+        [
+            (kinds[x[0]], x[3][0] - fork) if len(x[3]) == 1 else (kinds[x[0]], *_apart(x[3], fork))
+            for x in nodes
+        ]
     )
     known = relatives.causes.get(key)
     if known is None:
-        known = _worked_out(graph, index, fork, nodes, bad, relatives)
+        known = _worked_out(graph, index, fork, nodes, relatives)
         relatives.causes[key] = known
     return known if known.earlier is None else known._replace(earlier=known.earlier + fork)
 
 
+def _apart(indices: tuple[int, ...], fork: int) -> Iterator[int]:
+    return (x - fork for x in indices)
+
+
 def _worked_out(
-    graph: Graph,
-    index: int,
-    fork: int,
-    nodes: Sequence[Node],
-    bad: frozenset[int],
-    relatives: Relatives,
+    graph: Graph, index: int, fork: int, nodes: Sequence[Node], relatives: Relatives
 ) -> Cause:
     """Return the cause, with the earlier merge counted from the fork."""
     fields = relatives.fields(fork, index)
@@ -186,7 +224,7 @@ def _worked_out(
         return Cause("causal")
     spreads = [spread_of(fields_[0], x) for fields_ in along for x in fields_[1:]]
     varying = any(x is not None and x.least != x.greatest for x in spreads)
-    earlier = next((x.index for x in nodes[:-1] if x.index in bad), None)
+    earlier = next((x.index for x in nodes[:-1] if x.index in relatives.bad), None)
     if earlier is not None and not varying:
         return Cause("earlier", earlier - fork)
     return Cause("alternating" if varying else "constant")
@@ -199,6 +237,7 @@ def spread_of(one: AxisField, other: AxisField) -> Spread | None:
     if distance is not None:
         return Spread(distance, distance, distance)
     units = np.arange(min(lcm(a.period, b.period), MAX_PHASES))
+    spend(A_CALL + _A_UNIT * len(units))
     first, second = a.bounds(units), b.bounds(units)
     both = (first[0] <= first[1]) & (second[0] <= second[1])
     if not both.any():
@@ -222,6 +261,7 @@ def _causal(fields: Sequence[AxisField], *, alone: bool) -> bool:
         return False
     period = lcm(*(x.tracks[0].period for x in fields))
     units = np.arange(min(period, MAX_PHASES))
+    spend(A_CALL + _A_UNIT * len(units))
     own = np.array([int(u * Fraction(jump) // 1) for u in units.tolist()])
     bounds = [x.tracks[0].bounds(units) for x in fields]
     if all(bool((x[1] <= own).all()) for x in bounds):

@@ -10,6 +10,7 @@ import pytest
 import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.fields.remarks import merge_remarks, misalignment
 from rfstudio.core.fields.remarks.remark import Diagnostic, each_remark, remarks_on
 from rfstudio.core.network.architecture import (
     Architecture,
@@ -216,3 +217,42 @@ def test_that_the_turns_of_a_repeat_share_one_cause_also_of_an_earlier_merge() -
     members = [y for x in found for y in (x, *x.members)]
     assert {x.layer for x in members} == {f"{i}.add1" for i in range(6)}
     assert all("0.5 pixels" in x.message or "1/2" in x.message for x in members if not x.members)
+
+
+def _blocks(count: int) -> Architecture:
+    """Return blocks that are all misaligned, each in another way."""
+    blocks = [Residual((_conv(2, 1, ((k + 1, 0),) * 2, k + 1),)) for k in range(count)]
+    return Architecture(input_size=(40, 40), channels=8, layers=tuple(blocks))
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_COMPARED", 20_000), ("MAX_SCANNED", 100)])
+def test_that_merges_beyond_the_work_are_said_not_to_be_examined(
+    limit: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of merges, each with a cause of its own, took seconds."""
+    all_of_them = analyze(_blocks(90)).diagnostics
+    assert "too_many_misfits" not in {x.code for x in all_of_them}
+    monkeypatch.setattr(merge_remarks, limit, value)
+    found = analyze(_blocks(90)).diagnostics
+    (last,) = [x for x in found if x.code == "too_many_misfits"]
+    assert "are not examined one by one" in last.message
+    names = [f"add{i}" for i in range(1, 91)]
+    place = names.index(last.layer)
+    assert 10 < place < 80
+    examined = [y for x in found if x.code == "centre_offset" for y in (x, *x.members)]
+    assert {x.layer for x in examined} == set(names[:place])
+
+
+def test_that_equal_blocks_written_out_share_one_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    even = ops.MaxPool(kernel_size=2, stride=1, padding=((0, 1), (0, 1)))
+    network = Architecture(input_size=(40, 40), layers=(Residual((Layer(even),)),) * 9)
+    real, worked_out = misalignment._worked_out, []
+
+    def counted(*given):
+        worked_out.append(given[1])
+        return real(*given)
+
+    monkeypatch.setattr(misalignment, "_worked_out", counted)
+    found = [x for x in analyze(network).diagnostics if x.code == "centre_offset"]
+    assert len({y.layer for x in found for y in (x, *x.members)}) == 9
+    assert len(worked_out) == 1
