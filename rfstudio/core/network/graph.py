@@ -41,6 +41,13 @@ MAX_LAYERS = 100_000
 MAX_CHANNELS = 1 << 31
 """Channels of a map; PyTorch's own limit, and far beyond any network."""
 
+MAX_SIZES = 10_000
+"""Different sizes of the maps of one network: no real one has hundreds, but each turn of a repeat
+may make its map a little larger."""
+
+MAX_OF_ONE_FAULT = 200
+"""Copies of one item of which the same fault is said."""
+
 MAX_READS = 2 * MAX_PATTERN
 """Reads that the patterns of all operations list together: about a second of work, and 200 MB."""
 
@@ -448,6 +455,8 @@ class Expansion:
         self._factors: dict[str, int] = {}
         self._too_grown: dict[Location, Mapping[str, int]] = {}
         self._refusals: dict[tuple[int, tuple[int, ...]], str] = {}
+        self._sizes: set[tuple[int, ...]] = set()
+        self._times_said: dict[tuple[Location, str], int] = {}
         self._known_rules = known_rules
         # Whether each item became one node with its own operation, and what is wrong with it, if
         # anything, follows from its operation and what it reads.
@@ -469,7 +478,7 @@ class Expansion:
         """Add a node of an earlier expansion, whose sources may have other sizes and channels."""
         assert node.location is not None
         self._node(node.name, op, node.inputs, node.location)
-        self.is_plain = self.is_plain and len(self.nodes) == node.index + 1
+        self.is_plain = self.is_plain and len(self.nodes) == node.index + 1 and not self._is_full
 
     # Each method takes the node that the item reads and returns the node that is its output.
 
@@ -479,7 +488,7 @@ class Expansion:
         """Add the nodes of items, one after the other."""
         for i, item in enumerate(items):
             self._steps -= 1
-            if self._steps < 0 or len(self.nodes) > self._max_layers:
+            if self._is_full:
                 self._too_many((*base, i))
                 return source
             location = (*base, i)
@@ -634,7 +643,7 @@ class Expansion:
             is_alike = i and nodes[source][4:6] == nodes[read][4:6]
             read, before = source, self._state(source) if is_alike else None
             self._steps -= 1
-            if self._steps < 0 or len(self.nodes) > self._max_layers:
+            if self._is_full:
                 self._too_many(location)
                 break
             if item.scale:
@@ -890,6 +899,7 @@ class Expansion:
         key = (id(op), sizes)
         rules = self.rules.get(key)
         if rules is None:
+            self._sizes.add(sizes)
             if refusal := self._refusals.get(key):
                 self._fault(location, name, "wrong_axes", f"{op.keyword} '{name}': {refusal}")
                 return identity_rules(sizes)
@@ -1243,22 +1253,34 @@ class Expansion:
             self._fault(location, name, "bad_name", text, "name")
 
     @property
+    def _is_full(self) -> bool:
+        """Whether no more layers are added."""
+        is_long = self._steps < 0 or len(self.nodes) > self._max_layers
+        return is_long or len(self._sizes) > MAX_SIZES
+
+    @property
     def is_cut(self) -> bool:
         """Whether layers were left out."""
         return any(x.code == "too_many_layers" for x in self.faults)
 
     def _too_many(self, location: Location) -> None:
-        if not self.is_cut:
-            self._fault(
-                location,
-                "",
-                "too_many_layers",
-                f"the network has more than {self._max_layers:,} layers; the rest is left out"
-                + ("" if self._max_layers == MAX_LAYERS else ", as it is too large to show live"),
-            )
+        if self.is_cut:
+            return
+        limit = f"{self._max_layers:,} layers"
+        if len(self._sizes) > MAX_SIZES:
+            limit = f"{MAX_SIZES:,} maps of different sizes"
+        live = "" if self._max_layers == MAX_LAYERS else ", as it is too large to show live"
+        message = f"the network has more than {limit}; the rest is left out{live}"
+        self._fault(location, "", "too_many_layers", message)
 
     def _fault(
         self, location: Location, node: str, code: str, message: str, parameter: str = ""
     ) -> None:
-        self.faults.append(Fault(location, node, code, message, parameter))
         self.is_plain = self.is_plain and code in _FAULTS_OF_ONE
+        # The turns of a repeat have the same fault as often as there are turns.
+        times = self._times_said.get((location, code), 0)
+        self._times_said[location, code] = times + 1
+        if times < MAX_OF_ONE_FAULT:
+            self.faults.append(Fault(location, node, code, message, parameter))
+        else:
+            self.is_plain = False
