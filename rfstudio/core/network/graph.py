@@ -84,6 +84,8 @@ def _following(op: FollowsSize, size: tuple[int, ...], other: tuple[int, ...]) -
 @lru_cache(maxsize=4096)
 def _spread_to(channels: int, size: tuple[int, ...]) -> ops.Broadcast:
     """Return what spreads a map to a shape: one object, too."""
+    if excess := _excess_of_channels(channels):
+        raise OpError(excess)
     return ops.Broadcast(channels=channels, size=size)
 
 
@@ -405,6 +407,13 @@ class _Turn(NamedTuple):
         """Return the node that comes in the place of another so many turns later."""
         place, moves = self.place(index)
         return place + turns * self.count if moves else place
+
+
+def _excess_of_channels(channels: int) -> str:
+    """Return that a map has too many channels, or an empty text."""
+    if channels <= MAX_CHANNELS:
+        return ""
+    return f"its map would have {channels:,} channels; at most {MAX_CHANNELS:,} are counted"
 
 
 def _have_plain_names(items: tuple[Item, ...]) -> bool:
@@ -830,11 +839,14 @@ class Expansion:
                 Node(index, name, op, sources, first.size, first.channels, location, rules)
             )
             if self.tokens or type(op) is ops.Tokens:
-                self._follow_tokens(op, index)
+                self._follow_tokens(op, index, location)
             return index
         if len(sources) > 1 or isinstance(op, EXPANDED):
             given = op, sources
-            op, sources = self._expanded(op, sources, location, name)
+            try:
+                op, sources = self._expanded(op, sources, location, name)
+            except OpError as error:  # what it would bring with it is too large
+                self._fault(location, name, "too_large", f"{op.keyword} '{name}': {error}")
             self.is_plain = self.is_plain and op is given[0] and sources == given[1]
             first = nodes[sources[0]]
             index = self.paths[name] = len(nodes)
@@ -846,12 +858,8 @@ class Expansion:
         except OpError as error:
             self._fault(location, name, "channels", f"{op.keyword} '{name}': {error}")
             out_channels = channels[0]
-        if out_channels > MAX_CHANNELS:
-            message = (
-                f"{op.keyword} '{name}': its map would have {out_channels:,} channels; "
-                f"at most {MAX_CHANNELS:,} are counted"
-            )
-            self._fault(location, name, "too_large", message)
+        if excess := _excess_of_channels(out_channels):
+            self._fault(location, name, "too_large", f"{op.keyword} '{name}': {excess}")
             out_channels = channels[0]
         if 0 in size and 0 not in first.size:
             self._fault(
@@ -864,7 +872,7 @@ class Expansion:
             )
         nodes.append(Node(index, name, op, sources, size, out_channels, location, rules))
         if self.tokens:
-            self._follow_tokens(op, index)
+            self._follow_tokens(op, index, location)
         return index
 
     def _expanded(
@@ -1031,11 +1039,24 @@ class Expansion:
         keys = prod([size[x] for x in along])
         return _known(ops.CausalAttending(op.heads, along, keys)), tuple(sources)
 
-    def _follow_tokens(self, op: Op, index: int) -> None:
+    def _follow_tokens(self, op: Op, index: int, location: Location) -> None:
         """Add beside a layer what it does to tokens without a position, if its input has such."""
-        nodes = self.nodes
-        node = nodes[index]
         self.is_plain = False
+        try:
+            self._followed(op, self.nodes[index])
+        except OpError as error:  # what it would read is too large
+            name = self.nodes[index].name
+            self._fault(location, name, "too_large", f"{op.keyword} '{name}': {error}")
+
+    def _followed(self, op: Op, node: Node) -> None:
+        """Add what a layer does to tokens, if there are some.
+
+        Raises
+        ------
+        OpError
+            If what is put before it has too many channels.
+        """
+        nodes, index = self.nodes, node.index
         if isinstance(op, ops.Tokens):
             if op.extra and node.size and 0 not in node.size:
                 extra = _known(ops.ExtraTokens(op.extra, op.position_embedding))
@@ -1083,6 +1104,8 @@ class Expansion:
             for x in (here, beside)
         ]
         held = sum(self.nodes[x].channels for x in flat)
+        if excess := _excess_of_channels(held):
+            raise OpError(excess)
         path = (
             self._distinct(f"{name}.concat") if f"{name}.concat" in self.paths else f"{name}.concat"
         )
@@ -1145,7 +1168,15 @@ class Expansion:
         return bool(excess)
 
     def _before(self, name: str, op: Op, source: int, channels: int) -> int:
-        """Add what an item brings with it between a source and itself, and return its index."""
+        """Add what an item brings with it between a source and itself, and return its index.
+
+        Raises
+        ------
+        OpError
+            If its map would have too many channels.
+        """
+        if excess := _excess_of_channels(channels):
+            raise OpError(excess)
         nodes, size = self.nodes, self.nodes[source].size
         path = f"{name}.{op.keyword}"
         if path in self.paths:

@@ -16,7 +16,7 @@ from rfstudio.core.errors import FormatError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.weights.reading import load_weights
-from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.formats.networks.yaml_reader import read_draft, read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.formats.pytorch.source import write_pytorch
 
@@ -170,3 +170,24 @@ def test_that_a_network_without_a_usable_input_is_refused_in_words() -> None:
     text = TEXT.replace("input: {size: [8, 6], channels: 3}", "input: []")
     with pytest.raises(FormatError, match="input must be a mapping"):
         read_yaml(text)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "[tokens: {extra: 1}, attention: {heads: 1}, relu]",
+        "[tokens: {extra: 1}, dot_product_attention: {}, relu]",
+        "[attention: {heads: 1, causal: true}]",
+        "[conv: {name: a, kernel_size: 1}, cross_attention: {heads: 1, from: [input, a]}]",
+        "[tokens: {extra: 1}, {conv: {name: a, kernel_size: 1}}, "
+        "{cross_attention: {heads: 1, from: [input, a]}}]",
+    ],
+)
+def test_that_more_keys_than_are_counted_are_a_fault(layers: str) -> None:
+    """OpError from what a network is expanded by, which is total."""
+    head = "format: 1\ninput: {size: [60000, 60000], channels: 6}\nlayers: "
+    analysis = analyze(read_draft(head + layers))
+    assert "channels; at most 2,147,483,648 are counted" in " ".join(
+        x.message for x in analysis.diagnostics if x.code == "too_large"
+    )
+    assert max(x.channels for x in analysis.graph.nodes) <= 1 << 31
