@@ -79,6 +79,12 @@ _BLOCK = 1 << 22
 _A_READ = 8
 """Work for a read that is listed, in entries of a mask (measured)."""
 
+_A_RUN = 5 * A_CALL
+"""Work of working out a run that a pattern reads: entries of a mask are quicker than others."""
+
+_A_LISTING = 40 * A_CALL
+"""Work of listing what a pattern reads, beside that of its reads; and a half for a window."""
+
 _MANY = 1 << 16
 """Reads, from which on they are not listed one by one."""
 
@@ -171,9 +177,10 @@ def read_back(wanted: AxisSet, rule: AxisRule) -> AxisSet:
         return AxisSet(first, wanted.stop if rule.side == "before" else rule.n_in)
     assert isinstance(rule, Periodic)
     if wanted.mask is None and rule.reads_in_runs:
+        spend(_A_RUN)
         return _run_read_back(wanted, rule)
     span = wanted.stop - wanted.start
-    spend(A_CALL + _A_READ * (span * rule.taps_of_period // rule.period + rule.taps_of_period))
+    spend(_A_LISTING + _A_READ * (span * rule.taps_of_period // rule.period + rule.taps_of_period))
     if span > _BLOCK:
         return _through_long_pattern(wanted, rule)
     if rule.n_out * (1 + rule.taps_of_period // rule.period) > _FEW:
@@ -245,7 +252,7 @@ def _through_window(wanted: AxisSet, rule: Window) -> AxisSet:
     if plain and mask is None and gapless:
         low, high = max(first, 0), min(last + 1, n)
         return AxisSet(low, high) if low < high else NOTHING
-    spend(A_CALL + stop - start)
+    spend(_A_LISTING // 2 + stop - start)
     count = wanted.length
     if mode == "zeros" and count * kernel > _MANY:
         return _through_many_taps(wanted, rule)

@@ -212,7 +212,6 @@ def fault(parameter: Parameter, value: Any) -> str:
         optional = parameter.default is None and not parameter.required
         return "" if optional else f"{parameter.kind.value}"
     least, most = parameter.minimum, parameter.maximum
-    allowed = _range_text(least, most)
     entries = value if isinstance(value, tuple | list) else (value,)
     good: bool
     match parameter.kind:
@@ -249,7 +248,7 @@ def fault(parameter: Parameter, value: Any) -> str:
         case Kind.PADDING:
             return "" if _is_padding(value) else f"{parameter.kind.value}"
     if not good:
-        return f"{parameter.kind.value}{allowed}"
+        return f"{parameter.kind.value}{_range_text(least, most)}"
     if least is not None and any(x < least for x in entries):
         return f"at least {least:g}"
     if most is not None and any(x > most for x in entries):

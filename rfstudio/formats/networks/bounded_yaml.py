@@ -19,7 +19,7 @@ from rfstudio.core.work import give_way
 from rfstudio.formats.networks.scalars import Value, resolved
 
 MAX_BYTES = 1 << 20
-MAX_NODES = 150_000
+MAX_NODES = 100_000
 MAX_DEPTH = 50
 MAX_SCALAR = 65_536
 MAX_PROBLEMS = 200
