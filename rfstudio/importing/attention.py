@@ -25,6 +25,7 @@ from rfstudio.importing.layout import (
     Scores,
     View,
     in_order,
+    positions,
 )
 from rfstudio.importing.maps import Reads, reads_of
 from rfstudio.importing.meeting import meet
@@ -213,7 +214,7 @@ class Attending(DotProducts):
                 return View(node, dims, offsets=offsets)
             if any(x not in ("whole", "same") for x, _ in reads):
                 size = self.maps.nodes[node].size
-                maps = [(np.arange(n) + x) % n for n, x in zip(size, offsets, strict=True)]
+                maps = [(positions(n) + x) % n for n, x in zip(size, offsets, strict=True)]
                 node, offsets = self.maps.remapped(node, maps), ()
         elif order:
             node = self.maps.mixing(node, reads, "attention", channels, order=order)
@@ -420,7 +421,7 @@ class Attending(DotProducts):
                         # Digits of the windows are shared by both sides.
                         shared = x.axis == axis and not self._is_query(view, i)
                         if x.axis == kind or (kind != axis and shared):
-                            values = np.arange(d.size) // inner % x.size * x.stride
+                            values = positions(d.size) // inner % x.size * x.stride
                             where = where + values.reshape(
                                 [-1 if j == i else 1 for j in range(len(shape))]
                             )

@@ -26,6 +26,23 @@ KEY = -3
 axis 0.  Those of axis 1 are KEY − 1, and so on."""
 
 
+MAX_LISTED = 1 << 22
+"""Positions along an axis that are listed, with eight bytes each, several times."""
+
+
+def positions(count: int) -> NDArray[np.int64]:
+    """Return the positions along an axis, from 0 on.
+
+    Raises
+    ------
+    ValueError
+        If there are more than `MAX_LISTED`.
+    """
+    if count > MAX_LISTED:
+        raise ValueError(f"{count:,} positions are too many to list")
+    return np.arange(count)
+
+
 class Digit(NamedTuple):
     """A part of an axis that a dimension runs through.
 
@@ -206,7 +223,7 @@ def places_of(dims: Dims, size: Sequence[int], channels: int) -> NDArray[np.int6
                 return None
             place = 0 if digit.axis == CHANNEL else digit.axis + 1
             if digit.axis != FREE and place < len(shape):
-                where = np.arange(shape[place]) // digit.stride % digit.size * step
+                where = positions(shape[place]) // digit.stride % digit.size * step
                 result = result + where.reshape(
                     [-1 if i == place else 1 for i in range(len(shape))]
                 )

@@ -13,7 +13,7 @@ from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import Whole
 from rfstudio.core.ops.geometry import axis_rules
 from rfstudio.importing.layers import Layers, MapNode
-from rfstudio.importing.layout import Digit, View
+from rfstudio.importing.layout import Digit, View, positions
 
 Indices = NDArray[np.int64]
 """For each output position along one axis the input position that it reads."""
@@ -171,7 +171,7 @@ class Positions(Layers):
             return view
         view = self.settled(view)
         size = self.nodes[view.node].size
-        maps = [(np.arange(n) + x) % n for n, x in zip(size, view.offsets, strict=True)]
+        maps = [(positions(n) + x) % n for n, x in zip(size, view.offsets, strict=True)]
         return replace(view, node=self.remapped(view.node, maps), offsets=())
 
     def joined(self, nodes: Sequence[int], axis: int) -> int:
@@ -179,7 +179,7 @@ class Positions(Layers):
         composed = self._as_one_source(nodes, axis)
         if composed is not None:
             node, index = composed
-            maps: list[Indices] = [np.arange(n) for n in self.nodes[node].size]
+            maps: list[Indices] = [positions(n) for n in self.nodes[node].size]
             maps[axis] = index
             return self.remapped(node, maps)
         # The sum of all, each with zeros in the place of the others, reads exactly the same.
@@ -209,10 +209,10 @@ class Positions(Layers):
             if all(r.n_in == r.n_out for r in others):
                 rule = rules[axis]
                 assert not isinstance(rule, Whole)
-                index, _ = next(rule.taps_of_all(np.arange(n)))
+                index, _ = next(rule.taps_of_all(positions(n)))
                 root, inner = self._slice_of(have.sources[0], axis)
                 return root, inner[index]
-        return node, np.arange(n)
+        return node, positions(n)
 
 
 def pattern_of(indices: Indices, n: int) -> Pattern:
@@ -226,9 +226,9 @@ def pattern_of(indices: Indices, n: int) -> Pattern:
         return "expand", 0, 0
     if is_even:
         return "slice", int(indices[0]), step
-    if m % n == 0 and bool((indices == np.arange(m) // (m // n)).all()):
+    if m % n == 0 and bool((indices == positions(m) // (m // n)).all()):
         return "repeat", m // n, 0
-    turned = (indices - indices[0]) % n == np.arange(m) % n
+    turned = (indices - indices[0]) % n == positions(m) % n
     if bool(turned.all()):
         if m == n:
             return "roll", int(-indices[0]) % n, 0
@@ -238,7 +238,7 @@ def pattern_of(indices: Indices, n: int) -> Pattern:
         return ("pad", before, m - n - before) if n < m <= 2 * n + before else ("gather", 0, 0)
     if bool((indices == indices[0]).all()):
         return "gather", 0, 0
-    if m == n and bool((indices == n - 1 - np.arange(n)).all()):
+    if m == n and bool((indices == n - 1 - positions(n)).all()):
         return "flip", 0, 0
     return "gather", 0, 0
 
@@ -254,7 +254,7 @@ def _is_even(indices: Indices, step: int) -> bool:
 
 def indices_of(digits: Sequence[tuple[Digit, int]], n: int) -> Indices:
     """Return for each of `n` positions the sum of its digits, each times a stride of its own."""
-    where = np.arange(n)
+    where = positions(n)
     result = np.zeros(n, np.int64)
     for digit, stride in digits:
         result += where // digit.stride % digit.size * stride

@@ -15,6 +15,7 @@ from rfstudio.importing.layout import (
     Dim,
     View,
     joined,
+    positions,
     reshaped,
 )
 from rfstudio.importing.meeting import meet
@@ -108,7 +109,7 @@ class Resizing(Slicing, Windows):
         both = {where[i]: taps[i] for i in places}
         if all((low == high).all() for low, high in both.values()):
             size = self.size(view)
-            maps = [both[a][0] if a in both else np.arange(n) for a, n in enumerate(size)]
+            maps = [both[a][0] if a in both else positions(n) for a, n in enumerate(size)]
             node = self.maps.remapped(view.node, maps)
         else:
             node = view.node
@@ -123,9 +124,9 @@ class Resizing(Slicing, Windows):
         if found is not None:  # the map gets smaller, by a whole factor
             return self._window_along(node, axis, *found)
         n, m = have.size[axis], len(low)
-        maps: list[Indices] = [np.arange(k) for k in have.size]
+        maps: list[Indices] = [positions(k) for k in have.size]
         if m % n == 0:  # it gets larger: each sample is repeated, then a window blends neighbours
-            factor, where = m // n, np.arange(m)
+            factor, where = m // n, positions(m)
             repeated = where // factor
             last = repeated[(where + factor - 1).clip(0, m - 1)]
             if (low == repeated).all() and (high == last).all():

@@ -17,6 +17,7 @@ from rfstudio.importing.layout import (
     View,
     in_order,
     joined,
+    positions,
     with_channels,
 )
 from rfstudio.importing.positions import Indices
@@ -181,13 +182,13 @@ class Slicing(ExtraTokens):
         index = np.zeros(total, np.int64)
         strides: dict[Digit, int] = {}
         stride = total
-        where = np.arange(total)
+        where = positions(total)
         for x, m in zip(order, new_sizes, strict=True):
             stride //= m
             strides[x] = stride
             value = where // stride % m
             index += (start + value * step if x == digit else value) * x.stride
-        everywhere: list[Indices] = [np.arange(k) for k in size]
+        everywhere: list[Indices] = [positions(k) for k in size]
         everywhere[axis] = index
         node = self.maps.remapped(view.node, everywhere)
 
@@ -254,7 +255,7 @@ class Slicing(ExtraTokens):
     @rule("flip")
     def _flip(self, record: Record) -> View:
         view = self.maps.unrolled(self.maps.settled(self.view(record)))
-        index: list[Indices] = [np.arange(n) for n in self.size(view)]
+        index: list[Indices] = [positions(n) for n in self.size(view)]
         for place in record.options["dims"]:
             for digit in view.dims[place].digits:
                 if digit.is_position:
@@ -279,7 +280,7 @@ class Slicing(ExtraTokens):
             return replace(view, node=node, dims=in_order(dims))
         if len(digits) == 1 and self.is_full(view, digits[0]):
             view = self.maps.unrolled(view)
-            maps: list[Indices] = [np.arange(n) for n in self.size(view)]
+            maps: list[Indices] = [positions(n) for n in self.size(view)]
             maps[digits[0].axis] = index % digits[0].size
             node = self.maps.remapped(view.node, maps)
             dims[place] = Dim(joined([Digit(digits[0].axis, len(index))]))

@@ -21,6 +21,7 @@ from rfstudio.importing.layout import (
     coarser,
     in_order,
     joined,
+    positions,
     reshaped,
     with_channels,
     with_inner_channels,
@@ -78,14 +79,14 @@ class Windows(Rules):
         view = self.maps.unrolled(self.maps.settled(view))
         if len(rebuilt) == self.maps.axes:
             view = self._ready_to_shuffle(view, rebuilt)
-        index: list[Indices] = [np.arange(n) for n in self.size(view)]
+        index: list[Indices] = [positions(n) for n in self.size(view)]
         dims = list(view.dims)
         channels = view.channels
         for place, axis in rebuilt.items():
             if any(x.axis == axis for i, d in enumerate(view.dims) if i != place for x in d.digits):
                 raise ValueError("an axis is made of several dimensions")
             n = view.dims[place].size
-            where, stride = np.arange(n), n
+            where, stride = positions(n), n
             found = np.zeros(n, np.int64)
             for digit in view.dims[place].digits:
                 stride //= digit.size
