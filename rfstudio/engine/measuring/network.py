@@ -178,7 +178,7 @@ class Network:
                 layer.train(isinstance(layer, BatchNormModule))
         if not self._is_drawn:
             fold_norms(module)
-        order_for_speed(module)
+        order_for_speed(module, is_blank=self._is_drawn)
 
     @property
     def keeps_samples_apart(self) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,26 +29,48 @@ _NETWORKS = 4
 """Most networks in a cache."""
 
 
+class Key(NamedTuple):
+    """What a network and the evaluations of its samples depend on."""
+
+    map: Hashable
+    """The network up to the layer, at a size, on a device and in a precision."""
+
+    seed: int
+    rest: Hashable
+    """Weights, images and what is done with them."""
+
+
 class NetworkCache:
     """The networks that were measured last; those used longest ago are dropped first."""
 
     def __init__(self) -> None:
-        self._networks: OrderedDict[Hashable, Network] = OrderedDict()
+        self._networks: OrderedDict[Key, Network] = OrderedDict()
 
-    def get(self, key: Hashable) -> Network | None:
+    def get(self, key: Key) -> Network | None:
         """Return the network of that key, or None."""
         found = self._networks.get(key)
         if found is not None:
             self._networks.move_to_end(key)
         return found
 
-    def put(self, key: Hashable, network: Network) -> None:
+    def put(self, key: Key, network: Network) -> None:
         """Add a network; if the cache is full, the one used longest ago is dropped."""
         self._networks[key] = network
         while len(self._networks) > _NETWORKS:
             self._networks.popitem(last=False)
 
-    def drop(self, key: Hashable) -> None:
+    def take_of_other_seed(self, key: Key) -> Network | None:
+        """Remove and return a network that differs in the seed alone; None: there is none.
+
+        Measuring again with another seed then makes and plans no layer.
+        """
+        same = ((k, x) for k, x in self._networks.items() if (k.map, k.rest) == (key.map, key.rest))
+        found, network = next(same, (None, None))
+        if found is not None:
+            del self._networks[found]
+        return network
+
+    def drop(self, key: Key) -> None:
         """Forget a network, if it is there."""
         self._networks.pop(key, None)
 
@@ -84,23 +107,21 @@ class NetworkCache:
         return len(self._networks)
 
 
-def key_of(request: ErfRequest, layer: str, size: tuple[int, ...], device: str) -> Hashable:
+def key_of(request: ErfRequest, layer: str, size: tuple[int, ...], device: str) -> Key:
     """Return what a network and the evaluations of its samples depend on.
 
     That is everything in a request except the unit and what is done with its values.
     """
-    return (
-        request.architecture,
-        layer,
-        size,
-        device,
-        request.dtype,
+    return Key(
+        (request.architecture, layer, size, device, request.dtype),
         request.seed,
-        request.init,
-        request.batch_norm,
-        request.images_per_weights,
-        _state_of_weights(request),
-        _content_of(request.images),
+        (
+            request.init,
+            request.batch_norm,
+            request.images_per_weights,
+            _state_of_weights(request),
+            _content_of(request.images),
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import platform
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from rfstudio.engine.measuring import distributed, spare_modules
 from rfstudio.engine.measuring.estimators import Mean
 from rfstudio.engine.measuring.evaluations import Evaluations
 from rfstudio.engine.measuring.network import Network
-from rfstudio.engine.measuring.network_cache import NetworkCache, key_of
+from rfstudio.engine.measuring.network_cache import Key, NetworkCache, key_of
 from rfstudio.engine.measuring.occlusion import Moved, fill_samples, reach
 from rfstudio.engine.measuring.sampling import Images
 from rfstudio.engine.measuring.subject import ConeSubject, Subject, WholeSubject, target_of
@@ -107,7 +107,7 @@ class Run:
         self._is_built = module is None
         self._is_drawn = module is None and request.weights == "random"
         self._networks = networks
-        self._key: Hashable = None
+        self._key: Key | None = None
         self._network: Network | None = None
         self.subjects = self._subjects(module, node)
         self._stacks = stacked(self.subjects)
@@ -209,7 +209,7 @@ class Run:
                 self._images = known.images
                 return known
         network = Network(self._module(), request, self._images, given=False)
-        if self._networks is not None:
+        if self._networks is not None and self._key is not None:
             self._images.holds_noise = True
             self._networks.put(self._key, network)
         return network
@@ -218,6 +218,11 @@ class Run:
         """Return a module whose weights are not yet set."""
         request = self.request
         if spare_modules.has_drawn_weights(request):
+            if self._networks is not None and self._key is not None:
+                other = self._networks.take_of_other_seed(self._key)
+                if other is not None:
+                    spare_modules.reset(other.module)
+                    return other.module
             graph = expand(request.architecture, self._size)
             target = graph.index(self.layer)
             spare = spare_modules.HERE.take(graph, target, self.device, self._dtype)
@@ -397,7 +402,7 @@ class Run:
 
     def abandon(self) -> None:
         """Drop everything that this measurement has cached, after an error."""
-        if self._networks is not None:
+        if self._networks is not None and self._key is not None:
             self._networks.drop(self._key)
 
     def fraction(self, rank: distributed.Rank, of_sample: float = 0.0) -> float:

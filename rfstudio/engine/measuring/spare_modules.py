@@ -59,7 +59,7 @@ class SpareModules:
         """Take over a module that nobody uses any more, if it is small."""
         if sum(x.nbytes for x in module.parameters()) > _BYTES:
             return
-        _reset(module)
+        reset(module)
         with self._lock:
             self._modules = [*self._modules, (module, device, dtype)][-_MODULES:]
 
@@ -73,7 +73,7 @@ class SpareModules:
         return len(self._modules)
 
 
-def _reset(module: GraphModule) -> None:
+def reset(module: GraphModule) -> None:
     """Undo what folding and the choice of a layout have done, so that rounding is the same."""
     part_norms(module)
     for layer in module.layers():

@@ -82,6 +82,7 @@ def fetch(part: Part, bounds: Box, fill: float = 0.0, *, pad: bool = True) -> Fe
     """
     slices: list[slice] = []
     pads: list[int] = []
+    is_all = True
     for (low, high), (start, stop) in zip(bounds, part.box, strict=True):
         first, last = max(low, start), min(high, stop)
         if first >= last:
@@ -89,10 +90,8 @@ def fetch(part: Part, bounds: Box, fill: float = 0.0, *, pad: bool = True) -> Fe
             return lambda x: x.new_full((*x.shape[:2], *shape), fill)
         slices.append(slice(first - start, last - start))
         pads = [first - low, high - last, *pads]
+        is_all = is_all and first == start and last == stop
     index = (slice(None), slice(None), *slices)
-    is_all = all(
-        x.start == 0 and x.stop == extent for x, extent in zip(slices, part.extent, strict=True)
-    )
     if not pad or not any(pads):
         return (lambda x: x) if is_all else (lambda x: x[index])
     if is_all:

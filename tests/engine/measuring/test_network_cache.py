@@ -16,7 +16,7 @@ from rfstudio.core import ops
 from rfstudio.core.errors import Cancelled
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import expand
-from rfstudio.engine.measuring import evaluations, network
+from rfstudio.engine.measuring import evaluations, network, run, spare_modules
 from rfstudio.engine.measuring import network_cache as kept
 from rfstudio.engine.measuring.backward_pass import Tape
 from rfstudio.engine.measuring.erf import measure, measure_units
@@ -219,10 +219,26 @@ def test_that_what_is_kept_stays_within_its_share(monkeypatch: pytest.MonkeyPatc
 
 def test_that_networks_measured_longest_ago_are_forgotten() -> None:
     held = NetworkCache()
-    for seed in (*range(6), 2):
-        measure(_request(seed=seed, samples=1), networks=held)
+    for together in (1, 2, 3, 4, 5, 6, 3):
+        measure(_request(images_per_weights=together, samples=1), networks=held)
     assert len(held) == 4
-    assert [x._request.seed for x in held.networks] == [3, 4, 5, 2]
+    assert [x._request.images_per_weights for x in held.networks] == [4, 5, 6, 3]
+
+
+@pytest.mark.parametrize("weights", ["random", "uniform"])
+def test_that_another_seed_builds_no_module(monkeypatch: pytest.MonkeyPatch, weights: str) -> None:
+    options: dict[str, Any] = {"samples": 3, "dtype": "float32", "weights": weights}
+    requests = [_request(seed=x, unit=unit, **options) for x, unit in enumerate(UNITS)]
+    alone = [measure(x) for x in requests]
+    held = NetworkCache()
+    spare_modules.HERE.clear()
+    results = [measure(requests[0], networks=held)]
+    monkeypatch.setattr(run, "GraphModule", None)
+    results += [measure(x, networks=held) for x in requests[1:]]
+    assert len(held) == 1
+    for found, fresh in zip(results, alone, strict=True):
+        np.testing.assert_array_equal(found.map, fresh.map)
+        np.testing.assert_array_equal(found.standard_error, fresh.standard_error)
 
 
 def test_that_lack_of_memory_gives_back_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
