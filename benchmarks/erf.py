@@ -1,6 +1,7 @@
 """What the cone of a unit saves: against ``torch.autograd.grad`` on the whole image, in one run.
 
-    python benchmarks/erf.py [--rows gradients batched defaults calls units hover memory occlusion]
+    python benchmarks/erf.py [--rows gradients batched defaults calls cores units hover memory
+                              occlusion]
                              [--sizes 224 512 1024] [--rounds 3] [--threads 1] [--device cpu]
 
 Every round measures both ways one after the other; the table holds the median of the rounds'
@@ -300,6 +301,35 @@ def _cpu_seconds(work: Callable[[], Any]) -> float:
     return time.process_time() - start
 
 
+def _cores(options: argparse.Namespace, device: torch.device) -> None:
+    """Compare whole measurements by default on one thread and on two.
+
+    The clock says little where other work takes the second core.  What the first thread computes by
+    itself, in time of the CPU, is what the clock would say if it had no need to wait.
+    """
+    print("\n16 samples by default, on one thread and on two, least of the rounds, ms:")
+    print("\n| unit | one | two | ratio | first thread of one | of two | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    for name, layer in CALLS:
+        side = _network(name).input_size[0]
+        bench = Bench(name, layer, side, 1, device)
+        request = replace(bench.subject.request, device=str(device), samples=16)
+        found: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+        for _ in range(10 * options.rounds):
+            for threads, times in found.items():
+                torch.set_num_threads(threads)
+                start = time.perf_counter(), time.thread_time()
+                measure(request)
+                times.append((time.perf_counter() - start[0], time.thread_time() - start[1]))
+        torch.set_num_threads(options.threads)
+        one, two = ([1e3 * min(x) for x in zip(*y, strict=True)] for y in found.values())
+        print(
+            f"| {name} {layer} | {one[0]:.1f} | {two[0]:.1f} | {one[0] / two[0]:.2f} | "
+            f"{one[1]:.1f} | {two[1]:.1f} | {one[1] / two[1]:.2f} |",
+            flush=True,
+        )
+
+
 def _units(options: argparse.Namespace, device: torch.device) -> None:
     """Compare 16 neighbours by `measure_units` with a whole image for each of them."""
     print("\n16 neighbouring units of 8 samples at once, against a whole image for each:")
@@ -399,6 +429,7 @@ TABLES: dict[str, Callable[[argparse.Namespace, torch.device], None]] = {
     "batched": _batched,
     "defaults": _defaults,
     "calls": _calls,
+    "cores": _cores,
     "units": _units,
     "hover": _hovers,
     "memory": _peaks,

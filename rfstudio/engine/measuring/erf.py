@@ -75,7 +75,7 @@ def measure(
         run = Run(request, [request.unit], module, images, networks)
         if earlier is not None:
             run.resume(earlier, rank)
-        with _undone_by_errors(run):
+        with _undone_by_errors(run), run.drawing_ahead():
             if reads_first:
                 run.check_photos(rank, token)
             for batch in run.batches(rank):
@@ -120,11 +120,12 @@ def measure_units(
         run = Run(request, list(units), module, images)
         numbers = range(len(units))
         run.check_photos(rank, token)
-        for batch in run.batches(rank):
-            token.check()
-            run.add(batch, token, ignore)
-            if report is not ignore:
-                report(run.fraction(rank), [run.result(i) for i in numbers])
+        with run.drawing_ahead():
+            for batch in run.batches(rank):
+                token.check()
+                run.add(batch, token, ignore)
+                if report is not ignore:
+                    report(run.fraction(rank), [run.result(i) for i in numbers])
         for mean in run.means:
             distributed.add_up(mean, rank, run.device)
         run.end()

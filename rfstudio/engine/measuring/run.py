@@ -6,6 +6,7 @@ import copy
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -240,6 +241,10 @@ class Run:
         if network is not None and is_own and spare_modules.has_drawn_weights(self.request):
             spare_modules.HERE.give(network.module, self.device, self._dtype)
 
+    def drawing_ahead(self) -> AbstractContextManager[None]:
+        """Return a context in which a second thread draws the images of the next samples."""
+        return self._images.drawn_ahead()
+
     def check_photos(self, rank: distributed.Rank, token: CancelToken) -> None:
         """Read this rank's photos once; see `rfstudio.engine.measuring.sampling.Images.check`."""
         if len(self._images):
@@ -304,6 +309,11 @@ class Run:
 
     def add(self, batch: Batch, token: CancelToken, report: Report) -> None:
         """Measure all units at a batch of samples."""
+        count = len(batch.indices)
+        following = batch.indices[-1] + 1
+        self._images.begin(batch.indices)
+        if self._rank.total == 1:
+            self._images.begin(range(following, min(following + count, self.wanted)))
         if self._network is not None:
             self._network.prepare(batch.group, self._has_room)
         for stack in self._stacks:

@@ -6,7 +6,9 @@ sizes, devices and ranks do not change the result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import prod
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from rfstudio.engine.measuring.drawing_ahead import MOST_BYTES, DrawingAhead
 from rfstudio.engine.module.build import WARMING_IMAGES
 from rfstudio.engine.module.initial import Stream, generator, normal
 from rfstudio.engine.process.errors import MeasurementError
@@ -73,6 +76,7 @@ class Images:
         self.holds_noise = False
         self._prepared: dict[int, Tensor] = {}
         self._checked: set[int] = set()
+        self._ahead: DrawingAhead | None = None
 
     def __len__(self) -> int:
         """Return the number of different images; 0 for noise."""
@@ -81,6 +85,25 @@ class Images:
     def batch(self, indices: Sequence[int], stream: Stream = Stream.NOISE) -> Tensor:
         """Return the images of some samples, (N, C, *size), on the CPU."""
         return torch.stack([self._one(i, stream) for i in indices])
+
+    @contextmanager
+    def drawn_ahead(self) -> Iterator[None]:
+        """Draw noise on a second thread while this one computes, if there is a core for it."""
+        if len(self._images) or torch.get_num_threads() < 2:
+            yield
+            return
+        bytes_each = 4 * self._channels * prod(self.size)
+        self._ahead = DrawingAhead(self._drawn, MOST_BYTES // max(bytes_each, 1))
+        try:
+            yield
+        finally:
+            self._ahead.close()
+            self._ahead = None
+
+    def begin(self, indices: Sequence[int]) -> None:
+        """Begin to draw the images of some samples, which are needed soon."""
+        if self._ahead is not None:
+            self._ahead.begin([i for i in indices if i not in self._prepared])
 
     @property
     def bytes(self) -> int:
@@ -131,8 +154,13 @@ class Images:
     def _noise(self, index: int, stream: Stream) -> Tensor:
         if stream is Stream.NOISE and index in self._prepared:
             return self._prepared[index]
-        noise = normal(generator(self._seed, stream, index), (self._channels, *self.size))
-        return self._hold(index, noise) if self.holds_noise and stream is Stream.NOISE else noise
+        if stream is not Stream.NOISE:
+            return self._drawn(index, stream)
+        noise = self._drawn(index) if self._ahead is None else self._ahead.take(index)
+        return self._hold(index, noise) if self.holds_noise else noise
+
+    def _drawn(self, index: int, stream: Stream = Stream.NOISE) -> Tensor:
+        return normal(generator(self._seed, stream, index), (self._channels, *self.size))
 
     def _hold(self, index: int, image: Tensor) -> Tensor:
         # The first ones stay cached: images are used in turn, so no other choice is better.
