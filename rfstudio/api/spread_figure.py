@@ -109,8 +109,25 @@ def whole_map(spread: FieldSpread, field: ImageField) -> NDArray[np.float32] | N
     return found
 
 
-def measured_photo(path: Path, size: Sequence[int]) -> Photo | None:
-    """Return an image as it was measured, at the input's size; None: it is gone."""
+def measured_photo(path: Path, size: Sequence[int], *, since: float) -> Photo | None:
+    """Return an image as it was measured, at the input's size; None: it is gone or another one.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    size
+        Of the network's input.
+    since
+        When the measurement began, in seconds since 1970: a file that was written or moved there
+        later may show something else.
+    """
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    if max(state.st_mtime, state.st_ctime) > since:
+        return None
     try:
         pixels = shaped(read_image(path), tuple(size), "crop")
     except RFStudioError:

@@ -86,14 +86,22 @@ def spread(
     is_chosen = arguments.weights is not None or arguments.init is not None
     request, module = with_own_weights(request, is_chosen=is_chosen)
     photos = photo_set(arguments.images, arguments.masks, arguments.box or ())
-    start = time.perf_counter()
+    start, since = time.perf_counter(), time.time()
     draws = 8 if arguments.draws is None else arguments.draws
     with Progress() as report:
         found = spread_of(request, photos, draws=draws, module=module, report=report)
     seconds = time.perf_counter() - start
-    record = spread_record(analysis, found, spread_options(request, found), seconds)
+    options = spread_options(request, found)
+    command = shlex.join(["rfstudio", *arguments.argv])
+    record = {"command": command} | spread_record(analysis, found, options, seconds)
     if output is not None:
-        output.write(_file(output.suffix, arguments, analysis, found, record))
+        if output.suffix == ".npz":
+            data = spread_npz(found, record)
+        else:
+            data = _figure(
+                output.suffix, arguments.images, analysis, request, found, command, since
+            )
+        output.write(data)
     if output is None or output.path is not None:
         writer = terminal.WRITERS.get(arguments.format, terminal.TABLES)
         if isinstance(writer, TableWriter):
@@ -108,28 +116,28 @@ def spread(
     return 0
 
 
-def _file(
+def _figure(
     suffix: str,
-    arguments: argparse.Namespace,
+    images: Path,
     analysis: Analysis,
+    request: ErfRequest,
     found: FieldSpread,
-    record: dict[str, Any],
+    command: str,
+    since: float,
 ) -> bytes:
-    """Return the maps, or the figure of the images in their order."""
-    if suffix == ".npz":
-        return spread_npz(found, record)
-    images: Path = arguments.images
+    """Return the figure of the images in their order."""
 
     def photo_of(field: ImageField) -> NDArray[np.uint8] | None:
-        return measured_photo(images / field.name if images.is_dir() else images, found.size)
+        path = images / field.name if images.is_dir() else images
+        return measured_photo(path, found.size, since=since)
 
     unit = ", ".join(map(str, found.unit))
     return spread_figure(
         found,
         suffix,
-        title=f"{analysis.architecture.name}, {found.layer} ({unit}), {arguments.estimator}, "
-        f"weights {arguments.weights or 'random'}, seed {arguments.seed}",
+        title=f"{analysis.architecture.name}, {found.layer} ({unit}), {request.estimator}, "
+        f"weights {request.weights}, seed {request.seed}",
         photo_of=photo_of,
         facts=spread_sentences(found),
-        note=shlex.join(["rfstudio", *arguments.argv]),
+        note=command,
     )

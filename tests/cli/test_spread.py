@@ -50,6 +50,8 @@ def test_that_images_are_ordered_by_their_field(
     assert record["summary"]["sigma"]["mean"] == pytest.approx(np.mean(sigmas))
     assert record["summary"]["sigma"]["count"] == 3
     assert record["draws"] == 8
+    assert record["command"].startswith("rfstudio erf ")
+    assert "--spread" in record["command"]
     with np.load(file) as arrays:
         assert arrays["mean"].shape == arrays["deviation"].shape == (12, 12)
         assert arrays["maps"].shape == (3, 5, 5)

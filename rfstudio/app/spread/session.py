@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.metrics.spread import FieldSpread, ImageField
+from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.requests.request import BY_FILLING, ErfRequest
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.tables.analysis_tables import Table
@@ -61,6 +63,38 @@ SPREAD_FILES = ";;".join(
     ]
 )
 """The same, as a dialog lists them."""
+
+
+_IN_NO_FILE = (
+    "The network that was measured is in no file; saved as .json, these numbers have the command "
+    "with it."
+)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the rows and the maps are of, whatever was chosen since.
+
+    Attributes
+    ----------
+    analysis, request
+        The network and all options.
+    images
+        The folder.
+    command
+        Returns the command from how it names the network.
+    title
+        Unit, estimator, weights and seed in words.
+    since
+        When it began; images that have changed since are no longer those that were measured.
+    """
+
+    analysis: Analysis
+    request: ErfRequest
+    images: Path
+    command: Callable[[str], str]
+    title: str
+    since: float
 
 
 class SpreadSession(WorkSession):
@@ -107,11 +141,8 @@ class SpreadSession(WorkSession):
         self._selection = selection
         self._boxes = boxes
         self._fields: tuple[ImageField, ...] = ()
-        self._request: ErfRequest | None = None
-        self._command: Callable[[str], str] | None = None
-        self._measured: Analysis | None = None
+        self._measured: _Measured | None = None
         self._seconds = 0.0
-        self.title = ""
         self.spread: FieldSpread | None = None
         self.images: Path | None = None
         self.masks: Path | None = None
@@ -125,6 +156,11 @@ class SpreadSession(WorkSession):
     def table(self) -> Table | None:
         """Return the numbers of all images, their mean and their spread; None: not yet."""
         return None if self.spread is None else spread_table(self.spread)
+
+    @property
+    def title(self) -> str:
+        """What is or was measured, in words; empty: nothing yet."""
+        return "" if self._measured is None else self._measured.title
 
     @property
     def sentence(self) -> str:
@@ -162,14 +198,16 @@ class SpreadSession(WorkSession):
         except RFStudioError as error:
             self.failed.emit(failure_sentence(error))
             return
-        work = partial(spread_work, request, self.images, self.masks, self._box)
+        images = self.images.absolute()
+        work = partial(spread_work, request, images, self.masks, self._box)
         unit = ", ".join(map(str, chosen.unit))
-        self.title = (
+        title = (
             f"{chosen.layer} ({unit}), {options.estimator}, weights {options.weights}, "
             f"seed {options.seed}"
         )
-        self._request, self._measured = request, self._analysis.analysis
-        self._command = self._command_now()
+        command = self._command_of(images)
+        analysis, now = self._analysis.analysis, time.time()
+        self._measured = _Measured(analysis, request, images, command, title, now)
         self._seconds = time.monotonic()
         self._fields, self.spread = (), None
         self._submit(work)
@@ -192,14 +230,24 @@ class SpreadSession(WorkSession):
 
     def path_of(self, field: ImageField) -> Path | None:
         """Return the file of an image."""
-        if self.images is None:
+        if self._measured is None:
             return None
-        return self.images / field.name if self.images.is_dir() else self.images
+        images = self._measured.images
+        return images / field.name if images.is_dir() else images
 
     def photo(self, field: ImageField) -> NDArray[np.uint8] | None:
-        """Return an image as it was measured, at the input's size; None: it is gone."""
-        path, spread = self.path_of(field), self.spread
-        return None if path is None or spread is None else measured_photo(path, spread.size)
+        """Return an image as it was measured, at the input's size; None: it is gone or changed."""
+        path, spread, measured = self.path_of(field), self.spread, self._measured
+        if path is None or spread is None or measured is None:
+            return None
+        return measured_photo(path, spread.size, since=measured.since)
+
+    @property
+    def network(self) -> Architecture:
+        """The network that the command is of."""
+        measured = self._said
+        analysis = self._analysis.analysis if measured is None else measured.analysis
+        return analysis.architecture
 
     def command(self, network: str) -> str:
         """Return the command of what was measured, or would be; empty: no folder is chosen.
@@ -207,20 +255,25 @@ class SpreadSession(WorkSession):
         Parameters
         ----------
         network
-            How a command names the network.
+            How a command names the network that `network` returns.
         """
-        command = self._command or self._command_now()
-        return "" if command is None else command(network)
+        measured = self._said
+        if measured is not None:
+            return measured.command(network)
+        return "" if self.images is None else self._command_of(self.images.absolute())(network)
 
-    def _command_now(self) -> Callable[[str], str] | None:
-        if self.images is None:
-            return None
+    @property
+    def _said(self) -> _Measured | None:
+        """What is measured or was, to the end; what was cancelled is not repeated by a command."""
+        return self._measured if self.spread is not None or self.state == "running" else None
+
+    def _command_of(self, images: Path) -> Callable[[str], str]:
         return partial(
             spread_command_text,
             chosen=self._selection.value,
             options=self._erf_session.options,
-            images=self.images,
-            masks=self.masks,
+            images=images,
+            masks=None if self.masks is None else self.masks.absolute(),
             box=self._box,
         )
 
@@ -228,40 +281,42 @@ class SpreadSession(WorkSession):
     def _box(self) -> tuple[tuple[int, int], ...]:
         return tuple(self._boxes.boxes[0]) if self.uses_box and self._boxes.boxes else ()
 
-    def save(self, path: Path, network: str) -> None:
+    def save(self, path: Path, command: str) -> None:
         """Write a file, its kind by its ending: the table, everything, the maps, or the figure.
 
         Parameters
         ----------
         path
             The file.
-        network
-            How a command names the network.
+        command
+            That of what was measured; it may write the network into a file first.  Empty: there is
+            none.
 
         Raises
         ------
         RFStudioError
             If nothing was measured, the ending is unknown or the file cannot be written.
         """
-        spread, suffix, request = self.spread, path.suffix.lower(), self._request
-        if spread is None or request is None or self._measured is None:
+        spread, suffix, measured = self.spread, path.suffix.lower(), self._measured
+        if spread is None or measured is None:
             raise RFStudioError("no images were measured yet; the button Measure each does")
         if suffix in FIGURE_SUFFIXES:
             data = spread_figure(
                 spread,
                 suffix,
-                title=f"{self._measured.architecture.name}, {self.title}",
+                title=f"{measured.analysis.architecture.name}, {self.title}",
                 photo_of=self.photo,
                 facts=self.sentence,
-                note=self.command(network),
+                note=_IN_NO_FILE if "\n" in command else command,
             )
         elif suffix in _WRITERS:
             writer = _WRITERS[suffix]
             table = spread_table(spread, writer.digits, writer.missing)
             data = writer.table(table, self.title).encode()
         elif suffix in (".json", ".npz"):
-            record = {"command": self.command(network)} | spread_record(
-                self._measured, spread, spread_options(request, spread), self._seconds
+            options = spread_options(measured.request, spread)
+            record = {"command": command} | spread_record(
+                measured.analysis, spread, options, self._seconds
             )
             data = record_json(record).encode() if suffix == ".json" else spread_npz(spread, record)
         else:

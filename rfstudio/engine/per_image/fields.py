@@ -15,12 +15,12 @@ from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.metrics.spread import FieldSpread, ImageField, RunningSpread, slices
 from rfstudio.engine.measuring.erf import measure_units
 from rfstudio.engine.measuring.estimators import SIGNED
-from rfstudio.engine.measuring.network import set_from_file
+from rfstudio.engine.measuring.network import set_from_file, set_from_model
 from rfstudio.engine.measuring.sampling import Images, prepared
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.engine.process.running import CancelToken, Report, ignore
-from rfstudio.engine.requests.request import ErfRequest, ErfResult
+from rfstudio.engine.requests.request import OWN_WEIGHTS, ErfRequest, ErfResult
 
 DRAWS = 8
 """Draws of signs on an image, if their number is not given."""
@@ -138,7 +138,10 @@ def _module_of(request: ErfRequest, photos: Sequence[Pixels]) -> nn.Module:
         node = module.graph.nodes[0]
         images = Images(node.channels, node.size, request.seed, photos)
         init = initialisation(request.init)
-        set_from_file(module, weights, request.seed, request.batch_norm, images, init)
+        if weights == OWN_WEIGHTS:
+            set_from_model(module, request.seed, request.batch_norm, images, init)
+        else:
+            set_from_file(module, weights, request.seed, request.batch_norm, images, init)
     return module.eval()
 
 

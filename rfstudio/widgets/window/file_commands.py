@@ -494,14 +494,32 @@ class FileCommands(QObject):
             "Save fields on images",
             self._folder("export") / f"{stem}.csv",
             SPREAD_FILES,
-            lambda path: session.save(path, self._network_word()),
+            lambda path: session.save(path, self._spread_command()),
         )
 
     def copy_spread(self) -> None:
         """Put the command on the clipboard that measures each image of the folder."""
-        session = self._studio.spread
-        if session is not None:
-            self._copy(session.command(self._network_word()), "The command")
+        command = self._spread_command()
+        if command:
+            self._copy(command, "The command")
+        else:
+            self.announced.emit("The network that was measured is in no file; save it, and measure")
+
+    def _spread_command(self) -> str:
+        """Return the command of the fields on images, whatever network is open by now.
+
+        Empty: there is none, as no file can say all of an imported network that was edited.
+        """
+        session, inline = self._studio.spread, InlineNetworks()
+        if session is None:
+            return ""
+        network = session.network
+        word = self._saved_word() if network == self._studio.document.architecture else ""
+        try:
+            word = word or inline.word("network", network)
+        except RFStudioError:
+            return ""
+        return inline.command(session.command(word))
 
     def export_table(self) -> None:
         """Ask for a file and write the table of all layers into it."""

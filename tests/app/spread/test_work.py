@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from PIL import Image
+from torch import nn
 
+import rfstudio
 from rfstudio.app.spread.work import spread_work
 from rfstudio.core import ops
 from rfstudio.core.metrics.spread import slices
@@ -45,3 +50,19 @@ def test_that_each_image_has_the_field_that_it_has_alone(tmp_path: Path) -> None
     # On noise the field of the same unit with the same weights reaches the same pixels.
     noise = measure(ErfRequest(architecture=network, layer="second", estimator="abs", samples=1))
     assert ((noise.map > 0) >= (found.mean > 0)).all()
+
+
+def test_that_weights_of_the_model_are_those_of_the_model(tmp_path: Path) -> None:
+    Image.fromarray(np.full((12, 12, 3), 90, np.uint8)).save(tmp_path / "a.png")
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 2, 3, padding=1)).eval()
+    network = rfstudio.load(module, input_size=(12, 12))
+    pixels = torch.zeros(1, 3, 12, 12, requires_grad=True)
+    module(pixels)[0, :, 6, 6].sum().backward()
+    assert pixels.grad is not None
+    wanted = pixels.grad[0].abs().sum(0)[4:9, 4:9]
+    # The module itself, and the network that is rebuilt from it once it was edited.
+    for own in (network, replace(network, name="edited")):
+        request = ErfRequest(architecture=own, layer="1", estimator="abs", weights="model")
+        (field,) = spread_work(request, tmp_path, None, (), CancelToken(), ignore).fields
+        assert field.map == pytest.approx(wanted.numpy(), rel=1e-4)

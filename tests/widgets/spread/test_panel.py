@@ -1,6 +1,8 @@
 """The panel of images: what is chosen, what is listed, and the map of the chosen image."""
 
 import json
+import os
+import time
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -212,12 +214,64 @@ def test_that_images_are_a_list_of_their_fields_and_are_saved(
     assert "--spread" in command
     assert command.endswith("--box 1:3 2:5")
     for suffix in (".csv", ".json", ".npz"):
-        bench.session.save(tmp_path / f"out{suffix}", "net.yaml")
+        bench.session.save(tmp_path / f"out{suffix}", command)
     record = json.loads((tmp_path / "out.json").read_text())
     assert record["command"] == command
     assert [x["name"] for x in record["images"]] == ["a.png", "b.png"]
     with pytest.raises(RFStudioError, match=r"saved as .*\.npz"):
-        bench.session.save(tmp_path / "out.doc", "net.yaml")
+        bench.session.save(tmp_path / "out.doc", command)
+
+
+def test_that_photos_and_command_are_of_what_was_measured(
+    bench: Bench, folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (8, 12), (90, 90, 90)).save(other / "b.png")
+    panel, session = bench.panel, bench.session
+    panel.images.click()
+    panel.run.click()
+    panel.set_images(other)
+    found = spread(image_field("a.png", 2.0), image_field("b.png", 3.0))
+    assert f"--images {folder}" in session.command("net.yaml")
+    bench.runner.job.succeeded.emit(found)
+    photo = session.photo(session.fields[1])
+    assert photo is not None
+    assert photo[0, 0].tolist() == [200] * 3
+    assert session.path_of(session.fields[1]) == folder / "b.png"
+    assert f"--images {folder} " in session.command("net.yaml")
+    assert session.network == NETWORK
+    # Another photo of that name is not the one that was measured.
+    later = time.time() + 5
+    os.utime(folder / "b.png", (later, later))
+    assert session.photo(session.fields[1]) is None
+    assert session.photo(session.fields[0]) is not None
+
+
+def test_that_a_cancelled_measurement_is_not_the_command(
+    bench: Bench, folder: Path, tmp_path: Path
+) -> None:
+    bench.panel.images.click()
+    bench.panel.run.click()
+    bench.panel.cancel.click()
+    bench.panel.set_images(tmp_path / "other")
+    assert f"--images {tmp_path / 'other'} " in bench.session.command("net.yaml")
+
+
+def test_that_a_relative_folder_is_named_from_the_root(
+    bench: Bench, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    bench.panel.set_images(Path(folder.name))
+    bench.session.masks = Path(folder.name)
+    assert f"--images {folder} " in bench.session.command("net.yaml")
+    bench.panel.run.click()
+    monkeypatch.chdir("/")
+    bench.runner.job.succeeded.emit(spread(image_field("b.png", 2.0)))
+    command = bench.session.command("net.yaml")
+    assert f"--images {folder} " in command
+    assert f"--masks {folder}" in command
+    assert bench.session.photo(bench.session.fields[0]) is not None
 
 
 def test_that_a_failure_is_told_in_words(bench: Bench) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.files.figure_settings import FigureSettings, FigureStyle, remembered_figure
 from rfstudio.app.files.presets import read_preset
+from rfstudio.app.jobs import JobRunner
+from rfstudio.app.spread.session import SpreadSession
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.metrics.spread import FieldSpread, ImageField
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.widgets.window.figure_dialog import FigureDialog
 from rfstudio.widgets.window.main_window import MainWindow
 from rfstudio.widgets.window.questions import of_kind, report_box
@@ -179,3 +188,44 @@ def test_that_a_file_is_compared_with_in_the_growth_chart(
     window.growth.file.trigger()
     assert window.growth.networks == ("other",)
     assert window.studio.document.architecture.name == "small"
+
+
+def test_that_the_command_of_fields_on_images_is_of_the_network_that_was_measured(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, answers, tmp_path: Path
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    window.files.open_preset("vgg11")
+    window.studio.selection.select_layer("conv1_1", (3, 4))
+    studio = window.studio
+    runner = cast("JobRunner", None)  # nothing is measured
+    erf = ErfSession(runner, studio.analysis, studio.selection, studio)
+    session = SpreadSession(runner, erf, studio.analysis, studio.selection, studio.boxes, studio)
+    studio.spread = session
+    monkeypatch.setattr(session, "_submit", lambda _: None)
+    session.images = tmp_path
+    session.start()
+    size = (224, 224)
+    values = np.ones((3, 3), np.float32)
+    field = ImageField("a.png", values, ((2, 4), (3, 5)), 1.0, 3.0, 2.0, 9.0)
+    session._succeed(
+        FieldSpread("conv1_1", (3, 4), size, (field,), np.ones(size), np.ones(size), 0.0, 8)
+    )
+    command = f"rfstudio erf vgg11 --layer conv1_1 --unit 3 4 --images {tmp_path} --spread"
+    window.files.copy_spread()
+    assert QGuiApplication.clipboard().text().startswith(command)
+    # The preset is written out, once another network is open or it was edited.
+    window.studio.edits.delete([(0,)])
+    window.files.copy_spread()
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert lines[0].startswith("cat > network-")
+    assert "name: VGG-11" in lines
+    assert lines[-1].startswith("rfstudio erf network-")
+    assert command.removeprefix("rfstudio erf vgg11") in lines[-1]
+    text = "\n".join(lines[1 : lines.index("END")])
+    assert read_yaml(text).layers == read_preset("vgg11").layers
+    answers.path = tmp_path / "out.json"
+    window.files.export_spread()
+    assert json.loads(answers.path.read_text())["command"].splitlines() == lines
+    answers.path = tmp_path / "out.svg"
+    window.files.export_spread()
+    assert "is in no file" in answers.path.read_text()
