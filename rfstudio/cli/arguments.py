@@ -428,6 +428,12 @@ def _add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="the same seed gives the same rows"
     )
+    parser.add_argument(
+        "--init",
+        metavar="NAME[:GAIN]",
+        help="from what random weights are drawn instead, and how trainings begin, as init in a "
+        "recipe: torch (trainings), he_normal, he_uniform, xavier_normal, … as of erf",
+    )
     parser.add_argument("--quick", action="store_true", help="few samples and steps, for a look")
     parser.add_argument(
         "--resume", action="store_true", help="go on with what an earlier run left in FOLDER"

@@ -12,6 +12,7 @@ from rfstudio.cli import terminal
 from rfstudio.cli.progress import Progress
 from rfstudio.cli.usage import UsageError
 from rfstudio.experiments.interface import importing
+from rfstudio.experiments.other_weights import with_init
 from rfstudio.experiments.outcome import Outcome, cells_table, outcomes_report, summary_json
 from rfstudio.experiments.running import run
 from rfstudio.formats.experiments import shipped
@@ -23,17 +24,17 @@ from rfstudio.formats.tables.table_formats import TableWriter
 def experiment(arguments: argparse.Namespace) -> int:
     """List the experiments, or run one of them, or all of its parts."""
     if arguments.name is None:
-        if arguments.resume or arguments.output is not None:
+        if arguments.resume or arguments.output is not None or arguments.init is not None:
             raise UsageError("name an experiment to run; 'rfstudio experiment' alone lists them")
         recipes = [x for name in shipped.names() for x in shipped.recipes_of(name)]
         sys.stdout.write(_listing(recipes, arguments.format))
         return 0
     if arguments.resume and arguments.output is None:
         raise UsageError("--resume needs the --output folder of the earlier run")
-    recipes = list(shipped.recipes_of(arguments.name, importing(trust=arguments.trust)))
+    named = shipped.recipes_of(arguments.name, importing(trust=arguments.trust))
     outcomes = []
     is_first = os.environ.get("RANK", "0") == "0"  # under torchrun, every process has all rows
-    for recipe in recipes:
+    for recipe in with_init(named, arguments.init):
         outcome = _run(recipe, arguments)
         outcomes.append(outcome)
         if arguments.format == "table" and is_first:

@@ -42,6 +42,8 @@ class Outcome:
         How it was run.
     is_complete
         Whether all items are done.
+    parts
+        The outcomes of all parts of an experiment that has several; empty: it is one recipe.
     """
 
     recipe: Recipe
@@ -49,11 +51,13 @@ class Outcome:
     seed: int
     quick: bool
     is_complete: bool
+    parts: tuple[Outcome, ...] = ()
 
     @property
     def command(self) -> str:
         """The command that gives the same rows; of a recipe of one's own, within its folder."""
-        options = " --quick" if self.quick else ""
+        options = f" --init {self.recipe.init}" if self.recipe.init else ""
+        options += " --quick" if self.quick else ""
         options += " --trust" if self.recipe.runs_code else ""
         name = shlex.quote(self.recipe.file or self.recipe.name)
         return f"rfstudio experiment {name} --seed {self.seed}{options}"
@@ -66,6 +70,8 @@ class Outcome:
     @property
     def fits(self) -> list[Fit]:
         """The power law through each curve of the charts with logarithmic axes."""
+        if self.parts:
+            return [fit for part in self.parts for fit in part.fits]
         return [
             Fit(
                 series=series,
@@ -82,13 +88,15 @@ class Outcome:
         ]
 
     def records(self) -> list[dict[str, Cell]]:
-        """Return the cells of each row."""
-        return [dict(x.cells) for x in self.rows]
+        """Return the cells of each row; of several parts with that of the experiment."""
+        return [
+            {"experiment": part.recipe.name, **row} for part in self.parts for row in part.records()
+        ] or [dict(x.cells) for x in self.rows]
 
     def record(self) -> dict[str, Any]:
         """Return everything but the fields as JSON can hold it."""
         recipe = self.recipe
-        return {
+        found: dict[str, Any] = {
             "format": 1,
             "experiment": recipe.name,
             "title": recipe.title,
@@ -99,9 +107,10 @@ class Outcome:
             "how": self.facts,
             "complete": self.is_complete,
             "versions": {"rfstudio": __version__},
-            "rows": self.records(),
-            "fits": self.fits,
         }
+        if self.parts:
+            return found | {"parts": [x.record() for x in self.parts]}
+        return found | {"rows": self.records(), "fits": self.fits}
 
     def json_text(self) -> str:
         """Return everything but the fields as JSON."""
@@ -109,11 +118,11 @@ class Outcome:
 
     def csv_text(self) -> str:
         """Return all columns of all rows as CSV, with the command that gives them."""
-        return table_csv(_all_columns([self]))
+        return table_csv(_all_columns(self.parts or [self]))
 
     def table(self) -> Table:
         """Return the columns that the recipe names, for people."""
-        cells = [x.cells for x in self.rows]
+        cells = self.records()
         columns = [x for x in self.recipe.columns if any(x in y for y in cells)]
         return cells_table(cells, columns)
 
@@ -123,13 +132,37 @@ class Outcome:
             (x["series"], f"{x['y']} over {x['x']}", digits_text(x["exponent"], 3))
             for x in self.fits
         ]
-        for chart in self.recipe.charts:
+        charts = [chart for x in self.parts or (self,) for chart in x.recipe.charts]
+        for chart in charts:
             if isinstance(chart, CurveChart):
                 rows += [
                     (x.label, f"{chart.y} over {chart.x}", digits_text(x.exponent, 3))
                     for x in chart.published
                 ]
         return Table(("power law", "of", "exponent"), tuple(rows), (False, False, True))
+
+
+def joined(name: str, parts: Sequence[Outcome]) -> Outcome:
+    """Return the outcomes of all parts of an experiment as one."""
+    recipes = [x.recipe for x in parts]
+    columns = dict.fromkeys(["experiment", *(y for x in recipes for y in x.columns)])
+    inits = {x.init for x in recipes if x.init}
+    whole = Recipe(
+        name=name,
+        title=name,
+        items=tuple(item for x in recipes for item in x.items),
+        reference=recipes[0].reference,
+        columns=tuple(columns),
+        init="".join(inits),
+    )
+    return Outcome(
+        whole,
+        tuple(row for x in parts for row in x.rows),
+        parts[0].seed,
+        parts[0].quick,
+        is_complete=all(x.is_complete for x in parts),
+        parts=tuple(parts),
+    )
 
 
 def how_found(rows: Sequence[Mapping[str, Cell]]) -> str:

@@ -126,7 +126,9 @@ def left_in(recipe: Recipe, folder: Path, *, seed: int, quick: bool) -> int:
 
 def _head(recipe: Recipe, seed: int, *, quick: bool) -> dict[str, object]:
     """Return what identifies a run in its ledger."""
-    head = {"format": 1, "experiment": recipe.name, "recipe": recipe.digest, "seed": seed}
+    # Rows of another initialisation are as those of another text.
+    text = " ".join(x for x in (recipe.digest, recipe.init) if x)
+    head = {"format": 1, "experiment": recipe.name, "recipe": text, "seed": seed}
     return head | {"quick": quick}
 
 

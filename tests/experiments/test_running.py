@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 import rfstudio
+from rfstudio.cli import main
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.experiments.charts import sheet_of
+from rfstudio.experiments.other_weights import with_init
 from rfstudio.experiments.outcome import how_found
 from rfstudio.experiments.running import run
+from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.ledger import Cell, LedgerError, Row
 from rfstudio.formats.experiments.recipe import Recipe
 from rfstudio.formats.experiments.recipe_reader import read_recipe
@@ -98,9 +101,50 @@ def test_that_a_seed_is_checked_before_anything_is_written(recipe: Recipe, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_that_the_python_interface_runs_one_part() -> None:
-    with pytest.raises(RFStudioError, match="has several parts; run one of luo2016/fig1a"):
-        rfstudio.experiment("luo2016")
+def test_that_python_runs_all_parts_and_those_are_what_each_is_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    parts = [read_recipe(TEXT.replace("layers: 4", f"layers: {n}"), f"own/{n}") for n in (4, 5)]
+    monkeypatch.setattr(shipped, "recipes_of", lambda *_: parts)
+    done: list[float] = []
+    found = rfstudio.experiment(
+        "own", output=tmp_path, seed=3, report=lambda fraction, _: done.append(fraction)
+    )
+    alone = [run(x, seed=3) for x in parts]
+    assert [x.records() for x in found.parts] == [x.records() for x in alone]
+    rows = found.records()
+    assert rows == [{"experiment": x.recipe.name, **y} for x in alone for y in x.records()]
+    assert found.command == "rfstudio experiment own --seed 3"
+    assert [x["command"] for x in found.record()["parts"]] == [x.command for x in alone]
+    assert found.fits == [y for x in alone for y in x.fits]
+    assert len(found.table().rows) == len(found.rows)
+    assert {x.name for x in tmp_path.glob("*.json")} == {"own-4.json", "own-5.json"}
+    assert done == sorted(done)
+    assert done[-1] > 0.5
+
+
+def test_that_weights_are_drawn_by_another_law(
+    recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (other,) = with_init([recipe], "Xavier_Uniform:relu")
+    outcome = run(other, output=tmp_path)
+    laws = {x.get("init") for x in outcome.records()}
+    assert laws - {None} == {"xavier_uniform:relu"}
+    assert "--init xavier_uniform:relu" in outcome.command
+    with pytest.raises(LedgerError, match="another run"):
+        run(recipe, output=tmp_path, resume=True)
+    assert with_init([recipe], None) == (recipe,)
+    for name, init, why in (
+        ("initialisations", "he_normal", "compare initialisations"),
+        ("techniques", "torch", "trains a network"),
+        ("context", "gauss", "gauss"),
+    ):
+        assert main(["experiment", name, "--init", init]) == 1
+        assert why in capsys.readouterr().err
+    (context,) = with_init(shipped.recipes_of("context"), "torch")
+    assert {x.init for x in context.items} == {"torch"}
+    for part in with_init(shipped.recipes_of("luo2016"), "orthogonal"):
+        assert part.init == "orthogonal"
 
 
 def test_that_words_say_how_the_numbers_of_each_series_were_found() -> None:

@@ -216,6 +216,8 @@ class Recipe:
         with the program.
     runs_code
         Whether code makes a model of it, which runs only if it is trusted.
+    init
+        The initialisation that all its items were given instead of their own; empty: none.
     """
 
     name: str
@@ -228,6 +230,7 @@ class Recipe:
     digest: str = ""
     file: str = ""
     runs_code: bool = False
+    init: str = ""
 
     @property
     def file_name(self) -> str:
