@@ -222,8 +222,8 @@ def random_sums(x: Moments, square: float, shared: float | None = None) -> Momen
 
 
 def scaled(x: Moments, factor: float) -> Moments:
-    """Return the moments of `factor` times the values."""
-    return shifted(x, 0.0, factor)
+    """Return the moments of `factor` times the values, wherever they are."""
+    return shifted(x, 0.0, factor)._replace(profile=x.profile)
 
 
 def standardized(x: Moments) -> Moments:

@@ -65,6 +65,41 @@ def shares_of_unequal_taps(rules: AxisRules, taps: Any) -> tuple[float, float]:
     return float(first), float(second)
 
 
+def profile_of_unequal_taps(
+    rules: AxisRules, taps: Any, before: Profile | None
+) -> tuple[Profile | None, float]:
+    """Return what `profile_after` and `more_than_shares` do for a convolution whose taps differ.
+
+    (E41) v(i) = Σ_t m(t) u(i, t) along each axis, u what tap t reads there and m(t) the mean square
+    of that tap over the mean of all, averaged over the taps along all other axes.  That is the
+    middle of the other axes, where no tap reads padding; for weights at the corners, whose mean
+    squares are a product over the axes, it holds at every position.
+
+    Parameters
+    ----------
+    rules
+        Windows with zeros around the map.
+    taps
+        Mean square of each tap over the mean of all.
+    before
+        Of the values that are read; None: they are equally large everywhere.
+    """
+    found: list[Any] = []
+    more = 1.0
+    for axis, rule in enumerate(rules):
+        if not isinstance(rule, Window) or not rule.n_out or rule.mode != "zeros":
+            return None, 1.0
+        weights = taps.mean(tuple(x for x in range(taps.ndim) if x != axis))
+        values = np.ones(rule.n_in) if before is None else before.axes[axis]
+        sums = _summed_by_taps(rule, values, weights)
+        if sums.min() <= 0:
+            return None, 1.0
+        more *= float(sums.mean()) / max(float(weights @ shares_of_taps(rule)), 1e-300)
+        found.append(sums / sums.mean())
+    is_level = all(bool((x == 1).all()) for x in found)
+    return None if is_level else Profile(tuple(found)), more
+
+
 @remembered(1024)
 def profile_after(rules: AxisRules, before: Profile) -> Profile | None:
     """Return the mean square by position of sums over windows of what has a profile itself."""
@@ -98,12 +133,17 @@ def _summed(rule: Window, values: Any) -> Any:
     if rule.n_in * rule.n_out <= _MOST_WEIGHTS or rule.mode != "zeros":
         return reads(rule) @ values
     # A matrix of a long signal would fill the memory; its windows are short.
+    return _summed_by_taps(rule, values, np.ones(rule.kernel))
+
+
+def _summed_by_taps(rule: Window, values: Any, weights: Any) -> Any:
+    """Return the sums of what the outputs of a zero-padded window read, each tap by its weight."""
     starts = np.arange(rule.n_out) * rule.stride - rule.before
     sums = np.zeros(rule.n_out)
-    for tap in range(rule.kernel):
+    for tap, weight in enumerate(weights):
         read = starts + rule.dilation * tap
         there = (read >= 0) & (read < rule.n_read)
-        sums[there] += values[read[there]]
+        sums[there] += weight * values[read[there]]
     return sums
 
 

@@ -16,6 +16,7 @@ from rfstudio.core.layer_models.moments import random_sums
 from rfstudio.core.layer_models.pooled_values import (
     more_than_shares,
     profile_after,
+    profile_of_unequal_taps,
     shares_of_unequal_taps,
     shares_on_map,
     strides,
@@ -112,13 +113,17 @@ class WindowConvolution(Convolution, Windowed):
             runs, times = ((1, average(runs)),), place.channels
         taps = place.init.taps(kernel)
         square, shared, profile = shares_on_map(rules)
-        if taps is not None:
-            square, shared = shares_of_unequal_taps(rules, taps)
         before = runs[0][1].profile if len(runs) == 1 else None
-        if before is not None and before.size == place.size_in:
+        if before is not None and before.size != place.size_in:
+            before = None
+        more = 1.0
+        if taps is not None and not _reads_samples_as_padding(rules):
+            square, shared = shares_of_unequal_taps(rules, taps)
+            profile, more = profile_of_unequal_taps(rules, taps, before)
+        elif before is not None:
             profile = profile_after(rules, before)
             more = more_than_shares(rules, before)
-            square, shared = square * more, shared * more
+        square, shared = square * more, shared * more
         out = [
             (n * times, random_sums(x, amount * square, amount * shared)._replace(profile=profile))
             for n, x in runs
@@ -126,12 +131,16 @@ class WindowConvolution(Convolution, Windowed):
         backward = spreading(rules, factor, correlation=strided(strides(rules)))
         if taps is None:
             return Layer(backward, tuple(out))
-        if any(isinstance(x, Window) and x.mode != "zeros" for x in rules):
+        if _reads_samples_as_padding(rules):
             remark = (
                 "beside a padding of samples all taps of a kernel are taken to be equally large"
             )
             return Layer(backward, tuple(out), remark)
         return Layer(backward._replace(taps=taps), tuple(out))
+
+
+def _reads_samples_as_padding(rules: AxisRules) -> bool:
+    return any(isinstance(x, Window) and x.mode != "zeros" for x in rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
