@@ -67,7 +67,7 @@ class Mark(NamedTuple):
     dims: Dims = ()
 
 
-MOST_COMPUTED = 1 << 23
+MOST_COMPUTED = 1 << 25
 """Numbers of all computed weights together from which on they are not held beside the model."""
 
 
@@ -377,8 +377,9 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         embedded = self.with_positions(record, view)
         if embedded is not None:
             return embedded
-        if record.options.get("how") == "multiply" and record.parameters == view.channels:
-            return replace(view, node=self.maps.add(ops.LayerScale(), [view.node]))
+        learned = self.with_learned(record, view)
+        if learned is not None:
+            return learned
         word = "scale" if record.options.get("how") == "multiply" else "shift"
         return replace(view, node=self.maps.custom([view.node], view.channels, f"learned {word}"))
 

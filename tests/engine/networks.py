@@ -82,6 +82,8 @@ _SAMPLES: tuple[Op, ...] = (
     ops.SqueezeExcite(reduction=2, activation="silu"),
     ops.SqueezeExcite(squeeze_channels=3, scale_activation="hardsigmoid"),
     ops.LayerScale(init=0.5),
+    ops.LayerScale(init=0.5, shift=True),
+    ops.LayerScale(scale=False, shift=True, shared=True),
     ops.Attention(heads=2),
     ops.Recurrent(hidden=6),
     ops.Recurrent(kind="gru", axis=0, reverse=True),

@@ -126,9 +126,7 @@ class Gates:
             if isinstance(op, Activation):
                 good = pool is None or isinstance(op, Homogeneous)
                 return Skip(merge, source, index, factor, pool) if good else None
-            if isinstance(op, ops.LayerScale):
-                factor *= op.init
-            elif isinstance(op, ops.Affine) and op.factor > 0 and not op.shift:
+            if isinstance(op, ops.LayerScale | ops.Affine) and _is_factor(op):
                 factor *= op.factor
             elif kind is ops.MaxPool and pool is None and index == source:
                 pool = index
@@ -142,6 +140,11 @@ def _is_placed(op: Op | None) -> bool:
     if isinstance(op, ops.Upsample):
         return op.mode == "nearest"
     return isinstance(op, ops.Crop) or _does_nothing(op)
+
+
+def _is_factor(op: ops.LayerScale | ops.Affine) -> bool:
+    """Return whether it does no more than multiply by a positive number, before any training."""
+    return isinstance(op, ops.LayerScale) or (op.factor > 0 and not op.shift)
 
 
 def _does_nothing(op: Op | None) -> bool:

@@ -63,7 +63,7 @@ def scaled_from(energy: Energy, index: int) -> Scaled:
             shift += 0.0 if is_centred else factor * op.shift
             factor *= op.factor
         elif isinstance(op, ops.LayerScale):
-            factor *= op.init
+            factor *= op.factor
         elif is_fixed(op):
             matrices = amplitudes(node)
             squares = [float((a**2).sum(axis=1).mean()) for a in matrices]

@@ -128,22 +128,33 @@ class LayerNorm(Pointwise):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerScale(Pointwise):
-    """Each channel times a learned factor: LayerScale of arXiv:2103.17239."""
+    """Each channel times a learned factor, plus a learned number, if it has these.
+
+    The factor alone, small at the start, is the LayerScale of arXiv:2103.17239.
+    """
 
     keyword: ClassVar[str] = "layer_scale"
     title: ClassVar[str] = "Layer scale"
     followed_apart: ClassVar[bool] = True
 
     init: float = parameter(Kind.NUMBER, "Factor at the start.", 1e-6, minimum=0, maximum=STEEPEST)
+    scale: bool = parameter(Kind.BOOLEAN, "Whether there is a learned factor.", True)
+    shift: bool = parameter(Kind.BOOLEAN, "Whether a learned number is added, at first 0.", False)
+    shared: bool = parameter(Kind.BOOLEAN, "Whether all channels have the same numbers.", False)
+
+    @property
+    def factor(self) -> float:
+        """By what it multiplies at the start."""
+        return self.init if self.scale else 1.0
 
     def costs(
         self, channels: int, out_channels: int, sizes: tuple[int, ...], out_sizes: tuple[int, ...]
     ) -> Costs:
-        return Costs(channels, 0)
+        return Costs((self.scale + self.shift) * (1 if self.shared else channels), 0)
 
     def energy_model(self, place: Place, runs: Runs) -> Layer:
-        out = tuple([(n, scaled(x, self.init)) for n, x in runs])
-        return Layer(Backward(self.init**2), out)
+        out = tuple([(n, scaled(x, self.factor)) for n, x in runs])
+        return Layer(Backward(self.factor**2), out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,6 +131,7 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
             "unsqueeze",
             "_unsafe_view",
             "view_as",
+            "reshape_as",
             "squeeze_",
             "unsqueeze_",
         ),

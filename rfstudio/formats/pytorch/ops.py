@@ -704,8 +704,13 @@ def _prelu(op: ops.Prelu, _: Node, __: Sequence[Node]) -> Written:
 
 @writer_for(ops.LayerScale)
 def _layer_scale(op: ops.LayerScale, node: Node, __: Sequence[Node]) -> Written:
-    module = f"LayerScale({node.channels}, {op.init!r})"
-    return Written("{self}({0})", module, ("LayerScale",))
+    count = 1 if op.shared else node.channels
+    if op.scale and not op.shift:
+        return Written("{self}({0})", f"LayerScale({count}, {op.init!r})", ("LayerScale",))
+    if not op.shift:
+        return Written("{0}")
+    first = f"{op.init!r}" if op.scale else "scale=False"
+    return Written("{self}({0})", f"ScaleAndShift({count}, {first})", ("ScaleAndShift",))
 
 
 @writer_for(ops.Dropout)

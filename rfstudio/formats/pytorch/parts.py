@@ -33,6 +33,20 @@ class LayerScale(nn.Module):
     def forward(self, x):
         return x * self.scale.view(-1, *(1,) * (x.dim() - 2))
 ''',
+    "ScaleAndShift": '''
+class ScaleAndShift(nn.Module):
+    """A learned factor and a learned shift for each channel, or one for all of them."""
+
+    def __init__(self, channels, init=1.0, scale=True, shift=True):
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((channels,), float(init))) if scale else None
+        self.shift = nn.Parameter(torch.zeros(channels)) if shift else None
+
+    def forward(self, x):
+        for_all = (-1, *(1,) * (x.dim() - 2))
+        x = x if self.scale is None else x * self.scale.view(for_all)
+        return x if self.shift is None else x + self.shift.view(for_all)
+''',
     "SqueezeExcite": '''
 class SqueezeExcite(nn.Module):
     """Channels times a gate that a small network computes from their means."""

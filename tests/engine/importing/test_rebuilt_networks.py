@@ -205,6 +205,7 @@ def test_that_rounding_to_whole_numbers_is_a_layer_of_its_own() -> None:
         lambda x, two: torch.subtract(torch.multiply(x, two), 3),
         lambda x, two: torch.neg(x) / two + -x,
         lambda x, _: torch.divide(x, 3.0),
+        lambda x, _: x.flatten(1).reshape_as(x) / 3,
     ],
 )
 def test_that_numbers_are_followed_by_all_names_of_an_operation(
@@ -218,6 +219,44 @@ def test_that_numbers_are_followed_by_all_names_of_an_operation(
     assert take_own_weights(ours, network) == ((), (), (), (), ())
     image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
     torch.testing.assert_close(ours(image), module(image), rtol=0, atol=1e-12)
+
+
+class _Learned(nn.Module):
+    """Learned numbers of all channels and of each, on either side of sums, products, quotients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1)
+        self.gain, self.one = nn.Parameter(torch.rand(())), nn.Parameter(torch.rand(1))
+        self.gamma, self.beta = nn.Parameter(torch.rand(4, 1, 1)), nn.Parameter(torch.rand(4, 1, 1))
+        self.heads = nn.Parameter(torch.rand(1, 2, 1, 1, 1))
+        self.last = nn.Parameter(torch.rand(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.b((self.a(x) * self.gamma + self.beta).relu())
+        y = y / self.gamma - self.beta
+        y = self.gain * y + self.one
+        y = torch.addcmul(self.beta, self.gamma, y.relu())
+        y = (y.unflatten(1, (2, 2)) * self.heads.exp()).flatten(1, 2)
+        y = (y.permute(0, 2, 3, 1) * self.last + self.last).permute(0, 3, 1, 2)
+        y = torch.sub(self.beta, y, alpha=1) * (1 + self.gain)
+        return torch.rsub(y, self.one) + y.mul(self.gain * 0.5)
+
+
+def test_that_learned_numbers_come_along() -> None:
+    torch.manual_seed(0)
+    module = _Learned().double().eval()
+    network = load_module(module, (9, 7))
+    assert str(network.report) == ""
+    ours = GraphModule(network).double().eval()
+    assert take_own_weights(ours, network) == ((), (), (), (), ())
+    image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
+    torch.testing.assert_close(ours(image), module(image), rtol=0, atol=1e-12)
+    again = expand(read_yaml(write_yaml(network)))
+    assert [x.op for x in again.nodes] == [x.op for x in expand(network).nodes]
+    # The factor and what is added right after it are one layer.
+    first = next(x.op for x in again.nodes if isinstance(x.op, ops.LayerScale))
+    assert first == ops.LayerScale(init=1.0, shift=True)
 
 
 class _Computed(nn.Module):

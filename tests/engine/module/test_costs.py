@@ -119,7 +119,11 @@ def _as_in_torch(layer: LayerAnalysis, source: Node):
             return nn.InstanceNorm2d(source.channels, affine=op.affine), None
         case ops.Prelu():
             return nn.PReLU(op.num_parameters), None
-        case ops.LayerScale():  # an affine norm's scale is as many parameters
+        case ops.LayerScale(scale=True, shift=True, shared=False):
+            return nn.LayerNorm(source.channels), None
+        case ops.LayerScale(
+            scale=True, shift=False, shared=False
+        ):  # an affine norm's scale is as many parameters
             return nn.LayerNorm(source.channels, bias=False), None
     return None
 

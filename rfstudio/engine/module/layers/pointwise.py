@@ -151,17 +151,21 @@ class PreluModule(Pointwise[ops.Prelu]):
 
 @layer_for(ops.LayerScale)
 class LayerScaleModule(Pointwise[ops.LayerScale]):
-    """A learned factor for each channel."""
+    """A learned factor and shift for each channel, or for all of them."""
 
     keeps = "nothing"
 
     def __init__(self, op: ops.LayerScale, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(op, node, sources)
-        self.scale = nn.Parameter(torch.full((node.channels,), float(op.init)))
+        count = 1 if op.shared else node.channels
+        self.scale = nn.Parameter(torch.full((count,), float(op.init))) if op.scale else None
+        self.shift = nn.Parameter(torch.zeros(count)) if op.shift else None
 
     def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
         x = inputs[0]
-        return x * self.scale.view(-1, *(1,) * (x.dim() - 2))
+        for_all = (-1, *(1,) * (x.dim() - 2))
+        x = x if self.scale is None else x * self.scale.view(for_all)
+        return x if self.shift is None else x + self.shift.view(for_all)
 
 
 @layer_for(ops.LayerNorm)
