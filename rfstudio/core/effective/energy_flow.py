@@ -137,46 +137,47 @@ class Energy:
         """Work out the nodes up to this one."""
         while len(self.layers) <= target:
             with self._growing, uninterrupted():  # a window needs it in several threads
-                self._grow(min(target, len(self.layers) + _AT_ONCE))
+                if len(self.layers) <= target:
+                    self._add(self._nodes[len(self.layers)])
             give_way()
 
-    def _grow(self, target: int) -> None:
+    def _add(self, node: Node) -> None:
+        """Work out the next node."""
         nodes, layers, ends, mode = self._nodes, self.layers, self._gates.ends, self.batch_norm
-        for node in nodes[len(layers) : target + 1]:
-            index, op, inputs = node.index, node.op, node.inputs
-            assert op is not None
-            if 0 in node.size or 0 in nodes[inputs[0]].size:
-                # Nothing comes through an empty map, so what its values would be does not matter.
-                layer = Layer(PASS, ((max(node.channels, 1), Moments(1.0)),))
-                counts = tuple([n for n, _ in layer.runs])
-            elif isinstance(op, ops.Merge):
-                sources = tuple([layers[i].runs for i in inputs])
-                apart = self._is_apart(node)
-                layer, counts = merged(op, sources, apart, self._joined, self.init)
-                if layer.edges:
-                    self.edges.update(zip([(index, i) for i in inputs], layer.edges, strict=True))
-            else:
-                read = inputs[0]
-                apart = type(op) not in _UNMIXING or self._is_mixed(read)
-                layer, counts = layer_of(
-                    op,
-                    node.rules,
-                    nodes[read].channels,
-                    node.channels,
-                    mode,
-                    layers[read].runs,
-                    apart,
-                    self.init,
-                )
-            if index in self.graph.weights_of and not layer.remark:
-                remark = "layers that share weights are assumed to be independent"
-                layer = layer._replace(remark=remark)
-            if index in ends:
-                found = self._gates.before(index)
-                if found is not None and isinstance(op, ops.Activation):
-                    self._add_skips(index, op, found)
-            self.runs.append(counts)
-            layers.append(layer)  # the last, since its length says how many nodes are done
+        index, op, inputs = node.index, node.op, node.inputs
+        assert op is not None
+        if 0 in node.size or 0 in nodes[inputs[0]].size:
+            # Nothing comes through an empty map, so what its values would be does not matter.
+            layer = Layer(PASS, ((max(node.channels, 1), Moments(1.0)),))
+            counts = tuple([n for n, _ in layer.runs])
+        elif isinstance(op, ops.Merge):
+            sources = tuple([layers[i].runs for i in inputs])
+            apart = self._is_apart(node)
+            layer, counts = merged(op, sources, apart, self._joined, self.init)
+            if layer.edges:
+                self.edges.update(zip([(index, i) for i in inputs], layer.edges, strict=True))
+        else:
+            read = inputs[0]
+            apart = type(op) not in _UNMIXING or self._is_mixed(read)
+            layer, counts = layer_of(
+                op,
+                node.rules,
+                nodes[read].channels,
+                node.channels,
+                mode,
+                layers[read].runs,
+                apart,
+                self.init,
+            )
+        if index in self.graph.weights_of and not layer.remark:
+            remark = "layers that share weights are assumed to be independent"
+            layer = layer._replace(remark=remark)
+        if index in ends:
+            found = self._gates.before(index)
+            if found is not None and isinstance(op, ops.Activation):
+                self._add_skips(index, op, found)
+        self.runs.append(counts)
+        layers.append(layer)  # the last, since its length says how many nodes are done
 
     def _add_skips(self, index: int, op: ops.Activation, found: GatedSum) -> None:
         eps: float | None = None
@@ -226,10 +227,6 @@ class Energy:
         channels = self._nodes[node.inputs[0]].channels
         groups = getattr(node.op, "groups", 1)
         return groups != 1 and group_count(node.op, channels) > 1  # type: ignore[arg-type]
-
-
-_AT_ONCE = 4
-"""Nodes that are worked out in one step."""
 
 
 def energy_of(

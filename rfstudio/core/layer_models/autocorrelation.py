@@ -235,8 +235,6 @@ def _of_windows(windows: tuple[Window, ...], *, largest: bool) -> Rule:
     reaches = [_reach(x) for x in windows]
     _check(max([x.kernel * (2 * r + 1) for x, r in zip(windows, reaches, strict=True)]))
     _check(prod([2 * r + 1 for r in reaches]))
-    ways = [_ways(x, _LAGS, r) for x, r in zip(windows, reaches, strict=True)]
-    covers = [_covers(x, r) for x, r in zip(windows, reaches, strict=True)]
     overlaps = any(x.overlaps for x in windows)
     count = prod([x.kernel for x in windows])
     steps = (count if largest else count**2) / prod([x.stride for x in windows])
@@ -249,11 +247,26 @@ def _of_windows(windows: tuple[Window, ...], *, largest: bool) -> Rule:
         found: Values = count / (2 * count - reduce(np.multiply.outer, common))
         return found
 
-    wide_weights, near_weights = weights(reaches), weights([REACH] * len(windows))
+    def tables() -> _Tables:
+        pairs = dict(zip(windows, reaches, strict=True))  # most have one window for all axes
+        ways = {x: _ways(x, _LAGS, r) for x, r in pairs.items()}
+        covers = {x: _covers(x, r) for x, r in pairs.items()}
+        return _Tables(
+            [ways[x] for x in windows],
+            [covers[x] for x in windows],
+            weights(reaches),
+            weights([REACH] * len(windows)),
+        )
+
+    # Thousands of rules are remembered, and large windows are rare.
+    entries = prod([2 * r + 1 for r in reaches])
+    entries += sum(x.kernel * (2 * r + 1) for x, r in zip(windows, reaches, strict=True))
+    known = tables() if entries <= MOST_KEPT else None
 
     def rule(after: Autocorrelation | None) -> Passed:
         if after is None and (largest or count == 1):
             return Passed(None)
+        ways, covers, wide_weights, near_weights = known or tables()
         values, far = (after or independent(len(windows))).settled()
         wide = _extended(values, far, reaches)
         taps = _contracted(wide * wide_weights, covers)
@@ -269,6 +282,15 @@ def _of_windows(windows: tuple[Window, ...], *, largest: bool) -> Rule:
         return Passed(passed, taps, values * near_weights)
 
     return rule
+
+
+class _Tables(NamedTuple):
+    """What (E3) takes of the windows along each axis, and how much pairs of taps count."""
+
+    ways: list[Values]
+    covers: list[Values]
+    wide_weights: Values | float
+    near_weights: Values | float
 
 
 @remembered(1024)
@@ -336,6 +358,10 @@ MOST_ENTRIES = 1 << 23
 """Entries of an array of correlations, or of how windows overlap, above which there is none."""
 
 
+MOST_KEPT = 1 << 16
+"""Entries of the arrays of one rule up to which they are kept with it."""
+
+
 def _check(entries: int) -> None:
     """Refuse an array that would fill the memory."""
     if entries > MOST_ENTRIES:
@@ -345,7 +371,6 @@ def _check(entries: int) -> None:
         )
 
 
-@remembered(512)
 def _ways(rule: Window, lags: range, reach: int) -> Values:
     """Return T of (E3): in how many ways two windows hold samples that are a lag apart.
 
@@ -359,7 +384,6 @@ def _ways(rule: Window, lags: range, reach: int) -> Values:
     return result
 
 
-@remembered(256)
 def _covers(rule: Window, reach: int) -> Values:
     """Return whether a window at an output lag holds the sample under a tap of this one."""
     place = rule.dilation * np.arange(rule.kernel)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -97,3 +98,16 @@ def test_that_the_map_between_two_pools_may_be_the_reference() -> None:
     assert (map_ > 0).sum() == 25
     # Of all energy that reaches the second pool, the first passes on all as well.
     assert map_.sum() == pytest.approx(expected_erf(graph, 4, (8, 8), reference=1).map.sum())
+
+
+def test_that_a_chain_of_growing_windows_fills_no_memory() -> None:
+    pool = ops.MaxPool(kernel_size=2, stride=1, padding=1)
+    graph = expand(_network([pool] * 300, (64, 64)))
+    tracemalloc.start()
+    try:
+        field = expected_erf(graph, 300, (182, 9))
+        # A table of one of the last windows has three megabytes, and there are 300 of them.
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+    assert field.map.sum() > 0
