@@ -288,8 +288,9 @@ class AttentionPanel(QWidget):
             self.heads.clear()
             self._show_empty()
             return
-        # The mean of one layer, or the deepest of several.
-        grid.selectRow(len(rows) - 1)
+        # The mean of one layer, or the deepest of several; its maps are drawn once.
+        with QSignalBlocker(grid):
+            grid.selectRow(len(rows) - 1)
         self._choose_row()
 
     def _share_room(self, columns: int) -> None:

@@ -155,10 +155,13 @@ def _draw_dashed(painter: QPainter, draw: Callable[[], None]) -> None:
 
 def _coloured(shares: NDArray[np.floating], image: NDArray[np.uint8] | None) -> QImage:
     """Return a map from 0 to 1 as a picture of its own size."""
-    table = pg.colormap.get("viridis").getLookupTable(0.0, 1.0, 256)[:, :3].astype(np.float64)
-    colours = table[np.rint(shares * 255).astype(int)]
+    table = pg.colormap.get("viridis").getLookupTable(0.0, 1.0, 256)[:, :3].astype(np.float32)
+    shares = shares.astype(np.float32)  # a picture has bytes
+    colours = table[np.rint(shares * 255).astype(np.intp)]
     if image is not None:
-        grey = image.astype(np.float64).mean(2) * _GREY + 255 * (1 - _GREY) / 2
+        # A product, which takes a tenth of the time of a mean of three.
+        grey = image.astype(np.float32) @ np.full(3, _GREY / 3, np.float32)
+        grey += 255 * (1 - _GREY) / 2
         rows, columns = (
             np.minimum(np.arange(n) * m // n, m - 1)
             for n, m in zip(shares.shape, grey.shape, strict=True)

@@ -22,7 +22,9 @@ from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.paths import sample_images
+from rfstudio.widgets.attention import panel as attention_panel
 from rfstudio.widgets.attention.panel import AttentionPanel
+from rfstudio.widgets.parts import map_view
 
 NETWORK = read_yaml(
     "format: 1\nname: small\ninput: {size: [24, 32], channels: 3}\n"
@@ -171,6 +173,25 @@ def test_that_of_several_layers_the_chosen_one_has_its_heads_listed(bench: Bench
     assert panel.caption.text() == "a, mean, 10 px"
     bench.selection.select_layer("b")
     assert panel.choice.currentData() == ALL
+
+
+def test_that_what_was_found_of_several_layers_is_drawn_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    draw = map_view.map_picture
+
+    def counted(*arguments, **options):
+        drawn.append(arguments)
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(attention_panel, "map_picture", counted)
+    bench.panel.choice.setCurrentIndex(0)
+    bench.panel.run.click()
+    bench.runner.job.succeeded.emit([found("a"), found("b")])
+    assert len(drawn) == 3  # the mean and two heads of the deepest
+    bench.panel.table.selectRow(0)
+    assert len(drawn) == 6
 
 
 def test_that_maps_are_stretched_over_the_input_and_the_query_is_framed(bench: Bench) -> None:
