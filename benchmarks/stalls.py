@@ -35,17 +35,25 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from rfstudio.app import slices
+from rfstudio.app.attention.session import ALL
+from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.erf_session import ErfSession
+from rfstudio.app.effective.measuring_work import Subject
+from rfstudio.app.experiments.session import experiments_folder
 from rfstudio.app.files.figure_settings import KINDS, FigureSettings
 from rfstudio.app.files.presets import read_preset
+from rfstudio.app.files.writing import Writing
 from rfstudio.app.frames import Frames
 from rfstudio.app.jobs import JobRunner
+from rfstudio.app.sessions import SessionToSave
 from rfstudio.app.slices import Slices
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
 from rfstudio.core.memo import forget
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.requests.request import ErfResult
+from rfstudio.formats.experiments.ledger import Cell, Row, line_of, line_text
 from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
 from rfstudio.formats.networks.yaml_reader import read_draft
 from rfstudio.gui import exempt_from_collection
@@ -183,10 +191,14 @@ class Bench:
 
     def settle(self) -> None:
         """Let everything follow and be painted."""
-        quiet = 0
-        while quiet < 5:
+        self.wait(lambda: True)
+
+    def wait(self, is_over: Callable[[], bool]) -> None:
+        """Wait until something is over, and everything has followed and is painted."""
+        quiet, last = 0, time.perf_counter() + 120
+        while quiet < 5 and time.perf_counter() < last:
             _turn(Waited())
-            quiet = quiet + 1 if self.is_quiet() else 0
+            quiet = quiet + 1 if is_over() and self.is_quiet() else 0
             time.sleep(0.002)
 
     def close(self) -> None:
@@ -275,15 +287,54 @@ def _imports(source: Path | Reference) -> Callable[[Bench], Event]:
     return event
 
 
+def _measures_attention(bench: Bench) -> Event:
+    bench.window.files.open_preset("vit_b16")
+    bench.settle()
+    session = bench.studio.attention
+    assert session is not None
+    bench.measuring.set_options(samples=2)
+    return partial(session.start, ALL), lambda: bool(session.layers)
+
+
+def _prepare_figure(bench: Bench, kind: str) -> None:
+    """Let there be what a figure shows."""
+    window = bench.window
+    if kind == "lesson":
+        window.begin_lesson(0)
+    elif kind in ("comparison", "difference") and not len(bench.studio.pins):
+        bench.studio.pins.add()
+        bench.studio.selection.select_unit((3, 4))
+    elif kind == "convergence":
+        assert window.measure_panel is not None
+        window.tabs.setCurrentWidget(window.measure_panel)
+        begin, is_over = _measures(bench)
+        begin()
+        bench.wait(is_over)
+    elif kind == "attention":
+        begin, is_over = _measures_attention(bench)
+        begin()
+        bench.wait(is_over)
+    elif kind == "film":
+        _film_a_training()
+
+
+def _film_a_training() -> None:
+    """Write the ledger of a training of forty steps, as the window of experiments does."""
+    experiments_folder().mkdir(parents=True, exist_ok=True)
+    y, x = np.mgrid[:224, :224] - 112.0
+    lines: list[dict[str, object]] = [{"experiment": "context"}]
+    for step in range(40):
+        field = np.exp(-(x**2 + y**2) / (2 * (10 + step) ** 2)).astype(np.float32)
+        cells: dict[str, Cell] = {"series": "context", "step": step, "sigma": 10.0 + step}
+        lines += [line_of(Row(step, cells, field)), {"complete": step}]
+    (experiments_folder() / "film.jsonl").write_text("".join(map(line_text, lines)))
+
+
 def _figure(kind: str) -> Callable[[Bench], Event]:
     def event(bench: Bench) -> Event:
         window = bench.window
         ended: list[object] = []
-        if kind == "lesson":
-            window.begin_lesson(0)
-        elif kind in ("comparison", "difference") and not len(bench.studio.pins):
-            bench.studio.pins.add()
-            bench.studio.selection.select_unit((3, 4))
+        _prepare_figure(bench, kind)
         writing = window.files.writing
         writing.written.connect(ended.append)
         writing.failed.connect(lambda _, why: ended.append(why))
@@ -346,6 +397,76 @@ def _opens_session(bench: Bench) -> Event:
     return begin, lambda: len(bench.studio.pins) == len(saved)
 
 
+def _put_results(bench: Bench) -> None:
+    """Measure every unit of a row, as it were."""
+    network, random = bench.studio.document.architecture, np.random.default_rng(0)
+    for column in range(48):
+        values = random.random(network.input_size)
+        subject = Subject(network, "conv3_1", (20, column))
+        result = ErfResult(
+            map=values,
+            standard_error=values / 9,
+            layer="conv3_1",
+            unit=subject.unit,
+            samples=32,
+            wanted=32,
+            options={},
+            device="cpu",
+            versions={},
+            seconds=1.0,
+        )
+        bench.measuring.shelf.put(subject, ErfOptions(), "", result, ending="done")
+    bench.measuring.shelf_changed.emit()
+
+
+def _saves_results(bench: Bench) -> Event:
+    _put_results(bench)
+    saved: list[object] = []
+    writing = Writing(bench.window)
+    writing.written.connect(saved.append)
+    saving = SessionToSave(bench.studio, "vgg16")
+    path = bench.folder / "results.rfsession"
+    return partial(writing.start, path, saving.write), lambda: bool(saved)
+
+
+def _opens_results(bench: Bench) -> Event:
+    _put_results(bench)
+    path = bench.folder / "opened.rfsession"
+    SessionToSave(bench.studio, "vgg16").write(path)
+    for shelved in bench.measuring.shelf:
+        bench.measuring.shelf.remove(shelved)
+    begin = partial(bench.window.files.session_dropped.emit, path)
+    return begin, lambda: len(bench.measuring.shelf) > 0
+
+
+def _chooses(text: str, tab: str) -> Callable[[Bench], Event]:
+    def event(bench: Bench) -> Event:
+        _open_with(bench, text, tab)
+        layers = bench.studio.analysis.analysis.layers
+        begin = partial(bench.studio.selection.select_layer, layers[len(layers) // 2].name)
+        return begin, lambda: True
+
+    return event
+
+
+def _moves(text: str, tab: str) -> Callable[[Bench], Event]:
+    def event(bench: Bench) -> Event:
+        _open_with(bench, text, tab)
+        selection = bench.studio.selection
+        return partial(selection.select_unit, (selection.unit[0] + 1, 9)), lambda: True
+
+    return event
+
+
+def _open_with(bench: Bench, text: str, tab: str) -> None:
+    """Open a network, with some tab in front."""
+    tabs = bench.window.tabs
+    titles = [tabs.tabText(i) for i in range(tabs.count())]
+    tabs.setCurrentIndex(titles.index(tab))
+    bench.window.files.open_network(_network(text))
+    bench.settle()
+
+
 def _resizes(text: str) -> Callable[[Bench], Event]:
     def event(bench: Bench) -> Event:
         bench.window.files.open_network(_network(text))
@@ -359,6 +480,7 @@ def _events(folder: Path) -> Iterator[tuple[str, float, Callable[[Bench], Event]
     """Yield all events: the name, the milliseconds that a turn may take, and what makes it."""
     yield "torch loads", BESIDE, _torch_loads
     yield "a measurement runs", BESIDE, _measures
+    yield "attention is measured", BESIDE, _measures_attention
     yield "it is cancelled", BESIDE, _is_cancelled
     yield "the worker is killed", BESIDE, _worker_is_killed
     (folder / "model.py").write_text(_MODULE)
@@ -376,6 +498,12 @@ def _events(folder: Path) -> Iterator[tuple[str, float, Callable[[Bench], Event]
     yield "a YAML of 0.97 MB, 3,700 layers", FROZEN, _opens(comments)
     yield "an edit of 5,000 layers", FROZEN, _edits
     yield "a session with four pins", FROZEN, _opens_session
+    yield "a session with results is saved", BESIDE, _saves_results
+    yield "a session with results is opened", FROZEN, _opens_results
+    for name, text in SLOW.items():
+        for tab in ("Table", "Growth", "Graph"):
+            yield f"a layer is chosen: {name}, {tab}", FROZEN, _chooses(text, tab)
+            yield f"the unit moves: {name}, {tab}", FROZEN, _moves(text, tab)
     for name, text in SLOW.items():
         yield f"pasted: {name}", FROZEN, _pastes(text)
     for name, text in SLOW.items():
@@ -416,7 +544,7 @@ def _row(name: str, turns: list[Turn], allowed: float) -> None:
     walls, worked = [x.wall for x in busy], [x.processor for x in busy]
     late = "  over" if max(worked) > allowed else ""
     print(
-        f"  {name:<42}{len(busy):7}{max(walls):9.1f}{np.percentile(walls, 99):9.1f}"
+        f"  {name:<52}{len(busy):7}{max(walls):9.1f}{np.percentile(walls, 99):9.1f}"
         f"{max(worked):9.1f}{np.percentile(worked, 99):9.1f}{allowed:9.0f}{late}",
         flush=True,
     )
@@ -457,12 +585,13 @@ def main() -> None:
     widths = (7, 9, 9, 9, 9, 9)
     names = ("turns", "longest", "99 %", "proc.", "99 %", "allowed")
     cells = "".join(f"{x:>{w}}" for x, w in zip(names, widths, strict=True))
-    print(f"  {'milliseconds':<42}{cells}")
+    print(f"  {'milliseconds':<52}{cells}")
 
     def is_wanted(name: str) -> bool:
         return not options.events or any(name.startswith(x) for x in options.events)
 
     folder = Path(tempfile.mkdtemp())
+    os.environ["XDG_STATE_HOME"] = str(folder)  # where the window keeps results of experiments
     bench = Bench(folder, read_preset("vgg16"))
     bench.settle()
     exempt_from_collection()  # as the program does once the window is painted
