@@ -101,6 +101,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self._is_strip = False
         self._field: QRectF | None = None
         self._fitted: Fitted = "all"
+        self._covered = 0.0
         self._space = False
         self._grip: QPointF | None = None
         self._hover: QPointF | None = None
@@ -179,6 +180,20 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         elif self._fitted == "field":
             self.fit_field()
 
+    def keep_free(self, width: float) -> None:
+        """Leave room at the right end, where something lies over the upper corner.
+
+        What is fitted moves to the left as far as there is room, and stays as large.
+
+        Parameters
+        ----------
+        width
+            Pixels of the screen; 0 for nothing.
+        """
+        if width != self._covered:
+            self._covered = width
+            self._fit_again()
+
     def _show(self, rect: QRectF, share: float) -> None:
         margin = share * max(rect.width(), 1.0)
         if self._is_strip:
@@ -187,7 +202,20 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
                 QRectF(rect.left() - margin, -2.5, rect.width() + 2 * margin, 5.0), padding=0
             )
         else:
-            self.box.setRange(rect.adjusted(-margin, -margin, margin, margin), padding=0)
+            around = rect.adjusted(-margin, -margin, margin, margin)
+            self.box.setRange(self._beside_the_covered(around, rect.width()), padding=0)
+
+    def _beside_the_covered(self, around: QRectF, wanted: float) -> QRectF:
+        """Return what is seen if `around` is fitted, of which the middle `wanted` matters."""
+        width, height = self.box.width(), self.box.height()
+        if self._covered <= 0 or min(width, height, around.width(), around.height()) <= 0:
+            return around
+        scale = min(width / around.width(), height / around.height())
+        spare = (width - scale * around.width()) / 2
+        by = min(max(self._covered - (width - scale * wanted) / 2, 0.0), spare)
+        seen = QRectF(0, 0, width / scale, height / scale)
+        seen.moveCenter(around.center() + QPointF(by / scale, 0))
+        return seen
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
         """Enlarge by a factor; the point `at` of the plane stays where it is on the screen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -153,3 +153,27 @@ def test_that_the_chosen_unit_is_drawn_in_the_map_in_its_place(qtbot: QtBot, ben
     text = inset.palette().text().color()
     assert picture.pixelColor(over(made, 2, 13)) == text
     assert picture.pixelColor(over(made, 10, 3)) != text
+
+
+def test_that_what_is_fitted_is_beside_the_map_and_as_large(qtbot: QtBot, bench) -> None:
+    made = bench(CHAIN)
+    view, inset = made.canvas.view, made.canvas.inset
+
+    def right_end() -> float:
+        image = made.scene.area
+        return view.viewport_point(QPointF(image.right(), image.top())).x()
+
+    for width, is_free in ((460, True), (340, False)):
+        made.canvas.resize(width, 400)
+        assert inset.isVisible()
+        beside, scale = right_end(), view.pixels_per_pixel()
+        assert (beside < inset.x()) == is_free
+        qtbot.keyClick(view, Qt.Key.Key_M)
+        assert beside < right_end()
+        assert view.pixels_per_pixel() == pytest.approx(scale)
+        qtbot.keyClick(view, Qt.Key.Key_M)
+        assert right_end() == pytest.approx(beside)
+    qtbot.keyClick(view, Qt.Key.Key_Plus)  # what the user has zoomed stays
+    at = right_end()
+    qtbot.keyClick(view, Qt.Key.Key_M)
+    assert right_end() == pytest.approx(at)
