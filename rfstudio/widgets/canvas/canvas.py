@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QImage, QPalette
+from PySide6.QtGui import QAction, QGuiApplication, QImage, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QMenu, QVBoxLayout, QWidget
 
 from rfstudio.app.effective.erf_view import ErfView
@@ -38,15 +38,18 @@ from rfstudio.widgets.canvas.slice_bar import SliceBar
 from rfstudio.widgets.canvas.switches import SwitchBar
 from rfstudio.widgets.canvas.unit_line import UnitLine
 from rfstudio.widgets.canvas.view import CanvasView
-from rfstudio.widgets.canvas.words import caption, extent, under_pointer
+from rfstudio.widgets.canvas.words import brief_caption, caption, extent, under_pointer
 from rfstudio.widgets.parts.column import Caption, Column
 
 _FEWEST_POINTS = 5.0
 """Least distance between two centres on the screen; closer ones are not drawn."""
 
 
+_WHOLE_CAPTION = 60
+"""Average characters of width from which the sentence above the picture has all its words."""
+
 _GAP = 6
-"""Points between the numbers of the rows and the button of the modes."""
+"""Points between the numbers of the rows and the button of the modes, and beside the map."""
 
 
 class Canvas(Column):
@@ -96,6 +99,7 @@ class Canvas(Column):
         self._layer = LayerSight(session, selection.layer)
         self._shown: Shown | None = None
         self._sight: Sight | None = None
+        self._is_brief = False
         self._erf: EffectiveField | None = None
         self._slice = 0
         self._pointer: QPointF | None = None
@@ -391,7 +395,10 @@ class Canvas(Column):
 
     def _leave_room(self) -> None:
         is_seen = self.inset.isVisibleTo(self.view.viewport())
-        self.view.item.keep_free(self.inset.geometry().bottom() + 1.0 if is_seen else 0.0)
+        place = self.inset.geometry()
+        self.view.item.keep_free(place.bottom() + 1.0 if is_seen else 0.0)
+        width = self.view.viewport().width() - place.left() + _GAP
+        self.view.keep_free(float(width) if is_seen else 0.0)
 
     def _pick(self, unit: tuple[int, ...], is_dragged: bool) -> None:
         """Choose a unit in the map, as on the picture."""
@@ -422,7 +429,12 @@ class Canvas(Column):
         shading = self.switches.shading.colours
         name = "" if self._erf is None else self._erf.name
         text = caption(sight, name, shading, self._why_no_field(sight))
-        self.caption.setText(text if self._difference is None else self._difference.caption)
+        if self._difference is not None:
+            text = self._difference.caption
+        self._is_brief = self._is_narrow()
+        is_cut = self._is_brief and self._difference is None
+        self.caption.setText(brief_caption(sight, name) if is_cut else text)
+        self.caption.setToolTip(text if is_cut else "")
         self.empty.setText(sight.trouble)
         self.empty.setVisible(bool(sight.trouble))
         view = sight.view
@@ -573,6 +585,15 @@ class Canvas(Column):
             shown = self.view.item.scene_shown.centres is not None
             if shown != self._has_room():
                 self.view.item.show_scene(self._scene(self._sight))
+
+    def _is_narrow(self) -> bool:
+        return self.width() < _WHOLE_CAPTION * self.fontMetrics().averageCharWidth()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Say what is shown in fewer words where there is less room."""
+        super().resizeEvent(event)
+        if self._sight is not None and self._is_brief != self._is_narrow():
+            self._tell(self._sight)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Follow light and dark."""

@@ -17,6 +17,8 @@ _SWATCH = QSize(26, 16)
 
 _ROOM = 100
 """Average characters of width below which the labels are without numbers, in two rows."""
+_ROOM_FOR_WORDS = 66
+"""Average characters of width below which there are only the swatches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class SwitchBar(QWidget):
         self.actions_by_key: dict[str, QAction] = {}
         self._buttons: dict[str, QToolButton] = {}
         self._is_short = False
+        self._has_words = True
         # What is drawn of the unit, and below it what is drawn beside.
         layout = FlowLayout(self, 3, second_row=[x.key for x in SWITCHES].index("centres"))
         for switch in SWITCHES:
@@ -166,10 +169,16 @@ class SwitchBar(QWidget):
             self._label(button, switch.label if self._is_short else button.accessibleName())
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        """Return the height at a width, at which the numbers may be left out."""
-        is_short = width < _ROOM * self.fontMetrics().averageCharWidth()
-        if is_short != self._is_short:
-            self._is_short = is_short
+        """Return the height at a width, at which numbers or all words may be left out."""
+        character = self.fontMetrics().averageCharWidth()
+        is_short, has_words = width < _ROOM * character, width >= _ROOM_FOR_WORDS * character
+        if (is_short, has_words) != (self._is_short, self._has_words):
+            self._is_short, self._has_words = is_short, has_words
+            style = Qt.ToolButtonStyle
+            for button in self._buttons.values():
+                button.setToolButtonStyle(
+                    style.ToolButtonTextBesideIcon if has_words else style.ToolButtonIconOnly
+                )
             self.forget_widths()
         return super().heightForWidth(width)
 

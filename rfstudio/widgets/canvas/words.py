@@ -15,10 +15,13 @@ from rfstudio.core.network.sample_words import Units
 from rfstudio.widgets.canvas.shading import signal_value
 from rfstudio.widgets.canvas.sight import Sight
 
-RED = '<span style="color:#d62728">■</span>&nbsp;<b>red frame</b>'
-_PURPLE = '<span style="color:#8c3fd1">■</span>&nbsp;<b>purple frame</b>'
+_RED_DOT = '<span style="color:#d62728">■</span>'
+_PURPLE_DOT = '<span style="color:#8c3fd1">■</span>'
+_BLUE_DOT = '<span style="color:#1252d9">■</span>'
+RED = f"{_RED_DOT}&nbsp;<b>red frame</b>"
+_PURPLE = f"{_PURPLE_DOT}&nbsp;<b>purple frame</b>"
 DASHED = "<b>Dashed</b>"
-BLUE = '<span style="color:#1252d9">■</span>&nbsp;<b>Blue</b>'
+BLUE = f"{_BLUE_DOT}&nbsp;<b>Blue</b>"
 
 
 def extent(region: Sequence[Interval]) -> str:
@@ -77,6 +80,25 @@ def caption(sight: Sight, erf_name: str, shading: str, why_none: str = "") -> st
         name = escape(short_name(analysis.graph.nodes[analysis.reference].name))
         words.append(f"All sizes are in samples of the map of <b>{name}</b>.")
     return " ".join(words)
+
+
+def brief_caption(sight: Sight, erf_name: str) -> str:
+    """Return the `caption` in few words, for a narrow canvas, of which it is two lines at most."""
+    view = sight.view
+    where = ", ".join(map(str, sight.unit))
+    who = f"({where}) of <b>{escape(short_name(sight.layer.layer, 12))}</b>"
+    if sight.trouble or view is None or view.theoretical_region is None:
+        return who
+    region, visible, near = view.theoretical_region, view.visible_region, view.local_region
+    is_global = all(sight.layer.analysis[sight.layer.layer].is_global)
+    words = ["whole input" if is_global else f"{_RED_DOT}&nbsp;{extent(region)}"]
+    if near is not None and near != region:
+        words.append(f"{_PURPLE_DOT}&nbsp;{extent(near)}")
+    if visible is not None and visible != region:
+        words.append(f"{DASHED}&nbsp;{extent(visible)}")
+    if erf_name:
+        words.append(f"{_BLUE_DOT}&nbsp;{erf_name}")
+    return f"{who}: {', '.join(words)}"
 
 
 def under_pointer(

@@ -7,12 +7,11 @@ from typing import cast
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, Signal
 from PySide6.QtGui import QColor, QPen, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QToolButton,
     QVBoxLayout,
@@ -33,9 +32,11 @@ from rfstudio.widgets.charts.erf_sizes import ErfSizes
 from rfstudio.widgets.charts.growth_data import Growth, growth_of
 from rfstudio.widgets.charts.plot import Plot
 from rfstudio.widgets.parts.column import Column
+from rfstudio.widgets.parts.elided_label import ElidedLabel
 
 _SYMBOLS = ("o", "s", "t", "d", "x", "+")
 _MANY = 400
+_LEGEND = 0.9  # size of the letters of the legend, as a share of those around it
 """Number of layers above which single points are not marked."""
 
 _PAPER = "Luo et al. 2016, plain stacks: slope 1, ERF 0.56"
@@ -172,7 +173,7 @@ class GrowthChart(QWidget):
     def _build(self) -> None:
         self.plot = Plot("depth, in layers with weights on the longest path", "pixels", counts=True)
         self.plot.setAccessibleName("Growth of the receptive field with depth")
-        self.readout = QLabel(textFormat=Qt.TextFormat.PlainText)
+        self.readout = ElidedLabel()
         self.readout.setMinimumWidth(80)
         self.log = QCheckBox("Log")
         self.log.setToolTip(
@@ -210,7 +211,8 @@ class GrowthChart(QWidget):
         item = self.plot.getPlotItem()
         for side in ("left", "bottom"):
             item.getAxis(side).setLogMode(self.log.isChecked())
-        self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
+        size = max(round(_LEGEND * self.font().pointSizeF()), 1)
+        self._legend = item.addLegend(offset=(8, 4), labelTextSize=f"{size}pt")
         self._legend.sigSampleClicked.connect(self._show)
         self._drawn = Curves(item.getViewBox())
         self.plot.clicked_at.connect(self._choose)

@@ -28,6 +28,7 @@ from rfstudio.app.effective.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.app.files.erf_export import ErfExport
+from rfstudio.widgets.parts.elided_label import ElidedLabel
 from rfstudio.widgets.parts.text_button import text_button
 
 _LATER = 120
@@ -111,7 +112,7 @@ class NumbersPanel(QWidget):
         super().__init__(parent)
         self._view = view
         self._export = export
-        self.title = QLabel()
+        self.title = ElidedLabel()
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.numbers = NumberTable(self)
         self.table = self._make_table()
@@ -155,6 +156,7 @@ class NumbersPanel(QWidget):
         )
         fields = (shown.measured, shown.expected)
         self.title.setText("Effective field: " + ", ".join(x.label for x in fields if x))
+        self.title.setToolTip(self.title.text())
         for widget in (self.title, self.table, self.save, *self.copies.values()):
             widget.setVisible(bool(rows))
         self.empty.setVisible(not rows)

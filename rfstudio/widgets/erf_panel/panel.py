@@ -25,7 +25,9 @@ from rfstudio.widgets.erf_panel.run_box import RunBox
 
 _WIDE = 90  # average characters from which the parts are side by side
 _VERY_WIDE = 150  # average characters from which one line is enough for help
-_CHART = 4  # share of the width
+_FORM, _RUN, _CHART = 8, 4, 4  # shares of the width
+_HIGH = 14  # lines from which the parts of a narrow panel are below one another
+_PAIR = 2  # least widths of the measurement that it and the options need side by side
 _LATER = 120
 """Milliseconds after which the costs of a unit are shown, so not while it moves."""
 
@@ -75,18 +77,14 @@ class ErfPanel(QWidget):
         self.form = OptionForm(questions or FileQuestions())
         self.run = RunBox()
         self.chart = ConvergenceChart()
-        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(0)
         self._lines = (_line(), _line())
-        for widget, share in (
-            (self.form, 8),
-            (self._lines[0], 0),
-            (self.run, 4),
-            (self._lines[1], 0),
-            (self.chart, _CHART),
-        ):
-            self._row.addWidget(widget, share)
+        self._pair = _row()
+        for widget, share in ((self.form, _FORM), (self._lines[0], 0), (self.run, _RUN)):
+            self._pair.addWidget(widget, share)
+        self._row = _row()
+        self._row.addLayout(self._pair, _FORM + _RUN)
+        self._row.addWidget(self._lines[1])
+        self._row.addWidget(self.chart, _CHART)
         foot = QHBoxLayout()
         foot.setContentsMargins(10, 2, 6, 2)
         foot.addWidget(self.form.help, 1)
@@ -135,12 +133,20 @@ class ErfPanel(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Put the parts side by side, or one below the other where it is narrow."""
         super().resizeEvent(event)
-        is_wide = self.width() >= _WIDE * self.fontMetrics().averageCharWidth()
-        direction = QBoxLayout.Direction
-        self._row.setDirection(direction.LeftToRight if is_wide else direction.TopToBottom)
-        shape = QFrame.Shape.VLine if is_wide else QFrame.Shape.HLine
-        for line in self._lines:
-            line.setFrameShape(shape)
+        width = self.width()
+        is_wide = width >= _WIDE * self.fontMetrics().averageCharWidth()
+        is_low = self.height() < _HIGH * self.fontMetrics().lineSpacing()
+        has_pair = is_wide or (is_low and width >= _PAIR * self.run.minimumWidth())
+        direction, shape = QBoxLayout.Direction, QFrame.Shape
+        for row, line, is_beside in (
+            (self._pair, self._lines[0], has_pair),
+            (self._row, self._lines[1], is_wide),
+        ):
+            row.setDirection(direction.LeftToRight if is_beside else direction.TopToBottom)
+            line.setFrameShape(shape.VLine if is_beside else shape.HLine)
+        # What the curve says is in the words of the measurement as well.
+        for widget in (self._lines[1], self.chart):
+            widget.setVisible(is_wide or not is_low)
         self._share()
         # Always of the same height, so that nothing moves under the pointer.
         metrics = self.fontMetrics()
@@ -255,6 +261,13 @@ class ErfPanel(QWidget):
         analysis = None if self._session is None else self._session.analysis
         self.chart.add(analysis, measured, measured.wanted)
         self._share()
+
+
+def _row() -> QBoxLayout:
+    row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(0)
+    return row
 
 
 def _line(shape: QFrame.Shape = QFrame.Shape.VLine) -> QFrame:

@@ -210,3 +210,29 @@ def test_that_larger_texts_are_chosen_and_leave_room_for_the_canvas_and_for_name
     finally:
         scale_text(qapp, 1.0)
     assert qapp.font().pointSizeF() == pytest.approx(usual)
+
+
+def test_that_a_small_window_with_texts_twice_as_large_keeps_its_size_in_every_panel(
+    open_window: Callable, qtbot: QtBot, qapp: QApplication
+) -> None:
+    try:
+        apply_scheme(qapp, "light")
+        scale_text(qapp, 2.0)
+        window = open_window(read_preset("resnet18"), (1024, 700))
+        canvas = window.canvas
+        line = canvas.caption.fontMetrics().lineSpacing()
+        window.tabs.unfold()
+        for index in range(window.tabs.count()):
+            window.tabs.setCurrentIndex(index)
+            qtbot.waitUntil(window.tabs.widget(index).isVisible)
+            assert window.minimumSizeHint().width() <= 1024, window.tabs.tabText(index)
+            assert window.minimumSizeHint().height() <= 700, window.tabs.tabText(index)
+        qtbot.waitUntil(lambda: canvas.caption.height() < 3 * line)
+        assert "435×435" in canvas.caption.text()
+        assert "can see the" in canvas.caption.toolTip()  # the whole sentence
+        buttons = list(canvas.switches._buttons.values())
+        assert len({x.y() for x in buttons}) == 1
+        assert all(x.toolTip() and x.accessibleName() for x in buttons)  # they are without words
+        assert canvas.view.height() > 2 * line
+    finally:
+        scale_text(qapp, 1.0)
