@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfstudio.core.metrics.distance import RATE
-from rfstudio.figures.growth import COLOURS
+from rfstudio.figures.growth import COLOURS, MARKS
 from rfstudio.figures.page import MARGIN, inner_width, new_page
 from rfstudio.figures.style import FigureError
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from rfstudio.figures.style import FigureStyle
 
-_MARKS = ("o", "s", "^", "D", "v", "P")
 _LEFT, _BELOW = 0.46, 0.36
 
 
@@ -62,7 +61,7 @@ def draw_convergence(curves: Sequence[Convergence], style: FigureStyle) -> Figur
             f", {curve.distances[-1]:.3g} at {curve.samples[-1]} samples" if curve.samples else ""
         )
         colour = COLOURS[i % (len(COLOURS) - 1)]
-        mark = _MARKS[i % len(_MARKS)]
+        mark = MARKS[i % len(MARKS)]
         handles.append(
             Line2D([], [], color=colour, lw=1.0, marker=mark, ms=3.2, label=curve.name + last)
         )

@@ -35,12 +35,16 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 """Patterns of lines, for more curves than colours."""
 
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+"""Marks of points, one for each colour, so that curves differ without colours too."""
+
+_SPOTS = 8
+"""Points of a long curve that are marked, about."""
+
 
 TITLE = "Growth of receptive fields"
 
 _DEPTH = "depth (layers with weights on the longest path)"
-
-_MARKS = ("o", "s", "^", "D", "v", "P")
 
 _CURVE = "growth"
 """Marks the lines of networks among all lines of a figure, with the unit of their sizes."""
@@ -257,9 +261,9 @@ def _draw_laws(axes: Axes, curves: Sequence[Growth], style: FigureStyle) -> None
             colour = style.colours.ink
         name = one_line(curve.name)
         kinds: list[tuple[Sequence[float], str, str, str]]
-        kinds = [(curve.sizes, name, _MARKS[i % len(_MARKS)], "-")]
+        kinds = [(curve.sizes, name, MARKS[i % len(MARKS)], "-")]
         if curve.erf_sizes:
-            kinds.append((curve.erf_sizes, f"{name}, effective", _MARKS[i % len(_MARKS)], "--"))
+            kinds.append((curve.erf_sizes, f"{name}, effective", MARKS[i % len(MARKS)], "--"))
         for sizes, label, mark, line in kinds:
             law = curve.law(sizes, unit)
             text = label if law is None else f"{label}: slope {law.exponent:.2f}"
@@ -333,6 +337,10 @@ def draw_growth(axes: Axes, curves: Sequence[Growth]) -> None:
             color=COLOURS[i % len(COLOURS)],
             linestyle=DASHES[i // len(COLOURS) % len(DASHES)],
             linewidth=1.2,
+            marker=MARKS[i % len(MARKS)],
+            markersize=3.2,
+            # Each curve in other places, since curves of similar networks lie on one another.
+            markevery=_spots(len(curve.depths), i),
             label=one_line(curve.name),
             gid=mark,
         )[0]
@@ -401,3 +409,9 @@ def _draw_input_sizes(axes: Axes, sizes: list[float], word: str) -> None:
             fontsize=TEXT_POINTS,
             ha="right",
         )
+
+
+def _spots(points: int, number: int) -> tuple[int, int]:
+    """Return which points of a curve are marked: the first, and from one to the next."""
+    step = max(points // _SPOTS, 1)
+    return number * (step // len(MARKS)) % step, step

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.figures.growth import COLOURS, DASHES
+from rfstudio.figures.growth import COLOURS, DASHES, MARKS
 from rfstudio.figures.style import FigureStyle, figure_bytes, figure_kind, print_settings
 from rfstudio.figures.wrapping import one_line
 
@@ -180,7 +180,7 @@ def _draw_plot(axes: Axes, plot: Plot) -> None:
         axes.plot(
             curve.xs,
             curve.ys,
-            marker="o",
+            marker=MARKS[curve.colour % len(MARKS)],
             markersize=3,
             color=colour,
             linewidth=0 if curve.law else 1.0,

@@ -81,3 +81,12 @@ def test_that_other_units_are_not_drawn_into_the_same_axes() -> None:
     draw_growth(axes, [growth_of("b", analyze(_measured(2)))])
     with pytest.raises(FigureError, match="draw into other ones"):
         draw_growth(axes, [growth_of("c", analyze(_measured(2, "ms")))])
+
+
+def test_that_networks_differ_without_their_colours() -> None:
+    axes = new_axes()
+    networks = [Architecture(layers=(_conv(k),) * 200) for k in (3, 5, 7)]
+    draw_growth(axes, [growth_of("n", analyze(x)) for x in networks])
+    lines = axes.get_lines()[:3]
+    assert len({x.get_marker() for x in lines}) == 3
+    assert len({x.get_markevery() for x in lines}) == 3  # so that none hides another

@@ -54,3 +54,11 @@ def test_that_a_narrow_sheet_has_room_for_its_title() -> None:
     assert width
     # Letters of 8.5 points are about half as wide as high.
     assert float(width[1]) > 8.5 * 0.55 * len(title)
+
+
+def test_that_curves_differ_without_their_colours() -> None:
+    curves = tuple(Curve(label=f"c{i}", xs=[1, 2], ys=[i, i + 1], colour=i) for i in range(9))
+    plot = Plot(title="x", x_label="x", y_label="y", curves=curves)
+    drawn = render_sheet(Sheet(title="marks", plots=(plot,)), ".svg").decode()
+    marks = re.findall(r'<defs>\s*<path id="m[0-9a-f]+" d="([^"]+)"', drawn)
+    assert len(set(marks)) >= 7  # and those of the ticks
