@@ -12,7 +12,15 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from pyqtgraph.graphicsItems.ScatterPlotItem import Symbols
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPen, QTransform
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFontMetrics,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QTransform,
+)
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from rfstudio.widgets.parts.painting import paints_item
@@ -98,12 +106,21 @@ class Spot:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """Everything in a plot, in the order in which it is drawn."""
+    """Everything in a plot, in the order in which it is drawn.
+
+    Attributes
+    ----------
+    curves, lines, spot
+        What is drawn.
+    note, brief
+        Words in the upper right corner, and fewer ones for a plot that is too narrow for them.
+    """
 
     curves: tuple[Curve, ...] = ()
     lines: tuple[Line, ...] = ()
     spot: Spot | None = None
     note: str = ""
+    brief: str = ""
 
 
 class Curves(QGraphicsItem):
@@ -191,12 +208,22 @@ class Curves(QGraphicsItem):
         if drawing.note:
             inside = area.adjusted(_MARGIN, 1.5 * _MARGIN, -2 * _MARGIN, 0)
             place = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
+            words = fitting(painter.fontMetrics(), drawing, inside.width())
             if widget is not None:  # lines end before the text
-                covered = painter.boundingRect(inside, place, drawing.note)
+                covered = painter.boundingRect(inside, place, words)
                 painter.fillRect(covered.adjusted(-3, -1, 3, 1), widget.palette().base())
             painter.setPen(self._colour)
-            painter.drawText(inside, place, drawing.note)
+            painter.drawText(inside, place, words)
         painter.setWorldTransform(transform)
+
+
+def fitting(metrics: QFontMetrics, drawing: Drawing, width: float) -> str:
+    """Return the words of a drawing that fit a width, cut at their end if not even the few do."""
+    for words in (drawing.note, drawing.brief):
+        if words and metrics.horizontalAdvance(words) <= width:
+            return words
+    words = drawing.brief or drawing.note
+    return metrics.elidedText(words, Qt.TextElideMode.ElideRight, int(width))
 
 
 def _draw_line(painter: QPainter, line: Line, transform: QTransform, area: QRectF) -> None:

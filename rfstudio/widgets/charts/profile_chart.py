@@ -299,7 +299,9 @@ class _SectionPlot:
         self.borders: list[tuple[str, float]] = []
         self._shown: Section | None = None
         self._fit_text = ""
+        self._brief_fit = ""
         self._note = ""
+        self._brief = ""
         self._height = 1.0 + _HEADROOM
         self._range: tuple[float, float] | None = None
         self.plot.colours_changed.connect(self._draw)
@@ -342,7 +344,8 @@ class _SectionPlot:
             for side in (0, 1)
         ]
         self._fit_text = "" if fit is None else self._words_of(fit)
-        self._note = self._fit_text
+        self._brief_fit = "" if fit is None else f"σ {fit.sigma[0]:.2f}, R² {fit.r_squared:.3f}"
+        self._note, self._brief = self._fit_text, self._brief_fit
         self._show_height(max([1.0, *(float(x.values.max()) for x in (expected, measured) if x)]))
         self._draw()
 
@@ -409,7 +412,9 @@ class _SectionPlot:
             for name, values in self.values.items()
         )
         lines = tuple(Line(place, pens[kind]) for kind, place in self.borders)
-        self._drawn.show_drawing(Drawing(curves, lines, note=self._note), plot.text_colour)
+        self._drawn.show_drawing(
+            Drawing(curves, lines, note=self._note, brief=self._brief), plot.text_colour
+        )
 
     def _up(self, values: Values) -> Values:
         """Return values as they are drawn on the axis."""
@@ -425,12 +430,13 @@ class _SectionPlot:
             self.plot.getPlotItem().setXRange(low, high, padding=0.02)
 
     def _read_out(self, point: QPointF | None) -> None:
-        text = self._fit_text
+        text, brief = self._fit_text, self._brief_fit
         if point is not None and self._shown is not None:
             pixel = round(point.x())
             if 0 <= pixel < self._shown.values.size:
                 share = float(self._shown.values[pixel])
-                text = f"{self._units.one} {pixel}: {100 * share:.3g} %   {text}"
+                brief = f"{self._units.one} {pixel}: {100 * share:.3g} %"
+                text = f"{brief}   {text}"
         if text != self._note:
-            self._note = text
+            self._note, self._brief = text, brief
             self._draw()

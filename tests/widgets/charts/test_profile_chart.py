@@ -15,7 +15,7 @@ from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.metrics.section import section
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.widgets.charts.curves import alternates, around
+from rfstudio.widgets.charts.curves import alternates, around, fitting
 from rfstudio.widgets.charts.profile_chart import ProfileChart
 from tests.measurements import FakeMeasurements
 from tests.narrowing import present
@@ -140,6 +140,21 @@ def test_that_the_axis_stays_while_the_unit_moves(state, shown, settings) -> Non
     assert chart.plots[0].getPlotItem().viewRange() == before
     assert before[0][0] < -4  # unit 0 sees from −4 on
     assert before[0][1] > 39
+
+
+def test_that_a_narrow_section_has_fewer_words_which_are_whole(state, shown, settings) -> None:
+    made = state(chain((40, 30)))
+    chart = shown(chart_of(made, settings), (800, 170))
+    drawing, metrics = chart._plots[0]._drawn.drawing, chart.fontMetrics()
+    whole, few = map(metrics.horizontalAdvance, (drawing.note, drawing.brief))
+    assert few < 0.6 * whole
+    assert fitting(metrics, drawing, whole) == drawing.note
+    assert fitting(metrics, drawing, whole - 1) == drawing.brief
+    assert fitting(metrics, drawing, few) == drawing.brief
+    assert fitting(metrics, drawing, few - 1).endswith("…")
+    assert drawing.brief.startswith("σ ")
+    chart._plots[0]._read_out(QPointF(20, 0.5))
+    assert chart._plots[0]._drawn.drawing.brief.startswith("pixel 20: ")
 
 
 def test_that_the_words_do_not_cover_the_peak(state, shown, settings) -> None:
