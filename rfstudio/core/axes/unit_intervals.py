@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -235,6 +235,23 @@ def hull_of(intervals: list[Interval | None]) -> Interval | None:
     return (min(x[0] for x in seen), max(x[1] for x in seen)) if seen else None
 
 
+def hull_of_units(units: Iterable[tuple[Track, int]]) -> Interval | None:
+    """Return the smallest interval that holds what some units of tracks see; None: they see none.
+
+    Short patterns are worked out unit by unit, thousands of times in a network.
+    """
+    low, high = NEVER, -NEVER
+    for (advance, first, last), unit in units:
+        turn, phase = divmod(unit, len(first))
+        start, stop = first[phase], last[phase]
+        if start is None or stop is None:
+            continue
+        start, stop = start + turn * advance, stop + turn * advance
+        low = min(low, start)
+        high = max(high, stop)
+    return (low, high) if low <= high else None
+
+
 def hull_of_bounds(bounds: Iterable[Bounds]) -> Bounds:
     """Return for each unit the smallest interval that holds all of those given."""
     (first, last), *others = bounds
@@ -278,9 +295,8 @@ def track_of(bounds: Bounds, advance: int) -> Track:
     return reduced(Track(advance, tuple([a for a, _ in seen]), tuple([b for _, b in seen])))
 
 
-def tabulated(period: int, advance: int, interval: Callable[[int], Interval | None]) -> Track:
-    """Return a track by working out each phase of one period."""
-    found = [interval(unit) for unit in range(period)]
-    first = tuple(None if x is None else x[0] for x in found)
-    last = tuple(None if x is None else x[1] for x in found)
+def tabulated(found: Sequence[Interval | None], advance: int) -> Track:
+    """Return the track of the intervals of one period of units."""
+    first = tuple([None if x is None else x[0] for x in found])
+    last = tuple([None if x is None else x[1] for x in found])
     return reduced(Track(advance, first, last))

@@ -38,6 +38,7 @@ from rfstudio.core.axes.unit_intervals import (
     WideTrack,
     hull_of,
     hull_of_bounds,
+    hull_of_units,
     sizes_of,
     tabulated,
     track_of,
@@ -421,7 +422,7 @@ def _through_pattern(
             before=_number_before(wide),
         )
     # Spent here, since a table from the cache counts as if it were worked out.
-    spend(_A_PHASE * phases)
+    spend(_A_TABLE + _A_PHASE * phases)
     if phases * taps_each > _COUNTED:
         spend(_A_READ * phases * taps_each)
     # Pixels by which a unit a whole period later sees further on.
@@ -523,14 +524,13 @@ def _table(track: Track, rule: Window | Periodic, phases: int, moved_on: int) ->
     if phases * _taps_each(track, rule) > _ONE_BY_ONE:
         return track_of(_hulls(track, rule, np.arange(phases)), moved_on)
     inner = track.period
-
-    def interval(unit: int) -> Interval | None:
+    found = []
+    for unit in range(phases):
         taps = rule.taps(unit)
         if len(taps) > 2 * inner:
             taps = (*taps[:inner], *taps[-inner:])
-        return hull_of([track.interval(x) for x in taps])
-
-    return tabulated(phases, moved_on, interval)
+        found.append(hull_of_units([(track, x) for x in taps]))
+    return tabulated(found, moved_on)
 
 
 _A_READ = 3
@@ -541,6 +541,9 @@ _A_PHASE = 24
 
 _MOST_TAPS = 2048
 """Taps at either end of a window that are looked at where a pattern is longer than that."""
+
+_A_TABLE = 400
+"""Entries of arrays that a table counts as beside its phases."""
 
 _COUNTED = 1 << 10
 """Reads of a period beyond which they count beside its phases."""
@@ -727,7 +730,15 @@ def _centre_distance(a: AnyTrack, b: AnyTrack) -> tuple[Fraction, Fraction]:
     distance = distance_of_plain(a, b)
     if distance is not None:
         return abs(distance), -distance
-    units = np.arange(min(lcm(a.period, b.period), MAX_PHASES))
+    period = lcm(a.period, b.period)
+    spend(_A_TABLE + _A_READ * min(period, MAX_PHASES))
+    if period <= _ONE_BY_ONE and isinstance(a, Track) and isinstance(b, Track):
+        pairs = [(a.interval(unit), b.interval(unit)) for unit in range(period)]
+        apart = [sum(x) - sum(y) for x, y in pairs if x is not None and y is not None]
+        if not apart:
+            return Fraction(0), Fraction(0)
+        return Fraction(max(map(abs, apart)), 2), Fraction(sum(apart), 2 * len(apart))
+    units = np.arange(min(period, MAX_PHASES))
     one, other = a.bounds(units), b.bounds(units)
     both = (one[0] <= one[1]) & (other[0] <= other[1])
     if not both.any():
@@ -756,8 +767,11 @@ def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
             depth=0 if ahead else 1 + _depth_of(wide),
             before=_number_before(wide),
         )
+    spend(_A_TABLE + _A_PHASE * period)
     moved_on = int(jump * period)
     if period * len(tracks) > _ONE_BY_ONE:
         units = np.arange(period)
         return track_of(hull_of_bounds(x.bounds(units) for x in tracks), moved_on)
-    return tabulated(period, moved_on, lambda unit: hull_of([x.interval(unit) for x in tracks]))
+    short = [x for x in tracks if isinstance(x, Track)]
+    each = [hull_of_units([(x, unit) for x in short]) for unit in range(period)]
+    return tabulated(each, moved_on)

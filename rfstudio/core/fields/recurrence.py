@@ -24,7 +24,10 @@ from rfstudio.core.ops import Op
 from rfstudio.core.work import at_most, give_way
 
 MAX_ENTRIES = 1 << 23
-"""Units of long patterns that are worked out for the fields of one network: about a second."""
+"""Work of patterns that is done for the fields of one network: up to half a second."""
+
+A_LAYER = 500
+"""The same for each layer: there may be a hundred thousand, with the fields of a few."""
 
 
 _TOO_MUCH = (TooLargeError, RecursionError)
@@ -71,8 +74,8 @@ def all_fields(
 ) -> AllFields:
     """Return the fields of every node and the misfits of merges: one pass, O(edges).
 
-    Where long patterns take more than `MAX_ENTRIES` together, the fields from there on are
-    `BEYOND`.
+    Where patterns take more than `MAX_ENTRIES` together, beside `A_LAYER` for each layer, the
+    fields from there on are `BEYOND`.
 
     Parameters
     ----------
@@ -87,11 +90,12 @@ def all_fields(
         taken from it, which only saves time.
     """
     known = 0.0 if previous is None else previous.work
-    with at_most(MAX_ENTRIES, "the fields repeat in patterns that are too long") as budget:
+    most = MAX_ENTRIES + A_LAYER * len(graph.nodes)
+    with at_most(most, "the fields repeat in patterns that are too long") as budget:
         found = _all_fields(graph, origin, unchanged, previous)
     # What was taken from before would have counted, too.
     work = known + budget.spent
-    if previous is not None and work > MAX_ENTRIES:
+    if previous is not None and work > most:
         return all_fields(graph, origin, unchanged)
     return found._replace(work=work)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from fractions import Fraction
 from unittest.mock import patch
 
@@ -13,7 +14,7 @@ from rfstudio.core.axes.unit_intervals import Track, WideTrack
 from rfstudio.core.errors import TooLargeError
 from rfstudio.core.fields import field
 from rfstudio.core.fields.analysis import analyze
-from rfstudio.core.fields.field import AxisField, through
+from rfstudio.core.fields.field import AxisField, merge, through
 from rfstudio.core.memo import forget
 from rfstudio.core.network.architecture import (
     Architecture,
@@ -67,6 +68,31 @@ def test_that_a_pattern_from_the_cache_counts_as_work() -> None:
         with pytest.raises(TooLargeError), at_most(1000, "too much"):
             through(before, rule)
         through(before, rule)  # and now it is known
+
+
+@pytest.mark.parametrize("second", [Track(6, (0, 2, 5), (4, 7, 9)), Track(2, (1,), (8,))])
+def test_that_merges_of_patterns_count_as_work(second: Track) -> None:
+    """Thousands of merges, each with another pattern, took as long as they liked."""
+    fields = [AxisField((Track(6, (0, 1, 4), (3, 6, 9)),)), AxisField((second,))]
+    with pytest.raises(TooLargeError), at_most(600, "too much"):
+        merge(fields)
+    assert merge(fields)[0].tracks[0].jump == 2
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_that_merges_are_the_same_unit_by_unit_and_all_at_once(seed: int) -> None:
+    rng = random.Random(seed)
+    fields = []
+    for _ in range(3):
+        period = rng.choice((1, 2, 3, 6))
+        first = [rng.choice((None, *range(9))) for _ in range(period)]
+        last = tuple([None if x is None else x + rng.randint(0, 5) for x in first])
+        fields.append(AxisField((Track(2 * period, tuple(first), last),)))
+    found = []
+    for most in (0, 1 << 20):
+        with patch.object(field, "_ONE_BY_ONE", most):
+            found.append(merge(fields))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("taps", [1, 3, 7])
