@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rfstudio.core.errors import shown
 from rfstudio.formats.onnx.folding import folded
@@ -36,6 +37,9 @@ _TOO_MANY = f"it has more than {MAX_NODES:,} operations"
 _MAX_DEPTH = 16
 _MAX_FOLDED = 1 << 26
 """Values of all constants that are worked out, together."""
+
+_MAX_CHAIN = 64
+"""Operations by which a class token or an embedding is made of a learned tensor."""
 
 _STANDARD = ("", "ai.onnx")
 
@@ -90,9 +94,11 @@ class Following:
         self._infer = Shapes(model)
         self._unknown: set[str] = set()
         self._learned: dict[str, tuple[tuple[str, ...], int]] = {}
+        self._worked_out: dict[str, tuple[str, list[str], dict[str, Any], int]] = {}
         self._marked: set[str] = set()
         self._slices: dict[str, tuple[str, int, int, int]] = {}
-        self._read: set[str] = set()
+        self._read: Counter[str] = Counter()  # how often, as names are in their graphs
+        self._products: dict[str, int] = {}
         self._count = self._folded = self._names = 0
         self._common = 0
         self._versions = model.versions
@@ -103,6 +109,7 @@ class Following:
         """Follow the graph of the file; `names` holds its inputs."""
         graph = self._model.graph
         self._count_nodes(graph.node)
+        self._read.update(str(x.name) for x in graph.output)
         plain = [x for x in graph.node if not str(x.name).startswith("/")]
         self._common = without_common([_scope(x) for x in plain])
         self._body(graph, names, {}, 0)
@@ -276,8 +283,9 @@ class Following:
         values = [value_of(self.constants[x], folder) if x else None for x in inputs]
         known = all(v is not None or not x for v, x in zip(values, inputs, strict=True))
         results = None
+        options = {**attributes, "outputs": len(node.output)}
         if known and self._folded < _MAX_FOLDED:
-            results = folded(op, values, {**attributes, "outputs": len(node.output)})
+            results = folded(op, values, options)
         if results is not None:
             self._folded += sum(x.size for x in results)
         learned = [self._learned[x] for x in dict.fromkeys(inputs) if x in self._learned]
@@ -288,6 +296,7 @@ class Following:
             name = self._new(names, output)
             if results is not None and i < len(results):
                 self.constants[name] = _known(results[i])
+                self._worked_out[name] = op, inputs, options, i
             elif i < len(outs) and (shape := outs[i]) is not None:
                 self.constants[name] = Constant(*shape)
             else:
@@ -336,9 +345,16 @@ class Following:
                 self._unknown.add(name)
                 continue
             steps = each[i] if i < len(each) else [Step("unknown", shape[0])]
+            if op == "Add" and self._is_bias(node, inputs, name, scope):
+                self.shapes[name] = shape
+                continue
             made = len(self.records)
             self._emit(steps, name, inputs, scope, op)
             self._name_learned(made, op, name, inputs, attributes)
+            if op == "MatMul" and [x.kind for x in self.records[made:]] == ["linear"]:
+                self._products[name] = made
+            if op in ("Add", "Concat"):
+                self._name_added(made, inputs)
             self.shapes[name] = shape
 
     def _name_learned(
@@ -450,12 +466,87 @@ class Following:
             shape = self.shapes[name][0]
             self.records.append(Record("mark", f"{name}>shown", shape, (name,), {}, (), "output"))
 
+    def _is_bias(self, node: Any, inputs: Sequence[str], name: str, scope: Scope) -> bool:
+        """Make a learned shift the bias of the matrix before it, which nothing else reads."""
+        pairs = [
+            (x, y) for x, y in zip(inputs, reversed(inputs), strict=True) if x in self._learned
+        ]
+        if len(inputs) != 2 or len(pairs) != 1:
+            return False
+        ((constant, product),) = pairs
+        made = self._products.get(product)
+        local = str(node.input[inputs.index(product)])
+        if made is None or self._read[local] != 1:
+            return False
+        record, (_, count) = self.records[made], self._learned[constant]
+        if record.scope != scope or not prod(self.shape_of(constant)) == count == record.shape[-1]:
+            return False
+        bias = f"{name}.bias"
+        self.tensors[bias] = constant, False
+        self.records[made] = replace(
+            record,
+            output=name,
+            sources=(*record.sources, constant),
+            options={**record.options, "bias": True},
+            weights=(*record.weights, bias),
+            parameters=record.parameters + count,
+        )
+        return True
+
+    def _name_added(self, made: int, inputs: Sequence[str]) -> None:
+        """Let learned tensors that are added or put before a value be found as the file has them.
+
+        They are class tokens and embeddings of positions; a layer has them by the file's own name.
+        """
+        names = {y for x in self.records[made:] for y in x.weights}
+        for constant in self._sources_of(inputs):
+            for name in names & {*self._learned[constant][0]}:
+                self.tensors.setdefault(name, (constant, False))
+
+    def _sources_of(self, inputs: Sequence[str]) -> Iterator[str]:
+        """Yield the learned tensors of the file from which some constants were worked out."""
+        left, seen = [x for x in inputs if x in self._learned], 0
+        while left and seen < _MAX_CHAIN:
+            name, seen = left.pop(), seen + 1
+            if name in self._worked_out:
+                left += [x for x in self._worked_out[name][1] if x in self._learned]
+            else:
+                yield name
+
     # --- for the tracker -------------------------------------------------------------------------
 
     def value(self, name: str) -> Array | None:
         """Return the numbers of a constant, if they are known."""
         constant = self.constants.get(name)
         return None if constant is None else value_of(constant, self._model.folder)
+
+    def value_with(self, name: str, given: Mapping[str, NDArray[np.float64]]) -> Array | None:
+        """Return a constant as if learned tensors had other values; None if it cannot be known."""
+        try:
+            return self._value_with(name, given, {})
+        except Exception:  # noqa: BLE001 - a file may give any operation anything
+            return None
+
+    def _value_with(
+        self, name: str, given: Mapping[str, NDArray[np.float64]], known: dict[str, Array | None]
+    ) -> Array | None:
+        if name in known:
+            return known[name]
+        names, _ = self._learned.get(name, ((), 0))
+        if not given.keys() & set(names):
+            return self.value(name)
+        if len(known) >= _MAX_CHAIN:
+            return None
+        known[name] = None
+        if name not in self._worked_out:
+            known[name] = given[names[0]].reshape(self.constants[name].shape)
+            return known[name]
+        op, inputs, options, place = self._worked_out[name]
+        values = [self._value_with(x, given, known) if x else None for x in inputs]
+        if all(v is not None or not x for v, x in zip(values, inputs, strict=True)):
+            results = folded(op, values, options)
+            known[name] = None if results is None else results[place]
+        return known[name]
 
 
 class _OneAttribute:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.formats.files import FileAccessError
 from rfstudio.formats.onnx.following import Following, Names
+from rfstudio.formats.onnx.gelus import with_gelus
 from rfstudio.formats.onnx.model_file import (
     MAX_BYTES,
     Model,
@@ -136,10 +137,11 @@ def _followed(model: Model, input_size: Sequence[int] | None) -> tuple[Following
         model.name,
         source,
         size,
-        tuple(following.records),
+        tuple(with_gelus(following.records, following.value)),
         {k: x.shape for k, x in following.constants.items()},
         following.value,
         next((x for x in outputs if x in following.shapes), ""),
+        following.value_with,
     )
     return following, program
 

@@ -1,6 +1,8 @@
 """Attention of a user's own module, against the weights that its own layers return."""
 
+import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +104,29 @@ def test_that_the_attention_of_an_import_is_listed_and_needs_the_weights_of_the_
     assert attention_paths(analysis.graph) == ["first", "whole"]
     with pytest.raises(RFStudioError, match="unedited and with the weights of the model"):
         rfstudio.attention(network, "first")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["pt2", "onnx"])
+def test_that_attention_of_a_file_is_that_of_its_module(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Small().eval()
+    module.blocks.insert(1, nn.Sequential(nn.Linear(16, 16), nn.GELU()))
+    image = torch.randn(1, 3, 24, 32)
+    path = tmp_path / f"small.{kind}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if kind == "pt2":
+            torch.export.save(torch.export.export(module, (image,)), path)
+        else:
+            pytest.importorskip("onnx")
+            torch.onnx.export(module, (image,), path, dynamo=False, opset_version=17)
+    wanted = rfstudio.attentions(rfstudio.load(module, input_size=(24, 32)), images=image)
+    found = rfstudio.attentions(str(path), images=image)
+    assert [x.layer.removesuffix(".dot_product_attention1") for x in found] == [
+        x.layer for x in wanted
+    ]
+    for own, layer in zip(wanted, found, strict=True):
+        assert layer.distance == pytest.approx(own.distance, rel=1e-4)
+        assert layer.maps == pytest.approx(own.maps, abs=1e-5)
+        assert layer.to_tokens == pytest.approx(own.to_tokens, rel=1e-4)

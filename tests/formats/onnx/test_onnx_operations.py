@@ -10,8 +10,9 @@ import pytest
 
 import rfstudio
 from rfstudio.core import ops
+from rfstudio.core.network.architecture import Layer
 from rfstudio.core.network.graph import expand
-from rfstudio.formats.onnx.load import load_onnx
+from rfstudio.formats.onnx.load import load_onnx, onnx_state
 from rfstudio.importing import layout
 from tests.formats.onnx.onnx_models import (
     assert_fields_are_those_of_the_runtime,
@@ -299,3 +300,64 @@ def test_that_positions_of_an_axis_too_long_to_list_are_assumed_to_be_read_all(
     network = load_onnx(path)
     assert rfstudio.analyze(network).layers[-1].rf_size == (None, None)
     assert "assumed to read all" in str(network.report)
+
+
+_GELU = (
+    node("Div", "x root", "inside"),
+    node("Erf", "inside", "erf"),
+    node("Add", "erf one", "plus"),
+)
+_NUMBERS = {"root": np.float32(2**0.5), "one": np.float32(1), "half": np.float32(0.5)}
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        (node("Mul", "x plus", "times"), node("Mul", "times half")),
+        (node("Mul", "x half", "halved"), node("Mul", "halved plus")),
+        (node("Mul", "plus half", "halved"), node("Mul", "x halved")),
+    ],
+)
+def test_that_gelu_in_five_operations_is_one_layer(rest: tuple[Any, ...], tmp_path: Path) -> None:
+    network = load_onnx(saved(model([*_GELU, *rest], _NUMBERS), tmp_path))
+    assert [x.op for x in network.layers if isinstance(x, Layer)] == [ops.Gelu()]
+
+
+@pytest.mark.parametrize(
+    ("rest", "numbers"),
+    [
+        ((node("Mul", "x plus", "times"), node("Mul", "times half")), {"root": np.float32(2)}),
+        ((node("Mul", "x plus", "times"), node("Mul", "times half")), {"one": np.float32(2)}),
+        ((node("Mul", "x plus", "times"), node("Mul", "times half")), {"half": np.float32(1)}),
+        (
+            (node("Mul", "x erf", "times"), node("Mul", "times half", "t"), node("Add", "t plus")),
+            {},
+        ),
+    ],
+)
+def test_that_other_uses_of_erf_are_no_gelu(
+    rest: tuple[Any, ...], numbers: dict[str, Any], tmp_path: Path
+) -> None:
+    network = load_onnx(saved(model([*_GELU, *rest], _NUMBERS | numbers), tmp_path))
+    assert not any(isinstance(x, Layer) and x.op == ops.Gelu() for x in network.layers)
+
+
+def test_that_a_shift_after_a_matrix_is_its_bias(tmp_path: Path) -> None:
+    source = np.random.default_rng(0)
+    constants = {
+        "matrix": source.normal(size=(4, 3)).astype(np.float32),
+        "shift": source.normal(size=3).astype(np.float32),
+    }
+    product = node("MatMul", "x matrix", "product")
+    path = saved(
+        model([product, node("Add", "shift product")], constants, shape=(1, 5, 6, 4)), tmp_path
+    )
+    network = load_onnx(path)
+    assert [type(x.op).__name__ for x in expand(network).nodes[1:]].count("Custom") == 0
+    state = onnx_state(path)
+    (bias,) = [x for name, x in state.items() if name.endswith(".bias")]
+    np.testing.assert_array_equal(bias, constants["shift"])
+    # What the matrix alone makes is read, too.
+    twice = [product, node("Add", "shift product", "sum"), node("Mul", "sum product")]
+    network = load_onnx(saved(model(twice, constants, shape=(1, 5, 6, 4)), tmp_path))
+    assert not any(name.endswith(".bias") for names in network.weights.values() for name in names)
