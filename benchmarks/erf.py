@@ -1,7 +1,7 @@
 """What the cone of a unit saves: against ``torch.autograd.grad`` on the whole image, in one run.
 
-    python benchmarks/erf.py [--rows gradients batched defaults calls cores units hover memory
-                              occlusion]
+    python benchmarks/erf.py [--rows gradients batched defaults calls cores photos units hover
+                              memory occlusion]
                              [--sizes 224 512 1024] [--rounds 3] [--threads 1] [--device cpu]
 
 Every round measures both ways one after the other; the table holds the median of the rounds'
@@ -20,15 +20,19 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import numpy as np
 import torch
+from PIL import Image
 
 from rfstudio import api
 from rfstudio.core import ops
@@ -37,11 +41,13 @@ from rfstudio.core.network.graph import expand
 from rfstudio.engine.measuring import spare_modules
 from rfstudio.engine.measuring.erf import measure, measure_units
 from rfstudio.engine.measuring.network_cache import NetworkCache
+from rfstudio.engine.measuring.sampling import prepared
 from rfstudio.engine.measuring.subject import ConeSubject
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.module.folding import fold_norms
 from rfstudio.engine.process import devices
 from rfstudio.engine.requests.request import ErfRequest
+from rfstudio.formats.images.photos import photos_of
 
 # Network, layer and the ratios that the specification asks for, by side of the image.
 GRADIENTS: tuple[tuple[str, str, dict[int, float]], ...] = (
@@ -330,6 +336,46 @@ def _cores(options: argparse.Namespace, device: torch.device) -> None:
         )
 
 
+def _photos(options: argparse.Namespace, device: torch.device) -> None:
+    """Print what a photo of a folder costs, in milliseconds of the CPU, least of the rounds."""
+    print("\na photo of 500 x 375 as JPEG, ResNet-50 at 224 x 224, positive, given weights, ms:")
+    print("\n| | ms |\n|---|---|")
+    few, many = 2, 10
+    source = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        for i in range(many):  # as detailed as photos are: noise that was made 8 times as large
+            coarse = Image.fromarray(source.integers(0, 256, (47, 63, 3), dtype=np.uint8))
+            coarse.resize((500, 375)).save(Path(folder) / f"{i:02}.jpg", quality=90)
+        photos = photos_of(Path(folder))
+        decoded = photos[0]
+
+        def least(work: Callable[[], Any], rounds: int) -> float:
+            return 1e3 * min(_cpu_seconds(work) for _ in range(rounds))
+
+        decoding, scaling = (
+            partial(photos.__getitem__, 0),
+            partial(prepared, decoded, 3, (224, 224)),
+        )
+        print(f"| decoding | {least(decoding, 40 * options.rounds):.1f} |")
+        print(
+            f"| scaling and normalising | {least(scaling, 40 * options.rounds):.1f} |", flush=True
+        )
+        for layer in ("layer2", "layer4"):
+            request = ErfRequest(
+                architecture=_network("resnet50"),
+                layer=layer,
+                weights="uniform",
+                estimator="positive",
+                images=photos,
+                device=str(device),
+            )
+            # What photos cost, without what a call does once.
+            calls = [partial(measure, replace(request, samples=n)) for n in (few, many)]
+            first, second = (least(x, options.rounds) for x in calls)
+            each = (second - first) / (many - few)
+            print(f"| field of a unit of {layer}, all included | {each:.0f} |", flush=True)
+
+
 def _units(options: argparse.Namespace, device: torch.device) -> None:
     """Compare 16 neighbours by `measure_units` with a whole image for each of them."""
     print("\n16 neighbouring units of 8 samples at once, against a whole image for each:")
@@ -430,6 +476,7 @@ TABLES: dict[str, Callable[[argparse.Namespace, torch.device], None]] = {
     "defaults": _defaults,
     "calls": _calls,
     "cores": _cores,
+    "photos": _photos,
     "units": _units,
     "hover": _hovers,
     "memory": _peaks,
