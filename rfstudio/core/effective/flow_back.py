@@ -139,6 +139,8 @@ class _Sending(NamedTuple):
 
     def __call__(self, index: int, source: int, flows: list[Flow]) -> None:
         factor = self.edges.get((index, source))
+        if factor == 0.0:  # nothing goes there
+            return
         if factor is not None:
             flows = [x.times(factor) for x in flows]
         if self.adjust is not None:

@@ -19,6 +19,7 @@ WEIGHTED: frozenset[type[Op]] = frozenset(
         ops.Conv,
         ops.ConvTranspose,
         ops.DeformConv,
+        ops.Deforming,
         ops.Linear,
         ops.AxisLinear,
         ops.Attention,

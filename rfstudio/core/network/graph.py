@@ -882,6 +882,8 @@ class Expansion:
         faults = len(self.faults)
         if isinstance(op, ops.Custom):
             op, sources = self._as_declared(op, sources, location, name)
+        elif isinstance(op, ops.DeformConv):
+            op, sources = self._deformed(op, sources, location, name)
         elif isinstance(op, ops.CrossAttention):
             op, sources = self._across(op, sources, location, name)
         elif isinstance(op, ops.Attention) and len(sources) == 1:
@@ -994,6 +996,42 @@ class Expansion:
             for reader, source in zip(readers, sources, strict=True)
         ]
         return _known(ops.CustomMerge(op.label, op.parameters)), tuple(parts)
+
+    def _deformed(
+        self, op: ops.DeformConv, sources: tuple[int, ...], location: Location, name: str
+    ) -> tuple[Op, tuple[int, ...]]:
+        """Return what reads offsets and a mask, and its sources, the first what taps may read."""
+        first, *others = [self.nodes[x] for x in sources]
+        if len(others) > 2:
+            message = (
+                f"{op.keyword} '{name}' reads a map, its offsets and, if there is one, a mask, as "
+                "in from: [x, offset, mask]"
+            )
+            self._fault(location, name, "sources", message, "from")
+            return op, sources
+        faults = len(self.faults)
+        taps = _known(op.taps())
+        size = tuple([x.n_out for x in self._rules_of(taps, first.size, location, name)])
+        if 0 in size:  # which is a fault of its own
+            return op, sources[:1]
+        try:
+            channels = op.output_channels((first.channels,), first.size)
+            moved = op.moved(first.channels, [x.channels for x in others], len(size))
+        except OpError as error:
+            self._fault(location, name, "channels", f"{op.keyword} '{name}': {error}")
+            return op, sources
+        for other in others:
+            if other.size != size:
+                message = (
+                    f"{op.keyword} '{name}' needs offsets and a mask of the size of its own map, "
+                    f"{'×'.join(map(str, size))}, but '{other.name}' has "
+                    f"{shape_text(other.channels, other.size)}"
+                )
+                self._fault(location, name, "shape_mismatch", message)
+        if len(self.faults) > faults:
+            return op, sources
+        read = self._before(name, taps, sources[0], channels)
+        return _known(moved), (read, *sources[1:])
 
     def _across(
         self, op: ops.CrossAttention, sources: tuple[int, ...], location: Location, name: str

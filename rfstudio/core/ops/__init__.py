@@ -23,6 +23,7 @@ from rfstudio.core.ops import (
     channels,
     convolution,
     custom,
+    deformable,
     dense,
     dot_attention,
     gate,
@@ -45,6 +46,7 @@ from rfstudio.core.ops.broadcast import *
 from rfstudio.core.ops.channels import *
 from rfstudio.core.ops.convolution import *
 from rfstudio.core.ops.custom import *
+from rfstudio.core.ops.deformable import *
 from rfstudio.core.ops.dense import *
 from rfstudio.core.ops.dot_attention import *
 from rfstudio.core.ops.further_input import *
@@ -65,7 +67,7 @@ from rfstudio.core.ops.tokens import *
 from rfstudio.core.ops.values import *
 
 _FAMILIES = (
-    *(convolution, pool, custom, resample, patches, border, broadcast, moves, blocks),
+    *(convolution, deformable, pool, custom, resample, patches, border, broadcast, moves, blocks),
     *(
         activation,
         plain,

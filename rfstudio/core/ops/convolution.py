@@ -1,4 +1,4 @@
-"""Convolutions: plain, transposed and deformable."""
+"""Convolutions: plain and transposed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, Self
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Whole, Window
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Taps, Window
 from rfstudio.core.errors import OpError
 from rfstudio.core.initialisations import Fans, fans_of_kernel
 from rfstudio.core.layer_models.autocorrelation import compressed, strided
@@ -23,7 +23,6 @@ from rfstudio.core.layer_models.pooled_values import (
 )
 from rfstudio.core.memo import remembered
 from rfstudio.core.ops.border import PAD_MODES, misfit_of_mode
-from rfstudio.core.ops.geometry import MAX_SIDE
 from rfstudio.core.ops.operation import Context, Costs, Demands
 from rfstudio.core.ops.sliding_window import Sliding, Windowed, resolved_padding, window_rules
 from rfstudio.core.ops.values import (
@@ -299,63 +298,3 @@ def phases_of_transposed(kernel: int, stride: int, dilation: int, before: int) -
         place = dilation * t - before
         phases[place % stride].append(-(place // stride))
     return tuple(map(tuple, phases))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeformConv(WindowConvolution):
-    """A deformable convolution: each tap moves by a learned offset."""
-
-    keyword: ClassVar[str] = "deform_conv"
-    title: ClassVar[str] = "Deformable convolution"
-
-    kernel_size: Sizes = size_parameter(KERNEL_TEXT)
-    stride: Sizes = size_parameter(STRIDE_TEXT, 1)
-    padding: Padding = parameter(Kind.PADDING, PADDING_TEXT, 0)
-    dilation: Sizes = size_parameter(DILATION_TEXT, 1)
-    groups: Groups = parameter(Kind.GROUPS, GROUPS_TEXT, 1, minimum=1)
-    out_channels: int | None = parameter(Kind.INTEGER, OUT_CHANNELS_TEXT, None, minimum=1)
-    bias: bool = parameter(Kind.BOOLEAN, BIAS_TEXT, True)
-    max_offset: int | None = parameter(
-        Kind.INTEGER, "Largest offset of a tap in samples; empty: unbounded.", None, minimum=0
-    )
-
-    @classmethod
-    def usual(cls) -> Self:
-        return cls(kernel_size=3, padding=1)
-
-    def axis_rules(self, sizes: tuple[int, ...]) -> AxisRules:
-        plain = window_rules(self, sizes)
-        if self.max_offset is None:
-            return tuple(Whole(x.n_in, x.n_out) for x in plain)
-        reach = self.max_offset
-        rules: list[AxisRule] = []
-        for rule in plain:
-            taps = {x + shift for x in rule.taps(0) for shift in range(-reach, reach + 1)}
-            rules.append(Periodic(rule.n_in, rule.n_out, rule.stride, (tuple(sorted(taps)),)))
-        return tuple(rules)
-
-    def local_rules(self, rules: AxisRules) -> AxisRules:
-        # As if no tap were moved.
-        if self.max_offset is not None:
-            return rules
-        return window_rules(self, tuple([x.n_in for x in rules]))
-
-    def demands(self, sizes: tuple[int, ...]) -> Demands:
-        axes = len(sizes)
-        if self.max_offset is None:
-            return [(0, 0)] * axes
-        reads = 2 * self.max_offset + 1
-        kernels = per_axis(self.kernel_size, axes)
-        pads = 0 if isinstance(self.padding, str) else self.padding
-        # The pattern is the same along a map of any length; at its borders it is listed.
-        borders = [sum(pair) for pair in padding_per_axis(pads, axes)]
-        return [
-            (n + x if x > MAX_SIDE else 0, k * reads)
-            for n, k, x in zip(sizes, kernels, borders, strict=True)
-        ]
-
-    def energy_model(self, place: Place, runs: Runs) -> Layer:
-        still = place._replace(rules=window_rules(self, place.size_in))
-        remark = "deformable convolutions are modelled with offsets of 0, as before any training"
-        # The class is named since dataclasses with slots are made twice.
-        return super(DeformConv, self).energy_model(still, runs)._replace(remark=remark)

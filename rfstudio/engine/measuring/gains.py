@@ -7,19 +7,21 @@ modelled ones; docs/expected-erf.md, "Measured gains", derives what they mean.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rfstudio.core.effective.calibration import calibrated
+from rfstudio.core import ops
+from rfstudio.core.effective.calibration import Edge, Measured, calibrated
 from rfstudio.core.effective.energy_flow import Gains, energy_of
 from rfstudio.core.errors import GraphError
 from rfstudio.core.initialisations import HE_NORMAL, Initialisation, initialisation
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.network.graph import Graph, expand
 from rfstudio.engine.measuring.energy_probe import EnergyProbe
 from rfstudio.engine.measuring.network import set_from_file, set_from_model
 from rfstudio.engine.measuring.sampling import Images
@@ -251,5 +253,27 @@ def _gains(
     if batch_norm is None:
         norms = [x for x in module.layers() if isinstance(x, BatchNormModule)]
         batch_norm = "train" if any(x.training for x in norms) else "warmed"
-    energy = energy_of(probe.graph, batch_norm, module.target, init=init)
-    return calibrated(energy, module.target, probe.measured())
+    graph = expand(
+        module.architecture, probe.size, batch_norm_training=module.is_batch_norm_training
+    )
+    energy = energy_of(graph, batch_norm, module.target, init=init)
+    taps = {x.index: x.inputs[0] for x in graph.nodes if isinstance(x.op, ops.Deforming)}
+    found = calibrated(energy, module.target, _by_document(graph, taps, probe.measured()))
+    # What deformable convolutions pass on is in what their taps do.
+    return {**found, **{(x, y): 1.0 for x, y in taps.items() if y in found}}
+
+
+def _by_document(graph: Graph, taps: Mapping[int, int], measured: Measured) -> Measured:
+    """Return what was measured by the edges of a document's graph.
+
+    What is measured of the map of a deformable convolution is there what its taps pass on.
+    """
+    edges: dict[Edge, Edge] = {}
+    for index, inner in taps.items():
+        (source,) = graph.nodes[inner].inputs
+        edges[index, source] = inner, source
+    return Measured(
+        {edges.get(x, x): y for x, y in measured.energy.items()},
+        {edges.get(x, x): y for x, y in measured.survival.items()},
+        {taps.get(x, x): y for x, y in measured.taps.items()},
+    )

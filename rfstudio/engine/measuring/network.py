@@ -24,6 +24,9 @@ HasRoom: TypeAlias = Callable[[int], bool]
 """Whether so many more bytes may be cached."""
 
 
+_NAMED = 5
+"""Layers that a note names."""
+
 _GROUPS = 256
 """Most groups whose weights are cached; more would take too long after each move anyway."""
 
@@ -173,6 +176,14 @@ class Network:
         self._quick: QuickWarming | None = None
         if not given:
             self._set_fixed()
+            if request.weights in ("random", "uniform") and module.at_rest:
+                names = ", ".join(module.at_rest[:_NAMED])
+                more = len(module.at_rest) - _NAMED
+                self.notes.append(
+                    "deformable convolutions have offsets of 0, as before any training: "
+                    + names
+                    + (f" and {more} more" if more > 0 else "")
+                )
         if request.batch_norm == "train":
             for layer in module.layers():
                 layer.train(isinstance(layer, BatchNormModule))

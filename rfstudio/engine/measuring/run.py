@@ -27,6 +27,7 @@ from rfstudio.engine.measuring.sampling import Images
 from rfstudio.engine.measuring.subject import ConeSubject, Subject, WholeSubject, target_of
 from rfstudio.engine.measuring.unit_batches import gradients, gradients_by, stacked
 from rfstudio.engine.module.build import GraphModule, is_same_network
+from rfstudio.engine.module.direct_reads import evaluated
 from rfstudio.engine.module.foreign_code import told_in_words
 from rfstudio.engine.process import devices
 from rfstudio.engine.process.errors import MeasurementError
@@ -226,7 +227,7 @@ class Run:
                     return other.module
             graph = expand(request.architecture, self._size)
             target = graph.index(self.layer)
-            spare = spare_modules.HERE.take(graph, target, self.device, self._dtype)
+            spare = spare_modules.HERE.take(evaluated(graph), target, self.device, self._dtype)
             if spare is not None:
                 return spare
         built = GraphModule(request.architecture, self.layer, input_size=self._size).eval()

@@ -201,9 +201,11 @@ class ConeSubject(Subject):
         return self.plan.run(pixels).flatten(1)
 
     def changer(self, pixels: Tensor, spans: Sequence[Sequence[Span]]) -> Changer:  # noqa: D102
-        if self.macs >= _WORTH_REACHING:
+        layers = self.module.by_index
+        alike = all(layers[x.index].reads_alike for x in self.plan.steps)
+        if self.macs >= _WORTH_REACHING and alike:
             graph = self.module.graph_at(self.plan.input.size)
-            reached = Reached(graph, self.module.by_index, self.plan, pixels, spans)
+            reached = Reached(graph, layers, self.plan, pixels, spans)
             if reached.macs < _WORTH_REUSING * self.macs:
                 return reached
         return super().changer(pixels, spans)

@@ -16,6 +16,11 @@ from rfstudio.core.network.graph import Graph, Node, expand
 from rfstudio.core.ops import Op, OpTable
 from rfstudio.engine.module.boxes import Box
 from rfstudio.engine.module.cone import Plan, input_of, make_plan
+from rfstudio.engine.module.direct_reads import (
+    evaluated,
+    giving_offsets,
+    sources_of_offsets,
+)
 from rfstudio.engine.module.initial import (
     Stream,
     draw_weights,
@@ -26,6 +31,7 @@ from rfstudio.engine.module.initial import (
 )
 from rfstudio.engine.module.layers import LAYERS, POSITIVE
 from rfstudio.engine.module.layers.base import LayerModule
+from rfstudio.engine.module.layers.deformable import DeformConvModule
 from rfstudio.engine.module.layers.mixing import AxisLinearModule, LinearModule
 from rfstudio.engine.module.layers.moving import FurtherInputModule
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
@@ -107,7 +113,8 @@ class GraphModule(Scope):
         super().__init__()
         self.architecture = architecture
         self._input_size = input_size
-        self.graph = expand(architecture, input_size)
+        self._is_positive = positive
+        self.graph = self._expanded(input_size)
         nodes = self.graph.nodes
         self.target = len(nodes) - 1 if layer is None else self.graph.index(layer)
         self.needed = ancestors(self.graph, self.target)
@@ -119,6 +126,8 @@ class GraphModule(Scope):
                 made = _place(Scope(), self.graph, self.needed, table)
             _refuse_size([*dict.fromkeys(made.values())])
         self.by_index = _place(self, self.graph, self.needed, table)
+        if not positive:
+            self._rest_offsets()
         self._graphs: dict[tuple[tuple[int, ...], bool], Graph] = {}
         self._plans: dict[object, Plan] = {}
         self.requires_grad_(requires_grad=False)
@@ -130,11 +139,41 @@ class GraphModule(Scope):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Expand the graph again, which copies of a module cannot share."""
         super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self.graph = expand(self.architecture, self._input_size)
+        self.graph = self._expanded(self._input_size)
+
+    def _expanded(self, size: tuple[int, ...] | None, *, training: bool = False) -> Graph:
+        """Return the graph by which maps are evaluated."""
+        graph = expand(self.architecture, size, batch_norm_training=training)
+        return graph if self._is_positive else evaluated(graph)
+
+    def _rest_offsets(self) -> None:
+        """Note which layers compute nothing but offsets, which are 0 before any training."""
+        weighted = {i for i, x in self.by_index.items() if x.fan_in()}
+        giving = giving_offsets(self.graph, self.needed, weighted)
+        others = {id(x) for i, x in self.by_index.items() if i not in giving}
+        for index in giving:
+            layer = self.by_index[index]
+            layer.rests = id(layer) not in others
+
+    @property
+    def at_rest(self) -> tuple[str, ...]:
+        """The deformable convolutions whose taps do not move before any training."""
+        weighted = {i for i, x in self.by_index.items() if x.fan_in()}
+        return tuple(
+            layer.label
+            for index, layer in self.by_index.items()
+            if isinstance(layer, DeformConvModule)
+            and all(self.by_index[x].rests for x in sources_of_offsets(self.graph, index, weighted))
+        )
 
     def layers(self) -> Iterator[LayerModule[Op]]:
         """Yield the module of every node, in order; one that several nodes share, once."""
         yield from dict.fromkeys(self.by_index.values())
+
+    @property
+    def is_batch_norm_training(self) -> bool:
+        """Whether a batch norm takes its statistics from the map."""
+        return any(isinstance(x, BatchNormModule) and x.training for x in self.layers())
 
     def forward(self, images: Tensor, *others: Tensor) -> Tensor:
         """Compute the layer's map of `images`, (N, C, *size).
@@ -220,10 +259,10 @@ class GraphModule(Scope):
         GraphError
             If the network does not fit images of that size.
         """
-        training = any(isinstance(x, BatchNormModule) and x.training for x in self.layers())
+        training = self.is_batch_norm_training
         key = (size, training)
         if key not in self._graphs:
-            graph = expand(self.architecture, size, batch_norm_training=training)
+            graph = self._expanded(size, training=training)
             _refuse_faults(graph, self.needed)
             for index, layer in self.by_index.items():
                 self._refuse_other_size(graph, index, layer)

@@ -146,14 +146,14 @@ def boxes_behind(
         if index not in needed:
             continue
         node = graph.nodes[index]
+        nothing: Box = (_NOTHING,) * len(node.size)
         if any(stop <= start for start, stop in needed[index]):
-            read: Box = (_NOTHING,) * len(node.size)
+            boxes = (nothing,) * len(node.inputs)
         else:
-            read = layers[index].reads(node, needed[index])
-            if any(stop <= start for start, stop in read):
-                read = (_NOTHING,) * len(node.size)
-        for source in node.inputs:
-            needed[source] = _hull(needed.get(source), read)
+            boxes = layers[index].reads_of_each(node, needed[index])
+        for source, read in zip(node.inputs, boxes, strict=True):
+            is_empty = any(stop <= start for start, stop in read)
+            needed[source] = _hull(needed.get(source), nothing if is_empty else read)
     needed.setdefault(0, (_NOTHING,) * len(box))
     return needed
 

@@ -67,7 +67,8 @@ def draw_weights(
 ) -> None:
     """Draw all weights from the law of an initialisation.
 
-    Biases are zero; what a norm has learned and measured is as at the start of a training.
+    Biases are zero, as are weights that are before any training; what a norm has learned and
+    measured is as at the start of one.
 
     Parameters
     ----------
@@ -82,7 +83,9 @@ def draw_weights(
     for layer in layers:
         for name, fans in layer.fans().items():
             weight = layer.get_parameter(name)
-            if layer.holds_values:
+            if layer.rests:
+                weight.zero_()
+            elif layer.holds_values:
                 weight.copy_(normal(source, weight.shape))
             else:
                 weight.copy_(torch.from_numpy(init.draw(source, weight.shape, fans)))
@@ -94,7 +97,7 @@ def level_weights(layers: Iterable[LayerModule[Op]]) -> None:
     """Set every weight to 1 / fan-in: uniform, and no deep network overflows."""
     for layer in layers:
         for name, fan_in in layer.fan_in().items():
-            layer.get_parameter(name).fill_(1 / fan_in)
+            layer.get_parameter(name).fill_(0.0 if layer.rests else 1 / fan_in)
         _reset_rest(layer)
 
 
@@ -103,7 +106,7 @@ def unit_weights(layers: Iterable[LayerModule[Op]]) -> None:
     """Set every weight to 1, for counting paths."""
     for layer in layers:
         for name in layer.fan_in():
-            layer.get_parameter(name).fill_(1.0)
+            layer.get_parameter(name).fill_(0.0 if layer.rests else 1.0)
         _reset_rest(layer)
 
 

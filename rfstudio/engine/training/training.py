@@ -383,7 +383,7 @@ def draw_as_torch(module: GraphModule, seed: int) -> None:
     source = generator(seed, Stream.WEIGHTS, 1)
     for layer in module.layers():
         fans = layer.fan_in()
-        if not fans:
+        if not fans or layer.rests:
             continue
         bound = max(fans.values()) ** -0.5
         for parameter in layer.parameters():

@@ -93,6 +93,32 @@ def _conv(op: ops.Conv | ops.DeformConv, node: Node, sources: Sequence[Node]) ->
     return Written(f"{{self}}({_padded_with(mode, padding.pairs)})", module)
 
 
+@writer_for(ops.DeformTaps)
+def _taps(_: ops.DeformTaps, __: Node, ___: Sequence[Node]) -> Written:
+    return Written("{0}")  # before a deformable convolution, which reads it by itself
+
+
+@writer_for(ops.Deforming)
+def _deforming(op: ops.Deforming, node: Node, sources: Sequence[Node]) -> Written:
+    conv, axes = op.convolution, len(node.size)
+    kernel, stride, dilation = window_of(conv, axes)
+    before = tuple(x for x, _ in resolved_padding(conv, tuple(x.n_in for x in sources[0].rules)))
+    module = _call(
+        "DeformConv",
+        op.channels,
+        node.channels,
+        kernel,
+        stride=stride,
+        padding=before,
+        dilation=dilation,
+        groups=_unless(group_count(conv, op.channels), 1),
+        bias=_unless(conv.bias, default=True),
+        max_offset=conv.max_offset,
+    )
+    maps = ", ".join(f"{{{i}}}" for i in range(len(sources)))
+    return Written(f"{{self}}({maps})", module, ("DeformConv",))
+
+
 def _one(values: tuple[int, ...]) -> int | tuple[int, ...]:
     return values[0] if len(set(values)) == 1 else values
 

@@ -15,6 +15,64 @@ class ShiftedBatchNorm(nn.Module):
     def forward(self, x):
         return self.norm(x) + self.bias.view(-1, *(1,) * (x.dim() - 2))
 ''',
+    "DeformConv": '''
+class DeformConv(nn.Module):
+    """A convolution whose taps are moved by offsets, for any number of axes.
+
+    It computes what torchvision.ops.deform_conv2d does; max_offset bounds the offsets.
+    """
+
+    def __init__(
+        self, channels, out, kernel, stride, padding, dilation, groups=1, bias=True, max_offset=None
+    ):
+        super().__init__()
+        self.kernel, self.stride, self.padding = kernel, stride, padding
+        self.dilation, self.groups, self.max_offset = dilation, groups, max_offset
+        self.weight = nn.Parameter(torch.empty(out, channels // groups, *kernel))
+        self.bias = nn.Parameter(torch.zeros(out)) if bias else None
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def forward(self, x, offset, mask=None):
+        count, channels, size = len(offset), x.shape[1], offset.shape[2:]
+        axes, taps = len(size), math.prod(self.kernel)
+        parts = offset.shape[1] // (axes * taps)
+        places = offset.reshape(count, parts, taps, axes, *size).movedim(3, 0)
+        if self.max_offset is not None:
+            places = places.clamp(-self.max_offset, self.max_offset)
+        lines = [torch.arange(k, device=x.device) for k in self.kernel]
+        rest = torch.meshgrid(*lines, indexing="ij")
+        shape = (taps, *(1,) * axes)
+        x = x.reshape(count, parts, channels // parts, *x.shape[2:])
+        moved = []
+        for axis, (s, p, d) in enumerate(zip(self.stride, self.padding, self.dilation)):
+            line = torch.arange(size[axis], device=x.device) * s - p
+            line = line.reshape(-1, *(1,) * (axes - 1 - axis))
+            moved.append(places[axis] + line + d * rest[axis].reshape(shape))
+        columns = between_samples(x, moved)
+        if mask is not None:
+            columns = columns * mask.reshape(count, parts, 1, taps, *size)
+        columns = columns.reshape(count, self.groups, channels // self.groups * taps, -1)
+        weight = self.weight.reshape(self.groups, len(self.weight) // self.groups, -1)
+        result = (weight @ columns).reshape(count, -1, *size)
+        return result if self.bias is None else result + self.bias.view(-1, *(1,) * axes)
+
+
+def between_samples(x, places):
+    """Return what lies between samples of (N, G, C, *map), at (N, G, *places) along each axis."""
+    flat, result = x.flatten(3), 0
+    lower = [place.detach().floor() for place in places]
+    for corner in range(2 ** len(places)):
+        share, index = 1, 0
+        for axis, (place, low) in enumerate(zip(places, lower)):
+            upper, n = corner >> axis & 1, x.shape[3 + axis]
+            part = place - low if upper else 1 - (place - low)
+            share = share * torch.where((low + upper >= 0) & (low + upper < n), part, 0)
+            index = index * n + (low + upper).clamp(0, n - 1).long()
+        index = index.flatten(2)[:, :, None].expand(-1, -1, flat.shape[2], -1)
+        values = flat.gather(3, index).unflatten(3, places[0].shape[2:])
+        result = result + values * share[:, :, None]
+    return result
+''',
     "ChannelNorm": '''
 class ChannelNorm(nn.LayerNorm):
     """Layer normalisation over the channels of each position."""

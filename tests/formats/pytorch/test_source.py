@@ -1,6 +1,7 @@
 """The written source runs, and is the same network."""
 
 import ast
+from functools import partial
 from typing import Any
 
 import pytest
@@ -253,3 +254,32 @@ def test_that_the_source_of_an_operation_along_axes_computes_the_same(op: ops.Op
     _copy_weights(ours, module, expand(network))
     image = torch.randn(2, 8, 12, 10, dtype=torch.float64)
     torch.testing.assert_close(_last(module(image)), ours(image))
+
+
+@pytest.mark.parametrize("size", [(9, 8), (11,)])
+@pytest.mark.parametrize("reach", [None, 1])
+def test_that_deformable_convolutions_read_their_offsets(
+    size: tuple[int, ...], reach: int | None
+) -> None:
+    axes, conv = len(size), partial(ops.Conv, kernel_size=3, stride=2, padding=1)
+    taps = 3**axes
+    op = ops.DeformConv(
+        kernel_size=3, stride=2, padding=1, groups=2, out_channels=6, max_offset=reach
+    )
+    network = Architecture(
+        input_size=size,
+        channels=4,
+        layers=(
+            Layer(conv(out_channels=2 * axes * taps), "offset"),
+            Layer(conv(out_channels=2 * taps), "logits", ("input",)),
+            Layer(ops.Sigmoid(), "mask"),
+            Layer(op, "dcn", ("input", "offset", "mask")),
+        ),
+    )
+    source = write_pytorch(network)
+    assert "self.dcn(image_, offset, x)" in source
+    written, built = _module(source).double(), GraphModule(network).double()
+    built.load_state_dict(written.state_dict())
+    image = torch.randn(2, 4, *size, dtype=torch.float64)
+    assert built.state_dict()["offset.weight"].abs().max() > 0
+    torch.testing.assert_close(written(image), built(image), rtol=1e-12, atol=1e-12)

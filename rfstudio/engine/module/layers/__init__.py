@@ -2,6 +2,7 @@
 
 # Each of these adds its modules to the tables.
 from rfstudio.engine.module.layers import (
+    deformable,
     dot_attention,
     mixing,
     moving,
@@ -16,6 +17,7 @@ from rfstudio.engine.module.layers.module_table import LAYERS, POSITIVE
 __all__ = [
     "LAYERS",
     "POSITIVE",
+    "deformable",
     "dot_attention",
     "mixing",
     "moving",

@@ -52,10 +52,16 @@ class LayerModule(nn.Module, Generic[OpT_co]):
         What has to be stored of an evaluation for `bind_pull`.
     holds_values
         Whether what it has learned are values of variance 1, whatever weights are drawn from.
+    rests
+        Whether its weights are 0 before any training, as of what computes offsets of taps.
+    reads_alike
+        Whether it reads the same box of all its sources.
     """
 
     keeps: Keeps = "inputs"
     holds_values = False
+    rests = False
+    reads_alike = True
 
     def __init__(self, op: OpT_co, node: Node, sources: Sequence[Node]) -> None:
         super().__init__()
@@ -73,6 +79,10 @@ class LayerModule(nn.Module, Generic[OpT_co]):
     def reads(self, node: Node, box: Box) -> Box:
         """Return the box of the source map that `box` of this map reads, within the map."""
         return read_box(node.rules, box)
+
+    def reads_of_each(self, node: Node, box: Box) -> tuple[Box, ...]:
+        """Return the same for each of its sources."""
+        return (self.reads(node, box),) * len(node.inputs)
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:
         """Return the function that computes the box `target` from the boxes `sources`.

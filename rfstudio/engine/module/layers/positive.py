@@ -101,6 +101,17 @@ class SumOfDeformedWindow(LayerModule[ops.DeformConv]):
         return evaluate
 
 
+@positive_for(ops.Deforming)
+class SumOfDeforming(Pointwise[ops.Deforming]):
+    """The sum of what the taps may read, of all offsets and of the mask."""
+
+    def apply_to(self, inputs: list[Tensor]) -> Tensor:  # noqa: D102
+        result = inputs[0]
+        for other in inputs[1:]:
+            result = result + other.sum(1, keepdim=True)
+        return result
+
+
 def _grown_taps(kernel: int, dilation: int, reach: int) -> Any:
     line = np.zeros(dilation * (kernel - 1) + 1 + 2 * reach)
     for tap in range(kernel):

@@ -20,7 +20,7 @@ from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import source_of_padding
 from rfstudio.core.initialisations import Fans
 from rfstudio.core.network.graph import Node
-from rfstudio.core.ops import group_count, per_axis, resolved_padding, window_of, window_rules
+from rfstudio.core.ops import group_count, per_axis, resolved_padding, window_of
 from rfstudio.engine.module.boxes import Box, Fetch, Part, Span, fetch, give_back, padding_around
 from rfstudio.engine.module.layers.base import (
     AVG_POOL,
@@ -28,6 +28,7 @@ from rfstudio.engine.module.layers.base import (
     CONV_TRANSPOSE,
     MAX_POOL,
     Evaluate,
+    Keeps,
     LayerModule,
     Pull,
     read_box,
@@ -106,7 +107,7 @@ def gathered(source: Part, bounds: Box, mode: str) -> Fetch:
 class ConvModule(WindowModule[ops.Conv | ops.DeformConv]):
     """A convolution."""
 
-    keeps = "nothing"
+    keeps: Keeps = "nothing"
 
     def __init__(self, op: ops.Conv | ops.DeformConv, node: Node, sources: Sequence[Node]) -> None:
         super().__init__(op, node, sources)
@@ -176,15 +177,6 @@ class ConvModule(WindowModule[ops.Conv | ops.DeformConv]):
 
     def _fans(self, weight: Tensor, into: int) -> Fans:
         return super()._fans(weight, into)._replace(kernel=self.taps)
-
-
-@layer_for(ops.DeformConv)
-class DeformConvModule(ConvModule):
-    """A deformable convolution with its offsets at zero, as at the start of a training."""
-
-    def reads(self, node: Node, box: Box) -> Box:  # noqa: D102
-        # Offsets of zero read the window of a plain convolution.
-        return read_box(window_rules(self.op, tuple(rule.n_in for rule in node.rules)), box)
 
 
 @layer_for(ops.Unfold)
