@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 
@@ -303,8 +304,9 @@ class Resizing(Slicing, Windows):
 
     @rule("deform_conv")
     def _deform_conv(self, record: Record) -> View:
+        """Read a deformable convolution; sources: map, weight, offsets, mask, bias."""
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
-        view, where = self.placed(view, [2, 3])
+        view, where = self.placed(self.maps.in_order(view), [2, 3])
         op = ops.DeformConv(
             kernel_size=tuple(o["kernel"]),
             stride=tuple(o["stride"]),
@@ -312,9 +314,30 @@ class Resizing(Slicing, Windows):
             dilation=tuple(o["dilation"]),
             groups=o["groups"],
             out_channels=record.shape[1],
+            bias=o["bias"],
         )
-        node = self.maps.add(op, [view.node])
+        moving = [self._moving(name, where) for name in record.sources[2 : 4 if o["mask"] else 3]]
+        others = [x for x in moving if x is not None]
+        if len(others) < len(moving):
+            self.maps.remark(
+                "guessed",
+                "its offsets do not depend on the image, or their channels come in an order that "
+                "no layer here has; they are taken as 0",
+            )
+            others = []
+        node = self.maps.add(op, [view.node, *others], record.shape[2:])
         return self.after_window(view, node, 1, [2, 3], where, record.shape[1])
+
+    def _moving(self, name: str, where: Mapping[int, int]) -> int | None:
+        """Return the map of offsets, or of their mask, if it is one as a layer has it."""
+        view = self.views.get(name)
+        if view is None or view.scores is not None:
+            return None
+        view = self.maps.in_order(self.maps.unrolled(self.maps.settled(view)))
+        _, channels, *shape = view.shape
+        digits = [Digit(CHANNEL, channels), *(Digit(where[2 + i], n) for i, n in enumerate(shape))]
+        wanted = (Dim(), *(Dim(joined([x])) for x in digits))
+        return view.node if view.dims == wanted else None
 
 
 def _as_window(low: Indices, high: Indices, n: int) -> tuple[int, int, tuple[int, int]] | None:

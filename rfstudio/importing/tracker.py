@@ -38,6 +38,8 @@ from rfstudio.importing.writing import Writing
 _WEIGHTED = ("conv", "conv_transpose", "linear", "activation", "mix")
 """Kinds of records whose sources after the first are weights."""
 
+_COMPUTED = (ops.Conv, ops.ConvTranspose, ops.DeformConv, ops.Linear, ops.AxisLinear)
+"""Operations that take weights which are computed from others along."""
 
 _NO_FIT = (Misfit, ValueError, IndexError, ZeroDivisionError, KeyError, TypeError)
 """What a rule raises for a record that does not fit."""
@@ -172,7 +174,7 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         A network that is rebuilt from this one has no other way to them.
         """
         node = self.maps.nodes[view.node]
-        if not isinstance(node.op, ops.Conv | ops.ConvTranspose | ops.Linear | ops.AxisLinear):
+        if not isinstance(node.op, _COMPUTED):
             return
         for key, name in record.options["computed"].items():
             self._room -= prod(self.shapes[name])

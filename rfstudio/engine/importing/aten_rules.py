@@ -439,6 +439,9 @@ def deform(c: Call) -> Kind:
         "padding": ((c["pad_h"], c["pad_h"]), (c["pad_w"], c["pad_w"])),
         "dilation": (c["dilation_h"], c["dilation_w"]),
         "groups": c["groups"],
+        "mask": c["use_mask"],
+        # Without a bias, torchvision gives zeros.
+        "bias": c["bias"].op != "call_function",
     }
 
 

@@ -402,8 +402,10 @@ class _Reader:
         if word == "addmm":  # what is added comes first
             names = [*names[1:], *names[:1]]
         learned = self._learned_in(names)
-        if kind in ("conv", "conv_transpose") or word == "linear":
-            weights = zip(("weight", "bias"), names[1:3], strict=False)
+        if kind in ("conv", "conv_transpose", "deform_conv") or word == "linear":
+            # Offsets and mask come before the bias of a deformable convolution.
+            given = names[1::3] if kind == "deform_conv" else names[1:3]
+            weights = zip(("weight", "bias"), given, strict=False)
             computed = {key: x for key, x in weights if self._is_computed(x)}
             if computed:
                 options = {**options, "computed": computed}
