@@ -541,18 +541,34 @@ def _add(union: list[Product], product: Product) -> None:
     """Add a product to a union, joining it with those that differ on one axis only."""
     i = tried = 0
     while i < len(union):
+        # Most products are far from each other along two axes, which is seen here at once.
+        if len(product) == 2:
+            (top, bottom, _), (left, right, _) = product
+            while i < len(union):
+                (first, stop, _), (low, high, _) = union[i]
+                if (
+                    (first == top and stop == bottom)
+                    or (low == left and high == right)
+                    or (first <= top and bottom <= stop and low <= left and right <= high)
+                    or (top <= first and stop <= bottom and left <= low and high <= right)
+                ):
+                    break
+                i += 1
+                tried += 1
+            else:
+                break
         tried += 1
         joined = _joined(union[i], product)
         if joined is None:
             i += 1
             continue
         if joined is union[i]:
-            break
+            spend(tried * A_CALL)
+            return
         # The joined product may now fit with one that did not fit before.
         del union[i]
         product, i = joined, 0
-    else:
-        union.append(product)
+    union.append(product)
     spend(tried * A_CALL)
 
 
