@@ -25,6 +25,12 @@ from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.legacy_files import held_by_legacy_file
 from rfstudio.engine.weights.matching import Shapes, match_all_or_part, match_by_name
+from rfstudio.engine.weights.own_offsets import (
+    Offsets,
+    is_of_offsets,
+    take_offsets,
+    with_own_offsets,
+)
 from rfstudio.engine.weights.parametrizations import AxisOf, folded
 from rfstudio.engine.weights.pt2_archive import Archive
 from rfstudio.engine.weights.safety_scan import kind_of, scan
@@ -57,12 +63,15 @@ class Loaded(NamedTuple):
         Weights with other names in the file, and those names; matched by order and shape.
     named
         Weights that were matched by the names that the network knows for them in files, and those.
+    offsets
+        Those of deformable convolutions that have no layer for them.
     """
 
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     renamed: Mapping[str, str]
     named: Mapping[str, str]
+    offsets: Offsets = Offsets()
 
     @property
     def without_statistics(self) -> tuple[str, ...]:
@@ -90,6 +99,7 @@ class Loaded(NamedTuple):
             examples = tuple(f"{own} from {shown(name)}" for own, name in pairs.items())
             if examples:
                 notes.append(f"{text}: {_list(examples, 3)}")
+        notes += [f"{text}: {_list(names)}" for text, names in self.offsets.sentences() if names]
         if weights:
             notes.append(f"not in the file, drawn at random: {_list(weights)}")
         if fixed:
@@ -132,7 +142,11 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
         what = "whole numbers, as quantised networks have them," if content else "no tensors"
         raise WeightsError(f"{path} holds {what} and no weights of float16, float32 or float64")
     own = {name: x for name, x in module.state_dict().items() if x.is_floating_point()}
-    found, is_named = _matched(shapes, names, {name: tuple(x.shape) for name, x in state.items()})
+    # A layer that computes offsets may be known to the file alone.
+    deforming, known = with_own_offsets(module), {*shapes, *names.values()}
+    aside = {x for x in state if deforming and x not in known and is_of_offsets(x)}
+    file = {name: tuple(x.shape) for name, x in state.items() if name not in aside}
+    found, is_named = _matched(shapes, names, file)
     values = _values(module, own, found, state)
     taken = {name: found[name] for name in values}
     if unfolded and not all(x in taken for x in own if not x.endswith(_STATISTICS)):
@@ -148,7 +162,8 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
             f"and shape; {len(own)} are needed; it names them {_list(tuple(state))}, the network "
             f"{_list(tuple(own))}"
         )
-    for name, there in taken.items():
+    offsets = take_offsets(module, taken, state)
+    for name, there in (*taken.items(), *zip(offsets.used, offsets.used, strict=True)):
         if not bool(state[there].isfinite().all()):
             raise WeightsError(
                 f"{path}: '{shown(there)}' holds NaN or infinity; take an earlier checkpoint, from "
@@ -159,13 +174,14 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
     with torch.no_grad():
         for name, value in values.items():
             own[name].copy_(value.reshape(own[name].shape))
-    used = set(found.values())
+    used = {*found.values(), *offsets.used}
     others = {name: x for name, x in taken.items() if x != name and not x.endswith(f".{name}")}
     return Loaded(
         tuple(x for x in own if x not in taken),
         tuple(x for x in state if x not in used),
         {} if is_named else others,
         others if is_named else {},
+        offsets,
     )
 
 
