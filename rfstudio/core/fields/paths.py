@@ -32,6 +32,12 @@ MAX_STATES = 64
 """Pairs of size and jump that are followed at once; networks with more strides that differ get
 bounds of the size instead of the exact one."""
 
+MAX_FOLLOWED = 100_000
+"""Such pairs of all layers together, after which each layer has one."""
+
+MAX_PARTS = 1 << 128
+"""Parts of a sample in which states are whole numbers, at most: each resize may multiply them."""
+
 
 class _State(NamedTuple):
     """The state of a path: the size of its field and its jump, in parts of a sample."""
@@ -94,16 +100,19 @@ def path_fields_of(
     found[reference] = (_Axis(_START, _START),) * axes
     result = [_summary(nothing)] * len(nodes)
     result[reference] = _summary(found[reference])
+    left = MAX_FOLLOWED
     for node in nodes[reference + 1 :]:
         give_way()
         index, _, op, inputs, _, _, _, rules = node
         source = found[inputs[0]]
         if len(inputs) > 1:
-            source = _joined([found[x] for x in inputs], ignore_gates)
+            most = MAX_STATES if left > 0 else 1
+            source = _joined([found[x] for x in inputs], ignore_gates, most)
         if ignore_gates and op is not None:
             rules = op.local_rules(rules)
         here = source if _leaves_all(rules) else _through(source, rules)
         found[index] = here
+        left -= sum([len(x.low) + len(x.high) - 2 for x in here])
         result[index] = result[inputs[0]] if here is found[inputs[0]] else _summary(here)
     return result
 
@@ -115,7 +124,7 @@ def _leaves_all(rules: AxisRules) -> bool:
     return True
 
 
-def _joined(sources: list[tuple[_Axis, ...]], ignore_gates: bool) -> tuple[_Axis, ...]:
+def _joined(sources: list[tuple[_Axis, ...]], ignore_gates: bool, most: int) -> tuple[_Axis, ...]:
     head = sources[0]
     if all(x is head for x in sources):
         return head
@@ -125,37 +134,41 @@ def _joined(sources: list[tuple[_Axis, ...]], ignore_gates: bool) -> tuple[_Axis
             joined.append(joined[0])
             continue
         parts = lcm(*[x.parts for x in branches])
+        if parts > MAX_PARTS:
+            parts = max(x.parts for x in branches)
         same = [_in_parts(x, parts) for x in branches]
         low = [state for x in same for state in x.low]
         high = [state for x in same for state in x.high]
         whole = any(x.whole for x in same) and not (ignore_gates and low)
-        joined.append(_Axis(_front(low, least=True), _front(high, least=False), whole, parts))
+        fronts = _front(low, most, least=True), _front(high, most, least=False)
+        joined.append(_Axis(*fronts, whole, parts))
     return tuple(joined)
 
 
 def _in_parts(axis: _Axis, parts: int) -> _Axis:
-    """Return the same states in smaller parts of a sample."""
-    if parts == axis.parts:
+    """Return the same states in other parts of a sample, rounded down where those are larger."""
+    have = axis.parts
+    if parts == have:
         return axis
-    factor = parts // axis.parts
     low, high = (
-        tuple([_State(size * factor, jump * factor) for size, jump in x]) for x in axis[:2]
+        tuple([_State(size * parts // have, jump * parts // have) for size, jump in x])
+        for x in axis[:2]
     )
     return _Axis(low, high, axis.whole, parts)
 
 
-def _front(states: Iterable[_State], *, least: bool) -> tuple[_State, ...]:
+def _front(states: Iterable[_State], most: int, *, least: bool) -> tuple[_State, ...]:
     """Return the states that can still become the least, or the greatest, further on.
 
     Growth is proportional to the jump, so one state rules another out if both its size and its
-    jump are on the right side.
+    jump are on the right side.  More than `most` become one that is a bound of them.
     """
     ordered = sorted(set(states), reverse=not least)
     front: list[_State] = []
     for state in ordered:
         if not front or (state.jump < front[-1].jump if least else state.jump > front[-1].jump):
             front.append(state)
-    if len(front) > MAX_STATES:
+    if len(front) > most:
         extreme = min if least else max
         bound = _State(front[0].size, extreme(x.jump for x in front))
         return (bound,)
@@ -179,8 +192,10 @@ def _along(source: _Axis, rule: AxisRule) -> _Axis:
         return _Axis()
     reach, factor = reach_and_factor(rule)
     times, over = (factor, 1) if type(factor) is int else factor.as_integer_ratio()
-    if over > 1 and any(x.jump * times % over for x in (*source.low, *source.high)):
-        source = _in_parts(source, source.parts * over)
+    parts = source.parts * over
+    is_finer = over > 1 and any(x.jump * times % over for x in (*source.low, *source.high))
+    if is_finer and parts <= MAX_PARTS:
+        source = _in_parts(source, parts)
     low, high, whole, parts = source
     least = tuple([_State(size + reach * jump, jump * times // over) for size, jump in low])
     if high is low or high == low:

@@ -11,9 +11,17 @@ from rfstudio.core import ops
 from rfstudio.core.fields import paths as path_module
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.fields.depth import depths_of
-from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
+from rfstudio.core.network.architecture import (
+    Architecture,
+    Branch,
+    Layer,
+    Parallel,
+    Repeat,
+    Residual,
+)
 from tests.core.oracle import jump_on, paths, theoretical
 from tests.core.random_networks import random_network
+from tests.narrowing import instance
 
 SLICES = 4
 NETWORKS = 80
@@ -144,3 +152,44 @@ def test_that_depth_can_count_windows_and_follows_the_longest_path() -> None:
     reference = analyze(analysis.architecture, reference="a")
     assert reference["side"].depth is None
     assert reference["c"].depth == 1
+
+
+def _resized(count: int) -> Architecture:
+    """Return resizes to sizes without a common factor, each beside a convolution."""
+    sizes = [x for x in range(40, 400) if all(x % y for y in range(2, 20))][:count]
+    layers: list[Layer | Residual] = [Layer(ops.Upsample(size=x, mode="linear")) for x in sizes]
+    layers[1::3] = [Residual((Layer(ops.Conv(kernel_size=3, padding=1)),)) for _ in layers[1::3]]
+    return Architecture("resized", "", "", (64,), 4, tuple(layers))
+
+
+def test_that_parts_of_a_sample_do_not_grow_with_the_layers(monkeypatch) -> None:
+    """Denominators of thousands of digits took most of the time of drafts with many resizes."""
+    exact = analyze(_resized(30)).layers[-1].path_fields
+    monkeypatch.setattr(path_module, "MAX_PARTS", 1 << 40)
+    found = analyze(_resized(30)).layers[-1].path_fields
+    for (one,), (other,) in ((exact.min, found.min), (exact.max, found.max)):
+        wanted, rounded = instance(Fraction, one), instance(Fraction, other)
+        assert float(rounded) == pytest.approx(float(wanted), rel=1e-9)
+        assert rounded.denominator <= 1 << 40
+        assert wanted.denominator > 1 << 40
+
+
+def test_that_paths_of_many_strides_have_bounds_where_there_are_too_many(monkeypatch) -> None:
+    # The wider field has the smaller jump, so that either may be the largest later.
+    layers: list[Layer | Parallel] = []
+    for size in (64, 32, 16):
+        wide = Layer(ops.MaxPool(kernel_size=9, stride=1, padding=4))
+        cut = Branch((wide, Layer(ops.Crop(size=size // 2))))
+        strided = Branch((Layer(ops.MaxPool(kernel_size=2)),))
+        layers += [Parallel((cut, strided), "add"), *_convolutions(2)]
+    network = Architecture("strides", "", "", (64,), 4, tuple(layers))
+    exact = analyze(network).layers[-1].path_fields
+    monkeypatch.setattr(path_module, "MAX_FOLLOWED", 1)
+    found = analyze(network).layers[-1].path_fields
+    assert found != exact
+    assert instance(int, found.min[0]) <= instance(int, exact.min[0])
+    assert instance(int, found.max[0]) >= instance(int, exact.max[0])
+
+
+def _convolutions(count: int) -> list[Layer]:
+    return [Layer(ops.Conv(kernel_size=3, padding=1))] * count
