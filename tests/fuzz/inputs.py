@@ -155,13 +155,16 @@ def _item(rng: random.Random, axes: int, depth: int):
         for x in parameters(OPS[word])
         if x.required or rng.random() < 0.4
     }
-    if word in ("upsample", "crop"):
-        first, second = ("size", "scale_factor") if word == "upsample" else ("size", "margins")
-        values.pop(rng.choice((first, second)), None)
-        if first not in values and second not in values:
-            values[first if word == "crop" else second] = 2
-        if values.get("mode", "nearest") == "nearest":
-            values.pop("align_corners", None)
+    for choices in OPS[word].alternatives:
+        # One of them, as a rule.
+        for given in [x for x in sorted(choices) if x in values][
+            : -1 if rng.random() < 0.95 else 0
+        ]:
+            del values[given]
+        if choices.isdisjoint(values):
+            values[rng.choice(sorted(choices))] = 2
+    if word == "upsample" and values.get("mode", "nearest") == "nearest":
+        values.pop("align_corners", None)
     if word in ("crop", "pad", "conv_transpose"):
         for key in ("padding", "margins"):
             if isinstance(values.get(key), str):
@@ -180,10 +183,17 @@ def _value(rng: random.Random, parameter: Parameter, axes: int):
             return rng.choice(_MODES if rng.random() < 0.03 else parameter.choices)
         case Kind.INTEGER:
             return small
+        case Kind.FLAGS:
+            return rng.choice((True, [rng.random() < 0.5 for _ in range(axes)]))
+        case Kind.LAYER:
+            return rng.choice(("input", "input", "relu1", "s1"))
         case Kind.INTEGERS:
-            return rng.choice(([1, 2], [4, 4], [small], small, []))
+            wild = rng.random() < 0.05
+            return rng.choice((small, []) if wild else ([1, 2], [4, 4], [0, 1], [small]))
         case Kind.SOURCES:
-            return rng.choice(([{}, {"kernel_size": small}], [{"global": True}], small, []))
+            wild = rng.random() < 0.05
+            sound = ([{}, {"kernel_size": small}], [{"global": True}])
+            return rng.choice((small, []) if wild else sound)
         case Kind.GROUPS:
             return rng.choice((1, 2, "depthwise", small))
         case Kind.TEXT:
