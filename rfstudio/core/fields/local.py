@@ -22,7 +22,7 @@ Fields = tuple[AxisField, ...]
 """Field of a map along each axis."""
 
 CONTEXT: frozenset[type[Op]] = frozenset(
-    x for x in ops.OPS.values() if x.local_rules is not ops.Operation.local_rules
+    x for x in (*ops.OPS.values(), ops.DeformTaps) if x.local_rules is not ops.Operation.local_rules
 )
 """Operations that may read a whole axis and yet have a position for each position they read."""
 

@@ -38,9 +38,13 @@ def test_that_the_region_is_that_of_the_taps_united_with_that_of_the_offsets() -
     assert narrow["dcn"].rf_size == (7, 7)
     unbounded = analyze(_network(ops.DeformConv(kernel_size=3, padding=1), _conv("offset", 18)))
     assert unbounded["dcn"].is_global == (True, True)
-    local = unbounded["dcn"].local
-    assert local is not None
-    assert local.rf_size == (5, 5)
+    for name in ("dcn.taps", "dcn"):
+        local = unbounded[name].local
+        assert local is not None
+        assert local.rf_size == (5, 5)
+    assert unbounded["dcn"].context == ("dcn.taps",)
+    (remark,) = [x for x in unbounded.diagnostics if x.code == "global_op"]
+    assert "no positions" not in remark.message
 
 
 def test_that_the_layer_has_the_costs_of_its_convolution_alone() -> None:
