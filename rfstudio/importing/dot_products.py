@@ -22,6 +22,9 @@ from rfstudio.importing.records import Record
 CUT = -50.0
 """A constant mask of at most this cuts a connection: exp(−50) is no influence."""
 
+BIAS_TABLE = "relative_position_bias_table"
+"""What the table of biases is called in the state of an attention."""
+
 _HARMLESS = ("same", "mark", "reshape", "permute", "merge", "mix")
 """Kinds of records that leave scores as they are, or note what they do to them."""
 
@@ -30,7 +33,15 @@ _PRECISION = 1e-6
 
 
 class DotProducts(Constants):
-    """Part of the tracker: what is done to scores, and the operation that says all of it."""
+    """Part of the tracker: what is done to scores, and the operation that says all of it.
+
+    Attributes
+    ----------
+    tables
+        Biases of offsets that a model holds for each pair of tokens, as tables, by name.
+    """
+
+    tables: dict[str, NDArray[np.float64]]
 
     def noted(self, record: Record, view: View) -> View:
         """Return what a record made; scores that it did something else to are no plain ones."""
@@ -106,10 +117,20 @@ class DotProducts(Constants):
         rows = prod(2 * w - 1 for w in window)
         table = np.arange(rows * heads, dtype=np.float64).reshape(rows, heads)
         found = self.program.value_with(name, {record.weights[0]: table})
-        wanted = table[offsets_in_window(window)].transpose(2, 0, 1)
-        if found is None or found.shape[-3:] != wanted.shape:
+        rows_of_pairs = offsets_in_window(window)
+        wanted = table[rows_of_pairs].transpose(2, 0, 1)
+        if found is not None and found.shape[-3:] == wanted.shape:
+            return record.weights[0], tuple(window), np.asarray(found, np.float64) - wanted
+        value = self.program.value_of(name)
+        if value is None or value.size != wanted.size or value.shape[-3:] != wanted.shape:
             return None
-        return record.weights[0], tuple(window), np.asarray(found, np.float64) - wanted
+        # Some files have no table but a bias for each pair, which is one if offsets alone count.
+        value = np.asarray(value, np.float64).reshape(wanted.shape)
+        table[rows_of_pairs.ravel()] = value.reshape(heads, -1).T
+        if not np.array_equal(table[rows_of_pairs].transpose(2, 0, 1), value):
+            return None
+        self.tables[record.weights[0]] = table
+        return record.weights[0], tuple(window), np.zeros(())
 
     # --- with values -----------------------------------------------------------------------------
 
@@ -155,6 +176,8 @@ class DotProducts(Constants):
             return None
         node = self.maps.add(replace(op, stacked=stacked), [node], None, channels)
         self.maps.nodes[node].weights = (sides.bias,) if sides.bias else ()
+        if sides.bias in self.tables:
+            self.maps.nodes[node].computed = {BIAS_TABLE: self.tables[sides.bias]}
         return View(node, dims, offsets=values.offsets)
 
     def _in_heads(

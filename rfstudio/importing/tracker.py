@@ -93,6 +93,7 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         self.has_tokens = with_tokens
         self.marks: list[Mark] = []
         self.strips = {}
+        self.tables = {}
         self._blank: dict[tuple[int, ...], int] = {}
         self._constant: dict[str, int] = {}
         self._room = MOST_COMPUTED

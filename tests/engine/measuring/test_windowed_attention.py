@@ -7,7 +7,9 @@ attend to each other.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+import rfstudio
 from rfstudio.core.errors import UnitError
 from rfstudio.core.metrics.attention import LayerAttention
 from rfstudio.core.network.architecture import Architecture
@@ -291,3 +294,28 @@ def test_that_timms_swin_looks_as_far_as_its_own_weights_say() -> None:
         )
         windows = Windows(block.window_size[0], block.shift_size[0], rolls_first=True)
         _agree(answer, layer, windows, jump)
+
+
+@pytest.mark.slow
+def test_that_biases_of_pairs_in_a_file_are_those_of_offsets(tmp_path: Path) -> None:
+    # Exporters to ONNX work out the bias of each pair, so that the file has no table of offsets.
+    pytest.importorskip("onnx")
+    torch.manual_seed(0)
+    module = torchvision_models().swin_transformer.SwinTransformer(
+        [4, 4], 8, [2, 2], [2, 2], window_size=[4, 4], num_classes=5
+    )
+    module.eval()
+    with torch.no_grad():
+        for name, x in module.named_parameters():
+            if name.endswith("bias_table"):
+                x.normal_()
+    image, path = torch.randn(1, 3, 64, 64), tmp_path / "swin.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (image,), path, dynamo=False, opset_version=17)
+    wanted = rfstudio.attentions(rfstudio.load(module, input_size=(64, 64)), images=image)
+    found = rfstudio.attentions(str(path), images=image)
+    assert len(found) == len(wanted) == 4
+    for own, layer in zip(wanted, found, strict=True):
+        assert layer.layer == f"{own.layer}.dot_product_attention1"
+        assert layer.distance == pytest.approx(own.distance, rel=1e-4)
