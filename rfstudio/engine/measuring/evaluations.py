@@ -77,6 +77,10 @@ class Evaluations:
         network = self._network
         return min(network.together, limit) if network.together else limit
 
+    def has(self, indices: tuple[int, ...]) -> bool:
+        """Whether the evaluation of some samples is cached, so that no image is needed."""
+        return indices in self._network.tapes
+
     def of(self, indices: tuple[int, ...], load: Load, has_room: HasRoom) -> Tape | None:
         """Return the evaluation of some samples; None: the units should be evaluated singly."""
         network = self._network

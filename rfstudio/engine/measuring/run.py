@@ -310,11 +310,8 @@ class Run:
 
     def add(self, batch: Batch, token: CancelToken, report: Report) -> None:
         """Measure all units at a batch of samples."""
-        count = len(batch.indices)
-        following = batch.indices[-1] + 1
-        self._images.begin(batch.indices)
-        if self._rank.total == 1:
-            self._images.begin(range(following, min(following + count, self.wanted)))
+        if self._evaluations is None or not self._evaluations.has(batch.indices):
+            self._begin_images(batch.indices)
         if self._network is not None:
             self._network.prepare(batch.group, self._has_room)
         for stack in self._stacks:
@@ -324,6 +321,13 @@ class Run:
                 self._add(stack[start : start + width], batch.indices, token, report)
         if self._evaluations is not None:
             self._evaluations.end_batch()
+
+    def _begin_images(self, indices: tuple[int, ...]) -> None:
+        """Let a second thread draw these images and the next ones."""
+        self._images.begin(indices)
+        if self._rank.total == 1:
+            following = indices[-1] + 1
+            self._images.begin(range(following, min(following + len(indices), self.wanted)))
 
     def _add(
         self, numbers: Sequence[int], indices: tuple[int, ...], token: CancelToken, report: Report

@@ -25,6 +25,10 @@ from rfstudio.engine.process.running import CancelToken
 _KEPT_BYTES = 2**26
 """Memory for images at the network's input size, a hundred at 224×224; others are made again."""
 
+WORTH_DRAWING_AHEAD = 10_000
+"""Values of an image from which on another thread draws it; handing it over takes 20 µs, to draw
+that many 70."""
+
 # Mean and standard deviation of ImageNet's photos, as torchvision's models expect them.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
@@ -89,11 +93,11 @@ class Images:
     @contextmanager
     def drawn_ahead(self) -> Iterator[None]:
         """Draw noise on a second thread while this one computes, if there is a core for it."""
-        if len(self._images) or torch.get_num_threads() < 2:
+        values = self._channels * prod(self.size)
+        if len(self._images) or torch.get_num_threads() < 2 or values < WORTH_DRAWING_AHEAD:
             yield
             return
-        bytes_each = 4 * self._channels * prod(self.size)
-        self._ahead = DrawingAhead(self._drawn, MOST_BYTES // max(bytes_each, 1))
+        self._ahead = DrawingAhead(self._drawn, MOST_BYTES // (4 * values))
         try:
             yield
         finally:

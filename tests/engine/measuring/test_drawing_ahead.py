@@ -13,8 +13,10 @@ from torch import Tensor
 
 from rfstudio.core import ops
 from rfstudio.core.errors import Cancelled
+from rfstudio.engine.measuring import sampling
 from rfstudio.engine.measuring.drawing_ahead import DrawingAhead
 from rfstudio.engine.measuring.erf import measure, measure_units
+from rfstudio.engine.measuring.network_cache import NetworkCache
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.engine.requests.request import ErfRequest
 from tests.engine import networks
@@ -34,6 +36,7 @@ REQUEST = ErfRequest(architecture=NETWORK, layer="l3", samples=7, images_per_wei
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the images that a second thread has begun; there are two threads."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(sampling, "WORTH_DRAWING_AHEAD", 1)
     begun: list[int] = []
     before = DrawingAhead.begin
 
@@ -57,6 +60,19 @@ def test_that_a_second_thread_changes_no_number(
     for a, b in zip((together, *units), (alone, *units_alone), strict=True):
         np.testing.assert_array_equal(a.map, b.map)
         np.testing.assert_array_equal(a.standard_error, b.standard_error)
+
+
+def test_that_no_image_is_drawn_for_an_evaluation_that_is_cached(drawn: list[int]) -> None:
+    network = networks.stack(ops.Conv(kernel_size=3, padding=1), ops.GlobalAvgPool(), size=(9, 9))
+    held = NetworkCache()
+    request = ErfRequest(architecture=network, layer="l1", samples=3)
+    first = measure(request, networks=held)
+    (cached,) = held.networks
+    assert cached.tapes
+    cached.images.forget()
+    drawn.clear()
+    np.testing.assert_array_equal(measure(request, networks=held).map, first.map)
+    assert not drawn
 
 
 def test_that_a_cancelled_measurement_leaves_no_thread(drawn: list[int]) -> None:
