@@ -21,8 +21,10 @@ from rfstudio.core.ops import Op
 Fields = tuple[AxisField, ...]
 """Field of a map along each axis."""
 
+_TYPES: tuple[type[Op], ...] = (*ops.OPS.values(), ops.DeformTaps)
+
 CONTEXT: frozenset[type[Op]] = frozenset(
-    x for x in (*ops.OPS.values(), ops.DeformTaps) if x.local_rules is not ops.Operation.local_rules
+    x for x in _TYPES if x.local_rules is not ops.Operation.local_rules
 )
 """Operations that may read a whole axis and yet have a position for each position they read."""
 
