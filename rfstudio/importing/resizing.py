@@ -304,7 +304,7 @@ class Resizing(Slicing, Windows):
 
     @rule("deform_conv")
     def _deform_conv(self, record: Record) -> View:
-        """Read a deformable convolution; sources: map, weight, offsets, mask, bias."""
+        """Read a deformable convolution; sources: map, weight, offsets, and mask if it has one."""
         view, o = self.maps.unrolled(self.maps.settled(self.view(record))), record.options
         view, where = self.placed(self.maps.in_order(view), [2, 3])
         op = ops.DeformConv(

@@ -46,6 +46,7 @@ _STANDARD = ("", "ai.onnx")
 _LEARNED: Mapping[str, Mapping[int, str]] = {
     "Conv": {1: "weight", 2: "bias"},
     "ConvTranspose": {1: "weight", 2: "bias"},
+    "DeformConv": {1: "weight", 3: "bias"},
     "Gemm": {1: "weight", 2: "bias"},
     "MatMul": {1: "weight"},
     "PRelu": {1: "weight"},

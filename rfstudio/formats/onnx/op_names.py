@@ -13,6 +13,7 @@ RULES: Mapping[str, Rule] = {
     "ConvInteger": rules.conv(1, 9),
     "QLinearConv": rules.conv(3, 8),
     "ConvTranspose": rules.conv_transpose,
+    "DeformConv": rules.deform_conv,
     "MaxPool": rules.pool("max"),
     "AveragePool": rules.pool("mean"),
     "LpPool": rules.pool("mean"),

@@ -155,6 +155,23 @@ def conv(weight: int, bias: int) -> Rule:
     return rule
 
 
+def deform_conv(c: Call) -> Steps:
+    """Return the steps of a deformable convolution: map, weight, offsets, bias and mask."""
+    shape = c.shape(1)
+    stride, dilation, padding = _geometry(c, shape[2:])
+    options = {
+        "kernel": shape[2:],
+        "stride": stride,
+        "padding": tuple(padding),
+        "dilation": dilation,
+        "groups": c.get("group", 1),
+        "bias": c.has(3),
+        "mask": c.has(4),
+    }
+    reads = (0, 1, 2, *[x for x in (4, 3) if c.has(x)])
+    return [Step("deform_conv", c.out, options, reads)]
+
+
 def conv_transpose(c: Call) -> Steps:
     """Return the steps of a transposed convolution."""
     weight, sizes, outs = c.shape(1), c.shape()[2:], c.out[2:]

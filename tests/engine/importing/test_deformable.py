@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,17 @@ def test_that_a_rebuilt_network_moves_its_taps_as_the_model_does(options: dict[s
     image = torch.randn(2, 3, *_SIZE, dtype=torch.float64)
     torch.testing.assert_close(rebuilt(image), model(image), rtol=1e-12, atol=1e-12)
     assert read_yaml(write_yaml(network)).layers == network.layers
+
+
+def test_that_an_exported_program_is_read_without_torchvision(tmp_path: Path) -> None:
+    model = _model(Deformable)
+    image = torch.randn(1, 3, *_SIZE, dtype=torch.float64)
+    torch.export.save(torch.export.export(model, (image,)), tmp_path / "model.pt2")
+    network = rfstudio.load(tmp_path / "model.pt2")
+    assert isinstance(network, Imported)
+    rebuilt = to_torch(network, dtype=torch.float64)
+    assert take_own_weights(rebuilt, network) == ((), (), (), (), ())
+    torch.testing.assert_close(rebuilt(image), model(image), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("estimator", ["abs", "energy"])

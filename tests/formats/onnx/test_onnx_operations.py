@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Layer
 from rfstudio.core.network.graph import expand
+from rfstudio.engine.module.build import to_torch
+from rfstudio.engine.weights.own_weights import take_own_weights
 from rfstudio.formats.onnx.load import load_onnx, onnx_state
 from rfstudio.importing import layout
 from tests.formats.onnx.onnx_models import (
@@ -361,3 +364,32 @@ def test_that_a_shift_after_a_matrix_is_its_bias(tmp_path: Path) -> None:
     twice = [product, node("Add", "shift product", "sum"), node("Mul", "sum product")]
     network = load_onnx(saved(model(twice, constants, shape=(1, 5, 6, 4)), tmp_path))
     assert not any(name.endswith(".bias") for names in network.weights.values() for name in names)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("has_bias", [True, False])
+def test_that_taps_of_deformable_convolutions_are_moved_as_by_the_runtime(
+    tmp_path: Path, masked: bool, has_bias: bool
+) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    generator = np.random.default_rng(0)
+    window: dict[str, Any] = {"pads": [1, 1, 1, 1], "strides": [1, 2], "kernel_shape": [3, 3]}
+    nodes = [node("Conv", "x of of_bias", "offset", **window)]
+    shapes = {"of": (36, 2, 3, 3), "of_bias": (36,), "w": (4, 2, 3, 3)}
+    if masked:
+        nodes += [node("Conv", "x wm", "logits", **window), node("Sigmoid", "logits", "mask")]
+        shapes["wm"] = (18, 2, 3, 3)
+    if has_bias:
+        shapes["b"] = (4,)
+    inputs = f"x w offset {'b' if has_bias else '.'} {'mask' if masked else '.'}"
+    nodes.append(node("DeformConv", inputs, offset_group=2, **window))
+    given = {x: generator.normal(size=y).astype(np.float32) / 2 for x, y in shapes.items()}
+    path = saved(model(nodes, given, opset=19), tmp_path)
+    network = load_onnx(path)
+    assert list(network.report) == []
+    rebuilt = to_torch(network)
+    assert take_own_weights(rebuilt, network) == ((), (), (), (), ())
+    image = generator.normal(size=(1, 2, 12, 10)).astype(np.float32)
+    session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    (wanted,) = session.run(None, {"x": image})
+    np.testing.assert_allclose(rebuilt(torch.from_numpy(image)).numpy(), wanted, atol=1e-5)
