@@ -120,6 +120,31 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
             if "computed" in record.options:
                 self._note_computed(record, view)
             self.views[record.output] = self.noted(record, view)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Have what the model returns in layers: channels that are cut or shuffled, rolled maps.
+
+        Nothing reads it, so that all this would be bookkeeping for good.
+        """
+        name = self.program.result
+        view = self.views.get(name)
+        if view is None or view.scores is not None or name in self.strips:
+            return
+        self.maps.record = Record("same", name, view.shape, label="output")
+        count = len(self.maps.nodes)
+        try:
+            view = self.maps.unrolled(view)
+            view = self._as_map(self.maps.in_order(self.maps.settled(view)))
+        except _NO_FIT:
+            self.maps.forget(count)
+            return
+        strides = [x.stride for dim in view.dims for x in dim.digits if x.axis == CHANNEL]
+        if strides != sorted(strides, reverse=True):
+            self.maps.remark(
+                "dropped", "the channels of the output come in an order that no layer here has"
+            )
+        self.views[name] = view
 
     # --- small things that all rules use --------------------------------------------------------
 

@@ -58,6 +58,48 @@ def test_that_shuffled_channels_come_in_the_order_of_the_weights() -> None:
     assert torch.equal(rebuilt(image), module(image))
 
 
+class _AtTheEnd(nn.Module):
+    """A convolution, and a function of the map that makes no layer by itself at the very end."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.a, self.function = nn.Conv2d(3, 12, 3, padding=1), function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.a(x))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.unflatten(1, (3, 4)).transpose(1, 2).flatten(1, 2),
+        lambda x: x.unflatten(1, (3, 4)).transpose(1, 2),
+        lambda x: x[:, 2:6],
+        lambda x: x.chunk(3, 1)[1].unflatten(1, (2, 2)).transpose(1, 2).flatten(1, 2),
+        lambda x: x.roll((1, -2), (2, 3)),
+        lambda x: x.view(-1, 3, 2, 2, 8, 12).permute(0, 1, 4, 2, 5, 3).reshape(-1, 3, 16, 24),
+    ],
+    ids=["shuffle", "unflattened", "slice", "shuffled slice", "roll", "to space"],
+)
+def test_that_what_a_model_does_at_the_very_end_is_a_layer(
+    function: Callable[[Tensor], Tensor],
+) -> None:
+    torch.manual_seed(0)
+    module = _AtTheEnd(function).double().eval()
+    network = load_module(module, (8, 12))
+    assert str(network.report) == ""
+    ours = GraphModule(network).double().eval()
+    take_own_weights(ours, network)
+    image = torch.randn(1, 3, 8, 12, dtype=torch.float64)
+    wanted = module(image)
+    torch.testing.assert_close(ours(image).view_as(wanted), wanted, rtol=0, atol=1e-12)
+
+
+def test_that_an_order_of_the_output_that_no_layer_has_is_named() -> None:
+    module = _AtTheEnd(lambda x: x.view(-1, 2, 3, 2, 8, 12).permute(0, 3, 2, 1, 4, 5))
+    assert "in an order that no layer here has" in str(load_module(module.eval(), (8, 12)).report)
+
+
 class _ToDepth(nn.Module):
     """Blocks of positions that become channels; `order` is that of channels, rows, columns."""
 
