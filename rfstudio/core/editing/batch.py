@@ -39,7 +39,8 @@ class Changed(NamedTuple):
     location
         The layer.
     name
-        What it is called.
+        What it is called, with the names of the containers around it: many blocks have a
+        ``conv1``.
     before, after
         The parameter.
     """
@@ -124,7 +125,7 @@ def change_all(
         except RFStudioError as error:
             raise EditError(f"{called(layer)}: {error}") from error
         new[location] = op
-        found.append(Changed(location, called(layer), before, getattr(op, name)))
+        found.append(Changed(location, _path_of(architecture, location), before, getattr(op, name)))
     if not found:
         raise EditError(f"no chosen layer has a number as {name.replace('_', ' ')}")
     return replace(architecture, layers=_with_ops(architecture.layers, (), new)), tuple(found)
@@ -210,3 +211,12 @@ def _grown(pair: tuple[int, int], old: int, new: int) -> tuple[int, int]:
         return before * new // old, new - before * new // old
     more = new - old
     return before + more // 2, after + more - more // 2
+
+
+def _path_of(architecture: Architecture, location: Location) -> str:
+    around = [item_at(architecture, location[:end]).name for end in range(1, len(location), 2)]
+    outer = ".".join(x for x in around if x)
+    item = item_at(architecture, location)
+    if not outer:
+        return called(item)
+    return f"'{outer}.{item.name}'" if item.name else f"{called(item)} in '{outer}'"

@@ -36,6 +36,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.importing.reference import Reference
 from rfstudio.widgets.experiments.code_dialog import CodeQuestions
 from rfstudio.widgets.parts.fields import Spin
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 
 _STEPS = 1000
 _LEAST = 20  # characters
@@ -157,15 +158,19 @@ class ExperimentsDialog(QDialog):
         self.tabs.setCornerWidget(self.open_folder)
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        for button in (self.run, self.go_on, self.cancel):
-            buttons.addWidget(button)
-        buttons.addWidget(self.quick)
-        buttons.addWidget(self.seed_label)
-        buttons.addWidget(self.seed)
-        buttons.addStretch(1)
-        for button in (self.open_network, self.copy_command):
-            buttons.addWidget(button)
+        buttons = FlowLayout()
+        buttons.setContentsMargins(0, 0, 0, 0)
+        for widget in (
+            self.run,
+            self.go_on,
+            self.cancel,
+            self.quick,
+            self.seed_label,
+            self.seed,
+            self.open_network,
+            self.copy_command,
+        ):
+            buttons.addWidget(widget)
         choices = QHBoxLayout()
         choices.addWidget(self.choice, 1)
         choices.addWidget(self.open_recipe)

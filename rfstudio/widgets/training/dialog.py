@@ -25,6 +25,7 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.app.training.options import recipe_text
 from rfstudio.app.training.session import TrainingSession
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.map_view import MapView
 from rfstudio.widgets.parts.text_button import text_button
 from rfstudio.widgets.training.curves_row import CurvesRow
@@ -142,7 +143,7 @@ class TrainDialog(QDialog):
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumWidth(44 * self.fontMetrics().averageCharWidth())
+        area.setMinimumWidth(40 * self.fontMetrics().averageCharWidth())
         area.setAccessibleName("Options of the training")
         buttons = QHBoxLayout()
         for button in (self.train, self.pause, self.cancel):
@@ -155,11 +156,8 @@ class TrainDialog(QDialog):
         row = QHBoxLayout()
         row.addWidget(self.play)
         row.addWidget(self.slider, 1)
-        doing = QHBoxLayout()
-        for flat in (self.pin, self.use, self.open_network):
-            doing.addWidget(flat)
-        doing.addStretch(1)
-        for flat in (self.open_film, self.copy_recipe):
+        doing = FlowLayout()
+        for flat in (self.pin, self.use, self.open_network, self.open_film, self.copy_recipe):
             doing.addWidget(flat)
         right = QVBoxLayout()
         right.addWidget(self.view, 1)

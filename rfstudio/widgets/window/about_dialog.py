@@ -31,6 +31,10 @@ def _version(name: str) -> str:
         return "is not installed"
 
 
+_EDGE = 12
+"""Points around the text, at most."""
+
+
 class AboutDialog(QDialog):
     """Says what the program is, and which versions run where."""
 
@@ -60,4 +64,7 @@ class AboutDialog(QDialog):
         column.addWidget(what)
         column.addWidget(detail)
         column.addWidget(buttons)
-        self.resize(560, 320)
+        wide = max(560, 80 * self.fontMetrics().averageCharWidth())
+        # A layout takes the height of texts that wrap for another width.
+        self.resize(wide, max(320, column.totalHeightForWidth(wide)))
+        what.setMinimumHeight(what.heightForWidth(wide - 2 * _EDGE))

@@ -41,7 +41,7 @@ def test_that_all_dilations_of_a_selection_are_doubled_and_maps_stay() -> None:
         NETWORK, [(0,), (1,), (2,)], "dilation", "multiply", Fraction(2), padding_follows=True
     )
     assert [(x.name, x.before, x.after) for x in changed] == [
-        ("'a'", 1, 2), ("'b'", 2, 4), ("'p'", 1, 2),
+        ("'a'", 1, 2), ("'r.b'", 2, 4), ("'r.p'", 1, 2),
     ]  # fmt: skip
     assert conv_at(after, (0,)).padding == 2
     assert conv_at(after, (2, 0, 0)).padding == 4
@@ -118,7 +118,7 @@ def test_that_one_kind_of_layers_is_changed_alone() -> None:
     after, changed = change_all(
         NETWORK, [(2,)], "dilation", "multiply", Fraction(2), padding_follows=True, keyword="conv"
     )
-    assert [x.name for x in changed] == ["'b'"]
+    assert [x.name for x in changed] == ["'r.b'"]
     assert _sizes(after) == _sizes(NETWORK)
 
 

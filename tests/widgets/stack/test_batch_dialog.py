@@ -29,7 +29,7 @@ def test_that_the_dilations_of_a_selection_are_doubled_in_one_step(
     before = studio.document.architecture
     dialog = present(_open(window, qtbot, 0, 1))
     assert dialog.name.currentText() == "dilation"
-    assert dialog.preview.text() == "3 layers:\n'stem': 1 → 2\n'a': 1 → 2\n'b': 1 → 2"
+    assert dialog.preview.text() == "3 layers:\n'stem': 1 → 2\n'stage.a': 1 → 2\n'stage.b': 1 → 2"
     qtbot.mouseClick(dialog.buttons.button(_OK), Qt.MouseButton.LeftButton)
     after = studio.document.architecture
     found = [conv_at(after, x) for x in ((0,), (1, 0, 0, 0, 0), (1, 0, 0, 0, 1), (2,))]

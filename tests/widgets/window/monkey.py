@@ -200,6 +200,8 @@ class Monkey:
         node = analysis.graph.nodes[analysis.graph.index(chosen.layer)]
         assert len(chosen.unit) == len(node.size)
         assert all(0 <= u < max(n, 1) for u, n in zip(chosen.unit, node.size, strict=True))
+        for late in self.window.stack.findChildren(BatchDialog):
+            late.close()  # opened once a late analysis was there
         left = [type(x).__name__ for x in self._open_dialogs() if x.isModal()]
         assert not left, f"still open: {left}"
 
