@@ -166,8 +166,8 @@ class LayerEdits(QObject):
             return
         if self._reading.is_busy:
             raise EditError("the text before is still being read; try again in a moment")
-        insert = partial(self._insert_late, verb, place, self._architecture)
-        self._reading.start(partial(_items_or_error, read), insert)
+        work = partial(_inserted_or_error, read, self._architecture, place)
+        self._reading.start(work, partial(self._insert_late, verb, place, self._architecture))
 
     def drop(self) -> None:
         """Give up the text that is being read and the size that is tried, as the program ends."""
@@ -390,26 +390,22 @@ class LayerEdits(QObject):
         return tuple(dict.fromkeys((names[-1], names[-2] if len(names) > 1 else names[-1])))
 
     def _insert_late(
-        self,
-        verb: str,
-        place: Location,
-        before: Architecture,
-        items: tuple[Item, ...] | RFStudioError,
+        self, verb: str, place: Location, before: Architecture, found: _Inserted | RFStudioError
     ) -> None:
         """Insert what was read; the place means nothing any more if the network was edited."""
-        if self._architecture is not before:
-            place = self.place_after_selection()
         try:
-            if isinstance(items, RFStudioError):
-                raise items
-            self._insert_read(verb, place, items)
+            if isinstance(found, RFStudioError):
+                raise found
+            if self._architecture is before:
+                text = f"{verb} {_count(len(found.items))}"
+                self._step(text, found.after, partial(self._select, place))
+            else:
+                self._insert_read(verb, self.place_after_selection(), found.items)
         except RFStudioError as error:
             self.refused.emit(str(error))
 
     def _insert_read(self, verb: str, place: Location, items: tuple[Item, ...]) -> None:
-        if not items:
-            raise EditError("the text holds no layers")
-        self._insert(f"{verb} {_count(len(items))}", place, items)
+        self._insert(f"{verb} {_count(len(_some(items)))}", place, items)
 
     def _insert(self, text: str, place: Location, items: Sequence[Item]) -> None:
         after = edits.insert(self._architecture, place, items)
@@ -454,13 +450,29 @@ def _what(item: Item) -> tuple[object, str]:
     return type(item.op) if isinstance(item, Layer) else type(item), item.name
 
 
-def _items_or_error(read: Callable[[], tuple[Item, ...]]) -> tuple[Item, ...] | RFStudioError:
+class _Inserted(NamedTuple):
+    """Layers that were read, and the network with them."""
+
+    items: tuple[Item, ...]
+    after: Architecture
+
+
+def _inserted_or_error(
+    read: Callable[[], tuple[Item, ...]], architecture: Architecture, place: Location
+) -> _Inserted | RFStudioError:
     try:
-        return read()
+        items = _some(read())
+        return _Inserted(items, edits.insert(architecture, place, items))
     except Cancelled:
         raise
     except RFStudioError as error:
         return error.with_traceback(None)  # whose frames would keep all that was read
+
+
+def _some(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    if not items:
+        raise EditError("the text holds no layers")
+    return items
 
 
 def _count(number: int) -> str:

@@ -36,6 +36,7 @@ from rfstudio.core.network.architecture import (
     item_at,
     with_bodies,
 )
+from rfstudio.core.work import give_way
 
 Wrapping: TypeAlias = Literal["sequence", "residual", "parallel", "repeat"]
 Direction: TypeAlias = Literal["up", "down", "out", "in"]
@@ -292,6 +293,7 @@ def _release_inserted(bound: Bound, location: Location, items: Items) -> Archite
 
 
 def _uniquely_named(item: Item, prefix: str, taken: set[str]) -> Item:
+    give_way()
     name = name_of(item.name)
     if name:
         name = _free_name(name, prefix, taken)

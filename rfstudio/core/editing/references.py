@@ -29,6 +29,7 @@ from rfstudio.core.network.architecture import (
 from rfstudio.core.network.given_names import GivenNames
 from rfstudio.core.network.graph import MAX_LAYERS
 from rfstudio.core.ops import Split
+from rfstudio.core.work import give_way
 
 _MARK = "\0"
 _INPUT_TAG = 0
@@ -317,6 +318,7 @@ class _Walk:
         return tuple(result), source
 
     def _item(self, item: Item, place: _Place, source: Thing) -> tuple[Item, Thing]:
+        give_way()
         tag = tag_of(item)
         turns = place.turns
         self._around[tag] = tuple([repeat for repeat, _ in turns]) if turns else ()
@@ -430,6 +432,7 @@ def _mapped(
     item: Item, name: Callable[[str], str], link: Callable[[str], str] | None = None
 ) -> Item:
     """Return an item with all names in it, and all its links, replaced."""
+    give_way()
     if isinstance(item, Layer):
         if link is not None:
             item = item.reading(tuple(map(link, item.names_read)))

@@ -1,8 +1,10 @@
 """Edits of the window: layers as text and back, and an edit that is refused changes nothing."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.editing.layer_text import items_of_text, text_of_items
@@ -10,6 +12,7 @@ from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
 from rfstudio.core import ops
+from rfstudio.core.editing import edits, rearranging
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture, Layer, Residual
 from rfstudio.formats.networks.presets import read_preset
@@ -50,3 +53,56 @@ def test_that_an_edit_that_is_refused_changes_nothing(kind: str) -> None:
     assert document.architecture is NETWORK
     assert selection.value == before
     assert not document.undo_stack.canUndo()
+
+
+class Bench:
+    """Edits of a small network."""
+
+    def __init__(self) -> None:
+        self.document = Document(NETWORK)
+        self.session = AnalysisSession(self.document)
+        self.selection = Selection(self.session)
+        self.edits = LayerEdits(self.document, self.session, self.selection)
+
+    @property
+    def count(self) -> int:
+        return len(self.document.architecture.layers)
+
+
+def long_text(last: str = "") -> str:
+    return "- conv: {kernel_size: 3, padding: 1, out_channels: 3}\n" * 200 + last
+
+
+def test_that_a_long_text_is_read_and_inserted_in_slices(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Bench()
+    threads = []
+    insert = rearranging.insert
+
+    def noted(*arguments):
+        threads.append(threading.current_thread().name)
+        return insert(*arguments)
+
+    monkeypatch.setattr(edits, "insert", noted)
+    made.edits.insert_text(long_text("- relu\n"), (0,))
+    assert made.count == 2
+    qtbot.waitUntil(lambda: made.count == 203)
+    assert threads == ["rfstudio-slices"]
+    assert made.selection.item == (0,)
+
+
+def test_that_an_edit_before_a_long_text_is_read_is_not_undone_by_it(qtbot: QtBot) -> None:
+    made = Bench()
+    made.edits.insert_text(long_text(), (0,))
+    made.edits.delete([(1,)])
+    qtbot.waitUntil(lambda: made.count == 201)
+    assert made.document.architecture.layers[0].name == "a"  # the chosen one, which it is after
+
+
+@pytest.mark.parametrize("text", [long_text("- konv\n"), "#" * 9000 + "\n[]"])
+def test_that_a_long_text_that_holds_no_layers_is_refused(qtbot: QtBot, text: str) -> None:
+    made = Bench()
+    with qtbot.waitSignal(made.edits.refused):
+        made.edits.insert_text(text, (0,))
+    assert made.document.architecture is NETWORK
