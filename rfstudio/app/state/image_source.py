@@ -97,9 +97,12 @@ class ImageSource(QObject):
 
     @property
     def change(self) -> str:
-        """What was done to the photo to fit the input: "cropped" …; empty: nothing."""
+        """What was done to the photo or signal to fit the input: "cropped" …; empty: nothing."""
         if self._picture is None or not has_other_shape(self._picture.pixels, self._size):
             return ""
+        if len(self._size) == 1 and len(self._picture.pixels) == 1 and self._shape != "stretch":
+            # A signal is cut or gets silence at its ends, whichever of the two is chosen.
+            return SHAPES["crop" if self._picture.pixels.shape[1] > self._size[0] else "pad"]
         return SHAPES[self._shape]
 
     def set_size(self, size: tuple[int, ...]) -> None:

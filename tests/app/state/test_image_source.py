@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image as Pillow
 from pytestqt.qtbot import QtBot
 
-from rfstudio.app.state.image_source import ImageSource, sample_images
+from rfstudio.app.state.image_source import SHAPES, ImageSource, sample_images
 from tests.narrowing import present
 
 
@@ -78,3 +78,16 @@ def test_that_a_wide_photo_is_cropped_padded_or_stretched_to_the_input(
     assert present(source.pixels).shape == (90, 22, 3)
     source.set_size((100,))  # a signal takes the photo as it is
     assert np.array_equal(present(source.pixels), pixels)
+
+
+def test_that_what_is_done_to_a_signal_is_told_as_it_is(tmp_path: Path) -> None:
+    for samples, words in ((20, ["cropped"] * 2), (4, ["padded"] * 2)):
+        np.save(tmp_path / "signal.npy", np.arange(samples, dtype=float))
+        source = ImageSource()
+        source.set_size((8,))
+        source.open(tmp_path / "signal.npy")
+        found = []
+        for shape in SHAPES:
+            source.set_shape(shape)
+            found.append(source.change)
+        assert found == [*words, "stretched"]
