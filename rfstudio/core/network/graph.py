@@ -704,10 +704,11 @@ class Expansion:
         """Whether the next turn adds the same as the one that is done.
 
         It does if it reads the same and nothing was remarkable: no fault, no rule of a new size, no
-        name of another item, no name that depends on the number of turns.
+        name of another item, no name that depends on the number of turns, and no number that was
+        multiplied, as a number that two times itself leaves as it is stays so.
         """
         nodes, tokens, source = self.nodes, self.tokens, before.source
-        if self._factors or before.unchanged != self._state(source).unchanged:
+        if before.unchanged != self._state(source).unchanged:
             return False
         if nodes[output][4:6] != nodes[source][4:6] or (output in tokens) != (source in tokens):
             return False

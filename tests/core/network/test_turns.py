@@ -62,7 +62,10 @@ def _item(rng: random.Random, depth: int) -> Item:
             branches = (Branch(body, rng.choice(("", "p"))), Branch())
             return Parallel(branches, rng.choice(("add", "concat")), name)
         case _:
-            return Repeat(rng.choice((2, 3, 4, 9)), body, name)
+            scale: tuple[tuple[str, int], ...] = ()
+            if rng.random() < 0.3:
+                scale = ((rng.choice(("dilation", "padding", "kernel_size")), rng.choice((1, 2))),)
+            return Repeat(rng.choice((2, 3, 4, 9)), body, name, scale)
 
 
 def _facts(architecture: Architecture, most: int) -> tuple[object, ...]:
@@ -112,3 +115,15 @@ def test_that_a_hundred_thousand_equal_layers_are_worked_out_twice_and_copied() 
     assert graph.nodes[-1].name == "19999.conv1"
     assert graph.nodes[-1].inputs == (19_999,)
     assert worked_out.call_count < 5
+
+
+def test_that_turns_in_which_nothing_grows_are_copied_as_well() -> None:
+    """70,000 layers with a factor for a parameter that they do not have took 1.2 s."""
+    body = (Layer(ops.Relu()), Layer(ops.Conv(kernel_size=1)))
+    repeat = Repeat(20_000, body, "", (("padding", 2), ("output_size", 3)))
+    architecture = Architecture("deep", "", "", (8, 8), 4, (repeat,))
+    with patch.object(Expansion, "_node", autospec=True, side_effect=Expansion._node) as worked_out:
+        graph = expand(architecture)
+    assert len(graph.nodes) == 40_001
+    assert not graph.grown
+    assert worked_out.call_count < 9
