@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -109,10 +109,32 @@ def with_own_offsets(module: GraphModule) -> dict[str, tuple[Node, DeformConvMod
     }
 
 
-def is_of_offsets(name: str) -> bool:
-    """Whether a tensor has the name of a weight that offsets or masks are computed with."""
-    word = name.rpartition(".")[0].rpartition(".")[2].lower()
-    return bool(_OFFSET.search(word) or _MASK.search(word))
+def set_aside(module: GraphModule, known: Iterable[str], names: Iterable[str]) -> set[str]:
+    """Return the tensors of a file that may be of offsets which no layer of a network computes.
+
+    Parameters
+    ----------
+    module
+        The network.
+    known
+        The names that its weights have, here or in files.
+    names
+        Those of the tensors of the file.
+    """
+    if not with_own_offsets(module):
+        return set()
+    own = {_layer_of(x) for x in known}
+    return {x for x in names if _is_of_offsets(_layer_of(x)) and _layer_of(x) not in own}
+
+
+def _layer_of(name: str) -> str:
+    """Return the name of the layer of a tensor, without those of the containers around it."""
+    return name.rpartition(".")[0].rpartition(".")[2]
+
+
+def _is_of_offsets(layer: str) -> bool:
+    """Whether a layer has the name of one that computes offsets or masks."""
+    return bool(_OFFSET.search(layer.lower()) or _MASK.search(layer.lower()))
 
 
 def take_offsets(
@@ -132,13 +154,18 @@ def take_offsets(
     layers = with_own_offsets(module)
     owners = {x: found[f"{x}.weight"].rpartition(".")[0] for x in layers if f"{x}.weight" in found}
     scopes = Counter(x.rpartition(".")[0] for x in owners.values())
-    files = {x.rpartition(".")[0]: state[x] for x in state if x.endswith(".weight")}
+    taken = set(found.values())
+    files = {
+        x.rpartition(".")[0]: weight
+        for x, weight in state.items()
+        if x.endswith(".weight") and x not in taken and _is_of_offsets(_layer_of(x))
+    }
     moved, still, used = [], [], set()
     for name, (node, layer) in layers.items():
         what = None
         if name in owners:
             is_alone = scopes[owners[name].rpartition(".")[0]] == 1
-            near = _near(owners[name], [x for x in files if is_of_offsets(f"{x}.")], is_alone)
+            near = _near(owners[name], [*files], is_alone)
             what = _moved(layer, owners[name], {x: files[x] for x in near})
         if what is None:
             still.append(layer.label)

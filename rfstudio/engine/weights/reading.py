@@ -25,12 +25,7 @@ from rfstudio.engine.module.layers.base import LayerModule
 from rfstudio.engine.process.errors import WeightsError
 from rfstudio.engine.weights.legacy_files import held_by_legacy_file
 from rfstudio.engine.weights.matching import Shapes, match_all_or_part, match_by_name
-from rfstudio.engine.weights.own_offsets import (
-    Offsets,
-    is_of_offsets,
-    take_offsets,
-    with_own_offsets,
-)
+from rfstudio.engine.weights.own_offsets import Offsets, set_aside, take_offsets
 from rfstudio.engine.weights.parametrizations import AxisOf, folded
 from rfstudio.engine.weights.pt2_archive import Archive
 from rfstudio.engine.weights.safety_scan import kind_of, scan
@@ -143,8 +138,7 @@ def load_weights(module: GraphModule, path: str | Path) -> Loaded:
         raise WeightsError(f"{path} holds {what} and no weights of float16, float32 or float64")
     own = {name: x for name, x in module.state_dict().items() if x.is_floating_point()}
     # A layer that computes offsets may be known to the file alone.
-    deforming, known = with_own_offsets(module), {*shapes, *names.values()}
-    aside = {x for x in state if deforming and x not in known and is_of_offsets(x)}
+    aside = set_aside(module, (*shapes, *names.values()), state)
     file = {name: tuple(x.shape) for name, x in state.items() if name not in aside}
     found, is_named = _matched(shapes, names, file)
     values = _values(module, own, found, state)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rfstudio.core import ops
+from rfstudio.core.editing.edits import set_inputs
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
@@ -103,6 +104,13 @@ def test_that_a_file_says_the_sources() -> None:
     text = write_yaml(network)
     assert "from: [stem, offset, mask]" in text
     assert read_yaml(text) == network
+
+
+def test_that_offsets_are_edited_as_what_the_layer_reads() -> None:
+    network = _network(ops.DeformConv(kernel_size=3, padding=1), _conv("offset", 18))
+    still = set_inputs(network, (2,), ["stem"])
+    assert [x.name for x in expand(still).nodes[1:]] == ["stem", "offset", "dcn"]
+    assert set_inputs(still, (2,), ["stem", "offset"]) == network
 
 
 @pytest.mark.parametrize("gate", [ops.Sigmoid(), ops.Identity()])

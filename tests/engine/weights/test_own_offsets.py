@@ -154,6 +154,19 @@ def test_that_each_layer_gets_the_offsets_of_its_own_name(tmp_path: Path) -> Non
     assert loaded.unexpected == ("conv3_offset.bias",)
 
 
+def test_that_layers_of_the_network_keep_their_weights_whatever_they_are_called(
+    tmp_path: Path,
+) -> None:
+    own = Layer(ops.Conv(kernel_size=3, padding=1, out_channels=18), "offset_mask")
+    network = Architecture(input_size=(9, 10), channels=3, layers=(*NETWORK.layers, own))
+    names = {x: f"module.{x}" for x in to_torch(network).state_dict() if "num_batches" not in x}
+    module, loaded = _loaded(tmp_path, {}, network, names)
+    assert (loaded.missing, loaded.unexpected) == ((), ())
+    assert loaded.offsets.still == ("conv2",)
+    same = to_torch(network, seed=1, dtype=torch.float64)
+    torch.testing.assert_close(module(IMAGE), same(IMAGE))
+
+
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
