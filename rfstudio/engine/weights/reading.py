@@ -94,7 +94,7 @@ class Loaded(NamedTuple):
             examples = tuple(f"{own} from {shown(name)}" for own, name in pairs.items())
             if examples:
                 notes.append(f"{text}: {_list(examples, 3)}")
-        notes += [f"{text}: {_list(names)}" for text, names in self.offsets.sentences() if names]
+        notes += [f"{text}: {_list(x, 3)}" for text, x in self.offsets.sentences() if x]
         if weights:
             notes.append(f"not in the file, drawn at random: {_list(weights)}")
         if fixed:
