@@ -203,16 +203,16 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         if not isinstance(node.op, _COMPUTED):
             return
         for key, name in record.options["computed"].items():
-            self._room -= prod(self.shapes[name])
-            value = self.program.value_of(name) if self._room >= 0 else None
-            if value is None:
+            room = self._room - prod(self.shapes[name])
+            value = self.program.value_of(name) if room >= 0 else None
+            if value is not None:
+                self._room, node.computed[key] = room, value
+            else:
                 self.maps.remark(
                     "guessed",
                     f"its {key} is computed from others, which a network that is rebuilt from this "
                     "one takes as they are",
                 )
-            else:
-                node.computed[key] = value
 
     def _unknown(self, record: Record, error: Exception | None) -> View:
         """Add a layer that reads everything; its layout is guessed from the shape."""

@@ -23,7 +23,7 @@ from rfstudio.engine.importing.aten import RULES
 from rfstudio.engine.importing.aten_rules import Call, shape_of
 from rfstudio.engine.importing.marks import marked
 from rfstudio.engine.importing.resampling import at_grid
-from rfstudio.engine.weights.parametrizations import folded, part_of
+from rfstudio.engine.weights.parametrizations import folded, part_of, weight_of
 from rfstudio.importing.records import Program, Record, Scope
 
 _MAX_CONSTANT = 1 << 26
@@ -31,6 +31,9 @@ _MAX_CONSTANT = 1 << 26
 
 _OVERWRITE = ("copy", "fill", "zero")
 """Operations that write over what was there, without reading it."""
+
+_MOST_KEPT = 1 << 14
+"""Values of the largest constant that is kept for others: all weights are as large as the model."""
 
 _OF_NUMPY = (torch.float16, torch.float32, torch.float64)
 """Types of real numbers that numpy has, too."""
@@ -97,7 +100,7 @@ def records_of(source: Source, name: str, marks: Mapping[str, Op]) -> Program:
     return _Reader(source, name, marks).program()
 
 
-def _source(exported: torch.export.ExportedProgram) -> Source:
+def source_of(exported: torch.export.ExportedProgram) -> Source:
     """Return the graph of a program that torch exported in this process."""
     signature = exported.graph_signature
 
@@ -143,7 +146,7 @@ def exported(module: nn.Module, shape: Sequence[int], name: str = "") -> Program
     program = _export(module, shape)
     silent = {path: _silent(part) for path, part in module.named_modules()}
     marks = {path: op for path, op in silent.items() if op is not None}
-    return records_of(_source(program), name or type(module).__name__, marks)
+    return records_of(source_of(program), name or type(module).__name__, marks)
 
 
 def _silent(part: nn.Module) -> Op | None:
@@ -236,7 +239,8 @@ class _Reader:
         self._scopes = _Scopes()
         self._learned: dict[str, dict[str, int]] = {}
         self._values: dict[str, Any] = {}
-        self._folded: Mapping[str, Tensor] | None = None
+        self._of_weights: dict[str, dict[str, Tensor]] | None = None
+        self._writes = False
 
     def program(self) -> Program:
         """Return all of it as records."""
@@ -362,6 +366,7 @@ class _Reader:
 
     def _constant(self, node: fx.Node, sources: Sequence[fx.Node]) -> None:
         self._constants[node.name] = shape_of(node)
+        self._writes = self._writes or _word(node)[1]
         learned = self._learned_in(x.name for x in sources)
         if learned and _word(node)[0] in _PARTS:
             # The rest of the tensor is read, and counted, elsewhere.
@@ -429,10 +434,17 @@ class _Reader:
         weights = {"" if x is None else x.weight for x in parts}
         if len(weights) != 1 or "" in weights:
             return True
-        if self._folded is None:
-            self._folded = folded(self._source.parts()).state
-        plain, value = self._folded.get(weights.pop()), self._value_of(name)
+        (weight,) = weights
+        plain, value = self._plain(weight), self._value_of(name)
         return value is not None and (plain is None or not _is_same(value, plain))
+
+    def _plain(self, weight: str) -> Tensor | None:
+        """Return a weight as its parts in the state dict tell it; None if they do not."""
+        if self._of_weights is None:
+            self._of_weights = {}
+            for name, x in self._source.parts().items():
+                self._of_weights.setdefault(weight_of(name), {})[name] = x
+        return folded(self._of_weights.get(weight, {})).state.get(weight)
 
     def _index(self, call: Call) -> tuple[str, dict[str, Any]]:
         """Read an index by tensors: understood if it is one constant index of one dimension."""
@@ -543,7 +555,10 @@ class _Reader:
                     return None
 
                 def value(x: fx.Node) -> Any:
-                    return values[x.name] if x.name in values else self._value(x)
+                    if x.name in values:
+                        return values[x.name]
+                    is_known = x.name in self._constants and x.name not in self._depends
+                    return self._worked_out(x.name) if is_known else self._value(x)
 
                 arguments = fx.node.map_arg(node.args, value)
                 options = fx.node.map_arg(node.kwargs, value)
@@ -558,7 +573,12 @@ class _Reader:
         return called and node.name in self._constants and node.name not in self._depends
 
     def _worked_out(self, name: str) -> Any:
-        """Run all operations on constants up to one, in order, since some work in place."""
+        """Run the operations that a constant is made by, in order, since some work in place.
+
+        What is large is not kept, unless others may have been written into it.
+        """
+        if name in self._values:
+            return self._values[name]
         stop = next(i for i, x in enumerate(self._nodes) if x.name == name)
         wanted = self._needed(stop)
         for i in range(stop + 1):
@@ -572,10 +592,16 @@ class _Reader:
                     arguments = fx.node.map_arg(node.args, self._value)
                     options = fx.node.map_arg(node.kwargs, self._value)
                     self._values[node.name] = self._source.compute(node, arguments, options)
-        return self._values[name]
+        result = self._values[name]
+        if not self._writes:
+            for x in wanted:
+                value = self._values.get(x)
+                if isinstance(value, Tensor) and value.numel() > _MOST_KEPT:
+                    del self._values[x]
+        return result
 
     def _needed(self, last: int) -> set[str]:
-        """Return the constants up to a place, those that are written in place included.
+        """Return what a constant is made of; if any is written in place, all constants up to it.
 
         Weights that only layers read are left out: copies of all would be as large as the model.
         So is what costs much, with all that is made of it, unless the last one is.
@@ -585,6 +611,9 @@ class _Reader:
             new = [y for y in x.all_input_nodes if y not in made_of]
             made_of.update(new)
             waiting += new
+        if not self._writes:
+            known = {x.name for x in made_of if x.name in self._constants}
+            return known - self._depends
         found: list[fx.Node] = []
         left_out: set[fx.Node] = set()
         for x in self._nodes[: last + 1]:

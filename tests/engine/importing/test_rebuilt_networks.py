@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.utils import prune
 
 import rfstudio
@@ -19,6 +20,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Layer
 from rfstudio.core.network.graph import expand
 from rfstudio.core.ops import Conv
+from rfstudio.engine.importing import export
 from rfstudio.engine.importing.load import load_module
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.weights.own_weights import take_own_weights
@@ -416,6 +418,36 @@ def test_that_computed_weights_that_are_too_large_are_named(
     monkeypatch.setattr("rfstudio.importing.tracker.MOST_COMPUTED", 10)
     found = load_module(_Computed().eval(), (9, 7)).report
     assert "its weight is computed from others" in str(found)
+
+
+def test_that_a_computed_weight_that_is_too_large_leaves_room_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = nn.Sequential(_Standardised(3, 8, 3), _Standardised(8, 2, 1)).eval()
+    monkeypatch.setattr("rfstudio.importing.tracker.MOST_COMPUTED", 2 * 8)
+    network = load_module(module, (9, 7))
+    assert [x.place for x in network.report] == ["0"]
+    assert list(network.computed) == ["1"]
+
+
+def test_that_what_weights_are_made_of_is_not_held() -> None:
+    parametrized = nn.utils.parametrizations.weight_norm(nn.Conv2d(64, 64, 3))
+    module = nn.Sequential(parametrized, _Standardised(64, 64, 3)).eval()
+    source = export.source_of(torch.export.export(module, (torch.zeros(1, 64, 9, 7),)))
+    made = []
+
+    def compute(node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        result = source.compute(node, arguments, options)
+        made.extend(weakref.ref(x) for x in (result,) if isinstance(x, Tensor))
+        return result
+
+    program = export.records_of(replace(source, compute=compute), "network", {})
+    (computed,) = [x.options["computed"] for x in program.records if "computed" in x.options]
+    value = program.value_of(computed["weight"])
+    assert value is not None
+    assert len(made) > 4
+    numbers = sum(x.numel() for ref in made if (x := ref()) is not None)
+    assert numbers < 2 * value.size  # the weight itself, and small ones
 
 
 class _Trained(nn.Module):
