@@ -39,6 +39,7 @@ from rfstudio import api
 from rfstudio.app.effective.expected_fields import ExpectedFields
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.frames import Frames
+from rfstudio.app.heap import exempt_from_collection
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
@@ -46,7 +47,6 @@ from rfstudio.core import ops
 from rfstudio.core.editing.edits import set_op
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.architecture import Architecture, Layer, Location, item_at, walk
-from rfstudio.gui import exempt_from_collection
 from rfstudio.widgets.parts.theme import apply_scheme
 from rfstudio.widgets.window.main_window import MainWindow
 

@@ -44,6 +44,7 @@ from rfstudio.app.files.figure_settings import KINDS, FigureSettings
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.files.writing import Writing
 from rfstudio.app.frames import Frames
+from rfstudio.app.heap import exempt_from_collection
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.sessions import SessionToSave
 from rfstudio.app.slices import Slices
@@ -56,7 +57,6 @@ from rfstudio.engine.requests.request import ErfResult
 from rfstudio.formats.experiments.ledger import Cell, Row, line_of, line_text
 from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
 from rfstudio.formats.networks.yaml_reader import read_draft
-from rfstudio.gui import exempt_from_collection
 from rfstudio.importing.reference import Reference
 from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.parts.theme import apply_scheme

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from rfstudio import __version__
 from rfstudio.app.files.log_file import LOGGER, end_log, start_log
 from rfstudio.app.files.opening import Opening, opening_for, remembered_choice
 from rfstudio.app.files.recovery import Recovery
+from rfstudio.app.heap import exempt_from_collection
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
@@ -72,16 +72,6 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
         QTimer.singleShot(_WARM_AFTER, window, window.begin_tour)
     QTimer.singleShot(_WARM_AFTER, window, exempt_from_collection)
     return application.exec()
-
-
-def exempt_from_collection() -> None:
-    """Exempt everything that lives as long as the window from garbage collection.
-
-    Most objects belong to modules, widgets and the first network; to search them takes three
-    frames, in the middle of an edit.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def make_application() -> QApplication:
