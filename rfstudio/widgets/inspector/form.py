@@ -71,6 +71,8 @@ class ItemForm(QWidget):
         self._edits = edits
         self._kind: object = ()
         self._item_shown: Item | None = None
+        # What the fields change: what is shown, or what this form has made of it since.
+        self._item_meant: Item | None = None
         self._place_shown: Location | None = None
         self._axes_shown = 0
         self._shows: list[Callable[[], None]] = []
@@ -114,7 +116,7 @@ class ItemForm(QWidget):
             None if item is None else type(item.op) if isinstance(item, Layer) else type(item)
         )
         self._fault.setVisible(False)
-        self._place_shown = self._selection.item
+        self._place_shown, self._item_meant = self._selection.item, item
         if kind != self._kind:
             self._kind = kind
             self._build(item)
@@ -187,7 +189,7 @@ class ItemForm(QWidget):
 
         def show() -> None:
             item = self._item()
-            if isinstance(item, Layer) and hasattr(item.op, name):
+            if isinstance(item, Layer) and name in {x.name for x in parameters(type(item.op))}:
                 editor.show_value(getattr(item.op, name), self._document.architecture.axes)
 
         self._shows.append(show)
@@ -461,9 +463,9 @@ class ItemForm(QWidget):
         self._fault.setPalette(palette)
 
     def _try(self, do: Callable[[], None]) -> None:
-        if self._place_shown != self._selection.item:
-            # What was typed is for an item that is not chosen any more.  Not at once: that would
-            # delete the field that is speaking.
+        if self._place_shown != self._selection.item or self._item_meant is not self._item():
+            # What was typed is for an item that is not chosen any more, or whose place another one
+            # has by now.  Not at once: that would delete the field that is speaking.
             self._item_shown = None
             self._follow_later()
             return
@@ -471,6 +473,7 @@ class ItemForm(QWidget):
             if self._selection.item is not None:
                 self._edits.check_place(self._selection.item)
             do()
+            self._item_meant = self._item()
         except RFStudioError as error:
             for show in self._shows:
                 show()

@@ -14,11 +14,14 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.app.effective.expected_fields import EXPECTED
 from rfstudio.app.frames import Frames
+from rfstudio.core import ops
 from rfstudio.core.editing.edits import set_op
-from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.ops import Conv
 from rfstudio.widgets.inspector.numbers import ValueLabel
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.narrowing import present
+from tests.widgets.conftest import conv
 
 PAINT, LAYOUT = QEvent.Type.Paint, QEvent.Type.LayoutRequest
 
@@ -178,6 +181,37 @@ def test_that_a_form_that_is_late_edits_neither_its_own_item_nor_the_chosen_one(
         window.studio.selection.select_item(place)
         QTest.keyClick(spin, Qt.Key.Key_Up)  # at the field, past the window that settles
         assert window.studio.document.architecture is before
+
+
+@pytest.mark.parametrize(
+    ("after", "editor"),
+    [
+        (conv("b", kernel_size=5), "kernel_size"),
+        (Layer(ops.BlockMix(size=2), "mix"), "size"),  # its `groups` is a method
+    ],
+)
+def test_that_a_form_that_is_late_does_not_edit_what_took_the_place_of_its_item(
+    open_window: Callable[..., MainWindow], after: Layer, editor: str
+) -> None:
+    frames = Frames()
+    layers = (conv("a"), after, conv("c"))
+    window = open_window(Architecture(input_size=(32, 32), layers=layers), frames=frames)
+    document, form = window.studio.document, window.inspector.form
+    window.studio.selection.select_layer("a")
+    frames.settle()
+    window.stack.actions_.cut.trigger()
+    assert window.studio.selection.layer == after.name
+    before = document.architecture
+    for spin in form.findChildren(QSpinBox):
+        QTest.keyClick(spin, Qt.Key.Key_Up)  # at the field, past the window that settles
+    assert document.architecture is before
+    frames.settle()
+    spin = present(form.editors[editor].findChild(QSpinBox))
+    for _ in range(2):  # a second step does not wait for the form to follow the first
+        step, document_before = spin.value(), document.architecture
+        QTest.keyClick(spin, Qt.Key.Key_Up)
+        assert spin.value() == step + 1
+        assert document.architecture is not document_before
 
 
 def test_that_a_number_can_be_selected_where_the_pointer_is(
