@@ -212,7 +212,7 @@ _SHARED = 256
 """Phases and taps up to which a pattern is looked up by its value."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Periodic:
     """Output i reads ``taps[i % period] + (i // period) * advance``.
 
@@ -244,9 +244,28 @@ class Periodic:
     weights: Sequence[tuple[float, ...]] | None = None
     is_mean: bool = False
 
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Periodic):
+            return NotImplemented
+        if self._hash != other._hash or self._facts != other._facts:
+            return False
+        # Both axes of a layer are compared at each of its copies.  From now on they share their
+        # phases, so that this takes no time.
+        object.__setattr__(other, "phases", self.phases)
+        return True
+
     def __hash__(self) -> int:
         """Return the hash, worked out once: there may be thousands of phases."""
         return self._hash
+
+    @property
+    def _facts(self) -> tuple[object, ...]:
+        return (
+            *(self.n_in, self.n_out, self.advance, self.clamped, self.by_size, self.is_mean),
+            *(self.phases, self.weights),
+        )
 
     @cached_property
     def _hash(self) -> int:

@@ -118,6 +118,8 @@ class WideTrack:
         Number of all such tracks before it in a row.
     ranges
         Smallest and largest sizes that were found, for the next look-up.
+    work
+        Returns about how much work it is to look up so many units in a row.
     """
 
     __slots__ = (
@@ -130,6 +132,7 @@ class WideTrack:
         "period",
         "ranges",
         "units",
+        "work",
     )
 
     is_plain = False
@@ -148,6 +151,7 @@ class WideTrack:
         ahead: bool = True,
         depth: int = 0,
         before: int = 0,
+        work: Callable[[int], float] = float,
     ) -> None:
         self.jump = jump
         self.period = period
@@ -155,6 +159,7 @@ class WideTrack:
         self.depth = depth
         self.before = before
         self.ranges: dict[int, tuple[int, int]] = {}
+        self.work = work if depth else float
         self._work_out = work_out
         self._margin = margin_after(before)
         start, stop = -self._margin, units + self._margin

@@ -175,6 +175,9 @@ class AxisField(NamedTuple):
         """Return the units over which a range of sizes goes: all, or those at both ends."""
         if len(self.tracks) == 1:
             units = min(units, self.tracks[0].period)  # after it sizes come again
+        # The maps of a merge in a draft may differ in size.
+        there = [x.units for x in self.tracks if isinstance(x, WideTrack)]
+        units = min(units, max(there, default=units))
         if units <= self.most_units:
             return np.arange(max(units, 1))
         half = self.most_units // 2
@@ -183,8 +186,11 @@ class AxisField(NamedTuple):
     @property
     def most_units(self) -> int:
         """Units up to which a range of sizes looks at all; of more, at half of them at each end."""
-        is_far = any(isinstance(x, WideTrack) and x.depth for x in self.tracks)
-        return MAX_UNITS_BACK if is_far else MAX_UNITS
+        far = [x for x in self.tracks if isinstance(x, WideTrack) and x.depth]
+        most = MAX_UNITS_BACK if far else MAX_UNITS
+        while far and most > _FEWEST and sum(x.work(most) for x in far) > _MAX_LOOKED_UP:
+            most //= 4
+        return most
 
     def is_sampled(self, units: int) -> bool:
         """Whether a range of sizes is over the ends of the map alone, as it is that long."""
@@ -213,6 +219,15 @@ MAX_UNITS = 1 << 14
 
 MAX_UNITS_BACK = 1 << 11
 """The same where each of them is followed back through many long patterns in a row."""
+
+_MAX_LOOKED_UP = 1 << 21
+"""Work of following them back, in entries of arrays, from which on there are fewer."""
+
+_FEWEST = 8
+"""Units that are looked at in any case."""
+
+_MOST_WORK_BACK = 1 << 23
+"""Work of following these back, from which on a field is too large to compute."""
 
 START = AxisField((Track(1, (0,), (0,)),))
 """Field of the reference with respect to itself: each unit sees its own pixel."""
@@ -316,7 +331,8 @@ def _is_far(track: Track) -> bool:
 def _is_beyond(track: AnyTrack) -> bool:
     """Whether a track reaches further than is counted."""
     if isinstance(track, WideTrack):
-        return track.depth > MAX_DEPTH or track.jump * (track.units + 1) > MAX_REACH
+        is_deep = track.depth > MAX_DEPTH or track.work(_FEWEST) > _MOST_WORK_BACK
+        return is_deep or track.jump * (track.units + 1) > MAX_REACH
     if track.advance > MAX_REACH:
         return True
     for ends in (track.first, track.last):
@@ -420,6 +436,7 @@ def _through_pattern(
             ahead=ahead,
             depth=0 if ahead else 1 + _depth_of(wide),
             before=_number_before(wide),
+            work=lambda units: _work_back(track, rule, units, taps_each, Fraction(advance, period)),
         )
     # Spent here, since a table from the cache counts as if it were worked out.
     spend(_A_TABLE + _A_PHASE * phases)
@@ -427,6 +444,19 @@ def _through_pattern(
         spend(_A_READ * phases * taps_each)
     # Pixels by which a unit a whole period later sees further on.
     return _table(track, rule, phases, turns * advance // inner * track.advance)
+
+
+def _work_back(
+    track: AnyTrack, rule: Window | Periodic, units: int, taps_each: int, jump: Fraction
+) -> float:
+    """Return about how much work it is to look up what so many units in a row see."""
+    reads = units * taps_each
+    work = float(_A_READ * reads)
+    if not isinstance(track, WideTrack):
+        return work
+    reach = rule.dilation * (rule.kernel - 1) if isinstance(rule, Window) else rule.widest_phase
+    # Units in a row read mostly the same.
+    return work + track.work(min(reads, int(units * abs(jump)) + reach + 1))
 
 
 def _depth_of(tracks: Sequence[WideTrack]) -> int:
@@ -766,6 +796,9 @@ def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
             ahead=ahead,
             depth=0 if ahead else 1 + _depth_of(wide),
             before=_number_before(wide),
+            work=lambda units: float(
+                sum(x.work(units) if isinstance(x, WideTrack) else units for x in tracks)
+            ),
         )
     spend(_A_TABLE + _A_PHASE * period)
     moved_on = int(jump * period)

@@ -6,6 +6,7 @@ import random
 from fractions import Fraction
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 
 from rfstudio.core import ops
@@ -144,3 +145,16 @@ def test_that_each_of_many_long_patterns_in_a_row_is_gone_through_once() -> None
     # Each pool adds 2 of its jump of 2/3 a pair: 1 + 2 · Σ (2/3)ⁱ is 7 at most, and whole pixels.
     assert sizes[0] == (3,)
     assert all(size is not None and 5 <= size <= 8 for (size,) in sizes[8:])
+
+
+def test_that_a_map_is_as_long_as_its_units_where_a_draft_merges_maps_of_two_sizes() -> None:
+    """Units thousands of millions beyond a map were followed back, each anew: 4 s."""
+    pool, longer = ops.AdaptiveAvgPool(output_size=211), ops.Upsample(size=97)
+    layers = (
+        *(Layer(pool), Layer(longer), Layer(ops.AdaptiveAvgPool(output_size=43), "short")),
+        Layer(ops.Add(), "sum", ("input", "short")),
+    )
+    network = Architecture("draft", "", "", (2**31 - 1,), 1, layers)
+    long = AxisField((WideTrack(Fraction(3, 2), 99_999, 40, lambda x: np.stack([x, x + x % 7])),))
+    assert long.size_range(2**31 - 1) == long.size_range(40) == (1, 7)
+    assert analyze(network)["sum"].rf_size_range is not None

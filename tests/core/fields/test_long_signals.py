@@ -253,3 +253,12 @@ def test_that_taps_that_step_over_the_map_take_no_memory() -> None:
     conv = ops.Conv(kernel_size=3, padding=1_000_000_007, dilation=1_000_000_007)
     analysis = _analysis(90_000, conv)
     assert not [x for x in analysis.diagnostics if x.code == "dead_pixels"]
+
+
+def test_that_wide_windows_behind_a_long_pattern_end_in_a_remark_instead_of_a_freeze() -> None:
+    """Each unit has 4,001 taps, each of which has 4,001 in the map before it: for ever."""
+    rate = ops.Upsample(size=1_000_033, mode="linear")
+    wide = ops.Conv(kernel_size=4001, padding=2000)
+    analysis = _analysis(1_000_003, rate, *[wide] * 6)
+    assert "field_too_large" in {x.code for x in analysis.diagnostics}
+    assert analysis["n0"].rf_size is not None
