@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from fractions import Fraction
+from itertools import accumulate
 from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
@@ -371,12 +372,17 @@ def _reaching(track: AnyTrack, side: Side) -> Track | None:
     """Return the furthest that a unit sees with all before it, or after it; None: not known."""
     if not isinstance(track, Track) or track.advance < 0 or None in track.first:
         return None
-    period, advance = track.period, track.advance
+    advance = track.advance
     ends = [x for x in (track.last if side == "before" else track.first) if x is not None]
+    # Of the phases up to one and of those after it: the latter belong to the turn before.
     if side == "before":
-        found = [max(ends[: p + 1] + [x - advance for x in ends[p + 1 :]]) for p in range(period)]
+        upto, later = [*accumulate(ends, max)], [*accumulate(reversed(ends), max)][::-1]
+        rest = [x - advance for x in later[1:]]
+        found = [*map(max, upto, rest), upto[-1]]
     else:
-        found = [min(ends[p:] + [x + advance for x in ends[:p]]) for p in range(period)]
+        onward, earlier = [*accumulate(reversed(ends), min)][::-1], [*accumulate(ends, min)]
+        rest = [x + advance for x in earlier[:-1]]
+        found = [onward[0], *map(min, onward[1:], rest)]
     return Track(advance, tuple(found), tuple(found))
 
 

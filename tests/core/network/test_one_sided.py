@@ -6,6 +6,8 @@ causal convolution.
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -13,14 +15,17 @@ from torch import nn
 
 import rfstudio
 from rfstudio.core import ops
+from rfstudio.core.axes.unit_intervals import Track
 from rfstudio.core.errors import OpError
 from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.fields.field import _reaching
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import expand
 from rfstudio.engine.module.build import to_torch
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from tests.core.random_networks import random_network
+from tests.narrowing import present
 
 CAUSAL = """\
 format: 1
@@ -159,3 +164,18 @@ def test_that_attention_along_an_axis_sees_the_row_of_a_unit_alone() -> None:
     assert image.grad is not None
     np.testing.assert_array_equal((image.grad[0] != 0).any(0).numpy(), view.support())
     assert read_yaml(write_yaml(network)) == network
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_that_the_furthest_of_all_units_on_one_side_is_found_in_one_pass(seed: int) -> None:
+    """It was looked for phase by phase among all phases: for ever, where there are a million."""
+    rng = random.Random(seed)
+    period, advance = rng.choice((1, 2, 7)), rng.randint(0, 9)
+    first = tuple(rng.randint(-9, 9) for _ in range(period))
+    track = Track(advance, first, tuple(x + rng.randint(0, 9) for x in first))
+    units = range(-3 * period, 4 * period)
+    seen = {u: present(track.interval(u)) for u in units}
+    before, after = (present(_reaching(track, x)) for x in ("before", "after"))
+    for u in range(period):
+        assert present(before.interval(u))[1] == max(b for v, (_, b) in seen.items() if v <= u)
+        assert present(after.interval(u))[0] == min(a for v, (a, _) in seen.items() if v >= u)
