@@ -163,7 +163,10 @@ class GraphModule(Scope):
             layer.label
             for index, layer in self.by_index.items()
             if isinstance(layer, DeformConvModule)
-            and all(self.by_index[x].rests for x in sources_of_offsets(self.graph, index, weighted))
+            and all(
+                x in weighted and self.by_index[x].rests
+                for x in sources_of_offsets(self.graph, index, weighted)
+            )
         )
 
     def layers(self) -> Iterator[LayerModule[Op]]:

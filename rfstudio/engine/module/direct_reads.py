@@ -38,7 +38,7 @@ def _direct(nodes: Sequence[Node]) -> tuple[Node, ...]:
 
 
 def sources_of_offsets(graph: Graph, index: int, weighted: Collection[int]) -> set[int]:
-    """Return the layers with weights whose maps become the offsets, or the mask, of a layer.
+    """Return the layers with weights, and inputs, that become the offsets or the mask of a layer.
 
     Parameters
     ----------
@@ -49,11 +49,15 @@ def sources_of_offsets(graph: Graph, index: int, weighted: Collection[int]) -> s
     weighted
         The nodes with weights to draw.
     """
-    waiting = list(graph.nodes[index].inputs[1:])
+    nodes, ends = graph.nodes, {*weighted}
+    waiting = list(dict.fromkeys(nodes[index].inputs[1:]))
+    seen = {*waiting}
     for source in waiting:
-        if source not in weighted:
-            waiting += graph.nodes[source].inputs
-    return {*waiting} & {*weighted}
+        if source not in ends:
+            new = {*nodes[source].inputs} - seen
+            seen |= new
+            waiting += new
+    return {x for x in seen if x in ends or not nodes[x].inputs}
 
 
 def giving_offsets(

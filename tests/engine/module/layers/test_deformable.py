@@ -245,6 +245,27 @@ def test_that_what_is_read_for_more_than_offsets_has_weights_as_any_other() -> N
     assert module.at_rest == ()
 
 
+@pytest.mark.parametrize("sums", [0, 40])
+def test_that_an_image_may_be_offsets_itself_which_are_not_0(sums: int) -> None:
+    network = Architecture(
+        input_size=(9, 8),
+        channels=2,
+        layers=(
+            *(
+                Layer(ops.Add(), f"sum{i}", (f"sum{i - 1}" if i else "input",) * 2)
+                for i in range(sums)
+            ),
+            Layer(
+                ops.DeformConv(kernel_size=1),
+                "dcn",
+                ("input", f"sum{sums - 1}" if sums else "input"),
+            ),
+        ),
+    )
+    assert to_torch(network).at_rest == ()
+    assert not any("offsets of 0" in x for x in erf(network, "dcn", samples=1).notes)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_that_the_support_is_that_of_positive_weights(seed: int) -> None:
     rng = random.Random(seed)
