@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import inf, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from rfstudio.core.network.graph import goes_by_position
 from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import axis_rules
 from rfstudio.importing.layout import CHANNEL, Digit, View, numbered, with_channels
-from rfstudio.importing.records import Record, Scope
+from rfstudio.importing.records import Bounds, Record, Scope
 from rfstudio.importing.report import Remark, Sort
 
 Sizes = tuple[int, ...]
@@ -41,6 +41,8 @@ class MapNode:
         The front end's word for what it does.
     computed
         Weights that are no tensors of the state dict, by what the layer calls them.
+    bounds
+        Between which numbers the values are that an operation without an op of its own makes.
     """
 
     op: Op | None
@@ -51,6 +53,7 @@ class MapNode:
     weights: tuple[str, ...] = ()
     label: str = ""
     computed: dict[str, NDArray[np.generic]] = field(default_factory=dict)
+    bounds: Bounds = (-inf, inf)
 
 
 class Layers:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 
+Bounds = tuple[float, float]
+"""The least and the largest of numbers, which may be infinite."""
+
 Scope = tuple[str, ...]
 """Names of the modules that a record is in, from the outside in; empty: the model itself."""
 

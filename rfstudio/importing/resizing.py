@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import prod
+from math import ceil, prod
 
 import numpy as np
 
 from rfstudio.core import ops
+from rfstudio.importing.bounds import largest
 from rfstudio.importing.layout import (
     CHANNEL,
     FREE,
@@ -325,6 +326,8 @@ class Resizing(Slicing, Windows):
                 "no layer here has; they are taken as 0",
             )
             others = []
+        if others:
+            op, others[0] = self._within_reach(op, others[0], max(self.size(view)))
         node = self.maps.add(op, [view.node, *others], record.shape[2:])
         return self.after_window(view, node, 1, [2, 3], where, record.shape[1])
 
@@ -338,6 +341,15 @@ class Resizing(Slicing, Windows):
         digits = [Digit(CHANNEL, channels), *(Digit(where[2 + i], n) for i, n in enumerate(shape))]
         wanted = (Dim(), *(Dim(joined([x])) for x in digits))
         return view.node if view.dims == wanted else None
+
+    def _within_reach(self, op: ops.DeformConv, node: int, most: int) -> tuple[ops.DeformConv, int]:
+        """Return the operation with the largest of bounded offsets, and the map of its offsets."""
+        found, made = largest(self.maps.nodes, node), self.maps.nodes[node]
+        if not found < most:
+            return op, node
+        reach = ceil(found)
+        is_same = made.bounds == (-reach, reach)  # it cuts offsets as the operation itself does
+        return replace(op, max_offset=reach), made.sources[0] if is_same else node
 
 
 def _as_window(low: Indices, high: Indices, n: int) -> tuple[int, int, tuple[int, int]] | None:

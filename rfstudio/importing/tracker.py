@@ -393,7 +393,10 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         if view.scores is not None:
             return view
         view = self.maps.settled(view)
-        return replace(view, node=self.maps.custom([view.node], view.channels, record.label))
+        node = self.maps.custom([view.node], view.channels, record.label)
+        made = self.maps.nodes[node]
+        made.bounds = record.options.get("bounds", made.bounds)
+        return replace(view, node=node)
 
     def _learned(self, view: View, record: Record) -> View:
         """Read a learned or constant tensor that is added or multiplied."""

@@ -60,7 +60,8 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
             beta=float(c.get("beta", 1)), threshold=float(c.get("threshold", 20))
         )
     ),
-    "hardtanh": rules.hardtanh,
+    "hardtanh": rules.clamp("min_val", "max_val"),
+    **dict.fromkeys(("clamp", "clamp_min", "clamp_max"), rules.clamp("min", "max")),
     "prelu": rules.prelu,
     **dict.fromkeys(
         ("batch_norm", "native_batch_norm", "_native_batch_norm_legit_no_training"),
@@ -201,9 +202,6 @@ RULES: Mapping[str, Callable[[Call], Kind]] = {
             "sin",
             "cos",
             "erf",
-            "clamp",
-            "clamp_min",
-            "clamp_max",
             "reciprocal",
             "square",
             "round",

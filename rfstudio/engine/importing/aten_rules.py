@@ -10,6 +10,7 @@ from torch import Tensor, fx
 
 from rfstudio.core import ops
 from rfstudio.core.ops import Op
+from rfstudio.importing.bounds import cut
 from rfstudio.importing.constants import Constant, constant_by_word
 
 Kind = tuple[str, dict[str, Any]]
@@ -440,8 +441,6 @@ def deform(c: Call) -> Kind:
         "dilation": (c["dilation_h"], c["dilation_w"]),
         "groups": c["groups"],
         "mask": c["use_mask"],
-        # Without a bias, torchvision gives zeros.
-        "bias": c["bias"].op != "call_function",
     }
 
 
@@ -455,11 +454,14 @@ def attention(c: Call) -> Kind:
     }
 
 
-def hardtanh(c: Call) -> Kind:
-    """Return the record of `hardtanh`."""
-    if c.get("min_val", -1) == 0 and c.get("max_val", 1) == 6:
-        return "activation", {"op": ops.Relu6()}
-    return "pointwise", {}
+def clamp(low: str, high: str) -> Callable[[Call], Kind]:
+    """Return the rule of a cut to a range, whose limits are arguments of these names."""
+
+    def rule(c: Call) -> Kind:
+        limits = c.get(low), c.get(high)
+        return ("pointwise", {}) if any(isinstance(x, fx.Node) for x in limits) else cut(*limits)
+
+    return rule
 
 
 def elu(c: Call) -> Kind:

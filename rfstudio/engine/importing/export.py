@@ -410,6 +410,8 @@ class _Reader:
         if kind in ("conv", "conv_transpose", "deform_conv") or word == "linear":
             # Offsets and mask come before the bias of a deformable convolution.
             given = names[1::3] if kind == "deform_conv" else names[1:3]
+            if kind == "deform_conv":
+                options = {**options, "bias": self._is_bias(names[4])}
             weights = zip(("weight", "bias"), given, strict=False)
             computed = {key: x for key, x in weights if self._is_computed(x)}
             if computed:
@@ -425,6 +427,11 @@ class _Reader:
             tuple(learned),
             sum(learned.values()),
         )
+
+    def _is_bias(self, name: str) -> bool:
+        """Whether a constant is a bias, and not the zeros that torchvision has in place of one."""
+        value = None if name in self._learned else self._value_of(name)
+        return value is None or bool(value.any())
 
     def _is_computed(self, name: str) -> bool:
         """Whether a constant is no learned tensor as it is, nor one that its names tell all of."""

@@ -33,7 +33,7 @@ RULES: Mapping[str, Rule] = {
     "Softplus": rules.activation(lambda _c: ops.Softplus()),
     "Mish": rules.activation(lambda _c: ops.Mish()),
     "PRelu": rules.activation(rules.prelu),
-    "Clip": rules.activation(rules.clip),
+    "Clip": rules.clip,
     **dict.fromkeys(
         (
             *("Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Ceil"),

@@ -13,6 +13,7 @@ from rfstudio.core import ops
 from rfstudio.core.ops import Op
 from rfstudio.formats.onnx.resizing import Resizing
 from rfstudio.formats.onnx.tensors import Array
+from rfstudio.importing.bounds import cut
 from rfstudio.importing.constants import Constant
 
 Shape = tuple[int, ...]
@@ -248,18 +249,16 @@ def hard_sigmoid(c: Call) -> Op | None:
     return ops.Hardsigmoid() if same else None
 
 
-def clip(c: Call) -> Op | None:
-    """Return Relu6 or Relu, if the limits are theirs."""
+def clip(c: Call) -> Steps:
+    """Return the steps of a cut to a range."""
     limits = []
     for place, name in ((1, "min"), (2, "max")):
         value = c.value(place)
         if c.has(place) and value is None:
-            return None
+            return [Step("pointwise", c.out, {})]
         limits.append(c.get(name, None) if value is None else float(value.reshape(-1)[0]))
-    low, high = limits
-    if low == 0 and high == 6:
-        return ops.Relu6()
-    return ops.Relu() if low == 0 and (high is None or high > 1e30) else None
+    kind, options = cut(*limits)
+    return [Step(kind, c.out, options)]
 
 
 def prelu(c: Call) -> Op:

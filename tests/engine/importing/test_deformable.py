@@ -130,6 +130,66 @@ def test_that_masks_are_whatever_the_model_makes_of_them() -> None:
     assert rests == {"3.offset_conv", "3.modulator_conv"}
 
 
+class _Bounded(nn.Module):
+    """Offsets of a convolution that a function bounds, and a bias that is computed."""
+
+    def __init__(self, channels: int, out: int, bound: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        declare()
+        self.offset = nn.Conv2d(channels, 18, 3, padding=1)
+        self.conv = nn.Conv2d(channels, out, 3, padding=1)
+        self.gain, self.bound = nn.Parameter(torch.rand(out)), bound
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.conv.bias is not None
+        weight, bias = self.conv.weight * self.gain[:, None, None, None], self.conv.bias * self.gain
+        offset, mask = self.bound(6 * self.offset(x)), torch.zeros(1, 1).to(x)
+        numbers = (1, 1, 1, 1, 1, 1, 1, 1, False)
+        result: Tensor = torch.ops.torchvision.deform_conv2d(
+            x, weight, offset, mask, bias, *numbers
+        )
+        return result
+
+
+@pytest.mark.parametrize(
+    ("bound", "reach"),
+    [
+        (lambda x: x.clamp(-2, 2), 2),
+        (lambda x: nn.functional.hardtanh(x, -3, 3), 3),
+        (lambda x: 1.5 * torch.tanh(x), 2),
+        (lambda x: 2 * (x.sigmoid() - 0.5), 1),
+        (lambda x: torch.cat([x[:, :9].tanh(), -x[:, 9:].clamp(0, 6)], 1), 6),
+        (lambda x: x.clamp(min=0), None),
+        (lambda x: 20 * x.tanh(), None),
+    ],
+)
+def test_that_bounded_offsets_bound_the_field(
+    bound: Callable[[Tensor], Tensor], reach: int | None
+) -> None:
+    model = _model(lambda channels, out: _Bounded(channels, out, bound))
+    network = load_module(model, _SIZE)
+    assert list(network.report) == []
+    layer = _deforming(network)
+    assert isinstance(layer.op, ops.DeformConv)
+    assert layer.op.max_offset == reach
+    assert layer.op.bias
+    rebuilt = to_torch(network, dtype=torch.float64)
+    taken = take_own_weights(rebuilt, network)
+    assert (taken.missing, taken.misfits, taken.stand_ins) == ((), (), ())
+    image = torch.randn(2, 3, *_SIZE, dtype=torch.float64)
+    torch.testing.assert_close(rebuilt(image), model(image), rtol=1e-12, atol=1e-12)
+
+
+def test_that_offsets_that_are_cut_to_no_whole_number_are_read_within_the_next_one() -> None:
+    model = _model(lambda channels, out: _Bounded(channels, out, lambda x: x.clamp(-0.5, 1.5)))
+    network = load_module(model, _SIZE)
+    layer = _deforming(network)
+    assert isinstance(layer.op, ops.DeformConv)
+    assert layer.op.max_offset == 2
+    others = [x.op for _, x in walk(network) if isinstance(x, Layer)]
+    assert [x.label for x in others if isinstance(x, ops.Custom)] == ["clamp"]
+
+
 class _Fixed(nn.Module):
     """Offsets that do not depend on the image."""
 

@@ -434,7 +434,7 @@ def test_that_what_weights_are_made_of_is_not_held() -> None:
     parametrized = nn.utils.parametrizations.weight_norm(nn.Conv2d(64, 64, 3))
     module = nn.Sequential(parametrized, _Standardised(64, 64, 3)).eval()
     source = export.source_of(torch.export.export(module, (torch.zeros(1, 64, 9, 7),)))
-    made = []
+    made: list[weakref.ref[Tensor]] = []
 
     def compute(node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         result = source.compute(node, arguments, options)

@@ -393,3 +393,29 @@ def test_that_taps_of_deformable_convolutions_are_moved_as_by_the_runtime(
     session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     (wanted,) = session.run(None, {"x": image})
     np.testing.assert_allclose(rebuilt(torch.from_numpy(image)).numpy(), wanted, atol=1e-5)
+
+
+def test_that_offsets_that_are_clipped_bound_the_field(tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    generator = np.random.default_rng(0)
+    window: dict[str, Any] = {"pads": [1, 1, 1, 1], "kernel_shape": [3, 3]}
+    nodes = [
+        node("Conv", "x of", "offset", **window),
+        node("Clip", "offset low high", "cut"),
+        node("DeformConv", "x w cut", **window),
+    ]
+    shapes = {"of": (18, 2, 3, 3), "w": (4, 2, 3, 3)}
+    given = {x: generator.normal(size=y).astype(np.float32) for x, y in shapes.items()}
+    given |= {"low": np.array(-2, np.float32), "high": np.array(2, np.float32)}
+    path = saved(model(nodes, given, opset=19), tmp_path)
+    network = load_onnx(path)
+    assert list(network.report) == []
+    rebuilt = to_torch(network)
+    assert take_own_weights(rebuilt, network) == ((), (), (), (), ())
+    image = generator.normal(size=(1, 2, 12, 10)).astype(np.float32)
+    session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    (wanted,) = session.run(None, {"x": image})
+    np.testing.assert_allclose(rebuilt(torch.from_numpy(image)).numpy(), wanted, atol=1e-5)
+    last = expand(network).nodes[-1].op
+    assert isinstance(last, ops.Deforming)
+    assert last.convolution.max_offset == 2
