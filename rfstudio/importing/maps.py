@@ -164,7 +164,9 @@ class Maps(Positions):
         )
         weights = have.channels * channels * prod(kernel)
         bias = channels if options.get("bias", True) else 0
-        if self.record.parameters in (0, weights + bias):
+        # A matrix that is computed has its numbers, of however many they are made.
+        is_computed = "weight" in options.get("computed", ())
+        if is_computed or self.record.parameters in (0, weights + bias):
             if kernel == have.size and (any(n > 1 for n in kernel) or set(have.size) == {1}):
                 return self.add(
                     ops.Linear(out_features=channels, bias=plain.bias), [node], channels=channels

@@ -73,7 +73,8 @@ class Products(Attending):
             return None
         bias = bool(options.get("bias", True))
         count = prod(x.size for x in digits)
-        if self.maps.record.parameters != count * out + (out if bias else 0):
+        is_computed = "weight" in options.get("computed", ())
+        if not is_computed and self.maps.record.parameters != count * out + (out if bias else 0):
             return None
         if any(view.offsets) or any(x.axis == FREE for x in view.digits):
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 from torch import Tensor, fx
@@ -307,6 +308,13 @@ def running(c: Call) -> Kind:
 def merge(how: str) -> Callable[[Call], Kind]:
     """Return the record of `merge`."""
     return lambda _c: ("merge", {"how": how})
+
+
+def addcmul(c: Call) -> Kind:
+    """Return the record of a tensor plus a number times two others."""
+    value = c.get("value", 1)
+    factor = float(value) if isinstance(value, int | float) else nan
+    return "merge", {"how": "multiply", **({} if factor == 1 else {"alpha": factor})}
 
 
 def arithmetic(word: str) -> Callable[[Call], Kind]:

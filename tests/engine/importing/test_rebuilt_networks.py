@@ -395,6 +395,67 @@ def test_that_matrices_that_are_computed_come_along() -> None:
     torch.testing.assert_close(ours(image).flatten(1), module(image), rtol=0, atol=1e-12)
 
 
+class _Adapted(nn.Linear):
+    """A matrix with a product of two small ones added, and a gain."""
+
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__(channels, out)
+        self.down, self.up = nn.Parameter(torch.rand(2, channels)), nn.Parameter(torch.rand(out, 2))
+        self.gain = nn.Parameter(torch.rand(out, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.gain * (self.weight + 0.5 * self.up @ self.down)
+        return nn.functional.linear(x, weight, self.bias)
+
+
+class _AdaptedPixels(nn.Module):
+    """Such matrices over channels, over the pixels of a row, and over all of a map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deep, self.wide, self.head = _Adapted(3, 4), _Adapted(7, 7), _Adapted(4 * 9 * 7, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.deep(x.movedim(1, -1)).movedim(-1, 1)
+        return self.head(self.wide(x).relu().flatten(1))
+
+
+def test_that_matrices_that_are_computed_of_any_number_of_others_come_along() -> None:
+    torch.manual_seed(0)
+    module = _AdaptedPixels().double().eval()
+    network = load_module(module, (9, 7))
+    assert str(network.report) == ""
+    ours = GraphModule(network).double().eval()
+    taken = take_own_weights(ours, network)
+    assert (taken.missing, taken.misfits, taken.stand_ins) == ((), (), ())
+    image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
+    torch.testing.assert_close(ours(image).flatten(1), module(image), rtol=0, atol=1e-12)
+
+
+class _Summed(nn.Module):
+    """A learned number for each channel, and others times a map, in one operation."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.a, self.function = nn.Conv2d(3, 4, 3), function
+        self.gamma, self.beta = nn.Parameter(torch.ones(4, 1, 1)), nn.Parameter(torch.ones(4, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.beta, self.gamma, self.a(x))
+
+
+@pytest.mark.parametrize("function", [partial(torch.addcmul, value=2), torch.addcdiv])
+def test_that_sums_of_products_that_no_layer_has_are_stand_ins_for_each_position(
+    function: Callable[..., Tensor],
+) -> None:
+    network = load_module(_Summed(function).eval(), (9, 7))
+    ours = GraphModule(network)
+    (layer,) = take_own_weights(ours, network).stand_ins
+    (op,) = (x.op for x in ours.graph.nodes if x.name == layer)
+    assert isinstance(op, ops.Custom)
+    assert not op.whole
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", [_Computed, _Numbers])
 def test_that_weights_and_numbers_of_half_precision_come_along(
