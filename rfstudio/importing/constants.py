@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.errors import OpError
+from rfstudio.importing.layers import MapNode
 from rfstudio.importing.layout import CHANNEL, View
 from rfstudio.importing.records import Record
 from rfstudio.importing.rules import Rules
@@ -24,8 +25,30 @@ class Constant(NamedTuple):
     shift: float = 0.0
 
 
+MOST_COMPUTED = 1 << 25
+"""Numbers of all computed weights together from which on they are not held beside the model."""
+
+
 class Constants(Rules):
     """Part of the tracker: constants that are multiplied or added."""
+
+    _held = 0
+
+    def has_room(self, count: int) -> bool:
+        """Whether so many numbers more may be held beside the model."""
+        return self._held + count <= MOST_COMPUTED
+
+    def hold(self, node: MapNode, key: str, value: NDArray[np.generic] | None) -> None:
+        """Give a layer numbers that are computed; say so if they are not known or too many."""
+        if value is not None and self.has_room(value.size):
+            self._held += value.size
+            node.computed[key] = value
+        else:
+            self.maps.remark(
+                "guessed",
+                f"its {key} is computed from others, which a network that is rebuilt from this "
+                "one takes as they are",
+            )
 
     def with_constant(self, record: Record, view: View) -> View:
         """Return a tensor that is multiplied by a constant, or to which one is added."""
@@ -141,7 +164,7 @@ class Constants(Rules):
             made.weights = (*before.weights, *made.weights)
             made.computed.update(before.computed)
         if value is not None:
-            made.computed[key] = value
+            self.hold(made, key, value)
         return replace(view, node=node)
 
     def signed(self, record: Record, views: Sequence[View]) -> list[View]:

@@ -35,7 +35,7 @@ from rfstudio.importing.rules import Misfit, rule
 from rfstudio.importing.strips import PartByPart
 from rfstudio.importing.writing import Writing
 
-_WEIGHTED = ("conv", "conv_transpose", "linear", "activation", "mix")
+_WEIGHTED = ("conv", "conv_transpose", "deform_conv", "linear", "activation", "mix")
 """Kinds of records whose sources after the first are weights."""
 
 _COMPUTED = (ops.Conv, ops.ConvTranspose, ops.DeformConv, ops.Linear, ops.AxisLinear)
@@ -69,10 +69,6 @@ class Mark(NamedTuple):
     dims: Dims = ()
 
 
-MOST_COMPUTED = 1 << 25
-"""Numbers of all computed weights together from which on they are not held beside the model."""
-
-
 class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
     """Follows the tensors of a program.
 
@@ -96,7 +92,6 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         self.tables = {}
         self._blank: dict[tuple[int, ...], int] = {}
         self._constant: dict[str, int] = {}
-        self._room = MOST_COMPUTED
 
     def run(self) -> None:
         """Follow all records."""
@@ -179,7 +174,9 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
 
         All of each weight is read at every position.
         """
-        made = [x for x in record.sources[1:] if x in self.views]
+        # After the weights of a deformable convolution come its offsets.
+        stop = 2 if record.kind == "deform_conv" else None
+        made = [x for x in record.sources[1:stop] if x in self.views]
         if record.kind not in _WEIGHTED or not made or view.scores is not None:
             return view
         view = self.maps.settled(view)
@@ -203,16 +200,9 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         if not isinstance(node.op, _COMPUTED):
             return
         for key, name in record.options["computed"].items():
-            room = self._room - prod(self.shapes[name])
-            value = self.program.value_of(name) if room >= 0 else None
-            if value is not None:
-                self._room, node.computed[key] = room, value
-            else:
-                self.maps.remark(
-                    "guessed",
-                    f"its {key} is computed from others, which a network that is rebuilt from this "
-                    "one takes as they are",
-                )
+            fits = self.has_room(prod(self.shapes[name]))
+            value = self.program.value_of(name) if fits else None
+            self.hold(node, key, value)
 
     def _unknown(self, record: Record, error: Exception | None) -> View:
         """Add a layer that reads everything; its layout is guessed from the shape."""

@@ -190,6 +190,31 @@ def test_that_offsets_that_are_cut_to_no_whole_number_are_read_within_the_next_o
     assert [x.label for x in others if isinstance(x, ops.Custom)] == ["clamp"]
 
 
+class _Dynamic(nn.Module):
+    """A deformable convolution whose weight is made from all of the image."""
+
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__()
+        declare()
+        self.offset = nn.Conv2d(channels, 18, 3, padding=1)
+        self.conv = nn.Conv2d(channels, out, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.conv.bias is not None
+        weight, mask = self.conv.weight * x.mean(), torch.zeros(1, 1).to(x)
+        numbers = (1, 1, 1, 1, 1, 1, 1, 1, False)
+        result: Tensor = torch.ops.torchvision.deform_conv2d(
+            x, weight, self.offset(x).clamp(-1, 1), mask, self.conv.bias, *numbers
+        )
+        return result
+
+
+def test_that_weights_that_are_made_from_the_image_are_read_with_all_of_it() -> None:
+    network = load_module(_model(_Dynamic), _SIZE)
+    assert "its weights are made from the image" in str(network.report)
+    assert all(x.whole for x in rfstudio.analyze(network).layers[-1].fields)
+
+
 class _Fixed(nn.Module):
     """Offsets that do not depend on the image."""
 

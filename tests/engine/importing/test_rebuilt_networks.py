@@ -476,7 +476,7 @@ def test_that_weights_and_numbers_of_half_precision_come_along(
 def test_that_computed_weights_that_are_too_large_are_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rfstudio.importing.tracker.MOST_COMPUTED", 10)
+    monkeypatch.setattr("rfstudio.importing.constants.MOST_COMPUTED", 10)
     found = load_module(_Computed().eval(), (9, 7)).report
     assert "its weight is computed from others" in str(found)
 
@@ -485,10 +485,17 @@ def test_that_a_computed_weight_that_is_too_large_leaves_room_for_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     module = nn.Sequential(_Standardised(3, 8, 3), _Standardised(8, 2, 1)).eval()
-    monkeypatch.setattr("rfstudio.importing.tracker.MOST_COMPUTED", 2 * 8)
+    monkeypatch.setattr("rfstudio.importing.constants.MOST_COMPUTED", 2 * 8)
     network = load_module(module, (9, 7))
     assert [x.place for x in network.report] == ["0"]
     assert list(network.computed) == ["1"]
+
+
+def test_that_learned_factors_that_are_too_many_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rfstudio.importing.constants.MOST_COMPUTED", 6)
+    network = load_module(_Learned().eval(), (9, 7))
+    assert "its scale is computed from others" in str(network.report)
+    assert sum(x.size for held in network.computed.values() for x in held.values()) <= 6
 
 
 def test_that_what_weights_are_made_of_is_not_held() -> None:
