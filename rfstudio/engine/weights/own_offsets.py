@@ -160,6 +160,7 @@ def take_offsets(
         for x, weight in state.items()
         if x.endswith(".weight") and x not in taken and _is_of_offsets(_layer_of(x))
     }
+    files = {x: y for x, y in files.items() if _has_its_bias(y, state.get(f"{x}.bias"))}
     moved, still, used = [], [], set()
     for name, (node, layer) in layers.items():
         what = None
@@ -177,6 +178,11 @@ def take_offsets(
         moved.append(what)
         used |= {f"{x}.{part}" for x in given for part in ("weight", "bias")} & {*state}
     return Offsets(tuple(moved), tuple(still), frozenset(used))
+
+
+def _has_its_bias(weight: Tensor, bias: Tensor | None) -> bool:
+    """Whether a bias has a number for each channel that a weight makes, if there is one."""
+    return bias is None or bias.shape == weight.shape[:1]
 
 
 def _near(owner: str, names: Sequence[str], is_alone: bool) -> list[str]:
@@ -238,7 +244,7 @@ def _fits(layer: DeformConvModule, weight: Tensor) -> bool:
     spare = [
         d * (own - n) for own, n, d in zip(layer.taps, weight.shape[2:], dilations, strict=True)
     ]
-    return all(x >= 0 and x % 2 == 0 for x in spare)
+    return all(x >= 0 and x % 2 == 0 for x in spare) and 0 not in weight.shape
 
 
 def _groups(layer: DeformConvModule, channels: int) -> int:

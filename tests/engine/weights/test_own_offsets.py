@@ -189,6 +189,16 @@ def test_that_what_does_not_fit_is_not_used_and_said(
     )
 
 
+@pytest.mark.parametrize("shape", [(17,), (18, 2), ()])
+def test_that_offsets_with_a_bias_of_other_channels_are_not_used(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    others = {"conv2_offset.weight": _random(18, 8, 3, 3), "conv2_offset.bias": _random(*shape)}
+    _, loaded = _loaded(tmp_path, others)
+    assert loaded.offsets.still == ("conv2",)
+    assert set(loaded.unexpected) == {*others}
+
+
 def test_that_offsets_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     weight = _random(18, 8, 3, 3)
     weight[0, 0, 0, 0] = torch.nan
