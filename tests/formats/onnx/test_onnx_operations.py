@@ -395,6 +395,15 @@ def test_that_taps_of_deformable_convolutions_are_moved_as_by_the_runtime(
     np.testing.assert_allclose(rebuilt(torch.from_numpy(image)).numpy(), wanted, atol=1e-5)
 
 
+def test_that_a_number_that_multiplies_a_map_is_no_weight_that_is_missing(tmp_path: Path) -> None:
+    nodes = [node("Conv", "x w", "a", kernel_shape=[1, 1]), node("Mul", "a number")]
+    given = {"w": np.ones((4, 2, 1, 1), np.float32), "number": np.array(0.5, np.float32)}
+    network = load_onnx(saved(model(nodes, given), tmp_path))
+    rebuilt = to_torch(network)
+    assert take_own_weights(rebuilt, network) == ((), (), (), (), ())
+    assert float(rebuilt(torch.ones(1, 2, *network.input_size)).mean()) == 1
+
+
 def test_that_offsets_that_are_clipped_bound_the_field(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     generator = np.random.default_rng(0)
