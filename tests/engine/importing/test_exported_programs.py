@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import fx, nn
 
 import rfstudio
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.importing.constants import Unknown, computed
 from rfstudio.engine.importing.load import load_module
 from rfstudio.engine.importing.pt2 import load_pt2
 from rfstudio.engine.weights.reading import read_weights
@@ -200,6 +201,14 @@ def test_that_a_huge_constant_takes_no_memory(small: Path, tmp_path: Path) -> No
         index["inputs"][1]["arg"]["as_optional_tensors"][1] = {"as_tensor": {"name": "made"}}
 
     assert load_pt2(_with_graph(small, tmp_path / "m.pt2", change)).report.of("global")
+
+
+def test_that_a_product_of_matrices_that_takes_long_is_not_run() -> None:
+    graph = fx.Graph()
+    matrix = graph.placeholder("matrix")
+    node = graph.call_function(torch.ops.aten.mm.default, (matrix, matrix))
+    found = [computed(node, (torch.zeros(1, 1).expand(n, n),) * 2, {}) for n in (64, 2048)]
+    assert [isinstance(x, Unknown) for x in found] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -393,6 +394,30 @@ def test_that_matrices_that_are_computed_come_along() -> None:
     assert take_own_weights(ours, network) == ((), (), (), (), ())
     image = torch.randn(2, 3, 9, 7, dtype=torch.float64)
     torch.testing.assert_close(ours(image).flatten(1), module(image), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.utils.parametrizations.weight_norm(_Standardised(3, 4, 3)),
+        lambda: nn.utils.parametrizations.spectral_norm(_Standardised(3, 4, 3)),
+        lambda: nn.Sequential(nn.Flatten(), _Adapted(3 * 9 * 7, 2)),
+    ],
+)
+def test_that_weights_that_a_program_in_a_file_computes_come_along(
+    make: Callable[[], nn.Module], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    module, image = make().double().eval(), torch.randn(1, 3, 9, 7, dtype=torch.float64)
+    torch.export.save(torch.export.export(module, (image,)), tmp_path / "model.pt2")
+    network = rfstudio.load(tmp_path / "model.pt2")
+    assert isinstance(network, Imported)
+    assert str(network.report) == ""
+    ours = GraphModule(network).double().eval()
+    taken = take_own_weights(ours, network)
+    assert (taken.missing, taken.misfits) == ((), ())
+    wanted = module(image)
+    torch.testing.assert_close(ours(image).reshape(wanted.shape), wanted, rtol=0, atol=1e-12)
 
 
 class _Adapted(nn.Linear):
