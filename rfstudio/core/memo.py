@@ -1,32 +1,117 @@
 """Caches of earlier results, looked up by the values from which they were computed.
 
-All of them are bounded and may be cleared at any time: they save time and change no result.
+All of them are bounded, by answers and together by bytes, and may be cleared at any time: they
+save time and change no result.
 """
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Hashable
-from functools import lru_cache
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from functools import lru_cache, wraps
+from threading import RLock
+from types import CodeType, FunctionType, MappingProxyType, ModuleType
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
 from weakref import WeakSet
+
+import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Owner = TypeVar("Owner")
 Default = TypeVar("Default")
 
-_DROPS: list[Callable[[], None]] = []
+MOST_BYTES = 32 << 20
+"""What the answers of all functions together may take; then the fullest cache is cleared.
+
+Some thirty edits of VGG-16, each to sizes of maps that it did not have, fill it.  What is cleared
+is soon found again, since the answers that it is made from are in other caches.
+"""
+
+
+class _Cache:
+    """What the answers of one function take at most; those dropped by their number count, too."""
+
+    all_bytes: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.drop: Callable[[], None] = lambda: None
+
+    def hold(self, more: int) -> None:
+        """Count an answer, for which others make room."""
+        with _COUNTING:
+            while _Cache.all_bytes and _Cache.all_bytes + more > MOST_BYTES:
+                max(_CACHES, key=lambda x: x.bytes).clear()
+            self.bytes += more
+            _Cache.all_bytes += more
+
+    def clear(self) -> None:
+        """Drop all answers."""
+        with _COUNTING:
+            self.drop()
+            _Cache.all_bytes -= self.bytes
+            self.bytes = 0
+
+
+_CACHES: list[_Cache] = []
+
+_COUNTING = RLock()
 
 
 def remembered(size: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator of pure functions of hashable values, which remembers the last answers."""
+    """Return a decorator of pure functions of hashable values, which remembers the last answers.
+
+    Parameters
+    ----------
+    size
+        How many answers are remembered at most; fewer if they are large.
+    """
 
     def decorated(work: Callable[P, R]) -> Callable[P, R]:
-        found = lru_cache(maxsize=size)(work)
-        _DROPS.append(found.cache_clear)
+        cache = _Cache()
+
+        @wraps(work)
+        def counted(*args: P.args, **options: P.kwargs) -> R:
+            answer = work(*args, **options)
+            cache.hold(bytes_of(answer))
+            return answer
+
+        found = lru_cache(maxsize=size)(counted)
+        cache.drop = found.cache_clear
+        _CACHES.append(cache)
         return cast("Callable[P, R]", found)
 
     return decorated
+
+
+_NOT_OF_AN_ANSWER = {type(None), bool, int, float, str, CodeType, MappingProxyType, ModuleType}
+
+
+def bytes_of(answer: object) -> int:
+    """Return roughly how many bytes an answer takes: its arrays, whole, and what holds them."""
+    seen: set[int] = set()
+    total, rest = 0, [answer]
+    while rest:
+        one = rest.pop()
+        kind = type(one)
+        if kind in _NOT_OF_AN_ANSWER or isinstance(one, type) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if kind is np.ndarray:
+            base = cast("np.ndarray[Any, Any]", one).base
+            if base is None:
+                total += cast("np.ndarray[Any, Any]", one).nbytes
+            else:
+                rest.append(base)  # a view keeps all of it
+        elif kind is FunctionType:
+            # Not its module; a rule keeps its tables in what it encloses.
+            rest.extend(cast("FunctionType", one).__closure__ or ())
+        else:
+            total += sys.getsizeof(one)
+            rest.extend(gc.get_referents(one))
+    return total
 
 
 class Recent(Generic[Owner, R]):
@@ -78,7 +163,7 @@ _RECENT: WeakSet[Recent[Any, Any]] = WeakSet()
 
 def forget() -> None:
     """Drop all answers, everywhere: for benchmarks without cached results."""
-    for drop in _DROPS:
-        drop()
+    for cache in _CACHES:
+        cache.clear()
     for recent in _RECENT:
         recent.clear()

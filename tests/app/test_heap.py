@@ -25,10 +25,8 @@ def exempted() -> Iterator[None]:
     gc.enable()
 
 
-class _Ring:
-    """Something that only the collector can free."""
-
-    itself: _Ring
+class _Ring(list[object]):
+    """Something that only the collector can free, once it is in itself."""
 
 
 def _import_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +58,7 @@ def test_that_garbage_is_not_exempted_with_what_was_imported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ring = _Ring()
-    ring.itself = ring
+    ring.append(ring)
     gone = weakref.ref(ring)
     del ring
     _import_many(monkeypatch)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from rfstudio.core import ops
-from rfstudio.core.memo import Recent, forget, remembered
+import numpy as np
+import pytest
+
+from rfstudio.core import memo, ops
+from rfstudio.core.memo import Recent, bytes_of, forget, remembered
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.graph import expand
 
@@ -27,6 +33,62 @@ def test_that_equal_values_are_worked_out_once_until_everything_is_forgotten() -
     forget()
     total((1, 2))
     assert len(calls) == 5
+
+
+def test_that_large_answers_make_room_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, int]] = []
+
+    def remembering(name: str, entries: int) -> Callable[[int], np.ndarray]:
+        @remembered(100)
+        def work(number: int) -> np.ndarray:
+            calls.append((name, number))
+            return np.zeros(entries, np.uint8)
+
+        return work
+
+    forget()
+    monkeypatch.setattr(memo, "MOST_BYTES", 1000)
+    large, small = remembering("large", 300), remembering("small", 100)
+    small(0)
+    for number in (0, 1, 2, 2):
+        large(number)
+    assert len(calls) == 4  # 100 and three times 300: just enough
+    small(1)  # the fullest goes, and so it is enough again
+    small(0)
+    assert len(calls) == 5
+    large(2)
+    assert len(calls) == 6
+    assert sum(x.bytes for x in memo._CACHES) == 500
+    forget()
+    assert not any(x.bytes for x in memo._CACHES)
+
+
+def test_that_an_answer_larger_than_all_room_is_dropped_by_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @remembered(100)
+    def work(entries: int) -> np.ndarray:
+        return np.zeros(entries, np.uint8)
+
+    forget()
+    monkeypatch.setattr(memo, "MOST_BYTES", 1000)
+    huge = weakref.ref(work(5000))
+    assert huge() is not None
+    work(1)
+    assert huge() is None
+    forget()
+
+
+def test_that_bytes_are_those_of_whole_arrays_however_deep_each_once() -> None:
+    array = np.zeros(10**6)
+    rule = partial(lambda x, y: x, y=[{"a": (array[3:5], array)}])
+
+    def enclosing() -> object:
+        return rule
+
+    assert array.nbytes <= bytes_of(enclosing) < array.nbytes + 2000
+    assert bytes_of(np.broadcast_to(np.zeros(1), 10**6)) < 1000
+    assert bytes_of(None) == bytes_of(1.0) == 0
 
 
 def test_that_recent_answers_belong_to_one_object() -> None:
