@@ -36,8 +36,10 @@ from rfstudio.widgets.parts.elided_label import ElidedLabel
 
 _SYMBOLS = ("o", "s", "t", "d", "x", "+")
 _MANY = 400
-_LEGEND = 0.9  # size of the letters of the legend, as a share of those around it
 """Number of layers above which single points are not marked."""
+
+_LEGEND = 0.9
+"""Size of the letters of the legend, as a share of those around it."""
 
 _PAPER = "Luo et al. 2016, plain stacks: slope 1, ERF 0.56"
 
