@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -236,7 +237,7 @@ class Shelf:
             self.remove(shelved)
             return None
         shelved.stored, shelved.file = read, None
-        file.unlink(missing_ok=True)
+        _delete(file)
         self._make_room(shelved)
         return read
 
@@ -245,8 +246,7 @@ class Shelf:
         if shelved in self._shelved:
             self._shelved.remove(shelved)
         if shelved.file is not None:
-            with suppress(OSError):
-                shelved.file.unlink(missing_ok=True)
+            _delete(shelved.file)
 
     def close(self) -> None:
         """Drop everything, and the temporary files."""
@@ -278,7 +278,9 @@ class Shelf:
             return
         try:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="rfstudio-")
+                self._folder = tempfile.TemporaryDirectory(
+                    prefix="rfstudio-", ignore_cleanup_errors=True
+                )
             file = Path(self._folder.name) / f"{shelved.number}-{id(shelved)}.npz"
             with file.open("wb") as stream:
                 np.savez(stream, map=result.map, standard_error=result.standard_error)
@@ -306,9 +308,19 @@ def _is_plain(result: ErfResult) -> bool:
 
 
 def _read(file: Path, result: ErfResult) -> ErfResult:
-    """Return a result with the maps of its file."""
-    with np.load(file) as arrays:
-        return _with_arrays(result, dict(arrays))
+    """Return a result with the maps of its file; an OSError or ValueError says that it is lost."""
+    try:
+        # numpy does not close a file of its own that is cut off
+        with file.open("rb") as stream, np.load(stream) as arrays:
+            return _with_arrays(result, dict(arrays))
+    except (BadZipFile, EOFError) as error:
+        raise ValueError("the file is cut off") from error
+
+
+def _delete(file: Path) -> None:
+    # While another thread reads it, Windows does not let it go: it stays until the end.
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
 
 
 def _with_arrays(result: ErfResult, arrays: Mapping[str, NDArray[np.float64]]) -> ErfResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,34 @@ def test_that_what_exceeds_the_disk_is_dropped_and_a_lost_file_is_no_crash() -> 
     present(lost.file).unlink()
     assert shelf.result(lost) is None
     assert lost not in list(shelf)
+    shelf.close()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_that_a_file_that_is_cut_off_is_a_lost_one(share: float) -> None:
+    shelf = Shelf(memory=0)
+    cut, _ = _put(shelf, (0, 0)), _put(shelf, (0, 1))
+    snapshot = next(x for x in shelf.snapshots() if x.shelved is cut)
+    data = present(cut.file).read_bytes()
+    present(cut.file).write_bytes(data[: int(share * len(data))])
+    assert snapshot.result() is None
+    assert shelf.result(cut) is None
+    assert cut not in list(shelf)
+    shelf.close()
+
+
+def test_that_a_file_that_cannot_be_deleted_loses_no_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: Path, **_options: object) -> None:
+        raise PermissionError("another thread reads it")
+
+    shelf = Shelf(memory=0)
+    read, _ = _put(shelf, (0, 0), seed=1), _put(shelf, (0, 1))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        values = present(shelf.result(read)).map
+    assert np.array_equal(values, np.random.default_rng(1).random((9, 9)))
     shelf.close()
 
 
