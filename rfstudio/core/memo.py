@@ -22,11 +22,11 @@ R = TypeVar("R")
 Owner = TypeVar("Owner")
 Default = TypeVar("Default")
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 64 << 20
 """What the answers of all functions together may take; then the fullest cache is cleared.
 
-Some thirty edits of VGG-16, each to sizes of maps that it did not have, fill it.  What is cleared
-is soon found again, since the answers that it is made from are in other caches.
+An array counts in each answer that holds it, so that about half of this is taken.  Two versions of
+a network on a long signal need most of it; VGG-16 needs a hundredth for each.
 """
 
 
