@@ -1,10 +1,12 @@
-"""Keeps the garbage collector from searching, again and again, what lives as long as the window."""
+"""Memory of a window that is open for long: what is collected, and what is given back."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 
 _MANY = 50
 """Modules imported since, whose objects are worth exempting as well."""
@@ -42,3 +44,19 @@ def exempt_from_collection() -> None:
     _EXEMPTION.renew()
     if _EXEMPTION.note not in gc.callbacks:
         gc.callbacks.append(_EXEMPTION.note)
+
+
+_M_ARENA_MAX = -8
+"""The option of `mallopt` for the number of heaps, in malloc.h of the GNU C library."""
+
+
+def share_one_heap() -> None:
+    """Let all threads take their memory from one heap, with the GNU C library; before any begins.
+
+    A thread would have a heap of its own, and what it works out outlives it: after thousands of
+    computations half of all heaps is free, and none of it can be given back.  Python lets only one
+    of them work at a time, so that they do not wait for each other.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)

@@ -22,11 +22,11 @@ R = TypeVar("R")
 Owner = TypeVar("Owner")
 Default = TypeVar("Default")
 
-MOST_BYTES = 64 << 20
+MOST_BYTES = 32 << 20
 """What the answers of all functions together may take; then the fullest cache is cleared.
 
-An array counts in each answer that holds it, so that about half of this is taken.  Two versions of
-a network on a long signal need most of it; VGG-16 needs a hundredth for each.
+An array counts in each answer that holds it.  A network on a long signal needs most of it for one
+version, VGG-16 a twentieth.
 """
 
 

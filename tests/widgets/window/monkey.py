@@ -526,6 +526,7 @@ def main(seed: int, actions: int) -> int:
     """Run many actions; return how many went wrong."""
     from rfstudio.app.files.presets import preset_families
     from rfstudio.app.frames import Frames
+    from rfstudio.app.heap import share_one_heap
     from rfstudio.app.jobs import JobRunner
     from rfstudio.app.state.image_source import sample_images
     from rfstudio.app.state.settings import Settings
@@ -534,6 +535,7 @@ def main(seed: int, actions: int) -> int:
     from tests.widgets.conftest import SMALL, Answers
 
     wrong: list[str] = []
+    share_one_heap()  # as the program does
     application = QApplication([])
     assert application is not None
     _hear_of_faults(wrong)
