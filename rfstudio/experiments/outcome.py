@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def command(self) -> str:
-        """The command that gives the same rows; of a recipe of one's own, within its folder."""
+        """The command that gives the same rows; it names a recipe of one's own as it was named."""
         options = f" --init {self.recipe.init}" if self.recipe.init else ""
         options += " --quick" if self.quick else ""
         options += " --trust" if self.recipe.runs_code else ""

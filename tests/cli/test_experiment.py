@@ -48,7 +48,7 @@ def test_that_json_has_rows_fits_and_command(
     assert record["seed"] == 3
     assert len(record["rows"]) == 3
     assert record["fits"][0]["exponent"] == pytest.approx(0.5)
-    assert record["command"] == "rfstudio experiment own.yaml --seed 3"
+    assert record["command"] == f"rfstudio experiment {tmp_path / 'own.yaml'} --seed 3"
 
 
 def test_that_the_list_is_written_in_every_format_of_tables(

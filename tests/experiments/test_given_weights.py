@@ -154,7 +154,7 @@ def test_that_a_model_of_ones_own_is_a_row_with_its_own_weights(tmp_path: Path) 
     with pytest.raises(FormatError, match=r"own.yaml:4:28: .* is code: .*--trust"):
         rfstudio.experiment(path)
     outcome = rfstudio.experiment(path, trust=True)
-    assert outcome.command == "rfstudio experiment own.yaml --seed 0 --trust"
+    assert outcome.command == f"rfstudio experiment {path} --seed 0 --trust"
     (row,) = outcome.records()
     network = rfstudio.load(f"{tmp_path / 'model.py'}:make", trust=True, input_size=(32, 48))
     found = rfstudio.attention(network, "attend", samples=2)

@@ -18,6 +18,7 @@ from rfstudio.app.experiments.work import PART, Cells, run_experiment
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.work_session import WorkSession
 from rfstudio.core.errors import FormatError, RFStudioError
+from rfstudio.experiments.other_weights import with_init
 from rfstudio.experiments.running import left_in
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.recipe import Recipe
@@ -77,6 +78,16 @@ class ExperimentSession(WorkSession):
             self._recipes[name] = shipped.recipes_of(name)
         return self._recipes[name]
 
+    def recipes_with(self, name: str | Path, init: str) -> tuple[Recipe, ...]:
+        """Return what a name runs if weights are drawn by another law; empty: as recipes say.
+
+        Raises
+        ------
+        RFStudioError
+            If there is no such law, or it has no effect on what is run.
+        """
+        return with_init(self.recipes_of(name), init or None)
+
     def count_of(self, name: str) -> int:
         """Return how many recipes come with the program under a name; none of them is read."""
         return sum(x == name or x.startswith(f"{name}/") for x in shipped.names())
@@ -124,9 +135,9 @@ class ExperimentSession(WorkSession):
             return ""
         return _command(now.recipes, now.path or self.name, now.seed, quick=now.quick)
 
-    def command_of(self, name: str | Path, *, quick: bool, seed: int) -> str:
-        """Return the command that runs what a name runs."""
-        return _command(self.recipes_of(name), name, seed, quick=quick)
+    def command_of(self, name: str | Path, *, quick: bool, seed: int, init: str = "") -> str:
+        """Return the command that runs what a name runs; raises as `recipes_with`."""
+        return _command(self.recipes_with(name, init), name, seed, quick=quick)
 
     @property
     def results(self) -> Path:
@@ -147,13 +158,18 @@ class ExperimentSession(WorkSession):
         """Whether a name is that of the experiment that runs or ran last."""
         return name == (self._running.path or self.name)
 
-    def left_of(self, name: str | Path, *, quick: bool, seed: int) -> tuple[int, int]:
+    def left_of(
+        self, name: str | Path, *, quick: bool, seed: int, init: str = ""
+    ) -> tuple[int, int]:
         """Return how many items an earlier run of it has left on the disk, and of how many.
 
         It may be from before the program was started.  Parts count up to the first that is not
-        begun.
+        begun.  Nothing is left of what cannot be run with that law.
         """
-        recipes = self.recipes_of(name)
+        try:
+            recipes = self.recipes_with(name, init)
+        except RFStudioError:
+            return 0, 0
         folder = self._results_of(name if isinstance(name, Path) else None)
         counts = [left_in(x, folder, seed=seed, quick=quick) for x in recipes]
         begun = counts.index(0) if 0 in counts else len(counts)
@@ -193,7 +209,7 @@ class ExperimentSession(WorkSession):
         Parameters
         ----------
         *recipes
-            What to run: a recipe, or all of a name.
+            What to run: a recipe, or all of a name, with the law that weights are drawn by.
         quick
             Take few samples and steps.
         seed
@@ -209,7 +225,8 @@ class ExperimentSession(WorkSession):
         self._running = _Run(recipes, quick, seed, place, trust)
         self._rows = ()
         counts = [left_in(x, self.results, seed=seed, quick=quick) for x in recipes]
-        self._run(resume=resume, begun=counts.index(0) if 0 in counts else len(counts))
+        left = counts.index(0) if 0 in counts else len(counts)
+        self._run(begun=left if resume else 0)
 
     def go_on(self) -> None:
         """Go on with the stopped experiment after its complete items.
@@ -228,18 +245,18 @@ class ExperimentSession(WorkSession):
             if recipe.digest != self._running.recipes[0].digest:
                 self.failed.emit(f"{path.name} has been changed; Run begins anew with it")
                 return
-        self._run(resume=True, begun=self.current + 1)
+        self._run(begun=self.current + 1)
 
     def cancel(self) -> None:
         """Stop the experiment, with all its parts; its rows so far stay, on the disk too."""
         if self._stop() is not None:
             self._set_state("stopped")
 
-    def _run(self, *, resume: bool, begun: int) -> None:
+    def _run(self, *, begun: int) -> None:
         now = self._running
         name = self.name if now.path is None else str(now.path)
-        work = partial(run_experiment, name, self.results, now.quick, resume)
-        self._submit(partial(work, seed=now.seed, trust=now.trust, begun=begun))
+        work = partial(run_experiment, name, self.results, now.quick, begun)
+        self._submit(partial(work, seed=now.seed, trust=now.trust, init=now.init))
         self.rows_changed.emit()
         self.progressed.emit(0.0)
         self._set_state("running")
@@ -274,12 +291,28 @@ class _Run(NamedTuple):
     path: Path | None = None
     trust: bool = False
 
+    @property
+    def init(self) -> str:
+        """The law that its weights are drawn by; empty: that of its recipes."""
+        return _init_of(self.recipes)
+
+
+def _init_of(recipes: Sequence[Recipe]) -> str:
+    """Return the law of all recipes that draw weights; empty: each has its own."""
+    return next((x.init for x in recipes if x.init), "")
+
 
 def _command(recipes: Sequence[Recipe], name: str | Path, seed: int, *, quick: bool) -> str:
     """Return the command of all recipes of a name."""
-    trust = " --trust" if any(x.runs_code for x in recipes) else ""
-    options = f"{trust}{f' --seed {seed}' if seed else ''}{' --quick' if quick else ''}"
-    return f"rfstudio experiment {shlex.quote(str(name))}{options}"
+    init = _init_of(recipes)
+    words = (
+        f"rfstudio experiment {shlex.quote(str(name))}",
+        f"--init {shlex.quote(init)}" if init else "",
+        "--trust" if any(x.runs_code for x in recipes) else "",
+        f"--seed {seed}" if seed else "",
+        "--quick" if quick else "",
+    )
+    return " ".join(x for x in words if x)
 
 
 def _problems(path: Path, error: FormatError) -> str:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from rfstudio.engine.process.running import CancelToken, Report
 from rfstudio.experiments.interface import importing
+from rfstudio.experiments.other_weights import with_init
 from rfstudio.experiments.running import cost_of, run
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.ledger import Cell, Row
@@ -25,13 +26,13 @@ def run_experiment(
     name: str,
     folder: Path,
     quick: bool,
-    resume: bool,
+    begun: int,
     token: CancelToken,
     report: Report,
     *,
     seed: int = 0,
     trust: bool = False,
-    begun: int = 1,
+    init: str = "",
 ) -> Cells:
     """Run one recipe, or all parts of an experiment, and report all rows so far with each step.
 
@@ -43,15 +44,17 @@ def run_experiment(
         A shipped recipe or experiment, or the path of a recipe.
     folder
         Of ledgers and results.
-    quick, resume, seed
+    quick, seed
         As in `rfstudio.experiments.running.run`.
+    begun
+        How many parts go on after what an earlier run has left; later ones begin anew, whatever
+        there is of them.
     token, report
         Of the worker.
     trust
         Whether code that a recipe names as a network may be run.
-    begun
-        How many parts the run that is resumed had begun; later ones begin anew, whatever an
-        earlier run has left of them.
+    init
+        From what random weights are drawn instead; empty: from what the recipes say.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def run_experiment(
     Cancelled
         If `token` was cancelled.
     """
-    recipes = shipped.recipes_of(name, importing(trust=trust))
+    recipes = with_init(shipped.recipes_of(name, importing(trust=trust)), init or None)
     costs = [cost_of(x, quick=quick) for x in recipes]
     rows: Cells = ()
     furthest = 0.0
@@ -82,7 +85,7 @@ def run_experiment(
             seed=seed,
             output=folder,
             quick=quick,
-            resume=resume and part < begun,
+            resume=part < begun,
             report=tell,
             token=token,
         )

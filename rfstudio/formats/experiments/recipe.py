@@ -212,8 +212,8 @@ class Recipe:
     digest
         Of the text that it was read from: rows of another text belong to another experiment.
     file
-        The name of the user's file that it was read from, without its folder; empty: it comes
-        with the program.
+        The path of the user's file that it was read from, as it was given; empty: it comes with
+        the program.
     runs_code
         Whether code makes a model of it, which runs only if it is trusted.
     init

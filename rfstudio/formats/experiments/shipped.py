@@ -59,7 +59,7 @@ def recipes_of(name: str | Path, opening: Opening | None = None) -> tuple[Recipe
         return tuple(_read(paths.experiments() / f"{x}.yaml", x) for x in parts)
     if Path(text).suffix in (".yaml", ".yml"):
         path = Path(text)
-        return (replace(_read(path, path.stem, opening), file=path.name),)
+        return (replace(_read(path, path.stem, opening), file=str(path)),)
     groups = sorted({x.partition("/")[0] for x in known})
     near = suggestion(text, [*known, *groups]) or "; 'rfstudio experiment' lists them"
     raise UnknownExperimentError(f"there is no experiment '{shown(text)}'{near}")

@@ -33,10 +33,12 @@ from rfstudio.app.experiments.part import Part
 from rfstudio.app.experiments.session import ExperimentSession
 from rfstudio.app.files.importing import fingerprint
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.initialisations import AS_TORCH
 from rfstudio.importing.reference import Reference
 from rfstudio.widgets.experiments.code_dialog import CodeQuestions
 from rfstudio.widgets.parts.fields import Spin
 from rfstudio.widgets.parts.flow_layout import FlowLayout
+from rfstudio.widgets.parts.law_choice import LawChoice
 
 _STEPS = 1000
 _LEAST = 20  # characters
@@ -112,6 +114,16 @@ class ExperimentsDialog(QDialog):
         self.seed.setToolTip("Of weights, inputs and images: the same seed gives the same rows")
         self.seed_label = QLabel("Seed")
         self.seed_label.setBuddy(self.seed)
+        self.init = LawChoice()
+        self.init.add("as the recipe says", "", "Each row as its recipe has it")
+        self.init.add_torch(AS_TORCH)
+        self.init.add_initialisations()
+        self.init.setToolTip(
+            "From what random weights are drawn, and how trainings begin; a gain can be typed "
+            "after a colon, as in xavier_uniform:relu"
+        )
+        self.init_label = QLabel("Weights")
+        self.init_label.setBuddy(self.init)
         self.run = QPushButton("Run")
         self.go_on = QPushButton("Continue")
         self.cancel = QPushButton("Cancel")
@@ -167,6 +179,8 @@ class ExperimentsDialog(QDialog):
             self.quick,
             self.seed_label,
             self.seed,
+            self.init_label,
+            self.init,
             self.open_network,
             self.copy_command,
         ):
@@ -192,6 +206,7 @@ class ExperimentsDialog(QDialog):
         self.run.clicked.connect(self._begin)
         self.quick.toggled.connect(self._enable_going_on)
         self.seed.valueChanged.connect(self._enable_going_on)
+        self.init.currentTextChanged.connect(self._enable_going_on)
         self.go_on.clicked.connect(self._go_on)
         self.cancel.clicked.connect(session.cancel)
         self.open_network.clicked.connect(self._want_network)
@@ -239,6 +254,15 @@ class ExperimentsDialog(QDialog):
         """Return the name of what comes with the program, or the user's file."""
         return self._entries[self.choice.currentIndex()]
 
+    def _takes_law(self) -> bool:
+        """Whether weights of what is chosen can be drawn by the chosen law; if not, say why."""
+        try:
+            self._session.recipes_with(self._chosen(), self.init.law)
+        except RFStudioError as error:
+            self.state.setText(str(error))
+            return False
+        return True
+
     def _begin(self) -> None:
         self._start(resume=False)
 
@@ -249,9 +273,11 @@ class ExperimentsDialog(QDialog):
         if path is not None and not self._read(path):
             return
         self._show_words()
-        recipes = self._session.recipes_of(chosen)
+        if not self._takes_law():
+            return
+        recipes = self._session.recipes_with(chosen, self.init.law)
         code = code_of(recipes)
-        if not self._may_run(f"the recipe {recipes[0].file}", code):
+        if not self._may_run(_words(recipes[0].file), code):
             return
         self.tabs.setCurrentWidget(self.table)
         self._session.start(
@@ -270,7 +296,7 @@ class ExperimentsDialog(QDialog):
             self._start(resume=True)
             return
         recipes = [x.recipe for x in self._session.parts]
-        if recipes and self._may_run(f"the recipe {recipes[0].file}", code_of(recipes)):
+        if recipes and self._may_run(_words(recipes[0].file), code_of(recipes)):
             self._session.go_on()
 
     def _may_run(self, recipe: str, code: Sequence[Reference]) -> bool:
@@ -301,9 +327,14 @@ class ExperimentsDialog(QDialog):
             self.network_wanted.emit(network)
 
     def _copy_command(self) -> None:
-        chosen, quick = self._chosen(), self.quick.isChecked()
-        command = self._session.command_of(chosen, quick=quick, seed=self.seed.value())
-        QApplication.clipboard().setText(command)
+        if self._takes_law():
+            command = self._session.command_of(
+                self._chosen(),
+                quick=self.quick.isChecked(),
+                seed=self.seed.value(),
+                init=self.init.law,
+            )
+            QApplication.clipboard().setText(command)
 
     def _show_words(self) -> None:
         title, text = self._session.words_of(self._chosen())
@@ -423,11 +454,19 @@ class ExperimentsDialog(QDialog):
             return
         is_stopped = session.state == "stopped" and session.is_last(self._chosen())
         done, total = session.left_of(
-            self._chosen(), quick=self.quick.isChecked(), seed=self.seed.value()
+            self._chosen(),
+            quick=self.quick.isChecked(),
+            seed=self.seed.value(),
+            init=self.init.law,
         )
         is_left = 0 < done < total
         self.go_on.setEnabled(is_stopped or is_left)
         self.go_on.setToolTip(f"{done} of {total} are there from an earlier run" if is_left else "")
+
+
+def _words(file: str) -> str:
+    """Return which recipe it is that asks to run code."""
+    return f"the recipe {Path(file).name}"
 
 
 class PartTabs(QTabBar):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
 
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.training.options import TrainingOptions
-from rfstudio.core.initialisations import INITIALISATIONS
 from rfstudio.widgets.parts.elided_label import ElidedLabel
 from rfstudio.widgets.parts.fields import Choice, Line, Spin
+from rfstudio.widgets.parts.law_choice import LawChoice
 
 _CONTEXT, _IMAGES = range(2)
 _ANSWER, _CHOSEN = range(2)
@@ -130,16 +130,9 @@ class OptionsForm(QWidget):
         self.rate.setValue(usual.rate)
         self.rate.setKeyboardTracking(False)
         self.rate.setToolTip("Largest learning rate of one cycle of AdamW")
-        self.init = Choice()
-        self.init.setEditable(True)
-        self.init.addItem("as torch's layers", usual.init)
-        self.init.setItemData(
-            0, "Weights and biases uniform in ±1/√fan-in.", Qt.ItemDataRole.ToolTipRole
-        )
-        for law in INITIALISATIONS.values():
-            self.init.addItem(law.title, law.name)
-            place = self.init.count() - 1
-            self.init.setItemData(place, law.sentence, Qt.ItemDataRole.ToolTipRole)
+        self.init = LawChoice()
+        self.init.add_torch(usual.init)
+        self.init.add_initialisations()
         self.init.setToolTip(
             "How weights begin; a gain can be typed after a colon, as in xavier_uniform:relu"
         )
@@ -222,20 +215,13 @@ class OptionsForm(QWidget):
             rate=self.rate.value(),
             film=self.film.text(),
             seed=self.seed.value(),
-            init=self._start,
+            init=self.init.law,
             teacher=self._teacher,
         )
         if self.follow.currentIndex() == _CHOSEN:
             chosen = self._selection.value
             options = replace(options, layer=chosen.layer, unit=chosen.unit)
         return options
-
-    @property
-    def _start(self) -> str:
-        """How weights begin, as chosen or as typed."""
-        text = self.init.currentText().strip()
-        place = self.init.findText(text, Qt.MatchFlag.MatchFixedString)
-        return str(self.init.itemData(place)) if place >= 0 else text
 
     @property
     def lacking(self) -> str:

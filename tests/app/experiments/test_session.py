@@ -1,6 +1,8 @@
 """Experiments of the window: run in the worker, stopped, gone on with."""
 
+import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app.experiments.session import ExperimentSession
 from rfstudio.app.experiments.work import PART, Cells, run_experiment
 from rfstudio.app.jobs import JobRunner
-from rfstudio.core.errors import Cancelled
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.recipe import Recipe
@@ -44,10 +46,21 @@ def test_that_each_report_has_all_rows_so_far(tmp_path: Path) -> None:
     path.write_text(TEXT)
     seen: list[int] = []
     rows = run_experiment(
-        str(path), tmp_path, False, False, CancelToken(), lambda _, rows: seen.append(len(rows))
+        str(path), tmp_path, False, 0, CancelToken(), lambda _, rows: seen.append(len(rows))
     )
     assert seen == [1, 2, 3]
     assert [x["item"] for x in rows] == [0, 1, 2]
+
+
+def test_that_the_worker_draws_weights_by_another_law(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(TEXT)
+    work = partial(run_experiment, str(path), tmp_path, False, 0)
+    work(CancelToken(), lambda *_: None, init="orthogonal")
+    command = json.loads((tmp_path / "own.json").read_text())["command"]
+    assert command == f"rfstudio experiment {path} --seed 0 --init orthogonal"
+    with pytest.raises(RFStudioError, match="did you mean"):
+        work(CancelToken(), lambda *_: None, init="orthogonl")
 
 
 def test_that_a_cancelled_run_goes_on(tmp_path: Path) -> None:
@@ -55,8 +68,8 @@ def test_that_a_cancelled_run_goes_on(tmp_path: Path) -> None:
     path.write_text(TEXT)
     token = CancelToken()
     with pytest.raises(Cancelled):
-        run_experiment(str(path), tmp_path, False, False, token, lambda *_: token.cancel())
-    rows = run_experiment(str(path), tmp_path, False, True, CancelToken(), lambda *_: None)
+        run_experiment(str(path), tmp_path, False, 0, token, lambda *_: token.cancel())
+    rows = run_experiment(str(path), tmp_path, False, 1, CancelToken(), lambda *_: None)
     assert len(rows) == 3
 
 
@@ -106,13 +119,12 @@ def test_that_all_parts_go_on_where_they_were_stopped(tmp_path: Path) -> None:
             token.cancel()
 
     with pytest.raises(Cancelled):
-        run_experiment("luo2016", tmp_path, True, False, token, stop_in_second)
+        run_experiment("luo2016", tmp_path, True, 0, token, stop_in_second)
     assert parts == [0] * 16 + [1]
     seen: list[tuple[float, int]] = []
     rows = run_experiment(
-        *("luo2016", tmp_path, True, True, CancelToken()),
+        *("luo2016", tmp_path, True, 2, CancelToken()),
         lambda fraction, rows: seen.append((fraction, len(rows))),
-        begun=2,
     )
     assert [sum(x[PART] == i for x in rows) for i in range(5)] == [16, 9, 16, 6, 12]
     assert seen == sorted(seen)

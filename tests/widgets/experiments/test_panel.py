@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices, QPixmap
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.experiments.session import ExperimentSession
 from rfstudio.app.experiments.work import PART
 from rfstudio.app.jobs import Job, JobRunner
+from rfstudio.experiments.other_weights import with_init
 from rfstudio.experiments.running import ledger_path
 from rfstudio.formats.experiments import shipped
 from rfstudio.formats.experiments.ledger import Ledger, Row
@@ -133,7 +136,7 @@ def test_that_a_stopped_one_continues_with_its_rows(
     assert dialog.go_on.isEnabled()
     dialog.go_on.click()
     first, again = (cast("partial", x) for x in runner.works)
-    assert (first.args[-1], again.args[-1]) == (False, True)  # whether it resumes
+    assert (first.args[-1], again.args[-1]) == (0, 1)  # how many parts resume
 
 
 def test_that_a_failure_is_told_in_words(dialog: ExperimentsDialog, runner: _Runner) -> None:
@@ -170,6 +173,61 @@ def test_that_the_command_is_there_before_anything_has_run(dialog: ExperimentsDi
     dialog.choice.setCurrentText("luo2016 (all 5 parts)")
     dialog.copy_command.click()
     assert QApplication.clipboard().text() == "rfstudio experiment luo2016 --seed 3"
+
+
+def test_that_weights_are_drawn_by_a_law_that_is_chosen_or_typed(
+    dialog: ExperimentsDialog, runner: _Runner
+) -> None:
+    dialog.init.setCurrentText("orthogonal")
+    dialog.copy_command.click()
+    command = "rfstudio experiment luo2016/fig4 --init orthogonal"
+    assert QApplication.clipboard().text() == command
+    dialog.run.click()
+    assert cast("partial", runner.works[0]).keywords["init"] == "orthogonal"
+    runner.job.progressed.emit(0.25, ROWS[:1])
+    assert dialog.how.text().splitlines()[-1] == command
+    dialog.cancel.click()
+    choices = dialog.init.count()
+    line = dialog.init.lineEdit()
+    assert line is not None
+    line.selectAll()
+    QTest.keyClicks(line, " Xavier-uniform:ReLU")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert dialog.init.count() == choices  # what is typed is no choice for later
+    dialog.run.click()
+    assert cast("partial", runner.works[1]).keywords["init"] == "xavier_uniform:relu"
+    dialog.cancel.click()
+    dialog.go_on.click()
+    assert cast("partial", runner.works[2]).keywords["init"] == "xavier_uniform:relu"
+
+
+def test_that_a_law_without_effect_is_refused_in_words(
+    dialog: ExperimentsDialog, runner: _Runner
+) -> None:
+    QApplication.clipboard().setText("before")
+    for text, words in (("he_norml", "did you mean"), ("as torch's layers", "leave init out")):
+        dialog.init.setCurrentText(text)
+        for button in (dialog.run, dialog.copy_command):
+            dialog.state.clear()
+            button.click()
+            assert words in dialog.state.text()
+    assert not runner.works
+    assert QApplication.clipboard().text() == "before"
+
+
+def test_that_what_is_left_of_an_earlier_run_is_that_of_the_same_law(
+    dialog: ExperimentsDialog, tmp_path: Path
+) -> None:
+    (recipe,) = with_init(shipped.recipes_of("luo2016/fig4"), "orthogonal")
+    head = {"format": 1, "experiment": recipe.name, "recipe": f"{recipe.digest} orthogonal"}
+    ledger = Ledger(head | {"seed": 0, "quick": False}, ledger_path(recipe, tmp_path))
+    ledger.add(Row(0, {"series": "plain"}))
+    ledger.finish(0)
+    assert not dialog.go_on.isEnabled()
+    dialog.init.setCurrentText("orthogonal")
+    assert dialog.go_on.isEnabled()
+    dialog.init.setCurrentText("no law")
+    assert not dialog.go_on.isEnabled()
 
 
 def test_that_the_numbers_have_how_they_were_found_and_the_command_beside_them(
@@ -214,8 +272,7 @@ def test_that_all_parts_run_one_after_another(dialog: ExperimentsDialog, runner:
     assert dialog.state.text().startswith("luo2016 is stopped")
     dialog.go_on.click()
     again = cast("partial", runner.works[1])
-    assert again.args[-1] is True
-    assert again.keywords["begun"] == 3  # the others begin anew
+    assert again.args[-1] == 3  # the others begin anew
     runner.job.succeeded.emit(sum((_of_part(i, 6) for i in range(5)), ()))
     assert all("✓" in dialog.parts.tabText(i) for i in range(5))
     dialog.choice.setCurrentText("luo2016/fig3")
@@ -243,7 +300,7 @@ def test_that_what_an_earlier_run_has_left_is_gone_on_with(
     assert dialog.go_on.toolTip() == "20 of 59 are there from an earlier run"
     dialog.go_on.click()
     work = cast("partial", runner.works[0])
-    assert (work.args[-1], work.keywords["begun"]) == (True, 2)
+    assert work.args[-1] == 2
     assert not dialog.go_on.isEnabled()
     runner.job.failed.emit(ValueError("no luck"))
     dialog.choice.setCurrentText("luo2016/fig1a")
