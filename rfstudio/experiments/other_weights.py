@@ -38,10 +38,13 @@ def with_init(recipes: Sequence[Recipe], init: str | None) -> tuple[Recipe, ...]
 
 
 def _changed(recipe: Recipe, law: str) -> Recipe:
-    own = {x.init for x in recipe.items if _takes(x, law)}
-    if not own:
+    taking = [x for x in recipe.items if _takes(x, law)]
+    if not taking:
         return recipe
-    if len(own) > 1:
+    # Trainings usually begin in another way than weights that are only measured.
+    ways = {(type(x), x.init) for x in taking}
+    if len(ways) > len({type(x) for x in taking}):
+        own = {init for _, init in ways}
         raise RFStudioError(
             f"the rows of '{recipe.name}' compare initialisations ({', '.join(sorted(own))}); "
             "leave init out"

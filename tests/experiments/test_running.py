@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,18 @@ def test_that_weights_are_drawn_by_another_law(
     assert {x.init for x in context.items} == {"torch"}
     for part in with_init(shipped.recipes_of("luo2016"), "orthogonal"):
         assert part.init == "orthogonal"
+
+
+def test_that_a_field_before_training_and_a_training_take_one_law(recipe: Recipe) -> None:
+    (context,) = shipped.recipes_of("context")
+    both = replace(recipe, items=(*recipe.items, *context.items))
+    (other,) = with_init([both], "orthogonal")
+    assert {x.init for x in other.items} == {"orthogonal"}
+    (other,) = with_init([both], "torch")
+    assert [x.init for x in other.items] == [x.init for x in both.items]
+    mixed = [*context.items, replace(context.items[0], init="orthogonal")]
+    with pytest.raises(RFStudioError, match=r"compare initialisations \(orthogonal, torch\)"):
+        with_init([replace(context, items=tuple(mixed))], "he_normal")
 
 
 def test_that_words_say_how_the_numbers_of_each_series_were_found() -> None:
