@@ -20,9 +20,7 @@ from PySide6.QtWidgets import (
 from rfstudio.core.errors import OpError
 from rfstudio.core.fields.remarks.diagnostics import AXIS_NAMES
 from rfstudio.core.ops import Kind, Parameter, sources_of_text, text_of_sources
-from rfstudio.widgets.parts.fields import Choice, Line, Spin
-
-LARGEST = 2**31 - 1
+from rfstudio.widgets.parts.fields import LARGEST, Choice, Line, Spin
 
 
 class Editor(QWidget):

@@ -40,7 +40,7 @@ from rfstudio.core.network.input_texts import (
 )
 from rfstudio.core.ops import parameters
 from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor, typed_in
-from rfstudio.widgets.parts.fields import Choice, Line, Spin
+from rfstudio.widgets.parts.fields import LARGEST, Choice, Line, Spin
 from rfstudio.widgets.parts.theme import is_dark, severity_colour
 
 
@@ -370,7 +370,7 @@ class ItemForm(QWidget):
         self._add("size", "input_size", size, "Size of the input along each axis, in pixels.")
         size.value_edited.connect(self._set_input_size)
         channels = Spin()
-        channels.setRange(1, 100_000)
+        channels.setRange(1, LARGEST)
         channels.setAccessibleName("channels")
         self._add("channels", "channels", channels, "Number of channels of the input; 3 for RGB.")
         channels.valueChanged.connect(

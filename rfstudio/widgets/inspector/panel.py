@@ -210,7 +210,7 @@ class Inspector(QScrollArea):
         text = item_text(item, architecture.axes)
         copies = self._session.outline.copies(location)
         if copies > 1:
-            text += f" · copy {self._selection.copy + 1} of {copies}, an edit changes all"
+            text += f" · copy {self._selection.copy + 1} of {copies:,}, an edit changes all"
         return text
 
     def _show_effective(self) -> None:

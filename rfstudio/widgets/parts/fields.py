@@ -29,14 +29,29 @@ class Line(QLineEdit):
             super().keyPressEvent(event)
 
 
+LARGEST = 2**31 - 1
+"""The largest number that Qt's spin boxes hold, with either sign."""
+
+
 class Spin(QSpinBox):
-    """A whole number; the wheel turns it only while it has the focus."""
+    """A whole number; the wheel turns it only while it has the focus.
+
+    Of a number that it does not hold it shows the nearest that it does.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.setKeyboardTracking(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.valueChanged.connect(lambda _: self.lineEdit().setModified(False))
+
+    def setRange(self, least: int, most: int, /) -> None:  # noqa: N802 - Qt's name
+        """Allow numbers from `least` to `most`."""
+        super().setRange(_held(least), _held(most))
+
+    def setValue(self, value: int, /) -> None:  # noqa: N802 - Qt's name
+        """Show a number."""
+        super().setValue(_held(value))
 
     def event(self, event: QEvent) -> bool:
         """Leave the keys to the window while the field holds no unfinished input."""
@@ -99,3 +114,7 @@ def _is_undo(event: QEvent) -> bool:
         and isinstance(event, QKeyEvent)
         and any(event.matches(x) for x in _KEYS)
     )
+
+
+def _held(number: int) -> int:
+    return max(-LARGEST, min(number, LARGEST))

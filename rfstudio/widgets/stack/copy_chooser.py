@@ -39,10 +39,10 @@ class CopyChooser(QWidget):
         copies = 1 if location is None else self._session.outline.copies(location)
         self.setVisible(copies > 1)
         if copies > 1:
-            self.note.setText(f"Inside a repeat: an edit changes all {copies}.")
+            self.note.setText(f"Inside a repeat: an edit changes all {copies:,}.")
             with QSignalBlocker(self.copy):
                 self.copy.setRange(1, copies)
-                self.copy.setSuffix(f" of {copies}")
+                self.copy.setSuffix(f" of {copies:,}")
                 self.copy.setValue(self._selection.copy + 1)
 
     def _choose(self, number: int) -> None:

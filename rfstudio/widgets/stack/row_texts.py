@@ -107,7 +107,7 @@ class RowTexts:
             )
         copies = self._session.outline.copies(location)
         if copies > 1:
-            lines.append(f"Repeated: an edit changes all {copies}.")
+            lines.append(f"Repeated: an edit changes all {copies:,}.")
         return lines
 
     def _work_out(self, row: Row) -> Cells:
