@@ -168,8 +168,8 @@ class ImageSource(QObject):
             return info.height * info.width <= _AT_ONCE
         if len(self._size) != 1:
             raise RFStudioError(
-                "it is a signal, and this network has "
-                f"{len(self._size)} axes; open a network of one axis first"
+                f"{', '.join(SUFFIXES)} are read as signals along one axis, and this network has "
+                f"{len(self._size)}; behind its fields there can be a photo"
             )
         with suppress(OSError):
             return path.stat().st_size <= _AT_ONCE

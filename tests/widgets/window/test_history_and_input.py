@@ -111,4 +111,20 @@ def test_that_a_network_of_one_axis_shows_an_own_signal(
     window.files.open_preset("alexnet")
     assert window.studio.images.pixels is None  # a signal is no photo
     window.files.open_image_path(path)
-    assert "it is a signal" in answers.reports[-1][1]
+    assert "read as signals along one axis, and this network has 2" in answers.reports[-1][1]
+
+
+def test_that_a_volume_is_not_shown_and_a_sentence_says_what_can_be(
+    open_window: Callable[..., MainWindow], answers, tmp_path: Path
+) -> None:
+    window = open_window(read_preset("unet_3d"))
+    path = tmp_path / "volume.npy"
+    np.save(path, np.zeros((4, 4, 4)))
+    window.files.open_dropped(path)
+    assert answers.reports == [
+        (
+            "“volume.npy” cannot be shown.",
+            ".wav, .npy, .csv are read as signals along one axis, and this network has 3; behind"
+            " its fields there can be a photo",
+        )
+    ]
