@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QPalette, QShowEvent
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -20,6 +19,7 @@ from rfstudio.app.effective.pins import Pins
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.comparison import Compared, rows_of
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.parts.empty_words import empty_words
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.text_button import text_button
 
@@ -57,9 +57,7 @@ class ComparisonPanel(QWidget):
         self.table.setAlternatingRowColors(True)
         self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         FocusRing(self.table)
-        self.empty = QLabel(_EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
-        self.empty.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self.empty.setContentsMargins(16, 16, 16, 16)
+        self.empty = empty_words(_EMPTY)
         self.pin = text_button("Pin", "Pin the chosen unit (P)")
         self.before = text_button(
             "Pin before my edit", "Pin the network of before the last edit (Shift+P)"

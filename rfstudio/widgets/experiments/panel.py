@@ -36,10 +36,16 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.initialisations import AS_TORCH
 from rfstudio.importing.reference import Reference
 from rfstudio.widgets.experiments.code_dialog import CodeQuestions
+from rfstudio.widgets.parts.empty_words import empty_words
 from rfstudio.widgets.parts.fields import Spin
 from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.law_choice import LawChoice
 
+_EMPTY = (
+    "Nothing has been run. Run does what the text above says: its rows arrive here one by one, "
+    "charts are drawn of them, and all of it is kept in a folder. Measurements wait while an "
+    "experiment runs."
+)
 _STEPS = 1000
 _LEAST = 20  # characters
 
@@ -168,6 +174,7 @@ class ExperimentsDialog(QDialog):
         self.tabs.addTab(self.table, "Rows")
         self.tabs.addTab(self.chart, "Chart")
         self.tabs.setCornerWidget(self.open_folder)
+        self.empty = empty_words(_EMPTY)
 
     def _lay_out(self) -> None:
         buttons = FlowLayout()
@@ -196,6 +203,7 @@ class ExperimentsDialog(QDialog):
         layout.addWidget(self.state)
         layout.addWidget(self.parts)
         layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.empty, 1)
         layout.addWidget(self.how)
 
     def _connect(self) -> None:
@@ -390,6 +398,8 @@ class ExperimentsDialog(QDialog):
         """Show the rows; those that are there already are left as they are."""
         self._show_parts()
         part = self._part
+        self.tabs.setVisible(part is not None)
+        self.empty.setVisible(part is None)
         if part is None:
             self._enable()
             return
@@ -426,12 +436,13 @@ class ExperimentsDialog(QDialog):
         session = self._session
         name, folder = session.name, session.results
         texts = {
-            "idle": "Nothing has been run. Measurements wait while an experiment runs.",
+            "idle": "",
             "running": f"{name} runs; measurements wait for its end.",
             "stopped": f"{name} is stopped; its rows are in {folder}.",
             "done": f"{name} is done; its results are in {folder}.",
         }
         self.state.setText(texts[state])
+        self.progress.setVisible(state != "idle")
         if state == "done":
             self.progress.setValue(_STEPS)
         self._show_parts()

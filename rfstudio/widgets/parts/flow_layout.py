@@ -77,20 +77,35 @@ class FlowLayout(QLayout):
     def _arrange(self, rect: QRect, *, is_trial: bool) -> int:
         margins = self.contentsMargins()
         inside = rect.marginsRemoved(margins)
-        x, y, row = inside.x(), inside.y(), 0
-        present = [i for i in self._items if not i.isEmpty()]
-        wanted = sum(i.sizeHint().width() + self._gap for i in present) - self._gap
-        is_one_row = wanted <= inside.width()
+        y = inside.y()
+        for row in self._rows(inside.width()):
+            height = max(item.sizeHint().height() for item in row)
+            x = inside.x()
+            for item in row:
+                hint = item.sizeHint()
+                if not is_trial:
+                    size = QSize(min(hint.width(), max(inside.width(), 1)), hint.height())
+                    # Boxes to tick are less high than the buttons beside them.
+                    item.setGeometry(QRect(QPoint(x, y + (height - hint.height()) // 2), size))
+                x += hint.width() + self._gap
+            y += height + self._gap
+        return y - (self._gap if y > inside.y() else 0) + margins.bottom() - rect.y()
+
+    def _rows(self, width: int) -> list[list[QLayoutItem]]:
+        """Return the items that are shown, row by row."""
+        shown = [i for i in self._items if not i.isEmpty()]
+        wanted = sum(i.sizeHint().width() + self._gap for i in shown) - self._gap
+        is_one_row = wanted <= width
+        rows: list[list[QLayoutItem]] = []
+        x = 0
         for number, item in enumerate(self._items):
             if item.isEmpty():
                 continue
-            hint = item.sizeHint()
+            hint = item.sizeHint().width()
             is_break = number == self._second_row and not is_one_row
-            if x > inside.x() and (is_break or x + hint.width() > inside.right() + 1):
-                x, y, row = inside.x(), y + row + self._gap, 0
-            if not is_trial:
-                width = min(hint.width(), max(inside.width(), 1))
-                item.setGeometry(QRect(QPoint(x, y), QSize(width, hint.height())))
-            x += hint.width() + self._gap
-            row = max(row, hint.height())
-        return y + row + margins.bottom() - rect.y()
+            if not rows or (x > 0 and (is_break or x + hint > width)):
+                rows.append([])
+                x = 0
+            rows[-1].append(item)
+            x += hint + self._gap
+        return rows

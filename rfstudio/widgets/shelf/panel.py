@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QAction, QKeySequence, QPalette
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.effective.shelf import Shelved
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
+from rfstudio.widgets.parts.empty_words import empty_words
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.text_button import text_button
 
@@ -60,9 +60,7 @@ class ShelfPanel(QWidget):
         self._selection = selection
         self._listed: list[Shelved] = []
         self.tree = self._make_tree()
-        self.empty = QLabel(_EMPTY, wordWrap=True, alignment=Qt.AlignmentFlag.AlignCenter)
-        self.empty.setForegroundRole(QPalette.ColorRole.PlaceholderText)
-        self.empty.setContentsMargins(16, 16, 16, 16)
+        self.empty = empty_words(_EMPTY)
         self.show_ = text_button(
             "Show", "Go to the network, layer and unit of this result, and show it (Enter)"
         )

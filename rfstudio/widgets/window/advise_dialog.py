@@ -36,8 +36,15 @@ from rfstudio.app.wording.advice_texts import (
 )
 from rfstudio.core.advice.task_rules import TASKS
 from rfstudio.core.errors import RFStudioError
+from rfstudio.widgets.parts.empty_words import empty_words
 
 _SIZE, _BOXES, _FILE = range(3)
+
+_EMPTY = (
+    "Does the network see whole objects? Say how large they are and what it is for, and press "
+    "Advise: it names the layers whose fields cover them, and proposes changes, each of which one "
+    "click applies."
+)
 
 
 class AdviseDialog(QDialog):
@@ -88,6 +95,7 @@ class AdviseDialog(QDialog):
         self.tabs = QTabWidget()
         for title, table in zip(_TITLES, (self.proposals, self.levels, self.rules), strict=True):
             self.tabs.addTab(table, title)
+        self.empty = empty_words(_EMPTY)
         self.apply = QPushButton("Apply the change")
         self.apply.setEnabled(False)
         self.apply.setToolTip("Change the network as proposed; Undo takes it back")
@@ -118,6 +126,7 @@ class AdviseDialog(QDialog):
         layout.addLayout(form)
         layout.addWidget(self.answer)
         layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.empty, 1)
         layout.addWidget(buttons)
 
     def _connect(self) -> None:
@@ -200,9 +209,10 @@ class AdviseDialog(QDialog):
         advising = self._advising
         advice = advising.advice
         self.ask.setEnabled(not advising.is_running)
+        self.tabs.setVisible(advice is not None)
+        self.empty.setVisible(advice is None)
         if advice is None:
-            hint = "Say how large the objects are, and press Advise."
-            waiting = "Working it out …" if advising.is_running else hint
+            waiting = "Working it out …" if advising.is_running else ""
             self.answer.setText(advising.trouble or waiting)
             for table in (self.levels, self.rules, self.proposals):
                 table.setRowCount(0)

@@ -472,3 +472,14 @@ def test_that_the_folder_of_the_results_is_opened(
     dialog.open_folder.click()
     assert [Path(x) for x in seen] == [tmp_path]
     assert dialog.state.text() == f"The results are in {tmp_path}"
+
+
+def test_that_words_are_where_rows_will_be_until_something_runs(
+    dialog: ExperimentsDialog, runner: _Runner
+) -> None:
+    dialog.show()
+    assert "Nothing has been run" in dialog.empty.text()
+    shown = (dialog.empty, dialog.tabs, dialog.progress)
+    assert [x.isVisible() for x in shown] == [True, False, False]
+    dialog.run.click()
+    assert [x.isVisible() for x in shown] == [False, True, True]

@@ -105,3 +105,11 @@ def test_that_what_cannot_be_read_is_said_in_the_dialog(
     qtbot.mouseClick(dialog.ask, LEFT)
     assert "holds no masks with objects" in dialog.answer.text()
     dialog.close()
+
+
+def test_that_words_are_where_advice_will_be(open_window: Callable) -> None:
+    dialog = _opened(open_window())
+    assert "press Advise" in dialog.empty.text()
+    assert dialog.empty.isVisible()
+    assert not dialog.tabs.isVisible()
+    dialog.close()
