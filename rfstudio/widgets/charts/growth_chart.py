@@ -37,6 +37,8 @@ from rfstudio.widgets.parts.elided_label import ElidedLabel
 _SYMBOLS = ("o", "s", "t", "d", "x", "+")
 _MANY = 400
 """Number of layers above which single points are not marked."""
+_LEGEND = 0.9
+"""Size of the letters of the legend, as a share of those around it."""
 
 _LEGEND = 0.9
 """Size of the letters of the legend, as a share of those around it."""
