@@ -13,6 +13,7 @@ from rfstudio.app.wording.texts import (
     field_text,
     local_text,
     number_text,
+    short_name,
     signed,
     sizes_text,
     steps_text,
@@ -229,8 +230,13 @@ def _path_size(sizes: tuple[int | Fraction | None, ...]) -> str:
     return "whole input" if None in sizes else sizes_text(sizes)
 
 
+_NARROW = 16
+"""Characters of a name, in which no line can break, that fit the column of values."""
+
+
 def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    first = ", ".join(short_name(x, _NARROW) for x in names[:2])
+    return f"{first} and {len(names) - 2} more" if len(names) > 2 else first
 
 
 def unit_facts(unit: UnitView) -> Iterator[Fact]:

@@ -106,6 +106,15 @@ def test_that_facts_of_a_unit_are_those_of_the_analysis() -> None:
     assert costs["parameters"] == "1,792"  # 3·3·3·64 + 64
 
 
+def test_that_long_names_of_gates_on_the_way_fit_their_column() -> None:
+    analysis = analyze(read_preset("efficientnet_b0"))
+    layer = next(x for x in analysis.layers if len(x.context) > 2)
+    fact = next(x for x in layer_facts(layer) if x.label == "through")
+    assert max(map(len, fact.text.replace(",", "").split())) <= 16
+    assert fact.text.endswith(f"and {len(layer.context) - 2} more")
+    assert layer.context[0] in fact.meaning
+
+
 def test_that_fractions_ranges_and_global_axes_have_words() -> None:
     up = Architecture(layers=(Layer(ops.Conv(kernel_size=3)), Layer(ops.Upsample(scale_factor=2))))
     layer = analyze(up)["upsample1"]
