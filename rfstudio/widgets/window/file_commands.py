@@ -177,8 +177,8 @@ class FileCommands(QObject):
             self._studio.recent.add(request.source)
             self._remember_folder("network", request.source)
         count = len(network.report)
-        remarks = "1 remark" if count == 1 else f"{count} remarks"
-        self.announced.emit(f"Imported {request.name}, with {remarks} in the list of problems")
+        remarks = f", with {count} remark{'s' * (count > 1)} on it in the list of problems"
+        self.announced.emit(f"Imported {request.name}{remarks if count else ''}")
 
     def _ask_for_size(self, request: ImportRequest, why: str) -> None:
         """Import a file again at the size that the user names."""

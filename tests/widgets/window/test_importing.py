@@ -17,7 +17,9 @@ from rfstudio.app.files.importing import preview
 from rfstudio.app.files.opening import LAST, opening_for
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.settings import Settings
+from rfstudio.importing.imported import Imported
 from rfstudio.importing.reference import Reference, reference_of
+from rfstudio.importing.report import Remark, Report
 from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.window.import_progress import ImportProgress
 from rfstudio.widgets.window.main_window import MainWindow
@@ -134,6 +136,23 @@ def window(open_window: Callable[..., MainWindow]) -> MainWindow:
 def _progress(window: MainWindow) -> ImportProgress:
     (found,) = window.findChildren(ImportProgress)
     return found
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "Imported net.onnx"),
+        (1, "Imported net.onnx, with 1 remark on it in the list of problems"),
+        (2, "Imported net.onnx, with 2 remarks on it in the list of problems"),
+    ],
+)
+def test_that_remarks_on_an_import_are_announced_if_there_are_any(
+    window: MainWindow, qtbot: QtBot, count: int, said: str
+) -> None:
+    network = Imported(report=Report((Remark("merged", "", "two into one"),) * count))
+    with qtbot.waitSignal(window.files.announced) as announced:
+        window.studio.importing.succeeded.emit(ImportRequest(Path("net.onnx")), network)
+    assert announced.args == [said]
 
 
 @pytest.mark.slow
