@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 from PySide6.QtCore import (
     QAbstractItemModel,
@@ -22,7 +23,7 @@ from rfstudio.app.state.selection import Selected, Selection
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.remarks.remark import each_remark
-from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
+from rfstudio.core.network.architecture import Architecture, Item, Layer, Location, Parallel
 from rfstudio.widgets.stack.row_texts import RowTexts, is_named_branch, own_name
 from rfstudio.widgets.stack.rows import Row, children_of, new_row
 
@@ -112,6 +113,9 @@ class StackModel(QAbstractItemModel):
         self._remarks_of: Analysis | None = None
         self.texts = RowTexts(document, session, selection, self.severity)
         self._beside = (selection.item, selection.copy)
+        # An address would be that of another document in another process.
+        self._sign = uuid4().hex
+        self._dragged_from: Architecture | None = None
         session.analysis_changed.connect(self._follow)
         session.prepared.connect(self._follow_remarks)
         selection.selection_changed.connect(self._follow_selection)
@@ -264,7 +268,8 @@ class StackModel(QAbstractItemModel):
         """Return dragged layers: where they are, and as YAML text for other programs."""
         places = sorted({x for x in map(self.location_of, indexes) if x is not None})
         data = QMimeData()
-        lines = [str(id(self._document)), *(" ".join(map(str, place)) for place in places)]
+        self._dragged_from = self._document.architecture
+        lines = [self._sign, *(" ".join(map(str, place)) for place in places)]
         data.setData(LOCATIONS, "\n".join(lines).encode())
         data.setText(self._edits.text_of(places))
         return data
@@ -317,12 +322,11 @@ class StackModel(QAbstractItemModel):
         return []
 
     def _own_locations(self, data: QMimeData) -> list[Location]:
-        if not data.hasFormat(LOCATIONS):
+        """Return where dragged layers of this network are; of others, there is only their text."""
+        sign, *lines = bytes(data.data(LOCATIONS).data()).split(b"\n")
+        if sign != self._sign.encode() or self._dragged_from is not self._document.architecture:
             return []
-        document, *lines = bytes(data.data(LOCATIONS).data()).decode().split("\n")
-        if document != str(id(self._document)):
-            return []
-        return [tuple(map(int, line.split())) for line in lines if line]
+        return [tuple(map(int, line.split())) for line in lines]
 
     # --- texts ----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QRect, Qt
@@ -24,6 +25,7 @@ from rfstudio.core.network.architecture import (
     Sequence,
     item_at,
 )
+from rfstudio.widgets.stack.model import LOCATIONS
 from tests.narrowing import present
 from tests.widgets.conftest import SMALL, conv
 from tests.widgets.dragging import LEFT, NO_KEYS, LayerMouse
@@ -255,3 +257,24 @@ def test_that_what_is_read_by_name_is_still_read_after_a_drag(open_window: Calla
     mouse.drag((2,), mouse.middle_of((1,), 0.0))
     assert network(mouse) == "stem head stage((a b / ) ) sum"
     assert mouse.window.studio.document.architecture.layers[3] == layers[3]
+
+
+@pytest.mark.parametrize("places", [b"\xff\xfe\n0", b"140234\n99 0 3", b"140234\nabc", b"", b"\n"])
+def test_that_layers_of_another_program_are_read_as_text(mouse: LayerMouse, places: bytes) -> None:
+    data = QMimeData()
+    data.setData(LOCATIONS, places)
+    data.setText("- relu: {name: foreign}\n")
+    mouse.drop(data, mouse.middle_of((0,), 0.1))
+    assert network(mouse) == f"foreign {BEFORE}"
+
+
+def test_that_layers_of_a_network_that_was_edited_since_are_copied(mouse: LayerMouse) -> None:
+    data = mouse.pick((0,))
+    mouse.window.studio.document.edit("Turn round", _reversed(BLOCKS))
+    mouse.drop(data, mouse.middle_of((0,), 0.1))
+    assert network(mouse).split()[0] == "stem2"
+    assert network(mouse).split()[-1] == "stem"
+
+
+def _reversed(architecture: Architecture) -> Architecture:
+    return replace(architecture, layers=architecture.layers[::-1])
