@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, Signal
@@ -140,11 +142,11 @@ class MapInset(QWidget):
         inset = self._inset
         if inset is None:
             return ""
-        most = round(1.6 * max(self._side(), _LEAST_SIDE))
-        if self.fontMetrics().horizontalAdvance(inset.title) <= most:
-            return inset.title
-        short = f"{short_name(inset.layer, 12)}, {'×'.join(map(str, inset.size))}"
-        return self.fontMetrics().elidedText(short, Qt.TextElideMode.ElideLeft, most)
+        most, metrics = round(1.6 * max(self._side(), _LEAST_SIDE)), self.fontMetrics()
+        size, name = "×".join(map(str, inset.size)), inset.layer
+        shorter = (f"{short_name(name, x)}, {size}" for x in range(len(name), 2, -1))
+        fitting = (x for x in chain([inset.title], shorter) if metrics.horizontalAdvance(x) <= most)
+        return next(fitting, metrics.elidedText(size, Qt.TextElideMode.ElideRight, most))
 
     def _map_size(self) -> tuple[int, int]:
         side = max(self._side(), _LEAST)

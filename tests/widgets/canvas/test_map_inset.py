@@ -177,3 +177,18 @@ def test_that_what_is_fitted_is_beside_the_map_and_as_large(qtbot: QtBot, bench)
     at = right_end()
     qtbot.keyClick(view, Qt.Key.Key_M)
     assert right_end() == pytest.approx(at)
+
+
+def test_that_a_long_name_in_the_title_of_the_map_is_cut_once(bench) -> None:
+    name = "a_very_long_name_of_a_layer_conv2"
+    made = bench(CHAIN.replace("name: c", f"name: {name}"))
+    made.selection.select_layer(name)
+    inset, titles = made.canvas.inset, []
+    for size in (4, 8, 12, 16, 20):
+        font = inset.font()
+        font.setPointSize(size)
+        inset.setFont(font)
+        titles.append(inset._title())
+    assert [x.count("…") for x in titles] == [1] * len(titles)  # of a name of 33 letters
+    assert sorted(titles, key=len, reverse=True) == titles
+    assert all(x.endswith(", 16×16") for x in titles)
