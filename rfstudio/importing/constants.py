@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.errors import OpError
+from rfstudio.core.ops import Op
 from rfstudio.importing.layers import MapNode
 from rfstudio.importing.layout import CHANNEL, View
 from rfstudio.importing.records import Record
@@ -143,6 +144,14 @@ class Constants(Rules):
     ) -> View:
         """Return a tensor after a learned scale or shift with these numbers."""
         last = self.maps.nodes[view.node]
+        biased = None if shared else self._with_bias(view, key)
+        if biased is not None and value is not None:
+            node = self.maps.add(biased, last.sources)
+            made = self.maps.nodes[node]
+            made.weights = (*last.weights, *made.weights)
+            made.computed.update(last.computed)
+            self.hold(made, "bias", value)
+            return replace(view, node=node)
         op = ops.LayerScale()
         if shared or key == "shift":
             op = ops.LayerScale(init=1.0, scale=key == "scale", shift=key == "shift", shared=shared)
@@ -166,6 +175,16 @@ class Constants(Rules):
         if value is not None:
             self.hold(made, key, value)
         return replace(view, node=node)
+
+    def _with_bias(self, view: View, key: str) -> Op | None:
+        """Return the layer before with a bias, if that is what is added by channel; else None."""
+        last = self.maps.nodes[view.node]
+        is_here = last.scope == self.maps.record.scope and not self.is_output(view.node)
+        if key != "shift" or not is_here:
+            return None
+        if not isinstance(last.op, ops.Conv | ops.ConvTranspose | ops.Linear) or last.op.bias:
+            return None
+        return replace(last.op, bias=True)
 
     def signed(self, record: Record, views: Sequence[View]) -> list[View]:
         """Return maps such that their plain sum or product is what a record makes of them."""

@@ -202,6 +202,8 @@ class Tracker(Writing, Resizing, Recurring, Products, PartByPart):
         for key, name in record.options["computed"].items():
             fits = self.has_room(prod(self.shapes[name]))
             value = self.program.value_of(name) if fits else None
+            if value is not None and key in record.options.get("turned", ()):
+                value = value.T  # torch's linear layers have the transpose of what stands behind @
             self.hold(node, key, value)
 
     def _unknown(self, record: Record, error: Exception | None) -> View:

@@ -416,6 +416,11 @@ class _Reader:
             computed = {key: x for key, x in weights if self._is_computed(x)}
             if computed:
                 options = {**options, "computed": computed}
+        if word in ("matmul", "mm", "addmm") and self._is_by_matrix(names):
+            computed = dict(zip(("weight", "bias"), names[1:], strict=False))
+            out, has_bias = self._constants[names[1]][1], word == "addmm"
+            kind = "linear"
+            options = {"out": out, "bias": has_bias, "computed": computed, "turned": ("weight",)}
         return Record(
             kind,
             node.name,
@@ -432,6 +437,10 @@ class _Reader:
         """Whether a constant is a bias, and not the zeros that torchvision has in place of one."""
         value = None if name in self._learned else self._value_of(name)
         return value is None or bool(value.any())
+
+    def _is_by_matrix(self, names: Sequence[str]) -> bool:
+        """Whether a product is of what depends on the image with a constant matrix behind it."""
+        return names[0] in self._depends and len(self._constants.get(names[1], ())) == 2
 
     def _is_computed(self, name: str) -> bool:
         """Whether a constant is no learned tensor as it is, nor one that its names tell all of."""

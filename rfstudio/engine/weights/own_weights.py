@@ -92,11 +92,17 @@ def take_own_weights(module: GraphModule, network: Architecture) -> Taken:
             # Layers that share weights are one module.
             path = graph.nodes[graph.weights_of.get(index, index)].name
             there = _tensors_of(path, network.weights.get(path, ()), state)
-            pairs = match(_shapes(own), _shapes(there)) if own and there else {}
+            computed = network.computed.get(path, {})
+            rest = {k: x for k, x in own.items() if k not in computed}
+            made = {_plain(torch.from_numpy(x)) for x in computed.values()}
+            others = {k: x for k, x in there.items() if _plain(x) not in made}
+            pairs = match(_shapes(rest), _shapes(others)) if rest and others else {}
+            pairs = pairs or _by_shape(rest, others)
             if isinstance(layer, TokensModule | ExtraTokensModule):  # of tables for several layers
                 pairs = dict(zip(own, there, strict=False))
             name = parts.get(id(layer), path)
-            computed = network.computed.get(path, {})
+            if computed:  # whatever they are computed from has its place
+                placed |= set(there)
             for key, x in own.items():
                 value = there.get(pairs.get(key, ""))
                 value = None if value is None else layer.adopted(key, value)
@@ -166,10 +172,20 @@ def _tensors_of(
 ) -> dict[str, Tensor]:
     """Return the tensors of a layer: those that it reads, and the statistics beside them."""
     names = [x if x in state else weight_of(x) for x in learned]
-    owners = dict.fromkeys(x.rpartition(".")[0] for x in names) or (path,)
+    # A norm that learns nothing may be one of several layers of its module.
+    owners = dict.fromkeys(x.rpartition(".")[0] for x in names) or (path, path.rpartition(".")[0])
     names += [f"{x}.{part}" for x in owners for part in _STATISTICS]
     found = {x: state[x] for x in dict.fromkeys(names) if x in state}
     return {x: y.to("cpu") for x, y in found.items() if y.is_floating_point()}
+
+
+def _by_shape(own: Mapping[str, Tensor], there: Mapping[str, Tensor]) -> dict[str, str]:
+    """Return the one tensor of the shape of each weight, whatever it is called; none if unclear."""
+    pairs = {x: [y for y in there if there[y].shape == own[x].shape] for x in own}
+    found = [names[0] for names in pairs.values() if len(names) == 1]
+    if len(set(found)) < len(own):
+        return {}
+    return dict(zip(own, found, strict=True))
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:

@@ -745,3 +745,35 @@ def test_that_rebuilt_transformers_are_their_modules(name: str) -> None:
 def test_that_a_network_without_weights_of_its_own_says_so() -> None:
     with pytest.raises(RFStudioError, match="was not imported with weights"):
         rfstudio.erf("vgg16", "conv1_1", samples=1, weights="model")
+
+
+class _ByMatrices(nn.Module):
+    """Tokens times square and other matrices, as they stand in a module of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(8, 3, 3, 3))
+        self.shift = nn.Parameter(torch.randn(8, 1, 1))
+        self.square = nn.Parameter(torch.randn(8, 8))
+        self.bias = nn.Parameter(torch.randn(8))
+        self.narrow = nn.Parameter(torch.randn(8, 5))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return a map of five channels."""
+        map_ = nn.functional.conv2d(image, self.kernel, padding=1) + self.shift
+        tokens = map_.flatten(2).mT
+        mixed = torch.addmm(self.bias, tokens.reshape(-1, 8), self.square)
+        return (mixed.view(tokens.shape) @ self.narrow).mT.reshape(len(image), 5, *image.shape[2:])
+
+
+def test_that_products_with_matrices_and_sums_by_channel_come_along() -> None:
+    torch.manual_seed(0)
+    module = _ByMatrices().eval()
+    network = load_module(module, (6, 7))
+    assert not list(network.report)
+    assert [type(x.op) for x in expand(network).nodes[1:]] == [ops.Conv] * 3
+    rebuilt = to_torch(network)
+    assert not any(take_own_weights(rebuilt, network))
+    image = torch.randn(1, 3, 6, 7)
+    with torch.no_grad():
+        torch.testing.assert_close(rebuilt(image), module(image))
