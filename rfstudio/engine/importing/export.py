@@ -21,6 +21,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.ops import Op
 from rfstudio.engine.importing.aten import RULES
 from rfstudio.engine.importing.aten_rules import Call, shape_of
+from rfstudio.engine.importing.keras_modules import KerasModel
 from rfstudio.engine.importing.marks import marked
 from rfstudio.engine.importing.resampling import at_grid
 from rfstudio.engine.weights.parametrizations import folded, part_of, weight_of
@@ -167,7 +168,7 @@ def _export(module: nn.Module, shape: Sequence[int]) -> torch.export.ExportedPro
     except RFStudioError:
         raise
     except Exception as error:
-        raise ExportError(_words(module, shape, error)) from error
+        raise ExportError(export_words(module, shape, error)) from error
     finally:
         for part, was in training.items():
             part.training = was
@@ -177,7 +178,8 @@ def _real(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype.is_floating_point else torch.float32
 
 
-def _words(module: nn.Module, shape: Sequence[int], error: Exception) -> str:
+def export_words(module: nn.Module, shape: Sequence[int], error: Exception) -> str:
+    """Return why a module cannot be exported for an image, in the words of what it raised."""
     size = "×".join(map(str, shape[2:]))
     first = str(error).strip().partition("\n")[0]
     hint = ""
@@ -187,7 +189,8 @@ def _words(module: nn.Module, shape: Sequence[int], error: Exception) -> str:
         hint = "; an image has two numbers, its height and its width"
     elif any(n % 32 for n in shape[2:]):
         hint = "; try a size that is a multiple of 32"
-    return f"{type(module).__qualname__} cannot be exported for an input of {size}: {first}{hint}"
+    name = module.title if isinstance(module, KerasModel) else type(module).__qualname__
+    return f"{name} cannot be exported for an input of {size}: {first}{hint}"
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.engine.importing.export import ExportError, exported
+from rfstudio.engine.importing.export import ExportError, export_words, exported
+from rfstudio.engine.importing.keras_modules import KerasModel, is_of_keras
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.report import Remark, no_network
 from rfstudio.importing.tree import network_of
@@ -39,6 +40,9 @@ def load_module(
         If torch cannot export it.
     """
     size = tuple(input_size)
+    if is_of_keras(module):
+        model = module = _of_keras(module, size)
+        channels, name = channels or model.channels, name or model.title
     tries = [channels] if channels is not None else _likely_channels(module)
     try:
         return _first_that_fits(module, size, tries, name)
@@ -60,6 +64,14 @@ def load_module(
         )
         report = replace(network.report, remarks=(remark, *network.report.remarks))
         return replace(network, report=report)
+
+
+def _of_keras(module: nn.Module, size: tuple[int, ...]) -> KerasModel:
+    try:
+        return KerasModel(module, size)
+    except Exception as error:
+        # Whatever its layers raise for an image that they cannot take, when they are first built.
+        raise ExportError(export_words(module, (1, 1, *size), error)) from error
 
 
 class _Backbone(nn.Module):

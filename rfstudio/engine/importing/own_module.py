@@ -27,11 +27,10 @@ _CALL = re.compile(r"@(\d+)")
 
 
 class _Reached(Exception):  # noqa: N818 - not an error: the forward pass has got as far as it must
-    """Carries the output of the submodule out of the forward pass."""
+    """Ends a forward pass at the submodule.
 
-    def __init__(self, output: object) -> None:
-        super().__init__()
-        self.output = output
+    It carries nothing: a model may raise another exception of the same class in its place.
+    """
 
 
 class LayerOfModule(nn.Module):
@@ -76,16 +75,18 @@ class LayerOfModule(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return the map of the submodule."""
         calls = iter(range(self._call, -1, -1))
+        outputs: list[object] = []
 
         def stop(_module: nn.Module, _arguments: object, output: object) -> None:
             if next(calls) == 0:
-                raise _Reached(output)
+                outputs.append(output)
+                raise _Reached
 
         handle = self.module.get_submodule(self._path).register_forward_hook(stop)
         try:
             self.module(image)
-        except _Reached as reached:
-            return self._as_map(reached.output, len(image))
+        except _Reached:
+            return self._as_map(outputs[0], len(image))
         finally:
             handle.remove()
         raise MeasurementError(f"'{self._path}' was not called for this image")
