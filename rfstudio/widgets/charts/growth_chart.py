@@ -40,9 +40,6 @@ _MANY = 400
 _LEGEND = 0.9
 """Size of the letters of the legend, as a share of those around it."""
 
-_LEGEND = 0.9
-"""Size of the letters of the legend, as a share of those around it."""
-
 _PAPER = "Luo et al. 2016, plain stacks: slope 1, ERF 0.56"
 
 _JUMP = (1.0, 2.5)
