@@ -37,7 +37,7 @@ from PIL import Image
 from rfstudio import api
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.measuring import spare_modules
 from rfstudio.engine.measuring.erf import measure, measure_units
 from rfstudio.engine.measuring.network_cache import NetworkCache

@@ -27,7 +27,8 @@ from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.memo import forget
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.network.architecture import Architecture, Layer, walk
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.formats.networks.presets import read_preset
 

@@ -25,7 +25,7 @@ from rfstudio.core.network.architecture import (
     Sequence,
     with_bodies,
 )
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import OPS, Kind, Op, Parameter, parameters
 
 NASTY_TEXTS = (

@@ -14,7 +14,7 @@ from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import OpError
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Activation, Free, Op
 from rfstudio.core.ops.activation import Values
 from rfstudio.engine.module.build import to_torch

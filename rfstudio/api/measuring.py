@@ -12,7 +12,7 @@ from rfstudio.api.images import images_of, size_for
 from rfstudio.api.networks import Network, load, seen_from, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.process.torch_import import need_torch
 
 if TYPE_CHECKING:

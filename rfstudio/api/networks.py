@@ -13,7 +13,8 @@ from rfstudio.core.errors import RFStudioError, UnitError
 from rfstudio.core.fields.analysis import Analysis, Fields
 from rfstudio.core.fields.analysis import analyze as _analyze
 from rfstudio.core.network.architecture import INPUT, Architecture
-from rfstudio.core.network.graph import MAX_LAYERS, Graph, expand
+from rfstudio.core.network.expansion import MAX_LAYERS, expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.core.network.inputs import with_first_input
 from rfstudio.core.shown import Shown
 from rfstudio.engine.process.torch_import import need_torch

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.errors import OpError
-from rfstudio.core.network.graph import goes_by_position
+from rfstudio.core.network.expansion import goes_by_position
 from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import axis_rules
 from rfstudio.importing.layout import CHANNEL, Digit, View, numbered, with_channels

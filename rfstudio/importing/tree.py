@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rfstudio.core import ops
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.layers import MapNode
 from rfstudio.importing.naming import Referring, items_of, named

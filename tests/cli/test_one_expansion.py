@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rfstudio.cli import main
-from rfstudio.core.network import graph
+from rfstudio.core.network import expansion
 
 TEXT = """\
 format: 1
@@ -30,16 +30,16 @@ LAYER = ("--layer", "b", "--unit", "3", "4")
 def expansions(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[tuple[int, ...]]]:
     """How often a graph was really built, by the size of its input."""
     counts: Counter[tuple[int, ...]] = Counter()
-    build = graph.Expansion
+    build = expansion.Expansion
 
     def counted(size: tuple[int, ...], *others: Any) -> object:
         counts[size] += 1
         return build(size, *others)
 
-    monkeypatch.setattr(graph, "Expansion", counted)
-    graph.RECENT_GRAPHS.clear()
+    monkeypatch.setattr(expansion, "Expansion", counted)
+    expansion.RECENT_GRAPHS.clear()
     yield counts
-    graph.RECENT_GRAPHS.clear()
+    expansion.RECENT_GRAPHS.clear()
 
 
 @pytest.fixture

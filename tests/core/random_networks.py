@@ -13,7 +13,8 @@ from typing import Any
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 
 MAX_SIDE = 26
 

@@ -14,7 +14,7 @@ import pytest
 from rfstudio.core import memo, ops
 from rfstudio.core.memo import Recent, bytes_of, forget, remembered
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 
 
 def test_that_equal_values_are_worked_out_once_until_everything_is_forgotten() -> None:

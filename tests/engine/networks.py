@@ -11,7 +11,7 @@ from rfstudio.core.network.architecture import (
     Parallel,
     Residual,
 )
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Op
 
 # Operations on 8 channels that keep a map of 12×10 large enough for more of them.

@@ -26,7 +26,7 @@ from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.weights.reading import read_weights
 from rfstudio.formats.images.images import read_image
 from rfstudio.formats.networks.yaml_reader import read_draft, read_yaml

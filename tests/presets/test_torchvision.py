@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.weight_names import names_in_files
 from rfstudio.engine.module.build import to_torch, weight_places
 from rfstudio.engine.weights.reading import load_weights

@@ -60,7 +60,7 @@ from rfstudio.core.network.architecture import (
     item_at,
     walk,
 )
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.growth import Scale, factor_fault, growing_words
 from rfstudio.core.network.physical import Axis
 from rfstudio.core.ops import Op, parameters

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from rfstudio.core.errors import GraphError
 from rfstudio.core.network.architecture import Architecture, Item, Layer
-from rfstudio.core.network.graph import Graph, Node, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Conv, GlobalAvgPool, Linear, Op, Upsample
 
 _PER_PIXEL, _CLASSES, _SIZE = "per_pixel", "classes", "to_input_size"

@@ -3,7 +3,7 @@
 An edit binds the document first: every item gets a tag, and every name in `from` becomes a link to
 the tag that it means.  Then the tree may be rearranged freely.  Releasing it writes names again,
 the old one wherever it still means the same.  Names are resolved as in
-`rfstudio.core.network.graph`: in the own scope first, then outwards, and only among what comes
+`rfstudio.core.network.expansion`: in the own scope first, then outwards, and only among what comes
 before.
 """
 
@@ -26,8 +26,8 @@ from rfstudio.core.network.architecture import (
     Residual,
     with_bodies,
 )
+from rfstudio.core.network.expansion import MAX_LAYERS
 from rfstudio.core.network.given_names import GivenNames
-from rfstudio.core.network.graph import MAX_LAYERS
 from rfstudio.core.ops import Split
 from rfstudio.core.work import give_way
 

@@ -36,7 +36,8 @@ from rfstudio.core.fields.remarks.merge_remarks import Repairs
 from rfstudio.core.fields.remarks.scale import Scale
 from rfstudio.core.fields.unit_view import UnitView
 from rfstudio.core.network.architecture import INPUT, Architecture
-from rfstudio.core.network.graph import MAX_LAYERS, Graph, unchanged_by
+from rfstudio.core.network.expansion import MAX_LAYERS, unchanged_by
+from rfstudio.core.network.graph import Graph
 from rfstudio.core.network.physical import Axis
 from rfstudio.core.network.reexpansion import expanded_again
 from rfstudio.core.network.sample_words import Units, units_of_input, units_of_map

@@ -19,7 +19,8 @@ from rfstudio.core.fields.field import (
 )
 from rfstudio.core.fields.local import CONTEXT, Fields, local_rules
 from rfstudio.core.fields.reach import cut_off
-from rfstudio.core.network.graph import Graph, Node, unchanged_by
+from rfstudio.core.network.expansion import unchanged_by
+from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Op
 from rfstudio.core.work import at_most, give_way
 

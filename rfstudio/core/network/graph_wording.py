@@ -8,6 +8,16 @@ from difflib import SequenceMatcher, get_close_matches
 from rfstudio.core.errors import shown
 from rfstudio.core.plural import counted
 
+MAX_CHANNELS = 1 << 31
+"""Channels of a map; PyTorch's own limit, and far beyond any network."""
+
+
+def excess_of_channels(channels: int) -> str:
+    """Return that a map has too many channels, or an empty text."""
+    if channels <= MAX_CHANNELS:
+        return ""
+    return f"its map would have {channels:,} channels; at most {MAX_CHANNELS:,} are counted"
+
 
 def shape_text(channels: int, size: tuple[int, ...]) -> str:
     """Return a shape in words: ``64 channels of 56×56``."""

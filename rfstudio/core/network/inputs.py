@@ -14,7 +14,8 @@ from rfstudio.core.network.architecture import (
     Layer,
     with_bodies,
 )
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Identity
 
 

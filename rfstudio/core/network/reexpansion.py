@@ -2,7 +2,7 @@
 
 Most edits set a parameter: then names, order and sources of all nodes are those of before, and only
 sizes and channels are worked out again, from the edited layer on and until they are the same as
-before.  Whatever is not that plain is left to `rfstudio.core.network.graph.expand`.
+before.  Whatever is not that plain is left to `rfstudio.core.network.expansion.expand`.
 """
 
 from __future__ import annotations
@@ -22,20 +22,17 @@ from rfstudio.core.network.architecture import (
     Repeat,
     checked_size,
 )
-from rfstudio.core.network.graph import (
+from rfstudio.core.network.expansion import (
     EXPANDED,
-    MAX_CHANNELS,
     MAX_LAYERS,
     MAX_READS,
     RECENT_GRAPHS,
     Expansion,
-    Fault,
-    Form,
-    Graph,
-    Node,
     expand,
     unchanged_by,
 )
+from rfstudio.core.network.graph import Fault, Form, Graph, Node
+from rfstudio.core.network.graph_wording import MAX_CHANNELS
 from rfstudio.core.ops import FollowsSize, Op
 from rfstudio.core.ops.geometry import identity_rules
 from rfstudio.core.ops.operation import is_patternless

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.importing.held import held
 from rfstudio.engine.measuring.subject import target_of
 from rfstudio.engine.process.errors import MeasurementError

@@ -23,7 +23,8 @@ from rfstudio.core import ops
 from rfstudio.core.fields.backtrace import check_unit
 from rfstudio.core.metrics.attention import LayerAttention
 from rfstudio.core.network.attention_layers import KINDS, attention_nodes, has_place
-from rfstudio.core.network.graph import Graph, Node, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import per_axis
 from rfstudio.engine.measuring.network import Network
 from rfstudio.engine.measuring.sampling import Images

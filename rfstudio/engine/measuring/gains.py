@@ -21,7 +21,8 @@ from rfstudio.core.errors import GraphError
 from rfstudio.core.initialisations import HE_NORMAL, Initialisation, initialisation
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.engine.measuring.energy_probe import EnergyProbe
 from rfstudio.engine.measuring.network import set_from_file, set_from_model
 from rfstudio.engine.measuring.sampling import Images

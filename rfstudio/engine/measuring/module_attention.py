@@ -22,7 +22,8 @@ from torch.overrides import TorchFunctionMode
 
 from rfstudio.core.fields.backtrace import check_position
 from rfstudio.core.metrics.attention import LayerAttention
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.engine.measuring.attention import DEFAULT_SAMPLES, Place, softmax_of
 from rfstudio.engine.measuring.sampling import Images
 from rfstudio.engine.measuring.token_places import NOWHERE, REAL, Follower, Places

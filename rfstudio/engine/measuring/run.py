@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from rfstudio import __version__
 from rfstudio.core.fields.backtrace import check_unit
-from rfstudio.core.network.graph import Node, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Node
 from rfstudio.engine.measuring import distributed, spare_modules
 from rfstudio.engine.measuring.estimators import Mean
 from rfstudio.engine.measuring.evaluations import Evaluations

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from rfstudio.core.errors import GraphError
 from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.core.network.graph import Graph, Node, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Op, OpTable
 from rfstudio.engine.module.boxes import Box
 from rfstudio.engine.module.cone import Plan, input_of, make_plan

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.module.build import GraphModule
 from rfstudio.engine.module.layers.several_maps import ExtraTokensModule, TokensModule
 from rfstudio.engine.process.errors import WeightsError

@@ -13,7 +13,8 @@ from rfstudio.core.network.architecture import (
     item_at,
     walk,
 )
-from rfstudio.core.network.graph import MAX_LAYERS, READING, Fault, Graph, expand
+from rfstudio.core.network.expansion import MAX_LAYERS, READING, expand
+from rfstudio.core.network.graph import Fault, Graph
 from rfstudio.formats.networks.bounded_yaml import Listing, Mark, Problems, Scalar
 from rfstudio.formats.networks.item_reader import ItemReader
 from rfstudio.formats.networks.wording import short

@@ -23,7 +23,7 @@ from rfstudio.core.network.architecture import (
     Residual,
     Sequence,
 )
-from rfstudio.core.network.graph import MAX_LAYERS
+from rfstudio.core.network.expansion import MAX_LAYERS
 from rfstudio.core.network.growth import Scale, factor_fault, growing_words
 from rfstudio.core.ops import OPS, Identity, Op, Parameter
 from rfstudio.core.work import give_way

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.core.network.graph import Graph, Node, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import FurtherInput, Split
 from rfstudio.formats.pytorch.ops import Written, written, written_to_size
 from rfstudio.formats.pytorch.parts import PARTS

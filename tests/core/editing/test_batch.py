@@ -11,7 +11,7 @@ from rfstudio.core import ops
 from rfstudio.core.editing.batch import change_all, numbers_of
 from rfstudio.core.errors import EditError
 from rfstudio.core.network.architecture import Architecture, Layer, Repeat, item_at
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from tests.narrowing import conv_at
 
 

@@ -24,7 +24,7 @@ from rfstudio.core.network.architecture import (
     item_at,
     walk,
 )
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from tests.narrowing import conv_at, instance
 

@@ -6,7 +6,7 @@ from rfstudio.core import ops
 from rfstudio.core.editing.outputs import with_outputs
 from rfstudio.core.errors import GraphError
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.formats.networks.presets import open_network
 
 

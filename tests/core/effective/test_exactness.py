@@ -25,7 +25,7 @@ from rfstudio.core.network.architecture import (
     Parallel,
     Residual,
 )
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Op
 from tests.core.effective.sampled_energy import Deviations, deviations
 

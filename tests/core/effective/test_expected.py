@@ -22,7 +22,8 @@ from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.backtrace import region_of_unit
 from rfstudio.core.memo import forget
 from rfstudio.core.network.architecture import Architecture, Branch, Item, Layer, Parallel, Residual
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Op
 from rfstudio.formats.networks.presets import read_preset
 from tests.core.effective.sampled_energy import distance, sampled_energy

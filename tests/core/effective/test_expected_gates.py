@@ -11,7 +11,8 @@ from rfstudio.core import ops
 from rfstudio.core.effective.energy_flow import energy_of
 from rfstudio.core.effective.expected import expected_erf, source_of_same_field
 from rfstudio.core.network.architecture import Architecture, Item, Layer, Residual
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Op
 
 RELU, LEAKY = ops.Relu(), ops.LeakyRelu(negative_slope=0.2)

@@ -8,7 +8,7 @@ import pytest
 from rfstudio.core import ops
 from rfstudio.core.effective.expected import Erf, expected_erf
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Op
 
 CONV = ops.Conv(kernel_size=3, padding=1, out_channels=4, bias=False)

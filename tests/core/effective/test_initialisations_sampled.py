@@ -7,7 +7,7 @@ from rfstudio.core import ops
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.initialisations import INITIALISATIONS, fans_of_kernel, initialisation
 from rfstudio.core.network.architecture import Architecture, Item, Layer, Residual
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Op
 from tests.core.effective.sampled_energy import deviations
 

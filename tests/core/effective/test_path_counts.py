@@ -16,7 +16,8 @@ from rfstudio.core.effective.expected import path_counts
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.backtrace import region_of_unit
 from rfstudio.core.network.architecture import Architecture, Item, Layer
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.engine.module.build import to_torch
 from tests.core.random_networks import random_network
 from tests.narrowing import instance

@@ -14,7 +14,8 @@ from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.effective.pool_chains import without_chains
 from rfstudio.core.fields.backtrace import region_of_unit
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Op
 from tests.core.effective.sampled_energy import distance, sampled_energy
 from tests.narrowing import instance

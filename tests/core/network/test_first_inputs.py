@@ -10,7 +10,7 @@ import pytest
 import rfstudio
 from rfstudio.cli import main
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.inputs import input_names, with_first_input
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml

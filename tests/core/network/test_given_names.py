@@ -18,7 +18,7 @@ from rfstudio.core.network.architecture import (
     Residual,
     Sequence,
 )
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.graph_wording import nearest
 
 _RATIO = difflib.SequenceMatcher.ratio

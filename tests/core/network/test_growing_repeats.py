@@ -13,7 +13,7 @@ from rfstudio.core.editing import edits
 from rfstudio.core.errors import EditError, FormatError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer, Repeat
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.growth import scale_of_text, scale_text
 from rfstudio.engine.module.build import to_torch
 from rfstudio.formats.networks.presets import read_preset

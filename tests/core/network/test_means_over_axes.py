@@ -14,7 +14,7 @@ from rfstudio.core import ops
 from rfstudio.core.errors import OpError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Op
 from rfstudio.engine.module.build import to_torch
 from rfstudio.formats.networks.yaml_reader import read_yaml

@@ -12,7 +12,7 @@ import pytest
 
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import Analysis, analyze
-from rfstudio.core.network import graph
+from rfstudio.core.network import expansion
 from rfstudio.core.network.architecture import Architecture, Item, Layer, Repeat
 from rfstudio.core.ops import Op
 
@@ -101,7 +101,7 @@ def test_that_maps_of_more_sizes_than_are_counted_end_in_a_fault(
     op: Op, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """65,537 turns, each of which makes the map larger: 4 s."""
-    monkeypatch.setattr(graph, "MAX_SIZES", 50)
+    monkeypatch.setattr(expansion, "MAX_SIZES", 50)
     analysis = _analysed([Repeat(90, (Layer(op),)), Layer(ops.Relu())], (9, 9))
     (error,) = [x for x in analysis.diagnostics if x.code == "too_many_layers"]
     assert "more than 50 maps of different sizes" in error.message
@@ -111,7 +111,7 @@ def test_that_maps_of_more_sizes_than_are_counted_end_in_a_fault(
 def test_that_an_edit_that_makes_too_many_sizes_is_found_as_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(graph, "MAX_SIZES", 50)
+    monkeypatch.setattr(expansion, "MAX_SIZES", 50)
     same, larger = (ops.Conv(kernel_size=3, padding=x, out_channels=4) for x in (1, 2))
     before, after = (
         Architecture("x", input_size=(9, 9), channels=4, layers=(Repeat(90, (Layer(x),)),))
@@ -126,6 +126,6 @@ def test_that_the_turns_of_a_repeat_have_one_fault_a_few_hundred_times() -> None
     """105,000 faults of one item: 6 s."""
     items = [Repeat(3000, (Layer(ops.Conv(kernel_size=3, padding=1, groups=3)),))]
     analysis = _analysed(items, (9, 9))
-    assert len(analysis.graph.faults) == graph.MAX_OF_ONE_FAULT
+    assert len(analysis.graph.faults) == expansion.MAX_OF_ONE_FAULT
     assert len(analysis) == 3000
     assert analysis.graph == analyze(analysis.architecture, previous=analysis).graph

@@ -16,7 +16,7 @@ from rfstudio.core.editing import edits
 from rfstudio.core.errors import FormatError, OpError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.module.build import to_torch
 from rfstudio.formats.networks.presets import read_preset
 from rfstudio.formats.networks.yaml_reader import read_yaml

@@ -20,7 +20,7 @@ from rfstudio.core.network.architecture import (
     Residual,
     Sequence,
 )
-from rfstudio.core.network.graph import RECENT_GRAPHS, Expansion, expand
+from rfstudio.core.network.expansion import RECENT_GRAPHS, Expansion, expand
 
 
 def _layer(rng: random.Random) -> Item:

@@ -10,7 +10,7 @@ from rfstudio.core.editing.edits import set_inputs
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Op
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml

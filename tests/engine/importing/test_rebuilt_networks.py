@@ -19,7 +19,7 @@ import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Conv
 from rfstudio.engine.importing import export
 from rfstudio.engine.importing.load import load_module

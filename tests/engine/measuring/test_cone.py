@@ -7,7 +7,7 @@ import torch
 
 from rfstudio.core import ops
 from rfstudio.core.fields.backtrace import read_by
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.module.cone import input_of, scatter, unit_box
 from tests.engine import networks

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from rfstudio.core import ops
 from rfstudio.core.errors import Cancelled
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.measuring import evaluations, network, run, spare_modules
 from rfstudio.engine.measuring import network_cache as kept
 from rfstudio.engine.measuring.backward_pass import Tape

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from rfstudio.core import ops
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.measuring.erf import measure, measure_units
 from rfstudio.engine.measuring.spare_modules import HERE, SpareModules
 from rfstudio.engine.module.build import GraphModule, to_torch

@@ -11,7 +11,7 @@ import torch
 
 from rfstudio.core import ops
 from rfstudio.core.errors import UnitError
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.measuring import evaluations
 from rfstudio.engine.measuring.erf import measure, measure_units
 from rfstudio.engine.measuring.subject import Subject

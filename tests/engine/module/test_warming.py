@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Item, Layer, Residual
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.measuring.erf import measure
 from rfstudio.engine.measuring.network import Network
 from rfstudio.engine.measuring.sampling import Images

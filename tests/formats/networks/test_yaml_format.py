@@ -17,7 +17,7 @@ from rfstudio.core.network.architecture import (
     Residual,
     Sequence,
 )
-from rfstudio.core.network.graph import Expansion
+from rfstudio.core.network.expansion import Expansion
 from rfstudio.formats.networks.yaml_reader import read_draft, read_items, read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from tests.narrowing import instance

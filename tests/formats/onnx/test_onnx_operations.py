@@ -12,7 +12,7 @@ import torch
 import rfstudio
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.weights.own_weights import take_own_weights
 from rfstudio.formats.onnx.load import load_onnx, onnx_state

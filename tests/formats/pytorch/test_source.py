@@ -12,7 +12,8 @@ from torch import nn
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Architecture, Layer, walk
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.engine.module.build import GraphModule
 from rfstudio.formats.networks.presets import read_preset
 from rfstudio.formats.pytorch import source as pytorch_source

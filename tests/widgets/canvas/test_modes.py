@@ -127,7 +127,7 @@ def _with_stride(architecture, stride: int):
 
 
 def _nodes(architecture):
-    from rfstudio.core.network.graph import expand
+    from rfstudio.core.network.expansion import expand
 
     return expand(architecture).nodes
 

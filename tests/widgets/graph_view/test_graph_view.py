@@ -21,7 +21,7 @@ from rfstudio.core.network.architecture import (
     Repeat,
     Residual,
 )
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.layout import layout_of
 from rfstudio.widgets.graph_view.graph_view import GraphView
 

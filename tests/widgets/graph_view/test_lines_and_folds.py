@@ -23,8 +23,9 @@ from rfstudio.core.network.architecture import (
     Repeat,
     Residual,
 )
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.folding import boxes_of, depth_of, folded_to_depth
-from rfstudio.core.network.graph import Graph, expand
+from rfstudio.core.network.graph import Graph
 from rfstudio.core.network.layout import layout_of, layout_of_inputs
 from rfstudio.core.network.wrapping import lines_for, one_line
 from rfstudio.formats.networks.presets import read_preset

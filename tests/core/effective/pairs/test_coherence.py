@@ -16,7 +16,7 @@ from rfstudio.core.effective.fixed_weights import amplitudes
 from rfstudio.core.effective.pairs.coherence import NOBODY, coherence_of
 from rfstudio.core.layer_models.pair_tables import pair_table, read_by_both, reads, through_tables
 from rfstudio.core.network.architecture import Architecture, Layer, Residual
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Op
 from rfstudio.core.ops.geometry import axis_rules
 from rfstudio.formats.networks.presets import read_preset

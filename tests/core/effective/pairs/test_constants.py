@@ -11,7 +11,7 @@ from rfstudio.core.effective.pairs.filters import FilterPairs
 from rfstudio.core.effective.pairs.value_correlations import Correlations
 from rfstudio.core.effective.read_values import open_more, scaled_from
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Op
 
 RELU = ops.Relu()

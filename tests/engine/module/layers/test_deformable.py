@@ -16,7 +16,7 @@ from rfstudio import erf
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.measuring.gains import measured_gains
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.module.cone import input_of, scatter, unit_box

@@ -12,7 +12,7 @@ import torch
 
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.module.build import to_torch
 from rfstudio.formats.pytorch.source import write_pytorch
 

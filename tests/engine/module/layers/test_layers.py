@@ -11,7 +11,7 @@ from torch.nn import functional
 from rfstudio.core import ops
 from rfstudio.core.errors import GraphError
 from rfstudio.core.network.architecture import Architecture, Branch, Layer, Parallel, Repeat
-from rfstudio.core.network.graph import expand
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.module.build import GraphModule, to_torch
 from tests.engine import networks
 
