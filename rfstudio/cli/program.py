@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rfstudio.cli.arguments import parse
@@ -45,7 +46,24 @@ def run(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse has printed help or a usage error
         return stop.code if isinstance(stop.code, int) else USAGE
     arguments.argv = words  # figures say how they were made
-    return _run(arguments)
+    status = _run(arguments)
+    if argv is None:
+        _end_if_shared(status)
+    return status
+
+
+def _end_if_shared(status: int) -> None:
+    """End this process at once if it has shared its work with others that torchrun started.
+
+    Threads of torch's groups of processes now and then abort one while Python takes it down, when
+    all is written: torchrun would call the whole run a failure.
+    """
+    distributed = sys.modules.get("rfstudio.engine.measuring.distributed")
+    if distributed is not None and distributed.has_met():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(status)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -71,6 +71,11 @@ def joined() -> Iterator[Rank]:
             distributed.destroy_process_group()
 
 
+def has_met() -> bool:
+    """Whether this process has joined others."""
+    return _Meeting.count > 0
+
+
 def _wanted() -> Rank:
     """Return which of how many processes this is, from the environment that ``torchrun`` sets."""
     rank, world = os.environ.get("RANK"), os.environ.get("WORLD_SIZE")
