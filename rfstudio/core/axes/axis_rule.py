@@ -251,9 +251,14 @@ class Periodic:
             return NotImplemented
         if self._hash != other._hash or self._facts != other._facts:
             return False
-        # Both axes of a layer are compared at each of its copies.  From now on they share their
-        # phases, so that this takes no time.
-        object.__setattr__(other, "phases", self.phases)
+        # Both axes of a layer are compared at each of its copies.  What is equal is shared from
+        # now on, so that this takes no time, whatever else differs.
+        for name in ("phases", "weights"):
+            own, others = getattr(self, name), getattr(other, name)
+            if own is not others:
+                if own != others:
+                    return False
+                object.__setattr__(other, name, own)
         return True
 
     def __hash__(self) -> int:
@@ -262,10 +267,7 @@ class Periodic:
 
     @property
     def _facts(self) -> tuple[object, ...]:
-        return (
-            *(self.n_in, self.n_out, self.advance, self.clamped, self.by_size, self.is_mean),
-            *(self.phases, self.weights),
-        )
+        return (self.n_in, self.n_out, self.advance, self.clamped, self.by_size, self.is_mean)
 
     @cached_property
     def _hash(self) -> int:
