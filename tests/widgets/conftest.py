@@ -152,11 +152,16 @@ class State:
 
 
 @pytest.fixture
-def state() -> Callable[..., State]:
-    def make(network: Architecture | str) -> State:
-        return State(read_preset(network) if isinstance(network, str) else network)
+def state() -> Iterator[Callable[..., State]]:
+    made: list[State] = []
 
-    return make
+    def make(network: Architecture | str) -> State:
+        made.append(State(read_preset(network) if isinstance(network, str) else network))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.session.drop()  # what is known of a large network may still be worked out
 
 
 @pytest.fixture
