@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from fractions import Fraction
-from functools import lru_cache
 from itertools import accumulate
 from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
@@ -369,7 +368,7 @@ def _whole_after(field: AxisField, rule: AxisRule) -> AxisField:
     return plain._replace(one_sided=OneSided(known.side, after.tracks))
 
 
-@lru_cache(maxsize=64)  # copies of a layer have the same track
+@remembered(64)  # copies of a layer have the same track
 def _reaching(track: AnyTrack, side: Side) -> Track | None:
     """Return the furthest that a unit sees with all before it, or after it; None: not known."""
     if not isinstance(track, Track) or track.advance < 0 or None in track.first:

@@ -35,16 +35,6 @@ def interiors_of(graph: Graph, reference: int = 0) -> list[tuple[Interval | None
             known[key] = _inside(interval, rule)
         return known[key]
 
-    alike: dict[tuple[int, int], bool] = {}
-
-    def are_alike(one: AxisRule, other: AxisRule) -> bool:
-        if type(one) is Window:
-            return one == other
-        key = (id(one), id(other))
-        if key not in alike:  # long patterns that differ at their end take long to tell apart
-            alike[key] = one == other
-        return alike[key]
-
     for node in nodes[reference + 1 :]:
         give_way()
         if isinstance(node.op, FurtherInput):
@@ -65,8 +55,8 @@ def interiors_of(graph: Graph, reference: int = 0) -> list[tuple[Interval | None
         first = inside(here[0], rules[0])
         intervals = [first]
         for interval, rule in zip(here[1:], rules[1:], strict=True):
-            # Both axes are the same in most networks.
-            same = interval == here[0] and are_alike(rule, rules[0])
+            # Both axes are the same in most networks.  Long patterns are known by identity.
+            same = interval == here[0] and type(rule) is Window and rule == rules[0]
             intervals.append(first if same else inside(interval, rule))
         found[node.index] = tuple(intervals)
     return [
