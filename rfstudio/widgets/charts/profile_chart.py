@@ -121,6 +121,7 @@ class ProfileChart(QWidget):
         self.legend = QLabel(textFormat=Qt.TextFormat.RichText)
         row = QHBoxLayout()
         row.setContentsMargins(8, 3, 8, 3)
+        row.setSpacing(12)  # a short row ends the legend right before the sentence
         self.beyond = ElidedLabel()
         self.beyond.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.beyond.hide()
