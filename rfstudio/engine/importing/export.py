@@ -21,7 +21,6 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.ops import Op
 from rfstudio.engine.importing.aten import RULES
 from rfstudio.engine.importing.aten_rules import Call, shape_of
-from rfstudio.engine.importing.keras_modules import KerasModel
 from rfstudio.engine.importing.marks import marked
 from rfstudio.engine.importing.resampling import at_grid
 from rfstudio.engine.weights.parametrizations import folded, part_of, weight_of
@@ -144,7 +143,7 @@ def exported(module: nn.Module, shape: Sequence[int], name: str = "") -> Program
     ExportError
         If torch cannot export it.
     """
-    program = _export(module, shape)
+    program = _export(module, shape, name or type(module).__qualname__)
     silent = {path: _silent(part) for path, part in module.named_modules()}
     marks = {path: op for path, op in silent.items() if op is not None}
     return records_of(source_of(program), name or type(module).__name__, marks)
@@ -157,7 +156,7 @@ def _silent(part: nn.Module) -> Op | None:
     return None
 
 
-def _export(module: nn.Module, shape: Sequence[int]) -> torch.export.ExportedProgram:
+def _export(module: nn.Module, shape: Sequence[int], name: str) -> torch.export.ExportedProgram:
     training = {x: x.training for x in module.modules()}
     like = next(iter(module.parameters()), torch.zeros(()))
     image = torch.zeros(tuple(shape), device=like.device, dtype=_real(like.dtype))
@@ -168,7 +167,7 @@ def _export(module: nn.Module, shape: Sequence[int]) -> torch.export.ExportedPro
     except RFStudioError:
         raise
     except Exception as error:
-        raise ExportError(export_words(module, shape, error)) from error
+        raise ExportError(export_words(name, module, shape, error)) from error
     finally:
         for part, was in training.items():
             part.training = was
@@ -178,7 +177,7 @@ def _real(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype.is_floating_point else torch.float32
 
 
-def export_words(module: nn.Module, shape: Sequence[int], error: Exception) -> str:
+def export_words(name: str, module: nn.Module, shape: Sequence[int], error: Exception) -> str:
     """Return why a module cannot be exported for an image, in the words of what it raised."""
     size = "×".join(map(str, shape[2:]))
     first = str(error).strip().partition("\n")[0]
@@ -189,7 +188,6 @@ def export_words(module: nn.Module, shape: Sequence[int], error: Exception) -> s
         hint = "; an image has two numbers, its height and its width"
     elif any(n % 32 for n in shape[2:]):
         hint = "; try a size that is a multiple of 32"
-    name = module.title if isinstance(module, KerasModel) else type(module).__qualname__
     return f"{name} cannot be exported for an input of {size}: {first}{hint}"
 
 

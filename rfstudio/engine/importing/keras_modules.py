@@ -22,7 +22,16 @@ from torch.nn import functional
 
 def is_of_keras(module: nn.Module) -> bool:
     """Whether a module is a model or layer of Keras 3."""
-    return any(x.__module__.partition(".")[0] == "keras" for x in type(module).__mro__)
+    return any(map(_is_from_keras, type(module).__mro__))
+
+
+def title_of(model: nn.Module) -> str:
+    """Return what a model of Keras is called."""
+    return str(getattr(model, "name", "") or type(model).__name__)
+
+
+def _is_from_keras(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == "keras"
 
 
 class KerasModel(nn.Module):
@@ -48,11 +57,6 @@ class KerasModel(nn.Module):
         _build(model, self._size, self.channels or 3, self.is_channels_last)
         _name_layers(self, model)
 
-    @property
-    def title(self) -> str:
-        """What the model is called."""
-        return str(getattr(self.model, "name", "") or type(self.model).__name__)
-
     def forward(self, image: Tensor) -> object:
         """Return what the model makes of an image (N, channels, *size)."""
         with _called_through_torch(self):
@@ -77,7 +81,7 @@ class _Layer(nn.Module):
     def __init__(self, layer: Any) -> None:
         super().__init__()
         self.__dict__.update(layer=layer, own_call=layer.call, variables={})
-        names = _NAMES if type(layer).__name__ in _NORMS else {}
+        names = {} if _norm_of(layer) is None else _NAMES
         for is_trained, variables in (
             (True, layer._trainable_variables),
             (False, layer._non_trainable_variables),
@@ -99,7 +103,7 @@ class _Layer(nn.Module):
             # While a program is traced, torch puts others in the place of the module's tensors.
             for name, variable in variables:
                 variable._value = getattr(self, name)
-            norm = _NORMS.get(type(self.layer).__name__)
+            norm = _norm_of(self.layer)
             found = None if norm is None else norm(self.layer, *arguments)
             return self.own_call(*arguments, **options) if found is None else found
         finally:
@@ -173,6 +177,12 @@ _NAMES = {
     "moving_variance": "running_var",
 }
 """What torch calls the tensors of such layers."""
+
+
+def _norm_of(layer: Any) -> Callable[..., Tensor | None] | None:
+    """Return how torch works out a norm of Keras; None: the layer is another, or somebody's own."""
+    kind = type(layer)
+    return _NORMS.get(kind.__name__) if _is_from_keras(kind) else None
 
 
 def _name_layers(module: nn.Module, layer: Any) -> None:

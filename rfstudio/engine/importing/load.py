@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rfstudio.core.errors import RFStudioError
 from rfstudio.engine.importing.export import ExportError, export_words, exported
-from rfstudio.engine.importing.keras_modules import KerasModel, is_of_keras
+from rfstudio.engine.importing.keras_modules import KerasModel, is_of_keras, title_of
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.report import Remark, no_network
 from rfstudio.importing.tree import network_of
@@ -41,8 +41,9 @@ def load_module(
     """
     size = tuple(input_size)
     if is_of_keras(module):
-        model = module = _of_keras(module, size)
-        channels, name = channels or model.channels, name or model.title
+        name = name or title_of(module)
+        model = module = _of_keras(module, size, name)
+        channels = channels or model.channels
     tries = [channels] if channels is not None else _likely_channels(module)
     try:
         return _first_that_fits(module, size, tries, name)
@@ -66,12 +67,12 @@ def load_module(
         return replace(network, report=report)
 
 
-def _of_keras(module: nn.Module, size: tuple[int, ...]) -> KerasModel:
+def _of_keras(module: nn.Module, size: tuple[int, ...], name: str) -> KerasModel:
     try:
         return KerasModel(module, size)
     except Exception as error:
         # Whatever its layers raise for an image that they cannot take, when they are first built.
-        raise ExportError(export_words(module, (1, 1, *size), error)) from error
+        raise ExportError(export_words(name, module, (1, 1, *size), error)) from error
 
 
 class _Backbone(nn.Module):

@@ -137,6 +137,24 @@ def test_that_norms_are_torch_s_with_whichever_numbers_they_have(
         np.testing.assert_allclose(rebuilt(shown).numpy(), wanted.numpy(), atol=1e-5)
 
 
+def test_that_a_layer_of_one_s_own_is_not_taken_for_a_norm_by_its_name(keras: Any) -> None:
+    class BatchNormalization(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return keras.ops.relu(x) * 2.0
+
+    image = keras.Input((12, 12, 3))
+    x = keras.layers.Conv2D(4, 3, name="stem")(image)
+    model = _with_random_numbers(keras.Model(image, BatchNormalization(name="own")(x)))
+    network = load_module(model, (12, 12))
+    batch = torch.rand(1, 3, 12, 12)
+    built = to_torch(network)
+    take_own_weights(built, network)
+    with torch.no_grad():
+        found = built(batch)
+        right = model(batch.movedim(1, -1)).movedim(-1, 1)
+    np.testing.assert_allclose(found.numpy(), right.numpy(), rtol=2e-5)
+
+
 def test_that_parts_of_parts_and_shared_layers_have_paths(keras: Any) -> None:
     layers = keras.layers
     block = keras.Sequential([layers.Conv2D(4, 3, name="a"), layers.ReLU(name="b")], name="block")
