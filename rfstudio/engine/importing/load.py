@@ -8,7 +8,8 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from rfstudio.core.errors import RFStudioError
-from rfstudio.engine.importing.export import ExportError, export_words, exported
+from rfstudio.engine.importing.aten_graph import ExportError
+from rfstudio.engine.importing.export import export_words, exported
 from rfstudio.engine.importing.keras_modules import KerasModel, is_of_keras, title_of
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.report import Remark, no_network

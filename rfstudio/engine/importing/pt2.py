@@ -21,8 +21,9 @@ from torch import Tensor, fx
 from rfstudio.core import ops
 from rfstudio.core.errors import RFStudioError, shown
 from rfstudio.core.ops import Op
+from rfstudio.engine.importing.aten_graph import Source
+from rfstudio.engine.importing.aten_records import records_of
 from rfstudio.engine.importing.constants import MAX_VALUES, Unknown, computed
-from rfstudio.engine.importing.export import Source, records_of
 from rfstudio.engine.weights.parametrizations import part_of
 from rfstudio.engine.weights.pt2_archive import DTYPES, Archive, ArchiveError
 from rfstudio.engine.weights.reading import read_weights

@@ -11,7 +11,7 @@ import torch
 
 import rfstudio
 from rfstudio.core import ops
-from rfstudio.engine.importing.export import ExportError
+from rfstudio.engine.importing.aten_graph import ExportError
 from rfstudio.engine.importing.load import load_module
 from rfstudio.engine.module.build import to_torch
 from rfstudio.engine.weights.own_weights import take_own_weights

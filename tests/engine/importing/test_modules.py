@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.network.architecture import Repeat, Residual, Sequence, walk
-from rfstudio.engine.importing.export import ExportError
+from rfstudio.engine.importing.aten_graph import ExportError
 from rfstudio.engine.importing.load import load_module
 from rfstudio.engine.importing.own_module import layer_of
 from rfstudio.formats.networks.yaml_reader import read_yaml

@@ -21,7 +21,8 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Layer
 from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Conv
-from rfstudio.engine.importing import export
+from rfstudio.engine.importing.aten_records import records_of
+from rfstudio.engine.importing.export import source_of
 from rfstudio.engine.importing.load import load_module
 from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.weights.own_weights import take_own_weights
@@ -526,7 +527,7 @@ def test_that_learned_factors_that_are_too_many_are_named(monkeypatch: pytest.Mo
 def test_that_what_weights_are_made_of_is_not_held() -> None:
     parametrized = nn.utils.parametrizations.weight_norm(nn.Conv2d(64, 64, 3))
     module = nn.Sequential(parametrized, _Standardised(64, 64, 3)).eval()
-    source = export.source_of(torch.export.export(module, (torch.zeros(1, 64, 9, 7),)))
+    source = source_of(torch.export.export(module, (torch.zeros(1, 64, 9, 7),)))
     made: list[weakref.ref[Tensor]] = []
 
     def compute(node: fx.Node, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -534,7 +535,7 @@ def test_that_what_weights_are_made_of_is_not_held() -> None:
         made.extend(weakref.ref(x) for x in (result,) if isinstance(x, Tensor))
         return result
 
-    program = export.records_of(replace(source, compute=compute), "network", {})
+    program = records_of(replace(source, compute=compute), "network", {})
     (computed,) = [x.options["computed"] for x in program.records if "computed" in x.options]
     value = program.value_of(computed["weight"])
     assert value is not None
