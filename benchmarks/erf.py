@@ -68,11 +68,22 @@ DEFAULTS: tuple[tuple[str, str, float], ...] = (
     ("resnet50", "layer2", 4),
     ("resnet50", "layer3", 1.3),
 )
-CALLS: tuple[tuple[str, str], ...] = (
+CORES: tuple[tuple[str, str], ...] = (
     ("luo_20_layers", "stack.3"),
     ("vgg16", "conv1_2"),
     ("resnet50", "conv1"),
     ("resnet50", "layer1"),
+)
+CALLS: tuple[tuple[str, str], ...] = (
+    *CORES,
+    ("resnet50", "layer2"),
+    ("resnet50", "layer3"),
+    ("vgg16", "conv3_3"),
+    ("densenet121", "denseblock1"),
+    ("inception_v3", "Mixed_5b"),
+    ("unet", "down2.relu2"),
+    ("tcn_1d", "level3"),
+    ("vit_b16", "encoder.0"),
 )
 UNITS: tuple[tuple[str, str, float], ...] = (
     ("resnet50", "layer1", 0),
@@ -147,13 +158,13 @@ class Bench:
         self, name: str, layer: str, side: int, samples: int, device: torch.device
     ) -> None:
         architecture = _network(name)
-        size = (side, side)
+        size = (side,) * len(architecture.input_size)
         graph = expand(architecture, size)
         node = graph.nodes[graph.index(layer)]
         self.unit = tuple(n // 2 for n in node.size)
         self.samples = samples
         self.module: GraphModule = to_torch(architecture, layer, input_size=size).to(device)
-        self.images = torch.randn((samples, 3, side, side), device=device)
+        self.images = torch.randn((samples, architecture.channels, *size), device=device)
         request = ErfRequest(architecture=architecture, layer=layer, unit=self.unit)
         # As a measurement has it; the plain way keeps the network as scripts have it.
         folded = copy.deepcopy(self.module)
@@ -316,7 +327,7 @@ def _cores(options: argparse.Namespace, device: torch.device) -> None:
     print("\n16 samples by default, on one thread and on two, least of the rounds, ms:")
     print("\n| unit | one | two | ratio | first thread of one | of two | ratio |")
     print("|---|---|---|---|---|---|---|")
-    for name, layer in CALLS:
+    for name, layer in CORES:
         side = _network(name).input_size[0]
         bench = Bench(name, layer, side, 1, device)
         request = replace(bench.subject.request, device=str(device), samples=16)

@@ -79,14 +79,40 @@ def expanded_again(
     )
 
 
+def first_nodes_at(size: tuple[int, ...], graph: Graph, last: int) -> Graph | None:
+    """Return the first nodes of a network that was expanded, at another size of its input.
+
+    Parameters
+    ----------
+    size
+        Size of the input along each axis, in pixels.
+    graph
+        The network's graph, not with batch norms in training.
+    last
+        Index of the last node that is wanted.
+
+    Returns
+    -------
+    Graph or None
+        As much of the graph as is wanted; None where more than sizes may differ.
+    """
+    if graph.form is None or size == graph.nodes[0].size:
+        return None
+    return _of_one_form(graph.form.document, size, graph, graph.form, False, last)
+
+
 def _of_one_form(
     architecture: Architecture,
     size: tuple[int, ...],
     previous: Graph,
     form: Form,
     batch_norm_training: bool,
+    last: int | None = None,
 ) -> Graph | None:
-    """Return the graph, or None where more than sizes and channels may differ."""
+    """Return the graph, or None where more than sizes and channels may differ.
+
+    Up to the node `last`, if there is one.
+    """
     if len(size) != len(previous.nodes[0].size):
         return None
     edited = _edited_ops(form.document, architecture, size == previous.nodes[0].size)
@@ -94,17 +120,20 @@ def _of_one_form(
         return None
     known = _living(previous, edited)
     expansion = Expansion(size, architecture.channels, batch_norm_training, known, form.max_layers)
-    _expand(
-        expansion, previous, edited, known, unchanged_by(batch_norm_training=batch_norm_training)
-    )
+    unchanged = unchanged_by(batch_norm_training=batch_norm_training)
+    _expand(expansion, previous, edited, known, unchanged, last)
     nodes = tuple(expansion.nodes)
     if not expansion.is_plain or not _reads_are_few(nodes):
         return None
+    rules = MappingProxyType(known | expansion.rules)
+    if last is not None and last + 1 < len(previous.nodes):
+        paths = MappingProxyType({name: i for name, i in previous.paths.items() if i <= last})
+        return Graph(nodes, paths, tuple(expansion.faults), rules)
     return Graph(
         nodes,
         previous.paths,
         tuple(expansion.faults),
-        MappingProxyType(known | expansion.rules),
+        rules,
         form=Form(architecture, form.max_layers),
     )
 
@@ -115,8 +144,9 @@ def _expand(
     edited: Edited,
     known: Rules,
     unchanged: frozenset[type[Op]],
+    last: int | None,
 ) -> None:
-    """Add all nodes to an expansion, until it is not plain any more."""
+    """Add all nodes up to the last one to an expansion, until it is not plain any more."""
     nodes, made = previous.nodes, expansion.nodes
     faults: dict[int, list[Fault]] = {}
     for fault in previous.faults:
@@ -126,7 +156,7 @@ def _expand(
         start = next((x.index for x in nodes if x.location in edited), len(nodes))
         made[:] = nodes[:start]
         expansion.faults += [x for x in previous.faults if previous.paths[x.node] < start]
-    for node in nodes[start:]:
+    for node in nodes[start : None if last is None else last + 1]:
         index, name, op, inputs, _, _, location, _ = node
         assert op is not None
         op = edited.get(location, op)

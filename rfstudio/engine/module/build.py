@@ -9,11 +9,13 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rfstudio.core import ops
 from rfstudio.core.errors import GraphError
 from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.graph import Graph, Node
+from rfstudio.core.network.reexpansion import first_nodes_at
 from rfstudio.core.ops import Op, OpTable
 from rfstudio.engine.module.boxes import Box
 from rfstudio.engine.module.cone import Plan, input_of, make_plan
@@ -256,7 +258,7 @@ class GraphModule(Scope):
         return True
 
     def graph_at(self, size: tuple[int, ...]) -> Graph:
-        """Return the network's graph at another size of image.
+        """Return the network's graph at another size of image, at least up to the target.
 
         Raises
         ------
@@ -266,12 +268,21 @@ class GraphModule(Scope):
         training = self.is_batch_norm_training
         key = (size, training)
         if key not in self._graphs:
-            graph = self._expanded(size, training=training)
+            graph = self._at_other_size(size, training) or self._expanded(size, training=training)
             _refuse_faults(graph, self.needed)
             for index, layer in self.by_index.items():
                 self._refuse_other_size(graph, index, layer)
             self._graphs[key] = graph
         return self._graphs[key]
+
+    def _at_other_size(self, size: tuple[int, ...], training: bool) -> Graph | None:
+        """Return as much of the graph as is needed, from the one that there is; or None.
+
+        A few of the first layers cost less than the whole network, of which they may be a tenth.
+        """
+        if training or any(isinstance(x.op, ops.Deforming) for x in self.graph.nodes):
+            return None
+        return first_nodes_at(size, self.graph, self.target)
 
     def _refuse_other_size(self, graph: Graph, index: int, layer: LayerModule[Op]) -> None:
         if isinstance(layer, LinearModule):

@@ -17,7 +17,7 @@ from torch import Tensor
 from rfstudio.core.errors import UnitError
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops import Op
-from rfstudio.engine.module.boxes import Box, Part, Span, whole
+from rfstudio.engine.module.boxes import Box, Part, Span, is_nothing, whole
 from rfstudio.engine.module.layers.base import Evaluate, LayerModule
 
 _NOTHING: Span = (0, 0)
@@ -147,21 +147,20 @@ def boxes_behind(
             continue
         node = graph.nodes[index]
         nothing: Box = (_NOTHING,) * len(node.size)
-        if any(stop <= start for start, stop in needed[index]):
+        if is_nothing(needed[index]):
             boxes = (nothing,) * len(node.inputs)
         else:
             boxes = layers[index].reads_of_each(node, needed[index])
         for source, read in zip(node.inputs, boxes, strict=True):
-            is_empty = any(stop <= start for start, stop in read)
-            needed[source] = _hull(needed.get(source), nothing if is_empty else read)
+            needed[source] = _hull(needed.get(source), nothing if is_nothing(read) else read)
     needed.setdefault(0, (_NOTHING,) * len(box))
     return needed
 
 
 def _hull(a: Box | None, b: Box) -> Box:
-    if a is None or any(stop <= start for start, stop in a):
+    if a is None or is_nothing(a):
         return b
-    if any(stop <= start for start, stop in b):
+    if is_nothing(b):
         return a
     return tuple((min(p[0], q[0]), max(p[1], q[1])) for p, q in zip(a, b, strict=True))
 

@@ -13,6 +13,7 @@ positions of a map, though, and needs no more positions than give it a small err
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil, lcm, prod
 
 import torch
@@ -153,6 +154,7 @@ def _step_of(graph: Graph, needed: Sequence[int]) -> tuple[int, ...] | None:
     return tuple(lcm(*along) for along in zip(*jumps.values(), strict=True))
 
 
+@lru_cache(maxsize=64)
 def _shares(n: int, of: int) -> Tensor:
     """Return how often each position of an axis of length `n` counts for one of length `of`.
 

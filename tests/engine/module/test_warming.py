@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
+from rfstudio import api
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Item, Layer, Residual
 from rfstudio.core.network.expansion import expand
+from rfstudio.core.network.reexpansion import first_nodes_at
+from rfstudio.engine.measuring import spare_modules
 from rfstudio.engine.measuring.erf import measure
 from rfstudio.engine.measuring.network import Network
 from rfstudio.engine.measuring.sampling import Images
-from rfstudio.engine.module.build import to_torch
+from rfstudio.engine.module.build import GraphModule, to_torch
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
 from rfstudio.engine.module.warming import QuickWarming
-from rfstudio.engine.requests.request import ErfRequest
+from rfstudio.engine.requests.request import ErfRequest, ErfResult
 from tests.engine import networks
 
 
@@ -172,3 +176,54 @@ def test_that_statistics_from_few_values_change_no_expectation(
     error = np.sqrt((few.var(0, ddof=1) + many.var(0, ddof=1)) / len(few))
     z = (few.mean(0) - many.mean(0)) / error
     assert np.abs(z).max() < 4, (z, few.mean(0), many.mean(0))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet50",
+        "densenet121",
+        "inception_v3",
+        "unet",
+        "vit_b16",
+        "wavenet",
+        "deeplab_v3_resnet50",
+    ],
+)
+def test_that_a_smaller_graph_is_the_beginning_of_what_expanding_gives(name: str) -> None:
+    network = api.load(name)
+    graph = expand(network)
+    smaller = tuple(max(n * 3 // 4, 64) for n in graph.nodes[0].size)
+    whole = expand(replace(network), smaller)
+    for last in (1, len(graph.nodes) // 3, len(graph.nodes) - 2, len(graph.nodes) - 1):
+        first = first_nodes_at(smaller, graph, last)
+        if first is None:  # its layers follow sizes, split maps or share weights
+            assert graph.form is None
+            continue
+        assert first.nodes == whole.nodes[: last + 1]
+        assert dict(first.paths) == {x: i for x, i in whole.paths.items() if i <= last}
+        assert first.faults == tuple(x for x in whole.faults if whole.paths[x.node] <= last)
+
+
+def test_that_statistics_come_from_the_nodes_that_are_needed_alone() -> None:
+    network = _residual_network(224)
+    module = to_torch(network, "relu4")
+    quick = QuickWarming(module, (224, 224), 4)
+    assert quick.size != (224, 224)
+    assert len(module.graph_at(quick.size).nodes) == module.target + 1 < len(module.graph.nodes)
+
+
+@pytest.mark.parametrize("layer", ["relu4", "relu7"])
+def test_that_a_smaller_graph_changes_no_bit_of_a_field(
+    layer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def field() -> ErfResult:
+        spare_modules.HERE.clear()
+        network = _residual_network(128)
+        return measure(
+            ErfRequest(architecture=network, layer=layer, seed=3, samples=6, images_per_weights=2)
+        )
+
+    cut = field()
+    monkeypatch.setattr(GraphModule, "_at_other_size", lambda *_: None)
+    assert (cut.map == field().map).all()

@@ -51,6 +51,8 @@ def window_bounds(op: ops.Windowed, size: tuple[int, ...], box: Box) -> Box:
 
 def _without_cropped_end(source: Part, after: Sequence[int]) -> Part:
     """Return the part of a map whose last samples are cut off by negative padding."""
+    if min(after) >= 0:
+        return source
     size = tuple(n + min(x, 0) for n, x in zip(source.size, after, strict=True))
     box = tuple((min(a, n), min(b, n)) for (a, b), n in zip(source.box, size, strict=True))
     return Part(size, box)
