@@ -81,7 +81,8 @@ def _run(
 ) -> Outcome:
     items = [_quick(x) for x in recipe.items] if quick else list(recipe.items)
     path = None if output is None else ledger_path(recipe, output)
-    ledger = _ledger(_head(recipe, seed, quick=quick), path, resume, share)
+    command = Outcome(recipe, (), seed, quick, is_complete=False).command
+    ledger = _ledger(_head(recipe, seed, quick=quick), command, path, resume, share)
     trainings = Trainings(ledger, seed, output, recipe.file_name)
     costs = [_cost(x) for x in items]
     for row in ledger.rows:
@@ -137,14 +138,16 @@ def cost_of(recipe: Recipe, *, quick: bool) -> float:
     return sum(_cost(_quick(x) if quick else x) for x in recipe.items)
 
 
-def _ledger(head: dict[str, object], path: Path | None, resume: bool, share: Share) -> Ledger:
+def _ledger(
+    head: dict[str, object], command: str, path: Path | None, resume: bool, share: Share
+) -> Ledger:
     """Return the ledger: with its file in the first process, in memory alone in the others."""
     own: list[Ledger] = []
 
     def open_file() -> tuple[list[Row], set[int]]:
         if path is not None:
             make_folder(path.parent)
-        own.append(Ledger(head, path, resume=resume))
+        own.append(Ledger(head, path, resume=resume, facts={"command": command}))
         return own[0].rows, own[0].complete
 
     rows, complete = on_first(share, open_file)

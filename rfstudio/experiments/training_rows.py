@@ -110,6 +110,7 @@ class Trainings:
             "luo_size": metrics.luo_size_of_maximum,
             "estimator": "energy",
             "weights": "trained" if frame.step else "initial",
+            "samples": frame.samples,
             "seed": self._seed,
         }
         if item.init != AS_TORCH:

@@ -12,6 +12,7 @@ from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.engine.process.running import CancelToken
 from rfstudio.engine.requests.training_request import TrainingRequest
+from rfstudio.engine.training.tasks import TEST_IMAGES
 from rfstudio.experiments.filmed_training import (
     TrainingNow,
     plan_training,
@@ -102,7 +103,10 @@ rows:
     network: tiny
     train: {{distance: 1, steps: 1, batch: 2, init: torch}}
 """
-    cells = run(read_recipe(text, "starts")).records()
+    found = run(read_recipe(text, "starts"))
+    cells = found.records()
+    assert {x["samples"] for x in cells} == {TEST_IMAGES}
+    assert found.facts == f"energy, during training, {TEST_IMAGES} samples, seed 0"
     assert [x.get("init") for x in cells if x["step"] == 1] == ["orthogonal", None]
 
 

@@ -61,6 +61,8 @@ def test_that_results_are_written_as_json_csv_and_figures(tmp_path: Path) -> Non
     assert {(x["estimator"], x["weights"]) for x in rows} == {("expected", "random")}
     assert {x["command"] for x in rows} == {record["command"]}
     assert record["how"] == "expected, random weights"
+    head = (folder / "own-part.jsonl").read_text().splitlines()[0]
+    assert json.loads(head)["command"] == record["command"]
     assert record["how"] in (folder / "own-part.svg").read_text()
     assert "theory: 0.5" in (folder / "own-part.svg").read_text()
 

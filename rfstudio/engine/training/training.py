@@ -54,6 +54,8 @@ class Frame:
         Mean of the training's loss over the last steps; None before the first.
     map
         Mean energy of the gradient of the unit over test images, (H, W).
+    samples
+        How many test images these are.
     losses
         The loss of each step since the frame before.
     """
@@ -62,6 +64,7 @@ class Frame:
     accuracy: float
     loss: float | None
     map: NDArray[np.float64]
+    samples: int
     losses: tuple[float, ...] = ()
 
 
@@ -283,6 +286,7 @@ class Training:
             right / labels.numel(),
             float(np.mean(self._losses)) if self._losses else None,
             (total / count).numpy(),
+            count,
             tuple(self._losses),
         )
 

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -102,6 +103,8 @@ class Ledger:
         The file; None: there is none.
     resume
         Whether rows of complete items in an existing file are taken over; otherwise it is replaced.
+    facts
+        What else the first line says, such as the command; a run with others goes on all the same.
 
     Attributes
     ----------
@@ -119,7 +122,12 @@ class Ledger:
     """
 
     def __init__(
-        self, head: Mapping[str, Any], path: Path | None = None, *, resume: bool = False
+        self,
+        head: Mapping[str, Any],
+        path: Path | None = None,
+        *,
+        resume: bool = False,
+        facts: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.rows: list[Row] = []
         self.complete: set[int] = set()
@@ -130,7 +138,7 @@ class Ledger:
         if resume and path.exists():
             self._read(path, read_bounded(path, MAX_BYTES))
         # Also without the rows of an item that was not complete, and without a line cut off.
-        lines = [self._head]
+        lines = [self._head | dict(facts)]
         for item in sorted(self.complete):
             lines += [line_of(x) for x in self.rows if x.item == item]
             lines.append({"complete": item})

@@ -49,6 +49,15 @@ def test_that_rows_of_another_run_are_not_taken_over(tmp_path: Path) -> None:
         Ledger(HEAD | {"seed": 1}, path, resume=True)
 
 
+def test_that_a_run_goes_on_whatever_its_command_was_called(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    Ledger(HEAD, path, facts={"command": "rfstudio experiment ../own.yaml"}).finish(0)
+    again = Ledger(HEAD, path, resume=True, facts={"command": "rfstudio experiment own.yaml"})
+    assert again.complete == {0}
+    first = json.loads(path.read_text().splitlines()[0])
+    assert first == {**HEAD, "command": "rfstudio experiment own.yaml"}
+
+
 def test_that_a_run_that_does_not_resume_begins_anew(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     ledger = Ledger(HEAD, path)
