@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
@@ -23,7 +23,7 @@ from rfstudio.core.network.architecture import Item, Layer, Location, Parallel
 from rfstudio.core.plural import counted
 from rfstudio.widgets.stack.rows import Row
 
-_KEPT = 4000
+T = TypeVar("T")
 
 _Fields: TypeAlias = tuple[AxisField, ...]
 _Texts: TypeAlias = tuple[str, str, str]
@@ -50,6 +50,33 @@ class Cells(NamedTuple):
     is_quiet: bool
 
 
+class _LastRead(Generic[T]):
+    """Texts that were read since the last change or the one before it, by ids.
+
+    The fields that texts are of take megabytes for long patterns, and are not held any longer.
+    """
+
+    def __init__(self) -> None:
+        self._now: dict[int, T] = {}
+        self._before: dict[int, T] = {}
+
+    def get(self, key: int) -> T | None:
+        """Return what is there, which is read by this."""
+        found = self._now.get(key)
+        if found is None and (found := self._before.get(key)) is not None:
+            self._now[key] = found
+        return found
+
+    def put(self, key: int, value: T) -> T:
+        """Hold something, and return it."""
+        self._now[key] = value
+        return value
+
+    def age(self) -> None:
+        """Drop what was not read since the last call."""
+        self._now, self._before = {}, self._now
+
+
 class RowTexts:
     """Computes the texts of rows.
 
@@ -74,16 +101,15 @@ class RowTexts:
         self._severity = severity
         self._known: dict[Row, Cells] = {}
         # An item that an edit does not change is the same object afterwards, and keeps its text.
-        self._summaries: dict[int, tuple[Item, int, str]] = {}
+        self._summaries: _LastRead[tuple[Item, int, str]] = _LastRead()
         # Only what the texts depend on: a layer would keep its whole analysis alive.
-        self._numbers: dict[int, tuple[_Fields, _Fields, tuple[int, ...], _Texts]] = {}
+        self._numbers: _LastRead[tuple[_Fields, _Fields, tuple[int, ...], _Texts]] = _LastRead()
 
     def clear(self) -> None:
         """Forget all texts, since something has changed."""
         self._known.clear()
-        if max(len(self._summaries), len(self._numbers)) > _KEPT:
-            self._summaries.clear()
-            self._numbers.clear()
+        self._summaries.age()
+        self._numbers.age()
 
     def of(self, row: Row) -> Cells:
         """Return what a row shows."""
@@ -138,7 +164,7 @@ class RowTexts:
         """Return what an item is, in a few words."""
         known = self._summaries.get(id(item))
         if known is None or known[0] is not item or known[1] != axes:
-            known = self._summaries[id(item)] = (item, axes, item_text(item, axes))
+            known = self._summaries.put(id(item), (item, axes, item_text(item, axes)))
         return known[2]
 
     def _numbers_of(self, layer: LayerAnalysis) -> _Texts:
@@ -147,7 +173,7 @@ class RowTexts:
         known = self._numbers.get(id(near))
         if known is None or known[0] is not fields or known[1] is not near or known[2] != size:
             texts = (sizes_text(size), self.field_of(layer), steps_text(layer.jump))
-            known = self._numbers[id(near)] = (fields, near, size, texts)
+            known = self._numbers.put(id(near), (fields, near, size, texts))
         return known[3]
 
     @staticmethod

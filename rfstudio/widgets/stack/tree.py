@@ -168,6 +168,14 @@ class LayerTree(QTreeView):
 
     # --- rows -----------------------------------------------------------------------------------
 
+    def rowsAboutToBeRemoved(  # noqa: N802 - Qt's name
+        self, parent: AnyIndex, start: int, end: int
+    ) -> None:
+        """Forget rows that go, which have all rows in them; those that stay are painted again."""
+        super().rowsAboutToBeRemoved(parent, start, end)
+        self._painted.clear()
+        self._special.clear()
+
     def update_changed(self) -> None:
         """Paint the rows again whose texts are not those that were painted last."""
         viewport = self.viewport()
