@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,29 @@ _MOST_EDGES = 20_000
 """Edges above which nothing is drawn: of a map that is noise an outline says nothing."""
 
 
-@lru_cache(maxsize=8)
+_OUTLINES: WeakKeyDictionary[EffectiveField, QPainterPath | None] = WeakKeyDictionary()
+"""Those of fields that are alive: a field has megabytes, and goes with its pin."""
+
+
 def outline_of(field: EffectiveField) -> QPainterPath | None:
     """Return the outline of the pixels of a field above half its maximum; None: there is none.
+
+    It is worked out once.
+    """
+    if field not in _OUTLINES:
+        _OUTLINES[field] = outline_above_half(field.map, field.densest)
+    return _OUTLINES[field]
+
+
+def outline_above_half(values: NDArray[np.floating], densest: float) -> QPainterPath | None:
+    """Return the outline of the pixels of a map above half its densest value; None: it has none.
 
     Strides leave a grain in most fields, which would have a line around each of its pixels; such a
     field is averaged over larger and larger squares until its outline goes around one area.
     """
-    values = field.map
-    if values.ndim != 2 or not field.densest > 0:
+    if values.ndim != 2 or not densest > 0:
         return None
-    inside = values >= _HALF * field.densest
+    inside = values >= _HALF * densest
     side = 3
     while not _is_compact(inside) and side <= min(values.shape) // 4:
         smooth = _averaged(values, side)

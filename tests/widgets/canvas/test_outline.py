@@ -1,5 +1,6 @@
 """Outlines of pixels: closed lines along their edges, with holes, checked by filling them."""
 
+import weakref
 from types import SimpleNamespace
 from typing import cast
 
@@ -9,7 +10,8 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainterPath
 
 from rfstudio.app.effective.shown_fields import EffectiveField
-from rfstudio.widgets.canvas.outline import closed_outline, outline_of
+from rfstudio.core.effective.expected import Erf
+from rfstudio.widgets.canvas.outline import closed_outline, outline_above_half, outline_of
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -45,12 +47,7 @@ def test_that_the_grain_of_strides_does_not_break_an_outline() -> None:
     y, x = np.indices((120, 120))
     smooth = np.exp(-((y - 60.0) ** 2 + (x - 60.0) ** 2) / (2 * 20**2))
     grain = smooth * ((y % 8 < 3) & (x % 8 < 3))
-    plain, found = (
-        outline_of.__wrapped__(
-            cast("EffectiveField", SimpleNamespace(map=values, densest=values.max()))
-        )
-        for values in (smooth, grain)
-    )
+    plain, found = (outline_above_half(values, values.max()) for values in (smooth, grain))
     assert plain == closed_outline(smooth >= smooth.max() / 2)
     assert lines(plain) == 1
     # A line around each of the spots without averaging; with it some pixels touch at corners.
@@ -60,3 +57,15 @@ def test_that_the_grain_of_strides_does_not_break_an_outline() -> None:
         # Half of the maximum of a Gaussian is at 1.177 σ.
         assert path is not None
         assert path.boundingRect().width() / 2 == pytest.approx(1.177 * 20, abs=3)
+
+
+def test_that_an_outline_lives_no_longer_than_its_field() -> None:
+    values = np.zeros((5, 5))
+    values[1:4, 2] = 1
+    field = EffectiveField(cast("Erf", SimpleNamespace(map=values)), "expected", "expected")
+    first = outline_of(field)
+    assert first == closed_outline(values > 0)
+    assert outline_of(field) is first  # worked out once
+    gone = weakref.ref(field)
+    del field
+    assert gone() is None
