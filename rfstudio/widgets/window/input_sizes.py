@@ -58,6 +58,7 @@ class InputSizes(QObject):
         self._edits = edits
         self._other = other
         self.menu = QMenu("Input size", parent)
+        self._sizes = QActionGroup(self.menu)
         self.menu.aboutToShow.connect(self._fill)
         self.button = QToolButton(parent)
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -76,13 +77,12 @@ class InputSizes(QObject):
         self.menu.clear()
         now = self._document.architecture.input_size
         usual = USUAL.get(len(now), ())
-        group = QActionGroup(self.menu)
         for size in usual if now in usual else (now, *usual):
             action = QAction(size_text(size), self.menu)
             action.setCheckable(True)
             action.setChecked(size == now)
             action.triggered.connect(partial(self._choose, size))
-            group.addAction(action)
+            self._sizes.addAction(action)
             self.menu.addAction(action)
         self.menu.addSeparator()
         self.menu.addAction("Another size…").triggered.connect(self._type)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtCore import QMimeData, QObject, Qt, QUrl
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -128,3 +128,12 @@ def test_that_a_volume_is_not_shown_and_a_sentence_says_what_can_be(
             " its fields there can be a photo",
         )
     ]
+
+
+def test_that_the_menu_of_sizes_leaves_nothing_behind(window: MainWindow) -> None:
+    menu = window.actions_.input_sizes.menu
+    counts = []
+    for _ in range(3):
+        menu.aboutToShow.emit()
+        counts.append(len(menu.findChildren(QObject)))
+    assert counts == counts[:1] * 3
