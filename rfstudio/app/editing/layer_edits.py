@@ -14,7 +14,7 @@ from rfstudio.app.editing.layer_text import items_of_text, text_of_items
 from rfstudio.app.editing.new_items import new_item
 from rfstudio.app.slices import Slices
 from rfstudio.app.state.analysis_session import AnalysisSession
-from rfstudio.app.state.document import Document
+from rfstudio.app.state.document import STEPS, Document
 from rfstudio.app.state.selection import Selected, Selection
 from rfstudio.core import ops
 from rfstudio.core.editing import edits
@@ -351,6 +351,8 @@ class LayerEdits(QObject):
         if after.architecture is not before.architecture:
             self._sides[id(before.architecture), id(after.architecture)] = (before, after)
             self._sides[id(after.architecture), id(before.architecture)] = (after, before)
+            while len(self._sides) > 2 * STEPS:  # of steps that cannot be undone any more
+                del self._sides[next(iter(self._sides))]
 
     def _follow_step(self) -> None:
         """Restore the choice on the other side of an edit, unless the user chose another since."""

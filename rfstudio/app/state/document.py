@@ -15,6 +15,9 @@ from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 
+STEPS = 1000
+"""Edits that can be undone; each keeps the list of the layers of its network."""
+
 
 class Document(QObject):
     """Holds the architecture; every change goes through the undo stack.
@@ -46,6 +49,7 @@ class Document(QObject):
         self._path = path
         self._stamp = _stamp(path)
         self.undo_stack = QUndoStack(self)
+        self.undo_stack.setUndoLimit(STEPS)
         self.undo_stack.indexChanged.connect(self._announce)
         self.undo_stack.cleanChanged.connect(self._announce_modified)
 

@@ -1,19 +1,23 @@
 """Edits of the window: layers as text and back, and an edit that is refused changes nothing."""
 
+import gc
 import threading
 from collections.abc import Callable
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.editing import layer_edits
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.editing.layer_text import items_of_text, text_of_items
+from rfstudio.app.state import document as document_module
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
 from rfstudio.core import ops
 from rfstudio.core.editing import edits, rearranging
 from rfstudio.core.errors import RFStudioError
+from rfstudio.core.memo import forget
 from rfstudio.core.network.architecture import Architecture, Layer, Residual
 from rfstudio.formats.networks.presets import read_preset
 
@@ -106,3 +110,28 @@ def test_that_a_long_text_that_holds_no_layers_is_refused(qtbot: QtBot, text: st
     with qtbot.waitSignal(made.edits.refused):
         made.edits.insert_text(text, (0,))
     assert made.document.architecture is NETWORK
+
+
+def test_that_networks_of_steps_that_cannot_be_undone_are_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (document_module, layer_edits):
+        monkeypatch.setattr(module, "STEPS", 3)
+    document = Document(NETWORK)
+    session = AnalysisSession(document)
+    edits = LayerEdits(document, session, Selection(session))
+
+    def networks() -> int:
+        forget()
+        gc.collect()
+        return sum(type(x) is Architecture for x in gc.get_objects())
+
+    counts = []
+    for _ in range(4):
+        for _ in range(4):
+            edits.insert_text("- relu")
+            document.undo_stack.undo()
+            edits.insert_text("- conv: {kernel_size: 5}")
+        counts.append(networks())
+    assert document.undo_stack.count() == 3
+    assert counts[1:] == counts[1:2] * 3
