@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rfstudio.core.memo import remembered
 from rfstudio.core.work import A_CALL, spend
 
 Interval: TypeAlias = tuple[int, int]
@@ -84,7 +84,7 @@ class Track(NamedTuple):
         return found
 
 
-@lru_cache(maxsize=128)
+@remembered(128)
 def _table(first: tuple[int | None, ...], last: tuple[int | None, ...]) -> Bounds:
     """Return the intervals of one period as an array, which a track is asked for many times."""
     table = np.array(
