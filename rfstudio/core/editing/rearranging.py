@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import Literal, TypeAlias
@@ -157,9 +157,8 @@ def unwrap(architecture: Architecture, location: Location) -> Architecture:
         bound.sources[tag_of(gone)] = Thing(tag_of(inner[-1]))
     layers = _rewired(bound, layers, hollow)
     inner = _rewired(bound, inner, hollow)
-    bound.paths = {
-        path: thing for path, thing in bound.paths.items() if thing.tag not in set(tags_in(gone))
-    }
+    tags = set(tags_in(gone))
+    bound.paths = {path: thing for path, thing in bound.paths.items() if thing.tag not in tags}
     return _release_inserted(replace(bound, layers=layers), location, inner)
 
 
@@ -249,25 +248,52 @@ def _rewired(bound: Bound, layers: Items, gone: Item) -> Items:
     source = bound.sources.get(tag_of(gone), Thing(0))
     explicit = gone.inputs if isinstance(gone, Layer) else ()
 
-    def visit(item: Item) -> Item:
-        if not isinstance(item, Layer):
-            return with_bodies(item, tuple(tuple(map(visit, body)) for body in item.bodies))
-        names: list[str] = []
-        for i, key in enumerate(item.names_read):
-            link = bound.links.get(key)
-            if link is None or link.thing.tag not in tags:
-                names.append(key)
-                continue
-            instead = explicit or (bound.link(_relative(source, link)),)
-            joins = (item.op.merges or item.op.may_join) and i < len(item.inputs)
-            names += instead if joins else instead[:1]
-        return item if tuple(names) == item.names_read else item.reading(tuple(names))
-
     for tag, thing in list(bound.sources.items()):
         if thing.tag in tags and tag not in tags:
             # If several items are deleted, the next one must not lead back to this one.
             bound.sources[tag] = source
-    return tuple(map(visit, layers))
+    instead = _Instead(bound, tags, source, explicit)
+    return tuple(map(instead.visit, layers))
+
+
+@dataclass(frozen=True)
+class _Instead:
+    """What is read instead of a deleted item.
+
+    Attributes
+    ----------
+    bound
+        The document.
+    tags
+        Those of the item and of all in it.
+    source
+        What the item read by its place.
+    explicit
+        What it read by name.
+    """
+
+    bound: Bound
+    tags: set[int]
+    source: Thing
+    explicit: tuple[str, ...]
+
+    def visit(self, item: Item) -> Item:
+        """Return an item with its links to the deleted one redirected."""
+        if not isinstance(item, Layer):
+            return with_bodies(item, tuple(tuple(map(self.visit, body)) for body in item.bodies))
+        read = item.names_read
+        if not read:
+            return item
+        names: list[str] = []
+        for i, key in enumerate(read):
+            link = self.bound.links.get(key)
+            if link is None or link.thing.tag not in self.tags:
+                names.append(key)
+                continue
+            instead = self.explicit or (self.bound.link(_relative(self.source, link)),)
+            joins = (item.op.merges or item.op.may_join) and i < len(item.inputs)
+            names += instead if joins else instead[:1]
+        return item if tuple(names) == read else item.reading(tuple(names))
 
 
 def _relative(source: Thing, link: Link) -> Thing:

@@ -110,6 +110,8 @@ class Bound:
         All paths of the document and what they mean.
     twice
         Paths that occurred twice before any edit.
+    known
+        The items of the document by their tags.
     """
 
     architecture: Architecture
@@ -119,6 +121,7 @@ class Bound:
     prefixes: dict[tuple[int, int], str] = field(default_factory=dict)
     paths: Mapping[str, Thing] = field(default_factory=dict)
     twice: frozenset[str] = frozenset()
+    known: dict[int, Item] = field(default_factory=dict)
     _tags: int = 0
 
     def fresh_tag(self) -> int:
@@ -167,7 +170,28 @@ class Bound:
         news = sorted(walk.twice - self.twice)
         if news:
             raise EditError(f"the name '{news[0]}' is taken; choose another one")
-        return replace(self.architecture, layers=tuple(_mapped(x, name_of) for x in plain))
+        return replace(self.architecture, layers=tuple(map(self._released, plain)))
+
+    def _released(self, item: Item) -> Item:
+        """Return an item without tags: that of the document itself where it is as it was.
+
+        The versions of a network in the history share what an edit left alone, and whoever follows
+        a document sees at once what that is.
+        """
+        give_way()
+        known = self.known.get(tag_of(item))
+        if not isinstance(item, Layer):
+            bodies = tuple(tuple(map(self._released, body)) for body in item.bodies)
+            plain = _renamed(with_bodies(item, bodies), name_of)
+            return known if known == plain else plain
+        name = name_of(item.name)
+        if (
+            isinstance(known, Layer)
+            and (known.op is item.op or known.op == item.op)
+            and (known.name, known.inputs, known.weights_of) == (name, item.inputs, item.weights_of)
+        ):
+            return known
+        return Layer(item.op, name, item.inputs, item.weights_of)
 
     def _write(self, walk: _Walk, layer: Layer, place: _Place) -> Layer:
         read = layer.names_read
@@ -196,6 +220,7 @@ def bind(architecture: Architecture) -> Bound:
     """Return a document whose names in `from` are links; names without meaning stay texts."""
     bound = Bound(architecture)
     tagged = bound.tagged(architecture.layers)
+    _note(bound.known, tagged, architecture.layers)
 
     def resolve(walk: _Walk, layer: Layer, place: _Place) -> Layer:
         read = layer.names_read
@@ -439,8 +464,21 @@ def _mapped(
         # Written out, since there may be thousands of layers and `replace` takes five times longer.
         return Layer(item.op, name(item.name), item.inputs, item.weights_of)
     bodies = tuple(tuple(_mapped(x, name, link) for x in body) for body in item.bodies)
-    item = replace(with_bodies(item, bodies), name=name(item.name))
+    return _renamed(with_bodies(item, bodies), name)
+
+
+def _renamed(item: Item, name: Callable[[str], str]) -> Item:
+    """Return a container with its own name and those of its branches replaced."""
+    item = replace(item, name=name(item.name))
     if isinstance(item, Parallel):
         branches = tuple(replace(x, name=name(x.name)) for x in item.branches)
         return replace(item, branches=branches)
     return item
+
+
+def _note(known: dict[int, Item], tagged: Items, plain: Items) -> None:
+    """Note which item of a document each tag is of."""
+    for item, original in zip(tagged, plain, strict=True):
+        known[tag_of(item)] = original
+        for body, inside in zip(item.bodies, original.bodies, strict=True):
+            _note(known, body, inside)

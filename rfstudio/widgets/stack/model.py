@@ -373,11 +373,12 @@ class StackModel(QAbstractItemModel):
         The first `head` and the last `tail` children do not show items.
         """
         old = [x.item for x in row.children[head : len(row.children) - tail]]
+        least = min(len(old), len(items))
         start = 0
-        while start < min(len(old), len(items)) and old[start] == items[start]:
+        while start < least and _is_same(old[start], items[start]):
             start += 1
         end = 0
-        while end < min(len(old), len(items)) - start and old[-1 - end] == items[-1 - end]:
+        while end < least - start and _is_same(old[-1 - end], items[-1 - end]):
             end += 1
         before = row.children[head + start : head + len(old) - end]
         after = items[start : len(items) - end]
@@ -453,3 +454,8 @@ class StackModel(QAbstractItemModel):
                 texts.append(remark.message)
             severity = max(worst, str(remark.severity), key=_RANK.__getitem__)
             self._remarks[location] = (severity, texts)
+
+
+def _is_same(one: Item | None, other: Item) -> bool:
+    # Most are the same object, which an edit left alone.
+    return one is other or one == other

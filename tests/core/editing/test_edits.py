@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from functools import partial
 from pathlib import Path
@@ -331,3 +332,56 @@ def test_that_random_edits_of_a_preset_leave_no_name_dangling(preset: str) -> No
             refused += 1
         assert not codes(architecture) & BREAKS
     assert done > refused
+
+
+SHARED = network(
+    conv(),
+    conv("named"),
+    Residual((conv(), RELU), name="block"),
+    Parallel((Branch((RELU,)), Branch((conv("inside"),), "b")), "add"),
+    Repeat(3, (RELU,)),
+    add("", "named", "block"),
+    Layer(ops.Conv(kernel_size=3, padding=1, out_channels=3), weights_of="named"),
+    Layer(ops.MaxPool(kernel_size=2)),
+)
+
+
+@pytest.mark.parametrize(
+    ("edit", "touched"),
+    [
+        (lambda x: edits.insert(x, (1,), (Layer(ops.Relu()),)), set()),
+        (lambda x: edits.delete(x, [(7,)]), {7}),
+        (lambda x: edits.duplicate(x, [(2,)]), set()),
+        (lambda x: edits.move(x, [(7,)], (0,)), set()),
+        (lambda x: edits.wrap(x, [(0,)], "repeat"), {0}),
+        (lambda x: edits.unwrap(x, (4,)), {4}),
+        (lambda x: edits.set_times(x, (4,), 5), {4}),
+        (lambda x: edits.rename(x, (0,), "first"), {0}),
+        (lambda x: edits.rename(x, (1,), "other"), {1, 5, 6}),
+    ],
+)
+def test_that_versions_of_a_network_share_what_an_edit_leaves_alone(edit, touched) -> None:
+    after = edit(SHARED)
+    shared = {id(x) for x in after.layers}
+    assert {i for i, x in enumerate(SHARED.layers) if id(x) not in shared} == touched
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda x: edits.insert(x, (1,), (Layer(ops.Relu()),)),
+        lambda x: edits.delete(x, [(2,)]),
+        lambda x: edits.wrap(x, [(0,)], "residual"),
+        lambda x: edits.unwrap(x, (4,)),
+    ],
+)
+def test_that_an_edit_leaves_nothing_to_the_garbage_collector(edit) -> None:
+    edit(SHARED)
+    gc.collect()
+    gc.disable()
+    try:
+        after = edit(SHARED)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert after != SHARED
