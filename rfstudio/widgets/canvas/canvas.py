@@ -190,7 +190,7 @@ class Canvas(Column):
             "objects": ObjectsMode(self._session, self._selection, self._boxes, self),
         }
         self.mode_button = ModeButton(self.view.viewport())
-        self.mode_button.move(round(self.view.plot.getAxis("left").width()) + _GAP, _GAP)
+        self._place_mode_button()
         self._make_map(settings)
         self.slices = SliceBar()
         self.stack(self.caption, self.view, self.slices, self.switches, rest=self.view)
@@ -389,6 +389,9 @@ class Canvas(Column):
             return None  # its units are none of the picture, which is that of before
         return plain_inset(sight.layer.analysis, sight.layer.layer, sight.unit)
 
+    def _place_mode_button(self) -> None:
+        self.mode_button.move(round(self.view.plot.getAxis("left").width()) + _GAP, _GAP)
+
     def _place_inset(self) -> None:
         self.inset.place()
         self._leave_room()
@@ -578,6 +581,7 @@ class Canvas(Column):
     # --- zoom and theme -------------------------------------------------------------------------
 
     def _follow_zoom(self) -> None:
+        self._place_mode_button()  # beside numbers that may be longer
         if self._sight is None:
             return
         self._tell_room()

@@ -45,6 +45,9 @@ ARROWS = {
 _LINE = 16
 """Height of a line of usual texts, for which the axes have their usual room."""
 
+_NUMBERS, _BESIDE_NUMBERS = 34, 10
+"""Usual width of the axis at the left, and what it needs beside its longest number."""
+
 
 class CanvasView(pg.GraphicsView):  # type: ignore[misc]
     """Shows a `SceneItem` with pixel numbers at its border.
@@ -89,14 +92,12 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self.box.invertY(True)
         self.box.setAspectLocked(True)
         self.box.addItem(self.item, ignoreBounds=True)
-        self.box.sigTransformChanged.connect(self._follow_zoom)
-        self.box.sigRangeChanged.connect(self._follow_zoom)
         self.setCentralItem(self.plot)
         for side in ("left", "bottom"):
             self.plot.getAxis(side).setStyle(tickLength=-4, autoExpandTextSpace=False)
-        large = max(self.fontMetrics().height() / _LINE, 1.0)
-        self.plot.getAxis("left").setWidth(round(34 * large))
-        self.plot.getAxis("bottom").setHeight(round(20 * large))
+        self._large = max(self.fontMetrics().height() / _LINE, 1.0)
+        self.plot.getAxis("left").setWidth(round(_NUMBERS * self._large))
+        self.plot.getAxis("bottom").setHeight(round(20 * self._large))
         self._wanted = QRectF(-0.5, -0.5, 1, 1)
         self._is_strip = False
         self._field: QRectF | None = None
@@ -113,6 +114,8 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self.viewport().setAcceptDrops(False)
         self.setAccessibleName("Input image with the field of the unit")
         FocusRing(self)
+        self.box.sigTransformChanged.connect(self._follow_zoom)
+        self.box.sigRangeChanged.connect(self._follow_zoom)
         self._follow_palette()
 
     # --- what is shown --------------------------------------------------------------------------
@@ -401,8 +404,25 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
             self._follow_palette()
 
     def _follow_zoom(self) -> None:
+        self._give_room_to_numbers()
         self.item.set_reach(self.box.viewRect())
         self.scale_changed.emit()
+
+    def _give_room_to_numbers(self) -> None:
+        """Widen the axis at the left for long numbers, which it would leave out without a word."""
+        if self._is_strip:
+            return
+        axis = self.plot.getAxis("left")
+        seen = self.box.viewRect()
+        levels = axis.tickValues(seen.top(), seen.bottom(), max(self.box.height(), 1.0))
+        # The ticks between those of the first two levels have a number only where these have room.
+        texts = [text for step, at in levels[:2] for text in axis.tickStrings(at, 1.0, step)]
+        longest = max((self.fontMetrics().horizontalAdvance(x) for x in texts), default=0)
+        width = max(round(_NUMBERS * self._large), longest + _BESIDE_NUMBERS)
+        if width != axis.fixedWidth:
+            axis.setWidth(width)
+            self.plot.layout.activate()
+            self._fit_again()
 
     def _follow_palette(self) -> None:
         palette = self.palette()

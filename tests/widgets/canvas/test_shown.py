@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPicture
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.effective.expected_fields import EXPECTED
@@ -451,3 +452,20 @@ def test_that_one_axis_shows_a_signal_without_the_colours_of_the_photo(bench) ->
     assert np.ptp(strip, axis=2).max() == 0  # gray
     dark = (strip[..., 0] < 120).any(axis=1)
     assert 0 < dark.sum() < 0.1 * strip.shape[0]  # a flat photo is a level line
+
+
+@pytest.mark.parametrize("kernel", [3, 2001, 60001])
+def test_that_every_number_beside_the_picture_has_its_room(bench, kernel: int) -> None:
+    made = bench(f"  - conv: {{kernel_size: {kernel}, padding: {kernel // 2}}}")
+    axis = made.canvas.view.plot.getAxis("left")
+    picture = QPicture()
+    painter = QPainter(picture)
+    _, _, texts = axis.generateDrawSpecs(painter)
+    painter.end()
+    low, high = sorted((made.position(QPoint(0, 0))[0], made.position(QPoint(0, 700))[0]))
+    step, at = axis.tickValues(low, high, made.canvas.view.box.height())[0]
+    wanted = set(axis.tickStrings([x for x in at if low < x < high], 1.0, step))
+    assert len(wanted) > 1
+    assert wanted <= {text for *_, text in texts}
+    left = made.canvas.mode_button.x()
+    assert left > axis.width()
