@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPalette,
     QPen,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QTreeView
 
@@ -99,6 +100,14 @@ class LayerTree(QTreeView):
         super().paintEvent(event)
         if self._mark is not None:
             self._paint_mark(self._mark)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Keep the current row in view; one that the user has scrolled away from stays so."""
+        current = self.visualRect(self.currentIndex())
+        was_seen = current.bottom() >= 0 and current.top() < event.oldSize().height()
+        super().resizeEvent(event)
+        if was_seen and current.isValid():
+            self.scrollTo(self.currentIndex())
 
     def _paint_mark(self, mark: QRect) -> None:
         """Paint where dragged layers would go: a box for the end of a container, else a line."""

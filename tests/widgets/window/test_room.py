@@ -265,3 +265,25 @@ def test_that_dialogs_with_texts_twice_as_large_fit_a_small_screen(
         assert len(set(names)) == 5
     finally:
         scale_text(qapp, 1.0)
+
+
+def test_that_the_chosen_layer_stays_in_sight_where_the_list_shrinks(
+    open_window: Callable, qtbot: QtBot
+) -> None:
+    window = open_window(read_preset("vgg16"), (1440, 900))
+    tree = window.stack.tree
+
+    def is_seen() -> bool:
+        place = tree.visualRect(tree.currentIndex())
+        return bool(tree.viewport().rect().contains(place))
+
+    window.studio.selection.select_layer("conv5_3")
+    assert is_seen()
+    high = tree.height()
+    window.resize(1024, 500)
+    qtbot.waitUntil(lambda: tree.height() < high)
+    assert is_seen()
+    tree.scrollToTop()
+    assert not is_seen()
+    window.resize(1024, 480)  # where the user has scrolled away, nothing jumps
+    assert tree.verticalScrollBar().value() == 0
