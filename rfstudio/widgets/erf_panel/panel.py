@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -27,6 +27,7 @@ _WIDE = 90  # average characters from which the parts are side by side
 _VERY_WIDE = 150  # average characters from which one line is enough for help
 _FORM, _RUN, _CHART = 8, 4, 4  # shares of the width
 _HIGH = 14  # lines from which the parts of a narrow panel are below one another
+_FOOT = 2  # points above and below the help
 _PAIR = 2  # least widths of the measurement that it and the options need side by side
 _LATER = 120
 """Milliseconds after which the costs of a unit are shown, so not while it moves."""
@@ -86,7 +87,7 @@ class ErfPanel(QWidget):
         self._row.addWidget(self._lines[1])
         self._row.addWidget(self.chart, _CHART)
         foot = QHBoxLayout()
-        foot.setContentsMargins(10, 2, 6, 2)
+        foot.setContentsMargins(10, _FOOT, 6, _FOOT)
         foot.addWidget(self.form.help, 1)
         foot.addWidget(self.form.reset, 0, Qt.AlignmentFlag.AlignVCenter)
         column = QVBoxLayout(self)
@@ -152,6 +153,16 @@ class ErfPanel(QWidget):
         metrics = self.fontMetrics()
         lines = 1 if self.width() >= _VERY_WIDE * metrics.averageCharWidth() else 2
         self.form.help.setFixedHeight(lines * metrics.lineSpacing() + 4)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return the least size: of the parts side by side, since both of them can be scrolled.
+
+        It is the same before the panel has the width by which they are arranged.
+        """
+        hint = super().minimumSizeHint()
+        parts = [self.form.minimumSizeHint(), self.run.minimumSizeHint()]
+        foot = self.form.help.minimumHeight() + 2 * _FOOT + 1
+        return QSize(hint.width(), max(x.height() for x in parts) + foot)
 
     def _share(self) -> None:
         """Give the room of the curve to the options in a narrow panel without a curve."""

@@ -82,8 +82,9 @@ _FEW_LINES = 8
 """Least height of the bottom panel at the first start, in lines of text."""
 
 _SIDES = 280, 252
-"""Widths of the panels at the sides at the first start, in points: names, two numbers and the form
-are whole, and the canvas has the largest part of a window of 1440×900."""
+"""Widths of the panels at the sides at the first start, in points where texts have their usual
+size: names, two numbers and the form are whole, and the canvas has the largest part of a window of
+1440×900."""
 
 _ROOMY = QSize(1360, 800)
 """Least size of the window, in points, in which all panels are open side by side at the first
@@ -280,9 +281,20 @@ class MainWindow(QMainWindow):
         self.tabs.unfolded.connect(partial(self._raise_details, dock))
 
     def _raise_details(self, dock: QDockWidget) -> None:
-        """Give the panel at the bottom the height that its contents need."""
+        """Give the panel at the bottom the height that its contents need, as far as there is room.
+
+        With more, the window would grow, beyond a small screen.
+        """
         low = max(self.height() // 4, _LINES * self.fontMetrics().lineSpacing())
-        self.resizeDocks([dock], [low], Qt.Orientation.Vertical)
+        room = self.canvas.height() + dock.height() - self._least_above(dock)
+        self.resizeDocks([dock], [min(low, room)], Qt.Orientation.Vertical)
+
+    def _least_above(self, details: QDockWidget) -> int:
+        """Return the least height of the canvas and of the panels beside it."""
+        beside = [x for x in self.findChildren(QDockWidget) if x is not details and x.isVisible()]
+        heights = [x.minimumSizeHint().height() for x in beside]
+        titles = self.tabs.tabBar().height()  # those of panels that share a place are as high
+        return max(self.canvas.minimumSizeHint().height(), *(x + titles for x in heights), 0)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -335,7 +347,8 @@ class MainWindow(QMainWindow):
                     Qt.Orientation.Horizontal,
                 )
                 return
-            self.resizeDocks(docks[:2], list(_SIDES), Qt.Orientation.Horizontal)
+            sides = [round(scale * x) for x in _SIDES]
+            self.resizeDocks(docks[:2], sides, Qt.Orientation.Horizontal)
             line = self.fontMetrics().lineSpacing()
             low = min(max(self.height() - _ROOMY_HEIGHT, _FEW_LINES * line), _LINES * line)
             self.resizeDocks(docks[2:], [low], Qt.Orientation.Vertical)

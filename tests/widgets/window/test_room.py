@@ -240,6 +240,42 @@ def test_that_a_small_window_with_texts_twice_as_large_keeps_its_size_in_every_p
         scale_text(qapp, 1.0)
 
 
+@pytest.mark.parametrize("network", ["", "unet_3d"])
+def test_that_unfolding_a_panel_never_makes_a_small_window_grow(
+    open_window: Callable, qtbot: QtBot, qapp: QApplication, network: str
+) -> None:
+    try:
+        apply_scheme(qapp, "light")
+        scale_text(qapp, 2.0)
+        shown = read_preset(network) if network else Architecture()
+        window = open_window(shown, (1024, 700), JobRunner())
+        window.grab()  # lays out what is hidden as well
+        high = window.canvas.height()
+        window.tabs.unfold()
+        qtbot.waitUntil(lambda: window.canvas.height() < high - 100)
+        assert window.size().toTuple() == (1024, 700)
+        assert window.canvas.height() >= window.canvas.minimumSizeHint().height()
+    finally:
+        scale_text(qapp, 1.0)
+
+
+def test_that_a_large_screen_with_texts_twice_as_large_shows_names(
+    open_window: Callable, qapp: QApplication, settings: Settings
+) -> None:
+    settings.set(TEXT_SCALE, 2.0)
+    try:
+        apply_scheme(qapp, "light")
+        scale_text(qapp, 2.0)
+        window = open_window(read_preset("resnet50"), (3840, 2160))
+        tree = window.stack.tree
+        assert tree.columnWidth(0) > tree.fontMetrics().horizontalAdvance(
+            "maxpool  max_pool 3×3 /2"
+        )
+        assert window.canvas.width() * window.canvas.height() > 0.55 * 3840 * 2160
+    finally:
+        scale_text(qapp, 1.0)
+
+
 def test_that_dialogs_with_texts_twice_as_large_fit_a_small_screen(
     open_window: Callable, qapp: QApplication
 ) -> None:
