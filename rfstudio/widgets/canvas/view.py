@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QWidget
 
 from rfstudio.widgets.canvas.scene_item import SceneItem
 from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.theme import text_factor
 
 _NOTCH = 120
 """What a wheel turns by one notch, in Qt's eighths of a degree."""
@@ -41,9 +42,6 @@ ARROWS = {
     Qt.Key.Key_Down: (1, 0),
 }
 
-
-_LINE = 16
-"""Height of a line of usual texts, for which the axes have their usual room."""
 
 _NUMBERS, _BESIDE_NUMBERS = 34, 10
 """Usual width of the axis at the left, and what it needs beside its longest number."""
@@ -95,7 +93,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self.setCentralItem(self.plot)
         for side in ("left", "bottom"):
             self.plot.getAxis(side).setStyle(tickLength=-4, autoExpandTextSpace=False)
-        self._large = max(self.fontMetrics().height() / _LINE, 1.0)
+        self._large = text_factor(self)
         self.plot.getAxis("left").setWidth(round(_NUMBERS * self._large))
         self.plot.getAxis("bottom").setHeight(round(20 * self._large))
         self._wanted = QRectF(-0.5, -0.5, 1, 1)

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QPalette,
     QResizeEvent,
     QShowEvent,
+    QTransform,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QGraphicsScene, QGraphicsView, QToolButton, QToolTip, QWidget
@@ -49,6 +50,7 @@ from rfstudio.widgets.graph_view.graph_item import TEXT_SCALE, GraphItem, Share
 from rfstudio.widgets.graph_view.overview import GraphOverview
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.painting import paints_widget
+from rfstudio.widgets.parts.theme import text_factor
 
 _PER_NOTCH = 1.2
 _NOTCH = 120
@@ -204,7 +206,7 @@ class GraphView(QGraphicsView):
         self._shared = None
         self._mark()
         self._show_all()
-        if self.transform().m11() < TEXT_SCALE:
+        if self.transform().m11() < TEXT_SCALE * text_factor(self):
             self.show_selected()
             self._is_moved = False
 
@@ -283,7 +285,8 @@ class GraphView(QGraphicsView):
         return drawing.analysis.graph.paths.get(self._selection.layer, -1)
 
     def _page(self) -> Page:
-        return page_of(self.viewport().width(), self.viewport().height())
+        full = text_factor(self)
+        return page_of(self.viewport().width() / full, self.viewport().height() / full)
 
     # --- folding --------------------------------------------------------------------------------
 
@@ -342,7 +345,7 @@ class GraphView(QGraphicsView):
         self._shared = None
         self._lay_out(drawing.analysis)
         self._show_all()
-        if self.transform().m11() < TEXT_SCALE:
+        if self.transform().m11() < TEXT_SCALE * text_factor(self):
             self.show_selected()
         self._is_moved = True
         self._mark()
@@ -428,8 +431,8 @@ class GraphView(QGraphicsView):
 
     def _show_all(self) -> None:
         self.fitInView(self.item.boundingRect(), Qt.AspectRatioMode.KeepAspectRatio)
-        if self.transform().m11() > 1:
-            self.resetTransform()
+        if self.transform().m11() > text_factor(self):
+            self._show_full_size()
             self.centerOn(self.item.boundingRect().center())
         self._is_moved = False
 
@@ -440,8 +443,13 @@ class GraphView(QGraphicsView):
         if drawing is None or box < 0:
             return
         self._is_moved = True
-        self.resetTransform()
+        self._show_full_size()
         self._centre(drawing.rect_of(box))
+
+    def _show_full_size(self) -> None:
+        """Zoom until the texts of boxes are about as large as others."""
+        full = text_factor(self)
+        self.setTransform(QTransform.fromScale(full, full))
 
     def _seen(self) -> QRectF:
         """Return the part of the scene that is in view."""

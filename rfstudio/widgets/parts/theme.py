@@ -20,6 +20,9 @@ Scheme = Literal["system", "light", "dark"]
 
 _SIZES = (16, 20, 24, 32, 48)
 
+_LINE = 16
+"""Height of a line of usual texts."""
+
 _FUSION = 140
 """Percent by which Fusion makes borders darker."""
 
@@ -107,6 +110,11 @@ def scale_text(application: QApplication, factor: float) -> None:
         application.setProperty("usual_point_size", usual)
     font.setPointSizeF(usual * min(max(factor, TEXT_SCALES[0]), TEXT_SCALES[-1]))
     application.setFont(font)
+
+
+def text_factor(widget: QWidget) -> float:
+    """Return by how much the texts of a widget are larger than usual, in quarters; at least 1."""
+    return max(round(4 * widget.fontMetrics().height() / _LINE) / 4, 1.0)
 
 
 @contextmanager

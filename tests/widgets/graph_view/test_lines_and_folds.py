@@ -33,6 +33,7 @@ from rfstudio.widgets.graph_view.drawing import Drawing, page_of
 from rfstudio.widgets.graph_view.edges import add_edge, edges_in
 from rfstudio.widgets.graph_view.graph_item import TEXT_SCALE
 from rfstudio.widgets.graph_view.graph_view import GraphView
+from rfstudio.widgets.parts.theme import scale_text
 
 LEFT = Qt.MouseButton.LeftButton
 PAGE = page_of(900, 500)
@@ -243,3 +244,15 @@ def test_that_folds_stay_through_an_edit_and_not_for_another_network(state, show
     other = Repeat(2, (conv("x"), conv("y")), "trunk")
     made.document.edit("Replace", Architecture(input_size=(32, 32), layers=(other,)))
     assert len(view.item.drawing.boxes.boxes) == 5  # all of it can be read
+
+
+def test_that_boxes_grow_with_the_texts_of_the_window(state, shown, qapp) -> None:
+    made = state("unet")
+    try:
+        scale_text(qapp, 2.0)
+        view = shown(GraphView(made.session, made.selection), (1000, 300))
+        assert view.transform().m11() > 1.5 * TEXT_SCALE
+        view.show_selected()
+        assert view.transform().m11() > 1.5
+    finally:
+        scale_text(qapp, 1.0)
