@@ -71,6 +71,15 @@ def preview(reference: Reference) -> Preview:
     return Preview(path.absolute(), "\n".join(shown))
 
 
+def not_found(reference: Reference) -> str:
+    """Return that there is no code for a preview, and what to do, in a sentence."""
+    if reference.is_file:
+        return f"There is no file {reference.place} that can be read."
+    return (
+        f"There is no Python module {reference.place}: install it beside RF Studio, or name a file."
+    )
+
+
 def _file_of_module(name: str) -> Path | None:
     """Return the file of a module without importing its packages, as Python's own search would."""
     inner = Path(*name.split("."))

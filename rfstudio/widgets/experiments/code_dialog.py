@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QLabel,
     QPlainTextEdit,
     QVBoxLayout,
     QWidget,
 )
 
-from rfstudio.app.files.importing import preview
+from rfstudio.app.files.importing import not_found, preview
 from rfstudio.importing.reference import Reference
+from rfstudio.widgets.parts.text_room import fixed_font, give_room
+from rfstudio.widgets.parts.words import Words
 
 
 class CodeDialog(QDialog):
@@ -35,21 +35,22 @@ class CodeDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Run code of a recipe")
         found = [(x, preview(x)) for x in code]
-        self.what = QLabel(wordWrap=True)
+        self.what = Words()
+        self.what.setAccessibleName("What will happen")
         self.code = QPlainTextEdit()
         self.code.setReadOnly(True)
         self.code.setAccessibleName("Code that will run")
         self.code.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.code.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.code.setFont(fixed_font())
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.run = self.buttons.addButton("Run this code", QDialogButtonBox.ButtonRole.AcceptRole)
         self.run.setAutoDefault(False)
         self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setDefault(True)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
-        missing = [x.place for x, y in found if y.path is None]
+        missing = [not_found(x) for x, y in found if y.path is None]
         if missing:
-            self.what.setText(f"There is no Python file of {', '.join(missing)}.")
+            self.what.setText(" ".join(missing))
         else:
             doing = "; ".join(x.what_would_run().removeprefix("this would ") for x in code)
             self.what.setText(
@@ -63,7 +64,7 @@ class CodeDialog(QDialog):
         layout.addWidget(self.what)
         layout.addWidget(self.code, 1)
         layout.addWidget(self.buttons)
-        self.resize(720, 480)
+        give_room(self, 720, 480)
 
 
 class CodeQuestions:

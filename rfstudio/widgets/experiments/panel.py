@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, QUrl, Signal
@@ -40,6 +39,8 @@ from rfstudio.widgets.parts.empty_words import empty_words
 from rfstudio.widgets.parts.fields import Spin
 from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.law_choice import LawChoice
+from rfstudio.widgets.parts.text_room import give_room
+from rfstudio.widgets.parts.words import Words
 
 _EMPTY = (
     "Nothing has been run. Run does what the text above says: its rows arrive here one by one, "
@@ -48,6 +49,8 @@ _EMPTY = (
 )
 _STEPS = 1000
 _LEAST = 20  # characters
+_LINES = 6
+"""Lines of what an experiment does; more are scrolled, so that there is room for its rows."""
 
 _READABLE = 0.5
 """Of the size of a chart's file, at which its smallest letters can be read."""
@@ -94,7 +97,7 @@ class ExperimentsDialog(QDialog):
         self._show_words()
         self._show_rows()
         self._show_state(session.state)
-        self.resize(900, 640)
+        give_room(self, 900, 640)
 
     # --- making ---------------------------------------------------------------------------------
 
@@ -108,8 +111,12 @@ class ExperimentsDialog(QDialog):
         )
         self.open_recipe = QPushButton("Open recipe…")
         self.open_recipe.setToolTip("A recipe of your own, in a YAML file; no code is run")
-        self.words = QLabel()
-        self.words.setWordWrap(True)
+        self.title = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        font = self.title.font()
+        font.setBold(True)
+        self.title.setFont(font)
+        self.words = Words(most=_LINES)
+        self.words.setAccessibleName("What the experiment does")
 
     def _make_buttons(self) -> None:
         self.quick = QCheckBox("Quick")
@@ -118,8 +125,6 @@ class ExperimentsDialog(QDialog):
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setAccessibleName("Seed")
         self.seed.setToolTip("Of weights, inputs and images: the same seed gives the same rows")
-        self.seed_label = QLabel("Seed")
-        self.seed_label.setBuddy(self.seed)
         self.init = LawChoice()
         self.init.add("as the recipe says", "", "Each row as its recipe has it")
         self.init.add_torch(AS_TORCH)
@@ -128,8 +133,6 @@ class ExperimentsDialog(QDialog):
             "From what random weights are drawn, and how trainings begin; a gain can be typed "
             "after a colon, as in xavier_uniform:relu"
         )
-        self.init_label = QLabel("Weights")
-        self.init_label.setBuddy(self.init)
         self.run = QPushButton("Run")
         self.go_on = QPushButton("Continue")
         self.cancel = QPushButton("Cancel")
@@ -145,10 +148,8 @@ class ExperimentsDialog(QDialog):
     def _make_results(self) -> None:
         self.progress = QProgressBar()
         self.progress.setMaximum(_STEPS)
-        self.state = QLabel()
-        self.state.setWordWrap(True)
-        self.state.setTextFormat(Qt.TextFormat.PlainText)  # it quotes files
-        self.state.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.state = Words()
+        self.state.setAccessibleName("State of the experiment")
         self.open_folder = QPushButton("Open folder")
         self.open_folder.setAutoDefault(False)
         self.open_folder.setToolTip("The folder of rows and charts: JSON, CSV, SVG and PNG")
@@ -163,10 +164,7 @@ class ExperimentsDialog(QDialog):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.horizontalHeader().setHighlightSections(False)
-        self.how = QLabel()
-        self.how.setWordWrap(True)
-        self.how.setTextFormat(Qt.TextFormat.PlainText)
-        self.how.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.how = Words()
         self.how.setAccessibleName("How the numbers were found")
         self.how.hide()
         self.chart = Chart()
@@ -184,10 +182,8 @@ class ExperimentsDialog(QDialog):
             self.go_on,
             self.cancel,
             self.quick,
-            self.seed_label,
-            self.seed,
-            self.init_label,
-            self.init,
+            _with_label("Seed", self.seed),
+            _with_label("Weights", self.init),
             self.open_network,
             self.copy_command,
         ):
@@ -197,6 +193,7 @@ class ExperimentsDialog(QDialog):
         choices.addWidget(self.open_recipe)
         layout = QVBoxLayout(self)
         layout.addLayout(choices)
+        layout.addWidget(self.title)
         layout.addWidget(self.words)
         layout.addLayout(buttons)
         layout.addWidget(self.progress)
@@ -346,8 +343,9 @@ class ExperimentsDialog(QDialog):
 
     def _show_words(self) -> None:
         title, text = self._session.words_of(self._chosen())
-        shown = (f"<b>{escape(title)}</b>", escape(text))
-        self.words.setText("<br>".join(x for x in shown if x))
+        self.title.setText(title)
+        self.words.setText(text)
+        self.words.setVisible(bool(text))
         self._enable_going_on()
 
     # --- the parts ------------------------------------------------------------------------------
@@ -473,6 +471,18 @@ class ExperimentsDialog(QDialog):
         is_left = 0 < done < total
         self.go_on.setEnabled(is_stopped or is_left)
         self.go_on.setToolTip(f"{done} of {total} are there from an earlier run" if is_left else "")
+
+
+def _with_label(text: str, field: QWidget) -> QWidget:
+    """Return a field with its name, which stay on one line when a row is full."""
+    both = QWidget()
+    label = QLabel(text)
+    label.setBuddy(field)
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(label)
+    row.addWidget(field)
+    return both
 
 
 def _words(file: str) -> str:

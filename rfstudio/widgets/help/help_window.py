@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
 
 from rfstudio.app.files.help_pages import START, HelpPage
 from rfstudio.app.wording.terms import GLOSSARY, terms_in
+from rfstudio.widgets.parts.text_room import give_room
 
 _PATH = Qt.ItemDataRole.UserRole
 _TERM = "term"
@@ -50,7 +51,7 @@ class HelpWindow(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Documentation")
         self.setWindowFlag(Qt.WindowType.WindowMinMaxButtonsHint)
-        self.resize(980, 680)
+        give_room(self, 980, 680)
         self._pages = {x.path.resolve(): x for x in pages}
         self.contents = QTreeWidget()
         self.contents.setHeaderHidden(True)

@@ -270,7 +270,7 @@ def _style_sheet(colours: _Colours) -> str:
         QStatusBar::item {{ border: 0; }}
         QToolButton[popupMode="2"]::menu-indicator {{ image: none; }}
         QCheckBox {{ spacing: 6px; }}
-        QCheckBox::indicator {{ width: 14px; height: 14px; border-radius: 3px;
+        QCheckBox::indicator {{ width: 1em; height: 1em; border-radius: 3px;
                     border: 1px solid {colours.disabled}; background: {colours.base}; }}
         QCheckBox::indicator:checked {{ background: {colours.accent};
                     border-color: {colours.accent}; image: url({check}); }}

@@ -12,23 +12,28 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QLabel,
     QLineEdit,
     QVBoxLayout,
     QWidget,
 )
 
 from rfstudio.app.editing.layer_edits import Batch, LayerEdits
+from rfstudio.app.wording.texts import short_name
 from rfstudio.core.editing.batch import Change, Changed
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import Location
 from rfstudio.core.plural import counted
+from rfstudio.widgets.parts.text_room import give_room
+from rfstudio.widgets.parts.words import Words
 
 _CHANGES: tuple[tuple[str, Change], ...] = (
     ("Multiply by", "multiply"),
     ("Set to", "set"),
     ("Add", "add"),
 )
+_LONGEST = 36
+"""Characters of a name in the preview."""
+
 _SHOWN = 6
 """Layers of the preview; more are counted."""
 
@@ -70,8 +75,7 @@ class BatchDialog(QDialog):
         self.by.setToolTip("A whole number, or a fraction as in 1/2 or 0.5")
         self.padding = QCheckBox("Padding follows, so that maps keep their sizes")
         self.padding.setChecked(True)
-        self.preview = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self.preview.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.preview = Words(most=2 * _SHOWN)
         self.preview.setAccessibleName("What becomes of it")
         self.preview.setMinimumHeight((_SHOWN + 2) * self.fontMetrics().lineSpacing())
         form = QFormLayout()
@@ -87,14 +91,15 @@ class BatchDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         column = QVBoxLayout(self)
         column.addLayout(form)
-        column.addWidget(self.preview, 1)
+        column.addWidget(self.preview)
+        column.addStretch(1)
         column.addWidget(self.buttons)
         self.name.currentIndexChanged.connect(self._offer_kinds)
         for box in (self.kind, self.change):
             box.currentIndexChanged.connect(self._follow)
         self.by.textChanged.connect(self._follow)
         self.padding.toggled.connect(self._follow)
-        self.resize(460, 400)
+        give_room(self, 460, 400)
         self._offer_kinds()
 
     @property
@@ -154,7 +159,10 @@ class BatchDialog(QDialog):
 
 def _preview(changed: Sequence[Changed]) -> str:
     lines = [f"{counted(len(changed), 'layer')}:"]
-    lines += [f"{x.name}: {_value(x.before)} → {_value(x.after)}" for x in changed[:_SHOWN]]
+    lines += [
+        f"{short_name(x.name, _LONGEST)}: {_value(x.before)} → {_value(x.after)}"
+        for x in changed[:_SHOWN]
+    ]
     more = len(changed) - _SHOWN
     return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)
 

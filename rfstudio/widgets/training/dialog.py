@@ -28,6 +28,8 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.flow_layout import FlowLayout
 from rfstudio.widgets.parts.map_view import MapView
 from rfstudio.widgets.parts.text_button import text_button
+from rfstudio.widgets.parts.text_room import give_room
+from rfstudio.widgets.parts.words import Words
 from rfstudio.widgets.training.curves_row import CurvesRow
 from rfstudio.widgets.training.options_form import FolderLine, FolderQuestions, OptionsForm
 
@@ -98,7 +100,7 @@ class TrainDialog(QDialog):
         for button in (self.train, self.pause, self.cancel):
             button.setAutoDefault(False)
         self.view = MapView()
-        self.caption = QLabel()
+        self.caption = QLabel(wordWrap=True)
         self.caption.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.caption.setAccessibleName("Frame")
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -126,7 +128,7 @@ class TrainDialog(QDialog):
         self._show_place()
         self._show_film()
         self._show_state(session.state)
-        self.resize(1000, 660)
+        give_room(self, 1000, 660)
 
     # --- making ---------------------------------------------------------------------------------
 
@@ -164,7 +166,7 @@ class TrainDialog(QDialog):
         right.addWidget(self.caption)
         right.addLayout(row)
         right.addWidget(self.curves)
-        self.curves.setFixedHeight(max(150, 9 * self.fontMetrics().lineSpacing()))
+        self.curves.setFixedHeight(max(150, 11 * self.fontMetrics().lineSpacing()))
         right.addLayout(doing)
         grid = QGridLayout(self)
         grid.addLayout(column, 0, 0)
@@ -377,8 +379,7 @@ class TrainDialog(QDialog):
         self.state.setText("Copied. Save it as own.yaml, then: rfstudio experiment own.yaml")
 
 
-def _words(name: str) -> QLabel:
-    label = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-    label.setAccessibleName(name)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
+def _words(name: str) -> Words:
+    words = Words(most=5)
+    words.setAccessibleName(name)
+    return words

@@ -57,8 +57,10 @@ class AboutDialog(QDialog):
         detail.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self.copy = buttons.addButton("Copy text", QDialogButtonBox.ButtonRole.ActionRole)
-        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
+        self.copy.clicked.connect(self._copy)
+        self.copy.setAutoDefault(False)
         buttons.rejected.connect(self.reject)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setFocus()
         column = QVBoxLayout(self)
         column.setSpacing(12)
         column.addWidget(what)
@@ -68,3 +70,7 @@ class AboutDialog(QDialog):
         # A layout takes the height of texts that wrap for another width.
         self.resize(wide, max(320, column.totalHeightForWidth(wide)))
         what.setMinimumHeight(what.heightForWidth(wide - 2 * _EDGE))
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text)
+        self.copy.setText("Copied")

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QPushButton,
     QTableWidget,
@@ -37,8 +36,13 @@ from rfstudio.app.wording.advice_texts import (
 from rfstudio.core.advice.task_rules import TASKS
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.empty_words import empty_words
+from rfstudio.widgets.parts.text_room import give_room
+from rfstudio.widgets.parts.words import Words
 
 _SIZE, _BOXES, _FILE = range(3)
+
+_NO_BOXES = "Choose Objects on the canvas (key 5) and drag boxes around them."
+_NO_SIZE = "A size is a whole number of pixels, or one for each axis: 32, or 24 × 48."
 
 _EMPTY = (
     "Does the network see whole objects? Say how large they are and what it is for, and press "
@@ -87,10 +91,8 @@ class AdviseDialog(QDialog):
         self.task.addItems(["No rules", *(x.capitalize() for x in TASKS)])
         self.ask = QPushButton("Advise")
         self.ask.setDefault(True)
-        self.answer = QLabel()
-        self.answer.setWordWrap(True)
-        self.answer.setTextFormat(Qt.TextFormat.PlainText)
-        self.answer.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.answer = Words()
+        self.answer.setAccessibleName("Answer")
         self.levels, self.rules, self.proposals = (_table(x) for x in _TITLES)
         self.tabs = QTabWidget()
         for title, table in zip(_TITLES, (self.proposals, self.levels, self.rules), strict=True):
@@ -103,7 +105,7 @@ class AdviseDialog(QDialog):
         self._connect()
         self._follow_source()
         self._show()
-        self.resize(900, 560)
+        give_room(self, 900, 560)
 
     def _lay_out(self) -> None:
         line = QHBoxLayout()
@@ -159,7 +161,9 @@ class AdviseDialog(QDialog):
         self.file.setVisible(source == _FILE)
         self.folder.setVisible(source == _FILE)
         if source == _BOXES and not count:
-            self.answer.setText("Choose Objects on the canvas (key 5) and drag boxes around them.")
+            self.answer.setText(_NO_BOXES)
+        elif self.answer.text() == _NO_BOXES:
+            self.answer.setText("")
         self.source.setItemText(
             _FILE, "A file or folder" if self._path is None else self._path.name
         )
@@ -190,8 +194,7 @@ class AdviseDialog(QDialog):
             return
         sizes = self._boxes.sizes if source == _BOXES else self._typed()
         if not sizes:
-            text = "There are no boxes yet." if source == _BOXES else "A size is whole numbers."
-            self.answer.setText(text)
+            self.answer.setText(_NO_BOXES if source == _BOXES else _NO_SIZE)
             return
         self._advising.ask(sizes, task)
 

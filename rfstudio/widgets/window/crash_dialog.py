@@ -7,7 +7,7 @@ import traceback
 from types import TracebackType
 
 from PySide6.QtCore import Qt, qVersion
-from PySide6.QtGui import QFontDatabase, QGuiApplication
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -19,7 +19,9 @@ from PySide6.QtWidgets import (
 
 from rfstudio import __version__
 from rfstudio.app.files.log_file import log_file
+from rfstudio.widgets.parts.text_room import fixed_font, give_room
 
+_COPY = "Copy text"
 _MOST = 5
 """Most reports that the dialog shows."""
 
@@ -55,21 +57,27 @@ class CrashDialog(QDialog):
         self._reports = 1
         self._detail = detail = QPlainTextEdit(text)
         detail.setReadOnly(True)
-        detail.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        detail.setFont(fixed_font())
         detail.setAccessibleName("Traceback")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        self.copy = buttons.addButton("Copy text", QDialogButtonBox.ButtonRole.ActionRole)
-        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text))
+        self.copy = buttons.addButton(_COPY, QDialogButtonBox.ButtonRole.ActionRole)
+        self.copy.clicked.connect(self._copy)
+        self.copy.setAutoDefault(False)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(message)
         layout.addWidget(detail, 1)
         layout.addWidget(buttons)
-        self.resize(720, 420)
+        give_room(self, 720, 420)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.text)
+        self.copy.setText("Copied")
 
     def add(self, text: str) -> None:
         """Add another report below, up to a limit, as one error may recur in every frame."""
         self._reports += 1
         if self._reports <= _MOST:
             self.text = f"{self.text}\n{text}"
+            self.copy.setText(_COPY)
             self._detail.setPlainText(self.text)

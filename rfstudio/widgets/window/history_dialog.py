@@ -7,6 +7,7 @@ from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QDialog, QLabel, QUndoView, QVBoxLayout, QWidget
 
 from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.text_room import give_room
 
 
 class HistoryDialog(QDialog):
@@ -32,7 +33,7 @@ class HistoryDialog(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.view, 1)
         column.addWidget(hint)
-        self.resize(320, 420)
+        give_room(self, 320, 420)
 
     def texts(self) -> list[str]:
         """Return the steps, the oldest first."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QProgressBar, QVBoxLayout, QWidget
 
 from rfstudio.app.files.importing import Importing
+from rfstudio.app.wording.texts import short_name
+from rfstudio.widgets.parts.text_room import give_room
+from rfstudio.widgets.parts.words import Words
 
 _STEPS = 100
 
@@ -24,12 +27,13 @@ class ImportProgress(QDialog):
     # Qt's own progress dialog runs the event loop whenever its value is set.
     def __init__(self, name: str, importing: Importing, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._name = name
+        self._name = short_name(name)
         self.setWindowTitle("Importing")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumWidth(480)
-        self.label = QLabel()
-        self.label.setWordWrap(True)
+        self.label = Words()
+        self.label.setAccessibleName("What is imported")
+        self.label.setToolTip(name)
+        self.label.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
         self.progress = QProgressBar()
         self.progress.setRange(0, _STEPS)
         self.progress.setAccessibleName("Progress of the import")
@@ -39,6 +43,7 @@ class ImportProgress(QDialog):
         layout.addWidget(self.label)
         layout.addWidget(self.progress)
         layout.addWidget(self.buttons)
+        give_room(self, 480, 0)
         self._show(0.0, "waiting for the worker process")
         importing.progressed.connect(self._show)
         importing.ended.connect(self.accept)

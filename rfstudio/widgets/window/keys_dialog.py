@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from rfstudio.app.state.shortcuts import Command, KeyTakenError, Shortcuts, plain_text
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.text_room import give_room
 
 Keys = tuple[str, str]
 """A key, and what it does."""
@@ -155,9 +156,13 @@ class KeysDialog(QDialog):
         label.setBuddy(self.capture)
         row.addWidget(label)
         row.addWidget(self.capture, 1)
+        for button in (self.none, self.usual):
+            row.addWidget(button)
+        told = QHBoxLayout()
+        told.addWidget(self.message, 1)
+        told.addWidget(self.take)  # here, so that the field keeps its width
         for button in (self.take, self.none, self.usual):
             button.setAutoDefault(False)
-            row.addWidget(button)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.addButton(self.all_usual, QDialogButtonBox.ButtonRole.ResetRole)
         buttons.rejected.connect(self.reject)
@@ -166,10 +171,10 @@ class KeysDialog(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.filter_line)
         column.addWidget(self.tree, 1)
-        column.addWidget(self.message)
+        column.addLayout(told)
         column.addLayout(row)
         column.addWidget(buttons)
-        self.resize(620, 600)
+        give_room(self, 620, 600)
 
     def _fill(self) -> None:
         places: dict[str, QTreeWidgetItem] = {}
@@ -268,6 +273,10 @@ class KeysDialog(QDialog):
                 found = f"{row.text(0)} {row.text(1)} {group.text(1)}".lower()
                 row.setHidden(not all(word in found for word in words))
             group.setHidden(all(row.isHidden() for row in _rows(group)))
+        if all(group.isHidden() for group in self._groups()):
+            self.message.setText(f"No command has “{text.strip()}” in its name, key or menu.")
+        elif self.message.text().startswith("No command has"):
+            self._follow()
 
 
 def _rows(group: QTreeWidgetItem) -> list[QTreeWidgetItem]:

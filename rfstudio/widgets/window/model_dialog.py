@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -20,10 +19,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.app.files.importing import preview, with_a_name
+from rfstudio.app.files.importing import not_found, preview, with_a_name
 from rfstudio.importing.reference import Reference, reference_of
 from rfstudio.importing.request import ImportRequest
+from rfstudio.widgets.parts.text_room import fixed_font, give_room
+from rfstudio.widgets.parts.words import Words
 
+_USUAL = (224, 224)
+_NO_SIZE = "A size is one to three whole numbers, as in 224 × 224."
 _NUMBER = re.compile(r"[1-9]\d{0,5}")
 
 
@@ -55,18 +58,18 @@ class ModelDialog(QDialog):
         self.model.setPlaceholderText("package.module:callable, or file.py:callable")
         self.browse = QPushButton("File…")
         self.browse.setAutoDefault(False)
-        self.image_size = QLineEdit(" × ".join(map(str, size or (224, 224))))
+        self.image_size = QLineEdit(" × ".join(map(str, size or _USUAL)))
         self.image_size.setAccessibleName("Size of the image")
         self.image_size.setToolTip(
             "Size of the input: height × width in pixels; one number for 1-D"
         )
-        self.what = QLabel()
-        self.what.setWordWrap(True)
+        self.what = Words()
+        self.what.setAccessibleName("What will happen")
         self.code = QPlainTextEdit()
         self.code.setReadOnly(True)
         self.code.setAccessibleName("Code that will run")
         self.code.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.code.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.code.setFont(fixed_font())
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.run = self.buttons.addButton(
             "Run this code and import", QDialogButtonBox.ButtonRole.AcceptRole
@@ -80,7 +83,7 @@ class ModelDialog(QDialog):
         self.model.textChanged.connect(self._follow)
         self.image_size.textChanged.connect(self._follow)
         self._follow()
-        self.resize(720, 520)
+        give_room(self, 720, 520)
 
     def _lay_out(self) -> None:
         line = QHBoxLayout()
@@ -115,9 +118,9 @@ class ModelDialog(QDialog):
                 "that is there already, such as torchvision.models:resnet18."
             )
         elif not is_there:
-            self.what.setText(f"There is no Python file of {reference.place}.")
+            self.what.setText(not_found(reference))
         elif size is None:
-            self.what.setText("The size of the image is one to three whole numbers.")
+            self.what.setText(_NO_SIZE)
         else:
             assert found is not None
             self.what.setText(_warning(reference, str(found.path)))
@@ -126,6 +129,51 @@ class ModelDialog(QDialog):
             ImportRequest(reference, size) if reference and size and is_complete else None
         )
         self.run.setEnabled(is_complete)
+
+
+class SizeDialog(QDialog):
+    """Asks for the size of the image that a file of a model does not say.
+
+    Parameters
+    ----------
+    text
+        Why it is asked.
+
+    Attributes
+    ----------
+    size_of_image
+        What is typed; None while it is no size.
+    """
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Open model")
+        self.size_of_image: tuple[int, ...] | None = None
+        self.why = Words(text)
+        self.line = QLineEdit(" × ".join(map(str, _USUAL)))
+        self.line.selectAll()
+        self.hint = QLabel(wordWrap=True)
+        label = QLabel("&Size of the image, height × width in pixels")
+        label.setBuddy(self.line)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self.line.textChanged.connect(self._follow)
+        column = QVBoxLayout(self)
+        for part in (self.why, label, self.line, self.hint, self.buttons):
+            column.addWidget(part)
+        self._follow()
+        give_room(self, 440, 0)
+        self.resize(self.width(), column.totalHeightForWidth(self.width()))
+        self.line.setFocus()
+
+    def _follow(self) -> None:
+        self.size_of_image = size_of(self.line.text())
+        is_size = self.size_of_image is not None
+        self.hint.setText("One number for 1-D, three for 3-D." if is_size else _NO_SIZE)
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(is_size)
 
 
 def size_of(text: str) -> tuple[int, ...] | None:

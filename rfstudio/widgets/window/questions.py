@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.recovery import LeftOver
 from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.window.figure_dialog import FigureDialog, FigureWorkshop
-from rfstudio.widgets.window.model_dialog import ModelDialog, size_of
+from rfstudio.widgets.window.model_dialog import ModelDialog, SizeDialog
+from rfstudio.widgets.window.notice_dialog import NoticeDialog
 from rfstudio.widgets.window.recover_dialog import Decision, RecoverDialog
 
 Answer = Literal["save", "discard", "cancel"]
@@ -94,7 +94,11 @@ class Questions:
     def _may_replace(self, parent: QWidget, path: Path) -> bool:
         button = QMessageBox.StandardButton
         answer = QMessageBox.question(
-            parent, "Replace", f"“{path.name}” exists. Replace it?", button.Yes | button.No
+            parent,
+            "Replace",
+            f"“{path.name}” exists. Replace it?",
+            button.Yes | button.No,
+            button.No,
         )
         return answer == button.Yes
 
@@ -126,14 +130,8 @@ class Questions:
 
     def image_size(self, parent: QWidget, text: str) -> tuple[int, ...] | None:
         """Ask for the size of the image that a model is imported for."""
-        found: tuple[int, ...] | None = None
-        typed, goes_on = "224 × 224", True
-        while goes_on and found is None:
-            typed, goes_on = QInputDialog.getText(
-                parent, "Open model", f"{text}\n\nHeight × width in pixels:", text=typed
-            )
-            found = size_of(typed)
-        return found if goes_on else None
+        dialog = SizeDialog(text, parent)
+        return dialog.size_of_image if dialog.exec() else None
 
     def recover(self, parent: QWidget, left: Sequence[LeftOver]) -> Decision | None:
         """Ask what to do with networks that were not saved when the program ended."""
@@ -143,18 +141,8 @@ class Questions:
 
     def tell(self, parent: QWidget, text: str) -> None:
         """Show a message that is not an error."""
-        QMessageBox(QMessageBox.Icon.Information, "RF Studio", text, parent=parent).exec()
+        NoticeDialog(parent, text, is_trouble=False).exec()
 
     def report(self, parent: QWidget, text: str, detail: str = "") -> None:
         """Show why something did not work."""
-        report_box(parent, text, detail).exec()
-
-
-def report_box(parent: QWidget | None, text: str, reason: str) -> QMessageBox:
-    """Return the dialog that shows what did not work and why, in texts that can be copied."""
-    box = QMessageBox(QMessageBox.Icon.Warning, "RF Studio", text, parent=parent)
-    box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setInformativeText(reason[:1].upper() + reason[1:])
-    flag = Qt.TextInteractionFlag
-    box.setTextInteractionFlags(flag.TextSelectableByMouse | flag.TextSelectableByKeyboard)
-    return box
+        NoticeDialog(parent, text, detail).exec()

@@ -20,6 +20,10 @@ from PySide6.QtWidgets import (
 )
 
 from rfstudio.app.files.recovery import LeftOver
+from rfstudio.widgets.parts.text_room import give_room
+
+_WIDEST = 24
+"""Characters of a column, so that a long name leaves room for time, age and changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +68,15 @@ class RecoverDialog(QDialog):
         for number, each in enumerate(left):
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.written))
             row = QTreeWidgetItem([each.name, when, each.age(), each.changes()])
-            row.setToolTip(0, str(each.origin or each.path))
+            row.setToolTip(0, f"{each.name}\n{each.origin or each.path}")
             row.setToolTip(3, row.text(3))
             row.setData(0, Qt.ItemDataRole.UserRole, number)
             self._left[number] = each
             self.list.addTopLevelItem(row)
         self.list.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.list.header().setStretchLastSection(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.header().setMaximumSectionSize(_WIDEST * self.fontMetrics().averageCharWidth())
         role = QDialogButtonBox.ButtonRole
         buttons = QDialogButtonBox()
         self.open_button = buttons.addButton("Open", role.AcceptRole)
@@ -85,7 +91,7 @@ class RecoverDialog(QDialog):
         layout.addWidget(message)
         layout.addWidget(self.list, 1)
         layout.addWidget(buttons)
-        self.resize(760, 320)
+        give_room(self, 760, 320)
         first = self.list.topLevelItem(0)
         if first is not None:
             self.list.setCurrentItem(first)

@@ -27,7 +27,8 @@ from rfstudio.core.network.architecture import Architecture
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.widgets.window.figure_dialog import FigureDialog
 from rfstudio.widgets.window.main_window import MainWindow
-from rfstudio.widgets.window.questions import of_kind, report_box
+from rfstudio.widgets.window.notice_dialog import NoticeDialog
+from rfstudio.widgets.window.questions import of_kind
 
 
 def test_that_a_file_that_others_changed_is_not_written_over_without_asking(
@@ -69,11 +70,12 @@ def test_that_an_ending_is_put_on_before_it_is_asked_whether_to_replace() -> Non
 
 
 def test_that_the_reason_of_a_failure_is_in_sight_and_can_be_copied(qtbot: QtBot) -> None:
-    box = report_box(None, "“a.yaml” was not saved.", "there is no folder /x")
+    box = NoticeDialog(None, "“a.yaml” was not saved.", "there is no <folder> /x")
     qtbot.addWidget(box)
-    assert box.informativeText() == "There is no folder /x"
-    assert box.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByKeyboard
-    assert box.textFormat() is Qt.TextFormat.PlainText
+    assert box.reason.text() == "There is no <folder> /x"
+    for words in (box.text, box.reason):
+        assert words.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByKeyboard
+        assert words.focusPolicy() == Qt.FocusPolicy.StrongFocus
 
 
 def png_size(path: Path) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.presets import read_preset
@@ -17,8 +17,6 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.texts import short_name
 from rfstudio.core.network.architecture import Architecture, Residual
 from rfstudio.widgets.parts.theme import TEXT_SCALE, apply_scheme, scale_text
-from rfstudio.widgets.window.about_dialog import AboutDialog
-from tests.measurements import FakeRunner
 from tests.widgets.conftest import conv
 
 LONG = "a_name_that_nobody_should_give_a_layer_but_somebody_will_do_so_"
@@ -272,33 +270,6 @@ def test_that_a_large_screen_with_texts_twice_as_large_shows_names(
             "maxpool  max_pool 3×3 /2"
         )
         assert window.canvas.width() * window.canvas.height() > 0.55 * 3840 * 2160
-    finally:
-        scale_text(qapp, 1.0)
-
-
-def test_that_dialogs_with_texts_twice_as_large_fit_a_small_screen(
-    open_window: Callable, qapp: QApplication
-) -> None:
-    def dialogs() -> list[QDialog]:
-        return [x for x in qapp.topLevelWidgets() if isinstance(x, QDialog) and x.isVisible()]
-
-    try:
-        apply_scheme(qapp, "light")
-        scale_text(qapp, 2.0)
-        actions = open_window(runner=FakeRunner()).actions_
-        names = []
-        for action in (
-            actions.train, actions.experiments, actions.advise, actions.keys, actions.about,
-        ):  # fmt: skip
-            action.trigger()
-            (dialog,) = dialogs()
-            names.append(type(dialog).__name__)
-            assert dialog.minimumSizeHint().width() <= 1024, type(dialog)
-            assert dialog.minimumSizeHint().height() <= 700, type(dialog)
-            for label in dialog.findChildren(QLabel) if isinstance(dialog, AboutDialog) else ():
-                assert label.height() >= label.heightForWidth(label.width())
-            dialog.close()
-        assert len(set(names)) == 5
     finally:
         scale_text(qapp, 1.0)
 
