@@ -172,6 +172,7 @@ class AnalysisSession(QObject):
         self._slices.finish()
         while self._waiting:
             self._follow()
+            self._slices.finish()  # what waited may have asked for another one
         self._preparing.finish()
 
     def drop(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app import slices
 from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.state import analysis_session
 from rfstudio.app.state.analysis_session import AnalysisSession
@@ -114,3 +115,28 @@ def test_that_answers_that_are_prepared_are_those_that_are_asked_for() -> None:
             prepared = analyze(network, ignore_gates=ignores)
             prepared.prepare_answers()
             assert facts(prepared) == facts(analyze(network, ignore_gates=ignores))
+
+
+def test_that_what_waits_may_ask_for_another_late_analysis(
+    session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both waited for the other: the analysis for a turn of the event loop, the loop for it."""
+    made = session(NETWORK)
+    made.session.finish()
+    monkeypatch.setattr(slices, "AT_ONCE", -1.0)
+    monkeypatch.setattr(analysis_session, "MORE", 0.0)
+    done: list[tuple[int, ...]] = []
+
+    def enlarge() -> None:
+        size = tuple(n + 1 for n in made.document.architecture.input_size)
+        made.document.edit("Size", replace(NETWORK, input_size=size))
+        done.append(made.session.analysis.input_size)
+
+    made.document.edit("Size", replace(NETWORK, input_size=(30, 30)))
+    assert made.session.is_late
+    for _ in range(3):
+        made.session.once_known(enlarge)
+    made.session.finish()
+    assert done == [(30, 30), (31, 31), (32, 32)]
+    assert not made.session.is_late
+    assert made.session.analysis.input_size == (33, 33)
