@@ -110,6 +110,12 @@ class Window(NamedTuple):
             (starts + self.dilation * t, there) for t in outermost_of(range(self.kernel), outermost)
         )
 
+    def taps_of_each(self, indices: Samples, outermost: int = MOST_TAPS) -> tuple[Samples, None]:
+        """Return the same for all taps at once: one row of samples for each output."""
+        taps = np.array(outermost_of(range(self.kernel), outermost), np.int64)
+        starts = indices * self.stride - self.before
+        return starts[:, None] + self.dilation * taps, None
+
 
 class Pattern:
     """What follows from the phases of a `Periodic` rule alone, each worked out at its first use.
@@ -148,6 +154,11 @@ class Pattern:
         table[rows, columns] = taps
         there[rows, columns] = True
         return table, there
+
+    @cached_property
+    def is_full(self) -> bool:
+        """Whether all phases have equally many taps."""
+        return self.taps_of_period == len(self.phases) * self.most_taps
 
     @cached_property
     def outer_taps(self) -> tuple[Samples, Samples, Samples]:
@@ -310,6 +321,24 @@ class Periodic:
         turns, phases = np.divmod(indices, len(self.phases))
         for tap, there in self._columns(min(outermost, self.most_taps)):
             yield tap[phases] + turns * self.advance, there[phases]
+
+    def taps_of_each(
+        self, indices: Samples, outermost: int = MOST_TAPS
+    ) -> tuple[Samples, NDArray[np.bool_] | None]:
+        """Return the same for all taps at once: one row of samples for each output.
+
+        None instead of which of them are read: all are.
+        """
+        table, there = self._pattern.table
+        skipped = table.shape[1] - 2 * outermost
+        if skipped > 0:
+            columns = np.r_[:outermost, outermost + skipped : table.shape[1]]
+            table, there = table[:, columns], there[:, columns]
+        if len(self.phases) == 1:
+            return table + (indices * self.advance)[:, None], None
+        turns, phases = np.divmod(indices, len(self.phases))
+        taps = table[phases] + (turns * self.advance)[:, None]
+        return taps, None if self._pattern.is_full else there[phases]
 
     def _columns(self, outermost: int) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
         """Yield for each tap its place in every phase, and which phases have it."""

@@ -67,7 +67,7 @@ class Track(NamedTuple):
     @property
     def is_blind(self) -> bool:
         """Whether no unit sees anything."""
-        return all(x is None for x in self.first)
+        return self.first.count(None) == len(self.first)
 
     def interval(self, unit: int) -> Interval | None:
         """Return the first and the last pixel that `unit` sees, or None if it sees nothing."""
@@ -87,13 +87,10 @@ class Track(NamedTuple):
 @remembered(128)
 def _table(first: tuple[int | None, ...], last: tuple[int | None, ...]) -> Bounds:
     """Return the intervals of one period as an array, which a track is asked for many times."""
-    table = np.array(
-        [
-            [NEVER if x is None else x for x in first],
-            [-NEVER if x is None else x for x in last],
-        ],
-        np.int64,
-    )
+    if None in first:
+        first = tuple([NEVER if x is None else x for x in first])
+        last = tuple([-NEVER if x is None else x for x in last])
+    table = np.array([first, last], np.int64)
     table.setflags(write=False)
     return table
 

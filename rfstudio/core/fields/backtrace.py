@@ -214,7 +214,8 @@ def read_by(
     try:
         found = _walk_from(graph, index, unit, reference)
     except TooLargeError:
-        return _boxes_read_by(graph, index, unit, reference)
+        boxes = _boxes_read_by(graph, index, unit, reference)
+        return {i: _region_of_box(graph.nodes[i].size, x) for i, x in boxes.items()}
     return {i: Region(graph.nodes[i].size, tuple(x)) for i, x in found.items()}
 
 
@@ -228,15 +229,20 @@ def region_of_unit(graph: Graph, index: int, unit: tuple[int, ...], reference: i
             return region
     except TooLargeError:
         pass
-    return _boxes_read_by(graph, index, unit, reference).get(reference, Region(size))
+    box = _boxes_read_by(graph, index, unit, reference).get(reference)
+    return Region(size) if box is None else _region_of_box(size, box)
+
+
+_Box: TypeAlias = tuple[Interval, ...]
+"""The first and the last sample along each axis."""
 
 
 def _boxes_read_by(
     graph: Graph, index: int, unit: tuple[int, ...], reference: int
-) -> dict[int, Region]:
+) -> dict[int, _Box]:
     """Return the box of what a unit can read of every map, in a few steps a layer."""
     nodes = graph.nodes
-    boxes: dict[int, tuple[Interval, ...]] = {index: tuple([(u, u) for u in unit])}
+    boxes: dict[int, _Box] = {index: tuple([(u, u) for u in unit])}
     for i in range(index, reference, -1):
         box = boxes.get(i)
         if box is None:
@@ -254,14 +260,16 @@ def _boxes_read_by(
                 read = [
                     (min(a, n - 1), min(b, n - 1)) for (a, b), n in zip(read, size, strict=True)
                 ]
-            known = boxes.get(source, read)
-            boxes[source] = tuple(
-                [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(read, known, strict=True)]
-            )
-    return {
-        i: Region(nodes[i].size, (tuple([AxisSet(a, b + 1) for a, b in box]),), is_bound=True)
-        for i, box in boxes.items()
-    }
+            known = boxes.get(source)
+            if known is not None:
+                pairs = zip(read, known, strict=True)
+                read = [(min(a, c), max(b, d)) for (a, b), (c, d) in pairs]
+            boxes[source] = tuple(read)
+    return boxes
+
+
+def _region_of_box(size: tuple[int, ...], box: _Box) -> Region:
+    return Region(size, (tuple([AxisSet(first, last + 1) for first, last in box]),), is_bound=True)
 
 
 _Run: TypeAlias = tuple[int, int]

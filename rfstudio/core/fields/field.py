@@ -304,6 +304,14 @@ def through(field: AxisField, rule: AxisRule) -> AxisField:
     if type(rule) is Whole or whole:
         return _whole_after(field, rule)
     assert isinstance(rule, Periodic)
+    track = tracks[0]
+    if len(rule.phases) == len(tracks) == 1 and type(track) is Track and len(track.first) == 1:
+        # A pattern of one phase is a window, as of a transposed convolution of stride 1.
+        moved = _through_phase(track, rule)
+        if moved is not None:
+            if _is_far(moved):
+                return BEYOND
+            return AxisField((moved,), False, alignment, by_size or rule.by_size)
     # The turns of a repeat soon come to the same field at the same size again.
     if all(type(x) is Track for x in tracks):
         return _through_periodic_again(field, rule)
@@ -334,13 +342,12 @@ def _is_beyond(track: AnyTrack) -> bool:
     if isinstance(track, WideTrack):
         is_deep = track.depth > MAX_DEPTH or track.work(_FEWEST) > _MOST_WORK_BACK
         return is_deep or track.jump * (track.units + 1) > MAX_REACH
-    if track.advance > MAX_REACH:
-        return True
-    for ends in (track.first, track.last):
-        reached = [x for x in ends if x is not None]
-        if reached and (max(reached) > MAX_REACH or min(reached) < -MAX_REACH):
-            return True
-    return False
+    advance, first, last = track
+    if None in first:
+        first, last = (tuple([x for x in ends if x is not None]) for ends in (first, last))
+    # The last pixel of a phase is never before its first one.
+    furthest = max(advance, max(last, default=0), -min(first, default=0))  # type: ignore[type-var,operator]
+    return furthest > MAX_REACH  # type: ignore[operator]
 
 
 _MAX_BOUNDS = 16
@@ -422,6 +429,22 @@ def _through_window(track: Track, window: Window) -> Track:
     )
 
 
+def _through_phase(track: Track, rule: Periodic) -> Track | None:
+    """Apply the same to a pattern whose units read the same, too; None: they read nothing."""
+    jump, (first,), (last,) = track
+    (taps,) = rule.phases
+    if not taps:
+        return None
+    start, stop = taps[0] * jump, taps[-1] * jump
+    if jump < 0:
+        start, stop = stop, start
+    return Track(
+        jump * rule.advance,
+        (first + start,),  # type: ignore[operator]
+        (last + stop,),  # type: ignore[operator]
+    )
+
+
 def _through_pattern(
     track: AnyTrack, rule: Window | Periodic, period: int, advance: int
 ) -> AnyTrack:
@@ -449,8 +472,10 @@ def _through_pattern(
     spend(_A_TABLE + _A_PHASE * phases)
     if phases * taps_each > _COUNTED:
         spend(_A_READ * phases * taps_each)
+    # What is after a pattern is remembered as a whole field.
+    find = _table_again if type(rule) is Window else _table
     # Pixels by which a unit a whole period later sees further on.
-    return _table(track, rule, phases, turns * advance // inner * track.advance)
+    return find(track, rule, phases, turns * advance // inner * track.advance)
 
 
 def _work_back(
@@ -489,6 +514,8 @@ def _bounds(track: AnyTrack, rule: Window | Periodic, units: Units, taps_each: i
 def _hulls(track: AnyTrack, rule: Window | Periodic, units: Units) -> Bounds:
     # Taps of one residue differ by whole periods: only the outermost can be extremes.
     most = min(track.period, _MOST_TAPS)
+    if isinstance(track, Track) and len(units) * min(rule.most_taps, 2 * most) <= _AT_ONE_GO:
+        return _hulls_at_one_go(track, *rule.taps_of_each(units, most))
     found = np.empty((2, len(units)), np.int64)
     found[0], found[1] = NEVER, -NEVER
     reads = rule.taps_of_all(units, most)
@@ -502,6 +529,17 @@ def _hulls(track: AnyTrack, rule: Window | Periodic, units: Units) -> Bounds:
         seen = _looked_up(track, [taps for taps, _ in group])
         for (_, there), bounds in zip(group, seen, strict=True):
             _widen(found, there, bounds)
+    return found
+
+
+def _hulls_at_one_go(track: Track, taps: Units, there: NDArray[np.bool_] | None) -> Bounds:
+    """Return what units see, given the taps of each in a row, and which of these it has."""
+    first, last = track.bounds(taps)
+    if there is not None:
+        first, last = np.where(there, first, NEVER), np.where(there, last, -NEVER)
+    found = np.empty((2, len(taps)), np.int64)
+    first.min(axis=1, initial=NEVER, out=found[0])
+    last.max(axis=1, initial=-NEVER, out=found[1])
     return found
 
 
@@ -555,9 +593,8 @@ def _distinct(values: Units) -> tuple[Units, Units]:
     return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[values - low]
 
 
-@remembered(128)
 def _table(track: Track, rule: Window | Periodic, phases: int, moved_on: int) -> Track:
-    """Return the track after a rule, each phase worked out; copies of a block come here again."""
+    """Return the track after a rule, each phase worked out."""
     if phases * _taps_each(track, rule) > _ONE_BY_ONE:
         return track_of(_hulls(track, rule, np.arange(phases)), moved_on)
     inner = track.period
@@ -569,6 +606,8 @@ def _table(track: Track, rule: Window | Periodic, phases: int, moved_on: int) ->
         found.append(hull_of_units([(track, x) for x in taps]))
     return tabulated(found, moved_on)
 
+
+_table_again = remembered(128)(_table)  # copies of a block come here again
 
 _A_READ = 3
 """Entries of arrays that a read of a unit counts as."""
@@ -587,6 +626,10 @@ _COUNTED = 1 << 10
 
 _ONE_BY_ONE = 1 << 5
 """Reads of a period up to which it is worked out unit by unit; more at once are quicker."""
+
+_AT_ONE_GO = 1 << 14
+"""Reads up to which all taps of all units are looked up in a single step, which is the quickest
+for short patterns, of which a network may have thousands."""
 
 _AHEAD = 1 << 18
 """Reads of a map up to which a long pattern is worked out in advance."""

@@ -84,6 +84,8 @@ def _inside(source: Interval, rule: AxisRule) -> Interval:
     assert not isinstance(rule, Window | Whole)
     if rule.advance < 0:
         return _inside_mirrored(source, rule)
+    if rule.period <= _FEW:
+        return _inside_of_few(source, rule)
     phases, leftmost, rightmost = rule.outer_taps
     if not phases.size:
         return 0, rule.n_out - 1
@@ -96,6 +98,28 @@ def _inside(source: Interval, rule: AxisRule) -> Interval:
     beyond = ((high - rightmost) // rule.advance + 1) * rule.period + phases
     first = max(int(before.max()) + 1, 0)
     last = min(int(beyond.min()) - 1, rule.n_out - 1)
+    return (first, last) if first <= last else _NONE
+
+
+_FEW = 16
+"""Phases up to which they are gone through one by one; thousands of layers may have a pattern."""
+
+
+def _inside_of_few(source: Interval, rule: Periodic) -> Interval:
+    """Return the same for a short pattern."""
+    low, high = source
+    period, advance = rule.period, rule.advance
+    first, last = 0, rule.n_out - 1
+    for phase, taps in enumerate(rule.phases):
+        if not taps:
+            continue
+        if not advance:
+            if taps[0] < low or taps[-1] > high:
+                return _NONE
+            continue
+        before = (-(-(low - taps[0]) // advance) - 1) * period + phase
+        beyond = ((high - taps[-1]) // advance + 1) * period + phase
+        first, last = max(first, before + 1), min(last, beyond - 1)
     return (first, last) if first <= last else _NONE
 
 

@@ -209,7 +209,8 @@ def reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
     if type(rule) is Window:
         return rule.dilation * (rule.kernel - 1), rule.stride
     assert isinstance(rule, Periodic)
-    return rule.widest_phase, plain(Fraction(rule.advance, rule.period))
+    turns, rest = divmod(rule.advance, rule.period)
+    return rule.widest_phase, Fraction(rule.advance, rule.period) if rest else turns
 
 
 def _summary(axes: tuple[_Axis, ...]) -> PathFields:
@@ -220,7 +221,8 @@ def _summary(axes: tuple[_Axis, ...]) -> PathFields:
 
 
 def _size(state: _State, parts: int) -> Size:
-    return state.size if parts == 1 else plain(Fraction(state.size, parts))
+    whole, rest = divmod(state.size, parts)
+    return Fraction(state.size, parts) if rest else whole
 
 
 def plain(value: Size) -> Size:

@@ -299,6 +299,13 @@ def _blind_in_pattern(rule: Periodic) -> int:
             ]
         )
     spend(4 * rule.taps_of_period + A_CALL)
+    if rule.taps_of_period <= _FEW and advance:
+        return n - sum(
+            [
+                _seeing_in_phase(taps, rule, len(range(phase, n, period)))
+                for phase, taps in enumerate(rule.phases)
+            ]
+        )
     counts, taps = rule.flat_taps
     # How many outputs each phase has.
     turns = np.full(period, n // period)
@@ -318,6 +325,18 @@ def _blind_in_pattern(rule: Periodic) -> int:
     is_next = phases[1:] == phases[:-1]
     first[1:][is_next] = np.maximum(first[1:], stop[:-1])[is_next]
     return n - int(np.maximum(stop - first, 0).sum())
+
+
+def _seeing_in_phase(taps: Sequence[int], rule: Periodic, turns: int) -> int:
+    """Return how many outputs of a phase have some tap on the map, counted as below."""
+    advance = abs(rule.advance)
+    falling = reversed(taps) if rule.advance > 0 else [rule.n_in - 1 - x for x in taps]
+    seeing = done = 0
+    for tap in falling:
+        first = max(-(tap // advance), done, 0)
+        done = min((rule.n_in - 1 - tap) // advance + 1, turns)
+        seeing += max(done - first, 0)
+    return seeing
 
 
 def _blind_in_phase(first: int, last: int, rule: Periodic, turns: int) -> int:
