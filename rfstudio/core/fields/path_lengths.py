@@ -7,7 +7,6 @@ with the energy that they bring; that takes a walk back from one unit.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import NamedTuple
 
 from rfstudio.core.errors import TooLargeError
@@ -16,6 +15,9 @@ from rfstudio.core.network.graph import Graph
 
 MAX_NODES = 20_000
 """Layers of a network up to which paths are counted: their number may double with each."""
+
+MAX_PATHS = 10**300
+"""Paths to a layer that are counted: Python writes no number of thousands of digits."""
 
 
 class PathLengths(NamedTuple):
@@ -41,7 +43,7 @@ def path_lengths_of(graph: Graph, reference: int = 0) -> list[PathLengths | None
     Raises
     ------
     TooLargeError
-        If the network has too many layers.
+        If the network has too many layers, or a layer more than `MAX_PATHS`.
     """
     nodes = graph.nodes
     if len(nodes) > MAX_NODES:
@@ -56,11 +58,12 @@ def path_lengths_of(graph: Graph, reference: int = 0) -> list[PathLengths | None
             continue
         longer = int(counts(node))
         paths = sum(x[0] for x in sources)
+        if paths > MAX_PATHS:
+            raise TooLargeError(
+                f"more than 10^300 paths lead to '{node.name}', which are too many to count"
+            )
         total = sum(x[1] for x in sources) + longer * paths
         least = min(x[2] for x in sources) + longer
         greatest = max(x[3] for x in sources) + longer
         found[node.index] = (paths, total, least, greatest)
-    return [
-        None if x is None else PathLengths(x[0], x[2], float(Fraction(x[1], x[0])), x[3])
-        for x in found
-    ]
+    return [None if x is None else PathLengths(x[0], x[2], x[1] / x[0], x[3]) for x in found]

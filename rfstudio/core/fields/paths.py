@@ -35,6 +35,10 @@ bounds of the size instead of the exact one."""
 MAX_FOLLOWED = 100_000
 """Such pairs of all layers together, after which each layer has one."""
 
+MAX_SIZE = 1 << 1000
+"""Samples up to which the field of a path is counted, as many as a float holds; a wider one reads
+the whole axis."""
+
 MAX_PARTS = 1 << 128
 """Parts of a sample in which states are whole numbers, at most: each resize may multiply them."""
 
@@ -53,7 +57,8 @@ class PathFields:
     Attributes
     ----------
     min
-        None where every path reads the whole axis, or where no path leads to the layer.
+        None where every path reads the whole axis, or where no path leads to the layer.  A path
+        whose field or jump is beyond `MAX_SIZE` samples counts as one that reads all of it.
     max
         None where some path reads the whole axis, or where no path leads to the layer.
     """
@@ -198,10 +203,25 @@ def _along(source: _Axis, rule: AxisRule) -> _Axis:
         source = _in_parts(source, parts)
     low, high, whole, parts = source
     least = tuple([_State(size + reach * jump, jump * times // over) for size, jump in low])
-    if high is low or high == low:
-        return _Axis(least, least, whole, parts)
-    most = tuple([_State(size + reach * jump, jump * times // over) for size, jump in high])
+    most = least
+    if high is not low and high != low:
+        most = tuple([_State(size + reach * jump, jump * times // over) for size, jump in high])
+    furthest = max([max(size, abs(jump)) for size, jump in (*least, *most)], default=0)
+    if furthest > MAX_SIZE * parts:
+        return _beyond(_Axis(least, most, whole, parts))
     return _Axis(least, most, whole, parts)
+
+
+def _beyond(axis: _Axis) -> _Axis:
+    """Return the same without paths that reach further than is counted: they read the whole axis.
+
+    Else thousands of strides make numbers of thousands of digits, which Python does not write.
+    """
+    most = MAX_SIZE * axis.parts
+    low, high = (
+        tuple([x for x in states if x.size <= most and abs(x.jump) <= most]) for states in axis[:2]
+    )
+    return _Axis(low, high, True, axis.parts)
 
 
 def reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
