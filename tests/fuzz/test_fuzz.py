@@ -8,6 +8,7 @@ what they took, failures as soon as they are found; ``RFSTUDIO_FUZZ_SEED`` begin
 from __future__ import annotations
 
 import gc
+import json
 import os
 import random
 import resource
@@ -22,6 +23,14 @@ from pathlib import Path
 import pytest
 
 from rfstudio.api.networks import load
+from rfstudio.app.wording.facts import (
+    cost_facts,
+    form_facts,
+    layer_facts,
+    other_facts,
+    place_facts,
+    unit_facts,
+)
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, analyze
@@ -30,6 +39,7 @@ from rfstudio.core.network.expansion import expand
 from rfstudio.engine.weights.reading import read_weights
 from rfstudio.formats.images.images import read_image
 from rfstudio.formats.networks.yaml_reader import read_draft, read_yaml
+from rfstudio.formats.tables.analysis_tables import layer_record, unit_record
 from tests.fuzz import inputs, models
 
 COUNT = int(os.environ.get("RFSTUDIO_FUZZ", "0"))
@@ -68,9 +78,19 @@ def _asked(analysis: Analysis) -> int:
         assert layer.interior is None or len(layer.interior) == len(layer.output_size)
         if layer.local is not None:
             assert layer.local.rf_size is not None
+        assert json.dumps(layer_record(layer))
+        assert all(x.text for facts in _FACTS for x in facts(layer))
         if 0 not in layer.output_size:
-            assert analysis.unit(layer.name).coverage >= 0
+            unit = analysis.unit(layer.name)
+            assert unit.coverage >= 0
+            assert json.dumps(unit_record(unit))
+            assert all(x.text for x in unit_facts(unit))
+    for facts in (form_facts, other_facts):
+        assert all(x.text for layer in layers[-1:] for x in facts(layer))
     return len(layers)
+
+
+_FACTS = (layer_facts, place_facts, cost_facts)
 
 
 def _field(draft: Architecture) -> int:
@@ -211,7 +231,9 @@ _SLOW = (".pt2", ".onnx")
     if COUNT
     else [pytest.param(x, marks=pytest.mark.slow if x in _SLOW else ()) for x in KINDS],
 )
-def test_that_any_input_is_answered_or_refused_within_bounds(kind: str, tmp_path: Path) -> None:
+def test_that_any_input_is_answered_or_refused_within_bounds(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     kinds = _all_in_turn() if COUNT else [kind]
     if ".onnx" in kinds:
         pytest.importorskip("onnx")
@@ -220,6 +242,9 @@ def test_that_any_input_is_answered_or_refused_within_bounds(kind: str, tmp_path
         warnings.simplefilter("ignore")  # torch's, of what it meets
         for each in dict.fromkeys(kinds):
             _try(each, 0, tmp_path, _Figures())  # what is made and imported once
+        gc.collect()
+        gc.freeze()  # as a window does: what is searched is what an input makes
+        request.addfinalizer(gc.unfreeze)
         for number in range(SEED, SEED + (COUNT or (3 if kind in inputs.NETWORKS else 10))):
             _try(kinds[number % len(kinds)], number, tmp_path, figures)
             tried = number - SEED + 1

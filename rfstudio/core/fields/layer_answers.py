@@ -12,6 +12,7 @@ from rfstudio.core.fields.interior import interiors_of
 from rfstudio.core.fields.local import Fields, contexts_of, names_of
 from rfstudio.core.fields.path_lengths import PathLengths, path_lengths_of
 from rfstudio.core.fields.paths import PathFields, path_fields_of
+from rfstudio.core.memo import Recent
 from rfstudio.core.network.graph import Graph
 
 
@@ -91,5 +92,12 @@ class Answers:
 
     def closed_form(self, index: int) -> ClosedForm:
         """Return the closed form of the field of a node."""
+        # Its equations and its other numbers both want it.
+        return _CLOSED_FORMS.about(self, index, lambda: self._closed_form(index))
+
+    def _closed_form(self, index: int) -> ClosedForm:
         context = self.context(index)
         return closed_form_of(self.graph, self.fields, self.local, index, self.reference, context)
+
+
+_CLOSED_FORMS: Recent[Answers, ClosedForm] = Recent(4)

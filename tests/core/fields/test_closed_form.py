@@ -92,3 +92,8 @@ def test_that_a_layer_without_positions_names_what_reads_everything() -> None:
     assert form.equations == (
         ("size", "the whole axis, 224: 'fc6' reads all 7 samples of its map"),
     )
+
+
+def test_that_a_closed_form_is_worked_out_once_for_all_who_ask() -> None:
+    layer = analyze(random_network(1)[0]).layers[-1]
+    assert layer.closed_form is layer.closed_form
