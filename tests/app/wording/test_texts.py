@@ -168,3 +168,11 @@ def test_that_copied_python_measures_as_the_window_did(monkeypatch: pytest.Monke
     assert (asked["estimator"], asked["samples"], asked["seed"]) == ("abs", 3, 7)
     assert (asked["channel"], asked["dtype"]) == (1, "float64")
     assert "patch" not in asked
+
+
+def test_that_no_number_of_a_layer_is_an_empty_text() -> None:
+    """An axis read whole without positions has no operation to name before it."""
+    network = Architecture(input_size=(9, 9), layers=(Layer(ops.AxisMax(axes=(1,))),))
+    layer = analyze(network).layers[-1]
+    assert layer.is_global == (False, True)
+    assert all(x.text for x in layer_facts(layer))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from rfstudio.app.wording.facts import unit_facts
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_set import AxisSet
 from rfstudio.core.errors import RFStudioError, TooLargeError
 from rfstudio.core.fields import backtrace
 from rfstudio.core.fields.analysis import analyze
@@ -90,3 +92,15 @@ def test_that_each_pattern_on_the_way_counts_as_work() -> None:
     assert not backtrace.region_of_unit(graph, 40, (25,)).is_bound
     with patch.object(backtrace, "MAX_WORK", 50_000):
         assert backtrace.region_of_unit(graph, 40, (25,)).is_bound
+
+
+def test_that_a_branch_that_is_smaller_is_cut_off_without_listing_what_is_read() -> None:
+    """Millions of samples were listed at each of a thousand faulty merges."""
+    assert backtrace._cut(AxisSet(3, 1 << 40), 1 << 39) == AxisSet(3, 1 << 39)
+    assert backtrace._cut(AxisSet(3, 9), 3).is_empty
+    holes = AxisSet(2, 7, np.array([True, False, True, False, True]))
+    start, stop, mask = backtrace._cut(holes, 6)
+    assert (start, stop) == (2, 5)
+    assert mask is not None
+    assert mask.tolist() == [True, False, True]
+    assert backtrace._cut(holes, 4) == AxisSet(2, 3)
