@@ -9,7 +9,7 @@ import time
 from rfstudio.api.attending import attentions_of
 from rfstudio.cli import terminal
 from rfstudio.cli.measuring import check_place, photos_given
-from rfstudio.cli.output import output_of
+from rfstudio.cli.output import command_of, output_of
 from rfstudio.cli.progress import Progress
 from rfstudio.cli.resolving import load_network
 from rfstudio.cli.usage import UsageError
@@ -22,8 +22,7 @@ from rfstudio.formats.tables.attention_tables import (
     attention_record,
     attention_table,
 )
-from rfstudio.formats.tables.erf_files import record_json
-from rfstudio.formats.tables.table_formats import TableWriter
+from rfstudio.formats.tables.found_by import report_of
 
 
 def attention(arguments: argparse.Namespace) -> int:
@@ -54,7 +53,7 @@ def attention(arguments: argparse.Namespace) -> int:
         found = attentions_of(request, arguments.layers or None, is_chosen=is_chosen, report=report)
     seconds = time.perf_counter() - start
     name = network.name or "network"
-    record = attention_record(name, found, seconds)
+    record = {"command": command_of(arguments)} | attention_record(name, found, seconds)
     title = name if len(found) > 1 else f"{name}, {found[0].layer}"
     if output is not None and output.suffix == ".npz":
         output.write(attention_npz(found, record))
@@ -67,9 +66,11 @@ def attention(arguments: argparse.Namespace) -> int:
         output.write(render_kind("attention", Content(attention=view), output.suffix, style))
     if output is None or output.path is not None:
         writer = terminal.WRITERS.get(arguments.format, terminal.TABLES)
-        if isinstance(writer, TableWriter):
-            text = writer.table(attention_table(found, writer.digits, writer.missing), title)
+        digits, missing = terminal.digits_of(writer)
+        table = attention_table(found, digits, missing)
+        if isinstance(writer, terminal.TerminalTables):
+            text = writer.found(table, record)
         else:
-            text = record_json(record)
+            text = writer.report(report_of(record, title, table))
         sys.stdout.write(text)
     return 0

@@ -18,7 +18,7 @@ from rfstudio import api
 from rfstudio.api.measured import record_of
 from rfstudio.api.measuring import with_own_weights
 from rfstudio.cli import terminal
-from rfstudio.cli.output import Output, output_of
+from rfstudio.cli.output import Output, command_of, output_of
 from rfstudio.cli.progress import Progress
 from rfstudio.cli.resolving import load_network, opened, position_of, resized
 from rfstudio.cli.spreading import check_options, spread
@@ -32,8 +32,8 @@ from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
 from rfstudio.engine.requests.recipes import apply_recipe, recipe
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
-from rfstudio.formats.tables.erf_files import erf_npz, numbers_table, record_json
-from rfstudio.formats.tables.table_formats import TableWriter
+from rfstudio.formats.tables.erf_files import erf_npz, numbers_table
+from rfstudio.formats.tables.found_by import report_of
 
 _FINE = ("channel", "activation", "batch_norm", "images_per_weights")
 _OF_PATCHES = {
@@ -86,7 +86,7 @@ def erf(arguments: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     if os.environ.get("RANK", "0") != "0":
         return 0  # under torchrun, every process has the sum, and one prints it
-    record = record_of(
+    record = {"command": command_of(arguments)} | record_of(
         analysis,
         found,
         layer=arguments.layer,
@@ -106,10 +106,9 @@ def _text(form: str, erf: Erf, record: Mapping[str, Any], analysis: Analysis) ->
     writer = terminal.WRITERS.get(form, terminal.TABLES)  # or the format is that of the file
     if isinstance(writer, terminal.TerminalTables):
         return terminal.erf_text(record, analysis.axes, analysis.units)
-    if isinstance(writer, TableWriter):
-        caption = f"{record['name']}, {record['layer']}, {record['estimator']}"
-        return writer.table(numbers_table(erf.metrics, writer.digits, writer.missing), caption)
-    return record_json(record)
+    caption = f"{record['name']}, {record['layer']}, {record['estimator']}"
+    digits, missing = terminal.digits_of(writer)
+    return writer.report(report_of(record, caption, numbers_table(erf.metrics, digits, missing)))
 
 
 def _fine_options(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,11 @@ class Output(NamedTuple):
             return
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """Return the command as it was given, to stand beside what it has found."""
+    return shlex.join(["rfstudio", *arguments.argv])
 
 
 def output_of(arguments: argparse.Namespace, known: Sequence[str], what: str) -> Output | None:

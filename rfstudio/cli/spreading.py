@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from rfstudio.api.measuring import with_own_weights
 from rfstudio.api.spread import photo_set, spread_of, spread_options
 from rfstudio.api.spread_figure import FIGURE_SUFFIXES, measured_photo, spread_figure
 from rfstudio.cli import terminal
-from rfstudio.cli.output import Output
+from rfstudio.cli.output import Output, command_of
 from rfstudio.cli.progress import Progress
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.fields.analysis import Analysis
@@ -24,14 +23,13 @@ from rfstudio.core.initialisations import DEFAULT
 from rfstudio.core.metrics.spread import FieldSpread, ImageField
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
-from rfstudio.formats.tables.erf_files import record_json
+from rfstudio.formats.tables.found_by import report_of
 from rfstudio.formats.tables.spread_tables import (
     spread_npz,
     spread_record,
     spread_sentences,
     spread_table,
 )
-from rfstudio.formats.tables.table_formats import TableWriter
 
 
 def check_options(arguments: argparse.Namespace, output: Output | None) -> None:
@@ -92,7 +90,7 @@ def spread(
         found = spread_of(request, photos, draws=draws, module=module, report=report)
     seconds = time.perf_counter() - start
     options = spread_options(request, found)
-    command = shlex.join(["rfstudio", *arguments.argv])
+    command = command_of(arguments)
     record = {"command": command} | spread_record(analysis, found, options, seconds)
     if output is not None:
         if output.suffix == ".npz":
@@ -104,14 +102,13 @@ def spread(
         output.write(data)
     if output is None or output.path is not None:
         writer = terminal.WRITERS.get(arguments.format, terminal.TABLES)
-        if isinstance(writer, TableWriter):
-            caption = f"{analysis.architecture.name}, {found.layer}, {arguments.estimator}"
-            table = spread_table(found, writer.digits, writer.missing)
-            text = writer.table(table, caption)
-            if isinstance(writer, terminal.TerminalTables):
-                text += spread_sentences(found) + "\n"
+        caption = f"{analysis.architecture.name}, {found.layer}, {arguments.estimator}"
+        digits, missing = terminal.digits_of(writer)
+        table = spread_table(found, digits, missing)
+        if isinstance(writer, terminal.TerminalTables):
+            text = writer.found(table, record, spread_sentences(found))
         else:
-            text = record_json(record)
+            text = writer.report(report_of(record, caption, table))
         sys.stdout.write(text)
     return 0
 

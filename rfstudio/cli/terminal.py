@@ -14,10 +14,11 @@ from typing import Any
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.fields.remarks.remark import Diagnostic, remarks_on
 from rfstudio.core.metrics.phases import phase_remark
-from rfstudio.core.metrics.registry import METRICS, digits_text
+from rfstudio.core.metrics.registry import DIGITS, METRICS, digits_text
 from rfstudio.core.network.physical import Axis, distance_text, extent_text
 from rfstudio.core.network.sample_words import Units
 from rfstudio.core.plural import counted
+from rfstudio.experiments.outcome import how_found
 from rfstudio.formats.tables.analysis_tables import (
     MISSING,
     Table,
@@ -34,6 +35,7 @@ from rfstudio.formats.tables.facts import (
     unit_facts,
     units_text,
 )
+from rfstudio.formats.tables.found_by import found_by
 from rfstudio.formats.tables.table_formats import EVERYTHING, Contents, Report, TableWriter, Writer
 from rfstudio.formats.tables.table_formats import WRITERS as FILE_WRITERS
 
@@ -103,6 +105,7 @@ def erf_text(record: Mapping[str, Any], axes: Sequence[Axis], units: Units) -> s
     facts += [(key, _value(record[key])) for key in shown if key in record]
     options = record.get("options", {})
     facts += [(key, str(options[key])) for key in _OPTIONS if key in options]
+    facts += [("command", record["command"])] if "command" in record else []
     metrics = [(x.name, _value(record["metrics"][x.name])) for x in METRICS]
     size = record["metrics"]["luo_size"]
     extent = "" if size is None else extent_text(axes, (size,) * len(axes))
@@ -343,8 +346,19 @@ class TerminalTables(TableWriter):
             lines += ["", *([_title(title)] if title else []), table_text(table)]
         return "\n".join([*lines, ""])
 
+    def found(self, table: Table, record: Mapping[str, Any], words: str = "") -> str:
+        """Return numbers with what they say in words, and how they were found, from a record."""
+        how = found_by(record)
+        lines = [*([words] if words else []), how_found([how]), str(how["command"])]
+        return self.table(table) + "\n".join([*lines, ""])
+
 
 TABLES = TerminalTables()
 
 WRITERS: Mapping[str, Writer] = MappingProxyType({"table": TABLES, **FILE_WRITERS})
 """All formats of the command line: the terminal's own, and those of files."""
+
+
+def digits_of(writer: Writer) -> tuple[int, str]:
+    """Return the digits of a format's numbers, and its text where there is none."""
+    return (writer.digits, writer.missing) if isinstance(writer, TableWriter) else (DIGITS, MISSING)

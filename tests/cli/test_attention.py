@@ -36,11 +36,17 @@ def test_that_layers_and_heads_are_tables_and_json(
 ) -> None:
     assert main(["attention", str(network), "--samples", "2", "--format", "csv"]) == 0
     rows = capsys.readouterr().out.splitlines()
-    assert rows[0] == "layer,heads,distance,nearest head,farthest head,to_tokens"
+    numbers = "layer,heads,distance,nearest head,farthest head,to_tokens"
+    assert rows[0] == f"{numbers},estimator,weights,init,samples,seed,command"
+    command = f"rfstudio attention {network} --samples 2 --format csv"
+    assert all(x.endswith(f",attention,random,he_normal,2,0,{command}") for x in rows[1:])
     assert [x.split(",")[0] for x in rows[1:]] == ["a", "b"]
     assert main(["attention", str(network), "--layer", "b", "--samples", "2"]) == 0
     printed = capsys.readouterr().out
     assert len([x for x in printed.splitlines() if x.lstrip()[:1].isdigit()]) == 4
+    *_, how, command = printed.splitlines()
+    assert how == "attention, random weights, 2 samples, seed 0"
+    assert command == f"rfstudio attention {network} --layer b --samples 2"
     assert main(["attention", str(network), "--layer", "b", "--format", "json"]) == 0
     (layer,) = json.loads(capsys.readouterr().out)["layers"]
     found = rfstudio.attention(str(network), "b")

@@ -153,6 +153,7 @@ def test_that_the_table_tells_estimator_and_size(
     assert main(["erf", str(network), *SMALL]) == 0
     lines = [x.split() for x in capsys.readouterr().out.splitlines()]
     assert ["estimator", "energy"] in lines
+    assert ["command", "rfstudio", "erf", str(network), *SMALL] in lines
     assert any(x[:1] == ["luo_size"] for x in lines)
 
 
@@ -166,6 +167,9 @@ def test_that_the_numbers_are_a_table_in_every_format(
     assert float(rows["sigma.x"]["value"]) == metrics["sigma"][1]
     assert float(rows["luo_size"]["value"]) == metrics["luo_size"]
     assert (rows["sigma.x"]["unit"], rows["angle"]["value"]) == ("px", "")
+    assert {x["estimator"] for x in rows.values()} == {"expected"}
+    command = shlex.join(["rfstudio", "erf", str(network), *words, "--format", "csv"])
+    assert {x["command"] for x in rows.values()} == {command}
     for form, line in (("markdown", "| sigma.x "), ("latex", "sigma.x & px & 1.155")):
         assert main(["erf", str(network), *words, "--format", form]) == 0
         assert any(x.startswith(line) for x in capsys.readouterr().out.splitlines())

@@ -1,5 +1,7 @@
 """`rfstudio erf … --spread`: images by the size of their field."""
 
+import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -77,6 +79,7 @@ def test_that_the_table_ends_with_mean_and_spread(
     assert main([*words, "--masks", str(tmp_path / "masks")]) == 0
     text = capsys.readouterr().out
     assert "± over images" in text
+    assert "energy, random weights, seed 0\nrfstudio erf " in text
     assert "sigma_on_object" in text
     assert "units on the object have σ" in text
 
@@ -112,3 +115,16 @@ def test_that_a_box_is_given_without_masks(words: list[str], capsys: pytest.Capt
 def test_that_masks_are_for_spread_alone(words: list[str], capsys: pytest.CaptureFixture) -> None:
     assert main([x for x in words if x != "--spread"] + ["--masks", "m"]) == 2
     assert "--masks is for --spread" in capsys.readouterr().err
+
+
+def test_that_each_row_of_a_file_says_how_its_numbers_were_found(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--weights", "uniform", "--seed", "3", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    options = "--spread --device cpu --weights uniform --seed 3 --format csv"
+    assert len(rows) == 5
+    for row in rows:
+        assert (row["estimator"], row["weights"], row["seed"]) == ("energy", "uniform", "3")
+        assert row["command"].endswith(options)
+        assert "init" not in row

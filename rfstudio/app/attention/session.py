@@ -36,6 +36,7 @@ from rfstudio.formats.tables.attention_tables import (
     attention_table,
 )
 from rfstudio.formats.tables.erf_files import record_json
+from rfstudio.formats.tables.found_by import report_of
 from rfstudio.formats.tables.table_formats import TABLE_WRITERS
 
 __all__ = ["ALL", "ATTENTION_FILES", "ATTENTION_SUFFIXES", "AttentionSession", "short_names"]
@@ -278,12 +279,12 @@ class AttentionSession(WorkSession):
         view, suffix = self.view(), path.suffix.lower()
         if view is None:
             raise RFStudioError("no attention was measured yet; the button Measure does")
+        record = attention_record(view.name, self.layers)
         if suffix in _WRITERS:
             writer = _WRITERS[suffix]
             table = attention_table(self.layers, writer.digits, writer.missing)
-            data = writer.table(table, view.title).encode()
+            data = writer.report(report_of(record, view.title, table)).encode()
         elif suffix in (".json", ".npz"):
-            record = attention_record(view.name, self.layers)
             is_text = suffix == ".json"
             data = record_json(record).encode() if is_text else attention_npz(self.layers, record)
         elif suffix in SUFFIXES:

@@ -37,6 +37,7 @@ from rfstudio.engine.requests.request import BY_FILLING, ErfRequest
 from rfstudio.formats.files import atomic_write
 from rfstudio.formats.tables.analysis_tables import Table
 from rfstudio.formats.tables.erf_files import record_json
+from rfstudio.formats.tables.found_by import report_of
 from rfstudio.formats.tables.spread_tables import (
     spread_npz,
     spread_record,
@@ -300,6 +301,9 @@ class SpreadSession(WorkSession):
         spread, suffix, measured = self.spread, path.suffix.lower(), self._measured
         if spread is None or measured is None:
             raise RFStudioError("no images were measured yet; the button Measure each does")
+        options = spread_options(measured.request, spread)
+        record = spread_record(measured.analysis, spread, options, self._seconds)
+        note = _IN_NO_FILE if "\n" in command else command
         if suffix in FIGURE_SUFFIXES:
             data = spread_figure(
                 spread,
@@ -307,17 +311,15 @@ class SpreadSession(WorkSession):
                 title=f"{measured.analysis.architecture.name}, {self.title}",
                 photo_of=self.photo,
                 facts=self.sentence,
-                note=_IN_NO_FILE if "\n" in command else command,
+                note=note,
             )
         elif suffix in _WRITERS:
             writer = _WRITERS[suffix]
             table = spread_table(spread, writer.digits, writer.missing)
-            data = writer.table(table, self.title).encode()
+            report = report_of({"command": note} | record, self.title, table)
+            data = writer.report(report).encode()
         elif suffix in (".json", ".npz"):
-            options = spread_options(measured.request, spread)
-            record = {"command": command} | spread_record(
-                measured.analysis, spread, options, self._seconds
-            )
+            record = {"command": command} | record
             data = record_json(record).encode() if suffix == ".json" else spread_npz(spread, record)
         else:
             endings = ", ".join(SPREAD_SUFFIXES)

@@ -52,6 +52,7 @@ def attention_record(
     record: dict[str, Any] = {
         "format": 1,
         "name": name,
+        "estimator": "attention",
         "unit_of_distance": "pixels of the input",
         "options": dict(first.options),
         "notes": list(first.notes),

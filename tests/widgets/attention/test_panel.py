@@ -247,5 +247,7 @@ def test_that_what_was_measured_is_saved_by_the_ending(
         assert json.loads(path.read_text())["layers"][0]["distance"] == [8.0, 12.0]
     else:
         assert "12" in path.read_text()
+    if suffix in (".csv", ".md", ".tex"):
+        assert "estimator" in path.read_text()
     with pytest.raises(RFStudioError, match="attention is saved as"):
         bench.session.save(tmp_path / "attention.doc")

@@ -1,5 +1,6 @@
 """The panel of images: what is chosen, what is listed, and the map of the chosen image."""
 
+import csv
 import json
 import os
 import time
@@ -217,6 +218,10 @@ def test_that_images_are_a_list_of_their_fields_and_are_saved(
         bench.session.save(tmp_path / f"out{suffix}", command)
     record = json.loads((tmp_path / "out.json").read_text())
     assert record["command"] == command
+    with (tmp_path / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {x["command"] for x in rows} == {command}
+    assert {(x["estimator"], x["weights"], x["seed"]) for x in rows} == {("energy", "random", "0")}
     assert [x["name"] for x in record["images"]] == ["a.png", "b.png"]
     with pytest.raises(RFStudioError, match=r"saved as .*\.npz"):
         bench.session.save(tmp_path / "out.doc", command)
