@@ -354,7 +354,8 @@ class ExperimentsDialog(QDialog):
     def _part(self) -> Part | None:
         """The part that is shown; None: nothing was run."""
         parts = self._session.parts
-        return parts[max(self.parts.currentIndex(), 0)] if parts else None
+        # The session starts something else before the tabs are those of its parts.
+        return parts[min(max(self.parts.currentIndex(), 0), len(parts) - 1)] if parts else None
 
     def _follow_parts(self) -> None:
         """Have a tab for each part of what runs now."""

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app.experiments.session import ExperimentSession
 from rfstudio.app.experiments.work import PART
 from rfstudio.app.jobs import Job, JobRunner
+from rfstudio.engine.process.errors import MeasurementError
 from rfstudio.experiments.other_weights import with_init
 from rfstudio.experiments.running import ledger_path
 from rfstudio.formats.experiments import shipped
@@ -245,6 +246,22 @@ def test_that_the_numbers_have_how_they_were_found_and_the_command_beside_them(
 
 def _of_part(part: int, count: int) -> tuple[dict[str, object], ...]:
     return tuple({"series": "plain", "layers": i, "item": i, PART: part} for i in range(count))
+
+
+def test_that_an_experiment_of_one_part_follows_one_of_several(
+    dialog: ExperimentsDialog, runner: _Runner
+) -> None:
+    dialog.choice.setCurrentText("luo2016 (all 5 parts)")
+    dialog.run.click()
+    runner.job.progressed.emit(0.5, _of_part(0, 16) + _of_part(1, 9) + _of_part(2, 1))
+    dialog.parts.setCurrentIndex(1)  # not the newest
+    runner.job.failed.emit(MeasurementError("no"))
+    dialog.choice.setCurrentText("luo2016/fig4")
+    dialog.run.click()
+    assert dialog.parts.isHidden()
+    assert dialog.table.rowCount() == 0
+    runner.job.progressed.emit(0.5, _of_part(0, 2))
+    assert dialog.table.rowCount() == 2
 
 
 def test_that_all_parts_run_one_after_another(dialog: ExperimentsDialog, runner: _Runner) -> None:
