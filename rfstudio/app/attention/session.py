@@ -310,7 +310,8 @@ class AttentionSession(WorkSession):
             what = f"the images of {options.folder.name}"
         weights = options.weights
         name = weights if "/" not in weights and "\\" not in weights else Path(weights).name
-        return f"{layer or 'all layers'}, {query}, on {what}, weights {name}"
+        how = f"weights {name}, seed {options.seed}"
+        return f"{layer or 'all layers'}, {query}, on {what}, {how}"
 
     def _follow(self) -> None:
         """Give up what was measured of another network."""

@@ -309,7 +309,10 @@ class TrainDialog(QDialog):
         if distance is not None and self._shows_ring:
             share = frame.ring_share(distance)
             words += [] if share is None else [f"in the ring {share:.0%}"]
-        self.caption.setText("  ·  ".join(words))
+        request = self._session.request
+        seed = "" if request is None else f", seed {request.seed}"
+        how = f"energy, {'trained' if frame.step else 'initial'} weights{seed}"
+        self.caption.setText("  ·  ".join(words) + f"\n{how}")
         self.use.setEnabled(self._session.weights_of(frame) is not None)
         self.curves.show_curves(self._session.curves(), frame.step)
 

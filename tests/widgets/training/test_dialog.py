@@ -158,6 +158,7 @@ def test_that_frames_arrive_and_the_newest_is_shown(bench: Bench) -> None:
     assert not dialog.view.has_picture
     bench.film(0)
     assert dialog.caption.text().startswith("step 0  ·  accuracy 0.000")
+    assert dialog.caption.text().endswith("\nenergy, initial weights, seed 0")
     bench.film(25, 50)
     assert dialog.slider.maximum() == 2
     assert dialog.caption.text().startswith("step 50  ·  accuracy 0.500  ·  σ ")
