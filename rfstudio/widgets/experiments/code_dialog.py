@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 
 from rfstudio.app.files.importing import not_found, preview
 from rfstudio.importing.reference import Reference
+from rfstudio.widgets.parts.passing import passing
 from rfstudio.widgets.parts.text_room import fixed_font, give_room
 from rfstudio.widgets.parts.words import Words
 
@@ -72,4 +73,5 @@ class CodeQuestions:
 
     def may_run(self, parent: QWidget, recipe: str, code: Sequence[Reference]) -> bool:
         """Ask in a dialog."""
-        return bool(CodeDialog(recipe, code, parent).exec())
+        with passing(CodeDialog(recipe, code, parent)) as dialog:
+            return bool(dialog.exec())

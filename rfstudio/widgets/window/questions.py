@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.recovery import LeftOver
 from rfstudio.importing.request import ImportRequest
+from rfstudio.widgets.parts.passing import passing
 from rfstudio.widgets.window.figure_dialog import FigureDialog, FigureWorkshop
 from rfstudio.widgets.window.model_dialog import ModelDialog, SizeDialog
 from rfstudio.widgets.window.notice_dialog import NoticeDialog
@@ -48,13 +49,13 @@ def _answer(
     usual: QMessageBox.StandardButton,
 ) -> int:
     """Warn before something happens, and return the button that was pressed."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Warning)
-    box.setText(text)
-    box.setInformativeText(more)
-    box.setStandardButtons(buttons)
-    box.setDefaultButton(usual)
-    return box.exec()
+    with passing(QMessageBox(parent)) as box:
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setText(text)
+        box.setInformativeText(more)
+        box.setStandardButtons(buttons)
+        box.setDefaultButton(usual)
+        return box.exec()
 
 
 class Questions:
@@ -118,31 +119,33 @@ class Questions:
         self, parent: QWidget, chosen: FigureSettings, workshop: FigureWorkshop | None = None
     ) -> FigureSettings | None:
         """Ask what a figure should show and how, starting from the last answer."""
-        dialog = FigureDialog(chosen, parent, workshop)
-        return dialog.chosen if dialog.exec() else None
+        with passing(FigureDialog(chosen, parent, workshop)) as dialog:
+            return dialog.chosen if dialog.exec() else None
 
     def model(
         self, parent: QWidget, text: str, size: tuple[int, ...] | None
     ) -> ImportRequest | None:
         """Ask which Python code makes a model, and whether that code may run."""
-        dialog = ModelDialog(text, parent, size)
-        return dialog.request if dialog.exec() else None
+        with passing(ModelDialog(text, parent, size)) as dialog:
+            return dialog.request if dialog.exec() else None
 
     def image_size(self, parent: QWidget, text: str) -> tuple[int, ...] | None:
         """Ask for the size of the image that a model is imported for."""
-        dialog = SizeDialog(text, parent)
-        return dialog.size_of_image if dialog.exec() else None
+        with passing(SizeDialog(text, parent)) as dialog:
+            return dialog.size_of_image if dialog.exec() else None
 
     def recover(self, parent: QWidget, left: Sequence[LeftOver]) -> Decision | None:
         """Ask what to do with networks that were not saved when the program ended."""
-        dialog = RecoverDialog(left, parent)
-        dialog.exec()
-        return dialog.decision
+        with passing(RecoverDialog(left, parent)) as dialog:
+            dialog.exec()
+            return dialog.decision
 
     def tell(self, parent: QWidget, text: str) -> None:
         """Show a message that is not an error."""
-        NoticeDialog(parent, text, is_trouble=False).exec()
+        with passing(NoticeDialog(parent, text, is_trouble=False)) as dialog:
+            dialog.exec()
 
     def report(self, parent: QWidget, text: str, detail: str = "") -> None:
         """Show why something did not work."""
-        NoticeDialog(parent, text, detail).exec()
+        with passing(NoticeDialog(parent, text, detail)) as dialog:
+            dialog.exec()
