@@ -149,7 +149,8 @@ def test_that_heads_are_listed_with_their_distances_and_a_click_shows_the_map(
     assert bench.rows == [["0", "8"], ["1", "12"], ["mean", "10"]]
     assert bench.words_of_heads() == ["mean, 10", "head 0, 8", "head 1, 12"]
     assert panel.caption.text() == "a, mean, 10 px"
-    assert panel.words.text() == "a, unit (1, 2), on noise, weights random, seed 0: mean distance 10 px"
+    measured = "a, unit (1, 2), on noise, weights random, seed 0"
+    assert panel.words.text() == f"{measured}: mean distance 10 px"
     panel.heads.setCurrentRow(1)
     assert panel.caption.text() == "a, head 0, 8 px"
     assert panel.table.currentRow() == 0
