@@ -39,7 +39,7 @@ from rfstudio import api
 from rfstudio.app.effective.expected_fields import ExpectedFields
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.frames import Frames
-from rfstudio.app.heap import exempt_from_collection
+from rfstudio.app.heap import IdleCollection, exempt_from_collection
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
@@ -143,6 +143,7 @@ class Bench:
         self.window = MainWindow(self.studio, frames=self.frames)
         self.window.resize(1440, 900)
         self.window.show()
+        IdleCollection(self.window)
         self.draw()
         self.studio.selection.select_layer(case.layer)
         self.draw()

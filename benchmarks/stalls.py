@@ -44,7 +44,7 @@ from rfstudio.app.files.figure_settings import KINDS, FigureSettings
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.files.writing import Writing
 from rfstudio.app.frames import Frames
-from rfstudio.app.heap import exempt_from_collection
+from rfstudio.app.heap import IdleCollection, exempt_from_collection
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.sessions import SessionToSave
 from rfstudio.app.slices import Slices
@@ -161,6 +161,7 @@ class Bench:
         self.window = MainWindow(self.studio, Silent(), self.frames)
         self.window.resize(1440, 900)
         self.window.show()
+        IdleCollection(self.window)
 
     @property
     def measuring(self) -> ErfSession:

@@ -17,7 +17,7 @@ from rfstudio import __version__
 from rfstudio.app.files.log_file import LOGGER, end_log, start_log
 from rfstudio.app.files.opening import Opening, opening_for, remembered_choice
 from rfstudio.app.files.recovery import Recovery
-from rfstudio.app.heap import exempt_from_collection, share_one_heap
+from rfstudio.app.heap import IdleCollection, exempt_from_collection, share_one_heap
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
@@ -72,6 +72,7 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
     elif not window.studio.settings.flag(TOUR, False):
         QTimer.singleShot(_WARM_AFTER, window, window.begin_tour)
     QTimer.singleShot(_WARM_AFTER, window, exempt_from_collection)
+    IdleCollection(window)
     return application.exec()
 
 

@@ -8,6 +8,17 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 
+from PySide6.QtCore import QEvent, QObject, QTimer
+
+QUIET = 300
+"""Milliseconds without a picture after which nothing happens: less than a cursor takes to blink."""
+
+DUE = 10
+"""Collections of what is younger after which a full one is due: as many as Python waits for."""
+
+OVERDUE = 60
+"""The same where the window is never quiet: there may be some 400,000 new objects by then."""
+
 _MANY = 50
 """Modules imported since, whose objects are worth exempting as well."""
 
@@ -44,6 +55,45 @@ def exempt_from_collection() -> None:
     _EXEMPTION.renew()
     if _EXEMPTION.note not in gc.callbacks:
         gc.callbacks.append(_EXEMPTION.note)
+
+
+class IdleCollection(QObject):
+    """Collects all garbage while nothing happens in a window, not in the middle of an edit.
+
+    The search through a network of thousands of layers takes two frames.  It would come with
+    every second or third edit of a long sequence.
+
+    Parameters
+    ----------
+    window
+        What is watched for pictures; the parent.
+
+    Attributes
+    ----------
+    quiet
+        Ends when nothing has happened for a while.
+    """
+
+    def __init__(self, window: QObject) -> None:
+        super().__init__(window)
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, OVERDUE)
+        self.quiet = QTimer(self, singleShot=True, interval=QUIET)
+        self.quiet.timeout.connect(self._collect)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Wait anew after each picture."""
+        del watched
+        if event.type() == QEvent.Type.UpdateRequest:
+            self.quiet.start()
+        return False
+
+    def _collect(self) -> None:
+        if gc.get_threshold()[2] > OVERDUE:  # put off, as long as something is worked out in slices
+            self.quiet.start()
+        elif gc.get_count()[2] >= DUE:
+            gc.collect()
 
 
 _M_ARENA_MAX = -8

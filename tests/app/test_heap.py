@@ -12,8 +12,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PySide6.QtWidgets import QWidget
 
-from rfstudio.app.heap import exempt_from_collection
+from rfstudio.app.heap import DUE, OVERDUE, IdleCollection, exempt_from_collection
+from rfstudio.app.slices import Sliced
+from rfstudio.core.work import give_way
 
 
 @pytest.fixture
@@ -69,6 +72,80 @@ def test_that_garbage_is_not_exempted_with_what_was_imported(
     gc.collect()
     assert gc.get_freeze_count() > before
     assert gone() is None
+
+
+@pytest.fixture
+def collected() -> Iterator[list[int]]:
+    """Note the generations that are collected; until the test ends, full ones come as they will."""
+    found: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            found.append(info["generation"])
+
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.callbacks.append(note)
+    yield found
+    gc.callbacks.remove(note)
+    gc.set_threshold(*thresholds)
+
+
+def _make_much() -> list[list[int]]:
+    """Make as many objects as let Python search through all of them."""
+    made = [[i] for i in range(100)]
+    while gc.get_count()[2] < 2 * DUE:
+        made += [[i] for i in range(100)]
+    return made
+
+
+def test_that_all_garbage_is_collected_while_nothing_happens(qtbot, collected: list[int]) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    collection = IdleCollection(window)
+    window.show()
+    qtbot.waitExposed(window)
+    held = _make_much()
+    assert 2 not in collected  # in the middle of an edit
+    window.update()
+    qtbot.waitUntil(lambda: 2 in collected)
+    assert held
+    collected.clear()
+    with qtbot.waitSignal(collection.quiet.timeout):
+        window.update()
+    assert 2 not in collected  # there is little new
+
+
+def test_that_garbage_is_collected_in_a_window_that_is_never_quiet(
+    qtbot, collected: list[int]
+) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    IdleCollection(window)
+    assert gc.get_threshold()[2] == OVERDUE
+    made: list[list[int]] = []
+    while 2 not in collected:
+        made += [[i] for i in range(1000)]
+        assert len(made) < 10_000_000
+
+
+def test_that_nothing_is_collected_between_slices(qtbot, collected: list[int]) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    collection = IdleCollection(window)
+    sliced = Sliced(_in_two_steps)
+    assert not sliced.run(0)
+    held = _make_much()
+    with qtbot.waitSignal(collection.quiet.timeout):
+        window.show()
+    assert 2 not in collected
+    assert sliced.run()
+    qtbot.waitUntil(lambda: 2 in collected)
+    assert held
+
+
+def _in_two_steps() -> None:
+    give_way()
 
 
 _ALLOCATE_IN_THREADS = """
