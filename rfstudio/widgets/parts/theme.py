@@ -12,7 +12,7 @@ from typing import Literal
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QScrollBar, QWidget
 
 from rfstudio import paths
 
@@ -70,6 +70,9 @@ _DARK = _Colours(
 )
 
 
+_STYLE = "fusion"
+
+
 def apply_scheme(application: QApplication, scheme: Scheme) -> None:
     """Make the program light, dark, or like the system.
 
@@ -81,7 +84,13 @@ def apply_scheme(application: QApplication, scheme: Scheme) -> None:
         "dark": Qt.ColorScheme.Dark,
     }[scheme]
     with no_collection():
-        application.setStyle("Fusion")
+        # Without a sheet headers are lower, so that lists which show their end would move.
+        places = [(x, x.value()) for x in application.allWidgets() if isinstance(x, QScrollBar)]
+        # A sheet that replaces another is matched to each widget at once, hidden ones too, which
+        # takes three times as long as to take the one off and to put the other on.
+        application.setStyleSheet("")
+        if application.style().name() != _STYLE:
+            application.setStyle(_STYLE)
         hints = application.styleHints()
         hints.setColorScheme(wanted)
         is_dark = scheme == "dark" or (
@@ -93,6 +102,8 @@ def apply_scheme(application: QApplication, scheme: Scheme) -> None:
             # The stubs require bytes, which the method refuses.
             application.setPalette(_palette_of_fields(colours), kind)  # type: ignore[arg-type]
         application.setStyleSheet(_style_sheet(colours))
+        for bar, value in places:
+            bar.setValue(value)
 
 
 TEXT_SCALE = "text_scale"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
 
 from rfstudio.widgets.parts.elided_label import ElidedLabel
@@ -29,6 +29,7 @@ class Status(QStatusBar):
     cancel_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
+        self._worst = ""  # before Qt tells the colours
         super().__init__(parent)
         self.hover = ElidedLabel()
         self.hover.setAccessibleName("Under the pointer")
@@ -72,8 +73,18 @@ class Status(QStatusBar):
     def show_remarks(self, text: str, worst: str) -> None:
         """Show how many remarks there are."""
         self.remarks.setText(text)
-        name = worst or "note"
-        self.remarks.setIcon(icon(name, severity_colour(name, dark=is_dark(self))))
+        self._worst = worst or "note"
+        self._tint()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the sign of the remarks in the colours of another scheme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self._worst:
+            self._tint()
+
+    def _tint(self) -> None:
+        colour = severity_colour(self._worst, dark=is_dark(self))
+        self.remarks.setIcon(icon(self._worst, colour))
 
     def show_late(self, is_late: bool) -> None:
         """Show whether the network is still being analysed."""

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QColor, QIcon, QPalette
-from PySide6.QtWidgets import QApplication, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from rfstudio.widgets.parts.theme import apply_scheme, icon, severity_colour
@@ -64,3 +72,44 @@ def test_that_the_icon_of_a_remark_is_seen_in_a_chosen_row_too(scheme: str) -> N
         colours = [picture.pixelColor(x, y) for x in range(48) for y in range(48)]
         drawn = max(colours, key=QColor.alpha)
         assert contrast(drawn, palette.highlight().color()) >= _PART
+
+
+class _Hearing(QLabel):
+    """Counts how often it hears of new colours."""
+
+    heard = 0
+
+    def event(self, event: QEvent) -> bool:
+        self.heard += event.type() == QEvent.Type.PaletteChange
+        return super().event(event)
+
+
+def test_that_another_scheme_is_told_to_each_widget_once(qtbot: QtBot, qapp: QApplication) -> None:
+    apply_scheme(qapp, "light")
+    shown, hidden = _Hearing(), _Hearing()
+    for widget in (shown, hidden):
+        qtbot.addWidget(widget)
+        widget.ensurePolished()
+    shown.show()
+    shown.heard = hidden.heard = 0
+    apply_scheme(qapp, "dark")
+    assert (shown.heard, hidden.heard) == (1, 1)
+    apply_scheme(qapp, "light")
+    assert (shown.heard, hidden.heard) == (2, 2)
+
+
+def test_that_lists_stay_at_their_end_in_another_scheme(qtbot: QtBot, qapp: QApplication) -> None:
+    apply_scheme(qapp, "light")
+    tree = QTreeWidget()
+    qtbot.addWidget(tree)
+    tree.addTopLevelItems([QTreeWidgetItem([f"layer {i}"]) for i in range(100)])
+    tree.resize(200, 200)
+    tree.show()
+    qtbot.waitExposed(tree)
+    tree.scrollToBottom()
+    bar = tree.verticalScrollBar()
+    before = bar.value()
+    assert before == bar.maximum() > 0
+    for scheme in ("dark", "light"):
+        apply_scheme(qapp, scheme)
+        assert bar.value() == before
