@@ -19,6 +19,7 @@ from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
+from rfstudio.app.wording.failures import failure_sentence
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.metrics.gaussian_fit import GaussianFit
@@ -195,7 +196,7 @@ class ProfileChart(QWidget):
         try:
             view = self._session.unit(layer, unit)
         except RFStudioError as error:
-            self._say(str(error))
+            self._say(failure_sentence(error))
             return
         shown = self._erf_view.shown
         expected, measured = shown.expected, shown.measured

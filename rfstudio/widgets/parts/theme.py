@@ -12,7 +12,7 @@ from typing import Literal
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication, QScrollBar, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QScrollBar, QWidget
 
 from rfstudio import paths
 
@@ -186,6 +186,12 @@ def icon(name: str, colour: QColor | None = None) -> QIcon:
     grey = palette.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.ButtonText)
     chosen = palette.highlightedText().color()
     return _tinted(name, normal.name(), grey.name(), chosen.name())
+
+
+def give_icon(button: QAbstractButton, name: str) -> None:
+    """Give a button one of our icons, which `IconTinter` renews."""
+    button.setIcon(icon(name))
+    button.setProperty("icon_name", name)
 
 
 @lru_cache(maxsize=256)

@@ -39,7 +39,10 @@ class CopyChooser(QWidget):
         copies = 1 if location is None else self._session.outline.copies(location)
         self.setVisible(copies > 1)
         if copies > 1:
-            self.note.setText(f"Inside a repeat: an edit changes all {copies:,}.")
+            self.note.setText(f"An edit changes all {copies:,}.")
+            self.note.setToolTip(
+                f"The chosen item is inside a repeat, so that an edit changes all {copies:,} copies"
+            )
             with QSignalBlocker(self.copy):
                 self.copy.setRange(1, copies)
                 self.copy.setSuffix(f" of {copies:,}")

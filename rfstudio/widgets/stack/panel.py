@@ -521,6 +521,7 @@ class StackPanel(QWidget):
         else:
             self._empty.hide()
             return
+        self._empty.setToolTip(self._empty.text())  # the list may be lower than the words
         self._empty.show()
 
     def _expand_new(self, parent: QModelIndex, first: int, last: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QTabWidget, QToolButton, QWidget
 
-from rfstudio.widgets.parts.theme import icon
+from rfstudio.widgets.parts.theme import give_icon
 
 _UNLIMITED = 16_777_215
 """Qt's own greatest height of a widget."""
@@ -33,8 +33,7 @@ class DetailsTabs(QTabWidget):
         self._is_folded = False
         self.fold_button = _corner_button()
         self.close_button = _corner_button()
-        self.close_button.setIcon(icon("close"))
-        self.close_button.setProperty("icon_name", "close")
+        give_icon(self.close_button, "close")
         self.close_button.setToolTip("Close the panel; View › Details or Ctrl+5 opens it again")
         self.close_button.setAccessibleName("Close the panel")
         corner = QWidget()

@@ -66,6 +66,7 @@ from rfstudio.widgets.window.destinations import (
     switches_of,
 )
 from rfstudio.widgets.window.details import DetailsTabs
+from rfstudio.widgets.window.dock import Dock
 from rfstudio.widgets.window.file_commands import FileCommands
 from rfstudio.widgets.window.history_dialog import HistoryDialog
 from rfstudio.widgets.window.keys_dialog import KeysDialog, add_commands
@@ -297,13 +298,7 @@ class MainWindow(QMainWindow):
         return max(self.canvas.minimumSizeHint().height(), *(x + titles for x in heights), 0)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title, self)
-        dock.setObjectName(title)
-        dock.setWidget(widget)
-        dock.setFeatures(
-            QDockWidget.DockWidgetFeature.DockWidgetMovable
-            | QDockWidget.DockWidgetFeature.DockWidgetClosable
-        )
+        dock = Dock(title, widget, self)
         self.addDockWidget(area, dock)
         return dock
 

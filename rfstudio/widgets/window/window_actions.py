@@ -16,7 +16,7 @@ from rfstudio.app.files.presets import preset_families
 from rfstudio.app.state.image_source import PhotoShape, sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.parts.fields import take_over_typed
-from rfstudio.widgets.parts.theme import TEXT_SCALE, TEXT_SCALES, Scheme, icon
+from rfstudio.widgets.parts.theme import TEXT_SCALE, TEXT_SCALES, Scheme, give_icon, icon
 from rfstudio.widgets.stack.panel import StackPanel
 from rfstudio.widgets.window.file_commands import FileCommands
 from rfstudio.widgets.window.input_sizes import InputSizes
@@ -340,6 +340,11 @@ class WindowActions(QObject):
                 button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         bar.addSeparator()
         bar.addWidget(_menu_button("Export", "export", self.exports))
+        # Where the bar is too long; Qt's own sign can hardly be seen on a dark ground.
+        for button in bar.findChildren(QToolButton, "qt_toolbar_ext_button"):
+            give_icon(button, "more")
+            button.setToolTip("Buttons for which the window is too narrow")
+            button.setAccessibleName("More buttons of the toolbar")
 
     def _fill_recent(self, menu: QMenu) -> None:
         menu.clear()

@@ -1,4 +1,4 @@
-"""The colours of the window, measured: contrast as WCAG 2.2 defines it."""
+"""The colours of the window, measured."""
 
 from __future__ import annotations
 
@@ -17,20 +17,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from rfstudio.widgets.parts.theme import apply_scheme, icon, severity_colour
-
-_TEXT, _PART = 4.5, 3.0
-"""Least contrast of text (success criterion 1.4.3) and of what shows where a field is (1.4.11)."""
-
-
-def luminance(colour: QColor) -> float:
-    parts = (colour.redF(), colour.greenF(), colour.blueF())
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: QColor, other: QColor) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
+from tests.widgets.contrast import PART, TEXT, contrast
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -44,11 +31,11 @@ def test_that_texts_stand_out_from_what_is_behind_them(scheme: str, qtbot: QtBot
     for ground in (role.Window, role.Base, role.AlternateBase):
         behind = palette.color(ground)
         for text in (role.Text, role.WindowText, role.PlaceholderText):
-            assert contrast(palette.color(text), behind) >= _TEXT
+            assert contrast(palette.color(text), behind) >= TEXT
         for severity in ("error", "warning", "note"):
-            assert contrast(severity_colour(severity, dark=scheme == "dark"), behind) >= _TEXT
+            assert contrast(severity_colour(severity, dark=scheme == "dark"), behind) >= TEXT
     chosen = palette.color(role.Highlight), palette.color(role.HighlightedText)
-    assert contrast(*chosen) >= _TEXT
+    assert contrast(*chosen) >= TEXT
 
 
 @pytest.mark.parametrize("kind", [QLineEdit, QSpinBox])
@@ -61,7 +48,7 @@ def test_that_a_field_to_type_in_is_seen(scheme: str, qtbot: QtBot, kind: type[Q
     picture = field.grab().toImage()
     inside = picture.pixelColor(60, 5)
     edge = max((picture.pixelColor(60, y) for y in range(3)), key=lambda x: contrast(x, inside))
-    assert contrast(edge, inside) >= _PART
+    assert contrast(edge, inside) >= PART
 
 
 def test_that_the_icon_of_a_remark_is_seen_in_a_chosen_row_too(scheme: str) -> None:
@@ -71,7 +58,7 @@ def test_that_the_icon_of_a_remark_is_seen_in_a_chosen_row_too(scheme: str) -> N
         picture = made.pixmap(QSize(48, 48), QIcon.Mode.Selected).toImage()
         colours = [picture.pixelColor(x, y) for x in range(48) for y in range(48)]
         drawn = max(colours, key=QColor.alpha)
-        assert contrast(drawn, palette.highlight().color()) >= _PART
+        assert contrast(drawn, palette.highlight().color()) >= PART
 
 
 class _Hearing(QLabel):
