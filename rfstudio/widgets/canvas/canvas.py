@@ -34,7 +34,7 @@ from rfstudio.widgets.canvas.objects_mode import ObjectsMode
 from rfstudio.widgets.canvas.plane import Plane
 from rfstudio.widgets.canvas.scene import Scene
 from rfstudio.widgets.canvas.sight import LayerSight, Sight, sight_of
-from rfstudio.widgets.canvas.slice_bar import SliceBar
+from rfstudio.widgets.canvas.slice_bar import Depth, SliceBar, strength_of
 from rfstudio.widgets.canvas.switches import SwitchBar
 from rfstudio.widgets.canvas.unit_line import UnitLine
 from rfstudio.widgets.canvas.view import CanvasView
@@ -272,6 +272,7 @@ class Canvas(Column):
             contour = composer.contour(self._sight, self._slice, self._erf)
             scene = item.scene_shown.with_erf(shade, contour)
             item.show_scene(self._with_difference(scene, self._sight))
+            self._show_depth()
             self._tell(self._sight)
             self._tell_pointer()
 
@@ -325,6 +326,7 @@ class Canvas(Column):
         self.view.set_all(
             surroundings(sight), field_of(sight), is_strip=plane.is_strip, is_new=is_new
         )
+        self._show_depth()
         self._tell(sight)
         self._tell_pointer()
 
@@ -557,6 +559,25 @@ class Canvas(Column):
         self._slice = min(self._slice, max(plane.slices - 1, 0))
         self.slices.setVisible(is_block)
         self.slices.show_slice(self._slice, plane.slices)
+
+    def _show_depth(self) -> None:
+        """Show what the unit sees in the slices that are not in view."""
+        sight = self._sight
+        if sight is None or len(sight.layer.plane.size) != 3:
+            return
+        if self._mode is not None or sight.view is None or sight.trouble:
+            self.slices.show_depth(Depth())
+            return
+        region = sight.view.local_region or sight.view.theoretical_region
+        is_framed = region is not None and self.switches.is_on("theoretical")
+        point = sight.point
+        self.slices.show_depth(
+            Depth(
+                region[0] if region is not None and is_framed else None,
+                None if self._erf is None else strength_of(self._erf.map),
+                None if point is None else point[0],
+            )
+        )
 
     def _slice_of_unit(self) -> int:
         point = None if self._sight is None else self._sight.point

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPicture
+from PySide6.QtGui import QColor, QPainter, QPicture
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.effective.expected_fields import EXPECTED
@@ -323,6 +323,30 @@ def test_that_a_slice_beside_the_region_shows_it_faintly_and_reads_nothing(bench
     assert made.selection.unit == (6, 8, 10)
     made.canvas.slices.slider.setValue(12)
     assert not made.scene.faint
+
+
+def test_that_a_strip_shows_what_the_unit_sees_in_the_slices_that_are_not_in_view(bench) -> None:
+    made = bench(LINE, "[24, 32, 40]")
+    made.selection.select_layer("b", (6, 8, 10))
+    bar, (first, last) = made.canvas.slices, present(made.canvas.sight).view.theoretical_region[0]
+    assert bar.text == "Slice z 12 of 0…23"
+    assert "y goes down" in bar.toolTip()
+    assert bar.strip.seen.reach == (first, last)
+    assert bar.slider.accessibleDescription() == f"the unit can see slices {first} to {last}"
+    strength = present(bar.strip.seen.strength)
+    assert np.flatnonzero(strength).tolist() == list(range(max(first, 0), last + 1))
+    picture = bar.strip.grab().toImage()
+
+    def colour(index: float) -> QColor:
+        place = bar.strip.place_of(index, index)
+        return picture.pixelColor(place.center().toPoint() - QPoint(4, 0))
+
+    inside, outside = colour(first + 1), colour(last + 3)
+    assert inside.lightness() > outside.lightness()  # dimmed, as on the picture
+    strongest = colour(int(strength.argmax()))
+    assert strongest.blue() > strongest.red() + 60
+    made.switch("theoretical", "erf", on=False)
+    assert (bar.strip.seen.reach, bar.strip.seen.strength) == (None, None)
 
 
 def test_that_going_from_three_axes_to_two_and_back_leaves_nothing_behind(bench) -> None:
