@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
@@ -45,11 +46,17 @@ _FEWEST_POINTS = 5.0
 """Least distance between two centres on the screen; closer ones are not drawn."""
 
 
-_WHOLE_CAPTION = 60
-"""Average characters of width from which the sentence above the picture has all its words."""
+_CAPTION_LINES = 2
+"""Lines above the picture that its sentence takes at most; a longer one is said in fewer words."""
+
+_RAGGED = 0.9
+"""Share of a line that is filled, as a word that does not fit goes to the next one."""
 
 _GAP = 6
 """Points between the numbers of the rows and the button of the modes, and beside the map."""
+
+
+_TAGS = re.compile("<[^>]*>")
 
 
 class Canvas(Column):
@@ -100,6 +107,7 @@ class Canvas(Column):
         self._shown: Shown | None = None
         self._sight: Sight | None = None
         self._is_brief = False
+        self._brief_in = ("", 0)
         self._erf: EffectiveField | None = None
         self._slice = 0
         self._pointer: QPointF | None = None
@@ -436,7 +444,7 @@ class Canvas(Column):
         text = caption(sight, name, shading, self._why_no_field(sight))
         if self._difference is not None:
             text = self._difference.caption
-        self._is_brief = self._is_narrow()
+        self._shorten_if_long(sight, text)
         is_cut = self._is_brief and self._difference is None
         self.caption.setText(brief_caption(sight, name) if is_cut else text)
         self.caption.setToolTip(text if is_cut else "")
@@ -611,13 +619,26 @@ class Canvas(Column):
             if shown != self._has_room():
                 self.view.item.show_scene(self._scene(self._sight))
 
-    def _is_narrow(self) -> bool:
-        return self.width() < _WHOLE_CAPTION * self.fontMetrics().averageCharWidth()
+    def _shorten_if_long(self, sight: Sight, text: str) -> None:
+        """Decide whether a sentence is said in few words; once it is, also for the next units.
+
+        Otherwise the words would change back and forth while the unit is dragged.
+        """
+        room = (sight.layer.layer, self.width())
+        was_brief = self._is_brief and room == self._brief_in
+        plain = _TAGS.sub("", text).replace("&nbsp;", " ")
+        margins = self.caption.contentsMargins()
+        line = self.width() - margins.left() - margins.right()
+        wanted = self.caption.fontMetrics().horizontalAdvance(plain)
+        self._is_brief = was_brief or wanted > _CAPTION_LINES * _RAGGED * line
+        self._brief_in = room
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Say what is shown in fewer words where there is less room."""
         super().resizeEvent(event)
-        if self._sight is not None and self._is_brief != self._is_narrow():
+        is_before = self.view.item.scene_shown.is_stale  # which has words of its own
+        is_other = event.size().width() != event.oldSize().width()
+        if self._sight is not None and is_other and not is_before:
             self._tell(self._sight)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name

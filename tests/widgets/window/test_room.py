@@ -238,6 +238,32 @@ def test_that_a_small_window_with_texts_twice_as_large_keeps_its_size_in_every_p
         scale_text(qapp, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("network", "scale"), [("mobilenet_v3_large", 1.5), ("vit_b16", 1.0), ("vit_b16", 2.0)]
+)
+def test_that_the_sentence_above_the_picture_never_takes_more_than_two_lines(
+    open_window: Callable, qtbot: QtBot, qapp: QApplication, network: str, scale: float
+) -> None:
+    try:
+        apply_scheme(qapp, "light")
+        scale_text(qapp, scale)
+        window = open_window(read_preset(network), (1024, 700))
+        window.studio.selection.select_item((5,) if network != "vit_b16" else (2, 0, 0))
+        caption = window.canvas.caption
+        margins = caption.contentsMargins()
+        line = caption.fontMetrics().lineSpacing()
+        most = 2 * line + margins.top() + margins.bottom() + 2
+        qtbot.waitUntil(lambda: QLabel.heightForWidth(caption, caption.width()) <= most)
+        qtbot.waitUntil(lambda: caption.height() <= most)
+        words = caption.toolTip() or caption.text()
+        assert "can see the" in words
+        window.resize(2800, 700)  # where there is room, all of it
+        qtbot.waitUntil(lambda: "can see the" in caption.text())
+        assert not caption.toolTip()
+    finally:
+        scale_text(qapp, 1.0)
+
+
 @pytest.mark.parametrize("network", ["", "unet_3d"])
 def test_that_unfolding_a_panel_never_makes_a_small_window_grow(
     open_window: Callable, qtbot: QtBot, qapp: QApplication, network: str
