@@ -64,8 +64,8 @@ TOUR_TEXTS = (
     (
         "Measure",
         (
-            "The blue is computed for random weights at once. This measures it with torch, "
-            "for any weights and images."
+            "The blue is computed for random weights at once. Measure ERF (Ctrl+M) measures it "
+            "with torch, for any weights and images."
         ),
     ),
     (
@@ -101,6 +101,12 @@ class _Mark(QWidget):
         painter = QPainter(self)
         painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 2 * _LINE))
         painter.drawRect(self.rect())
+
+
+def _seen(part: QWidget) -> QWidget:
+    """Return a part, or what it has gone into where there is no room for it."""
+    around = part.parentWidget()
+    return part if part.isVisible() or around is None else _seen(around)
 
 
 class Tour(QFrame):
@@ -206,7 +212,7 @@ class Tour(QFrame):
 
     def _place(self) -> None:
         """Put the line around the part, and the card beside it where there is room."""
-        window, part = self._window, self.step.part
+        window, part = self._window, _seen(self.step.part)
         around = QRect(part.mapTo(window, QPoint(0, 0)), part.size())
         around = around.intersected(window.rect())
         self._mark.setGeometry(around)
@@ -217,6 +223,7 @@ class Tour(QFrame):
         margins = self._column.contentsMargins()
         inside = width - margins.left() - margins.right() - 2 * self.frameWidth()
         self.text.setFixedHeight(self.text.heightForWidth(inside))
+        self._column.invalidate()  # else it keeps the height of the step before
         height = self._column.totalMinimumSize().height()
         room = window.rect().adjusted(_GAP, _GAP, -_GAP, -_GAP)
         places = (

@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtWidgets import QApplication, QToolBar
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app.files.presets import read_preset
+from rfstudio.widgets.parts.theme import apply_scheme, scale_text
 from rfstudio.widgets.window.main_window import MainWindow
 from rfstudio.widgets.window.tour import TOUR
+from tests.measurements import FakeRunner
 from tests.narrowing import present
 
 
@@ -55,3 +59,26 @@ def test_that_the_tour_fits_a_small_window(open_window: Callable, qtbot: QtBot) 
         assert tour.step.part.isVisible()
         assert window.rect().contains(tour.geometry())
         qtbot.keyClick(tour, Qt.Key.Key_Return)
+
+
+def test_that_a_button_without_room_is_shown_as_its_bar_and_cards_are_as_high_as_their_texts(
+    open_window: Callable, qtbot: QtBot, qapp: QApplication
+) -> None:
+    try:
+        apply_scheme(qapp, "light")
+        scale_text(qapp, 2.0)
+        window = open_window(read_preset("vgg16"), (1024, 700), FakeRunner())
+        window.begin_tour()
+        tour = present(window.tour)
+        titles = []
+        while window.tour is not None:
+            titles.append(tour.step.title)
+            assert tour.height() == tour.sizeHint().height(), tour.step.title
+            if tour.step.title == "Measure":
+                assert not tour.step.part.isVisible()
+                bar = present(window.findChild(QToolBar))
+                assert tour._mark.geometry() == bar.geometry()
+            qtbot.keyClick(tour, Qt.Key.Key_Return)
+        assert "Measure" in titles
+    finally:
+        scale_text(qapp, 1.0)
