@@ -157,7 +157,7 @@ LESSONS: tuple[Lesson, ...] = (
         "Equal dilations leave holes",
         "".join(_conv(f"c{i}", padding=2, more=", dilation: 2") for i in (1, 2, 3)),
         "c3",
-        "The dots (switch Support, U) are the pixels that reach the unit: every second row and "
+        "The dots (switch Support, S) are the pixels that reach the unit: every second row and "
         "column is not read.",
         "Change the dilations, with the paddings, so that the field is at least 11×11 and has no "
         "holes. 1, 2, 2 or 1, 2, 3 do.",

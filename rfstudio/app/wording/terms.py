@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import escape
 from typing import NamedTuple
 
 GLOSSARY = "glossary.md"
@@ -21,9 +22,30 @@ TERMS = {
     "pixels": "Support",
     "coverage": "Coverage",
     "gridding": "Gridding",
-    "ERF / TRF": "Effective receptive field (ERF)",
+    "range": "Aligned",
+    "depth": "Depth",
+    "growth": "Growth",
+    "paths": "Path",
+    "interior": "Interior",
+    "output": "Channel",
+    "parameters": "Parameters",
+    "MACs": "MACs",
 }
-"""Entries of the glossary by the labels of the numbers."""
+"""Entries of the glossary by the labels of the numbers of a layer and of a unit."""
+
+EFFECTIVE_TERMS = {
+    "size": "Effective size",
+    "ERF / TRF": "Effective size",
+    "σ": "Standard deviation (σ)",
+    "FWHM": "FWHM",
+    "r50": "r50",
+    "participation": "Participation",
+    "areas": "Areas",
+    "offset": "Offset",
+    "anisotropy": "Anisotropy",
+    "phases": "Phase contrast",
+}
+"""The same of the numbers of an effective field, some of which have the same labels."""
 
 WORDS = {
     "aligned": "Aligned",
@@ -67,6 +89,12 @@ WORDS = {
     "support": "Support",
     "tap": "Tap",
     "taps": "Tap",
+    "theoretical": "Receptive field, theoretical (TRF)",
+    "interior": "Interior",
+    "phase contrast": "Phase contrast",
+    "anisotropy": "Anisotropy",
+    "fwhm": "FWHM",
+    "σ": "Standard deviation (σ)",
     "visible region": "Visible region",
 }
 """Entries of the glossary by the words of texts."""
@@ -105,3 +133,19 @@ def terms_in(text: str) -> Iterator[Term]:
         if entry not in seen:
             seen.add(entry)
             yield Term(found[0], found.start(), entry)
+
+
+def entry_for(name: str, tip: str) -> str:
+    """Return the entry of the glossary for a name and the tip on it; empty: there is none."""
+    return next((x.entry for text in (name, tip) for x in terms_in(text)), "")
+
+
+def linked(text: str) -> str:
+    """Return a text in HTML, in which the first word for each entry of the glossary links to it."""
+    parts, at = [], 0
+    for term in terms_in(text):
+        end = term.start + len(term.word)
+        link = f'<a href="{escape(term.entry)}">{escape(term.word)}</a>'
+        parts += [escape(text[at : term.start]), link]
+        at = end
+    return "".join([*parts, escape(text[at:])])

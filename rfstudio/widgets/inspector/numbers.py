@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QMouseEvent, QPalette, QResizeEvent
@@ -55,17 +55,26 @@ class TermLabel(QLabel):
 
     wanted = Signal(str)
 
+    def __init__(self, terms: Mapping[str, str], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._terms = terms
+
+    @property
+    def entry(self) -> str:
+        """The entry of the glossary for what it says; empty: there is none."""
+        return self._terms.get(self.text(), "")
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         """Open the glossary."""
         super().mouseReleaseEvent(event)
-        term = TERMS.get(self.text())
+        term = self.entry
         if term and event.button() == Qt.MouseButton.LeftButton:
             self.wanted.emit(term)
 
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
         """Look like a link while the pointer is on it."""
         super().enterEvent(event)
-        self._underline(self.text() in TERMS)
+        self._underline(bool(self.entry))
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
         """Look like any label again."""
@@ -86,6 +95,15 @@ class NumberBlock(QWidget):
     It places its labels itself: with each new number, a layout would measure all texts of the
     inspector again, which takes longer than a frame.
 
+    Parameters
+    ----------
+    title
+        The heading.
+    parent
+        The widget around it.
+    terms
+        Entries of the glossary by label.
+
     Signals
     -------
     term_wanted
@@ -94,8 +112,11 @@ class NumberBlock(QWidget):
 
     term_wanted = Signal(str)
 
-    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, title: str, parent: QWidget | None = None, *, terms: Mapping[str, str] = TERMS
+    ) -> None:
         super().__init__(parent)
+        self._terms = terms
         self.setAccessibleName(title)
         # A fixed height would be that of the size hint, which is for another width.
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
@@ -184,7 +205,7 @@ class NumberBlock(QWidget):
     # --- placing --------------------------------------------------------------------------------
 
     def _add_row(self) -> None:
-        label, value = TermLabel(self), ValueLabel(self)
+        label, value = TermLabel(self._terms, self), ValueLabel(self)
         label.wanted.connect(self.term_wanted)
         label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         label.setAlignment(Qt.AlignmentFlag.AlignTop)

@@ -31,6 +31,7 @@ from rfstudio.app.wording.facts import (
     place_facts,
     unit_facts,
 )
+from rfstudio.app.wording.terms import EFFECTIVE_TERMS
 from rfstudio.app.wording.texts import item_text
 from rfstudio.app.wording.units import in_units
 from rfstudio.core.errors import RFStudioError
@@ -76,7 +77,7 @@ class Inspector(QScrollArea):
         self.field = NumberBlock("Receptive field")
         self.closed_form, self.other_numbers, self.paths = _folds(settings)
         self.unit = NumberBlock("Unit")
-        self.effective = NumberBlock("Effective field")
+        self.effective = NumberBlock("Effective field", terms=EFFECTIVE_TERMS)
         self.other_sizes = _other_sizes(settings)
         self.phases = PhaseFold(settings)
         self.costs = NumberBlock("Layer")

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVB
 
 from rfstudio.api.lessons import LESSONS, Lesson
 from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.terms import linked
 from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.focus_ring import FocusRing
 
@@ -23,9 +24,12 @@ class LessonPanel(QWidget):
     -------
     lesson_wanted
         The number of a lesson that the user wants to begin.
+    term_wanted
+        An entry of the glossary that the user wants to read.
     """
 
     lesson_wanted = Signal(int)
+    term_wanted = Signal(str)
 
     def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +39,9 @@ class LessonPanel(QWidget):
         self.text = QLabel(_NONE, wordWrap=True, textFormat=Qt.TextFormat.RichText)
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.text.setContentsMargins(12, 8, 12, 8)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        flag = Qt.TextInteractionFlag
+        self.text.setTextInteractionFlags(flag.TextBrowserInteraction | flag.TextSelectableByMouse)
+        self.text.linkActivated.connect(self.term_wanted)
         area = QScrollArea()
         area.setWidget(self.text)
         area.setWidgetResizable(True)
@@ -117,11 +123,11 @@ class LessonPanel(QWidget):
             return
         parts = [
             f"<h3>{self._number + 1}. {escape(lesson.title)}</h3>",
-            f"<p><b>See:</b> {escape(lesson.look)}</p>",
-            f"<p><b>Change:</b> {escape(lesson.change)}</p>",
+            f"<p><b>See:</b> {linked(lesson.look)}</p>",
+            f"<p><b>Change:</b> {linked(lesson.change)}</p>",
         ]
         if self._is_done:
             parts.append(
-                f"<p><b>✓ Done.</b> {escape(lesson.why)} <i>({escape(lesson.source)})</i></p>"
+                f"<p><b>✓ Done.</b> {linked(lesson.why)} <i>({escape(lesson.source)})</i></p>"
             )
         self.text.setText("".join(parts))

@@ -73,6 +73,7 @@ from rfstudio.widgets.window.keys_dialog import KeysDialog, add_commands
 from rfstudio.widgets.window.measure_controls import MeasureControls
 from rfstudio.widgets.window.questions import Questions
 from rfstudio.widgets.window.status import Status
+from rfstudio.widgets.window.tips import term_in_sight
 from rfstudio.widgets.window.tour import TOUR, TOUR_TEXTS, Step, Tour
 from rfstudio.widgets.window.window_actions import WindowActions
 
@@ -403,11 +404,12 @@ class MainWindow(QMainWindow):
         self.actions_.copy_panel.triggered.connect(self._copy_panel)
         self.actions_.advise.triggered.connect(self.show_advice)
         self.actions_.keys.triggered.connect(self._show_keys)
-        self.actions_.documentation.triggered.connect(self._show_documentation)
+        self.actions_.documentation.triggered.connect(self._explain)
         self.actions_.tour.triggered.connect(self.begin_tour)
         for block in (self.inspector.field, self.inspector.unit, self.inspector.effective):
             block.term_wanted.connect(self.show_term)
-        self.problems.term_wanted.connect(self.show_term)
+        for panel in (self.problems, self.lesson):
+            panel.term_wanted.connect(self.show_term)
         self.actions_.about.triggered.connect(self._show_about)
         self.actions_.logs.triggered.connect(self._open_logs)
 
@@ -547,6 +549,14 @@ class MainWindow(QMainWindow):
     def show_term(self, term: str) -> None:
         """Open the documentation at an entry of the glossary."""
         self._show_documentation().open_term(term)
+
+    def _explain(self) -> None:
+        """Open the glossary at what a tip in sight speaks of, or else the documentation."""
+        term = term_in_sight()
+        if term:
+            self.show_term(term)
+        else:
+            self._show_documentation()
 
     def _show_documentation(self) -> HelpWindow:
         known = self.findChild(HelpWindow)

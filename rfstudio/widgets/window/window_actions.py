@@ -85,6 +85,9 @@ class WindowActions(QObject):
         self.keys = self._action("Keys…", None, "F1")
         self.keys.setToolTip("All commands with their keys, which can be changed (F1)")
         self.documentation = self._action("Documentation", None, "Shift+F1")
+        self.documentation.setToolTip(
+            "All pages; while a tip is in sight, the glossary at what it speaks of (Shift+F1)"
+        )
         self.lessons = [self._action(f"{i}. {x.title}", None) for i, x in enumerate(LESSONS, 1)]
         self.tour = self._action("Tour", None)
         self.tour.setToolTip("A minute through the parts of the window")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QToolTip
 from pytestqt.qtbot import QtBot
 
 from rfstudio import paths
 from rfstudio.app.files.help_pages import help_pages
-from rfstudio.app.wording.terms import GLOSSARY, TERMS, WORDS, terms_in
+from rfstudio.app.files.presets import read_preset
+from rfstudio.app.wording.terms import EFFECTIVE_TERMS, GLOSSARY, TERMS, WORDS, terms_in
 from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.help.help_window import HelpWindow
@@ -139,11 +143,47 @@ def test_that_a_word_of_a_remark_leads_to_its_entry_by_mouse_and_keyboard(
     shown.close()
 
 
-def test_that_every_term_has_its_entry() -> None:
+def test_that_every_term_has_its_entry_in_the_order_of_letters() -> None:
     (glossary,) = [x.path for x in help_pages() if x.path.name == GLOSSARY]
     text = glossary.read_text(encoding="utf-8")
-    entries = {*TERMS.values(), *(x.entry for x in terms_in(", ".join(WORDS)))}
-    assert [x for x in entries if f"\n**{x}**:" not in text] == []
+    entries = {*TERMS.values(), *EFFECTIVE_TERMS.values(), *WORDS.values()}
+    known = re.findall(r"^\*\*(.+?)\*\*:", text, re.MULTILINE)
+    assert entries - set(known) == set()
+    assert known == sorted(known, key=str.casefold)
+
+
+def test_that_every_number_of_the_inspector_leads_to_the_glossary(open_window: Callable) -> None:
+    window = open_window(read_preset("efficientnet_b0"))
+    inspector = window.inspector
+    blocks = (inspector.field, inspector.unit, inspector.effective, inspector.costs)
+    labels = [x for block in blocks for x in block.findChildren(TermLabel) if x.text()]
+    assert len(labels) > 20
+    assert [x.text() for x in labels if not x.entry] == []
+    entries = {x.entry for x in inspector.effective.findChildren(TermLabel) if x.text() == "size"}
+    assert entries == {"Effective size"}  # not that of the theoretical field
+
+
+@pytest.mark.parametrize(
+    ("tip", "entry"),
+    [
+        ("<p>Dots: the pixels of the support.</p>", "Support"),
+        ("Effective stride: distance between units", "Jump"),
+        ("Save (Ctrl+S)", ""),
+    ],
+)
+def test_that_a_tip_in_sight_leads_to_the_glossary(
+    window: MainWindow, qtbot: QtBot, tip: str, entry: str
+) -> None:
+    QToolTip.showText(window.mapToGlobal(QPoint(400, 300)), tip, window)
+    qtbot.waitUntil(QToolTip.isVisible)
+    window.actions_.documentation.trigger()
+    shown = instance(HelpWindow, window.findChild(HelpWindow))
+    assert (_title(shown) == "Glossary") == bool(entry)
+    if entry:
+        assert _entry(shown) == entry
+    QToolTip.hideText()
+    shown.close()
+    qtbot.waitUntil(lambda: not QToolTip.isVisible())
 
 
 def test_that_the_longest_word_is_a_term_and_names_of_layers_are_none() -> None:

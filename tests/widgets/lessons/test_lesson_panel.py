@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from rfstudio.api.lessons import LESSONS
+from rfstudio.widgets.canvas.switches import SWITCHES
+from rfstudio.widgets.help.help_window import HelpWindow
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.narrowing import instance
 
 
 def test_that_a_lesson_is_begun_from_the_menu_and_notices_the_change(
@@ -23,3 +30,23 @@ def test_that_a_lesson_is_begun_from_the_menu_and_notices_the_change(
     panel.next.click()
     assert panel.text.text().startswith("<h3>2.")
     assert not panel.is_done
+
+
+def test_that_the_words_of_a_lesson_lead_to_the_glossary(window: MainWindow, qtbot: QtBot) -> None:
+    window.actions_.lessons[3].trigger()
+    text = window.lesson.text
+    assert '<a href="Aligned">centre offset</a>' in text.text()
+    text.setFocus()
+    qtbot.keyClick(text, Qt.Key.Key_Tab)
+    qtbot.keyClick(text, Qt.Key.Key_Return)
+    shown = instance(HelpWindow, window.findChild(HelpWindow))
+    assert shown.page.textCursor().block().text().startswith("Aligned:")
+    shown.close()
+
+
+def test_that_keys_of_switches_in_lessons_are_theirs() -> None:
+    keys = {x.label: x.shortcut for x in SWITCHES}
+    texts = " ".join(f"{x.look} {x.change} {x.why}" for x in LESSONS)
+    named = re.findall(r"switch (\w+), (\w)", texts)
+    assert named
+    assert [x for x in named if keys.get(x[0]) != x[1]] == []
