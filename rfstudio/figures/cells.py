@@ -23,6 +23,9 @@ _LEAST = 1.0
 
 _GAP = 0.12
 _UNDER = 0.05
+_SHORT = 3
+"""Letters of the value at an end of a colour bar that may stand in the middle below it."""
+
 _BAR = 0.40
 MOST = 100
 """Pictures of one figure."""
@@ -131,6 +134,10 @@ def draw_cells(
         bar = page.axes(MARGIN + 0.1 + i * (share + _GAP), down, share - 0.2, 0.06)
         page.figure.colorbar(colours, cax=bar, orientation="horizontal")
         bar.set_xticks([x for x, _ in ticks], [x for _, x in ticks])
+        first, *_, last = bar.get_xticklabels()
+        if max(len(x.get_text()) for x in (first, last)) > _SHORT:
+            first.set_horizontalalignment("left")  # else they would leave the page, or meet others
+            last.set_horizontalalignment("right")
         bar.tick_params(length=2.0, width=0.5)
         bar.set_xlabel(label, labelpad=1.0, parse_math=False)
     return page.figure

@@ -56,7 +56,7 @@ def _draw(
             Cell(
                 lines=(
                     f"a − {letters[i % 26]}",
-                    f"{100 * difference.moved:.3g} % is elsewhere",
+                    f"{100 * difference.moved:.3g} % is elsewhere" if difference.moved else "equal",
                 ),
                 draw=partial(
                     _draw_difference, panel=panel, found=difference, top=largest, style=style
@@ -78,12 +78,20 @@ def _draw(
     return draw_cells(
         cells,
         style,
-        title="; ".join(dict.fromkeys(f"{x.name}, {x.layer}" for x in panels)),
+        title=_title(panels),
         numbers=numbers,
         handles=_handles(panels, style),
         columns=columns,
         bars=_bars(style, has_fields=has_fields, largest=largest if differences else None),
     )
+
+
+def _title(panels: Sequence[Panel]) -> str:
+    """Return the layers of each network, which is named once."""
+    layers: dict[str, dict[str, None]] = {}
+    for panel in panels:
+        layers.setdefault(panel.name, {})[panel.layer] = None
+    return "; ".join(f"{name}, {', '.join(found)}" for name, found in layers.items())
 
 
 def _cell(panel: Panel, panels: Sequence[Panel], style: FigureStyle) -> Cell:

@@ -401,13 +401,13 @@ def _draw_input_sizes(axes: Axes, sizes: list[float], word: str) -> None:
 
         axes.annotate(
             f"input {', '.join(f'{x:.6g}' for x in sizes)} {word}",
-            (1.0, sizes[-1]),
+            (0.0, sizes[-1]),  # where fields are small
             xycoords=("axes fraction", "data"),
-            xytext=(-2, 2),
+            xytext=(3, 2),
             textcoords="offset points",
             color=rcParams["ytick.color"],
             fontsize=TEXT_POINTS,
-            ha="right",
+            ha="left",
         )
 
 

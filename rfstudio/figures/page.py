@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rfstudio.figures.style import TEXT_POINTS, FigureStyle
@@ -143,9 +144,10 @@ def _columns(canvas: Any, labels: Sequence[str], room: float) -> int:
     """Return into how many columns a legend fits whose entries have these labels."""
     widths = [_HANDLE + _BESIDE_HANDLE + text_width(canvas, x, points=TEXT_POINTS) for x in labels]
     for columns in range(len(labels), 1, -1):
-        rows = -(-len(labels) // columns)
-        # matplotlib fills a legend column by column.
-        parts = [widths[i * rows : (i + 1) * rows] for i in range(columns)]
+        # matplotlib fills a legend column by column, the first ones with one entry more.
+        least, more = divmod(len(labels), columns)
+        ends = [i * least + min(i, more) for i in range(columns + 1)]
+        parts = [widths[i:j] for i, j in pairwise(ends)]
         if sum(max(x, default=0.0) for x in parts) + _BETWEEN * (columns - 1) <= 0.95 * room:
             return columns
     return 1

@@ -1,14 +1,25 @@
 """The growth chart: what it counts as depth, and that its points are the analysis's."""
 
+from typing import Literal
 from xml.etree import ElementTree
 
 import pytest
 
+from rfstudio.app.files.presets import read_preset
 from rfstudio.core import ops
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer, Residual
 from rfstudio.core.network.physical import Axis
-from rfstudio.figures import FigureError, draw_growth, growth_of, new_axes, render_growth
+from rfstudio.figures import (
+    FigureError,
+    FigureStyle,
+    draw_growth,
+    growth_of,
+    new_axes,
+    render_growth,
+)
+from rfstudio.figures.growth import draw_growth_page
+from rfstudio.figures.style import print_settings
 
 
 def _conv(kernel_size: int, stride: int = 1) -> Layer:
@@ -90,3 +101,19 @@ def test_that_networks_differ_without_their_colours() -> None:
     lines = axes.get_lines()[:3]
     assert len({x.get_marker() for x in lines}) == 3
     assert len({x.get_markevery() for x in lines}) == 3  # so that none hides another
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_that_the_size_of_the_input_is_written_where_no_curve_is(
+    scale: Literal["linear", "log"],
+) -> None:
+    style = FigureStyle(width_mm=85, scale=scale)
+    curves = [growth_of(x, analyze(read_preset(x))) for x in ("resnet50", "vgg16")]
+    with print_settings(style):
+        figure = draw_growth_page(curves, style)
+        figure.draw_without_rendering()
+        (axes,) = [x for x in figure.axes if x.texts]
+        (label,) = axes.texts
+        place = label.get_window_extent()
+        for points in (axes.transData.transform(x.get_xydata()) for x in axes.get_lines()):
+            assert not any(place.contains(*x) for x in points if len(points) > 2)

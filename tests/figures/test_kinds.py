@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from rfstudio.api.expected import expected_erf
@@ -30,6 +31,7 @@ from rfstudio.figures import (
 from rfstudio.figures.attention import short_names
 from rfstudio.figures.cells import round_length
 from rfstudio.figures.diagram import boxes_of
+from rfstudio.figures.page import new_page
 from rfstudio.figures.panel import Panel
 from rfstudio.figures.style import TEXT_POINTS, ThemeName, print_settings
 
@@ -215,3 +217,39 @@ def test_that_names_lose_only_what_all_of_them_share() -> None:
     assert short_names(["a.b.attn", "a.c.attn"]) == ["a.b", "a.c"]
     assert short_names(["attn", "b.attn"]) == ["attn", "b.attn"]
     assert short_names(["only.attn"]) == ["only.attn"]
+
+
+@pytest.mark.parametrize("width", [60, 85, 120, 174])
+def test_that_a_legend_of_any_number_of_entries_is_on_the_paper(width: float) -> None:
+    style = FigureStyle(width_mm=width)
+    words = ("convolution", "merge", "whole map", "other", "pooling", "a", "nearest neighbour")
+    with print_settings(style):
+        for count in range(2, len(words) + 1):
+            handles = [Line2D([], [], label=x) for x in words[:count]]
+            figure = new_page(style, 0.5, handles=handles).figure
+            figure.draw_without_rendering()
+            ends = [x.get_window_extent().x1 for x in figure.legends[0].get_texts()]
+            assert max(ends) <= figure.bbox.x1, count
+
+
+def test_that_a_title_names_a_network_once_and_ends_of_scales_stay_on_the_paper() -> None:
+    panels = (_panel("stem"), _panel("block.second"))
+    words = render_kind("comparison", Content(panels=panels), ".svg", FigureStyle()).decode()
+    assert ">A network, stem, block.second<" in words
+    other = replace(panels[1], erf=panels[0].field, layer="stem")
+    slightly = panels[0].field.map * (1 + 0.001 * np.linspace(0, 1, 48))
+    other = replace(other, erf=replace(panels[0].field, map=slightly))
+    with print_settings(NARROW):
+        figure = KINDS["difference"].draw(Content(panels=(panels[0], other)), NARROW)
+        figure.draw_without_rendering()
+        assert figure.get_tightbbox().x1 < figure.get_size_inches()[0] + 0.01
+
+
+def test_that_equal_fields_are_called_equal() -> None:
+    panel = _panel("stem")
+    twice = replace(panel.field, map=2 * panel.field.map / 3)
+    content = Content(panels=(panel, replace(panel, erf=twice)))
+    words = render_kind("difference", content, ".svg", FigureStyle()).decode()
+    assert ">equal<" in words
+    assert "elsewhere" not in words
+    assert "e-1" not in words

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from rfstudio.core.errors import RFStudioError
 
+_ROUNDING = 64
+"""Units in the last place of the peak by which equal fields may differ, worked out in two ways."""
+
 
 class DifferenceError(RFStudioError):
     """Two fields cannot be subtracted."""
@@ -41,6 +44,7 @@ def difference_of(first: NDArray[np.floating], other: NDArray[np.floating]) -> F
     """Return one field minus another, each divided by its sum.
 
     The sums are made equal, not the peaks: the peak of a measured field depends on its noise.
+    What is only rounding, at the precision of the coarser map, counts as 0.
 
     Raises
     ------
@@ -61,8 +65,10 @@ def difference_of(first: NDArray[np.floating], other: NDArray[np.floating]) -> F
     if not all(0 < x < np.inf for x in sums):
         raise DifferenceError("a field that is zero everywhere has no shares to subtract")
     a, b = (np.asarray(x, np.float64) / s for x, s in zip((first, other), sums, strict=True))
-    away = a - b
-    return FieldDifference(away / max(a.max(), b.max()), float(np.abs(away).sum()) / 2)
+    peak = max(a.max(), b.max())
+    rounding = _ROUNDING * max(float(np.finfo(x.dtype).eps) for x in (first, other)) * peak
+    away = np.where(np.abs(a - b) <= rounding, 0.0, a - b)
+    return FieldDifference(away / peak, float(np.abs(away).sum()) / 2)
 
 
 def _by(shape: tuple[int, ...]) -> str:

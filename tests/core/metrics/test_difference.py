@@ -55,3 +55,10 @@ def test_that_what_cannot_be_subtracted_is_refused(
 ) -> None:
     with pytest.raises(DifferenceError, match=words):
         difference_of(first, other)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_that_rounding_is_no_difference(kind: type[np.floating]) -> None:
+    field = np.random.default_rng(0).random((50, 50)).astype(kind)
+    found = difference_of(field, field * kind(1 / 3))
+    assert (found.moved, found.largest) == (0.0, 0.0)
