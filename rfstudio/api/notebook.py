@@ -197,7 +197,7 @@ def _erf_html(erf: Erf) -> str:
         brief = BY_NAME[name].brief
         value = erf.metrics[name]
         if brief is not None and BY_NAME[name].is_known(value):
-            facts.append((brief.label, brief.text(value)))
+            facts.append((brief.label, brief.text_of(value, erf.map.ndim)))
     return (
         html.picture_html(NotebookPresenter().png(erf), f"the effective field of {title}")
         + html.facts_html(facts)

@@ -278,5 +278,7 @@ def _write(
         erf_peak=measured_peak(erf.map) if how else None,
     )
     if (size := erf.metrics.luo_size) is not None:
-        scene = replace(scene, numbers=(*scene.numbers, f"effective size {size:.3g} px"))
+        scene = replace(
+            scene, numbers=(*scene.numbers, f"effective size {size:.3g} {analysis.units.short}")
+        )
     output.write(render(scene, output.suffix))

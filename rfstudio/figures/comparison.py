@@ -68,7 +68,8 @@ def _draw(
         )
     columns = None
     if differences and len(panels) == 2:
-        columns = 3 if style.width_mm >= 80 else 1
+        # Two in a row leave room for the names of both fields.
+        columns = 3 if style.width_mm >= 110 else 2 if style.width_mm >= 80 else 1
     has_fields = any(x.erf is not None for x in panels)
     numbers = [f"{letters[i]}: {'; '.join(_numbers(x))}" for i, x in enumerate(panels[:26])]
     if has_fields:

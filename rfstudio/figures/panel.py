@@ -103,7 +103,8 @@ class Panel:
         for name in _IN_CAPTION:
             metric, value = BY_NAME[name], self.erf.metrics[name]
             if metric.brief is not None and metric.is_known(value):
-                words = f"{metric.brief.label} {metric.brief.text(value)}"
+                text = metric.brief.text_of(value, self.erf.map.ndim)
+                words = self.analysis.units.said(f"{metric.brief.label} {text}")
                 found.append(" ".join(words.split()))
         return tuple(f"effective {x}" if x.startswith("size") else x for x in found)
 

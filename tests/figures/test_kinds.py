@@ -253,3 +253,27 @@ def test_that_equal_fields_are_called_equal() -> None:
     assert ">equal<" in words
     assert "elsewhere" not in words
     assert "e-1" not in words
+
+
+@pytest.mark.parametrize(
+    ("size", "unit", "share"), [((64,), "samples", ""), ((16, 16, 16), "voxels", "(volume ")]
+)
+def test_that_numbers_of_signals_and_volumes_are_in_their_own_words(
+    size: tuple[int, ...], unit: str, share: str
+) -> None:
+    analysis = analyze(Architecture(input_size=size, layers=(_conv("a"), _conv("b"))))
+    position = analysis.unit("b").position
+    panel = panel_of(analysis, "b", position, expected_erf(analysis, "b", position))
+    words = " ".join(panel.erf_numbers)
+    assert f" {unit} " in words
+    assert "px" not in words
+    assert "area" not in words
+    assert share in words
+
+
+def test_that_at_the_width_of_a_column_the_fields_of_a_difference_are_named() -> None:
+    panel = _panel("block.second")
+    other = replace(panel, erf=replace(panel.field, map=panel.field.map**2))
+    words = render_kind("difference", Content(panels=(panel, other)), ".svg", NARROW).decode()
+    assert ">expected (" in words
+    assert " % is elsewhere<" in words

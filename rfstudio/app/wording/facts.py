@@ -299,7 +299,7 @@ def erf_facts(metrics: Metrics, axes: Sequence[Axis] = ()) -> Iterator[Fact]:
     for metric in map(BY_NAME.__getitem__, IN_SHORT):
         value, brief = metric.value(metrics), metric.brief
         if brief is not None and metric.is_known(value):
-            text = brief.text(value)
+            text = brief.text_of(value, metrics.map.ndim)
             if metric.name == "luo_size" and (extent := extent_text(axes, (value,) * len(axes))):
                 text += f" = {extent}"
             yield Fact(brief.label, text, brief.sentence or metric.sentence)

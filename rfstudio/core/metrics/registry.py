@@ -6,6 +6,7 @@ computed by the property with its name in `rfstudio.core.metrics.metrics.Metrics
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -23,6 +24,7 @@ ALL_DIGITS = 17
 """Significant digits of a number that programs read."""
 
 _MINUS = "−"
+_AREA = re.compile(r" +\(area [^)]*\)")
 _AXES = ("z", "y", "x")
 
 Compute: TypeAlias = Callable[[Any], float | None]
@@ -76,6 +78,13 @@ class Brief:
     label: str
     text: Callable[[Any], str]
     sentence: str = ""
+
+    def text_of(self, value: Any, axes: int) -> str:
+        """Return the value of a map of so many axes, where an area may be a volume or nothing."""
+        text = self.text(value)
+        if axes == 1:
+            return _AREA.sub("", text)
+        return _AREA.sub(lambda x: x[0].replace("area", "volume"), text) if axes == 3 else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
