@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from operator import index
 from typing import ClassVar, Literal, TypeAlias
 
-from rfstudio.core.errors import EditError, GraphError
+from rfstudio.core.errors import EditError, GraphError, shown
 from rfstudio.core.network.physical import Axis
 from rfstudio.core.network.weight_names import WeightNames
 from rfstudio.core.ops import Op, layers_named, with_layers_named
@@ -27,6 +27,10 @@ INPUT = "input"
 """The name of the network's input, wherever a layer's name is expected."""
 
 MergeKind = Literal["concat", "add", "multiply"]
+
+MAX_NESTED = 50
+"""Containers in each other, at most: all that goes through a tree, as comparing and copying do in
+Python itself, goes some calls deeper with each of them, and there may be a thousand calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Layer:
     weights_of
         The earlier layer whose weights it has; empty: weights of its own.
     """
+
+    height: ClassVar[int] = 0
 
     op: Op
     name: str = ""
@@ -79,6 +85,11 @@ class Sequence:
     layers: tuple[Item, ...] = ()
     name: str = ""
 
+    height: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "height", _checked_height(self))
+
     @property
     def bodies(self) -> tuple[tuple[Item, ...], ...]:
         """The layers."""
@@ -94,6 +105,11 @@ class Residual:
     layers: tuple[Item, ...] = ()
     shortcut: tuple[Item, ...] = ()
     name: str = ""
+
+    height: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "height", _checked_height(self))
 
     @property
     def bodies(self) -> tuple[tuple[Item, ...], ...]:
@@ -119,6 +135,11 @@ class Parallel:
     merge: MergeKind = "concat"
     name: str = ""
 
+    height: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "height", _checked_height(self))
+
     @property
     def bodies(self) -> tuple[tuple[Item, ...], ...]:
         """The layers of each branch."""
@@ -143,6 +164,11 @@ class Repeat:
     name: str = ""
     scale: tuple[tuple[str, int], ...] = ()
 
+    height: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "height", _checked_height(self))
+
     @property
     def bodies(self) -> tuple[tuple[Item, ...], ...]:
         """The layers, once."""
@@ -151,6 +177,32 @@ class Repeat:
 
 Container: TypeAlias = Sequence | Residual | Parallel | Repeat
 Item: TypeAlias = Layer | Container
+
+
+def _checked_height(item: Container) -> int:
+    """Return how many containers are in each other in one, itself included.
+
+    Raises
+    ------
+    GraphError
+        If these are more than `MAX_NESTED`.
+    """
+    height = 1 + max([x.height for body in item.bodies for x in body], default=0)
+    if height > MAX_NESTED:
+        deepest: Item = item
+        while not isinstance(deepest, Layer) and any(deepest.bodies):
+            deepest = max((x for body in deepest.bodies for x in body), key=lambda x: x.height)
+        raise GraphError(
+            f"at most {MAX_NESTED} containers may be in each other, not {height} from "
+            f"{_called(item)} down to {_called(deepest)}"
+        )
+    return height
+
+
+def _called(item: Item) -> str:
+    keyword = item.op.keyword if isinstance(item, Layer) else item.keyword
+    return f"{keyword} '{shown(item.name)}'" if item.name else keyword
+
 
 CONTAINERS: tuple[type[Container], ...] = (Sequence, Residual, Parallel, Repeat)
 

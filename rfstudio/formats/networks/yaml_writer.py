@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
-from rfstudio.core.errors import FormatError, RFStudioError
+from rfstudio.core.errors import FormatError, RFStudioError, shown
 from rfstudio.core.network.architecture import (
     Architecture,
     Branch,
@@ -27,7 +27,7 @@ from rfstudio.core.network.architecture import (
 from rfstudio.core.network.growth import scale_text
 from rfstudio.core.network.physical import Axis
 from rfstudio.core.ops import Custom, Op, words_of_source
-from rfstudio.formats.networks.bounded_yaml import MAX_DEPTH, Problems, parse
+from rfstudio.formats.networks.bounded_yaml import Problems, parse
 from rfstudio.formats.networks.scalars import is_text_everywhere
 from rfstudio.formats.networks.wording import parameters_by_word
 from rfstudio.formats.networks.yaml_reader import FORMAT
@@ -109,8 +109,11 @@ def _checked(lines: list[str]) -> str:
     try:
         parse(text, Problems(""))
     except FormatError as error:
-        reason = error.problems[0].message
-        raise RFStudioError(f"this network cannot be saved as a file: {reason}") from None
+        first = error.problems[0]
+        place = shown(lines[first.line - 1].strip()) if first.line <= len(lines) else "its end"
+        raise RFStudioError(
+            f"this network cannot be saved as a file: {first.message}, at {place}"
+        ) from None
     return text
 
 
@@ -119,8 +122,6 @@ def _checked(lines: list[str]) -> str:
 
 def _body_lines(key: str, items: tuple[Item, ...], indent: int) -> Iterator[str]:
     """Yield the lines of a key whose value is a list of items."""
-    if indent > 4 * MAX_DEPTH:
-        raise RFStudioError("this network cannot be saved as a file: it is nested too deeply")
     if not items:
         yield f"{' ' * indent}{key}: []"
         return

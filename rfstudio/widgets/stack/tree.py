@@ -16,7 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QTreeView
 
-from rfstudio.core.errors import EditError
+from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.parts.cells import MARGIN
 from rfstudio.widgets.parts.painting import paints_item, paints_widget
 from rfstudio.widgets.stack.delegate import LayerDelegate
@@ -162,7 +162,7 @@ class LayerTree(QTreeView):
         why = ""
         try:
             self._model.check_drop(event.mimeData(), event.dropAction(), place.target)
-        except EditError as error:
+        except RFStudioError as error:
             why = str(error)
         if why and why != self._refusal:
             self._model.refused.emit(why)

@@ -101,7 +101,7 @@ def test_that_a_long_description_is_folded_as_in_the_presets() -> None:
 
 def test_that_a_network_that_could_not_be_read_again_is_not_written() -> None:
     items: tuple[Item, ...] = (Layer(Relu()),)
-    for _ in range(300):
+    for _ in range(30):
         items = (Sequence(items),)
     with pytest.raises(RFStudioError, match="nested"):
         write_yaml(Architecture(layers=items))

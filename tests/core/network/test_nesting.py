@@ -1,0 +1,120 @@
+"""Containers in each other: as deep as is allowed, all goes through them; deeper is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import random
+from collections.abc import Callable
+
+import pytest
+
+from rfstudio.core import ops
+from rfstudio.core.editing.rearranging import insert
+from rfstudio.core.errors import GraphError, RFStudioError
+from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.network.architecture import (
+    MAX_NESTED,
+    Architecture,
+    Branch,
+    Item,
+    Layer,
+    Parallel,
+    Repeat,
+    Residual,
+    Sequence,
+    walk,
+)
+from rfstudio.core.network.folding import depth_of
+from rfstudio.figures.diagram import boxes_of
+from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.formats.networks.yaml_writer import write_yaml
+from rfstudio.formats.tables.analysis_tables import analysis_json, analysis_table
+
+CONV = Layer(ops.Conv(kernel_size=3, padding=1, out_channels=3), "inner")
+KINDS: dict[str, Callable[[Item], Item]] = {
+    "sequence": lambda x: Sequence((x,)),
+    "residual": lambda x: Residual((x,)),
+    "shortcut": lambda x: Residual((Layer(ops.Relu()),), (x,)),
+    "parallel": lambda x: Parallel((Branch((x,)), Branch()), "add"),
+    "repeat": lambda x: Repeat(1, (x,)),
+}
+
+
+def _nested(kind: str, times: int) -> Item:
+    item: Item = CONV
+    for _ in range(times):
+        item = KINDS[kind](item)
+    return item
+
+
+def _network(kind: str, times: int = MAX_NESTED) -> Architecture:
+    return Architecture(input_size=(9, 9), layers=(_nested(kind, times),))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_that_one_container_too_many_is_refused_with_its_place(kind: str) -> None:
+    """400 parallels in each other ended in a RecursionError of the analysis."""
+    inner = _nested(kind, MAX_NESTED)
+    with pytest.raises(GraphError, match=r"not 51 from \w+ down to (conv 'inner'|relu)"):
+        KINDS[kind](inner)
+    with pytest.raises(GraphError, match="not 51 from sequence 'outer' down to"):
+        Sequence((Layer(ops.Relu()), inner), "outer")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_that_all_goes_through_containers_as_deep_as_is_allowed(kind: str) -> None:
+    network = _network(kind)
+    assert len(list(walk(network))) > MAX_NESTED
+    analysis = analyze(network)
+    # Each sum around it doubles what came before, at the same place.
+    assert analysis.layers[-1].rf_size == (3, 3)
+    assert analysis.diagnostics is not None
+    assert depth_of(analysis.graph) <= MAX_NESTED
+    assert analysis_table(analysis.layers)
+    assert json.loads(analysis_json(analysis))
+    assert boxes_of(analysis)[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_that_python_itself_goes_through_such_containers(kind: str) -> None:
+    network = _network(kind)
+    assert network == _network(kind)
+    assert hash(network) == hash(_network(kind))
+    assert repr(network)
+    assert repr(network.layers)
+    assert copy.deepcopy(network) == copy.copy(network) == network
+    assert pickle.loads(pickle.dumps(network)) == network
+    assert copy.deepcopy(network).layers[0].height == MAX_NESTED
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_that_such_containers_are_edited(kind: str) -> None:
+    network = _network(kind)
+    more = insert(network, (0,), (Layer(ops.Relu()),))
+    assert [x.height for x in more.layers] == [0, MAX_NESTED]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_that_a_file_holds_them_or_says_which_are_too_deep(kind: str) -> None:
+    deepest = 0
+    for times in range(1, MAX_NESTED + 1):
+        network = _network(kind, times)
+        try:
+            text = write_yaml(network)
+        except RFStudioError as error:
+            assert "nested more than 50 levels deep, at " in str(error)  # noqa: PT017 - may pass
+            break
+        assert read_yaml(text.encode()) == network
+        deepest = times
+    assert 9 <= deepest < MAX_NESTED
+
+
+def test_that_a_container_knows_how_many_are_in_each_other_in_it() -> None:
+    rng = random.Random(0)
+    item: Item = CONV
+    assert item.height == 0
+    for height in range(1, 12):
+        item = KINDS[rng.choice(list(KINDS))](item)
+        assert item.height == height
