@@ -85,8 +85,6 @@ def _asked(analysis: Analysis) -> int:
             assert unit.coverage >= 0
             assert json.dumps(unit_record(unit))
             assert "".join(x.text for x in unit_facts(unit))
-    for layer in layers[-1:]:  # for these, a window goes over all layers
-        assert "".join(x.text for x in (*form_facts(layer), *other_facts(layer))) is not None
     return len(layers)
 
 
@@ -101,6 +99,14 @@ def _field(draft: Architecture) -> int:
         erf = expected_erf(analysis.graph, layer.index, tuple(n // 2 for n in layer.output_size))
         assert erf.metrics.as_dict()
     return len(analysis.layers)
+
+
+def _forms(draft: Architecture) -> int:
+    """Ask for the equations of the last layer, for which a window goes over all layers before."""
+    layers = analyze(draft, max_layers=5000).layers
+    for layer in layers[-1:]:
+        assert "".join(x.text for x in (*form_facts(layer), *other_facts(layer)))
+    return len(layers)
 
 
 def _peak_memory(*, is_from_now: bool = False) -> int:
@@ -215,6 +221,7 @@ def _try(kind: str, number: int, folder: Path, figures: _Figures) -> None:
         # A field takes as long as it says.
         for draft in drafts if number % (30 if COUNT else 3) == 0 else ():
             figures.take(f"field of {name}", partial(_field, draft), bounded=False)
+            figures.take(f"equations of {name}", partial(_forms, draft))
         return
     path = folder / f"input{kind if kind.startswith('.') else ''}"
     path.write_bytes(data)
