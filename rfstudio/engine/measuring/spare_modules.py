@@ -74,11 +74,16 @@ class SpareModules:
 
 
 def reset(module: GraphModule) -> None:
-    """Undo what folding and the choice of a layout have done, so that rounding is the same."""
+    """Undo what folding and the choice of a layout have done, so that rounding is the same.
+
+    Weights of convolutions are lost.
+    """
     part_norms(module)
     for layer in module.layers():
         if isinstance(layer, ConvModule):
-            layer.weight.data = layer.weight.data.contiguous()
+            # Its values are drawn anew in any case, so they need not be moved.
+            blank = torch.empty_like(layer.weight, memory_format=torch.contiguous_format)
+            layer.weight.data = blank
             if not layer.op.bias:
                 layer.bias = None
 

@@ -60,10 +60,6 @@ class Plan:
         What is computed.
     parts
         What of each node's map is evaluated.
-    macs
-        Multiply-adds of one image.
-    numbers
-        Values in all the boxes together, of one image: what a gradient holds in memory.
     graph, layers
         The network, and the module of every node that is evaluated.
     """
@@ -71,10 +67,20 @@ class Plan:
     input: Part
     target: Part
     parts: Mapping[int, Part]
-    macs: int
-    numbers: int
     graph: Graph = field(repr=False)
     layers: Mapping[int, LayerModule[Op]] = field(repr=False)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-adds of one image."""
+        parts = self.parts.items()
+        return sum(macs_of(self.graph, i, x) for i, x in parts if i > 0 and not x.is_empty)
+
+    @cached_property
+    def numbers(self) -> int:
+        """Values in all the boxes together, of one image: what a gradient holds in memory."""
+        nodes = self.graph.nodes
+        return sum(nodes[i].channels * prod(x.extent) for i, x in self.parts.items() if i > 0)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
@@ -198,13 +204,7 @@ def make_plan(
         for i, x in boxes.items()
     }
     parts[target] = wanted
-    macs = numbers = 0
-    for i, part in parts.items():
-        if i > 0:
-            numbers += nodes[i].channels * prod(part.extent)
-            if not part.is_empty:
-                macs += macs_of(graph, i, part)
-    return Plan(parts[0], wanted, parts, macs, numbers, graph, layers)
+    return Plan(parts[0], wanted, parts, graph, layers)
 
 
 def macs_of(graph: Graph, index: int, part: Part) -> int:

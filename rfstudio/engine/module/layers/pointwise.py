@@ -203,7 +203,7 @@ class BatchNormModule(Pointwise[ops.BatchNorm]):
         self.bias = nn.Parameter(torch.zeros(channels)) if op.affine else None
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
-        self.register_buffer("num_batches_tracked", torch.tensor(0))
+        self.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.long))
         self.warming = False
         self.shares: tuple[Tensor, ...] = ()  # of each position along each axis, while warming
         self.is_folded = False  # what it does is done by the convolution before it
