@@ -27,6 +27,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -41,6 +42,7 @@ from rfstudio.core.network.expansion import expand
 from rfstudio.engine.measuring import spare_modules
 from rfstudio.engine.measuring.erf import measure, measure_units
 from rfstudio.engine.measuring.network_cache import NetworkCache
+from rfstudio.engine.measuring.run import Run
 from rfstudio.engine.measuring.sampling import prepared
 from rfstudio.engine.measuring.subject import ConeSubject
 from rfstudio.engine.module.build import GraphModule, to_torch
@@ -272,10 +274,11 @@ def _calls(options: argparse.Namespace, device: torch.device) -> None:
     Of a network that was measured, of one with another seed, as the window asks for it, and of one
     that is new: its document was never seen, so it is expanded, made and planned as well.
 
-    A sample here is an image with weights and statistics of its own, drawn as by default, so a call
-    with five of them costs four times their work more than one with one.  The rest of a call is
-    what it costs beyond them.  Beside it is the whole image by autograd with given weights, as a
-    script takes it.  Each is the least of the rounds, in milliseconds of the CPU.
+    A sample here is an image with weights and statistics of its own, drawn as by default.  Of a
+    call with two of them, twice the second one is taken away: what is left is what a call costs
+    beyond them, with all that the first one makes.  Beside it is the whole image by autograd with
+    given weights, as a script takes it.  Each is the median of the rounds, in milliseconds of the
+    CPU.
     """
     print("\nwhat a call costs beyond its samples, ms:")
     print(
@@ -287,29 +290,45 @@ def _calls(options: argparse.Namespace, device: torch.device) -> None:
         side = _network(name).input_size[0]
         bench = Bench(name, layer, side, 1, device)
         request = replace(
-            bench.subject.request, device=str(device), samples=1, images_per_weights=1
+            bench.subject.request, device=str(device), samples=2, images_per_weights=1
         )
-        call, calls = partial(measure, request), partial(measure, replace(request, samples=5))
         held = NetworkCache()
         measure(request, networks=held)
-        call()
+        measure(request)
         rounds = []
         for number in range(6 * options.rounds):
-            known, five, plain = (_cpu_seconds(x) for x in (call, calls, bench.plain))
-            other = replace(request, seed=number + 1)
-            seed = _cpu_seconds(partial(measure, other, networks=held))
+            plain = _cpu_seconds(bench.plain)
+            known, sample = _beyond_samples(request)
+            other, _ = _beyond_samples(replace(request, seed=number + 1), held)
             changed = replace(request.architecture, name=f"network {number}")
             spare_modules.HERE.clear()
-            new = _cpu_seconds(partial(measure, replace(request, architecture=changed)))
-            rounds.append((plain, known, five, seed, new))
-        plain, known, five, seed, new = (1e3 * min(x) for x in zip(*rounds, strict=True))
-        sample = (five - known) / 4
-        rest = known - sample
+            new, _ = _beyond_samples(replace(request, architecture=changed))
+            measure(request)  # so that its modules are there again
+            rounds.append((plain, sample, known, other, new))
+        plain, sample, known, other, new = (
+            1e3 * statistics.median(x) for x in zip(*rounds, strict=True)
+        )
         print(
-            f"| {name} {layer} | {plain:.1f} | {sample:.1f} | {rest:.1f} | {plain / rest:.0f} | "
-            f"{seed - sample:.1f} | {new - sample:.1f} | ≤ 5 |",
+            f"| {name} {layer} | {plain:.1f} | {sample:.1f} | {known:.1f} | {plain / known:.0f} | "
+            f"{other:.1f} | {new:.1f} | ≤ 5 |",
             flush=True,
         )
+
+
+def _beyond_samples(
+    request: ErfRequest, networks: NetworkCache | None = None
+) -> tuple[float, float]:
+    """Return what a call of two samples costs beyond them, and the second one, in seconds."""
+    adds: list[float] = []
+    add = Run.add
+
+    def timed(self: Run, *args: Any) -> None:
+        adds.append(_cpu_seconds(partial(add, self, *args)))
+
+    with patch.object(Run, "add", timed):
+        total = _cpu_seconds(partial(measure, request, networks=networks))
+    _, second = adds
+    return total - 2 * second, second
 
 
 def _cpu_seconds(work: Callable[[], Any]) -> float:
