@@ -58,6 +58,16 @@ class AxisSet(NamedTuple):
             return np.arange(self.start, self.stop)
         return np.flatnonzero(self.mask) + self.start
 
+    def below(self, size: int) -> AxisSet:
+        """Return what a map of `size` samples has of the set."""
+        if self.stop <= size:
+            return self
+        if self.start >= size:
+            return NOTHING
+        if self.mask is None:
+            return AxisSet(self.start, size)
+        return from_mask(self.start, self.mask[: size - self.start])
+
     def dense(self, size: int) -> Mask:
         """Return the set as a mask over a map of `size` samples."""
         result = np.zeros(size, bool)

@@ -106,6 +106,7 @@ def nodes_between(graph: Graph, reference: int, index: int) -> list[int]:
 
 def forwards(read: AxisSet, rule: AxisRule) -> AxisSet:
     """Return the outputs that read at least one of the input samples `read`, really there."""
+    read = read.below(rule.n_in)  # a merge of maps of different sizes, as in a draft, has one rule
     if read.is_empty:
         return NOTHING
     if type(rule) is Whole:

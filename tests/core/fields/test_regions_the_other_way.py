@@ -200,3 +200,17 @@ def test_that_outputs_of_any_pattern_that_read_a_run_are_those_of_its_list() -> 
         assert ([] if found.is_empty else found.indices().tolist()) == wanted, (rule, start, stop)
         by_runs += rule.rising_runs is not None
     assert 100 < by_runs < 500  # both ways are taken
+
+
+def test_that_units_beyond_the_map_of_a_merge_read_nothing_in_a_draft() -> None:
+    """Maps of 24 and 3 samples are added: a fault, which is shown with what it reads."""
+    down = Layer(ops.Conv(kernel_size=8, stride=8, out_channels=3), "down")
+    holes = Layer(ops.Conv(kernel_size=3, padding=2, dilation=2, out_channels=3), "holes")
+    analysis = analyze(Architecture(input_size=(24,), layers=(holes, Residual((down,), name="r"))))
+    added = analysis.layers[-1].name
+    assert analysis.layers[-1].output_size == (3,)
+    for pixel in range(24):
+        found = analysis.projective(added, (pixel,))
+        beside = [x for x in (pixel - 2, pixel, pixel + 2) if 0 <= x < 3]
+        through = [x // 8 for x in (pixel - 2, pixel, pixel + 2) if 0 <= x < 24]
+        assert np.flatnonzero(found.mask()).tolist() == sorted({*beside, *through})
