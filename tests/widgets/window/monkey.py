@@ -1,12 +1,12 @@
 """A monkey: random actions in the real window, repeatable by their seed.
 
-``python -m tests.widgets.window.monkey SEED ACTIONS`` runs many, prints what went wrong and how
-long the slowest actions took.
+``python -m tests.widgets.window.monkey SEED ACTIONS`` runs many, prints what went wrong, what the
+window takes after each thousand, and how long the slowest actions took.  With a third number it
+leaves so many KiB behind with each action, which has to be found.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
@@ -15,7 +15,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -34,9 +33,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSpinBox, QWidget
 
 from rfstudio.app.editing.new_items import kinds
+from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.memo import forget
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.widgets.parts.passing import passing
 from rfstudio.widgets.stack.batch_dialog import BatchDialog
+from rfstudio.widgets.window.figure_dialog import FigureDialog
 from rfstudio.widgets.window.history_dialog import HistoryDialog
 from rfstudio.widgets.window.import_progress import ImportProgress
 from rfstudio.widgets.window.keys_dialog import KeysDialog
@@ -44,9 +47,11 @@ from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeRunner, result_of
 from tests.narrowing import present
 from tests.widgets.dragging import LayerMouse
+from tests.widgets.window.monkey_gauge import Gauge, gauged, growth, resident
+from tests.widgets.window.monkey_hands import Hands, alone
 
-PRESETS = ("alexnet", "resnet18", "wavenet", "unet", "luo_20_layers")
-"""Networks that are opened: small ones, and one of another number of axes."""
+PRESETS = ("alexnet", "resnet18", "wavenet", "unet", "c3d", "luo_20_layers")
+"""Networks that are opened: small ones, and some of other numbers of axes."""
 
 PASTES = (
     "- conv: {name: x, kernel_size: 3}\n",
@@ -67,6 +72,13 @@ PASTES = (
 )
 
 WORDS = ("conv", "relu", "3", "layer", "pool", "", "zzz", "show", "theoretical")
+
+PLACES = (
+    "conv", "show", "hide", "add", "panel", "dark", "light", "text", "pin", "image", "lesson",
+    "advise", "keys", "about", "experiments", "train", "tour", "documentation", "copy", "export",
+    "relative", "batch", "kernel", "estimator", "size", "unit", "difference", "preset alexnet", "l",
+)  # fmt: skip
+"""Words by which anything is found."""
 
 _SIZES = ((1440, 900), (1024, 700), (700, 500), (1800, 400))
 _KEYS = tuple(
@@ -92,8 +104,14 @@ Action = Callable[[], object]
 MOST_ANALYSES = 40
 """Analyses that may be alive at the same time: those of views, pins and caches."""
 
-STEADY = 80
-"""MiB by which the memory may grow over 1,000 actions once the caches are full."""
+MOST_JOBS = 20
+"""Jobs of a test's runner that are kept; it keeps all, and all that they are connected to."""
+
+GAUGED = 1000
+"""Actions after which the window is brought to one state, and what it takes then is read."""
+
+MOST_TURNS = 400
+"""Turns of the event loop in which what is computed for that state ends."""
 
 
 def turn_event_loop() -> None:
@@ -121,6 +139,7 @@ class Monkey:
         self._folder = platformdirs.user_cache_path("rfstudio") / "monkey"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._random = Random(seed)
+        self._hands = Hands(window, self._random, self._folder)
         self.done: list[str] = []
         self.slow: list[tuple[float, float, str]] = []
         self._mouse = LayerMouse(window)
@@ -173,7 +192,12 @@ class Monkey:
             "session": self._session,
             "import": self._import,
             "drag": self._drag,
-            "drop": lambda: window.files.open_dropped(Path("/no/such.yaml")),
+            "drop": self._hands.drop,
+            "menu": self._menu,
+            "go": self._go_anywhere,
+            "poke": self._poke,
+            "context": self._hands.context,
+            "figure": self._figure,
         }
         self._common, self._rare = list(common.items()), list(rare.items())
 
@@ -184,11 +208,39 @@ class Monkey:
         )
         self.done.append(name)
         started, worked = time.perf_counter(), time.thread_time()
-        action()
+        said = action()
+        if isinstance(said, str):
+            name = self.done[-1] = f"{name} {said}"
         turn_event_loop()
         took = time.perf_counter() - started
         self.slow.append((time.thread_time() - worked, took, name))
+        self._hands.close_dialogs()
+        while len(self._runner.jobs) > MOST_JOBS:
+            self._runner.jobs.pop(0).deleteLater()
         self.check()
+
+    def settle(self) -> None:
+        """Bring the window to one state, in which nothing is left of what was done before."""
+        window, studio = self.window, self.window.studio
+        self.close_dialogs()
+        self.open_preset(PRESETS[0])
+        window.resize(*_SIZES[0])
+        window.tabs.setCurrentIndex(0)
+        window.actions_.fields_from_input.trigger()
+        studio.images.clear()
+        studio.pins.clear()
+        if (measuring := studio.erf_session) is not None:
+            for shelved in list(measuring.shelf):
+                measuring.remove(shelved)
+        while self._runner.jobs:
+            self._runner.jobs.pop().deleteLater()
+        self._answers.asked.clear()
+        self._answers.reports.clear()
+        self._answers.offered_figures.clear()
+        QGuiApplication.clipboard().clear()
+        for _ in range(MOST_TURNS):
+            turn_event_loop()
+        forget()
 
     def check(self) -> None:
         """Check what must always hold."""
@@ -204,6 +256,17 @@ class Monkey:
             late.close()  # opened once a late analysis was there
         left = [type(x).__name__ for x in self._open_dialogs() if x.isModal()]
         assert not left, f"still open: {left}"
+
+    def close_dialogs(self) -> None:
+        """Close what is open beside the window."""
+        self._hands.close_dialogs(all_=True)
+        if self.window.tour is not None:
+            self.window.tour.end()
+
+    def gauge(self) -> Gauge:
+        """Return what the window takes in that state."""
+        self.settle()
+        return gauged(self.window)
 
     def check_memory(self) -> None:
         """Check that what the edits have left behind is dropped, but for the last few."""
@@ -403,6 +466,34 @@ class Monkey:
             dialog.reject()
         self._runner.jobs.pop()  # the last one is that of a measurement
 
+    def _menu(self) -> str:
+        """Trigger any command; what it writes goes to a folder of ours."""
+        name = self._random.choice(("a.yaml", "b.png", "c.npz", "d.csv", "e.svg", "f.json", "none"))
+        self._answers.path = self._folder / name
+        said = self._hands.menu()
+        self.window.files.writing.wait()
+        return said
+
+    def _go_anywhere(self) -> str:
+        self._answers.path = None
+        said = self._hands.palette(self._random.choice(PLACES))
+        self.window.files.writing.wait()
+        return said
+
+    def _poke(self) -> str:
+        self._answers.path = None
+        return self._hands.poke()
+
+    def _figure(self) -> str:
+        """Open the dialog of figures, choose something in it, and draw or close it."""
+        chosen = FigureSettings()
+        with passing(FigureDialog(chosen, self.window, self.window.files)) as dialog:
+            dialog.show()
+            said = [self._hands.poke() for _ in range(2)]
+            dialog.close()
+        self.window.files.previews.wait()
+        return ", ".join(said)
+
     def _drag(self) -> None:
         view, button = self.window.canvas.view.viewport(), Qt.MouseButton.LeftButton
         none = Qt.KeyboardModifier.NoModifier
@@ -488,20 +579,6 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _memory_in_use(monkey: Monkey, wrong: list[str]) -> int:
-    """Return the resident memory in MiB, without what is free but not given back.
-
-    What is alive for no reason is noted as wrong.
-    """
-    try:
-        monkey.check_memory()
-    except AssertionError as error:
-        wrong.append(str(error))
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    return int(Path("/proc/self/statm").read_text().split()[1]) // 256
-
-
 def _hear_of_faults(wrong: list[str]) -> None:
     """Collect exceptions of slots, messages of Qt, and what was logged and went on."""
     sys.excepthook = lambda *error: wrong.append("".join(traceback.format_exception(*error)))
@@ -522,8 +599,11 @@ def _hear_of_faults(wrong: list[str]) -> None:
     logging.getLogger().addHandler(Errors(logging.ERROR))
 
 
-def main(seed: int, actions: int) -> int:
-    """Run many actions; return how many went wrong."""
+def main(seed: int, actions: int, leak: int = 0) -> int:
+    """Run many actions; return how many went wrong.
+
+    With a leak, each action leaves so many KiB behind, which must be found.
+    """
     from rfstudio.app.frames import Frames
     from rfstudio.app.heap import share_one_heap
     from rfstudio.app.jobs import JobRunner
@@ -546,7 +626,8 @@ def main(seed: int, actions: int) -> int:
     window = MainWindow(studio, cast("Questions", answers), Frames())
     window.show()
     monkey = Monkey(window, runner, seed)
-    memory: list[int] = []
+    gauges: list[Gauge] = []
+    leaked: list[bytes] = []
     for number in range(actions):
         count = len(wrong)
         try:
@@ -559,17 +640,25 @@ def main(seed: int, actions: int) -> int:
             wrong.append(traceback.format_exc())
         if len(wrong) > count:
             _say(f"--- seed {seed}, action {number}: {monkey.done[-4:]}\n{wrong[-1]}")
-        if number % 500 == 499:
-            memory.append(_memory_in_use(monkey, wrong))
-            _say(f"{number + 1}: {memory[-1]} MiB, {len(wrong)} wrong")
-    if any(b - a > STEADY for a, b in zip(memory[1:], memory[3:], strict=False)):
-        wrong.append(f"the memory is not steady: {memory}")
+        leaked.append(b"\1" * (leak << 10))
+        if number % GAUGED == GAUGED - 1:
+            held = resident()
+            try:
+                monkey.check_memory()
+            except AssertionError as error:
+                wrong.append(str(error))
+            gauges.append(monkey.gauge())
+            _say(f"{number + 1}: {held} MiB held, then {gauges[-1]}, {len(wrong)} wrong")
+    for fault in growth(gauges):
+        _say(f"--- seed {seed}: {fault}")
+        wrong.append(fault)
     slowest = sorted(monkey.slow, reverse=True)[:8]
     slow = (f"{name} {worked:.2f} s ({took:.2f})" for worked, took, name in slowest)
     _say("slowest, of the processor (and by the clock): " + ", ".join(slow))
-    _say(f"seed {seed}: {actions} actions, {len(wrong)} wrong, memory in MiB {memory}")
+    _say(f"seed {seed}: {actions} actions, {len(wrong)} wrong")
     return len(wrong)
 
 
 if __name__ == "__main__":
-    raise SystemExit(min(main(int(sys.argv[1]), int(sys.argv[2])), 1))
+    with alone():
+        raise SystemExit(min(main(*map(int, sys.argv[1:])), 1))
