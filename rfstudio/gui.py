@@ -17,7 +17,12 @@ from rfstudio import __version__
 from rfstudio.app.files.log_file import LOGGER, end_log, start_log
 from rfstudio.app.files.opening import Opening, opening_for, remembered_choice
 from rfstudio.app.files.recovery import Recovery
-from rfstudio.app.heap import IdleCollection, exempt_from_collection, share_one_heap
+from rfstudio.app.heap import (
+    IdleCollection,
+    begin_collection,
+    exempt_from_collection,
+    share_one_heap,
+)
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.studio import Studio
 from rfstudio.core.errors import RFStudioError
@@ -65,6 +70,7 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
     # Ctrl+C in the terminal ends the program, as it does any other.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window.show()
+    begin_collection()
     if folder := os.environ.get("RFSTUDIO_SELF_TEST"):
         from rfstudio.widgets.window import self_test
 

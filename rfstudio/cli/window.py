@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.util
 import os
 import sys
@@ -27,6 +28,14 @@ def open_window(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{reason} {_WITHOUT_WINDOW}")
     # Qt loses exceptions in its callbacks, and crashes if one comes while it is imported.
     interrupts.end_at_once()
+    gc.disable()  # until the window is made
+    try:
+        return _run(arguments)
+    finally:
+        gc.enable()
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         # The window is the only command that needs Qt.
         from rfstudio.gui import run

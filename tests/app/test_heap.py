@@ -14,7 +14,13 @@ from types import ModuleType
 import pytest
 from PySide6.QtWidgets import QWidget
 
-from rfstudio.app.heap import DUE, OVERDUE, IdleCollection, exempt_from_collection
+from rfstudio.app.heap import (
+    DUE,
+    OVERDUE,
+    IdleCollection,
+    begin_collection,
+    exempt_from_collection,
+)
 from rfstudio.app.slices import Sliced
 from rfstudio.core.work import give_way
 
@@ -186,3 +192,45 @@ def test_that_threads_of_the_window_share_one_heap(tmp_path: Path, how: str, is_
     command = [sys.executable, "-c", _ALLOCATE_IN_THREADS, str(report), how]
     subprocess.run(command, check=True)
     assert (report.read_text().count("<heap nr=") == 1) is is_one
+
+
+_START = """
+import gc, sys
+from rfstudio.app import heap
+from rfstudio.cli import main
+
+def begin():
+    was_on = gc.isenabled()
+    begun()
+    print(was_on, gc.isenabled(), gc.get_freeze_count() > 100_000, flush=True)
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+    QTimer.singleShot(0, QApplication.quit)
+
+begun, heap.begin_collection = heap.begin_collection, begin
+sys.exit(main(["vgg16"]))
+"""
+
+
+def test_that_nothing_is_collected_before_the_window_is_made() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _START],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert done.stdout.splitlines()[:1] == ["False True True"], done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("exempted")
+def test_that_garbage_of_the_start_is_collected_once_the_window_is_painted() -> None:
+    ring = _Ring()
+    ring.append(ring)
+    gone = weakref.ref(ring)
+    del ring
+    begin_collection()
+    gc.collect()
+    assert gone() is not None
+    exempt_from_collection()
+    assert gone() is None
