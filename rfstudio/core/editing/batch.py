@@ -110,6 +110,8 @@ def change_all(
     """
     found = []
     new: dict[Location, Op] = {}
+    # Thousands of layers have few different operations, and checking one takes long.
+    known: dict[Op, Op] = {}
     for location, layer in _layers(architecture, locations):
         if keyword not in ("", layer.op.keyword):
             continue
@@ -117,13 +119,15 @@ def change_all(
         before = getattr(layer.op, name) if has_it else None
         if not _is_number(before):
             continue
-        try:
-            values = {name: _new(before, change, by)}
-            if padding_follows and isinstance(layer.op, Windowed):
-                values |= _padding(layer.op, values, architecture.axes)
-            op: Op = replace(layer.op, **values)
-        except RFStudioError as error:
-            raise EditError(f"{called(layer)}: {error}") from error
+        op = known.get(layer.op)
+        if op is None:
+            try:
+                values = {name: _new(before, change, by)}
+                if padding_follows and isinstance(layer.op, Windowed):
+                    values |= _padding(layer.op, values, architecture.axes)
+                op = known[layer.op] = replace(layer.op, **values)
+            except RFStudioError as error:
+                raise EditError(f"{called(layer)}: {error}") from error
         new[location] = op
         found.append(Changed(location, _path_of(architecture, location), before, getattr(op, name)))
     if not found:

@@ -41,8 +41,9 @@ from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.theme import icon
 from rfstudio.widgets.stack.batch_dialog import BatchDialog
 from rfstudio.widgets.stack.copy_chooser import CopyChooser
-from rfstudio.widgets.stack.model import SUMMARY, StackModel
+from rfstudio.widgets.stack.model import StackModel
 from rfstudio.widgets.stack.op_picker import OpPicker
+from rfstudio.widgets.stack.rows import Row
 from rfstudio.widgets.stack.tree import LayerTree
 
 _WRAPS: tuple[tuple[Wrapping, str], ...] = (
@@ -172,8 +173,12 @@ class StackPanel(QWidget):
 
     def chosen(self) -> list[Location]:
         """Return the locations of the chosen items, in order."""
-        rows = self.tree.selectionModel().selectedRows()
-        places = {self.model.location_of(x) for x in rows}
+        rows: set[Row] = set()
+        chosen = self.tree.selectionModel().selection()
+        for part in chosen.toList():
+            siblings = self.model.row_of(part.parent()).children
+            rows.update(siblings[part.top() : part.bottom() + 1])
+        places = (x.location for x in rows if x.item is not None)
         return sorted(x for x in places if x is not None)
 
     def expand_sensibly(self) -> None:
@@ -472,7 +477,7 @@ class StackPanel(QWidget):
         return has_any
 
     def _matches(self, index: QModelIndex) -> bool:
-        text = f"{index.data()} {index.data(SUMMARY)}".lower()
+        text = self.model.texts.words_of(self.model.row_of(index))
         return self._has_words(text) or bool(self._paths_found(index, text))
 
     def _has_words(self, text: str) -> bool:
@@ -496,7 +501,7 @@ class StackPanel(QWidget):
             return
         flags = QItemSelectionModel.SelectionFlag
         self.tree.selectionModel().setCurrentIndex(found, flags.ClearAndSelect | flags.Rows)
-        text = f"{found.data()} {found.data(SUMMARY)}".lower()
+        text = self.model.texts.words_of(self.model.row_of(found))
         if not self._has_words(text):
             # The filter names a copy by a repeat: that one is chosen, not the one beside.
             self._selection.select_layer(self._paths_found(found, text)[0])

@@ -118,6 +118,15 @@ class RowTexts:
             known = self._known[row] = self._work_out(row)
         return known
 
+    def words_of(self, row: Row) -> str:
+        """Return the name of a row and what it is, in small letters: what a filter looks in.
+
+        Numbers are not worked out for it, of which there may be thousands.
+        """
+        known = self._known.get(row)
+        name, summary = (known.texts[0], known.summary) if known else self._words(row)
+        return f"{name} {summary}".lower()
+
     def described(self, row: Row, location: Location) -> list[str]:
         """Return an item and its numbers as sentences, for a tooltip."""
         assert row.item is not None
@@ -151,14 +160,25 @@ class RowTexts:
             summary = "" if row.children else "identity"
             return Cells((_branch_name(row), "", "", ""), summary, "", is_quiet=True)
         layer = self._analysis_of(location)
-        name = _item_name(row, layer)
         numbers = ("", "", "")
         if layer is not None:
             numbers = self._numbers_of(layer)
-        summary = self._summary_of(row.item, architecture.axes)
-        if summary == name.rstrip("0123456789"):
-            summary = ""
+        name, summary = self._item_words(row.item, layer)
         return Cells((name, *numbers), summary, self._severity(location), is_quiet=False)
+
+    def _words(self, row: Row) -> tuple[str, str]:
+        """Return the name of a row, and what it is."""
+        location = row.location
+        if row.is_input or row.is_branch or location is None or row.item is None:
+            cells = self.of(row)
+            return cells.texts[0], cells.summary
+        named = isinstance(row.item, Layer) and not row.item.name
+        return self._item_words(row.item, self._analysis_of(location) if named else None)
+
+    def _item_words(self, item: Item, layer: LayerAnalysis | None) -> tuple[str, str]:
+        name = _item_name(item, layer)
+        summary = self._summary_of(item, self._document.architecture.axes)
+        return name, "" if summary == name.rstrip("0123456789") else summary
 
     def _summary_of(self, item: Item, axes: int) -> str:
         """Return what an item is, in a few words."""
@@ -211,9 +231,7 @@ def _branch_name(row: Row) -> str:
     return own_name(row) or (f"branch {row.body + 1}" if is_named_branch(row) else "shortcut")
 
 
-def _item_name(row: Row, layer: LayerAnalysis | None) -> str:
-    item = row.item
-    assert item is not None
+def _item_name(item: Item, layer: LayerAnalysis | None) -> str:
     if not isinstance(item, Layer):  # also a parallel without branches
         return item.name or item.keyword
     if item.name:

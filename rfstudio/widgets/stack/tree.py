@@ -65,7 +65,7 @@ class LayerTree(QTreeView):
         self.setModel(model)
         self._look = self._delegate.look(self.font(), self.palette())
         self._step = self.indentation()
-        self._special: set[Row] = set()
+        self._current: Row | None = None
         self._painted: dict[Row, Cells] = {}
         self._columns: list[tuple[int, int, int]] | None = None
         self._mark: QRect | None = None
@@ -95,8 +95,7 @@ class LayerTree(QTreeView):
             ]
             self._look = self._delegate.look(self.font(), self.palette())
             self._step = self.indentation()
-            special = [self.currentIndex(), *self.selectionModel().selectedRows()]
-            self._special = {self._model.row_of(index) for index in special}
+            self._current = self._model.row_of(self.currentIndex())
         super().paintEvent(event)
         if self._mark is not None:
             self._paint_mark(self._mark)
@@ -206,7 +205,12 @@ class LayerTree(QTreeView):
         """Paint a row."""
         row = self._model.row_of(index)
         cells = self._painted[row] = self._model.texts.of(row)
-        if self._columns is None or row in self._special:
+        if (
+            self._columns is None
+            or row is self._current
+            # Asked of the rows that are seen: thousands may be chosen.
+            or self.selectionModel().isSelected(index)
+        ):
             super().drawRow(painter, option, index)
             return
         rect: QRect = option.rect

@@ -134,3 +134,21 @@ def test_that_a_window_of_even_reach_is_padded_after_the_last() -> None:
     assert layer.op.padding == ((0, 1), (0, 1))
     assert _sizes(after) == _sizes(NETWORK)
     assert not expand(after).faults
+
+
+def test_that_equal_operations_are_changed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Architecture(input_size=(64, 64), layers=tuple(_conv(f"c{i}") for i in range(200)))
+    made: list[object] = []
+    check = ops.Conv.__post_init__
+
+    def counted(op: ops.Conv) -> None:
+        made.append(op)
+        check(op)
+
+    monkeypatch.setattr(ops.Conv, "__post_init__", counted)
+    after, changed = change_all(
+        network, [(i,) for i in range(200)], "kernel_size", "add", Fraction(2), padding_follows=True
+    )
+    assert len(changed) == 200
+    assert {conv_at(after, (i,)).kernel_size for i in range(200)} == {5}
+    assert len(made) == 1
