@@ -200,6 +200,7 @@ class NumbersPanel(QWidget):
         texts = ("luo_size_of_maximum", "unit", "−1234.5678", "−1234.5678", HEADERS[-1])
         for i, text in enumerate(texts):
             table.setColumnWidth(i, max(wide(text), wide(HEADERS[i])) + 24)
+        table.setColumnWidth(len(texts), 30 * wide("x"))  # at least; its texts are sentences
         header.setStretchLastSection(True)
         copy = QAction("Copy rows", table)
         copy.setShortcut(QKeySequence.StandardKey.Copy)

@@ -163,6 +163,7 @@ class AxesEditor(Editor):
         """Tell assistive programs what is edited here, and along which axis."""
         self.setAccessibleName(name)
         self.spins[0].setAccessibleName(name)
+        self.apart.setAccessibleName(f"{name}, one value per axis")
 
     def _add_spin(self) -> None:
         spin = _spin(self._least - bool(self._empty))
@@ -243,7 +244,7 @@ class PaddingEditor(Editor):
         modes = (*self.MODES, "not set") if self._is_optional else self.MODES
         for mode in modes:
             self.mode.addItem(mode.replace("_", " "), mode)
-        self.mode.setAccessibleName("padding mode")
+        self.mode.setAccessibleName("sides of the padding")
         self.numbers = AxesEditor(-LARGEST)
         self.before = AxesEditor(-LARGEST)
         self.after = AxesEditor(-LARGEST)

@@ -464,6 +464,8 @@ class StackPanel(QWidget):
         if text:
             self._expand_all()
         self._follow()
+        if not text:
+            self.tree.scrollTo(self.tree.currentIndex())  # among rows that are back
 
     def _hide_others(self, parent: QModelIndex, is_inside: bool) -> bool:
         """Hide rows that do not match, unless they contain or are in one that does."""

@@ -171,7 +171,7 @@ def fields_of(form: QWidget, owner: str, edit: Callable[[QWidget], object]) -> l
         name = field.accessibleName()
         can_be_set = field.focusPolicy() & Qt.FocusPolicy.TabFocus and field.isEnabled()
         if name and can_be_set and not field.isHidden():
-            title = f"{name} of {owner}"
+            title = f"{name.removesuffix(' of')} of {owner}"  # as in "weights of"
             words = f"set edit change {title} {field.toolTip()}".lower()
             found.append(Destination("field", title, "", words, partial(edit, field)))
     return found

@@ -132,6 +132,19 @@ def test_that_go_to_anything_finds_what_the_window_shows(window: MainWindow) -> 
     palette.hide()
 
 
+def test_that_no_two_things_that_can_be_set_have_one_name(window: MainWindow) -> None:
+    window.studio.selection.select_layer("head")
+    palette = window.palette_
+    palette.go_to_anything()
+    palette.search.setText("set head")
+    texts = [x for x in palette.texts() if x.endswith("of head")]
+    assert len(texts) > 10
+    assert len(set(texts)) == len(texts)
+    assert "weights of head" in texts
+    assert "stride, one value per axis of head" in texts
+    palette.hide()
+
+
 def test_that_go_to_anything_shows_panels_and_moves_into_fields(
     window: MainWindow, qtbot: QtBot
 ) -> None:

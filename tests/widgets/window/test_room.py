@@ -320,3 +320,6 @@ def test_that_the_chosen_layer_stays_in_sight_where_the_list_shrinks(
     assert not is_seen()
     window.resize(1024, 480)  # where the user has scrolled away, nothing jumps
     assert tree.verticalScrollBar().value() == 0
+    window.stack.filter_line.setText("conv1")
+    window.stack.filter_line.clear()  # where the rows are back, it is found again
+    assert is_seen()
