@@ -219,7 +219,7 @@ def _measured_field(
     erf = measured_erf(result, UnitFrame(analysis.graph, index, unit, 0, analysis.fields))
     words, law = measurement.progress, other_law(erf.options)
     # A caption has less room, and changes all the time.
-    short = f"{measurement.fraction:.0%}" if measurement.state == "measuring" else words
+    short = f"{100 * measurement.fraction:.0f} %" if measurement.state == "measuring" else words
     return EffectiveField(
         erf,
         f"measured, {short}" if short else "measured",
@@ -253,5 +253,5 @@ def words_of(so_far: ErfResult | None, fraction: float) -> str:
         return ""
     # A map by filling goes from coarse to fine, so the number of samples says little.
     if so_far.options.get("estimator") in BY_FILLING:
-        return f"{fraction:.0%}"
+        return f"{100 * fraction:.0f} %"
     return f"{so_far.samples} of {so_far.wanted} samples"

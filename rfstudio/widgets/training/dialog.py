@@ -308,7 +308,7 @@ class TrainDialog(QDialog):
             words.append(f"σ {frame.sigma:.2f} px")
         if distance is not None and self._shows_ring:
             share = frame.ring_share(distance)
-            words += [] if share is None else [f"in the ring {share:.0%}"]
+            words += [] if share is None else [f"in the ring {100 * share:.0f} %"]
         request = self._session.request
         seed = "" if request is None else f", seed {request.seed}"
         how = f"energy, {'trained' if frame.step else 'initial'} weights{seed}"

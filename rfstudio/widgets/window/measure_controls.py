@@ -45,6 +45,7 @@ class MeasureControls(QObject):
         self._erf_session = erf_session
         self._cancel = cancel
         self._last: tuple[float, Any] = 0.0, None
+        self._still = ""
         self._more = more or QAction(self)
         self._more.setEnabled(False)
         measure.setEnabled(erf_session is not None)
@@ -77,13 +78,16 @@ class MeasureControls(QObject):
             return
         self._follow_progress(*self._last)
         if not session.is_measuring:
-            self._status.tell(
+            self._still = (
                 f"{_unit_text(session.running)} is still being measured; its result goes to the "
                 "shelf, and is shown when you come back"
             )
+            self._status.tell(self._still)
 
     def _follow_running(self, subject: Subject | None) -> None:
         is_running = subject is not None
+        if not is_running:
+            self._status.withdraw(self._still)
         self._last = 0.0, None
         self._cancel.setEnabled(is_running)
         self._status.show_progress(0.0 if is_running else None, "starting")

@@ -31,6 +31,7 @@ class Status(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         self._worst = ""  # before Qt tells the colours
         super().__init__(parent)
+        self._told = ""
         self.hover = ElidedLabel()
         self.hover.setAccessibleName("Under the pointer")
         self.remarks = QToolButton()
@@ -64,7 +65,13 @@ class Status(QStatusBar):
         room = max(self.width() - taken - _MARGIN, 0)
         short = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
         self.setToolTip(text if short != text else "")
+        self._told = text
         self.showMessage(short, max(_SHOWN_FOR, _A_CHARACTER * len(text)))
+
+    def withdraw(self, text: str) -> None:
+        """Take a line back that is true no longer, if it is still shown."""
+        if text and text == self._told:
+            self.clearMessage()
 
     def show_hover(self, text: str) -> None:
         """Show what is under the pointer."""

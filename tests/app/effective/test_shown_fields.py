@@ -52,12 +52,12 @@ def shown(
     [
         ("done", {}, "measured", "measured (energy, 4 samples)"),
         ("stopped", {"wanted": 9}, "measured, 4 of 9 samples", "measured (energy, 4 of 9 samples)"),
-        ("measuring", {"wanted": 10}, "measured, 40%", "measured (energy, 4 of 10 samples)"),
+        ("measuring", {"wanted": 10}, "measured, 40 %", "measured (energy, 4 of 10 samples)"),
         (
             "measuring",
             {"options": {"estimator": "occlusion"}},
-            "measured, 40%",
-            "measured (occlusion, 40%)",
+            "measured, 40 %",
+            "measured (occlusion, 40 %)",
         ),
     ],
 )

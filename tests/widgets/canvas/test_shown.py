@@ -177,7 +177,7 @@ def test_that_the_running_average_is_drawn_as_it_arrives(bench) -> None:
     made = bench(CHAIN)
     made.selection.select_layer("c", (16, 16))
     made.measurements.progress(0.4, "c", (16, 16), np.ones((64, 64)))
-    assert made.canvas.effective_field.name == "measured, 40%"
+    assert made.canvas.effective_field.name == "measured, 40 %"
     made.measurements.drop()
     assert made.canvas.effective_field.name == "expected"
 

@@ -20,6 +20,7 @@ from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.engine.requests.request import ErfResult
 from rfstudio.widgets.window.main_window import MainWindow
+from tests.measurements import FakeRunner
 from tests.narrowing import present
 from tests.widgets.conftest import SMALL, conv
 
@@ -186,3 +187,14 @@ def test_that_what_cannot_be_measured_is_said(window: MainWindow, qtbot: QtBot) 
     present(window.studio.erf_session).set_options(inputs="image")
     window.actions_.measure.trigger()
     assert "no image on the canvas" in window.status.currentMessage()
+
+
+def test_that_what_is_cancelled_elsewhere_is_not_said_to_be_measured_still(open_window) -> None:
+    window = open_window(runner=FakeRunner())
+    window.studio.selection.select_layer("head")
+    window.actions_.measure.trigger()
+    window.studio.selection.select_layer("stem")
+    assert "head is still being measured" in window.status.currentMessage()
+    assert "elsewhere" in window.status.progress.format()
+    window.actions_.cancel.trigger()
+    assert "still" not in window.status.currentMessage()
