@@ -4,29 +4,52 @@ from __future__ import annotations
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPalette, QPen, QResizeEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPalette,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QApplication, QWidget
 
 from rfstudio.widgets.parts.focus_ring import FocusRing
+from rfstudio.widgets.parts.text_room import text_factor
 from rfstudio.widgets.parts.theme import muted
 
 _STILL = 4.0
 """Points that a pointer may move between press and release of a click."""
 
 
+_INNER = 0.8
+"""Share of an axis within which a number has room on both sides."""
+
 _ROOM = 150
 """Least height in points with names at the axes."""
 
 
 class CountAxis(pg.AxisItem):  # type: ignore[misc]
-    """An axis of counted things, without marks between whole numbers."""
+    """An axis of counted things: no marks between whole numbers, and room for each number."""
 
     def tickSpacing(  # noqa: N802 - pyqtgraph's name
         self, low: float, high: float, size: float
     ) -> list[tuple[float, float]]:
         """Return the distances of marks, the largest first."""
         spacings: list[tuple[float, float]] = super().tickSpacing(low, high, size)
-        return [x for x in spacings if x[0] >= 1] or [(1.0, 0.0)]
+        whole = [x for x in spacings if x[0] >= 1] or [(1.0, 0.0)]
+        longest = f" {max(abs(low), abs(high)):.0f} "
+        needed = QFontMetricsF(QApplication.font()).horizontalAdvance(longest)
+        share = size / (high - low) if high > low else 0.0
+        fitting = [x for x in whole if x[0] * share >= needed]
+        if fitting or not share:
+            return fitting or whole
+        distance, offset = whole[0]
+        # One mark is left, away from the ends, where it would have no room.
+        while distance * share < needed and 2 * distance <= _INNER * (high - low):
+            distance *= 2
+        return [(distance, offset)]
 
 
 class Plot(pg.PlotWidget):  # type: ignore[misc]
@@ -69,6 +92,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         for side in self._texts:
             item.getAxis(side).enableAutoSIPrefix(False)
             item.getAxis(side).setStyle(tickLength=-4)
+            item.getAxis(side).setTickDensity(1 / text_factor())  # numbers need their room
         self.viewport().setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(False)

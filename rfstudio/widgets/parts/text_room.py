@@ -10,6 +10,13 @@ _FRAME = QSize(8, 40)
 """Size of the title and the borders that a system puts around a dialog."""
 
 
+def text_factor() -> float:
+    """Return how much larger texts are than the system's."""
+    application = QApplication.instance()
+    usual = None if application is None else application.property("usual_point_size")
+    return QApplication.font().pointSizeF() / usual if usual else 1.0
+
+
 def fixed_font() -> QFont:
     """Return the font of code, as large as other texts; the system's does not follow the user."""
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
@@ -27,10 +34,7 @@ def give_room(dialog: QWidget, width: int, height: int) -> None:
     width, height
         Its size in points with texts of the system's size.
     """
-    application = QApplication.instance()
-    now = QApplication.font().pointSizeF()
-    usual = None if application is None else application.property("usual_point_size")
-    factor = now / usual if usual else 1.0
+    factor = text_factor()
     screen = (dialog.screen().availableSize() - _FRAME).expandedTo(QSize(width, height))
     dialog.resize(
         (QSize(width, height) * factor).boundedTo(screen.expandedTo(QSize(width, height)))

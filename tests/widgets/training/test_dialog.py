@@ -24,6 +24,7 @@ from rfstudio.formats.experiments.film import STATE, FilmFrame, FilmWriter
 from rfstudio.formats.experiments.recipe import TrainingItem
 from rfstudio.formats.experiments.recipe_reader import read_recipe
 from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.widgets.parts.theme import apply_scheme, scale_text
 from rfstudio.widgets.training.dialog import TrainDialog
 from rfstudio.widgets.training.options_form import FolderQuestions
 
@@ -349,3 +350,27 @@ def test_that_the_recipe_gives_the_same_training(bench: Bench) -> None:
     assert item.network == NETWORK
     assert (item.distance, item.steps, item.batch, item.rate) == (3.0, 400, 16, 4e-3)
     assert item.film == (0, 25, 50, 100, 200, 400)
+
+
+def test_that_numbers_of_the_curves_do_not_touch_with_large_texts(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path
+) -> None:
+    try:
+        apply_scheme(qapp, "light")
+        scale_text(qapp, 2.0)
+        bench = Bench(qtbot, tmp_path)
+        bench.dialog.resize(1000, 660)
+        with qtbot.waitExposed(bench.dialog):
+            bench.dialog.show()
+        bench.dialog.train.click()
+        bench.film(0, 25, 50, 100)
+        loss = bench.dialog.curves.plots[0].getPlotItem()
+        axis = loss.getAxis("bottom")
+        low, high = axis.range
+        wide = axis.boundingRect().width()
+        spacing = axis.tickSpacing(low, high, wide)[-1][0]
+        room = wide * spacing / (high - low)
+        assert room > bench.dialog.fontMetrics().horizontalAdvance("80")
+        assert spacing <= high - low  # there is a number
+    finally:
+        scale_text(qapp, 1.0)
