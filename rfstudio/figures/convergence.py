@@ -52,7 +52,10 @@ def draw_convergence(curves: Sequence[Convergence], style: FigureStyle) -> Figur
     from matplotlib.ticker import LogLocator, NullFormatter
 
     if not any(x.samples for x in curves):
-        raise FigureError("nothing was measured yet whose distance could be drawn")
+        raise FigureError(
+            "nothing was measured yet whose distance could be drawn: the estimator energy or rms "
+            "with random weights, noise and all channels"
+        )
     theme = style.colours
     width = inner_width(style) - _LEFT
     handles = []

@@ -13,7 +13,7 @@ from rfstudio.figures.convergence import Convergence, draw_convergence
 from rfstudio.figures.diagram import draw_diagram
 from rfstudio.figures.film import Frame, draw_film
 from rfstudio.figures.growth import Growth, draw_growth_page
-from rfstudio.figures.lesson import LessonText, draw_lesson
+from rfstudio.figures.lesson import NO_LESSON, LessonText, draw_lesson
 from rfstudio.figures.panel import Panel
 from rfstudio.figures.render import draw_page
 from rfstudio.figures.sections import draw_sections
@@ -117,6 +117,12 @@ def _draw_fields(content: Content, style: FigureStyle) -> Figure:
     return draw_page(replace(scene, numbers=(*scene.numbers, *panel.erf_numbers)), style)
 
 
+def _draw_lesson(content: Content, style: FigureStyle) -> Figure:
+    if content.lesson is None:
+        raise FigureError(NO_LESSON)
+    return draw_lesson(content.panel, content.lesson, style)
+
+
 _ALL = (
     Kind(
         "fields",
@@ -188,7 +194,7 @@ _ALL = (
         "Lesson",
         "A lesson as a page: its unit, what to see, what to change, and why.",
         "lesson",
-        lambda content, style: draw_lesson(content.panel, content.lesson, style),
+        _draw_lesson,
     ),
 )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfstudio.figures.page import LINE, MARGIN, inner_width, new_page
 from rfstudio.figures.render import draw_scene, form_of, scene_handles
-from rfstudio.figures.style import TEXT_POINTS, FigureError
+from rfstudio.figures.style import TEXT_POINTS
 from rfstudio.figures.wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ _BESIDE = 3.8
 """Inches from which the text is beside the picture."""
 
 
+NO_LESSON = "no lesson is open: Help › Lessons has them"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonText:
     """The words of a lesson.
@@ -44,19 +47,11 @@ class LessonText:
     parts: tuple[tuple[str, str], ...]
 
 
-def draw_lesson(panel: Panel, lesson: LessonText | None, style: FigureStyle) -> Figure:
-    """Return the whole figure, to be called within `print_settings`.
-
-    Raises
-    ------
-    FigureError
-        If there is no lesson.
-    """
+def draw_lesson(panel: Panel, lesson: LessonText, style: FigureStyle) -> Figure:
+    """Return the whole figure, to be called within `print_settings`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if lesson is None:
-        raise FigureError("no lesson is open: Help › Lessons has them")
     room = inner_width(style)
     is_beside = room >= _BESIDE
     width = 0.42 * room if is_beside else room

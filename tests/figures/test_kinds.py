@@ -147,6 +147,8 @@ def test_that_what_a_kind_cannot_show_is_said() -> None:
             with pytest.raises(FigureError):
                 render_kind(word, Content(), ".svg", style)
         assert kind.what.endswith(".")
+    with pytest.raises(FigureError, match="Help › Lessons"):
+        render_kind("lesson", Content(), ".svg", style)
     with pytest.raises(FigureError, match="two fields"):
         render_kind("difference", Content(panels=(_panel("stem"),)), ".svg", style)
     with pytest.raises(FigureError, match="fields, growth, field, comparison"):

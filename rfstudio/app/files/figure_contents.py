@@ -28,6 +28,7 @@ from rfstudio.app.wording.figure_snippets import FigureRecipe, measuring_options
 from rfstudio.app.wording.inline_networks import InlineNetworks
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.figures import Content, Convergence, FigureError, Panel, kind_of, render_kind
+from rfstudio.figures.lesson import NO_LESSON
 
 _NO_ATTENTION = "no attention was measured yet; the tab Attention does it"
 
@@ -122,7 +123,7 @@ class FigureContents:
         match kind.subjects:
             case "lesson":
                 if not self.beside.lesson():
-                    raise FigureError("no lesson is open")
+                    raise FigureError(NO_LESSON)
                 return replace(recipe, networks=(str(self.beside.lesson()),))
             case "run":
                 place = film_place()

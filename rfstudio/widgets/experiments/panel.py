@@ -481,6 +481,7 @@ def _with_label(text: str, field: QWidget) -> QWidget:
     label.setBuddy(field)
     row = QHBoxLayout(both)
     row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(4)
     row.addWidget(label)
     row.addWidget(field)
     return both

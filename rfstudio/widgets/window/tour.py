@@ -223,6 +223,7 @@ class Tour(QFrame):
         self.setFixedWidth(width)
         margins = self._column.contentsMargins()
         inside = width - margins.left() - margins.right() - 2 * self.frameWidth()
+        self.text.setMinimumHeight(0)  # below which a label's height for a width never is
         self.text.setFixedHeight(self.text.heightForWidth(inside))
         self._column.invalidate()  # else it keeps the height of the step before
         height = self._column.totalMinimumSize().height()

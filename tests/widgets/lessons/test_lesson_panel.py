@@ -50,3 +50,22 @@ def test_that_keys_of_switches_in_lessons_are_theirs() -> None:
     named = re.findall(r"switch (\w+), (\w)", texts)
     assert named
     assert [x for x in named if keys.get(x[0]) != x[1]] == []
+
+
+def test_that_what_a_lesson_says_works_with_keys(window: MainWindow, qtbot: QtBot) -> None:
+    lesson, stack = window.lesson, window.stack
+    window.actions_.lessons[4].trigger()  # Click near a corner, or press Ctrl+Home
+    qtbot.keyClick(window.canvas.view, Qt.Key.Key_Home, Qt.KeyboardModifier.ControlModifier)
+    assert lesson.is_done
+    window.actions_.lessons[5].trigger()  # Duplicate layers (Ctrl+D)
+    stack.tree.setFocus()
+    for _ in range(7):
+        assert not lesson.is_done
+        qtbot.keyClick(stack.tree, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: lesson.is_done)
+    window.actions_.lessons[9].trigger()  # press Insert, and add “squeeze”
+    stack.tree.setFocus()
+    qtbot.keyClick(stack.tree, Qt.Key.Key_Insert)
+    qtbot.keyClicks(stack.picker.search, "squeeze")
+    qtbot.keyClick(stack.picker.search, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: lesson.is_done)

@@ -73,7 +73,9 @@ def test_that_a_button_without_room_is_shown_as_its_bar_and_cards_are_as_high_as
         titles = []
         while window.tour is not None:
             titles.append(tour.step.title)
-            assert tour.height() == tour.sizeHint().height(), tour.step.title
+            lines = tour.text.height() / tour.text.fontMetrics().lineSpacing()
+            letters = tour.text.fontMetrics().horizontalAdvance(tour.step.text)
+            assert lines < letters / tour.text.width() + 1.7, tour.step.title
             if tour.step.title == "Measure":
                 assert not tour.step.part.isVisible()
                 bar = present(window.findChild(QToolBar))
