@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -89,6 +91,21 @@ def test_that_bytes_are_those_of_whole_arrays_however_deep_each_once() -> None:
     assert array.nbytes <= bytes_of(enclosing) < array.nbytes + 2000
     assert bytes_of(np.broadcast_to(np.zeros(1), 10**6)) < 1000
     assert bytes_of(None) == bytes_of(1.0) == 0
+
+
+def test_that_of_a_million_entries_a_sample_is_counted() -> None:
+    """Counting a pattern of a million phases took longer than to work out what is after it."""
+    rows = tuple([(x, x + 1) for x in range(100_000)])
+    true = sys.getsizeof(rows) + sum(map(sys.getsizeof, rows))
+    calls: list[int] = []
+
+    def looked_at(entry: object) -> int:
+        calls.append(1)
+        return id(entry)
+
+    with patch.object(memo, "id", looked_at, create=True):
+        assert 0.98 * true < bytes_of(rows) < 1.02 * true
+    assert len(calls) < 5000
 
 
 def test_that_recent_answers_belong_to_one_object() -> None:

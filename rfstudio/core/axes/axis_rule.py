@@ -562,3 +562,19 @@ def source_of_padding(index: int, size: int, mode: str) -> int | None:
             return min(index, 2 * (size - 1) - index)
         case _:
             return None
+
+
+def sources_of_padding(indices: Samples, size: int, mode: str) -> Samples:
+    """Return the real sample that each of some positions reads, where no padding is a constant.
+
+    Parameters
+    ----------
+    indices, size, mode
+        As of `source_of_padding`, of a mode other than "zeros".
+    """
+    if mode == "circular":
+        return indices % size
+    if mode == "reflect" and size > 1:
+        turned = indices % (2 * (size - 1))
+        return np.minimum(turned, 2 * (size - 1) - turned)
+    return indices.clip(0, size - 1)  # where there is one sample, all read it

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window, source_of_padding
+from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window, sources_of_padding
 from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.errors import TooLargeError
 from rfstudio.core.work import A_CALL, spend
@@ -276,8 +276,8 @@ def _through_window(wanted: AxisSet, rule: Window) -> AxisSet:
         return from_indices(read)
     inside = read[~outside]
     if mode != "zeros":
-        sources = [source_of_padding(int(x), rule.n_in, mode) for x in np.unique(read[outside])]
-        inside = np.concatenate([inside, np.array(sources, np.intp)])
+        sources = sources_of_padding(read[outside], rule.n_in, mode)
+        inside = np.concatenate([inside, sources])
     return from_indices(inside)
 
 

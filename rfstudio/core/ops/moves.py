@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Window
+from rfstudio.core.axes.rows import Rows
 from rfstudio.core.errors import OpError
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.layer_models.pooled_values import moved
@@ -203,7 +204,7 @@ class Tile(Move):
             if times == 1 or n == 0:
                 rules.append(Window(n, n))
                 continue
-            phases = tuple([(x,) for x in range(n)]) * times
+            phases = Rows.of_one(np.tile(np.arange(n), times))
             rules.append(Periodic(n, n * times, n * times, phases, by_size=True))
         return tuple(rules)
 

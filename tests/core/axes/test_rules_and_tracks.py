@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rfstudio.core.axes.axis_rule import Periodic, Window, source_of_padding
+from rfstudio.core.axes.axis_rule import Periodic, Window, source_of_padding, sources_of_padding
 from rfstudio.core.axes.axis_set import AxisSet, read_back
 from rfstudio.core.axes.unit_intervals import Track, reduced
 from rfstudio.core.fields.remarks.diagnostics import _blind_units
@@ -23,6 +23,8 @@ def test_that_padding_reads_the_samples_that_numpy_pads_with(
     padded = np.pad(np.arange(size), wide, mode=numpys)  # type: ignore[call-overload] # one of three
     found = [source_of_padding(i, size, mode) for i in range(-wide, size + wide)]
     assert found == padded.tolist()
+    places = np.arange(-wide, size + wide)
+    assert sources_of_padding(places, size, mode).tolist() == padded.tolist()
 
 
 def _random_rule(rng: random.Random) -> Window | Periodic:
