@@ -225,12 +225,13 @@ def _beyond(axis: _Axis) -> _Axis:
 
 
 def reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
-    """Return d (k − 1), the distance of the outermost taps, and the stride."""
+    """Return d (k − 1), the distance of the outermost taps, and the stride; mirrored or not."""
     if type(rule) is Window:
         return rule.dilation * (rule.kernel - 1), rule.stride
     assert isinstance(rule, Periodic)
-    turns, rest = divmod(rule.advance, rule.period)
-    return rule.widest_phase, Fraction(rule.advance, rule.period) if rest else turns
+    advance = abs(rule.advance)
+    turns, rest = divmod(advance, rule.period)
+    return rule.widest_phase, Fraction(advance, rule.period) if rest else turns
 
 
 def _summary(axes: tuple[_Axis, ...]) -> PathFields:

@@ -37,7 +37,7 @@ def _field_on(graph, path, axis: int) -> Fraction | None:
             return None
         # The pattern of every operation repeats within the product of both sizes.
         spans = [x[-1] - x[0] for x in (read(u) for u in range(m * 8 + 40)) if x]
-        size += max(spans, default=0) * jump_on(graph, path[:place], axis)
+        size += max(spans, default=0) * abs(jump_on(graph, path[:place], axis))
     return size
 
 
@@ -53,6 +53,16 @@ def test_that_least_and_greatest_fields_are_those_of_all_paths(part) -> None:
             context = (seed, layer.name)
             assert found.min == ((min(finite) if finite else None),), context
             assert found.max == ((None if None in sizes else max(finite)),), context
+
+
+def test_that_a_mirrored_map_makes_fields_of_paths_no_smaller() -> None:
+    """Behind a flip the jump is negative: each path to a 3×3 convolution had a field of −1."""
+    conv = Layer(ops.Conv(kernel_size=3, padding=1), "conv")
+    analysis = analyze(Architecture(input_size=(9, 8), layers=(Layer(ops.Flip()), conv, conv)))
+    for layer, size in zip(analysis.layers, (1, 3, 5), strict=True):
+        assert layer.rf_size == layer.path_fields.min == layer.path_fields.max == (size, size)
+    (group,) = rfstudio.path_shares(analysis, analysis.layers[-1].name).fields[0]
+    assert group.value == 5
 
 
 def test_that_gates_can_be_ignored() -> None:
