@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from re import sub
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ _NOTE_LETTER = 1.35
 _LETTER = 1.75
 _PER_INCH = 25.4
 
+
+_HARD_SPACE = "\u00a0"
+"""At which lines are not broken."""
 
 _CONTRAST = 0.35
 """Share of the contrast that a photo below a field has."""
@@ -142,7 +146,10 @@ def render_sheet(sheet: Sheet, suffix: str, style: FigureStyle | None = None) ->
         width = max(of_title, 1.25 * _PLOT * len(sheet.plots), _PICTURE * columns + 14)
         heights = ([_PLOT] if sheet.plots else []) + [_PICTURE + 4.0] * lines
         letters = int(width / _NOTE_LETTER)
-        notes = [y for x in (sheet.facts, sheet.note) for y in wrap(one_line(x), letters)]
+        notes = [
+            *_between_facts(one_line(sheet.facts), letters),
+            *wrap(one_line(sheet.note), letters),
+        ]
         height = sum(heights) + 2 * _TITLE + _NOTE_LINE * max(len(notes) - 1, 0)
         figure = Figure(
             figsize=(width / _PER_INCH, height / _PER_INCH),
@@ -207,6 +214,14 @@ def _draw_plot(axes: Axes, plot: Plot) -> None:
     if plot.curves:
         for text in axes.legend(frameon=False, fontsize=5.5).get_texts():
             text.set_parse_math(False)
+
+
+def _between_facts(text: str, letters: int) -> list[str]:
+    """Return lines that end between two facts, so that "seed 0" stays together."""
+    held = sub(r"(?<![,;:/]) (?!/)", _HARD_SPACE, text)
+    if any(len(x) > letters for x in held.split(" ")):
+        return wrap(text, letters)
+    return [x.replace(_HARD_SPACE, " ") for x in wrap(held, letters)]
 
 
 def _on_photo(values: NDArray[np.floating], photo: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -62,3 +62,25 @@ def test_that_curves_differ_without_their_colours() -> None:
     drawn = render_sheet(Sheet(title="marks", plots=(plot,)), ".svg").decode()
     marks = re.findall(r'<defs>\s*<path id="m[0-9a-f]+" d="([^"]+)"', drawn)
     assert len(set(marks)) >= 7  # and those of the ticks
+
+
+def test_that_lines_of_facts_end_between_two_of_them() -> None:
+    facts = (
+        "uniform: signed, uniform weights, 1 sample, seed 0; random: abs, random weights, seed 0"
+    )
+    drawn = render_sheet(
+        Sheet(title="a title of some width", pictures=(LINE,), facts=facts), ".svg"
+    )
+    texts = re.findall(r">([^<>]+)</text>", drawn.decode())
+    lines = [x.strip() for x in texts if x.strip() in facts]
+    assert len(lines) > 1
+    assert " ".join(lines) == facts
+    assert all(x.endswith((",", ";", ":", "seed 0")) for x in lines)
+
+
+def test_that_a_fact_wider_than_its_sheet_is_broken_between_words() -> None:
+    facts = "one fact that has no mark at all and is much wider than the sheet on which it stands"
+    drawn = render_sheet(Sheet(title="a title", pictures=(LINE,), facts=facts), ".svg").decode()
+    texts = [x.strip() for x in re.findall(r">([^<>]+)</text>", drawn)]
+    words = {y for x in texts for y in x.split()}
+    assert set(facts.split()) <= words
