@@ -65,19 +65,33 @@ class ErfExport:
         """
         return _record(self._view.complete())
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, command: str = "") -> None:
         """Write a file of what is shown, its kind by its ending: the map or, without it, numbers.
+
+        Parameters
+        ----------
+        path
+            The file.
+        command
+            That of what is shown; empty: there is none.
 
         Raises
         ------
         RFStudioError
             If no field is shown, the ending is unknown or the file cannot be written.
         """
-        save_fields(path, self._view.complete())
+        save_fields(path, self._view.complete(), command)
 
 
-def save_fields(path: Path, shown: ShownFields) -> None:
+def save_fields(path: Path, shown: ShownFields, command: str = "") -> None:
     """Write a file of the fields of one unit, its kind by its ending.
+
+    Parameters
+    ----------
+    path, command
+        As for `ErfExport.save`.
+    shown
+        The fields.
 
     Raises
     ------
@@ -86,13 +100,13 @@ def save_fields(path: Path, shown: ShownFields) -> None:
     """
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        atomic_write(path, erf_npz(_field(shown).map, _record(shown)))
+        atomic_write(path, erf_npz(_field(shown).map, _record(shown, command)))
     elif suffix in (".tiff", ".tif"):
-        atomic_write(path, map_tiff(_field(shown).map, _record(shown)))
+        atomic_write(path, map_tiff(_field(shown).map, _record(shown, command)))
     elif suffix == ".png":
-        atomic_write(path, map_png(_field(shown).map, _record(shown)))
+        atomic_write(path, map_png(_field(shown).map, _record(shown, command)))
     elif suffix == ".json":
-        atomic_write(path, record_json(_record(shown)).encode())
+        atomic_write(path, record_json(_record(shown, command)).encode())
     elif suffix in NUMBER_SUFFIXES:
         _field(shown)
         atomic_write(path, _numbers_text(shown, NUMBER_SUFFIXES[suffix]).encode())
@@ -113,7 +127,12 @@ def _numbers_text(shown: ShownFields, kind: str) -> str:
     return numbers_text(_rows(shown), kind, caption)
 
 
-def _record(shown: ShownFields) -> dict[str, Any]:
+def _record(shown: ShownFields, command: str = "") -> dict[str, Any]:
+    given = {"command": command} if command else {}
+    return given | _record_of(shown)
+
+
+def _record_of(shown: ShownFields) -> dict[str, Any]:
     field = _field(shown)
     if not field.is_measured:
         return record_of(shown.analysis, field.erf)

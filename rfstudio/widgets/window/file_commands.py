@@ -453,7 +453,8 @@ class FileCommands(QObject):
 
     def export_field(self) -> None:
         """Ask for a file and write the chosen unit's effective field into it."""
-        self._export_field(self._studio.selection.layer, self._studio.erf_export.save)
+        export, command = self._studio.erf_export, self._field_command()
+        self._export_field(self._studio.selection.layer, lambda path: export.save(path, command))
 
     def export_result(self, shelved: Shelved) -> None:
         """Ask for a file and write a result on the shelf into it; its network must be open."""
@@ -590,6 +591,10 @@ class FileCommands(QObject):
 
     def copy_command(self) -> None:
         """Put the command on the clipboard that measures what is shown."""
+        self._copy(self._field_command(), "The command")
+
+    def _field_command(self) -> str:
+        """Return the command that measures what is shown."""
         chosen, options = self._studio.selection.value, self._shown_options()
         picture = self._studio.images.picture
         image = None if picture is None else picture.path
@@ -597,7 +602,7 @@ class FileCommands(QObject):
         inline = InlineNetworks()
         word = self._named_network(inline)
         text = command_text(word, chosen, options, image, reference=reference)
-        self._copy(inline.command(text), "The command")
+        return inline.command(text)
 
     def _shown_options(self) -> ErfOptions | None:
         """Return how the field that is shown was measured; None: it is the expected one."""

@@ -81,12 +81,15 @@ def test_that_the_expected_field_is_written_as_the_command_line_does(
     bench: Bench, tmp_path: Path
 ) -> None:
     bench.export.save(tmp_path / "window.npz")
+    bench.export.save(tmp_path / "window.json", "rfstudio erf two.yaml")
+    record = json.loads((tmp_path / "window.json").read_text())
+    assert record["command"] == "rfstudio erf two.yaml"
     write_network(tmp_path / "two.yaml", NETWORK)
     words = ["erf", str(tmp_path / "two.yaml"), "--layer", "b", "--unit", "20", "20"]
     assert main([*words, "--estimator", "expected", "--output", str(tmp_path / "cli.npz")]) == 0
     ours, theirs = _read(tmp_path / "window.npz"), _read(tmp_path / "cli.npz")
     assert np.array_equal(ours[0], theirs[0])
-    assert set(theirs[1]) - set(ours[1]) == {"seconds"}
+    assert set(theirs[1]) - set(ours[1]) == {"seconds", "command"}
     for key in ("format", "name", "input", "layer", "unit", "estimator", "notes", "metrics"):
         assert ours[1][key] == theirs[1][key], key
 
