@@ -355,7 +355,7 @@ def set_weights_of(architecture: Architecture, location: Location, name: str) ->
     if not isinstance(item, Layer):
         raise EditError(f"{called(item)} is a container; its layers have weights of their own")
     known = readable(architecture, location)
-    if name and name not in known:
+    if name and name not in known and not _is_readable(architecture, location, name):
         raise EditError(
             f"there is no layer '{name}' before {called(item)}{nearest_name(name, known)}"
         )

@@ -9,7 +9,7 @@ before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import NamedTuple, TypeAlias
@@ -165,7 +165,7 @@ class Bound:
         EditError
             If a layer would come before what it reads, or a path would be used twice.
         """
-        walk = _Walk(self._write, self.architecture)
+        walk = _Walk(self._write, self.architecture, _turns_read(layers, self.links))
         plain = walk.all(layers)
         news = sorted(walk.twice - self.twice)
         if news:
@@ -237,7 +237,7 @@ def bind(architecture: Architecture) -> Bound:
             keys.append(bound.link(thing._replace(turns=turns), name))
         return layer.reading(tuple(keys))
 
-    walk = _Walk(resolve, architecture)
+    walk = _Walk(resolve, architecture, _turns_read(tagged, bound.links))
     bound.layers = walk.all(tagged)
     bound.sources = walk.sources
     bound.prefixes = walk.prefixes
@@ -259,7 +259,8 @@ def readable_names(bound: Bound, tag: int) -> tuple[str, ...]:
                         break
         return layer
 
-    _Walk(collect, bound.architecture).all(bound.layers)
+    turns = _turns_read(bound.layers, bound.links)
+    _Walk(collect, bound.architecture, turns).all(bound.layers)
     return tuple(found)
 
 
@@ -267,6 +268,33 @@ def nearest_name(name: str, names: tuple[str, ...]) -> str:
     """Return a hint with the most similar name, or an empty text."""
     near = get_close_matches(name, names, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+_ALL_TURNS = 64
+"""Turns of a repeat up to which each is gone through; of more, the first and the last, and those
+whose numbers are in a name that is read.
+
+Nobody else can tell one turn from another, and there may be a hundred thousand.
+"""
+
+
+def _turns_read(items: Items, links: Mapping[str, Link]) -> Iterator[int]:
+    """Yield the numbers in the names that layers read, which may be those of turns."""
+    for item in items:
+        if not isinstance(item, Layer):
+            for body in item.bodies:
+                yield from _turns_read(body, links)
+            continue
+        for name in item.names_read:
+            link = links.get(name)
+            if link is not None:
+                yield from (turn for _, turn in link.thing.turns if turn is not None)
+            words = [name] if link is None else [link.thing.part, link.written]
+            yield from (int(x) for word in words for x in word.split(".") if _is_turn(x))
+
+
+def _is_turn(word: str) -> bool:
+    return word.isdecimal() and len(word) <= len(str(MAX_LAYERS))
 
 
 class _Place(NamedTuple):
@@ -283,11 +311,12 @@ class _Walk:
     """Walks through a bound tree in the order of the network and names everything.
 
     `visit` is called once per layer, in the first turn of the repeats around it, and returns the
-    item that replaces the layer.
+    item that replaces the layer.  `turns` are those of long repeats that are named as well.
     """
 
-    def __init__(self, visit: _Visit, architecture: Architecture) -> None:
+    def __init__(self, visit: _Visit, architecture: Architecture, turns: Iterable[int]) -> None:
         self._visit = visit
+        self._read = frozenset(turns)
         self._given = GivenNames(name_of)
         self._steps = 4 * MAX_LAYERS
         self._times: dict[int, int] = {}
@@ -397,7 +426,7 @@ class _Walk:
     ) -> tuple[tuple[Items, ...], Thing]:
         self._times[tag] = max(item.times, 1)
         layers = item.layers
-        for turn in range(item.times):
+        for turn in self._turns(item.times):
             self._steps -= 1
             if self._steps < 0:
                 break
@@ -411,6 +440,11 @@ class _Walk:
             if name_of(item.name):
                 self._name(Thing(tag, place.turns, str(turn)), prefix[:-1])
         return (layers,), source
+
+    def _turns(self, times: int) -> Iterable[int]:
+        if times <= _ALL_TURNS:
+            return range(times)
+        return sorted({0, times - 1, *(x for x in self._read if x < times)})
 
     def _branch(
         self, branch: Branch, container: int, body: int, place: _Place, source: Thing

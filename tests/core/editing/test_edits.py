@@ -12,7 +12,7 @@ import pytest
 
 from rfstudio import paths
 from rfstudio.core import ops
-from rfstudio.core.editing import edits
+from rfstudio.core.editing import edits, references
 from rfstudio.core.errors import EditError, OpError
 from rfstudio.core.network.architecture import (
     Architecture,
@@ -140,6 +140,35 @@ def test_that_a_chosen_turn_stays_chosen_when_a_repeat_is_renamed() -> None:
     assert instance(Layer, item_at(after, (3,))).inputs == ("b", "body.1")
     fewer = edits.set_times(after, (1,), 1)
     assert instance(Layer, item_at(fewer, (3,))).inputs == ("b", "body.0")
+
+
+def test_that_turns_of_long_repeats_are_gone_through_only_if_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[None] = []
+    monkeypatch.setattr(references, "give_way", lambda: steps.append(None))
+    long = Repeat(100_000, (Layer(ops.Relu()),))
+    before = network(conv("a"), conv("b"))
+    after = edits.insert(before, (1,), [long])
+    assert after.layers[1] == long
+    edits.rename(after, (0,), "first")
+    assert len(steps) < 200
+
+
+def test_that_a_turn_of_a_long_repeat_can_be_read_and_stays_chosen() -> None:
+    block = Repeat(200, (conv("x"), conv("y"), add("sum", "y", "x")), "stage")
+    before = network(conv("a"), block, conv("b"), add("s", "b", "stage.150"), conv("c"))
+    after = edits.rename(before, (1,), "body")
+    assert instance(Layer, item_at(after, (3,))).inputs == ("b", "body.150")
+    assert reads(after)["body.150.sum"] == ("body.150.y", "body.150.x")
+    other = edits.set_inputs(after, (3,), ["b", "body.77.y"])
+    assert reads(edits.rename(other, (1, 0, 1), "z"))["s"] == ("b", "body.77.z")
+    shared = edits.set_weights_of(after, (2,), "body.99.x")
+    assert instance(Layer, item_at(shared, (2,))).weights_of == "body.99.x"
+    fewer = edits.set_times(after, (1,), 120)
+    assert instance(Layer, item_at(fewer, (3,))).inputs == ("b", "body.119")
+    with pytest.raises(EditError, match="no layer 'body.200'"):
+        edits.set_inputs(after, (3,), ["b", "body.200"])
 
 
 def test_that_deleting_the_start_of_a_repeat_that_is_read_by_name_is_refused() -> None:
