@@ -219,6 +219,18 @@ class Monkey:
             self._runner.jobs.pop(0).deleteLater()
         self.check()
 
+    def warm_up(self) -> None:
+        """Open each window once and draw a figure: what they import and hold is no leak."""
+        actions = self.window.actions_
+        for action in (
+            actions.experiments, actions.train, actions.advise, actions.documentation,
+            actions.history, actions.about, actions.keys,
+        ):  # fmt: skip
+            action.trigger()
+            turn_event_loop()
+            self.close_dialogs()
+        self.window.files.drawing(FigureSettings())(".png")
+
     def settle(self) -> None:
         """Bring the window to one state, in which nothing is left of what was done before."""
         window, studio = self.window, self.window.studio
@@ -579,6 +591,17 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
+def _gauge(monkey: Monkey, wrong: list[str]) -> Gauge:
+    held = resident()
+    try:
+        monkey.check_memory()
+    except AssertionError as error:
+        wrong.append(str(error))
+    gauge = monkey.gauge()
+    _say(f"{len(monkey.done)}: {held} MiB held, then {gauge}, {len(wrong)} wrong")
+    return gauge
+
+
 def _hear_of_faults(wrong: list[str]) -> None:
     """Collect exceptions of slots, messages of Qt, and what was logged and went on."""
     sys.excepthook = lambda *error: wrong.append("".join(traceback.format_exception(*error)))
@@ -626,6 +649,7 @@ def main(seed: int, actions: int, leak: int = 0) -> int:
     window = MainWindow(studio, cast("Questions", answers), Frames())
     window.show()
     monkey = Monkey(window, runner, seed)
+    monkey.warm_up()
     gauges: list[Gauge] = []
     leaked: list[bytes] = []
     for number in range(actions):
@@ -642,13 +666,7 @@ def main(seed: int, actions: int, leak: int = 0) -> int:
             _say(f"--- seed {seed}, action {number}: {monkey.done[-4:]}\n{wrong[-1]}")
         leaked.append(b"\1" * (leak << 10))
         if number % GAUGED == GAUGED - 1:
-            held = resident()
-            try:
-                monkey.check_memory()
-            except AssertionError as error:
-                wrong.append(str(error))
-            gauges.append(monkey.gauge())
-            _say(f"{number + 1}: {held} MiB held, then {gauges[-1]}, {len(wrong)} wrong")
+            gauges.append(_gauge(monkey, wrong))
     for fault in growth(gauges):
         _say(f"--- seed {seed}: {fault}")
         wrong.append(fault)

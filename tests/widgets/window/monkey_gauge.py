@@ -6,13 +6,14 @@ import ctypes
 import gc
 import os
 import threading
+from collections import Counter
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog
 
 from rfstudio.widgets.window.main_window import MainWindow
 
@@ -23,8 +24,8 @@ Half of it is what the C library cannot give back of pages that are in use: a le
 action is three times as much.
 """
 
-MOST_OBJECTS = 60
-"""Objects of Qt by which it may grow: dialogs are made when they are opened first."""
+MOST_OBJECTS = 200
+"""Objects of Qt by which it may grow: parts of forms are made when they are needed first."""
 
 
 class Gauge(NamedTuple):
@@ -36,12 +37,15 @@ class Gauge(NamedTuple):
         Resident memory in MiB, without what is free and can be given back.
     objects
         Objects of Qt in all windows, and in the state of this one.
+    dialogs
+        Those of which there is another one of the same kind.
     threads, processes
         Threads of Python, and child processes.
     """
 
     memory: int
     objects: int
+    dialogs: int
     threads: int
     processes: int
 
@@ -59,9 +63,11 @@ def gauged(window: MainWindow) -> Gauge:
     """Return what a window takes, with its state and its dialogs."""
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     owners: list[QObject] = [*QApplication.topLevelWidgets(), window.studio]
+    kinds = Counter(type(x).__name__ for x in window.findChildren(QDialog))
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     objects = sum(len(x.findChildren(QObject)) for x in owners)
-    return Gauge(resident(), objects, threading.active_count(), len(children))
+    dialogs = sum(kinds.values()) - len(kinds)
+    return Gauge(resident(), objects, dialogs, threading.active_count(), len(children))
 
 
 def growth(gauges: list[Gauge]) -> list[str]:
@@ -72,6 +78,6 @@ def growth(gauges: list[Gauge]) -> list[str]:
             found.append(f"the memory is not steady: {before.memory} MiB, {after.memory} MiB")
         if after.objects - before.objects > MOST_OBJECTS:
             found.append(f"objects are left behind: {before.objects}, {after.objects}")
-        if (after.threads, after.processes) > (before.threads, before.processes):
-            found.append(f"threads or processes are left behind: {before}, {after}")
+        if any(b > a for a, b in zip(before[2:], after[2:], strict=True)):
+            found.append(f"dialogs, threads or processes are left behind: {before}, {after}")
     return found

@@ -42,12 +42,13 @@ def test_that_many_random_actions_end_well(
 @pytest.mark.parametrize(("kib", "is_found"), [(80, True), (40, True), (0, False), (8, False)])
 def test_that_a_leak_of_few_kib_an_action_is_found(kib: int, *, is_found: bool) -> None:
     """The limit is for 1,000 actions; `python -m tests.widgets.window.monkey 1 3000 80` leaks."""
-    gauges = [Gauge(230 + (kib * 1000 >> 10) * i, 4000, 1, 0) for i in range(3)]
+    gauges = [Gauge(230 + (kib * 1000 >> 10) * i, 4000, 0, 1, 0) for i in range(3)]
     assert bool(growth(gauges)) is is_found
 
 
 def test_that_objects_and_threads_that_are_left_are_found() -> None:
-    first = Gauge(230, 4000, 1, 0)
-    for after in (first._replace(objects=5000), first._replace(threads=2)):
+    first = Gauge(230, 4000, 0, 1, 0)
+    for change in ({"objects": 5000}, {"dialogs": 1}, {"threads": 2}, {"processes": 1}):
+        after = first._replace(**change)
         assert len(growth([first, after])) == 1
     assert not growth([first, first._replace(memory=230 + STEADY)])
