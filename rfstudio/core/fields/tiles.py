@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from math import ceil, floor, lcm, prod
+from math import floor, lcm, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic, Whole, Window
@@ -26,6 +27,7 @@ from rfstudio.core.fields.projective import nodes_between
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.network.physical import Axis
 from rfstudio.core.shown import Shown
+from rfstudio.core.work import give_way
 
 MAX_TILES = 1_000_000
 """Tiles that a plan lists."""
@@ -281,6 +283,13 @@ def _period(local: Sequence[Fields], nodes: Sequence[Node], axis: int) -> int:
     return period
 
 
+def _floors(units: NDArray[np.int64], jump: Fraction) -> NDArray[np.int64]:
+    """Return the whole samples that units are at, or before."""
+    if int(np.abs(units).max(initial=0)) * jump.numerator <= NEVER:
+        return units * jump.numerator // jump.denominator
+    return np.array([floor(u * jump) for u in units.tolist()])
+
+
 def _overlap(
     graph: Graph,
     local: Sequence[Fields],
@@ -300,12 +309,13 @@ def _overlap(
     if any(isinstance(x, Periodic) and x.by_size for x in rules):
         count = min(count, graph.nodes[index].size[axis])  # what is by size has no other units
     units = np.arange(count)
-    starts = np.array([floor(u * jump) for u in units.tolist()])
-    stops = np.array([ceil((u + 1) * jump) for u in units.tolist()])
+    starts = _floors(units, Fraction(jump))
+    stops = -_floors(-(units + 1), Fraction(jump))
     needs: dict[int, Bounds] = {index: np.stack([units, units])}
     before, after = -NEVER, -NEVER
     done: tuple[Bounds, Fraction, int] | None = None
     for node, rule in zip(reversed(nodes), reversed(rules), strict=True):
+        give_way()
         bounds = needs.pop(node.index, None)
         if bounds is None:
             continue

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QRectF, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
+from rfstudio.app.slices import Slices
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.texts import short_name
 from rfstudio.core.axes.unit_intervals import Interval
-from rfstudio.core.errors import RFStudioError
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.block import Block
 from rfstudio.core.fields.projective import ProjectiveField
@@ -527,8 +529,8 @@ class TilesMode(CanvasMode):
         self._periods = 0
         self._chosen = 0
         self._found: tuple[tuple[Analysis, str, int], TilePlan | str] | None = None
-        self._timer = QTimer(self, singleShot=True, interval=_AFTER)
-        self._timer.timeout.connect(self._work_out)
+        self._asked: tuple[Analysis, str, int] | None = None
+        self._slices = Slices(self)
 
     @property
     def _key(self) -> tuple[Analysis, str, int]:
@@ -540,8 +542,9 @@ class TilesMode(CanvasMode):
         key, found = self._key, self._found
         if found is not None and found[0] == key:
             return found[1]
-        if not self._timer.isActive():
-            self._timer.start()
+        if not self._slices.is_busy or self._asked != key:
+            self._asked = key
+            self._slices.start(partial(_plan_or_error, *key), partial(self._take, key), wait=_AFTER)
         # While another size of the tiles is worked out, those of the size before stay.
         return found[1] if found is not None and found[0][:2] == key[:2] else None
 
@@ -552,17 +555,12 @@ class TilesMode(CanvasMode):
         count = len(plan.plan) if isinstance(plan, TilePlan) else 0
         return max(0, min(self._chosen, count - 1))
 
-    def _work_out(self) -> None:
-        analysis, layer, periods = self._key
-        answer: TilePlan | str
-        try:
-            answer = _plan_for(analysis, layer, periods)
-        except RFStudioError as error:
-            answer = str(error)
-            if periods < 0:  # tiles of that size have no middle; those of the one before stay
-                self._periods += 1
-                return
-        self._found = self._key, answer
+    def _take(self, key: tuple[Analysis, str, int], answer: TilePlan | RFStudioError) -> None:
+        if isinstance(answer, RFStudioError) and self._periods < 0:
+            # Tiles of that size have no middle; those of the one before stay.
+            self._periods += 1
+            return
+        self._found = key, str(answer) if isinstance(answer, RFStudioError) else answer
         self.changed.emit()
 
     def press(self, position: Sequence[float]) -> None:  # noqa: D102
@@ -649,6 +647,16 @@ class TilesMode(CanvasMode):
                 f"<b>{margins}</b>&nbsp;{units.short} before and after."
             )
         return " ".join(words)
+
+
+def _plan_or_error(analysis: Analysis, layer: str, periods: int) -> TilePlan | RFStudioError:
+    """Return the plan, or why there is none, giving way between steps."""
+    try:
+        return _plan_for(analysis, layer, periods)
+    except Cancelled:
+        raise
+    except RFStudioError as error:
+        return error.with_traceback(None)  # whose frames would keep all that was worked out
 
 
 def _plan_for(analysis: Analysis, layer: str, periods: int) -> TilePlan:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 
 import numpy as np
 import pytest
 
 from rfstudio.core.axes.axis_rule import Periodic
 from rfstudio.core.axes.unit_intervals import NEVER
-from rfstudio.core.fields.tiles import _reach, _read
+from rfstudio.core.fields.tiles import _floors, _reach, _read
 
 
 @pytest.mark.parametrize("far", [9, 10**6, 2**59])
@@ -49,3 +49,11 @@ def test_that_runs_of_outputs_read_what_their_taps_read(rises: bool) -> None:
         for a, b, low, high in zip(first, last, *found, strict=True):
             read = [x for i in range(int(a), int(b) + 1) for x in rule.taps(i)]
             assert (low, high) == ((min(read), max(read)) if read else (NEVER, -NEVER))
+
+
+@pytest.mark.parametrize(
+    "jump", [Fraction(1), Fraction(9, 4), Fraction(1, 3), Fraction(1 << 59, 7)]
+)
+def test_that_the_samples_of_units_are_whole_numbers_of_any_jump(jump: Fraction) -> None:
+    units = np.arange(-40, 40)
+    assert _floors(units, jump).tolist() == [floor(u * jump) for u in range(-40, 40)]

@@ -8,7 +8,9 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from rfstudio.app import slices
 from rfstudio.app.files.presets import read_preset
+from rfstudio.app.slices import Slices
 from rfstudio.core.editing.edits import set_parameter
 
 LEFT = Qt.MouseButton.LeftButton
@@ -202,3 +204,18 @@ def test_that_a_signal_stays_a_signal_and_is_in_view_whole(qtbot, bench, key: st
     choose(qtbot, made, key)
     assert made.scene.signal is not None  # not the colours of a photo
     assert made.canvas.view.box.viewRect().width() > 200
+
+
+def test_that_the_tiles_of_a_deep_layer_are_worked_out_between_events(
+    qtbot, bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "SLICE", 0.0)  # every step of the work is a turn of the event loop
+    made = bench(read_preset("vgg16"))
+    made.selection.select_layer("conv5_3")
+    choose(qtbot, made, "4")
+    working = made.canvas.modes["tiles"].findChild(Slices)
+    turns = []
+    working.paused.connect(lambda: turns.append(made.canvas.caption.text()))
+    qtbot.waitUntil(lambda: bool(made.scene.tiles))
+    assert len(turns) > 20
+    assert all("Working out the tiles" in x for x in turns)
