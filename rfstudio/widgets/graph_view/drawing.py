@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,24 @@ BETWEEN = 38.0
 """Room between two lines, beside that between rows: for edges that skip, and for the way back."""
 
 
+_SIDE, _BELOW = 30.0, 16.0
+"""Margins at the left and the right, and at the lower end, in points."""
+
+_BUTTONS = 36.0
+"""Least margin at the upper end, in points: the buttons lie there."""
+
+
 def page_of(width: float, height: float) -> Page:
-    """Return the room of a view, less a margin."""
-    return Page(max(width - 60, STEP_X), max(height - 60, STEP_Y), (STEP_X, STEP_Y), BETWEEN)
+    """Return the room of a view, less margins.
+
+    At the upper and the lower end they take what the last line does not need below it.
+    """
+    return Page(max(width - 2 * _SIDE, STEP_X), max(height, STEP_Y), (STEP_X, STEP_Y), BETWEEN)
+
+
+def arch_over(columns: int) -> float:
+    """Return how high an edge goes over the boxes that it skips, in points."""
+    return 8.0 + 6.0 * log2(max(columns, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +109,11 @@ class Drawing:
     @property
     def bounds(self) -> QRectF:
         """The extent of the drawing with room for its edges."""
-        bottom = float(self.tops[-1] + self.lines.rows[-1] * STEP_Y)
-        return QRectF(-30, -60, float(self.right[-1]) + 60, bottom + 90)
+        source, reader = self.layout.edges.reshape(-1, 2).T
+        spans = self.layout.column[reader] - self.layout.column[source]
+        above = max(_BUTTONS, _BELOW + arch_over(int(spans.max(initial=1))))
+        bottom = self.extent.bottom()
+        return QRectF(-_SIDE, -above, float(self.right[-1]) + 2 * _SIDE, bottom + above + _BELOW)
 
     def rect_of(self, box: int) -> QRectF:
         """Return where a box is."""

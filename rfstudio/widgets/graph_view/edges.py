@@ -16,6 +16,7 @@ from rfstudio.widgets.graph_view.drawing import (
     STEP_Y,
     WIDTH,
     Drawing,
+    arch_over,
 )
 
 FORM_SCALE = 0.12
@@ -104,7 +105,7 @@ def _add_within(
         return
     if rows[0] == rows[1]:
         # Longer skips run higher, so that nested ones stay apart, even when zoomed out.
-        above = max(8 + 6 * log2(span), 5 * log2(span) / scale if scale < FORM_SCALE else 0)
+        above = max(arch_over(span), 5 * log2(span) / scale if scale < FORM_SCALE else 0)
         top = start.y() - HEIGHT / 2 - above
         path.cubicTo(
             start + QPointF(_GAP * 0.6, 0),

@@ -473,7 +473,7 @@ class GraphView(QGraphicsView):
     def _centre(self, rect: QRectF) -> None:
         """Bring a box near the middle, without leaving room empty that the graph could fill."""
         shown = self._seen()
-        room = self.item.boundingRect()
+        room = QRectF(self.item.boundingRect())  # a copy: the item keeps its own
         if not shown.contains(room):  # the overview is over the lower end
             room.setBottom(room.bottom() + self.overview.height_of(self.item.drawing))
         half = QPointF(shown.width() / 2, shown.height() / 2)

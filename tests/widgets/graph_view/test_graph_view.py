@@ -6,7 +6,7 @@ from time import thread_time
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -307,3 +307,25 @@ def test_that_a_layer_that_would_not_run_has_a_sign_of_its_own(state, shown, sca
         assert picture.pixelColor(corner + apart).lightness() < 180
     other = view.mapFromScene(drawing.rect_of(index + 1).topRight())
     assert picture.pixelColor(other + QPoint(0, -4)).lightness() > 200
+
+
+def test_that_going_to_layers_leaves_the_size_of_the_graph_as_it_is(state, shown) -> None:
+    made = state("vgg16")
+    view = shown(GraphView(made.session, made.selection), (700, 130))
+    before = QRectF(view.item.boundingRect())
+    for layer in ("conv1_1", "conv5_3", "conv2_1"):
+        made.selection.select_layer(layer)
+        view.show_selected()
+    assert view.item.boundingRect() == before
+
+
+def test_that_a_short_network_uses_the_height_of_a_low_panel(state, shown) -> None:
+    layers = tuple(conv(x) for x in "abcde")
+    made = state(Architecture(name="chain", input_size=(32, 32), layers=layers))
+    view = shown(GraphView(made.session, made.selection), (1100, 110))
+    assert view.transform().m11() > 0.95
+    boxes = [view.item.drawing.rect_of(i) for i in range(len(view.item.drawing.boxes.boxes))]
+    part = view.mapToScene(view.viewport().rect()).boundingRect()
+    assert all(part.contains(x) for x in boxes)
+    top = view.mapFromScene(boxes[0].topLeft()).y()
+    assert top >= view.fold_button.geometry().bottom()
