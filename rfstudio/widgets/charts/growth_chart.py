@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import numpy as np
@@ -54,6 +54,18 @@ def _counted(analysis: Analysis) -> str:
     if len(set(axes)) != 1 or not axes[0].is_measured:
         return many
     return f"{many}, {axes[0].spacing:g} {axes[0].unit}".rstrip() + " apart"
+
+
+def rises_late(curves: Iterable[Curve]) -> bool:
+    """Whether curves are below the middle of their height in the first fifth of their width."""
+    points = [np.stack([x.x, x.y]) for x in curves]
+    x, y = np.concatenate(points, axis=1) if points else np.empty((2, 0))
+    is_there = np.isfinite(x) & np.isfinite(y)
+    x, y = x[is_there], y[is_there]
+    if not x.size:
+        return True
+    first = x <= x.min() + (x.max() - x.min()) / 5
+    return bool(y[first].max() <= (y.min() + y.max()) / 2)
 
 
 class GrowthChart(QWidget):
@@ -214,6 +226,7 @@ class GrowthChart(QWidget):
             item.getAxis(side).setLogMode(self.log.isChecked())
         size = max(round(_LEGEND * self.font().pointSizeF()), 1)
         self._legend = item.addLegend(offset=(8, 4), labelTextSize=f"{size}pt")
+        self._is_legend_low = False
         self._legend.sigSampleClicked.connect(self._show)
         self._drawn = Curves(item.getViewBox())
         self.plot.clicked_at.connect(self._choose)
@@ -296,7 +309,19 @@ class GrowthChart(QWidget):
             self._legend.removeItem(self._keys.pop(key))
         if len(self._legend.items) != self._labelled:
             self._follow_colours()
+        self._place_legend()
         self._mark()
+
+    def _place_legend(self) -> None:
+        """Put the legend into the corner where no curve is: most of them rise to the right."""
+        is_low = not rises_late(self._curves.values())
+        if is_low == self._is_legend_low:
+            return  # where the user has moved it to
+        self._is_legend_low = is_low
+        if is_low:
+            self._legend.anchor((0.5, 1), (0.3, 1), offset=(0, -4))  # far from the last layers
+        else:
+            self._legend.anchor((0, 0), (0, 0), offset=(8, 4))
 
     def _follow_colours(self) -> None:
         self._labelled = len(self._legend.items)

@@ -253,3 +253,18 @@ def test_that_both_axes_are_logarithmic_with_slopes_beside_the_papers(
     assert "Luo et al. 2016, plain stacks: slope 1" in chart.readout.text()
     chart._choose(QPointF(1.0, np.log10(21)))
     assert made.selection.layer == "c9"
+
+
+@pytest.mark.parametrize("network", ["vgg16", "vit_b16"])
+def test_that_the_legend_covers_no_curve(state, shown, settings, network: str) -> None:
+    made = state(network)
+    chart = shown(GrowthChart(made.session, made.selection, settings=settings), (1200, 160))
+    legend, box = chart._legend, chart.plot.getPlotItem().getViewBox()
+    place = legend.mapRectToItem(box, legend.boundingRect())
+    for curve in chart._curves.values():
+        points = [
+            box.mapFromView(QPointF(x, y))
+            for x, y in zip(curve.x, curve.y, strict=True)
+            if np.isfinite(y)
+        ]
+        assert not any(place.contains(x) for x in points)
