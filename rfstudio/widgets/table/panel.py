@@ -58,6 +58,8 @@ _SAMPLES_3D = {
 _BESIDE = next(i for i, x in enumerate(COLUMNS) if x.title == "Local")
 """Where the columns of pins are: right after the field."""
 
+_EMPTY = "No layers yet. Each will have a row here, with its field, its jump and its costs."
+
 _MARGIN = 9
 """Pixels beside a text in its cell."""
 
@@ -125,6 +127,9 @@ class TablePanel(QTableView):
     @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         """Paint all cells at once; Qt would call the model several times for each of them."""
+        if not self.layers.rowCount():
+            self._paint_empty()
+            return
         is_mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
         if is_mirrored or not self.isEnabled() or not self.is_quick:
             super().paintEvent(event)
@@ -140,6 +145,14 @@ class TablePanel(QTableView):
         chosen = {x.row() for x in self.selectionModel().selectedRows()}
         for row in range(first, last + 1):
             self._paint_row(painter, row, columns, is_chosen=row in chosen)
+
+    def _paint_empty(self) -> None:
+        """Say what will be here, as other panels do."""
+        painter = QPainter(self.viewport())
+        painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        room = self.viewport().rect().adjusted(_MARGIN, 0, -_MARGIN, 0)
+        painter.drawText(room, flags, _EMPTY)
 
     def _columns_in(self, shown: QRect) -> list[tuple[int, int, int]]:
         """Return number, left side and width of the columns in a part of the table."""

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QStyleOptionHeaderV2
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.presets import read_preset
+from rfstudio.core.network.architecture import Architecture
 from rfstudio.widgets.table.model import COLUMNS
 from rfstudio.widgets.table.panel import TablePanel
 
@@ -66,3 +67,16 @@ def test_that_a_row_chooses_its_layer_and_a_chosen_layer_its_row(state, shown) -
         assert panel.model().index(panel.currentIndex().row(), 0).data() == name
     panel.selectRow(panel.layers.row_of("conv2"))
     assert made.selection.layer == "conv2"
+
+
+def test_that_a_table_without_layers_says_so(state, shown) -> None:
+    made = state(Architecture(input_size=(32, 32)))
+    panel = shown(TablePanel(made.session, made.selection))
+    image = panel.viewport().grab().toImage()
+    middle = image.height() // 2
+    colours = {
+        image.pixelColor(x, y).name()
+        for x in range(image.width() // 4, 3 * image.width() // 4)
+        for y in range(middle - 8, middle + 8)
+    }
+    assert len(colours) > 5
