@@ -38,6 +38,9 @@ _QUERY = "#e08a00"
 _NOISE = ("sample of noise", "samples of noise")
 
 
+NO_ATTENTION = "no attention was measured yet; the tab Attention does it"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AttentionView:
     """Measured attention, and the picture below its maps.
@@ -75,7 +78,7 @@ def draw_attention(view: AttentionView | None, style: FigureStyle) -> Figure:
         If nothing was measured.
     """
     if view is None or not view.layers:
-        raise FigureError("no attention was measured yet")
+        raise FigureError(NO_ATTENTION)
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.lines import Line2D

@@ -28,9 +28,8 @@ from rfstudio.app.wording.figure_snippets import FigureRecipe, measuring_options
 from rfstudio.app.wording.inline_networks import InlineNetworks
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.figures import Content, Convergence, FigureError, Panel, kind_of, render_kind
+from rfstudio.figures.attention import NO_ATTENTION
 from rfstudio.figures.lesson import NO_LESSON
-
-_NO_ATTENTION = "no attention was measured yet; the tab Attention does it"
 
 Points = Sequence[tuple[int, float]]
 
@@ -145,7 +144,7 @@ class FigureContents:
     def _recipe_of_attention(self, recipe: FigureRecipe, word: str) -> FigureRecipe:
         session = self.beside.attention
         if session is None or not session.layers:
-            raise FigureError(_NO_ATTENTION)
+            raise FigureError(NO_ATTENTION)
         options, image, unit = session.measured_with
         given = measuring_options(options, None)
         given = {x: y for x, y in given.items() if x not in WITHOUT_EFFECT}

@@ -35,6 +35,9 @@ from rfstudio.widgets.parts.text_room import give_room
 _PATH = Qt.ItemDataRole.UserRole
 _TERM = "term"
 
+_OF_CODE = "The program"
+"""Pages in which words of the glossary mean something else: the coverage of tests."""
+
 
 class HelpWindow(QDialog):
     """Shows pages of Markdown.
@@ -137,7 +140,7 @@ class HelpWindow(QDialog):
             QUrl.fromLocalFile(str(path)), QTextDocument.ResourceType.MarkdownResource
         )
         self._draw_borders_of_tables()
-        if path.name != GLOSSARY:
+        if path.name != GLOSSARY and self._pages[path].section != _OF_CODE:
             self._link_terms()
 
     def _link_terms(self) -> None:

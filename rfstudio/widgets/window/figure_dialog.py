@@ -144,7 +144,8 @@ class FigureDialog(QDialog):
     def _buttons(self) -> QDialogButtonBox:
         button = QDialogButtonBox.StandardButton
         buttons = QDialogButtonBox(button.Ok | button.Cancel)
-        buttons.button(button.Ok).setText("Choose file…")
+        self.choose = buttons.button(button.Ok)
+        self.choose.setText("Choose file…")
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         return buttons
@@ -195,6 +196,7 @@ class FigureDialog(QDialog):
         has_photo, has_scale = uses_of(self.content.currentData())
         self.colour.setEnabled(has_photo)
         self.scale.setEnabled(has_scale)
+        self.choose.setEnabled(True)
         if self._workshop is None:
             return
         figure = self.chosen
@@ -221,6 +223,7 @@ class FigureDialog(QDialog):
         if number == self._request:
             self.picture = b""
             self.preview.setText(f"{text}.")
+            self.choose.setEnabled(False)  # there is nothing that a file could hold
 
 
 def _choice(entries: tuple[tuple[str, str], ...], chosen: str) -> Choice:

@@ -192,3 +192,10 @@ def test_that_the_longest_word_is_a_term_and_names_of_layers_are_none() -> None:
         ("effective receptive field", "Effective receptive field (ERF)"),
         ("jump", "Jump"),
     ]
+
+
+def test_that_pages_about_the_code_do_not_lead_to_the_words_of_fields(qtbot: QtBot) -> None:
+    shown = _help(qtbot)
+    shown.open_page(paths.documentation() / "releasing.md")
+    assert "coverage" in shown.page.toPlainText()
+    assert "term:" not in shown.page.toHtml()

@@ -104,6 +104,15 @@ def test_that_the_preview_says_why_there_is_no_picture(shown: MainWindow, qtbot:
         dialog = FigureDialog(FigureSettings("convergence", STYLE), shown, shown.files)
         qtbot.addWidget(dialog)
     assert "energy or rms with random weights" in dialog.preview.text()
+    assert not dialog.choose.isEnabled()
+    with qtbot.waitSignal(shown.files.previews.failed, timeout=60_000):
+        dialog.content.setCurrentIndex(dialog.content.findData("attention"))
+    assert "the tab Attention does it" in dialog.preview.text()
+    with qtbot.waitSignal(shown.files.previews.drawn, timeout=60_000):
+        dialog.content.setCurrentIndex(dialog.content.findData("fields"))
+    assert dialog.choose.isEnabled()
+    with qtbot.waitSignal(shown.files.previews.failed, timeout=60_000):
+        dialog.content.setCurrentIndex(dialog.content.findData("convergence"))
     qtbot.mouseClick(dialog.copy_command, Qt.MouseButton.LeftButton)
 
 
