@@ -97,7 +97,7 @@ class ExperimentsDialog(QDialog):
         self._show_words()
         self._show_rows()
         self._show_state(session.state)
-        give_room(self, 900, 640)
+        give_room(self, 960, 640)
 
     # --- making ---------------------------------------------------------------------------------
 
@@ -480,7 +480,7 @@ def _with_label(text: str, field: QWidget) -> QWidget:
     label = QLabel(text)
     label.setBuddy(field)
     row = QHBoxLayout(both)
-    row.setContentsMargins(0, 0, 0, 0)
+    row.setContentsMargins(6, 0, 0, 0)
     row.setSpacing(4)
     row.addWidget(label)
     row.addWidget(field)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QDesktopServices, QPixmap
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.experiments.session import ExperimentSession
@@ -500,3 +500,19 @@ def test_that_words_are_where_rows_will_be_until_something_runs(
     assert [x.isVisible() for x in shown] == [True, False, False]
     dialog.run.click()
     assert [x.isVisible() for x in shown] == [False, True, True]
+
+
+def test_that_the_name_of_a_field_stays_beside_it_where_a_row_is_full(
+    qtbot: QtBot, dialog: ExperimentsDialog
+) -> None:
+    for width in (340, 480, 960):
+        dialog.resize(width, 640)
+        with qtbot.waitExposed(dialog):
+            dialog.show()
+        for field in (dialog.seed, dialog.init):
+            (label,) = [x for x in dialog.findChildren(QLabel) if x.buddy() is field]
+            place = label.mapTo(dialog, QPoint(label.width(), 0))
+            beside = field.mapTo(dialog, QPoint(0, 0))
+            assert 0 < beside.x() - place.x() < 12
+            assert abs(beside.y() - place.y()) < field.height()
+        dialog.hide()
