@@ -182,7 +182,6 @@ class LayerTree(QTreeView):
         """Forget rows that go, which have all rows in them; those that stay are painted again."""
         super().rowsAboutToBeRemoved(parent, start, end)
         self._painted.clear()
-        self._special.clear()
 
     def update_changed(self) -> None:
         """Paint the rows again whose texts are not those that were painted last."""
