@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -468,6 +469,17 @@ def test_that_the_table_is_exported_as_csv(window: MainWindow, answers, tmp_path
     lines = answers.path.read_text().splitlines()
     assert lines[0].startswith("name,op,inputs,channels")
     assert len(lines) == 1 + len(window.studio.analysis.analysis.layers)
+
+
+def test_that_the_field_is_exported_with_its_command(
+    window: MainWindow, answers, tmp_path: Path
+) -> None:
+    answers.path = tmp_path / "field.json"
+    window.actions_.export_field.trigger()
+    window.files.copy_command()
+    record = json.loads((tmp_path / "field.json").read_text())
+    assert record["command"] == QGuiApplication.clipboard().text()
+    assert "--estimator expected" in record["command"]
 
 
 def test_that_the_network_is_exported_as_yaml_and_as_source(
