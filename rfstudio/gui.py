@@ -18,6 +18,7 @@ from rfstudio.app.files.log_file import LOGGER, end_log, start_log
 from rfstudio.app.files.opening import Opening, opening_for, remembered_choice
 from rfstudio.app.files.recovery import Recovery
 from rfstudio.app.heap import (
+    GivingBack,
     IdleCollection,
     begin_collection,
     exempt_from_collection,
@@ -158,6 +159,7 @@ def make_window(
     elif opening.code:
         QTimer.singleShot(0, window, partial(window.files.open_model, opening.code))
     QTimer.singleShot(_WARM_AFTER, window, runner.warm)
+    GivingBack([studio.analysis.analysis_changed, studio.erf.changed, studio.pins.changed], window)
     return window
 
 

@@ -12,11 +12,15 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
 
+from rfstudio.app import heap
 from rfstudio.app.heap import (
     DUE,
     OVERDUE,
+    GivingBack,
     IdleCollection,
     begin_collection,
     exempt_from_collection,
@@ -234,3 +238,49 @@ def test_that_garbage_of_the_start_is_collected_once_the_window_is_painted() -> 
     assert gone() is not None
     exempt_from_collection()
     assert gone() is None
+
+
+_FREE_IN_BETWEEN = """
+from pathlib import Path
+from rfstudio.app.heap import give_back
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+start = resident()
+held = [bytearray(20_000) for _ in range(4000)]
+held[:-1] = []
+before = resident() - start
+give_back()
+print(before, resident() - start)
+"""
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc",
+    reason="only the GNU C library is asked to give memory back",
+)
+def test_that_what_is_free_before_a_block_in_use_is_given_back() -> None:
+    command = [sys.executable, "-c", _FREE_IN_BETWEEN]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    before, after = map(int, done.stdout.split())
+    assert before > 10_000  # pages of 4 KiB, of the 80 MB that were taken
+    assert after < before // 10
+
+
+class _Changing(QObject):
+    changed = Signal(object)
+
+
+def test_that_memory_is_given_back_once_nothing_changes(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[None] = []
+    monkeypatch.setattr(heap, "give_back", lambda: given.append(None))
+    owner = _Changing()
+    GivingBack([owner.changed], owner, quiet=0)
+    for _ in range(3):
+        owner.changed.emit(owner)
+    assert not given
+    qtbot.waitUntil(lambda: bool(given))
+    assert len(given) == 1
