@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, get_args
 
 from PySide6.QtCore import QEvent, QPoint, QSignalBlocker, Qt, Signal
@@ -263,7 +262,10 @@ class ItemForm(QWidget):
             action = QAction(name, menu)
             action.setCheckable(True)
             action.setChecked(name in item.inputs)
-            action.triggered.connect(partial(self._toggle_source, name, several))
+            # Of a partial, Qt's binding cannot tell that it takes the state of the check mark.
+            action.triggered.connect(
+                lambda is_on, name=name: self._toggle_source(name, several, is_on)
+            )
             menu.addAction(action)
         menu.exec(place)
 
