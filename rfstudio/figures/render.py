@@ -11,6 +11,7 @@ from rfstudio.figures.scene import Interval, Region, Scene
 from rfstudio.figures.shades import DENSEST, shares, three_channels
 from rfstudio.figures.style import (
     TEXT_POINTS,
+    FigureError,
     FigureStyle,
     figure_bytes,
     figure_kind,
@@ -281,7 +282,15 @@ def view_of(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
 
     The image and the whole theoretical region, but at most one image beyond a border: a huge
     region would make the image tiny.  A region that extends further is drawn as an open frame.
+
+    Raises
+    ------
+    FigureError
+        If the map has no pixels, as that of a layer of a draft.
     """
+    if 0 in scene.input_size:
+        size = "×".join(map(str, scene.input_size))
+        raise FigureError(f"a map of {size} has no pixels that could be drawn")
     regions: Region | tuple[None, None] = scene.theoretical or (None, None)
     return (
         _view_along(scene.input_size[0], None if scene.strip else regions[0]),

@@ -220,3 +220,9 @@ def test_that_no_region_breaks_the_figure(region: tuple[tuple[int, int], tuple[i
     (top, height), (left, width) = region
     scene = replace(SCENE, theoretical=((top, top + height), (left, left + width)))
     assert render(scene, ".png", FigureStyle(width_mm=30, dpi=40, caption=False, legend=False))
+
+
+@pytest.mark.parametrize("size", [(0, 0), (60, 0), (0, 60)])
+def test_that_a_map_without_pixels_is_refused_in_words(size: tuple[int, int]) -> None:
+    with pytest.raises(FigureError, match="has no pixels"):
+        render(replace(SCENE, input_size=size, image=None), ".png")
