@@ -584,11 +584,13 @@ class MainWindow(QMainWindow):
 
     def begin_lesson(self, number: int, _is_checked: bool = False) -> None:
         """Open the network of a lesson, and show what to do."""
-        lesson = LESSONS[number]
-        if self.files.open_network(lesson.architecture()):
-            self.studio.analysis.once_known(partial(self._show_lesson, number))
+        network = LESSONS[number].architecture()
+        if self.files.open_network(network):
+            self.studio.analysis.once_known(partial(self._show_lesson, number, network))
 
-    def _show_lesson(self, number: int) -> None:
+    def _show_lesson(self, number: int, network: Architecture) -> None:
+        if self.studio.document.architecture is not network:
+            return  # it was late, and another one was opened since
         self.studio.selection.select_layer(LESSONS[number].layer)
         self.lesson.begin(number)
         self._uncover(self.tabs)

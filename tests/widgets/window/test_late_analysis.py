@@ -257,3 +257,16 @@ def test_that_a_refused_file_leaves_nothing_of_what_was_read(tmp_path: Path) -> 
         error = read(path)
         assert isinstance(error, RFStudioError)
         assert error.__traceback__ is None  # its frames hold every node of the file
+
+
+@pytest.mark.usefixtures("hurried")
+def test_that_a_lesson_is_given_up_if_another_network_is_opened_before_its_own_is_known(
+    open_window: Callable, qtbot: QtBot
+) -> None:
+    window = open_window()
+    window.begin_lesson(1)
+    window.files.open_preset("alexnet")
+    qtbot.waitUntil(lambda: not window.studio.analysis.is_late)
+    assert window.lesson.number == 0
+    window.begin_lesson(1)
+    qtbot.waitUntil(lambda: window.lesson.number == 2)
