@@ -33,6 +33,7 @@ from rfstudio.core.axes.unit_intervals import Interval
 from rfstudio.core.errors import UnitError
 from rfstudio.core.fields.backtrace import Product, Region, check_unit, united
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.work import give_way
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def readers_of(graph: Graph, index: int, pixel: tuple[int, ...], reference: int 
     on_the_way = nodes_between(graph, reference, index)
     found: dict[int, list[Product]] = {reference: [tuple([AxisSet(x, x + 1) for x in pixel])]}
     for i in on_the_way:
+        give_way()
         node = nodes[i]
         products = [
             tuple([forwards(x, rule) for x, rule in zip(product, node.rules, strict=True)])

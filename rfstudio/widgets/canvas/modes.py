@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -295,6 +296,22 @@ class CanvasMode(QObject):
         return None
 
 
+_OfPixel: TypeAlias = tuple[Analysis, str, tuple[int, ...]]
+"""A network, a layer and a pixel."""
+
+
+def _readers_or_why_not(
+    analysis: Analysis, layer: str, pixel: tuple[int, ...]
+) -> ProjectiveField | str:
+    """Return the units that read a pixel, or why there is no answer, giving way between steps."""
+    try:
+        return analysis.projective(layer, pixel)
+    except Cancelled:
+        raise
+    except RFStudioError as error:
+        return str(error)
+
+
 class PixelMode(CanvasMode):
     """Which units of the layer read a pixel of the input (or of the reference map)."""
 
@@ -304,7 +321,10 @@ class PixelMode(CanvasMode):
         super().__init__(session, selection, parent)
         self._wanted: tuple[int, ...] = ()
         self._is_held = False
-        self._found: tuple[object, ProjectiveField | str] | None = None
+        self._found: tuple[_OfPixel, ProjectiveField | str] | None = None
+        self._asked: _OfPixel | None = None
+        self._slices = Slices(self)
+        self._is_late = False
 
     @property
     def pixel(self) -> tuple[int, ...]:
@@ -343,17 +363,22 @@ class PixelMode(CanvasMode):
             self.changed.emit()
 
     @property
-    def found(self) -> ProjectiveField | str:
-        """The units that read the pixel; or why there is no answer."""
+    def found(self) -> ProjectiveField | str | None:
+        """The units that read the pixel; why there is no answer; None while it is late."""
         key = (self._analysis, self._selection.layer, self.pixel)
-        if self._found is None or self._found[0] != key:
-            answer: ProjectiveField | str
-            try:
-                answer = self._analysis.projective(self._selection.layer, self.pixel)
-            except RFStudioError as error:
-                answer = str(error)
-            self._found = key, answer
-        return self._found[1]
+        if self._found is not None and self._found[0] == key:
+            return self._found[1]
+        if not self._slices.is_busy or self._asked != key:
+            self._asked = key
+            self._is_late = False
+            work = partial(_readers_or_why_not, *key)
+            self._is_late = not self._slices.start(work, partial(self._take, key), at_once=True)
+        return None if self._is_late or self._found is None else self._found[1]
+
+    def _take(self, key: _OfPixel, answer: ProjectiveField | str) -> None:
+        self._found = key, answer
+        if self._is_late:  # else it is in time for the picture that asks for it
+            self.changed.emit()
 
     def scene(self, plain: Scene) -> Scene:  # noqa: D102
         return replace(plain, marker=self.layer.plane.point_of(self.pixel))
@@ -364,6 +389,8 @@ class PixelMode(CanvasMode):
         of = "" if self._session.reference == "input" else f" of {escape(self._session.reference)}"
         word = self.layer.analysis.units.one
         who = f"{word.capitalize()} ({where}){of}"
+        if found is None:
+            return f"{who}: working out which units of {self._name} read it …"
         if isinstance(found, str):
             return f"{who}: {escape(found, quote=False)}."
         size = self._analysis[self._selection.layer].output_size
@@ -383,7 +410,7 @@ class PixelMode(CanvasMode):
     def inset(self) -> Inset | None:  # noqa: D102
         found = self.found
         size = self._analysis[self._selection.layer].output_size
-        if isinstance(found, str) or 0 in size or int(np.prod(size)) > 1 << 24:
+        if found is None or isinstance(found, str) or 0 in size or int(np.prod(size)) > 1 << 24:
             return None
         mask = found.mask()
         if mask.ndim == 3:

@@ -219,3 +219,26 @@ def test_that_the_tiles_of_a_deep_layer_are_worked_out_between_events(
     qtbot.waitUntil(lambda: bool(made.scene.tiles))
     assert len(turns) > 20
     assert all("Working out the tiles" in x for x in turns)
+
+
+def test_that_a_pixel_is_said_to_be_worked_out_where_that_takes_longer_than_a_frame(
+    qtbot, bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_time = bench(CHAIN)
+    choose(qtbot, in_time, "2")
+    move(in_time, in_time.at(20, 33))
+    expected = in_time.canvas.caption.text()
+    assert "read by <b>12 units</b>" in expected
+    made = bench(CHAIN)
+    for name in ("SLICE", "AT_ONCE"):
+        monkeypatch.setattr(slices, name, 0.0)  # every step of the work is a turn of its own
+    choose(qtbot, made, "2")
+    move(made, made.at(20, 33))
+    assert "working out which units of <b>c</b> read it" in made.canvas.caption.text()
+    assert not made.canvas.inset.isVisible()
+    qtbot.waitUntil(lambda: made.canvas.caption.text() == expected)
+    assert made.canvas.inset.inset.mask.sum() == 12
+    move(made, made.at(21, 33))
+    made.selection.select_layer(made.session.analysis.layers[0].name)  # another answer is wanted
+    assert "working out" in made.canvas.caption.text()
+    qtbot.waitUntil(lambda: "working out" not in made.canvas.caption.text())
