@@ -1,14 +1,15 @@
 """Times what happens before the next frame: edits and moves of the unit, in the real window.
 
-Run as ``python benchmarks/live.py [--runs N] [network ...]``.  The window is drawn offscreen at a
-usual size.  An edit sets the kernel of the first, the middle or the last convolution and back; the
-clock runs from the edit until the first frame is painted, which shows the canvas, and the parts
-that compute (analysis, regions, expected field) are timed inside of it.  Numbers and charts follow
-in frames after it; while edits keep coming, as here, in one of a few, which is in the percentiles.
-``all`` is the time until everything is painted, where nothing else comes.  What it is held against
-is a program without memory: the edited network opened anew, analysed from nothing, with the rows of
-all models made again.  Edits take turns, so that drift of the machine hits all alike.  On a machine
-that others use too, the time of the processor says what the wall clock would on a free one.
+Run as ``python benchmarks/live.py [--runs N] [--all] [--pins] [network ...]``.  The window is drawn
+offscreen at a usual size.  An edit sets the kernel of the first, the middle or the last convolution
+and back; the clock runs from the edit until the first frame is painted, which shows the canvas, and
+the parts that compute (analysis, regions, expected field) are timed inside of it.  Numbers and
+charts follow in frames after it; while edits keep coming, as here, in one of a few, which is in the
+percentiles.  ``all`` is the time until everything is painted, where nothing else comes.  What it is
+held against is a program without memory: the edited network opened anew, analysed from nothing,
+with the rows of all models made again.  Edits take turns, so that drift of the machine hits all
+alike.  On a machine that others use too, the time of the processor says what the wall clock would
+on a free one.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from rfstudio.app.effective.expected_fields import ExpectedFields
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.frames import Frames
 from rfstudio.app.heap import IdleCollection, exempt_from_collection
+from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.studio import Studio
@@ -133,10 +135,11 @@ class Painted(QObject):
 class Bench:
     """A window with one network."""
 
-    def __init__(self, case: Case, folder: Path) -> None:
+    def __init__(self, case: Case, folder: Path, *, pins: bool = False) -> None:
         self.case = case
         self.original = _network(case.network)
-        self.studio = Studio(self.original, settings=Settings(folder / "settings.ini"))
+        settings = Settings(folder / "settings.ini")
+        self.studio = Studio(self.original, settings=settings, runner=JobRunner())
         self.studio.analysis.finish()
         self.studio.images.open(sample_images()[0])
         self.frames = Frames()
@@ -147,6 +150,9 @@ class Bench:
         self.draw()
         self.studio.selection.select_layer(case.layer)
         self.draw()
+        for i in range(3 if pins else 0):
+            self.studio.selection.select_unit((i, i))
+            self.studio.pins.add()
         self.painted = Painted(self.window.canvas.view.viewport())
         self.watch = Stopwatch()
         convs = _convolutions(self.original)
@@ -164,10 +170,13 @@ class Bench:
         """Let everything be painted."""
         QApplication.processEvents()
 
+    def panels(self) -> list[str]:
+        """Return the titles of all panels at the bottom."""
+        return [self.window.tabs.tabText(i) for i in range(self.window.tabs.count())]
+
     def show_panel(self, title: str) -> None:
         """Bring a panel to the front."""
-        tabs = self.window.tabs
-        tabs.setCurrentIndex([tabs.tabText(i) for i in range(tabs.count())].index(title))
+        self.window.tabs.setCurrentIndex(self.panels().index(title))
         self.draw()
 
     def timed(self, work: Callable[[], object], *, rests: bool = False) -> Times:
@@ -319,15 +328,16 @@ def _head() -> None:
     print(f"  {'milliseconds':<24}{''.join(cells)}")
 
 
-def _report(case: Case, folder: Path, runs: int) -> None:
+def _report(case: Case, folder: Path, options: argparse.Namespace) -> None:
     print(f"\n{case.network} at 224, unit of {case.layer}; {case.frame:g} ms allowed")
-    bench = Bench(case, folder)
+    runs: int = options.runs
+    bench = Bench(case, folder, pins=options.pins)
     exempt_from_collection()  # as the program does once the window is painted
     _head()
     opened = bench.openings(max(runs // 4, 3))
     anew = statistics.median(x.all for x in opened if x.all is not None)
     _row("opened anew", opened, case.frame, anew)
-    for panel in PANELS:
+    for panel in bench.panels() if options.all else PANELS:
         bench.show_panel(panel)
         for name, found in bench.edits(runs).items():
             _row(f"{panel}: edit {name} conv", found, case.frame, anew)
@@ -341,6 +351,8 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=15, help="turns of each edit")
+    parser.add_argument("--all", action="store_true", help="each panel in front in turn")
+    parser.add_argument("--pins", action="store_true", help="with three units pinned")
     parser.add_argument("networks", nargs="*", default=[x.network for x in CASES])
     options = parser.parse_args()
     qInstallMessageHandler(lambda *_: None)  # the offscreen platform knows no size hints
@@ -360,7 +372,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for case in CASES:
             if case.network in options.networks:
-                _report(case, Path(folder) / case.network, options.runs)
+                _report(case, Path(folder) / case.network, options)
 
 
 if __name__ == "__main__":
