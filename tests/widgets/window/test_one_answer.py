@@ -98,7 +98,7 @@ def test_that_all_parts_show_the_running_average_while_samples_arrive(
         label, values = bench.shown(monkeypatch)
         assert label == f"measured (energy, {samples} of 10 samples)"
         assert values is so_far.map
-        assert present(bench.window.canvas.effective_field).name == f"measured, {10 * samples}%"
+        assert present(bench.window.canvas.effective_field).name == f"measured, {10 * samples} %"
     complete = bench.result(10, 10)
     job.succeeded.emit(complete)
     label, values = bench.shown(monkeypatch)
