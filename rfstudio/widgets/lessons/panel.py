@@ -6,6 +6,7 @@ import logging
 from html import escape
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QTextDocumentFragment
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from rfstudio.api.lessons import LESSONS, Lesson
@@ -36,7 +37,8 @@ class LessonPanel(QWidget):
         self._selection = selection
         self._number = -1
         self._is_done = False
-        self.text = QLabel(_NONE, wordWrap=True, textFormat=Qt.TextFormat.RichText)
+        self.text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
+        self._say(_NONE)
         self.text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.text.setContentsMargins(12, 8, 12, 8)
         flag = Qt.TextInteractionFlag
@@ -119,7 +121,7 @@ class LessonPanel(QWidget):
         lesson = self._lesson
         self._offer()
         if lesson is None:
-            self.text.setText(_NONE)
+            self._say(_NONE)
             return
         parts = [
             f"<h3>{self._number + 1}. {escape(lesson.title)}</h3>",
@@ -130,4 +132,9 @@ class LessonPanel(QWidget):
             parts.append(
                 f"<p><b>✓ Done.</b> {linked(lesson.why)} <i>({escape(lesson.source)})</i></p>"
             )
-        self.text.setText("".join(parts))
+        self._say("".join(parts))
+
+    def _say(self, html: str) -> None:
+        self.text.setText(html)
+        # It takes the focus for its links, and is read out without its marks.
+        self.text.setAccessibleName(QTextDocumentFragment.fromHtml(html).toPlainText())
