@@ -99,8 +99,8 @@ class LessonPanel(QWidget):
         if lesson is None or self._is_done:
             return
         analysis, chosen = self._selection.shown
-        if chosen.layer not in analysis:
-            return  # the selection is updated in a moment
+        if chosen.layer not in analysis or not analysis.layers:
+            return  # the selection is updated in a moment, or nothing is left to look at
         try:
             self._is_done = lesson.is_done(analysis, chosen)
         except RFStudioError:

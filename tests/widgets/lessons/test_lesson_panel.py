@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -69,3 +71,14 @@ def test_that_what_a_lesson_says_works_with_keys(window: MainWindow, qtbot: QtBo
     qtbot.keyClicks(stack.picker.search, "squeeze")
     qtbot.keyClick(stack.picker.search, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: lesson.is_done)
+
+
+@pytest.mark.parametrize("number", range(len(LESSONS)))
+def test_that_a_network_without_layers_is_no_step_of_a_lesson(
+    window: MainWindow, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    window.begin_lesson(number)
+    empty = replace(window.studio.document.architecture, layers=())
+    window.studio.document.edit("Delete all", empty)
+    assert not window.lesson.is_done
+    assert not caplog.records

@@ -24,8 +24,8 @@ Half of it is what the C library cannot give back of pages that are in use: a le
 action is three times as much.
 """
 
-MOST_OBJECTS = 200
-"""Objects of Qt by which it may grow: parts of forms are made when they are needed first."""
+MOST_OBJECTS = 400
+"""Objects of Qt by which it may grow: a plot that is made when it is needed first has 200."""
 
 
 class Gauge(NamedTuple):
