@@ -334,19 +334,20 @@ _through_periodic_again = remembered(128)(_through_periodic)
 def _is_far(track: Track) -> bool:
     """Whether the only phase of a track reaches further than is counted."""
     advance, (first,), (last,) = track
-    return advance > MAX_REACH or -first > MAX_REACH or last > MAX_REACH  # type: ignore[operator]
+    # A mirrored map advances backwards.
+    return abs(advance) > MAX_REACH or -first > MAX_REACH or last > MAX_REACH  # type: ignore[operator]
 
 
 def _is_beyond(track: AnyTrack) -> bool:
     """Whether a track reaches further than is counted."""
     if isinstance(track, WideTrack):
         is_deep = track.depth > MAX_DEPTH or track.work(_FEWEST) > _MOST_WORK_BACK
-        return is_deep or track.jump * (track.units + 1) > MAX_REACH
+        return is_deep or abs(track.jump) * (track.units + 1) > MAX_REACH
     advance, first, last = track
     if None in first:
         first, last = (tuple([x for x in ends if x is not None]) for ends in (first, last))
     # The last pixel of a phase is never before its first one.
-    furthest = max(advance, max(last, default=0), -min(first, default=0))  # type: ignore[type-var,operator]
+    furthest = max(abs(advance), max(last, default=0), -min(first, default=0))  # type: ignore[type-var,operator]
     return furthest > MAX_REACH  # type: ignore[operator]
 
 

@@ -49,3 +49,21 @@ def test_that_a_merge_after_thousands_of_strides_still_has_its_other_path() -> N
     layers = (strides, narrow, Layer(ops.AdaptiveAvgPool(output_size=1)), both)
     found = analyze(_network(*layers))["both"].path_fields
     assert found.max is not None
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize(
+    "last", [ops.Tile(repeats=3), ops.Upsample(scale_factor=2), ops.ConvTranspose(kernel_size=3)]
+)
+def test_that_strides_of_a_mirrored_map_are_given_up_as_those_of_any_other(
+    kernel_size: int, last: ops.Op
+) -> None:
+    """Backwards they were counted without end: an OverflowError of arrays of 64 bits."""
+    conv = ops.Conv(kernel_size=kernel_size, stride=1000, padding=kernel_size // 2)
+    strides = Repeat(400, (Layer(conv),))
+    mirrored = analyze(_network(Layer(ops.Flip()), strides, Layer(last))).layers[-1]
+    plain = analyze(_network(strides, Layer(last))).layers[-1]
+    assert mirrored.rf_size == plain.rf_size
+    assert mirrored.jump == plain.jump
+    assert place_facts(mirrored)
+    json.dumps(analysis_record(analyze(_network(Layer(ops.Flip()), strides, Layer(last)))))
