@@ -22,6 +22,7 @@ from rfstudio.core.editing.references import (
 )
 from rfstudio.core.errors import EditError
 from rfstudio.core.network.architecture import (
+    MAX_NESTED,
     Architecture,
     Branch,
     Container,
@@ -47,9 +48,11 @@ Direction: TypeAlias = Literal["up", "down", "out", "in"]
 
 def insert(architecture: Architecture, location: Location, items: Iterable[Item]) -> Architecture:
     """Return the document with items spliced in; names that are taken get a number."""
+    new = tuple(items)
     bound = bind(architecture)
     _check_slot(architecture, location)
-    return _release_inserted(bound, location, bound.tagged(tuple(items)))
+    _check_depth(location, new)
+    return _release_inserted(bound, location, bound.tagged(new))
 
 
 def delete(architecture: Architecture, locations: Iterable[Location]) -> Architecture:
@@ -101,13 +104,15 @@ def check_move(architecture: Architecture, locations: Iterable[Location], target
     Raises
     ------
     EditError
-        If the place is in one of them, or does not exist.
+        If the place is in one of them, does not exist, or is too deep in other containers.
     """
-    for place in locations:
+    places = list(locations)
+    for place in places:
         if target[: len(place)] == place and len(target) > len(place):
             gone = called(item_at(architecture, place))
             raise EditError(f"{gone} cannot be moved into itself")
     _check_slot(architecture, target)
+    _check_depth(target, [item_at(architecture, place) for place in places])
 
 
 def wrap(architecture: Architecture, locations: Iterable[Location], kind: Wrapping) -> Architecture:
@@ -120,6 +125,7 @@ def wrap(architecture: Architecture, locations: Iterable[Location], kind: Wrappi
     first, count = places[0], len(places)
     if places[-1][-1] - first[-1] != count - 1:
         raise EditError("only neighbouring layers can be put into a container together")
+    _check_depth((*first, 0, 0), [item_at(architecture, place) for place in places])
     bound = bind(architecture)
     inner = tuple(bound_item(bound.layers, place) for place in places)
     container = _container(bound, kind, inner, _prefix(bound, first))
@@ -378,6 +384,17 @@ def _siblings(locations: Iterable[Location]) -> list[Location]:
     if len(list(groupby(places, key=lambda place: place[:-1]))) > 1:
         raise EditError("choose layers that are side by side, not in different containers")
     return places
+
+
+def _check_depth(location: Location, items: Iterable[Item]) -> None:
+    """Refuse items that would be in too many containers: while tagged they have no names to say."""
+    for item in items:
+        height = len(location) // 2 + item.height
+        if height > MAX_NESTED:
+            raise EditError(
+                f"at most {MAX_NESTED} containers may be in each other, not {height} with "
+                f"{called(item)}"
+            )
 
 
 def _check_slot(architecture: Architecture, location: Location) -> None:

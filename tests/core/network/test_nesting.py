@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from rfstudio.core import ops
-from rfstudio.core.editing.rearranging import insert
-from rfstudio.core.errors import GraphError, RFStudioError
+from rfstudio.core.editing.rearranging import check_move, insert, move, wrap
+from rfstudio.core.errors import EditError, GraphError, RFStudioError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import (
     MAX_NESTED,
@@ -94,6 +94,28 @@ def test_that_such_containers_are_edited(kind: str) -> None:
     network = _network(kind)
     more = insert(network, (0,), (Layer(ops.Relu()),))
     assert [x.height for x in more.layers] == [0, MAX_NESTED]
+
+
+INNERMOST = (0,) * (2 * MAX_NESTED + 1)
+
+
+@pytest.mark.parametrize(
+    ("edit", "name"),
+    [
+        (lambda x: wrap(x, [(0,)], "repeat"), "outer"),
+        (lambda x: wrap(x, [INNERMOST], "parallel"), "inner"),
+        (lambda x: insert(x, INNERMOST, (Sequence(name="more"),)), "more"),
+        (lambda x: move(x, [(1,)], INNERMOST), "more"),
+        (lambda x: check_move(x, [(1,)], INNERMOST), "more"),
+    ],
+)
+def test_that_an_edit_that_nests_too_deep_is_refused_with_the_name_of_the_item(edit, name) -> None:
+    """The names were those in the middle of an edit, such as ``sequence '\\x0078'``."""
+    outer = Sequence((_nested("residual", MAX_NESTED - 1),), "outer")
+    network = Architecture(input_size=(9, 9), layers=(outer, Sequence(name="more")))
+    with pytest.raises(EditError, match=f"not 51 with '{name}'"):
+        edit(network)
+    assert move(network, [(1,)], INNERMOST[:-2]).layers[0].height == MAX_NESTED
 
 
 @pytest.mark.parametrize("kind", KINDS)
