@@ -165,7 +165,7 @@ class Bound:
         EditError
             If a layer would come before what it reads, or a path would be used twice.
         """
-        walk = _Walk(self._write, self.architecture, _turns_read(layers, self.links))
+        walk = _Walk(self._write, self.architecture, _turns_named(layers, self.links))
         plain = walk.all(layers)
         news = sorted(walk.twice - self.twice)
         if news:
@@ -237,7 +237,7 @@ def bind(architecture: Architecture) -> Bound:
             keys.append(bound.link(thing._replace(turns=turns), name))
         return layer.reading(tuple(keys))
 
-    walk = _Walk(resolve, architecture, _turns_read(tagged, bound.links))
+    walk = _Walk(resolve, architecture, _turns_named(tagged, bound.links))
     bound.layers = walk.all(tagged)
     bound.sources = walk.sources
     bound.prefixes = walk.prefixes
@@ -259,7 +259,7 @@ def readable_names(bound: Bound, tag: int) -> tuple[str, ...]:
                         break
         return layer
 
-    turns = _turns_read(bound.layers, bound.links)
+    turns = _turns_named(bound.layers, bound.links)
     _Walk(collect, bound.architecture, turns).all(bound.layers)
     return tuple(found)
 
@@ -272,18 +272,25 @@ def nearest_name(name: str, names: tuple[str, ...]) -> str:
 
 _ALL_TURNS = 64
 """Turns of a repeat up to which each is gone through; of more, the first and the last, and those
-whose numbers are in a name that is read.
+whose numbers are in a name that is read or given.
 
 Nobody else can tell one turn from another, and there may be a hundred thousand.
 """
 
 
-def _turns_read(items: Items, links: Mapping[str, Link]) -> Iterator[int]:
-    """Yield the numbers in the names that layers read, which may be those of turns."""
+def _turns_named(items: Items, links: Mapping[str, Link]) -> Iterator[int]:
+    """Yield the numbers in the names that layers read or items have, which may be those of turns.
+
+    An item whose name is such a number may have the path of a turn of a repeat without a name.
+    """
     for item in items:
+        branches = item.branches if isinstance(item, Parallel) else ()
+        yield from (
+            int(x) for x in (name_of(each.name) for each in (item, *branches)) if _is_turn(x)
+        )
         if not isinstance(item, Layer):
             for body in item.bodies:
-                yield from _turns_read(body, links)
+                yield from _turns_named(body, links)
             continue
         for name in item.names_read:
             link = links.get(name)

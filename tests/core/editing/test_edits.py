@@ -171,6 +171,17 @@ def test_that_a_turn_of_a_long_repeat_can_be_read_and_stays_chosen() -> None:
         edits.set_inputs(after, (3,), ["b", "body.200"])
 
 
+@pytest.mark.parametrize("times", [60, 200])
+def test_that_a_name_that_a_turn_of_a_repeat_has_is_refused(times: int) -> None:
+    repeat = Repeat(times, (conv("x"),))
+    before = network(repeat, Sequence((conv("x"),), "s"), Parallel((Branch((conv("x"),), "b"),)))
+    with pytest.raises(EditError, match=r"the name '50\.x' is taken"):
+        edits.rename(before, (1,), "50")
+    with pytest.raises(EditError, match=r"the name '50\.x' is taken"):
+        edits.set_branches(before, (2,), [(0, "50")])
+    assert not codes(edits.rename(before, (1,), str(times)))
+
+
 def test_that_deleting_the_start_of_a_repeat_that_is_read_by_name_is_refused() -> None:
     before = network(conv("a"), Repeat(2, (conv("x"), conv("y"), add("s", "y", "x")), "stage"))
     with pytest.raises(EditError, match="first layer of a repeat"):
