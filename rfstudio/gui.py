@@ -21,6 +21,7 @@ from rfstudio.app.heap import (
     GivingBack,
     IdleCollection,
     begin_collection,
+    collect_seldom,
     exempt_from_collection,
     share_one_heap,
 )
@@ -62,6 +63,7 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
         If there is no such network or image, or this Qt is known to crash.
     """
     share_one_heap()
+    collect_seldom()
     application = make_application()
     log = start_log(versions_text())
     check_references()

@@ -47,6 +47,16 @@ class _Exemption:
 _EXEMPTION = _Exemption()
 
 
+def collect_seldom() -> None:
+    """Let full collections wait for a quiet moment, which `IdleCollection` notices.
+
+    It comes before any computation in slices: such a one puts full collections off, and gives back
+    at its end what it has found, so that it would undo what is set meanwhile.
+    """
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, OVERDUE)
+
+
 def begin_collection() -> None:
     """Collect garbage from now on, but look at nothing of what the start has made.
 
@@ -75,8 +85,8 @@ def exempt_from_collection() -> None:
 class IdleCollection(QObject):
     """Collects all garbage while nothing happens in a window, not in the middle of an edit.
 
-    The search through a network of thousands of layers takes two frames.  It would come with
-    every second or third edit of a long sequence.
+    `collect_seldom` comes before it.  The search through a network of thousands of layers takes two
+    frames.  It would come with every second or third edit of a long sequence.
 
     Parameters
     ----------
@@ -91,8 +101,6 @@ class IdleCollection(QObject):
 
     def __init__(self, window: QObject) -> None:
         super().__init__(window)
-        young, middle, _ = gc.get_threshold()
-        gc.set_threshold(young, middle, OVERDUE)
         self.quiet = QTimer(self, singleShot=True, interval=QUIET)
         self.quiet.timeout.connect(self._collect)
         window.installEventFilter(self)
