@@ -289,7 +289,8 @@ class MainWindow(QMainWindow):
         """
         low = max(self.height() // 4, _LINES * self.fontMetrics().lineSpacing())
         room = self.canvas.height() + dock.height() - self._least_above(dock)
-        self.resizeDocks([dock], [min(low, room)], Qt.Orientation.Vertical)
+        # Panels that were moved elsewhere may leave none, and Qt refuses a height of nothing.
+        self.resizeDocks([dock], [max(min(low, room), 1)], Qt.Orientation.Vertical)
 
     def _least_above(self, details: QDockWidget) -> int:
         """Return the least height of the canvas and of the panels beside it."""

@@ -17,6 +17,7 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.texts import short_name
 from rfstudio.core.network.architecture import Architecture, Residual
 from rfstudio.widgets.parts.theme import TEXT_SCALE, apply_scheme, scale_text
+from rfstudio.widgets.window.dock import Dock
 from tests.widgets.conftest import conv
 
 LONG = "a_name_that_nobody_should_give_a_layer_but_somebody_will_do_so_"
@@ -281,6 +282,16 @@ def test_that_unfolding_a_panel_never_makes_a_small_window_grow(
         assert window.canvas.height() >= window.canvas.minimumSizeHint().height()
     finally:
         scale_text(qapp, 1.0)
+
+
+def test_that_a_panel_without_room_above_it_is_unfolded(open_window: Callable) -> None:
+    window = open_window(size=(700, 400))
+    window.tabs.fold()
+    layers = next(x for x in window.findChildren(Dock) if x.objectName() == "Layers")
+    window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, layers)
+    layers.widget().setMinimumHeight(2000)  # as with large texts
+    window.tabs.unfold()
+    assert window.table.isVisible()
 
 
 def test_that_a_large_screen_with_texts_twice_as_large_shows_names(
