@@ -15,6 +15,7 @@ from rfstudio.api.networks import Network, analyze, load, whole
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.attention_layers import attention_nodes, attention_paths
+from rfstudio.core.network.sample_words import units_of_input
 from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.figures.attention import AttentionView
 from rfstudio.formats.images.shaping import shaped
@@ -217,6 +218,7 @@ def attention_view(
         layers=tuple(layers),
         image=image,  # as the measurement takes it
         form=size[0] / size[1] if is_flat else None,
+        samples=units_of_input(network.input_axes, len(size)).short,
     )
 
 

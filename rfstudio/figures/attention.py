@@ -55,12 +55,15 @@ class AttentionView:
         The photo, (h, w) or (h, w, 3) bytes, stretched over the input; None: an empty plane.
     form
         Height of the input per width, for a photo of any size.
+    samples
+        What the samples of the input are called, in which distances are given.
     """
 
     name: str = "network"
     layers: tuple[LayerAttention, ...] = ()
     image: NDArray[np.uint8] | None = field(default=None, repr=False)
     form: float | None = None
+    samples: str = "px"
 
     @property
     def title(self) -> str:
@@ -103,7 +106,7 @@ def draw_attention(view: AttentionView | None, style: FigureStyle) -> Figure:
     has_query = any(_has_place(x) for x in layers)
     chart = None
     if any(x.distances is not None for x in layers):
-        draw = partial(_draw_chart, layers=layers, words=words, style=style)
+        draw = partial(_draw_chart, view=view, words=words, style=style)
         chart = Chart(height=_TALL + _BELOW, draw=draw)
     return draw_cells(
         cells,
@@ -164,7 +167,7 @@ def _numbers(view: AttentionView, drawn: int) -> list[str]:
     if len(layers) == 1:
         mean = layers[0].mean_distance
         if mean is not None:
-            found.append(f"mean distance {digits_text(mean, 3)} px")
+            found.append(f"mean distance {digits_text(mean, 3)} {view.samples}")
         tokens = float(layers[0].to_tokens.mean())
         if tokens > 0:
             found.append(f"{100 * tokens:.3g} % to tokens without a position")
@@ -187,7 +190,7 @@ def _cell(
     name = "mean" if head is None else f"head {head}"
     lines = [*([word] if word else []), name]
     if value is not None:
-        lines[-1] += f", {digits_text(value, 3)} px"
+        lines[-1] += f", {digits_text(value, 3)} {view.samples}"
     values = plane(layer.map if head is None else layer.maps[head], layer.unit)
     height, width = values.shape
     form = height / width if view.form is None else view.form
@@ -245,11 +248,12 @@ def _draw_map(
 def _draw_chart(
     page: Page,
     *,
-    layers: Sequence[LayerAttention],
+    view: AttentionView,
     words: Sequence[str],
     style: FigureStyle,
 ) -> None:
     """Draw distances by head: bars of one layer, or points over the layers."""
+    layers = view.layers
     axes = page.axes(MARGIN + _LEFT, 0.0, inner_width(style) - _LEFT - 0.03, _TALL)
     theme = style.colours
     if len(layers) == 1:
@@ -265,7 +269,7 @@ def _draw_chart(
         _label_layers(axes, words, inner_width(style) - _LEFT)
         axes.set_xlabel("layer; each point is a head, the line their mean", labelpad=1.5)
     axes.set_ylim(bottom=0.0)
-    axes.set_ylabel("attention distance (px)", labelpad=2.0)
+    axes.set_ylabel(f"attention distance ({view.samples})", labelpad=2.0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=2.0, width=0.5, pad=2.0)
 

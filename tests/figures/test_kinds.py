@@ -1,5 +1,6 @@
 """Every kind of figure, looked at as a journal's art editor would: letters, borders, formats."""
 
+import re
 from dataclasses import replace
 from functools import cache
 from math import prod, sqrt
@@ -200,6 +201,16 @@ def test_that_one_attention_layer_has_all_its_heads_with_their_distances(
     assert ">one, a.b<" in text
     assert "10 % to tokens without a position" in text
     assert "whiskers are ± over images" in text
+
+
+def test_that_distances_of_attention_are_given_in_the_samples_of_the_input() -> None:
+    for count in (1, 2):
+        layers = tuple(_attention(f"blocks.{i}.attention", (7,)) for i in range(count))
+        view = AttentionView(name="sound", layers=layers, samples="frames")
+        text = render_kind("attention", Content(attention=view), ".svg", NARROW).decode()
+        assert "attention distance (frames)" in text
+        assert "head 0, 10.2 frames" in text
+        assert "px" not in "".join(re.findall(">([^<]*)<", text))
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from rfstudio.core.metrics.attention import LayerAttention
 from rfstudio.core.metrics.registry import digits_text
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.core.network.attention_layers import attention_paths, nearest_layer
+from rfstudio.core.network.sample_words import units_of_input
 from rfstudio.engine.requests.request import ErfRequest
 from rfstudio.figures import SUFFIXES, AttentionView, Content, FigureStyle, render_kind
 from rfstudio.figures.attention import plane, short_names
@@ -228,7 +229,9 @@ class AttentionSession(WorkSession):
     @property
     def samples(self) -> str:
         """What distances are given in: "px"."""
-        return self._analysis.analysis.units.short
+        # Of the input, also where fields are given in samples of the map of a layer.
+        architecture = self._analysis.analysis.architecture
+        return units_of_input(architecture.input_axes, len(architecture.input_size)).short
 
     def table(self) -> Table | None:
         """Return the distances by head, or by layer if there are several; None: not yet."""

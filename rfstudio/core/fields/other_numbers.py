@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from rfstudio.core import ops
+from rfstudio.core.axes.axis_rule import Window
 from rfstudio.core.fields.closed_form import AxisForm, ClosedForm, Step
 from rfstudio.core.fields.field import closed_form
 from rfstudio.core.fields.local import Fields
@@ -89,8 +90,11 @@ def _of_axis(graph: Graph, node: Node, form: AxisForm) -> Iterator[OtherNumber]:
     centre = (layer.size - 1) / 2 - layer.padding
     yield OtherNumber("centre", _signed(centre + 0.5), _HALF.format(right=_signed(centre)))
     if layer.padding > 0:
-        seen = layer.size - layer.padding
-        reason = _PADDING.format(size=layer.size, padding=layer.padding, seen=max(seen, 0))
+        seen = max(layer.size - layer.padding, 0)
+        border = (_TURNED if any(_is_circular(graph, x) for x in layer.steps) else _CUT).format(
+            seen
+        )
+        reason = _PADDING.format(size=layer.size, padding=layer.padding, border=border)
         yield OtherNumber("padding", "does not matter", reason)
     if any(_is_same(graph, x) for x in layer.steps):
         size = "×".join(map(str, graph.nodes[0].size))
@@ -215,6 +219,11 @@ def _is_same(graph: Graph, step: Step) -> bool:
     return step.stride > 1 and getattr(op, "padding", None) == "same"
 
 
+def _is_circular(graph: Graph, step: Step) -> bool:
+    rules = graph.nodes[graph.index(step.layer)].rules
+    return any(isinstance(x, Window) and x.mode == "circular" for x in rules)
+
+
 _Rule: TypeAlias = Callable[[_Layer], int | None]
 
 _SIZES: Sequence[tuple[_Rule, str]] = (
@@ -268,8 +277,10 @@ _HALF = (
 )
 _PADDING = (
     "it does not change the size, {size}, but it moves the region by {padding}, decides whether "
-    "branches align, and unit 0 sees at most {seen} pixels of the image"
+    "branches align, and {border}"
 )
+_CUT = "unit 0 sees at most {} pixels of the image"
+_TURNED = "at the border units see the other end of the image"
 _SAME = (
     "the padding of TensorFlow's SAME with a stride depends on the size of the input; {padding} "
     "is that at {size}"

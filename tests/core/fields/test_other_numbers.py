@@ -58,3 +58,16 @@ def test_that_the_share_of_a_side_is_no_share_of_the_image() -> None:
     (other,) = unit.other_numbers
     assert (other.about, other.value) == ("coverage", "18.8 %")
     assert "3.52 %" in other.reason
+
+
+def test_that_a_border_unit_sees_the_other_end_where_padding_turns_around() -> None:
+    def reason(mode: str) -> str:
+        conv = Layer(ops.Conv(kernel_size=5, padding=2, padding_mode=mode), "a")
+        others = analyze(Architecture("n", "", "", (16, 16), 1, (conv,)))["a"].other_numbers
+        return next(x.reason for x in others if x.about == "padding")
+
+    # Unit 0 reads -2 to 2: of the image 0 to 2, and the samples 14 and 15 if it is turned around.
+    assert "unit 0 sees at most 3 pixels" in reason("zeros")
+    assert "unit 0 sees at most 3 pixels" in reason("replicate")
+    assert "the other end of the image" in reason("circular")
+    assert "at most" not in reason("circular")

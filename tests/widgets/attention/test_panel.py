@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from rfstudio.api.attending import attention_view
 from rfstudio.app.attention.session import ALL, AttentionSession
 from rfstudio.app.effective.erf_session import ErfSession
 from rfstudio.app.jobs import Job, JobRunner
@@ -84,7 +85,7 @@ class Bench:
         self.runner = _Runner()
         runner = cast("JobRunner", self.runner)
         self.document = Document(network)
-        analysis = AnalysisSession(self.document)
+        self.analysis = analysis = AnalysisSession(self.document)
         self.selection = Selection(analysis)
         self.erf = ErfSession(runner, analysis, self.selection)
         self.images = ImageSource()
@@ -159,6 +160,26 @@ def test_that_heads_are_listed_with_their_distances_and_a_click_shows_the_map(
     assert panel.view.has_picture
     bench.selection.select_unit((0, 0))
     assert "another unit is chosen now" in panel.words.text()
+
+
+def test_that_distances_are_of_the_input_also_where_fields_are_of_the_map_of_a_layer(
+    bench: Bench,
+) -> None:
+    bench.selection.select_layer("b", (1, 2))
+    bench.panel.run.click()
+    bench.runner.job.succeeded.emit([found("b")])
+    bench.analysis.set_reference("patch")
+    assert bench.session.samples == "px"
+    assert bench.session.view().samples == "px"
+
+
+def test_that_distances_in_a_signal_are_samples(qtbot: QtBot) -> None:
+    signal = read_yaml(
+        "format: 1\ninput: {size: [32], channels: 3}\nlayers: [attention: {name: a, heads: 3}]\n"
+    )
+    bench = Bench(qtbot, signal)
+    assert bench.session.samples == "samples"
+    assert attention_view(signal, [found("a")]).samples == "samples"
 
 
 def test_that_of_several_layers_the_chosen_one_has_its_heads_listed(bench: Bench) -> None:
