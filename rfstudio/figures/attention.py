@@ -157,7 +157,9 @@ def _has_place(layer: LayerAttention) -> bool:
 
 def _query_words(view: AttentionView) -> str:
     units = {x.unit for x in view.layers if _has_place(x)}
-    return f"query {next(iter(units))}" if len(units) == 1 else "query"
+    if len(units) != 1:
+        return "query"
+    return f"query ({', '.join(map(str, units.pop()))})"
 
 
 def _numbers(view: AttentionView, drawn: int) -> list[str]:
@@ -190,7 +192,9 @@ def _cell(
     name = "mean" if head is None else f"head {head}"
     lines = [*([word] if word else []), name]
     if value is not None:
-        lines[-1] += f", {digits_text(value, 3)} {view.samples}"
+        lines[-1] += f", {digits_text(value, 3)}"
+        if view.samples == "px":  # other words are too long for a column; the chart has them
+            lines[-1] += " px"
     values = plane(layer.map if head is None else layer.maps[head], layer.unit)
     height, width = values.shape
     form = height / width if view.form is None else view.form
@@ -268,7 +272,8 @@ def _draw_chart(
         axes.set_xlim(-0.6, len(layers) - 0.4)
         _label_layers(axes, words, inner_width(style) - _LEFT)
         axes.set_xlabel("layer; each point is a head, the line their mean", labelpad=1.5)
-    axes.set_ylim(bottom=0.0)
+    # Room for half a point above the farthest head, however near the others are.
+    axes.set_ylim(0.0, axes.dataLim.y1 * 1.06 or 1.0)
     axes.set_ylabel(f"attention distance ({view.samples})", labelpad=2.0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=2.0, width=0.5, pad=2.0)

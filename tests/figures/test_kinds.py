@@ -209,8 +209,20 @@ def test_that_distances_of_attention_are_given_in_the_samples_of_the_input() -> 
         view = AttentionView(name="sound", layers=layers, samples="frames")
         text = render_kind("attention", Content(attention=view), ".svg", NARROW).decode()
         assert "attention distance (frames)" in text
-        assert "head 0, 10.2 frames" in text
+        assert ">head 0, 10.2<" in text
+        assert ">query (3)<" in text
         assert "px" not in "".join(re.findall(">([^<]*)<", text))
+
+
+def test_that_the_farthest_head_is_whole_in_the_chart_of_distances() -> None:
+    layers = tuple(_attention(f"blocks.{i}.attention") for i in range(2))
+    view = AttentionView(name="near each other", layers=layers)
+    with print_settings(NARROW):
+        figure = KINDS["attention"].draw(Content(attention=view), NARROW)
+    (chart,) = (x for x in figure.axes if x.get_ylabel().startswith("attention distance"))
+    # The farthest head is 12.25 px far; with less than a 20th above it half of its point is cut.
+    assert chart.get_ylim()[0] == 0
+    assert chart.get_ylim()[1] >= 1.05 * 12.25
 
 
 @pytest.mark.slow
