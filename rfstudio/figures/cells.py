@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfstudio.figures.page import LINE, MARGIN, Page, inner_width, new_page
 from rfstudio.figures.style import TEXT_POINTS, FigureError
-from rfstudio.figures.wrapping import shortened
+from rfstudio.figures.wrapping import shortened, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,11 +167,11 @@ def _draw_cell(
     for spine in axes.spines.values():
         spine.set(visible=True, linewidth=0.5, color=style.colours.rule)
     if cell.pixels is not None and style.axes:
-        _draw_scale_bar(axes, cell.pixels, cell.samples)
+        _draw_scale_bar(axes, cell.pixels, cell.samples, width)
 
 
-def _draw_scale_bar(axes: Axes, pixels: float, samples: str) -> None:
-    """Draw a bar of a round number of pixels, about a third of the picture long."""
+def _draw_scale_bar(axes: Axes, pixels: float, samples: str, width: float) -> None:
+    """Draw a bar of a round number of pixels, about a third of a picture of `width` inches long."""
     from matplotlib.patheffects import Normal, Stroke
 
     length = round_length(pixels / 3)
@@ -187,10 +187,13 @@ def _draw_scale_bar(axes: Axes, pixels: float, samples: str) -> None:
         path_effects=[Stroke(linewidth=3.0, foreground="white"), Normal()],
         zorder=9,
     )
+    words = f"{length:g} {samples}"
+    canvas: Any = axes.figure.canvas
+    half = text_width(canvas, words, points=TEXT_POINTS) / width / 2
     axes.text(
-        0.95 - length / pixels / 2,
+        min(0.95 - length / pixels / 2, 0.97 - half),
         0.085,
-        f"{length:g} {samples}",
+        words,
         ha="center",
         va="bottom",
         color="black",

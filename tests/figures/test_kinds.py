@@ -30,7 +30,7 @@ from rfstudio.figures import (
     render_kind,
 )
 from rfstudio.figures.attention import short_names
-from rfstudio.figures.cells import round_length
+from rfstudio.figures.cells import Cell, draw_cells, round_length
 from rfstudio.figures.diagram import boxes_of
 from rfstudio.figures.page import new_page
 from rfstudio.figures.panel import Panel
@@ -302,3 +302,15 @@ def test_that_at_the_width_of_a_column_the_fields_of_a_difference_are_named() ->
     words = render_kind("difference", Content(panels=(panel, other)), ".svg", NARROW).decode()
     assert ">expected (" in words
     assert " % is elsewhere<" in words
+
+
+@pytest.mark.parametrize("words", ["px", "samples"])
+def test_that_the_length_of_a_scale_bar_is_inside_its_picture(words: str) -> None:
+    cell = Cell(lines=("a",), draw=lambda _axes, _width: None, pixels=8000, samples=words)
+    with print_settings(NARROW):
+        figure = draw_cells([cell, cell, cell], NARROW, title="", numbers=[], handles=[], bars=[])
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            (text,) = (x for x in axes.texts if x.get_text() == f"2000 {words}")
+            inside, outside = text.get_window_extent(), axes.get_window_extent()
+            assert outside.x0 <= inside.x0 <= inside.x1 <= outside.x1

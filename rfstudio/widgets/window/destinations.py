@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, cast
@@ -10,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QMenuBar, QTabWidget, QWidget
 
-from rfstudio.app.editing.new_items import kinds
+from rfstudio.app.editing.new_items import Kind, kinds
 from rfstudio.app.files.presets import preset_families, preset_sentence
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.inspector.fold import Fold
@@ -224,11 +225,18 @@ def additions(add: Callable[[str], object]) -> list[Destination]:
             "add",
             f"Add {x.keyword}",
             x.title,
-            f"add insert {x.keyword} {x.title} {' '.join(x.others)}".lower(),
+            _words_of(x),
             partial(add, x.keyword),
         )
         for x in kinds()
     ]
+
+
+def _words_of(kind: Kind) -> str:
+    """Return by what a kind is found, also in one word: pixelshuffle, PixelShuffle."""
+    names = (kind.keyword, kind.title, *kind.others)
+    together = (re.sub(r"[\W_]+", "", x) for x in names)
+    return " ".join(("add insert", *names, *together)).lower()
 
 
 def presets_of(open_preset: Callable[[str], object]) -> list[Destination]:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.presets import preset_sentence, read_preset
+from rfstudio.widgets.window.destinations import additions, matching
 from rfstudio.widgets.window.keys_dialog import KeysDialog
 from rfstudio.widgets.window.main_window import MainWindow
 
@@ -120,6 +121,21 @@ TYPED = {
     "theoretical": "Theoretical",
     "vgg16": "vgg16",
 }
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("pixelshuffle", "pixel_shuffle"),
+        ("PixelUnshuffle", "pixel_unshuffle"),
+        ("layernorm", "layer_norm"),
+        ("upconv", "conv_transpose"),
+        ("pixel shuffle", "pixel_shuffle"),
+    ],
+)
+def test_that_what_can_be_added_is_found_by_its_name_in_one_word(words: str, kind: str) -> None:
+    found = matching(additions(lambda _keyword: None), words)
+    assert f"Add {kind}" in [x.text for x in found]
 
 
 def test_that_go_to_anything_finds_what_the_window_shows(window: MainWindow) -> None:
