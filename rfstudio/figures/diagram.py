@@ -12,6 +12,7 @@ from rfstudio.core.network import folding
 from rfstudio.core.network.folding import depth_of, folded_to_depth
 from rfstudio.core.network.layout import Layout, layout_of_inputs
 from rfstudio.core.network.wrapping import lines_of_width
+from rfstudio.core.plural import counted
 from rfstudio.figures.page import LINE, MARGIN, Page, inner_width, new_page
 from rfstudio.figures.style import TEXT_POINTS, FigureError
 from rfstudio.figures.wrapping import shortened
@@ -140,10 +141,11 @@ def draw_diagram(panels: Sequence[Panel], style: FigureStyle) -> Figure:
         handles.append(frame)
     network = analysis.architecture
     numbers = [
-        f"input {_by(analysis.input_size)}, {network.channels} channels",
-        f"{len(analysis.layers)} layers, element-wise ones in the box that they follow",
+        f"input {_by(analysis.input_size)}, {counted(network.channels, 'channel')}",
+        f"{counted(len(analysis.layers), 'layer')}, element-wise ones in the box that they follow",
         "below each name: output size and field (local where the whole image is seen), in pixels",
     ]
+    numbers = [analysis.units.said(x) for x in numbers]
     page = new_page(style, lines.height, title=panel.name, numbers=numbers, handles=handles)
     axes = page.axes(MARGIN, 0.0, wide, lines.height)
     axes.set_xlim(0, wide)
@@ -285,7 +287,7 @@ def _words(box: Box, analysis: Analysis) -> tuple[str, str, str]:
     if known and len(set(known)) == 1 and len(known) == len(sizes):
         field = f"{known[0]}"
     if layer.operation is None:
-        return ("input", f"{_by(layer.output_size)}", f"{layer.channels} channels")
+        return ("input", f"{_by(layer.output_size)}", counted(layer.channels, "channel"))
     return box.name, f"{_by(layer.output_size)}", f"field {field}"
 
 

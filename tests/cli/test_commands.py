@@ -318,6 +318,7 @@ def test_that_an_input_that_is_too_small_is_at_fault(run: Shell) -> None:
         ("analyze vgg16 --input-size 64", "--input-size takes 2 numbers"),
         ("analyze vgg16 --input-size 0 64", "at least 1"),
         ("analyze vgg16 --unit a b", "whole numbers"),
+        ("advise vgg16 --object 99999999999999999999 1", "at most 9 digits"),
         ("analyze vgg16 --format xml", "invalid choice"),
         ("analyze", "NETWORK"),
         ("analyz vgg16", "did you mean 'analyze'?"),

@@ -314,3 +314,20 @@ def test_that_the_length_of_a_scale_bar_is_inside_its_picture(words: str) -> Non
             (text,) = (x for x in axes.texts if x.get_text() == f"2000 {words}")
             inside, outside = text.get_window_extent(), axes.get_window_extent()
             assert outside.x0 <= inside.x0 <= inside.x1 <= outside.x1
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [((8, 8), "whole image is seen), in pixels"), ((64,), "whole signal is seen), in samples")],
+)
+def test_that_a_diagram_gives_fields_in_the_samples_of_the_input(
+    size: tuple[int, ...], words: str
+) -> None:
+    network = Architecture(name="small", input_size=size, channels=1, layers=(_conv("only"),))
+    content = Content(panels=(panel_of(analyze(network), "only", tuple(n // 2 for n in size)),))
+    with print_settings(NARROW):
+        figure = KINDS["network"].draw(content, NARROW)
+    text = " ".join(x.get_text() for x in figure.texts)
+    assert words in text
+    assert "1 channel " in text
+    assert "1 layer," in text

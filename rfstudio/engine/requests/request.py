@@ -180,9 +180,9 @@ def check_numbers(request: Any, at_least_1: Sequence[str], any_whole: Sequence[s
         if name in at_least_1 and value < 1:
             raise MeasurementError(f"{name} must be at least 1, not {value}")
         if abs(int(value)) > MAX_NUMBER and name != "seed":
+            why = "" if name in _WHOLE else "; so many would take years"
             raise MeasurementError(
-                f"{name} must be at most {MAX_NUMBER:,}, not {shown(str(value), 30)}; "
-                "so many would take years"
+                f"{name} must be at most {MAX_NUMBER:,}, not {shown(str(value), 30)}{why}"
             )
         object.__setattr__(request, name, int(value))
     check_seed(request.seed)

@@ -92,3 +92,9 @@ def test_that_samples_beyond_reason_are_refused_in_short() -> None:
     with pytest.raises(MeasurementError, match=r"samples must be at most 1,000,000,000") as caught:
         ErfRequest(architecture=read_preset("vgg16"), layer="conv1_1", samples=10**400)
     assert len(str(caught.value)) < 200
+
+
+def test_that_only_what_takes_long_is_said_to_take_long() -> None:
+    with pytest.raises(MeasurementError, match="channel must be at most") as caught:
+        ErfRequest(architecture=read_preset("vgg16"), layer="conv1_1", channel=10**20)
+    assert "years" not in str(caught.value)
