@@ -170,7 +170,9 @@ def test_that_distances_are_of_the_input_also_where_fields_are_of_the_map_of_a_l
     bench.runner.job.succeeded.emit([found("b")])
     bench.analysis.set_reference("patch")
     assert bench.session.samples == "px"
-    assert bench.session.view().samples == "px"
+    view = bench.session.view()
+    assert view is not None
+    assert view.samples == "px"
 
 
 def test_that_distances_in_a_signal_are_samples(qtbot: QtBot) -> None:
