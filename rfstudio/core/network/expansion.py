@@ -224,6 +224,7 @@ class Expansion:
         self._factors: dict[str, int] = {}
         self._too_grown: dict[Location, Mapping[str, int]] = {}
         self._refusals: dict[tuple[int, tuple[int, ...]], str] = {}
+        self._misfits: dict[tuple[int, tuple[int, ...]], str] = {}
         self._sizes: set[tuple[int, ...]] = set()
         self._times_said: dict[tuple[Location, str], int] = {}
         self._known_rules = known_rules
@@ -688,7 +689,11 @@ class Expansion:
                 return identity_rules(sizes)
             self.rules[key] = rules
             if misfit := op.misfit(sizes):
-                self._fault(location, name, "wrong_size", f"{op.keyword} '{name}': {misfit}")
+                self._misfits[key] = misfit
+        if key in self._misfits:
+            # Also where another layer has the same operation, as equal ones in a file have.
+            message = f"{op.keyword} '{name}': {self._misfits[key]}"
+            self._fault(location, name, "wrong_size", message)
         return rules
 
     def _count_reads(self, op: Op, sizes: tuple[int, ...]) -> None:

@@ -15,8 +15,9 @@ from rfstudio.core import ops
 from rfstudio.core.errors import FormatError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import Architecture, Layer
+from rfstudio.core.network.expansion import expand
 from rfstudio.engine.module.build import to_torch
-from rfstudio.formats.networks.yaml_reader import read_yaml
+from rfstudio.formats.networks.yaml_reader import read_draft, read_yaml
 from rfstudio.formats.networks.yaml_writer import write_yaml
 from rfstudio.formats.pytorch.source import write_pytorch
 
@@ -27,6 +28,7 @@ input: {size: [16, 16], channels: 8}
 layers:
   - conv: {name: a, kernel_size: 5, padding: 2, padding_mode: circular}
 """
+TOO_WIDE: dict = {"kernel_size": 9, "padding": 4, "padding_mode": "reflect", "out_channels": 1}
 MODES = ("reflect", "replicate", "circular")
 
 
@@ -74,3 +76,11 @@ def test_that_energy_is_that_of_all_taps(mode, unit) -> None:
 def test_that_a_map_too_small_is_named() -> None:
     with pytest.raises(FormatError, match="circular padding of 17 needs more than 16 samples"):
         read_yaml(CIRCULAR.replace("padding: 2", "padding: 17"))
+
+
+def test_that_each_layer_that_does_not_fit_is_reported_though_all_are_equal() -> None:
+    """Equal operations of a file are one object: only the first of them was reported."""
+    layers = tuple(Layer(ops.Conv(**TOO_WIDE), name, ("input",)) for name in "abc")
+    network = Architecture(input_size=(4, 4), channels=1, layers=layers)
+    for each in (network, read_draft(write_yaml(network))):
+        assert [(x.node, x.code) for x in expand(each).faults] == [(x, "wrong_size") for x in "abc"]
