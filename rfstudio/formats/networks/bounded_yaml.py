@@ -15,12 +15,14 @@ from typing import Any, NamedTuple, TypeAlias
 import yaml
 
 from rfstudio.core.errors import FormatError, Problem
+from rfstudio.core.network.architecture import MAX_NESTED
 from rfstudio.core.work import give_way
 from rfstudio.formats.networks.scalars import Value, resolved
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
-MAX_DEPTH = 50
+MAX_DEPTH = 5 * MAX_NESTED + 10
+"""Lists and mappings in each other: all containers that a network may have, of five at most."""
 MAX_SCALAR = 65_536
 MAX_PROBLEMS = 200
 MAX_MESSAGE = 500

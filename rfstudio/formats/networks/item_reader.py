@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from rfstudio.core.errors import OpError
+from rfstudio.core.errors import GraphError, OpError
 from rfstudio.core.network.architecture import (
     CONTAINERS,
     Branch,
+    Container,
     Item,
     Layer,
     Location,
@@ -246,6 +247,14 @@ class ItemReader:
     # --- containers ------------------------------------------------------------------------------
 
     def _container(self, keyword: str, body: Node, place: Place, location: Location) -> Item:
+        try:
+            return self._made(keyword, body, place, location)
+        except GraphError as error:  # too many in each other: those inside were read
+            self._fail(place, place.mark, str(error))
+            self._lost_layers = True
+            return Sequence()
+
+    def _made(self, keyword: str, body: Node, place: Place, location: Location) -> Container:
         self._read_fields(keyword, body, _CONTAINER_KEYS[keyword], place)
         name = self._name(place)
         if keyword == "parallel":

@@ -12,7 +12,7 @@ import pytest
 
 from rfstudio.core import ops
 from rfstudio.core.editing.rearranging import check_move, insert, move, wrap
-from rfstudio.core.errors import EditError, GraphError, RFStudioError
+from rfstudio.core.errors import EditError, GraphError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import (
     MAX_NESTED,
@@ -119,18 +119,10 @@ def test_that_an_edit_that_nests_too_deep_is_refused_with_the_name_of_the_item(e
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_that_a_file_holds_them_or_says_which_are_too_deep(kind: str) -> None:
-    deepest = 0
-    for times in range(1, MAX_NESTED + 1):
-        network = _network(kind, times)
-        try:
-            text = write_yaml(network)
-        except RFStudioError as error:
-            assert "nested more than 50 levels deep, at " in str(error)  # noqa: PT017 - may pass
-            break
-        assert read_yaml(text.encode()) == network
-        deepest = times
-    assert 9 <= deepest < MAX_NESTED
+def test_that_a_file_holds_containers_as_deep_as_is_allowed(kind: str) -> None:
+    """A nested U-Net of eight levels, as that of pix2pix, could be imported but not saved."""
+    network = _network(kind)
+    assert read_yaml(write_yaml(network).encode()) == network
 
 
 def test_that_a_container_knows_how_many_are_in_each_other_in_it() -> None:

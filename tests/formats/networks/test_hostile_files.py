@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rfstudio.core.errors import FormatError
-from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.network.architecture import MAX_NESTED, Architecture
 from rfstudio.formats.networks.bounded_yaml import MAX_BYTES, MAX_DEPTH, MAX_PROBLEMS
 from rfstudio.formats.networks.presets import names, preset_path
 from rfstudio.formats.networks.yaml_reader import read_draft, read_items, read_yaml
@@ -117,14 +117,24 @@ def test_that_nesting_up_to_the_bound_is_read() -> None:
     deepest = "[" * MAX_DEPTH + "]" * MAX_DEPTH
     with pytest.raises(FormatError, match="a layer must be an op"):
         read_items(deepest)
-    with pytest.raises(FormatError, match="nested more than 50 levels deep"):
+    with pytest.raises(FormatError, match=f"nested more than {MAX_DEPTH} levels deep"):
         read_items(f"[{deepest}]")
 
 
+def test_that_too_many_containers_in_each_other_are_one_problem_with_its_place() -> None:
+    text = "- sequence:\n    layers:\n"
+    lines = [" " * 6 * i + x for i in range(MAX_NESTED + 9) for x in text.splitlines()]
+    inner = " " * 6 * (MAX_NESTED + 9) + "- relu\n"
+    with pytest.raises(FormatError, match="not 51 from sequence down to relu") as caught:
+        read_items("\n".join(lines) + f"\n{inner}")
+    (problem,) = caught.value.problems
+    assert problem.line == 2 * 8 + 1
+
+
 def test_that_an_alias_counts_as_deep_as_what_it_stands_for() -> None:
-    half = "[" * 30 + "]" * 30
-    with pytest.raises(FormatError, match="nested more than 50 levels deep"):
-        read_items(f"- &a {half}\n- {'[' * 30}*a{']' * 30}\n")
+    half, rest = "[" * (MAX_DEPTH // 2) + "]" * (MAX_DEPTH // 2), MAX_DEPTH // 2
+    with pytest.raises(FormatError, match=f"nested more than {MAX_DEPTH} levels deep"):
+        read_items(f"- &a {half}\n- {'[' * rest}*a{']' * rest}\n")
 
 
 def _quietly(data: str | bytes) -> None:
