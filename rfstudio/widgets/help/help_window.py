@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QEvent, Qt, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
     QKeySequence,
@@ -94,6 +94,21 @@ class HelpWindow(QDialog):
                 if found.selectionStart() == found.block().position():
                     return
 
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Give the links the colour of another scheme; Qt reads it where a page is read."""
+        super().changeEvent(event)
+        if event.type() != QEvent.Type.PaletteChange or self.page.source().isEmpty():
+            return
+        bar, cursor = self.page.verticalScrollBar(), self.page.textCursor()
+        place, marked = bar.value(), (cursor.anchor(), cursor.position())
+        self.page.reload()
+        self._complete(Path(self.page.source().toLocalFile()))
+        cursor = self.page.textCursor()
+        cursor.setPosition(marked[0])
+        cursor.setPosition(marked[1], QTextCursor.MoveMode.KeepAnchor)
+        self.page.setTextCursor(cursor)
+        bar.setValue(place)
+
     # --- making ---------------------------------------------------------------------------------
 
     def _fill(self, pages: Sequence[HelpPage]) -> None:
@@ -139,6 +154,10 @@ class HelpWindow(QDialog):
         self.page.setSource(
             QUrl.fromLocalFile(str(path)), QTextDocument.ResourceType.MarkdownResource
         )
+        self._complete(path)
+
+    def _complete(self, path: Path) -> None:
+        """Give a page that was just read what Markdown does not say."""
         self._draw_borders_of_tables()
         if path.name != GLOSSARY and self._pages[path].section != _OF_CODE:
             self._link_terms()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from html import escape
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QTextDocumentFragment
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -82,6 +82,13 @@ class LessonPanel(QWidget):
         """Show a lesson, whose network is open."""
         self._number, self._is_done = number, False
         self._show()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Give the links the colour of another scheme; Qt reads it where a text is set."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.text.clear()  # the same text again would be left as it is
+            self._show()
 
     def _go_on(self) -> None:
         self.lesson_wanted.emit((self._number + 1) % len(LESSONS))

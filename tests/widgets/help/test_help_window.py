@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt, QUrl
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QToolTip
+from PySide6.QtGui import QDesktopServices, QTextCharFormat
+from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from rfstudio import paths
@@ -20,8 +20,10 @@ from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.widgets.help.help_window import HelpWindow
 from rfstudio.widgets.inspector.numbers import TermLabel
+from rfstudio.widgets.parts.theme import apply_scheme
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.narrowing import instance
+from tests.widgets.contrast import TEXT, contrast
 
 
 def _help(qtbot: QtBot) -> HelpWindow:
@@ -199,3 +201,25 @@ def test_that_pages_about_the_code_do_not_lead_to_the_words_of_fields(qtbot: QtB
     shown.open_page(paths.documentation() / "releasing.md")
     assert "coverage" in shown.page.toPlainText()
     assert "term:" not in shown.page.toHtml()
+
+
+def test_that_links_of_a_page_are_seen_in_another_scheme(qtbot: QtBot, qapp: QApplication) -> None:
+    try:
+        apply_scheme(qapp, "light")
+        shown = _help(qtbot)
+        shown.show()
+        shown.page.find("field")
+        marked = shown.page.textCursor().selectionStart()
+        apply_scheme(qapp, "dark")
+        ground = shown.page.palette().base().color()
+        block, links = shown.page.document().begin(), []
+        while block.isValid():
+            forms = [QTextCharFormat(x.format) for x in block.textFormats()]
+            links += [x for x in forms if x.isAnchor() and not x.anchorHref().startswith("term")]
+            block = block.next()
+        assert links
+        assert all(contrast(x.foreground().color(), ground) >= TEXT for x in links)
+        assert shown.page.textCursor().selectedText().lower() == "field"
+        assert shown.page.textCursor().selectionStart() == marked
+    finally:
+        apply_scheme(qapp, "light")

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from rfstudio.api.lessons import LESSONS
 from rfstudio.widgets.canvas.switches import SWITCHES
 from rfstudio.widgets.help.help_window import HelpWindow
+from rfstudio.widgets.parts.theme import Scheme, apply_scheme
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.narrowing import instance
 
@@ -82,3 +84,19 @@ def test_that_a_network_without_layers_is_no_step_of_a_lesson(
     window.studio.document.edit("Delete all", empty)
     assert not window.lesson.is_done
     assert not caplog.records
+
+
+@pytest.mark.parametrize("schemes", [("light", "dark"), ("dark", "light")])
+def test_that_links_are_seen_in_another_scheme(
+    window: MainWindow, qapp: QApplication, schemes: tuple[Scheme, Scheme]
+) -> None:
+    text = window.lesson.text
+    try:
+        apply_scheme(qapp, schemes[0])
+        window.begin_lesson(1)  # which names dilation
+        apply_scheme(qapp, schemes[1])
+        picture, link = text.grab().toImage(), qapp.palette().link().color()
+        places = [(x, y) for x in range(300) for y in range(picture.height())]
+        assert any(picture.pixelColor(*place) == link for place in places)
+    finally:
+        apply_scheme(qapp, "light")
