@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -23,8 +24,7 @@ from rfstudio.engine.module.layers.base import Evaluate, LayerModule
 _NOTHING: Span = (0, 0)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """The evaluation of one node.
 
     Attributes
@@ -41,8 +41,8 @@ class Step:
         Nodes that no step reads after this one.
     """
 
-    index: int
-    evaluate: Evaluate | None
+    index: int  # type: ignore[assignment]  # hides a method of tuples that nobody needs
+    evaluate: BoundLate | None
     inputs: tuple[int, ...]
     shape: tuple[int, ...]
     release: tuple[int, ...]
@@ -91,11 +91,11 @@ class Plan:
         steps = []
         for i in order:
             node, part = nodes[i], parts[i]
-            sources = tuple(parts[x] for x in node.inputs)
-            release = tuple(x for x in set(node.inputs) if last_reader[x] == i and x > 0)
-            evaluate = None if part.is_empty else _BoundLate(self.layers[i], node, sources, part)
-            shape = (node.channels, *part.extent)
-            steps.append(Step(i, evaluate, node.inputs, shape, release))
+            inputs = node.inputs
+            sources = tuple([parts[x] for x in inputs])
+            release = tuple([x for x in {*inputs} if last_reader[x] == i and x > 0])
+            evaluate = None if part.is_empty else BoundLate(self.layers[i], node, sources, part)
+            steps.append(Step(i, evaluate, inputs, (node.channels, *part.extent), release))
         return tuple(steps)
 
     def run(self, x: Tensor) -> Tensor:
@@ -108,20 +108,25 @@ class Plan:
         self._run(x, values, keep=True)
         return values
 
+    @cached_property
+    def _functions(self) -> tuple[Evaluate | None, ...]:
+        """What computes each step, all bound at once: between evaluations it takes three times."""
+        return tuple([x.evaluate and x.evaluate.bound() for x in self.steps])
+
     def _run(self, x: Tensor, values: dict[int, Tensor], *, keep: bool) -> Tensor:
         result = x
-        for step in self.steps:
-            if step.evaluate is None:
+        for step, evaluate in zip(self.steps, self._functions, strict=True):
+            if evaluate is None:
                 result = x.new_zeros((x.shape[0], *step.shape))
             else:
-                result = step.evaluate([values[i] for i in step.inputs])
+                result = evaluate([values[i] for i in step.inputs])
             values[step.index] = result
             for index in () if keep else step.release:
                 del values[index]
         return result
 
 
-class _BoundLate:
+class BoundLate:
     """Computes a box; binds the layer's function at its first use.
 
     Of many cones only the boxes are needed.
@@ -133,11 +138,16 @@ class _BoundLate:
         self._bind = (layer, node, sources, part)
         self._evaluate: Evaluate | None = None
 
-    def __call__(self, inputs: list[Tensor]) -> Tensor:
+    def bound(self) -> Evaluate:
+        """Return the layer's function."""
         if self._evaluate is None:
             layer, node, sources, part = self._bind
             self._evaluate = layer.bind(node, sources, part)
-        return self._evaluate(inputs)
+        return self._evaluate
+
+    def __call__(self, inputs: list[Tensor]) -> Tensor:
+        """Compute the box from those that it reads."""
+        return self.bound()(inputs)
 
 
 def boxes_behind(
