@@ -52,14 +52,14 @@ class SpareModules:
             for place, (module, *kind) in enumerate(self._modules):
                 if module.graph is graph and module.target == target and kind == [device, dtype]:
                     del self._modules[place]
+                    reset(module)
                     return module
         return None
 
     def give(self, module: GraphModule, device: torch.device, dtype: torch.dtype) -> None:
-        """Take over a module that nobody uses any more, if it is small."""
+        """Take over a module that nobody uses any more, if it is small; it is reset when taken."""
         if sum(x.nbytes for x in module.parameters()) > _BYTES:
             return
-        reset(module)
         with self._lock:
             self._modules = [*self._modules, (module, device, dtype)][-_MODULES:]
 
