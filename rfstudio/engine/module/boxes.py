@@ -69,8 +69,10 @@ def whole(size: tuple[int, ...]) -> Part:
 def padding_around(part: Part, bounds: Box) -> tuple[Span, ...]:
     """Return how many samples of `bounds` are before and after the box, along each axis."""
     return tuple(
-        (max(start - low, 0), max(high - stop, 0))
-        for (low, high), (start, stop) in zip(bounds, part.box, strict=True)
+        [
+            (max(start - low, 0), max(high - stop, 0))
+            for (low, high), (start, stop) in zip(bounds, part.box, strict=True)
+        ]
     )
 
 

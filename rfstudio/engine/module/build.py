@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rfstudio.core import ops
 from rfstudio.core.errors import GraphError
 from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.network.architecture import Architecture
@@ -280,9 +279,7 @@ class GraphModule(Scope):
 
         A few of the first layers cost less than the whole network, of which they may be a tenth.
         """
-        if training or any(isinstance(x.op, ops.Deforming) for x in self.graph.nodes):
-            return None
-        return first_nodes_at(size, self.graph, self.target)
+        return None if training else first_nodes_at(size, self.graph, self.target)
 
     def _refuse_other_size(self, graph: Graph, index: int, layer: LayerModule[Op]) -> None:
         if isinstance(layer, LinearModule):

@@ -141,15 +141,17 @@ def _step_of(graph: Graph, needed: Sequence[int]) -> tuple[int, ...] | None:
         node = graph.nodes[index]
         if node.op is None:
             continue
-        if node.op.context not in _LOCAL or not all(isinstance(x, Window) for x in node.rules):
-            return None
         strides = [x.stride for x in node.rules if isinstance(x, Window)]
+        if node.op.context not in _LOCAL or len(strides) < len(node.rules):
+            return None
         sources = [jumps[i] for i in node.inputs]
         if len(strides) != len(jumps[0]) or any(len(x) != len(strides) for x in sources):
             return None
         jumps[index] = tuple(
-            stride * lcm(*along)
-            for stride, along in zip(strides, zip(*sources, strict=True), strict=True)
+            [
+                stride * lcm(*along)
+                for stride, along in zip(strides, zip(*sources, strict=True), strict=True)
+            ]
         )
     return tuple(lcm(*along) for along in zip(*jumps.values(), strict=True))
 

@@ -14,6 +14,8 @@ from rfstudio.engine.process.errors import DeviceError, MeasurementError
 
 _UNKNOWN_MEMORY = 2**40
 
+_MEMORY = Path("/proc/meminfo")
+
 
 def choose(name: str, dtype: str = "float32") -> torch.device:
     """Return the device of that name.
@@ -93,7 +95,7 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     try:
-        with Path("/proc/meminfo").open("rb") as lines:
+        with _MEMORY.open("rb") as lines:
             for line in lines:  # of fifty, the third
                 if line.startswith(b"MemAvailable:"):
                     return int(line.split()[1]) * 1024

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rfstudio.core.axes.axis_rule import AxisRule, AxisRules
+from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Window
 from rfstudio.core.axes.axis_set import AxisSet, read_back
 from rfstudio.core.initialisations import Fans
 from rfstudio.core.network.graph import Node
@@ -30,7 +32,7 @@ linear; the boxes that it read; or which outputs move with their input, the othe
 
 OpT_co = TypeVar("OpT_co", bound=Op, covariant=True)
 
-_PLAIN = (bool, int, float, str, tuple, Operation)
+_PLAIN = (bool, int, float, str, tuple, Operation, partial, FunctionType, BuiltinFunctionType)
 """Types of attributes that are never weights, buffers or modules."""
 
 
@@ -70,9 +72,12 @@ class LayerModule(nn.Module, Generic[OpT_co]):
         self.op = op
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; plain values go past torch's search for weights, which is slow."""
-        if isinstance(value, _PLAIN) and name not in self.__dict__.get("_parameters", ()):
+        """Set an attribute; plain values and new weights go past torch's search, which is slow."""
+        own = self.__dict__
+        if isinstance(value, _PLAIN) and name not in own.get("_parameters", ()):
             object.__setattr__(self, name, value)
+        elif type(value) is nn.Parameter and name not in own and name not in own["_buffers"]:
+            self._parameters[name] = value
         else:
             super().__setattr__(name, value)
 
@@ -174,6 +179,9 @@ def read_box(rules: AxisRules, box: Box) -> Box:
     spans: list[Span] = []
     before: tuple[AxisRule, Span] | None = None
     for rule, span in zip(rules, box, strict=True):
+        if type(rule) is Window and rule.is_identity and 0 <= span[0] < span[1] <= rule.n_out:
+            spans.append(span)
+            continue
         # A unit on the diagonal of a square map reads the same along both axes.
         if before is None or span != before[1] or (rule is not before[0] and rule != before[0]):
             read = read_back(AxisSet(*span), rule)
@@ -189,6 +197,8 @@ class Pointwise(LayerModule[OpT_co]):
 
     def bind(self, node: Node, sources: tuple[Part, ...], target: Part) -> Evaluate:  # noqa: D102
         del node
+        if all(source.box == target.box for source in sources):
+            return self.apply_to
         cuts = [fetch(source, target.box) for source in sources]
         if len(cuts) == 1:
             (cut,) = cuts

@@ -40,12 +40,18 @@ WindowT_co = TypeVar("WindowT_co", bound=ops.Windowed, covariant=True)
 
 def window_bounds(op: ops.Windowed, size: tuple[int, ...], box: Box) -> Box:
     """Return what the windows of a box of outputs cover, in samples of the input; may leave it."""
-    kernels, strides, dilations = window_of(op, len(size))
+    return _bounds(op, resolved_padding(op, size), box)
+
+
+def _bounds(op: ops.Windowed, pads: Sequence[Span], box: Box) -> Box:
+    kernels, strides, dilations = window_of(op, len(box))
     return tuple(
-        (start * s - before, (stop - 1) * s - before + d * (k - 1) + 1)
-        for (start, stop), k, s, d, (before, _) in zip(
-            box, kernels, strides, dilations, resolved_padding(op, size), strict=True
-        )
+        [
+            (start * s - before, (stop - 1) * s - before + d * (k - 1) + 1)
+            for (start, stop), k, s, d, (before, _) in zip(
+                box, kernels, strides, dilations, pads, strict=True
+            )
+        ]
     )
 
 
@@ -68,13 +74,14 @@ class WindowModule(LayerModule[WindowT_co]):
 
         `at_most` is the largest padding per axis that torch takes; None: any.
         """
-        op = self.op
-        bounds = window_bounds(op, source.size, target.box)
-        after = [x for _, x in resolved_padding(op, source.size)]
-        held, source = source, _without_cropped_end(source, after)
-        if held != source:  # another layer may read what this one does not
+        resolved = resolved_padding(self.op, source.size)
+        bounds = _bounds(self.op, resolved, target.box)
+        held, source = source, _without_cropped_end(source, [x for _, x in resolved])
+        if held is not source and held != source:  # another layer may read what this one does not
             outer, inner = fetch(held, source.box), fetch(source, bounds, fill)
-            return lambda x: inner(outer(x)), (0,) * len(after)
+            return lambda x: inner(outer(x)), (0,) * len(bounds)
+        if bounds == source.box:
+            return fetch(source, bounds), (0,) * len(bounds)
         pads = padding_around(source, bounds)
         symmetric = all(x == y for x, y in pads)
         fits = at_most is None or all(x <= y for (x, _), y in zip(pads, at_most, strict=True))
@@ -335,16 +342,26 @@ class MaxPoolModule(WindowModule[ops.MaxPool]):
 
 def _dead_outputs(op: ops.Windowed, size: tuple[int, ...], target: Part) -> Tensor | None:
     """Return where a window holds no real sample, or None if there is no such place."""
-    axes = len(size)
-    alive = [
-        _counts(*numbers, include=False) > 0
-        for numbers in zip(
-            target.box, size, *window_of(op, axes), resolved_padding(op, size), strict=True
-        )
-    ]
+    pads = resolved_padding(op, size)
+    along = [*zip(target.box, size, *window_of(op, len(size)), pads, strict=True)]
+    if all(_all_read(*x) for x in along):
+        return None
+    alive = [_counts(*x, include=False) > 0 for x in along]
     if all(x.all() for x in alive):
         return None
     return torch.from_numpy(~_outer(alive, np.logical_and))
+
+
+def _all_read(span: Span, n: int, kernel: int, stride: int, dilation: int, pads: Span) -> bool:
+    """Whether it is plain that each window of a span holds a real sample.
+
+    One without holes does that if it neither ends before the samples nor starts after them.
+    """
+    start, stop = span
+    before, after = pads
+    end = n + min(after, 0)
+    first, last = start * stride - before, (stop - 1) * stride - before
+    return dilation == 1 and first + kernel > 0 and last < end and end > 0
 
 
 @layer_for(ops.AvgPool)
