@@ -1,5 +1,6 @@
 """Filmed trainings: all on disk, stopped and gone on with, teachers, own images in recipes."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
@@ -108,6 +109,22 @@ rows:
     assert {x["samples"] for x in cells} == {TEST_IMAGES}
     assert found.facts == f"energy, during training, {TEST_IMAGES} samples, seed 0"
     assert [x.get("init") for x in cells if x["step"] == 1] == ["orthogonal", None]
+
+
+def test_that_a_film_from_before_samples_were_counted_goes_on(tmp_path: Path) -> None:
+    train(tmp_path / "whole", request())
+    with pytest.raises(Cancelled):
+        train(tmp_path / "cut", request(), stop_at=6)
+    path = tmp_path / "cut" / "film.jsonl"
+    lines = [json.loads(x) for x in path.read_text().splitlines()]
+    for line in lines:
+        line.get("cells", {}).pop("samples", None)
+    path.write_text("".join(f"{json.dumps(x)}\n" for x in lines))
+    assert list(film(tmp_path / "cut").frames) == [0, 4]
+    train(tmp_path / "cut", request(), resume=True)
+    whole, cut = film(tmp_path / "whole"), film(tmp_path / "cut")
+    assert list(cut.frames) == [0, 4, 8, 12]
+    assert all(np.array_equal(whole.frames[i].map, cut.frames[i].map) for i in whole.frames)
 
 
 def test_that_a_stopped_training_goes_on_to_the_same_film(tmp_path: Path) -> None:

@@ -67,6 +67,19 @@ def test_that_results_are_written_as_json_csv_and_figures(tmp_path: Path) -> Non
     assert "theory: 0.5" in (folder / "own-part.svg").read_text()
 
 
+def test_that_a_run_from_before_commands_were_in_ledgers_goes_on(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    wanted = run(recipe, output=tmp_path).records()
+    ledger = tmp_path / "own-part.jsonl"
+    head, *lines = ledger.read_text().splitlines()
+    older = {name: value for name, value in json.loads(head).items() if name != "command"}
+    ledger.write_text("\n".join([json.dumps(older), *lines[:2], ""]))
+    found = run(recipe, output=tmp_path, resume=True)
+    assert found.records() == wanted
+    assert json.loads(ledger.read_text().splitlines()[0])["command"] == found.command
+
+
 def test_that_a_stopped_run_goes_on_and_ends_the_same(recipe: Recipe, tmp_path: Path) -> None:
     token = CancelToken()
     seen: list[Row] = []
