@@ -24,7 +24,7 @@ from rfstudio.core.errors import GraphError
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops.operation import Context
 from rfstudio.engine.module.build import WARMING_IMAGES, GraphModule
-from rfstudio.engine.module.cone import unit_box
+from rfstudio.engine.module.cone import input_of, unit_box
 from rfstudio.engine.module.layers.pointwise import BatchNormModule
 
 _ENOUGH = 1024
@@ -125,7 +125,8 @@ class QuickWarming:
             layer.shares = shares
         try:
             like = self._norms[0].running_var
-            self._module.plan(self.size).run(images.to(like.device, like.dtype))
+            plan = self._module.plan(self.size)
+            plan.run(input_of(plan, images).to(like.device, like.dtype))
         finally:
             for norm in self._norms:
                 norm.warming, norm.shares = False, ()

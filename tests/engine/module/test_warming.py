@@ -15,6 +15,7 @@ from rfstudio.core import ops
 from rfstudio.core.network.architecture import Architecture, Item, Layer, Residual
 from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.reexpansion import first_nodes_at
+from rfstudio.core.ops import Op
 from rfstudio.engine.measuring import spare_modules
 from rfstudio.engine.measuring.erf import measure
 from rfstudio.engine.measuring.network import Network
@@ -203,6 +204,33 @@ def test_that_a_smaller_graph_is_the_beginning_of_what_expanding_gives(name: str
         assert first.nodes == whole.nodes[: last + 1]
         assert dict(first.paths) == {x: i for x, i in whole.paths.items() if i <= last}
         assert first.faults == tuple(x for x in whole.faults if whole.paths[x.node] <= last)
+
+
+@pytest.mark.parametrize(
+    ("size", "first"),
+    [
+        ((10, 13), [ops.AvgPool(kernel_size=1, stride=3, padding=2, count_include_pad=False)]),
+        ((9, 14, 5), [ops.AvgPool(kernel_size=2, stride=1, padding=((3, 0), (-1, 1), (0, -1)))]),
+        ((4, 11), [ops.MaxPool(kernel_size=2, stride=1, padding=((-1, 3), (3, 2)), dilation=3)]),
+        ((12,), [ops.Slice(start=(3,), stop=(9,), step=(1,)), ops.Conv(kernel_size=3, padding=1)]),
+    ],
+    ids=["strides past the border", "volume that is cropped", "holes", "signal that is cut"],
+)
+def test_that_statistics_are_those_of_what_is_read(size: tuple[int, ...], first: list[Op]) -> None:
+    network = networks.stack(*first, ops.BatchNorm(), ops.Relu(), size=size, channels=3)
+    quick, plain = to_torch(network, seed=4), to_torch(network, seed=4)
+    assert not quick.plan(size).input.is_whole
+    warming = QuickWarming(quick, size, 4)
+    assert warming.size == size
+    images = torch.randn(2, 3, *size)
+    warming.run(images)
+    plain.warm(images)
+    for found, right in zip(quick.layers(), plain.layers(), strict=True):
+        if isinstance(found, BatchNormModule):
+            assert isinstance(right, BatchNormModule)
+            assert torch.equal(found.running_mean, right.running_mean)
+            assert torch.equal(found.running_var, right.running_var)
+    measure(ErfRequest(architecture=network, layer=f"l{len(first) + 1}", samples=2))
 
 
 def test_that_statistics_come_from_the_nodes_that_are_needed_alone() -> None:
