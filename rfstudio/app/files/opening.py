@@ -11,7 +11,7 @@ from rfstudio.app.state.document import read_network
 from rfstudio.app.state.settings import Settings
 from rfstudio.core.errors import FormatError, Problem, RFStudioError, shown
 from rfstudio.core.network.architecture import Architecture
-from rfstudio.formats.networks.presets import names
+from rfstudio.formats.networks.presets import names, open_network
 from rfstudio.importing.reference import PYTHON, is_model_file, reference_of
 
 LAST = "session/network"
@@ -88,7 +88,7 @@ def opening_for(network: str | None, settings: Settings) -> Opening:
     if not _is_there(path):
         if reference_of(network):
             return Opening(read_preset(START), preset=START, code=network)
-        return Opening(read_preset(network))  # which says what the nearest name is
+        return Opening(open_network(network))  # which says that it is gone, or the nearest name
     if is_model_file(path):
         return Opening(read_preset(START), preset=START, program=path)
     if path.suffix == PYTHON:  # it is shown, and runs when that is agreed to

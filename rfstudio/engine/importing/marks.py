@@ -29,6 +29,9 @@ def _like(x: Tensor, path: str) -> Tensor:
 
 torch.library.register_fake("rfstudio::mark", _like, lib=_LIBRARY)
 
+MARK: Any = torch.ops.rfstudio.mark.default
+"""The operation that leaves a mark; torch knows it only once this is imported."""
+
 
 @contextmanager
 def marked(module: nn.Module) -> Iterator[None]:
@@ -51,7 +54,7 @@ def marked(module: nn.Module) -> Iterator[None]:
 def _with_mark(output: Any, path: str) -> Any:
     """Return an output with its first tensor marked; None if it has none that can be."""
     if isinstance(output, Tensor):
-        marked: Tensor = torch.ops.rfstudio.mark(output, path)
+        marked: Tensor = MARK(output, path)
         return marked
     if type(output) in (list, tuple):
         for i, x in enumerate(output):

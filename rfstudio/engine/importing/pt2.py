@@ -24,6 +24,7 @@ from rfstudio.core.ops import Op
 from rfstudio.engine.importing.aten_graph import Source
 from rfstudio.engine.importing.aten_records import records_of
 from rfstudio.engine.importing.constants import MAX_VALUES, Unknown, computed
+from rfstudio.engine.importing.marks import MARK
 from rfstudio.engine.weights.parametrizations import part_of
 from rfstudio.engine.weights.pt2_archive import DTYPES, Archive, ArchiveError
 from rfstudio.engine.weights.reading import read_weights
@@ -310,9 +311,8 @@ class _Body:
 
     def _mark(self, name: str, place: int) -> None:
         value = self._values[name]
-        target = torch.ops.rfstudio.mark.default
         path = self._stack[place].path
-        node = self._building.node("call_function", target, (value, path), {})
+        node = self._building.node("call_function", MARK, (value, path), {})
         node.meta["val"] = value.meta["val"]
         node.meta["nn_module_stack"] = _stack(self._stack[: place + 1])
         self._values[name] = node

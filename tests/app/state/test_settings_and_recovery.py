@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app.files.opening import LAST, opening_for
 from rfstudio.app.files.recent_files import MAX_RECENT, RecentFiles
 from rfstudio.app.state.settings import Settings, settings_file
+from rfstudio.core.errors import RFStudioError
 
 
 def test_that_settings_survive_and_wrong_types_count_as_missing(tmp_path: Path) -> None:
@@ -90,6 +91,16 @@ def test_that_a_last_network_that_cannot_be_read_gives_way_and_is_told(
     assert len(opening.why_not_last) < 600
     assert opening.why_not_last.isprintable()
     assert RecentFiles(settings).paths == []
+
+
+def test_that_a_network_that_is_gone_is_said_to_be_a_file(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "settings.ini")
+    settings.set(LAST, str(tmp_path / "gone.yaml"))
+    said = opening_for(None, settings).why_not_last
+    assert "gone.yaml' cannot be read: there is no such file" in said
+    assert "preset" not in said
+    with pytest.raises(RFStudioError, match=r"no preset and no file 'vgg61'; did you mean 'vgg"):
+        opening_for("vgg61", settings)
 
 
 def _refused(method, path: Path):

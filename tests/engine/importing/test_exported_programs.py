@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import random
+import subprocess
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -58,6 +60,15 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("programs") / "small.pt2"
     return _saved(Small().eval(), (1, 3, 8, 8), path)
+
+
+@pytest.mark.slow
+def test_that_a_program_is_read_where_no_module_was_exported_before(small: Path) -> None:
+    """In a process of its own: here others have taught torch the operation of marks."""
+    code = f"import rfstudio; print(len(rfstudio.analyze({str(small)!r}).layers))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.stderr == ""
+    assert int(run.stdout) > 1
 
 
 @pytest.mark.parametrize("kind", [Pieces, Windows, Signal])
