@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 import stat
+import warnings
 import zipfile
 from collections.abc import Container, Mapping
 from pathlib import Path
@@ -306,7 +307,9 @@ def _by_number(name: str) -> list[tuple[int, str]]:
 def _read_pickled(path: Path) -> dict[str, Tensor]:
     held = _held_bytes(path)
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's on old kinds of tensors, which are refused
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds more than weights, which could run code; save its state_dict, best as "

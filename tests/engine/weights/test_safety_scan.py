@@ -9,6 +9,7 @@ import random
 import resource
 import struct
 import time
+import warnings
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -130,10 +131,18 @@ def test_that_numbers_of_8_bits_are_read(tmp_path: Path, dtype, suffix: str) -> 
     assert torch.equal(module.state_dict()["l0.weight"], STATE["l0.weight"].to(dtype).float())
 
 
+def test_that_quantised_tensors_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.save({"a": torch.quantize_per_tensor(torch.zeros(3), 0.1, 0, torch.qint8)}, path)
+    # A warning of torch would be an error here, and other words.
+    with pytest.raises(WeightsError, match="holds nested or quantised tensors"):
+        read_weights(path)
+
+
 def test_that_nested_tensors_are_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         nested = torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
