@@ -228,8 +228,8 @@ class ProfileChart(QWidget):
             remarks.append("The theoretical region reaches beyond this axis.")
         if any(x.has_band for x in self._plots):
             remarks.append(
-                f"Band: strides read neighbouring {units.many} unequally often; the line is "
-                "their mean."
+                f"Band: strides or dilation read neighbouring {units.many} unequally often; the "
+                "line is their mean."
             )
         text = " ".join(remarks)
         if text != self.beyond.text():

@@ -210,7 +210,7 @@ def test_that_a_field_in_stripes_is_a_band_around_its_mean_with_a_word(
     made = state(Architecture(input_size=(120, 120), layers=deep))
     chart = shown(chart_of(made, settings))
     assert all(x.has_band for x in chart._plots)
-    assert "unequally often" in chart.beyond.text()
+    assert "strides or dilation read neighbouring" in chart.beyond.text()
     assert chart.beyond.isVisible()
     made.document.edit("plain", Architecture(input_size=(40, 30), layers=(conv("a"), conv("b"))))
     assert not chart.beyond.isVisible()
