@@ -15,7 +15,6 @@ from rfstudio import __version__
 from rfstudio.cli import erf_arguments
 from rfstudio.cli.parser import CommandParser
 from rfstudio.cli.words import ATTENTION, FIGURE_KINDS, FIGURES, FORMATS, MAPS, NETWORKS, SHELLS
-from rfstudio.core.errors import shown
 
 _DESCRIPTION = """\
 Shows exactly what a unit of a vision network sees.
@@ -105,6 +104,8 @@ def _with_joined_numbers(argv: list[str]) -> list[str]:
 def _numbers(text: str) -> tuple[int, ...]:
     words = re.split(r"[,x×\s]+", text.strip())
     if not all(re.fullmatch(r"-?\d{1,9}", x) for x in words):
+        from rfstudio.core.errors import shown  # late: help does without
+
         if all(re.fullmatch(r"-?\d+", x) for x in words):
             longest = max(words, key=len)
             raise argparse.ArgumentTypeError(
