@@ -11,11 +11,10 @@ from rfstudio.cli import terminal
 from rfstudio.cli.measuring import check_place, photos_given
 from rfstudio.cli.output import command_of, output_of
 from rfstudio.cli.progress import Progress
-from rfstudio.cli.resolving import load_network
+from rfstudio.cli.resolving import load_network, make_ready
 from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import ATTENTION
 from rfstudio.core.initialisations import DEFAULT
-from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.request import ErfRequest
 from rfstudio.formats.tables.attention_tables import (
     attention_npz,
@@ -32,7 +31,6 @@ def attention(arguments: argparse.Namespace) -> int:
         check_place(output.path)
     if arguments.unit is not None and not arguments.layers:
         raise UsageError("--unit needs --layer PATH")
-    need_torch()
     network = load_network(arguments)
     request = ErfRequest(
         architecture=network,
@@ -47,6 +45,7 @@ def attention(arguments: argparse.Namespace) -> int:
         dtype=arguments.dtype,
         device=arguments.device,
     )
+    make_ready(request.weights)
     is_chosen = arguments.weights is not None or arguments.init is not None
     start = time.perf_counter()
     with Progress() as report:

@@ -20,7 +20,7 @@ from rfstudio.api.measuring import with_own_weights
 from rfstudio.cli import terminal
 from rfstudio.cli.output import Output, command_of, output_of
 from rfstudio.cli.progress import Progress
-from rfstudio.cli.resolving import load_network, opened, position_of, resized
+from rfstudio.cli.resolving import load_network, make_ready, opened, position_of, resized
 from rfstudio.cli.spreading import check_options, spread
 from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import MAPS
@@ -28,7 +28,6 @@ from rfstudio.core.effective.expected import Erf
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.initialisations import DEFAULT, initialisation, other_law
 from rfstudio.core.network.inputs import with_first_input
-from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.gains_request import DEFAULT_SAMPLES, GainsRequest
 from rfstudio.engine.requests.recipes import apply_recipe, recipe
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
@@ -151,7 +150,6 @@ def _check_init(arguments: argparse.Namespace) -> None:
 
 
 def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int, ...]) -> Erf:
-    need_torch()
     request = ErfRequest(
         architecture=analysis.architecture,
         layer=arguments.layer,
@@ -168,6 +166,7 @@ def _measured(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
     )
     if arguments.recipe is not None:
         request = apply_recipe(request, arguments.recipe)
+    make_ready(request.weights)
     own = None
     if arguments.recipe is None:
         # Whoever chooses what random weights are drawn from wants random weights.
@@ -208,7 +207,6 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         return api.expected_erf(analysis, arguments.layer, unit, init=init, **fine)
     if fine:
         raise UsageError("--batch-norm is for measured fields and modelled gains")
-    need_torch()
     images = photos_given(arguments)
     samples = len(images) or DEFAULT_SAMPLES if arguments.samples is None else arguments.samples
     request = GainsRequest(
@@ -221,6 +219,7 @@ def _computed(arguments: argparse.Namespace, analysis: Analysis, unit: tuple[int
         samples=samples,
         device=arguments.device,
     )
+    make_ready(request.weights)
     with Progress() as report:
         return api.expected_erf_of(request, unit, report=report)
 

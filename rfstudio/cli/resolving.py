@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from pathlib import Path
 
 from rfstudio import api
 from rfstudio.cli.usage import UsageError
@@ -13,6 +14,9 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
 from rfstudio.core.network import inputs
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.engine.process.torch_import import need_torch
+from rfstudio.engine.requests.request import FIXED_WEIGHTS
+from rfstudio.engine.weights.safety_scan import checked_kind
 from rfstudio.formats.networks.bounded_yaml import MAX_BYTES
 from rfstudio.formats.networks.yaml_reader import read_yaml
 from rfstudio.formats.tables.analysis_tables import one_line
@@ -93,6 +97,19 @@ def position_of(
     if position is not None and len(position) != axes:
         raise UsageError(f"--unit takes {numbers(axes)} for '{layer}', not {len(position)}")
     return position
+
+
+def make_ready(weights: str) -> None:
+    """Import torch, after a look at the file of weights: one that is refused is told at once.
+
+    Raises
+    ------
+    RFStudioError
+        If there is no torch, or the file cannot be read within bounds.
+    """
+    if weights not in FIXED_WEIGHTS:
+        checked_kind(Path(weights))
+    need_torch()
 
 
 def numbers(count: int) -> str:

@@ -17,11 +17,11 @@ from rfstudio.api.spread_figure import FIGURE_SUFFIXES, measured_photo, spread_f
 from rfstudio.cli import terminal
 from rfstudio.cli.output import Output, command_of
 from rfstudio.cli.progress import Progress
+from rfstudio.cli.resolving import make_ready
 from rfstudio.cli.usage import UsageError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.initialisations import DEFAULT
 from rfstudio.core.metrics.spread import FieldSpread, ImageField
-from rfstudio.engine.process.torch_import import need_torch
 from rfstudio.engine.requests.request import BY_FILLING, ESTIMATORS, ErfRequest
 from rfstudio.formats.tables.found_by import report_of
 from rfstudio.formats.tables.spread_tables import (
@@ -67,7 +67,6 @@ def spread(
     output: Output | None,
 ) -> int:
     """Print the numbers of each image by the size of its field, and write the maps."""
-    need_torch()
     request = ErfRequest(
         architecture=analysis.architecture,
         layer=arguments.layer,
@@ -81,6 +80,7 @@ def spread(
         device=arguments.device,
         **fine,
     )
+    make_ready(request.weights)
     is_chosen = arguments.weights is not None or arguments.init is not None
     request, module = with_own_weights(request, is_chosen=is_chosen)
     photos = photo_set(arguments.images, arguments.masks, arguments.box or ())

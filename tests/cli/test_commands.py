@@ -113,6 +113,34 @@ def test_that_a_command_that_only_computes_imports_neither_qt_nor_torch(words: s
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("erf vgg16 --layer pool1 --samples 0", "samples must be at least 1, not 0"),
+        ("erf vgg16 --layer pool1 --weights HOSTILE", "was not read: it remembers"),
+        ("erf vgg16 --layer pool1 --weights HOSTILE --spread --images .", "was not read"),
+        ("erf vgg16 --layer pool1 --estimator expected --weights HOSTILE", "was not read"),
+        ("attention vit_b16 --weights HOSTILE", "was not read: it remembers"),
+    ],
+)
+def test_that_what_is_refused_is_told_before_torch_is_imported(
+    words: str, reason: str, tmp_path: Path
+) -> None:
+    hostile = tmp_path / "weights.pt"
+    hostile.write_bytes(b"\x80\x02Nr" + (2**28).to_bytes(4, "little"))
+    script = (
+        "import sys; from rfstudio.cli import main; status = main(sys.argv[1:]);"
+        "sys.exit('imported torch' if 'torch' in sys.modules else status)"
+    )
+    given = words.replace("HOSTILE", str(hostile)).split()
+    done = subprocess.run(
+        [sys.executable, "-c", script, *given], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert "imported torch" not in done.stderr
+
+
 def test_that_importing_the_package_imports_nothing_heavy() -> None:
     script = (
         "import sys, rfstudio; rfstudio.load; rfstudio.analyze; rfstudio.RFStudioError;"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import stat
 import warnings
 import zipfile
 from collections.abc import Container, Mapping
@@ -29,11 +28,7 @@ from rfstudio.engine.weights.matching import Shapes, match_all_or_part, match_by
 from rfstudio.engine.weights.own_offsets import Offsets, set_aside, take_offsets
 from rfstudio.engine.weights.parametrizations import AxisOf, folded
 from rfstudio.engine.weights.pt2_archive import Archive
-from rfstudio.engine.weights.safety_scan import kind_of, scan
-from rfstudio.importing.reference import is_exported_program
-
-MAX_BYTES = 16 * 2**30
-"""Size of the weights above which a file is refused."""
+from rfstudio.engine.weights.safety_scan import MAX_BYTES, checked_kind
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "module")
 _PREFERRED = ("params_ema", "state_dict_ema", "model_ema", "params")
@@ -255,28 +250,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     WeightsError
         If it is not such a file, is damaged, or claims more than it holds.
     """
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(status.st_mode):  # opening a pipe may block forever
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise WeightsError(f"{path} cannot be read: it is {what}")
-    size = status.st_size
-    if size > MAX_BYTES:
-        raise WeightsError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
-    try:
-        kind = kind_of(path)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
-    if not kind:
-        raise WeightsError(
-            f"{path} is not a file of weights written by torch.save or safetensors; weights are "
-            "read from .safetensors, .pt, .pth and other such files"
-        )
-    if kind == "zip" and is_exported_program(path):
+    kind = checked_kind(path)
+    if kind == "pt2":
         return _read_exported(path)
-    scan(path, kind)
     if kind == "safetensors":
         # Here, so that random weights are measured where it is not installed.
         import safetensors.torch  # noqa: PLC0415

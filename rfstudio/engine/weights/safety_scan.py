@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import stat
 import struct
 import zipfile
 from pathlib import Path
@@ -16,6 +17,10 @@ from typing import Any, NamedTuple
 
 from rfstudio.core.errors import shown
 from rfstudio.engine.process.errors import WeightsError
+from rfstudio.importing.reference import is_exported_program
+
+MAX_BYTES = 16 * 2**30
+"""Bytes of a file, and of what it holds."""
 
 MAX_TENSORS = 20_000
 """Tensors of a file; the largest published networks have some thousands."""
@@ -39,6 +44,42 @@ _DTYPES = frozenset(
         *("F8_E4M3", "F8_E5M2", "F16", "BF16", "F32", "F64", "C64"),
     )
 )
+
+
+def checked_kind(path: Path) -> str:
+    """Return what a file of weights is by its content: safetensors, zip, pickle or pt2.
+
+    It is a matter of milliseconds, and does not need torch, which takes more than a second to
+    be imported.
+
+    Raises
+    ------
+    WeightsError
+        If it is not such a file, is damaged, or claims more than it holds.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe may block forever
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise WeightsError(f"{path} cannot be read: it is {what}")
+    size = status.st_size
+    if size > MAX_BYTES:
+        raise WeightsError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
+    try:
+        kind = kind_of(path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if not kind:
+        raise WeightsError(
+            f"{path} is not a file of weights written by torch.save or safetensors; weights are "
+            "read from .safetensors, .pt, .pth and other such files"
+        )
+    if kind == "zip" and is_exported_program(path):
+        return "pt2"
+    scan(path, kind)
+    return kind
 
 
 def kind_of(path: Path) -> str:
