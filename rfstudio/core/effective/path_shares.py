@@ -41,7 +41,7 @@ from rfstudio.core.fields.reach import check_reached, field_of
 from rfstudio.core.initialisations import DEFAULT, initialisation
 from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.network.graph import Graph
-from rfstudio.core.work import give_way
+from rfstudio.core.work import at_most, give_way, spend
 
 Edge: TypeAlias = tuple[int, int]
 """A node and one of its sources."""
@@ -51,6 +51,9 @@ _State: TypeAlias = tuple[Size, Size] | None
 
 MAX_KINDS = 20_000
 """Pairs of field size and jump that are followed at one node."""
+
+MAX_FOLLOWED = 1_200_000
+"""Lengths, or such pairs, of all nodes together: about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +203,19 @@ def paths_of(
         for i in readers[s]
     )
     walk = _Distribution(graph, reference, on_the_way, shares, ignore_gates)
-    fields = [walk.fields(0, index)]
-    for axis in range(1, len(nodes[0].size)):
-        # Both axes are the same in most networks.
-        is_same = all(nodes[i].rules[axis] == nodes[i].rules[0] for i in on_the_way)
-        fields.append(fields[0] if is_same else walk.fields(axis, index))
-    return Paths(nodes[index].name, unit, walk.lengths(index), tuple(fields), branches, edges)
+    name = nodes[index].name
+    refusal = (
+        f"the paths to '{name}' are of too many lengths and fields to group them; take a layer "
+        "nearer to the input"
+    )
+    with at_most(MAX_FOLLOWED, refusal):
+        lengths = walk.lengths(index)
+        fields = [walk.fields(0, index)]
+        for axis in range(1, len(nodes[0].size)):
+            # Both axes are the same in most networks.
+            is_same = all(nodes[i].rules[axis] == nodes[i].rules[0] for i in on_the_way)
+            fields.append(fields[0] if is_same else walk.fields(axis, index))
+    return Paths(name, unit, lengths, tuple(fields), branches, edges)
 
 
 def _energies(
@@ -281,6 +291,7 @@ class _Distribution:
             give_way()
             for source in nodes[i].inputs:
                 share = self._share(i, source)
+                spend(len(found.get(source, ())))
                 for length, (count, weight) in found.get(source, {}).items():
                     n, w = here.get(length + longer, (0, 0.0))
                     here[length + longer] = n + count, w + weight * share
@@ -312,6 +323,7 @@ class _Distribution:
             give_way()
             for source in inputs:
                 share = self._share(i, source)
+                spend(len(found.get(source, ())))
                 for state, (count, weight) in found.get(source, {}).items():
                     key = state
                     if is_whole:

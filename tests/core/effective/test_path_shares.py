@@ -9,12 +9,27 @@ import pytest
 
 import rfstudio
 from rfstudio.core import ops
+from rfstudio.core.effective import path_shares
 from rfstudio.core.effective.path_shares import paths_of
+from rfstudio.core.errors import TooLargeError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.fields.depth import counts
 from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
 from tests.core.oracle import paths
 from tests.core.random_networks import random_network
+
+
+def test_that_paths_of_too_many_kinds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a residual network they grow with the square of its depth: 14,000 layers took 30 s."""
+    block = Residual((Layer(ops.Conv(out_channels=4, kernel_size=3, padding=1)),))
+    analysis = analyze(Architecture("deep", "", "", (9,), 4, (Repeat(40, (block,)),)))
+    last = analysis.layers[-1].name
+    whole = rfstudio.path_shares(analysis, last)
+    assert len(whole.lengths) == 41
+    monkeypatch.setattr(path_shares, "MAX_FOLLOWED", 2500)
+    with pytest.raises(TooLargeError, match=f"'{last}' are of too many lengths"):
+        rfstudio.path_shares(analysis, last)
+    assert rfstudio.path_shares(analysis, "9.add1").count == 2**10
 
 
 @pytest.mark.parametrize("networks", [8, pytest.param(30, marks=pytest.mark.slow)])
