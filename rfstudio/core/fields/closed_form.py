@@ -29,6 +29,7 @@ from rfstudio.core.axes.unit_intervals import Interval, Track
 from rfstudio.core.fields.field import AxisField, closed_form
 from rfstudio.core.fields.local import Fields, local_rules
 from rfstudio.core.network.graph import Graph
+from rfstudio.core.work import give_way
 
 Kind = Literal["sums", "hull", "walk", "whole", "none"]
 """What an axis has: the sums along one path; sums along two, as branches are shifted; the walk
@@ -264,6 +265,7 @@ class _Walk:
         pick = (min, max)[side]
         visits: list[_Visit] = []
         while index != self.reference:
+            give_way()
             node = nodes[index]
             if len(node.inputs) > 1:
                 seen = [(self._end(x, unit, side), x) for x in node.inputs]
