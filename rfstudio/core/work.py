@@ -83,6 +83,34 @@ def spend(entries: float) -> None:
             raise TooLargeError(budget.refusal)
 
 
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Count nothing within the context: whoever asks has counted it."""
+    token = _CURRENT.set(None)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+class Tally:
+    """Work on something that is remembered, to be counted for every answer that it serves."""
+
+    __slots__ = ("_spent",)
+
+    def __init__(self) -> None:
+        self._spent = 0.0
+
+    def spend(self, entries: float) -> None:
+        """Count work that is about to be done, now and each time that its result is used."""
+        self._spent += entries
+        spend(entries)
+
+    def again(self) -> None:
+        """Count all of it for another answer."""
+        spend(self._spent)
+
+
 _BETWEEN_STEPS: ContextVar[Callable[[], None] | None] = ContextVar("between steps", default=None)
 
 

@@ -84,6 +84,17 @@ def demand_of(graph: Graph, index: int, unit: tuple[int, ...], reference: int = 
     return Demand(seconds, memory)
 
 
+def work_in(seconds: float) -> float:
+    """Return how much work, as `rfstudio.core.work` counts it, an effective field may take.
+
+    Parameters
+    ----------
+    seconds
+        As for `affordable`.
+    """
+    return min(_ROUNDED_UP * seconds, MAX_SECONDS) / _PER_CELL
+
+
 _FEW_CELLS = 3_000_000
 """Samples of all maps up to which it does not matter how many of them a unit reads."""
 
@@ -121,7 +132,7 @@ def affordable(
             f"{seconds:g} seconds: too many flows of different channels meet on the way; take a "
             "smaller input, or a layer nearer to it, or measure the field"
         )
-        with at_most(min(_ROUNDED_UP * seconds, MAX_SECONDS) / _PER_CELL, refusal):
+        with at_most(work_in(seconds), refusal):
             yield
         return
     what = f"about {demand.bytes / 1e9:,.1f} GB of memory"

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRules
 from rfstudio.core.effective.activation_dependence import GatedSum, Gates, skip_factors
+from rfstudio.core.effective.model_work import work_of_model
 from rfstudio.core.effective.pool_chains import without_chains
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.initialisations import HE_NORMAL, Initialisation
@@ -32,7 +33,7 @@ from rfstudio.core.layer_models.moments import Moments
 from rfstudio.core.memo import Recent, remembered
 from rfstudio.core.network.graph import Graph, Node
 from rfstudio.core.ops.convolution import group_count
-from rfstudio.core.work import give_way, uninterrupted
+from rfstudio.core.work import give_way, spend, uninterrupted
 
 Gain: TypeAlias = float | tuple[float, ...] | NDArray[np.float64]
 """One factor for all channels, one for each run of channels, or one for each tap."""
@@ -124,6 +125,7 @@ class Energy:
         self._growing = Lock()
         self._gates = Gates(self.graph)
         self._origins: dict[int, int] = {}
+        self._work = [0.0]
 
     def moments(self, index: int) -> Moments:
         """Return the moments of a node's values, averaged over its channels."""
@@ -134,8 +136,15 @@ class Energy:
         return any(after == index for after, _ in self.gates.values())
 
     def grow(self, target: int) -> None:
-        """Work out the nodes up to this one."""
-        while len(self.layers) <= target:
+        """Work out the nodes up to this one; those that are known count as work, too."""
+        counted = 0
+        while True:
+            # One by one, so that what is refused is so at the same node each time.
+            known = min(len(self.layers) - 1, target)
+            spend(self._work[known] - self._work[counted])
+            counted = known
+            if known == target:
+                return
             with self._growing, uninterrupted():  # a window needs it in several threads
                 if len(self.layers) <= target:
                     self._add(self._nodes[len(self.layers)])
@@ -176,6 +185,8 @@ class Energy:
             found = self._gates.before(index)
             if found is not None and isinstance(op, ops.Activation):
                 self._add_skips(index, op, found)
+        read = max([len(self.runs[i]) for i in inputs])
+        self._work.append(self._work[-1] + work_of_model(op, max(read, len(counts))))
         self.runs.append(counts)
         layers.append(layer)  # the last, since its length says how many nodes are done
 

@@ -40,10 +40,6 @@ from rfstudio.core.layer_models.layer import BatchNormMode
 from rfstudio.core.metrics.metrics import Frame, Metrics
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.shown import Pictured
-from rfstudio.core.work import spend
-
-_A_RUN = 200
-"""Work for the moments of a run of channels, in entries of an array."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -167,7 +163,6 @@ def _expected(
     chains = not gains and type(graph.nodes[reference].op) is not ops.MaxPool
     law = initialisation(init)
     energy = energy_of(graph, batch_norm, index, init=law, joined=chains)
-    spend(_A_RUN * sum(map(len, energy.runs[: index + 1])))
     gained = with_gains(energy, gains, index, reference)
     visited: list[int] = []
     walk = partial(

@@ -13,9 +13,28 @@ from numpy.typing import NDArray
 
 from rfstudio.core.axes.axis_rule import AxisRule, Periodic
 from rfstudio.core.layer_models.spread import Values, spread_of
+from rfstudio.core.work import A_CALL, spend, uncounted
 
 Lag: TypeAlias = tuple[int, ...]
 """How far two places are apart along each axis, or the largest such distance."""
+
+
+_AN_ENTRY = 1.2
+"""Work for an entry of a product of two matrices of weights that is looked for what is not 0."""
+
+
+def work_of_table(rule: AxisRule, reach: int, new: int | None = None) -> float:
+    """Return the work of a table of pairs: in entries of arrays, before it is made.
+
+    Parameters
+    ----------
+    rule
+        How outputs read inputs.
+    reach, new
+        Largest lags of outputs and of inputs; None: lag by lag, only equal ones meet.
+    """
+    meetings = (2 * reach + 1) * (1 if new is None else 2 * new + 1)
+    return _AN_ENTRY * rule.n_out * rule.n_in * (meetings + 2)
 
 
 class Table(NamedTuple):
@@ -36,7 +55,8 @@ def reads(rule: AxisRule, power: int = 0) -> Values:
         result[rule.pairs] = rule.amplitudes if power else 1.0
     elif result.size:
         how = spread_of(rule, power)
-        found, start = how.back(np.eye(rule.n_out), 1, 0)
+        with uncounted():  # once for all tables, and part of their work
+            found, start = how.back(np.eye(rule.n_out), 1, 0)
         result[:, start : start + found.shape[1]] = found * how.factor
     return result
 
@@ -117,6 +137,8 @@ def _applied(values: Values, axis: int, table: Table) -> Values:
     result = np.zeros(shape)
     if table.outputs.size == 0:
         return result
+    across = values.size // max(values.shape[axis], 1)
+    spend(A_CALL + 2 * table.outputs.size * across + result.size)
     taken = np.take(values, table.outputs, axis=axis)
     if table.weights is not None:
         wide = [1] * values.ndim

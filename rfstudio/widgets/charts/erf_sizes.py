@@ -10,11 +10,12 @@ from PySide6.QtCore import QObject, Signal
 from rfstudio.api.expected import live_erf
 from rfstudio.app.effective.expected_fields import LIVE_SECONDS, has_small_maps, is_quick
 from rfstudio.app.slices import Slices
+from rfstudio.core.effective.demand import work_in
 from rfstudio.core.effective.expected import source_of_same_field
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.network.graph import Node
-from rfstudio.core.work import give_way
+from rfstudio.core.work import at_most, give_way
 
 _QUIET = 250
 """Milliseconds without a new network before the work begins."""
@@ -70,13 +71,14 @@ def _find_sizes(analysis: Analysis, sizes: dict[int, float]) -> None:
 
 
 def _size(analysis: Analysis, node: Node, known: Mapping[int, float]) -> float | None:
-    same = source_of_same_field(analysis.graph, node.index)
-    if same is not None and same in known:
-        return known[same]
     unit = tuple(n // 2 for n in node.size)
-    if not is_quick(analysis, node.index, unit):
-        return None
     try:
+        with at_most(work_in(LIVE_SECONDS), "the network is too large to compute its sizes live"):
+            same = source_of_same_field(analysis.graph, node.index)
+        if same is not None and same in known:
+            return known[same]
+        if not is_quick(analysis, node.index, unit):
+            return None
         return live_erf(analysis, node.name, unit, LIVE_SECONDS).metrics.luo_size
     except Cancelled:
         raise

@@ -7,15 +7,15 @@ import pytest
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import Window
-from rfstudio.core.effective.demand import demand_of
+from rfstudio.core.effective.demand import demand_of, work_in
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import TooLargeError
-from rfstudio.core.fields.analysis import analyze
+from rfstudio.core.fields.analysis import Analysis, analyze
 from rfstudio.core.layer_models.spread import WindowSpread
 from rfstudio.core.memo import forget
 from rfstudio.core.metrics.metrics import Metrics
 from rfstudio.core.network.architecture import Architecture, Layer
-from rfstudio.core.work import at_most, spend
+from rfstudio.core.work import Tally, at_most, spend
 from rfstudio.formats.networks.presets import read_preset
 
 
@@ -26,6 +26,65 @@ def test_that_work_is_counted_to_its_limit() -> None:
         with pytest.raises(TooLargeError, match="too much"):
             spend(1)
     spend(1e30)
+
+
+def test_that_remembered_work_counts_for_every_answer() -> None:
+    tally = Tally()
+    tally.spend(8)
+    for _ in range(2):
+        with at_most(10, "too much") as budget:
+            tally.again()
+        assert budget.spent == 8
+    with at_most(10, "too much"):
+        tally.again()
+        with pytest.raises(TooLargeError):
+            tally.spend(3)
+
+
+_LIVE = 0.3
+
+
+def _spent(analysis: Analysis, *, seconds: float = _LIVE) -> float:
+    """Return the work of the last layer's field, which may be refused."""
+    layer = analysis.layers[-1]
+    unit = tuple(n // 2 for n in layer.output_size)
+    with at_most(1e15, "") as budget:
+        expected_erf(analysis.graph, layer.index, unit, seconds=seconds)
+    return budget.spent
+
+
+_LARGER, _SMALLER = (ops.Upsample(scale_factor=x, mode="linear") for x in (1.25, 0.8))
+_CONV = ops.Conv(out_channels=2, kernel_size=3, padding=1)
+
+
+@pytest.mark.parametrize(
+    ("layers", "size", "times"),
+    [
+        ((_LARGER, _CONV, _SMALLER, ops.Relu()), 997, 20),
+        ((ops.AdaptiveAvgPool(output_size=1777), ops.Upsample(size=1999, mode="linear")), 1999, 30),
+        ((_CONV, ops.Attention()), 20, 150),
+    ],
+    ids=["matrices of pairs", "matrices of many layers", "moments of attention"],
+)
+def test_that_what_prepares_a_field_is_work_each_time(
+    layers: tuple[ops.Op, ...], size: int, times: int
+) -> None:
+    """None of it was counted: fields that were to take 0.3 seconds took up to 18."""
+    few, many = (
+        analyze(Architecture("net", "", "", (size,), 2, tuple([Layer(x) for x in layers * n])))
+        for n in (1, times)
+    )
+    forget()
+    first = _spent(few)
+    assert _spent(few) == first  # what is remembered counts, too
+    for _ in range(2):
+        with pytest.raises(TooLargeError, match="more work than"):
+            _spent(many)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "vit_b16", "inception_resnet_v2", "unet"])
+def test_that_fields_of_presets_are_within_the_live_work(name: str) -> None:
+    assert _spent(analyze(read_preset(name))) < work_in(_LIVE)
 
 
 def test_that_a_field_is_refused_by_what_shows_on_the_way_each_time() -> None:

@@ -21,12 +21,19 @@ from rfstudio.core.effective.pairs.value_correlations import Correlations
 from rfstudio.core.effective.read_values import fan_in, open_more
 from rfstudio.core.layer_models.backward import Backward
 from rfstudio.core.layer_models.gradient_pairs import Kind, Pairs, by_lag, diagonal, sum_of
-from rfstudio.core.layer_models.pair_tables import Lag, Table, pair_table, through_tables
+from rfstudio.core.layer_models.pair_tables import (
+    Lag,
+    Table,
+    pair_table,
+    through_tables,
+    work_of_table,
+)
 from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.memo import Recent
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Activation
 from rfstudio.core.ops.convolution import group_count
+from rfstudio.core.work import A_CALL, Tally
 
 _MOST = 3_000_000
 """Pairs of all maps on the way above which they are not followed."""
@@ -38,6 +45,9 @@ _MOST_BESIDE = 200_000
 _MOST_WEIGHTS = 1 << 23
 """Entries of all matrices of weights above which pairs are ignored: 64 MB."""
 
+_A_WEIGHT = 2
+"""Work for an entry of the matrices of a layer, which several questions look at (measured)."""
+
 
 class Coherence:
     """How pairs of gradients flow back through one network, and what they add to energies.
@@ -48,13 +58,14 @@ class Coherence:
         Where they count.
     """
 
-    def __init__(self, energy: Energy, needs: Needs) -> None:
+    def __init__(self, energy: Energy, needs: Needs, tally: Tally) -> None:
         self.energy, self.needs = energy, needs
+        self._tally = tally
         self._nodes = energy.graph.nodes
         self._tables: dict[object, list[Table]] = {}
         self._complete: dict[int, bool] = {}
-        values = Correlations(energy, tuple([min(2 * x, 24) for x in needs.reach]))
-        self._filters = FilterPairs(energy, values)
+        values = Correlations(energy, tuple([min(2 * x, 24) for x in needs.reach]), tally)
+        self._filters = FilterPairs(energy, values, tally)
 
     def through(self, index: int, flow: Flow, how: Backward) -> list[Flow]:
         """Return what one layer passes on of a flow."""
@@ -157,6 +168,8 @@ class Coherence:
         new = self.needs.of[source].reach if self._is_followed(source) else (0,) * len(size)
         key = ("fixed", node.index, reach, new)
         if key not in self._tables:
+            for rule, r, n in zip(node.rules, reach, new, strict=True):
+                self._tally.spend(work_of_table(rule, r, n))
             self._tables[key] = [
                 pair_table(a, r, n) for a, r, n in zip(amplitudes(node), reach, new, strict=True)
             ]
@@ -312,11 +325,14 @@ class Followed(NamedTuple):
         What they may add without being followed, as a share.
     too_long
         Whether the maps are too long to say what they may add.
+    tally
+        The work of what is remembered of it.
     """
 
     coherence: Coherence | None
     left_out: float = 0.0
     too_long: bool = False
+    tally: Tally | None = None
 
     def adds_up(self, index: int) -> bool:
         """Return whether a layer of fixed weights adds up pairs that are followed to it."""
@@ -330,7 +346,12 @@ _recent: Recent[Energy, Followed] = Recent(12)
 
 def coherence_of(energy: Energy, target: int) -> Followed:
     """Return what follows pairs of gradients on the way from a layer, if they are followed."""
-    return _recent.about(energy, target, lambda: _worked_out(energy, target))
+    known = _recent.get(energy, target, None)
+    if known is None:
+        return _recent.put(energy, target, _worked_out(energy, target))
+    if known.tally is not None:
+        known.tally.again()
+    return known
 
 
 def _worked_out(energy: Energy, target: int) -> Followed:
@@ -344,14 +365,18 @@ def _worked_out(energy: Energy, target: int) -> Followed:
     matrices = {x for node in nodes if is_fixed(node.op) for x in node.rules}
     if sum(x.n_in * x.n_out for x in matrices) > _MOST_WEIGHTS:
         return Followed(None, too_long=True)
+    tally = Tally()
+    for node in nodes:
+        if is_fixed(node.op):
+            tally.spend(sum([A_CALL + _A_WEIGHT * x.n_in * x.n_out for x in node.rules]))
     needs = Needs(energy)
     needs.up_to(target)
     count, most = needs.cost(target)
     if count == 0:
-        return NOBODY
+        return Followed(None, tally=tally)
     if count > (_MOST_BESIDE if is_model else _MOST):
-        return Followed(None, most)
-    return Followed(Coherence(energy, needs))
+        return Followed(None, most, tally=tally)
+    return Followed(Coherence(energy, needs, tally), tally=tally)
 
 
 _MEANS = frozenset(

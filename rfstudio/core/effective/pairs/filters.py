@@ -39,18 +39,23 @@ from rfstudio.core.layer_models.pair_tables import (
     read_by_both,
     reads,
     through_tables,
+    work_of_table,
 )
 from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Activation, per_axis
 from rfstudio.core.ops.convolution import group_count
+from rfstudio.core.work import Tally
+
+_A_GATE = 2500
+"""Work for how two gates depend on each other, in entries of an array (measured)."""
 
 
 class FilterPairs:
     """What pairs of gradients through one filter, or through several, make of each other."""
 
-    def __init__(self, energy: Energy, values: Correlations) -> None:
-        self._energy, self._values = energy, values
+    def __init__(self, energy: Energy, values: Correlations, tally: Tally) -> None:
+        self._energy, self._values, self._tally = energy, values, tally
         self._nodes = energy.graph.nodes
         self._tables: dict[object, list[Table]] = {}
         self._factors: dict[object, tuple[Values, Values]] = {}
@@ -63,6 +68,7 @@ class FilterPairs:
         """
         key = (node.index, reach, keep)
         if key not in self._gates:
+            self._tally.spend(_A_GATE * prod([2 * r + 1 for r in reach]))
             op = node.op
             assert isinstance(op, Activation)
             x = self._energy.moments(node.inputs[0])
@@ -91,6 +97,8 @@ class FilterPairs:
         size = self._nodes[source].size
         key = ("twice", node.index, reach)
         if key not in self._factors:
+            sides = zip(reach, size, strict=True)
+            self._tally.spend(12 * prod([(2 * r + 1) * n for r, n in sides]))
             self._factors[key] = self._factors_twice(node, reach)
         before, after = self._factors[key]
         tables = [self._apart(node, axis, r) for axis, r in enumerate(reach)]
@@ -104,6 +112,7 @@ class FilterPairs:
         key = ("apart", node.index, axis, reach)
         if key not in self._tables:
             rule = node.rules[axis]
+            self._tally.spend(work_of_table(rule, reach))
             self._tables[key] = [read_by_both(reads(rule), reach)]
         return self._tables[key][0]
 
@@ -171,6 +180,8 @@ class FilterPairs:
                 links = [(1, op.upscale_factor)] * axes
             else:
                 links = [(s, 1) for s in strides_of(op, axes)]
+            for rule, r in zip(node.rules, reach, strict=True):
+                self._tally.spend(work_of_table(rule, r))
             self._tables[key] = [
                 pair_table(reads(rule), r, n, link)
                 for rule, r, n, link in zip(node.rules, reach, new, links, strict=True)
@@ -181,6 +192,8 @@ class FilterPairs:
         """Return how pairs add to pairs of inputs, whatever the weights."""
         key = ("both", node.index, reach, new)
         if key not in self._tables:
+            for rule, r, n in zip(node.rules, reach, new, strict=True):
+                self._tally.spend(work_of_table(rule, r, n))
             self._tables[key] = [
                 pair_table(reads(rule), r, n)
                 for rule, r, n in zip(node.rules, reach, new, strict=True)

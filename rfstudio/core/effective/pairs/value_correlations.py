@@ -16,13 +16,23 @@ from rfstudio.core.layer_models.pair_tables import Lag
 from rfstudio.core.layer_models.spread import Values
 from rfstudio.core.network.graph import Node
 from rfstudio.core.ops import Activation, per_axis
+from rfstudio.core.work import A_CALL, Tally
+
+_A_LAG = 400
+"""Work for the correlation at one lag, in entries of an array (measured)."""
+
+_AN_ACTIVATED = 4000
+"""The same after an activation, where no other lag has that correlation."""
+
+_A_PRODUCT = 0.05
+"""The same for a product of two weights, of the many that are added up for one lag."""
 
 
 class Correlations:
     """Correlations of the values of each map by lag: E[x(q) x(q + s)] / E[x²], on average."""
 
-    def __init__(self, energy: Energy, reach: Lag) -> None:
-        self._energy, self._reach = energy, reach
+    def __init__(self, energy: Energy, reach: Lag, tally: Tally) -> None:
+        self._energy, self._reach, self._tally = energy, reach, tally
         self._found: dict[int, tuple[Values, float]] = {}
 
     def at(self, index: int, lag: Lag) -> float:
@@ -92,6 +102,7 @@ class Correlations:
 
     def _picked(self, source: int, ratios: list[tuple[int, int]]) -> Values:
         result = np.zeros([2 * r + 1 for r in self._reach])
+        self._tally.spend(_A_LAG * result.size)
         for where in np.ndindex(*result.shape):
             lag = [x - r for x, r in zip(where, self._reach, strict=True)]
             if all(x * a % b == 0 for x, (a, b) in zip(lag, ratios, strict=True)):
@@ -107,6 +118,7 @@ class Correlations:
         def after(rho: float) -> float:
             rho = round(min(max(rho, -1.0), 1.0), 5)
             if rho not in known:
+                self._tally.spend(_AN_ACTIVATED)
                 y = activated(op, x._replace(shared=rho * x.square))
                 known[rho] = y.shared / max(y.square, 1e-300)
             return known[rho]
@@ -133,6 +145,9 @@ class Correlations:
         return (total + means**2) / whole, (total_far + means**2) / whole
 
     def _averaged(self, node: Node, values: Values, far: float) -> tuple[Values, float]:
+        for rule, r in zip(node.rules, self._reach, strict=True):
+            once = A_CALL + _A_PRODUCT * rule.n_in**2
+            self._tally.spend((2 * r + 1) * min(rule.n_out, 16) * once)
         matrices = amplitudes(node)
         for axis, (a, r) in enumerate(zip(matrices, self._reach, strict=True)):
             values = np.moveaxis(

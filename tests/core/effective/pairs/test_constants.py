@@ -13,6 +13,7 @@ from rfstudio.core.effective.read_values import open_more, scaled_from
 from rfstudio.core.network.architecture import Architecture, Layer
 from rfstudio.core.network.expansion import expand
 from rfstudio.core.ops import Op
+from rfstudio.core.work import Tally
 
 RELU = ops.Relu()
 CONV = ops.Conv(kernel_size=3, out_channels=64, padding=1, bias=False)
@@ -35,7 +36,7 @@ def test_that_a_number_that_is_added_is_in_all_products_of_values(
     factor: float, shift: float
 ) -> None:
     energy = _energy(CONV, RELU, ops.Affine(factor=factor, shift=shift))
-    values = Correlations(energy, (4,))
+    values = Correlations(energy, (4,), Tally())
     rng = np.random.default_rng(0)
     for lag in (0, 4):
         a, b = (factor * np.maximum(x, 0) + shift for x in _drawn(rng, lag))
@@ -78,7 +79,9 @@ def test_that_a_gate_depends_on_the_weights_less_the_farther_a_number_moves_it()
     keep = 0.5
     energy = _energy(CONV, ops.Affine(shift=shift), RELU)
     node = energy.graph.nodes[3]
-    *_, cross = FilterPairs(energy, Correlations(energy, (4,))).gate(node, (2,), keep)
+    *_, cross = FilterPairs(energy, Correlations(energy, (4,), Tally()), Tally()).gate(
+        node, (2,), keep
+    )
     # E[z φ′(z + 1)]² / variance² of a normal z is the squared density at −1.
     density = np.exp(-(shift**2) / 2 / variance) / (2 * np.pi * variance) ** 0.5
     assert cross == pytest.approx(density**2 / keep, rel=0.02)
