@@ -8,6 +8,7 @@ import pytest
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import Window
 from rfstudio.core.effective.demand import demand_of, work_in
+from rfstudio.core.effective.energy_flow import energy_of
 from rfstudio.core.effective.expected import expected_erf
 from rfstudio.core.errors import TooLargeError
 from rfstudio.core.fields.analysis import Analysis, analyze
@@ -100,6 +101,17 @@ def test_that_a_field_is_refused_by_what_shows_on_the_way_each_time() -> None:
     forget()
     again = expected_erf(analysis.graph, layer.index, unit, seconds=1.0)
     assert np.array_equal(again.map, whole.map)
+
+
+def test_that_gates_before_a_sum_may_have_empty_maps() -> None:
+    """Sizes of a draft's fields were looked for, and failed, where one of its maps is empty."""
+    unfold = ops.Unfold(kernel_size=1, padding=((-4, 0), (-4, 0)))
+    gates = [Layer(ops.Hardsigmoid(), name=f"gate{i}", inputs=("unfold",)) for i in range(2)]
+    whole = Layer(ops.Gelu(), name="whole", inputs=("input",))
+    add = Layer(ops.Add(), inputs=("whole", "gate1", "unfold"))
+    layers = (Layer(unfold, name="unfold"), *gates, whole, add, Layer(ops.Gelu()))
+    graph = analyze(Architecture("draft", "", "", (224, 1), 2, layers)).graph
+    assert len(energy_of(graph, joined=True).layers) == len(graph.nodes)
 
 
 def test_that_windows_of_more_taps_than_their_map_cost_no_more() -> None:
