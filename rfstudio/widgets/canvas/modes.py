@@ -583,11 +583,14 @@ class TilesMode(CanvasMode):
         return max(0, min(self._chosen, count - 1))
 
     def _take(self, key: tuple[Analysis, str, int], answer: TilePlan | RFStudioError) -> None:
-        if isinstance(answer, RFStudioError) and self._periods < 0:
-            # Tiles of that size have no middle; those of the one before stay.
-            self._periods += 1
-            return
-        self._found = key, str(answer) if isinstance(answer, RFStudioError) else answer
+        if isinstance(answer, RFStudioError) and key[2] < 0:
+            # Tiles of that size have no middle; those before stay, or are of the usual size where
+            # another layer was chosen meanwhile.
+            found = self._found
+            is_there = found is not None and found[0][:2] == key[:2]
+            self._periods = found[0][2] if found is not None and is_there else 0
+        else:
+            self._found = key, str(answer) if isinstance(answer, RFStudioError) else answer
         self.changed.emit()
 
     def press(self, position: Sequence[float]) -> None:  # noqa: D102

@@ -168,6 +168,19 @@ def test_that_arrow_keys_go_through_the_tiles_and_change_their_size(qtbot, bench
     qtbot.waitUntil(lambda: made.scene.tiles[0].width() == side - 4)
 
 
+def test_that_one_key_makes_tiles_larger_that_could_not_be_smaller(qtbot, bench) -> None:
+    made = bench(CHAIN)
+    choose(qtbot, made, "4")
+    qtbot.waitUntil(lambda: bool(made.scene.tiles))
+    side, working = made.scene.tiles[0].width(), made.canvas.modes["tiles"].findChild(Slices)
+    for _ in range(30):
+        qtbot.keyClick(made.canvas.view, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: not working.is_busy)
+    assert made.scene.tiles[0].width() == side
+    qtbot.keyClick(made.canvas.view, Qt.Key.Key_Up)
+    qtbot.waitUntil(lambda: made.scene.tiles[0].width() == side + 4)
+
+
 def test_that_a_layer_without_positions_says_why_there_are_no_tiles(qtbot, bench) -> None:
     made = bench(f"{CHAIN}  - global_avg_pool: {{name: pool}}\n")
     choose(qtbot, made, "4")
