@@ -95,6 +95,8 @@ def flow_back(
                 scale *= how.keep  # type: ignore[operator]
             else:
                 flows, scale = _through(flows, how, scale), 1.0
+            if len(flows) > _MANY_FLOWS:
+                flows = _joined(flows)
             if runs is not None and isinstance(node.op, ops.ChannelSlice):
                 wider = runs[node.inputs[0]]
                 flows = [x.among(node.op.counts(wider), wider) for x in flows]
@@ -117,6 +119,22 @@ def flow_back(
     if handed is None:
         return arriving.get(reference, [])
     return [x.times(scale) for x in handed]
+
+
+_MANY_FLOWS = 8192
+"""Flows of one map above which those of one profile and correlation are added up."""
+
+
+def _joined(flows: list[Flow]) -> list[Flow]:
+    """Return one flow for all that differ in values alone: gates double them layer by layer."""
+    found: dict[tuple[Profile, int], Flow] = {}
+    for flow in flows:
+        give_way()
+        # Those of other correlations stay apart: of their sum these would be a mean.
+        key = flow.profile, id(flow.correlation)
+        known = found.get(key)
+        found[key] = flow if known is None else known.plus(flow)
+    return list(found.values())
 
 
 def _is_number(how: Backward, flows: list[Flow]) -> bool:

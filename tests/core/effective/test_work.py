@@ -7,6 +7,7 @@ import pytest
 
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import Window
+from rfstudio.core.effective import flow_back
 from rfstudio.core.effective.demand import demand_of, work_in
 from rfstudio.core.effective.energy_flow import energy_of
 from rfstudio.core.effective.expected import expected_erf
@@ -101,6 +102,19 @@ def test_that_a_field_is_refused_by_what_shows_on_the_way_each_time() -> None:
     forget()
     again = expected_erf(analysis.graph, layer.index, unit, seconds=1.0)
     assert np.array_equal(again.map, whole.map)
+
+
+def test_that_flows_that_gates_double_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each gate of a chain doubled them, to hundreds of thousands, which took 1.5 GB."""
+    gate = Layer(ops.SqueezeExcite(reduction=1))
+    graph = analyze(Architecture("gates", "", "", (9, 9), 4, (gate,) * 9)).graph
+    with at_most(1e15, "") as one_by_one:
+        apart = expected_erf(graph, 9, (4, 4))
+    monkeypatch.setattr(flow_back, "_MANY_FLOWS", 16)
+    with at_most(1e15, "") as added_up:
+        together = expected_erf(graph, 9, (4, 4))
+    assert added_up.spent < one_by_one.spent / 2
+    np.testing.assert_allclose(together.map, apart.map, rtol=1e-12)
 
 
 def test_that_gates_before_a_sum_may_have_empty_maps() -> None:
