@@ -40,7 +40,7 @@ from rfstudio import api
 from rfstudio.app.effective.expected_fields import ExpectedFields
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.frames import Frames
-from rfstudio.app.heap import IdleCollection, exempt_from_collection
+from rfstudio.app.heap import IdleCollection, collect_seldom, exempt_from_collection
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.state.image_source import sample_images
 from rfstudio.app.state.settings import Settings
@@ -357,6 +357,7 @@ def main() -> None:
     options = parser.parse_args()
     qInstallMessageHandler(lambda *_: None)  # the offscreen platform knows no size hints
     application = QApplication([])
+    collect_seldom()
     apply_scheme(application, "light")
     numbers = np.random.default_rng(0).random(100_000)
     sorting = []

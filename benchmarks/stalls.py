@@ -44,7 +44,7 @@ from rfstudio.app.files.figure_settings import KINDS, FigureSettings
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.files.writing import Writing
 from rfstudio.app.frames import Frames
-from rfstudio.app.heap import IdleCollection, exempt_from_collection
+from rfstudio.app.heap import IdleCollection, collect_seldom, exempt_from_collection
 from rfstudio.app.jobs import JobRunner
 from rfstudio.app.sessions import SessionToSave
 from rfstudio.app.slices import Slices
@@ -575,6 +575,7 @@ def main() -> None:
     options = parser.parse_args()
     qInstallMessageHandler(lambda *_: None)  # the offscreen platform knows no size hints
     application = QApplication([])
+    collect_seldom()
     apply_scheme(application, "light")
     waited = Waited()
     waited.watch()
