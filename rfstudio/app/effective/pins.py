@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.erf_view import ErfView
@@ -211,7 +211,7 @@ class Pins(QObject):
             self._pins = pins
             self.changed.emit()
             self._late += pins
-            self._go_on()
+            QTimer.singleShot(0, self, self._go_on)
         end(lost)
 
     def add_field(
@@ -272,7 +272,8 @@ class Pins(QObject):
             complete = replace(late, field=shown.field)
             self._pins = [complete if x is late else x for x in self._pins]
             self.changed.emit()
-        self._go_on()
+        # In a turn of its own, since all that shows pins has just followed.
+        QTimer.singleShot(0, self, self._go_on)
 
     def _refuse_twice(
         self,

@@ -98,7 +98,7 @@ class PinnedFields:
     """
 
     def __init__(self, pin: Pin, names: Iterable[str]) -> None:
-        self.letter, self._analysis = pin.letter, pin.analysis
+        self.letter, self._title, self._analysis = pin.letter, pin.title, pin.analysis
         wanted = list(names)
         known = sum(x in pin.analysis.graph.paths for x in wanted)
         self.is_by_path = 2 * known >= len(wanted)
@@ -108,6 +108,10 @@ class PinnedFields:
             if self.is_by_path
             else f"Largest field of pin {pin.letter}, {pin.title}, at the same depth: {SIGNS}."
         )
+
+    def is_of(self, pin: Pin) -> bool:
+        """Whether these are the fields of a pin: what it shows of its unit does not matter."""
+        return pin.analysis is self._analysis and pin.title == self._title
 
     def layer_beside(self, layer: LayerAnalysis) -> LayerAnalysis | None:
         """Return the layer of the pinned network to compare with; None: there is none."""

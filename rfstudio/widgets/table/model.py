@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -135,6 +135,7 @@ class LayerTable(QAbstractTableModel):
         self.columns: tuple[Column, ...] = COLUMNS
         # Texts of the rows that were shown since the last change.
         self._texts: dict[int, tuple[str, ...]] = {}
+        self._fields: dict[str, tuple[Sequence[str], PinnedFields]] = {}
         self._column = 0
         self._descends = False
         self._nodes = list(range(1, len(self._names) + 1))
@@ -144,6 +145,8 @@ class LayerTable(QAbstractTableModel):
     def show_pins(self, pins: Iterable[Pin]) -> None:
         """Add a column for each pin of another network, at the end."""
         self._pins = tuple(pins)
+        letters = {x.letter for x in self._pins}
+        self._fields = {k: x for k, x in self._fields.items() if k in letters}
         self._follow_pins()
 
     def _follow_pins(self) -> None:
@@ -171,8 +174,16 @@ class LayerTable(QAbstractTableModel):
 
     def _pin_columns(self) -> Iterator[Column]:
         for pin in self._pinned:
-            fields = PinnedFields(pin, self._names)
+            fields = self._fields_of(pin)
             yield Column(f"Field {pin.letter}", fields.meaning, fields.text, fields.size)
+
+    def _fields_of(self, pin: Pin) -> PinnedFields:
+        """Return the fields of a pin; a network of a thousand layers takes some milliseconds."""
+        names, known = self._fields.get(pin.letter, ((), None))
+        if known is None or names is not self._names or not known.is_of(pin):
+            known = PinnedFields(pin, self._names)
+            self._fields[pin.letter] = self._names, known
+        return known
 
     def layer(self, row: int) -> LayerAnalysis:
         """Return the layer of a row."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
@@ -12,8 +12,10 @@ from pytestqt.qtbot import QtBot
 
 from rfstudio.app import slices
 from rfstudio.app.effective.expected_fields import EXPECTED
-from rfstudio.app.wording.beside import sign_of
+from rfstudio.app.effective.pins import Pin, Wanted
+from rfstudio.app.wording.beside import PinnedFields, sign_of
 from rfstudio.core.network.architecture import Architecture
+from rfstudio.widgets.table.model import COLUMNS
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.measurements import FakeRunner, result_of
 from tests.narrowing import present
@@ -155,6 +157,53 @@ def test_that_a_network_of_other_layers_is_compared_at_the_same_depth(window: Ma
     # Depth 1 and 2 of the pinned one: the stem, 3; and the first of its first block, 5.
     found = [window.table.layers.texts_of(row)[-1] for row in range(2)]
     assert found == ["3×3 ▼", "5×5 ▼"]
+
+
+def test_that_a_pinned_network_is_looked_through_once(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With each change of any pin all of them were, which held the window up for 40 ms."""
+    made: list[str] = []
+    make = PinnedFields.__init__
+
+    def count(self: PinnedFields, pin: Pin, names: Iterable[str]) -> None:
+        made.append(pin.letter)
+        make(self, pin, names)
+
+    studio = window.studio
+    studio.selection.select_layer("head", (8, 8))
+    window.actions_.pin.trigger()
+    for name in ("other", "third"):
+        layers = (conv("x", 5), conv("y", 5))
+        studio.document.replace(Architecture(name=name, input_size=(32, 32), layers=layers))
+        studio.selection.select_layer("y", (4, 4))
+        window.actions_.pin.trigger()
+    studio.edits.set_parameter((0,), "kernel_size", 3)
+    assert [x.title for x in window.table.layers.columns[len(COLUMNS) :]] == [
+        "Field A",
+        "Field B",
+        "Field C",
+    ]
+    monkeypatch.setattr(PinnedFields, "__init__", count)
+    studio.pins.remove("C")
+    assert [x.title for x in window.table.layers.columns[len(COLUMNS) :]] == ["Field A", "Field B"]
+    assert not made
+
+
+def test_that_pins_of_a_session_get_their_fields_in_turns_of_their_own(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    pins = window.studio.pins
+    analysis = window.studio.analysis.analysis
+    wanted = [Wanted(x, analysis.architecture, x, (8, 8), "") for x in ("stem", "head")]
+    lost: list[object] = []
+    pins.restore(wanted, lost.extend)
+    qtbot.waitUntil(lambda: len(pins) == 2)
+    fields = [sum(x.field is not None for x in pins)]
+    pins.changed.connect(lambda: fields.append(sum(x.field is not None for x in pins)))
+    qtbot.waitUntil(lambda: fields[-1] == 2)
+    assert fields == [0, 1, 2]
+    assert not lost
 
 
 def test_that_signs_tell_larger_smaller_other_and_same() -> None:
