@@ -17,6 +17,9 @@ from rfstudio.core.normal_distribution import quantiles
 from rfstudio.core.ops.operation import Costs, Mixing
 from rfstudio.core.ops.values import Kind, parameter
 
+_CLOSED = 700.0
+"""Where a sigmoid is 0 to all digits, and its exponential is still a number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqueezeExcite(Mixing):
@@ -69,7 +72,7 @@ class SqueezeExcite(Mixing):
             gate = (z / 6 + 0.5).clip(0, 1)
             slope_square = float((abs(z) < 3).mean()) / 36
         else:
-            gate = 1.0 / (1.0 + np.exp(-z))
+            gate = 1.0 / (1.0 + np.exp(np.minimum(-z, _CLOSED)))
             slope_square = float(((gate * (1 - gate)) ** 2).mean())
         open_square = float((gate**2).mean())
         each = both * slope_square * x.square / positions**2

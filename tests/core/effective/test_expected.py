@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from rfstudio.core.network.expansion import expand
 from rfstudio.core.network.graph import Graph
 from rfstudio.core.ops import Op
 from rfstudio.formats.networks.presets import read_preset
+from rfstudio.formats.networks.yaml_reader import read_yaml
 from tests.core.effective.sampled_energy import distance, sampled_energy
 from tests.core.random_networks import random_network
 from tests.each_preset import each_preset
@@ -655,3 +657,17 @@ def test_that_the_public_function_needs_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(rfstudio.RFStudioError, match="did you mean"):
         rfstudio.expected_erf("vgg16", "conv9_9")
+
+
+def test_that_a_gate_of_large_maps_is_closed_without_a_warning() -> None:
+    """The exponential of a sigmoid overflowed, which numpy wrote on the terminal."""
+    scaled = "".join("  - affine: {factor: 1000}\n" for _ in range(3))
+    network = read_yaml(
+        "format: 1\ninput: {size: [9, 9], channels: 3}\nlayers:\n"
+        "  - conv: {kernel_size: 3, padding: 1, out_channels: 8}\n"
+        f"{scaled}  - squeeze_excite: {{name: gate, reduction: 1}}\n"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = rfstudio.expected_erf(network, "gate", (4, 4))
+    assert np.isfinite(found.map).all()
