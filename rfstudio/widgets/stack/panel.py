@@ -367,7 +367,11 @@ class StackPanel(QWidget):
             raise EditError("the network's input cannot be deleted")
 
     def _rename(self) -> None:
-        self.tree.edit(self.tree.currentIndex().siblingAtColumn(0))
+        index = self.tree.currentIndex().siblingAtColumn(0)
+        if not index.flags() & Qt.ItemFlag.ItemIsEditable:
+            raise EditError("this row has no name that can be changed")
+        if self.tree.state() != QAbstractItemView.State.EditingState:
+            self.tree.edit(index)
 
     def _wrap(self, kind: Wrapping) -> None:
         self._edits.wrap(self.chosen(), kind)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QLineEdit, QSpinBox
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QLineEdit, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from rfstudio.core.network.architecture import (
@@ -258,6 +258,20 @@ def test_that_each_kind_of_container_is_wrapped_around_a_layer_and_taken_off(
         press(window, qtbot, Qt.Key.Key_G, modifiers)
         assert document.architecture == before
     assert len(kinds) == len(wraps) == 4
+
+
+def test_that_what_has_no_name_is_not_renamed_and_a_name_is_written_once(
+    window: MainWindow,
+) -> None:
+    """Qt said of both that editing failed."""
+    tree, rename = window.stack.tree, window.stack.actions_.rename
+    tree.setCurrentIndex(tree.model().index(0, 0))  # the input
+    rename.trigger()
+    assert "no name that can be changed" in window.status.currentMessage()
+    window.studio.selection.select_layer("head")
+    rename.trigger()
+    rename.trigger()
+    assert tree.state() == QAbstractItemView.State.EditingState
 
 
 def test_that_branches_and_shortcuts_are_filled_renamed_and_deleted(
