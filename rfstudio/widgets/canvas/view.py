@@ -98,6 +98,7 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
         self.plot.getAxis("bottom").setHeight(round(20 * self._large))
         self._wanted = QRectF(-0.5, -0.5, 1, 1)
         self._is_strip = False
+        self._gives_room = False
         self._field: QRectF | None = None
         self._fitted: Fitted = "all"
         self._covered = 0.0
@@ -408,19 +409,35 @@ class CanvasView(pg.GraphicsView):  # type: ignore[misc]
 
     def _give_room_to_numbers(self) -> None:
         """Widen the axis at the left for long numbers, which it would leave out without a word."""
-        if self._is_strip:
+        if self._is_strip or self._gives_room:
             return
+        axis = self.plot.getAxis("left")
+        self._gives_room = True  # what follows a new width comes here again
+        try:
+            width = self._room_of_numbers()
+            if width != axis.fixedWidth:
+                self._set_room(width)
+                # The picture that fits now may have other numbers: to take room back for shorter
+                # ones could bring the first ones back, and so on.
+                if (more := self._room_of_numbers()) > width:
+                    self._set_room(more)
+        finally:
+            self._gives_room = False
+
+    def _set_room(self, width: int) -> None:
+        self.plot.getAxis("left").setWidth(width)
+        self.plot.layout.activate()
+        self._fit_again()
+
+    def _room_of_numbers(self) -> int:
+        """Return the width of the axis at the left that the numbers in view need."""
         axis = self.plot.getAxis("left")
         seen = self.box.viewRect()
         levels = axis.tickValues(seen.top(), seen.bottom(), max(self.box.height(), 1.0))
         # The ticks between those of the first two levels have a number only where these have room.
         texts = [text for step, at in levels[:2] for text in axis.tickStrings(at, 1.0, step)]
         longest = max((self.fontMetrics().horizontalAdvance(x) for x in texts), default=0)
-        width = max(round(_NUMBERS * self._large), longest + _BESIDE_NUMBERS)
-        if width != axis.fixedWidth:
-            axis.setWidth(width)
-            self.plot.layout.activate()
-            self._fit_again()
+        return max(round(_NUMBERS * self._large), longest + _BESIDE_NUMBERS)
 
     def _follow_palette(self) -> None:
         palette = self.palette()

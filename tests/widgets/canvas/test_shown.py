@@ -493,3 +493,19 @@ def test_that_every_number_beside_the_picture_has_its_room(bench, kernel: int) -
     assert wanted <= {text for *_, text in texts}
     left = made.canvas.mode_button.x()
     assert left > axis.width()
+
+
+def test_that_numbers_whose_room_brings_shorter_ones_do_not_go_on_for_ever(
+    bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window of a monkey ended in a RecursionError: the room of each led to the other's."""
+    made = bench("  - conv: {kernel_size: 3, padding: 1}")
+    view = made.canvas.view
+    axis = view.plot.getAxis("left")
+    narrow = axis.fixedWidth
+    monkeypatch.setattr(
+        view, "_room_of_numbers", lambda: narrow if axis.fixedWidth > narrow else narrow + 20
+    )
+    view.fit()
+    view.box.scaleBy((0.9, 0.9))
+    assert axis.fixedWidth in (narrow, narrow + 20)
