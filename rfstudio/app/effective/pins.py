@@ -211,7 +211,7 @@ class Pins(QObject):
             self._pins = pins
             self.changed.emit()
             self._late += pins
-            QTimer.singleShot(0, self, self._go_on)
+            self._go_on()
         end(lost)
 
     def add_field(
@@ -272,7 +272,7 @@ class Pins(QObject):
             complete = replace(late, field=shown.field)
             self._pins = [complete if x is late else x for x in self._pins]
             self.changed.emit()
-        # In a turn of its own, since all that shows pins has just followed.
+        # Each in a turn of its own, since all that shows pins has just followed.
         QTimer.singleShot(0, self, self._go_on)
 
     def _refuse_twice(

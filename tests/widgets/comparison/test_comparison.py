@@ -196,13 +196,12 @@ def test_that_pins_of_a_session_get_their_fields_in_turns_of_their_own(
     pins = window.studio.pins
     analysis = window.studio.analysis.analysis
     wanted = [Wanted(x, analysis.architecture, x, (8, 8), "") for x in ("stem", "head")]
+    fields: list[int] = []
+    pins.changed.connect(lambda: fields.append(sum(x.field is not None for x in pins)))
     lost: list[object] = []
     pins.restore(wanted, lost.extend)
-    qtbot.waitUntil(lambda: len(pins) == 2)
-    fields = [sum(x.field is not None for x in pins)]
-    pins.changed.connect(lambda: fields.append(sum(x.field is not None for x in pins)))
-    qtbot.waitUntil(lambda: fields[-1] == 2)
-    assert fields == [0, 1, 2]
+    assert fields == [0, 1]
+    qtbot.waitUntil(lambda: fields == [0, 1, 2])
     assert not lost
 
 
