@@ -15,20 +15,31 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from rfstudio.core.errors import Cancelled
+from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.work import giving_way
 
 R = TypeVar("R")
+P = ParamSpec("P")
 
 SLICE = 0.01
 """Seconds of the processor after which a computation lets the window handle its events."""
 
 AT_ONCE = 0.03
 """Seconds of the processor for which the present event waits for a computation."""
+
+
+def answer_or_error(work: Callable[P, R], *args: P.args, **options: P.kwargs) -> R | RFStudioError:
+    """Return what a computation in slices answers, or why it has no answer."""
+    try:
+        return work(*args, **options)
+    except Cancelled:
+        raise
+    except RFStudioError as error:
+        return error.with_traceback(None)  # whose frames would keep all that was worked out
 
 
 class _FullCollections:

@@ -12,14 +12,14 @@ from PySide6.QtCore import QObject, Signal
 
 from rfstudio.app.editing.layer_text import items_of_text, text_of_items
 from rfstudio.app.editing.new_items import new_item
-from rfstudio.app.slices import Slices
+from rfstudio.app.slices import Slices, answer_or_error
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import STEPS, Document
 from rfstudio.app.state.selection import Selected, Selection
 from rfstudio.core import ops
 from rfstudio.core.editing import edits
 from rfstudio.core.editing.batch import Change, Changed, change_all, numbers_of
-from rfstudio.core.errors import Cancelled, EditError, RFStudioError
+from rfstudio.core.errors import EditError, RFStudioError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.network.architecture import (
     Architecture,
@@ -166,7 +166,7 @@ class LayerEdits(QObject):
             return
         if self._reading.is_busy:
             raise EditError("the text before is still being read; try again in a moment")
-        work = partial(_inserted_or_error, read, self._architecture, place)
+        work = partial(answer_or_error, _inserted, read, self._architecture, place)
         self._reading.start(work, partial(self._insert_late, verb, place, self._architecture))
 
     def drop(self) -> None:
@@ -459,16 +459,11 @@ class _Inserted(NamedTuple):
     after: Architecture
 
 
-def _inserted_or_error(
+def _inserted(
     read: Callable[[], tuple[Item, ...]], architecture: Architecture, place: Location
-) -> _Inserted | RFStudioError:
-    try:
-        items = _some(read())
-        return _Inserted(items, edits.insert(architecture, place, items))
-    except Cancelled:
-        raise
-    except RFStudioError as error:
-        return error.with_traceback(None)  # whose frames would keep all that was read
+) -> _Inserted:
+    items = _some(read())
+    return _Inserted(items, edits.insert(architecture, place, items))
 
 
 def _some(items: tuple[Item, ...]) -> tuple[Item, ...]:

@@ -14,12 +14,12 @@ from PySide6.QtCore import QObject, QRectF, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
-from rfstudio.app.slices import Slices
+from rfstudio.app.slices import Slices, answer_or_error
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.app.wording.texts import short_name
 from rfstudio.core.axes.unit_intervals import Interval
-from rfstudio.core.errors import Cancelled, RFStudioError
+from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.block import Block
 from rfstudio.core.fields.projective import ProjectiveField
@@ -300,18 +300,6 @@ _OfPixel: TypeAlias = tuple[Analysis, str, tuple[int, ...]]
 """A network, a layer and a pixel."""
 
 
-def _readers_or_why_not(
-    analysis: Analysis, layer: str, pixel: tuple[int, ...]
-) -> ProjectiveField | str:
-    """Return the units that read a pixel, or why there is no answer, giving way between steps."""
-    try:
-        return analysis.projective(layer, pixel)
-    except Cancelled:
-        raise
-    except RFStudioError as error:
-        return str(error)
-
-
 class PixelMode(CanvasMode):
     """Which units of the layer read a pixel of the input (or of the reference map)."""
 
@@ -371,12 +359,13 @@ class PixelMode(CanvasMode):
         if not self._slices.is_busy or self._asked != key:
             self._asked = key
             self._is_late = False
-            work = partial(_readers_or_why_not, *key)
+            analysis, layer, pixel = key
+            work = partial(answer_or_error, analysis.projective, layer, pixel)
             self._is_late = not self._slices.start(work, partial(self._take, key), at_once=True)
         return None if self._is_late or self._found is None else self._found[1]
 
-    def _take(self, key: _OfPixel, answer: ProjectiveField | str) -> None:
-        self._found = key, answer
+    def _take(self, key: _OfPixel, answer: ProjectiveField | RFStudioError) -> None:
+        self._found = key, str(answer) if isinstance(answer, RFStudioError) else answer
         if self._is_late:  # else it is in time for the picture that asks for it
             self.changed.emit()
 
@@ -571,7 +560,8 @@ class TilesMode(CanvasMode):
             return found[1]
         if not self._slices.is_busy or self._asked != key:
             self._asked = key
-            self._slices.start(partial(_plan_or_error, *key), partial(self._take, key), wait=_AFTER)
+            work = partial(answer_or_error, _plan_for, *key)
+            self._slices.start(work, partial(self._take, key), wait=_AFTER)
         # While another size of the tiles is worked out, those of the size before stay.
         return found[1] if found is not None and found[0][:2] == key[:2] else None
 
@@ -677,16 +667,6 @@ class TilesMode(CanvasMode):
                 f"<b>{margins}</b>&nbsp;{units.short} before and after."
             )
         return " ".join(words)
-
-
-def _plan_or_error(analysis: Analysis, layer: str, periods: int) -> TilePlan | RFStudioError:
-    """Return the plan, or why there is none, giving way between steps."""
-    try:
-        return _plan_for(analysis, layer, periods)
-    except Cancelled:
-        raise
-    except RFStudioError as error:
-        return error.with_traceback(None)  # whose frames would keep all that was worked out
 
 
 def _plan_for(analysis: Analysis, layer: str, periods: int) -> TilePlan:

@@ -34,7 +34,7 @@ from rfstudio.app.files.pasted_images import pasted_image
 from rfstudio.app.files.previews import Previews
 from rfstudio.app.files.writing import Writing
 from rfstudio.app.sessions import SUFFIX as SESSION_SUFFIX
-from rfstudio.app.slices import Slices
+from rfstudio.app.slices import Slices, answer_or_error
 from rfstudio.app.spread.session import SPREAD_FILES
 from rfstudio.app.state.document import read_network
 from rfstudio.app.state.image_source import SIGNAL_SUFFIXES, is_signal
@@ -42,7 +42,7 @@ from rfstudio.app.studio import Studio
 from rfstudio.app.wording.figure_snippets import figure_command, figure_python
 from rfstudio.app.wording.inline_networks import InlineNetworks
 from rfstudio.app.wording.snippets import command_text, network_word, python_text
-from rfstudio.core.errors import Cancelled, FormatError, RFStudioError
+from rfstudio.core.errors import FormatError, RFStudioError
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.importing.imported import Imported
 from rfstudio.importing.reference import ONNX, PT2, is_model_file
@@ -307,7 +307,8 @@ class FileCommands(QObject):
     def _read(self, path: Path, use: Callable[[Architecture], object]) -> None:
         """Read a network file, a large one between frames; say why if it cannot be read."""
         deliver = partial(self._use_read, path, use)
-        if not self.reading.start(partial(_network_or_error, path), deliver, at_once=True):
+        read = partial(answer_or_error, read_network, path)
+        if not self.reading.start(read, deliver, at_once=True):
             self.announced.emit(f"Reading {path.name} …")
 
     def _use_read(
@@ -649,15 +650,6 @@ class FileCommands(QObject):
 
     def _remember_folder(self, purpose: str, path: Path) -> None:
         self._studio.settings.set(f"folders/{purpose}", str(path.absolute().parent))
-
-
-def _network_or_error(path: Path) -> Architecture | RFStudioError:
-    try:
-        return read_network(path)
-    except Cancelled:
-        raise
-    except RFStudioError as error:
-        return error.with_traceback(None)  # whose frames would keep all that was read
 
 
 def _file_name(text: str) -> str:

@@ -17,8 +17,9 @@ from rfstudio.app.sessions import (
     read_session,
     restore_choice,
 )
+from rfstudio.app.slices import answer_or_error
 from rfstudio.app.studio import Studio
-from rfstudio.core.errors import Cancelled, RFStudioError
+from rfstudio.core.errors import RFStudioError
 from rfstudio.widgets.window.file_commands import FileCommands
 
 _SESSIONS = f"Sessions (*{SUFFIX});;All files (*)"
@@ -96,10 +97,5 @@ class SessionCommands(QObject):
 
 def _read_or_error(path: Path) -> tuple[SavedSession, bool] | RFStudioError:
     """Return a session, and whether its network differs from its file; or why it cannot be read."""
-    try:
-        session = read_session(path)
-    except Cancelled:
-        raise
-    except RFStudioError as error:
-        return error.with_traceback(None)  # whose frames would keep all that was read
-    return session, not is_as_saved(session)
+    session = answer_or_error(read_session, path)
+    return session if isinstance(session, RFStudioError) else (session, not is_as_saved(session))

@@ -14,11 +14,12 @@ from pytestqt.qtbot import QtBot
 from rfstudio.app import slices
 from rfstudio.app.files.presets import read_preset
 from rfstudio.app.state import analysis_session
+from rfstudio.app.state.document import read_network
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView, analyze
 from rfstudio.formats.networks.session_file import SavedSession, SavedUnit, write_session
 from rfstudio.formats.networks.yaml_writer import write_yaml
-from rfstudio.widgets.window import file_commands, session_commands
+from rfstudio.widgets.window import session_commands
 from rfstudio.widgets.window.main_window import MainWindow
 from tests.widgets.conftest import SMALL
 from tests.widgets.window.test_event_loop import turns_until
@@ -253,8 +254,10 @@ def test_that_no_turn_of_the_event_loop_waits_for_what_is_pasted(
 def test_that_a_refused_file_leaves_nothing_of_what_was_read(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text("format: 1\nlayers: [nothing]\n")
-    for read in (file_commands._network_or_error, session_commands._read_or_error):
-        error = read(path)
+    for error in (
+        slices.answer_or_error(read_network, path),
+        session_commands._read_or_error(path),
+    ):
         assert isinstance(error, RFStudioError)
         assert error.__traceback__ is None  # its frames hold every node of the file
 
