@@ -16,8 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QWidget
 
 from rfstudio.widgets.parts.focus_ring import FocusRing
-from rfstudio.widgets.parts.text_room import text_factor
-from rfstudio.widgets.parts.theme import muted
+from rfstudio.widgets.parts.theme import muted, text_scale
 
 _STILL = 4.0
 """Points that a pointer may move between press and release of a click."""
@@ -92,7 +91,7 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
         for side in self._texts:
             item.getAxis(side).enableAutoSIPrefix(False)
             item.getAxis(side).setStyle(tickLength=-4)
-            item.getAxis(side).setTickDensity(1 / text_factor())  # numbers need their room
+            item.getAxis(side).setTickDensity(1 / text_scale())  # numbers need their room
         self.viewport().setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAcceptDrops(False)

@@ -6,15 +6,10 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QFont, QFontDatabase, QFontInfo
 from PySide6.QtWidgets import QApplication, QWidget
 
+from rfstudio.widgets.parts.theme import text_scale
+
 _FRAME = QSize(8, 40)
 """Size of the title and the borders that a system puts around a dialog."""
-
-
-def text_factor() -> float:
-    """Return how much larger texts are than the system's."""
-    application = QApplication.instance()
-    usual = None if application is None else application.property("usual_point_size")
-    return QApplication.font().pointSizeF() / usual if usual else 1.0
 
 
 def fixed_font() -> QFont:
@@ -25,7 +20,7 @@ def fixed_font() -> QFont:
 
 
 def give_room(dialog: QWidget, width: int, height: int) -> None:
-    """Make a dialog as large as its texts need, and no larger than the screen.
+    """Make a dialog as large as its texts need: larger than usual only as far as the screen goes.
 
     Parameters
     ----------
@@ -34,8 +29,6 @@ def give_room(dialog: QWidget, width: int, height: int) -> None:
     width, height
         Its size in points with texts of the system's size.
     """
-    factor = text_factor()
-    screen = (dialog.screen().availableSize() - _FRAME).expandedTo(QSize(width, height))
-    dialog.resize(
-        (QSize(width, height) * factor).boundedTo(screen.expandedTo(QSize(width, height)))
-    )
+    usual = QSize(width, height)
+    most = (dialog.screen().availableSize() - _FRAME).expandedTo(usual)
+    dialog.resize((usual * text_scale()).boundedTo(most))

@@ -123,6 +123,13 @@ def scale_text(application: QApplication, factor: float) -> None:
     application.setFont(font)
 
 
+def text_scale() -> float:
+    """Return how much larger texts are than the system's, as `scale_text` has made them."""
+    application = QApplication.instance()
+    usual = None if application is None else application.property("usual_point_size")
+    return QApplication.font().pointSizeF() / usual if usual else 1.0
+
+
 def text_factor(widget: QWidget) -> float:
     """Return by how much the texts of a widget are larger than usual, in quarters; at least 1."""
     return max(round(4 * widget.fontMetrics().height() / _LINE) / 4, 1.0)
