@@ -28,11 +28,9 @@ from numpy.typing import NDArray
 from rfstudio.core import ops
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Whole, Window
 from rfstudio.core.axes.axis_set import (
-    NOTHING,
     AxisSet,
     contains,
     from_indices,
-    from_mask,
     hull_read_back,
     is_gapless,
     read_back,
@@ -511,14 +509,9 @@ def _clipped(products: list[Product], size: tuple[int, ...]) -> list[Product]:
 
 def _cut(wanted: AxisSet, size: int) -> AxisSet:
     start, stop, mask = wanted
-    if stop <= size:
-        return wanted
-    if start >= size:
-        return NOTHING
-    if mask is None:
-        return AxisSet(start, size)
-    spend(size - start)
-    return from_mask(start, mask[: size - start])
+    if mask is not None and start < size < stop:
+        spend(size - start)
+    return wanted.below(size)
 
 
 def _read(products: list[Product], rules: tuple[AxisRule, ...]) -> list[Product]:
