@@ -229,21 +229,22 @@ def reach_and_factor(rule: AxisRule) -> tuple[int, Size]:
     if type(rule) is Window:
         return rule.dilation * (rule.kernel - 1), rule.stride
     assert isinstance(rule, Periodic)
-    advance = abs(rule.advance)
-    turns, rest = divmod(advance, rule.period)
-    return rule.widest_phase, Fraction(advance, rule.period) if rest else turns
+    return rule.widest_phase, _quotient(abs(rule.advance), rule.period)
 
 
 def _summary(axes: tuple[_Axis, ...]) -> PathFields:
     return PathFields(
-        tuple([_size(min(x.low), x.parts) if x.low else None for x in axes]),
-        tuple([None if x.whole or not x.high else _size(max(x.high), x.parts) for x in axes]),
+        tuple([_quotient(min(x.low).size, x.parts) if x.low else None for x in axes]),
+        tuple(
+            [None if x.whole or not x.high else _quotient(max(x.high).size, x.parts) for x in axes]
+        ),
     )
 
 
-def _size(state: _State, parts: int) -> Size:
-    whole, rest = divmod(state.size, parts)
-    return Fraction(state.size, parts) if rest else whole
+def _quotient(value: int, parts: int) -> Size:
+    """Return a quotient, a whole number as such, which takes a fraction of a `Fraction`'s time."""
+    whole, rest = divmod(value, parts)
+    return Fraction(value, parts) if rest else whole
 
 
 def plain(value: Size) -> Size:
