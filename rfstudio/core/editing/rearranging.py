@@ -266,6 +266,8 @@ def _rewired(bound: Bound, layers: Items, gone: Item) -> Items:
 class _Instead:
     """What is read instead of a deleted item.
 
+    A nested function that calls itself would be a cycle, with all items of the document in it.
+
     Attributes
     ----------
     bound
