@@ -1,9 +1,11 @@
-"""Memory of a window that is open for long: what is collected, and what is given back."""
+"""Memory of a window that is open for long: what is kept, collected, and given back."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
+import linecache
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +26,19 @@ OVERDUE = 60
 
 _MANY = 50
 """Modules imported since, whose objects are worth exempting as well."""
+
+
+def leave_sources_unread() -> None:
+    """Keep PySide6 from reading the source of every module that is imported from now on.
+
+    It looks for its own name in it, for names in another style, which nothing here asks for.  The
+    lines are kept by Python: 24 MiB once the first window is there, and more with each import,
+    between objects that live as long as the window.
+    """
+    with suppress(ImportError):  # another version has it elsewhere
+        names = vars(importlib.import_module("shibokensupport.feature"))
+        names["feature_imported"] = lambda _module: None
+    linecache.clearcache()  # of what was imported with Qt itself
 
 
 class _Exemption:

@@ -38,6 +38,9 @@ def open_window(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     try:
         # The window is the only command that needs Qt.
+        from rfstudio.app.heap import leave_sources_unread
+
+        leave_sources_unread()
         from rfstudio.gui import run
     except ImportError as error:
         if not str(error).startswith("lib"):

@@ -267,6 +267,34 @@ def test_that_nothing_is_collected_before_the_window_is_made() -> None:
     assert done.stdout.splitlines()[:1] == ["False True True"], done.stdout + done.stderr
 
 
+_LINES_OF_SOURCE = """
+import linecache, sys
+from rfstudio.app import heap
+from rfstudio.cli import main
+
+def begin():
+    import rfstudio.figures.convergence
+    print(sum(len(x[2]) for x in linecache.cache.values() if len(x) > 1), flush=True)
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+    QTimer.singleShot(0, QApplication.quit)
+
+heap.begin_collection = begin
+sys.exit(main(["vgg16"]))
+"""
+
+
+def test_that_no_source_is_kept_when_the_window_is_open_and_figures_are_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LINES_OF_SOURCE],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert int(done.stdout.splitlines()[0]) < 1000, done.stdout + done.stderr
+
+
 @pytest.mark.usefixtures("exempted")
 def test_that_garbage_of_the_start_is_collected_once_the_window_is_painted() -> None:
     ring = _Ring()

@@ -25,6 +25,10 @@ if __name__ == "__main__":
     for place in ("CONFIG", "DATA", "CACHE", "STATE"):
         os.environ[f"XDG_{place}_HOME"] = f"{home}/{place}"
 
+    from rfstudio.app.heap import leave_sources_unread
+
+    leave_sources_unread()  # as the program does
+
 import numpy as np
 import platformdirs
 from PySide6.QtCore import QEventLoop, QPoint, QPointF, Qt, QTimer, qInstallMessageHandler
