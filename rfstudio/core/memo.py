@@ -23,11 +23,14 @@ R = TypeVar("R")
 Owner = TypeVar("Owner")
 Default = TypeVar("Default")
 
-MOST_BYTES = 32 << 20
-"""What the answers of all functions together may take; then the fullest cache is cleared.
+MOST_BYTES = 64 << 20
+"""What the answers of all functions together may take; then all of them are dropped.
 
-An array counts in each answer that holds it.  A network on a long signal needs most of it for one
-version, VGG-16 a twentieth.
+An array counts in each answer that holds it.  Questions are not counted: what is large in them is
+an answer to another one.  So nothing may outlast the rest, or it would keep what others have
+dropped: three times as much as the answers, after thousands of edits of a long signal.
+
+A few versions of a network on a long signal need 10 MiB, of VGG-16 one.
 """
 
 
@@ -41,10 +44,11 @@ class _Cache:
         self.drop: Callable[[], None] = lambda: None
 
     def hold(self, more: int) -> None:
-        """Count an answer, for which others make room."""
+        """Count an answer, for which all others make room."""
         with _COUNTING:
-            while _Cache.all_bytes and _Cache.all_bytes + more > MOST_BYTES:
-                max(_CACHES, key=lambda x: x.bytes).clear()
+            if _Cache.all_bytes and _Cache.all_bytes + more > MOST_BYTES:
+                for cache in _CACHES:
+                    cache.clear()
             self.bytes += more
             _Cache.all_bytes += more
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 from unittest.mock import patch
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -55,14 +56,42 @@ def test_that_large_answers_make_room_for_each_other(monkeypatch: pytest.MonkeyP
     for number in (0, 1, 2, 2):
         large(number)
     assert len(calls) == 4  # 100 and three times 300: just enough
-    small(1)  # the fullest goes, and so it is enough again
-    small(0)
+    small(1)  # there is no room for it beside the others
+    assert sum(x.bytes for x in memo._CACHES) == 100
+    small(1)
     assert len(calls) == 5
+    small(0)
     large(2)
-    assert len(calls) == 6
-    assert sum(x.bytes for x in memo._CACHES) == 500
+    assert len(calls) == 7
     forget()
     assert not any(x.bytes for x in memo._CACHES)
+
+
+def test_that_no_question_keeps_the_answer_of_another_that_made_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Profile:
+        def __init__(self, entries: int) -> None:
+            self.values = np.zeros(entries, np.uint8)
+
+    @remembered(100)
+    def made(number: int) -> Profile:
+        return Profile(100 + number)
+
+    @remembered(100)
+    def total(profile: Profile) -> int:
+        return int(profile.values.sum())
+
+    forget()
+    monkeypatch.setattr(memo, "MOST_BYTES", 4000)
+    profiles: WeakSet[Profile] = WeakSet()
+    for number in range(200):
+        profile = made(number)
+        profiles.add(profile)
+        total(profile)
+        del profile
+        assert sum(x.values.nbytes for x in profiles) <= 4000
+    forget()
 
 
 def test_that_an_answer_larger_than_all_room_is_dropped_by_the_next(
