@@ -43,15 +43,19 @@ def cut_off(graph: Graph, reference: int = 0) -> Mapping[int, int]:
 
 
 def _leads(graph: Graph, reference: int, index: int) -> bool:
-    """Whether there is a path, in a network of several inputs; in others there is one."""
+    """Whether there is a path; from the only input there is one to each layer."""
     nodes = graph.nodes
-    if len(nodes) < 2 or not isinstance(nodes[1].op, FurtherInput):
+    if reference == 0 and not _has_further_inputs(graph):
         return True
     reached = {reference}
     for node in nodes[reference + 1 : index + 1]:
         if not isinstance(node.op, FurtherInput) and not reached.isdisjoint(node.inputs):
             reached.add(node.index)
     return index in reached
+
+
+def _has_further_inputs(graph: Graph) -> bool:
+    return len(graph.nodes) > 1 and isinstance(graph.nodes[1].op, FurtherInput)
 
 
 def check_reached(graph: Graph, index: int, reference: int = 0) -> None:
@@ -70,9 +74,15 @@ def check_reached(graph: Graph, index: int, reference: int = 0) -> None:
             "to it; choose a layer after it, or fields relative to the input"
         )
     if not _leads(graph, reference, index):
+        if _has_further_inputs(graph):
+            others = "which reads other inputs alone; choose fields relative to one of these"
+        else:
+            others = (
+                "which is on another branch; choose a layer after both, or fields relative to the "
+                "input"
+            )
         raise UnitError(
-            f"no field: nothing leads from '{nodes[reference].name}' to '{name}', which reads "
-            "other inputs alone; choose fields relative to one of these"
+            f"no field: nothing leads from '{nodes[reference].name}' to '{name}', {others}"
         )
     empty = cut_off(graph, reference).get(index)
     if empty is not None:

@@ -8,10 +8,11 @@ from fractions import Fraction
 import pytest
 
 import rfstudio
+from rfstudio.app.wording.facts import paths_facts_of
 from rfstudio.core import ops
 from rfstudio.core.effective import path_shares
 from rfstudio.core.effective.path_shares import paths_of
-from rfstudio.core.errors import TooLargeError
+from rfstudio.core.errors import TooLargeError, UnitError
 from rfstudio.core.fields.analysis import analyze
 from rfstudio.core.fields.depth import counts
 from rfstudio.core.network.architecture import Architecture, Layer, Repeat, Residual
@@ -30,6 +31,19 @@ def test_that_paths_of_too_many_kinds_are_refused(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(TooLargeError, match=f"'{last}' are of too many lengths"):
         rfstudio.path_shares(analysis, last)
     assert rfstudio.path_shares(analysis, "9.add1").count == 2**10
+
+
+def test_that_no_path_leads_to_another_branch_than_that_of_the_reference() -> None:
+    analysis = analyze(rfstudio.load("resnet18"), reference="layer2.first.conv2")
+    layer = "layer2.first.downsample"
+    refusal = f"nothing leads from 'layer2.first.conv2' to '{layer}', which is on another branch"
+    with pytest.raises(UnitError, match=refusal):
+        rfstudio.path_shares(analysis, layer)
+    with pytest.raises(UnitError, match=refusal):
+        rfstudio.expected_erf(analysis, layer)
+    (fact,) = paths_facts_of(analysis, layer)
+    assert refusal in fact.text
+    assert rfstudio.path_shares(analysis, "layer2.first.add1").count == 1
 
 
 @pytest.mark.parametrize("networks", [8, pytest.param(30, marks=pytest.mark.slow)])
