@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rfstudio.core.axes.axis_rule import AxisRule, AxisRules, Periodic, Whole, Window
 from rfstudio.core.layer_models.layer import Layer, Place, Runs
 from rfstudio.core.layer_models.pooled_values import mean_of_groups
+from rfstudio.core.memo import remembered
 from rfstudio.core.ops.operation import Context, Costs, Demands, Operation, by_position
 from rfstudio.core.ops.values import (
     OUT_CHANNELS_TEXT,
@@ -151,13 +152,10 @@ class Gridded(Operation):
             distance = self.distance(axis, sizes)
             if n in (0, distance):
                 rules.append(Window(n, n))
-                continue
-            if distance == 1:
+            elif distance == 1:
                 rules.append(Whole(n, n))
-                continue
-            groups = [tuple(range(i, n, distance)) for i in range(distance)]
-            phases = tuple([groups[i % distance] for i in range(n)])
-            rules.append(Periodic(n, n, n, phases, by_size=True))
+            else:
+                rules.append(_grid_of(n, distance))
         return tuple(rules)
 
     def local_rules(self, rules: AxisRules) -> AxisRules:
@@ -172,6 +170,14 @@ class Gridded(Operation):
         if any(n % g for n, g in zip(sizes, grids, strict=True)):
             return f"a grid of {text_per_axis(self.grid)} does not divide {text_per_axis(sizes)}"
         return ""
+
+
+@remembered(64)  # of many equal layers, thousands of samples take half a megabyte each
+def _grid_of(n: int, distance: int) -> Periodic:
+    """Return the rule by which positions join all that lie a multiple of a distance away."""
+    groups = [tuple(range(i, n, distance)) for i in range(distance)]
+    phases = tuple([groups[i % distance] for i in range(n)])
+    return Periodic(n, n, n, phases, by_size=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,3 +92,8 @@ def test_that_traits_agree_with_what_an_operation_does(op_type: type[ops.Op]) ->
     assert op.text(2).startswith(op.keyword)
     known = {x.name for x in ops.parameters(op_type)}
     assert all(group <= known for group in op.alternatives)
+
+
+def test_that_equal_layers_share_the_grid_of_thousands_of_samples() -> None:
+    one, other = (ops.GridMix(grid=2, parameters=x).axis_rules((16_000,))[0] for x in (0, 5))
+    assert one is other
