@@ -241,7 +241,6 @@ class Monkey:
         self.close_dialogs()
         self.open_preset(PRESETS[0])
         window.resize(*_SIZES[0])
-        window.tabs.setCurrentIndex(0)
         window.actions_.fields_from_input.trigger()
         studio.images.clear()
         studio.pins.clear()
@@ -254,8 +253,10 @@ class Monkey:
         self._answers.reports.clear()
         self._answers.offered_figures.clear()
         QGuiApplication.clipboard().clear()
-        for _ in range(MOST_TURNS):
-            turn_event_loop()
+        for tab in reversed(range(window.tabs.count())):  # one behind others keeps what it showed
+            window.tabs.setCurrentIndex(tab)
+            for _ in range(MOST_TURNS // window.tabs.count()):
+                turn_event_loop()
         forget()
 
     def check(self) -> None:

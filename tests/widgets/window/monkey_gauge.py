@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import threading
 from collections import Counter
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +13,7 @@ from typing import NamedTuple
 from PySide6.QtCore import QCoreApplication, QEvent, QObject
 from PySide6.QtWidgets import QApplication, QDialog
 
+from rfstudio.app.heap import give_back
 from rfstudio.widgets.window.main_window import MainWindow
 
 STEADY = 24
@@ -34,7 +33,7 @@ class Gauge(NamedTuple):
     Attributes
     ----------
     memory
-        Resident memory in MiB, without what is free and can be given back.
+        Memory of its own in MiB, without what is free and can be given back.
     objects
         Objects of Qt in all windows, and in the state of this one.
     dialogs
@@ -51,12 +50,16 @@ class Gauge(NamedTuple):
 
 
 def resident() -> int:
-    """Return the resident memory in MiB once all that is free was given back."""
+    """Return the memory in MiB that is resident or swapped once all that is free was given back.
+
+    Pages of files do not count: they come and go with what else the machine does.
+    """
     for _ in range(2):
         gc.collect()
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    return int(Path("/proc/self/statm").read_text().split()[1]) // 256
+    give_back()
+    lines = Path("/proc/self/status").read_text().splitlines()
+    sizes = dict(x.split(":", 1) for x in lines if x.startswith(("RssAnon", "VmSwap")))
+    return sum(int(x.split()[0]) for x in sizes.values()) >> 10
 
 
 def gauged(window: MainWindow) -> Gauge:
