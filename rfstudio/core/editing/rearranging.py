@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from typing import Literal, TypeAlias
@@ -15,6 +15,7 @@ from rfstudio.core.editing.references import (
     Link,
     Thing,
     bind,
+    have_same_items,
     name_of,
     named,
     tag_of,
@@ -60,11 +61,12 @@ def delete(architecture: Architecture, locations: Iterable[Location]) -> Archite
     places = outermost(locations)
     bound = bind(architecture)
     layers = bound.layers
-    for place in reversed(places):
-        gone = bound_item(layers, place)
-        layers = changed_body(layers, place, partial(_without, at=place[-1]))
-        layers = _rewired(bound, layers, gone)
-    return bound.release(layers)
+    gone = [bound_item(layers, place) for place in places]
+    # Bodies in other containers first, since their places are those before anything is deleted.
+    by_body = sorted(_by_body(places).items(), key=lambda pair: -len(pair[0]))
+    for body, numbers in by_body:
+        layers = changed_body(layers, (*body, numbers[0]), partial(_without, numbers=numbers))
+    return bound.release(_rewired(bound, layers, gone))
 
 
 def duplicate(architecture: Architecture, locations: Iterable[Location]) -> Architecture:
@@ -161,8 +163,8 @@ def unwrap(architecture: Architecture, location: Location) -> Architecture:
     hollow = with_bodies(gone, tuple(() for _ in gone.bodies))
     if inner:
         bound.sources[tag_of(gone)] = Thing(tag_of(inner[-1]))
-    layers = _rewired(bound, layers, hollow)
-    inner = _rewired(bound, inner, hollow)
+    layers = _rewired(bound, layers, [hollow])
+    inner = _rewired(bound, inner, [hollow])
     tags = set(tags_in(gone))
     bound.paths = {path: thing for path, thing in bound.paths.items() if thing.tag not in tags}
     return _release_inserted(replace(bound, layers=layers), location, inner)
@@ -238,33 +240,42 @@ def _dropped(body: Items, at: int) -> Items:
     return body[:at] + body[at + 1 :]
 
 
-def _without(body: Items, at: int) -> Items:
-    """Return a body without an item; the next layer still reads what it read through the item."""
-    gone, rest = body[at], body[at + 1 :]
-    if isinstance(gone, Layer) and gone.inputs and rest:
-        follower = rest[0]
-        if isinstance(follower, Layer) and not follower.inputs:
-            rest = (replace(follower, inputs=gone.inputs[:1]), *rest[1:])
-    return body[:at] + rest
+def _by_body(places: Iterable[Location]) -> dict[Location, list[int]]:
+    """Return the numbers of items in each body, by the beginning of their locations."""
+    found: dict[Location, list[int]] = {}
+    for place in places:
+        found.setdefault(place[:-1], []).append(place[-1])
+    return found
 
 
-def _rewired(bound: Bound, layers: Items, gone: Item) -> Items:
-    """Return the items with every link to a deleted item redirected to what that item read."""
-    tags = set(tags_in(gone))
-    source = bound.sources.get(tag_of(gone), Thing(0))
-    explicit = gone.inputs if isinstance(gone, Layer) else ()
+def _without(body: Items, numbers: list[int]) -> Items:
+    """Return a body without items; the next layers still read what they read through the items."""
+    wanted = set(numbers)
+    kept: list[Item] = []
+    read: tuple[str, ...] = ()
+    for i, item in enumerate(body):
+        if i in wanted:
+            # What the item before it read is read through this one, unless it says otherwise.
+            if isinstance(item, Layer) and item.inputs:
+                read = item.inputs[:1]
+            continue
+        if read and isinstance(item, Layer) and not item.inputs:
+            item = replace(item, inputs=read)
+        read = ()
+        kept.append(item)
+    return tuple(kept)
 
-    for tag, thing in list(bound.sources.items()):
-        if thing.tag in tags and tag not in tags:
-            # If several items are deleted, the next one must not lead back to this one.
-            bound.sources[tag] = source
-    instead = _Instead(bound, tags, source, explicit)
+
+def _rewired(bound: Bound, layers: Items, gone: Iterable[Item]) -> Items:
+    """Return the items with every link to deleted items redirected to what those read."""
+    by_tag = {tag: item for item in gone for tag in tags_in(item)}
+    instead = _Instead(bound, by_tag)
     return tuple(map(instead.visit, layers))
 
 
 @dataclass(frozen=True)
 class _Instead:
-    """What is read instead of a deleted item.
+    """What is read instead of deleted items.
 
     A nested function that calls itself would be a cycle, with all items of the document in it.
 
@@ -272,36 +283,66 @@ class _Instead:
     ----------
     bound
         The document.
-    tags
-        Those of the item and of all in it.
-    source
-        What the item read by its place.
-    explicit
-        What it read by name.
+    gone
+        The deleted items, by their tags and those of all in them.
+    known
+        What is read instead of things in them, where that was found.
     """
 
     bound: Bound
-    tags: set[int]
-    source: Thing
-    explicit: tuple[str, ...]
+    gone: Mapping[int, Item]
+    known: dict[Thing, tuple[str, ...]] = field(default_factory=dict)
 
     def visit(self, item: Item) -> Item:
-        """Return an item with its links to the deleted one redirected."""
+        """Return an item with its links to deleted ones redirected."""
+        give_way()
         if not isinstance(item, Layer):
-            return with_bodies(item, tuple(tuple(map(self.visit, body)) for body in item.bodies))
+            bodies = tuple([tuple(map(self.visit, body)) for body in item.bodies])
+            return item if have_same_items(item, bodies) else with_bodies(item, bodies)
         read = item.names_read
-        if not read:
+        if not any(map(self._to_gone, read)):
             return item
         names: list[str] = []
         for i, key in enumerate(read):
-            link = self.bound.links.get(key)
-            if link is None or link.thing.tag not in self.tags:
-                names.append(key)
-                continue
-            instead = self.explicit or (self.bound.link(_relative(self.source, link)),)
+            instead = self._instead_of(key)
             joins = (item.op.merges or item.op.may_join) and i < len(item.inputs)
             names += instead if joins else instead[:1]
-        return item if tuple(names) == read else item.reading(tuple(names))
+        return item.reading(tuple(names))
+
+    def _instead_of(self, key: str) -> tuple[str, ...]:
+        """Return what is read instead of a key; itself, if it means nothing that is deleted."""
+        waiting = [key]
+        while waiting:
+            link = self._to_gone(waiting[-1])
+            if link is None or link.thing in self.known:
+                waiting.pop()
+                continue
+            # What it read may be deleted, too, and so on, through thousands of layers.
+            keys = self._read_by(link)
+            unknown = [x for x in keys if (y := self._to_gone(x)) and y.thing not in self.known]
+            if unknown:
+                waiting += unknown
+                continue
+            self.known[link.thing] = tuple([x for y in keys for x in self._found(y)])
+            waiting.pop()
+        return self._found(key)
+
+    def _found(self, key: str) -> tuple[str, ...]:
+        link = self._to_gone(key)
+        return (key,) if link is None else self.known[link.thing]
+
+    def _to_gone(self, key: str) -> Link | None:
+        """Return the link of a key, if it leads to something that is deleted."""
+        link = self.bound.links.get(key)
+        return None if link is None or link.thing.tag not in self.gone else link
+
+    def _read_by(self, link: Link) -> tuple[str, ...]:
+        """Return the keys of what a deleted item read: by name, or by its place."""
+        item = self.gone[link.thing.tag]
+        if isinstance(item, Layer) and item.inputs:
+            return item.inputs
+        source = self.bound.sources.get(tag_of(item), Thing(0))
+        return (self.bound.link(_relative(source, link)),)
 
 
 def _relative(source: Thing, link: Link) -> Thing:

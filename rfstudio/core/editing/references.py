@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cached_property, partial
+from operator import is_
 from typing import NamedTuple, TypeAlias
 
 from rfstudio.core.errors import EditError
@@ -131,7 +133,11 @@ class Bound:
 
     def tagged(self, items: Items) -> Items:
         """Return plain items with fresh tags; their names in `from` stay as written."""
-        return tuple(_mapped(item, lambda name: named(name, self.fresh_tag())) for item in items)
+        return tuple(_mapped(item, self._with_fresh_tag) for item in items)
+
+    def _with_fresh_tag(self, name: str) -> str:
+        self._tags += 1
+        return f"{name}{_MARK}{self._tags}"
 
     def copied(self, items: Items) -> Items:
         """Return bound items with fresh tags; links among them lead to the copies."""
@@ -165,7 +171,7 @@ class Bound:
         EditError
             If a layer would come before what it reads, or a path would be used twice.
         """
-        walk = _Walk(self._write, self.architecture, _turns_named(layers, self.links))
+        walk = _Walk(self._write, self.architecture, partial(_turns_named, layers, self.links))
         plain = walk.all(layers)
         news = sorted(walk.twice - self.twice)
         if news:
@@ -179,12 +185,13 @@ class Bound:
         a document sees at once what that is.
         """
         give_way()
-        known = self.known.get(tag_of(item))
+        name, _, tag = item.name.rpartition(_MARK)
+        known = self.known.get(int(tag))
         if not isinstance(item, Layer):
-            bodies = tuple(tuple(map(self._released, body)) for body in item.bodies)
-            plain = _renamed(with_bodies(item, bodies), name_of)
-            return known if known == plain else plain
-        name = name_of(item.name)
+            bodies = tuple([tuple(map(self._released, body)) for body in item.bodies])
+            if known is not None and _is_still(known, item, name, bodies):
+                return known
+            return _renamed(item, name_of, bodies)
         if (
             isinstance(known, Layer)
             and (known.op is item.op or known.op == item.op)
@@ -204,13 +211,15 @@ class Bound:
         link = self.links.get(key)
         if link is None:
             return key
+        thing = walk.seen_from(link.thing, place.turns)
+        if thing is not None and link.written and walk.resolve(link.written, place.scopes) == thing:
+            return link.written
         reader = name_of(layer.name) or layer.op.keyword
-        thing = walk.seen_from(link.thing, dict(place.turns))
         path = None if thing is None else walk.names.get(thing)
         if path is None or thing is None:
             what = f"'{link.written}', which it reads" if link.written else "what it reads"
             raise EditError(f"'{reader}' would no longer come after {what}; move that first")
-        for name in (link.written, *_short_names(path, place.scopes)):
+        for name in _short_names(path, place.scopes):
             if name and walk.resolve(name, place.scopes) == thing:
                 return name
         raise EditError(f"'{reader}' reads '{path}', which another layer's name would now hide")
@@ -226,18 +235,21 @@ def bind(architecture: Architecture) -> Bound:
         read = layer.names_read
         if not read:
             return layer
-        around = dict(place.turns)
         keys = []
         for name in read:
             thing = walk.resolve(name, place.scopes)
             if thing is None:
                 keys.append(name)
                 continue
-            turns = tuple((t, None if around.get(t) == n else n) for t, n in thing.turns)
-            keys.append(bound.link(thing._replace(turns=turns), name))
+            if thing.turns:
+                around = dict(place.turns)
+                turns = tuple((t, None if around.get(t) == n else n) for t, n in thing.turns)
+                thing = thing._replace(turns=turns)
+            keys.append(bound.link(thing, name))
         return layer.reading(tuple(keys))
 
-    walk = _Walk(resolve, architecture, _turns_named(tagged, bound.links))
+    # Before the walk no name is a link, whatever it looks like.
+    walk = _Walk(resolve, architecture, partial(_turns_named, tagged, {}))
     bound.layers = walk.all(tagged)
     bound.sources = walk.sources
     bound.prefixes = walk.prefixes
@@ -259,7 +271,7 @@ def readable_names(bound: Bound, tag: int) -> tuple[str, ...]:
                         break
         return layer
 
-    turns = _turns_named(bound.layers, bound.links)
+    turns = partial(_turns_named, bound.layers, bound.links)
     _Walk(collect, bound.architecture, turns).all(bound.layers)
     return tuple(found)
 
@@ -318,12 +330,15 @@ class _Walk:
     """Walks through a bound tree in the order of the network and names everything.
 
     `visit` is called once per layer, in the first turn of the repeats around it, and returns the
-    item that replaces the layer.  `turns` are those of long repeats that are named as well.
+    item that replaces the layer.  `turns` finds those of long repeats that are named as well, which
+    is asked for where there is a long repeat.
     """
 
-    def __init__(self, visit: _Visit, architecture: Architecture, turns: Iterable[int]) -> None:
+    def __init__(
+        self, visit: _Visit, architecture: Architecture, turns: Callable[[], Iterable[int]]
+    ) -> None:
         self._visit = visit
-        self._read = frozenset(turns)
+        self._find_turns = turns
         self._given = GivenNames(name_of)
         self._steps = 4 * MAX_LAYERS
         self._times: dict[int, int] = {}
@@ -338,6 +353,10 @@ class _Walk:
         self.sources: dict[int, Thing] = {}
         self.prefixes: dict[tuple[int, int], str] = {(0, 0): ""}
 
+    @cached_property
+    def _read(self) -> frozenset[int]:
+        return frozenset(self._find_turns())
+
     def all(self, layers: Items) -> Items:
         """Visit the whole document."""
         self._given.enter("", layers)
@@ -347,17 +366,23 @@ class _Walk:
         """Return what a name means to a reader in these scopes."""
         if name == INPUT:
             return Thing(_INPUT_TAG)
-        found = (self.paths.get(prefix + name) for prefix in scopes)
-        return next((thing for thing in found if thing is not None), None)
+        for prefix in scopes:
+            thing = self.paths.get(prefix + name)
+            if thing is not None:
+                return thing
+        return None
 
-    def seen_from(self, thing: Thing, around: Mapping[int, int]) -> Thing | None:
-        """Return a link in the turns that a reader in the turns `around` means.
+    def seen_from(self, thing: Thing, turns_around: tuple[tuple[int, int], ...]) -> Thing | None:
+        """Return a link in the turns that a reader in the turns around it means.
 
         A reader inside a repeat reads its own turn, one outside reads the last.
         """
         repeats = self._around.get(thing.tag)
         if repeats is None:
             return None
+        if not (repeats or thing.turns or thing.part):
+            return thing
+        around = dict(turns_around)
         wanted = dict(thing.turns)
         turns = []
         for repeat in repeats:
@@ -370,35 +395,43 @@ class _Walk:
         return Thing(thing.tag, tuple(turns), part)
 
     def _body(self, items: Items, place: _Place, source: Thing) -> tuple[Items, Thing]:
-        result = []
+        scope, turns = place.scopes[0], place.turns
+        around = tuple([repeat for repeat, _ in turns])
+        is_first_turn = not any(turn for _, turn in turns)
+        numbered = self._given.numbered
+        result: list[Item] = []
+        # Written out, since there may be thousands of layers, and each edit comes here twice.
         for item in items:
             self._steps -= 1
-            if self._steps >= 0:
-                item, source = self._item(item, place, source)
+            if self._steps < 0:
+                result.append(item)
+                continue
+            give_way()
+            name, _, number = item.name.rpartition(_MARK)
+            tag = int(number)
+            self._around[tag] = around
+            self.sources.setdefault(tag, source)
+            if isinstance(item, Layer):
+                op = item.op
+                if is_first_turn:
+                    item = self._visit(self, item, place)
+                source = Thing(tag, turns)
+                path = f"{scope}{name or numbered(scope, op.keyword)}"
+                self._name(source, path)
+                if isinstance(op, Split):
+                    self._name_parts(op, source, path)
+            else:
+                item, source = self._container(item, tag, name, place, source)
             result.append(item)
         return tuple(result), source
 
-    def _item(self, item: Item, place: _Place, source: Thing) -> tuple[Item, Thing]:
-        give_way()
-        tag = tag_of(item)
-        turns = place.turns
-        self._around[tag] = tuple([repeat for repeat, _ in turns]) if turns else ()
-        self.sources.setdefault(tag, source)
-        if isinstance(item, Layer):
-            if not any(turn for _, turn in turns):
-                item = self._visit(self, item, place)
-            thing = Thing(tag, turns)
-            path = name_of(item.name) or self._given.numbered(place.scopes[0], item.op.keyword)
-            self._name(thing, place.scopes[0] + path)
-            if isinstance(item.op, Split):
-                for number in range(min(item.op.count, MAX_LAYERS)):
-                    part = thing._replace(part=f"{_PART}{number}")
-                    self._name(part, f"{place.scopes[0]}{path}.{number}")
-            return item, thing
-        return self._container(item, tag, place, source)
+    def _name_parts(self, op: Split, thing: Thing, path: str) -> None:
+        for number in range(min(op.count, MAX_LAYERS)):
+            self._name(thing._replace(part=f"{_PART}{number}"), f"{path}.{number}")
 
-    def _container(self, item: Item, tag: int, place: _Place, source: Thing) -> tuple[Item, Thing]:
-        name = name_of(item.name)
+    def _container(
+        self, item: Item, tag: int, name: str, place: _Place, source: Thing
+    ) -> tuple[Item, Thing]:
         inside = place
         if name:
             inside = place._replace(scopes=(f"{place.scopes[0]}{name}.", *place.scopes))
@@ -426,7 +459,7 @@ class _Walk:
         if name:
             output = Thing(tag, place.turns)
             self._name(output, inside.scopes[0][:-1])
-        return with_bodies(item, bodies), output
+        return (item if have_same_items(item, bodies) else with_bodies(item, bodies)), output
 
     def _repeat(
         self, item: Repeat, tag: int, place: _Place, source: Thing
@@ -504,17 +537,42 @@ def _mapped(
             item = item.reading(tuple(map(link, item.names_read)))
         # Written out, since there may be thousands of layers and `replace` takes five times longer.
         return Layer(item.op, name(item.name), item.inputs, item.weights_of)
-    bodies = tuple(tuple(_mapped(x, name, link) for x in body) for body in item.bodies)
-    return _renamed(with_bodies(item, bodies), name)
+    bodies = tuple([tuple([_mapped(x, name, link) for x in body]) for body in item.bodies])
+    return _renamed(item, name, bodies)
 
 
-def _renamed(item: Item, name: Callable[[str], str]) -> Item:
-    """Return a container with its own name and those of its branches replaced."""
-    item = replace(item, name=name(item.name))
-    if isinstance(item, Parallel):
-        branches = tuple(replace(x, name=name(x.name)) for x in item.branches)
-        return replace(item, branches=branches)
-    return item
+def _renamed(item: Item, name: Callable[[str], str], bodies: tuple[Items, ...]) -> Item:
+    """Return a container with other items, and with its name and those of its branches replaced."""
+    match item:
+        case Residual():
+            return Residual(bodies[0], bodies[1], name(item.name))
+        case Parallel():
+            own = name(item.name)
+            pairs = zip(item.branches, bodies, strict=True)
+            branches = tuple([Branch(body, name(x.name)) for x, body in pairs])
+            return Parallel(branches, item.merge, own)
+        case _:
+            return replace(with_bodies(item, bodies), name=name(item.name))
+
+
+def have_same_items(item: Item, bodies: tuple[Items, ...]) -> bool:
+    """Whether the very same items are in a container."""
+    own = item.bodies
+    return len(own) == len(bodies) and all(
+        len(a) == len(b) and all(map(is_, a, b)) for a, b in zip(own, bodies, strict=True)
+    )
+
+
+def _is_still(known: Item, item: Item, name: str, bodies: tuple[Items, ...]) -> bool:
+    """Whether a bound container is that of the document, if it has this name and these items."""
+    if type(known) is not type(item) or known.name != name or not have_same_items(known, bodies):
+        return False
+    if isinstance(known, Repeat) and isinstance(item, Repeat):
+        return known.times == item.times and known.scale == item.scale
+    if isinstance(known, Parallel) and isinstance(item, Parallel):
+        names = [name_of(x.name) for x in item.branches]
+        return known.merge == item.merge and [x.name for x in known.branches] == names
+    return True
 
 
 def _note(known: dict[int, Item], tagged: Items, plain: Items) -> None:

@@ -72,8 +72,9 @@ class Layer:
         shared = names[-1] if self.weights_of else ""
         names = names[:-1] if self.weights_of else names
         count = len(names) - len(layers_named(self.op))
-        op = with_layers_named(self.op, names[count:])
-        return replace(self, op=op, inputs=names[:count], weights_of=shared)
+        op = with_layers_named(self.op, names[count:]) if count < len(names) else self.op
+        # Written out, since there may be thousands of layers and `replace` takes five times longer.
+        return Layer(op, self.name, names[:count], shared)
 
 
 @dataclass(frozen=True, slots=True)
