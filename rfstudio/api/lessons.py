@@ -94,6 +94,36 @@ def _jump(layer: LayerAnalysis) -> float:
     return max((float(x) for x in layer.jump if x is not None), default=0.0)
 
 
+def _keeps_kernels(analysis: Analysis, kernel: int = 3) -> bool:
+    """Whether all windows are those of the lesson: what it asks for is something else."""
+    sizes = [x.operation.kernel_size for x in _convs(analysis) if isinstance(x.operation, ops.Conv)]
+    return all(set(x if isinstance(x, tuple) else (x,)) == {kernel} for x in sizes)
+
+
+def _keeps_size(analysis: Analysis) -> bool:
+    """Whether the last map is as large as the input, as paddings keep it."""
+    return _last(analysis).output_size == analysis.architecture.input_size
+
+
+def _has_stride(analysis: Analysis, _chosen: Chosen) -> bool:
+    return _field(analysis, "c3") == 11 and _jump(analysis["c1"]) == 2 and _keeps_kernels(analysis)
+
+
+def _has_dilation(analysis: Analysis, _chosen: Chosen) -> bool:
+    is_as_wide = _field(analysis, "c3") == 13 and _jump(_last(analysis)) == 1
+    return is_as_wide and _keeps_kernels(analysis) and _keeps_size(analysis)
+
+
+def _has_aligned_branches(analysis: Analysis, _chosen: Chosen) -> bool:
+    last = _last(analysis)
+    is_aligned = set(last.alignment) == {"aligned"} and set(last.center) == {0}
+    return is_aligned and len(_convs(analysis)) == 2 and len(last.inputs) == 2
+
+
+def _is_deep(analysis: Analysis, _chosen: Chosen) -> bool:
+    return len(_convs(analysis)) >= 12 and _field(analysis, _last(analysis).name) >= 25
+
+
 def _sees_less_at_the_border(analysis: Analysis, chosen: Chosen) -> bool:
     view = analysis.unit(chosen.layer, chosen.unit)
     return (
@@ -105,26 +135,32 @@ def _sees_less_at_the_border(analysis: Analysis, chosen: Chosen) -> bool:
 
 def _is_first_that_covers(analysis: Analysis, chosen: Chosen, size: int) -> bool:
     layers = [x for x in _convs(analysis) if _field(analysis, x.name) >= size]
-    return bool(layers) and layers[0].name == chosen.layer
+    return bool(layers) and layers[0].name == chosen.layer and _keeps_kernels(analysis)
 
 
 def _has_no_holes(analysis: Analysis, _chosen: Chosen) -> bool:
     last = _last(analysis)
     centre = tuple(n // 2 for n in last.output_size)
     view = analysis.unit(last.name, centre)
-    return len(_convs(analysis)) == 3 and _field(analysis, last.name) >= 11 and view.gridding == 0
+    is_asked = len(_convs(analysis)) == 3 and _keeps_kernels(analysis) and _keeps_size(analysis)
+    return is_asked and _field(analysis, last.name) >= 11 and view.gridding == 0
+
+
+def _has_fine_map(analysis: Analysis, _chosen: Chosen) -> bool:
+    last = _last(analysis)
+    is_as_wide = _jump(last) == 2 and _field(analysis, last.name) == 26
+    return is_as_wide and _keeps_kernels(analysis) and min(last.output_size) >= 31
 
 
 def _has_three_small_kernels(analysis: Analysis, _chosen: Chosen) -> bool:
-    kernels = [
-        x.operation.kernel_size for x in _convs(analysis) if isinstance(x.operation, ops.Conv)
-    ]
-    return kernels == [3, 3, 3] and _field(analysis, _last(analysis).name) == 7
+    is_asked = len(_convs(analysis)) == 3 and _keeps_kernels(analysis) and _keeps_size(analysis)
+    return is_asked and _field(analysis, _last(analysis).name) == 7
 
 
 def _has_gate_and_local_field(analysis: Analysis, _chosen: Chosen) -> bool:
     last = _last(analysis)
-    return all(last.is_global) and last.local is not None
+    has_gate = any(isinstance(x.operation, ops.SqueezeExcite) for x in analysis.layers)
+    return has_gate and all(last.is_global) and last.local is not None
 
 
 _POOL = "  - max_pool: {kernel_size: 2}\n"
@@ -140,7 +176,7 @@ LESSONS: tuple[Lesson, ...] = (
         "A layer adds dilation · (kernel − 1) · jump pixels. The stride of c1 doubles the jump "
         "after it, so c2 and c3 add 4 each: 1 + 2 + 4 + 4 = 11.",
         "Araujo, Norris, Sim 2019, equation 2",
-        lambda analysis, _: _field(analysis, "c3") == 11 and _jump(analysis["c1"]) == 2,
+        _has_stride,
     ),
     Lesson(
         "Dilation reaches farther with the same weights",
@@ -151,7 +187,7 @@ LESSONS: tuple[Lesson, ...] = (
         "Taps that are 4 pixels apart reach over 4 · (3 − 1) = 8 pixels instead of 2. The number "
         "of weights stays.",
         "Yu and Koltun 2016",
-        lambda analysis, _: _field(analysis, "c3") == 13,
+        _has_dilation,
     ),
     Lesson(
         "Equal dilations leave holes",
@@ -181,7 +217,7 @@ LESSONS: tuple[Lesson, ...] = (
         "Unit 0 of a has its centre at 0, that of b at 1: u · jump − padding + (size − 1) / 2. A "
         "sum mixes what belongs to different places.",
         "Araujo, Norris, Sim 2019, “alignment”",
-        lambda analysis, _: set(_last(analysis).alignment) == {"aligned"},
+        _has_aligned_branches,
     ),
     Lesson(
         "At the border a unit sees less",
@@ -204,7 +240,7 @@ LESSONS: tuple[Lesson, ...] = (
         "The centre is reached by many more paths than the border. For n layers the field grows as "
         "n, the effective one as √n: the ratio falls as 1/√n.",
         "Luo, Li, Urtasun, Zemel 2016",
-        lambda analysis, _: len(_convs(analysis)) >= 12,
+        _is_deep,
     ),
     Lesson(
         "How deep for an object of 50 pixels?",
@@ -235,7 +271,7 @@ LESSONS: tuple[Lesson, ...] = (
         "The stride doubled the jump after it; dilation by the same factor keeps the field, and "
         "the map stays twice as fine.",
         "Chen et al. 2017, DeepLab",
-        lambda analysis, _: _jump(_last(analysis)) == 2 and _field(analysis, "c4") >= 25,
+        _has_fine_map,
     ),
     Lesson(
         "Three times 3×3, or once 7×7",

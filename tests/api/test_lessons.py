@@ -77,3 +77,31 @@ def test_that_each_lesson_is_done_by_what_it_says() -> None:
     gated = gate.architecture()
     gated = replace(gated, layers=(*gated.layers, Layer(ops.SqueezeExcite.usual(), "se")))
     assert _done(gate, gated, "se")
+
+
+def test_that_another_change_with_the_same_numbers_is_not_accepted() -> None:
+    (stride, dilation, holes, branches, _, effective, objects, context, small, gate) = LESSONS
+    assert not _done(stride, _changed(stride.architecture(), c1={"kernel_size": 7}), "c3")
+    larger = _changed(dilation.architecture(), c2={"kernel_size": 9, "padding": 4})
+    assert not _done(dilation, larger, "c3")  # 13×13, with more weights
+    half = _changed(dilation.architecture(), c2={"dilation": 4})
+    assert not _done(dilation, half, "c3")  # the padding is still that of before
+    five = {"kernel_size": 5, "dilation": 1, "padding": 2}
+    assert not _done(holes, _changed(holes.architecture(), c1=five, c2=five, c3=five), "c3")
+    two = instance(Parallel, branches.architecture().layers[0])
+    alone = replace(branches.architecture(), layers=two.branches[0].layers)
+    assert not _done(branches, alone, "a")
+    point = Layer(ops.Conv(kernel_size=1, out_channels=8), "p")
+    points = tuple(replace(point, name=f"p{i}") for i in range(12))
+    assert not _done(effective, replace(effective.architecture(), layers=points), "p11")
+    giant = _changed(objects.architecture(), c1={"kernel_size": 51, "padding": 25})
+    assert not _done(objects, giant, "c1")
+    wide = {"kernel_size": 5, "padding": 2}
+    wider = _changed(context.architecture(), p2={"stride": 1}, c3=wide, c4=wide)
+    assert not _done(context, wider, "c4")
+    cut = _changed(context.architecture(), p2={"stride": 1}, c3={"dilation": 2}, c4={"dilation": 2})
+    assert not _done(context, cut, "c4")
+    assert not _done(small, _changed(small.architecture(), big={"kernel_size": 3}), "big")
+    pooled = gate.architecture()
+    pooled = replace(pooled, layers=(*pooled.layers, Layer(ops.GlobalAvgPool(), "g")))
+    assert not _done(gate, pooled, "g")

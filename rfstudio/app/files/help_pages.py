@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from rfstudio import paths
+from rfstudio.app.wording.terms import GLOSSARY
 
 START = "first-hour.md"
 """The page that is shown at first."""
 
 _TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+_ENTRY = re.compile(r"^\*\*(.+?)\*\*: (.+)$", re.MULTILINE)
 
 
 class HelpPage(NamedTuple):
@@ -54,6 +59,15 @@ def help_pages(folder: Path | None = None) -> tuple[HelpPage, ...]:
             if not name.startswith((":", "site/")) and path.is_file():
                 pages.append(HelpPage(section, _title(path), path))
     return tuple(pages)
+
+
+@cache
+def glossary_entries() -> tuple[tuple[str, str], ...]:
+    """Return the entries of the glossary with what they mean; none if it is not installed."""
+    path = paths.documentation() / GLOSSARY
+    if not path.is_file():
+        return ()
+    return tuple(_ENTRY.findall(path.read_text(encoding="utf-8")))
 
 
 def _title(path: Path) -> str:

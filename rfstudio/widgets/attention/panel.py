@@ -25,6 +25,7 @@ from rfstudio.app.attention.session import ALL, AttentionSession, short_names
 from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.terms import hinted
 from rfstudio.core.metrics.attention import LayerAttention
 from rfstudio.core.metrics.registry import digits_text
 from rfstudio.widgets.parts.elided_label import ElidedLabel
@@ -267,7 +268,7 @@ class AttentionPanel(QWidget):
             grid.setRowCount(len(rows))
             for j, name in enumerate(shown):
                 title = QTableWidgetItem(_TITLES.get(name, name))
-                title.setToolTip(_TIPS.get(name, ""))
+                title.setToolTip(hinted(_TIPS.get(name, ""), title.text()))
                 grid.setHorizontalHeaderItem(j, title)
                 at = 0 if table is None else table.headers.index(name)
                 for i, cells in enumerate(rows):

@@ -18,6 +18,7 @@ from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.state.object_boxes import ObjectBoxes
 from rfstudio.app.state.selection import Selection, Shown
 from rfstudio.app.state.settings import Settings
+from rfstudio.app.wording.terms import questions_about
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.widgets.canvas.composer import SceneComposer, field_of, surroundings
 from rfstudio.widgets.canvas.difference import ShownDifference, difference_to
@@ -41,6 +42,7 @@ from rfstudio.widgets.canvas.unit_line import UnitLine
 from rfstudio.widgets.canvas.view import CanvasView
 from rfstudio.widgets.canvas.words import brief_caption, caption, extent, under_pointer
 from rfstudio.widgets.parts.column import Caption, Column
+from rfstudio.widgets.parts.explaining import add_questions
 
 _FEWEST_POINTS = 5.0
 """Least distance between two centres on the screen; closer ones are not drawn."""
@@ -83,9 +85,12 @@ class Canvas(Column):
     -------
     hovered
         What is under the pointer, for the status line; empty when it has left.
+    term_wanted
+        An entry of the glossary that the user wants to read.
     """
 
     hovered = Signal(str)
+    term_wanted = Signal(str)
 
     def __init__(
         self,
@@ -552,6 +557,8 @@ class Canvas(Column):
         menu.addActions(list(self.switches.actions_by_key.values()))
         menu.addAction(self.show_map)
         menu.addAction(self.minus_pin)
+        questions = [*questions_about("unit"), *self.switches.questions_at(None)]
+        add_questions(menu, questions, self.term_wanted.emit)
         menu.popup(at)
 
     # --- slices of three axes -------------------------------------------------------------------

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QColor, QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QLabel, QMenu, QSlider, QToolButton, QWidget, QWidgetAction
 
 from rfstudio.app.state.settings import Settings
+from rfstudio.app.wording.terms import HINT, Question, entry_of_label, first_of
 from rfstudio.widgets.canvas.colours import DIM, HALO, LOCAL, NESTED, SUPPORT, THEORETICAL, VISIBLE
 from rfstudio.widgets.canvas.shading import COLOUR_MAPS, CONTOURS, Shading, colour_steps
+from rfstudio.widgets.parts.explaining import explain_by
 from rfstudio.widgets.parts.flow_layout import FlowLayout
 
 _SWATCH = QSize(26, 16)
@@ -161,6 +163,14 @@ class SwitchBar(QWidget):
             button.setAccessibleName(text)
             self._label(button, switch.label if self._is_short else text)
 
+    def questions_at(self, place: QPoint | None) -> list[Question]:
+        """Return what can be asked of the switch at a place; None: of all that explain a term."""
+        return first_of(
+            Question(x.label, entry_of_label(x.label))
+            for x in SWITCHES
+            if place is None or self._buttons[x.key].geometry().contains(place)
+        )
+
     def forget_widths(self) -> None:
         """Let the buttons shrink to the width that they need for another network."""
         for switch in SWITCHES:
@@ -208,6 +218,7 @@ class SwitchBar(QWidget):
         action.toggled.connect(lambda is_on, key=switch.key: self._switch(key, is_on))
         self.actions_by_key[switch.key] = action
         button = QToolButton()
+        explain_by(button, entry_of_label(switch.label), switch.label)
         button.setCheckable(True)
         button.setChecked(action.isChecked())
         button.setText(switch.label)
@@ -305,7 +316,8 @@ class SwitchBar(QWidget):
 
 def _tell_key(button: QToolButton, switch: Switch, action: QAction) -> None:
     keys = action.shortcut().toString()
-    tip = f"<p>{switch.meaning}</p>" + (f"<p>Key: <b>{keys}</b></p>" if keys else "")
+    key = f"Key: <b>{keys}</b>. " if keys else ""
+    tip = f"<p>{switch.meaning}</p><p>{key}{HINT}</p>"
     if button.toolTip() != tip:
         button.setToolTip(tip)
 

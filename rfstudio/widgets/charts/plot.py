@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
@@ -15,6 +15,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
+from rfstudio.app.wording.terms import Question, first_of, questions_about
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.theme import muted, text_scale
 
@@ -144,6 +145,17 @@ class Plot(pg.PlotWidget):  # type: ignore[misc]
     def quiet_colour(self) -> QColor:
         """The colour of secondary text and lines."""
         return muted(self.palette())
+
+    def questions_at(self, place: QPoint | None) -> list[Question]:
+        """Return what can be asked of the title of an axis or of the legend; None: of all."""
+        item = self.getPlotItem()
+        parts = [(item.getAxis(side), text) for side, text in self._texts.items()]
+        if item.legend is not None:
+            parts += [(label, label.text) for _, label in item.legend.items]
+        if place is not None:
+            on_scene = self.mapToScene(self.viewport().mapFrom(self, place))
+            parts = [x for x in parts if x[0].sceneBoundingRect().contains(on_scene)]
+        return first_of(x for _, text in parts for x in questions_about(text)[:1])
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return a size that suits a panel below the canvas."""

@@ -36,6 +36,7 @@ from rfstudio.widgets.canvas.colours import (
 )
 from rfstudio.widgets.canvas.unit_grid import grid_of
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Values, alternates
+from rfstudio.widgets.charts.legend import LegendLine
 from rfstudio.widgets.charts.plot import Plot
 from rfstudio.widgets.parts.elided_label import ElidedLabel
 
@@ -119,7 +120,7 @@ class ProfileChart(QWidget):
         self.log = QCheckBox("Log")
         self.log.setToolTip("Logarithmic axis, four decades")
         self.log.setChecked(self._settings.flag("profile/log", False))
-        self.legend = QLabel(textFormat=Qt.TextFormat.RichText)
+        self.legend = LegendLine()
         row = QHBoxLayout()
         row.setContentsMargins(8, 3, 8, 3)
         row.setSpacing(12)  # a short row ends the legend right before the sentence
@@ -271,7 +272,7 @@ class ProfileChart(QWidget):
             "visible": "┆ visible",
         }
         drawn = {name for plot in self._plots for name in plot.drawn}
-        self.legend.setText("&nbsp;&nbsp; ".join(named[x] for x in named if x in drawn))
+        self.legend.show_entries({x: text for x, text in named.items() if x in drawn})
 
     def _switch_log(self, is_on: bool) -> None:
         self._settings.set("profile/log", is_on)

@@ -16,6 +16,7 @@ from rfstudio.app.slices import Slices
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.metrics.distance import RATE
 from rfstudio.widgets.canvas.colours import SERIES
+from rfstudio.widgets.charts.legend import LegendLine
 from rfstudio.widgets.charts.plot import Plot
 from rfstudio.widgets.erf_panel.convergence import Measured, Target, distance, target_of
 
@@ -44,7 +45,7 @@ class ConvergenceChart(QWidget):
         self.sentence.setContentsMargins(8, 2, 8, 4)
         self.sentence.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.legend = QLabel(textFormat=Qt.TextFormat.RichText)
+        self.legend = LegendLine()
         self.legend.setContentsMargins(8, 3, 8, 0)
         self.plot = Plot("samples", "distance")
         self.plot.setAccessibleName("Distance to the expected field against samples")
@@ -142,12 +143,13 @@ class ConvergenceChart(QWidget):
         self._show_range(y)
         if self._points:
             last = f" {self._points[-1][1]:.3g} at {self._points[-1][0]} samples"
-            text = f'<span style="color:{SERIES[0]}">●</span> L1 distance{last}'
+            sample = f'<span style="color:{SERIES[0]}">●</span>'
+            entries = {"L1 distance": f"{sample} L1 distance{last}"}
             if self.shows_rate:
-                text += f"&nbsp;&nbsp; ╌ {RATE}/√N"
-            self.legend.setText(text)
+                entries["samples"] = f"╌ {RATE}/√N"
+            self.legend.show_entries(entries)
         else:
-            self.legend.setText("")
+            self.legend.show_entries({})
 
     def _show_range(self, distances: NDArray[np.float64]) -> None:
         """Show all requested samples, and all distances so far and those to be expected."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     Qt,
     QTimer,
     Signal,
@@ -19,6 +21,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QMenu,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -28,7 +31,9 @@ from rfstudio.app.effective.erf_numbers import HEADERS, NUMBER_KINDS, NumberRow
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.shown_fields import ShownFields
 from rfstudio.app.files.erf_export import ErfExport
+from rfstudio.app.wording.terms import hinted
 from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.explaining import add_questions, explain_titles, questions_at
 from rfstudio.widgets.parts.text_button import text_button
 
 _LATER = 120
@@ -79,7 +84,7 @@ class NumberTable(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return (*row.texts(_DIGITS), row.meaning)[index.column()]
             case Qt.ItemDataRole.ToolTipRole:
-                return row.meaning
+                return hinted(row.meaning, row.name)
             case Qt.ItemDataRole.TextAlignmentRole:
                 return _RIGHT if index.column() in _NUMERIC else _LEFT
         return None
@@ -89,7 +94,8 @@ class NumberTable(QAbstractTableModel):
     ) -> Any:
         """Return the title of a column, and that it is aligned with its cells."""
         if orientation != Qt.Orientation.Horizontal:
-            return None
+            # Hidden; the glossary is asked by it.
+            return self.rows[section].name if role == Qt.ItemDataRole.DisplayRole else None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _RIGHT if section in _NUMERIC else _LEFT
         if role == Qt.ItemDataRole.DisplayRole:
@@ -104,9 +110,12 @@ class NumbersPanel(QWidget):
     -------
     save_wanted
         The user wants to write the fields to a file.
+    term_wanted
+        An entry of the glossary that the user wants to read.
     """
 
     save_wanted = Signal()
+    term_wanted = Signal(str)
 
     def __init__(self, view: ErfView, export: ErfExport, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -207,8 +216,18 @@ class NumbersPanel(QWidget):
         copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         copy.triggered.connect(self._copy_rows)
         table.addAction(copy)
-        table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(partial(self._open_menu, table))
+        explain_titles(header, self.term_wanted.emit)
         return table
+
+    def _open_menu(self, table: QTableView, place: QPoint) -> None:
+        menu = QMenu(table)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addActions(table.actions())
+        at = table.viewport().mapToGlobal(place)
+        add_questions(menu, questions_at(table, at), self.term_wanted.emit)
+        menu.popup(at)
 
     def _copy(self, kind: str) -> None:
         if self._is_stale:

@@ -20,6 +20,7 @@ from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selection
+from rfstudio.app.wording.terms import FIELDS, HINT
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.network.architecture import (
     Item,
@@ -39,6 +40,7 @@ from rfstudio.core.network.input_texts import (
 )
 from rfstudio.core.ops import parameters
 from rfstudio.widgets.inspector.editors import AxesEditor, Editor, make_editor, typed_in
+from rfstudio.widgets.parts.explaining import explain_by
 from rfstudio.widgets.parts.fields import LARGEST, Choice, Line, Spin
 from rfstudio.widgets.parts.theme import is_dark, severity_colour
 
@@ -172,7 +174,9 @@ class ItemForm(QWidget):
         editor.setToolTip(tip)
         self.editors[name] = editor
         text = QLabel(label)
-        text.setToolTip(tip)
+        entry = FIELDS.get(label, "")
+        explain_by(text, entry, label)
+        text.setToolTip(f"{tip}\n{HINT}" if entry else tip)
         parts = typed_in(editor)
         if parts:
             text.setBuddy(parts[0])

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QMouseEvent, QPalette, QResizeEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QEnterEvent,
+    QFocusEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QMouseEvent,
+    QPalette,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QLabel, QMenu, QSizePolicy, QWidget
 
 from rfstudio.app.wording.facts import Fact
-from rfstudio.app.wording.terms import TERMS
+from rfstudio.app.wording.terms import HINT, TERMS, Question, entry_of_label
+from rfstudio.widgets.parts.explaining import add_questions
+from rfstudio.widgets.parts.focus_ring import FocusRing
 
 _SIDE, _TOP, _BOTTOM = 12, 10, 2
 _LABELS = 86
@@ -43,6 +55,10 @@ class ValueLabel(QLabel):
         if not self.hasSelectedText():
             self.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
+        """Leave the menu to the block, which also knows what is selected."""
+        event.ignore()
+
 
 class TermLabel(QLabel):
     """The name of a number; a click on one that the glossary explains opens it there.
@@ -62,7 +78,7 @@ class TermLabel(QLabel):
     @property
     def entry(self) -> str:
         """The entry of the glossary for what it says; empty: there is none."""
-        return self._terms.get(self.text(), "")
+        return self._terms.get(self.text(), "") or entry_of_label(self.text())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         """Open the glossary."""
@@ -74,14 +90,15 @@ class TermLabel(QLabel):
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
         """Look like a link while the pointer is on it."""
         super().enterEvent(event)
-        self._underline(bool(self.entry))
+        self.underline(bool(self.entry))
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
         """Look like any label again."""
         super().leaveEvent(event)
-        self._underline(False)
+        self.underline(False)
 
-    def _underline(self, is_on: bool) -> None:
+    def underline(self, is_on: bool) -> None:
+        """Look like a link, or like any label."""
         font = self.font()
         if font.underline() != is_on:
             font.setUnderline(is_on)
@@ -89,9 +106,14 @@ class TermLabel(QLabel):
         self.setCursor(Qt.CursorShape.PointingHandCursor if is_on else Qt.CursorShape.ArrowCursor)
 
 
+def _copy(text: str, _is_checked: bool = False) -> None:
+    QGuiApplication.clipboard().setText(text)
+
+
 class NumberBlock(QWidget):
     """Shows facts in two columns; texts can be selected and copied.
 
+    With the focus, Up and Down go from number to number, and Enter opens the glossary at its name.
     It places its labels itself: with each new number, a layout would measure all texts of the
     inspector again, which takes longer than a frame.
 
@@ -118,6 +140,9 @@ class NumberBlock(QWidget):
         super().__init__(parent)
         self._terms = terms
         self.setAccessibleName(title)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        FocusRing(self)
+        self._current = 0
         # A fixed height would be that of the size hint, which is for another width.
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
@@ -127,7 +152,7 @@ class NumberBlock(QWidget):
         font = self._title.font()
         font.setBold(True)
         self._title.setFont(font)
-        self._rows: list[tuple[QLabel, QLabel]] = []
+        self._rows: list[tuple[TermLabel, ValueLabel]] = []
         self._facts: tuple[Fact, ...] = ()
         self._shown = 0
         self._places: tuple[object, ...] = ()
@@ -157,9 +182,10 @@ class NumberBlock(QWidget):
             label.setText(fact.label)
             value.setText(fact.text)
             value.setAccessibleName(f"{fact.label}: {fact.text}")
-            if value.toolTip() != fact.meaning:
+            tip = f"{fact.meaning}\n{HINT}" if label.entry else fact.meaning
+            if value.toolTip() != tip:
                 for one in (label, value):
-                    one.setToolTip(fact.meaning)
+                    one.setToolTip(tip)
         count = len(self._facts)
         if count != self._shown:
             for number, row in enumerate(self._rows):
@@ -172,7 +198,63 @@ class NumberBlock(QWidget):
         """Return what is shown, by label."""
         return {a.text(): b.text() for a, b in self._rows if not a.isHidden()}
 
+    def questions_at(self, place: QPoint | None) -> list[Question]:
+        """Return what can be asked of the number at a place; None: of the current one."""
+        shown = self._rows[: self._shown]
+        if place is None:
+            rows = shown[self._current : self._current + 1]
+        else:
+            rows = [x for x in shown if x[0].y() <= place.y() < x[1].y() + x[1].height()]
+        return [Question(label.text(), label.entry) for label, _ in rows if label.entry]
+
     # --- called by Qt ---------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Go from number to number, and open the glossary at its name."""
+        last = self._shown - 1
+        steps = {
+            Qt.Key.Key_Up: self._current - 1,
+            Qt.Key.Key_Down: self._current + 1,
+            Qt.Key.Key_Home: 0,
+            Qt.Key.Key_End: last,
+        }
+        key = Qt.Key(event.key())
+        if key in steps and last >= 0:
+            self._mark(min(max(steps[key], 0), last))
+        elif key in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            for question in self.questions_at(None):
+                self.term_wanted.emit(question.entry)
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        """Mark the current number."""
+        super().focusInEvent(event)
+        self._mark(min(self._current, max(self._shown - 1, 0)))
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        """Mark none."""
+        super().focusOutEvent(event)
+        for label, _ in self._rows:
+            label.underline(False)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
+        """Offer to copy the number under the pointer, and to ask what it is."""
+        is_typed = event.reason() == QContextMenuEvent.Reason.Keyboard
+        shown = self._rows[: self._shown]
+        place = event.pos()
+        if is_typed and shown:
+            place = shown[min(self._current, len(shown) - 1)][1].geometry().center()
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for label, value in shown:
+            if label.y() <= place.y() < value.y() + value.height():
+                text = value.selectedText() or value.text()
+                copy = menu.addAction(f"Copy {label.text()}")
+                copy.triggered.connect(partial(_copy, text))
+        add_questions(menu, self.questions_at(place), self.term_wanted.emit)
+        if menu.actions():
+            menu.popup(self.mapToGlobal(place))
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
         """Return the height that all texts need."""
@@ -201,6 +283,15 @@ class NumberBlock(QWidget):
             self._advances.clear()
             self.updateGeometry()
             self._arrange()
+
+    def _mark(self, row: int) -> None:
+        """Mark a number as the current one, and say it to who does not see it."""
+        self._current = row
+        for number, (label, _) in enumerate(self._rows[: self._shown]):
+            label.underline(number == row)
+        if row < len(self._facts):
+            fact = self._facts[row]
+            self.setAccessibleDescription(f"{fact.label}: {fact.text}. {fact.meaning}")
 
     # --- placing --------------------------------------------------------------------------------
 

@@ -25,11 +25,14 @@ class LessonPanel(QWidget):
     -------
     lesson_wanted
         The number of a lesson that the user wants to begin.
+    leave_wanted
+        The user wants to go back to what was open before the lessons.
     term_wanted
         An entry of the glossary that the user wants to read.
     """
 
     lesson_wanted = Signal(int)
+    leave_wanted = Signal()
     term_wanted = Signal(str)
 
     def __init__(self, selection: Selection, parent: QWidget | None = None) -> None:
@@ -50,20 +53,26 @@ class LessonPanel(QWidget):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setAccessibleName("Text of the lesson")
         FocusRing(area)
+        self.leave = QPushButton("Back to my network")
+        self.leave.setToolTip("End the lessons, and open what was open before them, as it was")
+        self.back = QPushButton("Lesson before")
         self.again = QPushButton("Begin again")
         self.next = QPushButton("Next lesson")
         row = QHBoxLayout()
         row.setContentsMargins(12, 2, 12, 6)
+        row.addWidget(self.leave)
         row.addStretch(1)
-        row.addWidget(self.again)
-        row.addWidget(self.next)
+        for button in (self.back, self.again, self.next):
+            row.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(area, 1)
         column.addLayout(row)
         self.again.clicked.connect(lambda: self.lesson_wanted.emit(self._number))
-        self.next.clicked.connect(self._go_on)
+        self.back.clicked.connect(lambda: self.lesson_wanted.emit(self._number - 1))
+        self.next.clicked.connect(lambda: self.lesson_wanted.emit(self._number + 1))
+        self.leave.clicked.connect(self.leave_wanted)
         selection.selection_changed.connect(self._check)
         self.setAccessibleName("Lesson")
         self._offer()
@@ -83,15 +92,17 @@ class LessonPanel(QWidget):
         self._number, self._is_done = number, False
         self._show()
 
+    def end(self) -> None:
+        """Show no lesson."""
+        self._number, self._is_done = -1, False
+        self._show()
+
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Give the links the colour of another scheme; Qt reads it where a text is set."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self.text.clear()  # the same text again would be left as it is
             self._show()
-
-    def _go_on(self) -> None:
-        self.lesson_wanted.emit((self._number + 1) % len(LESSONS))
 
     def follow(self) -> None:
         """Look at the network again, after an edit."""
@@ -121,7 +132,10 @@ class LessonPanel(QWidget):
 
     def _offer(self) -> None:
         has_lesson = self._lesson is not None
-        self.again.setEnabled(has_lesson)
+        for button in (self.leave, self.again):
+            button.setEnabled(has_lesson)
+        self.back.setEnabled(self._number > 0)
+        self.next.setEnabled(self._number + 1 < len(LESSONS))
         self.next.setText("Next lesson" if has_lesson else "Begin")
 
     def _show(self) -> None:

@@ -20,6 +20,7 @@ from rfstudio.app.editing.layer_edits import LayerEdits
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.document import Document
 from rfstudio.app.state.selection import Selected, Selection
+from rfstudio.app.wording.terms import hinted
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.fields.remarks.remark import each_remark
@@ -191,7 +192,7 @@ class StackModel(QAbstractItemModel):
         if orientation is not Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.ToolTipRole:
-            return _HEADER_TIPS[section]
+            return hinted(_HEADER_TIPS[section], HEADERS[section])
         if role == Qt.ItemDataRole.TextAlignmentRole and section > 0:
             return _RIGHT
         return HEADERS[section] if role == Qt.ItemDataRole.DisplayRole else None

@@ -36,6 +36,7 @@ from rfstudio.core.editing.edits import Direction, Wrapping
 from rfstudio.core.errors import EditError, RFStudioError
 from rfstudio.core.network.architecture import Location
 from rfstudio.widgets.parts.cells import TextDelegate
+from rfstudio.widgets.parts.explaining import add_questions, explain_titles, questions_in
 from rfstudio.widgets.parts.fields import Line
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.theme import icon
@@ -99,9 +100,12 @@ class StackPanel(QWidget):
     -------
     refused
         Something could not be done; why, in a sentence.
+    term_wanted
+        An entry of the glossary that the user wants to read.
     """
 
     refused = Signal(str)
+    term_wanted = Signal(str)
 
     def __init__(
         self,
@@ -251,6 +255,7 @@ class StackPanel(QWidget):
         tree.customContextMenuRequested.connect(self._open_menu)
         tree.selectionModel().currentRowChanged.connect(self._choose)
         header = tree.header()
+        explain_titles(header, self.term_wanted.emit)
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(30)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -410,6 +415,7 @@ class StackPanel(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.fill_menu(menu)
+        add_questions(menu, questions_in(self.tree.header()), self.term_wanted.emit)
         menu.exec(self.tree.viewport().mapToGlobal(place))
 
     def fill_menu(self, menu: QMenu) -> None:

@@ -12,6 +12,7 @@ from rfstudio.app.effective.pins import Pin
 from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.wording.beside import PinnedFields
+from rfstudio.app.wording.terms import hinted
 from rfstudio.app.wording.texts import (
     alignment_text,
     field_text,
@@ -242,7 +243,7 @@ class LayerTable(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return column.title
             case Qt.ItemDataRole.ToolTipRole:
-                return column.meaning
+                return hinted(column.meaning, column.title)
             case Qt.ItemDataRole.TextAlignmentRole:
                 return _RIGHT if column.is_number else _LEFT
         return None

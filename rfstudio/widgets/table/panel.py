@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QRect, Qt
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QAction,
     QGuiApplication,
@@ -23,6 +23,7 @@ from rfstudio.app.frames import Later, Rank, at_once
 from rfstudio.app.state.analysis_session import AnalysisSession
 from rfstudio.app.state.selection import Selection
 from rfstudio.widgets.parts.cells import Letters, TextDelegate
+from rfstudio.widgets.parts.explaining import add_questions, explain_titles, questions_in
 from rfstudio.widgets.parts.focus_ring import FocusRing
 from rfstudio.widgets.parts.painting import paints_widget
 from rfstudio.widgets.table.header import SortHeader
@@ -71,7 +72,14 @@ class TablePanel(QTableView):
     ----------
     is_quick
         Whether all cells are painted at once, not by Qt.
+
+    Signals
+    -------
+    term_wanted
+        An entry of the glossary that the user wants to read.
     """
+
+    term_wanted = Signal(str)
 
     def __init__(
         self,
@@ -113,6 +121,7 @@ class TablePanel(QTableView):
         self._follow_axes()
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._open_menu)
+        explain_titles(self.horizontalHeader(), self.term_wanted.emit)
         self.copy = QAction("Copy rows", self)
         self.copy.setShortcut(QKeySequence.StandardKey.Copy)
         self.copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
@@ -235,6 +244,7 @@ class TablePanel(QTableView):
         for kind in TABLE_KINDS:
             action = menu.addAction(f"Copy table as {kind}")
             action.triggered.connect(lambda _=False, kind=kind: self._copy_all(kind))
+        add_questions(menu, questions_in(self.horizontalHeader()), self.term_wanted.emit)
         menu.exec(self.viewport().mapToGlobal(place))
 
     def _choose(self, current: QModelIndex) -> None:

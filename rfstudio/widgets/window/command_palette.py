@@ -30,6 +30,7 @@ _SIGNS = {
     "switch": "View",
     "add": "Add",
     "preset": "Open",
+    "term": "Ask",
 }
 
 _NUMBER = Qt.ItemDataRole.UserRole
@@ -83,7 +84,7 @@ class CommandPalette(QFrame):
         # Presets are among the rest, with their sentences.
         commands = [x for x in commands_of(self._window.menuBar()) if "› Preset ›" not in x.text]
         self._open(
-            "Go to a layer, an operation, a command, a preset",
+            "Go to a layer, an operation, a command, a preset, a word",
             "anything",
             [*self._others(), *commands],
         )

@@ -41,7 +41,7 @@ class Destination(NamedTuple):
     go: Callable[[], object]
 
 
-KINDS = ("layer", "panel", "command", "field", "switch", "add", "preset")
+KINDS = ("layer", "panel", "command", "field", "switch", "add", "preset", "term")
 """All kinds, in the order of the list."""
 
 

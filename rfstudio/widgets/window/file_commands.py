@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,25 @@ _IMAGES = (
     f"Signals ({' '.join(f'*{x}' for x in SIGNAL_SUFFIXES)});;All files (*)"
 )
 _PICTURES = "PNG picture (*.png);;SVG drawing (*.svg);;PDF document (*.pdf)"
+
+
+@dataclass(frozen=True)
+class LaidAside:
+    """A network that gives place to another one for a while.
+
+    Attributes
+    ----------
+    network, path, preset, imported
+        The network, and where it is from: a file, a preset, or an import.
+    is_modified
+        Whether it has changes that are not saved.
+    """
+
+    network: Architecture
+    path: Path | None
+    preset: str
+    imported: ImportRequest | None
+    is_modified: bool
 
 
 class FileCommands(QObject):
@@ -189,10 +208,16 @@ class FileCommands(QObject):
     def _report_import(self, request: ImportRequest, why: str) -> None:
         self.questions.report(self._window, f"“{request.name}” was not imported.", why)
 
-    def may_leave(self) -> bool:
-        """Whether the open network may be closed: it is saved, or the user does not want that."""
+    def may_leave(self, *, is_kept: bool = True) -> bool:
+        """Whether the open network may be closed: it is saved, or the user does not want that.
+
+        Parameters
+        ----------
+        is_kept
+            Whether it is worth a question; False: it was for one use.
+        """
         take_over_typed()
-        if not self._studio.document.is_modified:
+        if not is_kept or not self._studio.document.is_modified:
             return True
         answer = self.questions.save_changes(self._window, self.document_name)
         if answer == "save":
@@ -236,9 +261,36 @@ class FileCommands(QObject):
         if self._replace(lambda: (presets.read_preset(name), None)):
             self._preset = name
 
-    def open_network(self, network: Architecture) -> bool:
-        """Show a network that has no file, and return whether it is shown."""
-        return self._replace(lambda: (network, None))
+    def open_network(self, network: Architecture, *, is_asked: bool = False) -> bool:
+        """Show a network that has no file, and return whether it is shown.
+
+        Parameters
+        ----------
+        network
+            The network.
+        is_asked
+            Whether the user was asked already about what is open.
+        """
+        return self._replace(lambda: (network, None), is_asked=is_asked)
+
+    def lay_aside(self) -> LaidAside:
+        """Return what is open, to be taken up again."""
+        document = self._studio.document
+        return LaidAside(
+            document.architecture,
+            document.path,
+            self._preset,
+            self._imported,
+            is_modified=document.is_modified,
+        )
+
+    def take_up(self, work: LaidAside) -> None:
+        """Show what was laid aside, as it was."""
+        opened = (work.network, work.path)
+        self._replace(lambda: opened, is_modified=work.is_modified, is_asked=True)
+        self._preset = work.preset
+        self._imported = work.imported
+        self.source_changed.emit("" if work.imported is None else work.imported.name)
 
     @property
     def preset(self) -> str:
@@ -326,8 +378,9 @@ class FileCommands(QObject):
         load: Callable[[], tuple[Architecture, Path | None]],
         *,
         is_modified: bool = False,
+        is_asked: bool = False,
     ) -> bool:
-        if not self.may_leave():
+        if not is_asked and not self.may_leave():
             return False
         try:
             architecture, path = load()

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
+    QContextMenuEvent,
     QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
@@ -23,8 +24,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from rfstudio.api.lessons import LESSONS
-from rfstudio.app.files.help_pages import help_pages
 from rfstudio.app.files.log_file import log_file
 from rfstudio.app.files.opening import LAST, remember_choice
 from rfstudio.app.frames import Frames, Later, at_once
@@ -41,8 +40,8 @@ from rfstudio.widgets.erf_panel.numbers_panel import NumbersPanel
 from rfstudio.widgets.erf_panel.panel import ErfPanel
 from rfstudio.widgets.experiments.entry import ExperimentsEntry
 from rfstudio.widgets.graph_view.graph_view import GraphView
-from rfstudio.widgets.help.help_window import HelpWindow
 from rfstudio.widgets.inspector.editors import typed_in
+from rfstudio.widgets.inspector.numbers import NumberBlock
 from rfstudio.widgets.inspector.panel import Inspector
 from rfstudio.widgets.lessons.panel import LessonPanel
 from rfstudio.widgets.parts.theme import TEXT_SCALE, IconTinter, Scheme, apply_scheme, icon
@@ -67,13 +66,14 @@ from rfstudio.widgets.window.destinations import (
 )
 from rfstudio.widgets.window.details import DetailsTabs
 from rfstudio.widgets.window.dock import Dock
+from rfstudio.widgets.window.explanations import Explanations
 from rfstudio.widgets.window.file_commands import FileCommands
 from rfstudio.widgets.window.history_dialog import HistoryDialog
 from rfstudio.widgets.window.keys_dialog import KeysDialog, add_commands
+from rfstudio.widgets.window.lesson_course import LessonCourse
 from rfstudio.widgets.window.measure_controls import MeasureControls
 from rfstudio.widgets.window.questions import Questions
 from rfstudio.widgets.window.status import Status
-from rfstudio.widgets.window.tips import term_in_sight
 from rfstudio.widgets.window.tour import TOUR, TOUR_TEXTS, Step, Tour
 from rfstudio.widgets.window.window_actions import WindowActions
 
@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
         self.actions_ = WindowActions(
             self, studio, self.files, self.stack, self.set_scheme, self._type_input_size
         )
+        self.explanations = Explanations(self)
         docks = self._put_together()
         focus = self.actions_.focus_actions(
             {
@@ -258,6 +259,7 @@ class MainWindow(QMainWindow):
         self.tabs.addTab(self.comparison, "Compare")
         self.tabs.addTab(self.problems, "Problems")
         self.lesson = LessonPanel(self.studio.selection)
+        self.course = LessonCourse(self.studio, self.files, self.lesson, self._show_lesson)
         self.tabs.addTab(self.lesson, "Lesson")
 
     def _put_together(self) -> list[QDockWidget]:
@@ -375,7 +377,6 @@ class MainWindow(QMainWindow):
         self.inspector.show_pins(studio.pins)
         self.table.show_pins(studio.pins)
         studio.pins.changed.connect(self._follow_pins)
-        self.lesson.lesson_wanted.connect(self.begin_lesson)
         studio.analysis.analysis_changed.connect(self.lesson.follow)
         for number, action in enumerate(self.actions_.lessons):
             action.triggered.connect(partial(self.begin_lesson, number))
@@ -405,14 +406,26 @@ class MainWindow(QMainWindow):
         self.actions_.copy_panel.triggered.connect(self._copy_panel)
         self.actions_.advise.triggered.connect(self.show_advice)
         self.actions_.keys.triggered.connect(self._show_keys)
-        self.actions_.documentation.triggered.connect(self._explain)
+        self.actions_.documentation.triggered.connect(self.explanations.explain)
         self.actions_.tour.triggered.connect(self.begin_tour)
-        for block in (self.inspector.field, self.inspector.unit, self.inspector.effective):
-            block.term_wanted.connect(self.show_term)
-        for panel in (self.problems, self.lesson):
-            panel.term_wanted.connect(self.show_term)
+        self._connect_terms()
         self.actions_.about.triggered.connect(self._show_about)
         self.actions_.logs.triggered.connect(self._open_logs)
+
+    def _connect_terms(self) -> None:
+        """Let words lead to the glossary."""
+        show = self.explanations.show_term
+        for panel in (
+            self.stack,
+            self.canvas,
+            self.table,
+            self.numbers,
+            self.problems,
+            self.lesson,
+        ):
+            panel.term_wanted.connect(show)
+        for block in self.inspector.findChildren(NumberBlock):
+            block.term_wanted.connect(show)
 
     def _lend_to_figures(self) -> None:
         """Let figures show what the panels show."""
@@ -443,6 +456,7 @@ class MainWindow(QMainWindow):
             *switches_of(list(self.canvas.switches.actions_by_key.values())),
             *additions(self.stack.add),
             *presets_of(self.files.open_preset),
+            *self.explanations.destinations(),
         ]
 
     def _chosen_name(self) -> str:
@@ -547,26 +561,6 @@ class MainWindow(QMainWindow):
         texts = zip((*parts, measure, self.menuBar()), TOUR_TEXTS, strict=True)
         return [Step(part, *words) for part, words in texts if part is not None]
 
-    def show_term(self, term: str) -> None:
-        """Open the documentation at an entry of the glossary."""
-        self._show_documentation().open_term(term)
-
-    def _explain(self) -> None:
-        """Open the glossary at what a tip in sight speaks of, or else the documentation."""
-        term = term_in_sight()
-        if term:
-            self.show_term(term)
-        else:
-            self._show_documentation()
-
-    def _show_documentation(self) -> HelpWindow:
-        known = self.findChild(HelpWindow)
-        shown = known or HelpWindow(help_pages(), self)
-        shown.show()
-        shown.raise_()
-        shown.activateWindow()
-        return shown
-
     def _show_about(self) -> None:
         AboutDialog(self).open()
 
@@ -585,15 +579,9 @@ class MainWindow(QMainWindow):
 
     def begin_lesson(self, number: int, _is_checked: bool = False) -> None:
         """Open the network of a lesson, and show what to do."""
-        network = LESSONS[number].architecture()
-        if self.files.open_network(network):
-            self.studio.analysis.once_known(partial(self._show_lesson, number, network))
+        self.course.begin(number)
 
-    def _show_lesson(self, number: int, network: Architecture) -> None:
-        if self.studio.document.architecture is not network:
-            return  # it was late, and another one was opened since
-        self.studio.selection.select_layer(LESSONS[number].layer)
-        self.lesson.begin(number)
+    def _show_lesson(self) -> None:
         self._uncover(self.tabs)
         self.tabs.setCurrentWidget(self.lesson)
 
@@ -613,6 +601,11 @@ class MainWindow(QMainWindow):
         self.setWindowModified(self.studio.document.is_modified)
 
     # --- Qt's events ----------------------------------------------------------------------------
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
+        """Offer to ask what a word means, where no part has a menu of its own."""
+        if not self.explanations.open_menu(event):
+            super().contextMenuEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
         """Take files."""

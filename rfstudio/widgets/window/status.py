@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
 
 from rfstudio.widgets.parts.elided_label import ElidedLabel
+from rfstudio.widgets.parts.explaining import explain_by
 from rfstudio.widgets.parts.theme import icon, is_dark, severity_colour
 
 _SHOWN_FOR = 6000  # milliseconds
@@ -38,9 +39,12 @@ class Status(QStatusBar):
         self.remarks.setAutoRaise(True)
         self.remarks.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.remarks.setToolTip("Show the remarks on this network")
+        explain_by(self.remarks, "Remark", "remark")
+        explain_by(self.hover, "Pixel", "pixel")
         self.late = QLabel("Analysing …")
         self.late.setToolTip("What is shown is the network before the last edit, for a moment")
         self.device = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
+        explain_by(self.device, "Device", "device")
         self.device.setMaximumWidth(_DEVICE * self.fontMetrics().averageCharWidth())
         self.progress = QProgressBar()
         self.progress.setMaximumWidth(150)
