@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPalette, QResizeEvent, QTextDocument
+from PySide6.QtGui import QPalette, QResizeEvent, QTextDocument, QTextOption
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
 _MOST = 8
@@ -34,6 +34,8 @@ class Words(QTextEdit):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setLineWrapMode(QTextEdit.LineWrapMode.FixedPixelWidth)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.viewport().setAutoFillBackground(False)
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Base, Qt.GlobalColor.transparent)
@@ -88,5 +90,8 @@ class Words(QTextEdit):
         policy = Qt.ScrollBarPolicy
         is_whole = self._height_of_text(self.width()) <= self.height()
         self.setVerticalScrollBarPolicy(
-            policy.ScrollBarAlwaysOff if is_whole else policy.ScrollBarAsNeeded
+            policy.ScrollBarAlwaysOff if is_whole else policy.ScrollBarAlwaysOn
         )
+        # Qt breaks the lines before the bar comes, which then covers their ends.
+        bar = 0 if is_whole else self.verticalScrollBar().sizeHint().width()
+        self.setLineWrapColumnOrWidth(max(self.width() - bar, 1))

@@ -33,6 +33,8 @@ class CurvesRow(QWidget):
         names = ("Loss", "Accuracy", "Size of the field")
         for plot, name in zip(self.plots, names, strict=True):
             plot.setAccessibleName(f"{name} against steps")
+            # The number at the upper end of the axis is drawn around that end.
+            plot.getPlotItem().layout.setContentsMargins(1, self.fontMetrics().height() // 2, 1, 1)
             plot.colours_changed.connect(self._draw)
             row.addWidget(plot, 1)
 

@@ -11,12 +11,16 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.recovery import LeftOver
+from rfstudio.app.wording.texts import short_name
 from rfstudio.importing.request import ImportRequest
 from rfstudio.widgets.parts.passing import passing
 from rfstudio.widgets.window.figure_dialog import FigureDialog, FigureWorkshop
 from rfstudio.widgets.window.model_dialog import ModelDialog, SizeDialog
 from rfstudio.widgets.window.notice_dialog import NoticeDialog
 from rfstudio.widgets.window.recover_dialog import Decision, RecoverDialog
+
+_MOST = 36
+"""Characters of a name for which a message box has room: it breaks no word."""
 
 Answer = Literal["save", "discard", "cancel"]
 
@@ -66,7 +70,7 @@ class Questions:
         button = QMessageBox.StandardButton
         answer = _answer(
             parent,
-            f"Save the changes to “{name}”?",
+            f"Save the changes to “{short_name(name, _MOST)}”?",
             "Otherwise they are lost.",
             button.Save | button.Discard | button.Cancel,
             button.Save,
@@ -97,7 +101,7 @@ class Questions:
         answer = QMessageBox.question(
             parent,
             "Replace",
-            f"“{path.name}” exists. Replace it?",
+            f"“{short_name(path.name, _MOST)}” exists. Replace it?",
             button.Yes | button.No,
             button.No,
         )
@@ -108,7 +112,7 @@ class Questions:
         button = QMessageBox.StandardButton
         answer = _answer(
             parent,
-            f"“{name}” has changed on disk since it was opened or saved here.",
+            f"“{short_name(name, _MOST)}” has changed on disk since it was opened or saved here.",
             "Saving overwrites what another program wrote there.",
             button.Save | button.Cancel,
             button.Cancel,

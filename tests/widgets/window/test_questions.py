@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from rfstudio.app.files.figure_settings import FigureSettings
@@ -45,3 +45,24 @@ def test_that_no_dialog_outlives_its_answer(
     _ASKED[question](window)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     assert len(window.findChildren(QDialog)) == len(before)
+
+
+@pytest.mark.parametrize("question", ["save_changes", "may_overwrite"])
+def test_that_a_question_quotes_a_long_name_so_that_it_is_read(
+    window: MainWindow, qtbot: QtBot, question: str
+) -> None:
+    faults: list[str] = []
+
+    def look() -> None:
+        box = QApplication.activeModalWidget()
+        if not isinstance(box, QMessageBox):
+            QTimer.singleShot(0, look)
+            return
+        (label,) = [x for x in box.findChildren(QLabel) if x.text() == box.text()]
+        widest = max(label.fontMetrics().horizontalAdvance(x) for x in box.text().split())
+        faults.extend([f"{widest} > {label.width()}"] if widest > label.width() else [])
+        box.reject()
+
+    QTimer.singleShot(0, look)
+    getattr(Questions(), question)(window, "a_name_that_nobody_should_give_a_file_" * 5)
+    assert faults == []
