@@ -78,11 +78,17 @@ def run(network: str | None = None, image: str | Path | None = None) -> int:
         from rfstudio.widgets.window import self_test
 
         QTimer.singleShot(_WARM_AFTER, window, partial(self_test.start, window, Path(folder)))
-    elif not window.studio.settings.flag(TOUR, False):
-        QTimer.singleShot(_WARM_AFTER, window, window.begin_tour)
+    else:
+        offer_tour(window)
     QTimer.singleShot(_WARM_AFTER, window, exempt_from_collection)
     IdleCollection(window)
     return application.exec()
+
+
+def offer_tour(window: MainWindow) -> None:
+    """Begin the tour shortly after the first start, and after no later one."""
+    if not window.studio.settings.flag(TOUR, False):
+        QTimer.singleShot(_WARM_AFTER, window, window.begin_tour)
 
 
 def make_application() -> QApplication:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QTimer, QUrl
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -16,6 +16,7 @@ from rfstudio.app.files.log_file import end_log, log_file, start_log
 from rfstudio.core.errors import RFStudioError, UnknownLayerError
 from rfstudio.widgets.window.about_dialog import AboutDialog
 from rfstudio.widgets.window.crash_dialog import CrashDialog, report_text
+from rfstudio.widgets.window.tour import TOUR
 from tests.narrowing import present
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +52,22 @@ def test_that_the_first_start_shows_a_deep_unit_of_vgg16_on_a_photo(window, qtbo
     # 196 with jump 16: Simonyan and Zisserman's network, as in the published tables
     assert studio.analysis.analysis["conv5_3"].rf_size == (196, 196)
     assert window.canvas.sight is not None
+
+
+def test_that_the_tour_is_offered_at_the_first_start_only(
+    window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gui.offer_tour(window)
+    qtbot.waitUntil(lambda: window.tour is not None)
+    qtbot.keyClick(window.tour, Qt.Key.Key_Escape)
+    assert window.tour is None
+    offered: list[object] = []
+    monkeypatch.setattr(QTimer, "singleShot", lambda *what: offered.append(what))
+    gui.offer_tour(window)
+    assert offered == []
+    window.studio.settings.set(TOUR, False)
+    gui.offer_tour(window)
+    assert len(offered) == 1
 
 
 def test_that_a_named_network_and_image_are_shown(qtbot: QtBot) -> None:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtGui import (
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QShortcut,
+)
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from rfstudio.widgets.parts.painting import paints_widget
@@ -170,6 +178,8 @@ class Tour(QFrame):
         column.addWidget(self.title)
         column.addWidget(self.text)
         column.addLayout(row)
+        # The window stays usable, so the focus may be anywhere in it.
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), window, self.end).setParent(self)
         window.installEventFilter(self)
         self.show()
         self._show_step()

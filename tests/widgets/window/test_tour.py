@@ -84,3 +84,33 @@ def test_that_a_button_without_room_is_shown_as_its_bar_and_cards_are_as_high_as
         assert "Measure" in titles
     finally:
         scale_text(qapp, 1.0)
+
+
+def test_that_its_buttons_go_on_back_and_out(open_window: Callable, qtbot: QtBot) -> None:
+    window = open_window(size=(1024, 700))
+    window.begin_tour()
+    tour = present(window.tour)
+    left = Qt.MouseButton.LeftButton
+    assert not tour.back.isEnabled()
+    qtbot.mouseClick(tour.next, left)
+    qtbot.mouseClick(tour.next, left)
+    assert tour.count.text() == "3 of 7"
+    qtbot.mouseClick(tour.back, left)
+    assert tour.step.title == "What one unit sees"
+    qtbot.mouseClick(tour.skip, left)
+    assert window.tour is None
+    assert window.canvas.view.hasFocus()
+
+
+def test_that_escape_ends_it_also_after_the_reader_has_tried_something(
+    open_window: Callable, qtbot: QtBot
+) -> None:
+    window = open_window(size=(1024, 700))
+    window.begin_tour()
+    view, tree = window.canvas.view, window.stack.tree
+    qtbot.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(60, 30))
+    view.setFocus()
+    qtbot.keyClick(view, Qt.Key.Key_Right)  # of the canvas, not of the tour
+    assert present(window.tour).step.title == "The network"
+    qtbot.keyClick(view, Qt.Key.Key_Escape)
+    assert window.tour is None
