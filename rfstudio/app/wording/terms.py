@@ -22,7 +22,7 @@ TERMS = {
     "pixels": "Support",
     "coverage": "Coverage",
     "gridding": "Gridding",
-    "range": "Aligned",
+    "range": "Range",
     "depth": "Depth",
     "growth": "Growth",
     "paths": "Path",

@@ -80,8 +80,8 @@ TOUR_TEXTS = (
         "Going on",
         (
             "Help › Lessons has ten lessons of a minute or two, which check themselves. "
-            "Ctrl+K finds layers, commands and presets by any word, F1 lists all keys, and "
-            "Shift+F1 explains the word that a tip speaks of."
+            "A right click on a word asks what it means. Ctrl+K finds layers, commands, presets "
+            "and words, and F1 lists all keys."
         ),
     ),
 )

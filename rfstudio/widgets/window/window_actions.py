@@ -86,7 +86,7 @@ class WindowActions(QObject):
         self.keys.setToolTip("All commands with their keys, which can be changed (F1)")
         self.documentation = self._action("Documentation", None, "Shift+F1")
         self.documentation.setToolTip(
-            "All pages; while a tip is in sight, the glossary at what it speaks of (Shift+F1)"
+            "All pages; the glossary at what a tip in sight or the focus is on (Shift+F1)"
         )
         self.lessons = [self._action(f"{i}. {x.title}", None) for i, x in enumerate(LESSONS, 1)]
         self.tour = self._action("Tour", None)

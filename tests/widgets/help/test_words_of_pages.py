@@ -64,7 +64,7 @@ def test_that_a_page_shows_no_marks_and_names_no_page_without_a_link(page: Path)
             is_code = form.fontFixedPitch()
             words += "" if is_code or form.isAnchor() else place.fragment().text()
             place += 1
-        is_text = not block.text().lstrip().startswith(("$", "rfstudio"))
+        is_text = not block.text().lstrip().startswith(("$", "rfstudio", ">>>", "..."))
         stray += [words] if is_text and ("**" in words or "](" in words or " *" in words) else []
         known = {x.name for x in paths.documentation().rglob("*.md")}
         bare += [x for x in re.findall(r"[\w-]+\.md\b", words) if x in known]
