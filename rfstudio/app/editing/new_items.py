@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from rfstudio.core import ops
@@ -39,7 +40,9 @@ class Kind(NamedTuple):
         own = (_plain(self.keyword), _plain(self.title))
         if not wanted or any(wanted in x for x in own):
             return ""
-        return next((x for x in self.others if wanted in _plain(x)), "")
+        found = (x for x in self.others if wanted in _plain(x))
+        together = (x for x in self.others if _is_in_one_word(words, x))
+        return next(found, "") or next(together, "")
 
 
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
@@ -52,6 +55,9 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
         "depthwise convolution",
         "grouped convolution",
         "pointwise convolution",
+        "1x1 convolution",
+        "conv1x1",
+        "depthwise separable",
         "strided",
     ),
     "deform_conv": ("deformconv", "dcn"),
@@ -79,7 +85,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "flatten": ("reshape",),
     "linear": ("dense", "fc", "fully-connected", "mlp", "inner product", "classifier"),
     "instance_norm": ("instancenorm", "instance normalization"),
-    "group_norm": ("groupnorm", "group normalization"),
+    "group_norm": ("groupnorm", "gn", "group normalization"),
     "squeeze_excite": ("se block", "senet", "channel attention", "gate"),
     "attention": ("transformer", "mhsa", "multi-head", "non-local"),
     "recurrent": ("lstm", "gru", "rnn"),
@@ -88,7 +94,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "silu": ("swish", "activation"),
     "sigmoid": ("logistic", "gate"),
     "dropout": ("drop path", "stochastic depth"),
-    "layer_norm": ("layernorm", "layer normalization"),
+    "layer_norm": ("layernorm", "ln", "layer normalization"),
     "affine": ("multiply by a number", "add a number", "rescale", "constant"),
     "local_response_norm": ("lrn",),
     "batch_norm": ("batchnorm", "bn", "batch normalization"),
@@ -101,6 +107,24 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 
 def _plain(text: str) -> str:
     return text.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def in_one_word(text: str) -> str:
+    """Return a name in one word, as classes of libraries are called: ``pixelshuffle``."""
+    return re.sub(r"[\W_]+", "", text.lower())
+
+
+def _is_in_one_word(words: str, name: str) -> bool:
+    """Whether what is searched for is in a name written in one word.
+
+    The number of axes at the end of a class does not count, as in ``BatchNorm2d``.
+    """
+    wanted = re.sub(r"(?<=[a-z])[123]d$", "", in_one_word(words))
+    return len(wanted) >= _SHORTEST and wanted in in_one_word(name)
+
+
+_SHORTEST = 3
+"""Letters from which on a search may be across the words of a name."""
 
 
 _CONTAINERS = (
@@ -126,7 +150,8 @@ def kinds() -> tuple[Kind, ...]:
 def matching_kinds(words: str) -> list[Kind]:
     """Return what a search finds, the best first.
 
-    An exact keyword, a beginning, any part, then the same of its other names.
+    An exact keyword, a beginning, any part, then the same of its other names, and of all names in
+    one word.
     """
     wanted = _plain(words)
     if not wanted:
@@ -142,6 +167,7 @@ def matching_kinds(words: str) -> list[Kind]:
             wanted in kind.keyword or wanted in title,
             any(x.startswith(wanted) for x in others),
             any(wanted in x for x in others),
+            any(_is_in_one_word(words, x) for x in (kind.keyword, kind.title, *kind.others)),
         )
         return found.index(True) if any(found) else len(found)
 
@@ -149,7 +175,7 @@ def matching_kinds(words: str) -> list[Kind]:
     return [kind for place, kind in sorted(ranked, key=lambda x: x[0]) if place < _NOTHING]
 
 
-_NOTHING = 7
+_NOTHING = 8
 """Rank of what a search does not find."""
 
 

@@ -322,7 +322,7 @@ class Canvas(Column):
             self._mode.follow(self._layer)
         self.mode_button.show_units(sight.layer.analysis.units)
         self._broken = _first_error(sight.layer.analysis)
-        if self._broken and self._good is not None and self._mode is None:
+        if self._broken and self._good is not None:
             # What would be drawn now looks right, but the network is not what its author means.
             self._erf = None
             self.view.item.show_scene(replace(self._good, is_stale=True))
@@ -331,7 +331,7 @@ class Canvas(Column):
         self._erf = self._field_to_draw()
         scene = self._scene(sight)
         self.view.item.show_scene(scene)
-        if not self._broken and not sight.trouble and self._mode is None:
+        if not self._broken and (self._mode is not None or not sight.trouble):
             self._good = scene
         plane = sight.layer.plane
         is_new = self._framed != (plane, sight.layer.layer)
@@ -396,12 +396,12 @@ class Canvas(Column):
 
     def _inset(self) -> Inset | None:
         sight = self._sight
+        if self.view.item.scene_shown.is_stale:
+            return None  # its units are none of the picture, which is that of before
         if self._mode is not None:
             return self._mode.inset()
         if sight is None or sight.view is None or not self.show_map.isChecked():
             return None
-        if self.view.item.scene_shown.is_stale:
-            return None  # its units are none of the picture, which is that of before
         return plain_inset(sight.layer.analysis, sight.layer.layer, sight.unit)
 
     def _place_mode_button(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -64,6 +64,8 @@ _ROOM, _ROOM_3D = 52, 72
 
 _LAST = 200
 """Layers at the end of a network whose fields are read for the width of their column."""
+
+_NOTHING_CHOSEN = "no layer is chosen"
 
 _SAMPLES = ("224×224", "188…204", "Jump ")
 _SAMPLES_CUBE = ("112×112×112", "188…204", "Jump ")
@@ -241,6 +243,7 @@ class StackPanel(QWidget):
     def _make_tree(self) -> LayerTree:
         tree = LayerTree(self.model)
         tree.setItemDelegate(TextDelegate(self.model.text_of, bool, tree))
+        tree.rows_around = self._rows_around
         tree.setAccessibleName("Layers")
         FocusRing(tree)
         tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -368,8 +371,10 @@ class StackPanel(QWidget):
             self._edits.delete_branch(row.location, row.body)
         elif places := self.chosen():
             self._edits.delete(places)
-        else:
+        elif self.tree.selectionModel().hasSelection():
             raise EditError("the network's input cannot be deleted")
+        else:
+            raise EditError(_NOTHING_CHOSEN)
 
     def _rename(self) -> None:
         index = self.tree.currentIndex().siblingAtColumn(0)
@@ -388,7 +393,10 @@ class StackPanel(QWidget):
         self._edits.once_known(partial(self._select_rows, places))
 
     def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self._edits.text_of(self.chosen()))
+        places = self.chosen()
+        if not places:
+            raise EditError(_NOTHING_CHOSEN)  # what is on the clipboard stays there
+        QGuiApplication.clipboard().setText(self._edits.text_of(places))
 
     def _cut(self) -> None:
         self._copy()
@@ -398,12 +406,16 @@ class StackPanel(QWidget):
         self._edits.insert_text(QGuiApplication.clipboard().text(), self._place())
 
     def _unwrap(self) -> None:
-        if self._selection.item is not None:
-            self._edits.unwrap(self._selection.item)
+        self._edits.unwrap(self._item())
 
     def _add_branch(self) -> None:
-        if self._selection.item is not None:
-            self._edits.add_branch(self._selection.item)
+        self._edits.add_branch(self._item())
+
+    def _item(self) -> Location:
+        """Return the chosen item, which is not the network's input."""
+        if self._selection.item is None:
+            raise EditError(_NOTHING_CHOSEN)
+        return self._selection.item
 
     def _change_all(self) -> None:
         places = self.chosen()
@@ -487,6 +499,18 @@ class StackPanel(QWidget):
             self.tree.setRowHidden(row, parent, not is_shown)
             has_any = has_any or is_shown
         return has_any
+
+    def _rows_around(self) -> Iterator[QModelIndex]:
+        """Yield the rows that the filter shows only for what is in them."""
+        if self._words:
+            yield from self._around_in(QModelIndex())
+
+    def _around_in(self, parent: QModelIndex) -> Iterator[QModelIndex]:
+        for row in range(self.model.rowCount(parent)):
+            index = self.model.index(row, 0, parent)
+            if not self.tree.isRowHidden(row, parent) and not self._matches(index):
+                yield index
+                yield from self._around_in(index)
 
     def _matches(self, index: QModelIndex) -> bool:
         text = self.model.texts.words_of(self.model.row_of(index))

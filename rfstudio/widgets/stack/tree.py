@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from collections.abc import Callable, Iterable
+
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import (
     QColor,
     QDragLeaveEvent,
@@ -48,6 +59,8 @@ class LayerTree(QTreeView):
     ----------
     is_quick
         Whether plain rows are painted at once.
+    rows_around
+        Returns the rows that a filter shows only for what is in them.
 
     Signals
     -------
@@ -60,6 +73,7 @@ class LayerTree(QTreeView):
     def __init__(self, model: StackModel) -> None:
         super().__init__()
         self.is_quick = True
+        self.rows_around: Callable[[], Iterable[QModelIndex]] = tuple
         self._model = model
         self._delegate = LayerDelegate(model, self)
         self.setModel(model)
@@ -73,6 +87,15 @@ class LayerTree(QTreeView):
         self.setDropIndicatorShown(False)  # ours tells how deep the place is
         self.setAutoExpandDelay(_OPENS_AFTER)
         self.setItemDelegateForColumn(0, self._delegate)
+
+    def selectAll(self) -> None:  # noqa: N802 - Qt's name
+        """Choose all rows that are seen for themselves: a container may hold what is hidden."""
+        super().selectAll()
+        around = QItemSelection()
+        for index in self.rows_around():
+            around.select(index, index)
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().select(around, flags.Deselect | flags.Rows)
 
     @paints_widget
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name

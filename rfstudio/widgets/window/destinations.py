@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple, cast
@@ -11,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QMenuBar, QTabWidget, QWidget
 
-from rfstudio.app.editing.new_items import Kind, kinds
+from rfstudio.app.editing.new_items import Kind, in_one_word, kinds
 from rfstudio.app.files.presets import preset_families, preset_sentence
 from rfstudio.app.studio import Studio
 from rfstudio.widgets.inspector.fold import Fold
@@ -233,10 +232,10 @@ def additions(add: Callable[[str], object]) -> list[Destination]:
 
 
 def _words_of(kind: Kind) -> str:
-    """Return by what a kind is found, also in one word: pixelshuffle, PixelShuffle."""
+    """Return by what a kind is found, also in one word and as a class: PixelShuffle, MaxPool2d."""
     names = (kind.keyword, kind.title, *kind.others)
-    together = (re.sub(r"[\W_]+", "", x) for x in names)
-    return " ".join(("add insert", *names, *together)).lower()
+    classes = (f"{in_one_word(kind.keyword)}{axes}d" for axes in (1, 2, 3))
+    return " ".join(("add insert", *names, *map(in_one_word, names), *classes)).lower()
 
 
 def presets_of(open_preset: Callable[[str], object]) -> list[Destination]:
