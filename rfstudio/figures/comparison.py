@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from rfstudio.core.fields.comparable import map_text
 from rfstudio.core.metrics.difference import DifferenceError, FieldDifference, difference_of
 from rfstudio.figures.cells import Cell, draw_cells
 from rfstudio.figures.render import draw_frames, draw_scene, form_of, scene_handles, view_of
@@ -38,6 +39,12 @@ def draw_difference(panels: Sequence[Panel], style: FigureStyle) -> Figure:
         raise FigureError("a difference needs two fields: name two units, networks or estimators")
     found = []
     for panel in panels[1:]:
+        maps = [map_text(x.analysis) for x in (panels[0], panel)]
+        if maps[0] != maps[1]:
+            raise FigureError(
+                f"{panels[0].title} minus {panel.title}: one field is over {maps[0]}, the other "
+                f"over {maps[1]}"
+            )
         try:
             found.append(difference_of(panels[0].field.map, panel.field.map))
         except DifferenceError as error:

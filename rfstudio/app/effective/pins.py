@@ -21,6 +21,7 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.core.effective.expected import Erf
 from rfstudio.core.errors import Cancelled, RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
+from rfstudio.core.fields.comparable import have_same_fields
 from rfstudio.core.network.architecture import Architecture
 
 LETTERS = "ABCD"
@@ -284,7 +285,9 @@ class Pins(QObject):
     ) -> None:
         """Refuse to pin the same field of the same unit once more; another field of it is new."""
         for pin in self._pins:
-            is_unit = (pin.layer, pin.unit) == (layer, unit) and _is_same(pin.analysis, analysis)
+            is_unit = (pin.layer, pin.unit) == (layer, unit) and have_same_fields(
+                pin.analysis, analysis
+            )
             if is_unit and _is_same_field(pin.field, field):
                 raise PinError(f"pin {pin.letter} is this unit already")
 
@@ -336,14 +339,6 @@ def _view(analysis: Analysis, layer: str, unit: tuple[int, ...]) -> UnitView | N
         raise
     except RFStudioError:
         return None
-
-
-def _is_same(one: Analysis, other: Analysis) -> bool:
-    """Whether two analyses are of one network, with fields of one meaning."""
-    if one is other:
-        return True
-    seen = [(x.reference, x.batch_norm_training, x.ignore_gates) for x in (one, other)]
-    return seen[0] == seen[1] and one.architecture == other.architecture
 
 
 def _is_same_field(one: EffectiveField | None, other: EffectiveField | None) -> bool:

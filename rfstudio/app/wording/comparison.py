@@ -9,6 +9,7 @@ from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.wording.texts import field_text, local_text, signed, steps_text
 from rfstudio.core.fields.analysis import Analysis, LayerAnalysis
 from rfstudio.core.metrics.metrics import Metrics
+from rfstudio.core.network.sample_words import PIXELS
 
 Numbers = tuple[float, ...] | None
 
@@ -44,12 +45,18 @@ def rows_of(columns: Sequence[Compared]) -> list[Row]:
         Row("layer", tuple(Cell(x.layer) for x in columns)),
         Row("unit", tuple(Cell(", ".join(map(str, x.unit))) for x in columns)),
     ]
+    units = [x.analysis.units.many for x in columns]
+    if set(units) != {PIXELS.many} or any(x.analysis.reference for x in columns):
+        rows.append(Row("fields in", tuple(Cell(_map_in_words(x.analysis)) for x in columns)))
+    measures = [_measure(x.analysis) for x in columns]
+    has_same = [x == measures[0] for x in measures]
     layers = [x.analysis[x.layer] for x in columns]
     for label, text, numbers in _OF_LAYERS:
-        rows.append(_row(label, [(text(x), numbers(x)) for x in layers]))
+        known = has_same if label in _IN_SAMPLES else [True] * len(columns)
+        rows.append(_row(label, [(text(x), numbers(x)) for x in layers], known))
     for label, value in _OF_FIELDS:
         found = [None if x.field is None else value(x.field.metrics) for x in columns]
-        rows.append(_row(label, [(_text(x), x) for x in found]))
+        rows.append(_row(label, [(_text(x), x) for x in found], has_same))
     rows.append(
         Row(
             "effective field",
@@ -59,10 +66,23 @@ def rows_of(columns: Sequence[Compared]) -> list[Row]:
     return rows
 
 
-def _row(label: str, values: list[tuple[str, Numbers]]) -> Row:
+def _row(label: str, values: list[tuple[str, Numbers]], can_be_compared: Sequence[bool]) -> Row:
     first = values[0][1]
-    cells = [Cell(values[0][0]), *(Cell(text, _difference(first, x)) for text, x in values[1:])]
+    cells = [Cell(values[0][0])]
+    for (text, numbers), is_same in zip(values[1:], can_be_compared[1:], strict=True):
+        cells.append(Cell(text, _difference(first, numbers) if is_same else ""))
     return Row(label, tuple(cells))
+
+
+def _map_in_words(analysis: Analysis) -> str:
+    units = analysis.units
+    return f"{units.many} of the {units.whole}"
+
+
+def _measure(analysis: Analysis) -> tuple[str, str, int]:
+    """Return what sizes of fields are counted in; those in another measure have no difference."""
+    reference = analysis.graph.nodes[analysis.reference].name if analysis.reference else ""
+    return analysis.units.many, reference, len(analysis.reference_size)
 
 
 def _difference(first: Numbers, other: Numbers) -> str:
@@ -100,6 +120,9 @@ _OF_LAYERS: tuple[
     ("depth", lambda x: "–" if x.depth is None else str(x.depth), lambda x: _floats((x.depth,))),
     ("parameters", lambda x: f"{x.parameters:,}", lambda x: (float(x.parameters),)),
 )
+
+_IN_SAMPLES = frozenset({"field size", "local size", "jump", "padding"})
+"""Rows whose numbers are counted in samples of the map over which fields are given."""
 
 _OF_FIELDS: tuple[tuple[str, Callable[[Metrics], Numbers]], ...] = (
     ("effective size", lambda x: _floats((x.luo_size,))),

@@ -367,7 +367,7 @@ class Canvas(Column):
             return scene
         if self._erf is None and self._erf_view.shown.is_late:
             return scene  # it is drawn as soon as the unit stops moving
-        self._difference = difference_to(self._composer.pins(), self._erf)
+        self._difference = difference_to(self._composer.pins(), sight.layer.analysis, self._erf)
         found = self._difference.found
         if found is None:
             return scene

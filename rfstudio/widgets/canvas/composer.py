@@ -13,6 +13,8 @@ from PySide6.QtGui import QImage, QPainterPath
 from rfstudio.app.effective.pins import Pin
 from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.state.image_source import ImageSource
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.comparable import are_over_same_map
 from rfstudio.core.metrics.difference import FieldDifference
 from rfstudio.widgets.canvas.outline import outline_of
 from rfstudio.widgets.canvas.plane import Plane
@@ -126,17 +128,17 @@ class SceneComposer:
             ),
             centres=sight.layer.centres if on("centres") and has_room else None,
             marker=sight.marker,
-            pins=self._pinned(plane, index),
+            pins=self._pinned(sight.layer.analysis, plane, index),
             field=plane.rect_of(near or region) if region and is_magnified else None,
         )
 
-    def _pinned(self, plane: Plane, index: int) -> tuple[Pinned, ...]:
+    def _pinned(self, analysis: Analysis, plane: Plane, index: int) -> tuple[Pinned, ...]:
         """Return the frames of the pins that see the same plane."""
         found = []
         for place, pin in enumerate(self.pins()):
             region = None if pin.view is None else pin.view.local_region
             region = region or (None if pin.view is None else pin.view.theoretical_region)
-            is_same = pin.analysis.reference_size == plane.size
+            is_same = are_over_same_map(pin.analysis, analysis)
             if region is not None and is_same and plane.is_in_slice(region, index):
                 has_map = pin.field is not None and pin.field.map.shape == plane.size
                 line = outline_of(pin.field) if has_map and pin.field is not None else None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 
 from rfstudio.app.effective.pins import Pin
 from rfstudio.app.effective.shown_fields import EffectiveField
+from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.fields.comparable import are_over_same_map, map_text
 from rfstudio.core.metrics.difference import DifferenceError, FieldDifference, difference_of
 from rfstudio.widgets.canvas.shading import difference_steps
 
@@ -29,14 +32,28 @@ class ShownDifference:
     caption: str
 
 
-def difference_to(pins: Iterable[Pin], field: EffectiveField | None) -> ShownDifference:
-    """Return the first pin's effective field minus another one, both divided by their sums."""
+def difference_to(
+    pins: Iterable[Pin], analysis: Analysis, field: EffectiveField | None
+) -> ShownDifference:
+    """Return the first pin's effective field minus another one, both divided by their sums.
+
+    Parameters
+    ----------
+    pins
+        The pins.
+    analysis, field
+        The network of the chosen unit, and its effective field.
+    """
     pin = next(iter(pins), None)
     if pin is None:
         return ShownDifference(None, NO_PIN)
     if pin.field is None or field is None:
         who = f"Pin {pin.letter}" if pin.field is None else "The chosen unit"
         return ShownDifference(None, f"{who} has no effective field to subtract.")
+    maps = map_text(pin.analysis), map_text(analysis)
+    if not are_over_same_map(pin.analysis, analysis) and maps[0] != maps[1]:
+        why = f"its field is over {maps[0]}, that of the chosen unit over {maps[1]}"
+        return ShownDifference(None, f"Pin {pin.letter} cannot be compared here: {escape(why)}.")
     try:
         found = difference_of(pin.field.map, field.map)
     except DifferenceError as error:

@@ -22,6 +22,7 @@ from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.failures import failure_sentence
 from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis, UnitView
+from rfstudio.core.fields.comparable import are_over_same_map
 from rfstudio.core.metrics.gaussian_fit import GaussianFit
 from rfstudio.core.metrics.section import Section, section
 from rfstudio.core.network.sample_words import PIXELS, Units
@@ -158,11 +159,11 @@ class ProfileChart(QWidget):
         self._pins = pins
         pins.changed.connect(self._refresh)
 
-    def _pinned(self, axis: int, size: tuple[int, ...]) -> dict[str, Section]:
+    def _pinned(self, axis: int, analysis: Analysis) -> dict[str, Section]:
         """Return the sections of the pins over the same map, by their letters."""
         found = {}
         for pin in () if self._pins is None else self._pins:
-            if pin.field is None or pin.field.map.shape != size:
+            if pin.field is None or not are_over_same_map(pin.analysis, analysis):
                 continue
             centre = grid_of(pin.analysis, pin.layer).centre(pin.unit)
             part = section(pin.field.map, centre, axis)
@@ -217,7 +218,7 @@ class ProfileChart(QWidget):
                 view,
                 None if expected is None else section(expected.map, centre, axis),
                 None if measured is None else section(measured.map, centre, axis, beside),
-                self._pinned(axis, analysis.reference_size),
+                self._pinned(axis, analysis),
             )
         self._explain("" if measured is None else measured.name)
         self._remark(units)
