@@ -22,7 +22,7 @@ from rfstudio.app.effective.pins import Pin, Pins
 from rfstudio.app.effective.shown_fields import EffectiveField
 from rfstudio.app.experiments.session import experiments_folder
 from rfstudio.app.files.figure_settings import FigureSettings
-from rfstudio.app.files.presets import shipped_names
+from rfstudio.app.files.presets import read_preset, shipped_names
 from rfstudio.app.state.image_source import ImageSource
 from rfstudio.app.wording.figure_snippets import FigureRecipe, measuring_options
 from rfstudio.app.wording.inline_networks import InlineNetworks
@@ -201,8 +201,8 @@ class FigureContents:
         for pin in self._pins:
             if pin.text == name:
                 return _source_of(pin, inline)
-        if name in shipped_names():
-            return name
+        if name in shipped_names() and read_preset(name) == analysis.architecture:
+            return name  # a file may be called as a preset is
         return inline.word(f"network_{self._place(name)}", analysis.architecture)
 
     def _place(self, name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import cast
 
 import numpy as np
@@ -25,6 +26,7 @@ from rfstudio.app.state.selection import Selection
 from rfstudio.app.state.settings import Settings
 from rfstudio.app.wording.texts import field_text, short_name, steps_text
 from rfstudio.core.fields.analysis import Analysis, analyze
+from rfstudio.core.fields.comparable import have_same_fields
 from rfstudio.core.network.architecture import Architecture
 from rfstudio.widgets.canvas.colours import SERIES
 from rfstudio.widgets.charts.curves import Curve, Curves, Drawing, Line, Spot, Values
@@ -109,6 +111,8 @@ class GrowthChart(QWidget):
         self._settings = settings or Settings()
         self._growth = growth_of("", analyze(Architecture()))  # until it is seen
         self._others: dict[str, Growth] = {}
+        self._presets: dict[str, str] = {}
+        self._pins: dict[str, Analysis] = {}
         self._pinned: set[str] = set()
         self._erf_sizes = ErfSizes(self)
         self._sizes: dict[int, float] = {}
@@ -135,14 +139,24 @@ class GrowthChart(QWidget):
         """Return the networks that are compared with the document, and their analyses."""
         return tuple((name, growth.analysis) for name, growth in self._others.items())
 
-    def add_network(self, name: str, analysis: Analysis) -> None:
-        """Draw another network as well."""
+    def add_network(self, name: str, analysis: Analysis) -> str:
+        """Draw another network as well, and return its name, which gets a number if it is taken."""
+        name = self._free_name(name, analysis)
         self._others[name] = growth_of(name, analysis)
         self._measure(name)
         self._is_stale = True
         if self.isVisible():
             self._follow(self._session.analysis)
             self.plot.show_all()
+        return name
+
+    def _free_name(self, name: str, analysis: Analysis) -> str:
+        """Return a name that no other network has: files in two folders may be called the same."""
+        names = (name if i == 1 else f"{name} ({i})" for i in count(1))
+        known = self._others
+        return next(
+            x for x in names if x not in known or have_same_fields(known[x].analysis, analysis)
+        )
 
     def remove_network(self, name: str) -> None:
         """Stop drawing a network; nothing happens if it is not drawn."""
@@ -172,14 +186,19 @@ class GrowthChart(QWidget):
 
         One that is the document's own is drawn already.
         """
+        self._pins = dict(pinned)
+        self._follow_pinned()
+
+    def _follow_pinned(self) -> None:
+        """Draw the networks of pins that an edit has made others than the document's."""
         own = self._session.analysis
-        wanted = {name: x for name, x in pinned.items() if x is not own}
+        wanted = {name: x for name, x in self._pins.items() if not have_same_fields(x, own)}
         for name in [x for x in self._pinned if x not in wanted]:
             self.remove_network(name)
-        for name, analysis in wanted.items():
-            if name not in self._others:
-                self.add_network(name, analysis)
+        added = [x for x in wanted if x not in self._pinned]
         self._pinned = set(wanted)
+        for name in added:
+            self.add_network(name, wanted[name])
 
     # --- parts ----------------------------------------------------------------------------------
 
@@ -263,9 +282,9 @@ class GrowthChart(QWidget):
 
     def _compare(self, name: str, is_on: bool) -> None:
         if is_on:
-            self.add_network(name, analyze(read_preset(name)))
+            self._presets[name] = self.add_network(name, analyze(read_preset(name)))
         else:
-            self.remove_network(name)
+            self.remove_network(self._presets.pop(name, name))
 
     # --- drawing --------------------------------------------------------------------------------
 
@@ -283,6 +302,7 @@ class GrowthChart(QWidget):
         self._later(Rank.CHARTS, self._catch_up)
 
     def _catch_up(self) -> None:
+        self._follow_pinned()  # also while it is hidden, since figures are drawn from it
         # A hidden tab costs nothing while a value is spun.
         if self.isVisible():
             self._follow(self._session.analysis)

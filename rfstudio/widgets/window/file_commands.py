@@ -122,6 +122,7 @@ class FileCommands(QObject):
         self._window = window
         self._preset = ""
         self._imported: ImportRequest | None = None
+        self._use_imported: Callable[[Architecture], object] | None = None
         self.beside = Beside()
         self.contents = FigureContents(studio.erf, studio.pins, studio.images, self.beside)
         self.previews = Previews(self)
@@ -176,8 +177,19 @@ class FileCommands(QObject):
             return
         self.open_model(request.name, request.input_size)
 
-    def import_model(self, request: ImportRequest) -> None:
-        """Import a model beside the window, with a dialog that shows progress and can cancel."""
+    def import_model(
+        self, request: ImportRequest, use: Callable[[Architecture], object] | None = None
+    ) -> None:
+        """Import a model beside the window, with a dialog that shows progress and can cancel.
+
+        Parameters
+        ----------
+        request
+            What is imported.
+        use
+            Gets the network; None: it is opened.
+        """
+        self._use_imported = use
         importing = self._studio.importing
         try:
             importing.start(request)
@@ -187,6 +199,10 @@ class FileCommands(QObject):
         ImportProgress(request.name, importing, self._window).open()
 
     def _show_imported(self, request: ImportRequest, network: Imported) -> None:
+        use, self._use_imported = self._use_imported, None
+        if use is not None:
+            use(network)
+            return
         if not self._replace(lambda: (network, None)):
             return
         self._imported = request
@@ -203,7 +219,7 @@ class FileCommands(QObject):
         """Import a file again at the size that the user names."""
         size = self.questions.image_size(self._window, f"“{request.name}” {why}")
         if size is not None:
-            self.import_model(replace(request, input_size=size))
+            self.import_model(replace(request, input_size=size), self._use_imported)
 
     def _report_import(self, request: ImportRequest, why: str) -> None:
         self.questions.report(self._window, f"“{request.name}” was not imported.", why)
@@ -237,12 +253,17 @@ class FileCommands(QObject):
             self.open_path(path)
 
     def compare_network(self, compare: Callable[[str, Architecture], object]) -> None:
-        """Ask for a network file, and do something with its name and network once it is read."""
+        """Ask for a network or a model, and do something with its name and network once read."""
         path = self.questions.path_to_open(
-            self._window, "Compare with a network", self._folder("network"), _SAVED
+            self._window, "Compare with a network", self._folder("network"), _NETWORKS
         )
-        if path is not None:
-            self._read(path, partial(compare, path.stem))
+        if path is None:
+            return
+        use = partial(compare, path.stem)
+        if is_model_file(path):
+            self.import_model(ImportRequest(path), use)
+        else:
+            self._read(path, use)
 
     def open_path(self, path: Path) -> None:
         """Show a network file; a broken one changes nothing and its problems are listed."""
