@@ -79,6 +79,7 @@ class ShelfPanel(QWidget):
         erf_session.measurement_changed.connect(self._mark)
         document.architecture_changed.connect(self._fill)
         self.setAccessibleName("Results")
+        self._list([])
         self._fill()
 
     def _make_tree(self) -> QTreeWidget:
@@ -88,7 +89,8 @@ class ShelfPanel(QWidget):
         tree.setUniformRowHeights(True)
         tree.setAccessibleName("Results of measurements")
         tree.setFrameShape(QTreeWidget.Shape.NoFrame)
-        tree.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        # Only the name can be edited, whichever column was clicked.
+        tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         FocusRing(tree)
         header = tree.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
@@ -96,11 +98,12 @@ class ShelfPanel(QWidget):
         for column, characters in enumerate((18, 26, 12, 20, 26)):
             header.resizeSection(column, characters * width)
         header.setStretchLastSection(True)
-        delete = QAction(tree)
-        delete.setShortcut(QKeySequence(Qt.Key.Key_Delete))
-        delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        delete.triggered.connect(self._delete)
-        tree.addAction(delete)
+        for key, do in ((Qt.Key.Key_Delete, self._delete), (Qt.Key.Key_F2, self._edit_name)):
+            action = QAction(tree)
+            action.setShortcut(QKeySequence(key))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            action.triggered.connect(do)
+            tree.addAction(action)
         return tree
 
     def _lay_out(self) -> None:
@@ -124,8 +127,27 @@ class ShelfPanel(QWidget):
         return [tuple(row.text(i) for i in range(len(_TITLES))) for row in rows if row is not None]
 
     def _fill(self) -> None:
+        listed = list(self._session.shelf)
+        if [id(x) for x in listed] == [id(x) for x in self._listed]:
+            self._write_again()
+        else:
+            self._list(listed)
+        self._mark()
+        self._offer()
+
+    def _write_again(self) -> None:
+        """Write the texts of the rows anew; a row whose name is being edited stays the same."""
+        with QSignalBlocker(self.tree):
+            for i, shelved in enumerate(self._listed):
+                row = self.tree.topLevelItem(i)
+                for column, text in enumerate(self._cells(shelved)):
+                    if row is not None:
+                        row.setText(column, text)
+
+    def _list(self, listed: list[Shelved]) -> None:
+        """List other results."""
         chosen = self._chosen()
-        self._listed = list(self._session.shelf)
+        self._listed = listed
         with QSignalBlocker(self.tree):
             self.tree.clear()
             for shelved in self._listed:
@@ -145,8 +167,6 @@ class ShelfPanel(QWidget):
         has_any = bool(self._listed)
         self.tree.setVisible(has_any)
         self.empty.setVisible(not has_any)
-        self._mark()
-        self._offer()
 
     def _cells(self, shelved: Shelved) -> list[str]:
         options, subject = shelved.options, shelved.subject

@@ -261,7 +261,7 @@ class TablePanel(QTableView):
         model = self.selectionModel()
         flags = QItemSelectionModel.SelectionFlag
         if row < 0:
-            model.clearSelection()
+            model.clear()  # with the current row, so that a click on it chooses its layer again
             return
         index = self.layers.index(row, 0)
         if model.currentIndex().row() != index.row() or not model.isRowSelected(index.row()):
