@@ -96,6 +96,9 @@ class ErfSession(QObject):
         A `Shelved` result of a unit that is not chosen, complete.
     failed_elsewhere
         The `Subject` and the exception that ended its measurement.
+    cut_short
+        The `Subject` whose measurement another one or an edit has ended, and the `Shelved` result
+        with the samples so far; None: there were none.
     shelf_changed
         There are other results on the shelf.
     """
@@ -110,6 +113,7 @@ class ErfSession(QObject):
     advanced = Signal(float, object)
     finished_elsewhere = Signal(object)
     failed_elsewhere = Signal(object, Exception)
+    cut_short = Signal(object, object)
     shelf_changed = Signal()
 
     def __init__(
@@ -347,9 +351,10 @@ class ErfSession(QObject):
             return
         if self._job is not None:
             self._job.cancel(PATIENCE)
-        if so_far is not None:
-            self._put(run, so_far, ending, self._fraction)
+        kept = None if so_far is None else self._put(run, so_far, ending, self._fraction)
         self._forget_run()
+        if ending != "cancelled":  # by the user
+            self.cut_short.emit(run.subject, kept)
 
     def _forget_run(self) -> None:
         self._job, self._run = None, None

@@ -66,6 +66,7 @@ class MeasureControls(QObject):
         erf_session.advanced.connect(self._follow_progress)
         erf_session.finished_elsewhere.connect(self._tell_finished)
         erf_session.failed_elsewhere.connect(self._tell_failed_elsewhere)
+        erf_session.cut_short.connect(self._tell_cut)
         erf_session.erf_changed.connect(self._follow_result)
         erf_session.failed.connect(self._tell_failure)
         if runner is not None:
@@ -109,6 +110,12 @@ class MeasureControls(QObject):
         self._status.tell(
             f"{_unit_text(shelved.subject)} is measured, {shelved.progress}; its result is on the "
             "shelf"
+        )
+
+    def _tell_cut(self, subject: Subject, kept: Shelved | None) -> None:
+        what = "without samples" if kept is None else f"its {kept.progress} are on the shelf"
+        self._status.tell(
+            f"The measurement of unit{_unit_text(subject).removeprefix('Unit')} has ended: {what}"
         )
 
     def _tell_failed_elsewhere(self, subject: Subject, error: Exception) -> None:

@@ -53,6 +53,10 @@ def frames(hands: Hands) -> dict[str, float]:
     return {x.letter: x.rect.width() for x in hands.window.canvas.view.item.scene_shown.pins}
 
 
+def networks(hands: Hands) -> tuple[str, ...]:
+    return hands.window.growth.networks
+
+
 def compared(hands: Hands, row: str) -> list[str]:
     hands.tab("Compare")
     return hands.window.comparison.texts()[row]
@@ -71,7 +75,7 @@ def test_that_a_pin_is_held_against_the_network_that_is_edited_later(hands: Hand
     hands.layer("head")
     hands.canvas_key(Qt.Key.Key_P)
     hands.tab("Growth")
-    assert hands.window.growth.networks == ()  # it is the network that is drawn
+    assert not networks(hands)  # it is the network that is drawn
     hands.row((0,))
     hands.number("kernel_size", 7)
     hands.layer("head")
@@ -83,12 +87,12 @@ def test_that_a_pin_is_held_against_the_network_that_is_edited_later(hands: Hand
     hands.tab("Profile")
     assert "pin A" in hands.window.profile._plots[0].values
     hands.tab("Growth")
-    (name,) = hands.window.growth.networks
+    (name,) = networks(hands)
     assert name in hands.legend
     assert curve(hands, name)[:2] == [3, 5]
     assert curve(hands, "")[:2] == [7, 9]
     hands.key(Qt.Key.Key_Z, CONTROL)
-    assert hands.window.growth.networks == ()
+    assert not networks(hands)
     assert name not in hands.legend
 
 
@@ -119,7 +123,7 @@ def test_that_before_my_edit_is_one_step_from_keys_menu_and_chart(hands: Hands, 
     assert frames(hands) == {"A": 3}
     hands.menu("View", "Remove all pins")
     assert frames(hands) == {}
-    assert hands.window.growth.networks == ()
+    assert not networks(hands)
 
 
 def test_that_a_pin_outlives_its_layer_and_its_network(hands: Hands) -> None:
@@ -182,7 +186,7 @@ def test_that_two_presets_are_held_beside_each_other(hands: Hands) -> None:
     (column,) = [x for x in hands.window.table.layers.columns if x.title == "Field A"]
     assert "at the same depth" in column.meaning
     hands.tab("Growth")
-    (name,) = hands.window.growth.networks
+    (name,) = networks(hands)
     assert curve(hands, name)[0] == 19  # conv1 of 11 and a pool of 3 at jump 4: 11 + 2 · 4
     hands.press(hands.window.growth.log)
     slopes = [x for x in hands.legend if "slope" in x]
@@ -207,7 +211,7 @@ def test_that_the_effective_sizes_of_all_networks_are_drawn_with_their_slopes(
     hands.menu_of(growth.compare, "A file")
     assert growth.networks == ("net", "net (2)")  # the same file once more
     hands.menu_of(growth.compare, "Nothing")
-    assert growth.networks == ()
+    assert not networks(hands)
     hands.press(growth.log)
     hands.press(growth.erf)
 
