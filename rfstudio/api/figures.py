@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cache, partial
@@ -20,7 +20,7 @@ from rfstudio.core.errors import RFStudioError
 from rfstudio.core.fields.analysis import Analysis
 from rfstudio.core.initialisations import DEFAULT, other_law
 from rfstudio.core.metrics.metrics import measured_peak
-from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.network.architecture import INPUT, Architecture
 from rfstudio.engine.requests.request import ESTIMATORS
 from rfstudio.figures.attention import AttentionView
 from rfstudio.figures.convergence import Convergence
@@ -41,8 +41,14 @@ if TYPE_CHECKING:
     from rfstudio.core.shown import Photo
     from rfstudio.engine.requests.request import ErfRequest, Estimator
 
-Shot: TypeAlias = "tuple[Network, str] | tuple[Network, str, tuple[int, ...] | None]"
-"""A network, a layer, and a unit of its map; without one, the centre unit."""
+Shot: TypeAlias = (
+    "tuple[Network, str] | tuple[Network, str, tuple[int, ...] | None]"
+    " | tuple[Network, str, tuple[int, ...] | None, Mapping[str, Any]]"
+)
+"""A network, a layer, a unit of its map (None: the centre unit), and options of its own."""
+
+SEEN_FROM = ("reference", "batch_norm_training")
+"""Options of the analysis that a figure is drawn from."""
 
 _STYLE = frozenset(x.name for x in fields(FigureStyle))
 
@@ -112,8 +118,9 @@ def figure(
         What `load` takes or returns.  For a film the folder or ledger of an experiment, for a
         lesson its number.
     panels
-        Units of networks, one by one: (network, layer) or (network, layer, unit).  Without them,
-        each layer of each network.
+        Units of networks, one by one: (network, layer) or (network, layer, unit), and as a fourth
+        entry what differs for it among `estimator`, `reference`, `batch_norm_training` and the
+        options of `erf`.  Without them, each layer of each network.
     layer
         Layer or container path, or several.
     unit
@@ -132,7 +139,8 @@ def figure(
         Size of the input along each axis; the networks' own if None.
     **options
         Of `rfstudio.figures.FigureStyle`: width_mm, dpi, theme, scale, colour, caption, legend,
-        axes, dim; and of `erf`: samples, seed, weights, device and so on.
+        axes, dim; of `analyze`: reference, batch_norm_training; and of `erf`: samples, seed,
+        weights, device and so on.
 
     Returns
     -------
@@ -162,37 +170,28 @@ def figure(
             only, _listed(layer), unit, _photo(image), image_shape, input_size, options
         )
         return PrintFigure(kind, Content(attention=looked), style)
-    is_unit = known.subjects in ("unit", "units")
-    called = iter(names)
-    shots: list[tuple[Network, str | None, tuple[int, ...] | None, str]]
-    shots = [(x[0], x[1], x[2] if len(x) == 3 else None, next(called, "")) for x in panels]
-    for network in networks:
-        if isinstance(network, int):
-            raise RFStudioError(f"{network} is no network; only a lesson has a number")
-        paths: list[str | None] = [*_listed(layer)]
-        label = next(called, "")
-        shots += [(network, x, unit, label) for x in paths or ([] if is_unit else [None])]
-    if not shots:
-        missing = "a network and a layer" if is_unit else "a network"
-        raise RFStudioError(f"a figure of kind '{kind}' needs {missing}")
-    usual = "expected" if known.needs_field else None
-    usual = "energy" if kind == "convergence" else usual
-    estimators = _listed(estimator if usual is None else estimator or usual)
-    read = cache(lambda network: analyze(load(network, input_size=input_size)))
+    common: dict[str, Any] = {"reference": INPUT, "batch_norm_training": False, **options}
+    shots = _shots(known, networks, panels, _listed(layer), unit, names)
+    read = cache(partial(_seen, input_size=input_size))
     photo, drawn, curves = _photo(image), [], []
-    for network, path, position, label in shots:
-        known_size = input_size
-        analysis = read(network) if isinstance(network, str | Path) else _of(network, known_size)
-        if not is_unit or path is None:
-            drawn.append(Panel(analysis=analysis, name=label or _name(analysis, network)))
+    for shot in shots:
+        given = {**common, **shot.options}
+        seen = {x: given.pop(x) for x in SEEN_FROM}
+        estimators = _listed(given.pop("estimator", None) or estimator or _usual(known))
+        network, path = shot.network, shot.layer
+        is_named = isinstance(network, str | Path)
+        analysis = (read if is_named else partial(_seen, input_size=input_size))(network, **seen)
+        name = shot.name or _name(analysis, network)
+        if path is None:
+            drawn.append(Panel(analysis=analysis, name=name))
             continue
-        view = analysis.unit(path, None if position is None else whole(position))
+        view = analysis.unit(path, None if shot.unit is None else whole(shot.unit))
         panel = panel_of(analysis, path, view.position, image=photo, image_shape=image_shape)
-        panel = replace(panel, name=label or _name(analysis, network))
+        panel = replace(panel, name=name)
         if kind == "convergence":
-            curves += [_curve(panel, x, options) for x in estimators]
+            curves += [_curve(panel, x, given) for x in estimators]
             continue
-        drawn += [with_field(panel, _field(panel, x, options)) for x in estimators] or [panel]
+        drawn += [with_field(panel, _field(panel, x, given)) for x in estimators] or [panel]
     sizes = effective_size if kind == "growth" and estimator is not None else None
     return PrintFigure(
         kind,
@@ -203,6 +202,61 @@ def figure(
         ),
         style,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shot:
+    """What one part of a figure is made of; a figure of whole networks has no layers."""
+
+    network: Network
+    layer: str | None
+    unit: tuple[int, ...] | None
+    name: str
+    options: Mapping[str, Any]
+
+
+def _shots(
+    kind: Kind,
+    networks: Sequence[Network | int],
+    panels: Sequence[Shot],
+    layers: Sequence[str],
+    unit: tuple[int, ...] | None,
+    names: Sequence[str],
+) -> list[_Shot]:
+    """Return the parts of a figure: its panels, then each layer of each network."""
+    is_unit = kind.subjects in ("unit", "units")
+    called = iter(names)
+    found = [
+        _Shot(
+            network=panel[0],
+            layer=panel[1] if is_unit else None,
+            unit=panel[2] if len(panel) > 2 else None,
+            name=next(called, ""),
+            options=panel[3] if len(panel) > 3 else {},
+        )
+        for panel in panels
+    ]
+    for network in networks:
+        if isinstance(network, int):
+            raise RFStudioError(f"{network} is no network; only a lesson has a number")
+        label = next(called, "")
+        paths: Sequence[str | None] = layers if is_unit else [None]
+        found += [_Shot(network=network, layer=x, unit=unit, name=label, options={}) for x in paths]
+    if not found:
+        missing = "a network and a layer" if is_unit else "a network"
+        raise RFStudioError(f"a figure of kind '{kind.word}' needs {missing}")
+    return found
+
+
+def _seen(network: Network, *, input_size: tuple[int, ...] | None, **seen: Any) -> Analysis:
+    return analyze(load(network, input_size=input_size), **seen)
+
+
+def _usual(kind: Kind) -> str | None:
+    """Return the estimator of a kind that cannot be drawn without one."""
+    if kind.word == "convergence":
+        return "energy"
+    return "expected" if kind.needs_field else None
 
 
 def panel_of(
@@ -216,11 +270,7 @@ def panel_of(
 ) -> Panel:
     """Return the panel of a unit, as window, command line and Python draw it."""
     if image is not None:
-        image = (
-            None
-            if len(analysis.input_size) == 1
-            else shaped(image, analysis.input_size, image_shape)
-        )
+        image = shaped(image, analysis.input_size, image_shape)
     panel = Panel(
         analysis=analysis,
         name=analysis.architecture.name or "network",
@@ -356,10 +406,6 @@ def _listed(words: str | Sequence[str] | None) -> list[str]:
     if words is None:
         return []
     return [words] if isinstance(words, str) else list(words)
-
-
-def _of(network: Network, input_size: tuple[int, ...] | None) -> Analysis:
-    return analyze(load(network, input_size=input_size))
 
 
 def _name(analysis: Analysis, network: Network) -> str:

@@ -112,7 +112,7 @@ def _unit_title(layer: str, unit: tuple[int, ...]) -> str:
 
 
 def photo_of(image: Photo | None) -> NDArray[np.uint8] | None:
-    """Return a photo as (h, w) or (h, w, 3) bytes.
+    """Return a photo as (h, w) or (h, w, 3) bytes; a file of a signal as a photo of one line.
 
     Raises
     ------
@@ -125,8 +125,9 @@ def photo_of(image: Photo | None) -> NDArray[np.uint8] | None:
         return None
     if isinstance(image, str | Path):
         from rfstudio.formats.images.images import read_image
+        from rfstudio.formats.images.signals import as_line, is_signal, read_signal
 
-        return read_image(image)
+        return as_line(read_signal(image)) if is_signal(Path(image)) else read_image(image)
     photo = np.asarray(image)
     if photo.dtype != np.uint8 or photo.ndim not in (2, 3) or photo.shape[2:] not in ((), (3,)):
         raise RFStudioError(

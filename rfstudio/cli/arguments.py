@@ -148,6 +148,23 @@ def _command_parser(word: str) -> CommandParser:
     return parser
 
 
+def _add_reference(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--reference",
+        metavar="PATH",
+        default="input",
+        help="give all fields with respect to this feature map instead of the input",
+    )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--batch-norm-training",
+        action="store_true",
+        help="batch norm takes its statistics from the map, and so sees all of it",
+    )
+
+
 def _add_presets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words",
@@ -162,12 +179,7 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     _add_network(parser)
     parser.add_argument("--layer", metavar="PATH", help="a layer or container: only this one")
     _add_unit(parser)
-    parser.add_argument(
-        "--reference",
-        metavar="PATH",
-        default="input",
-        help="give all fields with respect to this feature map instead of the input",
-    )
+    _add_reference(parser)
     _add_input_size(parser)
     parser.add_argument(
         "--pixel",
@@ -181,11 +193,7 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
         metavar="Y0:Y1 X0:X1",
         help="also: what these units of the layer need together; first and last included",
     )
-    parser.add_argument(
-        "--batch-norm-training",
-        action="store_true",
-        help="batch norm takes its statistics from the map, and so sees all of it",
-    )
+    _add_training(parser)
     parser.add_argument(
         "--paths",
         action="store_true",
@@ -283,7 +291,8 @@ def _add_figure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="append",
         default=[],
-        help="one of several units, as NETWORK LAYER or NETWORK LAYER Y X; may be repeated",
+        help="one of several units, as NETWORK LAYER or NETWORK LAYER Y X, and what differs for "
+        "it, as estimator=abs samples=8; may be repeated",
     )
     parser.add_argument(
         "--name",
@@ -294,7 +303,15 @@ def _add_figure(parser: argparse.ArgumentParser) -> None:
         help="what panels, then networks are called; default: their own names",
     )
     _add_input_size(parser)
-    parser.add_argument("--image", type=Path, metavar="FILE", help="default: a sample photo")
+    _add_reference(parser)
+    _add_training(parser)
+    parser.add_argument(
+        "--image",
+        type=Path,
+        metavar="FILE",
+        help="a photo, or a signal (.wav, .npy, .csv) for an input of one axis; default: a sample "
+        "photo, no signal",
+    )
     parser.add_argument(
         "--image-shape",
         choices=("crop", "pad", "stretch"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rfstudio import paths
@@ -12,11 +14,25 @@ from rfstudio.cli.resolving import numbers, opened
 from rfstudio.cli.usage import UsageError
 from rfstudio.cli.words import FIGURES
 from rfstudio.core.errors import RFStudioError
-from rfstudio.core.network.architecture import Architecture
+from rfstudio.core.network.architecture import INPUT, Architecture
+from rfstudio.formats.images.signals import is_signal
 
 _MEASURING = ("samples", "seed", "weights", "init", "images", "device", "dtype")
 _FINE = ("channel", "activation", "batch_norm", "images_per_weights")
 _OF_PATCHES = ("patch", "stride", "fill", "amplitude")
+
+OWN_OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
+    {
+        **dict.fromkeys(("estimator", "reference", "weights", "init", "images", "device"), str),
+        **dict.fromkeys(("dtype", "activation", "batch_norm"), str),
+        **dict.fromkeys(("samples", "seed", "channel", "images_per_weights"), int),
+        **dict.fromkeys(("patch", "stride"), int),
+        **dict.fromkeys(("fill", "amplitude"), float),
+        "batch_norm_training": lambda text: {"yes": True, "no": False}[text],
+    }
+)
+"""What one panel may have of its own, and how it is read from words."""
+
 _PLAIN = (None, "auto", "float32", 0)
 """Values of these options that need not be given to a measurement."""
 
@@ -41,7 +57,7 @@ def figure(arguments: argparse.Namespace) -> int:
         networks: list[Any] = list(arguments.networks)
     else:
         networks = [network(x) for x in arguments.networks]
-    shots = [(network(x[0]), *_place(x)) for x in arguments.panels]
+    shots: list[Any] = [(network(x[0]), *_place(x)) for x in arguments.panels]
     if kind.subjects in ("unit", "units") and not arguments.layers and not shots:
         raise UsageError(f"--kind {kind.word} needs --layer PATH")
     if not networks and not shots:
@@ -93,22 +109,41 @@ def _style(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of a measurement that are given."""
+    """Return the options of a measurement, and of the analysis, that are given."""
     values = {x: getattr(arguments, x) for x in (*_MEASURING, *_FINE, *_OF_PATCHES)}
-    return {name: value for name, value in values.items() if value not in _PLAIN}
+    found = {name: value for name, value in values.items() if value not in _PLAIN}
+    if arguments.reference != INPUT:
+        found["reference"] = arguments.reference
+    if arguments.batch_norm_training:
+        found["batch_norm_training"] = True
+    return found
 
 
-def _place(words: list[str]) -> tuple[str, tuple[int, ...] | None]:
-    """Return layer and unit of a panel."""
-    if len(words) < 2:
+def _place(words: list[str]) -> tuple[str, tuple[int, ...] | None, dict[str, Any]]:
+    """Return layer, unit and own options of a panel."""
+    places = [x for x in words[1:] if "=" not in x]
+    if not places:
         raise UsageError(
             f"--panel takes NETWORK LAYER, and a unit if it is not the centre: {words[0]}"
         )
     try:
-        unit = tuple(int(y) for x in words[2:] for y in x.replace(",", " ").split())
+        unit = tuple(int(y) for x in places[1:] for y in x.replace(",", " ").split())
     except ValueError:
         raise UsageError(f"--panel {' '.join(words)}: a unit is whole numbers") from None
-    return words[1], unit or None
+    return places[0], unit or None, dict(_own_option(x) for x in words[1:] if "=" in x)
+
+
+def _own_option(word: str) -> tuple[str, Any]:
+    """Return an option of one panel, as "samples=8"."""
+    name, _, text = word.partition("=")
+    name = name.replace("-", "_")
+    if name not in OWN_OPTIONS:
+        known = ", ".join(x.replace("_", "-") for x in OWN_OPTIONS)
+        raise UsageError(f"--panel: '{word}': an option of its own is one of {known}")
+    try:
+        return name, OWN_OPTIONS[name](text)
+    except (ValueError, KeyError):
+        raise UsageError(f"--panel: '{word}': this is no value of it") from None
 
 
 def _unit(arguments: argparse.Namespace, networks: list[Any]) -> tuple[int, ...] | None:
@@ -132,9 +167,10 @@ def _image(arguments: argparse.Namespace, networks: list[Architecture]) -> Path 
     if arguments.no_image:
         return None
     for network in networks:
-        if arguments.image is not None and network.axes == 1:
+        if arguments.image is not None and network.axes > 1 and is_signal(arguments.image):
             raise UsageError(
-                f"'{network.name}' reads a signal with one axis: --image cannot be used"
+                f"'{network.name}' reads input with {network.axes} axes: "
+                f"--image cannot be a signal, as {arguments.image.name}"
             )
     if arguments.image is not None:
         return Path(arguments.image)

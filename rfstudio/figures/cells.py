@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfstudio.figures.page import LINE, MARGIN, Page, inner_width, new_page
 from rfstudio.figures.style import TEXT_POINTS, FigureError
-from rfstudio.figures.wrapping import shortened, text_width
+from rfstudio.figures.wrapping import in_lines, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,15 @@ _SHORT = 3
 """Letters of the value at an end of a colour bar that may stand in the middle below it."""
 
 _BAR = 0.40
+_TALLEST = 2.0
+"""Height of a picture per width, at most."""
+
+_LETTER, _LETTERED = 0.13, 26
+"""Inches for the letter of a picture, and how many pictures have one."""
+
+_LOW, _BELOW = 0.45, 0.2
+"""Height of a picture, in inches, up to which its scale bar is below it; and room for the bar."""
+
 MOST = 100
 """Pictures of one figure."""
 
@@ -38,7 +47,7 @@ class Cell:
     Attributes
     ----------
     lines
-        Words above it, one short line each.
+        Words above it, each on lines of its own.
     draw
         Draws into axes of a given width in inches.
     form
@@ -111,27 +120,35 @@ def draw_cells(
     FigureError
         If there is nothing to draw, or too much.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     if not 0 < len(cells) <= MOST:
         raise FigureError(f"a grid has from 1 to {MOST} pictures, not {len(cells)}")
     columns = columns or columns_of(len(cells), style)
-    rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
     width = (inner_width(style) - _GAP * (columns - 1)) / columns
-    heads = [LINE * max(len(x.lines) for x in row) + _UNDER for row in rows]
-    tall = [width * max(min(x.form, 2.0) for x in row) for row in rows]
-    body = sum(heads) + sum(tall) + _GAP * (len(rows) - 1) + (_GAP + _BAR) * bool(bars)
+    canvas = FigureCanvasAgg(Figure())
+    words = _words(canvas, cells, width - (_LETTER if len(cells) <= _LETTERED else 0.0))
+    rows = [range(i, min(i + columns, len(cells))) for i in range(0, len(cells), columns)]
+    heads = [LINE * max(len(words[i]) for i in row) + _UNDER for row in rows]
+    tall = [max(_height(cells[i], width, style) for i in row) for row in rows]
+    abreast = max(_abreast(canvas, [x for _, x, _ in bars], style), 1)
+    share = (inner_width(style) + _GAP) / abreast - _GAP
+    lines = -(-len(bars) // abreast)
+    body = sum(heads) + sum(tall) + _GAP * (len(rows) - 1) + (_GAP + _BAR) * lines
     down = 0.0 if chart is None else chart.height + _GAP
     page = new_page(style, body + down, title=title, numbers=numbers, handles=handles)
     if chart is not None:
         chart.draw(page)
-    for i, row in enumerate(rows):
-        for j, cell in enumerate(row):
-            left = MARGIN + j * (width + _GAP)
-            letter = ascii_lowercase[i * columns + j] if len(cells) <= 26 else ""
-            _draw_cell(page, cell, style, (left, down, width, heads[i]), letter)
-        down += heads[i] + tall[i] + _GAP
-    share = (inner_width(style) + _GAP) / max(len(bars), 1) - _GAP
+    for row, head, high in zip(rows, heads, tall, strict=True):
+        for i in row:
+            left = MARGIN + (i - row[0]) * (width + _GAP)
+            letter = ascii_lowercase[i] if len(cells) <= _LETTERED else ""
+            _draw_cell(page, cells[i], words[i], style, (left, down, width, head), letter)
+        down += head + high + _GAP
     for i, (colours, label, ticks) in enumerate(bars):
-        bar = page.axes(MARGIN + 0.1 + i * (share + _GAP), down, share - 0.2, 0.06)
+        at = MARGIN + 0.1 + i % abreast * (share + _GAP)
+        bar = page.axes(at, down + i // abreast * (_GAP + _BAR), share - 0.2, 0.06)
         page.figure.colorbar(colours, cax=bar, orientation="horizontal")
         bar.set_xticks([x for x, _ in ticks], [x for _, x in ticks])
         first, *_, last = bar.get_xticklabels()
@@ -143,23 +160,52 @@ def draw_cells(
     return page.figure
 
 
+def _abreast(canvas: Any, labels: Sequence[str], style: FigureStyle) -> int:
+    """Return how many colour bars are beside each other: all, if their labels have room."""
+    share = (inner_width(style) + _GAP) / max(len(labels), 1) - _GAP
+    widest = max((text_width(canvas, x, points=TEXT_POINTS) for x in labels), default=0.0)
+    return len(labels) if widest <= share else 1
+
+
+def _words(canvas: Any, cells: Sequence[Cell], room: float) -> list[list[tuple[str, bool]]]:
+    """Return for each picture the lines above it, and whether each belongs to the first text."""
+    return [
+        [
+            (line, i == 0)
+            for i, text in enumerate(cell.lines)
+            for line in in_lines(canvas, text, room, points=TEXT_POINTS)
+        ]
+        for cell in cells
+    ]
+
+
+def _is_low(cell: Cell, width: float) -> bool:
+    """Whether a scale bar would cover a picture that is `width` inches wide."""
+    return min(cell.form, _TALLEST) * width < _LOW
+
+
+def _height(cell: Cell, width: float, style: FigureStyle) -> float:
+    """Return the height of a picture and of a scale bar below it, in inches."""
+    has_bar = cell.pixels is not None and style.axes and _is_low(cell, width)
+    return min(cell.form, _TALLEST) * width + _BELOW * has_bar
+
+
 def _draw_cell(
     page: Page,
     cell: Cell,
+    words: Sequence[tuple[str, bool]],
     style: FigureStyle,
     place: tuple[float, float, float, float],
     letter: str,
 ) -> None:
     left, down, width, head = place
-    indent = 0.13 if letter else 0.0
+    indent = _LETTER if letter else 0.0
     if letter:
         page.write(left, down, letter, weight="bold")
-    canvas: Any = page.figure.canvas
-    for k, line in enumerate(cell.lines):
-        text = shortened(canvas, line, width - indent, points=TEXT_POINTS)
-        colour = style.colours.ink if k == 0 else style.colours.muted
-        page.write(left + indent, down + k * LINE, text, color=colour)
-    form = min(cell.form, 2.0)
+    for k, (line, is_first) in enumerate(words):
+        colour = style.colours.ink if is_first else style.colours.muted
+        page.write(left + indent, down + k * LINE, line, color=colour)
+    form = min(cell.form, _TALLEST)
     axes = page.axes(left, down + head, width, width * form)
     cell.draw(axes, width)
     axes.set_xticks([])
@@ -167,38 +213,47 @@ def _draw_cell(
     for spine in axes.spines.values():
         spine.set(visible=True, linewidth=0.5, color=style.colours.rule)
     if cell.pixels is not None and style.axes:
-        _draw_scale_bar(axes, cell.pixels, cell.samples, width)
+        _draw_scale_bar(axes, cell, width, style)
 
 
-def _draw_scale_bar(axes: Axes, pixels: float, samples: str, width: float) -> None:
-    """Draw a bar of a round number of pixels, about a third of a picture of `width` inches long."""
+def _draw_scale_bar(axes: Axes, cell: Cell, width: float, style: FigureStyle) -> None:
+    """Draw a bar of a round number of pixels, about a third of a picture of `width` inches long.
+
+    It is in the picture, or below one that is low.
+    """
     from matplotlib.patheffects import Normal, Stroke
 
+    pixels = cell.pixels
+    assert pixels is not None
     length = round_length(pixels / 3)
-    casing = [Stroke(linewidth=2.0, foreground="white"), Normal()]
-    start = 0.95 - length / pixels
+    is_below = _is_low(cell, width)
+    ink, paper = (style.colours.ink, style.colours.paper) if is_below else ("black", "white")
+    high = min(cell.form, _TALLEST) * width
+    at, above = (-0.05 / high, -0.08 / high) if is_below else (0.06, 0.085)
+    end = 1.0 if is_below else 0.95
+    words = f"{length:g} {cell.samples}"
+    canvas: Any = axes.figure.canvas
+    half = text_width(canvas, words, points=TEXT_POINTS) / width / 2
     axes.plot(
-        (start, 0.95),
-        (0.06, 0.06),
-        color="black",
+        (end - length / pixels, end),
+        (at, at),
+        color=ink,
         linewidth=1.6,
         solid_capstyle="butt",
         transform=axes.transAxes,
-        path_effects=[Stroke(linewidth=3.0, foreground="white"), Normal()],
+        path_effects=[Stroke(linewidth=3.0, foreground=paper), Normal()],
         zorder=9,
+        clip_on=False,
     )
-    words = f"{length:g} {samples}"
-    canvas: Any = axes.figure.canvas
-    half = text_width(canvas, words, points=TEXT_POINTS) / width / 2
     axes.text(
-        min(0.95 - length / pixels / 2, 0.97 - half),
-        0.085,
+        min(end - length / pixels / 2, end + 0.02 * (not is_below) - half),
+        above,
         words,
         ha="center",
-        va="bottom",
-        color="black",
+        va="top" if is_below else "bottom",
+        color=ink,
         transform=axes.transAxes,
-        path_effects=casing,
+        path_effects=[Stroke(linewidth=2.0, foreground=paper), Normal()],
         zorder=9,
     )
 

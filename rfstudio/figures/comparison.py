@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from rfstudio.core.fields.comparable import map_text
@@ -57,7 +58,7 @@ def _draw(
 ) -> Figure:
     cells = [_cell(x, panels, style) for x in panels]
     largest = max((x.largest for x in differences), default=0.0) or 1.0
-    letters = "abcdefghijklmnopqrstuvwxyz"
+    letters = ascii_lowercase
     for i, (panel, difference) in enumerate(zip(panels[1:], differences, strict=False), 1):
         cells.append(
             Cell(
@@ -76,9 +77,10 @@ def _draw(
     columns = None
     if differences and len(panels) == 2:
         # Two in a row leave room for the names of both fields.
-        columns = 3 if style.width_mm >= 110 else 2 if style.width_mm >= 80 else 1
+        columns = 3 if style.width_mm >= 110 else 2
     has_fields = any(x.erf is not None for x in panels)
     numbers = [f"{letters[i]}: {'; '.join(_numbers(x))}" for i, x in enumerate(panels[:26])]
+    numbers += _origins(panels)
     if has_fields:
         numbers.append("each effective field is shaded up to its own peak")
     if differences:
@@ -159,6 +161,17 @@ def _numbers(panel: Panel) -> list[str]:
     """Return the few numbers for which there is room below several pictures."""
     field = [x for x in panel.scene.numbers if x.startswith(("theoretical", "local"))]
     return [*(x.partition(" (")[0] for x in field), *panel.erf_numbers[:2]]
+
+
+def _origins(panels: Sequence[Panel]) -> list[str]:
+    """Return how measured fields came about, each way with the letters of its pictures."""
+    found: dict[str, list[str]] = {}
+    for letter, panel in zip(ascii_lowercase, panels, strict=False):
+        if panel.origin:
+            found.setdefault(panel.origin, []).append(letter)
+    if len(found) == 1 and len(panels) == sum(map(len, found.values())):
+        return list(found)
+    return [f"{', '.join(letters)} {origin}" for origin, letters in found.items()]
 
 
 def _handles(panels: Sequence[Panel], style: FigureStyle) -> list[Any]:

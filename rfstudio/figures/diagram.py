@@ -6,19 +6,20 @@ Containers are folded, the innermost first, until few enough boxes are left to b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfstudio.core.network import folding
 from rfstudio.core.network.folding import depth_of, folded_to_depth
 from rfstudio.core.network.layout import Layout, layout_of_inputs
 from rfstudio.core.network.wrapping import lines_of_width
 from rfstudio.core.plural import counted
-from rfstudio.figures.page import LINE, MARGIN, Page, inner_width, new_page
+from rfstudio.figures.page import LINE, MARGIN, inner_width, new_page
 from rfstudio.figures.style import TEXT_POINTS, FigureError
-from rfstudio.figures.wrapping import shortened
+from rfstudio.figures.wrapping import in_lines, text_width
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
@@ -26,13 +27,21 @@ if TYPE_CHECKING:
     from rfstudio.figures.panel import Panel
     from rfstudio.figures.style import FigureStyle
 
-_LEAST, _HEIGHT = 0.80, 3 * LINE + 0.09
+_LEAST, _ROOM = 0.80, 0.09
+"""Inches that a box is wide at least, and those around its words."""
+
+_NUMBERS = 2
+"""Lines below the name of a box."""
+
 _APART, _LANE = 0.16, 0.12
 _BETWEEN = 0.22
 _MOST = 48
 """Boxes of one diagram, if containers can be folded."""
 
 _LIMIT = 400
+
+_HIGHEST = 7.5
+"""Inches of a diagram; one that would be higher is folded further."""
 
 KINDS = (
     ("convolution", "#0072b2"),
@@ -63,19 +72,71 @@ class Box:
     kind: str
 
 
-def boxes_of(analysis: Analysis, most: int = _MOST) -> tuple[list[Box], list[list[int]]]:
+Boxes: TypeAlias = tuple[list[Box], list[list[int]]]
+"""Boxes in graph order, and for each of them those that it reads."""
+
+
+def boxes_of(
+    analysis: Analysis, most: int = _MOST, fits: Callable[[Boxes], bool] = lambda _: True
+) -> Boxes:
     """Return boxes, and for each of them those that it reads.
 
     Layers are folded into the containers that hold them, down to the depth at which there are at
-    most so many boxes; if even the outermost containers are more, those are drawn.
+    most so many boxes, and they fit; if even the outermost containers are more, those are drawn,
+    and if there are far too many, each chain of them as one box.
     """
     graph, joined = analysis.graph, _joined(analysis)
     for depth in range(depth_of(graph) + 1, 0, -1):
-        found = folding.boxes_of(graph, folded_to_depth(graph, depth), joined)
-        if len(found.boxes) <= most:
-            break
-    boxes = [_box(analysis, x.container, x.members) for x in found.boxes]
-    return boxes, [list(x) for x in found.inputs]
+        folded = folding.boxes_of(graph, folded_to_depth(graph, depth), joined)
+        if len(folded.boxes) > most and depth > 1:
+            continue
+        boxes = [_box(analysis, x.container, x.members) for x in folded.boxes]
+        found = boxes, [list(x) for x in folded.inputs]
+        if len(boxes) <= most and fits(found):
+            return found
+    return found if len(boxes) <= _LIMIT else _chained(*found)
+
+
+def _chained(boxes: list[Box], inputs: list[list[int]]) -> Boxes:
+    """Return boxes with one in place of each chain of several, apart from its two ends."""
+    readers = [0] * len(boxes)
+    for x in chain.from_iterable(inputs):
+        readers[x] += 1
+
+    def goes_on(i: int) -> bool:
+        """Whether a box reads the one before it only, and is its only reader."""
+        return i < len(boxes) and inputs[i] == [i - 1] and readers[i - 1] == 1
+
+    found: list[Box] = []
+    place = [0] * len(boxes)
+    first = 0
+    while first < len(boxes):
+        last = first
+        while goes_on(last + 1):
+            last += 1
+        inner = range(first + 1, last)
+        is_long = len(inner) > 1
+        for i in range(first, last + 1):
+            if is_long and i in inner[1:]:
+                place[i] = place[inner[0]]
+                continue
+            place[i] = len(found)
+            found.append(_together(boxes[i:last]) if is_long and i == inner[0] else boxes[i])
+        first = last + 1
+    reads: list[list[int]] = [[] for _ in found]
+    for i, sources in enumerate(inputs):
+        reads[place[i]] += [
+            place[x] for x in sources if place[x] != place[i] and place[x] not in reads[place[i]]
+        ]
+    return found, reads
+
+
+def _together(boxes: Sequence[Box]) -> Box:
+    """Return the box of a chain of boxes."""
+    kinds = [x.kind for x in boxes]
+    kind = next(x for x, _ in KINDS if x in kinds)
+    name = f"{boxes[0].name} … {boxes[-1].name}"
+    return Box(name, tuple(y for x in boxes for y in x.nodes), kind)
 
 
 def _joined(analysis: Analysis) -> list[int]:
@@ -83,10 +144,11 @@ def _joined(analysis: Analysis) -> list[int]:
 
     Activations and norms do not change a field, and would be half of all boxes.
     """
+    quiet = {"POSITION"} if analysis.batch_norm_training else {"POSITION", "STATISTICS"}
     found: list[int] = []
     for node in analysis.graph.nodes:
         alone = len(node.inputs) == 1 and node.op is not None and node.inputs[0] > 0
-        is_quiet = alone and node.op is not None and node.op.context.name == "POSITION"
+        is_quiet = alone and node.op is not None and node.op.context.name in quiet
         found.append(found[node.inputs[0]] if is_quiet else node.index)
     return found
 
@@ -116,21 +178,26 @@ def draw_diagram(panels: Sequence[Panel], style: FigureStyle) -> Figure:
     FigureError
         If the network has too many layers for a picture.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     panel = panels[0]
     analysis = panel.analysis
-    boxes, reads = boxes_of(analysis)
+    canvas, wide = FigureCanvasAgg(Figure()), inner_width(style)
+
+    def placed(found: Boxes) -> tuple[_Lines, list[list[str]]]:
+        words = [_words(x, analysis) for x in found[0]]
+        return _placed(canvas, words, layout_of_inputs(found[1]), wide)
+
+    found = boxes_of(analysis, fits=lambda found: placed(found)[0].height <= _HIGHEST)
+    boxes = found[0]
     if len(boxes) > _LIMIT:
         raise FigureError(
             f"{len(boxes)} boxes are too many for a picture; put layers into containers, which are "
             "folded"
         )
-    layout = layout_of_inputs(reads)
-    wide = inner_width(style)
-    columns = max(int((wide + _APART) / (_LEAST + _APART)), 1)
-    columns = min(columns, max(layout.columns, 3))
-    lines = _Lines(layout, columns, wide)
+    lines, texts = placed(found)
     colours = dict(KINDS)
     shown = dict.fromkeys(x for x, _ in KINDS if any(y.kind == x for y in boxes))
     handles: list[Any] = [Patch(facecolor=colours[x], linewidth=0, label=x) for x in shown]
@@ -151,20 +218,35 @@ def draw_diagram(panels: Sequence[Panel], style: FigureStyle) -> Figure:
     axes.set_xlim(0, wide)
     axes.set_ylim(lines.height, 0)
     axes.set_axis_off()
-    for a, b in layout.edges:
+    for a, b in lines.layout.edges:
         _draw_edge(axes, lines, int(a), int(b), style)
     for i, box in enumerate(boxes):
-        _draw_box(
-            page, axes, lines, i, box, analysis, style, is_bad=any(x in marked for x in box.nodes)
-        )
+        is_bad = any(x in marked for x in box.nodes)
+        _draw_box(axes, lines, i, box.kind, texts[i], style, is_bad=is_bad)
     return page.figure
+
+
+def _placed(
+    canvas: Any, words: Sequence[Sequence[str]], layout: Layout, wide: float
+) -> tuple[_Lines, list[list[str]]]:
+    """Return the places of boxes, and the lines of text in each.
+
+    Columns are so wide that no number is cut; a name goes on in a second line.
+    """
+    sizes = [text_width(canvas, y, points=TEXT_POINTS) for x in words for y in x[1:]]
+    least = min(max(_LEAST, max(sizes) + _ROOM), wide)
+    columns = max(int((wide + _APART) / (least + _APART)), 1)
+    columns = min(columns, max(layout.columns, 3))
+    room = (wide - _APART * (columns - 1)) / columns - _ROOM
+    texts = [[*in_lines(canvas, name, room, points=TEXT_POINTS), *rest] for name, *rest in words]
+    return _Lines(layout, columns, wide, LINE * max(map(len, texts)) + _ROOM), texts
 
 
 class _Lines:
     """Places of boxes in lines (see `rfstudio.core.network.wrapping`), in inches."""
 
-    def __init__(self, layout: Layout, columns: int, width: float) -> None:
-        self.layout = layout
+    def __init__(self, layout: Layout, columns: int, width: float, high: float) -> None:
+        self.layout, self.high = layout, high
         self.width = (width - _APART * (columns - 1)) / columns
         self.step = self.width + _APART
         self._lines = lines_of_width(layout, columns)
@@ -178,7 +260,7 @@ class _Lines:
         for rows, skip in zip(self._lines.rows.tolist(), skips, strict=True):
             down += _LANE * skip
             self.tops.append(down)
-            down += rows * (_HEIGHT + _LANE) - _LANE + _BETWEEN
+            down += rows * (high + _LANE) - _LANE + _BETWEEN
         self.height = down - _BETWEEN + 0.08
 
     def line(self, index: int) -> int:
@@ -190,14 +272,14 @@ class _Lines:
         line = self.line(index)
         column, row = int(self.layout.column[index]), int(self.layout.row[index])
         left = (column - int(self._lines.first[line])) * self.step
-        return left, self.tops[line] + row * (_HEIGHT + _LANE)
+        return left, self.tops[line] + row * (self.high + _LANE)
 
 
 def _draw_edge(axes: Any, lines: _Lines, a: int, b: int, style: FigureStyle) -> None:
     """Draw an arrow: straight to the next box, over the boxes between, or into another line."""
     x0, y0 = lines.place(a)
     x1, y1 = lines.place(b)
-    start, end = (x0 + lines.width, y0 + _HEIGHT / 2), (x1, y1 + _HEIGHT / 2)
+    start, end = (x0 + lines.width, y0 + lines.high / 2), (x1, y1 + lines.high / 2)
     gap = _APART / 2
     far = int(lines.layout.column[b] - lines.layout.column[a]) > 1
     if lines.line(a) != lines.line(b):
@@ -243,12 +325,11 @@ def _draw_edge(axes: Any, lines: _Lines, a: int, b: int, style: FigureStyle) -> 
 
 
 def _draw_box(
-    page: Page,
     axes: Any,
     lines: _Lines,
     index: int,
-    box: Box,
-    analysis: Analysis,
+    kind: str,
+    texts: Sequence[str],
     style: FigureStyle,
     *,
     is_bad: bool,
@@ -257,21 +338,21 @@ def _draw_box(
 
     left, top = lines.place(index)
     theme = style.colours
-    frame = Rectangle((left, top), lines.width, _HEIGHT, facecolor=theme.paper, zorder=3)
+    frame = Rectangle((left, top), lines.width, lines.high, facecolor=theme.paper, zorder=3)
     frame.set(edgecolor=theme.rule, linewidth=0.6, clip_on=False)
     if is_bad:
         frame.set(edgecolor="#d62728", linewidth=1.2, linestyle=(0, (4, 2)))
-    stripe = Rectangle((left, top), 0.045, _HEIGHT, facecolor=dict(KINDS)[box.kind], zorder=4)
+    stripe = Rectangle((left, top), 0.045, lines.high, facecolor=dict(KINDS)[kind], zorder=4)
     stripe.set_linewidth(0)
     axes.add_patch(frame)
     axes.add_patch(stripe)
-    for i, text in enumerate(_words(box, analysis)):
+    for i, text in enumerate(texts):
         axes.text(
             left + 0.075,
             top + 0.045 + i * LINE,
-            shortened(page.figure.canvas, text, lines.width - 0.09, points=TEXT_POINTS),
+            text,
             va="top",
-            color=theme.ink if i == 0 else theme.muted,
+            color=theme.ink if i < len(texts) - _NUMBERS else theme.muted,
             zorder=5,
             parse_math=False,
         )

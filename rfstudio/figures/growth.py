@@ -9,7 +9,7 @@ import numpy as np
 
 from rfstudio.core.metrics.power_law import PowerLaw, fit_power_law
 from rfstudio.core.network.physical import extents
-from rfstudio.figures.page import MARGIN, inner_width, new_page
+from rfstudio.figures.page import LINE, MARGIN, inner_width, new_page, room_for_numbers
 from rfstudio.figures.style import (
     TEXT_POINTS,
     FigureError,
@@ -18,7 +18,7 @@ from rfstudio.figures.style import (
     figure_kind,
     print_settings,
 )
-from rfstudio.figures.wrapping import one_line
+from rfstudio.figures.wrapping import one_line, text_width, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +53,9 @@ _LEAST_POINTS = 3
 
 _LEFT, _BELOW = 0.46, 0.36
 """Inches for the numbers and names of the axes."""
+
+_NUMBER, _MOST_NUMBERS = 0.36, 8
+"""Inches that a number below a chart takes, and how many there are at most."""
 
 _ERF_DASHES = (0, (5, 2))
 
@@ -207,28 +210,37 @@ def draw_growth_page(curves: Sequence[Growth], style: FigureStyle) -> Figure:
         How wide it is, and in which colours; with the scale "log" both axes are logarithmic, and
         slopes are fitted.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
     log = style.scale == "log"
-    scratch = _scratch(curves, style, log=log)
-    width = inner_width(style) - _LEFT
-    handles = _named(scratch.get_lines())
+    figure = Figure(figsize=(style.width_mm / 25.4, style.width_mm / 25.4))
+    canvas, scratch = FigureCanvasAgg(figure), figure.add_subplot()
+    _draw_either(scratch, curves, style, log=log)  # for the room that its texts take
+    left = max(room_for_numbers(scratch, canvas), _LEFT)
+    width = inner_width(style) - left
+    name = wrapped(canvas, (_DEPTH,), width + left, points=TEXT_POINTS)
+    below = _BELOW + LINE * (len(name) - 1)
+    # The name of the upright axis must fit beside it.
+    high = max(0.62 * width, text_width(canvas, scratch.get_ylabel(), points=TEXT_POINTS))
     page = new_page(
         style,
-        0.62 * width + _BELOW,
+        high + below,
         title=TITLE,
-        handles=handles,
+        handles=_named(scratch.get_lines()),
         numbers=_remarks(curves, log=log),
     )
-    _draw_either(page.axes(MARGIN + _LEFT, 0.03, width, 0.62 * width), curves, style, log=log)
-    return page.figure
-
-
-def _scratch(curves: Sequence[Growth], style: FigureStyle, *, log: bool) -> Axes:
-    """Return axes that are not shown, with the lines that a legend is made of."""
-    from matplotlib.figure import Figure
-
-    axes = Figure().add_subplot()
+    axes = page.axes(MARGIN + left, 0.03, width, high)
     _draw_either(axes, curves, style, log=log)
-    return axes
+    if not log:
+        most = min(int(width / _NUMBER), _MOST_NUMBERS)
+        axes.xaxis.set_major_locator(MaxNLocator(max(most, 1), integer=True))
+    axes.set_xlabel("\n".join(name))
+    if len(name) > 1:  # centred below the page, not below the chart, for which it is too wide
+        axes.xaxis.set_label_coords(0.5 - left / width / 2, -0.22 / high)
+        axes.xaxis.label.set_verticalalignment("top")
+    return page.figure
 
 
 def _draw_either(axes: Axes, curves: Sequence[Growth], style: FigureStyle, *, log: bool) -> None:
@@ -288,13 +300,15 @@ def _draw_laws(axes: Axes, curves: Sequence[Growth], style: FigureStyle) -> None
             )
     axes.set_xscale("log")
     axes.set_yscale("log")
-    _draw_input_sizes(axes, sorted({curve.side(unit) for curve in curves}), word)
+    sides = sorted({curve.side(unit) for curve in curves})
+    dotted = _draw_input_sizes(axes, sides)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(_DEPTH)
     axes.set_ylabel(f"field ({word})")
+    _name_input_sizes(axes, dotted, sides, word)
     _finish(axes, axes.get_lines())
 
 
@@ -360,12 +374,12 @@ def draw_growth(axes: Axes, curves: Sequence[Growth]) -> None:
                     gid=_CURVE,
                 ),
             ]
-    sides = {curve.side(unit) for curve in curves}
-    _draw_input_sizes(axes, sorted(sides), word)
+    sides = sorted({curve.side(unit) for curve in curves})
+    dotted = _draw_input_sizes(axes, sides)
     axes.set_xlabel(_DEPTH)
     if not there:
         axes.set_ylabel(f"theoretical field ({word})")
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, max(axes.get_xlim()[1], 1.0))
     drawn = [*there, *lines]
     ends = [max(map(float, np.ravel(x.get_ydata())), default=1) for x in drawn]
     if max(ends, default=1) > _WIDE * min(ends, default=1):
@@ -373,8 +387,13 @@ def draw_growth(axes: Axes, curves: Sequence[Growth]) -> None:
         axes.yaxis.set_major_formatter("{x:g}")
     else:
         axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    _finish(axes, drawn)
+        if not unit:
+            axes.yaxis.set_major_locator(
+                MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10])
+            )
+    axes.xaxis.set_major_locator(MaxNLocator(_MOST_NUMBERS, integer=True))
+    _name_input_sizes(axes, dotted, sides, word)
+    _finish(axes, [*drawn, *dotted])
 
 
 def _named(lines: Sequence[Line2D]) -> list[Line2D]:
@@ -392,23 +411,66 @@ def _finish(axes: Axes, lines: Sequence[Line2D]) -> None:
             text.set_parse_math(False)
 
 
-def _draw_input_sizes(axes: Axes, sizes: list[float], word: str) -> None:
-    """Draw where a field is as large as the input; one label for all, as they may overlap."""
-    for size in sizes:
-        axes.axhline(size, color="#999999", linestyle=":", linewidth=0.8, zorder=0)
-    if sizes:
-        from matplotlib import rcParams
+def _draw_input_sizes(axes: Axes, sizes: Sequence[float]) -> list[Line2D]:
+    """Draw where a field is as large as the input."""
+    look: dict[str, Any] = {"color": "#999999", "linestyle": ":", "linewidth": 0.8, "zorder": 0}
+    return [axes.axhline(size, **look) for size in sizes]
 
-        axes.annotate(
-            f"input {', '.join(f'{x:.6g}' for x in sizes)} {word}",
-            (0.0, sizes[-1]),  # where fields are small
-            xycoords=("axes fraction", "data"),
-            xytext=(3, 2),
-            textcoords="offset points",
-            color=rcParams["ytick.color"],
-            fontsize=TEXT_POINTS,
-            ha="left",
-        )
+
+def _name_input_sizes(
+    axes: Axes, lines: Sequence[Line2D], sizes: Sequence[float], word: str
+) -> None:
+    """Name these lines, with one text for all, as they may overlap: where no curve is, if anywhere.
+
+    Else the legend names them.
+    """
+    if not sizes:
+        return
+    from matplotlib import rcParams
+
+    text = f"input {', '.join(f'{x:.6g}' for x in sizes)} {word}"
+    side = next((x for x in (0, 1) if _is_free(axes, sizes[-1], x)), None)
+    if side is None:
+        lines[-1].set_label(text)
+        return
+    colour = rcParams["ytick.labelcolor"]
+    axes.annotate(
+        text,
+        (side, sizes[-1]),
+        xycoords=("axes fraction", "data"),
+        xytext=(-3 if side else 3, 2),
+        textcoords="offset points",
+        color=rcParams["ytick.color"] if colour == "inherit" else colour,
+        fontsize=TEXT_POINTS,
+        ha="right" if side else "left",
+        parse_math=False,
+    )
+
+
+_NAMED = 0.45, 0.09
+"""Width and height of the name of an input's size, as shares of a narrow chart."""
+
+
+def _is_free(axes: Axes, size: float, side: int) -> bool:
+    """Return whether no curve is above a height, at the left (0) or the right (1) of a chart."""
+    place = axes.transAxes.inverted()
+    width, height = _NAMED
+    bottom = float(place.transform(axes.transData.transform((1.0, size)))[1])
+    first = side * (1 - width)
+    for line in axes.get_lines():
+        points = np.column_stack([np.asarray(x, float) for x in line.get_data()])
+        points = points[np.isfinite(points).all(1) & (points > 0).all(1)]
+        if len(points) < 2 or line.get_linestyle() == ":":
+            continue
+        xs, ys = place.transform(axes.transData.transform(points)).T
+        fine = np.linspace(first, first + width, 60)
+        heights = np.interp(fine, xs, ys, left=-1.0, right=-1.0)
+        if ((heights > bottom - 0.01) & (heights < bottom + height)).any():
+            return False
+        # Where it rises past the text between two of these places.
+        if (np.diff(heights > bottom)).any() and heights.min() > -1.0:
+            return False
+    return True
 
 
 def _spots(points: int, number: int) -> tuple[int, int]:

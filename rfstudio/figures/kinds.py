@@ -113,8 +113,7 @@ class Kind:
 
 def _draw_fields(content: Content, style: FigureStyle) -> Figure:
     panel = content.panel
-    scene = panel.scene
-    return draw_page(replace(scene, numbers=(*scene.numbers, *panel.erf_numbers)), style)
+    return draw_page(replace(panel.scene, numbers=panel.caption(style)), style)
 
 
 def _draw_lesson(content: Content, style: FigureStyle) -> Figure:

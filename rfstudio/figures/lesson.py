@@ -64,7 +64,7 @@ def draw_lesson(panel: Panel, lesson: LessonText, style: FigureStyle) -> Figure:
         style,
         body,
         title=panel.title,
-        numbers=[*panel.scene.numbers, *panel.erf_numbers],
+        numbers=panel.caption(style),
         handles=scene_handles(panel.scene, style),
     )
     axes = page.axes(MARGIN, 0.0, width, tall)

@@ -24,6 +24,9 @@ MARGIN = 0.10
 LINE = 0.145
 """Inches from one line of text to the next."""
 
+_NAME = 0.27
+"""Inches for the name of an upright axis, its ticks, and the gaps between these."""
+
 _HANDLE = 2.4 * TEXT_POINTS / 72
 _BESIDE_HANDLE = 0.8 * TEXT_POINTS / 72
 _BETWEEN = 1.4 * TEXT_POINTS / 72
@@ -73,6 +76,17 @@ def inner_width(style: FigureStyle) -> float:
     return style.width_mm / 25.4 - 2 * MARGIN
 
 
+def room_for_numbers(axes: Axes, canvas: Any) -> float:
+    """Return how wide the numbers along the upright axis of a chart and its name are, in inches.
+
+    `axes` have the limits and the scale of the chart, and may be of any size; `canvas` is one of
+    Agg.
+    """
+    texts = [x.get_text() for x in axes.yaxis.get_majorticklabels()]
+    widest = max((text_width(canvas, x, points=TEXT_POINTS) for x in texts), default=0.0)
+    return widest + _NAME
+
+
 def new_page(
     style: FigureStyle,
     body: float,
@@ -104,8 +118,9 @@ def new_page(
     bold = wrapped(canvas, (title,), room, points=TEXT_POINTS, bold=True) if style.caption else []
     plain = wrapped(canvas, tuple(numbers), room, points=TEXT_POINTS) if style.caption else []
     shown = list(handles) if style.legend else []
-    columns = _columns(canvas, [str(x.get_label()) for x in shown], room)
-    rows = -(-len(shown) // columns)
+    labels = _labels(canvas, shown, room)
+    columns = _columns(canvas, labels, room)
+    rows = _rows(labels, columns)
     below = LINE * (rows + len(bold) + len(plain)) + 0.08 * (rows > 0) + MARGIN
     below += 0.06 * bool(bold or plain)
     height = MARGIN + body + below
@@ -114,6 +129,7 @@ def new_page(
     if shown:
         legend = figure.legend(
             handles=shown,
+            labels=labels,
             loc="upper left",
             bbox_to_anchor=(MARGIN / width, at / height),
             ncols=columns,
@@ -140,14 +156,36 @@ def new_page(
     return Page(figure, width, height, height - MARGIN)
 
 
+def _labels(canvas: Any, handles: Sequence[Any], room: float) -> list[str]:
+    """Return the labels of a legend, in lines where one is longer than a page is wide."""
+    inside = 0.95 * room - _HANDLE - _BESIDE_HANDLE
+    texts = [str(x.get_label()) for x in handles]
+    return ["\n".join(wrapped(canvas, (x,), inside, points=TEXT_POINTS)) for x in texts]
+
+
+def _in_columns(labels: Sequence[str], columns: int) -> list[Sequence[str]]:
+    """Return labels as matplotlib fills a legend: by columns, the first with one entry more."""
+    least, more = divmod(len(labels), columns)
+    ends = [i * least + min(i, more) for i in range(columns + 1)]
+    return [labels[i:j] for i, j in pairwise(ends)]
+
+
+def _rows(labels: Sequence[str], columns: int) -> int:
+    """Return how many lines of text the highest column of a legend has."""
+    return max(sum(x.count("\n") + 1 for x in part) for part in _in_columns(labels, columns))
+
+
 def _columns(canvas: Any, labels: Sequence[str], room: float) -> int:
     """Return into how many columns a legend fits whose entries have these labels."""
-    widths = [_HANDLE + _BESIDE_HANDLE + text_width(canvas, x, points=TEXT_POINTS) for x in labels]
+    beside = _HANDLE + _BESIDE_HANDLE
     for columns in range(len(labels), 1, -1):
-        # matplotlib fills a legend column by column, the first ones with one entry more.
-        least, more = divmod(len(labels), columns)
-        ends = [i * least + min(i, more) for i in range(columns + 1)]
-        parts = [widths[i:j] for i, j in pairwise(ends)]
-        if sum(max(x, default=0.0) for x in parts) + _BETWEEN * (columns - 1) <= 0.95 * room:
+        widths = [
+            max(
+                (text_width(canvas, y, points=TEXT_POINTS) for x in part for y in x.split("\n")),
+                default=0.0,
+            )
+            for part in _in_columns(labels, columns)
+        ]
+        if sum(x + beside for x in widths) + _BETWEEN * (columns - 1) <= 0.95 * room:
             return columns
     return 1

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rfstudio.core.metrics.registry import BY_NAME
+from rfstudio.core.plural import counted
 from rfstudio.figures.scene import Scene, scene_of_view
-from rfstudio.figures.style import FigureError
+from rfstudio.figures.style import FigureError, FigureStyle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 _IN_CAPTION = ("luo_size", "erf_trf_ratio", "sigma")
 """Numbers of an effective field that a caption has."""
+
+_WEIGHTS = ("random", "uniform", "model")
+"""Weights that are in no file."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,6 +80,7 @@ class Panel:
             self.view,
             title=self.title,
             jump=self.analysis[self.layer].jump,
+            units=self.analysis.units,
             image=self.image,
             erf=None if self.erf is None else self.erf.map,
             erf_label=self.erf_label,
@@ -107,6 +113,31 @@ class Panel:
                 words = self.analysis.units.said(f"{metric.brief.label} {text}")
                 found.append(" ".join(words.split()))
         return tuple(f"effective {x}" if x.startswith("size") else x for x in found)
+
+    @property
+    def origin(self) -> str:
+        """How a measured field came about, for a caption: "energy, 32 samples of noise, seed 0"."""
+        options = {} if self.erf is None else self.erf.options
+        if "samples" not in options:
+            return ""
+        count, images = options["samples"], options.get("images")
+        inputs = counted(count, "image") if images else f"{counted(count, 'sample')} of noise"
+        weights = str(options.get("weights", "random"))
+        named = weights if weights in _WEIGHTS else Path(weights).name
+        parts = [
+            str(options["estimator"]),
+            inputs,
+            "weights of the model" if weights == "model" else f"weights {named}",
+            *([] if options.get("channel") is None else [f"channel {options['channel']}"]),
+            f"seed {options.get('seed', 0)}",
+        ]
+        return f"measured: {', '.join(parts)}"
+
+    def caption(self, style: FigureStyle) -> tuple[str, ...]:
+        """Return all numbers for a caption; without a legend also what the field is."""
+        label = self.erf_label if self.erf is not None and not style.legend else ""
+        words = (*self.scene.numbers, *self.erf_numbers, self.origin or label)
+        return tuple(x for x in words if x)
 
     @property
     def samples(self) -> str:

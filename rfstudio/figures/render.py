@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from rfstudio.figures.page import MARGIN, inner_width, new_page
 from rfstudio.figures.scene import Interval, Region, Scene
 from rfstudio.figures.shades import DENSEST, shares, three_channels
+from rfstudio.figures.strips import draw_signal
 from rfstudio.figures.style import (
     TEXT_POINTS,
     FigureError,
@@ -31,8 +32,24 @@ LOCAL_DASHES = (0, (7, 2.5, 1.5, 2.5))
 DASHED = (0, (4, 2.5))
 DOTTED = (0, (1, 1.5))
 
-_TICKS_LEFT, _TICKS_BELOW = 0.34, 0.22
+View: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
+"""The part of the plane that is drawn, per axis, in pixels."""
+
+_TICKS_LEFT, _TICKS_BELOW = 0.46, 0.34
+_APART = (0.22, 0.36)
+"""Inches from one number beside or below the plane to the next, at least."""
+
+_TALLEST = 2.5
+"""Height of the plane per width, at most."""
+
 _MAX_DOTS = 4000
+
+_TINY = 0.16
+"""Size of a field on paper, in inches, below which it is drawn again, magnified."""
+
+_INSET, _AROUND, _FROM_BORDER = 0.34, 1.6, 0.025
+"""Side of the magnified part as a share of the plane, side of what it shows as a multiple of the
+field, and its distance from the border of the plane."""
 
 
 def render(scene: Scene, suffix: str, style: FigureStyle | None = None) -> bytes:
@@ -67,7 +84,7 @@ def draw_page(scene: Scene, style: FigureStyle) -> Figure:
     """Return the whole figure of a scene, to be called within `print_settings`."""
     left = _TICKS_LEFT if style.axes and not scene.strip else 0.0
     plot_width = inner_width(style) - left
-    plot_height = min(form_of(scene), 2.5) * plot_width
+    plot_height = min(form_of(scene), _TALLEST) * plot_width
     page = new_page(
         style,
         plot_height + (_TICKS_BELOW if style.axes else 0.0),
@@ -76,8 +93,59 @@ def draw_page(scene: Scene, style: FigureStyle) -> Figure:
         handles=scene_handles(scene, style),
     )
     axes = page.axes(MARGIN + left, 0.0, plot_width, plot_height)
-    draw_scene(axes, scene, style, plot_width)
+    part = _tiny_part(scene, plot_width)
+    draw_scene(axes, scene, style, plot_width, has_centre=part is None)
+    if part is not None:
+        _draw_inset(axes, scene, style, part, plot_width)
+    if style.axes:
+        across = f"position ({scene.samples})" if scene.strip else f"x ({scene.samples})"
+        axes.set_xlabel(across, labelpad=1.5, parse_math=False)
+        if not scene.strip:
+            axes.set_ylabel(f"y ({scene.samples})", labelpad=1.5, parse_math=False)
     return page.figure
+
+
+def _tiny_part(scene: Scene, width: float) -> View | None:
+    """Return what is drawn magnified of a plane that is `width` inches wide; None: nothing is."""
+    field = scene.local or scene.theoretical
+    if field is None or scene.strip:
+        return None
+    ends = view_of(scene)
+    side = _AROUND * max(last - first + 1 for first, last in field)
+    spans = [high - low for low, high in ends]
+    per_inch = spans[1] / width if spans[0] <= _TALLEST * spans[1] else spans[0] / width / _TALLEST
+    is_tiny = side / _AROUND < _TINY * per_inch and side < _INSET * min(spans)
+    middles = [(first + last) / 2 for first, last in field]
+    is_seen = all(low < x < high for x, (low, high) in zip(middles, ends, strict=True))
+    if not is_tiny or not is_seen:
+        return None
+    around = [(x - side / 2, x + side / 2) for x in middles]
+    return around[0], around[1]
+
+
+def _draw_inset(axes: Axes, scene: Scene, style: FigureStyle, part: View, width: float) -> None:
+    """Draw a tiny field again, magnified, in the corner that is farthest from it."""
+    vertical, horizontal = view_of(scene)
+    spans = vertical[1] - vertical[0], horizontal[1] - horizontal[0]
+    side = _INSET * min(spans)
+    high, across = side / spans[0], side / spans[1]
+    rim = _FROM_BORDER * min(spans)
+    is_left = sum(part[1]) > sum(horizontal)
+    is_below = sum(part[0]) < sum(vertical)
+    left = rim / spans[1] if is_left else 1 - across - rim / spans[1]
+    bottom = rim / spans[0] if is_below else 1 - high - rim / spans[0]
+    inset = axes.inset_axes((left, bottom, across, high), zorder=8)
+    _draw_plane(inset, scene, style)
+    inches = width * across
+    _draw_marks(inset, scene, style, points_per_pixel=72 * inches / (part[1][1] - part[1][0]))
+    inset.set_xlim(part[1])
+    inset.set_ylim(part[0][1], part[0][0])
+    inset.set_aspect("auto")
+    inset.set_xticks([])
+    inset.set_yticks([])
+    for spine in inset.spines.values():
+        spine.set(visible=True, linewidth=0.8, color=style.colours.ink)
+    axes.indicate_inset_zoom(inset, edgecolor=style.colours.ink, linewidth=0.6, alpha=1.0)
 
 
 def draw(axes: Axes, scene: Scene, style: FigureStyle | None = None) -> None:
@@ -99,15 +167,21 @@ def draw(axes: Axes, scene: Scene, style: FigureStyle | None = None) -> None:
         )
 
 
-def draw_scene(axes: Axes, scene: Scene, style: FigureStyle, width: float) -> None:
-    """Draw everything on the plane of the image; `width` is that of the axes, in inches."""
+def draw_scene(
+    axes: Axes, scene: Scene, style: FigureStyle, width: float, *, has_centre: bool = True
+) -> None:
+    """Draw everything on the plane of the image; `width` is that of the axes, in inches.
+
+    Without a centre there is no cross in the middle of the field, which would cover a tiny one.
+    """
     vertical, horizontal = view_of(scene)
     _draw_plane(axes, scene, style)
-    _draw_marks(axes, scene, style, points_per_pixel=72 * width / (horizontal[1] - horizontal[0]))
+    per_pixel = 72 * width / (horizontal[1] - horizontal[0])
+    _draw_marks(axes, scene, style, points_per_pixel=per_pixel, has_centre=has_centre)
     axes.set_xlim(horizontal)
     axes.set_ylim(vertical[1], vertical[0])
     axes.set_aspect("auto" if scene.strip else "equal")
-    _draw_ticks(axes, scene, style)
+    _draw_ticks(axes, scene, style, width)
 
 
 def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
@@ -117,8 +191,12 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
     height, width = scene.input_size
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
     axes.set_facecolor(style.colours.beyond)
-    axes.imshow(_photo(scene, style), extent=extent, interpolation="antialiased", zorder=1)
-    if scene.image is None:
+    if scene.strip and scene.image is not None:
+        axes.imshow(_plain(style), extent=extent, zorder=1)
+        draw_signal(axes, scene.image, width, style)
+    else:
+        axes.imshow(_photo(scene, style), extent=extent, interpolation="antialiased", zorder=1)
+    if scene.image is None or scene.strip:
         axes.add_patch(
             Rectangle(
                 (-0.5, -0.5),
@@ -130,7 +208,7 @@ def _draw_plane(axes: Axes, scene: Scene, style: FigureStyle) -> None:
                 zorder=2,
             )
         )
-    elif style.dim > 0:
+    if scene.image is not None and style.dim > 0:
         axes.imshow(_veil(scene, style), extent=extent, interpolation="nearest", zorder=2)
     if scene.erf is not None:
         axes.imshow(
@@ -162,10 +240,14 @@ def _read(scene: Scene) -> NDArray[np.bool_]:
 
 def _photo(scene: Scene, style: FigureStyle) -> NDArray[np.uint8]:
     if scene.image is None:
-        from matplotlib.colors import to_rgb
-
-        return np.full((1, 1, 3), np.multiply(to_rgb(style.colours.paper), 255).round(), np.uint8)
+        return _plain(style)
     return three_channels(scene.image, colour=style.colour)
+
+
+def _plain(style: FigureStyle) -> NDArray[np.uint8]:
+    from matplotlib.colors import to_rgb
+
+    return np.full((1, 1, 3), np.multiply(to_rgb(style.colours.paper), 255).round(), np.uint8)
 
 
 def _shading(
@@ -181,7 +263,14 @@ def _shading(
     return shaded
 
 
-def _draw_marks(axes: Axes, scene: Scene, style: FigureStyle, points_per_pixel: float) -> None:
+def _draw_marks(
+    axes: Axes,
+    scene: Scene,
+    style: FigureStyle,
+    points_per_pixel: float,
+    *,
+    has_centre: bool = True,
+) -> None:
     """Draw the frames, the dots of a support with holes, and the centre."""
     if scene.has_holes and scene.support is not None:
         rows, columns = np.nonzero(scene.support)
@@ -195,10 +284,10 @@ def _draw_marks(axes: Axes, scene: Scene, style: FigureStyle, points_per_pixel: 
             zorder=4,
             rasterized=len(rows) > _MAX_DOTS,
         )
-    draw_frames(axes, scene, style)
+    draw_frames(axes, scene, style, has_centre=has_centre)
 
 
-def draw_frames(axes: Axes, scene: Scene, style: FigureStyle) -> None:
+def draw_frames(axes: Axes, scene: Scene, style: FigureStyle, *, has_centre: bool = True) -> None:
     """Draw the frames of the regions, and the centre."""
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import Normal, Stroke
@@ -225,7 +314,7 @@ def draw_frames(axes: Axes, scene: Scene, style: FigureStyle) -> None:
                     zorder=order,
                 )
             )
-    if scene.theoretical is not None and not scene.strip:
+    if has_centre and scene.theoretical is not None and not scene.strip:
         (top, bottom), (left, right) = scene.theoretical
         axes.plot(
             (left + right) / 2,
@@ -239,7 +328,8 @@ def draw_frames(axes: Axes, scene: Scene, style: FigureStyle) -> None:
         )
 
 
-def _draw_ticks(axes: Axes, scene: Scene, style: FigureStyle) -> None:
+def _draw_ticks(axes: Axes, scene: Scene, style: FigureStyle, width: float) -> None:
+    """Write numbers of pixels along both axes, as many as there is room for."""
     for spine in axes.spines.values():
         spine.set_visible(False)
     if not style.axes:
@@ -248,8 +338,15 @@ def _draw_ticks(axes: Axes, scene: Scene, style: FigureStyle) -> None:
         return
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    form = form_of(scene)
+    height = min(form, _TALLEST) * width
+    sides = height, min(height / form, width)
+    for axis, side, apart in zip((axes.yaxis, axes.xaxis), sides, _APART, strict=True):
+        most = min(int(side / apart), 6)
+        if most:
+            axis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
+        else:
+            axis.set_ticks([0])
     if scene.strip:
         axes.set_yticks([])
     axes.tick_params(length=2.0, width=0.5, pad=2.0, labelsize=TEXT_POINTS)
@@ -263,7 +360,10 @@ def scene_handles(scene: Scene, style: FigureStyle) -> list[Any]:
     ink, blue = style.colours.ink, style.colours.field
     handles: list[Any] = []
     if scene.theoretical is not None:
-        handles.append(Line2D([], [], color=THEORETICAL, lw=1.2, label="theoretical field"))
+        label = "theoretical field"
+        if not _has_frame_in_view(scene, scene.theoretical):
+            label += ", beyond the picture"
+        handles.append(Line2D([], [], color=THEORETICAL, lw=1.2, label=label))
     if scene.local is not None:
         handles.append(Line2D([], [], color=LOCAL, lw=1.2, ls=LOCAL_DASHES, label="local field"))
     if scene.visible is not None:
@@ -277,7 +377,18 @@ def scene_handles(scene: Scene, style: FigureStyle) -> list[Any]:
     return handles
 
 
-def view_of(scene: Scene) -> tuple[tuple[float, float], tuple[float, float]]:
+def _has_frame_in_view(scene: Scene, region: Region) -> bool:
+    """Whether any border of a region is in the part of the plane that is drawn."""
+    along = region[1:] if scene.strip else region
+    ends = view_of(scene)[-len(along) :]
+    return any(
+        low <= border <= high
+        for (low, high), (first, last) in zip(ends, along, strict=True)
+        for border in (first - 0.5, last + 0.5)
+    )
+
+
+def view_of(scene: Scene) -> View:
     """Return the part of the plane that is drawn, per axis, in pixels.
 
     The image and the whole theoretical region, but at most one image beyond a border: a huge

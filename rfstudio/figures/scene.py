@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rfstudio.core.fields.analysis import Analysis, UnitView
     from rfstudio.core.metrics.metrics import Frame
     from rfstudio.core.network.physical import Axis
+    from rfstudio.core.network.sample_words import Units
 
 Interval: TypeAlias = tuple[int, int]
 """First and last pixel, inclusive."""
@@ -55,6 +56,8 @@ class Scene:
         The value that is drawn densest; None: the largest.
     strip
         Whether the input has one axis only and is drawn as a strip.
+    samples
+        What the samples of the input are called: "px".
     """
 
     title: str
@@ -69,6 +72,7 @@ class Scene:
     erf_label: str = "effective field"
     erf_peak: float | None = None
     strip: bool = False
+    samples: str = "px"
 
     def __post_init__(self) -> None:
         for name, values in (("support", self.support), ("effective field", self.erf)):
@@ -133,6 +137,7 @@ def scene_of(
         analysis.unit(layer, tuple(position)),
         title=f"{title}, {layer}, unit ({', '.join(map(str, position))})",
         jump=analysis[layer].jump,
+        units=analysis.units,
         image=image,
         erf=erf,
         erf_label=erf_label,
@@ -145,6 +150,7 @@ def scene_of_view(
     *,
     title: str,
     jump: Sequence[object] = (None,),
+    units: Units | None = None,
     image: NDArray[np.uint8] | None = None,
     erf: NDArray[np.floating[Any]] | None = None,
     erf_label: str = "effective field",
@@ -152,7 +158,8 @@ def scene_of_view(
 ) -> Scene:
     """Return the scene of one unit whose view is known; `title` is the whole of it.
 
-    `jump` is that of its layer, None where it has none; the others are as in `scene_of`.
+    `jump` is that of its layer, None where it has none, and `units` are the words for what fields
+    are given in, None for those of the input; the others are as in `scene_of`.
     """
     theoretical, visible = unit.theoretical_region, unit.visible_region
     numbers = (
@@ -170,7 +177,7 @@ def scene_of_view(
         numbers.append(f"holes {100 * unit.gridding:.3g} %")
     if None not in jump:
         numbers.append(f"jump {_by(dict.fromkeys(jump))} px")
-    words = units_of_input(unit.axes, len(unit.size))
+    words = units or units_of_input(unit.axes, len(unit.size))
     numbers = [words.said(x) for x in numbers]
     axes = len(unit.size)
     if axes == 3:
@@ -197,6 +204,7 @@ def scene_of_view(
         erf_label=erf_label,
         erf_peak=erf_peak,
         strip=axes == 1,
+        samples=words.short,
     )
 
 
@@ -237,6 +245,7 @@ def scene_of_map(
         erf_label=label,
         erf_peak=peak,
         strip=len(size) == 1,
+        samples=units_of_input((), len(size)).short,
     )
 
 

@@ -26,6 +26,12 @@ _GAP = 0.12
 _BAR = 0.44
 """Height of the colour bar with its numbers and its label."""
 
+_HIGHEST = 1.6
+"""How far above the peak of a section its Gaussian is drawn."""
+
+_SAME_PEAK = 0.95
+"""Share of the field's peak from which that of a section is the same, for a reader."""
+
 _FEW = 64
 """Pixels up to which a section is drawn in steps."""
 
@@ -64,7 +70,9 @@ def draw_sections(panels: Sequence[Panel], style: FigureStyle) -> Figure:
     page.figure.colorbar(drawn, cax=bar, orientation="horizontal")
     bar.tick_params(length=2.0, width=0.5)
     is_log = style.scale == "log"
-    bar.set_xlabel("share of the peak" + (", three decades" if is_log else ""), labelpad=1.0)
+    bar.set_xlabel(
+        "share of the peak of the field" + (", three decades" if is_log else ""), labelpad=1.0
+    )
     if is_log:
         bar.set_xticks([0, 1 / 3, 2 / 3, 1], ["0.001", "0.01", "0.1", "1"])
     return page.figure
@@ -80,7 +88,7 @@ def _page(
     else:
         side = _side(width)
         body = side + _GAP + (width - side - _GAP) * _form(panel) + _TICKS_BELOW + _BAR
-    numbers = [*panel.scene.numbers, *panel.erf_numbers]
+    numbers = [*panel.caption(style)]
     names = ("z", "y", "x")[-len(parts) :]
     for name, part in zip(names, parts, strict=True):
         if part is not None and part.fit is not None:
@@ -88,8 +96,26 @@ def _page(
             along = f"Gaussian along {name}" if len(parts) > 1 else "Gaussian"
             sigma = f"σ {fit.sigma[0]:.2f} {panel.samples}"
             numbers.append(f"{along}: {sigma}, R² {fit.r_squared:.3f}")
+    numbers += _own_peaks(panel, parts)
     page = new_page(style, body, title=panel.title, numbers=numbers, handles=_handles(panel, style))
     return page, width, left
+
+
+def _own_peaks(panel: Panel, parts: Sequence[Section | None]) -> list[str]:
+    """Say how high sections are whose peak is much lower than that of the field."""
+    field = panel.field.map
+    index = [min(max(round(c), 0), n - 1) for c, n in zip(panel.centre, field.shape, strict=True)]
+    highest = float(field.max())
+    found = []
+    for axis, name in enumerate(("z", "y", "x")[-field.ndim :]):
+        if parts[axis] is None or highest <= 0:
+            continue
+        place: list[Any] = [*index]
+        place[axis] = slice(None)
+        share = float(field[tuple(place)].max()) / highest
+        if share < _SAME_PEAK:
+            found.append(f"peak of the section along {name}: {100 * share:.2g} % of the field's")
+    return found
 
 
 def _side(width: float) -> float:
@@ -182,7 +208,8 @@ def _draw_section(
         for border in (first - 0.5, last + 0.5):
             draw = axes.axhline if upright else axes.axvline
             draw(border, color=colour, linewidth=0.9, linestyle=dashes)
-    highest = max(1.0, 1.0 if part is None else float(part.values.max()))
+    fitted = 0.0 if part is None or part.fit is None else min(part.fit.amplitude, _HIGHEST)
+    highest = max(1.0, fitted, 1.0 if part is None else float(part.values.max()))
     if style.scale == "log":
         (axes.set_xscale if upright else axes.set_yscale)("log")
         (axes.xaxis if upright else axes.yaxis).set_major_formatter("{x:g}")

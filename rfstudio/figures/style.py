@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 TEXT_POINTS = 7.0
 """Size of the letters; journals require 6 to 8 points."""
 
+_FONT_OF_SVG = b"font-family: 'DejaVu Sans'"
+_FONTS_OF_SVG = _FONT_OF_SVG + b", Verdana, sans-serif"
+"""Where the font of a figure is missing, one with letters as wide, or any without serifs."""
+
 _ONE_AT_A_TIME = threading.RLock()
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -184,4 +188,5 @@ def figure_bytes(figure: Figure, kind: str, dpi: int, title: str) -> bytes:
             dpi=dpi,
             metadata={**undated, "Title": one_line(title)},
         )
-    return buffer.getvalue()
+    data = buffer.getvalue()
+    return data.replace(_FONT_OF_SVG, _FONTS_OF_SVG) if kind == ".svg" else data

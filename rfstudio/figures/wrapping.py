@@ -61,17 +61,29 @@ def text_width(canvas: Any, text: str, *, points: float, bold: bool = False) -> 
     return 1.04 * float(dots) / float(canvas.figure.dpi)
 
 
-def shortened(canvas: Any, text: str, width: float, *, points: float) -> str:
-    """Return a text with its middle left out, if it is wider than `width` inches."""
-    text = one_line(text)
-    if text_width(canvas, text, points=points) <= width:
-        return text
-    for left in range(len(text) - 2, 1, -1):
-        head = (left + 1) // 2
-        short = f"{text[:head]}…{text[len(text) - left + head :]}"
-        if text_width(canvas, short, points=points) <= width:
-            return short
-    return "…"
+def in_lines(canvas: Any, text: str, width: float, *, points: float) -> list[str]:
+    """Return a text in lines of `width` inches, of which none is cut.
+
+    A path that is too long for a line is split after a point or an underscore, if it has one.
+    """
+
+    def length(line: str) -> float:
+        return text_width(canvas, line, points=points)
+
+    lines: list[str] = []
+    for word in one_line(text).split():
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and length(joined) <= width:
+            lines[-1] = joined
+            continue
+        rest = word
+        while length(rest) > width:
+            most = _fitting(rest, width, length)
+            cut = max(rest.rfind(".", 0, most), rest.rfind("_", 0, most)) + 1 or most
+            lines.append(rest[:cut])
+            rest = rest[cut:]
+        lines.append(rest)
+    return lines
 
 
 def broken(text: str, width: float, length: Callable[[str], float]) -> list[str]:

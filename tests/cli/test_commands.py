@@ -367,7 +367,10 @@ def test_that_an_input_that_is_too_small_is_at_fault(run: Shell) -> None:
         ("convert vgg16 --output x.json", ".yaml"),
         ("compare vgg16 --output x.txt", ".svg or .pdf"),
         ("figure vgg16 --layer pool5 --output x.png --dpi 0", "from 30 to 2400 dpi"),
-        ("figure tcn_1d --layer scores --output x.png --image cat.jpg", "one axis"),
+        ("figure vgg11 --layer conv1_1 --output x.png --image a.wav", "cannot be a signal"),
+        ("figure --panel vgg11 conv1_1 samples=no --output x.png", "no value of it"),
+        ("figure --panel vgg11 conv1_1 sample=8 --output x.png", "an option of its own is one of"),
+        ("figure --panel vgg11 --output x.png", "takes NETWORK LAYER"),
         ("analyze tcn_1d --unit 1 2", "--unit takes 1 number for"),
     ],
 )

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from functools import cache
 from math import prod, sqrt
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+import rfstudio
 from rfstudio.api.expected import expected_erf
 from rfstudio.api.figures import lesson_content, panel_of
 from rfstudio.core import ops
@@ -331,3 +333,20 @@ def test_that_a_diagram_gives_fields_in_the_samples_of_the_input(
     assert words in text
     assert "1 channel " in text
     assert "1 layer," in text
+
+
+def test_that_a_caption_says_how_a_field_was_measured_and_without_a_legend_what_is_drawn() -> None:
+    network = Architecture(name="small", input_size=(16, 16), layers=(_conv("a"), _conv("b")))
+    how: dict[str, Any] = {"estimator": "abs", "samples": 3, "seed": 7, "device": "cpu"}
+    words = "measured: abs, 3 samples of noise, weights random, seed 7"
+    for kind in ("fields", "field"):
+        made = rfstudio.figure(kind, network, layer="b", width_mm=174, **how)
+        assert words in made.render(".svg").decode()
+    both = {**how, "estimator": ["expected", "abs"]}
+    for kind in ("comparison", "difference"):
+        made = rfstudio.figure(kind, network, layer="b", width_mm=174, **both)
+        assert f"b {words}" in made.render(".svg").decode()
+    plain = rfstudio.figure("fields", network, layer="b", estimator="expected", legend=False)
+    assert "effective field, expected (exact)" in plain.render(".svg").decode()
+    one = rfstudio.figure("fields", network, layer="b", **{**how, "samples": 1, "channel": 2})
+    assert "1 sample of noise, weights random, channel 2" in one.content.panel.origin

@@ -118,6 +118,7 @@ def test_that_svg_keeps_its_text_as_text() -> None:
     assert "Net, conv, unit (3, 4)" in text
     assert "theoretical region" in text or "theoretical field" in text
     assert "<text" in text
+    assert text.count("<text") == text.count("'DejaVu Sans', Verdana, sans-serif")
 
 
 def test_that_pdf_embeds_its_font_as_true_type() -> None:

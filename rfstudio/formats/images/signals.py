@@ -32,6 +32,11 @@ class SignalError(RFStudioError):
     """A file holds no signal that can be shown; the text says which and why."""
 
 
+def is_signal(path: Path) -> bool:
+    """Whether a file is a signal by its ending."""
+    return path.suffix.lower() in SUFFIXES
+
+
 def read_signal(path: str | Path) -> NDArray[np.float64]:
     """Return the samples of a signal.
 
