@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rfstudio.api.attending import WITHOUT_EFFECT
 from rfstudio.api.figures import (
@@ -17,6 +18,7 @@ from rfstudio.api.figures import (
     with_field,
 )
 from rfstudio.app.attention.session import AttentionSession
+from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.effective.erf_view import ErfView
 from rfstudio.app.effective.pins import Pin, Pins
 from rfstudio.app.effective.shown_fields import EffectiveField
@@ -24,9 +26,15 @@ from rfstudio.app.experiments.session import experiments_folder
 from rfstudio.app.files.figure_settings import FigureSettings
 from rfstudio.app.files.presets import read_preset, shipped_names
 from rfstudio.app.state.image_source import ImageSource
-from rfstudio.app.wording.figure_snippets import FigureRecipe, measuring_options
+from rfstudio.app.wording.figure_snippets import (
+    FigureRecipe,
+    PanelRecipe,
+    measuring_options,
+    seen_from,
+)
 from rfstudio.app.wording.inline_networks import InlineNetworks
 from rfstudio.core.fields.analysis import Analysis
+from rfstudio.core.initialisations import other_law
 from rfstudio.figures import Content, Convergence, FigureError, Panel, kind_of, render_kind
 from rfstudio.figures.attention import NO_ATTENTION
 from rfstudio.figures.lesson import NO_LESSON
@@ -132,13 +140,26 @@ class FigureContents:
             case "attention":
                 return self._recipe_of_attention(recipe, word)
             case "network":
-                return replace(recipe, networks=(word,))
+                seen = seen_from(self._erf.shown.analysis)
+                return replace(recipe, networks=(word,), seen_from=seen)
             case "networks":
                 named = self._networks()
+                seen = seen_from(named[0][1])
+                if any(seen_from(x) != seen for _, x in named):
+                    raise FigureError(
+                        "networks that are looked at in different ways are drawn by the window "
+                        "only: fields with respect to another layer, or batch norm in training"
+                    )
                 words = [self._word_of(*x, inline) for x in named[1:]]
                 sizes = ("expected",) if self.beside.has_sizes() else ()
                 names = tuple(name for name, _ in named)
-                return replace(recipe, networks=(word, *words), names=names, estimators=sizes)
+                return replace(
+                    recipe,
+                    networks=(word, *words),
+                    names=names,
+                    estimators=sizes,
+                    seen_from=seen,
+                )
         return self._recipe_of_units(recipe, word, inline)
 
     def _recipe_of_attention(self, recipe: FigureRecipe, word: str) -> FigureRecipe:
@@ -168,19 +189,23 @@ class FigureContents:
         picture = self._images.picture
         image = None if picture is None else picture.path
         options = shown.measurement.options if shown.measured is not None else None
-        given = {} if options is None else measuring_options(options, image)
-        if shown.analysis.reference:
-            raise FigureError("fields with respect to another layer are drawn by the window only")
         if recipe.kind in ("comparison", "difference") and len(self._pins):
-            if options is not None or any(x.options is not None for x in self._pins):
-                raise FigureError("pins with measured fields are drawn by the window only")
-            pins = tuple((_source_of(x, inline), x.layer, x.unit) for x in self._pins)
+            own = _own(shown.analysis, shown.field, options, image)
+            pins = [
+                PanelRecipe(
+                    network=_source_of(x, inline),
+                    layer=x.layer,
+                    unit=x.unit,
+                    options=_own(x.analysis, x.field, x.options, image),
+                )
+                for x in self._pins
+            ]
+            chosen = PanelRecipe(network=word, layer=shown.layer, unit=shown.unit, options=own)
             titles = tuple(x.title for x in self._pins)
             return replace(
                 recipe,
-                panels=(*pins, (word, shown.layer, shown.unit)),
+                panels=(*pins, chosen),
                 names=(*titles, shown.analysis.architecture.name or "network"),
-                estimators=("expected",) if shown.field is not None else (),
             )
         names: tuple[str, ...] = ("expected",) if shown.field is not None else ()
         if options is not None:
@@ -193,7 +218,8 @@ class FigureContents:
             layer=shown.layer,
             unit=shown.unit,
             estimators=names,
-            options=given,
+            options=_law(shown.field) if options is None else measuring_options(options, image),
+            seen_from=seen_from(shown.analysis),
         )
 
     def _word_of(self, name: str, analysis: Analysis, inline: InlineNetworks) -> str:
@@ -303,6 +329,25 @@ class FigureContents:
 
 def _source_of(pin: Pin, inline: InlineNetworks) -> str:
     return pin.source or inline.word(f"pin_{pin.letter}", pin.analysis.architecture)
+
+
+def _own(
+    analysis: Analysis,
+    field: EffectiveField | None,
+    options: ErfOptions | None,
+    image: Path | None,
+) -> dict[str, Any]:
+    """Return what one of several units has of its own."""
+    found = seen_from(analysis)
+    if options is not None:
+        return {"estimator": options.estimator, **found, **measuring_options(options, image)}
+    return ({} if field is None else {"estimator": "expected"} | _law(field)) | found
+
+
+def _law(field: EffectiveField | None) -> dict[str, Any]:
+    """Return from what the weights of an expected field are drawn, where that is not the usual."""
+    options = {} if field is None else field.erf.options
+    return {"init": options["init"]} if other_law(options) else {}
 
 
 def film_place() -> Path | None:

@@ -16,7 +16,7 @@ from rfstudio import paths
 from rfstudio.core.errors import RFStudioError
 from rfstudio.formats.images.images import image_info, read_image
 from rfstudio.formats.images.shaping import Shape, has_other_shape, shaped
-from rfstudio.formats.images.signals import SUFFIXES, as_line, read_signal
+from rfstudio.formats.images.signals import SUFFIXES, as_line, is_signal, read_signal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +36,11 @@ class Picture:
     name: str
     path: Path
     pixels: NDArray[np.uint8] = field(repr=False)
+
+    @property
+    def is_signal(self) -> bool:
+        """Whether it is a signal along one axis, as a picture of one line."""
+        return is_signal(self.path)
 
 
 PhotoShape: TypeAlias = Shape
@@ -130,7 +135,7 @@ class ImageSource(QObject):
 
     def _shaped_for_input(self, picture: Picture) -> NDArray[np.uint8] | None:
         """Return the pixels that are shown; none of a signal on an input of several axes."""
-        if is_signal(picture.path) and len(self._size) != 1:
+        if picture.is_signal and len(self._size) != 1:
             return None
         return shaped(picture.pixels, self._size, self._shape)
 
@@ -216,11 +221,6 @@ class ImageSource(QObject):
 
 _AT_ONCE = 1_000_000
 """Pixels up to which a picture is decoded before the next frame."""
-
-
-def is_signal(path: Path) -> bool:
-    """Whether a file is a signal by its ending."""
-    return path.suffix.lower() in SIGNAL_SUFFIXES
 
 
 def _read(path: Path) -> Picture:

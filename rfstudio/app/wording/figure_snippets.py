@@ -10,9 +10,30 @@ from typing import Any
 
 from rfstudio.app.effective.erf_options import ErfOptions
 from rfstudio.app.wording.snippets import finer_options
+from rfstudio.core.fields.analysis import Analysis
 from rfstudio.figures import FigureStyle
 
 _FILE = "figure.svg"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelRecipe:
+    """One of several units.
+
+    Attributes
+    ----------
+    network
+        A preset or file.
+    layer, unit
+        The unit.
+    options
+        What it has of its own: its estimator, the options of its measurement and of its analysis.
+    """
+
+    network: str
+    layer: str
+    unit: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +49,15 @@ class FigureRecipe:
     layer, unit
         Of the only unit; empty and None: there is none, or there are several.
     panels
-        Several units: network, layer and unit.
+        Several units.
     names
         What panels, then networks are called; empty: by their own names.
     estimators
         Of their fields.
     options
         Of a measurement.
+    seen_from
+        Options of the analysis: see `seen_from`.
     image, image_shape
         The photo, and how it is brought to the shape of the input; None: no photo.
     style
@@ -45,10 +68,11 @@ class FigureRecipe:
     networks: tuple[str, ...] = ()
     layer: str = ""
     unit: tuple[int, ...] | None = None
-    panels: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
+    panels: tuple[PanelRecipe, ...] = ()
     names: tuple[str, ...] = ()
     estimators: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    seen_from: Mapping[str, Any] = field(default_factory=dict)
     image: Path | None = None
     image_shape: str = "stretch"
     style: FigureStyle = field(default_factory=FigureStyle)
@@ -64,13 +88,26 @@ def measuring_options(options: ErfOptions, image: Path | None) -> dict[str, Any]
     return given | finer_options(options)
 
 
+def seen_from(analysis: Analysis) -> dict[str, Any]:
+    """Return how a network is looked at, where that differs from the usual."""
+    found: dict[str, Any] = {}
+    if analysis.reference:
+        found["reference"] = analysis.graph.nodes[analysis.reference].name
+    if analysis.batch_norm_training:
+        found["batch_norm_training"] = True
+    return found
+
+
 def figure_python(recipe: FigureRecipe) -> str:
     """Return Python lines that draw a figure into a file."""
     words = [repr(recipe.kind)]
     words += [x if recipe.kind == "lesson" else repr(x) for x in recipe.networks]
     given: dict[str, Any] = {}
     if recipe.panels:
-        given["panels"] = list(recipe.panels)
+        given["panels"] = [
+            (x.network, x.layer, x.unit, *([dict(x.options)] if x.options else []))
+            for x in recipe.panels
+        ]
     if recipe.layer:
         given["layer"] = recipe.layer
     if recipe.layer or recipe.unit is not None:
@@ -83,7 +120,7 @@ def figure_python(recipe: FigureRecipe) -> str:
         given["names"] = list(recipe.names)
     if recipe.image is not None:
         given |= {"image": str(recipe.image), "image_shape": recipe.image_shape}
-    given |= {**recipe.options, **_changed(recipe.style)}
+    given |= {**recipe.seen_from, **recipe.options, **_changed(recipe.style)}
     words += [f"{name}={value!r}" for name, value in given.items()]
     inner = "".join(f"    {x},\n" for x in words)
     return f"import rfstudio\n\nfigure = rfstudio.figure(\n{inner})\nfigure.save({_FILE!r})\n"
@@ -96,14 +133,17 @@ def figure_command(recipe: FigureRecipe) -> str:
         words += ["--layer", recipe.layer]
     if recipe.unit is not None:
         words += ["--unit", *map(str, recipe.unit)]
-    for network, layer, unit in recipe.panels:
-        words += ["--panel", network, layer, *map(str, unit)]
+    for panel in recipe.panels:
+        words += ["--panel", panel.network, panel.layer, *map(str, panel.unit)]
+        words += [f"{x.replace('_', '-')}={_word(y)}" for x, y in panel.options.items()]
     if recipe.estimators:
         words += ["--estimator", *recipe.estimators]
     if recipe.names:
         words += ["--name", *recipe.names]
     for name, value in recipe.options.items():
         words += ["--" + name.replace("_", "-"), str(value)]
+    for name, value in recipe.seen_from.items():
+        words += ["--" + name.replace("_", "-"), *([] if value is True else [str(value)])]
     if recipe.image is not None:
         words += ["--image", str(recipe.image), "--image-shape", recipe.image_shape]
     elif recipe.kind != "film":
@@ -117,6 +157,10 @@ def figure_command(recipe: FigureRecipe) -> str:
         else:
             words += [f"--{word}", f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join([*words, "--output", _FILE])
+
+
+def _word(value: Any) -> str:
+    return "yes" if value is True else str(value)
 
 
 def _changed(style: FigureStyle) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from rfstudio.app.sessions import SUFFIX as SESSION_SUFFIX
 from rfstudio.app.slices import Slices, answer_or_error
 from rfstudio.app.spread.session import SPREAD_FILES
 from rfstudio.app.state.document import read_network
-from rfstudio.app.state.image_source import SIGNAL_SUFFIXES, is_signal
+from rfstudio.app.state.image_source import SIGNAL_SUFFIXES
 from rfstudio.app.studio import Studio
 from rfstudio.app.wording.figure_snippets import figure_command, figure_python
 from rfstudio.app.wording.inline_networks import InlineNetworks
@@ -453,7 +453,7 @@ class FileCommands(QObject):
         picture = images.picture
         if picture is None:
             return
-        if is_signal(picture.path):
+        if picture.is_signal:
             samples = picture.pixels.shape[1]
             done = "as long as" if samples == size[-1] else f"{images.change} to the length of"
             self.announced.emit(
